@@ -1,0 +1,57 @@
+/**
+ * Every error that a user can cause. Each has a stable `code` for programs, a message that names the value
+ * and the rule, and a `remedy` for people. Anything else that is thrown is a bug in Lockstep.
+ */
+export abstract class LockstepError extends Error {
+  abstract readonly code: string;
+  /** Process exit code: 1 for a failed run, 2 for bad input. */
+  readonly exitCode: 1 | 2 = 2;
+
+  /**
+   * @param problem the offending value and the rule it breaks, e.g. `training.batchSize: 100 is not a multiple of shards 8`
+   * @param remedy what to do about it, e.g. `use 96 or 104`
+   */
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+  ) {
+    super(`${problem}: ${remedy}`);
+    this.name = new.target.name;
+  }
+}
+
+/** A config value that breaks a rule of the schema, or two values that exclude each other. */
+export class ConfigError extends LockstepError {
+  readonly code = 'LOCKSTEP_CONFIG';
+}
+
+/** A data file that is missing, damaged or not what it says it is; a split that cannot be made. */
+export class DataError extends LockstepError {
+  readonly code = 'LOCKSTEP_DATA';
+}
+
+/** A model that cannot be built, or whose output does not fit the loss or the data. */
+export class ModelError extends LockstepError {
+  readonly code = 'LOCKSTEP_MODEL';
+}
+
+/** A model that the compiled engine has no lowering for; `engine: auto` falls back on it. */
+export class UnsupportedModelError extends LockstepError {
+  readonly code = 'LOCKSTEP_UNSUPPORTED';
+}
+
+/** An engine or backend that this machine does not have. */
+export class EngineError extends LockstepError {
+  readonly code = 'LOCKSTEP_ENGINE';
+}
+
+/** A file or folder that cannot be written. */
+export class OutputError extends LockstepError {
+  readonly code = 'LOCKSTEP_OUTPUT';
+}
+
+/** The loss or the gradient stopped being a finite number, or grew beyond hope. */
+export class DivergedError extends LockstepError {
+  readonly code = 'LOCKSTEP_DIVERGED';
+  override readonly exitCode = 1;
+}
