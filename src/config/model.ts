@@ -1,0 +1,48 @@
+/** The model as a list of tfjs layers, its loss and its metrics. */
+import { z } from 'zod';
+
+const layerSchema = z
+  .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
+  .refine((layer) => Object.keys(layer).length === 1, {
+    message: 'is not one layer: write a single name with its options, such as `dense: { units: 10 }`',
+  })
+  .describe('One tfjs layer by its tf.layers name with its options; `from` names the layers it reads (default: the one before)');
+
+export const modelSchema = z
+  .strictObject({
+    layers: z.array(layerSchema).min(1).describe('Layers from the input to the output; the input shape comes from the data'),
+  })
+  .describe('The model');
+export type ModelConfig = z.infer<typeof modelSchema>;
+export type LayerConfig = z.infer<typeof layerSchema>;
+
+export const lossNames = [
+  'meanSquaredError',
+  'meanAbsoluteError',
+  'huber',
+  'binaryCrossentropy',
+  'categoricalCrossentropy',
+  'sparseCategoricalCrossentropy',
+  'hinge',
+] as const;
+
+export const lossSchema = z
+  .union([
+    z.enum(lossNames),
+    z.strictObject({
+      huber: z.strictObject({ delta: z.number().positive().describe('Where the square turns into a straight line') }),
+    }),
+  ])
+  .describe('Loss; cross-entropies read logits unless the last activation is a softmax or sigmoid');
+export type LossConfig = z.infer<typeof lossSchema>;
+
+export const metricNames = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'] as const;
+
+export const metricSchema = z.union([
+  z.enum(metricNames),
+  z.strictObject({
+    topKAccuracy: z.strictObject({ k: z.int().min(1).describe('The target counts as found among the k highest outputs') }),
+  }),
+]);
+export const metricsSchema = z.array(metricSchema).describe('Metrics of validation and test, besides the loss');
+export type MetricConfig = z.infer<typeof metricSchema>;

@@ -1,0 +1,42 @@
+/** Loading of tfjs backends: `cpu` and `wasm` ship with Lockstep, `tensorflow` is an optional install. */
+import '@tensorflow/tfjs-backend-cpu';
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import * as util from 'node:util';
+import * as tf from '@tensorflow/tfjs-core';
+import { EngineError } from '../errors.js';
+
+/** From the fastest to the slowest. */
+export const backendNames = ['tensorflow', 'wasm', 'cpu'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+const require = createRequire(import.meta.url);
+
+const loaders: Record<BackendName, () => Promise<void>> = {
+  async tensorflow() {
+    // The package calls a function that Node 23 removed.
+    (util as unknown as { default: Record<string, unknown> }).default.isNullOrUndefined ??= (x: unknown) => x == null;
+    // Computed, so that the compiler does not ask for an optional package.
+    await import(['@tensorflow', 'tfjs-node'].join('/'));
+  },
+  async wasm() {
+    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+    setWasmPaths(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) + sep);
+  },
+  async cpu() {},
+};
+
+/**
+ * Makes a backend tfjs's current one.
+ * @throws EngineError when it cannot be loaded here
+ */
+export async function loadBackend(name: BackendName): Promise<void> {
+  try {
+    await loaders[name]();
+    if (await tf.setBackend(name)) return;
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    throw new EngineError(`backend ${name} does not load here (${reason})`, 'choose another; see lockstep doctor');
+  }
+  throw new EngineError(`backend ${name} does not load here`, 'choose another; see lockstep doctor');
+}

@@ -1,0 +1,49 @@
+/** What every engine does: from parameters and a batch to the sum of the examples' gradients. */
+
+/** Names the random numbers of one shard of one step, so that a shard computed again is the same shard. */
+export interface NoiseKey {
+  readonly seed: number;
+  /** Counted from the start of the run. */
+  readonly step: number;
+  readonly shard: number;
+}
+
+/** Where the rows of a batch go: features as stored (see Examples), targets one row each. */
+export interface BatchBuffers {
+  readonly features: Float32Array | Uint8Array;
+  readonly targets: Float32Array | Int32Array;
+}
+
+export interface Evaluation {
+  /** Model outputs of the batch, row-major. */
+  readonly outputs: Float32Array;
+  /** Loss of each example, without regularization. */
+  readonly losses: Float32Array;
+}
+
+/**
+ * Computes on private buffers that the caller fills and reads; results are overwritten by the next call.
+ * One engine serves one thread.
+ */
+export interface GradientEngine {
+  /** Slab of the parameters to compute with. */
+  readonly parameters: Float32Array;
+  /** Slab region [0, layout.state): sums over the examples of gradients, then of new state times the example count. */
+  readonly gradients: Float32Array;
+  /** The buffers of a batch of `count` examples. */
+  buffers(count: number): BatchBuffers;
+  /** Writes `gradients` for the `count` examples in `buffers(count)`; returns the sum of their losses and penalties. */
+  computeGradients(count: number, key: NoiseKey): Promise<number>;
+  /** Runs the model as it predicts, on the examples in `buffers(count)`. */
+  evaluate(count: number): Promise<Evaluation>;
+  dispose(): Promise<void>;
+}
+
+/** The dtypes and widths of a batch's rows. */
+export interface BatchSpec {
+  readonly featureShape: readonly number[];
+  readonly featureType: 'float32' | 'uint8';
+  readonly featureScale: number;
+  readonly targetShape: readonly number[];
+  readonly targetType: 'float32' | 'int32';
+}

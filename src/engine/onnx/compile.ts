@@ -1,0 +1,86 @@
+/** Traces a model's training step and evaluation into ONNX graphs of a fixed batch size. */
+import { engine, type NamedAttrMap, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { DilatedKernels } from '../../model/dilated.js';
+import { gradientName, noiseName, parameterName } from './names.js';
+import { evaluationStep, gradientStep, type StepModel } from '../step.js';
+import { encodeModel, type OnnxGraph } from './proto.js';
+import { type Trace, trace } from './tracer.js';
+
+export interface NoiseInput {
+  readonly kind: 'uniform' | 'normal';
+  readonly shape: readonly number[];
+}
+
+/** A compiled graph as plain data: what a thread needs to make a session. */
+export interface CompiledGraph {
+  readonly bytes: Uint8Array;
+  /** Names of the inputs that the graph really has. */
+  readonly inputs: readonly string[];
+  /** Random inputs `noise0`, `noise1`, ... in the order in which the step draws them. */
+  readonly noise: readonly NoiseInput[];
+  /** Dimensions of each output, by name. */
+  readonly outputs: Readonly<Record<string, readonly number[]>>;
+}
+
+function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [Tensor, Tensor] {
+  const { featureShape, featureType, targetShape, targetType } = batch;
+  const features =
+    featureType === 'uint8'
+      ? input('features', [count, ...featureShape], 'int32', 'uint8')
+      : input('features', [count, ...featureShape], 'float32');
+  return [features, input('targets', [count, ...targetShape], targetType)];
+}
+
+const parameterInputs = ({ input }: Trace, { layout }: StepModel): Tensor[] =>
+  layout.tensors.map(({ shape }, i) => input(parameterName(i), shape, 'float32'));
+
+function compiled(graph: OnnxGraph, noise: readonly NoiseInput[] = []): CompiledGraph {
+  return {
+    bytes: encodeModel(graph),
+    inputs: graph.inputs.map(({ name }) => name),
+    noise,
+    outputs: Object.fromEntries(graph.outputs.map(({ name, shape }) => [name, shape])),
+  };
+}
+
+/** The lowerings of a convolution's gradients read its dilation, which tfjs's own calls never carry. */
+const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
+  const attrs = { strides: 1, pad, dataFormat: 'NHWC', dilations };
+  const run = (kernel: string, inputs: Record<string, Tensor>, more: object) =>
+    engine().runKernel(kernel, inputs, { ...attrs, ...more } as NamedAttrMap) as Tensor4D;
+  return [
+    run('Conv2DBackpropInput', { dy, filter }, { inputShape: x.shape }),
+    run('Conv2DBackpropFilter', { x, dy }, { filterShape: filter.shape }),
+  ];
+};
+
+/** Graph of the training step on `count` examples: outputs `loss` and `gradient0`, `gradient1`, ... in slab order. */
+export function compileGradients(step: StepModel, count: number): CompiledGraph {
+  const noise: NoiseInput[] = [];
+  const graph = trace((t) => {
+    const draw = (kind: NoiseInput['kind']) => (shape: readonly number[]) => {
+      noise.push({ kind, shape });
+      return t.input(noiseName(noise.length - 1), shape, 'float32');
+    };
+    const parameters = parameterInputs(t, step);
+    const [features, targets] = batchInputs(t, step, count);
+    const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels };
+    const { lossSum, gradients } = gradientStep(step, parameters, features, targets, hooks);
+    t.output('loss', lossSum);
+    gradients.forEach((gradient, i) => {
+      t.output(gradientName(i), gradient);
+    });
+  });
+  return compiled(graph, noise);
+}
+
+/** Graph of the evaluation of `count` examples: outputs `outputs` and `losses`. */
+export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
+  const graph = trace((t) => {
+    const parameters = parameterInputs(t, step);
+    const { outputs, losses } = evaluationStep(step, parameters, ...batchInputs(t, step, count));
+    t.output('outputs', outputs);
+    t.output('losses', losses);
+  });
+  return compiled(graph);
+}

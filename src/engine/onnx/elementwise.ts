@@ -1,0 +1,216 @@
+/** Lowerings of kernels that work element by element, in whichever memory layout their inputs already are. */
+import { type GraphBuilder, sizeOf, type Value } from './graph.js';
+import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
+import type { ElementType } from './proto.js';
+
+type Emit = (graph: GraphBuilder, ...names: string[]) => string;
+
+/** Name of an operand that broadcasts against [N, C, H, W]. */
+function channelsFirstOperand(graph: GraphBuilder, value: Value): string {
+  if (sizeOf(value.shape) === 1) return graph.rows(value, []);
+  const padded = [...Array(4 - value.shape.length).fill(1), ...value.shape];
+  if (value.shape.length < 4) {
+    const [, h, w, c] = padded as [number, number, number, number];
+    if (h * w === 1) return graph.rows(value, [c, 1, 1]);
+    return graph.channelsFirst(graph.value(graph.rows(value, padded), padded, value.storage.type));
+  }
+  return graph.channelsFirst(value);
+}
+
+function rowsOperand(graph: GraphBuilder, value: Value): string {
+  if (value.storage.splat !== undefined) return graph.scalar(value.storage.splat, value.storage.type);
+  return graph.rows(value);
+}
+
+/** Applies `emit` to inputs that broadcast to `shape`; `type` is the element type of the result. */
+export function elementwise(graph: GraphBuilder, inputs: readonly Value[], emit: Emit, type?: ElementType): Value {
+  const shape = inputs.map((input) => input.shape).reduce(broadcast);
+  const resultType = type ?? inputs[0]!.storage.type;
+  // A scalar stands for a value that is the same everywhere, unless that would lose the result's shape.
+  const shaped = inputs.some((x) => x.storage.splat === undefined && x.shape.join() === shape.join());
+  const full = shape.join();
+  if (inputs.some((x) => x.shape.join() === full && graph.prefersChannelsFirst(x))) {
+    const names = inputs.map((x) =>
+      x.storage.splat !== undefined ? graph.scalar(x.storage.splat, x.storage.type) : channelsFirstOperand(graph, x),
+    );
+    return graph.channelsFirstValue(emit(graph, ...names), shape, resultType);
+  }
+  const names = inputs.map((x) => (shaped ? rowsOperand(graph, x) : graph.rows(x)));
+  return graph.value(emit(graph, ...names), shape, resultType);
+}
+
+const operator =
+  (op: string): Emit =>
+  (graph, ...names) =>
+    graph.node(op, names);
+
+const unary =
+  (emit: Emit): Lowering =>
+  (graph, call) =>
+    elementwise(graph, [call.input('x')], emit);
+
+const binary =
+  (emit: Emit, type?: ElementType): Lowering =>
+  (graph, call) =>
+    elementwise(graph, [call.input('a'), call.input('b')], emit, type);
+
+const compare = (op: string): Lowering => binary(operator(op), 'bool');
+const not = (emit: Emit): Emit => (graph, ...names) => graph.node('Not', [emit(graph, ...names)]);
+
+/** 1 where x > 0, else 0: clipping x * 3e38 costs half of a comparison and a cast, and is exact but for denormal x. */
+const stepOf: Emit = (graph, x) =>
+  graph.node('Clip', [graph.node('Mul', [x, graph.float(3e38)]), graph.float(0), graph.float(1)]);
+
+const step: Lowering = (graph, call) => {
+  const alpha = call.attribute<number>('alpha');
+  return elementwise(graph, [call.input('x')], (g, x) => {
+    if (alpha === 0) return stepOf(g, x);
+    return g.node('Where', [g.node('Greater', [x, g.float(0)]), g.float(1), g.float(alpha)]);
+  });
+};
+
+const seluAlpha = 1.6732632423543772;
+const seluScale = 1.0507009873554805;
+
+/** Activations that tfjs fuses into a matrix product or convolution when no gradient is asked for. */
+export function activation(graph: GraphBuilder, value: Value, call: KernelCall): Value {
+  const name = call.attribute<string | undefined>('activation') ?? 'linear';
+  if (name === 'linear') return value;
+  if (name === 'prelu') return elementwise(graph, [value, call.input('preluActivationWeights')], operator('PRelu'));
+  const emits: Record<string, Emit> = {
+    relu: operator('Relu'),
+    relu6: relu6,
+    elu: operator('Elu'),
+    sigmoid: operator('Sigmoid'),
+    leakyrelu: (g, x) => g.node('LeakyRelu', [x], { alpha: { float: call.attribute<number>('leakyreluAlpha') } }),
+  };
+  return elementwise(graph, [value], emits[name]!);
+}
+
+const relu6: Emit = (graph, x) => graph.node('Clip', [x, graph.float(0), graph.float(6)]);
+
+/** Multiplying by a known one, or adding a known zero, is the other operand. */
+function neutral(value: number, emit: Emit): Lowering {
+  return (graph, call) => {
+    const [a, b] = [call.input('a'), call.input('b')];
+    const full = broadcast(a.shape, b.shape).join();
+    if (b.storage.splat === value && a.shape.join() === full) return a;
+    if (a.storage.splat === value && b.shape.join() === full) return b;
+    return elementwise(graph, [a, b], emit);
+  };
+}
+
+const addN: Lowering = (graph, call) =>
+  elementwise(graph, call.list('inputs'), (g, ...names) =>
+    names.reduce((sum, name) => g.node('Add', [sum, name])),
+  );
+
+const elementTypes: Record<string, { type: ElementType; code: number }> = {
+  float32: { type: 'float32', code: 1 },
+  int32: { type: 'int32', code: 6 },
+  bool: { type: 'bool', code: 9 },
+};
+
+const cast: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const { type, code } = elementTypes[call.attribute<string>('dtype')]!;
+  if (x.storage.type === type) return x;
+  if (x.storage.splat !== undefined) return graph.splat(x.storage.splat, x.shape, type);
+  return elementwise(graph, [x], (g, name) => g.node('Cast', [name], { to: code }), type);
+};
+
+const fill: Lowering = (graph, call) => {
+  const dtype = call.attribute<string | undefined>('dtype') ?? 'float32';
+  return graph.splat(call.attribute('value'), call.attribute('shape'), elementTypes[dtype]!.type);
+};
+
+const like =
+  (value: number): Lowering =>
+  (graph, call) =>
+    graph.splat(value, call.input('x').shape, call.input('x').storage.type);
+
+export const elementwiseLowerings: Lowerings = {
+  Abs: unary(operator('Abs')),
+  Acos: unary(operator('Acos')),
+  Asin: unary(operator('Asin')),
+  Atan: unary(operator('Atan')),
+  Ceil: unary(operator('Ceil')),
+  ClipByValue: (graph, call) =>
+    elementwise(graph, [call.input('x')], (g, x) =>
+      g.node('Clip', [x, g.float(call.attribute('clipValueMin')), g.float(call.attribute('clipValueMax'))]),
+    ),
+  Cos: unary(operator('Cos')),
+  Cosh: unary(operator('Cosh')),
+  Elu: unary(operator('Elu')),
+  // dy * (y >= 0 ? 1 : y + 1), given y = elu(x)
+  EluGrad: (graph, call) =>
+    elementwise(graph, [call.input('dy'), call.input('y')], (g, dy, y) => {
+      const slope = g.node('Add', [g.node('Min', [y, g.float(0)]), g.float(1)]);
+      return g.node('Mul', [dy, slope]);
+    }),
+  Erf: unary(operator('Erf')),
+  Exp: unary(operator('Exp')),
+  Expm1: unary((g, x) => g.node('Sub', [g.node('Exp', [x]), g.float(1)])),
+  Floor: unary(operator('Floor')),
+  LeakyRelu: (graph, call) =>
+    elementwise(graph, [call.input('x')], (g, x) =>
+      g.node('LeakyRelu', [x], { alpha: { float: call.attribute<number>('alpha') } }),
+    ),
+  Log: unary(operator('Log')),
+  Log1p: unary((g, x) => g.node('Log', [g.node('Add', [x, g.float(1)])])),
+  LogicalNot: unary(operator('Not')),
+  Neg: unary(operator('Neg')),
+  Prelu: (graph, call) => elementwise(graph, [call.input('x'), call.input('alpha')], operator('PRelu')),
+  Reciprocal: unary(operator('Reciprocal')),
+  Relu: unary(operator('Relu')),
+  Relu6: unary(relu6),
+  Round: unary(operator('Round')),
+  Rsqrt: unary((g, x) => g.node('Reciprocal', [g.node('Sqrt', [x])])),
+  Selu: unary((g, x) => g.node('Selu', [x], { alpha: { float: seluAlpha }, gamma: { float: seluScale } })),
+  Sigmoid: unary(operator('Sigmoid')),
+  Sign: unary(operator('Sign')),
+  Sin: unary(operator('Sin')),
+  Sinh: unary(operator('Sinh')),
+  Softplus: unary(operator('Softplus')),
+  Sqrt: unary(operator('Sqrt')),
+  Square: unary((g, x) => g.node('Mul', [x, x])),
+  Step: step,
+  Tan: unary(operator('Tan')),
+  Tanh: unary(operator('Tanh')),
+
+  Add: neutral(0, operator('Add')),
+  AddN: addN,
+  FloorDiv: binary((g, a, b) => g.node('Floor', [g.node('Div', [a, b])])),
+  Maximum: binary(operator('Max')),
+  Minimum: binary(operator('Min')),
+  Mod: binary((g, a, b) => g.node('Mod', [a, b], { fmod: 1 })),
+  Multiply: neutral(1, operator('Mul')),
+  Pow: binary(operator('Pow')),
+  RealDiv: binary(operator('Div')),
+  SquaredDifference: binary((g, a, b) => {
+    const difference = g.node('Sub', [a, b]);
+    return g.node('Mul', [difference, difference]);
+  }),
+  Sub: binary(operator('Sub')),
+
+  Equal: compare('Equal'),
+  Greater: compare('Greater'),
+  GreaterEqual: compare('GreaterOrEqual'),
+  Less: compare('Less'),
+  LessEqual: compare('LessOrEqual'),
+  LogicalAnd: compare('And'),
+  LogicalOr: compare('Or'),
+  NotEqual: binary(not(operator('Equal')), 'bool'),
+
+  Select: (graph, call) =>
+    elementwise(
+      graph,
+      [call.input('condition'), call.input('t'), call.input('e')],
+      operator('Where'),
+      call.input('t').storage.type,
+    ),
+  Cast: cast,
+  Fill: fill,
+  OnesLike: like(1),
+  ZerosLike: like(0),
+};

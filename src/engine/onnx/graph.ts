@@ -1,0 +1,204 @@
+/** Builds an ONNX graph node by node. Values carry their memory layout, so that convolutions in a row never transpose. */
+import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode, OnnxValue } from './proto.js';
+
+/**
+ * What a value's numbers are, in one or more forms. tfjs is channels-last ([N, H, W, C]), ONNX Runtime's convolutions are
+ * channels-first ([N, C, H, W]); a form is made from another one only when somebody asks for it, and kept.
+ */
+export interface Storage {
+  readonly type: ElementType;
+  /** Names by shape of the row-major forms: reshapes of one another. */
+  readonly rows: Map<string, string>;
+  /** True when the value was made channels-first: what is made from it should then be so too. */
+  readonly transposed?: boolean;
+  /** The transposed form of a rank-4 value, and its shape before transposition. */
+  channelsFirst?: { readonly name: string; readonly shape: readonly number[] };
+  /** Data known at trace time. */
+  readonly constant?: Float32Array | Int32Array | Uint8Array;
+  /** The one value of every element, when it is known. */
+  readonly splat?: number;
+}
+
+export interface Value {
+  readonly storage: Storage;
+  readonly shape: readonly number[];
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, i) => size === b[i]);
+
+/** Where axis i of [N, H, W, C] lies in [N, C, H, W]. */
+export const channelsFirstAxis = [0, 2, 3, 1] as const;
+const toChannelsFirst = [0, 3, 1, 2];
+const toChannelsLast = [0, 2, 3, 1];
+
+export class GraphBuilder {
+  readonly #nodes: OnnxNode[] = [];
+  readonly #inputs: OnnxValue[] = [];
+  readonly #outputs: OnnxValue[] = [];
+  readonly #constants = new Map<string, OnnxConstant>();
+  readonly #producers = new Map<string, OnnxNode>();
+  #names = 0;
+
+  /** Declares a graph input in row-major order. */
+  input(name: string, shape: readonly number[], type: ElementType): Value {
+    this.#inputs.push({ name, shape, type });
+    return this.value(name, shape, type);
+  }
+
+  /** A value whose row-major form is the tensor `name`. */
+  value(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
+    return { storage: { type, rows: new Map([[shape.join(), name]]) }, shape };
+  }
+
+  /** A value of shape [N, H, W, C] whose transposed form [N, C, H, W] is the tensor `name`. */
+  channelsFirstValue(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
+    return { storage: { type, rows: new Map(), transposed: true, channelsFirst: { name, shape } }, shape };
+  }
+
+  constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): Value {
+    const splat = data.length > 0 && data.every((x) => x === data[0]) ? data[0] : undefined;
+    return { storage: { type, rows: new Map(), constant: data, splat }, shape };
+  }
+
+  splat(value: number, shape: readonly number[], type: ElementType): Value {
+    return { storage: { type, rows: new Map(), splat: value }, shape };
+  }
+
+  /** Appends a node with one output and returns that output's name. */
+  node(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}, domain?: string): string {
+    return this.nodes(op, inputs, 1, attributes, domain)[0]!;
+  }
+
+  /** Appends a node with several outputs. */
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: Record<string, Attribute> = {},
+    domain?: string,
+  ): string[] {
+    const names = Array.from({ length: outputs }, () => `t${this.#names++}`);
+    const node = { op, inputs, outputs: names, attributes, domain };
+    this.#nodes.push(node);
+    for (const name of names) this.#producers.set(name, node);
+    return names;
+  }
+
+  /** The second output of the node that made `name` (MaxPool's indices), added to it on first use. */
+  secondOutput(name: string): string {
+    const node = this.#producers.get(name)!;
+    if (node.outputs.length === 1) node.outputs.push(`t${this.#names++}`);
+    return node.outputs[1]!;
+  }
+
+  int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    return this.#addConstant(BigInt64Array.from(values, BigInt), shape, 'int64');
+  }
+
+  float(value: number): string {
+    return this.#addConstant(Float32Array.of(value), [], 'float32');
+  }
+
+  /** A scalar of any element type. */
+  scalar(value: number, type: ElementType): string {
+    return this.#addConstant(typedArray(type, [value]), [], type);
+  }
+
+  tensor(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): string {
+    return this.#addConstant(data, shape, type);
+  }
+
+  #addConstant(data: OnnxConstant['data'], shape: readonly number[], type: ElementType): string {
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const key = `${type}:${shape.join()}:${bytes.toString('latin1')}`;
+    const known = this.#constants.get(key);
+    if (known) return known.name;
+    const constant = { name: `c${this.#names++}`, shape, type, data };
+    this.#constants.set(key, constant);
+    return constant.name;
+  }
+
+  /** True when a value was made channels-first: operations that can should then work on that form. */
+  prefersChannelsFirst({ storage, shape }: Value): boolean {
+    return storage.transposed === true && sameShape(storage.channelsFirst!.shape, shape);
+  }
+
+  /** Name of the row-major tensor of a value, seen with `shape`; emits a Transpose or Reshape if there is none. */
+  rows(value: Value, shape: readonly number[] = value.shape): string {
+    const { storage } = value;
+    const key = shape.join();
+    const known = storage.rows.get(key);
+    if (known) return known;
+    const name = this.#makeRows(storage, shape);
+    storage.rows.set(key, name);
+    return name;
+  }
+
+  #makeRows(storage: Storage, shape: readonly number[]): string {
+    if (storage.constant) return this.#addConstant(storage.constant, shape, storage.type);
+    if (storage.splat !== undefined) {
+      return this.#addConstant(typedArray(storage.type, Array(sizeOf(shape)).fill(storage.splat)), shape, storage.type);
+    }
+    if (storage.rows.size === 0) {
+      const { name, shape: last } = storage.channelsFirst!;
+      const [n, h, w, c] = last as [number, number, number, number];
+      // Moving an axis of length one moves no number, so a Reshape does.
+      const moves = c !== 1 && h * w !== 1;
+      const rows = moves
+        ? this.node('Transpose', [name], { perm: toChannelsLast })
+        : this.node('Reshape', [name, this.int64([n, h, w, c])]);
+      storage.rows.set(last.join(), rows);
+      if (sameShape(last, shape)) return rows;
+    }
+    const [first] = storage.rows.values();
+    return this.node('Reshape', [first!, this.int64(shape)]);
+  }
+
+  /** Name of the transposed tensor [N, C, H, W] of a value of shape [N, H, W, C]. */
+  channelsFirst(value: Value): string {
+    const { storage, shape } = value;
+    if (storage.channelsFirst && sameShape(storage.channelsFirst.shape, shape)) return storage.channelsFirst.name;
+    const [n, h, w, c] = shape as [number, number, number, number];
+    const name =
+      c === 1 || h * w === 1
+        ? this.rows(value, [n, c, h, w])
+        : this.node('Transpose', [this.rows(value)], { perm: toChannelsFirst });
+    storage.channelsFirst ??= { name, shape };
+    return name;
+  }
+
+  /** Declares a value as graph output `name`; the numbers come row-major, in whatever shape they have. */
+  output(name: string, value: Value): void {
+    const [[key, rows]] = [...(value.storage.rows.size ? value.storage.rows : [[value.shape.join(), this.rows(value)]])] as [
+      [string, string],
+    ];
+    this.#nodes.push({ op: 'Identity', inputs: [rows], outputs: [name], attributes: {} });
+    const shape = key === '' ? [] : key.split(',').map(Number);
+    this.#outputs.push({ name, shape, type: value.storage.type });
+  }
+
+  /** The graph as far as its outputs need it: nodes, inputs and constants that nothing reads are left out. */
+  build(): OnnxGraph {
+    const needed = new Set(this.#outputs.map(({ name }) => name));
+    const nodes = this.#nodes.filter(() => true).reverse().filter((node) => {
+      if (!node.outputs.some((name) => needed.has(name))) return false;
+      for (const name of node.inputs) needed.add(name);
+      return true;
+    });
+    return {
+      nodes: nodes.reverse(),
+      inputs: this.#inputs.filter(({ name }) => needed.has(name)),
+      outputs: this.#outputs,
+      constants: [...this.#constants.values()].filter(({ name }) => needed.has(name)),
+    };
+  }
+}
+
+function typedArray(type: ElementType, values: readonly number[]): OnnxConstant['data'] {
+  if (type === 'float32') return Float32Array.from(values);
+  if (type === 'int32') return Int32Array.from(values);
+  if (type === 'int64') return BigInt64Array.from(values, BigInt);
+  return Uint8Array.from(values);
+}

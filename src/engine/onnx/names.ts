@@ -1,0 +1,4 @@
+/** Names of graph inputs and outputs that the compiler writes and the session reads. */
+export const parameterName = (index: number): string => `parameter${index}`;
+export const gradientName = (index: number): string => `gradient${index}`;
+export const noiseName = (index: number): string => `noise${index}`;

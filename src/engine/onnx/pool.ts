@@ -1,0 +1,141 @@
+/** Lowerings of pooling and its gradients, and of normalization kernels. */
+import { backend_util } from '@tensorflow/tfjs-core';
+import { windowShares } from '../../model/tfjs-gaps.js';
+import { elementwise } from './elementwise.js';
+import { type GraphBuilder, sizeOf, type Value } from './graph.js';
+import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
+
+type Shape4 = [number, number, number, number];
+type Info = backend_util.Conv2DInfo;
+
+function pooling(call: KernelCall, input: Value): Info {
+  return backend_util.computePool2DInfo(
+    input.shape as Shape4,
+    call.attribute('filterSize'),
+    call.attribute('strides'),
+    call.attribute<[number, number] | undefined>('dilations') ?? 1,
+    call.attribute('pad'),
+    call.attribute('dimRoundingMode'),
+    'channelsLast',
+  );
+}
+
+const attributes = (info: Info) => ({
+  kernel_shape: [info.filterHeight, info.filterWidth],
+  strides: [info.strideHeight, info.strideWidth],
+  pads: [info.padInfo.top, info.padInfo.left, info.padInfo.bottom, info.padInfo.right],
+});
+
+const maxPool: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const info = pooling(call, x);
+  return graph.channelsFirstValue(graph.node('MaxPool', [graph.channelsFirst(x)], attributes(info)), info.outShape);
+};
+
+/** dy goes to the first of the greatest elements of each window, and adds up where windows overlap. */
+const maxPoolGrad: Lowering = (graph, call) => {
+  const [x, y, dy] = [call.input('input'), call.input('output'), call.input('dy')];
+  const indices = graph.secondOutput(graph.channelsFirst(y));
+  const elements = sizeOf(x.shape);
+  const flat = graph.int64([sizeOf(y.shape)]);
+  const scattered = graph.node(
+    'ScatterElements',
+    [
+      graph.node('ConstantOfShape', [graph.int64([elements])]),
+      graph.node('Reshape', [indices, flat]),
+      graph.node('Reshape', [graph.channelsFirst(dy), flat]),
+    ],
+    { axis: 0, reduction: 'add' },
+  );
+  const [n, h, w, c] = x.shape as Shape4;
+  return graph.channelsFirstValue(graph.node('Reshape', [scattered, graph.int64([n, c, h, w])]), x.shape);
+};
+
+const avgPool: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const info = pooling(call, x);
+  const name = graph.node('AveragePool', [graph.channelsFirst(x)], { ...attributes(info), count_include_pad: 0 });
+  return graph.channelsFirstValue(name, info.outShape);
+};
+
+/** Every element of a window gets dy / (size of the window): a transposed convolution with ones, channel by channel. */
+const avgPoolGrad: Lowering = (graph, call) => {
+  const [x, dy] = [call.input('input'), call.input('dy')];
+  const info = pooling(call, x);
+  const { inChannels, filterHeight, filterWidth, outHeight, outWidth } = info;
+  const share = graph.tensor(windowShares(info), [outHeight, outWidth], 'float32');
+  const shared = graph.node('Mul', [graph.channelsFirst(dy), share]);
+  const ones = graph.tensor(
+    new Float32Array(inChannels * filterHeight * filterWidth).fill(1),
+    [inChannels, 1, filterHeight, filterWidth],
+    'float32',
+  );
+  const { top, bottom, left, right } = info.padInfo;
+  const missing = [
+    info.inHeight - ((outHeight - 1) * info.strideHeight + filterHeight - top - bottom),
+    info.inWidth - ((outWidth - 1) * info.strideWidth + filterWidth - left - right),
+  ];
+  const name = graph.node('ConvTranspose', [shared, ones], {
+    ...attributes(info),
+    group: inChannels,
+    output_padding: missing,
+  });
+  return graph.channelsFirstValue(name, x.shape);
+};
+
+/** (x - mean) * scale / sqrt(variance + epsilon) + offset, with what is known per channel worked out first. */
+const batchNorm: Lowering = (graph, call) => {
+  const [x, mean, variance] = [call.input('x'), call.input('mean'), call.input('variance')];
+  const [scale, offset] = [call.optional('scale'), call.optional('offset')];
+  const epsilon = call.attribute<number>('varianceEpsilon');
+  const deviation = elementwise(graph, [variance], (g, v) => g.node('Sqrt', [g.node('Add', [v, g.float(epsilon)])]));
+  const factor = scale
+    ? elementwise(graph, [scale, deviation], (g, s, d) => g.node('Div', [s, d]))
+    : elementwise(graph, [deviation], (g, d) => g.node('Reciprocal', [d]));
+  const scaledMean = elementwise(graph, [mean, factor], (g, m, f) => g.node('Mul', [m, f]));
+  const shift = offset
+    ? elementwise(graph, [offset, scaledMean], (g, o, m) => g.node('Sub', [o, m]))
+    : elementwise(graph, [scaledMean], (g, m) => g.node('Neg', [m]));
+  return elementwise(graph, [x, factor, shift], (g, a, f, s) => g.node('Add', [g.node('Mul', [a, f]), s]));
+};
+
+/** ONNX's Softmax along the last axis; tfjs allows no other. */
+const softmax =
+  (op: 'Softmax' | 'LogSoftmax'): Lowering =>
+  (graph: GraphBuilder, call: KernelCall) => {
+    const x = call.input('logits');
+    return graph.value(graph.node(op, [graph.rows(x)], { axis: -1 }), x.shape);
+  };
+
+/** Nearest-neighbour resizing by whole factors, as upSampling2d does. */
+function scaleOf(call: KernelCall, from: readonly number[], to: readonly number[]): [number, number] {
+  const scale: [number, number] = [to[1] / from[1], to[2] / from[2]];
+  if (!scale.every(Number.isInteger) || call.attribute<boolean>('alignCorners')) {
+    unsupported(call.kernel, `sizes ${from.slice(1, 3).join('x')} and ${to.slice(1, 3).join('x')}`);
+  }
+  return scale;
+}
+
+const resizeNearest: Lowering = (graph, call) => {
+  const x = call.input('images');
+  const [n, , , c] = x.shape;
+  const shape = [n, ...call.attribute<[number, number]>('size'), c];
+  const scales = graph.tensor(Float32Array.of(1, 1, ...scaleOf(call, x.shape, shape)), [4], 'float32');
+  const name = graph.node('Resize', [graph.channelsFirst(x), '', scales], {
+    mode: 'nearest',
+    coordinate_transformation_mode: 'asymmetric',
+    nearest_mode: 'floor',
+  });
+  return graph.channelsFirstValue(name, shape);
+};
+
+export const poolLowerings: Lowerings = {
+  AvgPool: avgPool,
+  AvgPoolGrad: avgPoolGrad,
+  FusedBatchNorm: batchNorm,
+  LogSoftmax: softmax('LogSoftmax'),
+  MaxPool: maxPool,
+  MaxPoolGrad: maxPoolGrad,
+  ResizeNearestNeighbor: resizeNearest,
+  Softmax: softmax('Softmax'),
+};

@@ -1,0 +1,110 @@
+/** ONNX graphs as plain data, and their encoding as a ModelProto (onnx.proto, IR version 9). */
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+
+export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
+export type Attribute = number | string | readonly number[] | { float: number };
+
+export interface OnnxNode {
+  readonly op: string;
+  readonly domain?: string;
+  readonly inputs: readonly string[];
+  /** Grows when a later lowering asks for an optional output, such as MaxPool's indices. */
+  readonly outputs: string[];
+  /** Whole numbers encode as integers; use `{ float }` for a real that may be whole. */
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
+
+export interface OnnxConstant extends OnnxValue {
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+}
+
+export interface OnnxGraph {
+  readonly nodes: readonly OnnxNode[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  readonly constants: readonly OnnxConstant[];
+}
+
+// TensorProto.DataType
+const elementTypeCode: Record<ElementType, number> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
+
+// Field numbers below are those of onnx.proto; the tag is (field << 3) | wire type.
+const message = (writer: BinaryWriter, field: number, body: (writer: BinaryWriter) => void): void => {
+  writer.tag(field, 2).fork();
+  body(writer);
+  writer.join();
+};
+const text = (writer: BinaryWriter, field: number, value: string): void => {
+  writer.tag(field, 2).string(value);
+};
+
+function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): void {
+  text(writer, 1, name);
+  if (typeof value === 'string') {
+    writer.tag(4, 2).bytes(new TextEncoder().encode(value)).tag(20, 0).int32(3);
+  } else if (typeof value === 'number') {
+    if (!Number.isInteger(value)) throw new Error(`attribute ${name}: ${value} needs { float }`);
+    writer.tag(3, 0).int64(value).tag(20, 0).int32(2);
+  } else if ('float' in value) {
+    writer.tag(2, 5).float(value.float).tag(20, 0).int32(1);
+  } else {
+    for (const item of value) writer.tag(8, 0).int64(item);
+    writer.tag(20, 0).int32(7);
+  }
+}
+
+function writeNode(writer: BinaryWriter, node: OnnxNode): void {
+  for (const input of node.inputs) text(writer, 1, input);
+  for (const output of node.outputs) text(writer, 2, output);
+  text(writer, 4, node.op);
+  for (const [name, value] of Object.entries(node.attributes)) {
+    message(writer, 5, (w) => writeAttribute(w, name, value));
+  }
+  if (node.domain) text(writer, 7, node.domain);
+}
+
+function writeValue(writer: BinaryWriter, value: OnnxValue): void {
+  text(writer, 1, value.name);
+  message(writer, 2, (type) =>
+    message(type, 1, (tensor) => {
+      tensor.tag(1, 0).int32(elementTypeCode[value.type]);
+      message(tensor, 2, (shape) => {
+        for (const size of value.shape) message(shape, 1, (dimension) => dimension.tag(1, 0).int64(size));
+      });
+    }),
+  );
+}
+
+function writeConstant(writer: BinaryWriter, constant: OnnxConstant): void {
+  for (const size of constant.shape) writer.tag(1, 0).int64(size);
+  writer.tag(2, 0).int32(elementTypeCode[constant.type]);
+  text(writer, 8, constant.name);
+  const { buffer, byteOffset, byteLength } = constant.data;
+  writer.tag(9, 2).bytes(new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+/** Encodes a graph as the bytes of an ONNX model: opset 17 plus ONNX Runtime's `com.microsoft` domain. */
+export function encodeModel(graph: OnnxGraph): Uint8Array {
+  const writer = new BinaryWriter();
+  writer.tag(1, 0).int64(9); // ir_version
+  text(writer, 2, 'lockstep');
+  message(writer, 7, (body) => {
+    for (const node of graph.nodes) message(body, 1, (w) => writeNode(w, node));
+    text(body, 2, 'step');
+    for (const constant of graph.constants) message(body, 5, (w) => writeConstant(w, constant));
+    for (const input of graph.inputs) message(body, 11, (w) => writeValue(w, input));
+    for (const output of graph.outputs) message(body, 12, (w) => writeValue(w, output));
+  });
+  message(writer, 8, (opset) => opset.tag(2, 0).int64(17));
+  message(writer, 8, (opset) => {
+    text(opset, 1, 'com.microsoft');
+    opset.tag(2, 0).int64(1);
+  });
+  return writer.finish();
+}

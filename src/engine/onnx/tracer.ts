@@ -1,0 +1,171 @@
+/** A tfjs backend that computes nothing: each kernel call becomes nodes of an ONNX graph. */
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { UnsupportedModelError } from '../../errors.js';
+import { convolutionLowerings } from './convolution.js';
+import { elementwiseLowerings } from './elementwise.js';
+import { GraphBuilder, type Value } from './graph.js';
+import type { KernelCall, Lowerings } from './lowering.js';
+import { matmulLowerings } from './matmul.js';
+import { poolLowerings } from './pool.js';
+import type { ElementType, OnnxGraph } from './proto.js';
+import { shapeLowerings } from './shape.js';
+
+const lowerings: Lowerings = {
+  ...elementwiseLowerings,
+  ...shapeLowerings,
+  ...matmulLowerings,
+  ...convolutionLowerings,
+  ...poolLowerings,
+};
+
+const backendName = 'lockstep-trace';
+
+class TraceBackend extends tf.KernelBackend {
+  readonly data = new tf.DataStorage<Value>(this, tf.engine());
+  graph = new GraphBuilder();
+
+  /** Data that enters from JavaScript is a constant of the graph. */
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype);
+    return dataId;
+  }
+  override move(dataId: object, values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): void {
+    const typed =
+      dtype === 'float32'
+        ? Float32Array.from(values as Float32Array)
+        : dtype === 'bool'
+          ? Uint8Array.from(values as Uint8Array)
+          : Int32Array.from(values as Int32Array);
+    this.data.set(dataId, this.graph.constant(typed, shape, dtype as ElementType));
+  }
+  override readSync(dataId: object): tf.backend_util.BackendValues {
+    const { constant, splat } = this.data.get(dataId).storage;
+    if (constant) return constant;
+    if (splat !== undefined) return Float32Array.of(splat);
+    throw new UnsupportedModelError(
+      'the model reads the values of a tensor while it runs, which a compiled step cannot do',
+      'use --engine tfjs',
+    );
+  }
+  override async read(dataId: object) {
+    return this.readSync(dataId);
+  }
+  override disposeData(): boolean {
+    return true;
+  }
+  override refCount(): number {
+    return 1;
+  }
+  override incRef(): void {}
+  override numDataIds(): number {
+    return 0;
+  }
+  override floatPrecision(): 32 {
+    return 32;
+  }
+  override epsilon(): number {
+    return 1e-7;
+  }
+  override timerAvailable(): boolean {
+    return false;
+  }
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+  override dispose(): void {}
+
+  info(value: Value): tf.TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, value);
+    const { type } = value.storage;
+    return { dataId, shape: [...value.shape], dtype: (type === 'uint8' ? 'int32' : type) as tf.DataType };
+  }
+  valueIn({ dataId, shape }: tf.TensorInfo): Value {
+    return { storage: this.data.get(dataId).storage, shape };
+  }
+}
+
+function kernelCall(
+  backend: TraceBackend,
+  kernel: string,
+  inputs: tf.NamedTensorInfoMap,
+  attrs: tf.NamedAttrMap | undefined,
+): KernelCall {
+  const optional = (name: string) => (inputs[name] ? backend.valueIn(inputs[name]) : undefined);
+  return {
+    kernel,
+    optional,
+    input: (name) => {
+      const value = optional(name);
+      if (!value) throw new Error(`kernel ${kernel} was called without input ${name}`);
+      return value;
+    },
+    list: () => Object.values(inputs).map((info) => backend.valueIn(info!)),
+    attribute: <T>(name: string) => attrs?.[name] as T,
+  };
+}
+
+let registered: TraceBackend | undefined;
+
+function traceBackend(): TraceBackend {
+  if (registered) return registered;
+  const backend = new TraceBackend();
+  const names = new Set([...Object.keys(lowerings), ...tf.getKernelsForBackend('cpu').map((k) => k.kernelName)]);
+  for (const kernelName of names) {
+    const lower = lowerings[kernelName];
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => {
+        if (!lower) {
+          throw new UnsupportedModelError(
+            `the compiled engine has no lowering for the tfjs kernel ${kernelName}`,
+            'use --engine tfjs, or change the layer that needs it',
+          );
+        }
+        const result = lower(backend.graph, kernelCall(backend, kernelName, inputs, attrs));
+        return Array.isArray(result) ? result.map((value) => backend.info(value)) : backend.info(result);
+      },
+    });
+  }
+  tf.registerBackend(backendName, () => backend);
+  registered = backend;
+  return backend;
+}
+
+/** Declares the graph's inputs and outputs while a trace runs. */
+export interface Trace {
+  /** A symbolic tensor that the graph takes as input `name`. */
+  input(name: string, shape: readonly number[], dtype: 'float32' | 'int32', stored?: ElementType): tf.Tensor;
+  output(name: string, tensor: tf.Tensor): void;
+}
+
+/**
+ * Runs `body` with tfjs recording instead of computing, and returns the graph of everything that reaches an output.
+ * @throws UnsupportedModelError when a kernel has no lowering or reads a tensor's values
+ */
+export function trace(body: (trace: Trace) => void): OnnxGraph {
+  const backend = traceBackend();
+  const previous = tf.getBackend();
+  backend.graph = new GraphBuilder();
+  const { graph } = backend;
+  const engine = tf.engine();
+  tf.setBackend(backendName);
+  try {
+    tf.tidy(() =>
+      body({
+        input: (name, shape, dtype, stored = dtype) => {
+          const value = graph.input(name, shape, stored);
+          const info = backend.info(value);
+          return engine.makeTensorFromDataId(info.dataId, [...shape], dtype, backend);
+        },
+        output: (name, tensor) => graph.output(name, backend.valueIn(tensor)),
+      }),
+    );
+    return graph.build();
+  } finally {
+    tf.setBackend(previous);
+  }
+}

@@ -1,0 +1,84 @@
+/** The eager engine: the same step on a tfjs backend. The reference of the compiled engine, and its escape hatch. */
+import * as tf from '@tensorflow/tfjs-core';
+import { loadNoiseKernels } from '../kernels/load.js';
+import { tensorOf } from '../model/slab.js';
+import { loadBackend, type BackendName } from './backends.js';
+import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey } from './engine.js';
+import { BatchMemory, PrivateMemory } from './memory.js';
+import { fillNoise } from './noise.js';
+import { createStepModel, evaluationStep, gradientStep, type StepModel, type StepSpec } from './step.js';
+
+/** @throws EngineError when the backend does not load here */
+export async function createTfjsEngine(spec: StepSpec, backend: BackendName): Promise<GradientEngine> {
+  await loadBackend(backend);
+  return new TfjsEngine(createStepModel(spec));
+}
+
+class TfjsEngine implements GradientEngine {
+  readonly parameters: Float32Array;
+  readonly gradients: Float32Array;
+  readonly #step: StepModel;
+  readonly #batches: BatchMemory;
+
+  constructor(step: StepModel) {
+    this.#step = step;
+    this.#batches = new BatchMemory(step.batch);
+    this.parameters = new Float32Array(step.layout.length);
+    this.gradients = new Float32Array(step.layout.state);
+  }
+
+  buffers(count: number): BatchBuffers {
+    return this.#batches.buffers(count);
+  }
+
+  async computeGradients(count: number, key: NoiseKey): Promise<number> {
+    return tf.tidy(() => {
+      let place = 0;
+      const draw = (kind: 'uniform' | 'normal') => (shape: readonly number[]) => noiseTensor(kind, shape, key, place++);
+      const { lossSum, gradients } = gradientStep(this.#step, this.#parameters(), ...this.#batch(count), {
+        uniform: draw('uniform'),
+        normal: draw('normal'),
+      });
+      gradients.forEach((gradient, i) => {
+        tensorOf(this.gradients, this.#step.layout.tensors[i]).set(gradient.dataSync());
+      });
+      return lossSum.dataSync()[0];
+    });
+  }
+
+  async evaluate(count: number): Promise<Evaluation> {
+    return tf.tidy(() => {
+      const { outputs, losses } = evaluationStep(this.#step, this.#parameters(), ...this.#batch(count));
+      return { outputs: outputs.dataSync() as Float32Array, losses: losses.dataSync() as Float32Array };
+    });
+  }
+
+  async dispose(): Promise<void> {
+    this.#step.built.model.dispose();
+  }
+
+  #parameters(): tf.Tensor[] {
+    return this.#step.layout.tensors.map((tensor) =>
+      tf.tensor(tensorOf(this.parameters, tensor).slice(), [...tensor.shape], 'float32'),
+    );
+  }
+
+  #batch(count: number): [tf.Tensor, tf.Tensor] {
+    const { featureShape, featureType, targetShape, targetType } = this.#step.batch;
+    const { features, targets } = this.buffers(count);
+    const floats = featureType === 'uint8' ? Int32Array.from(features) : features.slice();
+    const dtype = featureType === 'uint8' ? 'int32' : 'float32';
+    return [
+      tf.tensor(floats, [count, ...featureShape], dtype),
+      tf.tensor(targets.slice(), [count, ...targetShape], targetType),
+    ];
+  }
+}
+
+function noiseTensor(kind: 'uniform' | 'normal', shape: readonly number[], key: NoiseKey, place: number): tf.Tensor {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const memory = new PrivateMemory([length * 4]);
+  const values = memory.floats(length);
+  fillNoise(loadNoiseKernels(memory.memory), kind, values, key, place);
+  return tf.tensor(values.slice(), [...shape], 'float32');
+}

@@ -1,0 +1,187 @@
+/** From the config's list of layers to a tfjs LayersModel, with weights that the seed alone decides. */
+import './tfjs-gaps.js';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import type { LayerConfig, ModelConfig } from '../config/model.js';
+import { suggest } from '../config/suggest.js';
+import { ModelError } from '../errors.js';
+import { type HookSlot, installHooks } from './hooks.js';
+
+/** What the data decides about a model. */
+export interface DataShape {
+  /** Shape of one example, e.g. [28, 28, 1]. */
+  readonly featureShape: readonly number[];
+  /** What the word `classes` stands for in a layer's options. */
+  readonly classes?: number;
+}
+
+export interface BuiltModel {
+  readonly model: tfl.LayersModel;
+  readonly hooks: HookSlot;
+}
+
+type Layer = tfl.layers.Layer;
+type Options = Record<string, unknown>;
+type Factory = (options: Options) => Layer;
+type Output = tfl.SymbolicTensor;
+
+const factories = tfl.layers as unknown as Record<string, Factory | undefined>;
+const layerNames = Object.keys(tfl.layers).filter((name) => /^[a-z]/.test(name) && name !== 'input' && name !== 'inputLayer');
+
+/**
+ * Builds and initialises the model.
+ * @throws ModelError naming the layer when its name, an option or its shape is wrong
+ */
+export function buildModel(config: ModelConfig, data: DataShape, seed: number): BuiltModel {
+  const hooks: HookSlot = {};
+  const input = tfl.input({ shape: [...data.featureShape], name: 'input' });
+  const outputs = new Map<string, Output>([['input', input]]);
+  let last: Output = input;
+  config.layers.forEach((entry, index) => {
+    const [kind, options] = Object.entries(entry)[0]!;
+    const where = `model.layers.${index} (${kind})`;
+    const { from, ...rest } = (options ?? {}) as Options;
+    const name = (rest.name as string | undefined) ?? uniqueName(kind, outputs);
+    if (outputs.has(name)) throw new ModelError(`${where}: the name ${name} is taken`, 'give the layer another name');
+    const sources = from === undefined ? [last] : [from].flat().map((source) => sourceOf(source, outputs, where));
+    const layer = createLayer(kind, { ...rest, name }, data, where);
+    seedInitializers(layer, `${seed}/${index}`, new Set());
+    installHooks(layer, hooks);
+    last = attempt(where, () => layer.apply(sources.length === 1 ? sources[0]! : sources) as Output);
+    outputs.set(name, last);
+  });
+  const model = attempt('model', () => tfl.model({ inputs: input, outputs: last, name: 'model' }));
+  return { model, hooks };
+}
+
+function oneOf(name: string, candidates: readonly string[]): string {
+  const near = suggest(name, candidates);
+  return near ? `did you mean ${near}?` : `use one of ${candidates.join(', ')}`;
+}
+
+function attempt<T>(where: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    throw new ModelError(`${where}: ${(error as Error).message}`, 'check the layer, its options and the shape it is given');
+  }
+}
+
+function uniqueName(kind: string, taken: ReadonlyMap<string, unknown>): string {
+  const stem = kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  let n = 1;
+  while (taken.has(`${stem}_${n}`)) n++;
+  return `${stem}_${n}`;
+}
+
+function sourceOf(name: unknown, outputs: ReadonlyMap<string, Output>, where: string): Output {
+  const output = outputs.get(String(name));
+  if (output) return output;
+  throw new ModelError(
+    `${where}: from: ${JSON.stringify(name)} names no earlier layer`,
+    `use one of ${[...outputs.keys()].join(', ')}`,
+  );
+}
+
+/** Options that hold layers, by their keys. */
+const nestedKeys = ['layer', 'cell', 'cells'];
+/** Options that a layer takes but does not report back. */
+const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
+
+function createLayer(kind: string, options: Options, data: DataShape, where: string): Layer {
+  const factory = factories[kind];
+  if (!factory || !layerNames.includes(kind)) {
+    throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
+  }
+  const nested = (entry: unknown): unknown => {
+    if (Array.isArray(entry)) return entry.map(nested);
+    const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
+    return createLayer(name, inner ?? {}, data, `${where}.${name}`);
+  };
+  const resolved = Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      if (value === 'classes') return [key, classesOf(data, where, key)];
+      return [key, nestedKeys.includes(key) ? nested(value) : value];
+    }),
+  );
+  const layer = attempt(where, () => factory(resolved));
+  checkOptions(layer, Object.keys(resolved), where);
+  return layer;
+}
+
+function classesOf(data: DataShape, where: string, key: string): number {
+  if (data.classes !== undefined) return data.classes;
+  throw new ModelError(`${where}: ${key}: classes, but the targets are not class indices`, 'write the number instead');
+}
+
+/** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
+function checkOptions(layer: Layer, given: readonly string[], where: string): void {
+  const known = new Set([...Object.keys(layer.getConfig()), ...Object.keys(layer), ...silentOptions, ...nestedKeys]);
+  const unknown = given.find((key) => !known.has(key));
+  if (unknown) {
+    const options = Object.keys(layer.getConfig());
+    throw new ModelError(`${where}: the layer has no option ${unknown}`, oneOf(unknown, options));
+  }
+  const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
+  if (constrained) {
+    throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');
+  }
+}
+
+/** Gives every random initializer of the layer, and of layers inside it, a seed of its own. */
+function seedInitializers(holder: object, path: string, seen: Set<object>): void {
+  if (seen.has(holder)) return;
+  seen.add(holder);
+  for (const [key, value] of Object.entries(holder)) {
+    if (Array.isArray(value) && key === 'cells') {
+      for (const [i, cell] of value.entries()) seedInitializers(cell, `${path}/${key}${i}`, seen);
+    } else if (value && typeof value === 'object') {
+      if (key.endsWith('nitializer') && 'seed' in value) value.seed ??= hash(`${path}/${key}`);
+      else if (nestedKeys.includes(key) || key.endsWith('Layer')) seedInitializers(value, `${path}/${key}`, seen);
+    }
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let h = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
+  return h;
+}
+
+/** Name of the activation that makes the model's output; `linear` where there is none. */
+export function outputActivation(model: tfl.LayersModel): string {
+  const layer = model.layers.at(-1)!;
+  if (layer.getClassName() === 'Softmax') return 'softmax';
+  const { activation } = layer.getConfig() as { activation?: unknown };
+  return typeof activation === 'string' ? activation : 'linear';
+}
+
+/** A layer's weight, as tfjs keeps it: `val` is swapped for the tensors of a step. */
+export interface LayerWeight {
+  readonly originalName: string;
+  readonly shape: number[];
+  readonly trainable: boolean;
+  val: Tensor;
+}
+
+export interface ModelWeights {
+  /** Updated by the optimizer. */
+  readonly trainable: LayerWeight[];
+  /** Updated by the step itself and averaged: moving mean and variance of batch normalization. */
+  readonly state: LayerWeight[];
+  /** Never updated. */
+  readonly frozen: LayerWeight[];
+}
+
+/** The model's weights by who updates them; the order is that of the layers. */
+export function modelWeights(model: tfl.LayersModel): ModelWeights {
+  const others = model.nonTrainableWeights as unknown as LayerWeight[];
+  const isState = ({ originalName }: LayerWeight) => /\/moving_(mean|variance)$/.test(originalName);
+  return {
+    trainable: model.trainableWeights as unknown as LayerWeight[],
+    state: others.filter(isState),
+    frozen: others.filter((weight) => !isState(weight)),
+  };
+}

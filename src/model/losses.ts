@@ -1,0 +1,129 @@
+/** Losses as tfjs operations: one number an example, so that shards of any size add up exactly. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { LossConfig } from '../config/model.js';
+import { ModelError } from '../errors.js';
+
+/** What a loss needs to know of the data and of the model's last layer. */
+export interface OutputSpec {
+  /** Shape of one example's output. */
+  readonly shape: readonly number[];
+  /** Name of the last activation, e.g. `softmax`; `linear` when there is none. */
+  readonly activation: string;
+  /** Shape of one example's target; class indices have none. */
+  readonly targetShape: readonly number[];
+  readonly classes?: number;
+}
+
+/** Maps targets and outputs of a batch, [n, ...] each, to the loss of each example, [n]. */
+export type Loss = (targets: tf.Tensor, outputs: tf.Tensor) => tf.Tensor1D;
+
+// tf.backend().epsilon() of float32: keeps logarithms of probabilities finite.
+const epsilon = 1e-7;
+
+const perExample = (values: tf.Tensor): tf.Tensor1D =>
+  values.rank === 1
+    ? (values as tf.Tensor1D)
+    : tf.mean(
+        tf.reshape(values, [values.shape[0]!, -1]),
+        1,
+      );
+
+/** Cross-entropy of a distribution: -sum(target * log p), over the last axis. */
+function crossEntropy(targets: tf.Tensor, outputs: tf.Tensor, probabilities: boolean): tf.Tensor {
+  const logs = probabilities
+    ? tf.log(tf.clipByValue(tf.div(outputs, tf.sum(outputs, -1, true)), epsilon, 1 - epsilon))
+    : tf.logSoftmax(outputs);
+  return tf.neg(tf.sum(tf.mul(targets, logs), -1));
+}
+
+/** Binary cross-entropy; on logits in the form that cannot overflow: max(x, 0) - x * t + log(1 + exp(-|x|)). */
+function binaryCrossEntropy(targets: tf.Tensor, outputs: tf.Tensor, probabilities: boolean): tf.Tensor {
+  if (!probabilities) {
+    return tf.add(tf.sub(tf.relu(outputs), tf.mul(outputs, targets)), tf.log1p(tf.exp(tf.neg(tf.abs(outputs)))));
+  }
+  const p = tf.clipByValue(outputs, epsilon, 1 - epsilon);
+  return tf.neg(tf.add(tf.mul(targets, tf.log(p)), tf.mul(tf.sub(1, targets), tf.log(tf.sub(1, p)))));
+}
+
+/** Huber 1964: quadratic up to delta, linear beyond. */
+function huber(targets: tf.Tensor, outputs: tf.Tensor, delta: number): tf.Tensor {
+  const error = tf.abs(tf.sub(outputs, targets));
+  const quadratic = tf.minimum(error, delta);
+  return tf.add(tf.mul(tf.square(quadratic), 0.5), tf.mul(tf.sub(error, quadratic), delta));
+}
+
+export const lossName = (config: LossConfig): string => (typeof config === 'string' ? config : 'huber');
+
+/** Class indices as one-hot rows; other targets as they are, in the shape of the outputs. */
+function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, loss: string): tf.Tensor {
+  if (spec.classes === undefined) return tf.reshape(targets, outputs.shape);
+  if (spec.shape.at(-1) === spec.classes && loss === 'categoricalCrossentropy') {
+    return tf.oneHot(targets as tf.Tensor1D, spec.classes);
+  }
+  const numbers = tf.reshape(tf.cast(targets, 'float32'), outputs.shape);
+  // Hinge reads its two classes as -1 and 1.
+  return loss === 'hinge' ? tf.sub(tf.mul(numbers, 2), 1) : numbers;
+}
+
+/**
+ * The loss function of a config.
+ * @throws ModelError when the loss does not fit the model's output or the targets
+ */
+export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
+  const name = lossName(config);
+  checkFit(name, spec);
+  const probabilities = spec.activation === 'softmax' || spec.activation === 'sigmoid';
+  const delta = typeof config === 'string' ? 1 : config.huber.delta;
+  return (targets, outputs) => {
+    if (name === 'sparseCategoricalCrossentropy') {
+      const hot = tf.oneHot(targets as tf.Tensor1D, outputs.shape.at(-1)!);
+      return perExample(crossEntropy(hot, outputs, probabilities));
+    }
+    const wanted = asOutputs(targets, outputs, spec, name);
+    switch (name) {
+      case 'categoricalCrossentropy':
+        return perExample(crossEntropy(wanted, outputs, probabilities));
+      case 'binaryCrossentropy':
+        return perExample(binaryCrossEntropy(wanted, outputs, probabilities));
+      case 'meanAbsoluteError':
+        return perExample(tf.abs(tf.sub(outputs, wanted)));
+      case 'huber':
+        return perExample(huber(wanted, outputs, delta));
+      case 'hinge':
+        return perExample(tf.relu(tf.sub(1, tf.mul(wanted, outputs))));
+      default:
+        return perExample(tf.square(tf.sub(outputs, wanted)));
+    }
+  };
+}
+
+function checkFit(name: string, { shape, activation, targetShape, classes }: OutputSpec): void {
+  const output = `the model's output [${shape.join(', ')}]`;
+  const units = shape.at(-1) ?? 1;
+  const fail = (problem: string, remedy: string) => {
+    throw new ModelError(`loss ${name} does not fit ${problem}`, remedy);
+  };
+  if (name === 'sparseCategoricalCrossentropy' || (name === 'categoricalCrossentropy' && classes !== undefined)) {
+    if (classes === undefined) fail('targets that are not class indices', 'use categoricalCrossentropy or meanSquaredError');
+    if (shape.length !== 1 || units !== classes) {
+      fail(`${output}: the data has ${classes} classes`, `end the model with a dense layer of ${classes} units (units: classes)`);
+    }
+    if (activation === 'sigmoid') fail('a sigmoid output', 'use softmax or no activation on the last layer');
+    return;
+  }
+  if (name === 'categoricalCrossentropy' && units < 2) {
+    fail(`${output}: one unit has no other class`, 'use binaryCrossentropy, or give the last layer a unit a class');
+  }
+  if (classes !== undefined) {
+    if (name !== 'binaryCrossentropy' && name !== 'hinge') {
+      fail('class indices', 'use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes)');
+    }
+    if (classes > 2) fail(`${classes} classes`, 'use sparseCategoricalCrossentropy');
+    if (shape.length !== 1 || units !== 1) fail(output, 'end the model with a dense layer of 1 unit');
+  } else if (shape.join() !== targetShape.join()) {
+    fail(`${output}: a target has shape [${targetShape.join(', ')}]`, 'give the last layer the shape of the targets');
+  }
+  if (name === 'binaryCrossentropy' && activation === 'softmax') {
+    fail('a softmax output', 'use sigmoid or no activation on the last layer');
+  }
+}

@@ -1,0 +1,54 @@
+/** Where each parameter lies in a slab: one contiguous Float32 buffer in a fixed order. */
+
+/** Floats between tensor starts: 64 bytes, because the alignment of a tensor can change the bits of a reduction. */
+const alignment = 16;
+
+export interface SlabTensor {
+  /** The weight's name in the saved model, e.g. `dense_1/kernel`. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First float of the tensor in the slab. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Three regions: [0, trainable) is updated by the optimizer, [trainable, state) averaged by steps, the rest never changes. */
+export interface SlabLayout {
+  readonly tensors: readonly SlabTensor[];
+  /** Floats of the slab that the optimizer updates. */
+  readonly trainable: number;
+  /** End of the state that a step computes and averages, such as moving means; a step's gradients reach to here. */
+  readonly state: number;
+  /** Floats of the whole slab. */
+  readonly length: number;
+}
+
+interface Weight {
+  readonly originalName: string;
+  readonly shape: readonly number[];
+}
+
+const aligned = (floats: number): number => Math.ceil(floats / alignment) * alignment;
+
+/** Lays out weights in the order given, each at a multiple of 64 bytes. */
+export function slabLayout(trainable: readonly Weight[], state: readonly Weight[], frozen: readonly Weight[]): SlabLayout {
+  const tensors: SlabTensor[] = [];
+  let offset = 0;
+  const place = (weights: readonly Weight[]): number => {
+    for (const { originalName, shape } of weights) {
+      const size = shape.reduce((a, b) => a * b, 1);
+      tensors.push({ name: originalName, shape, offset, size });
+      offset += aligned(size);
+    }
+    return offset;
+  };
+  return { tensors, trainable: place(trainable), state: place(state), length: place(frozen) };
+}
+
+/** The floats of one tensor in a slab. */
+export const tensorOf = (slab: Float32Array, { offset, size }: SlabTensor): Float32Array =>
+  slab.subarray(offset, offset + size);
+
+/** Number of parameters, without the slab's padding. */
+export const parameterCount = (tensors: readonly SlabTensor[]): number =>
+  tensors.reduce((sum, { size }) => sum + size, 0);

@@ -1,0 +1,76 @@
+/**
+ * What tfjs 4.22 needs to train every model that `tf.layers` can describe: what is missing, and two gradients that are wrong.
+ * Imported for its effect by whoever builds a model.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+// The layers package registers the gradients that this module corrects.
+import '@tensorflow/tfjs-layers';
+import '@tensorflow/tfjs-backend-cpu';
+
+// Layers such as LSTM call operations as methods of tensors (`x.sign()`), which only tfjs's union package provides.
+const methods = tf.Tensor.prototype as unknown as Record<string, unknown>;
+for (const [name, operation] of Object.entries({ ...tf, flatten: (x: tf.Tensor) => tf.reshape(x, [-1]) })) {
+  if (typeof operation !== 'function' || name in methods) continue;
+  methods[name] = function method(this: tf.Tensor, ...rest: unknown[]) {
+    return (operation as (...all: unknown[]) => unknown)(this, ...rest);
+  };
+}
+
+// ThresholdedReLU multiplies by a comparison. Its gradient is zero, as tfjs has it for GreaterEqual.
+tf.registerGradient({
+  kernelName: 'Greater',
+  inputsToSave: ['a', 'b'],
+  gradFunc: (_dy, [a, b]) => ({ a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) }),
+});
+
+// The gradient of nearest-neighbour upsampling is wrong on the cpu backend: it disagrees with finite differences. By whole
+// factors, as upSampling2d scales, each pixel's gradient is the sum of those of its copies.
+tf.unregisterGradient('ResizeNearestNeighbor');
+tf.registerGradient({
+  kernelName: 'ResizeNearestNeighbor',
+  inputsToSave: ['images'],
+  gradFunc: (dy, [images]) => ({
+    images: () => {
+      const [n, h, w, c] = images.shape;
+      const [, tall, wide] = (dy as tf.Tensor).shape;
+      return tf.sum(tf.reshape(dy as tf.Tensor, [n, h, tall / h, w, wide / w, c]), [2, 4]);
+    },
+  }),
+});
+
+// The cpu backend averages over what a window covers without padding, but its gradient divides by the whole window.
+// Scaling dy by (whole window) / (covered part) first makes the gradient that of the forward pass.
+type AvgPoolAttributes = {
+  filterSize: [number, number];
+  strides: [number, number];
+  pad: 'valid' | 'same' | number;
+  dimRoundingMode?: 'floor' | 'round' | 'ceil';
+};
+const original = tf.getKernel('AvgPoolGrad', 'cpu');
+tf.unregisterKernel('AvgPoolGrad', 'cpu');
+tf.registerKernel({
+  ...original,
+  kernelFunc: ({ inputs, attrs, backend }) => {
+    const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as AvgPoolAttributes;
+    const { dy, input } = inputs as Record<string, tf.TensorInfo>;
+    const shape = input.shape as [number, number, number, number];
+    const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+    const { data } = backend as unknown as { data: tf.DataStorage<{ values: Float32Array }> };
+    const factors = windowShares(info).map((share) => share * info.filterHeight * info.filterWidth);
+    const scaled = data.get(dy.dataId).values.map((value, i) => value * factors[Math.floor(i / info.outChannels) % factors.length]);
+    const dataId = (backend as tf.KernelBackend).write(scaled, dy.shape, 'float32');
+    return original.kernelFunc({ inputs: { dy: { ...dy, dataId }, input }, attrs, backend });
+  },
+});
+
+/** 1 / (elements of the input that each pooling window covers), [outHeight * outWidth]: padding does not count. */
+export function windowShares(info: tf.backend_util.Conv2DInfo): Float32Array {
+  const along = (out: number, stride: number, pad: number, kernel: number, size: number) =>
+    Array.from({ length: out }, (_, i) => {
+      const start = i * stride - pad;
+      return Math.min(start + kernel, size) - Math.max(start, 0);
+    });
+  const rows = along(info.outHeight, info.strideHeight, info.padInfo.top, info.filterHeight, info.inHeight);
+  const columns = along(info.outWidth, info.strideWidth, info.padInfo.left, info.filterWidth, info.inWidth);
+  return Float32Array.from(rows.flatMap((row) => columns.map((column) => 1 / (row * column))));
+}

@@ -1,0 +1,97 @@
+/** Builds both engines for a small model and compares what they compute. */
+import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { OnnxEngine } from '../../src/engine/onnx/session.js';
+import { createTfjsEngine } from '../../src/engine/tfjs.js';
+import type { BackendName } from '../../src/engine/backends.js';
+import type { GradientEngine } from '../../src/engine/engine.js';
+import type { LayerConfig, LossConfig } from '../../src/config/model.js';
+import type { SlabLayout } from '../../src/model/slab.js';
+
+export interface Case {
+  readonly layers: LayerConfig[];
+  /** Shape of one example. */
+  readonly input: readonly number[];
+  readonly loss?: LossConfig;
+  /** Class indices when given, else float targets of shape `target`. */
+  readonly classes?: number;
+  readonly target?: readonly number[];
+  readonly count?: number;
+  /** Range of the float targets: -1..1 by default. */
+  readonly targets?: (random: () => number) => number;
+  readonly features?: (random: () => number) => number;
+}
+
+/** A small linear congruential generator: uniform numbers in [0, 1). */
+export function lcg(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+export function specOf(example: Case): StepSpec {
+  return {
+    model: { layers: example.layers },
+    loss: example.loss ?? 'meanSquaredError',
+    seed: 7,
+    classes: example.classes,
+    batch: {
+      featureShape: example.input,
+      featureType: 'float32',
+      featureScale: 1,
+      targetShape: example.classes === undefined ? (example.target ?? []) : [],
+      targetType: example.classes === undefined ? 'float32' : 'int32',
+    },
+  };
+}
+
+export function fill(engine: GradientEngine, example: Case, parameters: Float32Array, count: number, seed = 3): void {
+  const random = lcg(seed);
+  engine.parameters.set(parameters);
+  const { features, targets } = engine.buffers(count);
+  for (let i = 0; i < features.length; i++) features[i] = example.features?.(random) ?? random() * 2 - 1;
+  for (let i = 0; i < targets.length; i++) {
+    targets[i] =
+      example.classes === undefined
+        ? (example.targets?.(random) ?? random() * 2 - 1)
+        : Math.floor(random() * example.classes);
+  }
+}
+
+/** Initial weights, with small offsets so that no bias or moving mean is zero. */
+export function perturbed(slab: Float32Array, layout: SlabLayout): Float32Array {
+  const random = lcg(11);
+  for (const { offset, size, name } of layout.tensors) {
+    const positive = name.endsWith('variance');
+    for (let i = 0; i < size; i++) slab[offset + i] += positive ? random() * 0.2 : (random() - 0.5) * 0.2;
+  }
+  return slab;
+}
+
+export async function createEngines(example: Case, counts: readonly number[], backend: BackendName = 'cpu') {
+  const spec = specOf(example);
+  const step = createStepModel(spec);
+  const parameters = perturbed(initialParameters(step), step.layout);
+  const onnx = new OnnxEngine({
+    layout: step.layout,
+    batch: spec.batch,
+    gradients: new Map(counts.map((count) => [count, compileGradients(step, count)])),
+    evaluations: new Map(counts.map((count) => [count, compileEvaluation(step, count)])),
+  });
+  const tfjs = await createTfjsEngine(spec, backend);
+  return { step, parameters, onnx, tfjs };
+}
+
+/** Largest difference, relative to the largest magnitude of `expected`. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  let magnitude = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const d = Math.abs(actual[i] - expected[i]);
+    difference = Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(difference, d);
+    magnitude = Math.max(magnitude, Math.abs(expected[i]));
+  }
+  return difference === 0 ? 0 : difference / Math.max(magnitude, 1e-12);
+}
