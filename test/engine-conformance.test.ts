@@ -21,7 +21,11 @@ const onVector = (...layers: Case['layers']): Case => ({
 const layers: Record<string, Case> = {
   dense: onVector({ dense: { units: 7, useBias: true } }),
   'dense without bias': onVector({ dense: { units: 7, useBias: false } }),
-  'dense on a sequence': { layers: [{ dense: { units: 4 } }, { flatten: {} }, { dense: { units: 2 } }], input: [3, 5], target: [2] },
+  'dense on a sequence': {
+    layers: [{ dense: { units: 4 } }, { flatten: {} }, { dense: { units: 2 } }],
+    input: [3, 5],
+    target: [2],
+  },
   conv2d: onImage({ conv2d: { filters: 5, kernelSize: 3, activation: 'tanh' } }),
   'conv2d strided, same': onImage({ conv2d: { filters: 5, kernelSize: [3, 2], strides: [2, 3], padding: 'same' } }),
   'conv2d strided, valid, with rows no window covers': onImage({ conv2d: { filters: 2, kernelSize: 2, strides: 3 } }),
@@ -33,30 +37,84 @@ const layers: Record<string, Case> = {
     { conv2d: { filters: 9, kernelSize: 3, activation: 'relu' } },
     { maxPooling2d: { poolSize: 2 } },
   ),
-  conv1d: { layers: [{ conv1d: { filters: 4, kernelSize: 3, strides: 2 } }, ...head], input: [11, 3], classes: 4, loss: 'sparseCategoricalCrossentropy' },
+  conv1d: {
+    layers: [{ conv1d: { filters: 4, kernelSize: 3, strides: 2 } }, ...head],
+    input: [11, 3],
+    classes: 4,
+    loss: 'sparseCategoricalCrossentropy',
+  },
   conv2dTranspose: onImage({ conv2dTranspose: { filters: 4, kernelSize: 3, strides: 2, padding: 'same' } }),
   depthwiseConv2d: onImage({ depthwiseConv2d: { kernelSize: 3, depthMultiplier: 2, strides: 2, padding: 'same' } }),
   'depthwiseConv2d dilated': onImage({ depthwiseConv2d: { kernelSize: 2, dilationRate: 2 } }),
   separableConv2d: onImage({ separableConv2d: { filters: 6, kernelSize: 3, depthMultiplier: 2, activation: 'relu' } }),
   maxPooling2d: onImage({ conv2d: { filters: 4, kernelSize: 2 } }, { maxPooling2d: { poolSize: 2 } }),
-  'maxPooling2d overlapping, same': onImage({ maxPooling2d: { poolSize: 3, strides: 2, padding: 'same' } }, { conv2d: { filters: 3, kernelSize: 2 } }, { maxPooling2d: { poolSize: 3, strides: 1 } }),
+  'maxPooling2d overlapping, same': onImage(
+    { maxPooling2d: { poolSize: 3, strides: 2, padding: 'same' } },
+    { conv2d: { filters: 3, kernelSize: 2 } },
+    { maxPooling2d: { poolSize: 3, strides: 1 } },
+  ),
   'maxPooling2d 3x2': onImage({ conv2d: { filters: 4, kernelSize: 1 } }, { maxPooling2d: { poolSize: [3, 2] } }),
   averagePooling2d: onImage({ conv2d: { filters: 4, kernelSize: 2 } }, { averagePooling2d: { poolSize: 2 } }),
-  'averagePooling2d overlapping, same': onImage({ conv2d: { filters: 4, kernelSize: 2 } }, { averagePooling2d: { poolSize: 3, strides: 2, padding: 'same' } }),
-  globalAveragePooling2d: { ...onImage(), layers: [{ conv2d: { filters: 6, kernelSize: 3 } }, { globalAveragePooling2d: {} }, { dense: { units: 4 } }] },
-  globalMaxPooling2d: { ...onImage(), layers: [{ conv2d: { filters: 6, kernelSize: 3 } }, { globalMaxPooling2d: {} }, { dense: { units: 4 } }] },
-  'reshape and permute': { layers: [{ reshape: { targetShape: [3, 63] } }, { permute: { dims: [2, 1] } }, ...head], input: image, classes: 4, loss: 'sparseCategoricalCrossentropy' },
+  'averagePooling2d overlapping, same': onImage(
+    { conv2d: { filters: 4, kernelSize: 2 } },
+    { averagePooling2d: { poolSize: 3, strides: 2, padding: 'same' } },
+  ),
+  globalAveragePooling2d: {
+    ...onImage(),
+    layers: [{ conv2d: { filters: 6, kernelSize: 3 } }, { globalAveragePooling2d: {} }, { dense: { units: 4 } }],
+  },
+  globalMaxPooling2d: {
+    ...onImage(),
+    layers: [{ conv2d: { filters: 6, kernelSize: 3 } }, { globalMaxPooling2d: {} }, { dense: { units: 4 } }],
+  },
+  'reshape and permute': {
+    layers: [{ reshape: { targetShape: [3, 63] } }, { permute: { dims: [2, 1] } }, ...head],
+    input: image,
+    classes: 4,
+    loss: 'sparseCategoricalCrossentropy',
+  },
   'conv after dense': onImage({ dense: { units: 5 } }, { conv2d: { filters: 4, kernelSize: 2 } }),
   dropout: onVector({ dense: { units: 16, activation: 'relu' } }, { dropout: { rate: 0.4 } }),
-  'dropout on channels': onImage({ conv2d: { filters: 6, kernelSize: 3 } }, { dropout: { rate: 0.5, noiseShape: [null, 1, 1, 6] } }),
+  'dropout on channels': onImage(
+    { conv2d: { filters: 6, kernelSize: 3 } },
+    { dropout: { rate: 0.5, noiseShape: [null, 1, 1, 6] } },
+  ),
   gaussianNoise: onVector({ gaussianNoise: { stddev: 0.3 } }, { dense: { units: 8 } }),
   gaussianDropout: onVector({ dense: { units: 8 } }, { gaussianDropout: { rate: 0.3 } }),
   alphaDropout: onVector({ dense: { units: 8, activation: 'selu' } }, { alphaDropout: { rate: 0.3 } }),
-  'batchNormalization on channels': onImage({ conv2d: { filters: 6, kernelSize: 3 } }, { batchNormalization: {} }, { activation: { activation: 'relu' } }),
-  'batchNormalization on features': { ...onVector({ dense: { units: 8 } }, { batchNormalization: { momentum: 0.9, epsilon: 0.01 } }), count: 9 },
+  'batchNormalization on channels': onImage(
+    { conv2d: { filters: 6, kernelSize: 3 } },
+    { batchNormalization: {} },
+    { activation: { activation: 'relu' } },
+  ),
+  'batchNormalization on features': {
+    ...onVector({ dense: { units: 8 } }, { batchNormalization: { momentum: 0.9, epsilon: 0.01 } }),
+    count: 9,
+  },
   layerNormalization: onVector({ dense: { units: 8 } }, { layerNormalization: {} }),
-  zeroPadding2d: onImage({ conv2d: { filters: 3, kernelSize: 2 } }, { zeroPadding2d: { padding: [[1, 2], [0, 3]] } }, { conv2d: { filters: 2, kernelSize: 3 } }),
-  cropping2D: onImage({ conv2d: { filters: 3, kernelSize: 2 } }, { cropping2D: { cropping: [[1, 2], [0, 3]] } }),
+  zeroPadding2d: onImage(
+    { conv2d: { filters: 3, kernelSize: 2 } },
+    {
+      zeroPadding2d: {
+        padding: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+    },
+    { conv2d: { filters: 2, kernelSize: 3 } },
+  ),
+  cropping2D: onImage(
+    { conv2d: { filters: 3, kernelSize: 2 } },
+    {
+      cropping2D: {
+        cropping: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+    },
+  ),
   'add of two branches': onImage(
     { conv2d: { filters: 4, kernelSize: 3, padding: 'same', name: 'a' } },
     { conv2d: { filters: 4, kernelSize: 1, name: 'b', activation: 'sigmoid' } },
@@ -85,18 +143,62 @@ const layers: Record<string, Case> = {
   },
   repeatVector: onVector({ repeatVector: { n: 3 } }, { flatten: {} }),
   lstm: { layers: [{ lstm: { units: 5 } }, { dense: { units: 2 } }], input: [4, 3], target: [2] },
-  'gru with dropout': { layers: [{ gru: { units: 5, dropout: 0.3, recurrentDropout: 0.2 } }, { dense: { units: 2 } }], input: [4, 3], target: [2] },
-  'bidirectional simpleRNN': { layers: [{ bidirectional: { layer: { simpleRNN: { units: 3 } }, mergeMode: 'concat' } }, { dense: { units: 2 } }], input: [4, 3], target: [2] },
-  timeDistributed: { layers: [{ timeDistributed: { layer: { dense: { units: 4 } } } }, { flatten: {} }, { dense: { units: 2 } }], input: [4, 3], target: [2] },
+  'gru with dropout': {
+    layers: [{ gru: { units: 5, dropout: 0.3, recurrentDropout: 0.2 } }, { dense: { units: 2 } }],
+    input: [4, 3],
+    target: [2],
+  },
+  'bidirectional simpleRNN': {
+    layers: [{ bidirectional: { layer: { simpleRNN: { units: 3 } }, mergeMode: 'concat' } }, { dense: { units: 2 } }],
+    input: [4, 3],
+    target: [2],
+  },
+  timeDistributed: {
+    layers: [{ timeDistributed: { layer: { dense: { units: 4 } } } }, { flatten: {} }, { dense: { units: 2 } }],
+    input: [4, 3],
+    target: [2],
+  },
   upSampling2d: onImage({ conv2d: { filters: 3, kernelSize: 2 } }, { upSampling2d: { size: [2, 2] } }),
-  'kernel regularizers': onVector({ dense: { units: 6, kernelRegularizer: { className: 'L1L2', config: { l1: 0.01, l2: 0.02 } }, biasRegularizer: 'l1l2' } }),
-  'activity regularizer': onVector({ dense: { units: 6, activation: 'tanh', activityRegularizer: { className: 'L1L2', config: { l1: 0.03, l2: 0.02 } } } }),
+  'kernel regularizers': onVector({
+    dense: {
+      units: 6,
+      kernelRegularizer: { className: 'L1L2', config: { l1: 0.01, l2: 0.02 } },
+      biasRegularizer: 'l1l2',
+    },
+  }),
+  'activity regularizer': onVector({
+    dense: { units: 6, activation: 'tanh', activityRegularizer: { className: 'L1L2', config: { l1: 0.03, l2: 0.02 } } },
+  }),
 };
-for (const name of ['elu', 'hardSigmoid', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus', 'softsign', 'tanh', 'logSoftmax', 'swish', 'mish', 'gelu', 'gelu_new']) {
+for (const name of [
+  'elu',
+  'hardSigmoid',
+  'linear',
+  'relu',
+  'relu6',
+  'selu',
+  'sigmoid',
+  'softmax',
+  'softplus',
+  'softsign',
+  'tanh',
+  'logSoftmax',
+  'swish',
+  'mish',
+  'gelu',
+  'gelu_new',
+]) {
   layers[`activation ${name}`] = onVector({ dense: { units: 9 } }, { activation: { activation: name } });
   layers[`dense fused with ${name}`] = onVector({ dense: { units: 9, activation: name } });
 }
-for (const [name, options] of Object.entries({ reLU: { maxValue: 0.4 }, leakyReLU: { alpha: 0.2 }, prelu: {}, elu: { alpha: 1 }, thresholdedReLU: { theta: 0.2 }, softmax: {} })) {
+for (const [name, options] of Object.entries({
+  reLU: { maxValue: 0.4 },
+  leakyReLU: { alpha: 0.2 },
+  prelu: {},
+  elu: { alpha: 1 },
+  thresholdedReLU: { theta: 0.2 },
+  softmax: {},
+})) {
   layers[`layer ${name}`] = onVector({ dense: { units: 9 } }, { [name]: options });
 }
 
@@ -106,13 +208,39 @@ const losses: Record<string, Case> = {
   meanAbsoluteError: { ...onVector(), loss: 'meanAbsoluteError' },
   huber: { ...onVector(), loss: { huber: { delta: 0.7 } } },
   'binaryCrossentropy on logits': { ...onVector(), loss: 'binaryCrossentropy', targets: binary },
-  'binaryCrossentropy on probabilities': { layers: [{ dense: { units: 3, activation: 'sigmoid' } }], input: [5], target: [3], loss: 'binaryCrossentropy', targets: binary },
-  'binaryCrossentropy on two classes': { layers: [{ dense: { units: 1 } }], input: [5], classes: 2, loss: 'binaryCrossentropy' },
-  'categoricalCrossentropy on logits': { ...onVector(), loss: 'categoricalCrossentropy', targets: (random) => random() },
-  'categoricalCrossentropy on probabilities': { layers: [{ dense: { units: 3, activation: 'softmax' } }], input: [5], target: [3], loss: 'categoricalCrossentropy', targets: (random) => random() },
+  'binaryCrossentropy on probabilities': {
+    layers: [{ dense: { units: 3, activation: 'sigmoid' } }],
+    input: [5],
+    target: [3],
+    loss: 'binaryCrossentropy',
+    targets: binary,
+  },
+  'binaryCrossentropy on two classes': {
+    layers: [{ dense: { units: 1 } }],
+    input: [5],
+    classes: 2,
+    loss: 'binaryCrossentropy',
+  },
+  'categoricalCrossentropy on logits': {
+    ...onVector(),
+    loss: 'categoricalCrossentropy',
+    targets: (random) => random(),
+  },
+  'categoricalCrossentropy on probabilities': {
+    layers: [{ dense: { units: 3, activation: 'softmax' } }],
+    input: [5],
+    target: [3],
+    loss: 'categoricalCrossentropy',
+    targets: (random) => random(),
+  },
   'categoricalCrossentropy on classes': { ...onVector(), classes: 3, loss: 'categoricalCrossentropy' },
   'sparseCategoricalCrossentropy on logits': { ...onVector(), classes: 3, loss: 'sparseCategoricalCrossentropy' },
-  'sparseCategoricalCrossentropy on probabilities': { layers: [{ dense: { units: 3, activation: 'softmax' } }], input: [5], classes: 3, loss: 'sparseCategoricalCrossentropy' },
+  'sparseCategoricalCrossentropy on probabilities': {
+    layers: [{ dense: { units: 3, activation: 'softmax' } }],
+    input: [5],
+    classes: 3,
+    loss: 'sparseCategoricalCrossentropy',
+  },
   'hinge on signs': { ...onVector(), loss: 'hinge', targets: (random) => (random() < 0.5 ? -1 : 1) },
   'hinge on two classes': { layers: [{ dense: { units: 1 } }], input: [5], classes: 2, loss: 'hinge' },
 };

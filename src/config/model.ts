@@ -4,13 +4,19 @@ import { z } from 'zod';
 const layerSchema = z
   .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
   .refine((layer) => Object.keys(layer).length === 1, {
-    message: 'is not one layer: write a single name with its options, such as `dense: { units: 10 }`',
+    message: 'is not one layer with its options',
+    params: { remedy: 'write a single name, such as `dense: { units: 10 }`' },
   })
-  .describe('One tfjs layer by its tf.layers name with its options; `from` names the layers it reads (default: the one before)');
+  .describe(
+    'One tfjs layer by its tf.layers name with its options; `from` names the layers it reads (default: the one before)',
+  );
 
 export const modelSchema = z
   .strictObject({
-    layers: z.array(layerSchema).min(1).describe('Layers from the input to the output; the input shape comes from the data'),
+    layers: z
+      .array(layerSchema)
+      .min(1)
+      .describe('Layers from the input to the output; the input shape comes from the data'),
   })
   .describe('The model');
 export type ModelConfig = z.infer<typeof modelSchema>;
@@ -41,7 +47,9 @@ export const metricNames = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'] as c
 export const metricSchema = z.union([
   z.enum(metricNames),
   z.strictObject({
-    topKAccuracy: z.strictObject({ k: z.int().min(1).describe('The target counts as found among the k highest outputs') }),
+    topKAccuracy: z.strictObject({
+      k: z.int().min(1).describe('The target counts as found among the k highest outputs'),
+    }),
   }),
 ]);
 export const metricsSchema = z.array(metricSchema).describe('Metrics of validation and test, besides the loss');

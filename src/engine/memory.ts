@@ -19,13 +19,13 @@ export class PrivateMemory {
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   }
 
-  floats(length: number): Float32Array<ArrayBuffer> {
+  floats(length: number): Float32Array {
     return new Float32Array(this.memory.buffer, this.#take(length * 4), length);
   }
-  integers(length: number): Int32Array<ArrayBuffer> {
+  integers(length: number): Int32Array {
     return new Int32Array(this.memory.buffer, this.#take(length * 4), length);
   }
-  bytes(length: number): Uint8Array<ArrayBuffer> {
+  bytes(length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, this.#take(length), length);
   }
   #take(bytes: number): number {

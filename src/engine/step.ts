@@ -1,6 +1,6 @@
 /** The training step and the evaluation of a batch as tfjs operations: traced by one engine, run eagerly by the other. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { ModelConfig, LossConfig } from '../config/model.js';
+import type { LossConfig, ModelConfig } from '../config/model.js';
 import { UnsupportedModelError } from '../errors.js';
 import { type BuiltModel, buildModel, type LayerWeight, modelWeights, outputActivation } from '../model/build.js';
 import type { StepHooks } from '../model/hooks.js';
@@ -131,7 +131,10 @@ export function gradientStep(
 }
 
 const unexpectedWrite = (name: string) =>
-  new UnsupportedModelError(`the model writes ${name} while it trains`, 'only batch normalization may change its state');
+  new UnsupportedModelError(
+    `the model writes ${name} while it trains`,
+    'only batch normalization may change its state',
+  );
 
 /** Outputs and per-example losses of a batch, as the model predicts. */
 export function evaluationStep(

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { tensorOf } from '../model/slab.js';
-import { loadBackend, type BackendName } from './backends.js';
+import { type BackendName, loadBackend } from './backends.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey } from './engine.js';
 import { BatchMemory, PrivateMemory } from './memory.js';
 import { fillNoise } from './noise.js';

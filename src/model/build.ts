@@ -26,7 +26,9 @@ type Factory = (options: Options) => Layer;
 type Output = tfl.SymbolicTensor;
 
 const factories = tfl.layers as unknown as Record<string, Factory | undefined>;
-const layerNames = Object.keys(tfl.layers).filter((name) => /^[a-z]/.test(name) && name !== 'input' && name !== 'inputLayer');
+const layerNames = Object.keys(tfl.layers).filter(
+  (name) => /^[a-z]/.test(name) && name !== 'input' && name !== 'inputLayer',
+);
 
 /**
  * Builds and initialises the model.
@@ -64,7 +66,10 @@ function attempt<T>(where: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof ModelError) throw error;
-    throw new ModelError(`${where}: ${(error as Error).message}`, 'check the layer, its options and the shape it is given');
+    throw new ModelError(
+      `${where}: ${(error as Error).message}`,
+      'check the layer, its options and the shape it is given',
+    );
   }
 }
 

@@ -16,7 +16,13 @@ export type DilatedKernels = (
 /** The filter with zeros between its taps: convolving with it needs no dilation. */
 function spread(filter: Filter, [dh, dw]: Pair): Filter {
   const [h, w, c, f] = filter.shape;
-  const gaps = tf.pad(tf.reshape(filter, [h, 1, w, 1, c * f]), [[0, 0], [0, dh - 1], [0, 0], [0, dw - 1], [0, 0]]);
+  const gaps = tf.pad(tf.reshape(filter, [h, 1, w, 1, c * f]), [
+    [0, 0],
+    [0, dh - 1],
+    [0, 0],
+    [0, dw - 1],
+    [0, 0],
+  ]);
   const all = tf.reshape(gaps, [h * dh, w * dw, c, f]) as Filter;
   return tf.slice(all, [0, 0, 0, 0], [(h - 1) * dh + 1, (w - 1) * dw + 1, c, f]);
 }
@@ -24,7 +30,12 @@ function spread(filter: Filter, [dh, dw]: Pair): Filter {
 /** The taps of a spread filter. */
 function taps(spreadFilter: Filter, [h, w]: readonly number[], [dh, dw]: Pair): Filter {
   const [, , c, f] = spreadFilter.shape;
-  const rest = [[0, h * dh - spreadFilter.shape[0]], [0, w * dw - spreadFilter.shape[1]], [0, 0], [0, 0]] as Pair[];
+  const rest = [
+    [0, h * dh - spreadFilter.shape[0]],
+    [0, w * dw - spreadFilter.shape[1]],
+    [0, 0],
+    [0, 0],
+  ] as Pair[];
   const cells = tf.reshape(tf.pad(spreadFilter, rest), [h, dh, w, dw, c * f]);
   return tf.reshape(tf.slice(cells, [0, 0, 0, 0, 0], [h, 1, w, 1, c * f]), [h, w, c, f]);
 }

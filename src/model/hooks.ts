@@ -3,8 +3,8 @@
  * penalties of activity regularizers, which tfjs does not implement. The layers' `call` is wrapped when a model is built.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { type DilatedKernels, dilatedConv2d } from './dilated.js';
 import type { layers } from '@tensorflow/tfjs-layers';
+import { type DilatedKernels, dilatedConv2d } from './dilated.js';
 
 type Layer = layers.Layer;
 type Tensors = tf.Tensor | tf.Tensor[];

@@ -21,12 +21,7 @@ export type Loss = (targets: tf.Tensor, outputs: tf.Tensor) => tf.Tensor1D;
 const epsilon = 1e-7;
 
 const perExample = (values: tf.Tensor): tf.Tensor1D =>
-  values.rank === 1
-    ? (values as tf.Tensor1D)
-    : tf.mean(
-        tf.reshape(values, [values.shape[0]!, -1]),
-        1,
-      );
+  values.rank === 1 ? (values as tf.Tensor1D) : tf.mean(tf.reshape(values, [values.shape[0]!, -1]), 1);
 
 /** Cross-entropy of a distribution: -sum(target * log p), over the last axis. */
 function crossEntropy(targets: tf.Tensor, outputs: tf.Tensor, probabilities: boolean): tf.Tensor {
@@ -104,9 +99,13 @@ function checkFit(name: string, { shape, activation, targetShape, classes }: Out
     throw new ModelError(`loss ${name} does not fit ${problem}`, remedy);
   };
   if (name === 'sparseCategoricalCrossentropy' || (name === 'categoricalCrossentropy' && classes !== undefined)) {
-    if (classes === undefined) fail('targets that are not class indices', 'use categoricalCrossentropy or meanSquaredError');
+    if (classes === undefined)
+      fail('targets that are not class indices', 'use categoricalCrossentropy or meanSquaredError');
     if (shape.length !== 1 || units !== classes) {
-      fail(`${output}: the data has ${classes} classes`, `end the model with a dense layer of ${classes} units (units: classes)`);
+      fail(
+        `${output}: the data has ${classes} classes`,
+        `end the model with a dense layer of ${classes} units (units: classes)`,
+      );
     }
     if (activation === 'sigmoid') fail('a sigmoid output', 'use softmax or no activation on the last layer');
     return;

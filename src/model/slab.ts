@@ -31,7 +31,11 @@ interface Weight {
 const aligned = (floats: number): number => Math.ceil(floats / alignment) * alignment;
 
 /** Lays out weights in the order given, each at a multiple of 64 bytes. */
-export function slabLayout(trainable: readonly Weight[], state: readonly Weight[], frozen: readonly Weight[]): SlabLayout {
+export function slabLayout(
+  trainable: readonly Weight[],
+  state: readonly Weight[],
+  frozen: readonly Weight[],
+): SlabLayout {
   const tensors: SlabTensor[] = [];
   let offset = 0;
   const place = (weights: readonly Weight[]): number => {

@@ -7,6 +7,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-cpu';
 
+// Without it the cpu backend prints a banner that recommends another package.
+tf.enableProdMode();
+
 // Layers such as LSTM call operations as methods of tensors (`x.sign()`), which only tfjs's union package provides.
 const methods = tf.Tensor.prototype as unknown as Record<string, unknown>;
 for (const [name, operation] of Object.entries({ ...tf, flatten: (x: tf.Tensor) => tf.reshape(x, [-1]) })) {
@@ -57,7 +60,9 @@ tf.registerKernel({
     const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
     const { data } = backend as unknown as { data: tf.DataStorage<{ values: Float32Array }> };
     const factors = windowShares(info).map((share) => share * info.filterHeight * info.filterWidth);
-    const scaled = data.get(dy.dataId).values.map((value, i) => value * factors[Math.floor(i / info.outChannels) % factors.length]);
+    const scaled = data
+      .get(dy.dataId)
+      .values.map((value, i) => value * factors[Math.floor(i / info.outChannels) % factors.length]);
     const dataId = (backend as tf.KernelBackend).write(scaled, dy.shape, 'float32');
     return original.kernelFunc({ inputs: { dy: { ...dy, dataId }, input }, attrs, backend });
   },

@@ -1,11 +1,12 @@
 /** Builds both engines for a small model and compares what they compute. */
-import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
-import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
-import { OnnxEngine } from '../../src/engine/onnx/session.js';
-import { createTfjsEngine } from '../../src/engine/tfjs.js';
+
+import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import type { GradientEngine } from '../../src/engine/engine.js';
-import type { LayerConfig, LossConfig } from '../../src/config/model.js';
+import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { OnnxEngine } from '../../src/engine/onnx/session.js';
+import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { createTfjsEngine } from '../../src/engine/tfjs.js';
 import type { SlabLayout } from '../../src/model/slab.js';
 
 export interface Case {

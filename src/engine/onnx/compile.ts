@@ -1,8 +1,8 @@
 /** Traces a model's training step and evaluation into ONNX graphs of a fixed batch size. */
 import { engine, type NamedAttrMap, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { DilatedKernels } from '../../model/dilated.js';
-import { gradientName, noiseName, parameterName } from './names.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
+import { gradientName, noiseName, parameterName } from './names.js';
 import { encodeModel, type OnnxGraph } from './proto.js';
 import { type Trace, trace } from './tracer.js';
 

@@ -55,7 +55,10 @@ const binary =
     elementwise(graph, [call.input('a'), call.input('b')], emit, type);
 
 const compare = (op: string): Lowering => binary(operator(op), 'bool');
-const not = (emit: Emit): Emit => (graph, ...names) => graph.node('Not', [emit(graph, ...names)]);
+const not =
+  (emit: Emit): Emit =>
+  (graph, ...names) =>
+    graph.node('Not', [emit(graph, ...names)]);
 
 /** 1 where x > 0, else 0: clipping x * 3e38 costs half of a comparison and a cast, and is exact but for denormal x. */
 const stepOf: Emit = (graph, x) =>
@@ -101,9 +104,7 @@ function neutral(value: number, emit: Emit): Lowering {
 }
 
 const addN: Lowering = (graph, call) =>
-  elementwise(graph, call.list('inputs'), (g, ...names) =>
-    names.reduce((sum, name) => g.node('Add', [sum, name])),
-  );
+  elementwise(graph, call.list('inputs'), (g, ...names) => names.reduce((sum, name) => g.node('Add', [sum, name])));
 
 const elementTypes: Record<string, { type: ElementType; code: number }> = {
   float32: { type: 'float32', code: 1 },

@@ -82,10 +82,18 @@ function inEitherLayout(
   const { type } = inputs[0]!.storage;
   if (inputs.every((x) => graph.prefersChannelsFirst(x))) {
     const names = inputs.map((x) => graph.channelsFirst(x));
-    return graph.channelsFirstValue(emit(names, (i) => channelsFirstAxis[i]!), shape, type);
+    return graph.channelsFirstValue(
+      emit(names, (i) => channelsFirstAxis[i]!),
+      shape,
+      type,
+    );
   }
   const names = inputs.map((x) => graph.rows(x));
-  return graph.value(emit(names, (i) => i), shape, type);
+  return graph.value(
+    emit(names, (i) => i),
+    shape,
+    type,
+  );
 }
 
 const concat: Lowering = (graph, call) => {
@@ -137,7 +145,12 @@ const splitV: Lowering = (graph, call) => {
   return sizes.map((size) => {
     const begin = x.shape.map((_, i) => (i === axis ? start : 0));
     start += size;
-    return sliceOf(graph, x, begin, x.shape.map((full, i) => (i === axis ? size : full)));
+    return sliceOf(
+      graph,
+      x,
+      begin,
+      x.shape.map((full, i) => (i === axis ? size : full)),
+    );
   });
 };
 
@@ -157,7 +170,10 @@ const unpack: Lowering = (graph, call) => {
   return Array.from({ length: x.shape[axis]! }, (_, index) => {
     const begin = x.shape.map((_, i) => (i === axis ? index : 0));
     const size = x.shape.map((full, i) => (i === axis ? 1 : full));
-    return reshaped(sliceOf(graph, x, begin, size), x.shape.filter((_, i) => i !== axis));
+    return reshaped(
+      sliceOf(graph, x, begin, size),
+      x.shape.filter((_, i) => i !== axis),
+    );
   });
 };
 
@@ -235,11 +251,18 @@ const oneHot: Lowering = (graph, call) => {
   const indices = call.input('indices');
   const depth = call.attribute<number>('depth');
   const dtype = (call.attribute<string | undefined>('dtype') ?? 'float32') as ElementType;
-  const range = graph.tensor(Int32Array.from({ length: depth }, (_, i) => i), [depth], 'int32');
+  const range = graph.tensor(
+    Int32Array.from({ length: depth }, (_, i) => i),
+    [depth],
+    'int32',
+  );
   const hot = graph.node('Equal', [graph.rows(indices, [...indices.shape, 1]), range]);
   const type = dtype === 'int32' ? 'int32' : 'float32';
   const value = graph.node('Cast', [hot], { to: type === 'int32' ? 6 : 1 });
-  const { onValue, offValue } = { onValue: call.attribute<number>('onValue'), offValue: call.attribute<number>('offValue') };
+  const { onValue, offValue } = {
+    onValue: call.attribute<number>('onValue'),
+    offValue: call.attribute<number>('offValue'),
+  };
   if (onValue !== 1 || offValue !== 0) unsupported('OneHot', `values ${onValue} and ${offValue}`);
   return graph.value(value, [...indices.shape, depth], type);
 };

@@ -1,0 +1,43 @@
+/** Says when and why a run blew up. */
+import { DivergedError } from '../src/errors.js';
+
+/**
+ * The error of a run whose loss or gradient stopped being finite.
+ *
+ * @param losses mean loss of every step so far; the last is that of the step that failed
+ * @param learningRate of that step
+ * @param saved where the parameters before that step are
+ */
+export function divergence(losses: readonly number[], learningRate: number, saved: string): DivergedError {
+  const step = losses.length;
+  const last = losses[step - 1];
+  const what = Number.isFinite(last) ? 'the gradient is not finite' : `the loss is ${last}`;
+  const problem = `the run diverged at step ${step}: ${what}. ${history(losses)}`;
+  const remedy = [
+    `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`,
+    'clip the gradient (--set training.clipNorm=1)',
+    'or warm up (schedule: warmupSteps).',
+    `The parameters before step ${step} are in ${saved}`,
+  ];
+  return new DivergedError(problem, remedy.join(', ').replace('., ', '. '));
+}
+
+function history(losses: readonly number[]): string {
+  const before = losses.slice(0, -1);
+  if (before.length === 0) {
+    return 'It was so from the start: look for values in the data that are not finite or far too large';
+  }
+  let lowest = 0;
+  before.forEach((loss, i) => {
+    if (loss < before[lowest]) lowest = i;
+  });
+  const grown = before.length - 1 - lowest;
+  const [low, high] = [before[lowest], before[before.length - 1]].map((loss) => loss.toPrecision(4));
+  if (grown < 2 || before[before.length - 1] < 10 * Math.abs(before[lowest])) {
+    return `The loss was ${high} one step earlier: a single step was too large, or its batch holds bad values`;
+  }
+  return (
+    `The loss grew from ${low} at step ${lowest + 1} to ${high} at step ${before.length}: each step overshoots the minimum ` +
+    'by more than it gains, because the learning rate is too large for the curvature of the loss'
+  );
+}

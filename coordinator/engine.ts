@@ -1,0 +1,74 @@
+/** Chooses the engine of a run: the compiled one where the model allows it, else tfjs on its best backend. */
+import { type BackendName, backendNames, loadBackend } from '../src/engine/backends.js';
+import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
+import type { StepModel, StepSpec } from '../src/engine/step.js';
+import { createTfjsEngine } from '../src/engine/tfjs.js';
+import { EngineError, UnsupportedModelError } from '../src/errors.js';
+import type { EngineSpec } from '../src/pool/spec.js';
+
+export interface EngineChoice {
+  readonly engine: 'auto' | 'onnx' | 'tfjs';
+  readonly backend?: BackendName;
+}
+
+/** Batch sizes that occur in training and in evaluation: graphs have static shapes. */
+export interface BatchSizes {
+  readonly gradients: readonly number[];
+  readonly evaluations: readonly number[];
+}
+
+/**
+ * @param warn told why `auto` falls back
+ * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model
+ * @throws EngineError when no backend of engine `tfjs` loads
+ */
+export async function chooseEngine(
+  { engine, backend }: EngineChoice,
+  step: StepModel,
+  spec: StepSpec,
+  sizes: BatchSizes,
+  warn: (message: string) => void,
+): Promise<EngineSpec> {
+  // Asking for a backend is asking for the engine that has backends.
+  if (engine !== 'tfjs' && backend === undefined) {
+    try {
+      return compile(step, sizes);
+    } catch (error) {
+      if (engine === 'onnx' || !(error instanceof UnsupportedModelError)) throw error;
+      warn(`${error.problem}; training on engine tfjs, which is slower`);
+    }
+  }
+  const reasons: string[] = [];
+  for (const candidate of backend ? [backend] : backendNames) {
+    try {
+      await tryStep(spec, candidate, sizes.gradients[0]);
+      return { kind: 'tfjs', step: spec, backend: candidate };
+    } catch (error) {
+      reasons.push(error instanceof EngineError ? error.problem : `backend ${candidate}: ${(error as Error).message}`);
+    }
+  }
+  throw new EngineError(`engine tfjs cannot train this model: ${reasons.join('; ')}`, 'see lockstep doctor');
+}
+
+/** Backends load and still lack kernels that training needs: one step tells. */
+async function tryStep(spec: StepSpec, backend: BackendName, count: number): Promise<void> {
+  try {
+    const engine = await createTfjsEngine(spec, backend);
+    await engine.computeGradients(Math.min(count, 2), { seed: 0, step: 0, shard: 0 });
+    await engine.dispose();
+  } finally {
+    await loadBackend('cpu');
+  }
+}
+
+function compile(step: StepModel, { gradients, evaluations }: BatchSizes): EngineSpec {
+  return {
+    kind: 'onnx',
+    model: {
+      layout: step.layout,
+      batch: step.batch,
+      gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),
+      evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count)])),
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** How a run divides: global batches into shards, epochs into steps, splits into evaluation batches. */
+import type { TrainingConfig } from '../src/config/training.js';
+import type { Splits } from '../src/data/examples.js';
+import { batchOf, shardOf, stepCount } from '../src/data/shards.js';
+import { ConfigError } from '../src/errors.js';
+import type { Geometry } from '../src/pool/spec.js';
+
+/** Examples of an evaluation batch: the sums of a batch are float32, so this is part of what fixes their bits. */
+const evaluationBatch = 128;
+
+/** Shards that `auto` aims at, and the fewest examples it gives one: see README, Speed. */
+const autoShards = 8;
+const autoShardSize = 32;
+
+/** The largest power of two up to 8 that divides the batch into shards of at least 32 examples; 1 if none does. */
+export function defaultShards(batchSize: number): number {
+  let shards = autoShards;
+  while (shards > 1 && (batchSize % shards !== 0 || batchSize / shards < autoShardSize)) shards /= 2;
+  return shards;
+}
+
+/** @throws ConfigError when the batch does not fit the training split or the shards */
+export function planGeometry(config: TrainingConfig, splits: Splits): Geometry {
+  const training = splits.training.length;
+  const batchSize = config.batchSize === 'all' ? training : config.batchSize;
+  if (batchSize > training) {
+    throw new ConfigError(
+      `training.batchSize: ${batchSize} exceeds the training split of ${training} examples`,
+      `use at most ${training}, or "all"`,
+    );
+  }
+  const shards = config.shards === 'auto' ? defaultShards(batchSize) : config.shards;
+  if (batchSize % shards !== 0) {
+    throw new ConfigError(
+      `training.shards: the whole training split of ${batchSize} examples is not a multiple of shards ${shards}`,
+      'use shards: auto, or shards: 1',
+    );
+  }
+  const stepsPerEpoch = stepCount(training, batchSize);
+  return { training, batchSize, shards, epochs: config.epochs, stepsPerEpoch, evaluationBatch };
+}
+
+/** Sizes of the shards that occur: the full one, and what the last step of an epoch leaves over. */
+export function shardSizes({ training, batchSize, shards, stepsPerEpoch }: Geometry): number[] {
+  const sizes = new Set<number>();
+  for (const step of [0, stepsPerEpoch - 1]) {
+    const { count } = batchOf(step, training, batchSize);
+    for (let shard = 0; shard < shards; shard++) sizes.add(shardOf(count, batchSize / shards, shard).count);
+  }
+  sizes.delete(0);
+  return [...sizes];
+}
+
+/** Sizes of the evaluation batches of splits of these lengths. */
+export function evaluationSizes({ evaluationBatch }: Geometry, lengths: readonly number[]): number[] {
+  const sizes = new Set<number>();
+  for (const length of lengths) {
+    if (length >= evaluationBatch) sizes.add(evaluationBatch);
+    sizes.add(length % evaluationBatch);
+  }
+  sizes.delete(0);
+  return [...sizes];
+}

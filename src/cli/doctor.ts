@@ -1,0 +1,122 @@
+/** `lockstep doctor`: what this machine has, what is missing, and the remedy. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os';
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { type BackendName, backendNames, loadBackend } from '../engine/backends.js';
+import { EngineError } from '../errors.js';
+import { loadNoiseKernels } from '../kernels/load.js';
+
+interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Show what this machine has: cores, engines and backends that really load, versions.')
+    .option('--json', 'print one JSON object')
+    .action(runDoctor);
+}
+
+const require = createRequire(import.meta.url);
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
+function version(name: string): string {
+  try {
+    const file = require.resolve(`${name}/package.json`);
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  } catch {
+    return 'not installed';
+  }
+}
+
+async function runDoctor({ json }: { json?: boolean }): Promise<void> {
+  const findings = [nodeVersion(), hardware(), kernels(), await onnx()];
+  for (const name of backendNames) findings.push(await backend(name));
+  const canTrain = findings.slice(0, 3).every(({ ok }) => ok) && findings.slice(3).some(({ ok }) => ok);
+  process.stdout.write(json ? `${JSON.stringify({ canTrain, findings })}\n` : text(findings, canTrain));
+  process.exitCode = canTrain ? 0 : 1;
+}
+
+function nodeVersion(): Finding {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  const remedy = ok ? undefined : 'install Node 20.19 or later';
+  return { name: 'node', ok, detail: `${process.versions.node} on ${platform()} ${arch()}`, remedy };
+}
+
+function hardware(): Finding {
+  const [first] = cpus();
+  const detail = `${availableParallelism()} cores (${first?.model.trim() ?? 'unknown'}), ${gib(freemem())} of ${gib(totalmem())} free`;
+  return { name: 'machine', ok: true, detail };
+}
+
+function kernels(): Finding {
+  try {
+    loadNoiseKernels(new WebAssembly.Memory({ initial: 1 }));
+    return { name: 'kernels', ok: true, detail: 'WebAssembly SIMD' };
+  } catch (error) {
+    return { name: 'kernels', ok: false, detail: (error as Error).message, remedy: 'run npm run build' };
+  }
+}
+
+/** Loads the library and runs a model of one node. */
+async function onnx(): Promise<Finding> {
+  const name = 'engine onnx';
+  try {
+    const { InferenceSession, Tensor } = await import('onnxruntime-node');
+    const { encodeModel } = await import('../engine/onnx/proto.js');
+    const value = (label: string) => ({ name: label, type: 'float32' as const, shape: [2] });
+    const graph = { nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }], constants: [] };
+    const session = await InferenceSession.create(
+      encodeModel({ ...graph, inputs: [value('x')], outputs: [value('y')] }),
+    );
+    const { y } = await session.run({ x: new Tensor('float32', [-1, 2], [2]) });
+    await session.release();
+    const works = (y.data as Float32Array).join() === '0,2';
+    return { name, ok: works, detail: `onnxruntime-node ${version('onnxruntime-node')}` };
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    return {
+      name,
+      ok: false,
+      detail: reason,
+      remedy: 'reinstall with npm ci; without it training is many times slower',
+    };
+  }
+}
+
+const packages: Record<BackendName, string> = {
+  tensorflow: '@tensorflow/tfjs-node',
+  wasm: '@tensorflow/tfjs-backend-wasm',
+  cpu: '@tensorflow/tfjs-backend-cpu',
+};
+
+async function backend(name: BackendName): Promise<Finding> {
+  const label = `engine tfjs, backend ${name}`;
+  const detail = `${packages[name]} ${version(packages[name])}`;
+  try {
+    await loadBackend(name);
+    return { name: label, ok: true, detail };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const remedy =
+      name === 'tensorflow'
+        ? 'optional: its install needs to download TensorFlow; engine onnx does not need it'
+        : 'reinstall with npm ci';
+    return { name: label, ok: false, detail: `${detail}: ${error.problem}`, remedy };
+  }
+}
+
+function text(findings: readonly Finding[], canTrain: boolean): string {
+  const lines = findings.map(({ name, ok, detail, remedy }) => {
+    const mark = ok ? pc.green('ok     ') : pc.yellow('missing');
+    return `${mark}  ${name}: ${detail}${remedy ? `\n         ${pc.dim(remedy)}` : ''}`;
+  });
+  const verdict = canTrain ? 'Ready to train.' : 'Cannot train here: see what is missing above.';
+  return `${lines.join('\n')}\n${verdict}\n`;
+}

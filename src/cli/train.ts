@@ -1,0 +1,91 @@
+/** `lockstep train`: one run on this machine. */
+import { availableParallelism } from 'node:os';
+import { Command, Option } from 'commander';
+import { train } from '../../coordinator/train.js';
+import { loadRunConfig } from '../config/load.js';
+import { ConfigError, LockstepError } from '../errors.js';
+import type { Reporter } from '../report/events.js';
+import { jsonReporter } from '../report/json.js';
+import { plainReporter } from '../report/plain.js';
+import { terminalReporter } from '../report/terminal.js';
+
+interface TrainFlags {
+  readonly threads?: string;
+  readonly engine?: string;
+  readonly backend?: string;
+  readonly set: readonly string[];
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+export function trainCommand(): Command {
+  const collect = (value: string, previous: readonly string[]) => [...previous, value];
+  return new Command('train')
+    .description('Train a model on the cores of this machine.')
+    .argument('<config>', 'the run, as YAML; see configs/ for complete ones')
+    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
+    .addOption(new Option('--engine <name>', 'overrides `engine` of the config').choices(['auto', 'onnx', 'tfjs']))
+    .addOption(
+      new Option('--backend <name>', 'overrides `backend` of the config').choices(['tensorflow', 'wasm', 'cpu']),
+    )
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--out <dir>', "folder that receives the run's folder", 'runs')
+    .option('--json', 'print one JSON object a line and nothing else')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep train configs/digits.yaml
+  lockstep train configs/digits.yaml --threads 2 --set training.epochs=1 --set optimizer.adam.learningRate=0.01
+  lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
+
+Exit codes: 0 done, 1 failed run (such as a loss that is not finite), 2 bad input, 130 stopped by Ctrl-C.`,
+    )
+    .action(runTrain);
+}
+
+async function runTrain(file: string, flags: TrainFlags): Promise<void> {
+  const report = reporter(flags);
+  const abort = new AbortController();
+  const interrupt = () => {
+    // The second one means it.
+    if (abort.signal.aborted) process.exit(130);
+    report({ event: 'warning', message: 'stopping after this step; press Ctrl-C again to quit at once' });
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  try {
+    const overrides = [...flags.set];
+    if (flags.engine) overrides.push(`engine=${flags.engine}`);
+    if (flags.backend) overrides.push(`backend=${flags.backend}`);
+    const threads = threadCount(flags.threads);
+    const config = loadRunConfig(file, overrides);
+    const end = await train(config, { threads, out: flags.out, report, signal: abort.signal });
+    if (end.interrupted) process.exitCode = 130;
+  } catch (error) {
+    if (!(error instanceof LockstepError)) throw error;
+    report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
+    process.exitCode = error.exitCode;
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+function reporter({ json }: TrainFlags): Reporter {
+  if (json) return jsonReporter(process.stdout);
+  return process.stdout.isTTY ? terminalReporter(process.stdout) : plainReporter(process.stdout);
+}
+
+const maximumThreads = 256;
+
+function threadCount(value: string | undefined): number {
+  if (value === undefined) return availableParallelism();
+  const threads = Number(value);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= maximumThreads) return threads;
+  throw new ConfigError(
+    `--threads ${value} is not a whole number from 1 to ${maximumThreads}`,
+    `this machine has ${availableParallelism()} cores: use --threads ${availableParallelism()} or leave it out`,
+  );
+}

@@ -1,0 +1,146 @@
+/** What is wrong with a config, from zod's issues: one line each, with the path, the value, the rule and the remedy. */
+import type { z } from 'zod';
+import { alternatives, child, choiceNames, type JsonSchema, type Path, rule, runJsonSchema } from './json-schema.js';
+import { suggest } from './suggest.js';
+
+export interface Mistake {
+  /** The key to show the user, for its line in the file. */
+  readonly path: Path;
+  /** The path and the value, and the rule that it breaks. */
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** One mistake for each issue that validating `config` found. */
+export function explain(config: unknown, issues: readonly Issue[]): Mistake[] {
+  return issues.flatMap((issue) => explainIssue(config, issue, []));
+}
+
+function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
+  const path = [...parent, ...issue.path];
+  const { schema, value } = lookUp(config, path);
+  // zod's own messages are switched off, so any message is one that a schema of ours wrote.
+  if (issue.message !== '') return [{ path, problem: `${label(path)}: ${issue.message}`, remedy: remedyOf(issue) }];
+  if (value === undefined || value === null) return [explainMissing(path, value, schema)];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => explainUnknownKey([...path, key], schema, value));
+  }
+  if (issue.code === 'invalid_union') {
+    const branch = intendedBranch(issue);
+    if (branch) return branch.flatMap((nested) => explainIssue(config, nested, path));
+    if (typeof value === 'object' && !Array.isArray(value)) return [explainChoice(path, schema, value)];
+  }
+  return [explainValue(path, schema, value)];
+}
+
+/** The branch of a union that the value was meant for: the one that complains about something inside it. */
+function intendedBranch(issue: z.core.$ZodIssueInvalidUnion): Issue[] | undefined {
+  const fits = issue.errors.filter((branch) =>
+    branch.every(({ code, path }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value')),
+  );
+  const known = fits.filter((branch) =>
+    branch.every(({ code, path }) => path.length > 0 || code !== 'unrecognized_keys'),
+  );
+  const candidates = known.length > 0 ? known : fits;
+  return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+function explainMissing(path: Path, value: null | undefined, schema: JsonSchema): Mistake {
+  const problem = `${label(path)} is ${value === null ? 'empty' : 'missing'}`;
+  const [first] = alternatives(schema);
+  const allOptional = first?.type === 'object' && !first.required?.length;
+  if (value === null && allOptional) return { path, problem, remedy: 'write {} for its defaults' };
+  return { path, problem, remedy: `add ${rule(schema)}` };
+}
+
+function explainUnknownKey(path: Path, schema: JsonSchema, value: unknown): Mistake {
+  const allowed = [...new Set(alternatives(schema, value).flatMap(({ properties }) => Object.keys(properties ?? {})))];
+  const key = String(path.at(-1));
+  const near = suggest(key, allowed) ?? sectionOf(key, schema, value);
+  const list = allowed.length > 0 ? `the keys here are ${allowed.join(', ')}` : 'no keys are known here: remove it';
+  return {
+    path,
+    problem: `${label(path)}: unknown key`,
+    remedy: near ? `did you mean ${near}? The keys here are ${allowed.join(', ')}` : list,
+  };
+}
+
+/** `training.epochs` for a stray `epochs`: the same key one level further in. */
+function sectionOf(key: string, schema: JsonSchema, value: unknown): string | undefined {
+  const sections = alternatives(schema, value).flatMap(({ properties }) => Object.entries(properties ?? {}));
+  const found = sections.find(([, section]) =>
+    alternatives(section).some(({ properties }) => properties && Object.hasOwn(properties, key)),
+  );
+  return found && `${found[0]}.${key}`;
+}
+
+/** A mapping where one of several single-key mappings is due: no key, an unknown one, or more than one. */
+function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
+  const keys = Object.keys(value);
+  const names = choiceNames(schema);
+  if (!names) return explainValue(path, schema, value);
+  const unknown = keys.find((key) => !names.includes(key));
+  if (unknown !== undefined) {
+    const { problem, remedy } = explainValue(path, schema, unknown);
+    return { path: [...path, unknown], problem, remedy };
+  }
+  const held = keys.length === 0 ? 'nothing' : keys.join(' and ');
+  return { path, problem: `${label(path)}: holds ${held}, and takes exactly ${rule(schema)}`, remedy: 'name one' };
+}
+
+function explainValue(path: Path, schema: JsonSchema, value: unknown): Mistake {
+  const problem = `${label(path)}: ${show(value)} is not ${rule(schema)}`;
+  return { path, problem, remedy: remedyForValue(schema, value) };
+}
+
+function remedyForValue(schema: JsonSchema, value: unknown): string {
+  const otherwise =
+    schema.default === undefined ? 'correct it' : `correct it, or remove it for the default ${show(schema.default)}`;
+  if (typeof value !== 'string') return otherwise;
+  const options = alternatives(schema);
+  const numeric = options.some(({ type }) => type === 'integer' || type === 'number');
+  if (numeric && value.trim() !== '' && Number.isFinite(Number(value))) return `write ${value} without quotes`;
+  const names = choiceNames(schema) ?? options.flatMap((option) => option.enum ?? [option.const]);
+  const near = suggest(
+    value,
+    names.filter((name) => typeof name === 'string'),
+  );
+  return near ? `did you mean ${near}?` : otherwise;
+}
+
+/** Follows `path` through the schema and the value together, for the value tells a union's branches apart. */
+function lookUp(config: unknown, path: Path): { schema: JsonSchema; value: unknown } {
+  let schema = runJsonSchema();
+  let value = config;
+  for (const key of path) {
+    schema = discriminator(schema, key) ?? child(schema, key, value) ?? {};
+    const held = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+    value = held ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+  }
+  return { schema, value };
+}
+
+/** The key that tells a union's mappings apart has another constant in each: it takes any of those. */
+function discriminator(schema: JsonSchema, key: PropertyKey): JsonSchema | undefined {
+  const constants = alternatives(schema).map(({ properties }) => properties?.[key as string]?.const);
+  return constants.length > 1 && !constants.includes(undefined) ? { enum: constants } : undefined;
+}
+
+function remedyOf(issue: Issue): string {
+  const remedy = issue.code === 'custom' ? issue.params?.remedy : undefined;
+  return typeof remedy === 'string' ? remedy : 'correct it';
+}
+
+/** A path as `--set` takes it: `model.layers.0.dense.units`. */
+function label(path: Path): string {
+  return path.length > 0 ? path.map(String).join('.') : 'the config';
+}
+
+function show(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  if (text.length <= 60) return text;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === 'object' ? 'a mapping' : `${text.slice(0, 57)}..."`;
+}

@@ -1,0 +1,51 @@
+/** The whole config of a run, composed from the schemas of its components. */
+import { z } from 'zod';
+import { dataSchema } from './data.js';
+import { lossSchema, metricsSchema, modelSchema } from './model.js';
+import { optimizerSchema } from './optimizer.js';
+import { scheduleSchema } from './schedule.js';
+import { trainingSchema } from './training.js';
+
+export const runSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/, {
+        error: (issue) => `${JSON.stringify(issue.input)} holds more than letters, digits, ".", "_" and "-"`,
+      })
+      .default('run')
+      .describe("Name of the run's folder. By default the name of the config file."),
+    seed: z
+      .int()
+      .min(0)
+      .max(0xffff_ffff)
+      .default(0)
+      .describe('Fixes every random choice: initial weights, splits, order, noise.'),
+    data: dataSchema.describe('Where the examples come from, and how they are split.'),
+    model: modelSchema,
+    loss: lossSchema,
+    metrics: metricsSchema.default([]),
+    optimizer: optimizerSchema.prefault('adam'),
+    schedule: scheduleSchema.prefault('constant'),
+    training: trainingSchema,
+    engine: z
+      .enum(['auto', 'onnx', 'tfjs'])
+      .default('auto')
+      .describe('onnx compiles the model; tfjs runs it eagerly; auto takes onnx where it can.'),
+    backend: z
+      .enum(['tensorflow', 'wasm', 'cpu'])
+      .optional()
+      .describe('The TensorFlow.js backend of engine tfjs. By default the fastest that loads.'),
+  })
+  .superRefine(({ engine, backend }, context) => {
+    if (backend === undefined || engine !== 'onnx') return;
+    context.addIssue({
+      code: 'custom',
+      path: ['backend'],
+      message: `"${backend}" is a backend of engine tfjs, and engine is onnx`,
+      params: { remedy: 'remove backend, or set engine to tfjs' },
+    });
+  });
+
+/** A validated config with every default filled in. `loadRunConfig` freezes it. */
+export type RunConfig = z.output<typeof runSchema>;

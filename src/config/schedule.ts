@@ -1,0 +1,56 @@
+/** The `schedule` section: `cosine`, or `{ cosine: { warmupSteps: 100 } }`. */
+import { z } from 'zod';
+
+const warmupSteps = z
+  .int()
+  .min(0)
+  .default(0)
+  .describe('Steps over which the learning rate first rises, in equal increments, to its full value.');
+
+const end = z
+  .number()
+  .min(0)
+  .max(1)
+  .default(0)
+  .describe('What remains at the end of the run, as a fraction of the learning rate.');
+
+const factor = (standard: number) =>
+  z.number().positive().max(1).default(standard).describe('What each interval multiplies the learning rate by.');
+
+const interval = (standard: number) => ({
+  every: z.int().min(1).default(standard).describe('Length of an interval, in `unit`.'),
+  unit: z.enum(['epochs', 'steps']).default('epochs').describe('What `every` counts, from the start of the run.'),
+});
+
+const mappingSchema = z.union([
+  z.strictObject({
+    constant: z.strictObject({ warmupSteps }).describe('The same learning rate throughout.'),
+  }),
+  z.strictObject({
+    linear: z.strictObject({ end, warmupSteps }).describe('Falls in a straight line from warm-up to the end.'),
+  }),
+  z.strictObject({
+    cosine: z.strictObject({ end, warmupSteps }).describe('Falls along half a cosine from warm-up to the end.'),
+  }),
+  z.strictObject({
+    step: z
+      .strictObject({ ...interval(10), factor: factor(0.1), warmupSteps })
+      .describe('Drops at once at the end of each interval.'),
+  }),
+  z.strictObject({
+    exponential: z
+      .strictObject({ ...interval(1), factor: factor(0.95), warmupSteps })
+      .describe('Falls a little at each step, by the factor over an interval.'),
+  }),
+]);
+
+export const scheduleSchema = z
+  .union([
+    z
+      .enum(['constant', 'linear', 'cosine', 'step', 'exponential'])
+      .transform((name) => mappingSchema.parse({ [name]: {} })),
+    mappingSchema,
+  ])
+  .describe('How the learning rate changes over the run; a bare name takes its defaults.');
+
+export type ScheduleConfig = z.output<typeof scheduleSchema>;

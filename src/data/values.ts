@@ -1,0 +1,65 @@
+/** `source: values`: numbers written in the config. */
+import type { ValuesConfig } from '../config/data.js';
+import { DataError } from '../errors.js';
+import type { Examples } from './examples.js';
+
+type Row = number | readonly number[];
+
+/** @throws DataError if features and targets differ in length, rows differ in length, or a target is no class index */
+export function valueExamples(config: ValuesConfig): Examples {
+  const { features, targets, classes } = config;
+  if (features.length !== targets.length) {
+    throw new DataError(
+      `data.targets has ${targets.length} rows for the ${features.length} rows of data.features`,
+      'give one row of each for every example',
+    );
+  }
+  const width = rowWidth(features, 'data.features');
+  const common = {
+    count: features.length,
+    features: toFloats(features, width),
+    featureScale: 1,
+    featureShape: [width],
+  };
+  if (classes !== undefined) return { ...common, targets: toClasses(targets, classes), targetShape: [], classes };
+  const targetWidth = rowWidth(targets, 'data.targets');
+  return { ...common, targets: toFloats(targets, targetWidth), targetShape: [targetWidth] };
+}
+
+/** Numbers in every row; a plain number is a row of one. */
+function rowWidth(rows: readonly Row[], path: string): number {
+  const [width, ...others] = rows.map((row) => (typeof row === 'number' ? 1 : row.length));
+  const odd = others.findIndex((other) => other !== width) + 1;
+  if (odd > 0) {
+    throw new DataError(
+      `${path}[${odd}] has ${others[odd - 1]} numbers, ${path}[0] has ${width}`,
+      'make all rows equally long',
+    );
+  }
+  return width;
+}
+
+function toFloats(rows: readonly Row[], width: number): Float32Array {
+  const floats = new Float32Array(new SharedArrayBuffer(rows.length * width * Float32Array.BYTES_PER_ELEMENT));
+  rows.flat().forEach((value, i) => {
+    floats[i] = value;
+    if (!Number.isFinite(floats[i])) {
+      throw new DataError(`data: ${value} is beyond the range of 32-bit numbers`, 'scale it to at most 3.4e38');
+    }
+  });
+  return floats;
+}
+
+function toClasses(rows: readonly Row[], classes: number): Int32Array {
+  const indices = new Int32Array(new SharedArrayBuffer(rows.length * Int32Array.BYTES_PER_ELEMENT));
+  rows.forEach((row, i) => {
+    if (typeof row !== 'number' || !Number.isInteger(row) || row < 0 || row >= classes) {
+      throw new DataError(
+        `data.targets[${i}] is ${JSON.stringify(row)}, not a class of data.classes ${classes}`,
+        `use integers from 0 to ${classes - 1}, or leave classes out to predict numbers`,
+      );
+    }
+    indices[i] = row;
+  });
+  return indices;
+}

@@ -1,0 +1,192 @@
+/**
+ * Reduction and optimizer updates over the shared parameter slab, compiled to WebAssembly with SIMD and threads.
+ *
+ * Arguments are byte offsets into the imported memory, and counts of floats. Every region starts at a multiple of
+ * 64 bytes and every count is a multiple of 16, so no loop has a tail. Updates are elementwise: cutting a region
+ * into slices, one per thread, cannot change a bit. NaN and infinities propagate.
+ *
+ * `scale` multiplies each gradient first: it is 1 / examples times the clipping factor.
+ */
+
+/** Smallest normal float32. */
+const NORMAL: f32 = 1.17549435e-38;
+
+/** Four scaled gradients. */
+function gradient(address: usize, scale: v128): v128 {
+  return f32x4.mul(v128.load(address), scale);
+}
+
+/** `average * decay + value * (1 - decay)`. */
+function average(previous: v128, value: v128, decay: v128, rest: v128): v128 {
+  return f32x4.add(f32x4.mul(previous, decay), f32x4.mul(value, rest));
+}
+
+/** dst += src. */
+export function add(dst: usize, src: usize, n: i32): void {
+  const bytes = (<usize>n) << 2;
+  for (let i: usize = 0; i < bytes; i += 64) {
+    const d = dst + i;
+    const s = src + i;
+    v128.store(d, f32x4.add(v128.load(d), v128.load(s)));
+    v128.store(d, f32x4.add(v128.load(d, 16), v128.load(s, 16)), 16);
+    v128.store(d, f32x4.add(v128.load(d, 32), v128.load(s, 32)), 32);
+    v128.store(d, f32x4.add(v128.load(d, 48), v128.load(s, 48)), 48);
+  }
+}
+
+/** dst = src * scale. */
+export function scaledCopy(dst: usize, src: usize, n: i32, scale: f32): void {
+  const bytes = (<usize>n) << 2;
+  const factor = f32x4.splat(scale);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(dst + i, f32x4.mul(v128.load(src + i), factor));
+  }
+}
+
+/**
+ * Replaces subnormals by zero and keeps everything else, NaN included. A moving average of gradients that have become
+ * zero decays into subnormals and stays there (0.9 * 1e-45 rounds to 1e-45), which slows every later step.
+ */
+export function flushSubnormals(dst: usize, n: i32): void {
+  const bytes = (<usize>n) << 2;
+  const limit = f32x4.splat(NORMAL);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const x = v128.load(dst + i);
+    v128.store(dst + i, v128.andnot(x, f32x4.lt(f32x4.abs(x), limit)));
+  }
+}
+
+/** Squares of the first two lanes, exact in float64. */
+function lowSquares(x: v128): v128 {
+  const wide = f64x2.promote_low_f32x4(x);
+  return f64x2.mul(wide, wide);
+}
+
+/** Squares of the last two lanes. */
+function highSquares(x: v128): v128 {
+  return lowSquares(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
+}
+
+/** Sum of squares in float64, in one fixed order that depends on n alone. */
+export function sumOfSquares(src: usize, n: i32): f64 {
+  const bytes = (<usize>n) << 2;
+  let a = f64x2.splat(0);
+  let b = f64x2.splat(0);
+  let c = f64x2.splat(0);
+  let d = f64x2.splat(0);
+  for (let i: usize = 0; i < bytes; i += 32) {
+    const x = v128.load(src + i);
+    const y = v128.load(src + i, 16);
+    a = f64x2.add(a, lowSquares(x));
+    b = f64x2.add(b, highSquares(x));
+    c = f64x2.add(c, lowSquares(y));
+    d = f64x2.add(d, highSquares(y));
+  }
+  const sum = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
+  return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+}
+
+/** p -= rate * g. */
+export function sgd(p: usize, g: usize, n: i32, scale: f32, rate: f32): void {
+  const bytes = (<usize>n) << 2;
+  const scales = f32x4.splat(scale);
+  const rates = f32x4.splat(rate);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(p + i, f32x4.sub(v128.load(p + i), f32x4.mul(rates, gradient(g + i, scales))));
+  }
+}
+
+/** v = momentum * v + g; p -= rate * v, or with Nesterov p -= rate * (g + momentum * v). */
+export function momentum(
+  p: usize,
+  g: usize,
+  v: usize,
+  n: i32,
+  scale: f32,
+  rate: f32,
+  friction: f32,
+  nesterov: bool,
+): void {
+  const bytes = (<usize>n) << 2;
+  const scales = f32x4.splat(scale);
+  const rates = f32x4.splat(rate);
+  const frictions = f32x4.splat(friction);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const grad = gradient(g + i, scales);
+    const velocity = f32x4.add(f32x4.mul(frictions, v128.load(v + i)), grad);
+    v128.store(v + i, velocity);
+    const direction = nesterov ? f32x4.add(grad, f32x4.mul(frictions, velocity)) : velocity;
+    v128.store(p + i, f32x4.sub(v128.load(p + i), f32x4.mul(rates, direction)));
+  }
+}
+
+/** a += g^2; p -= rate * g / (sqrt(a) + epsilon). */
+export function adagrad(p: usize, g: usize, a: usize, n: i32, scale: f32, rate: f32, epsilon: f32): void {
+  const bytes = (<usize>n) << 2;
+  const scales = f32x4.splat(scale);
+  const rates = f32x4.splat(rate);
+  const epsilons = f32x4.splat(epsilon);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const grad = gradient(g + i, scales);
+    const sum = f32x4.add(v128.load(a + i), f32x4.mul(grad, grad));
+    v128.store(a + i, sum);
+    const change = f32x4.div(f32x4.mul(rates, grad), f32x4.add(f32x4.sqrt(sum), epsilons));
+    v128.store(p + i, f32x4.sub(v128.load(p + i), change));
+  }
+}
+
+/** s = decay * s + (1 - decay) * g^2; p -= rate * g / (sqrt(s) + epsilon). */
+export function rmsprop(p: usize, g: usize, s: usize, n: i32, scale: f32, rate: f32, decay: f32, epsilon: f32): void {
+  const bytes = (<usize>n) << 2;
+  const scales = f32x4.splat(scale);
+  const rates = f32x4.splat(rate);
+  const decays = f32x4.splat(decay);
+  const rests = f32x4.splat(1 - decay);
+  const epsilons = f32x4.splat(epsilon);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const grad = gradient(g + i, scales);
+    const square = average(v128.load(s + i), f32x4.mul(grad, grad), decays, rests);
+    v128.store(s + i, square);
+    const change = f32x4.div(f32x4.mul(rates, grad), f32x4.add(f32x4.sqrt(square), epsilons));
+    v128.store(p + i, f32x4.sub(v128.load(p + i), change));
+  }
+}
+
+/**
+ * m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2;
+ * p -= rate * m / (sqrt(v) + epsilon) + decay * p, with both bias corrections folded into `rate` and `epsilon`.
+ */
+export function adam(
+  p: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  n: i32,
+  scale: f32,
+  rate: f32,
+  beta1: f32,
+  beta2: f32,
+  epsilon: f32,
+  decay: f32,
+): void {
+  const bytes = (<usize>n) << 2;
+  const scales = f32x4.splat(scale);
+  const rates = f32x4.splat(rate);
+  const beta1s = f32x4.splat(beta1);
+  const rest1s = f32x4.splat(1 - beta1);
+  const beta2s = f32x4.splat(beta2);
+  const rest2s = f32x4.splat(1 - beta2);
+  const epsilons = f32x4.splat(epsilon);
+  const decays = f32x4.splat(decay);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const grad = gradient(g + i, scales);
+    const first = average(v128.load(m + i), grad, beta1s, rest1s);
+    const second = average(v128.load(v + i), f32x4.mul(grad, grad), beta2s, rest2s);
+    v128.store(m + i, first);
+    v128.store(v + i, second);
+    const root = f32x4.add(f32x4.sqrt(second), epsilons);
+    const parameter = v128.load(p + i);
+    const change = f32x4.add(f32x4.div(f32x4.mul(rates, first), root), f32x4.mul(decays, parameter));
+    v128.store(p + i, f32x4.sub(parameter, change));
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The WebAssembly kernels as typed functions over a given memory. Their sources, and what each function computes, are
+ * in `assembly/`. Offsets are in bytes, counts in floats.
+ */
+import { readFileSync } from 'node:fs';
+
+/** Reduction and optimizer updates. Regions start at multiples of 64 bytes, counts are multiples of 16. */
+export interface UpdateKernels {
+  /** dst += src. */
+  add(dst: number, src: number, n: number): void;
+  /** dst = src * scale. */
+  scaledCopy(dst: number, src: number, n: number, scale: number): void;
+  /** Replaces subnormal numbers by zero. */
+  flushSubnormals(dst: number, n: number): void;
+  /** Sum of squares in float64, in a fixed order. */
+  sumOfSquares(src: number, n: number): number;
+  sgd(parameters: number, gradients: number, n: number, gradientScale: number, rate: number): void;
+  momentum(
+    parameters: number,
+    gradients: number,
+    velocity: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    momentum: number,
+    nesterov: boolean,
+  ): void;
+  adagrad(
+    parameters: number,
+    gradients: number,
+    sums: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    epsilon: number,
+  ): void;
+  rmsprop(
+    parameters: number,
+    gradients: number,
+    squares: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    decay: number,
+    epsilon: number,
+  ): void;
+  /** Bias corrections are part of `rate` and `epsilon`; `decay` is taken off the parameters directly. */
+  adam(
+    parameters: number,
+    gradients: number,
+    first: number,
+    second: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    decay: number,
+  ): void;
+}
+
+/** Random numbers of a Philox stream: number i depends on the key, counters 1 to 3 and i alone. `n` is any count. */
+export interface NoiseKernels {
+  /** Floats in [0, 1), multiples of 2^-24. */
+  uniform(
+    dst: number,
+    n: number,
+    key0: number,
+    key1: number,
+    counter1: number,
+    counter2: number,
+    counter3: number,
+  ): void;
+  /** Standard normal floats. */
+  normal(
+    dst: number,
+    n: number,
+    key0: number,
+    key1: number,
+    counter1: number,
+    counter2: number,
+    counter3: number,
+  ): void;
+  /** Raw 32-bit words from block `counter0` on. */
+  words(
+    dst: number,
+    n: number,
+    key0: number,
+    key1: number,
+    counter0: number,
+    counter1: number,
+    counter2: number,
+    counter3: number,
+  ): void;
+}
+
+/** Kernels over a shared memory, of at most 65,536 pages. */
+export function loadUpdateKernels(memory: WebAssembly.Memory): UpdateKernels {
+  return instantiate('update', memory) as UpdateKernels;
+}
+
+/** Kernels over a memory that is not shared. */
+export function loadNoiseKernels(memory: WebAssembly.Memory): NoiseKernels {
+  return instantiate('noise', memory) as NoiseKernels;
+}
+
+const modules = new Map<string, WebAssembly.Module>();
+
+function instantiate(name: string, memory: WebAssembly.Memory): unknown {
+  let module = modules.get(name);
+  if (!module) {
+    module = new WebAssembly.Module(readFileSync(new URL(`./${name}.wasm`, import.meta.url)));
+    modules.set(name, module);
+  }
+  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+}

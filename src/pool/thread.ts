@@ -1,0 +1,32 @@
+/** What Piscina runs in each thread: it makes one engine and serves the pool's tasks with it. */
+import { workerData } from 'piscina';
+import type { GradientEngine } from '../engine/engine.js';
+import { OnnxEngine } from '../engine/onnx/session.js';
+import { Rank } from './rank.js';
+import type { PoolSpec, Task } from './spec.js';
+
+const spec = workerData as PoolSpec;
+
+async function createEngine(): Promise<GradientEngine> {
+  if (spec.engine.kind === 'onnx') return new OnnxEngine(spec.engine.model);
+  // Only this engine needs tfjs, which takes longer to load than everything else.
+  const { createTfjsEngine } = await import('../engine/tfjs.js');
+  return createTfjsEngine(spec.engine.step, spec.engine.backend);
+}
+
+let engine: Promise<GradientEngine> | undefined;
+/** Any thread can take any rank's task: threads differ in nothing. */
+const ranks = new Map<number, Rank>();
+
+export default async function run(task: Task): Promise<void> {
+  engine ??= createEngine();
+  const ready = await engine;
+  if (task.kind === 'start') return;
+  let rank = ranks.get(task.rank);
+  if (!rank) {
+    rank = new Rank(spec, task.rank, ready);
+    ranks.set(task.rank, rank);
+  }
+  if (task.kind === 'train') await rank.train(task.epoch, task.first, task.last);
+  else await rank.evaluate(task.rows);
+}

@@ -1,0 +1,19 @@
+/** `--json`: one JSON object a line. Progress is for people and is left out. */
+import type { Reporter, RunEvent } from './events.js';
+
+/**
+ * An event as one line of JSON, newline included. JSON has no number that is not finite: those become the strings
+ * "NaN", "Infinity" and "-Infinity", so that a reader sees what happened and not a null.
+ */
+export function jsonLine(event: RunEvent): string {
+  const text = JSON.stringify(event, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+  );
+  return `${text}\n`;
+}
+
+export function jsonReporter(stream: NodeJS.WritableStream): Reporter {
+  return (event) => {
+    if (event.event !== 'progress') stream.write(jsonLine(event));
+  };
+}

@@ -1,0 +1,87 @@
+/** `runs/<name>-<n>/`: where a run puts what it makes. */
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { OutputError } from '../errors.js';
+
+/**
+ * Makes `<parent>/<name>-<n>`, where n is one more than the largest there. Two runs that start at once get two folders.
+ *
+ * @returns the folder's path
+ * @throws OutputError if that is impossible; then no folder is left behind
+ */
+export function createRunFolder(parent: string, name: string): string {
+  return orOutputError(parent, () => {
+    const made: string[] = [];
+    try {
+      makeFolders(resolve(parent), made);
+      return makeNext(parent, name);
+    } catch (error) {
+      for (const folder of made.reverse()) removeEmpty(folder);
+      throw error;
+    }
+  });
+}
+
+/**
+ * Checks that a run folder can be made below `parent`, before anything slow is done. Nothing stays on disk.
+ *
+ * @throws OutputError if not
+ */
+export function assertWritable(parent: string): void {
+  orOutputError(parent, () => {
+    let folder = resolve(parent);
+    while (!statSync(folder, { throwIfNoEntry: false })) folder = dirname(folder);
+    // Permissions do not tell all (read-only and virtual file systems): try.
+    rmdirSync(mkdtempSync(join(folder, '.lockstep-')));
+  });
+}
+
+function makeNext(parent: string, name: string): string {
+  const prefix = `${name}-`;
+  const taken = readdirSync(parent)
+    .filter((entry) => entry.startsWith(prefix) && /^\d+$/.test(entry.slice(prefix.length)))
+    .map((entry) => Number(entry.slice(prefix.length)));
+  for (let n = Math.max(0, ...taken) + 1; ; n++) {
+    const folder = join(parent, `${prefix}${n}`);
+    try {
+      mkdirSync(folder);
+      return folder;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Like a recursive mkdir, which in Node 20 never returns below /proc. Adds each folder that it makes to `made`. */
+function makeFolders(folder: string, made: string[]): void {
+  if (statSync(folder, { throwIfNoEntry: false })) return;
+  makeFolders(dirname(folder), made);
+  try {
+    mkdirSync(folder);
+    made.push(folder);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Another run uses it by now: it is no longer ours to remove.
+  }
+}
+
+function orOutputError<T>(parent: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const code = codeOf(error);
+    const reason = code === 'ENOTDIR' || code === 'EEXIST' ? 'a part of the path is a file, not a folder' : code;
+    throw new OutputError(`${parent}: cannot make a folder there (${reason})`, 'choose another folder with --out');
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

@@ -1,0 +1,106 @@
+/** The words and columns of a run's report, for a terminal and for a plain stream alike. */
+import type pc from 'picocolors';
+import type { EndEvent, EpochEvent, ErrorEvent, Metrics, StartEvent } from './events.js';
+
+/** picocolors, switched on or off. */
+type Colors = ReturnType<typeof pc.createColors>;
+
+/** Four decimals where that says something, else an exponent: 0.1234, 1.234e-7. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  return size === 0 || (size >= 0.001 && size < 100_000) ? value.toFixed(4) : value.toExponential(3);
+}
+
+/** A count with thousands separated: 12,345. */
+export function count(value: number): string {
+  return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : String(value);
+}
+
+/** 12.3 s, 4 min 05 s, 2 h 03 min. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const pad = (part: number) => String(part).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
+
+export function startBlock(run: StartEvent, colors: Colors): string {
+  const engine = run.backend ? `${run.engine} (${run.backend})` : run.engine;
+  const splits = `${count(run.training)} training, ${count(run.validation)} validation, ${count(run.test)} test`;
+  const frozen = run.parameters - run.trainable;
+  const rows: [string, string][] = [
+    ['data', run.data],
+    ['examples', splits],
+    ['model', `${count(run.parameters)} parameters${frozen > 0 ? `, ${count(frozen)} of them not trained` : ''}`],
+    ['engine', `${engine}, ${plural(run.threads, 'thread')}`],
+    ['batch', `${plural(run.batchSize, 'example')} in ${plural(run.shards, 'shard')}`],
+    ['training', `${plural(run.epochs, 'epoch')}, ${plural(run.steps, 'step')}, seed ${run.seed}`],
+    ['folder', run.folder],
+  ];
+  return `${colors.bold(run.name)}\n${table(rows, colors)}\n`;
+}
+
+/** The titles over the epoch lines; `validation` gives its columns. */
+export function epochHeader(validation: Metrics | null, epochs: number, colors: Colors): string {
+  const titles = columnsOf(validation).map(({ title, width }) => title.padStart(width));
+  return `${colors.dim(['epoch'.padEnd(epochWidth(epochs)), ...titles].join('  '))}\n`;
+}
+
+export function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
+  const values = [
+    number(event.loss),
+    ...Object.values(event.validation ?? {}).map(number),
+    count(event.examplesPerSecond),
+    duration(event.seconds),
+  ];
+  const cells = columnsOf(event.validation).map(({ width }, i) => values[i].padStart(width));
+  const epoch = `${event.epoch}/${epochs}`.padEnd(epochWidth(epochs));
+  return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
+}
+
+export function endBlock(event: EndEvent, colors: Colors): string {
+  const rows: [string, string][] = [];
+  if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
+  if (event.validation) rows.push(['validation', metricsText(event.validation)]);
+  if (event.test) rows.push(['test', metricsText(event.test)]);
+  for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(number).join(' ')]);
+  rows.push(['model', event.model]);
+  if (event.best !== null) rows.push(['best model', event.best]);
+  rows.push(['time', duration(event.seconds)]);
+  return `\n${table(rows, colors)}parameters sha256: ${event.sha256}\n`;
+}
+
+export function warningLine(message: string, colors: Colors): string {
+  return `${colors.yellow('warning:')} ${message}\n`;
+}
+
+export function errorBlock({ code, message, remedy }: ErrorEvent, colors: Colors): string {
+  return `${colors.red('error:')} ${message.trimEnd()}\n${colors.bold('remedy:')} ${remedy}\n${colors.dim(code)}\n`;
+}
+
+function plural(amount: number, noun: string): string {
+  return `${count(amount)} ${noun}${amount === 1 ? '' : 's'}`;
+}
+
+function table(rows: readonly [string, string][], colors: Colors): string {
+  const width = Math.max(...rows.map(([title]) => title.length));
+  return rows.map(([title, text]) => `  ${colors.dim(title.padEnd(width))}  ${text}\n`).join('');
+}
+
+function metricsText(metrics: Metrics): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `${name} ${number(value)}`)
+    .join('  ');
+}
+
+function columnsOf(validation: Metrics | null): { title: string; width: number }[] {
+  const titles = ['loss', ...Object.keys(validation ?? {}).map((name) => `val ${name}`), 'examples/s', 'time'];
+  return titles.map((title) => ({ title, width: Math.max(title.length, 8) }));
+}
+
+function epochWidth(epochs: number): number {
+  return Math.max('epoch'.length, 2 * String(epochs).length + 1);
+}

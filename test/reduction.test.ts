@@ -1,0 +1,139 @@
+/** The reduction plan: for every number of ranks the same sum in the same order, and no slot used for two things. */
+import { describe, expect, it } from 'vitest';
+import { loadUpdateKernels } from '../src/kernels/load.js';
+import { type RankStep, type ReductionPlan, reductionPlan } from '../src/reduce/tree.js';
+import { bits, makeSlabs, randomFloats } from './support/slabs.js';
+
+const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
+const MAX_SHARDS = 17;
+const MAX_RANKS = 8;
+
+/** The tree itself, from the root down: the sum over [low, low + size), size a power of two. */
+function tree(low: number, size: number, active: number): string | undefined {
+  if (low >= active) return undefined;
+  if (size === 1) return `${low}`;
+  const left = tree(low, size / 2, active);
+  const right = tree(low + size / 2, size / 2, active);
+  return right === undefined ? left : `(${left}+${right})`;
+}
+
+/** Steps of all ranks, interleaved in different ways: rank after rank, the last rank first, or one step each in turn. */
+function orders(steps: ReductionPlan['steps']): { rank: number; step: RankStep }[][] {
+  const lists = steps.map((list, rank) => list.map((step) => ({ rank, step })));
+  const longest = Math.max(...lists.map(({ length }) => length));
+  const turns = upTo(longest).flatMap((turn) => lists.flatMap((list) => list.slice(turn - 1, turn)));
+  return [lists.flat(), lists.toReversed().flat(), turns];
+}
+
+/** Runs a plan on expressions; throws where a slot is overwritten in use, read when empty, or taken by another rank. */
+function execute(plan: ReductionPlan, order: { rank: number; step: RankStep }[]): { sum: string; shards: number[][] } {
+  const slots: (string | undefined)[] = new Array(plan.slots).fill(undefined);
+  const owner: (number | undefined)[] = new Array(plan.slots).fill(undefined);
+  const shards: number[][] = plan.steps.map(() => []);
+  const add = (from: number, to: number) => {
+    if (from === to || slots[from] === undefined || slots[to] === undefined) throw new Error(`add ${from} to ${to}`);
+    slots[to] = `(${slots[to]}+${slots[from]})`;
+    slots[from] = undefined;
+  };
+  for (const { rank, step } of order) {
+    for (const slot of 'compute' in step ? [step.into] : [step.add, step.to]) {
+      if (slot >= plan.slots || (owner[slot] ?? rank) !== rank) throw new Error(`rank ${rank} uses slot ${slot}`);
+      owner[slot] = rank;
+    }
+    if ('compute' in step) {
+      if (slots[step.into] !== undefined) throw new Error(`slot ${step.into} is in use`);
+      slots[step.into] = `${step.compute}`;
+      shards[rank].push(step.compute);
+    } else add(step.add, step.to);
+  }
+  for (const step of plan.final) add(step.add, step.to);
+  const left = slots.flatMap((value, slot) => (value === undefined ? [] : [slot]));
+  if (left.length !== 1 || left[0] !== plan.total)
+    throw new Error(`slots ${left} are left, the total is ${plan.total}`);
+  return { sum: slots[plan.total] ?? '', shards };
+}
+
+describe('reductionPlan', () => {
+  it.each(upTo(MAX_SHARDS))('adds %i shards along one tree on any number of ranks', (shards) => {
+    for (const active of upTo(shards)) {
+      const wanted = tree(0, 32, active);
+      for (const ranks of upTo(MAX_RANKS)) {
+        const plan = reductionPlan(shards, ranks, active);
+        for (const order of orders(plan.steps)) {
+          const { sum, shards: assigned } = execute(plan, order);
+          expect(sum).toBe(wanted);
+          assigned.forEach((list, rank) => {
+            const from = Math.floor((rank * shards) / ranks);
+            const to = Math.floor(((rank + 1) * shards) / ranks);
+            expect(list).toEqual(upTo(active).flatMap((n) => (n - 1 >= from && n - 1 < to ? [n - 1] : [])));
+          });
+        }
+        expect(plan.slots).toBeLessThanOrEqual(reductionPlan(shards, ranks).slots);
+      }
+      expect(execute(reductionPlan(active, 3), orders(reductionPlan(active, 3).steps)[0]).sum).toBe(wanted);
+    }
+  });
+
+  it('writes the tree out for six shards on two ranks', () => {
+    const plan = reductionPlan(6, 2);
+    expect(plan).toEqual({
+      steps: [
+        [
+          { compute: 0, into: 0 },
+          { compute: 1, into: 1 },
+          { add: 1, to: 0 },
+          { compute: 2, into: 1 },
+        ],
+        [
+          { compute: 3, into: 2 },
+          { compute: 4, into: 3 },
+          { compute: 5, into: 4 },
+          { add: 4, to: 3 },
+        ],
+      ],
+      final: [
+        { add: 2, to: 1 },
+        { add: 1, to: 0 },
+        { add: 3, to: 0 },
+      ],
+      slots: 5,
+      total: 0,
+    });
+    expect(execute(plan, orders(plan.steps)[0]).sum).toBe('(((0+1)+(2+3))+(4+5))');
+  });
+
+  it('needs about log2 of the shards in slots', () => {
+    for (const shards of upTo(300)) {
+      expect(reductionPlan(shards, 1).slots).toBeLessThanOrEqual(Math.floor(Math.log2(shards)) + 1);
+    }
+    expect(reductionPlan(64, 4).slots).toBe(4 * 5);
+    expect(reductionPlan(96, 3).slots).toBe(3 * 6);
+    for (const ranks of upTo(MAX_RANKS)) {
+      const most = Math.ceil(300 / ranks);
+      expect(reductionPlan(300, ranks).slots).toBeLessThanOrEqual(ranks * (2 * Math.floor(Math.log2(most)) + 1));
+    }
+  });
+
+  it('gives the same float32 bits on any number of ranks', () => {
+    const length = 64;
+    const leaves = upTo(MAX_SHARDS).map((seed) => randomFloats(seed, length));
+    const total = (plan: ReductionPlan): number[] => {
+      const { memory, offsets, views } = makeSlabs(plan.slots, length);
+      const kernels = loadUpdateKernels(memory);
+      for (const step of [...plan.steps.flat(), ...plan.final]) {
+        if ('compute' in step) views[step.into].set(leaves[step.compute]);
+        else kernels.add(offsets[step.to], offsets[step.add], length);
+      }
+      return bits(views[plan.total]);
+    };
+    for (const shards of upTo(MAX_SHARDS)) {
+      for (const active of new Set([1, Math.ceil(shards / 2), shards])) {
+        const wanted = total(reductionPlan(shards, 1, active));
+        for (const ranks of upTo(MAX_RANKS)) expect(total(reductionPlan(shards, ranks, active))).toEqual(wanted);
+      }
+    }
+    // The order matters: from left to right the same leaves have another sum.
+    const sequential = leaves.reduce((sum, leaf) => sum.map((value, index) => value + leaf[index]));
+    expect(bits(sequential)).not.toEqual(total(reductionPlan(MAX_SHARDS, 1)));
+  });
+});

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OutputError } from '../src/errors.js';
+import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
+
+const run = promisify(execFile);
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'lockstep-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+describe('createRunFolder', () => {
+  it('counts up from the largest number of that name', () => {
+    const runs = join(root, 'a', 'runs');
+    expect(createRunFolder(runs, 'digits')).toBe(join(runs, 'digits-1'));
+    expect(createRunFolder(runs, 'digits')).toBe(join(runs, 'digits-2'));
+    for (const other of ['digits-9', 'digits-x', 'digits-mlp-30', 'digits-10b']) mkdirSync(join(runs, other));
+    expect(createRunFolder(runs, 'digits')).toBe(join(runs, 'digits-10'));
+    expect(createRunFolder(runs, 'digits-mlp')).toBe(join(runs, 'digits-mlp-31'));
+  });
+
+  it('gives every one of several processes folders of its own', async () => {
+    const module = new URL('../src/report/run-folder.js', import.meta.url).href;
+    const code = `import { createRunFolder } from ${JSON.stringify(module)};
+      for (let i = 0; i < 50; i++) console.log(createRunFolder(${JSON.stringify(join(root, 'runs'))}, 'x'));`;
+    const process = () => run(execPath, ['--input-type=module', '--eval', code]);
+    const outputs = await Promise.all([process(), process(), process()]);
+    const folders = outputs.flatMap(({ stdout }) => stdout.trim().split('\n'));
+    expect(folders).toHaveLength(150);
+    expect(new Set(folders).size).toBe(150);
+    expect(readdirSync(join(root, 'runs'))).toHaveLength(150);
+  });
+
+  it('steps over a name that is taken by a file', () => {
+    writeFileSync(join(root, 'x-1'), '');
+    expect(createRunFolder(root, 'x')).toBe(join(root, 'x-2'));
+  });
+});
+
+describe('a parent that cannot hold a run', () => {
+  it('is refused below a file, and left as it was', () => {
+    writeFileSync(join(root, 'file'), '');
+    for (const parent of [join(root, 'file'), join(root, 'file', 'runs')]) {
+      const problem = `${parent}: cannot make a folder there (a part of the path is a file, not a folder)`;
+      const expected = new OutputError(problem, 'choose another folder with --out');
+      expect(() => assertWritable(parent)).toThrow(expected);
+      expect(() => createRunFolder(parent, 'x')).toThrow(expected);
+    }
+    expect(readdirSync(root)).toEqual(['file']);
+  });
+
+  it('is refused below a link that leads nowhere', () => {
+    symlinkSync(join(root, 'nowhere'), join(root, 'link'));
+    expect(() => createRunFolder(join(root, 'link', 'runs'), 'x')).toThrow(OutputError);
+  });
+
+  it.skipIf(!existsSync('/proc/self'))('is refused where the file system takes no folders', () => {
+    expect(() => assertWritable('/proc/runs')).toThrow(OutputError);
+    expect(() => createRunFolder('/proc/runs', 'x')).toThrow(OutputError);
+  });
+
+  it('leaves no parent behind when the run folder itself cannot be made', () => {
+    const tooLong = 'x'.repeat(300);
+    expect(() => createRunFolder(join(root, 'a', 'b'), tooLong)).toThrow(OutputError);
+    expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+describe('assertWritable', () => {
+  it('accepts a folder that does not exist yet, and makes nothing', () => {
+    assertWritable(join(root, 'a', 'b'));
+    assertWritable(root);
+    expect(readdirSync(root)).toEqual([]);
+  });
+});

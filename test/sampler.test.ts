@@ -1,0 +1,94 @@
+/** The order of an epoch, and how it divides into steps and shards: every example exactly once. */
+import { describe, expect, it } from 'vitest';
+import { epochOrder } from '../src/data/sampler.js';
+import { batchOf, shardOf, stepCount } from '../src/data/shards.js';
+
+const range = (count: number, start = 0) => Int32Array.from({ length: count }, (_, i) => start + i);
+
+describe('epochOrder', () => {
+  it('holds each example of the split exactly once', () => {
+    const training = Int32Array.from([3, 5, 8, 13, 21, 34, 55]);
+    for (let epoch = 0; epoch < 20; epoch++) {
+      expect(epochOrder(training, 42, epoch).sort()).toEqual(training);
+    }
+    expect(training).toEqual(Int32Array.from([3, 5, 8, 13, 21, 34, 55]));
+  });
+
+  it('is the same for the same seed and epoch, whatever was asked before', () => {
+    const first = epochOrder(range(1000), 7, 3);
+    epochOrder(range(500), 1, 1);
+    expect(epochOrder(range(1000), 7, 3)).toEqual(first);
+  });
+
+  it('differs between epochs and between seeds', () => {
+    const orders = [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [2 ** 31, 0],
+      [2 ** 32, 0],
+    ].map(([seed, epoch]) => epochOrder(range(100), seed, epoch).join());
+    expect(new Set(orders).size).toBe(5);
+  });
+
+  it('makes every order equally likely', () => {
+    const seen = new Map<string, number>();
+    const draws = 24_000;
+    for (let epoch = 0; epoch < draws; epoch++) {
+      const order = epochOrder(range(4), epoch % 10, Math.floor(epoch / 10)).join();
+      seen.set(order, (seen.get(order) ?? 0) + 1);
+    }
+    expect(seen.size).toBe(24);
+    const expected = draws / 24;
+    const chiSquare = [...seen.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    // 23 degrees of freedom: 49.7 is exceeded once in a thousand.
+    expect(chiSquare).toBeLessThan(49.7);
+  });
+
+  it('puts every example at every place equally often', () => {
+    const size = 20;
+    const counts = new Float64Array(size * size);
+    const draws = 8000;
+    for (let epoch = 0; epoch < draws; epoch++) {
+      epochOrder(range(size), 11, epoch).forEach((example, place) => {
+        counts[place * size + example]++;
+      });
+    }
+    const expected = draws / size;
+    const chiSquare = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    // 19 * 19 degrees of freedom: mean 361, standard deviation 27.
+    expect(chiSquare).toBeGreaterThan(361 - 4 * 27);
+    expect(chiSquare).toBeLessThan(361 + 4 * 27);
+  });
+});
+
+describe('steps and shards', () => {
+  it.each([
+    { examples: 100, batchSize: 32, shards: 4 },
+    { examples: 96, batchSize: 32, shards: 4 },
+    { examples: 97, batchSize: 32, shards: 4 },
+    { examples: 7, batchSize: 8, shards: 8 },
+    { examples: 1, batchSize: 6, shards: 3 },
+  ])('cover $examples examples once by batches of $batchSize in $shards shards', ({ examples, batchSize, shards }) => {
+    const rows: number[] = [];
+    for (let step = 0; step < stepCount(examples, batchSize); step++) {
+      const batch = batchOf(step, examples, batchSize);
+      for (let shard = 0; shard < shards; shard++) {
+        const { start, count } = shardOf(batch.count, batchSize / shards, shard);
+        for (let i = 0; i < count; i++) rows.push(batch.start + start + i);
+      }
+    }
+    expect(rows).toEqual([...range(examples)]);
+  });
+
+  it('leave the last shards of a small batch empty', () => {
+    expect(stepCount(100, 32)).toBe(4);
+    expect(batchOf(3, 100, 32)).toEqual({ start: 96, count: 4 });
+    expect([0, 1, 2, 3].map((shard) => shardOf(11, 8, shard))).toEqual([
+      { start: 0, count: 8 },
+      { start: 8, count: 3 },
+      { start: 11, count: 0 },
+      { start: 11, count: 0 },
+    ]);
+  });
+});
