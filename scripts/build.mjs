@@ -31,6 +31,7 @@ for (const folder of ['src', 'coordinator', 'scripts', 'test']) {
 }
 await compileKernels('update', '--enable=threads', '--sharedMemory', '--maximumMemory=65536');
 await compileKernels('noise');
+await compileKernels('pool');
 
 // The package exports no path to its compiler except package.json, which stands beside bin/.
 const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));

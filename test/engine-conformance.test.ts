@@ -54,6 +54,25 @@ const layers: Record<string, Case> = {
     { maxPooling2d: { poolSize: 3, strides: 1 } },
   ),
   'maxPooling2d 3x2': onImage({ conv2d: { filters: 4, kernelSize: 1 } }, { maxPooling2d: { poolSize: [3, 2] } }),
+  // Two input values and a filter of one pixel: most windows hold several equal maxima.
+  'maxPooling2d with ties': {
+    ...onImage({ conv2d: { filters: 4, kernelSize: 1 } }, { maxPooling2d: { poolSize: 2 } }),
+    features: (random) => Number(random() < 0.5),
+  },
+  'maxPooling2d after relu, with ties': {
+    ...onImage({ conv2d: { filters: 4, kernelSize: 1, activation: 'relu' } }, { maxPooling2d: { poolSize: 2 } }),
+    input: [8, 19, 1],
+    features: (random) => Number(random() < 0.5),
+  },
+  'maxPooling2d overlapping, with ties': {
+    ...onImage({ conv2d: { filters: 4, kernelSize: 1 } }, { maxPooling2d: { poolSize: 3, strides: 2, padding: 'same' } }),
+    features: (random) => Number(random() < 0.5),
+  },
+  'maxPooling2d after relu that is read twice': onImage(
+    { conv2d: { filters: 4, kernelSize: 3, padding: 'same', activation: 'relu', name: 'a' } },
+    { maxPooling2d: { poolSize: 2, strides: 1, padding: 'same', name: 'p' } },
+    { add: { from: ['a', 'p'] } },
+  ),
   averagePooling2d: onImage({ conv2d: { filters: 4, kernelSize: 2 } }, { averagePooling2d: { poolSize: 2 } }),
   'averagePooling2d overlapping, same': onImage(
     { conv2d: { filters: 4, kernelSize: 2 } },

@@ -95,6 +95,12 @@ export interface NoiseKernels {
   ): void;
 }
 
+/** Pooling gradients, for which ONNX Runtime has no operator. */
+export interface PoolKernels {
+  /** dx = gradient of max pooling of x [planes, h, w] for dy [planes, oh, ow]; see assembly/pool.ts. */
+  maxPoolGradient(x: number, dy: number, dx: number, ...numbers: readonly number[]): void;
+}
+
 /** Kernels over a shared memory, of at most 65,536 pages. */
 export function loadUpdateKernels(memory: WebAssembly.Memory): UpdateKernels {
   return instantiate('update', memory) as UpdateKernels;
@@ -103,6 +109,11 @@ export function loadUpdateKernels(memory: WebAssembly.Memory): UpdateKernels {
 /** Kernels over a memory that is not shared. */
 export function loadNoiseKernels(memory: WebAssembly.Memory): NoiseKernels {
   return instantiate('noise', memory) as NoiseKernels;
+}
+
+/** Kernels over a memory that is not shared. */
+export function loadPoolKernels(memory: WebAssembly.Memory): PoolKernels {
+  return instantiate('pool', memory) as PoolKernels;
 }
 
 const modules = new Map<string, WebAssembly.Module>();

@@ -3,7 +3,7 @@ import { engine, type NamedAttrMap, type Tensor, type Tensor4D } from '@tensorfl
 import type { DilatedKernels } from '../../model/dilated.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { gradientName, noiseName, parameterName } from './names.js';
-import { encodeModel, type OnnxGraph } from './proto.js';
+import { type StagedGraph, stageGraph } from './stages.js';
 import { type Trace, trace } from './tracer.js';
 
 export interface NoiseInput {
@@ -11,15 +11,10 @@ export interface NoiseInput {
   readonly shape: readonly number[];
 }
 
-/** A compiled graph as plain data: what a thread needs to make a session. */
-export interface CompiledGraph {
-  readonly bytes: Uint8Array;
-  /** Names of the inputs that the graph really has. */
-  readonly inputs: readonly string[];
+/** A compiled step or evaluation as plain data: what a thread needs to make its sessions. */
+export interface CompiledGraph extends StagedGraph {
   /** Random inputs `noise0`, `noise1`, ... in the order in which the step draws them. */
   readonly noise: readonly NoiseInput[];
-  /** Dimensions of each output, by name. */
-  readonly outputs: Readonly<Record<string, readonly number[]>>;
 }
 
 function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [Tensor, Tensor] {
@@ -33,15 +28,6 @@ function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [Te
 
 const parameterInputs = ({ input }: Trace, { layout }: StepModel): Tensor[] =>
   layout.tensors.map(({ shape }, i) => input(parameterName(i), shape, 'float32'));
-
-function compiled(graph: OnnxGraph, noise: readonly NoiseInput[] = []): CompiledGraph {
-  return {
-    bytes: encodeModel(graph),
-    inputs: graph.inputs.map(({ name }) => name),
-    noise,
-    outputs: Object.fromEntries(graph.outputs.map(({ name, shape }) => [name, shape])),
-  };
-}
 
 /** The lowerings of a convolution's gradients read its dilation, which tfjs's own calls never carry. */
 const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
@@ -71,7 +57,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
       t.output(gradientName(i), gradient);
     });
   });
-  return compiled(graph, noise);
+  return { ...stageGraph(graph), noise };
 }
 
 /** Graph of the evaluation of `count` examples: outputs `outputs` and `losses`. */
@@ -82,5 +68,5 @@ export function compileEvaluation(step: StepModel, count: number): CompiledGraph
     t.output('outputs', outputs);
     t.output('losses', losses);
   });
-  return compiled(graph);
+  return { ...stageGraph(graph), noise: [] };
 }

@@ -126,11 +126,14 @@ const filterGradient: Lowering = (graph, call) => {
     const name = graph.node('Gemm', [rows, dys], { transB: 1 });
     return { storage: graph.value(name, [parts.length * inChannels, outChannels]).storage, shape: filterShape };
   }
+  // [outputs, inputs] a position: the longer side first is the faster product.
   const products = parts.map((part) =>
-    graph.node('Gemm', [graph.node('Reshape', [part, graph.int64([inChannels, positions])]), dys], { transB: 1 }),
+    graph.node('Gemm', [dys, graph.node('Reshape', [part, graph.int64([inChannels, positions])])], { transB: 1 }),
   );
-  const name = products.length === 1 ? products[0]! : graph.node('Concat', products, { axis: 0 });
-  return { storage: graph.value(name, [parts.length * inChannels, outChannels]).storage, shape: filterShape };
+  const stacked = products.length === 1 ? products[0]! : graph.node('Concat', products, { axis: 0 });
+  const apart = graph.node('Reshape', [stacked, graph.int64([parts.length, outChannels, inChannels])]);
+  const name = graph.node('Transpose', [apart], { perm: [0, 2, 1] });
+  return { storage: graph.value(name, [parts.length, inChannels, outChannels]).storage, shape: filterShape };
 };
 
 const depthwiseFilterGradient: Lowering = (graph, call) => {

@@ -64,12 +64,24 @@ const not =
 const stepOf: Emit = (graph, x) =>
   graph.node('Clip', [graph.node('Mul', [x, graph.float(3e38)]), graph.float(0), graph.float(1)]);
 
+/** relu keeps its result at hand for its gradient: what comes before it then serves nobody else and can be fused. */
+const relu: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const result = elementwise(graph, [x], operator('Relu'));
+  x.storage.relu = result.storage;
+  return result;
+};
+
 const step: Lowering = (graph, call) => {
   const alpha = call.attribute<number>('alpha');
-  return elementwise(graph, [call.input('x')], (g, x) => {
+  const { storage, shape } = call.input('x');
+  const from = storage.relu ?? storage;
+  const result = elementwise(graph, [{ storage: from, shape }], (g, x) => {
     if (alpha === 0) return stepOf(g, x);
     return g.node('Where', [g.node('Greater', [x, g.float(0)]), g.float(1), g.float(alpha)]);
   });
+  if (alpha === 0) result.storage.stepOf = from;
+  return result;
 };
 
 const seluAlpha = 1.6732632423543772;
@@ -102,6 +114,32 @@ function neutral(value: number, emit: Emit): Lowering {
     return elementwise(graph, [a, b], emit);
   };
 }
+
+/** Adding one number a channel to a convolution is its bias: the convolution then adds it as it writes. */
+function convolutionBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
+  const [a, b] = [call.input('a'), call.input('b')];
+  if (!graph.prefersChannelsFirst(a) || sizeOf(b.shape) !== a.shape[3] || b.shape.at(-1) !== a.shape[3])
+    return undefined;
+  const convolution = graph.producer(graph.channelsFirst(a));
+  if (convolution?.op !== 'Conv' || convolution.inputs.length !== 2) return undefined;
+  // A node of its own: the one without bias goes when nothing else reads it.
+  const inputs = [...convolution.inputs, graph.rows(b, [a.shape[3]])];
+  return graph.channelsFirstValue(graph.node('Conv', inputs, convolution.attributes), a.shape);
+}
+
+const plainAdd = neutral(0, operator('Add'));
+const add: Lowering = (graph, call) => convolutionBias(graph, call) ?? plainAdd(graph, call);
+
+/** The gradient of relu before max pooling: pooling's own gradient can leave out what relu would. */
+function reluOfPool(call: KernelCall): Value | undefined {
+  const [a, b] = [call.input('a').storage, call.input('b').storage];
+  if (a.pooled && b.stepOf === a.pooled.from) return a.pooled.positive();
+  if (b.pooled && a.stepOf === b.pooled.from) return b.pooled.positive();
+  return undefined;
+}
+
+const plainMultiply = neutral(1, operator('Mul'));
+const multiply: Lowering = (graph, call) => reluOfPool(call) ?? plainMultiply(graph, call);
 
 const addN: Lowering = (graph, call) =>
   elementwise(graph, call.list('inputs'), (g, ...names) => names.reduce((sum, name) => g.node('Add', [sum, name])));
@@ -163,7 +201,7 @@ export const elementwiseLowerings: Lowerings = {
   Neg: unary(operator('Neg')),
   Prelu: (graph, call) => elementwise(graph, [call.input('x'), call.input('alpha')], operator('PRelu')),
   Reciprocal: unary(operator('Reciprocal')),
-  Relu: unary(operator('Relu')),
+  Relu: relu,
   Relu6: unary(relu6),
   Round: unary(operator('Round')),
   Rsqrt: unary((g, x) => g.node('Reciprocal', [g.node('Sqrt', [x])])),
@@ -179,13 +217,13 @@ export const elementwiseLowerings: Lowerings = {
   Tan: unary(operator('Tan')),
   Tanh: unary(operator('Tanh')),
 
-  Add: neutral(0, operator('Add')),
+  Add: add,
   AddN: addN,
   FloorDiv: binary((g, a, b) => g.node('Floor', [g.node('Div', [a, b])])),
   Maximum: binary(operator('Max')),
   Minimum: binary(operator('Min')),
   Mod: binary((g, a, b) => g.node('Mod', [a, b], { fmod: 1 })),
-  Multiply: neutral(1, operator('Mul')),
+  Multiply: multiply,
   Pow: binary(operator('Pow')),
   RealDiv: binary(operator('Div')),
   SquaredDifference: binary((g, a, b) => {

@@ -17,11 +17,25 @@ export interface Storage {
   readonly constant?: Float32Array | Int32Array | Uint8Array;
   /** The one value of every element, when it is known. */
   readonly splat?: number;
+  /** relu of this value, when the graph has it: where it is positive, so is the value. */
+  relu?: Storage;
+  /** This value is 1 where that one is positive, else 0. */
+  stepOf?: Storage;
+  /** Makes the same value, zero where the pooled one is not positive. */
+  pooled?: { readonly from: Storage; readonly positive: () => Value };
 }
 
 export interface Value {
   readonly storage: Storage;
   readonly shape: readonly number[];
+}
+
+/** Domain of the nodes that are our own kernels. */
+export const kernelDomain = 'lockstep';
+
+/** A graph that may hold kernel nodes, with what is known of the tensors between its nodes. */
+export interface StepGraph extends OnnxGraph {
+  readonly shapes: ReadonlyMap<string, OnnxValue>;
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -39,6 +53,7 @@ export class GraphBuilder {
   readonly #outputs: OnnxValue[] = [];
   readonly #constants = new Map<string, OnnxConstant>();
   readonly #producers = new Map<string, OnnxNode>();
+  readonly #shapes = new Map<string, OnnxValue>();
   #names = 0;
 
   /** Declares a graph input in row-major order. */
@@ -49,11 +64,14 @@ export class GraphBuilder {
 
   /** A value whose row-major form is the tensor `name`. */
   value(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
+    this.#shapes.set(name, { name, shape, type });
     return { storage: { type, rows: new Map([[shape.join(), name]]) }, shape };
   }
 
   /** A value of shape [N, H, W, C] whose transposed form [N, C, H, W] is the tensor `name`. */
   channelsFirstValue(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
+    const [n, h, w, c] = shape;
+    this.#shapes.set(name, { name, shape: [n, c, h, w], type });
     return { storage: { type, rows: new Map(), transposed: true, channelsFirst: { name, shape } }, shape };
   }
 
@@ -86,11 +104,23 @@ export class GraphBuilder {
     return names;
   }
 
-  /** The second output of the node that made `name` (MaxPool's indices), added to it on first use. */
-  secondOutput(name: string): string {
-    const node = this.#producers.get(name)!;
-    if (node.outputs.length === 1) node.outputs.push(`t${this.#names++}`);
-    return node.outputs[1]!;
+  /** The node that made the tensor `name`; undefined for inputs and constants. */
+  producer(name: string): OnnxNode | undefined {
+    return this.#producers.get(name);
+  }
+
+  /**
+   * Appends a call of one of our own kernels, which runs between two parts of the graph.
+   * @param numbers arguments after the addresses of inputs and result
+   */
+  kernel(name: string, inputs: readonly string[], shape: readonly number[], numbers: readonly number[]): string {
+    const made = inputs.map((input) => (this.#producers.has(input) ? input : this.node('Identity', [input])));
+    made.forEach((input, i) => {
+      if (input !== inputs[i]) this.#shapes.set(input, this.#shapes.get(inputs[i])!);
+    });
+    const result = this.node(name, made, { numbers }, kernelDomain);
+    this.#shapes.set(result, { name: result, shape, type: 'float32' });
+    return result;
   }
 
   int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
@@ -132,6 +162,7 @@ export class GraphBuilder {
     const known = storage.rows.get(key);
     if (known) return known;
     const name = this.#makeRows(storage, shape);
+    this.#shapes.set(name, { name, shape, type: storage.type });
     storage.rows.set(key, name);
     return name;
   }
@@ -150,6 +181,7 @@ export class GraphBuilder {
         ? this.node('Transpose', [name], { perm: toChannelsLast })
         : this.node('Reshape', [name, this.int64([n, h, w, c])]);
       storage.rows.set(last.join(), rows);
+      this.#shapes.set(rows, { name: rows, shape: last, type: storage.type });
       if (sameShape(last, shape)) return rows;
     }
     const [first] = storage.rows.values();
@@ -165,6 +197,7 @@ export class GraphBuilder {
       c === 1 || h * w === 1
         ? this.rows(value, [n, c, h, w])
         : this.node('Transpose', [this.rows(value)], { perm: toChannelsFirst });
+    this.#shapes.set(name, { name, shape: [n, c, h, w], type: storage.type });
     storage.channelsFirst ??= { name, shape };
     return name;
   }
@@ -180,7 +213,7 @@ export class GraphBuilder {
   }
 
   /** The graph as far as its outputs need it: nodes, inputs and constants that nothing reads are left out. */
-  build(): OnnxGraph {
+  build(): StepGraph {
     const needed = new Set(this.#outputs.map(({ name }) => name));
     const nodes = this.#nodes
       .filter(() => true)
@@ -194,6 +227,7 @@ export class GraphBuilder {
       nodes: nodes.reverse(),
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       outputs: this.#outputs,
+      shapes: this.#shapes,
       constants: [...this.#constants.values()].filter(({ name }) => needed.has(name)),
     };
   }

@@ -2,7 +2,7 @@
 import { backend_util } from '@tensorflow/tfjs-core';
 import { windowShares } from '../../model/tfjs-gaps.js';
 import { elementwise } from './elementwise.js';
-import { type GraphBuilder, sizeOf, type Value } from './graph.js';
+import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
@@ -34,21 +34,19 @@ const maxPool: Lowering = (graph, call) => {
 
 /** dy goes to the first of the greatest elements of each window, and adds up where windows overlap. */
 const maxPoolGrad: Lowering = (graph, call) => {
-  const [x, y, dy] = [call.input('input'), call.input('output'), call.input('dy')];
-  const indices = graph.secondOutput(graph.channelsFirst(y));
-  const elements = sizeOf(x.shape);
-  const flat = graph.int64([sizeOf(y.shape)]);
-  const scattered = graph.node(
-    'ScatterElements',
-    [
-      graph.node('ConstantOfShape', [graph.int64([elements])]),
-      graph.node('Reshape', [indices, flat]),
-      graph.node('Reshape', [graph.channelsFirst(dy), flat]),
-    ],
-    { axis: 0, reduction: 'add' },
-  );
-  const [n, h, w, c] = x.shape as Shape4;
-  return graph.channelsFirstValue(graph.node('Reshape', [scattered, graph.int64([n, c, h, w])]), x.shape);
+  const [x, dy] = [call.input('input'), call.input('dy')];
+  const info = pooling(call, x);
+  const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth } = info;
+  const [n, , , c] = x.shape;
+  const numbers = [n * c, inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth];
+  const gradient = (positive: boolean): Value => {
+    const inputs = [graph.channelsFirst(x), graph.channelsFirst(dy)];
+    const all = [...numbers, info.padInfo.top, info.padInfo.left, Number(positive)];
+    return graph.channelsFirstValue(graph.kernel('maxPoolGradient', inputs, [n, c, inHeight, inWidth], all), x.shape);
+  };
+  const result = gradient(false);
+  result.storage.pooled = { from: x.storage, positive: () => gradient(true) };
+  return result;
 };
 
 const avgPool: Lowering = (graph, call) => {

@@ -8,8 +8,7 @@ export interface OnnxNode {
   readonly op: string;
   readonly domain?: string;
   readonly inputs: readonly string[];
-  /** Grows when a later lowering asks for an optional output, such as MaxPool's indices. */
-  readonly outputs: string[];
+  readonly outputs: readonly string[];
   /** Whole numbers encode as integers; use `{ float }` for a real that may be whole. */
   readonly attributes: Readonly<Record<string, Attribute>>;
 }

@@ -1,6 +1,6 @@
 /** The compiled engine: one ONNX Runtime session a graph, fed from private memory. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { loadNoiseKernels } from '../../kernels/load.js';
+import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, BatchSpec, Evaluation, GradientEngine, NoiseKey } from '../engine.js';
 import { BatchMemory, PrivateMemory } from '../memory.js';
@@ -17,11 +17,14 @@ export interface CompiledModel {
 }
 
 type Tensors = Record<string, Tensor>;
-interface BoundSession {
-  readonly session: InferenceSession;
-  readonly feeds: Tensors;
-  readonly fetches: Tensors;
-  /** Draws fresh noise into the feeds. */
+type RunStage = () => Promise<unknown>;
+
+/** A compiled graph made ready to run in this thread. */
+interface Bound {
+  readonly sessions: readonly InferenceSession[];
+  readonly stages: readonly RunStage[];
+  readonly tensors: Readonly<Tensors>;
+  /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
 }
 
@@ -42,7 +45,7 @@ export class OnnxEngine implements GradientEngine {
   readonly gradients: Float32Array;
   readonly #model: CompiledModel;
   readonly #batches: BatchMemory;
-  readonly #sessions = new Map<CompiledGraph, Promise<BoundSession>>();
+  readonly #sessions = new Map<CompiledGraph, Promise<Bound>>();
 
   constructor(model: CompiledModel) {
     this.#model = model;
@@ -58,24 +61,26 @@ export class OnnxEngine implements GradientEngine {
   }
 
   async computeGradients(count: number, key: NoiseKey): Promise<number> {
-    const { session, feeds, fetches, draw } = await this.#session(this.#model.gradients.get(count)!, count);
+    const { stages, tensors, draw } = await this.#bound(this.#model.gradients.get(count)!, count);
     draw(key);
-    await session.run(feeds, fetches);
-    return (fetches.loss.data as Float32Array)[0];
+    for (const run of stages) await run();
+    return (tensors.loss.data as Float32Array)[0];
   }
 
   async evaluate(count: number): Promise<Evaluation> {
-    const { session, feeds, fetches } = await this.#session(this.#model.evaluations.get(count)!, count);
-    await session.run(feeds, fetches);
-    return { outputs: fetches.outputs.data as Float32Array, losses: fetches.losses.data as Float32Array };
+    const { stages, tensors } = await this.#bound(this.#model.evaluations.get(count)!, count);
+    for (const run of stages) await run();
+    return { outputs: tensors.outputs.data as Float32Array, losses: tensors.losses.data as Float32Array };
   }
 
   async dispose(): Promise<void> {
-    for (const bound of this.#sessions.values()) await (await bound).session.release();
+    for (const bound of this.#sessions.values()) {
+      for (const session of (await bound).sessions) await session.release();
+    }
     this.#sessions.clear();
   }
 
-  #session(graph: CompiledGraph, count: number): Promise<BoundSession> {
+  #bound(graph: CompiledGraph, count: number): Promise<Bound> {
     let bound = this.#sessions.get(graph);
     if (!bound) {
       bound = this.#bind(graph, count);
@@ -84,48 +89,74 @@ export class OnnxEngine implements GradientEngine {
     return bound;
   }
 
-  async #bind(graph: CompiledGraph, count: number): Promise<BoundSession> {
-    const session = await InferenceSession.create(graph.bytes, options);
-    const noiseMemory = new PrivateMemory(graph.noise.map(({ shape }) => size(shape) * 4));
-    const noise = graph.noise.map(({ shape }) => noiseMemory.floats(size(shape)));
-    const feeds = this.#feeds(graph, count, noise);
-    const kernels = noise.length > 0 ? loadNoiseKernels(noiseMemory.memory) : undefined;
-    const draw = (key: NoiseKey) => {
-      noise.forEach((values, place) => {
-        fillNoise(kernels!, graph.noise[place].kind, values, key, place);
-      });
-    };
-    return { session, feeds, fetches: this.#fetches(graph), draw };
+  async #bind(graph: CompiledGraph, count: number): Promise<Bound> {
+    const noise = noiseTensors(graph);
+    const { memory, tensors: written } = this.#writtenTensors(graph);
+    const tensors: Tensors = { ...this.#givenTensors(count), ...noise.tensors, ...written };
+    const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
+    const sessions: InferenceSession[] = [];
+    const stages: RunStage[] = [];
+    for (const stage of graph.stages) {
+      if (stage.kind === 'session') {
+        const session = await InferenceSession.create(stage.bytes, options);
+        const [feeds, fetches] = [pick(stage.inputs), pick(stage.outputs)];
+        sessions.push(session);
+        stages.push(() => session.run(feeds, fetches));
+      } else {
+        const kernels = loadPoolKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
+        const addresses = [...stage.inputs, stage.output].map(
+          (name) => (tensors[name].data as Float32Array).byteOffset,
+        );
+        stages.push(async () => kernels[stage.kernel](...addresses, ...stage.numbers));
+      }
+    }
+    return { sessions, stages, tensors, draw: noise.draw };
   }
 
-  #feeds(graph: CompiledGraph, count: number, noise: readonly Float32Array[]): Tensors {
+  /** What a step is given: the batch and the parameters. */
+  #givenTensors(count: number): Tensors {
     const { layout, batch } = this.#model;
     const { features, targets } = this.buffers(count);
-    const all: Tensors = {
+    const given: Tensors = {
       features: new Tensor(batch.featureType, features, [count, ...batch.featureShape]),
       targets: new Tensor(batch.targetType, targets, [count, ...batch.targetShape]),
     };
     layout.tensors.forEach((tensor, i) => {
-      all[parameterName(i)] = new Tensor('float32', tensorOf(this.parameters, tensor), tensor.shape);
+      given[parameterName(i)] = new Tensor('float32', tensorOf(this.parameters, tensor), tensor.shape);
     });
-    noise.forEach((values, i) => {
-      all[noiseName(i)] = new Tensor('float32', values, graph.noise[i].shape);
-    });
-    return Object.fromEntries(graph.inputs.map((name) => [name, all[name]]));
+    return given;
   }
 
-  /** Gradients go straight to their place in the slab; everything else to memory of its own. */
-  #fetches(graph: CompiledGraph): Tensors {
+  /** What stages write: gradients at their place in the slab, everything else in one memory, where kernels can reach it. */
+  #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: Tensors } {
     const inSlab = new Map(this.#model.layout.tensors.map((tensor, i) => [gradientName(i), tensor]));
-    const entries = Object.entries(graph.outputs);
-    const rest = entries.filter(([name]) => !inSlab.has(name));
-    const memory = new PrivateMemory(rest.map(([, shape]) => size(shape) * 4));
-    return Object.fromEntries(
-      entries.map(([name, shape]) => {
-        const tensor = inSlab.get(name);
-        const values = tensor ? tensorOf(this.gradients, tensor) : memory.floats(size(shape));
-        return [name, new Tensor('float32', values, shape)];
-      }),
-    );
+    const apart = written.filter(({ name }) => !inSlab.has(name));
+    const memory = new PrivateMemory(apart.map(({ shape }) => size(shape) * 4));
+    const tensors: Tensors = {};
+    for (const { name, type, shape } of written) {
+      const tensor = inSlab.get(name);
+      const values = tensor
+        ? tensorOf(this.gradients, tensor)
+        : type === 'int32'
+          ? memory.integers(size(shape))
+          : memory.floats(size(shape));
+      tensors[name] = new Tensor(type as 'float32', values as Float32Array, shape);
+    }
+    return { memory: memory.memory, tensors };
   }
+}
+
+function noiseTensors({ noise }: CompiledGraph): { tensors: Tensors; draw: (key: NoiseKey) => void } {
+  if (noise.length === 0) return { tensors: {}, draw: () => {} };
+  const memory = new PrivateMemory(noise.map(({ shape }) => size(shape) * 4));
+  const values = noise.map(({ shape }) => memory.floats(size(shape)));
+  const kernels = loadNoiseKernels(memory.memory);
+  return {
+    tensors: Object.fromEntries(values.map((data, i) => [noiseName(i), new Tensor('float32', data, noise[i].shape)])),
+    draw: (key) => {
+      values.forEach((data, place) => {
+        fillNoise(kernels, noise[place].kind, data, key, place);
+      });
+    },
+  };
 }

@@ -4,11 +4,11 @@ import '@tensorflow/tfjs-backend-cpu';
 import { UnsupportedModelError } from '../../errors.js';
 import { convolutionLowerings } from './convolution.js';
 import { elementwiseLowerings } from './elementwise.js';
-import { GraphBuilder, type Value } from './graph.js';
+import { GraphBuilder, type StepGraph, type Value } from './graph.js';
 import type { KernelCall, Lowerings } from './lowering.js';
 import { matmulLowerings } from './matmul.js';
 import { poolLowerings } from './pool.js';
-import type { ElementType, OnnxGraph } from './proto.js';
+import type { ElementType } from './proto.js';
 import { shapeLowerings } from './shape.js';
 
 const lowerings: Lowerings = {
@@ -146,7 +146,7 @@ export interface Trace {
  * Runs `body` with tfjs recording instead of computing, and returns the graph of everything that reaches an output.
  * @throws UnsupportedModelError when a kernel has no lowering or reads a tensor's values
  */
-export function trace(body: (trace: Trace) => void): OnnxGraph {
+export function trace(body: (trace: Trace) => void): StepGraph {
   const backend = traceBackend();
   const previous = tf.getBackend();
   backend.graph = new GraphBuilder();
