@@ -115,20 +115,23 @@ function neutral(value: number, emit: Emit): Lowering {
   };
 }
 
-/** Adding one number a channel to a convolution is its bias: the convolution then adds it as it writes. */
-function convolutionBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
+/** Adding one number an output to a convolution or product is its bias, added as it writes. */
+function asBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
   const [a, b] = [call.input('a'), call.input('b')];
-  if (!graph.prefersChannelsFirst(a) || sizeOf(b.shape) !== a.shape[3] || b.shape.at(-1) !== a.shape[3])
-    return undefined;
-  const convolution = graph.producer(graph.channelsFirst(a));
-  if (convolution?.op !== 'Conv' || convolution.inputs.length !== 2) return undefined;
+  const outputs = a.shape.at(-1)!;
+  if (a.shape.length < 2 || sizeOf(b.shape) !== outputs || b.shape.at(-1) !== outputs) return undefined;
+  const transposed = graph.prefersChannelsFirst(a);
+  const flat = [sizeOf(a.shape) / outputs, outputs];
+  const maker = graph.producer(transposed ? graph.channelsFirst(a) : graph.rows(a, flat));
+  if (maker?.op !== (transposed ? 'Conv' : 'Gemm') || maker.inputs.length !== 2) return undefined;
   // A node of its own: the one without bias goes when nothing else reads it.
-  const inputs = [...convolution.inputs, graph.rows(b, [a.shape[3]])];
-  return graph.channelsFirstValue(graph.node('Conv', inputs, convolution.attributes), a.shape);
+  const name = graph.node(maker.op, [...maker.inputs, graph.rows(b, [outputs])], maker.attributes);
+  if (transposed) return graph.channelsFirstValue(name, a.shape);
+  return { storage: graph.value(name, flat).storage, shape: a.shape };
 }
 
 const plainAdd = neutral(0, operator('Add'));
-const add: Lowering = (graph, call) => convolutionBias(graph, call) ?? plainAdd(graph, call);
+const add: Lowering = (graph, call) => asBias(graph, call) ?? plainAdd(graph, call);
 
 /** The gradient of relu before max pooling: pooling's own gradient can leave out what relu would. */
 function reluOfPool(call: KernelCall): Value | undefined {
