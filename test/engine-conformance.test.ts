@@ -65,7 +65,10 @@ const layers: Record<string, Case> = {
     features: (random) => Number(random() < 0.5),
   },
   'maxPooling2d overlapping, with ties': {
-    ...onImage({ conv2d: { filters: 4, kernelSize: 1 } }, { maxPooling2d: { poolSize: 3, strides: 2, padding: 'same' } }),
+    ...onImage(
+      { conv2d: { filters: 4, kernelSize: 1 } },
+      { maxPooling2d: { poolSize: 3, strides: 2, padding: 'same' } },
+    ),
     features: (random) => Number(random() < 0.5),
   },
   'maxPooling2d after relu that is read twice': onImage(

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { type BackendName, backendNames, loadBackend } from '../engine/backends.js';
+import type { BackendName } from '../engine/backends.js';
 import { EngineError } from '../errors.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 
@@ -36,7 +36,9 @@ function version(name: string): string {
 
 async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   const findings = [nodeVersion(), hardware(), kernels(), await onnx()];
-  for (const name of backendNames) findings.push(await backend(name));
+  // Late, because tfjs takes most of the time that any command needs to start.
+  const { backendNames, loadBackend } = await import('../engine/backends.js');
+  for (const name of backendNames) findings.push(await backend(name, loadBackend));
   const canTrain = findings.slice(0, 3).every(({ ok }) => ok) && findings.slice(3).some(({ ok }) => ok);
   process.stdout.write(json ? `${JSON.stringify({ canTrain, findings })}\n` : text(findings, canTrain));
   process.exitCode = canTrain ? 0 : 1;
@@ -96,11 +98,11 @@ const packages: Record<BackendName, string> = {
   cpu: '@tensorflow/tfjs-backend-cpu',
 };
 
-async function backend(name: BackendName): Promise<Finding> {
+async function backend(name: BackendName, load: (name: BackendName) => Promise<void>): Promise<Finding> {
   const label = `engine tfjs, backend ${name}`;
   const detail = `${packages[name]} ${version(packages[name])}`;
   try {
-    await loadBackend(name);
+    await load(name);
     return { name: label, ok: true, detail };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

@@ -1,7 +1,6 @@
 /** `lockstep train`: one run on this machine. */
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { train } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
 import { ConfigError, LockstepError } from '../errors.js';
 import type { Reporter } from '../report/events.js';
@@ -47,20 +46,24 @@ Exit codes: 0 done, 1 failed run (such as a loss that is not finite), 2 bad inpu
 async function runTrain(file: string, flags: TrainFlags): Promise<void> {
   const report = reporter(flags);
   const abort = new AbortController();
-  const interrupt = () => {
-    // The second one means it.
-    if (abort.signal.aborted) process.exit(130);
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (abort.signal.aborted) return dieOf(signal);
     report({ event: 'warning', message: 'stopping after this step; press Ctrl-C again to quit at once' });
     abort.abort();
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  // Nobody reads any more (`| head`).
+  const stop = () => abort.abort();
+  process.stdout.on('error', stop);
   try {
     const overrides = [...flags.set];
     if (flags.engine) overrides.push(`engine=${flags.engine}`);
     if (flags.backend) overrides.push(`backend=${flags.backend}`);
     const threads = threadCount(flags.threads);
     const config = loadRunConfig(file, overrides);
+    // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.
+    const { train } = await import('../../coordinator/train.js');
     const end = await train(config, { threads, out: flags.out, report, signal: abort.signal });
     if (end.interrupted) process.exitCode = 130;
   } catch (error) {
@@ -70,7 +73,14 @@ async function runTrain(file: string, flags: TrainFlags): Promise<void> {
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
+    process.stdout.off('error', stop);
   }
+}
+
+/** Ends the process here and now: `process.exit` would wait for threads that compute, and then crash on them. */
+function dieOf(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 function reporter({ json }: TrainFlags): Reporter {

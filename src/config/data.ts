@@ -77,6 +77,5 @@ const valuesSchema = z
 export const dataSchema = z.discriminatedUnion('source', [digitsSchema, idxSchema, valuesSchema]);
 
 export type DataConfig = z.infer<typeof dataSchema>;
-export type DigitsConfig = z.infer<typeof digitsSchema>;
 export type IdxConfig = z.infer<typeof idxSchema>;
 export type ValuesConfig = z.infer<typeof valuesSchema>;

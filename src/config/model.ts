@@ -22,7 +22,7 @@ export const modelSchema = z
 export type ModelConfig = z.infer<typeof modelSchema>;
 export type LayerConfig = z.infer<typeof layerSchema>;
 
-export const lossNames = [
+const lossNames = [
   'meanSquaredError',
   'meanAbsoluteError',
   'huber',
@@ -42,9 +42,9 @@ export const lossSchema = z
   .describe('Loss; cross-entropies read logits unless the last activation is a softmax or sigmoid');
 export type LossConfig = z.infer<typeof lossSchema>;
 
-export const metricNames = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'] as const;
+const metricNames = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'] as const;
 
-export const metricSchema = z.union([
+const metricSchema = z.union([
   z.enum(metricNames),
   z.strictObject({
     topKAccuracy: z.strictObject({

@@ -10,7 +10,7 @@ const UNSIGNED_BYTE = 0x08;
 const GZIP_MAGIC = [0x1f, 0x8b];
 
 /** A file's array of unsigned bytes. */
-export interface IdxArray {
+interface IdxArray {
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
@@ -42,7 +42,7 @@ export async function readIdxPair(imagesFile: string, labelsFile: string): Promi
 }
 
 /** @throws DataError naming the file, if it is missing, damaged, empty or no file of `kind` */
-export async function readIdx(file: string, kind: 'image' | 'label'): Promise<IdxArray> {
+async function readIdx(file: string, kind: 'image' | 'label'): Promise<IdxArray> {
   const { content: bytes, complete } = unzip(await readBytes(file), file);
   const shape = readShape(bytes, file, kind);
   if (shape.includes(0)) {

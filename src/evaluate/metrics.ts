@@ -1,4 +1,4 @@
-/** Metrics as sums that add up exactly, whoever computed which batch: no padding, no means of means. */
+/** Metrics as sums of batches that merge to those of the whole split: no padding, no means of means. */
 import type { MetricConfig } from '../config/model.js';
 
 /** What the metrics need to know of outputs and targets. */
@@ -12,8 +12,11 @@ export interface MetricSpec {
   readonly activation: string;
 }
 
-/** Places of the sums of a batch; the sums of the targets of each output follow. */
-const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, squared: 5, targetSquares: 6, targetSums: 7 };
+/**
+ * Places of the sums of a batch; the sums of the targets of each output follow. `targetSpread` is the squared deviations
+ * of the targets from their mean, all outputs together: merged, not added.
+ */
+const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, squared: 5, targetSpread: 6, targetSums: 7 };
 
 /** How many numbers hold the sums of one batch. */
 export const sumsWidth = ({ outputs }: MetricSpec): number => field.targetSums + outputs;
@@ -30,14 +33,28 @@ function highest(values: ArrayLike<number>, start: number, length: number): numb
   return best;
 }
 
-/** How many outputs beat that of the target; ties go to the lower index, as in `highest`. */
+/** How many outputs beat that of the target; ties go to the lower index, as in `highest`. All do when it is NaN. */
 function rankOf(values: ArrayLike<number>, start: number, length: number, target: number): number {
+  const wanted = values[start + target];
+  if (Number.isNaN(wanted)) return Number.POSITIVE_INFINITY;
   let rank = 0;
   for (let i = 0; i < length; i++) {
-    const [value, wanted] = [values[start + i], values[start + target]];
+    const value = values[start + i];
     if (value > wanted || (value === wanted && i < target)) rank++;
   }
   return rank;
+}
+
+/** The same for one output that tells two classes apart; targets are 0 and 1, or -1 and 1. */
+function binaryRank(output: number, target: number, threshold: number): number {
+  if (Number.isNaN(output)) return Number.POSITIVE_INFINITY;
+  return Number(output > threshold !== target > 0);
+}
+
+/** What output `i` of an example should be: class indices stand for one-hot rows, or for 0 and 1 where there is one output. */
+function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, row: number, i: number): number {
+  if (!classes) return targets[row * outputs + i];
+  return outputs === 1 ? targets[row] : Number(targets[row] === i);
 }
 
 /**
@@ -57,39 +74,47 @@ export function batchSums(
   const sums = new Float64Array(sumsWidth(spec));
   const k = kOf(metrics);
   const threshold = activation === 'sigmoid' ? 0.5 : 0;
+  const rank = (row: number): number => {
+    if (width === 1) return binaryRank(outputs[row], targets[row], threshold);
+    const start = row * width;
+    return rankOf(outputs, start, width, classes ? targets[row] : highest(targets, start, width));
+  };
   sums[field.examples] = losses.length;
   for (let row = 0; row < losses.length; row++) {
-    const start = row * width;
     sums[field.loss] += losses[row];
-    if (width === 1) {
-      const predicted = outputs[row] > threshold ? 1 : 0;
-      const wanted = targets[row] > 0 ? 1 : 0;
-      if (predicted === wanted) sums[field.correct]++;
-    } else {
-      const target = classes ? targets[row] : highest(targets, start, width);
-      const rank = rankOf(outputs, start, width, target);
-      // A NaN beats nothing and would look like the best.
-      const valid = !Number.isNaN(outputs[start + target]);
-      if (rank === 0 && valid) sums[field.correct]++;
-      if (rank < k && valid) sums[field.inTopK]++;
-    }
+    const beatenBy = rank(row);
+    if (beatenBy === 0) sums[field.correct]++;
+    if (beatenBy < k) sums[field.inTopK]++;
     for (let i = 0; i < width; i++) {
-      const target = classes ? (width === 1 ? targets[row] : Number(targets[row] === i)) : targets[start + i];
-      const error = outputs[start + i] - target;
+      const target = targetAt(spec, targets, row, i);
+      const error = outputs[row * width + i] - target;
       sums[field.absolute] += Math.abs(error);
       sums[field.squared] += error * error;
-      sums[field.targetSquares] += target * target;
       sums[field.targetSums + i] += target;
     }
   }
+  sums[field.targetSpread] = targetSpread(spec, targets, sums);
   return sums;
 }
 
-/** R² over all outputs: 1 - (squared errors) / (squared deviations of the targets from their mean, output by output). */
-function rSquared(sums: Float64Array, width: number): number {
-  let explained = 0;
-  for (let i = 0; i < width; i++) explained += sums[field.targetSums + i] ** 2 / sums[field.examples];
-  return 1 - sums[field.squared] / (sums[field.targetSquares] - explained);
+/** Two passes, because the difference of a sum of squares and a squared sum leaves nothing of a small spread. */
+function targetSpread(spec: MetricSpec, targets: ArrayLike<number>, sums: Float64Array): number {
+  const count = sums[field.examples];
+  let spread = 0;
+  for (let i = 0; i < spec.outputs; i++) {
+    const mean = sums[field.targetSums + i] / count;
+    for (let row = 0; row < count; row++) spread += (targetAt(spec, targets, row, i) - mean) ** 2;
+  }
+  return spread;
+}
+
+/**
+ * R² over all outputs: 1 - (squared errors) / (squared deviations of the targets from their mean, output by output).
+ * NaN where the targets do not vary: there is nothing to explain, whatever the errors.
+ */
+function rSquared(sums: Float64Array): number {
+  const spread = sums[field.targetSpread];
+  return spread === 0 ? Number.NaN : 1 - sums[field.squared] / spread;
 }
 
 /** The loss and the asked metrics from the sums of all batches of a split. */
@@ -101,16 +126,29 @@ export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, 
     topKAccuracy: () => sums[field.inTopK] / examples,
     mae: () => sums[field.absolute] / elements,
     mse: () => sums[field.squared] / elements,
-    r2: () => rSquared(sums, spec.outputs),
+    r2: () => rSquared(sums),
   };
   const named = spec.metrics.map(nameOf).map((name) => [name, compute[name]()]);
   return { loss: sums[field.loss] / examples, ...Object.fromEntries(named) };
 }
 
-/** Adds the rows of a table of batch sums, in order. */
+/** Merges the rows of a table of batch sums, in order. */
 export function totalSums(spec: MetricSpec, table: Float64Array): Float64Array {
   const width = sumsWidth(spec);
   const total = new Float64Array(width);
-  for (let i = 0; i < table.length; i++) total[i % width] += table[i];
+  for (let start = 0; start < table.length; start += width) {
+    const batch = table.subarray(start, start + width);
+    total[field.targetSpread] += spreadBetween(total, batch);
+    for (let i = 0; i < width; i++) total[i] += batch[i];
+  }
   return total;
+}
+
+/** What two groups of targets spread more together than each by itself: Chan, Golub and LeVeque (1979), updating formula. */
+function spreadBetween(a: Float64Array, b: Float64Array): number {
+  const [countA, countB] = [a[field.examples], b[field.examples]];
+  if (countA === 0 || countB === 0) return 0;
+  let squares = 0;
+  for (let i = field.targetSums; i < a.length; i++) squares += (b[i] / countB - a[i] / countA) ** 2;
+  return (squares * countA * countB) / (countA + countB);
 }

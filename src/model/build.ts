@@ -49,7 +49,7 @@ export function buildModel(config: ModelConfig, data: DataShape, seed: number): 
     const layer = createLayer(kind, { ...rest, name }, data, where);
     seedInitializers(layer, `${seed}/${index}`, new Set());
     installHooks(layer, hooks);
-    last = attempt(where, () => layer.apply(sources.length === 1 ? sources[0]! : sources) as Output);
+    last = connect(layer, sources, where);
     outputs.set(name, last);
   });
   const model = attempt('model', () => tfl.model({ inputs: input, outputs: last, name: 'model' }));
@@ -66,11 +66,34 @@ function attempt<T>(where: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof ModelError) throw error;
+    throw new ModelError(`${where}: ${reasonOf(error)}`, 'check the layer, its options and the shape it is given');
+  }
+}
+
+/** What tfjs complains of, without its guesses at how that came about. */
+function reasonOf(error: unknown): string {
+  const { message } = error as Error;
+  // It stumbles over options that it does not check.
+  if (error instanceof TypeError) return `the options are not those that the layer takes (${message})`;
+  return message.replace(/ This may be due to.*| Input received: .*/s, '').replace(/\.$/, '');
+}
+
+/** Applies a layer, and checks what tfjs finds out only when data flows. */
+function connect(layer: Layer, sources: readonly Output[], where: string): Output {
+  const inputs = sources.length === 1 ? sources[0] : [...sources];
+  const output = attempt(where, () => layer.apply(inputs));
+  if (Array.isArray(output)) throw new ModelError(`${where}: the layer has several outputs`, 'remove returnState');
+  const [, ...shape] = (output as Output).shape;
+  if (!shape.every((size) => Number.isInteger(size) && size! > 0)) {
     throw new ModelError(
-      `${where}: ${(error as Error).message}`,
-      'check the layer, its options and the shape it is given',
+      `${where}: its output would have the shape [${shape.join(', ')}]`,
+      `check its options and its input, which has the shape [${sources[0].shape.slice(1).join(', ')}]`,
     );
   }
+  // With a batch size, or `reshape` does not compare sizes.
+  const one = sources.map((source) => [1, ...source.shape.slice(1)]);
+  attempt(where, () => layer.computeOutputShape(one.length === 1 ? one[0] : one));
+  return output as Output;
 }
 
 function uniqueName(kind: string, taken: ReadonlyMap<string, unknown>): string {
@@ -91,6 +114,8 @@ function sourceOf(name: unknown, outputs: ReadonlyMap<string, Output>, where: st
 
 /** Options that hold layers, by their keys. */
 const nestedKeys = ['layer', 'cell', 'cells'];
+const rates = ['rate', 'dropout', 'recurrentDropout'];
+const numbers = ['alpha', 'epsilon', 'maxValue', 'momentum', 'stddev', 'theta'];
 /** Options that a layer takes but does not report back. */
 const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
 
@@ -107,12 +132,22 @@ function createLayer(kind: string, options: Options, data: DataShape, where: str
   const resolved = Object.fromEntries(
     Object.entries(options).map(([key, value]) => {
       if (value === 'classes') return [key, classesOf(data, where, key)];
-      return [key, nestedKeys.includes(key) ? nested(value) : value];
+      // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
+      return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(value)];
     }),
   );
   const layer = attempt(where, () => factory(resolved));
-  checkOptions(layer, Object.keys(resolved), where);
+  checkOptions(layer, resolved, where);
   return layer;
+}
+
+/** Options that tfjs takes as they are and computes with: text would become NaN, and a rate of 1.5 would drop nothing. */
+function checkNumber(key: string, value: unknown, where: string): void {
+  const isRate = rates.includes(key);
+  if ((!isRate && !numbers.includes(key)) || value === null || value === undefined) return;
+  if (typeof value === 'number' && (!isRate || (value >= 0 && value < 1))) return;
+  const rule = isRate ? 'a number of at least 0 and below 1' : 'a number';
+  throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is not ${rule}`, 'correct it');
 }
 
 function classesOf(data: DataShape, where: string, key: string): number {
@@ -121,13 +156,15 @@ function classesOf(data: DataShape, where: string, key: string): number {
 }
 
 /** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
-function checkOptions(layer: Layer, given: readonly string[], where: string): void {
+function checkOptions(layer: Layer, options: Options, where: string): void {
+  const given = Object.keys(options);
   const known = new Set([...Object.keys(layer.getConfig()), ...Object.keys(layer), ...silentOptions, ...nestedKeys]);
   const unknown = given.find((key) => !known.has(key));
   if (unknown) {
-    const options = Object.keys(layer.getConfig());
-    throw new ModelError(`${where}: the layer has no option ${unknown}`, oneOf(unknown, options));
+    const remedy = oneOf(unknown, Object.keys(layer.getConfig()));
+    throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
   }
+  for (const key of given) checkNumber(key, options[key], where);
   const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
   if (constrained) {
     throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');

@@ -47,7 +47,7 @@ function huber(targets: tf.Tensor, outputs: tf.Tensor, delta: number): tf.Tensor
   return tf.add(tf.mul(tf.square(quadratic), 0.5), tf.mul(tf.sub(error, quadratic), delta));
 }
 
-export const lossName = (config: LossConfig): string => (typeof config === 'string' ? config : 'huber');
+const lossName = (config: LossConfig): string => (typeof config === 'string' ? config : 'huber');
 
 /** Class indices as one-hot rows; other targets as they are, in the shape of the outputs. */
 function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, loss: string): tf.Tensor {

@@ -1,0 +1,69 @@
+/** `npm run bench -- engine|shards`: see README, Benchmarks. */
+import { writeFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { benchEngine } from './bench/engine.js';
+import { MeasurementError } from './bench/measurement.js';
+import { benchShards } from './bench/shards.js';
+import { type ModelName, modelNames } from './bench/workloads.js';
+
+interface Flags {
+  readonly pairs: number;
+  readonly seconds: number;
+  readonly quick?: boolean;
+  readonly json?: string;
+}
+
+/** Enough to see that everything runs; not to be quoted. */
+const quick = { pairs: 1, seconds: 0.5 };
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('It must be a number above 0.');
+}
+
+function wholeNumber(text: string): number {
+  const value = positive(text);
+  if (Number.isInteger(value)) return value;
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function models(text: string): ModelName[] {
+  const names = text.split(',');
+  const isModel = (name: string): name is ModelName => modelNames.some((known) => known === name);
+  if (names.every(isModel)) return names;
+  throw new InvalidArgumentError(`Models are ${modelNames.join(', ')}.`);
+}
+
+function benchmark(name: string, description: string, run: (options: Flags) => Promise<object>): Command {
+  return new Command(name)
+    .description(description)
+    .option('--pairs <n>', 'measure every program so often, alternating', wholeNumber, 5)
+    .option('--seconds <s>', 'seconds of one measurement', positive, 4)
+    .option('--quick', `only see that it runs: ${quick.pairs} pair of ${quick.seconds} s`)
+    .option('--json <file>', 'also write the results there')
+    .action(async (flags: Flags) => {
+      const results = await run(flags.quick ? { ...flags, ...quick } : flags);
+      if (flags.json) writeFileSync(flags.json, `${JSON.stringify(results, null, 2)}\n`);
+    });
+}
+
+type EngineFlags = Flags & { readonly models: ModelName[]; readonly python: string };
+
+const engine = benchmark('engine', 'Throughput over that of PyTorch and of tfjs.', (flags) => {
+  const { models, pairs, seconds, python } = flags as EngineFlags;
+  return benchEngine({ models, pairs, seconds, python });
+})
+  .option('--models <names>', 'of mlp, mlp-small, cnn', models, [...modelNames])
+  .option('--python <path>', 'a Python that has PyTorch', '/usr/bin/python3');
+
+const shards = benchmark('shards', 'Throughput by number of shards.', benchShards);
+
+process.on('SIGINT', () => process.exit(130));
+try {
+  await new Command('bench').addCommand(engine).addCommand(shards).parseAsync();
+} catch (error) {
+  if (!(error instanceof MeasurementError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

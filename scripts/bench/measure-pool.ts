@@ -1,0 +1,129 @@
+/**
+ * One measurement of Lockstep, in a process of its own: `node measure-pool.js JSON` with a PoolCase. Trains as a run does,
+ * with the coordinator's geometry and the threads' real pool, on random examples: gather, copy, compute, reduce, update.
+ */
+import { fileURLToPath } from 'node:url';
+import { chooseEngine } from '../../coordinator/engine.js';
+import { planGeometry, shardSizes } from '../../coordinator/geometry.js';
+import type { LayerConfig } from '../../src/config/model.js';
+import { optimizerSchema } from '../../src/config/optimizer.js';
+import { scheduleSchema } from '../../src/config/schedule.js';
+import type { Examples } from '../../src/data/examples.js';
+import { bell, randomStream, uniform } from '../../src/data/random.js';
+import { epochOrder } from '../../src/data/sampler.js';
+import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { ThreadPool } from '../../src/pool/pool.js';
+import { type Geometry, type Phase, phaseNames } from '../../src/pool/spec.js';
+import { type Measurement, measure, peakMegabytes } from './measurement.js';
+import { classes } from './workloads.js';
+
+export interface PoolCase {
+  readonly name: string;
+  readonly layers: LayerConfig[];
+  readonly featureShape: readonly number[];
+  readonly featureType: 'float32' | 'uint8';
+  /** Of all threads together. */
+  readonly batchSize: number;
+  readonly shards: number;
+  readonly threads: number;
+  readonly seconds: number;
+}
+
+/** Milliseconds of a step: the mean over the threads of each phase, and what is left of the time that passed. */
+export type StepSplit = Readonly<Record<Phase | 'dispatch', number>>;
+export const splitNames = [...phaseNames, 'dispatch'] as const;
+
+export interface PoolMeasurement extends Measurement {
+  readonly split: StepSplit;
+}
+
+const program = fileURLToPath(import.meta.url);
+
+/** Measures a case in a child process. */
+export function measurePool(poolCase: PoolCase): Promise<PoolMeasurement> {
+  return measure(process.execPath, [program, JSON.stringify(poolCase)], poolCase.seconds);
+}
+
+/** Examples in the data set: 51 MB of floats, more than caches hold, and a multiple of every batch size measured. */
+const exampleCount = 16384;
+const warmUpSteps = 10;
+const fewestSteps = 5;
+
+function randomExamples({ featureShape, featureType }: PoolCase): Examples {
+  const width = featureShape.reduce((a, b) => a * b, 1);
+  const random = randomStream('benchmark');
+  const bytes = featureType === 'uint8';
+  const buffer = new SharedArrayBuffer(exampleCount * width * (bytes ? 1 : 4));
+  const features = bytes ? new Uint8Array(buffer) : new Float32Array(buffer);
+  for (let i = 0; i < features.length; i++) features[i] = bytes ? uniform(random, 0, 256) : bell(random);
+  const targets = new Int32Array(new SharedArrayBuffer(exampleCount * 4));
+  for (let i = 0; i < exampleCount; i++) targets[i] = uniform(random, 0, classes);
+  const featureScale = bytes ? 1 / 255 : 1;
+  return { count: exampleCount, features, featureScale, featureShape, targets, targetShape: [], classes };
+}
+
+interface Trainer {
+  readonly pool: ThreadPool;
+  readonly geometry: Geometry;
+  /** All examples. */
+  readonly training: Int32Array;
+}
+
+async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
+  const { layers, featureShape, featureType, batchSize, shards, threads } = poolCase;
+  const examples = randomExamples(poolCase);
+  const training = Int32Array.from({ length: exampleCount }, (_, i) => i);
+  const none = new Int32Array(0);
+  const config = { epochs: 1, batchSize, shards, logEvery: 1 };
+  const geometry = planGeometry(config, { training, validation: none, test: none });
+  const batch = {
+    ...{ featureShape, featureType, featureScale: examples.featureScale },
+    ...{ targetShape: [], targetType: 'int32' as const },
+  };
+  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 0, classes, batch };
+  const step = createStepModel(spec);
+  const sizes = { gradients: shardSizes(geometry), evaluations: [] };
+  const engine = await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {});
+  const metrics = { metrics: [], outputs: classes, classes: true, activation: step.output.activation };
+  const options = {
+    ...{ engine, layout: step.layout, examples, geometry, metrics, threads, seed: 0, largestEvaluation: 0 },
+    ...{ optimizer: optimizerSchema.parse('adam'), schedule: scheduleSchema.parse('constant') },
+  };
+  return { pool: await ThreadPool.start(options, initialParameters(step)), geometry, training };
+}
+
+/** Runs `steps` steps, epoch by epoch; returns the milliseconds that a step took. */
+async function runSteps({ pool, geometry, training }: Trainer, steps: number): Promise<number> {
+  const { stepsPerEpoch } = geometry;
+  const started = performance.now();
+  for (let epoch = 0; epoch * stepsPerEpoch < steps; epoch++) {
+    const order = epochOrder(training, 0, epoch);
+    const { diverged } = await pool.train(epoch, order, 0, Math.min(stepsPerEpoch, steps - epoch * stepsPerEpoch));
+    if (diverged) throw new Error('the loss is not finite');
+  }
+  return (performance.now() - started) / steps;
+}
+
+async function main(poolCase: PoolCase): Promise<void> {
+  const { name, batchSize, threads, seconds } = poolCase;
+  const trainer = await startTrainer(poolCase);
+  await runSteps(trainer, warmUpSteps);
+  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await runSteps(trainer, fewestSteps))));
+  const before = trainer.pool.phases();
+  const millisecondsPerStep = await runSteps(trainer, steps);
+  const after = trainer.pool.phases();
+  const split = phaseNames.map((phase) => [phase, (after[phase] - before[phase]) / steps] as const);
+  const dispatch = split.reduce((left, [, milliseconds]) => left - milliseconds, millisecondsPerStep);
+  const measurement: PoolMeasurement = {
+    ...{ model: name, workers: threads, batch: batchSize / threads },
+    examplesPerSecond: (batchSize / millisecondsPerStep) * 1000,
+    millisecondsPerStep,
+    peakMegabytes: peakMegabytes(),
+    software: 'Lockstep',
+    split: { ...(Object.fromEntries(split) as Record<Phase, number>), dispatch },
+  };
+  process.stdout.write(`${JSON.stringify(measurement)}\n`);
+  await trainer.pool.close();
+}
+
+if (process.argv[1] === program) await main(JSON.parse(process.argv[2]) as PoolCase);

@@ -1,0 +1,65 @@
+/** `npm run bench -- shards`: throughput of two of the configs' models by number of shards and batch size. */
+import { fileURLToPath } from 'node:url';
+import { defaultShards } from '../../coordinator/geometry.js';
+import { loadRunConfig } from '../../src/config/load.js';
+import { measurePool } from './measure-pool.js';
+import { median } from './measurement.js';
+import { machine, table, whole } from './table.js';
+
+export interface ShardsBenchOptions {
+  /** How often each case is measured. */
+  readonly pairs: number;
+  /** How long one measurement takes, without its start. */
+  readonly seconds: number;
+}
+
+const configs = ['digits', 'digits-mlp'];
+const shardCounts = [1, 2, 4, 8, 16];
+const batchSizes = [64, 128, 256, 512];
+const threads = 2;
+
+/** Prints a table, the default number of shards marked; returns what is in it. */
+export async function benchShards({ pairs, seconds }: ShardsBenchOptions): Promise<object> {
+  const where = machine();
+  process.stdout.write(`${where}\n${threads} threads; * is what training.shards: auto chooses\n\n`);
+  const results = [];
+  for (const config of configs) {
+    const rows = [];
+    for (const batchSize of batchSizes) {
+      process.stderr.write(`${config}, batch ${batchSize}\n`);
+      const throughputs = await measureBatch(config, batchSize, pairs, seconds);
+      const best = Math.max(...throughputs);
+      rows.push([
+        String(batchSize),
+        ...throughputs.map((throughput, i) => {
+          const chosen = shardCounts[i] === defaultShards(batchSize) ? '*' : '';
+          return `${chosen}${whole(throughput)} (${Math.round((100 * throughput) / best)} %)`;
+        }),
+      ]);
+      results.push({
+        config,
+        batchSize,
+        examplesPerSecond: Object.fromEntries(shardCounts.map((n, i) => [n, throughputs[i]])),
+      });
+    }
+    const head = ['batch', ...shardCounts.map((shards) => (shards === 1 ? '1 shard' : `${shards} shards`))];
+    process.stdout.write(`${config}.yaml, examples/s (share of the row's best)\n${table(head, rows)}\n`);
+  }
+  return { machine: where, threads, results };
+}
+
+/** Median examples per second for each number of shards; the cases alternate. */
+async function measureBatch(config: string, batchSize: number, pairs: number, seconds: number): Promise<number[]> {
+  // From dist/scripts/bench/.
+  const file = fileURLToPath(new URL(`../../../configs/${config}.yaml`, import.meta.url));
+  const { model } = loadRunConfig(file, []);
+  const image = { featureShape: [28, 28, 1], featureType: 'uint8' as const };
+  const measured: number[][] = shardCounts.map(() => []);
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const [i, shards] of shardCounts.entries()) {
+      const poolCase = { name: config, layers: model.layers, ...image, batchSize, shards, threads, seconds };
+      measured[i].push((await measurePool(poolCase)).examplesPerSecond);
+    }
+  }
+  return measured.map(median);
+}

@@ -1,0 +1,168 @@
+/** The layering of the sources: who may import whom, no barrels, no exports that nobody imports. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { packageRoot } from './support/package.js';
+
+/** Folders of src/ in the order in which data flows; each imports those before it. */
+const order = [
+  'config',
+  'data',
+  'model',
+  'kernels',
+  'engine',
+  'reduce',
+  'optimizer',
+  'evaluate',
+  'pool',
+  'report',
+  'cli',
+];
+
+interface Import {
+  /** Path of a source file from the root, or the name of a package. */
+  readonly target: string;
+  /** Names that it takes; undefined where it takes none by name: `import './x.js'`, `import * as x`, `import('./x.js')`. */
+  readonly names?: readonly string[];
+}
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+  readonly exports: readonly string[];
+}
+
+const statement = /^(?:import|export)\s+(?:type\s+)?(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm;
+const computed = /(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"]/g;
+const declared = /^export\s+(?:abstract\s+)?(?:async\s+)?(?:class|const|enum|function\*?|interface|let|type)\s+(\w+)/gm;
+
+function importsOf(file: string, text: string): Import[] {
+  const resolve = (target: string) =>
+    target.startsWith('.') ? posix.join(dirname(file), target).replace(/\.js$/, '.ts') : target;
+  const named = [...text.matchAll(statement)].map(([, clause, target]) => {
+    const list = /\{([^}]*)\}/.exec(clause ?? '')?.[1];
+    const names = list
+      ?.split(',')
+      .map(
+        (entry) =>
+          entry
+            .trim()
+            .replace(/^type\s+/, '')
+            .split(/\s+as\s+/)[0],
+      )
+      .filter((name) => name !== '');
+    return { target: resolve(target), names };
+  });
+  return [...named, ...[...text.matchAll(computed)].map(([, target]) => ({ target: resolve(target) }))];
+}
+
+function sourcesIn(folder: string): Source[] {
+  const entries = readdirSync(join(packageRoot, folder), { recursive: true }) as string[];
+  return entries
+    .filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.d.ts'))
+    .map((entry) => {
+      const file = posix.join(folder, entry);
+      const text = readFileSync(join(packageRoot, file), 'utf8');
+      const exports = [...text.matchAll(declared)].map(([, name]) => name);
+      return { file, text, imports: importsOf(file, text), exports };
+    });
+}
+
+const [src, coordinator, scripts, tests] = ['src', 'coordinator', 'scripts', 'test'].map(sourcesIn);
+const assembly = src.filter(({ file }) => file.startsWith('src/kernels/assembly/'));
+const compiled = src.filter((source) => !assembly.includes(source));
+const everything = [...compiled, ...coordinator, ...scripts, ...tests];
+
+/** `config` for src/config/run.ts; undefined for src/errors.ts. */
+const folderOf = (file: string): string | undefined => /^src\/(\w+)\//.exec(file)?.[1];
+
+/** `a imports b` for every import that is not allowed. */
+function violations(sources: readonly Source[], allowed: (source: Source, target: string) => boolean): string[] {
+  return sources.flatMap((source) =>
+    source.imports
+      .filter(({ target }) => /^(src|coordinator|worker|scripts|test)\//.test(target) && !allowed(source, target))
+      .map(({ target }) => `${source.file} imports ${target}`),
+  );
+}
+
+describe('imports', () => {
+  it('are seen by this test', () => {
+    const seen = everything.flatMap(({ imports }) => imports.filter(({ target }) => target.startsWith('src/')));
+    expect(seen.length).toBeGreaterThan(150);
+    const files = new Set([...everything, ...assembly].map(({ file }) => file));
+    const unknown = seen.map(({ target }) => target).filter((target) => target.endsWith('.ts') && !files.has(target));
+    // Modules in WebAssembly are compiled from assembly/.
+    expect(unknown).toEqual([]);
+  });
+
+  it('inside src follow the data', () => {
+    const folders = new Set(compiled.map(({ file }) => folderOf(file)));
+    expect([...folders].filter((folder) => folder !== undefined && !order.includes(folder))).toEqual([]);
+    const wrong = violations(
+      compiled.filter(({ file }) => folderOf(file) !== 'cli'),
+      ({ file }, target) => {
+        if (target === 'src/errors.ts') return true;
+        const [from, to] = [folderOf(file), folderOf(target)].map((folder) => order.indexOf(folder ?? ''));
+        return to >= 0 && to <= from;
+      },
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('of the coordinator are from src, and of the command line from both', () => {
+    const wrong = violations(coordinator, (_, target) => /^(src|coordinator)\//.test(target));
+    const cli = compiled.filter(({ file }) => folderOf(file) === 'cli');
+    expect(cli.length).toBeGreaterThan(0);
+    expect([...wrong, ...violations(cli, (_, target) => /^(src|coordinator)\//.test(target))]).toEqual([]);
+  });
+
+  it('are none of the command line, of scripts or of tests', () => {
+    const users = [...compiled, ...coordinator, ...scripts];
+    const wrong = violations(users, ({ file }, target) => {
+      if (target.startsWith('src/cli/')) return file.startsWith('src/cli/');
+      if (target.startsWith('scripts/')) return file.startsWith('scripts/');
+      return !target.startsWith('test/');
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('are none in errors.ts', () => {
+    expect(compiled.find(({ file }) => file === 'src/errors.ts')!.imports).toEqual([]);
+  });
+});
+
+describe('exports', () => {
+  it('are made where they are declared: no barrels', () => {
+    const barrels = [...compiled, ...coordinator].filter(
+      ({ file, text }) => /(^|\/)index\.ts$/.test(file) || /^export\s+\*/m.test(text),
+    );
+    expect(barrels.map(({ file }) => file)).toEqual([]);
+    // The package's entry alone passes on what belongs to its signature.
+    const passing = [...compiled, ...coordinator].filter(({ text }) => /^export\s+(?:type\s+)?\{/m.test(text));
+    expect(passing.map(({ file }) => file)).toEqual(['coordinator/train.ts']);
+  });
+
+  it('are imported somewhere, or are types of what the same file exports', () => {
+    const imported = everything.flatMap(({ imports }) =>
+      imports.flatMap(({ target, names }) => (names ?? []).map((name) => `${target} ${name}`)),
+    );
+    const used = new Set(imported);
+    const isType = (text: string, name: string) => new RegExp(`^export (?:interface|type) ${name}\\b`, 'm').test(text);
+    const mentions = (text: string, name: string) => text.match(new RegExp(`\\b${name}\\b`, 'g'))!.length;
+    const dead = [...compiled, ...coordinator]
+      .filter(({ file }) => file !== 'coordinator/train.ts')
+      .flatMap(({ file, text, exports }) =>
+        exports
+          .filter((name) => !used.has(`${file} ${name}`) && !(isType(text, name) && mentions(text, name) > 1))
+          .map((name) => `${file} ${name}`),
+      );
+    expect(dead).toEqual([]);
+  });
+
+  it('of the WebAssembly modules are in the interface of their loader', () => {
+    const loader = compiled.find(({ file }) => file === 'src/kernels/load.ts')!.text;
+    const names = assembly.flatMap(({ exports }) => exports);
+    expect(names.length).toBeGreaterThan(5);
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\(`).test(loader))).toEqual([]);
+  });
+});

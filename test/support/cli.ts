@@ -1,0 +1,78 @@
+/** Runs the `lockstep` command as users do: as a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { execPath } from 'node:process';
+import type { RunEvent } from '../../src/report/events.js';
+import { cliFile } from './package.js';
+
+export interface Finished {
+  /** null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcess;
+  readonly finished: Promise<Finished>;
+  /** Resolves when stdout holds `text`; rejects when the process ends without having said it. */
+  says(text: string): Promise<void>;
+}
+
+/** @param folder the process's current folder */
+export function startLockstep(args: readonly string[], folder: string): Running {
+  // In a process group of its own, so that a test can see whether anything of it is left.
+  const child = spawn(execPath, [cliFile, ...args], { cwd: folder, detached: true, timeout: 50_000 });
+  const output = { stdout: '', stderr: '' };
+  const waiting: { text: string; found: () => void; missed: (reason: Error) => void }[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text;
+    for (const { text, found } of waiting) if (output.stdout.includes(text)) found();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
+  });
+  const finished = new Promise<Finished>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      for (const { text, missed } of waiting) missed(new Error(`ended without "${text}": ${output.stderr}`));
+      resolve({ code, signal, ...output });
+    });
+  });
+  const says = (text: string) =>
+    new Promise<void>((found, missed) => {
+      waiting.push({ text, found, missed });
+      if (output.stdout.includes(text)) found();
+    });
+  return { process: child, finished, says };
+}
+
+export function lockstep(args: readonly string[], folder: string): Promise<Finished> {
+  return startLockstep(args, folder).finished;
+}
+
+/** Whether a process of the group that `child` led is alive. */
+export function groupIsAlive(child: ChildProcess): boolean {
+  try {
+    return process.kill(-child.pid!, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** What `--json` printed; throws when a line is no JSON. */
+export function eventsOf(stdout: string): RunEvent[] {
+  const lines = stdout.split('\n');
+  if (lines.pop() !== '') throw new Error(`the last line has no end: ${stdout}`);
+  return lines.map((line) => JSON.parse(line) as RunEvent);
+}
+
+/** The one event of a kind. */
+export function eventOf<Kind extends RunEvent['event']>(
+  events: readonly RunEvent[],
+  kind: Kind,
+): Extract<RunEvent, { event: Kind }> {
+  const found = events.filter(({ event }) => event === kind);
+  if (found.length !== 1) throw new Error(`${found.length} events of kind ${kind}`);
+  return found[0] as Extract<RunEvent, { event: Kind }>;
+}

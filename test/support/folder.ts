@@ -1,0 +1,28 @@
+/** Temporary folders that are gone when the tests of a file have ended. */
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+
+/** To be called outside of tests. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes a config as JSON, which is YAML. */
+export function writeConfig(folder: string, name: string, config: object): string {
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+/** Every file below `folder` with its size and time of change, and every folder: equal when nothing was written. */
+export function snapshot(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true }) as string[];
+  return names.sort().map((name) => {
+    const entry = statSync(join(folder, name));
+    return entry.isDirectory() ? name : `${name} ${entry.size} ${entry.mtimeMs}`;
+  });
+}

@@ -1,0 +1,27 @@
+/** Runs of the trainer inside the test's process. */
+import { train } from '../../coordinator/train.js';
+import { loadRunConfig } from '../../src/config/load.js';
+import type { EndEvent, EpochEvent, RunEvent, StartEvent } from '../../src/report/events.js';
+import { eventOf } from './cli.js';
+
+export interface Trained {
+  readonly start: StartEvent;
+  readonly epochs: readonly EpochEvent[];
+  readonly end: EndEvent;
+  readonly events: readonly RunEvent[];
+}
+
+/** @param out parent of the run's folder */
+export async function trained(file: string, overrides: readonly string[], out: string, threads = 2): Promise<Trained> {
+  const events: RunEvent[] = [];
+  const report = (event: RunEvent) => events.push(event);
+  const end = await train(loadRunConfig(file, overrides), { threads, out, report });
+  const epochs = events.filter((event) => event.event === 'epoch');
+  return { start: eventOf(events, 'start'), epochs, end, events };
+}
+
+/** What must not depend on the number of threads: the parameters and every loss and metric, to the last bit. */
+export function resultOf({ epochs, end }: Trained) {
+  const { sha256, validation, test } = end;
+  return { sha256, validation, test, epochs: epochs.map(({ loss, validation }) => ({ loss, validation })) };
+}
