@@ -9,5 +9,6 @@ export default defineConfig({
     include: ['test/**/*.test.js'],
     server: { deps: { external: [/\/src\//, /\/coordinator\//] } },
     testTimeout: 60_000,
+    maxWorkers: 2,
   },
 });

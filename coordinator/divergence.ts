@@ -6,18 +6,26 @@ import { DivergedError } from '../src/errors.js';
  *
  * @param losses mean loss of every step so far; the last is that of the step that failed
  * @param learningRate of that step
- * @param saved where the parameters before that step are
+ * @param saved where the last finite parameters are
+ * @param overflowed an update made the parameters themselves not finite
  */
-export function divergence(losses: readonly number[], learningRate: number, saved: string): DivergedError {
+export function divergence(
+  losses: readonly number[],
+  learningRate: number,
+  saved: string,
+  overflowed: boolean,
+): DivergedError {
   const step = losses.length;
   const last = losses[step - 1];
-  const what = Number.isFinite(last) ? 'the gradient is not finite' : `the loss is ${last}`;
-  const problem = `the run diverged at step ${step}: ${what}. ${history(losses)}`;
+  const cause = overflowed ? 'the update overflowed' : 'the gradient is not finite';
+  const what = Number.isFinite(last) ? cause : `the loss is ${last}`;
+  const why = overflowed && Number.isFinite(last) ? 'A single step was far too large' : history(losses);
+  const problem = `the run diverged at step ${step}: ${what}. ${why}`;
   const remedy = [
     `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`,
     'clip the gradient (--set training.clipNorm=1)',
-    'or warm up (schedule: warmupSteps).',
-    `The parameters before step ${step} are in ${saved}`,
+    'or warm up (`schedule: { constant: { warmupSteps: 100 } }`).',
+    `The parameters ${overflowed ? 'at the end of the epoch before' : `before step ${step}`} are in ${saved}`,
   ];
   return new DivergedError(problem, remedy.join(', ').replace('., ', '. '));
 }

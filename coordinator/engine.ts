@@ -3,7 +3,7 @@ import { type BackendName, backendNames, loadBackend } from '../src/engine/backe
 import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { createTfjsEngine } from '../src/engine/tfjs.js';
-import { EngineError, UnsupportedModelError } from '../src/errors.js';
+import { EngineError, ModelError, UnsupportedModelError } from '../src/errors.js';
 import type { EngineSpec } from '../src/pool/spec.js';
 
 export interface EngineChoice {
@@ -39,14 +39,18 @@ export async function chooseEngine(
     }
   }
   const reasons: string[] = [];
+  let last: unknown;
   for (const candidate of backend ? [backend] : backendNames) {
     try {
       await tryStep(spec, candidate, sizes.gradients[0]);
       return { kind: 'tfjs', step: spec, backend: candidate };
     } catch (error) {
+      last = error;
       reasons.push(error instanceof EngineError ? error.problem : `backend ${candidate}: ${(error as Error).message}`);
     }
   }
+  // The cpu backend is always there and knows every kernel: what it cannot run is no matter of backends.
+  if (last instanceof ModelError) throw last;
   throw new EngineError(`engine tfjs cannot train this model: ${reasons.join('; ')}`, 'see lockstep doctor');
 }
 

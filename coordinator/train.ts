@@ -60,6 +60,8 @@ class Run {
   readonly #losses: number[] = [];
   #best = Number.POSITIVE_INFINITY;
   #bestPath: string | null = null;
+  /** Parameters at the end of the last epoch: an update can overflow while loss and gradient are still finite. */
+  #finite: Float32Array;
   readonly #started = performance.now();
 
   private constructor(
@@ -72,7 +74,9 @@ class Run {
     readonly folder: string,
     readonly report: Reporter,
     readonly signal: AbortSignal | undefined,
-  ) {}
+  ) {
+    this.#finite = pool.parameters.slice();
+  }
 
   /** Checks everything that can be checked, then starts the threads and makes the run's folder. */
   static async prepare(config: RunConfig, options: TrainOptions): Promise<Run> {
@@ -88,6 +92,7 @@ class Run {
       outputs: step.output.shape.reduce((a, b) => a * b, 1),
       classes: examples.classes !== undefined,
       activation: step.output.activation,
+      binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',
     };
     const evaluated = [splits.validation.length, splits.test.length];
     const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
@@ -102,7 +107,8 @@ class Run {
     try {
       const folder = createRunFolder(out, config.name);
       // What `auto` came to is part of the run: it decides the bits.
-      const resolved = { ...config, training: { ...config.training, shards: geometry.shards } };
+      const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
+      const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
       writeFileSync(join(folder, 'config.yaml'), resolvedYaml(resolved));
       const log = metricsLog(join(folder, 'metrics.jsonl'));
       const both: Reporter = (event) => {
@@ -148,7 +154,9 @@ class Run {
       .finally(() => clearInterval(timer));
     watch();
     this.#losses.push(...this.pool.stepLosses.subarray(0, diverged ? committed + 1 : committed));
-    if (diverged) await this.#fail(epoch * stepsPerEpoch + committed);
+    const steps = epoch * stepsPerEpoch + committed;
+    if (diverged || !this.pool.parameters.every(Number.isFinite)) await this.#fail(steps);
+    this.#finite.set(this.pool.parameters);
     return committed === stepsPerEpoch || committed * batchSize >= training;
   }
 
@@ -221,9 +229,11 @@ class Run {
     return end;
   }
 
-  /** @param step index of the step that was not applied */
+  /** @param step index of the step that was not applied, or of the one after the update that overflowed */
   async #fail(step: number): Promise<never> {
-    throw divergence(this.#losses, this.#learningRate(step), await this.#save('last-good'));
+    const overflowed = !this.pool.parameters.every(Number.isFinite);
+    if (overflowed) this.pool.parameters.set(this.#finite);
+    throw divergence(this.#losses, this.#learningRate(step), await this.#save('last-good'), overflowed);
   }
 
   async #evaluate(rows: Int32Array): Promise<Metrics | null> {

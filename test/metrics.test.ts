@@ -8,6 +8,7 @@ const spec = (options: Partial<MetricSpec>): MetricSpec => ({
   outputs: 1,
   classes: false,
   activation: 'linear',
+  binary: false,
   ...options,
 });
 
@@ -205,4 +206,12 @@ describe('numbers', () => {
     for (const name of ['mae', 'mse', 'r2']) expect(actual[name]).toBeNaN();
     expect(actual.loss).toBeCloseTo(mean(losses), 14);
   });
+});
+
+it('accuracy counts the outputs of several independent yes-or-no answers', () => {
+  const of = spec({ outputs: 3, binary: true, activation: 'sigmoid', metrics: ['accuracy'] });
+  const outputs = Float32Array.of(0.9, 0.2, 0.7, 0.4, 0.6, Number.NaN);
+  const targets = [1, 0, 0, 1, 1, 0];
+  const sums = batchSums(of, outputs, targets, new Float32Array(2));
+  expect(metricsOf(of, sums).accuracy).toBe(3 / 6);
 });

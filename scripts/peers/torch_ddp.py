@@ -65,7 +65,8 @@ def train(rank, model_name, workers, batch, seconds, meeting_point):
         start = time.perf_counter()
         for _ in range(steps):
             optimizer.zero_grad()
-            cross_entropy(model(features), targets).backward()
+            loss = cross_entropy(model(features), targets)
+            loss.backward()
             optimizer.step()
         return (time.perf_counter() - start) / steps
 

@@ -52,5 +52,14 @@ const metricSchema = z.union([
     }),
   }),
 ]);
-export const metricsSchema = z.array(metricSchema).describe('Metrics of validation and test, besides the loss');
+export const metricsSchema = z
+  .array(metricSchema)
+  .refine(
+    (metrics) => metrics.filter((metric) => typeof metric !== 'string' || metric === 'topKAccuracy').length <= 1,
+    {
+      message: 'name topKAccuracy more than once',
+      params: { remedy: 'keep one k' },
+    },
+  )
+  .describe('Metrics of validation and test, besides the loss');
 export type MetricConfig = z.infer<typeof metricSchema>;

@@ -1,7 +1,7 @@
 /** The training step and the evaluation of a batch as tfjs operations: traced by one engine, run eagerly by the other. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LossConfig, ModelConfig } from '../config/model.js';
-import { UnsupportedModelError } from '../errors.js';
+import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import { type BuiltModel, buildModel, type LayerWeight, modelWeights, outputActivation } from '../model/build.js';
 import type { StepHooks } from '../model/hooks.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
@@ -59,6 +59,13 @@ export function initialParameters({ weights, layout }: StepModel): Float32Array 
   return slab;
 }
 
+/** What tfjs refuses while the model runs is a mistake in the model; what its kernels lack is not. */
+function asModelError(error: unknown): unknown {
+  const ours = error instanceof LockstepError || error instanceof TypeError || error instanceof RangeError;
+  if (ours || !(error instanceof Error) || /[Kk]ernel/.test(error.message)) return error;
+  return new ModelError(`the model cannot be run: ${error.message}`, 'check its layers and the shape of the data');
+}
+
 /** Runs `body` with `tensors` as the model's weights, and gives them their own back. */
 function withWeights<T>(weights: LayerWeight[], tensors: readonly tf.Variable[], body: () => T): T {
   const own = weights.map((weight) => weight.val);
@@ -67,6 +74,8 @@ function withWeights<T>(weights: LayerWeight[], tensors: readonly tf.Variable[],
   });
   try {
     return body();
+  } catch (error) {
+    throw asModelError(error);
   } finally {
     weights.forEach((weight, i) => {
       weight.val = own[i];

@@ -8,8 +8,10 @@ export interface MetricSpec {
   readonly outputs: number;
   /** Targets are class indices. */
   readonly classes: boolean;
-  /** The last activation: decides from which output on a single unit means the second class. */
+  /** The last activation: decides from which output on a unit means the second class. */
   readonly activation: string;
+  /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
+  readonly binary: boolean;
 }
 
 /**
@@ -45,11 +47,9 @@ function rankOf(values: ArrayLike<number>, start: number, length: number, target
   return rank;
 }
 
-/** The same for one output that tells two classes apart; targets are 0 and 1, or -1 and 1. */
-function binaryRank(output: number, target: number, threshold: number): number {
-  if (Number.isNaN(output)) return Number.POSITIVE_INFINITY;
-  return Number(output > threshold !== target > 0);
-}
+/** Whether an output tells two classes apart rightly; targets are 0 and 1, or -1 and 1. */
+const tellsApart = (output: number, target: number, threshold: number): boolean =>
+  !Number.isNaN(output) && output > threshold === target > 0;
 
 /** What output `i` of an example should be: class indices stand for one-hot rows, or for 0 and 1 where there is one output. */
 function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, row: number, i: number): number {
@@ -70,12 +70,15 @@ export function batchSums(
   targets: ArrayLike<number>,
   losses: Float32Array,
 ): Float64Array {
-  const { outputs: width, classes, metrics, activation } = spec;
+  const { outputs: width, classes, metrics, activation, binary } = spec;
   const sums = new Float64Array(sumsWidth(spec));
   const k = kOf(metrics);
   const threshold = activation === 'sigmoid' ? 0.5 : 0;
   const rank = (row: number): number => {
-    if (width === 1) return binaryRank(outputs[row], targets[row], threshold);
+    if (width === 1) {
+      if (Number.isNaN(outputs[row])) return Number.POSITIVE_INFINITY;
+      return tellsApart(outputs[row], targets[row], threshold) ? 0 : 1;
+    }
     const start = row * width;
     return rankOf(outputs, start, width, classes ? targets[row] : highest(targets, start, width));
   };
@@ -83,11 +86,13 @@ export function batchSums(
   for (let row = 0; row < losses.length; row++) {
     sums[field.loss] += losses[row];
     const beatenBy = rank(row);
-    if (beatenBy === 0) sums[field.correct]++;
+    if (beatenBy === 0 && !binary) sums[field.correct]++;
     if (beatenBy < k) sums[field.inTopK]++;
     for (let i = 0; i < width; i++) {
       const target = targetAt(spec, targets, row, i);
-      const error = outputs[row * width + i] - target;
+      const output = outputs[row * width + i];
+      const error = output - target;
+      if (binary && tellsApart(output, target, threshold)) sums[field.correct]++;
       sums[field.absolute] += Math.abs(error);
       sums[field.squared] += error * error;
       sums[field.targetSums + i] += target;
@@ -122,7 +127,7 @@ export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, 
   const examples = sums[field.examples];
   const elements = examples * spec.outputs;
   const compute: Record<string, () => number> = {
-    accuracy: () => sums[field.correct] / examples,
+    accuracy: () => sums[field.correct] / (spec.binary ? elements : examples),
     topKAccuracy: () => sums[field.inTopK] / examples,
     mae: () => sums[field.absolute] / elements,
     mse: () => sums[field.squared] / elements,

@@ -38,17 +38,16 @@ interface Partial {
  * sides of an edge of the tree are complete, so that it holds few slots at a time: at most about log2 of its number of
  * shards where its range is aligned, twice that where it is not.
  *
- * @param shards S, the shards of a full step
+ * @param shards S, the shards that hold examples in this step
  * @param ranks R, the threads that share the work; some have none when R > S
- * @param active how many shards, from 0 on, hold examples in this step; at least 1. The assignment stays that of S.
  */
-export function reductionPlan(shards: number, ranks: number, active = shards): ReductionPlan {
+export function reductionPlan(shards: number, ranks: number): ReductionPlan {
   const steps: RankStep[][] = [];
   const partials: Partial[] = [];
   let slots = 0;
   for (let rank = 0; rank < ranks; rank++) {
     const from = Math.floor((rank * shards) / ranks);
-    const to = Math.min(Math.floor(((rank + 1) * shards) / ranks), active);
+    const to = Math.floor(((rank + 1) * shards) / ranks);
     const own: RankStep[] = [];
     const pending: Partial[] = [];
     const firstSlot = slots;
@@ -56,23 +55,23 @@ export function reductionPlan(shards: number, ranks: number, active = shards): R
       const slot = firstSlot + pending.length;
       slots = Math.max(slots, slot + 1);
       own.push({ compute: shard, into: slot });
-      own.push(...fold(pending, { low: shard, high: shard + 1, slot }, active));
+      own.push(...fold(pending, { low: shard, high: shard + 1, slot }, shards));
     }
     steps.push(own);
     partials.push(...pending);
   }
   const pending: Partial[] = [];
-  const final = partials.flatMap((partial) => fold(pending, partial, active));
+  const final = partials.flatMap((partial) => fold(pending, partial, shards));
   return { steps, final, slots, total: pending[0].slot };
 }
 
 /** Puts `next` on the stack of sums to its left, and adds the top two together while the tree has an edge for it. */
-function fold(pending: Partial[], next: Partial, active: number): Addition[] {
+function fold(pending: Partial[], next: Partial, shards: number): Addition[] {
   const additions: Addition[] = [];
   pending.push(next);
   while (pending.length > 1) {
     const [left, right] = pending.slice(-2);
-    if (!areSiblings(left, right, active)) break;
+    if (!areSiblings(left, right, shards)) break;
     pending.splice(-2, 2, { low: left.low, high: right.high, slot: left.slot });
     additions.push({ add: right.slot, to: left.slot });
   }
@@ -80,8 +79,8 @@ function fold(pending: Partial[], next: Partial, active: number): Addition[] {
 }
 
 /** Each boundary between shards splits exactly one node in two; the lowest set bit of the boundary is half its size. */
-function areSiblings(left: Partial, right: Partial, active: number): boolean {
+function areSiblings(left: Partial, right: Partial, shards: number): boolean {
   const boundary = right.low;
   const half = boundary & -boundary;
-  return left.low === boundary - half && right.high === Math.min(boundary + half, active);
+  return left.low === boundary - half && right.high === Math.min(boundary + half, shards);
 }

@@ -81,8 +81,8 @@ export function stageGraph(graph: StepGraph): StagedGraph {
     const kept = [...made]
       .filter((name) => readLater.has(name))
       .concat(graph.outputs.map(({ name }) => name).filter((name) => made.has(name)));
-    const outputs = kept.map((name) => valueOf(name, declared));
-    const inputs = [...read].filter((name) => !constants.has(name)).map((name) => valueOf(name, declared, given));
+    const outputs = kept.map((name) => lookUp(name, declared));
+    const inputs = [...read].filter((name) => !constants.has(name)).map((name) => lookUp(name, declared, given));
     written.push(...outputs);
     const part = { nodes: rest, inputs, outputs, constants: graph.constants.filter(({ name }) => read.has(name)) };
     stages.push({
@@ -95,7 +95,7 @@ export function stageGraph(graph: StepGraph): StagedGraph {
   return { stages, written };
 }
 
-function valueOf(name: string, ...known: ReadonlyMap<string, OnnxValue>[]): OnnxValue {
+function lookUp(name: string, ...known: ReadonlyMap<string, OnnxValue>[]): OnnxValue {
   for (const values of known) {
     const value = values.get(name);
     if (value) return value;

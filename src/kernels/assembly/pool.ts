@@ -80,7 +80,7 @@ export function maxPoolGradient(
   const plane = (<usize>(h * w)) << 2;
   const outPlane = (<usize>(oh * ow)) << 2;
   memory.fill(dx, 0, plane * <usize>planes);
-  const pairs = kh == 2 && kw == 2 && sh == 2 && sw == 2 && top == 0 && left == 0 && oh * 2 <= h && ow * 2 <= w;
+  const pairs = kh === 2 && kw === 2 && sh === 2 && sw === 2 && top === 0 && left === 0 && oh * 2 <= h && ow * 2 <= w;
   for (let n: i32 = 0; n < planes; n++) {
     const xs = x + plane * <usize>n;
     const gs = dx + plane * <usize>n;
