@@ -9,7 +9,7 @@ resident memory of all processes added up (Linux only, else null) and PyTorch's 
 
 On Debian and Ubuntu: apt-get install python3-torch libopenblas0-pthread, then run it with /usr/bin/python3. Without
 OpenBLAS, Debian's PyTorch multiplies matrices with reference loops that are over ten times slower.
-A newer PyTorch: python3 -m venv venv && venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu,
+A newer PyTorch: python3 -m venv venv && venv/bin/pip install torch,
 then venv/bin/python torch_ddp.py ..., or npm run bench -- engine --python venv/bin/python.
 """
 
