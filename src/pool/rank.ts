@@ -82,15 +82,20 @@ export class Rank {
     return Number.isFinite(loss);
   }
 
-  /** Sums the ranks' slots on this rank's slice, and the squares of the result. */
+  /** Sums the ranks' slots on this rank's slice, and the squares of the result: block by block, while it is in cache. */
   #reduce(step: number): void {
     const { layout, shared, geometry } = this.#spec;
     const plan = this.#plan(batchOf(step, geometry.training, geometry.batchSize).count);
-    const { from, to, firstBlock, lastBlock } = this.#slice();
-    for (const { add, to: into } of plan.final) this.#addSlots(add, into, from, to);
     const total = shared.offsets.gradients[plan.total];
-    const endBlock = Math.min(lastBlock, normBlocks(layout.trainable));
-    sumSquares(this.#kernels, total, layout.trainable, firstBlock, endBlock, shared.normSums);
+    const { firstBlock, lastBlock } = this.#slice();
+    const endOfNorm = normBlocks(layout.trainable);
+    for (let block = firstBlock; block < lastBlock; block++) {
+      const from = block * NORM_BLOCK;
+      const to = Math.min(from + NORM_BLOCK, layout.state);
+      for (const { add, to: into } of plan.final) this.#addSlots(add, into, from, to);
+      const end = Math.min(block + 1, endOfNorm);
+      sumSquares(this.#kernels, total, layout.trainable, block, end, shared.normSums);
+    }
     this.#mark('reduce');
   }
 

@@ -1,0 +1,55 @@
+/** Looks at the threads' progress while they run an epoch, and reports it. */
+
+import type { ThreadPool } from '../src/pool/pool.js';
+import type { Geometry } from '../src/pool/spec.js';
+import type { Reporter } from '../src/report/events.js';
+
+/** Milliseconds between two looks. */
+const interval = 100;
+
+export interface WatchOptions {
+  readonly pool: ThreadPool;
+  readonly geometry: Geometry;
+  /** Steps between two step events. */
+  readonly logEvery: number;
+  /** Learning rate of a step, counted from the start of the run. */
+  readonly learningRate: (step: number) => number;
+  readonly report: Reporter;
+}
+
+/**
+ * Reports progress, and a step event for every `logEvery` steps that have gone by, until it is told to stop.
+ * @returns takes a last look and stops
+ */
+export function watchEpoch(
+  epoch: number,
+  { pool, geometry, logEvery, learningRate, report }: WatchOptions,
+): () => void {
+  const { stepsPerEpoch, batchSize, training, epochs } = geometry;
+  const started = performance.now();
+  let seen = 0;
+  let lossSum = 0;
+  const look = () => {
+    const done = pool.done;
+    if (done === 0) return;
+    const seconds = (performance.now() - started) / 1000;
+    const examplesPerSecond = Math.min(done * batchSize, training) / seconds;
+    for (; seen < done; seen++) {
+      const index = epoch * stepsPerEpoch + seen;
+      const loss = pool.stepLosses[seen];
+      lossSum += loss;
+      if ((index + 1) % logEvery !== 0) continue;
+      const gradientNorm = pool.stepNorms[seen];
+      const learned = { learningRate: learningRate(index), gradientNorm, examplesPerSecond };
+      report({ event: 'step', epoch: epoch + 1, step: index + 1, loss, ...learned });
+    }
+    const secondsLeft = (seconds / done) * (stepsPerEpoch - done);
+    const place = { epoch: epoch + 1, epochs, step: done, steps: stepsPerEpoch };
+    report({ event: 'progress', ...place, loss: lossSum / done, examplesPerSecond, secondsLeft });
+  };
+  const timer = setInterval(look, interval);
+  return () => {
+    clearInterval(timer);
+    look();
+  };
+}
