@@ -8,15 +8,19 @@ import type { Geometry } from '../src/pool/spec.js';
 /** Examples of an evaluation batch: the sums of a batch are float32, so this is part of what fixes their bits. */
 const evaluationBatch = 128;
 
-/** Shards that `auto` aims at, and the fewest examples it gives one: see README, Speed. */
-const autoShards = 8;
-const autoShardSize = 32;
+/** What `auto` chooses from: numbers of shards, and the fewest examples that make each worth its cost (README, Shards). */
+const autoShards = [
+  { shards: 8, examplesEach: 64 },
+  { shards: 4, examplesEach: 32 },
+  { shards: 2, examplesEach: 32 },
+];
 
-/** The largest power of two up to 8 that divides the batch into shards of at least 32 examples; 1 if none does. */
+/** The number of shards of `auto`: a function of the batch size alone, because the bits depend on it. */
 export function defaultShards(batchSize: number): number {
-  let shards = autoShards;
-  while (shards > 1 && (batchSize % shards !== 0 || batchSize / shards < autoShardSize)) shards /= 2;
-  return shards;
+  const fits = autoShards.find(
+    ({ shards, examplesEach }) => batchSize % shards === 0 && batchSize / shards >= examplesEach,
+  );
+  return fits?.shards ?? 1;
 }
 
 /** @throws ConfigError when the batch does not fit the training split or the shards */

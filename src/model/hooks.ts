@@ -73,7 +73,7 @@ function alphaDropout(hooks: StepHooks, x: tf.Tensor, rate: number, shape: reado
 
 const noises: Readonly<Record<string, Noise | undefined>> = {
   Dropout: (hooks, x, layer) => dropout(hooks, x, layer.rate!, layer.getNoiseShape?.(x) ?? x.shape),
-  SpatialDropout1D: (hooks, x, layer) => dropout(hooks, x, layer.rate!, [x.shape[0]!, 1, x.shape[2]!]),
+  SpatialDropout1D: (hooks, x, layer) => dropout(hooks, x, layer.rate!, [x.shape[0], 1, x.shape[2] as number]),
   GaussianNoise: (hooks, x, layer) => tf.add(x, tf.mul(hooks.normal(x.shape), layer.stddev!)),
   GaussianDropout: (hooks, x, layer) =>
     tf.mul(x, tf.add(tf.mul(hooks.normal(x.shape), Math.sqrt(layer.rate! / (1 - layer.rate!))), 1)),
@@ -104,7 +104,7 @@ function install(layer: LayerFields, slot: HookSlot): void {
     if (!hooks) return call(inputs, kwargs);
     if (dilated) return penalized(dilatedLayer(hooks, [inputs].flat()[0], layer), hooks);
     const active = noise && !(layer.rate !== undefined && (layer.rate <= 0 || layer.rate >= 1));
-    const outputs = active ? noise(hooks, [inputs].flat()[0]!, layer) : call(inputs, noise ? {} : kwargs);
+    const outputs = active ? noise(hooks, [inputs].flat()[0], layer) : call(inputs, noise ? {} : kwargs);
     return penalized(outputs, hooks);
   };
   const penalized = (outputs: Tensors, hooks: StepHooks): Tensors => {
@@ -113,9 +113,9 @@ function install(layer: LayerFields, slot: HookSlot): void {
   };
 }
 
-/** conv1d and conv2d alone: the gradients of depthwise convolutions know dilation, 3-D ones are left to tfjs. */
+/** conv1d and conv2d, channels last: the gradients of depthwise convolutions know dilation, others are left to tfjs. */
 function isDilatedConvolution(layer: LayerFields): boolean {
-  const plain = ['Conv1D', 'Conv2D'].includes(layer.getClassName());
+  const plain = ['Conv1D', 'Conv2D'].includes(layer.getClassName()) && layer.dataFormat !== 'channelsFirst';
   return plain && (layer.dilationRate ?? []).some((rate) => rate > 1);
 }
 
