@@ -16,6 +16,9 @@ import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
 import { chooseEngine } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 
+/** Examples below which nobody expects a batch to keep every core busy. */
+const smallBatch = 64;
+
 export interface PreparedRun {
   readonly config: RunConfig;
   readonly dataset: Dataset;
@@ -48,6 +51,12 @@ export async function prepareRun(
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
   const warn = (message: string) => report({ event: 'warning', message });
+  if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
+    warn(
+      `${threads} threads, but the batch of ${geometry.batchSize} has ${geometry.shards} shards: ` +
+        'the others only help to add up and update; a larger training.batchSize or more training.shards would use them',
+    );
+  }
   const engine = await chooseEngine(config, step, spec, sizes, warn);
   const poolOptions = {
     ...{ engine, layout: step.layout, examples, geometry, metrics, threads },
