@@ -238,7 +238,7 @@ describe('a value that breaks a rule', () => {
 
   it('is found on its line in a list and behind an alias', () => {
     const layer = file('layer.yaml', GOOD.replace('- dense: { units: 10 }', '- 7'));
-    expect(failure(layer).message).toBe(`model.layers.1: 7 is not a mapping: correct it (${layer}:5)`);
+    expect(failure(layer).message).toBe(`model.layers.1: 7 is not text or a mapping: correct it (${layer}:5)`);
     const alias = file(
       'alias.yaml',
       `x: &t\n  epochs: 0\n  batchSize: 4\n${GOOD.replace(/training:.*/s, 'training: *t\n')}`,

@@ -1,12 +1,15 @@
 /** The model as a list of tfjs layers, its loss and its metrics. */
 import { z } from 'zod';
 
-const layerSchema = z
+const layerMapping = z
   .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
   .refine((layer) => Object.keys(layer).length === 1, {
     message: 'is not one layer with its options',
     params: { remedy: 'write a single name, such as `dense: { units: 10 }`' },
-  })
+  });
+
+const layerSchema = z
+  .union([z.string().transform((name): z.infer<typeof layerMapping> => ({ [name]: {} })), layerMapping])
   .describe(
     'One tfjs layer by its tf.layers name with its options; `from` names the layers it reads (default: the one before)',
   );
@@ -20,7 +23,7 @@ export const modelSchema = z
   })
   .describe('The model');
 export type ModelConfig = z.infer<typeof modelSchema>;
-export type LayerConfig = z.infer<typeof layerSchema>;
+export type LayerConfig = z.infer<typeof layerMapping>;
 
 const lossNames = [
   'meanSquaredError',

@@ -97,7 +97,7 @@ function connect(layer: Layer, sources: readonly Output[], where: string): Outpu
 }
 
 function uniqueName(kind: string, taken: ReadonlyMap<string, unknown>): string {
-  const stem = kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const stem = kind.replace(/(?<=[a-z])[A-Z]/g, '_$&').toLowerCase();
   let n = 1;
   while (taken.has(`${stem}_${n}`)) n++;
   return `${stem}_${n}`;
@@ -120,10 +120,10 @@ const numbers = ['alpha', 'epsilon', 'maxValue', 'momentum', 'stddev', 'theta'];
 const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
 
 function createLayer(kind: string, options: Options, data: DataShape, where: string): Layer {
-  const factory = factories[kind];
-  if (!factory || !layerNames.includes(kind)) {
-    throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
-  }
+  // tfjs's class names differ from the names of its functions in capitals alone: MaxPooling2D, maxPooling2d.
+  const name = layerNames.find((candidate) => candidate.toLowerCase() === kind.toLowerCase());
+  if (!name) throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
+  const factory = factories[name] as Factory;
   const nested = (entry: unknown): unknown => {
     if (Array.isArray(entry)) return entry.map(nested);
     const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
