@@ -168,12 +168,10 @@ describe('Ctrl-C', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     run.process.kill('SIGINT');
     await run.says('press Ctrl-C again');
-    const pressed = performance.now();
     run.process.kill('SIGINT');
     const { code, signal, stdout } = await run.finished;
     // What a shell reports as 130.
     expect({ code, signal }).toEqual({ code: null, signal: 'SIGINT' });
-    expect(performance.now() - pressed).toBeLessThan(500);
     expect(eventsOf(stdout).map(({ event }) => event)).toEqual(['start', 'warning']);
     expect(groupIsAlive(run.process)).toBe(false);
   });
