@@ -115,9 +115,11 @@ async function backend(name: BackendName, load: (name: BackendName) => Promise<v
 }
 
 function text(findings: readonly Finding[], canTrain: boolean): string {
+  // picocolors alone would also colour what a CI run writes to a file.
+  const colors = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
   const lines = findings.map(({ name, ok, detail, remedy }) => {
-    const mark = ok ? pc.green('ok     ') : pc.yellow('missing');
-    return `${mark}  ${name}: ${detail}${remedy ? `\n         ${pc.dim(remedy)}` : ''}`;
+    const mark = ok ? colors.green('ok     ') : colors.yellow('missing');
+    return `${mark}  ${name}: ${detail}${remedy ? `\n         ${colors.dim(remedy)}` : ''}`;
   });
   const verdict = canTrain ? 'Ready to train.' : 'Cannot train here: see what is missing above.';
   return `${lines.join('\n')}\n${verdict}\n`;
