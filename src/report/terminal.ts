@@ -2,52 +2,24 @@
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { ProgressEvent, Reporter } from './events.js';
-import {
-  count,
-  duration,
-  endBlock,
-  epochHeader,
-  epochLine,
-  errorBlock,
-  number,
-  startBlock,
-  warningLine,
-} from './text.js';
+import { count, duration, number, textReporter } from './text.js';
 
 /** Columns that the bar's figures may take. */
 const FIGURES = 70;
 
 /** @param stream a terminal; its width sets the bar's */
 export function terminalReporter(stream: NodeJS.WriteStream): Reporter {
-  let epochs = 0;
-  let headed = false;
   let bar: SingleBar | undefined;
   const write = (text: string) => {
     bar?.stop();
     bar = undefined;
     stream.write(text);
   };
-  return (event) => {
-    switch (event.event) {
-      case 'start':
-        epochs = event.epochs;
-        return write(startBlock(event, pc));
-      case 'progress':
-        if (bar) return bar.update(event.step, figures(event));
-        bar = createBar(stream);
-        return bar.start(event.steps, event.step, figures(event));
-      case 'epoch':
-        if (!headed) write(epochHeader(event.validation, epochs, pc));
-        headed = true;
-        return write(epochLine(event, epochs, pc));
-      case 'warning':
-        return write(warningLine(event.message, pc));
-      case 'end':
-        return write(endBlock(event, pc));
-      case 'error':
-        return write(errorBlock(event, pc));
-    }
-  };
+  return textReporter(pc, write, (event) => {
+    if (bar) return bar.update(event.step, figures(event));
+    bar = createBar(stream);
+    bar.start(event.steps, event.step, figures(event));
+  });
 }
 
 function createBar(stream: NodeJS.WriteStream): SingleBar {

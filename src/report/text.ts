@@ -1,6 +1,6 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
 import type pc from 'picocolors';
-import type { EndEvent, EpochEvent, ErrorEvent, Metrics, StartEvent } from './events.js';
+import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 
 /** picocolors, switched on or off. */
 type Colors = ReturnType<typeof pc.createColors>;
@@ -27,7 +27,36 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
 }
 
-export function startBlock(run: StartEvent, colors: Colors): string {
+/** A report in words. @param progress shows what changes with every step, each kind of stream in its own way */
+export function textReporter(
+  colors: Colors,
+  write: (text: string) => void,
+  progress: (event: ProgressEvent) => void,
+): Reporter {
+  let epochs = 0;
+  let headed = false;
+  return (event) => {
+    switch (event.event) {
+      case 'start':
+        epochs = event.epochs;
+        return write(startBlock(event, colors));
+      case 'progress':
+        return progress(event);
+      case 'epoch':
+        if (!headed) write(epochHeader(event.validation, epochs, colors));
+        headed = true;
+        return write(epochLine(event, epochs, colors));
+      case 'warning':
+        return write(warningLine(event.message, colors));
+      case 'end':
+        return write(endBlock(event, colors));
+      case 'error':
+        return write(errorBlock(event, colors));
+    }
+  };
+}
+
+function startBlock(run: StartEvent, colors: Colors): string {
   const engine = run.backend ? `${run.engine} (${run.backend})` : run.engine;
   const splits = `${count(run.training)} training, ${count(run.validation)} validation, ${count(run.test)} test`;
   const frozen = run.parameters - run.trainable;
@@ -44,12 +73,12 @@ export function startBlock(run: StartEvent, colors: Colors): string {
 }
 
 /** The titles over the epoch lines; `validation` gives its columns. */
-export function epochHeader(validation: Metrics | null, epochs: number, colors: Colors): string {
+function epochHeader(validation: Metrics | null, epochs: number, colors: Colors): string {
   const titles = columnsOf(validation).map(({ title, width }) => title.padStart(width));
   return `${colors.dim(['epoch'.padEnd(epochWidth(epochs)), ...titles].join('  '))}\n`;
 }
 
-export function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
+function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
   const values = [
     number(event.loss),
     ...Object.values(event.validation ?? {}).map(number),
@@ -61,7 +90,7 @@ export function epochLine(event: EpochEvent, epochs: number, colors: Colors): st
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
 
-export function endBlock(event: EndEvent, colors: Colors): string {
+function endBlock(event: EndEvent, colors: Colors): string {
   const rows: [string, string][] = [];
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
@@ -73,11 +102,11 @@ export function endBlock(event: EndEvent, colors: Colors): string {
   return `\n${table(rows, colors)}parameters sha256: ${event.sha256}\n`;
 }
 
-export function warningLine(message: string, colors: Colors): string {
+function warningLine(message: string, colors: Colors): string {
   return `${colors.yellow('warning:')} ${message}\n`;
 }
 
-export function errorBlock({ code, message, remedy }: ErrorEvent, colors: Colors): string {
+function errorBlock({ code, message, remedy }: ErrorEvent, colors: Colors): string {
   return `${colors.red('error:')} ${message.trimEnd()}\n${colors.bold('remedy:')} ${remedy}\n${colors.dim(code)}\n`;
 }
 

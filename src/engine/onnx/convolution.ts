@@ -24,13 +24,29 @@ function convolution(call: KernelCall, input: readonly number[], filter: readonl
   );
 }
 
-const attributes = (info: Info, group: number) => ({
+/** The attributes that convolutions and poolings share. */
+export const windowAttributes = (info: Info) => ({
   kernel_shape: [info.filterHeight, info.filterWidth],
   strides: [info.strideHeight, info.strideWidth],
-  dilations: [info.dilationHeight, info.dilationWidth],
   pads: [info.padInfo.top, info.padInfo.left, info.padInfo.bottom, info.padInfo.right],
+});
+
+const attributes = (info: Info, group: number) => ({
+  ...windowAttributes(info),
+  dilations: [info.dilationHeight, info.dilationWidth],
   group,
 });
+
+/** Rows and columns at the end that no window covered: a transposed convolution adds them back as zeros. */
+export function outputPadding(info: Info): [number, number] {
+  const { top, bottom, left, right } = info.padInfo;
+  const reached = (size: number, stride: number, kernel: number, dilation: number, pads: number) =>
+    (size - 1) * stride + (kernel - 1) * dilation + 1 - pads;
+  return [
+    info.inHeight - reached(info.outHeight, info.strideHeight, info.filterHeight, info.dilationHeight, top + bottom),
+    info.inWidth - reached(info.outWidth, info.strideWidth, info.filterWidth, info.dilationWidth, left + right),
+  ];
+}
 
 /** Filter [kh, kw, in, out] as ONNX has it: [out, in, kh, kw]; depthwise [kh, kw, in, m] as [in * m, 1, kh, kw]. */
 function filterOf(graph: GraphBuilder, filter: Value, depthwise: boolean): string {
@@ -63,22 +79,14 @@ function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean
   const [dy, filter] = [call.input('dy'), call.input('filter')];
   const inShape = call.attribute<Shape4>('inputShape');
   const info = convolution(call, inShape, filter.shape, depthwise);
-  const { top, bottom, left, right } = info.padInfo;
-  const reached = (size: number, stride: number, kernel: number, dilation: number, pads: number) =>
-    (size - 1) * stride + (kernel - 1) * dilation + 1 - pads;
-  // Rows at the end that no window covered get no gradient: output_padding adds them back as zeros.
-  const missing = [
-    info.inHeight - reached(info.outHeight, info.strideHeight, info.filterHeight, info.dilationHeight, top + bottom),
-    info.inWidth - reached(info.outWidth, info.strideWidth, info.filterWidth, info.dilationWidth, left + right),
-  ];
   const name = graph.node('ConvTranspose', [graph.channelsFirst(dy), filterOf(graph, filter, depthwise)], {
     ...attributes(info, depthwise ? info.inChannels : 1),
-    output_padding: missing,
+    output_padding: outputPadding(info),
   });
   return graph.channelsFirstValue(name, inShape);
 }
 
-/** The part of x that each position of the filter saw, as `leading` order of [N, C] then [outHeight, outWidth]. */
+/** For each position of the filter, what it saw of x: x [a, b, height, width] gives [a, b, outHeight, outWidth]. */
 function* windows(graph: GraphBuilder, x: string, info: Info): Generator<string> {
   const { top, bottom, left, right } = info.padInfo;
   const padded =

@@ -204,9 +204,8 @@ export class GraphBuilder {
 
   /** Declares a value as graph output `name`; the numbers come row-major, in whatever shape they have. */
   output(name: string, value: Value): void {
-    const [[key, rows]] = [
-      ...(value.storage.rows.size ? value.storage.rows : [[value.shape.join(), this.rows(value)]]),
-    ] as [[string, string]];
+    if (value.storage.rows.size === 0) this.rows(value);
+    const [[key, rows]] = value.storage.rows;
     this.#nodes.push({ op: 'Identity', inputs: [rows], outputs: [name], attributes: {} });
     const shape = key === '' ? [] : key.split(',').map(Number);
     this.#outputs.push({ name, shape, type: value.storage.type });
@@ -215,16 +214,13 @@ export class GraphBuilder {
   /** The graph as far as its outputs need it: nodes, inputs and constants that nothing reads are left out. */
   build(): StepGraph {
     const needed = new Set(this.#outputs.map(({ name }) => name));
-    const nodes = this.#nodes
-      .filter(() => true)
-      .reverse()
-      .filter((node) => {
-        if (!node.outputs.some((name) => needed.has(name))) return false;
-        for (const name of node.inputs) needed.add(name);
-        return true;
-      });
+    const nodes = this.#nodes.toReversed().filter((node) => {
+      if (!node.outputs.some((name) => needed.has(name))) return false;
+      for (const name of node.inputs) needed.add(name);
+      return true;
+    });
     return {
-      nodes: nodes.reverse(),
+      nodes: nodes.toReversed(),
       inputs: this.#inputs.filter(({ name }) => needed.has(name)),
       outputs: this.#outputs,
       shapes: this.#shapes,

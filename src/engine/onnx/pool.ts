@@ -1,6 +1,7 @@
 /** Lowerings of pooling and its gradients, and of normalization kernels. */
 import { backend_util } from '@tensorflow/tfjs-core';
 import { windowShares } from '../../model/tfjs-gaps.js';
+import { outputPadding, windowAttributes } from './convolution.js';
 import { elementwise } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
@@ -20,16 +21,13 @@ function pooling(call: KernelCall, input: Value): Info {
   );
 }
 
-const attributes = (info: Info) => ({
-  kernel_shape: [info.filterHeight, info.filterWidth],
-  strides: [info.strideHeight, info.strideWidth],
-  pads: [info.padInfo.top, info.padInfo.left, info.padInfo.bottom, info.padInfo.right],
-});
-
 const maxPool: Lowering = (graph, call) => {
   const x = call.input('x');
   const info = pooling(call, x);
-  return graph.channelsFirstValue(graph.node('MaxPool', [graph.channelsFirst(x)], attributes(info)), info.outShape);
+  return graph.channelsFirstValue(
+    graph.node('MaxPool', [graph.channelsFirst(x)], windowAttributes(info)),
+    info.outShape,
+  );
 };
 
 /** dy goes to the first of the greatest elements of each window, and adds up where windows overlap. */
@@ -52,7 +50,7 @@ const maxPoolGrad: Lowering = (graph, call) => {
 const avgPool: Lowering = (graph, call) => {
   const x = call.input('x');
   const info = pooling(call, x);
-  const name = graph.node('AveragePool', [graph.channelsFirst(x)], { ...attributes(info), count_include_pad: 0 });
+  const name = graph.node('AveragePool', [graph.channelsFirst(x)], { ...windowAttributes(info), count_include_pad: 0 });
   return graph.channelsFirstValue(name, info.outShape);
 };
 
@@ -68,15 +66,10 @@ const avgPoolGrad: Lowering = (graph, call) => {
     [inChannels, 1, filterHeight, filterWidth],
     'float32',
   );
-  const { top, bottom, left, right } = info.padInfo;
-  const missing = [
-    info.inHeight - ((outHeight - 1) * info.strideHeight + filterHeight - top - bottom),
-    info.inWidth - ((outWidth - 1) * info.strideWidth + filterWidth - left - right),
-  ];
   const name = graph.node('ConvTranspose', [shared, ones], {
-    ...attributes(info),
+    ...windowAttributes(info),
     group: inChannels,
-    output_padding: missing,
+    output_padding: outputPadding(info),
   });
   return graph.channelsFirstValue(name, x.shape);
 };
