@@ -24,7 +24,10 @@ export function defaultShards(batchSize: number): number {
 }
 
 /** @throws ConfigError when the batch does not fit the training split or the shards */
-export function planGeometry(config: TrainingConfig, splits: Splits): Geometry {
+export function planGeometry(
+  config: Pick<TrainingConfig, 'epochs' | 'batchSize' | 'shards' | 'accumulate'>,
+  splits: Pick<Splits, 'training'>,
+): Geometry {
   const training = splits.training.length;
   const batchSize = config.batchSize === 'all' ? training : config.batchSize;
   if (batchSize > training) {
@@ -33,7 +36,15 @@ export function planGeometry(config: TrainingConfig, splits: Splits): Geometry {
       `use at most ${training}, or "all"`,
     );
   }
-  const shards = config.shards === 'auto' ? defaultShards(batchSize) : config.shards;
+  if (batchSize % config.accumulate !== 0) {
+    throw new ConfigError(
+      `training.accumulate: ${config.accumulate} does not divide the whole training split of ${batchSize} examples`,
+      'use accumulate: 1, or a batch size',
+    );
+  }
+  // Parts of a batch differ in nothing but when they are computed: each is some of its shards.
+  const parts = config.accumulate;
+  const shards = config.shards === 'auto' ? parts * defaultShards(batchSize / parts) : config.shards;
   if (batchSize % shards !== 0) {
     throw new ConfigError(
       `training.shards: the whole training split of ${batchSize} examples is not a multiple of shards ${shards}`,

@@ -46,7 +46,7 @@ export async function prepareRun(
   const { examples, splits } = dataset;
   const geometry = planGeometry(config.training, splits);
   const spec = stepSpec(config, dataset);
-  const step = createStepModel(spec);
+  const step = await createStepModel(spec);
   const metrics = metricSpec(config, dataset, step);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadRunConfig, resolvedYaml } from '../src/config/load.js';
+import type { LayersConfig } from '../src/config/model.js';
+import type { RunConfig } from '../src/config/run.js';
 import { ConfigError } from '../src/errors.js';
 
 const GOOD = `data: { source: digits }
@@ -25,6 +27,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const layersOf = ({ model }: RunConfig) => (model as LayersConfig).layers;
+
 describe('a config file', () => {
   it('is resolved with every default filled in', () => {
     expect(loadRunConfig(good, [])).toEqual({
@@ -36,7 +40,11 @@ describe('a config file', () => {
       metrics: [],
       optimizer: { sgd: { learningRate: 0.01 } },
       schedule: { constant: { warmupSteps: 0 } },
-      training: { epochs: 3, batchSize: 64, shards: 'auto', logEvery: 50 },
+      training: {
+        ...{ epochs: 3, batchSize: 64, shards: 'auto', accumulate: 1, l1: 0, l2: 0 },
+        ...{ monitor: 'loss', restoreBest: false, logEvery: 50 },
+      },
+      checkpoint: { everyMinutes: 1, keep: 3 },
       engine: 'auto',
     });
   });
@@ -50,8 +58,8 @@ describe('a config file', () => {
     const config = loadRunConfig(good, []);
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.training)).toBe(true);
-    expect(Object.isFrozen(config.model.layers)).toBe(true);
-    expect(Object.isFrozen(config.model.layers[1].dense)).toBe(true);
+    expect(Object.isFrozen(layersOf(config))).toBe(true);
+    expect(Object.isFrozen(layersOf(config)[1].dense)).toBe(true);
     expect(() => {
       config.training.epochs = 4;
     }).toThrow(TypeError);
@@ -86,8 +94,8 @@ describe('overrides', () => {
   });
 
   it('reach into lists and add to their ends', () => {
-    const { model } = loadRunConfig(good, ['model.layers.1.dense.units=64', 'model.layers.2.dense.units=10']);
-    expect(model.layers).toEqual([{ flatten: {} }, { dense: { units: 64 } }, { dense: { units: 10 } }]);
+    const config = loadRunConfig(good, ['model.layers.1.dense.units=64', 'model.layers.2.dense.units=10']);
+    expect(layersOf(config)).toEqual([{ flatten: {} }, { dense: { units: 64 } }, { dense: { units: 10 } }]);
   });
 
   it('replace a choice, and keep the options of the same choice', () => {
@@ -100,7 +108,7 @@ describe('overrides', () => {
       adam: { learningRate: 0.001, beta1: 0.8, beta2: 0.999, epsilon: 1e-8 },
     });
     expect(chosen('schedule.linear.end=0.1').schedule).toEqual({ linear: { end: 0.1, warmupSteps: 0 } });
-    expect(chosen('model.layers.0.dropout.rate=0.5').model.layers[0]).toEqual({ dropout: { rate: 0.5 } });
+    expect(layersOf(chosen('model.layers.0.dropout.rate=0.5'))[0]).toEqual({ dropout: { rate: 0.5 } });
     expect(chosen('loss=huber', 'loss.huber.delta=2').loss).toEqual({ huber: { delta: 2 } });
   });
 
@@ -112,7 +120,7 @@ describe('overrides', () => {
 
   it('leave the other uses of an anchor alone', () => {
     const yaml = GOOD.replace('- flatten: {}', '- &d { dense: { units: 3 } }\n    - *d');
-    const { layers } = loadRunConfig(file('anchor.yaml', yaml), ['model.layers.1.dense.units=4']).model;
+    const layers = layersOf(loadRunConfig(file('anchor.yaml', yaml), ['model.layers.1.dense.units=4']));
     expect(layers).toEqual([{ dense: { units: 3 } }, { dense: { units: 4 } }, { dense: { units: 10 } }]);
   });
 
@@ -138,7 +146,8 @@ describe('overrides', () => {
 
 describe('a value that breaks a rule', () => {
   const optimizers = 'sgd, momentum, adagrad, rmsprop, adam, adamw';
-  const trainingKeys = 'epochs, batchSize, shards, clipNorm, logEvery';
+  const trainingKeys =
+    'epochs, batchSize, shards, accumulate, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
   it.each([
     ['training.epochs=ten', 'training.epochs: "ten" is not a whole number of at least 1', 'correct it'],
     ['training.epochs="3"', 'training.epochs: "3" is not a whole number of at least 1', 'write 3 without quotes'],
@@ -162,11 +171,19 @@ describe('a value that breaks a rule', () => {
       'epochs=1',
       'epochs: unknown key',
       'did you mean training.epochs? The keys here are ' +
-        'name, seed, data, model, loss, metrics, optimizer, schedule, training, engine, backend',
+        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, checkpoint, engine, backend',
     ],
-    ['data.dir=x', 'data.dir: unknown key', 'the keys here are source, examples, seed, validation, test, stratify'],
-    ['data.source=idy', 'data.source: "idy" is not one of digits, idx, values', 'did you mean idx?'],
-    ['data={}', 'data.source is missing', 'add one of digits, idx, values'],
+    [
+      'data.dir=x',
+      'data.dir: unknown key',
+      'the keys here are source, examples, seed, validation, test, stratify, memory',
+    ],
+    [
+      'data.source=idy',
+      'data.source: "idy" is not one of digits, idx, values, csv, parquet, npy, images, text, module',
+      'did you mean idx?',
+    ],
+    ['data={}', 'data.source is missing', 'add one of digits, idx, values, csv, parquet, npy, images, text, module'],
     ['data=5', 'data: 5 is not a mapping', 'correct it'],
     ['training=5', `training: 5 is not a mapping of ${trainingKeys}`, 'correct it'],
     ['model.layers=[]', 'model.layers: [] is not a list of at least 1', 'correct it'],
@@ -191,7 +208,7 @@ describe('a value that breaks a rule', () => {
     ],
     [
       'metrics=[acuracy]',
-      'metrics.0: "acuracy" is not one of accuracy, topKAccuracy, mae, mse, r2',
+      'metrics.0: "acuracy" is not one of accuracy, topKAccuracy, mae, mse, r2, custom',
       'did you mean accuracy?',
     ],
     ['name=a/b', 'name: "a/b" holds more than letters, digits, ".", "_" and "-"', 'correct it'],
@@ -228,7 +245,7 @@ describe('a value that breaks a rule', () => {
       [
         `${bad} has 4 mistakes: correct each of them`,
         '  loss is missing: add one of meanSquaredError, meanAbsoluteError, huber, binaryCrossentropy, ' +
-          `categoricalCrossentropy, sparseCategoricalCrossentropy, hinge (${bad}:1)`,
+          `categoricalCrossentropy, sparseCategoricalCrossentropy, hinge, custom (${bad}:1)`,
         `  optimizer: "adm" is not one of ${optimizers}: did you mean adam? (${bad}:9)`,
         `  training.epochs: "ten" is not a whole number of at least 1: correct it (${bad}:11)`,
         `  training.bacthSize: unknown key: did you mean batchSize? The keys here are ${trainingKeys} (${bad}:12)`,

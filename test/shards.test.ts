@@ -123,7 +123,7 @@ function wholeGradients(step: StepModel, engine: GradientEngine, uniform: (shape
     const parameters = step.layout.tensors.map((t) => tf.tensor(tensorOf(engine.parameters, t).slice(), [...t.shape]));
     const inputs = tf.tensor(features.slice(), [batch, ...step.batch.featureShape]);
     const wanted = tf.tensor(targets.slice(), [batch, ...step.batch.targetShape], step.batch.targetType);
-    const { gradients } = gradientStep(step, parameters, inputs, wanted, { uniform, normal: uniform });
+    const { gradients } = gradientStep(step, parameters, [inputs, wanted], { uniform, normal: uniform });
     const slab = new Float32Array(step.layout.state);
     gradients.forEach((gradient, i) => {
       tensorOf(slab, step.layout.tensors[i]).set(gradient.dataSync());

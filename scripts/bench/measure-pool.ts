@@ -73,15 +73,14 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
   const { layers, featureShape, featureType, batchSize, shards, threads } = poolCase;
   const examples = randomExamples(poolCase);
   const training = Int32Array.from({ length: exampleCount }, (_, i) => i);
-  const none = new Int32Array(0);
-  const config = { epochs: 1, batchSize, shards, logEvery: 1 };
-  const geometry = planGeometry(config, { training, validation: none, test: none });
+  const config = { epochs: 1, batchSize, shards, accumulate: 1 };
+  const geometry = planGeometry(config, { training });
   const batch = {
     ...{ featureShape, featureType, featureScale: examples.featureScale },
     ...{ targetShape: [], targetType: 'int32' as const },
   };
   const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 0, classes, batch };
-  const step = createStepModel(spec);
+  const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
   const engine = await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {});
   const metrics = { metrics: [], outputs: classes, classes: true, activation: step.output.activation, binary: false };

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { defaultShards } from '../../coordinator/geometry.js';
 import { loadRunConfig } from '../../src/config/load.js';
+import type { LayersConfig } from '../../src/config/model.js';
 import { measurePool } from './measure-pool.js';
 import { median } from './measurement.js';
 import { machine, table, whole } from './table.js';
@@ -52,12 +53,12 @@ export async function benchShards({ pairs, seconds }: ShardsBenchOptions): Promi
 async function measureBatch(config: string, batchSize: number, pairs: number, seconds: number): Promise<number[]> {
   // From dist/scripts/bench/.
   const file = fileURLToPath(new URL(`../../../configs/${config}.yaml`, import.meta.url));
-  const { model } = loadRunConfig(file, []);
+  const { layers } = loadRunConfig(file, []).model as LayersConfig;
   const image = { featureShape: [28, 28, 1], featureType: 'uint8' as const };
   const measured: number[][] = shardCounts.map(() => []);
   for (let pair = 0; pair < pairs; pair++) {
     for (const [i, shards] of shardCounts.entries()) {
-      const poolCase = { name: config, layers: model.layers, ...image, batchSize, shards, threads, seconds };
+      const poolCase = { name: config, layers, ...image, batchSize, shards, threads, seconds };
       measured[i].push((await measurePool(poolCase)).examplesPerSecond);
     }
   }

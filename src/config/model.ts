@@ -14,16 +14,73 @@ const layerSchema = z
     'One tfjs layer by its tf.layers name with its options; `from` names the layers it reads (default: the one before)',
   );
 
-export const modelSchema = z
+const path = z.string().min(1);
+
+/** Fine-tuning: where weights come from, and which stay as they are. */
+const tuning = {
+  weights: path
+    .optional()
+    .describe(
+      'Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. ' +
+        'A relative path starts at the current folder.',
+    ),
+  reinitialize: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.',
+    ),
+  freeze: z.array(z.string()).optional().describe('Layers whose weights stay as they are; * stands for any letters.'),
+};
+
+const layersSchema = z
   .strictObject({
     layers: z
       .array(layerSchema)
       .min(1)
       .describe('Layers from the input to the output; the input shape comes from the data'),
+    ...tuning,
   })
-  .describe('The model');
+  .describe('A list of layers');
+
+const fileSchema = z
+  .strictObject({
+    file: path.describe(
+      "A tfjs LayersModel's model.json, or a Keras model's JSON; starts from its weights if it has any.",
+    ),
+    ...tuning,
+  })
+  .describe('A saved model');
+
+const moduleSchema = z
+  .strictObject({
+    module: path.describe(
+      'JavaScript or TypeScript file whose default export is a function of `tf` and { inputShape, classes, options } ' +
+        'that returns a tf.LayersModel.',
+    ),
+    options: z.record(z.string(), z.unknown()).optional().describe('Given to the function.'),
+    ...tuning,
+  })
+  .describe('A function of yours');
+
+export const modelSchema = z.union([layersSchema, fileSchema, moduleSchema]).describe('The model');
 export type ModelConfig = z.infer<typeof modelSchema>;
 export type LayerConfig = z.infer<typeof layerMapping>;
+export type LayersConfig = z.infer<typeof layersSchema>;
+
+/** A function that a module of the user's exports. */
+const customSchema = z.strictObject({
+  custom: z
+    .strictObject({
+      name: z
+        .string()
+        .min(1)
+        .describe("The module's export: a function of tf, targets and outputs; one number an example"),
+      module: path.optional().describe("The module; default: the model's"),
+    })
+    .describe('A function of yours'),
+});
+export type CustomFunction = z.infer<typeof customSchema>['custom'];
 
 const lossNames = [
   'meanSquaredError',
@@ -41,6 +98,7 @@ export const lossSchema = z
     z.strictObject({
       huber: z.strictObject({ delta: z.number().positive().describe('Where the square turns into a straight line') }),
     }),
+    customSchema,
   ])
   .describe('Loss; cross-entropies read logits unless the last activation is a softmax or sigmoid');
 export type LossConfig = z.infer<typeof lossSchema>;
@@ -54,11 +112,14 @@ const metricSchema = z.union([
       k: z.int().min(1).describe('The target counts as found among the k highest outputs'),
     }),
   }),
+  customSchema,
 ]);
 export const metricsSchema = z
   .array(metricSchema)
   .refine(
-    (metrics) => metrics.filter((metric) => typeof metric !== 'string' || metric === 'topKAccuracy').length <= 1,
+    (metrics) =>
+      metrics.filter((metric) => metric === 'topKAccuracy' || (typeof metric !== 'string' && 'topKAccuracy' in metric))
+        .length <= 1,
     {
       message: 'name topKAccuracy more than once',
       params: { remedy: 'keep one k' },

@@ -1,5 +1,7 @@
 /** The whole config of a run, composed from the schemas of its components. */
 import { z } from 'zod';
+import { augmentSchema } from './augment.js';
+import { checkpointSchema } from './checkpoint.js';
 import { dataSchema } from './data.js';
 import { lossSchema, metricsSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
@@ -22,12 +24,14 @@ export const runSchema = z
       .default(0)
       .describe('Fixes every random choice: initial weights, splits, order, noise.'),
     data: dataSchema.describe('Where the examples come from, and how they are split.'),
+    augment: augmentSchema.optional(),
     model: modelSchema,
     loss: lossSchema,
     metrics: metricsSchema.default([]),
     optimizer: optimizerSchema.prefault('adam'),
     schedule: scheduleSchema.prefault('constant'),
     training: trainingSchema,
+    checkpoint: checkpointSchema.prefault({}),
     engine: z
       .enum(['auto', 'onnx', 'tfjs'])
       .default('auto')

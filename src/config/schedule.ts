@@ -42,12 +42,28 @@ const mappingSchema = z.union([
       .strictObject({ ...interval(1), factor: factor(0.95), warmupSteps })
       .describe('Falls a little at each step, by the factor over an interval.'),
   }),
+  z.strictObject({
+    plateau: z
+      .strictObject({
+        factor: z.number().positive().lt(1).default(0.5).describe('What each drop multiplies the learning rate by.'),
+        patience: z
+          .int()
+          .min(1)
+          .default(3)
+          .describe('Epochs in which `training.monitor` does not get better before a drop.'),
+        minDelta: z.number().min(0).default(0.0001).describe('How much better counts as better.'),
+        cooldown: z.int().min(0).default(0).describe('Epochs after a drop that do not count.'),
+        end,
+        warmupSteps,
+      })
+      .describe('Drops when the epochs stop getting better.'),
+  }),
 ]);
 
 export const scheduleSchema = z
   .union([
     z
-      .enum(['constant', 'linear', 'cosine', 'step', 'exponential'])
+      .enum(['constant', 'linear', 'cosine', 'step', 'exponential', 'plateau'])
       .transform((name) => mappingSchema.parse({ [name]: {} })),
     mappingSchema,
   ])

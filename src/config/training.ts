@@ -12,19 +12,60 @@ export const trainingSchema = z
       .union([z.int().min(1), z.literal('auto')])
       .default('auto')
       .describe('Fixed slices of each batch, whatever the number of threads: the result depends on it.'),
+    accumulate: z
+      .int()
+      .min(1)
+      .default(1)
+      .describe(
+        'Compute each batch in so many parts, one after the other: the memory of a smaller batch, the step of this one.',
+      ),
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient; longer ones are scaled.'),
+    l1: z.number().min(0).default(0).describe("Adds the kernels' absolute values, times this, to the loss."),
+    l2: z.number().min(0).default(0).describe("Adds the kernels' squares, times this, to the loss."),
+    classWeights: z
+      .union([z.literal('balanced'), z.record(z.string(), z.number().min(0))])
+      .optional()
+      .describe(
+        'Weight of each class in the training loss, by name or index (others 1); "balanced" evens out their frequency.',
+      ),
+    monitor: z
+      .union([
+        z.string().min(1),
+        z.strictObject({
+          metric: z.string().min(1).describe('Name of a metric of validation'),
+          mode: z.enum(['min', 'max']).describe('Whether lower or higher is better'),
+        }),
+      ])
+      .default('loss')
+      .describe('Metric of validation that decides which epoch is best. Without validation: the training loss.'),
+    earlyStopping: z
+      .strictObject({
+        patience: z.int().min(1).default(5).describe('Epochs without a better one before the run ends'),
+        minDelta: z.number().min(0).default(0).describe('How much better counts as better'),
+      })
+      .optional()
+      .describe('Ends the run when `monitor` stops getting better.'),
+    restoreBest: z.boolean().default(false).describe('End with the parameters of the best epoch instead of the last.'),
     logEvery: z.int().min(1).default(50).describe('Steps between two step lines in metrics.jsonl.'),
   })
-  .superRefine(({ batchSize, shards }, context) => {
+  .superRefine(({ batchSize, shards, accumulate }, context) => {
+    const issue = (path: string, message: string, remedy: string) =>
+      context.addIssue({ code: 'custom', path: [path], message, params: { remedy } });
+    if (batchSize !== 'all' && batchSize % accumulate !== 0) {
+      issue('accumulate', `${accumulate} does not divide batchSize ${batchSize}`, 'use a divisor of the batch size');
+    }
+    if (shards !== 'auto' && shards % accumulate !== 0) {
+      issue(
+        'shards',
+        `${shards} is not a multiple of accumulate ${accumulate}`,
+        `use ${Math.ceil(shards / accumulate) * accumulate}, or auto`,
+      );
+    }
     if (batchSize === 'all' || shards === 'auto' || batchSize % shards === 0) return;
     const below = Math.floor(batchSize / shards) * shards;
     const above = below + shards;
-    context.addIssue({
-      code: 'custom',
-      path: ['batchSize'],
-      message: `${batchSize} is not a multiple of shards ${shards}`,
-      params: { remedy: below > 0 ? `use ${below} or ${above}` : `use ${above}` },
-    });
+    const remedy = below > 0 ? `use ${below} or ${above}` : `use ${above}`;
+    issue('batchSize', `${batchSize} is not a multiple of shards ${shards}`, remedy);
   })
   .describe('How long to train, and in what batches.');
 

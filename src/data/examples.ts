@@ -1,23 +1,38 @@
-/** Examples in memory: what every data source produces and every engine thread reads. */
+/** Examples: what every data source produces and every engine thread reads. */
+import type { Encoding } from './encoding.js';
+
+/** Feature rows on disk, for sets that exceed the memory budget; the file has no name any more, or loses it at the end. */
+export interface RowFile {
+  /** Open for reading in every thread of the process. */
+  readonly fd: number;
+  readonly path: string;
+}
 
 /**
  * All examples of a run, one row each, in SharedArrayBuffers so that threads read them without a copy.
- * The feature row of example `i` is `features[i * width .. (i + 1) * width)`, with width the product of `featureShape`;
- * targets likewise.
+ * The feature row of example `i` is `features[i * stride .. i * stride + width)`, with width the product of `featureShape`
+ * and stride `featureStride ?? width`; targets likewise.
  */
 export interface Examples {
   readonly count: number;
-  /** Values as stored; bytes stand for `value * featureScale` (1/255 for images). */
+  /** Values as stored; bytes stand for `value * featureScale` (1/255 for images). Empty, but of the right type, with `file`. */
   readonly features: Float32Array | Uint8Array;
+  /** Holds the features instead; never with `featureStride`. */
+  readonly file?: RowFile;
   /** Factor that engines apply to the stored features; 1 for Float32Array. */
   readonly featureScale: number;
   /** Shape of one example, e.g. [28, 28, 1]. */
   readonly featureShape: readonly number[];
-  /** Class indices (Int32Array, targetShape []) or regression targets (Float32Array, targetShape e.g. [1]). */
+  /** Elements from one row to the next where rows overlap, as windows of a text do. */
+  readonly featureStride?: number;
+  /** Class indices (Int32Array, targetShape [], or one for each place: [places]) or regression targets (Float32Array, targetShape e.g. [1]). */
   readonly targets: Int32Array | Float32Array;
   readonly targetShape: readonly number[];
+  readonly targetStride?: number;
   /** Number of classes when targets are class indices. */
   readonly classes?: number;
+  /** Factor of each example's loss in training; all 1 where there is none. */
+  readonly weights?: Float32Array;
 }
 
 /** Example indices of each split, ascending, disjoint. */
@@ -32,4 +47,9 @@ export interface Dataset {
   readonly splits: Splits;
   /** One line for people: what was loaded, and from where. */
   readonly description: string;
+  /** How inputs of the trained model are read; saved with it. */
+  readonly encoding: Encoding;
 }
+
+/** Elements of a shape. */
+export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);

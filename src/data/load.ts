@@ -1,9 +1,13 @@
-/** From the `data` section of a config to examples in shared memory, split. */
+/** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
+import { DataError } from '../errors.js';
 import { generateDigits } from './digits.js';
-import type { Dataset, Examples, Splits } from './examples.js';
+import type { Encoding } from './encoding.js';
+import { type Dataset, type Examples, elements, type Splits } from './examples.js';
 import { idxExamples } from './idx-folder.js';
-import { type SplitPlan, splitExamples } from './split.js';
+import { budgetBytes, RowWriter } from './rows.js';
+import type { Source } from './source.js';
+import { splitExamples } from './split.js';
 import { valueExamples } from './values.js';
 
 /**
@@ -11,24 +15,48 @@ import { valueExamples } from './values.js';
  * @throws DataError if a file is missing or damaged, or if the examples cannot be split as asked
  */
 export async function loadDataset(config: DataConfig, seed: number): Promise<Dataset> {
-  const { examples, plan, origin } = await loadExamples(config);
-  const splits = splitExamples(examples, plan, seed);
-  return { examples, splits, description: describe(examples, splits, origin) };
+  const source = await loadSource(config);
+  const examples = withinBudget(source.examples, budgetBytes(config.memory));
+  const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
+  const encoding = source.encode?.(splits) ?? plainEncoding(examples);
+  return { examples, splits, description: describe(examples, splits, source.origin), encoding };
 }
 
-async function loadExamples(config: DataConfig): Promise<{ examples: Examples; plan: SplitPlan; origin: string }> {
+async function loadSource(config: DataConfig): Promise<Source> {
   switch (config.source) {
-    case 'digits':
-      return {
-        examples: generateDigits(config.examples, config.seed),
-        plan: config,
-        origin: `synthetic digits, seed ${config.seed}`,
-      };
+    case 'digits': {
+      const examples = generateDigits(config.examples, config.seed);
+      return { examples, split: config, origin: `synthetic digits, seed ${config.seed}` };
+    }
     case 'values':
-      return { examples: valueExamples(config), plan: config, origin: 'values in the config' };
-    case 'idx':
-      return idxExamples(config);
+      return { examples: valueExamples(config), split: config, origin: 'values in the config' };
+    case 'idx': {
+      const { examples, plan, origin } = await idxExamples(config);
+      return { examples, split: plan, origin };
+    }
+    default:
+      throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }
+}
+
+/** Moves the features of a source that knows no budget to a file if they exceed it. */
+function withinBudget(examples: Examples, budget: number): Examples {
+  const { features, count } = examples;
+  if (examples.file || features.byteLength <= budget) return examples;
+  const width = elements(examples.featureShape);
+  const rows = new RowWriter(width, features instanceof Uint8Array ? 'uint8' : 'float32', budget);
+  const stride = examples.featureStride ?? width;
+  for (let i = 0; i < count; i++) rows.append(features.subarray(i * stride, i * stride + width));
+  return { ...examples, featureStride: undefined, ...rows.finish() };
+}
+
+/** Small pictures are read as pictures, everything else as numbers. */
+function plainEncoding({ featureShape, featureScale, features }: Examples): Encoding {
+  const [height, width, channels] = featureShape;
+  if (featureShape.length === 3 && (channels === 1 || channels === 3) && features instanceof Uint8Array) {
+    return { input: { kind: 'image', height, width, channels, fit: 'fill' } };
+  }
+  return { input: { kind: 'numbers', scale: featureScale } };
 }
 
 function describe(examples: Examples, { training, validation, test }: Splits, origin: string): string {
@@ -37,5 +65,6 @@ function describe(examples: Examples, { training, validation, test }: Splits, or
   );
   const targets = examples.classes === undefined ? '' : `, ${examples.classes} classes`;
   const shape = examples.featureShape.join(', ');
-  return `${all} examples of shape [${shape}]${targets} (${origin}): ${parts[0]} training, ${parts[1]} validation, ${parts[2]} test`;
+  const place = examples.file ? ', read from disk' : '';
+  return `${all} examples of shape [${shape}]${targets} (${origin}${place}): ${parts[0]} training, ${parts[1]} validation, ${parts[2]} test`;
 }

@@ -12,6 +12,8 @@ export interface NoiseKey {
 export interface BatchBuffers {
   readonly features: Float32Array | Uint8Array;
   readonly targets: Float32Array | Int32Array;
+  /** Factor of each example's loss; there where the batch is `weighted`. */
+  readonly weights?: Float32Array;
 }
 
 export interface Evaluation {
@@ -46,4 +48,6 @@ export interface BatchSpec {
   readonly featureScale: number;
   readonly targetShape: readonly number[];
   readonly targetType: 'float32' | 'int32';
+  /** Whether examples carry weights. */
+  readonly weighted?: boolean;
 }

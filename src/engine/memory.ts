@@ -45,13 +45,14 @@ export class BatchMemory {
   buffers(count: number): BatchBuffers {
     const known = this.#buffers.get(count);
     if (known) return known;
-    const { featureShape, featureType, targetShape, targetType } = this.spec;
+    const { featureShape, featureType, targetShape, targetType, weighted } = this.spec;
     const features = count * product(featureShape);
     const targets = count * product(targetShape);
-    const memory = new PrivateMemory([featureType === 'uint8' ? features : features * 4, targets * 4]);
+    const memory = new PrivateMemory([featureType === 'uint8' ? features : features * 4, targets * 4, count * 4]);
     const made = {
       features: featureType === 'uint8' ? memory.bytes(features) : memory.floats(features),
       targets: targetType === 'int32' ? memory.integers(targets) : memory.floats(targets),
+      weights: weighted ? memory.floats(count) : undefined,
     };
     this.#buffers.set(count, made);
     return made;

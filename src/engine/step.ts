@@ -30,7 +30,7 @@ export interface StepModel {
  * Builds the model of a step with its loss.
  * @throws ModelError when a layer or the loss does not fit
  */
-export function createStepModel(spec: StepSpec): StepModel {
+export async function createStepModel(spec: StepSpec): Promise<StepModel> {
   const { featureShape, targetShape } = spec.batch;
   const built = buildModel(spec.model, { featureShape, classes: spec.classes }, spec.seed);
   const { trainable, state, frozen } = modelWeights(built.model);
@@ -100,15 +100,17 @@ export interface StepTensors {
   readonly gradients: tf.Tensor[];
 }
 
+/** The tensors of a batch: features [n, ...], targets [n, ...], and weights [n] where the batch has them. */
+export type BatchTensors = readonly [features: tf.Tensor, targets: tf.Tensor, weights?: tf.Tensor];
+
 /** Sum of the examples' gradients, by tfjs's own autograd. */
 export function gradientStep(
   step: StepModel,
   parameters: readonly tf.Tensor[],
-  features: tf.Tensor,
-  targets: tf.Tensor,
+  [features, targets, weights]: BatchTensors,
   hooks: Omit<StepHooks, 'penalty'>,
 ): StepTensors {
-  const { built, layout, weights } = step;
+  const { built, layout } = step;
   const count = features.shape[0]!;
   const ends = layout.tensors.map(({ offset }) => offset);
   const variables = parameters.map((tensor, i) => variable(tensor, ends[i] < layout.trainable));
@@ -116,11 +118,12 @@ export function gradientStep(
   const penalties: tf.Tensor[] = [];
   built.hooks.current = { ...hooks, penalty: (sum) => penalties.push(sum) };
   try {
-    return withWeights(weights, variables, () => {
+    return withWeights(step.weights, variables, () => {
       const before = variables.map(({ dataId }) => dataId);
       const { value, grads } = tf.variableGrads(() => {
         const outputs = built.model.apply(scaled(features, step.batch), { training: true }) as tf.Tensor;
-        const losses = tf.sum(step.loss(targets, outputs));
+        const each = step.loss(targets, outputs);
+        const losses = tf.sum(weights ? tf.mul(each, weights) : each);
         // A weight's penalty is part of every example's loss: the mean over the batch then holds it once.
         const regularizers = built.model.layers.flatMap((layer) => layer.losses.map((term) => tf.mul(term(), count)));
         return [...penalties, ...regularizers].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
@@ -149,8 +152,7 @@ const unexpectedWrite = (name: string) =>
 export function evaluationStep(
   { built, weights, loss, batch }: StepModel,
   parameters: readonly tf.Tensor[],
-  features: tf.Tensor,
-  targets: tf.Tensor,
+  [features, targets]: BatchTensors,
 ): { outputs: tf.Tensor; losses: tf.Tensor } {
   const variables = parameters.map((tensor) => variable(tensor, false));
   return withWeights(weights, variables, () => {

@@ -6,12 +6,19 @@ import { type BackendName, loadBackend } from './backends.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey } from './engine.js';
 import { BatchMemory, PrivateMemory } from './memory.js';
 import { fillNoise } from './noise.js';
-import { createStepModel, evaluationStep, gradientStep, type StepModel, type StepSpec } from './step.js';
+import {
+  type BatchTensors,
+  createStepModel,
+  evaluationStep,
+  gradientStep,
+  type StepModel,
+  type StepSpec,
+} from './step.js';
 
 /** @throws EngineError when the backend does not load here */
 export async function createTfjsEngine(spec: StepSpec, backend: BackendName): Promise<GradientEngine> {
   await loadBackend(backend);
-  return new TfjsEngine(createStepModel(spec));
+  return new TfjsEngine(await createStepModel(spec));
 }
 
 class TfjsEngine implements GradientEngine {
@@ -35,7 +42,7 @@ class TfjsEngine implements GradientEngine {
     return tf.tidy(() => {
       let place = 0;
       const draw = (kind: 'uniform' | 'normal') => (shape: readonly number[]) => noiseTensor(kind, shape, key, place++);
-      const { lossSum, gradients } = gradientStep(this.#step, this.#parameters(), ...this.#batch(count), {
+      const { lossSum, gradients } = gradientStep(this.#step, this.#parameters(), this.#batch(count), {
         uniform: draw('uniform'),
         normal: draw('normal'),
       });
@@ -48,7 +55,7 @@ class TfjsEngine implements GradientEngine {
 
   async evaluate(count: number): Promise<Evaluation> {
     return tf.tidy(() => {
-      const { outputs, losses } = evaluationStep(this.#step, this.#parameters(), ...this.#batch(count));
+      const { outputs, losses } = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
       return { outputs: outputs.dataSync() as Float32Array, losses: losses.dataSync() as Float32Array };
     });
   }
@@ -63,14 +70,15 @@ class TfjsEngine implements GradientEngine {
     );
   }
 
-  #batch(count: number): [tf.Tensor, tf.Tensor] {
+  #batch(count: number): BatchTensors {
     const { featureShape, featureType, targetShape, targetType } = this.#step.batch;
-    const { features, targets } = this.buffers(count);
+    const { features, targets, weights } = this.buffers(count);
     const floats = featureType === 'uint8' ? Int32Array.from(features) : features.slice();
     const dtype = featureType === 'uint8' ? 'int32' : 'float32';
     return [
       tf.tensor(floats, [count, ...featureShape], dtype),
       tf.tensor(targets.slice(), [count, ...targetShape], targetType),
+      weights && tf.tensor(weights.slice(), [count], 'float32'),
     ];
   }
 }

@@ -23,10 +23,13 @@ const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, square
 /** How many numbers hold the sums of one batch. */
 export const sumsWidth = ({ outputs }: MetricSpec): number => field.targetSums + outputs;
 
-const nameOf = (metric: MetricConfig): string => (typeof metric === 'string' ? metric : 'topKAccuracy');
+const nameOf = (metric: MetricConfig): string => {
+  if (typeof metric === 'string') return metric;
+  return 'custom' in metric ? metric.custom.name : 'topKAccuracy';
+};
 const kOf = (metrics: readonly MetricConfig[]): number => {
-  const found = metrics.find((metric) => typeof metric !== 'string');
-  return found && typeof found !== 'string' ? found.topKAccuracy.k : 5;
+  const found = metrics.find((metric) => typeof metric !== 'string' && 'topKAccuracy' in metric);
+  return typeof found === 'object' && 'topKAccuracy' in found ? found.topKAccuracy.k : 5;
 };
 
 function highest(values: ArrayLike<number>, start: number, length: number): number {

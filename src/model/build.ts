@@ -35,6 +35,7 @@ const layerNames = Object.keys(tfl.layers).filter(
  * @throws ModelError naming the layer when its name, an option or its shape is wrong
  */
 export function buildModel(config: ModelConfig, data: DataShape, seed: number): BuiltModel {
+  if (!('layers' in config)) throw new ModelError('model: is no list of layers', 'give model.layers');
   const hooks: HookSlot = {};
   const input = tfl.input({ shape: [...data.featureShape], name: 'input' });
   const outputs = new Map<string, Output>([['input', input]]);

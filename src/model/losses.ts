@@ -47,7 +47,10 @@ function huber(targets: tf.Tensor, outputs: tf.Tensor, delta: number): tf.Tensor
   return tf.add(tf.mul(tf.square(quadratic), 0.5), tf.mul(tf.sub(error, quadratic), delta));
 }
 
-const lossName = (config: LossConfig): string => (typeof config === 'string' ? config : 'huber');
+const lossName = (config: LossConfig): string => {
+  if (typeof config === 'string') return config;
+  return 'custom' in config ? config.custom.name : 'huber';
+};
 
 /** Class indices as one-hot rows; other targets as they are, in the shape of the outputs. */
 function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, loss: string): tf.Tensor {
@@ -68,7 +71,7 @@ export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
   const name = lossName(config);
   checkFit(name, spec);
   const probabilities = spec.activation === 'softmax' || spec.activation === 'sigmoid';
-  const delta = typeof config === 'string' ? 1 : config.huber.delta;
+  const delta = typeof config === 'object' && 'huber' in config ? config.huber.delta : 1;
   return (targets, outputs) => {
     if (name === 'sparseCategoricalCrossentropy') {
       const hot = tf.oneHot(targets as tf.Tensor1D, outputs.shape.at(-1)!);

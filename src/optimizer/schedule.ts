@@ -6,7 +6,7 @@ import type { ScheduleConfig } from '../config/schedule.js';
  *
  * Linear and cosine decay start when warm-up ends, and would reach their end one step after the last, so that no step
  * is spent at a rate of zero. Cosine is that of Loshchilov and Hutter, "SGDR" (2017), without restarts. Step and
- * exponential decay count intervals from the start of the run.
+ * exponential decay count intervals from the start of the run. Plateau's drops depend on validation and are the run's to apply.
  *
  * @param step 0-based, below `totalSteps`
  * @param totalSteps optimizer steps of the whole run
@@ -34,6 +34,7 @@ export function learningRateAt(
     const intervals = Math.floor(step / intervalSteps(config.step, stepsPerEpoch));
     return base * warmup(config.step.warmupSteps, step) * power(config.step.factor, intervals);
   }
+  if ('plateau' in config) return base * warmup(config.plateau.warmupSteps, step);
   const intervals = step / intervalSteps(config.exponential, stepsPerEpoch);
   return base * warmup(config.exponential.warmupSteps, step) * power(config.exponential.factor, intervals);
 }

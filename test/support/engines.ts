@@ -73,7 +73,7 @@ export function perturbed(slab: Float32Array, layout: SlabLayout): Float32Array 
 
 export async function createEngines(example: Case, counts: readonly number[], backend: BackendName = 'cpu') {
   const spec = specOf(example);
-  const step = createStepModel(spec);
+  const step = await createStepModel(spec);
   const parameters = perturbed(initialParameters(step), step.layout);
   const onnx = new OnnxEngine({
     layout: step.layout,

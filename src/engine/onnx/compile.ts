@@ -50,8 +50,9 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
     };
     const parameters = parameterInputs(t, step);
     const [features, targets] = batchInputs(t, step, count);
+    const weights = step.batch.weighted ? t.input('weights', [count], 'float32') : undefined;
     const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels };
-    const { lossSum, gradients } = gradientStep(step, parameters, features, targets, hooks);
+    const { lossSum, gradients } = gradientStep(step, parameters, [features, targets, weights], hooks);
     t.output('loss', lossSum);
     gradients.forEach((gradient, i) => {
       t.output(gradientName(i), gradient);
@@ -64,7 +65,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
 export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
   const graph = trace((t) => {
     const parameters = parameterInputs(t, step);
-    const { outputs, losses } = evaluationStep(step, parameters, ...batchInputs(t, step, count));
+    const { outputs, losses } = evaluationStep(step, parameters, batchInputs(t, step, count));
     t.output('outputs', outputs);
     t.output('losses', losses);
   });

@@ -116,11 +116,12 @@ export class OnnxEngine implements GradientEngine {
   /** What a step is given: the batch and the parameters. */
   #givenTensors(count: number): Tensors {
     const { layout, batch } = this.#model;
-    const { features, targets } = this.buffers(count);
+    const { features, targets, weights } = this.buffers(count);
     const given: Tensors = {
       features: new Tensor(batch.featureType, features, [count, ...batch.featureShape]),
       targets: new Tensor(batch.targetType, targets, [count, ...batch.targetShape]),
     };
+    if (weights) given.weights = new Tensor('float32', weights, [count]);
     layout.tensors.forEach((tensor, i) => {
       given[parameterName(i)] = new Tensor('float32', tensorOf(this.parameters, tensor), tensor.shape);
     });

@@ -1,0 +1,194 @@
+/** Feature rows as they arrive from a source: in shared memory, or in a file once they exceed the memory budget. */
+import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { SIZE } from '../config/data.js';
+import { DataError } from '../errors.js';
+import type { Examples, RowFile } from './examples.js';
+
+/** Bytes read or written at once. */
+const blockBytes = 1 << 20;
+/** Elements that a typed array can have in every supported Node. */
+const longestArray = 2 ** 32 - 1;
+
+const powers = 'KMGT';
+
+/** Bytes of a size such as `512MB`; half of the machine's memory where none is given. */
+export function budgetBytes(memory: string | undefined): number {
+  const parts = SIZE.exec(memory ?? '');
+  if (!parts) return totalmem() / 2;
+  return Math.floor(Number(parts[1]) * 1024 ** (powers.indexOf(parts[2].toUpperCase()) + 1));
+}
+
+type Values = Float32Array | Uint8Array;
+
+/** Collects rows one by one; sources need not know how many will come. */
+export class RowWriter {
+  readonly #width: number;
+  readonly #bytes: boolean;
+  readonly #budget: number;
+  #count = 0;
+  #memory: Values;
+  /** Rows that wait to be written, once there is a file. */
+  #block: Values | undefined;
+  #file: RowFile | undefined;
+  #written = 0;
+
+  /**
+   * @param width elements of a row
+   * @param budget bytes that may be held in memory
+   */
+  constructor(width: number, type: 'float32' | 'uint8', budget: number) {
+    this.#width = width;
+    this.#bytes = type === 'uint8';
+    const size = this.#bytes ? 1 : 4;
+    this.#budget = Math.min(budget, longestArray);
+    const initial = Math.min(this.#budget, Math.max(blockBytes, width * size));
+    this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength: Math.floor(this.#budget / 4) * 4 || 4 }));
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @param row `width` numbers; copied */
+  append(row: ArrayLike<number>): void {
+    const width = this.#width;
+    if (!this.#file && !this.#makeRoom((this.#count + 1) * width)) this.#spill();
+    if (this.#file) {
+      const held = this.#count - this.#written;
+      this.#block!.set(row, held * width);
+      this.#count++;
+      if ((held + 2) * width > this.#block!.length) this.#flush();
+    } else {
+      this.#memory.set(row, this.#count * width);
+      this.#count++;
+    }
+  }
+
+  /**
+   * Shows every row in order; `visit` may change it in place.
+   * @param visit gets a view that it must not keep
+   */
+  transform(visit: (row: Values, index: number) => void): void {
+    if (!this.#file) {
+      this.#visit(this.#memory, 0, this.#count, visit);
+      return;
+    }
+    this.#flush();
+    const rows = Math.floor(this.#block!.length / this.#width);
+    for (let first = 0; first < this.#count; first += rows) {
+      const count = Math.min(rows, this.#count - first);
+      const part = this.#block!.subarray(0, count * this.#width);
+      readExactly(this.#file, part, first * this.#width * part.BYTES_PER_ELEMENT);
+      this.#visit(part, 0, count, visit);
+      writeExactly(this.#file, part, first * this.#width * part.BYTES_PER_ELEMENT);
+    }
+  }
+
+  /** The rows, as `Examples` has them. The writer is spent. */
+  finish(): Pick<Examples, 'features' | 'file'> {
+    if (!this.#file) {
+      const { buffer } = this.#memory;
+      const length = this.#count * this.#width;
+      return { features: this.#bytes ? new Uint8Array(buffer, 0, length) : new Float32Array(buffer, 0, length) };
+    }
+    this.#flush();
+    return { features: this.#view(new SharedArrayBuffer(0)), file: this.#file };
+  }
+
+  /** Gives the file back when the source fails. */
+  discard(): void {
+    if (this.#file) closeRows(this.#file);
+  }
+
+  #view(buffer: ArrayBufferLike): Values {
+    return this.#bytes ? new Uint8Array(buffer) : new Float32Array(buffer);
+  }
+
+  #visit(values: Values, first: number, count: number, visit: (row: Values, index: number) => void): void {
+    for (let i = 0; i < count; i++) visit(values.subarray(i * this.#width, (i + 1) * this.#width), first + i);
+  }
+
+  /** Whether `length` elements fit into memory. */
+  #makeRoom(length: number): boolean {
+    if (length <= this.#memory.length) return true;
+    const buffer = this.#memory.buffer as SharedArrayBuffer;
+    const needed = length * this.#memory.BYTES_PER_ELEMENT;
+    if (needed > this.#budget || needed > buffer.maxByteLength) return false;
+    buffer.grow(Math.min(buffer.maxByteLength, Math.max(needed, 2 * buffer.byteLength)));
+    return true;
+  }
+
+  #spill(): void {
+    this.#file = temporaryFile();
+    writeExactly(this.#file, this.#memory.subarray(0, this.#count * this.#width), 0);
+    this.#written = this.#count;
+    const size = this.#memory.BYTES_PER_ELEMENT;
+    const rows = Math.max(1, Math.floor(blockBytes / (this.#width * size)));
+    this.#block = this.#view(new ArrayBuffer(rows * this.#width * size));
+    this.#memory = this.#view(new SharedArrayBuffer(0));
+  }
+
+  #flush(): void {
+    const held = this.#count - this.#written;
+    if (held === 0) return;
+    const part = this.#block!.subarray(0, held * this.#width);
+    writeExactly(this.#file!, part, this.#written * this.#width * part.BYTES_PER_ELEMENT);
+    this.#written = this.#count;
+  }
+}
+
+/** Closes the file of rows; where it could not lose its name while open (Windows), it does now. */
+export function closeRows({ fd, path }: RowFile): void {
+  closeSync(fd);
+  remove(path);
+}
+
+/** A file that nobody else sees and that vanishes with the process, however that ends. */
+function temporaryFile(): RowFile {
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'lockstep-'));
+    const path = join(folder, 'rows');
+    const fd = openSync(path, 'wx+', 0o600);
+    remove(path);
+    return { fd, path };
+  } catch (error) {
+    throw new DataError(
+      `the examples exceed data.memory, and ${tmpdir()} takes no file for them (${(error as Error).message})`,
+      'raise data.memory, or name a folder with space in the environment variable TMPDIR',
+    );
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+    rmdirSync(join(path, '..'));
+  } catch {
+    // Gone already, or still open where that forbids it: closeRows tries again.
+  }
+}
+
+function writeExactly({ fd }: RowFile, values: Values, position: number): void {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(fd, bytes, done, Math.min(blockBytes, bytes.length - done), position + done);
+    }
+  } catch (error) {
+    throw new DataError(
+      `the examples exceed data.memory and do not fit into ${tmpdir()} (${(error as Error).message})`,
+      'raise data.memory, or name a folder with space in the environment variable TMPDIR',
+    );
+  }
+}
+
+function readExactly({ fd }: RowFile, values: Values, position: number): void {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  for (let done = 0; done < bytes.length; ) {
+    const read = readSync(fd, bytes, done, bytes.length - done, position + done);
+    if (read === 0) throw new Error('the file of rows is shorter than what was written to it');
+    done += read;
+  }
+}

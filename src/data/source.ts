@@ -1,0 +1,17 @@
+/** What every data source gives: rows, how to split them, and what is left to do once the splits are known. */
+import type { Encoding } from './encoding.js';
+import type { Examples, Splits } from './examples.js';
+import type { SplitPlan } from './split.js';
+
+export interface Source {
+  readonly examples: Examples;
+  /** How to split, or the splits where the source alone can tell (windows of a text must not overlap between splits). */
+  readonly split: SplitPlan | Splits;
+  /** Where the examples come from, for people. */
+  readonly origin: string;
+  /**
+   * Fits what depends on the training split, such as means, and applies it to the features in place.
+   * Absent where inputs are plain numbers or pictures.
+   */
+  readonly encode?: (splits: Splits) => Encoding;
+}
