@@ -16,6 +16,7 @@ const order = [
   'evaluate',
   'pool',
   'report',
+  'download',
   'cli',
 ];
 
