@@ -7,6 +7,8 @@ import { request as httpsRequest } from 'node:https';
 
 const MAXIMUM_REDIRECTS = 5;
 
+const ALWAYS = { 'accept-encoding': 'identity', 'user-agent': 'lockstep' };
+
 /**
  * Why a transfer failed.
  *
@@ -63,7 +65,7 @@ function redirected(location: string, from: URL): URL {
 function send(url: URL, headers: OutgoingHttpHeaders, { silence, signal }: RequestOptions): Promise<IncomingMessage> {
   const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const call = request(url, { headers: { 'accept-encoding': 'identity', ...headers }, signal });
+    const call = request(url, { headers: { ...ALWAYS, ...headers }, signal });
     const timer = setTimeout(() => {
       call.destroy(new TransferFailure('unreachable', `${url.host} has not answered for ${silence / 1000} s`));
     }, silence);
@@ -117,7 +119,7 @@ function failureOf(error: Error, host: string): TransferFailure {
   if (Object.hasOwn(UNREACHABLE, code)) {
     return new TransferFailure('unreachable', `${host} ${UNREACHABLE[code]} (${code})`);
   }
-  if (/CERT|SIGNATURE|ISSUER|^ERR_(TLS|SSL)_/.test(code)) {
+  if (/CERT|SIGNATURE|ISSUER/.test(code)) {
     const hint = 'NODE_EXTRA_CA_CERTS=file.pem adds an authority to trust';
     return new TransferFailure('lasting', `the TLS certificate of ${host} cannot be trusted (${code}; ${hint})`);
   }
