@@ -142,7 +142,7 @@ function partialName(name: string): string {
 function remedy(missing: readonly PublishedFile[], dir: string): string {
   const list = missing.map(({ name, sha256 }) => `\n  ${sha256}  ${name}`).join('');
   return (
-    'run the same command again later (what has come is kept), name another address of the files with --mirror, ' +
-    `or put them into ${dir} by hand; their SHA-256:${list}`
+    'run the same command again later (it goes on where this one ended), name another address of the files with ' +
+    `--mirror, or put them into ${dir} by hand; their SHA-256:${list}`
   );
 }
