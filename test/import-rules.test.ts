@@ -17,6 +17,7 @@ const order = [
   'pool',
   'checkpoint',
   'report',
+  'download',
   'cli',
 ];
 
