@@ -56,7 +56,7 @@ function drawMovement(config: AugmentConfig, height: number, width: number, rand
     flipY: mirrorY && (flip === 'vertical' || flip === 'both'),
     zoom: 1 + uniform(random, -zoom, zoom),
     angle: uniform(random, -radians, radians),
-    // Whole pixels: a fraction of one would blur the image and move it no further that matters.
+    // Whole pixels, because a part of one would only blur the image.
     shiftX: Math.round(uniform(random, -shift, shift) * width),
     shiftY: Math.round(uniform(random, -shift, shift) * height),
   };
