@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
+import { checkAugment } from '../src/data/augment.js';
 import type { Dataset } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
@@ -96,6 +97,7 @@ export async function prepareRun(
 async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number, report: Reporter) {
   const { splits } = dataset;
   const examples = weightedExamples(dataset, config.training.classWeights);
+  if (config.augment) checkAugment(config.augment, examples);
   const geometry = planGeometry(config.training, splits);
   const spec = stepSpec(config, { ...dataset, examples });
   const step = await createStepModel(spec);
@@ -112,7 +114,7 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number
   }
   const engine = await chooseEngine(config, step, spec, sizes, warn);
   const poolOptions = {
-    ...{ engine, layout: step.layout, examples, geometry, metrics, threads },
+    ...{ engine, layout: step.layout, examples, augment: config.augment, geometry, metrics, threads },
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
   };

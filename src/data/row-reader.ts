@@ -15,8 +15,9 @@ export class RowReader {
   readonly #file: RowFile;
   readonly #rowBytes: number;
   #ahead: Fetch | undefined;
-  /** The buffers of two batches: one is read into while the other waits to be copied. */
+  /** Buffers that nothing is read into, and the one whose rows the caller has. */
   readonly #spare: Values[] = [];
+  #lent: Values | undefined;
 
   /** @param width elements of a row */
   constructor(file: RowFile, width: number, bytesPerElement: number) {
@@ -29,17 +30,18 @@ export class RowReader {
     if (!this.#ahead) this.#ahead = this.#start(rows, like);
   }
 
-  /** Copies rows into `target`, one behind the other. */
-  async load(rows: Int32Array, target: Values): Promise<void> {
+  /** @returns the rows, one behind the other; good until the next call */
+  async load(rows: Int32Array, like: Values): Promise<Values> {
+    if (this.#lent) this.#spare.push(this.#lent);
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const known = ahead && ahead.rows.length === rows.length && ahead.rows.every((row, i) => row === rows[i]);
     // What was read for nothing has to end all the same before its buffer serves again.
     if (ahead && !known) await this.#end(ahead);
-    const fetch = known ? ahead : this.#start(rows, target);
+    const fetch = known ? ahead : this.#start(rows, like);
     await fetch.done;
-    target.set(fetch.values.subarray(0, target.length));
-    this.#spare.push(fetch.values);
+    this.#lent = fetch.values;
+    return fetch.values;
   }
 
   async #end(fetch: Fetch): Promise<void> {

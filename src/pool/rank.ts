@@ -67,7 +67,7 @@ export class Rank {
       const { start, count } = rows;
       // The first shard of the next step follows the last of this one, except at the end of an epoch.
       const next = shards[done] ?? (step + 1 < geometry.stepsPerEpoch ? this.#shardsOf(step + 1)[0] : undefined);
-      await this.#gatherer.load(rows, this.#engine.buffers(count), next);
+      await this.#gatherer.load(rows, this.#engine.buffers(count), next, epoch);
       shared.used.set(shared.rows.subarray(start, start + count), start);
       this.#mark('gather');
       const key = { seed, step: epoch * geometry.stepsPerEpoch + step, shard: action.compute };
