@@ -192,11 +192,13 @@ export class Rank {
     const { examples, shared } = this.#spec;
     const features = product(examples.featureShape);
     const targets = product(examples.targetShape);
+    const { featureStride = features, targetStride = targets } = examples;
     for (let i = 0; i < count; i++) {
       const row = shared.rows[start + i];
-      batch.features.set(examples.features.subarray(row * features, (row + 1) * features), i * features);
-      if (targets === 1) batch.targets[i] = examples.targets[row];
-      else batch.targets.set(examples.targets.subarray(row * targets, (row + 1) * targets), i * targets);
+      batch.features.set(examples.features.subarray(row * featureStride, row * featureStride + features), i * features);
+      const target = row * targetStride;
+      if (targets === 1) batch.targets[i] = examples.targets[target];
+      else batch.targets.set(examples.targets.subarray(target, target + targets), i * targets);
     }
   }
 
