@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
-import type { Dataset } from '../src/data/examples.js';
+import { type Dataset, elements } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { createStepModel, initialParameters, type StepModel, type StepSpec } from '../src/engine/step.js';
 import type { MetricSpec } from '../src/evaluate/metrics.js';
@@ -101,9 +101,11 @@ function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
 }
 
 function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {
     metrics: config.metrics,
-    outputs: output.shape.reduce((a, b) => a * b, 1),
+    outputs: elements(output.shape) / places,
+    places,
     classes: examples.classes !== undefined,
     activation: output.activation,
     binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',
