@@ -101,7 +101,8 @@ function checkFit(name: string, { shape, activation, targetShape, classes }: Out
   /** Whether the output has `width` numbers for each class index. */
   const fits = (width: number) => shape.join() === [...targetShape, width].join();
   const places = targetShape.length > 0 ? ` at each of [${targetShape.join(', ')}] places` : '';
-  const keep = places && ', after layers that keep every place (returnSequences: true)';
+  const after = shape.length > 1 ? ', after flatten or a layer that pools' : '';
+  const keep = places ? ', after layers that keep every place (returnSequences: true)' : after;
   const fail = (problem: string, remedy: string) => {
     throw new ModelError(`loss ${name} does not fit ${problem}`, remedy);
   };
