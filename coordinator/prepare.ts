@@ -8,6 +8,7 @@ import { loadDataset } from '../src/data/load.js';
 import { createStepModel, initialParameters, type StepModel, type StepSpec } from '../src/engine/step.js';
 import type { MetricSpec } from '../src/evaluate/metrics.js';
 import { parameterCount } from '../src/model/slab.js';
+import { checkTokens } from '../src/model/tokens.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EngineSpec, Geometry } from '../src/pool/spec.js';
 import type { Reporter, StartEvent } from '../src/report/events.js';
@@ -47,6 +48,7 @@ export async function prepareRun(
   const geometry = planGeometry(config.training, splits);
   const spec = stepSpec(config, dataset);
   const step = await createStepModel(spec);
+  checkTokens(step.built.model, dataset.encoding);
   const metrics = metricSpec(config, dataset, step);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };

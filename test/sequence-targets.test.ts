@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { splitExamples } from '../src/data/split.js';
 import { createStepModel } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
 import { batchSums, type MetricSpec, metricsOf, totalSums } from '../src/evaluate/metrics.js';
@@ -151,6 +152,14 @@ describe('mistakes', () => {
     expect(error.problem).toContain(problem);
     expect(error.remedy).toContain(remedy);
   });
+});
+
+it('stratifying by several classes an example is refused', () => {
+  const shape = { count: 2, featureScale: 1, featureShape: [1], targetShape: [2], classes: 2 };
+  const examples = { ...shape, features: new Float32Array(2), targets: Int32Array.of(0, 1, 1, 0) };
+  expect(() => splitExamples(examples, { validation: 0.5, test: 0, stratify: true }, 0)).toThrow(
+    'data.stratify: an example has several classes',
+  );
 });
 
 describe('a run', () => {

@@ -7,7 +7,7 @@ import { type Dataset, elements } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
 import { textInputs } from '../src/data/text-inputs.js';
-import { DataError } from '../src/errors.js';
+import { DataError, ModelError } from '../src/errors.js';
 import { eventsOf, lockstep } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { resultOf, trained } from './support/runs.js';
@@ -243,7 +243,7 @@ const model = {
   all: [{ gru: { units: 6, returnSequences: true, dropout: 0.1 } }],
 };
 const run = (targets: 'last' | 'all', options: object = {}) => ({
-  data: { source: 'text', file: fileOf(rhyme), window: 8, targets, validation: 0.2, test: 0.1, ...options },
+  data: { source: 'text', file: fileOf(rhyme), window: 8, targets, validation: 0.2, ...options },
   model: {
     layers: [{ embedding: { inputDim: 'classes', outputDim: 5 } }, ...model[targets], { dense: { units: 'classes' } }],
   },
@@ -276,6 +276,19 @@ it('a mistake in the file ends the command with code 2 and nothing written', asy
     { event: 'error', code: 'LOCKSTEP_DATA', message: expect.stringContaining('none.txt does not exist') },
   ]);
   expect(snapshot(work)).toEqual([]);
+});
+
+it('an embedding with fewer rows than there are characters is refused before the first step', async () => {
+  const file = writeConfig(folder, 'narrow', run('last'));
+  const characters = new Set(rhyme).size;
+  const narrow = `model.layers.0.embedding.inputDim=${characters - 1}`;
+  const error = await trained(file, [narrow], folder).catch((reason) => reason);
+  expect(error).toBeInstanceOf(ModelError);
+  expect(error.problem).toBe(
+    `embedding_1: inputDim: ${characters - 1} is less than the ${characters} distinct characters of the text`,
+  );
+  const { end } = await trained(file, [`model.layers.0.embedding.inputDim=${characters}`, 'training.epochs=1'], folder);
+  expect(end.validation!.loss).toBeGreaterThan(0);
 });
 
 describe('inputs of a trained model', () => {
