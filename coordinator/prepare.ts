@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment.js';
-import type { Dataset } from '../src/data/examples.js';
+import { type Dataset, elements } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel, type StepSpec } from '../src/engine/step.js';
 import { ConfigError, OutputError } from '../src/errors.js';
 import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
 import { monitorOf } from '../src/evaluate/monitor.js';
+import { checkTokens } from '../src/model/tokens.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EngineSpec, Geometry } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
@@ -101,6 +102,7 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number
   const geometry = planGeometry(config.training, splits);
   const spec = stepSpec(config, { ...dataset, examples });
   const step = await createStepModel(spec);
+  checkTokens(step.built.model, dataset.encoding);
   const metrics = metricSpec(config, dataset, step);
   checkMonitor(config, splits.validation.length > 0);
   const evaluated = [splits.validation.length, splits.test.length];
@@ -184,9 +186,11 @@ function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
 }
 
 function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {
     metrics: config.metrics,
-    outputs: output.shape.reduce((a, b) => a * b, 1),
+    outputs: elements(output.shape) / places,
+    places,
     classes: examples.classes !== undefined,
     activation: output.activation,
     binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',

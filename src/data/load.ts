@@ -38,6 +38,10 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { imageSource } = await import('./images.js');
       return imageSource(config);
     }
+    case 'text': {
+      const { textSource } = await import('./text.js');
+      return textSource(config);
+    }
     default:
       throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }
@@ -64,9 +68,9 @@ function plainEncoding({ featureShape, featureScale, features }: Examples): Enco
 }
 
 function describe(examples: Examples, { training, validation, test }: Splits, origin: string): string {
-  const [all, ...parts] = [examples.count, training.length, validation.length, test.length].map((count) =>
-    count.toLocaleString('en-US'),
-  );
+  // Not examples.count: of all windows of a text, splits take some.
+  const counts = [training, validation, test].map(({ length }) => length);
+  const [all, ...parts] = [counts.reduce((a, b) => a + b), ...counts].map((count) => count.toLocaleString('en-US'));
   const targets = examples.classes === undefined ? '' : `, ${examples.classes} classes`;
   const shape = examples.featureShape.join(', ');
   const place = examples.file ? ', read from disk' : '';

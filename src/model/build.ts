@@ -195,7 +195,9 @@ function hash(text: string): number {
 
 /** Name of the activation that makes the model's output; `linear` where there is none. */
 export function outputActivation(model: tfl.LayersModel): string {
-  const layer = model.layers.at(-1)!;
+  let layer = model.layers.at(-1)!;
+  // timeDistributed applies another layer, place by place.
+  while (layer.getClassName() === 'TimeDistributed') ({ layer } = layer as unknown as { layer: Layer });
   if (layer.getClassName() === 'Softmax') return 'softmax';
   const { activation } = layer.getConfig() as { activation?: unknown };
   return typeof activation === 'string' ? activation : 'linear';
