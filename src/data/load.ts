@@ -34,6 +34,18 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { examples, plan, origin } = await idxExamples(config);
       return { examples, split: plan, origin };
     }
+    case 'csv': {
+      const { csvSource } = await import('./csv.js');
+      return csvSource(config);
+    }
+    case 'parquet': {
+      const { parquetSource } = await import('./parquet.js');
+      return parquetSource(config);
+    }
+    case 'npy': {
+      const { npySource } = await import('./npy-source.js');
+      return npySource(config);
+    }
     default:
       throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }

@@ -13,3 +13,6 @@ export const configFile = (name: string): string => join(packageRoot, 'configs',
 
 /** The 10,000 test images of MNIST, for whoever has them beside the package. */
 export const mnistFolder = resolve(packageRoot, '../shared/data/mnist');
+
+/** UCI's optical recognition of handwritten digits, as tables, likewise. */
+export const optdigitsFolder = resolve(packageRoot, '../shared/data/optdigits');
