@@ -35,27 +35,32 @@ interface Source {
 }
 
 const statement = /^(?:import|export)\s+(?:type\s+)?(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm;
-const computed = /(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"]/g;
+const computed = /(?:\{([^{}]*)\}\s*=\s*await\s+)?(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"]/g;
 const declared = /^export\s+(?:abstract\s+)?(?:async\s+)?(?:class|const|enum|function\*?|interface|let|type)\s+(\w+)/gm;
 
 function importsOf(file: string, text: string): Import[] {
   const resolve = (target: string) =>
     target.startsWith('.') ? posix.join(dirname(file), target).replace(/\.js$/, '.ts') : target;
-  const named = [...text.matchAll(statement)].map(([, clause, target]) => {
-    const list = /\{([^}]*)\}/.exec(clause ?? '')?.[1];
-    const names = list
+  const namesIn = (list: string | undefined) =>
+    list
       ?.split(',')
       .map(
         (entry) =>
           entry
             .trim()
             .replace(/^type\s+/, '')
-            .split(/\s+as\s+/)[0],
+            .split(/\s+as\s+|:/)[0],
       )
       .filter((name) => name !== '');
-    return { target: resolve(target), names };
-  });
-  return [...named, ...[...text.matchAll(computed)].map(([, target]) => ({ target: resolve(target) }))];
+  const named = [...text.matchAll(statement)].map(([, clause, target]) => ({
+    target: resolve(target),
+    names: namesIn(/\{([^}]*)\}/.exec(clause ?? '')?.[1]),
+  }));
+  const late = [...text.matchAll(computed)].map(([, list, target]) => ({
+    target: resolve(target),
+    names: namesIn(list),
+  }));
+  return [...named, ...late];
 }
 
 function sourcesIn(folder: string): Source[] {

@@ -42,6 +42,18 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { textSource } = await import('./text.js');
       return textSource(config);
     }
+    case 'csv': {
+      const { csvSource } = await import('./csv.js');
+      return csvSource(config);
+    }
+    case 'parquet': {
+      const { parquetSource } = await import('./parquet.js');
+      return parquetSource(config);
+    }
+    case 'npy': {
+      const { npySource } = await import('./npy-source.js');
+      return npySource(config);
+    }
     default:
       throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }

@@ -16,3 +16,6 @@ export const mnistFolder = resolve(packageRoot, '../shared/data/mnist');
 
 /** 1.1 MB of Shakespeare, likewise. */
 export const shakespeareFile = resolve(packageRoot, '../shared/data/tinyshakespeare/input.txt');
+
+/** UCI's optical recognition of handwritten digits, as tables, likewise. */
+export const optdigitsFolder = resolve(packageRoot, '../shared/data/optdigits');
