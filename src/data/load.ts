@@ -1,6 +1,5 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
-import { DataError } from '../errors.js';
 import { generateDigits } from './digits.js';
 import type { Encoding } from './encoding.js';
 import { type Dataset, type Examples, elements, type Splits } from './examples.js';
@@ -54,8 +53,10 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { npySource } = await import('./npy-source.js');
       return npySource(config);
     }
-    default:
-      throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
+    case 'module': {
+      const { moduleExamples } = await import('./module.js');
+      return moduleExamples(config);
+    }
   }
 }
 

@@ -169,8 +169,9 @@ export class Rank {
       const { count } = current.rows;
       const buffers = this.#engine.buffers(count);
       await this.#gatherer.load(current.rows, buffers, next?.rows);
-      const { outputs, losses } = await this.#engine.evaluate(count);
-      shared.evaluation.set(batchSums(metrics, outputs, buffers.targets, losses), current.batch * sumsWidth(metrics));
+      const { outputs, losses, metrics: customs } = await this.#engine.evaluate(count);
+      const sums = batchSums(metrics, outputs, buffers.targets, losses, customs);
+      shared.evaluation.set(sums, current.batch * sumsWidth(metrics));
     }
   }
 

@@ -1,0 +1,188 @@
+/** Reads saved models: tfjs's model.json with its weights, and the JSON that Keras's `model.to_json()` gives. */
+import './tfjs-gaps.js';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { ModelError } from '../errors.js';
+
+/** Weights by their names in the file, e.g. `dense_1/kernel`. */
+export type SavedWeights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
+
+export interface ModelFile {
+  /** What `tf.models.modelFromJSON` takes. */
+  readonly topology: object;
+  /** Absent where the file describes the layers alone. */
+  readonly weights?: SavedWeights;
+}
+
+/** Bytes of one value, by the dtype in which it is stored. */
+const valueBytes = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 } as const;
+
+const entrySchema = z.looseObject({
+  name: z.string(),
+  shape: z.array(z.int().min(0)),
+  dtype: z.enum(['float32', 'int32', 'bool']),
+  group: z.string().optional(),
+  quantization: z
+    .looseObject({
+      dtype: z.enum(['uint8', 'uint16', 'float16']),
+      scale: z.number().optional(),
+      min: z.number().optional(),
+    })
+    .optional(),
+});
+const manifestSchema = z.array(z.looseObject({ paths: z.array(z.string()), weights: z.array(entrySchema) }));
+type Group = z.infer<typeof manifestSchema>[number];
+type Entry = z.infer<typeof entrySchema>;
+
+type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * Reads a model.
+ *
+ * @param path a folder that holds model.json, or the JSON file itself
+ * @throws ModelError when it is missing, damaged or no layers model
+ */
+export async function readModelFile(path: string): Promise<ModelFile> {
+  const { file, topology, weightsManifest } = await open(path);
+  if (weightsManifest === undefined) return { topology };
+  const manifest = manifestSchema.safeParse(weightsManifest);
+  if (!manifest.success) {
+    const [{ path: place, message }] = manifest.error.issues;
+    throw new ModelError(`${file}: weightsManifest.${place.join('.')}: ${message}`, 'save or convert the model again');
+  }
+  return manifest.data.length === 0 ? { topology } : { topology, weights: await readWeights(file, manifest.data) };
+}
+
+/** As `readModelFile`, without the weights. */
+export async function readTopology(path: string): Promise<object> {
+  return (await open(path)).topology;
+}
+
+async function open(path: string): Promise<{ file: string; topology: Json; weightsManifest: unknown }> {
+  const file = await jsonFile(path);
+  const json = await parse(file);
+  const wrapped = isObject(json.modelTopology) ? json.modelTopology : json;
+  refuseGraph(file, json.format, wrapped);
+  const topology = isObject(wrapped.model_config) ? wrapped.model_config : wrapped;
+  if (typeof (topology.class_name ?? topology.className) === 'string' && topology.config !== undefined) {
+    return { file, topology, weightsManifest: json.weightsManifest };
+  }
+  throw new ModelError(
+    `${file}: holds no model (there is no class_name with its config)`,
+    "name a tfjs LayersModel's model.json, or what Keras's model.to_json() gives",
+  );
+}
+
+async function jsonFile(path: string): Promise<string> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await stat(path)).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ModelError(
+      `${path}: ${code === 'ENOENT' ? 'no such file or folder' : `cannot be read (${code})`}`,
+      where,
+    );
+  }
+  if (!isFolder) return path;
+  const file = join(path, 'model.json');
+  if (existsSync(file)) return file;
+  // The folder of a run holds those of its models.
+  const inside = ['model', 'best']
+    .map((name) => join(path, name))
+    .find((folder) => existsSync(join(folder, 'model.json')));
+  throw new ModelError(`${path}: the folder has no model.json`, inside ? `did you mean ${inside}?` : where);
+}
+
+const where = "name a model's folder or its model.json; a relative path starts at the current folder";
+
+async function parse(file: string): Promise<Json> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ModelError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`, 'check its rights');
+  }
+  try {
+    const json: unknown = JSON.parse(text);
+    if (isObject(json)) return json;
+  } catch {
+    // Told below.
+  }
+  throw new ModelError(
+    `${file}: is not the JSON of a model`,
+    'convert .h5 and .keras files by tensorflowjs_converter --output_format tfjs_layers_model',
+  );
+}
+
+function refuseGraph(file: string, format: unknown, topology: Json): void {
+  if (format !== 'graph-model' && !Array.isArray(topology.node)) return;
+  throw new ModelError(
+    `${file}: is a graph model, which has no layers to train`,
+    'convert the original by tensorflowjs_converter --output_format tfjs_layers_model',
+  );
+}
+
+async function readWeights(file: string, manifest: readonly Group[]): Promise<SavedWeights> {
+  const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+  for (const { paths, weights: entries } of manifest) {
+    const bytes = await readShards(file, paths);
+    const expected = entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
+    if (bytes.length !== expected) {
+      throw new ModelError(
+        `${paths.join(', ')} of ${file}: ${bytes.length} bytes, but the weights in it take ${expected}`,
+        'copy the file again, or save the model again',
+      );
+    }
+    let offset = 0;
+    for (const entry of entries) {
+      const part = bytes.slice(offset, offset + bytesOf(entry));
+      offset += part.length;
+      if (entry.group === 'optimizer') continue;
+      weights.set(entry.name, { shape: entry.shape, values: decode(file, entry, part) });
+    }
+  }
+  return weights;
+}
+
+async function readShards(file: string, paths: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
+  const shards: Uint8Array[] = [];
+  for (const path of paths) {
+    const shard = join(dirname(file), path);
+    try {
+      shards.push(await readFile(shard));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new ModelError(
+        `${shard}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}, and ${file} keeps weights there`,
+        'put all files of the model into one folder',
+      );
+    }
+  }
+  const bytes = new Uint8Array(shards.reduce((sum, { length }) => sum + length, 0));
+  shards.reduce((offset, shard) => {
+    bytes.set(shard, offset);
+    return offset + shard.length;
+  }, 0);
+  return bytes;
+}
+
+const bytesOf = ({ shape, dtype, quantization }: Entry): number =>
+  shape.reduce((a, b) => a * b, 1) * valueBytes[quantization?.dtype ?? dtype];
+
+/** By tfjs itself, which knows quantised weights. */
+function decode(file: string, entry: Entry, bytes: Uint8Array<ArrayBuffer>): Float32Array {
+  try {
+    return tf.tidy(() => {
+      const decoded = tf.io.decodeWeights(bytes.buffer, [entry as tf.io.WeightsManifestEntry]);
+      return Float32Array.from(decoded[entry.name].dataSync());
+    });
+  } catch (error) {
+    throw new ModelError(`${file}: ${(error as Error).message}`, 'save or convert the model again');
+  }
+}
