@@ -46,6 +46,10 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { npySource } = await import('./npy-source.js');
       return npySource(config);
     }
+    case 'images': {
+      const { imageSource } = await import('./images.js');
+      return imageSource(config);
+    }
     default:
       throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }

@@ -27,6 +27,9 @@ const nameOf = (metric: MetricConfig): string => {
   if (typeof metric === 'string') return metric;
   return 'custom' in metric ? metric.custom.name : 'topKAccuracy';
 };
+/** What the metrics of a run are called, in their order. */
+export const metricNames = (metrics: readonly MetricConfig[]): string[] => ['loss', ...metrics.map(nameOf)];
+
 const kOf = (metrics: readonly MetricConfig[]): number => {
   const found = metrics.find((metric) => typeof metric !== 'string' && 'topKAccuracy' in metric);
   return typeof found === 'object' && 'topKAccuracy' in found ? found.topKAccuracy.k : 5;
