@@ -50,13 +50,14 @@ function withinBudget(examples: Examples, budget: number): Examples {
   return { ...examples, featureStride: undefined, ...rows.finish() };
 }
 
-/** Small pictures are read as pictures, everything else as numbers. */
-function plainEncoding({ featureShape, featureScale, features }: Examples): Encoding {
+/** Small pictures are read as pictures, everything else as numbers; classes are called by their indices. */
+function plainEncoding({ featureShape, featureScale, features, classes }: Examples): Encoding {
   const [height, width, channels] = featureShape;
+  const names = classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
   if (featureShape.length === 3 && (channels === 1 || channels === 3) && features instanceof Uint8Array) {
-    return { input: { kind: 'image', height, width, channels, fit: 'fill' } };
+    return { input: { kind: 'image', height, width, channels, fit: 'fill' }, ...names };
   }
-  return { input: { kind: 'numbers', scale: featureScale } };
+  return { input: { kind: 'numbers', scale: featureScale }, ...names };
 }
 
 function describe(examples: Examples, { training, validation, test }: Splits, origin: string): string {
