@@ -84,7 +84,7 @@ export async function prepareRun(
   }
 }
 
-function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
+export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
   return {
     model: config.model,
     loss: config.loss,
@@ -100,7 +100,7 @@ function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
   };
 }
 
-function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+export function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
   return {
     metrics: config.metrics,
     outputs: output.shape.reduce((a, b) => a * b, 1),
