@@ -90,6 +90,9 @@ export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
     loss: config.loss,
     seed: config.seed,
     classes: examples.classes,
+    metrics: config.metrics,
+    l1: config.training.l1,
+    l2: config.training.l2,
     batch: {
       featureShape: examples.featureShape,
       featureType: examples.features instanceof Uint8Array ? 'uint8' : 'float32',

@@ -125,5 +125,22 @@ export const metricsSchema = z
       params: { remedy: 'keep one k' },
     },
   )
+  .superRefine((metrics, context) => {
+    metrics.forEach((metric, index) => {
+      if (typeof metric === 'string' || !('custom' in metric)) return;
+      const { name } = metric.custom;
+      const others = metrics
+        .slice(0, index)
+        .map((other) => (typeof other === 'object' && 'custom' in other ? other.custom.name : ''));
+      if (![...metricNames, 'loss', ...others].includes(name)) return;
+      const path = [index, 'custom', 'name'];
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: `${JSON.stringify(name)} is the name of another metric`,
+        params: { remedy: 'give the function another name' },
+      });
+    });
+  })
   .describe('Metrics of validation and test, besides the loss');
 export type MetricConfig = z.infer<typeof metricSchema>;

@@ -21,6 +21,8 @@ export interface Evaluation {
   readonly outputs: Float32Array;
   /** Loss of each example, without regularization. */
   readonly losses: Float32Array;
+  /** Value of each example by each metric that users wrote. */
+  readonly metrics: readonly Float32Array[];
 }
 
 /**

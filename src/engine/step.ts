@@ -1,12 +1,16 @@
 /** The training step and the evaluation of a batch as tfjs operations: traced by one engine, run eagerly by the other. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { LossConfig, ModelConfig } from '../config/model.js';
+import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
+import { mistakeIn, placeOf } from '../config/module.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
-import { type BuiltModel, buildModel, type LayerWeight, modelWeights, outputActivation } from '../model/build.js';
+import { type BuiltModel, type LayerWeight, modelWeights, outputActivation, outputShape } from '../model/build.js';
+import { createModel } from '../model/create.js';
+import { loadFunction } from '../model/custom.js';
 import type { StepHooks } from '../model/hooks.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
+import { everyLayer } from '../model/tree.js';
 import type { BatchSpec } from './engine.js';
 
 /** Everything an engine needs to know of a model; plain data, so that a thread can be given it. */
@@ -16,6 +20,11 @@ export interface StepSpec {
   readonly seed: number;
   readonly batch: BatchSpec;
   readonly classes?: number;
+  /** Those of users are computed with the loss. */
+  readonly metrics?: readonly MetricConfig[];
+  /** Factors of the kernels' absolute values and squares in the training loss. */
+  readonly l1?: number;
+  readonly l2?: number;
 }
 
 export interface StepModel {
@@ -23,20 +32,29 @@ export interface StepModel {
   readonly weights: LayerWeight[];
   readonly layout: SlabLayout;
   readonly loss: Loss;
+  /** The metrics that users wrote, in the order of the config. */
+  readonly metrics: readonly Loss[];
+  readonly penalty: Penalty;
   readonly output: OutputSpec;
   readonly batch: BatchSpec;
 }
 
+interface Penalty {
+  readonly l1: number;
+  readonly l2: number;
+}
+
 /**
  * Builds the model of a step with its loss.
+ * @param withWeights false leaves out reading saved weights, for an engine that is given its parameters
  * @throws ModelError when a layer or the loss does not fit
  */
-export async function createStepModel(spec: StepSpec): Promise<StepModel> {
+export async function createStepModel(spec: StepSpec, withWeights = true): Promise<StepModel> {
   const { featureShape, targetShape } = spec.batch;
-  const built = buildModel(spec.model, { featureShape, classes: spec.classes }, spec.seed);
+  const built = await createModel(spec.model, { featureShape, classes: spec.classes }, spec.seed, withWeights);
   const { trainable, state, frozen } = modelWeights(built.model);
   const output: OutputSpec = {
-    shape: built.model.outputs[0].shape.slice(1) as number[],
+    shape: outputShape(built.model, featureShape),
     activation: outputActivation(built.model),
     targetShape,
     classes: spec.classes,
@@ -45,10 +63,22 @@ export async function createStepModel(spec: StepSpec): Promise<StepModel> {
     built,
     weights: [...trainable, ...state, ...frozen],
     layout: slabLayout(trainable, state, frozen),
-    loss: createLoss(spec.loss, output),
+    loss: await lossOf(spec, output),
+    metrics: await customMetrics(spec),
+    penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
     output,
     batch: spec.batch,
   };
+}
+
+async function lossOf({ loss, model }: StepSpec, output: OutputSpec): Promise<Loss> {
+  const custom = typeof loss === 'object' && 'custom' in loss;
+  return custom ? loadFunction('loss', loss.custom, model) : createLoss(loss, output);
+}
+
+function customMetrics({ metrics = [], model }: StepSpec): Promise<Loss[]> {
+  const customs = metrics.flatMap((metric) => (typeof metric === 'object' && 'custom' in metric ? metric.custom : []));
+  return Promise.all(customs.map((custom) => loadFunction('metrics', custom, model)));
 }
 
 /** The values that the seed gave the weights, as a slab. */
@@ -62,6 +92,7 @@ export function initialParameters({ weights, layout }: StepModel): Float32Array 
 
 /** What tfjs refuses while the model runs is a mistake in the model; what its kernels lack is not. */
 function asModelError(error: unknown): unknown {
+  if (error instanceof Error && placeOf(error)) return mistakeIn('the model cannot be run', error, ModelError);
   const ours = error instanceof LockstepError || error instanceof TypeError || error instanceof RangeError;
   if (ours || !(error instanceof Error) || /[Kk]ernel/.test(error.message)) return error;
   return new ModelError(`the model cannot be run: ${error.message}`, 'check its layers and the shape of the data');
@@ -126,8 +157,9 @@ export function gradientStep(
         const each = step.loss(targets, outputs);
         const losses = tf.sum(weights ? tf.mul(each, weights) : each);
         // A weight's penalty is part of every example's loss: the mean over the batch then holds it once.
-        const regularizers = built.model.layers.flatMap((layer) => layer.losses.map((term) => tf.mul(term(), count)));
-        return [...penalties, ...regularizers].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
+        const regularizers = [...layerPenalties(built), ...kernelPenalties(step, trainable)];
+        const ofEvery = regularizers.map((term) => tf.mul(term, count));
+        return [...penalties, ...ofEvery].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
       }, trainable);
       const gradients = variables.flatMap((current, i) => {
         if (current.trainable) return [grads[current.name] ?? tf.zeros(current.shape)];
@@ -143,22 +175,42 @@ export function gradientStep(
   }
 }
 
+/** What the regularizers of layers add; those of layers inside others too. */
+const layerPenalties = ({ model }: BuiltModel): tf.Tensor[] =>
+  [...everyLayer(model)].flatMap((layer) => (layer as unknown as OwnLosses)._losses.map((term) => term()));
+/** tfjs's `losses` leaves out those of recurrent cells, and repeats those of wrapped layers. */
+interface OwnLosses {
+  readonly _losses: readonly (() => tf.Tensor)[];
+}
+
+/** Weights that shift or scale, rather than weigh inputs. */
+const noKernels = /(^|[/_])(bias|beta|gamma|alpha)$/;
+
+/** l1 * sum |w| + l2 * sum w^2 over the kernels, as the L1L2 regularizer of a layer has it. */
+function kernelPenalties({ layout, penalty: { l1, l2 } }: StepModel, trainable: readonly tf.Variable[]): tf.Tensor[] {
+  const kernels = trainable.filter(({ rank }, i) => rank >= 2 && !noKernels.test(layout.tensors[i].name));
+  return [
+    ...(l1 > 0 ? kernels.map((kernel) => tf.mul(tf.sum(tf.abs(kernel)), l1)) : []),
+    ...(l2 > 0 ? kernels.map((kernel) => tf.mul(tf.sum(tf.square(kernel)), l2)) : []),
+  ];
+}
+
 const unexpectedWrite = (name: string) =>
   new UnsupportedModelError(
     `the model writes ${name} while it trains`,
     'only batch normalization may change its state',
   );
 
-/** Outputs and per-example losses of a batch, as the model predicts. */
+/** Outputs, and the loss and the metrics of users of each example, as the model predicts. */
 export function evaluationStep(
-  { built, weights, loss, batch }: StepModel,
+  { built, weights, loss, metrics, batch }: StepModel,
   parameters: readonly tf.Tensor[],
   [features, targets]: BatchTensors,
-): { outputs: tf.Tensor; losses: tf.Tensor } {
+): { outputs: tf.Tensor; losses: tf.Tensor; metrics: tf.Tensor[] } {
   const variables = parameters.map((tensor) => variable(tensor, false));
   return withWeights(weights, variables, () => {
     const outputs = built.model.apply(scaled(features, batch), { training: false }) as tf.Tensor;
-    return { outputs, losses: loss(targets, outputs) };
+    return { outputs, losses: loss(targets, outputs), metrics: metrics.map((metric) => metric(targets, outputs)) };
   });
 }
 

@@ -18,7 +18,7 @@ import {
 /** @throws EngineError when the backend does not load here */
 export async function createTfjsEngine(spec: StepSpec, backend: BackendName): Promise<GradientEngine> {
   await loadBackend(backend);
-  return new TfjsEngine(await createStepModel(spec));
+  return new TfjsEngine(await createStepModel(spec, false));
 }
 
 class TfjsEngine implements GradientEngine {
@@ -55,8 +55,9 @@ class TfjsEngine implements GradientEngine {
 
   async evaluate(count: number): Promise<Evaluation> {
     return tf.tidy(() => {
-      const { outputs, losses } = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
-      return { outputs: outputs.dataSync() as Float32Array, losses: losses.dataSync() as Float32Array };
+      const { outputs, losses, metrics } = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
+      const values = (tensor: tf.Tensor) => tensor.dataSync() as Float32Array;
+      return { outputs: values(outputs), losses: values(losses), metrics: metrics.map(values) };
     });
   }
 

@@ -15,14 +15,16 @@ export interface MetricSpec {
 }
 
 /**
- * Places of the sums of a batch; the sums of the targets of each output follow. `targetSpread` is the squared deviations
+ * Places of the sums of a batch; the sums of the targets of each output follow, then those of the metrics of users. `targetSpread` is the squared deviations
  * of the targets from their mean, all outputs together: merged, not added.
  */
 const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, squared: 5, targetSpread: 6, targetSums: 7 };
 
 /** How many numbers hold the sums of one batch. */
-export const sumsWidth = ({ outputs }: MetricSpec): number => field.targetSums + outputs;
+export const sumsWidth = (spec: MetricSpec): number => field.targetSums + spec.outputs + customNames(spec).length;
 
+const customNames = ({ metrics }: MetricSpec): string[] =>
+  metrics.flatMap((metric) => (typeof metric === 'object' && 'custom' in metric ? metric.custom.name : []));
 const nameOf = (metric: MetricConfig): string => {
   if (typeof metric === 'string') return metric;
   return 'custom' in metric ? metric.custom.name : 'topKAccuracy';
@@ -66,12 +68,14 @@ function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, 
  * @param outputs model outputs, [count, outputs]
  * @param targets class indices, [count], or values, [count, outputs]
  * @param losses loss of each example, [count]
+ * @param customs values of each example by the metrics of users, [count] each
  */
 export function batchSums(
   spec: MetricSpec,
   outputs: Float32Array,
   targets: ArrayLike<number>,
   losses: Float32Array,
+  customs: readonly Float32Array[] = [],
 ): Float64Array {
   const { outputs: width, classes, metrics, activation, binary } = spec;
   const sums = new Float64Array(sumsWidth(spec));
@@ -102,6 +106,9 @@ export function batchSums(
     }
   }
   sums[field.targetSpread] = targetSpread(spec, targets, sums);
+  customs.forEach((values, i) => {
+    for (let row = 0; row < losses.length; row++) sums[field.targetSums + width + i] += values[row];
+  });
   return sums;
 }
 
@@ -136,6 +143,9 @@ export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, 
     mse: () => sums[field.squared] / elements,
     r2: () => rSquared(sums),
   };
+  customNames(spec).forEach((name, i) => {
+    compute[name] = () => sums[field.targetSums + spec.outputs + i] / examples;
+  });
   const named = spec.metrics.map(nameOf).map((name) => [name, compute[name]()]);
   return { loss: sums[field.loss] / examples, ...Object.fromEntries(named) };
 }
@@ -146,17 +156,17 @@ export function totalSums(spec: MetricSpec, table: Float64Array): Float64Array {
   const total = new Float64Array(width);
   for (let start = 0; start < table.length; start += width) {
     const batch = table.subarray(start, start + width);
-    total[field.targetSpread] += spreadBetween(total, batch);
+    total[field.targetSpread] += spreadBetween(spec, total, batch);
     for (let i = 0; i < width; i++) total[i] += batch[i];
   }
   return total;
 }
 
 /** What two groups of targets spread more together than each by itself: Chan, Golub and LeVeque (1979), updating formula. */
-function spreadBetween(a: Float64Array, b: Float64Array): number {
+function spreadBetween({ outputs }: MetricSpec, a: Float64Array, b: Float64Array): number {
   const [countA, countB] = [a[field.examples], b[field.examples]];
   if (countA === 0 || countB === 0) return 0;
   let squares = 0;
-  for (let i = field.targetSums; i < a.length; i++) squares += (b[i] / countB - a[i] / countA) ** 2;
+  for (let i = field.targetSums; i < field.targetSums + outputs; i++) squares += (b[i] / countB - a[i] / countA) ** 2;
   return (squares * countA * countB) / (countA + countB);
 }

@@ -2,10 +2,11 @@
 import './tfjs-gaps.js';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import type { LayerConfig, ModelConfig } from '../config/model.js';
+import type { LayerConfig, LayersConfig } from '../config/model.js';
 import { suggest } from '../config/suggest.js';
 import { ModelError } from '../errors.js';
 import { type HookSlot, installHooks } from './hooks.js';
+import { everyLayer } from './tree.js';
 
 /** What the data decides about a model. */
 export interface DataShape {
@@ -31,11 +32,10 @@ const layerNames = Object.keys(tfl.layers).filter(
 );
 
 /**
- * Builds and initialises the model.
+ * Builds and initialises the model of a list of layers.
  * @throws ModelError naming the layer when its name, an option or its shape is wrong
  */
-export function buildModel(config: ModelConfig, data: DataShape, seed: number): BuiltModel {
-  if (!('layers' in config)) throw new ModelError('model: is no list of layers', 'give model.layers');
+export function buildModel(config: LayersConfig, data: DataShape, seed: number): BuiltModel {
   const hooks: HookSlot = {};
   const input = tfl.input({ shape: [...data.featureShape], name: 'input' });
   const outputs = new Map<string, Output>([['input', input]]);
@@ -187,15 +187,29 @@ function seedInitializers(holder: object, path: string, seen: Set<object>): void
 }
 
 /** FNV-1a, 32 bits. */
-function hash(text: string): number {
+export function hash(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
   return h;
 }
 
+/** Shape of one example's output, for an example of this shape. */
+export function outputShape(model: tfl.LayersModel, featureShape: readonly number[]): number[] {
+  const [, ...shape] = model.outputs[0].shape;
+  if (shape.every((size) => size !== null)) return shape as number[];
+  return attempt('model', () => model.computeOutputShape([1, ...featureShape]))
+    .flat()
+    .slice(1) as number[];
+}
+
+/** Layers that give their inputs another shape and leave the numbers as they are. */
+const reshaping = ['Reshape', 'Flatten', 'Permute'];
+
 /** Name of the activation that makes the model's output; `linear` where there is none. */
 export function outputActivation(model: tfl.LayersModel): string {
-  const layer = model.layers.at(-1)!;
+  let layer = model.outputLayers[0];
+  while (reshaping.includes(layer.getClassName())) layer = layer.inboundNodes[0].inboundLayers[0];
+  if (layer instanceof tfl.LayersModel) return outputActivation(layer);
   if (layer.getClassName() === 'Softmax') return 'softmax';
   const { activation } = layer.getConfig() as { activation?: unknown };
   return typeof activation === 'string' ? activation : 'linear';
@@ -220,11 +234,15 @@ export interface ModelWeights {
 
 /** The model's weights by who updates them; the order is that of the layers. */
 export function modelWeights(model: tfl.LayersModel): ModelWeights {
-  const others = model.nonTrainableWeights as unknown as LayerWeight[];
-  const isState = ({ originalName }: LayerWeight) => /\/moving_(mean|variance)$/.test(originalName);
+  // A layer may belong to several models inside this one.
+  const trainable = new Set(model.trainableWeights as unknown as LayerWeight[]);
+  const others = new Set(model.nonTrainableWeights as unknown as LayerWeight[]);
+  const frozen = new Set([...everyLayer(model)].filter((layer) => !layer.trainable).flatMap((layer) => layer.weights));
+  const isState = (weight: LayerWeight) =>
+    /\/moving_(mean|variance)$/.test(weight.originalName) && !frozen.has(weight as never);
   return {
-    trainable: model.trainableWeights as unknown as LayerWeight[],
-    state: others.filter(isState),
-    frozen: others.filter((weight) => !isState(weight)),
+    trainable: [...trainable],
+    state: [...others].filter(isState),
+    frozen: [...others].filter((weight) => !isState(weight)),
   };
 }

@@ -48,25 +48,34 @@ const isObject = (value: unknown): value is Json =>
  * @throws ModelError when it is missing, damaged or no layers model
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
+  const { file, topology, weightsManifest } = await open(path);
+  if (weightsManifest === undefined) return { topology };
+  const manifest = manifestSchema.safeParse(weightsManifest);
+  if (!manifest.success) {
+    const [{ path: place, message }] = manifest.error.issues;
+    throw new ModelError(`${file}: weightsManifest.${place.join('.')}: ${message}`, 'save or convert the model again');
+  }
+  return manifest.data.length === 0 ? { topology } : { topology, weights: await readWeights(file, manifest.data) };
+}
+
+/** As `readModelFile`, without the weights. */
+export async function readTopology(path: string): Promise<object> {
+  return (await open(path)).topology;
+}
+
+async function open(path: string): Promise<{ file: string; topology: Json; weightsManifest: unknown }> {
   const file = await jsonFile(path);
   const json = await parse(file);
   const wrapped = isObject(json.modelTopology) ? json.modelTopology : json;
   refuseGraph(file, json.format, wrapped);
   const topology = isObject(wrapped.model_config) ? wrapped.model_config : wrapped;
-  if (typeof (topology.class_name ?? topology.className) !== 'string' || topology.config === undefined) {
-    throw new ModelError(
-      `${file}: holds no model (there is no class_name with its config)`,
-      "name a tfjs LayersModel's model.json, or what Keras's model.to_json() gives",
-    );
+  if (typeof (topology.class_name ?? topology.className) === 'string' && topology.config !== undefined) {
+    return { file, topology, weightsManifest: json.weightsManifest };
   }
-  if (json.weightsManifest === undefined) return { topology };
-  const manifest = manifestSchema.safeParse(json.weightsManifest);
-  if (!manifest.success) {
-    const [{ path: place, message }] = manifest.error.issues;
-    throw new ModelError(`${file}: weightsManifest.${place.join('.')}: ${message}`, 'save or convert the model again');
-  }
-  if (manifest.data.length === 0) return { topology };
-  return { topology, weights: await readWeights(file, manifest.data) };
+  throw new ModelError(
+    `${file}: holds no model (there is no class_name with its config)`,
+    "name a tfjs LayersModel's model.json, or what Keras's model.to_json() gives",
+  );
 }
 
 async function jsonFile(path: string): Promise<string> {

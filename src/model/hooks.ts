@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { type DilatedKernels, dilatedConv2d } from './dilated.js';
+import { everyLayer } from './tree.js';
 
 type Layer = layers.Layer;
 type Tensors = tf.Tensor | tf.Tensor[];
@@ -38,11 +39,6 @@ interface LayerFields {
   stddev?: number;
   noiseShape?: number[] | null;
   getNoiseShape?(input: tf.Tensor): number[] | null;
-  cell?: LayerFields;
-  cells?: LayerFields[];
-  layer?: LayerFields;
-  forwardLayer?: LayerFields;
-  backwardLayer?: LayerFields;
   dropoutFunc?: (x: tf.Tensor, rate: number) => tf.Tensor;
   rank?: number;
   dilationRate?: number[];
@@ -80,14 +76,19 @@ const noises: Readonly<Record<string, Noise | undefined>> = {
   AlphaDropout: (hooks, x, layer) => alphaDropout(hooks, x, layer.rate!, layer.noiseShape ?? x.shape),
 };
 
-/** Wraps a layer before it is applied; layers inside wrappers and recurrent cells included. */
+/** Layers that are wrapped: some are inside one and also applied by themselves. */
+const wrapped = new WeakSet<Layer>();
+
+/** Wraps a layer before it is applied; layers inside it included. */
 export function installHooks(layer: Layer, slot: HookSlot): void {
-  install(layer as unknown as LayerFields, slot);
+  for (const part of everyLayer(layer)) {
+    if (wrapped.has(part)) continue;
+    wrapped.add(part);
+    install(part as unknown as LayerFields, slot);
+  }
 }
 
 function install(layer: LayerFields, slot: HookSlot): void {
-  const inner = [layer.cell, layer.layer, layer.forwardLayer, layer.backwardLayer, ...(layer.cells ?? [])];
-  for (const nested of inner) if (nested) install(nested, slot);
   // Recurrent cells draw one mask a sequence through this function when it is set.
   if ('dropoutFunc' in layer || 'recurrentDropout' in layer) {
     layer.dropoutFunc = (x, rate) => (slot.current ? dropout(slot.current, x, rate) : x);

@@ -140,8 +140,9 @@ export class Rank {
       const { start, count } = batchOf(batch, rows, geometry.evaluationBatch);
       const buffers = this.#engine.buffers(count);
       this.#gather(start, buffers, count);
-      const { outputs, losses } = await this.#engine.evaluate(count);
-      shared.evaluation.set(batchSums(metrics, outputs, buffers.targets, losses), batch * sumsWidth(metrics));
+      const { outputs, losses, metrics: customs } = await this.#engine.evaluate(count);
+      const sums = batchSums(metrics, outputs, buffers.targets, losses, customs);
+      shared.evaluation.set(sums, batch * sumsWidth(metrics));
     }
   }
 

@@ -2,7 +2,7 @@
 import { engine, type NamedAttrMap, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { DilatedKernels } from '../../model/dilated.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
-import { gradientName, noiseName, parameterName } from './names.js';
+import { gradientName, metricName, noiseName, parameterName } from './names.js';
 import { type StagedGraph, stageGraph } from './stages.js';
 import { type Trace, trace } from './tracer.js';
 
@@ -61,13 +61,16 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
   return { ...stageGraph(graph), noise };
 }
 
-/** Graph of the evaluation of `count` examples: outputs `outputs` and `losses`. */
+/** Graph of the evaluation of `count` examples: outputs `outputs`, `losses` and `metric0`, `metric1`, ... of users. */
 export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
   const graph = trace((t) => {
     const parameters = parameterInputs(t, step);
-    const { outputs, losses } = evaluationStep(step, parameters, batchInputs(t, step, count));
+    const { outputs, losses, metrics } = evaluationStep(step, parameters, batchInputs(t, step, count));
     t.output('outputs', outputs);
     t.output('losses', losses);
+    metrics.forEach((metric, i) => {
+      t.output(metricName(i), metric);
+    });
   });
   return { ...stageGraph(graph), noise: [] };
 }

@@ -2,3 +2,4 @@
 export const parameterName = (index: number): string => `parameter${index}`;
 export const gradientName = (index: number): string => `gradient${index}`;
 export const noiseName = (index: number): string => `noise${index}`;
+export const metricName = (index: number): string => `metric${index}`;

@@ -6,7 +6,7 @@ import type { BatchBuffers, BatchSpec, Evaluation, GradientEngine, NoiseKey } fr
 import { BatchMemory, PrivateMemory } from '../memory.js';
 import { fillNoise } from '../noise.js';
 import type { CompiledGraph } from './compile.js';
-import { gradientName, noiseName, parameterName } from './names.js';
+import { gradientName, metricName, noiseName, parameterName } from './names.js';
 
 /** A compiled model as plain data: graphs by batch size. */
 export interface CompiledModel {
@@ -70,7 +70,10 @@ export class OnnxEngine implements GradientEngine {
   async evaluate(count: number): Promise<Evaluation> {
     const { stages, tensors } = await this.#bound(this.#model.evaluations.get(count)!, count);
     for (const run of stages) await run();
-    return { outputs: tensors.outputs.data as Float32Array, losses: tensors.losses.data as Float32Array };
+    const values = (name: string) => tensors[name].data as Float32Array;
+    const metrics: Float32Array[] = [];
+    while (tensors[metricName(metrics.length)]) metrics.push(values(metricName(metrics.length)));
+    return { outputs: values('outputs'), losses: values('losses'), metrics };
   }
 
   async dispose(): Promise<void> {

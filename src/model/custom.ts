@@ -1,0 +1,65 @@
+/** Losses and metrics that users write: functions of tf, targets and outputs that give one number an example. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { CustomFunction, ModelConfig } from '../config/model.js';
+import { functionOf, importModule, mistakeIn } from '../config/module.js';
+import { ModelError } from '../errors.js';
+import type { Loss } from './losses.js';
+import { userTf } from './user-tf.js';
+
+type UserFunction = (tf: typeof userTf, targets: tf.Tensor, outputs: tf.Tensor) => unknown;
+
+/**
+ * Loads a function of the user's. It gets class indices as they are, and other targets in the shape of the outputs
+ * where they have as many numbers.
+ *
+ * @param key where the config names it, `loss` or `metrics`
+ * @throws ModelError when there is no such function; what it returns throws one when the function does, or when its
+ *   result is not one number an example
+ */
+export async function loadFunction(key: string, { name, module }: CustomFunction, model: ModelConfig): Promise<Loss> {
+  const file = module ?? ('module' in model ? model.module : undefined);
+  if (file === undefined) {
+    throw new ModelError(`${key}: ${name} is in no module`, `name the file that exports it: ${key}.custom.module`);
+  }
+  const loaded = await importModule(`${key}.custom.module`, file, ModelError);
+  const call = functionOf<UserFunction>(loaded, name, ModelError);
+  const where = `${loaded.where}: ${name}`;
+  return (targets, outputs) => {
+    let result: unknown;
+    try {
+      result = call(userTf, shaped(targets, outputs), outputs);
+    } catch (error) {
+      // Another backend may have the kernel.
+      if (/^Kernel .* not registered/.test((error as Error)?.message)) throw error;
+      throw mistakeIn(where, error, ModelError);
+    }
+    return checked(result, outputs.shape[0]!, where);
+  };
+}
+
+function shaped(targets: tf.Tensor, outputs: tf.Tensor): tf.Tensor {
+  return targets.dtype === 'float32' && targets.size === outputs.size ? tf.reshape(targets, outputs.shape) : targets;
+}
+
+function checked(result: unknown, count: number, where: string): tf.Tensor1D {
+  if (!(result instanceof tf.Tensor)) {
+    const what = result instanceof Promise ? 'a promise' : `${result === null ? 'null' : typeof result}`;
+    throw new ModelError(
+      `${where} returned ${what}, not a tensor`,
+      'return a tensor of shape [n], one number an example',
+    );
+  }
+  if (result.rank === 0) {
+    throw new ModelError(
+      `${where} returned one number for a batch of ${count}: its shape is [], not [${count}]`,
+      'keep the batch axis: reduce over the others, e.g. tf.mean(x, -1)',
+    );
+  }
+  if (result.rank !== 1 || result.shape[0] !== count) {
+    throw new ModelError(
+      `${where} returned the shape [${result.shape.join(', ')}], not [${count}]`,
+      'reduce over every axis but the first, e.g. tf.mean(x, -1)',
+    );
+  }
+  return tf.cast(result, 'float32') as tf.Tensor1D;
+}
