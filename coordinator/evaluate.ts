@@ -57,7 +57,7 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
   const config = configOf(located, options);
   const { dataset, split, rows } = await chooseData(located, config, options);
   const spec = { ...stepSpec(config, dataset), model: modelConfig(located, config, options) };
-  const step = await createStepModel(spec);
+  const step = await createStepModel(spec, false);
   const { weights } = await readModelFile(located.path);
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
   assignWeights(step.weights, weights, located.path);

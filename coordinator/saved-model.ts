@@ -4,10 +4,12 @@ import { dirname, extname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, models } from '@tensorflow/tfjs-layers';
 import { loadRunConfig } from '../src/config/load.js';
+import type { ModelConfig } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import type { Encoding } from '../src/data/encoding.js';
 import { ModelError } from '../src/errors.js';
-import { type LayerWeight, modelWeights } from '../src/model/build.js';
+import { type LayerWeight, modelWeights, outputShape } from '../src/model/build.js';
+import { createModel } from '../src/model/create.js';
 import { readModelFile, type SavedWeights } from '../src/model/file.js';
 import { encodingFile } from '../src/model/save.js';
 import type { LocatedModel } from './locate.js';
@@ -29,43 +31,80 @@ export interface SavedModel {
  * Reads a model, its weights, its encoding and the config of its run, the latter two where there are any.
  * @throws ModelError when a file is missing or damaged, or when the model is none with one input and one output
  */
-export async function openModel({ path, config }: LocatedModel): Promise<SavedModel> {
+export async function openModel({ path, config: file }: LocatedModel): Promise<SavedModel> {
   const { topology, weights: saved } = await readModelFile(path);
   if (!saved) throw new ModelError(`${path}: describes a model without weights`, 'name a model that was trained');
-  const model = await fromTopology(path, topology);
-  const [featureShape, outputShape] = [
-    onlyShape(path, 'input', model.inputs),
-    onlyShape(path, 'output', model.outputs),
-  ];
+  const encoding = await readEncoding(path);
+  const config = file === undefined ? undefined : loadRunConfig(file, []);
+  const model =
+    config && 'module' in config.model
+      ? await fromModule(path, topology, config, encoding)
+      : await fromTopology(path, topology);
+  for (const [kind, { length }] of Object.entries({ input: model.inputs, output: model.outputs })) {
+    if (length !== 1) throw new ModelError(`${path}: the model has ${length} ${kind}s`, `use a model with one ${kind}`);
+  }
+  const featureShape = closedShape(path, model.inputs[0].shape.slice(1), encoding);
   const { trainable, state, frozen } = modelWeights(model);
   const weights = [...trainable, ...state, ...frozen];
   assignWeights(weights, saved, path);
-  return {
-    ...{ model, weights, featureShape, outputShape },
-    encoding: await readEncoding(path),
-    config: config === undefined ? undefined : loadRunConfig(config, []),
-  };
+  return { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
 }
 
 async function fromTopology(path: string, topology: object): Promise<LayersModel> {
   try {
     return await models.modelFromJSON(topology as Parameters<typeof models.modelFromJSON>[0]);
   } catch (error) {
-    throw new ModelError(`${path}: cannot be built (${(error as Error).message})`, 'save or convert the model again');
+    const [reason] = (error as Error).message.split(/ This may be due to|\n/);
+    throw new ModelError(
+      `${path}: tfjs cannot build it: ${reason}`,
+      "if it has layers of your own, keep it in its run's folder, whose config names the module with them",
+    );
   }
 }
 
-/** The shape of the model's only input or output. */
-function onlyShape(path: string, kind: string, tensors: LayersModel['inputs']): number[] {
-  if (tensors.length !== 1) {
-    throw new ModelError(`${path}: the model has ${tensors.length} ${kind}s`, `use a model with one ${kind}`);
-  }
-  const [, ...shape] = tensors[0].shape;
-  if (shape.every((size) => size !== null)) return shape as number[];
-  throw new ModelError(
-    `${path}: its ${kind} [${shape.map((size) => size ?? '?').join(', ')}] is open in size`,
-    'fix it',
+/** The user's own function may make layers that nobody else knows. */
+async function fromModule(
+  path: string,
+  topology: object,
+  { model, seed }: RunConfig,
+  encoding: Encoding | undefined,
+): Promise<LayersModel> {
+  const { module, options } = model as Extract<ModelConfig, { module: string }>;
+  const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
+  const built = await createModel(
+    { module, options },
+    { featureShape, classes: encoding?.classes?.length },
+    seed,
+    false,
   );
+  return built.model;
+}
+
+/** The first input shape that a topology gives. */
+function inputShapeIn(json: unknown): (number | null)[] | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  const { batch_input_shape: shape } = json as { batch_input_shape?: (number | null)[] };
+  if (Array.isArray(shape)) return shape.slice(1);
+  for (const inner of Object.values(json)) {
+    const found = inputShapeIn(inner);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A model's input may be open in size; then the encoding says what it was trained on. */
+function closedShape(path: string, shape: readonly (number | null)[], encoding: Encoding | undefined): number[] {
+  const { input } = encoding ?? {};
+  const trained =
+    input?.kind === 'image'
+      ? [input.height, input.width, input.channels]
+      : input?.kind === 'text'
+        ? [input.window]
+        : [];
+  const sizes = shape.map((size, i) => size ?? trained[i]);
+  if (sizes.every((size) => size !== undefined)) return sizes;
+  const known = sizes.map((size) => size ?? 'any').join(', ');
+  throw new ModelError(`${path}: takes inputs of shape [${known}]`, 'save it with an input of fixed size');
 }
 
 /**

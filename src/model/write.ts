@@ -45,13 +45,33 @@ export function writeFolderAtomically(folder: string, files: FolderContent): voi
       }
       return;
     }
-    const temporary = `${folder}.partial`;
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { recursive: true });
-    for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
-    renameSync(temporary, folder);
+    renameSync(partialFolder(folder, files), folder);
     syncFolder(dirname(resolve(folder)));
   });
+}
+
+/**
+ * Puts a folder with these files in the place of the one that is there, whatever that holds.
+ * @throws OutputError when it cannot be written; the old one is then there still
+ */
+export function replaceFolder(folder: string, files: FolderContent): void {
+  orOutputError(folder, () => {
+    const temporary = partialFolder(folder, files);
+    const old = `${folder}.old`;
+    rmSync(old, { recursive: true, force: true });
+    renameSync(folder, old);
+    renameSync(temporary, folder);
+    syncFolder(dirname(resolve(folder)));
+    rmSync(old, { recursive: true, force: true });
+  });
+}
+
+function partialFolder(folder: string, files: FolderContent): string {
+  const temporary = `${folder}.partial`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
+  return temporary;
 }
 
 function replaceFile(file: string, content: Content): void {
