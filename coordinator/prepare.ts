@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
+import { checkAugment } from '../src/data/augment.js';
 import type { Dataset } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { createStepModel, initialParameters, type StepModel, type StepSpec } from '../src/engine/step.js';
@@ -44,6 +45,7 @@ export async function prepareRun(
   assertWritable(out);
   const dataset = await loadDataset(config.data, config.seed);
   const { examples, splits } = dataset;
+  if (config.augment) checkAugment(config.augment, examples);
   const geometry = planGeometry(config.training, splits);
   const spec = stepSpec(config, dataset);
   const step = await createStepModel(spec);
@@ -59,7 +61,7 @@ export async function prepareRun(
   }
   const engine = await chooseEngine(config, step, spec, sizes, warn);
   const poolOptions = {
-    ...{ engine, layout: step.layout, examples, geometry, metrics, threads },
+    ...{ engine, layout: step.layout, examples, augment: config.augment, geometry, metrics, threads },
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
   };

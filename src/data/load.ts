@@ -34,6 +34,10 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { examples, plan, origin } = await idxExamples(config);
       return { examples, split: plan, origin };
     }
+    case 'images': {
+      const { imageSource } = await import('./images.js');
+      return imageSource(config);
+    }
     default:
       throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }

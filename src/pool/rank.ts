@@ -1,4 +1,5 @@
 /** One thread of a pool: its share of every training step and evaluation. */
+import { type Augmenter, createAugmenter } from '../data/augment.js';
 import { batchOf, shardOf, stepCount } from '../data/shards.js';
 import type { BatchBuffers, GradientEngine } from '../engine/engine.js';
 import { batchSums, sumsWidth } from '../evaluate/metrics.js';
@@ -19,6 +20,7 @@ export class Rank {
   readonly #control: Control;
   readonly #kernels: UpdateKernels;
   readonly #optimizer: Optimizer;
+  readonly #augment: Augmenter | undefined;
   readonly #plans = new Map<number, ReductionPlan>();
   #phaseStart = 0;
 
@@ -29,6 +31,7 @@ export class Rank {
     this.#control = new Control(spec.shared.control);
     this.#kernels = loadUpdateKernels(spec.shared.memory);
     this.#optimizer = createOptimizer(spec.optimizer);
+    this.#augment = spec.augment && createAugmenter(spec.augment, spec.examples.featureShape);
   }
 
   /** Runs the steps [first, last) of an epoch: compute, reduce, update. Stops early when asked to or when the loss is not finite. */
@@ -61,7 +64,7 @@ export class Rank {
         continue;
       }
       const { start, count } = shardOf(batch.count, shardSize, action.compute);
-      this.#gather(batch.start + start, this.#engine.buffers(count), count);
+      this.#gather(batch.start + start, this.#engine.buffers(count), count, epoch);
       this.#mark('gather');
       const key = { seed, step: epoch * geometry.stepsPerEpoch + step, shard: action.compute };
       shared.shardLosses[action.compute] = await this.#engine.computeGradients(count, key);
@@ -188,14 +191,17 @@ export class Rank {
     if (from < end) this.#kernels.add(gradients[to] + from * 4, gradients[add] + from * 4, end - from);
   }
 
-  /** Copies the examples of `count` rows into a batch. */
-  #gather(start: number, batch: BatchBuffers, count: number): void {
-    const { examples, shared } = this.#spec;
+  /** Copies the examples of `count` rows into a batch; those of a training epoch are augmented. */
+  #gather(start: number, batch: BatchBuffers, count: number, epoch?: number): void {
+    const { examples, shared, seed } = this.#spec;
     const features = product(examples.featureShape);
     const targets = product(examples.targetShape);
     for (let i = 0; i < count; i++) {
       const row = shared.rows[start + i];
-      batch.features.set(examples.features.subarray(row * features, (row + 1) * features), i * features);
+      const source = examples.features.subarray(row * features, (row + 1) * features);
+      if (this.#augment && epoch !== undefined) {
+        this.#augment(source, batch.features.subarray(i * features, (i + 1) * features), seed, epoch, row);
+      } else batch.features.set(source, i * features);
       if (targets === 1) batch.targets[i] = examples.targets[row];
       else batch.targets.set(examples.targets.subarray(row * targets, (row + 1) * targets), i * targets);
     }

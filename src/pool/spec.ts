@@ -1,4 +1,5 @@
 /** What a pool's threads are given once, when they start; everything large in it is shared memory. */
+import type { AugmentConfig } from '../config/augment.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { ScheduleConfig } from '../config/schedule.js';
 import type { Examples } from '../data/examples.js';
@@ -33,6 +34,8 @@ export interface PoolOptions {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
   readonly examples: Examples;
+  /** Changes the images of training steps, never those of evaluations. */
+  readonly augment?: AugmentConfig;
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
   readonly schedule: ScheduleConfig;
