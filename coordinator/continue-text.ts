@@ -1,13 +1,13 @@
 /** Continues a text, character by character, with a model that was trained on windows of one. */
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
-import type { InputEncoding } from '../src/data/encoding.js';
 import { randomStream } from '../src/data/random.js';
 import { textInputs } from '../src/data/text-inputs.js';
+import { ConfigError } from '../src/errors.js';
 import { createPredictor } from '../src/export/predictor.js';
 import { outputActivation } from '../src/model/build.js';
 import { locateModel, type ModelChoice } from './locate.js';
-import { openFor } from './predict.js';
 import { softmax } from './reading.js';
+import { openModel } from './saved-model.js';
 
 export interface ContinueOptions {
   readonly model?: ModelChoice;
@@ -31,8 +31,12 @@ export async function continueText(
   options: ContinueOptions = {},
 ): Promise<AsyncIterable<string>> {
   const { length = 200, temperature = 1, seed = 0, warn = () => {} } = options;
-  const { saved } = await openFor('text', locateModel(place, options.model));
-  const encoding = saved.encoding!.input as Extract<InputEncoding, { kind: 'text' }>;
+  const located = locateModel(place, options.model);
+  const saved = await openModel(located);
+  const encoding = saved.encoding?.input;
+  if (encoding?.kind !== 'text') {
+    throw new ConfigError(`${located.path}: is no model of text`, 'use one that was trained on data of source text');
+  }
   const { vocabulary } = encoding;
   // Checked and padded once; each character moves the window on by one.
   const window = textInputs(text, encoding);

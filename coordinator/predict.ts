@@ -1,10 +1,10 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
 import { ConfigError } from '../src/errors.js';
 import { createPredictor, type Predict } from '../src/export/predictor.js';
-import { type InputBatch, inputBatches } from './inputs.js';
-import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
+import { type InputBatch, openInputs } from './inputs.js';
+import { locateModel, type ModelChoice } from './locate.js';
 import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
-import { openModel, type SavedModel } from './saved-model.js';
+import { openModel, readEncoding } from './saved-model.js';
 
 export interface PredictOptions {
   readonly model?: ModelChoice;
@@ -28,6 +28,8 @@ export interface Predictions {
   /** The folder or file of the model. */
   readonly model: string;
   readonly kind: Reading['kind'];
+  /** Whether each input is a file of its own. */
+  readonly inputs: 'files' | 'rows';
   /** Names of the classes or of the numbers. */
   readonly names: readonly string[];
   /** What the score of a class is. */
@@ -46,27 +48,29 @@ export interface Predictions {
  */
 export async function predict(place: string, input: string, options: PredictOptions = {}): Promise<Predictions> {
   const { model: choice, top = 1, warn = () => {} } = options;
-  const { path, saved } = await openFor('inputs', locateModel(place, choice));
+  const located = locateModel(place, choice);
+  const { path } = located;
+  const saved = await openModel(located);
+  if (saved.encoding?.input.kind === 'text') {
+    throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
+  }
   const reading = readingOf(saved);
   if (options.top !== undefined) checkTop(reading, top);
   const run = await createPredictor(saved, warn);
-  const batches = inputBatches(input, saved.featureShape, saved.encoding);
-  const rows = predictions(run, reading, top, batches);
+  const inputs = await openInputs(input, saved.featureShape, saved.encoding);
   const { kind, names } = reading;
-  return { model: path, kind, names, measure: kind === 'classes' ? reading.measure : undefined, rows };
+  const measure = kind === 'classes' ? reading.measure : undefined;
+  const rows = predictions(run, reading, top, inputs.batches);
+  return { model: path, kind, names, measure, inputs: inputs.kind, rows };
 }
 
-/** Opens a model of text, or one of anything else. */
-export async function openFor(
-  use: 'text' | 'inputs',
-  located: LocatedModel,
-): Promise<{ path: string; saved: SavedModel }> {
-  const { path } = located;
-  const saved = await openModel(located);
-  const isText = saved.encoding?.input.kind === 'text';
-  if (isText === (use === 'text')) return { path, saved };
-  if (isText) throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
-  throw new ConfigError(`${path}: is no model of text`, 'give it a file of inputs, and no options for text');
+/**
+ * Whether a model is to be given a text to continue (see `continueText`), not inputs.
+ * @throws ModelError when there is no such model
+ */
+export async function isTextModel(place: string, choice?: ModelChoice): Promise<boolean> {
+  const encoding = await readEncoding(locateModel(place, choice).path);
+  return encoding?.input.kind === 'text';
 }
 
 async function* predictions(

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { doctorCommand } from './doctor.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
+import { predictCommand } from './predict.js';
 import { trainCommand } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -16,7 +17,7 @@ const program = new Command('lockstep')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
-for (const command of [trainCommand(), evaluateCommand(), exportCommand(), doctorCommand()]) {
+for (const command of [trainCommand(), evaluateCommand(), predictCommand(), exportCommand(), doctorCommand()]) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
 
