@@ -2,6 +2,7 @@
 /** The `lockstep` command. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { dataCommand } from './data.js';
 import { doctorCommand } from './doctor.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
@@ -17,7 +18,8 @@ const program = new Command('lockstep')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
-for (const command of [trainCommand(), evaluateCommand(), predictCommand(), exportCommand(), doctorCommand()]) {
+const commands = [trainCommand(), evaluateCommand(), predictCommand(), exportCommand(), dataCommand(), doctorCommand()];
+for (const command of commands) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
 

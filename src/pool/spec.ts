@@ -62,6 +62,8 @@ export interface SharedState {
   readonly control: SharedArrayBuffer;
   /** Example indices: the order of the epoch, or the split under evaluation. */
   readonly rows: Int32Array;
+  /** Example indices that the steps of the epoch really read, in the places of their order. */
+  readonly used: Int32Array;
   /** Loss sum of each shard of the step. */
   readonly shardLosses: Float64Array;
   /** Partial sums of the gradient's norm. */
@@ -120,6 +122,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number): Sha
     offsets,
     control: Control.allocate(),
     rows: new Int32Array(new SharedArrayBuffer(4 * Math.max(geometry.training, options.largestEvaluation))),
+    used: new Int32Array(new SharedArrayBuffer(4 * geometry.training)),
     shardLosses: doubles(geometry.shards),
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
@@ -137,5 +140,7 @@ export type Task =
       readonly epoch: number;
       readonly first: number;
       readonly last: number;
+      /** Multiplies the learning rate of the schedule. */
+      readonly rateScale: number;
     }
   | { readonly kind: 'evaluate'; readonly rank: number; readonly rows: number };

@@ -1,0 +1,174 @@
+/** `source: module`: examples that a module of the user's makes, one by one. */
+import type { ModuleConfig } from '../config/data.js';
+import { importModule, mistakeIn, type UserModule } from '../config/module.js';
+import { DataError } from '../errors.js';
+import type { Examples } from './examples.js';
+import { described, type Numbers, numbersOf } from './nested.js';
+import { budgetBytes, RowWriter } from './rows.js';
+import type { Source } from './source.js';
+
+interface Example {
+  readonly features: unknown;
+  readonly target: unknown;
+  readonly weight?: unknown;
+}
+
+type Iterable = AsyncIterable<unknown> | globalThis.Iterable<unknown>;
+
+/** @throws DataError when the module cannot be loaded, throws, or makes an example unlike the others */
+export async function moduleExamples(config: ModuleConfig): Promise<Source> {
+  const module = await importModule('data.file', config.file, DataError);
+  const collector = new Collector(config, module.where);
+  try {
+    for await (const example of await iterable(module, config.options ?? {})) collector.add(example);
+    const examples = collector.finish();
+    // Bytes are numbers like others here: they are scaled by the module or not at all.
+    const encode = () => ({ input: { kind: 'numbers', scale: 1 } as const });
+    return { examples, split: config, origin: config.file, encode };
+  } catch (error) {
+    collector.discard();
+    throw mistakeIn(module.where, error, DataError);
+  }
+}
+
+async function iterable({ where, exports }: UserModule, options: object): Promise<Iterable> {
+  const exported = exports.default;
+  if (exported === undefined)
+    throw new DataError(`${where}: has no default export`, 'write export default in front of it');
+  const made: unknown = typeof exported === 'function' ? await exported(structuredClone(options)) : exported;
+  if (typeof made === 'object' && made !== null && (Symbol.asyncIterator in made || Symbol.iterator in made)) {
+    return made as Iterable;
+  }
+  throw new DataError(
+    `${where}: its default export ${typeof exported === 'function' ? 'returned' : 'is'} ${made === null ? 'null' : typeof made}, not an iterable`,
+    'export an array, or a function* that yields { features, target }',
+  );
+}
+
+/** What the first example fixes for all. */
+interface Form {
+  readonly features: Numbers;
+  readonly target: Numbers;
+  readonly rows: RowWriter;
+}
+
+/** Takes examples as they come. */
+class Collector {
+  readonly #config: ModuleConfig;
+  readonly #where: string;
+  #form: Form | undefined;
+  #count = 0;
+  readonly #targets: number[] = [];
+  readonly #weights: number[] = [];
+
+  constructor(config: ModuleConfig, where: string) {
+    this.#config = config;
+    this.#where = where;
+  }
+
+  add(value: unknown): void {
+    if (typeof value !== 'object' || value === null || !('features' in value) || !('target' in value)) {
+      throw this.#mistake(`is ${described(value)}, not { features, target }`, 'yield objects with both');
+    }
+    const { features, target, weight = 1 } = value as Example;
+    const row = this.#numbers('features', features);
+    const wanted = this.#numbers('a target', target);
+    this.#form ??= { features: row, target: wanted, rows: this.#rowsFor(row) };
+    this.#compare('features', row, this.#form.features);
+    this.#compare('a target', wanted, { ...this.#form.target, bytes: wanted.bytes });
+    if (typeof weight !== 'number' || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
+      throw this.#mistake(`has the weight ${described(weight)}`, 'use a number of at least 0');
+    }
+    for (let i = 0; i < wanted.values.length; i++) this.#targets.push(this.#checkedTarget(wanted.values[i]));
+    this.#weights.push(weight);
+    this.#form.rows.append(row.values);
+    this.#count++;
+  }
+
+  finish(): Examples {
+    if (!this.#form) {
+      throw new DataError(`${this.#where}: makes no examples`, 'yield at least one { features, target }');
+    }
+    const { classes } = this.#config;
+    this.#checkClasses();
+    const { features, target, rows } = this.#form;
+    return {
+      count: this.#count,
+      ...rows.finish(),
+      featureScale: 1,
+      featureShape: features.shape.length === 0 ? [1] : features.shape,
+      targets: classes === undefined ? floats(this.#targets) : integers(this.#targets),
+      targetShape: target.shape.length === 0 && classes === undefined ? [1] : target.shape,
+      classes,
+      weights: this.#weights.some((weight) => weight !== 1) ? floats(this.#weights) : undefined,
+    };
+  }
+
+  /** Gives back what the rows hold when there is no use for them. */
+  discard(): void {
+    this.#form?.rows.discard();
+  }
+
+  #rowsFor({ values, bytes }: Numbers): RowWriter {
+    return new RowWriter(values.length, bytes ? 'uint8' : 'float32', budgetBytes(this.#config.memory));
+  }
+
+  #numbers(name: string, value: unknown): Numbers {
+    const fail = (problem: string) =>
+      this.#mistake(`has ${name} with ${problem}`, 'give a number, or arrays of numbers');
+    const numbers = numbersOf(value, fail);
+    if (numbers.bytes) return numbers;
+    for (let i = 0; i < numbers.values.length; i++) {
+      if (Number.isFinite(Math.fround(numbers.values[i]))) continue;
+      const problem = `has ${name} with ${numbers.values[i]} at place ${i}`;
+      throw this.#mistake(problem, 'use finite numbers of at most 3.4e38, or leave the example out');
+    }
+    return numbers;
+  }
+
+  #compare(name: string, { shape, bytes }: Numbers, first: Numbers): void {
+    if (shape.join() !== first.shape.join()) {
+      const problem = `has ${name} of shape [${shape.join(', ')}], example 0 of [${first.shape.join(', ')}]`;
+      throw this.#mistake(problem, 'give all examples one shape');
+    }
+    if (bytes !== first.bytes) {
+      throw this.#mistake(
+        `has ${name} in ${bytes ? '' : 'no '}bytes, unlike example 0`,
+        'use one kind of array for all',
+      );
+    }
+  }
+
+  #checkedTarget(target: number): number {
+    const { classes } = this.#config;
+    if (classes === undefined || (Number.isInteger(target) && target >= 0 && target < classes)) return target;
+    throw this.#mistake(
+      `has the target ${target}, not a class of data.classes ${classes}`,
+      `use integers from 0 to ${classes - 1}, or leave classes out to predict numbers`,
+    );
+  }
+
+  #checkClasses(): void {
+    const [first] = this.#targets;
+    if (this.#config.classes === undefined || this.#targets.some((target) => target !== first)) return;
+    throw new DataError(
+      `${this.#where}: every target is class ${first}`,
+      'make examples of other classes too, or leave data.classes out to predict numbers',
+    );
+  }
+
+  #mistake(problem: string, remedy: string): DataError {
+    return new DataError(`${this.#where}: example ${this.#count} ${problem}`, remedy);
+  }
+}
+
+const floats = (numbers: readonly number[]): Float32Array => {
+  const values = new Float32Array(new SharedArrayBuffer(numbers.length * Float32Array.BYTES_PER_ELEMENT));
+  values.set(numbers);
+  return values;
+};
+const integers = (numbers: readonly number[]): Int32Array => {
+  const values = new Int32Array(new SharedArrayBuffer(numbers.length * Int32Array.BYTES_PER_ELEMENT));
+  values.set(numbers);
+  return values;
+};
