@@ -5,6 +5,7 @@ import type { ModelConfig } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import type { Dataset, Splits } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
+import { closeRows } from '../src/data/rows.js';
 import { createStepModel, initialParameters } from '../src/engine/step.js';
 import { ConfigError, DataError, ModelError } from '../src/errors.js';
 import { metricsOf } from '../src/evaluate/metrics.js';
@@ -52,10 +53,25 @@ export interface EvaluationResult {
  * @throws LockstepError when there is no such model, no config, no such split, or data and model do not fit
  */
 export async function evaluate(place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  const { threads = availableParallelism(), warn = () => {} } = options;
   const located = locateModel(place, options.model);
   const config = configOf(located, options);
-  const { dataset, split, rows } = await chooseData(located, config, options);
+  const chosen = await chooseData(located, config, options);
+  const { dataset, split, rows } = chosen;
+  try {
+    const metrics = await measure(located, config, chosen, options);
+    return { model: located.path, split, data: dataset.description, examples: rows.length, metrics };
+  } finally {
+    if (dataset.examples.file) closeRows(dataset.examples.file);
+  }
+}
+
+async function measure(
+  located: LocatedModel,
+  config: RunConfig,
+  { dataset, rows }: ChosenData,
+  options: EvaluateOptions,
+): Promise<Metrics> {
+  const { threads = availableParallelism(), warn = () => {} } = options;
   const spec = { ...stepSpec(config, dataset), model: modelConfig(located, config, options) };
   const step = await createStepModel(spec, false);
   const { weights } = await readModelFile(located.path);
@@ -73,8 +89,7 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {
-    const values = metricsOf(metrics, await pool.evaluate(rows));
-    return { model: located.path, split, data: dataset.description, examples: rows.length, metrics: values };
+    return metricsOf(metrics, await pool.evaluate(rows));
   } finally {
     await pool.close();
   }
@@ -112,7 +127,7 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
       );
     }
     const dataset = await loadOther(config, options.data, await readEncoding(located.path));
-    return { dataset, split: null, rows: dataset.splits.training };
+    return { dataset, split: null, rows: dataset.splits.test };
   }
   const dataset = await loadDataset(config.data, config.seed);
   const split = chooseSplit(dataset.splits, options.split);

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { suggest } from '../src/config/suggest.js';
 import { ModelError } from '../src/errors.js';
+import { configName } from '../src/report/run-folder.js';
+import { checkpointFolder } from './resume.js';
 
 export interface LocatedModel {
   /** Folder that holds model.json, or a JSON file, as `readModelFile` takes it. */
@@ -35,7 +37,7 @@ export function locateModel(place: string, choice?: ModelChoice): LocatedModel {
   return modelOfRun(place, choice);
 }
 
-const isRun = (folder: string): boolean => existsSync(join(folder, 'config.yaml'));
+const isRun = (folder: string): boolean => existsSync(join(folder, configName));
 const isModel = (folder: string): boolean => existsSync(join(folder, 'model.json'));
 const isModelFile = (file: string): boolean => extname(file).toLowerCase() === '.json';
 
@@ -48,13 +50,13 @@ function modelOf(path: string, folder: string, choice: ModelChoice | undefined):
     );
   }
   const run = dirname(resolve(folder));
-  if (isRun(run)) return { path, config: join(run, 'config.yaml'), name: basename(run) };
+  if (isRun(run)) return { path, config: join(run, configName), name: basename(run) };
   const name = isModel(path) ? basename(resolve(path)) : basename(path, extname(path));
   return { path, name };
 }
 
 function modelOfRun(run: string, choice: ModelChoice | undefined): LocatedModel {
-  const found = { config: join(run, 'config.yaml'), name: basename(resolve(run)) };
+  const found = { config: join(run, configName), name: basename(resolve(run)) };
   if (choice !== undefined && choice !== 'best' && choice !== 'final') {
     if (isModel(choice) || (existsSync(choice) && isModelFile(choice))) return { ...found, path: choice };
     throw new ModelError(`--model ${choice}: is neither best nor final, and no model is there`, saved(run));
@@ -75,7 +77,9 @@ function saved(run: string): string {
     name === 'best' ? '--model best' : name === 'model' ? '--model final' : undefined,
   );
   const options = names.map((name, i) => known[i] ?? `--model ${join(run, name)}`);
-  return options.length > 0 ? `use ${options.join(' or ')}` : 'train it again: lockstep train';
+  if (options.length > 0) return `use ${options.join(' or ')}`;
+  const canResume = entriesOf(checkpointFolder(run)).length > 0;
+  return canResume ? `go on with it: lockstep train --resume ${run}` : 'start a new run: lockstep train';
 }
 
 function remedyForMissing(place: string): string {

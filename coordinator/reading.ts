@@ -61,8 +61,8 @@ function binaryReading(names: readonly string[], activation: string, loss: strin
 
 /** undefined where outputs are numbers. */
 function classNames({ classes }: Partial<Encoding> = {}, loss: string | undefined, width: number) {
-  const known = classes ?? (loss === 'categoricalCrossentropy' ? [] : undefined);
-  if (!known || (width > 1 && loss === 'meanSquaredError')) return undefined;
+  const known = classes ?? (loss?.endsWith('ategoricalCrossentropy') ? [] : undefined);
+  if (!known) return undefined;
   const count = Math.max(2, width);
   return known.length === count ? known : Array.from({ length: count }, (_, i) => String(i));
 }

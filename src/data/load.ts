@@ -17,7 +17,7 @@ export async function loadDataset(config: DataConfig, seed: number): Promise<Dat
   const source = await loadSource(config);
   const examples = withinBudget(source.examples, budgetBytes(config.memory));
   const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
-  const encoding = source.encode?.(splits) ?? plainEncoding(examples);
+  const encoding = { ...classNames(examples), ...(source.encode?.(splits) ?? plainEncoding(examples)) };
   return { examples, splits, description: describe(examples, splits, source.origin), encoding };
 }
 
@@ -71,14 +71,18 @@ function withinBudget(examples: Examples, budget: number): Examples {
   return { ...examples, featureStride: undefined, ...rows.finish() };
 }
 
-/** Small pictures are read as pictures, everything else as numbers; classes are called by their indices. */
-function plainEncoding({ featureShape, featureScale, features, classes }: Examples): Encoding {
+/** Classes are called by their indices where the source has no names for them. */
+function classNames({ classes }: Examples): Pick<Encoding, 'classes'> {
+  return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
+}
+
+/** Small pictures are read as pictures, everything else as numbers. */
+function plainEncoding({ featureShape, featureScale, features }: Examples): Encoding {
   const [height, width, channels] = featureShape;
-  const names = classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
   if (featureShape.length === 3 && (channels === 1 || channels === 3) && features instanceof Uint8Array) {
-    return { input: { kind: 'image', height, width, channels, fit: 'fill' }, ...names };
+    return { input: { kind: 'image', height, width, channels, fit: 'fill' } };
   }
-  return { input: { kind: 'numbers', scale: featureScale }, ...names };
+  return { input: { kind: 'numbers', scale: featureScale } };
 }
 
 function describe(examples: Examples, { training, validation, test }: Splits, origin: string): string {
