@@ -76,7 +76,7 @@ async function measure(
   const step = await createStepModel(spec, false);
   const { weights } = await readModelFile(located.path);
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
-  assignWeights(step.weights, weights, located.path);
+  assignWeights(step.built.model, weights, located.path);
   const metrics = metricSpec(config, dataset, step);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
   const geometry = { ...once, evaluationBatch };
@@ -107,8 +107,9 @@ function configOf(located: LocatedModel, { config, overrides = [] }: EvaluateOpt
 /** What to build before the saved weights are filled in: the run's own layers, else what the file describes. */
 function modelConfig({ path, config: own }: LocatedModel, config: RunConfig, options: EvaluateOptions): ModelConfig {
   const { model } = config;
-  if ('module' in model) return { module: model.module, options: model.options };
-  if ('layers' in model && own !== undefined && options.config === undefined) return { layers: model.layers };
+  if ('module' in model) return { module: model.module, options: model.options, freeze: model.freeze };
+  if ('layers' in model && own !== undefined && options.config === undefined)
+    return { layers: model.layers, freeze: model.freeze };
   return { file: path };
 }
 

@@ -46,7 +46,7 @@ export async function openModel({ path, config: file }: LocatedModel): Promise<S
   const featureShape = closedShape(path, model.inputs[0].shape.slice(1), encoding);
   const { trainable, state, frozen } = modelWeights(model);
   const weights = [...trainable, ...state, ...frozen];
-  assignWeights(weights, saved, path);
+  assignWeights(model, saved, path);
   return { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
 }
 
@@ -69,10 +69,10 @@ async function fromModule(
   { model, seed }: RunConfig,
   encoding: Encoding | undefined,
 ): Promise<LayersModel> {
-  const { module, options } = model as Extract<ModelConfig, { module: string }>;
+  const { module, options, freeze } = model as Extract<ModelConfig, { module: string }>;
   const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
   const built = await createModel(
-    { module, options },
+    { module, options, freeze },
     { featureShape, classes: encoding?.classes?.length },
     seed,
     false,
@@ -108,13 +108,19 @@ function closedShape(path: string, shape: readonly (number | null)[], encoding: 
 }
 
 /**
- * Gives weights the values that are saved under their names.
+ * Gives a model's weights the values that are saved under their names; or in their order, where a user's function has left
+ * the naming to tfjs, which counts on from model to model.
  * @throws ModelError when one is missing or has another shape
  */
-export function assignWeights(weights: readonly LayerWeight[], saved: SavedWeights, path: string): void {
+export function assignWeights(model: LayersModel, saved: SavedWeights, path: string): void {
+  const weights = model.weights as unknown as LayerWeight[];
+  const inOrder = [...saved.values()];
+  const sameShapes = weights.every(({ shape }, i) => inOrder[i]?.shape.join() === shape.join());
+  const sameNames = weights.every(({ originalName }) => saved.has(originalName));
+  const isRenamed = !sameNames && sameShapes && weights.length === inOrder.length;
   tf.tidy(() => {
-    for (const { originalName, shape, val } of weights) {
-      const found = saved.get(originalName);
+    weights.forEach(({ originalName, shape, val }, i) => {
+      const found = isRenamed ? inOrder[i] : saved.get(originalName);
       const wanted = `[${shape.join(', ')}]`;
       const remedy = 'name the model that belongs to the config';
       if (!found) throw new ModelError(`${path}: has no weight ${originalName} ${wanted}`, remedy);
@@ -123,7 +129,7 @@ export function assignWeights(weights: readonly LayerWeight[], saved: SavedWeigh
         throw new ModelError(problem, remedy);
       }
       (val as tf.Variable).assign(tf.tensor(found.values, shape, 'float32'));
-    }
+    });
   });
 }
 
