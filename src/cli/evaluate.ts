@@ -37,6 +37,9 @@ export function evaluateCommand(): Command {
     .addHelpText(
       'after',
       `
+--data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet and
+text. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
+
 Examples:
   lockstep evaluate runs/digits-1
   lockstep evaluate runs/digits-1 --split validation --model final --json

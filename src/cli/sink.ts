@@ -14,13 +14,12 @@ export async function writeLines(lines: AsyncIterable<string>, file: string | un
   if (file === undefined) return toStandardOutput(lines);
   const temporary = `${file}.partial`;
   try {
-    await toFile(lines, temporary).catch((error: NodeJS.ErrnoException) => {
-      throw error.syscall === undefined ? error : asOutputError(file, error);
-    });
+    await toFile(lines, temporary);
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    // Lines may fail to come, for reasons of their own.
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : asOutputError(file, error as Error);
   }
 }
 
