@@ -168,7 +168,7 @@ function checkMonitor({ training, metrics }: RunConfig, validated: boolean): voi
   throw new ConfigError(`training.monitor: ${JSON.stringify(metric)} ${problem}`, remedy);
 }
 
-function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
+export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
   return {
     model: config.model,
     loss: config.loss,
@@ -188,7 +188,7 @@ function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
   };
 }
 
-function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+export function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
   const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {
     metrics: config.metrics,
