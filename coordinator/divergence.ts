@@ -4,22 +4,24 @@ import { DivergedError } from '../src/errors.js';
 /**
  * The error of a run whose loss or gradient stopped being finite.
  *
- * @param losses mean loss of every step so far; the last is that of the step that failed
+ * @param losses mean loss of every step that this process saw; the last is that of the step that failed
+ * @param stepsBefore steps of the run before those
  * @param learningRate of that step
  * @param saved where the last finite parameters are
  * @param overflowed an update made the parameters themselves not finite
  */
 export function divergence(
   losses: readonly number[],
+  stepsBefore: number,
   learningRate: number,
   saved: string,
   overflowed: boolean,
 ): DivergedError {
-  const step = losses.length;
-  const last = losses[step - 1];
+  const step = stepsBefore + losses.length;
+  const last = losses[losses.length - 1];
   const cause = overflowed ? 'the update overflowed' : 'the gradient is not finite';
   const what = Number.isFinite(last) ? cause : `the loss is ${last}`;
-  const why = overflowed && Number.isFinite(last) ? 'A single step was far too large' : history(losses);
+  const why = overflowed && Number.isFinite(last) ? 'A single step was far too large' : history(losses, stepsBefore);
   const problem = `the run diverged at step ${step}: ${what}. ${why}`;
   const remedy = [
     `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`,
@@ -30,9 +32,10 @@ export function divergence(
   return new DivergedError(problem, remedy.join(', ').replace('., ', '. '));
 }
 
-function history(losses: readonly number[]): string {
+function history(losses: readonly number[], stepsBefore: number): string {
   const before = losses.slice(0, -1);
   if (before.length === 0) {
+    if (stepsBefore > 0) return 'It was the first step after the run was resumed';
     return 'It was so from the start: look for values in the data that are not finite or far too large';
   }
   let lowest = 0;
@@ -45,7 +48,7 @@ function history(losses: readonly number[]): string {
     return `The loss was ${high} one step earlier: a single step was too large, or its batch holds bad values`;
   }
   return (
-    `The loss grew from ${low} at step ${lowest + 1} to ${high} at step ${before.length}: each step overshoots the minimum ` +
+    `The loss grew from ${low} at step ${stepsBefore + lowest + 1} to ${high} at step ${stepsBefore + before.length}: each step overshoots the minimum ` +
     'by more than it gains, because the learning rate is too large for the curvature of the loss'
   );
 }

@@ -1,53 +1,110 @@
 /** Everything before the first step: data, model, engine and threads, each checked before anything is written. */
-import { writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
-import type { Dataset } from '../src/data/examples.js';
+import { checkAugment } from '../src/data/augment.js';
+import { type Dataset, elements } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
+import { closeRows } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel, type StepSpec } from '../src/engine/step.js';
-import type { MetricSpec } from '../src/evaluate/metrics.js';
-import { parameterCount } from '../src/model/slab.js';
+import { ConfigError, OutputError } from '../src/errors.js';
+import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
+import { monitorOf } from '../src/evaluate/monitor.js';
+import { checkTokens } from '../src/model/tokens.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EngineSpec, Geometry } from '../src/pool/spec.js';
-import type { Reporter, StartEvent } from '../src/report/events.js';
+import type { Reporter } from '../src/report/events.js';
+import { Ledger } from '../src/report/ledger.js';
+import type { LogFile } from '../src/report/log-file.js';
 import { metricsLog } from '../src/report/metrics-log.js';
-import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
+import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/report/run-folder.js';
 import { chooseEngine } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
+import { checkData, type Resumption } from './resume.js';
+import { weightedExamples } from './weights.js';
 
 /** Examples below which nobody expects a batch to keep every core busy. */
 const smallBatch = 64;
 
-export interface PreparedRun {
-  readonly config: RunConfig;
-  readonly dataset: Dataset;
-  readonly step: StepModel;
-  readonly geometry: Geometry;
-  readonly metrics: MetricSpec;
-  readonly pool: ThreadPool;
-  readonly folder: string;
-  /** Tells the caller's reporter and the run's metrics.jsonl. */
+export interface PrepareOptions {
+  readonly threads: number;
+  /** Parent of a new run's folder. */
+  readonly out: string;
+  /** Whether to keep a ledger; a resumed run goes on with the one it has. */
+  readonly ledger: boolean;
   readonly report: Reporter;
 }
 
+export interface PreparedRun {
+  /** Resolved: what `auto` came to is part of the run, because it decides the bits. */
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly step: StepModel;
+  readonly engine: EngineSpec;
+  readonly geometry: Geometry;
+  readonly metrics: MetricSpec;
+  readonly threads: number;
+  readonly pool: ThreadPool;
+  readonly folder: string;
+  readonly ledger?: Ledger;
+  /** What must be on the disk before a checkpoint may say that its steps are done. */
+  readonly logs: readonly LogFile[];
+  /** Tells the caller's reporter and the run's metrics.jsonl. */
+  readonly report: Reporter;
+  /** Ends the threads and gives back the folder and the data's file. */
+  close(): Promise<void>;
+}
+
 /**
- * Loads the data, builds and compiles the model, starts the threads and makes the run's folder.
+ * Loads the data, builds and compiles the model, starts the threads and makes the run's folder, or opens that of the run
+ * to be resumed.
+ *
  * @throws LockstepError on anything that a user can correct; nothing is written then
  */
 export async function prepareRun(
   config: RunConfig,
-  threads: number,
-  out: string,
-  report: Reporter,
+  options: PrepareOptions,
+  resumption?: Resumption,
 ): Promise<PreparedRun> {
-  assertWritable(out);
-  const dataset = await loadDataset(config.data, config.seed);
-  const { examples, splits } = dataset;
+  const { threads, out, report } = options;
+  if (resumption) checkLedger(resumption, options.ledger);
+  const unlock = resumption ? lockRun(resumption.folder) : undefined;
+  if (!resumption) assertWritable(out);
+  const cleanups: (() => void | Promise<void>)[] = unlock ? [unlock] : [];
+  const close = async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  };
+  try {
+    const dataset = await loadDataset(config.data, config.seed);
+    const { file } = dataset.examples;
+    if (file) cleanups.push(() => closeRows(file));
+    if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
+    const prepared = await prepareSteps(config, dataset, threads, report);
+    cleanups.push(() => prepared.pool.close());
+    const { engine, geometry } = prepared;
+    const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
+    const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
+    const place = openFolder(resolved, options, resumption);
+    cleanups.push(place.close);
+    return { ...prepared, ...place, config: resolved, dataset, threads, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What computes the steps. */
+async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number, report: Reporter) {
+  const { splits } = dataset;
+  const examples = weightedExamples(dataset, config.training.classWeights);
+  if (config.augment) checkAugment(config.augment, examples);
   const geometry = planGeometry(config.training, splits);
-  const spec = stepSpec(config, dataset);
+  const spec = stepSpec(config, { ...dataset, examples });
   const step = await createStepModel(spec);
+  checkTokens(step.built.model, dataset.encoding);
   const metrics = metricSpec(config, dataset, step);
+  checkMonitor(config, splits.validation.length > 0);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
   const warn = (message: string) => report({ event: 'warning', message });
@@ -59,29 +116,56 @@ export async function prepareRun(
   }
   const engine = await chooseEngine(config, step, spec, sizes, warn);
   const poolOptions = {
-    ...{ engine, layout: step.layout, examples, geometry, metrics, threads },
+    ...{ engine, layout: step.layout, examples, augment: config.augment, geometry, metrics, threads },
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
-  try {
-    const folder = createRunFolder(out, config.name);
-    // What `auto` came to is part of the run: it decides the bits.
-    const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
-    const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
-    writeFileSync(join(folder, 'config.yaml'), resolvedYaml(resolved));
-    const log = metricsLog(join(folder, 'metrics.jsonl'));
-    const both: Reporter = (event) => {
-      log(event);
-      report(event);
-    };
-    const run = { config, dataset, step, geometry, metrics, pool, folder, report: both };
-    both(startEvent(run, engine, threads));
-    return run;
-  } catch (error) {
-    await pool.close();
-    throw error;
-  }
+  return { step, metrics, engine, geometry, pool };
+}
+
+/** The run's folder and what is written to it while the run goes on. */
+function openFolder(config: RunConfig, { out, ledger: wanted, report }: PrepareOptions, resumption?: Resumption) {
+  const yaml = resolvedYaml(config);
+  const folder = resumption?.folder ?? createRunFolder(out, config.name, yaml);
+  const unlock = resumption ? () => {} : lockRun(folder);
+  const step = resumption?.checkpoint?.state.progress.step ?? 0;
+  if (resumption) replaceConfig(folder, yaml);
+  const metrics = metricsLog(join(folder, 'metrics.jsonl'), step);
+  const ledger = wanted || existsSync(ledgerFile(folder)) ? new Ledger(ledgerFile(folder), step) : undefined;
+  const logs = ledger ? [metrics.file, ledger.file] : [metrics.file];
+  const both: Reporter = (event) => {
+    metrics.report(event);
+    report(event);
+  };
+  const close = () => {
+    for (const log of logs) log.close();
+    unlock();
+  };
+  return { folder, ledger, logs, report: both, close };
+}
+
+const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');
+
+/** @throws OutputError when a ledger is wanted of a run whose earlier steps are in none */
+function checkLedger({ folder, checkpoint }: Resumption, wanted: boolean): void {
+  if (!wanted || !checkpoint || existsSync(ledgerFile(folder))) return;
+  throw new OutputError(
+    `${ledgerFile(folder)}: there is no ledger of the ${checkpoint.state.progress.step} steps that the run has behind it`,
+    'resume without --ledger, or start a new run with it',
+  );
+}
+
+/** @throws ConfigError when the run does not measure what it is to watch */
+function checkMonitor({ training, metrics }: RunConfig, validated: boolean): void {
+  const { metric } = monitorOf(training);
+  const names = validated ? metricNames(metrics) : ['loss'];
+  if (names.includes(metric)) return;
+  const problem = validated ? 'is no metric of this run' : 'needs a validation split';
+  const remedy = validated
+    ? `use one of ${names.join(', ')}, or add it to metrics`
+    : 'set data.validation, or use loss';
+  throw new ConfigError(`training.monitor: ${JSON.stringify(metric)} ${problem}`, remedy);
 }
 
 function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
@@ -99,33 +183,19 @@ function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
       featureScale: examples.featureScale,
       targetShape: examples.targetShape,
       targetType: examples.targets instanceof Int32Array ? 'int32' : 'float32',
+      weighted: examples.weights !== undefined,
     },
   };
 }
 
 function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {
     metrics: config.metrics,
-    outputs: output.shape.reduce((a, b) => a * b, 1),
+    outputs: elements(output.shape) / places,
+    places,
     classes: examples.classes !== undefined,
     activation: output.activation,
     binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',
-  };
-}
-
-function startEvent(run: PreparedRun, engine: EngineSpec, threads: number): StartEvent {
-  const { tensors, trainable } = run.step.layout;
-  const { splits, description } = run.dataset;
-  const { shards, batchSize, epochs, stepsPerEpoch } = run.geometry;
-  return {
-    ...{ event: 'start', name: run.config.name, folder: run.folder, data: description, seed: run.config.seed },
-    parameters: parameterCount(tensors),
-    trainable: parameterCount(tensors.filter(({ offset }) => offset < trainable)),
-    engine: engine.kind,
-    backend: engine.kind === 'tfjs' ? engine.backend : undefined,
-    ...{ threads, shards, batchSize, epochs, steps: epochs * stepsPerEpoch },
-    training: splits.training.length,
-    validation: splits.validation.length,
-    test: splits.test.length,
   };
 }

@@ -19,21 +19,24 @@ export interface WatchOptions {
 
 /**
  * Reports progress, and a step event for every `logEvery` steps that have gone by, until it is told to stop.
+ * @param first step of the epoch that is taken now; those before were taken before the run was interrupted
  * @returns takes a last look and stops
  */
 export function watchEpoch(
   epoch: number,
+  first: number,
   { pool, geometry, logEvery, learningRate, report }: WatchOptions,
 ): () => void {
   const { stepsPerEpoch, batchSize, training, epochs } = geometry;
   const started = performance.now();
-  let seen = 0;
-  let lossSum = 0;
+  let seen = first;
+  let lossSum = pool.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
   const look = () => {
-    const done = pool.done;
-    if (done === 0) return;
+    // Before the first span of an epoch the pool still tells of the one before.
+    const done = pool.epoch === epoch ? pool.done : first;
+    if (done === first) return;
     const seconds = (performance.now() - started) / 1000;
-    const examplesPerSecond = Math.min(done * batchSize, training) / seconds;
+    const examplesPerSecond = (Math.min(done * batchSize, training) - first * batchSize) / seconds;
     for (; seen < done; seen++) {
       const index = epoch * stepsPerEpoch + seen;
       const loss = pool.stepLosses[seen];
@@ -43,7 +46,7 @@ export function watchEpoch(
       const learned = { learningRate: learningRate(index), gradientNorm, examplesPerSecond };
       report({ event: 'step', epoch: epoch + 1, step: index + 1, loss, ...learned });
     }
-    const secondsLeft = (seconds / done) * (stepsPerEpoch - done);
+    const secondsLeft = (seconds / (done - first)) * (stepsPerEpoch - done);
     const place = { epoch: epoch + 1, epochs, step: done, steps: stepsPerEpoch };
     report({ event: 'progress', ...place, loss: lossSum / done, examplesPerSecond, secondsLeft });
   };

@@ -55,3 +55,9 @@ export class DivergedError extends LockstepError {
   readonly code = 'LOCKSTEP_DIVERGED';
   override readonly exitCode = 1;
 }
+
+/** A file that no server would hand over whole and unharmed. */
+export class DownloadError extends LockstepError {
+  readonly code = 'LOCKSTEP_DOWNLOAD';
+  override readonly exitCode = 1;
+}

@@ -267,6 +267,38 @@ const losses: Record<string, Case> = {
   'hinge on two classes': { layers: [{ dense: { units: 1 } }], input: [5], classes: 2, loss: 'hinge' },
 };
 
+/** Tokens in bytes, and a class to predict at each place. */
+const onTokens = (...layers: Case['layers']): Case => ({
+  layers: [{ embedding: { inputDim: 7, outputDim: 4 } }, ...layers],
+  input: [5],
+  places: 5,
+  classes: 7,
+  loss: 'sparseCategoricalCrossentropy',
+  features: (random) => Math.floor(random() * 7),
+  bytes: true,
+});
+const sequences: Record<string, Case> = {
+  'embedding, lstm, dense': onTokens({ lstm: { units: 6, returnSequences: true } }, { dense: { units: 7 } }),
+  'embedding, gru, timeDistributed softmax': onTokens(
+    { gru: { units: 6, returnSequences: true } },
+    { timeDistributed: { layer: { dense: { units: 7, activation: 'softmax' } } } },
+  ),
+  'embedding, conv1d, dense': onTokens(
+    { conv1d: { filters: 6, kernelSize: 3, padding: 'same', activation: 'relu' } },
+    { dense: { units: 7 } },
+  ),
+  'categoricalCrossentropy at each place': {
+    ...onTokens({ dense: { units: 7 } }),
+    loss: 'categoricalCrossentropy',
+  },
+  'binaryCrossentropy at each place': {
+    ...onTokens({ dense: { units: 1 } }),
+    classes: 2,
+    loss: 'binaryCrossentropy',
+  },
+  'one class after bytes': { ...onTokens({ flatten: {} }, { dense: { units: 7 } }), places: undefined },
+};
+
 async function compare(example: Case): Promise<void> {
   const count = example.count ?? 5;
   const { step, parameters, onnx, tfjs } = await createEngines(example, [count]);
@@ -292,6 +324,10 @@ async function compare(example: Case): Promise<void> {
 
 describe('layers and activations', () => {
   for (const [name, example] of Object.entries(layers)) it(name, () => compare(example));
+});
+
+describe('classes of sequences', () => {
+  for (const [name, example] of Object.entries(sequences)) it(name, () => compare(example));
 });
 
 describe('losses', () => {

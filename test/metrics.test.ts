@@ -6,6 +6,7 @@ import { randomFloats } from './support/slabs.js';
 const spec = (options: Partial<MetricSpec>): MetricSpec => ({
   metrics: ['accuracy', { topKAccuracy: { k: 3 } }, 'mae', 'mse', 'r2'],
   outputs: 1,
+  places: 1,
   classes: false,
   activation: 'linear',
   binary: false,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { OutputError } from '../src/errors.js';
 import type { Reporter, RunEvent } from '../src/report/events.js';
-import { jsonReporter } from '../src/report/json.js';
+import { jsonLine, jsonReporter } from '../src/report/json.js';
 import { metricsLog } from '../src/report/metrics-log.js';
 import { plainReporter } from '../src/report/plain.js';
 import { terminalReporter } from '../src/report/terminal.js';
@@ -86,6 +86,7 @@ const END: RunEvent = {
   sha256: SHA,
   seconds: 137.34,
   interrupted: false,
+  ...{ epochs: 2, bestEpoch: 2, stoppedEarly: false, restored: false, resume: null },
 };
 
 const WARNING: RunEvent = { event: 'warning', message: 'no lowering for Cumsum: engine tfjs takes over' };
@@ -125,14 +126,16 @@ parameters sha256: ${SHA}
 
   it('prints weights of tiny models, an interruption, and leaves out what a run does not have', () => {
     const weights = { 'dense/kernel': [2.0000004], 'dense/bias': [-0.0000012] };
-    const end: RunEvent = { ...END, validation: null, test: null, best: null, weights, seconds: 1, interrupted: true };
-    expect(reported(plainReporter, [end])).toBe(`
+    const end: RunEvent = { ...END, validation: null, test: null, best: null, weights, seconds: 1 };
+    const interrupted = { interrupted: true, resume: 'runs/digits-1' };
+    expect(reported(plainReporter, [{ ...end, ...interrupted }])).toBe(`
   interrupted   the model is that of the last finished step
   dense/kernel  2.0000
   dense/bias    -1.200e-6
   model         runs/digits-1/model/model.json
   time          1.0 s
 parameters sha256: ${SHA}
+go on with: lockstep train --resume runs/digits-1
 `);
   });
 
@@ -173,11 +176,23 @@ describe('metrics.jsonl', () => {
   it('appends step, epoch and end lines', () => {
     const folder = mkdtempSync(join(tmpdir(), 'lockstep-'));
     const file = join(folder, 'metrics.jsonl');
-    for (const event of RUN) metricsLog(file)(event);
+    const { report } = metricsLog(file, 0);
+    for (const event of RUN) report(event);
     const events = readFileSync(file, 'utf8').trimEnd().split('\n');
     expect(events.map((line) => JSON.parse(line).event)).toEqual(['step', 'epoch', 'epoch', 'end']);
+    // Taken up from a checkpoint, it forgets what came later, and a line that was cut off.
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const first = JSON.parse(lines[1]).step as number;
+    appendFileSync(file, '{"event":"st');
+    metricsLog(file, first).report(STEP);
+    const kept = lines.filter((line) => line !== '' && JSON.parse(line).step <= first).length;
+    expect(kept).toBeLessThan(lines.length - 1);
+    expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toEqual([
+      ...lines.slice(0, kept),
+      jsonLine(STEP).trimEnd(),
+    ]);
     rmSync(folder, { recursive: true });
-    expect(() => metricsLog(file)(STEP)).toThrow(OutputError);
+    expect(() => metricsLog(file, 0)).toThrow(OutputError);
   });
 });
 

@@ -1,12 +1,22 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutputError } from '../src/errors.js';
-import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
+import { assertWritable, createRunFolder, lockRun } from '../src/report/run-folder.js';
 
 const run = promisify(execFile);
 
@@ -19,17 +29,18 @@ afterEach(() => rmSync(root, { recursive: true }));
 describe('createRunFolder', () => {
   it('counts up from the largest number of that name', () => {
     const runs = join(root, 'a', 'runs');
-    expect(createRunFolder(runs, 'digits')).toBe(join(runs, 'digits-1'));
-    expect(createRunFolder(runs, 'digits')).toBe(join(runs, 'digits-2'));
+    expect(createRunFolder(runs, 'digits', 'config')).toBe(join(runs, 'digits-1'));
+    expect(createRunFolder(runs, 'digits', 'config')).toBe(join(runs, 'digits-2'));
     for (const other of ['digits-9', 'digits-x', 'digits-mlp-30', 'digits-10b']) mkdirSync(join(runs, other));
-    expect(createRunFolder(runs, 'digits')).toBe(join(runs, 'digits-10'));
-    expect(createRunFolder(runs, 'digits-mlp')).toBe(join(runs, 'digits-mlp-31'));
+    expect(createRunFolder(runs, 'digits', 'config')).toBe(join(runs, 'digits-10'));
+    expect(createRunFolder(runs, 'digits-mlp', 'config')).toBe(join(runs, 'digits-mlp-31'));
+    expect(readFileSync(join(runs, 'digits-mlp-31', 'config.yaml'), 'utf8')).toBe('config');
   });
 
   it('gives every one of several processes folders of its own', async () => {
     const module = new URL('../src/report/run-folder.js', import.meta.url).href;
     const code = `import { createRunFolder } from ${JSON.stringify(module)};
-      for (let i = 0; i < 50; i++) console.log(createRunFolder(${JSON.stringify(join(root, 'runs'))}, 'x'));`;
+      for (let i = 0; i < 50; i++) console.log(createRunFolder(${JSON.stringify(join(root, 'runs'))}, 'x', 'config'));`;
     const process = () => run(execPath, ['--input-type=module', '--eval', code]);
     const outputs = await Promise.all([process(), process(), process()]);
     const folders = outputs.flatMap(({ stdout }) => stdout.trim().split('\n'));
@@ -40,7 +51,7 @@ describe('createRunFolder', () => {
 
   it('steps over a name that is taken by a file', () => {
     writeFileSync(join(root, 'x-1'), '');
-    expect(createRunFolder(root, 'x')).toBe(join(root, 'x-2'));
+    expect(createRunFolder(root, 'x', 'config')).toBe(join(root, 'x-2'));
   });
 });
 
@@ -51,24 +62,24 @@ describe('a parent that cannot hold a run', () => {
       const problem = `${parent}: cannot make a folder there (a part of the path is a file, not a folder)`;
       const expected = new OutputError(problem, 'choose another folder with --out');
       expect(() => assertWritable(parent)).toThrow(expected);
-      expect(() => createRunFolder(parent, 'x')).toThrow(expected);
+      expect(() => createRunFolder(parent, 'x', 'config')).toThrow(expected);
     }
     expect(readdirSync(root)).toEqual(['file']);
   });
 
   it('is refused below a link that leads nowhere', () => {
     symlinkSync(join(root, 'nowhere'), join(root, 'link'));
-    expect(() => createRunFolder(join(root, 'link', 'runs'), 'x')).toThrow(OutputError);
+    expect(() => createRunFolder(join(root, 'link', 'runs'), 'x', 'config')).toThrow(OutputError);
   });
 
   it.skipIf(!existsSync('/proc/self'))('is refused where the file system takes no folders', () => {
     expect(() => assertWritable('/proc/runs')).toThrow(OutputError);
-    expect(() => createRunFolder('/proc/runs', 'x')).toThrow(OutputError);
+    expect(() => createRunFolder('/proc/runs', 'x', 'config')).toThrow(OutputError);
   });
 
   it('leaves no parent behind when the run folder itself cannot be made', () => {
     const tooLong = 'x'.repeat(300);
-    expect(() => createRunFolder(join(root, 'a', 'b'), tooLong)).toThrow(OutputError);
+    expect(() => createRunFolder(join(root, 'a', 'b'), tooLong, 'config')).toThrow(OutputError);
     expect(readdirSync(root)).toEqual([]);
   });
 });
@@ -78,5 +89,36 @@ describe('assertWritable', () => {
     assertWritable(join(root, 'a', 'b'));
     assertWritable(root);
     expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+describe('lockRun', () => {
+  const lock = () => join(root, 'lock');
+
+  it('lets one process at a time have a run, and gives it back', () => {
+    const unlock = lockRun(root);
+    expect(() => lockRun(root)).toThrow(`${root}: process ${process.pid} is training this run`);
+    unlock();
+    expect(readdirSync(root)).toEqual([]);
+    lockRun(root)();
+  });
+
+  it('is refused while another process is alive, and not after it was killed', async () => {
+    const module = new URL('../src/report/run-folder.js', import.meta.url).href;
+    const code = `import { lockRun } from ${JSON.stringify(module)};
+      lockRun(${JSON.stringify(root)}); console.log('locked'); setInterval(() => {}, 1000);`;
+    const other = spawn(execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(other.stdout, 'data');
+    expect(() => lockRun(root)).toThrow(OutputError);
+    other.kill('SIGKILL');
+    await once(other, 'close');
+    lockRun(root)();
+  });
+
+  it('passes over a lock that was cut off, and keeps one of another host', () => {
+    writeFileSync(lock(), '{"pid"');
+    lockRun(root)();
+    writeFileSync(lock(), '{"pid":1,"host":"elsewhere"}');
+    expect(() => lockRun(root)).toThrow(`process 1 on elsewhere is training this run: stop it first`);
   });
 });

@@ -34,7 +34,7 @@ describe('a run', () => {
     const events = eventsOf(stdout);
     const kinds = events.map(({ event }) => event);
     // 400 examples in batches of 128.
-    expect(kinds).toEqual(['start', 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'end']);
+    expect(kinds).toEqual(['start', 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'checkpoint', 'end']);
     const steps = events.filter((event) => event.event === 'step');
     expect(steps.map(({ epoch, step }) => [epoch, step])).toEqual([1, 1, 2, 2].map((epoch, i) => [epoch, 2 * i + 2]));
     for (const { loss, learningRate, gradientNorm, examplesPerSecond } of steps) {
@@ -45,9 +45,9 @@ describe('a run', () => {
     const run = join(folder, 'runs', 'digits-1');
     expect(readdirSync(folder)).toEqual(['runs']);
     expect(readdirSync(join(folder, 'runs'))).toEqual(['digits-1']);
-    expect(readdirSync(run).sort()).toEqual(['best', 'config.yaml', 'metrics.jsonl', 'model']);
+    expect(readdirSync(run).sort()).toEqual(['best', 'checkpoints', 'config.yaml', 'metrics.jsonl', 'model']);
     const log = eventsOf(readFileSync(join(run, 'metrics.jsonl'), 'utf8'));
-    expect(log).toEqual(events.slice(1));
+    expect(log).toEqual(events.slice(1).filter(({ event }) => event !== 'checkpoint'));
     const end = eventOf(events, 'end');
     expect(end).toMatchObject({ model: 'runs/digits-1/model/model.json', best: 'runs/digits-1/best/model.json' });
     expect(Object.keys(end.test!)).toEqual(['loss', 'accuracy']);

@@ -83,7 +83,14 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
   const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
   const engine = await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {});
-  const metrics = { metrics: [], outputs: classes, classes: true, activation: step.output.activation, binary: false };
+  const metrics = {
+    metrics: [],
+    outputs: classes,
+    places: 1,
+    classes: true,
+    activation: step.output.activation,
+    binary: false,
+  };
   const options = {
     ...{ engine, layout: step.layout, examples, geometry, metrics, threads, seed: 0, largestEvaluation: 0 },
     ...{ optimizer: optimizerSchema.parse('adam'), schedule: scheduleSchema.parse('constant') },

@@ -2,6 +2,7 @@
 /** The `lockstep` command. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { dataCommand } from './data.js';
 import { doctorCommand } from './doctor.js';
 import { trainCommand } from './train.js';
 
@@ -14,7 +15,7 @@ const program = new Command('lockstep')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
-for (const command of [trainCommand(), doctorCommand()]) {
+for (const command of [trainCommand(), dataCommand(), doctorCommand()]) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
 

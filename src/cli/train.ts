@@ -1,9 +1,10 @@
 /** `lockstep train`: one run on this machine. */
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
+import type { RunOptions } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
 import { ConfigError, LockstepError } from '../errors.js';
-import type { Reporter } from '../report/events.js';
+import type { EndEvent, Reporter } from '../report/events.js';
 import { jsonReporter } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
@@ -13,7 +14,9 @@ interface TrainFlags {
   readonly engine?: string;
   readonly backend?: string;
   readonly set: readonly string[];
-  readonly out: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly ledger?: boolean;
   readonly json?: boolean;
 }
 
@@ -21,14 +24,16 @@ export function trainCommand(): Command {
   const collect = (value: string, previous: readonly string[]) => [...previous, value];
   return new Command('train')
     .description('Train a model on the cores of this machine.')
-    .argument('<config>', 'the run, as YAML; see configs/ for complete ones')
+    .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
+    .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .addOption(new Option('--engine <name>', 'overrides `engine` of the config').choices(['auto', 'onnx', 'tfjs']))
     .addOption(
       new Option('--backend <name>', 'overrides `backend` of the config').choices(['tensorflow', 'wasm', 'cpu']),
     )
     .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--out <dir>', "folder that receives the run's folder", 'runs')
+    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
+    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
     .option('--json', 'print one JSON object a line and nothing else')
     .addHelpText(
       'after',
@@ -37,13 +42,14 @@ Examples:
   lockstep train configs/digits.yaml
   lockstep train configs/digits.yaml --threads 2 --set training.epochs=1 --set optimizer.adam.learningRate=0.01
   lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
+  lockstep train --resume runs/digits-1
 
 Exit codes: 0 done, 1 failed run (such as a loss that is not finite), 2 bad input, 130 stopped by Ctrl-C.`,
     )
     .action(runTrain);
 }
 
-async function runTrain(file: string, flags: TrainFlags): Promise<void> {
+async function runTrain(file: string | undefined, flags: TrainFlags): Promise<void> {
   const report = reporter(flags);
   const abort = new AbortController();
   const interrupt = (signal: NodeJS.Signals) => {
@@ -57,14 +63,7 @@ async function runTrain(file: string, flags: TrainFlags): Promise<void> {
   const stop = () => abort.abort();
   process.stdout.on('error', stop);
   try {
-    const overrides = [...flags.set];
-    if (flags.engine) overrides.push(`engine=${flags.engine}`);
-    if (flags.backend) overrides.push(`backend=${flags.backend}`);
-    const threads = threadCount(flags.threads);
-    const config = loadRunConfig(file, overrides);
-    // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.
-    const { train } = await import('../../coordinator/train.js');
-    const end = await train(config, { threads, out: flags.out, report, signal: abort.signal });
+    const end = await start(file, flags, { report, signal: abort.signal });
     if (end.interrupted) process.exitCode = 130;
   } catch (error) {
     if (!(error instanceof LockstepError)) throw error;
@@ -75,6 +74,34 @@ async function runTrain(file: string, flags: TrainFlags): Promise<void> {
     process.off('SIGTERM', interrupt);
     process.stdout.off('error', stop);
   }
+}
+
+/** A new run, or one to go on with. */
+async function start(
+  file: string | undefined,
+  flags: TrainFlags,
+  watch: Pick<RunOptions, 'report' | 'signal'>,
+): Promise<EndEvent> {
+  const set = [...flags.set];
+  if (flags.engine) set.push(`engine=${flags.engine}`);
+  if (flags.backend) set.push(`backend=${flags.backend}`);
+  const options = { threads: threadCount(flags.threads), ledger: flags.ledger, ...watch };
+  if (flags.resume === undefined) {
+    if (file === undefined) throw new ConfigError('train: no config', 'name one, or a run with --resume');
+    const config = loadRunConfig(file, set);
+    // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.
+    const { train } = await import('../../coordinator/train.js');
+    return train(config, { ...options, out: flags.out });
+  }
+  const excess = file ?? (flags.out === undefined ? undefined : '--out');
+  if (excess !== undefined) {
+    throw new ConfigError(
+      `--resume ${flags.resume}: the run has its config and folder already, and ${excess} names another`,
+      `leave out ${excess}, or --resume`,
+    );
+  }
+  const { resume } = await import('../../coordinator/train.js');
+  return resume(flags.resume, { ...options, set });
 }
 
 /** Ends the process here and now: `process.exit` would wait for threads that compute, and then crash on them. */

@@ -130,15 +130,21 @@ const table = {
   ...fractionsOrPaths('file'),
 };
 
+/** How CSV files are written where nothing else is said. */
+export const usualCsv = { header: true, delimiter: ',', missingValues: ['', 'NA', 'NaN', 'null', '?'] };
+
 const csvSchema = z
   .strictObject({
     source: z.literal('csv'),
     file: path.describe('Table of text, one row a line; a relative path starts at the current folder.'),
-    header: z.boolean().default(true).describe('Whether the first line names the columns; else they are c1, c2, ...'),
-    delimiter: z.string().length(1).default(',').describe('What separates the columns.'),
+    header: z
+      .boolean()
+      .default(usualCsv.header)
+      .describe('Whether the first line names the columns; else they are c1, c2, ...'),
+    delimiter: z.string().length(1).default(usualCsv.delimiter).describe('What separates the columns.'),
     missingValues: z
       .array(z.string())
-      .default(['', 'NA', 'NaN', 'null', '?'])
+      .default(usualCsv.missingValues)
       .describe('Texts that stand for a missing value.'),
     ...table,
   })

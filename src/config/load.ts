@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
 import { ConfigError } from '../errors.js';
 import { explain, type Mistake } from './explain.js';
+import { deepFreeze } from './freeze.js';
 import type { Path } from './json-schema.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { type RunConfig, runSchema } from './run.js';
@@ -142,14 +143,6 @@ function offsetOf(document: Document, path: Path): number {
     } else break;
   }
   return offset;
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) deepFreeze(inner);
-    Object.freeze(value);
-  }
-  return value;
 }
 
 function lowerFirst(text: string): string {

@@ -1,30 +1,44 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
 
-/** A numeric column; a missing value becomes `mean`, and every value `(value - mean) * scale`. */
+/** A numeric column; a missing value becomes `fill`, and then every value `(value - mean) * scale`. */
 export interface NumericColumn {
   readonly name: string;
+  readonly fill: number;
   readonly mean: number;
   readonly scale: number;
 }
 
-/** A column of categories: one 0/1 feature each, in this order. */
+/** A column of categories: one 0/1 feature each, in this order; all are 0 for a category that training did not see. */
 export interface CategoricalColumn {
   readonly name: string;
   readonly categories: readonly string[];
+  /** Whether a missing value is a category too, the last. */
+  readonly missing: boolean;
+}
+
+/** How a CSV file is written. */
+export interface CsvFormat {
+  /** Whether the first line names the columns; else they are c1, c2, ... */
+  readonly header: boolean;
+  readonly delimiter: string;
+  /** Texts that stand for a missing value. */
+  readonly missingValues: readonly string[];
+}
+
+export interface TableEncoding {
+  readonly kind: 'table';
+  /** In the order of the features. */
+  readonly columns: readonly (NumericColumn | CategoricalColumn)[];
+  /** How tables of text are written. */
+  readonly csv: CsvFormat;
+  readonly missing: 'error' | 'mean' | 'drop';
 }
 
 /** What a reader of inputs must know besides the shape of the model's input. */
 export type InputEncoding =
   /** Numbers as they are, times `scale` (1/255 for bytes). */
   | { readonly kind: 'numbers'; readonly scale: number }
-  | {
-      readonly kind: 'table';
-      /** In the order of the features. */
-      readonly columns: readonly (NumericColumn | CategoricalColumn)[];
-      /** Texts that stand for a missing value in CSV. */
-      readonly missingValues: readonly string[];
-      readonly missing: 'error' | 'mean' | 'drop';
-    }
+  | TableEncoding
   | {
       readonly kind: 'image';
       readonly height: number;

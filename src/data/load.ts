@@ -1,6 +1,5 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
-import { DataError } from '../errors.js';
 import { generateDigits } from './digits.js';
 import type { Encoding } from './encoding.js';
 import { type Dataset, type Examples, elements, type Splits } from './examples.js';
@@ -34,12 +33,30 @@ async function loadSource(config: DataConfig): Promise<Source> {
       const { examples, plan, origin } = await idxExamples(config);
       return { examples, split: plan, origin };
     }
+    case 'images': {
+      const { imageSource } = await import('./images.js');
+      return imageSource(config);
+    }
+    case 'text': {
+      const { textSource } = await import('./text.js');
+      return textSource(config);
+    }
+    case 'csv': {
+      const { csvSource } = await import('./csv.js');
+      return csvSource(config);
+    }
+    case 'parquet': {
+      const { parquetSource } = await import('./parquet.js');
+      return parquetSource(config);
+    }
+    case 'npy': {
+      const { npySource } = await import('./npy-source.js');
+      return npySource(config);
+    }
     case 'module': {
       const { moduleExamples } = await import('./module.js');
       return moduleExamples(config);
     }
-    default:
-      throw new DataError(`data.source: ${config.source} is not there yet`, 'use another');
   }
 }
 
@@ -64,9 +81,9 @@ function plainEncoding({ featureShape, featureScale, features }: Examples): Enco
 }
 
 function describe(examples: Examples, { training, validation, test }: Splits, origin: string): string {
-  const [all, ...parts] = [examples.count, training.length, validation.length, test.length].map((count) =>
-    count.toLocaleString('en-US'),
-  );
+  // Not examples.count: of all windows of a text, splits take some.
+  const counts = [training, validation, test].map(({ length }) => length);
+  const [all, ...parts] = [counts.reduce((a, b) => a + b), ...counts].map((count) => count.toLocaleString('en-US'));
   const targets = examples.classes === undefined ? '' : `, ${examples.classes} classes`;
   const shape = examples.featureShape.join(', ');
   const place = examples.file ? ', read from disk' : '';

@@ -86,7 +86,7 @@ export class RowWriter {
     }
   }
 
-  /** The rows, as `Examples` has them. The writer is spent. */
+  /** The rows, as `Examples` has them. None can follow, but `transform` still changes those there are. */
   finish(): Pick<Examples, 'features' | 'file'> {
     if (!this.#file) {
       const { buffer } = this.#memory;

@@ -14,7 +14,7 @@ const TOLERANCE = 1e-9;
 /**
  * The rows of each class that occurs, in the order of classes.
  *
- * @throws DataError if the targets are no classes
+ * @throws DataError if the targets are no classes, or several an example
  */
 export function groupByClass(examples: Examples, rows: Int32Array): Int32Array[] {
   if (examples.classes === undefined) {
@@ -22,6 +22,9 @@ export function groupByClass(examples: Examples, rows: Int32Array): Int32Array[]
       'data.stratify: the targets are numbers, not classes',
       'remove stratify, or set data.classes if they are class indices',
     );
+  }
+  if (examples.targetShape.length > 0) {
+    throw new DataError('data.stratify: an example has several classes', 'remove stratify');
   }
   const groups = Array.from({ length: examples.classes }, (): number[] => []);
   for (const row of rows) groups[examples.targets[row]].push(row);

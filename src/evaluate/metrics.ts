@@ -4,8 +4,10 @@ import type { MetricConfig } from '../config/model.js';
 /** What the metrics need to know of outputs and targets. */
 export interface MetricSpec {
   readonly metrics: readonly MetricConfig[];
-  /** Numbers in one example's output. */
+  /** Numbers in the output of one place of an example. */
   readonly outputs: number;
+  /** Class indices of one example: one, or as many as a sequence has places. Metrics count places, the loss examples. */
+  readonly places: number;
   /** Targets are class indices. */
   readonly classes: boolean;
   /** The last activation: decides from which output on a unit means the second class. */
@@ -29,6 +31,9 @@ const nameOf = (metric: MetricConfig): string => {
   if (typeof metric === 'string') return metric;
   return 'custom' in metric ? metric.custom.name : 'topKAccuracy';
 };
+/** What the metrics of a run are called, in their order. */
+export const metricNames = (metrics: readonly MetricConfig[]): string[] => ['loss', ...metrics.map(nameOf)];
+
 const kOf = (metrics: readonly MetricConfig[]): number => {
   const found = metrics.find((metric) => typeof metric !== 'string' && 'topKAccuracy' in metric);
   return typeof found === 'object' && 'topKAccuracy' in found ? found.topKAccuracy.k : 5;
@@ -56,7 +61,7 @@ function rankOf(values: ArrayLike<number>, start: number, length: number, target
 const tellsApart = (output: number, target: number, threshold: number): boolean =>
   !Number.isNaN(output) && output > threshold === target > 0;
 
-/** What output `i` of an example should be: class indices stand for one-hot rows, or for 0 and 1 where there is one output. */
+/** What output `i` of a place should be: class indices stand for one-hot rows, or for 0 and 1 where there is one output. */
 function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, row: number, i: number): number {
   if (!classes) return targets[row * outputs + i];
   return outputs === 1 ? targets[row] : Number(targets[row] === i);
@@ -65,8 +70,8 @@ function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, 
 /**
  * Sums of one batch, in float64 and in the order of the examples.
  *
- * @param outputs model outputs, [count, outputs]
- * @param targets class indices, [count], or values, [count, outputs]
+ * @param outputs model outputs, [count, places, outputs]
+ * @param targets class indices, [count, places], or values, [count, places, outputs]
  * @param losses loss of each example, [count]
  * @param customs values of each example by the metrics of users, [count] each
  */
@@ -90,8 +95,8 @@ export function batchSums(
     return rankOf(outputs, start, width, classes ? targets[row] : highest(targets, start, width));
   };
   sums[field.examples] = losses.length;
-  for (let row = 0; row < losses.length; row++) {
-    sums[field.loss] += losses[row];
+  for (const loss of losses) sums[field.loss] += loss;
+  for (let row = 0; row < losses.length * spec.places; row++) {
     const beatenBy = rank(row);
     if (beatenBy === 0 && !binary) sums[field.correct]++;
     if (beatenBy < k) sums[field.inTopK]++;
@@ -114,7 +119,7 @@ export function batchSums(
 
 /** Two passes, because the difference of a sum of squares and a squared sum leaves nothing of a small spread. */
 function targetSpread(spec: MetricSpec, targets: ArrayLike<number>, sums: Float64Array): number {
-  const count = sums[field.examples];
+  const count = sums[field.examples] * spec.places;
   let spread = 0;
   for (let i = 0; i < spec.outputs; i++) {
     const mean = sums[field.targetSums + i] / count;
@@ -135,10 +140,11 @@ function rSquared(sums: Float64Array): number {
 /** The loss and the asked metrics from the sums of all batches of a split. */
 export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, number> {
   const examples = sums[field.examples];
-  const elements = examples * spec.outputs;
+  const places = examples * spec.places;
+  const elements = places * spec.outputs;
   const compute: Record<string, () => number> = {
-    accuracy: () => sums[field.correct] / (spec.binary ? elements : examples),
-    topKAccuracy: () => sums[field.inTopK] / examples,
+    accuracy: () => sums[field.correct] / (spec.binary ? elements : places),
+    topKAccuracy: () => sums[field.inTopK] / places,
     mae: () => sums[field.absolute] / elements,
     mse: () => sums[field.squared] / elements,
     r2: () => rSquared(sums),
@@ -163,8 +169,8 @@ export function totalSums(spec: MetricSpec, table: Float64Array): Float64Array {
 }
 
 /** What two groups of targets spread more together than each by itself: Chan, Golub and LeVeque (1979), updating formula. */
-function spreadBetween({ outputs }: MetricSpec, a: Float64Array, b: Float64Array): number {
-  const [countA, countB] = [a[field.examples], b[field.examples]];
+function spreadBetween({ places, outputs }: MetricSpec, a: Float64Array, b: Float64Array): number {
+  const [countA, countB] = [a, b].map((sums) => sums[field.examples] * places);
   if (countA === 0 || countB === 0) return 0;
   let squares = 0;
   for (let i = field.targetSums; i < field.targetSums + outputs; i++) squares += (b[i] / countB - a[i] / countA) ** 2;

@@ -9,12 +9,12 @@ export interface OutputSpec {
   readonly shape: readonly number[];
   /** Name of the last activation, e.g. `softmax`; `linear` when there is none. */
   readonly activation: string;
-  /** Shape of one example's target; class indices have none. */
+  /** Shape of one example's target; a class index has none, one for each place of a sequence has [places]. */
   readonly targetShape: readonly number[];
   readonly classes?: number;
 }
 
-/** Maps targets and outputs of a batch, [n, ...] each, to the loss of each example, [n]. */
+/** Maps targets and outputs of a batch, [n, ...] each, to the loss of each example, [n]: the mean over its places. */
 export type Loss = (targets: tf.Tensor, outputs: tf.Tensor) => tf.Tensor1D;
 
 // tf.backend().epsilon() of float32: keeps logarithms of probabilities finite.
@@ -56,7 +56,7 @@ const lossName = (config: LossConfig): string => {
 function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, loss: string): tf.Tensor {
   if (spec.classes === undefined) return tf.reshape(targets, outputs.shape);
   if (spec.shape.at(-1) === spec.classes && loss === 'categoricalCrossentropy') {
-    return tf.oneHot(targets as tf.Tensor1D, spec.classes);
+    return tf.oneHot(targets, spec.classes);
   }
   const numbers = tf.reshape(tf.cast(targets, 'float32'), outputs.shape);
   // Hinge reads its two classes as -1 and 1.
@@ -74,7 +74,7 @@ export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
   const delta = typeof config === 'object' && 'huber' in config ? config.huber.delta : 1;
   return (targets, outputs) => {
     if (name === 'sparseCategoricalCrossentropy') {
-      const hot = tf.oneHot(targets as tf.Tensor1D, outputs.shape.at(-1)!);
+      const hot = tf.oneHot(targets, outputs.shape.at(-1)!);
       return perExample(crossEntropy(hot, outputs, probabilities));
     }
     const wanted = asOutputs(targets, outputs, spec, name);
@@ -98,16 +98,21 @@ export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
 function checkFit(name: string, { shape, activation, targetShape, classes }: OutputSpec): void {
   const output = `the model's output [${shape.join(', ')}]`;
   const units = shape.at(-1) ?? 1;
+  /** Whether the output has `width` numbers for each class index. */
+  const fits = (width: number) => shape.join() === [...targetShape, width].join();
+  const places = targetShape.length > 0 ? ` at each of [${targetShape.join(', ')}] places` : '';
+  const after = shape.length > 1 ? ', after flatten or a layer that pools' : '';
+  const keep = places ? ', after layers that keep every place (returnSequences: true)' : after;
   const fail = (problem: string, remedy: string) => {
     throw new ModelError(`loss ${name} does not fit ${problem}`, remedy);
   };
   if (name === 'sparseCategoricalCrossentropy' || (name === 'categoricalCrossentropy' && classes !== undefined)) {
     if (classes === undefined)
       fail('targets that are not class indices', 'use categoricalCrossentropy or meanSquaredError');
-    if (shape.length !== 1 || units !== classes) {
+    if (!fits(classes!)) {
       fail(
-        `${output}: the data has ${classes} classes`,
-        `end the model with a dense layer of ${classes} units (units: classes)`,
+        `${output}: the data has ${classes} classes${places}`,
+        `end the model with a dense layer of ${classes} units (units: classes)${keep}`,
       );
     }
     if (activation === 'sigmoid') fail('a sigmoid output', 'use softmax or no activation on the last layer');
@@ -121,7 +126,11 @@ function checkFit(name: string, { shape, activation, targetShape, classes }: Out
       fail('class indices', 'use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes)');
     }
     if (classes > 2) fail(`${classes} classes`, 'use sparseCategoricalCrossentropy');
-    if (shape.length !== 1 || units !== 1) fail(output, 'end the model with a dense layer of 1 unit');
+    if (!fits(1))
+      fail(
+        `${output}${places && `: the data has a class${places}`}`,
+        `end the model with a dense layer of 1 unit${keep}`,
+      );
   } else if (shape.join() !== targetShape.join()) {
     fail(`${output}: a target has shape [${targetShape.join(', ')}]`, 'give the last layer the shape of the targets');
   }

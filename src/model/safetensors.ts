@@ -65,7 +65,9 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
     if (!(from >= 0 && to - from === size))
       throw new Error(`tensor ${name} takes ${to - from} bytes, its shape ${size}`);
     if (start + to > bytes.length) throw new Error(`it is cut off at ${bytes.length} bytes, within tensor ${name}`);
-    return { name, shape, values: new Float32Array(bytes.slice(start + from, start + to).buffer) };
+    const values = new Float32Array(size / 4);
+    new Uint8Array(values.buffer).set(bytes.subarray(start + from, start + to));
+    return { name, shape, values };
   });
   return { tensors, metadata: metadata as Record<string, string> };
 }

@@ -25,7 +25,8 @@ export class Control {
 
   /** Called by the pool before it hands out the tasks of a span. */
   begin(): void {
-    for (const index of [word.arrived, word.halt, word.done, word.nextBatch]) Atomics.store(this.#words, index, 0);
+    const { arrived, stopWanted, halt, done, nextBatch } = word;
+    for (const index of [arrived, stopWanted, halt, done, nextBatch]) Atomics.store(this.#words, index, 0);
   }
 
   /**
@@ -59,7 +60,7 @@ export class Control {
     Atomics.notify(this.#words, word.generation);
   }
 
-  /** Asks the threads to stop after the step that is under way. */
+  /** Asks the threads to end their span after the step that is under way. */
   requestStop(): void {
     Atomics.store(this.#words, word.stopWanted, 1);
   }

@@ -1,6 +1,6 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
 import { Piscina } from 'piscina';
-import { stepCount } from '../data/shards.js';
+import { batchOf, stepCount } from '../data/shards.js';
 import { sumsWidth, totalSums } from '../evaluate/metrics.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { reductionPlan } from '../reduce/tree.js';
@@ -22,9 +22,14 @@ export class ThreadPool {
   readonly stepLosses: Float64Array;
   /** Gradient norm of each step of the epoch under way, before clipping. */
   readonly stepNorms: Float64Array;
+  /** The optimizer's slabs, in the order of its slots. */
+  readonly slots: readonly Float32Array[];
   readonly #spec: PoolSpec;
   readonly #control: Control;
   readonly #piscina: Piscina;
+  /** First step of the span under way, and steps of the epoch that were done before it. */
+  #first = 0;
+  #epoch = -1;
 
   /**
    * Starts the threads and loads an engine in each.
@@ -51,9 +56,9 @@ export class ThreadPool {
     this.#control = new Control(shared.control);
     this.parameters = new Float32Array(shared.memory.buffer, shared.offsets.parameters, layout.length);
     this.parameters.set(parameters);
-    createOptimizer(spec.optimizer).slots.forEach(({ initial }, i) => {
-      new Float32Array(shared.memory.buffer, shared.offsets.optimizer[i], layout.trainable).fill(initial);
-    });
+    this.slots = createOptimizer(spec.optimizer).slots.map(({ initial }, i) =>
+      new Float32Array(shared.memory.buffer, shared.offsets.optimizer[i], layout.trainable).fill(initial),
+    );
     this.stepLosses = shared.stepLosses;
     this.stepNorms = shared.stepNorms;
     this.#piscina = new Piscina({
@@ -66,12 +71,26 @@ export class ThreadPool {
     });
   }
 
-  /** Steps of the span under way that are done. */
-  get done(): number {
-    return this.#control.done;
+  /** The epoch under way, or the last one. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
-  /** Lets the span under way end after its current step. */
+  /** Steps of the epoch under way that are done. */
+  get done(): number {
+    return this.#first + this.#control.done;
+  }
+
+  /** Example indices that the steps [first, last) of the epoch read, one list a step. */
+  used(first: number, last: number): Int32Array[] {
+    const { shared, geometry } = this.#spec;
+    return Array.from({ length: last - first }, (_, i) => {
+      const { start, count } = batchOf(first + i, geometry.training, geometry.batchSize);
+      return shared.used.slice(start, start + count);
+    });
+  }
+
+  /** Lets the span under way end after its current step; the next one is not affected. */
   requestStop(): void {
     this.#control.requestStop();
   }
@@ -79,10 +98,15 @@ export class ThreadPool {
   /**
    * Runs the steps [first, last) of an epoch.
    * @param order example indices of the epoch, see epochOrder
+   * @param rateScale multiplies the learning rate of the schedule
    */
-  async train(epoch: number, order: Int32Array, first: number, last: number): Promise<SpanResult> {
-    this.#spec.shared.rows.set(order);
-    await this.#all((rank) => ({ kind: 'train', rank, epoch, first, last }));
+  async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
+    const { shared, geometry } = this.#spec;
+    shared.rows.set(order);
+    shared.used.fill(-1, first * geometry.batchSize);
+    this.#first = first;
+    this.#epoch = epoch;
+    await this.#all((rank) => ({ kind: 'train', rank, epoch, first, last, rateScale }));
     const committed = this.#control.done;
     return { committed, diverged: first + committed < last && !this.#control.halted };
   }

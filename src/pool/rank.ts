@@ -1,6 +1,6 @@
 /** One thread of a pool: its share of every training step and evaluation. */
-import { batchOf, shardOf, stepCount } from '../data/shards.js';
-import type { BatchBuffers, GradientEngine } from '../engine/engine.js';
+import { batchOf, type RowRange, shardOf, stepCount } from '../data/shards.js';
+import type { GradientEngine } from '../engine/engine.js';
 import { batchSums, sumsWidth } from '../evaluate/metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import { clipFactor, globalNorm, NORM_BLOCK, normBlocks, sumSquares } from '../optimizer/clip.js';
@@ -8,9 +8,10 @@ import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
 import { learningRateAt } from '../optimizer/schedule.js';
 import { type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import { Control } from './control.js';
-import { type Phase, type PoolSpec, phaseNames } from './spec.js';
+import { Gatherer } from './gather.js';
+import { type Phase, type PoolSpec, phaseNames, type Task } from './spec.js';
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+type TrainTask = Extract<Task, { kind: 'train' }>;
 
 export class Rank {
   readonly #spec: PoolSpec;
@@ -19,6 +20,7 @@ export class Rank {
   readonly #control: Control;
   readonly #kernels: UpdateKernels;
   readonly #optimizer: Optimizer;
+  readonly #gatherer: Gatherer;
   readonly #plans = new Map<number, ReductionPlan>();
   #phaseStart = 0;
 
@@ -27,12 +29,13 @@ export class Rank {
     this.#rank = rank;
     this.#engine = engine;
     this.#control = new Control(spec.shared.control);
+    this.#gatherer = new Gatherer(spec);
     this.#kernels = loadUpdateKernels(spec.shared.memory);
     this.#optimizer = createOptimizer(spec.optimizer);
   }
 
   /** Runs the steps [first, last) of an epoch: compute, reduce, update. Stops early when asked to or when the loss is not finite. */
-  async train(epoch: number, first: number, last: number): Promise<void> {
+  async train({ epoch, first, last, rateScale }: TrainTask): Promise<void> {
     this.#phaseStart = performance.now();
     for (let step = first; step < last; step++) {
       await this.#compute(epoch, step);
@@ -40,7 +43,7 @@ export class Rank {
       if (!this.#recordLoss(step)) return;
       this.#reduce(step);
       this.#barrier();
-      if (!this.#update(epoch, step)) return;
+      if (!this.#update(epoch, step, rateScale)) return;
       if (this.#rank === 0) this.#control.decideHalt();
       this.#barrier();
       if (this.#rank === 0) this.#control.commitStep();
@@ -51,17 +54,21 @@ export class Rank {
   /** Gradients of this rank's shards, folded into its slots as they come. */
   async #compute(epoch: number, step: number): Promise<void> {
     const { geometry, shared, seed } = this.#spec;
-    const batch = batchOf(step, geometry.training, geometry.batchSize);
-    const shardSize = geometry.batchSize / geometry.shards;
+    const shards = this.#shardsOf(step);
     this.#copyParameters();
-    for (const action of this.#plan(batch.count).steps[this.#rank]) {
+    let done = 0;
+    for (const action of this.#actionsOf(step)) {
       if ('add' in action) {
         this.#addSlots(action.add, action.to, 0, this.#spec.layout.state);
         this.#mark('reduce');
         continue;
       }
-      const { start, count } = shardOf(batch.count, shardSize, action.compute);
-      this.#gather(batch.start + start, this.#engine.buffers(count), count);
+      const rows = shards[done++];
+      const { start, count } = rows;
+      // The first shard of the next step follows the last of this one, except at the end of an epoch.
+      const next = shards[done] ?? (step + 1 < geometry.stepsPerEpoch ? this.#shardsOf(step + 1)[0] : undefined);
+      await this.#gatherer.load(rows, this.#engine.buffers(count), next, epoch);
+      shared.used.set(shared.rows.subarray(start, start + count), start);
       this.#mark('gather');
       const key = { seed, step: epoch * geometry.stepsPerEpoch + step, shard: action.compute };
       shared.shardLosses[action.compute] = await this.#engine.computeGradients(count, key);
@@ -69,6 +76,22 @@ export class Rank {
       this.#slot(action.into).set(this.#engine.gradients);
       this.#mark('copy');
     }
+  }
+
+  #actionsOf(step: number): ReductionPlan['steps'][number] {
+    const { training, batchSize } = this.#spec.geometry;
+    return this.#plan(batchOf(step, training, batchSize).count).steps[this.#rank];
+  }
+
+  /** Places in the epoch's order of the shards that this rank computes in a step, in that order. */
+  #shardsOf(step: number): RowRange[] {
+    const { training, batchSize, shards } = this.#spec.geometry;
+    const batch = batchOf(step, training, batchSize);
+    return this.#actionsOf(step).flatMap((action) => {
+      if ('add' in action) return [];
+      const { start, count } = shardOf(batch.count, batchSize / shards, action.compute);
+      return [{ start: batch.start + start, count }];
+    });
   }
 
   /** Every rank adds the shards' losses in the same order, so all come to the same verdict. */
@@ -100,7 +123,7 @@ export class Rank {
   }
 
   /** Applies the optimizer to this rank's slice; leaves the parameters alone when the gradient is not finite. */
-  #update(epoch: number, step: number): boolean {
+  #update(epoch: number, step: number, rateScale: number): boolean {
     const { layout, shared, geometry, schedule, clipNorm } = this.#spec;
     const { count } = batchOf(step, geometry.training, geometry.batchSize);
     const norm = globalNorm(shared.normSums) / count;
@@ -110,6 +133,7 @@ export class Rank {
     const total = gradients[this.#plan(count).total];
     const index = epoch * geometry.stepsPerEpoch + step;
     const steps = geometry.epochs * geometry.stepsPerEpoch;
+    const base = this.#optimizer.baseLearningRate;
     const { from, to } = this.#slice();
     const end = Math.min(to, layout.trainable);
     if (from < end) {
@@ -121,7 +145,7 @@ export class Rank {
       };
       this.#optimizer.update(this.#kernels, region, {
         number: index + 1,
-        learningRate: learningRateAt(schedule, this.#optimizer.baseLearningRate, index, steps, geometry.stepsPerEpoch),
+        learningRate: rateScale * learningRateAt(schedule, base, index, steps, geometry.stepsPerEpoch),
         gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / count,
       });
     }
@@ -136,13 +160,18 @@ export class Rank {
     const { geometry, shared, metrics } = this.#spec;
     const batches = stepCount(rows, geometry.evaluationBatch);
     this.#copyParameters();
-    for (let batch = this.#control.takeBatch(); batch < batches; batch = this.#control.takeBatch()) {
-      const { start, count } = batchOf(batch, rows, geometry.evaluationBatch);
+    const take = () => {
+      const batch = this.#control.takeBatch();
+      return batch < batches ? { batch, rows: batchOf(batch, rows, geometry.evaluationBatch) } : undefined;
+    };
+    // One is taken ahead, so that its rows can be on their way.
+    for (let current = take(), next = take(); current; current = next, next = take()) {
+      const { count } = current.rows;
       const buffers = this.#engine.buffers(count);
-      this.#gather(start, buffers, count);
+      await this.#gatherer.load(current.rows, buffers, next?.rows);
       const { outputs, losses, metrics: customs } = await this.#engine.evaluate(count);
       const sums = batchSums(metrics, outputs, buffers.targets, losses, customs);
-      shared.evaluation.set(sums, batch * sumsWidth(metrics));
+      shared.evaluation.set(sums, current.batch * sumsWidth(metrics));
     }
   }
 
@@ -186,19 +215,6 @@ export class Rank {
   #addSlots(add: number, to: number, from: number, end: number): void {
     const { gradients } = this.#spec.shared.offsets;
     if (from < end) this.#kernels.add(gradients[to] + from * 4, gradients[add] + from * 4, end - from);
-  }
-
-  /** Copies the examples of `count` rows into a batch. */
-  #gather(start: number, batch: BatchBuffers, count: number): void {
-    const { examples, shared } = this.#spec;
-    const features = product(examples.featureShape);
-    const targets = product(examples.targetShape);
-    for (let i = 0; i < count; i++) {
-      const row = shared.rows[start + i];
-      batch.features.set(examples.features.subarray(row * features, (row + 1) * features), i * features);
-      if (targets === 1) batch.targets[i] = examples.targets[row];
-      else batch.targets.set(examples.targets.subarray(row * targets, (row + 1) * targets), i * targets);
-    }
   }
 
   #barrier(): void {

@@ -1,4 +1,5 @@
 /** What a pool's threads are given once, when they start; everything large in it is shared memory. */
+import type { AugmentConfig } from '../config/augment.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { ScheduleConfig } from '../config/schedule.js';
 import type { Examples } from '../data/examples.js';
@@ -33,6 +34,8 @@ export interface PoolOptions {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
   readonly examples: Examples;
+  /** Changes the images of training steps, never those of evaluations. */
+  readonly augment?: AugmentConfig;
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
   readonly schedule: ScheduleConfig;
@@ -59,6 +62,8 @@ export interface SharedState {
   readonly control: SharedArrayBuffer;
   /** Example indices: the order of the epoch, or the split under evaluation. */
   readonly rows: Int32Array;
+  /** Example indices that the steps of the epoch really read, in the places of their order. */
+  readonly used: Int32Array;
   /** Loss sum of each shard of the step. */
   readonly shardLosses: Float64Array;
   /** Partial sums of the gradient's norm. */
@@ -117,6 +122,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number): Sha
     offsets,
     control: Control.allocate(),
     rows: new Int32Array(new SharedArrayBuffer(4 * Math.max(geometry.training, options.largestEvaluation))),
+    used: new Int32Array(new SharedArrayBuffer(4 * geometry.training)),
     shardLosses: doubles(geometry.shards),
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
@@ -134,5 +140,7 @@ export type Task =
       readonly epoch: number;
       readonly first: number;
       readonly last: number;
+      /** Multiplies the learning rate of the schedule. */
+      readonly rateScale: number;
     }
   | { readonly kind: 'evaluate'; readonly rank: number; readonly rows: number };

@@ -27,6 +27,6 @@ export default async function run(task: Task): Promise<void> {
     rank = new Rank(spec, task.rank, ready);
     ranks.set(task.rank, rank);
   }
-  if (task.kind === 'train') await rank.train(task.epoch, task.first, task.last);
+  if (task.kind === 'train') await rank.train(task);
   else await rank.evaluate(task.rows);
 }

@@ -26,6 +26,8 @@ export interface StartEvent {
   validation: number;
   test: number;
   seed: number;
+  /** Where a resumed run goes on; absent where it starts. */
+  resumed?: { step: number; checkpoint: string | null };
 }
 
 /** After every step, for people who watch. */
@@ -71,6 +73,14 @@ export interface EpochEvent {
   best: boolean;
 }
 
+/** A checkpoint is on the disk. */
+export interface CheckpointEvent {
+  event: 'checkpoint';
+  /** Counted from the start of the run. */
+  step: number;
+  path: string;
+}
+
 export interface WarningEvent {
   event: 'warning';
   message: string;
@@ -90,6 +100,14 @@ export interface EndEvent {
   sha256: string;
   seconds: number;
   interrupted: boolean;
+  /** Epochs that the run went through, and the one that was best; fewer than planned when it stopped early. */
+  epochs: number;
+  bestEpoch: number | null;
+  stoppedEarly: boolean;
+  /** The model is that of the best epoch, not of the last. */
+  restored: boolean;
+  /** The run's folder where it can be resumed: it was interrupted. */
+  resume: string | null;
 }
 
 /** Instead of `end`, when the run fails. */
@@ -100,6 +118,14 @@ export interface ErrorEvent {
   remedy: string;
 }
 
-export type RunEvent = StartEvent | ProgressEvent | StepEvent | EpochEvent | WarningEvent | EndEvent | ErrorEvent;
+export type RunEvent =
+  | StartEvent
+  | ProgressEvent
+  | StepEvent
+  | EpochEvent
+  | CheckpointEvent
+  | WarningEvent
+  | EndEvent
+  | ErrorEvent;
 
 export type Reporter = (event: RunEvent) => void;

@@ -1,24 +1,22 @@
 /** metrics.jsonl: the record of a run that plots are made from. */
-import { appendFileSync } from 'node:fs';
-import { OutputError } from '../errors.js';
 import type { Reporter } from './events.js';
 import { jsonLine } from './json.js';
+import { LogFile } from './log-file.js';
+
+export interface MetricsLog {
+  /** Appends each step, epoch and end event as a line of JSON (see `jsonLine` for numbers that are not finite). */
+  readonly report: Reporter;
+  readonly file: LogFile;
+}
 
 /**
- * Appends each step, epoch and end event to `file` as a line of JSON (see `jsonLine` for numbers that are not finite).
- *
- * @throws OutputError from the reporter if the file cannot be written
+ * @param step how far the run is: what the log says of later steps is cut off, for they will be taken again
+ * @throws OutputError here and from the reporter if the file cannot be written
  */
-export function metricsLog(file: string): Reporter {
-  return (event) => {
-    if (event.event !== 'step' && event.event !== 'epoch' && event.event !== 'end') return;
-    try {
-      appendFileSync(file, jsonLine(event));
-    } catch (error) {
-      throw new OutputError(
-        `${file}: cannot be written (${(error as Error).message})`,
-        'free some space or choose another folder with --out',
-      );
-    }
+export function metricsLog(path: string, step: number): MetricsLog {
+  const file = new LogFile(path, (entry) => typeof entry.step === 'number' && entry.step <= step);
+  const report: Reporter = (event) => {
+    if (event.event === 'step' || event.event === 'epoch' || event.event === 'end') file.append(jsonLine(event));
   };
+  return { report, file };
 }

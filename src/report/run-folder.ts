@@ -1,22 +1,45 @@
 /** `runs/<name>-<n>/`: where a run puts what it makes. */
-import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { OutputError } from '../errors.js';
 
+/** The resolved config in a run's folder. */
+export const configName = 'config.yaml';
+
 /**
  * Makes `<parent>/<name>-<n>`, where n is one more than the largest there. Two runs that start at once get two folders.
+ * The folder appears with its config in it, or not at all.
  *
+ * @param config text of its config.yaml
  * @returns the folder's path
  * @throws OutputError if that is impossible; then no folder is left behind
  */
-export function createRunFolder(parent: string, name: string): string {
+export function createRunFolder(parent: string, name: string, config: string): string {
   return orOutputError(parent, () => {
     const made: string[] = [];
     try {
       makeFolders(resolve(parent), made);
-      return makeNext(parent, name);
+      const partial = join(parent, `.${name}-${randomUUID()}`);
+      mkdirSync(partial);
+      made.push(partial);
+      writeFileSync(join(partial, configName), config);
+      return nameNext(partial, parent, name);
     } catch (error) {
-      for (const folder of made.reverse()) removeEmpty(folder);
+      for (const folder of made.reverse()) remove(folder);
       throw error;
     }
   });
@@ -36,7 +59,8 @@ export function assertWritable(parent: string): void {
   });
 }
 
-function makeNext(parent: string, name: string): string {
+/** Gives `partial` the next free name. */
+function nameNext(partial: string, parent: string, name: string): string {
   const prefix = `${name}-`;
   const taken = readdirSync(parent)
     .filter((entry) => entry.startsWith(prefix) && /^\d+$/.test(entry.slice(prefix.length)))
@@ -44,10 +68,11 @@ function makeNext(parent: string, name: string): string {
   for (let n = Math.max(0, ...taken) + 1; ; n++) {
     const folder = join(parent, `${prefix}${n}`);
     try {
-      mkdirSync(folder);
+      // An empty folder of that name would be replaced: another run cannot have made it, for its config comes with it.
+      renameSync(partial, folder);
       return folder;
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (!['EEXIST', 'ENOTEMPTY', 'EPERM', 'ENOTDIR'].includes(codeOf(error)) || !existsSync(folder)) throw error;
     }
   }
 }
@@ -64,8 +89,10 @@ function makeFolders(folder: string, made: string[]): void {
   }
 }
 
-function removeEmpty(folder: string): void {
+/** Removes what this process made: a half-made run, or a folder above it that is still empty. */
+function remove(folder: string): void {
   try {
+    if (existsSync(join(folder, configName))) unlinkSync(join(folder, configName));
     rmdirSync(folder);
   } catch {
     // Another run uses it by now: it is no longer ours to remove.
@@ -84,4 +111,78 @@ function orOutputError<T>(parent: string, action: () => T): T {
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+/** Replaces the config of a run; the old one is there until the new one is complete. */
+export function replaceConfig(folder: string, config: string): void {
+  const file = join(folder, configName);
+  if (readFileSync(file, 'utf8') === config) return;
+  orOutputError(folder, () => {
+    writeFileSync(`${file}.partial`, config);
+    renameSync(`${file}.partial`, file);
+  });
+}
+
+/** What the lock of a run's folder says. */
+interface Lock {
+  readonly pid: number;
+  readonly host: string;
+}
+
+/** Locks of this process. */
+const held = new Set<string>();
+
+/**
+ * Claims a run's folder for this process, so that no second one writes into it.
+ *
+ * @returns gives it back
+ * @throws OutputError while a process that is alive has it; one that was killed does not keep it
+ */
+export function lockRun(folder: string): () => void {
+  const file = join(folder, 'lock');
+  const mine: Lock = { pid: process.pid, host: hostname() };
+  for (;;) {
+    try {
+      writeFileSync(file, JSON.stringify(mine), { flag: 'wx' });
+      held.add(file);
+      return () => {
+        held.delete(file);
+        rmSync(file, { force: true });
+      };
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') {
+        throw new OutputError(`${folder}: cannot be written (${codeOf(error)})`, 'check its permissions');
+      }
+    }
+    const holder = readLock(file);
+    if (held.has(file) || (holder && isAlive(holder))) {
+      const { pid, host } = holder ?? mine;
+      throw new OutputError(
+        `${folder}: process ${pid}${host === mine.host ? '' : ` on ${host}`} is training this run`,
+        `stop it first; if there is no such process, delete ${file}`,
+      );
+    }
+    rmSync(file, { force: true });
+  }
+}
+
+function readLock(file: string): Lock | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Lock;
+  } catch {
+    // Its process was killed before it had written it.
+    return undefined;
+  }
+}
+
+function isAlive({ pid, host }: Lock): boolean {
+  if (host !== hostname()) return true;
+  // What this process holds it knows: the number has come round again.
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
 }

@@ -48,6 +48,8 @@ export function textReporter(
         return write(epochLine(event, epochs, colors));
       case 'warning':
         return write(warningLine(event.message, colors));
+      case 'checkpoint':
+        return;
       case 'end':
         return write(endBlock(event, colors));
       case 'error':
@@ -69,7 +71,12 @@ function startBlock(run: StartEvent, colors: Colors): string {
     ['training', `${plural(run.epochs, 'epoch')}, ${plural(run.steps, 'step')}, seed ${run.seed}`],
     ['folder', run.folder],
   ];
+  if (run.resumed) rows.push(['resumed', resumedText(run.resumed)]);
   return `${colors.bold(run.name)}\n${table(rows, colors)}\n`;
+}
+
+function resumedText({ step, checkpoint }: NonNullable<StartEvent['resumed']>): string {
+  return checkpoint ? `after step ${count(step)}, from ${checkpoint}` : 'from the start: it has no checkpoint yet';
 }
 
 /** The titles over the epoch lines; `validation` gives its columns. */
@@ -93,13 +100,16 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
 function endBlock(event: EndEvent, colors: Colors): string {
   const rows: [string, string][] = [];
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
+  if (event.stoppedEarly) rows.push(['stopped early', `after epoch ${event.epochs}; the best was ${event.bestEpoch}`]);
+  if (event.restored) rows.push(['restored', `the parameters of epoch ${event.bestEpoch}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);
   for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(number).join(' ')]);
   rows.push(['model', event.model]);
   if (event.best !== null) rows.push(['best model', event.best]);
   rows.push(['time', duration(event.seconds)]);
-  return `\n${table(rows, colors)}parameters sha256: ${event.sha256}\n`;
+  const resume = event.resume === null ? '' : `go on with: lockstep train --resume ${event.resume}\n`;
+  return `\n${table(rows, colors)}parameters sha256: ${event.sha256}\n${resume}`;
 }
 
 function warningLine(message: string, colors: Colors): string {

@@ -19,10 +19,14 @@ export interface Case {
   /** Class indices when given, else float targets of shape `target`. */
   readonly classes?: number;
   readonly target?: readonly number[];
+  /** Class indices of one example where there is a sequence of them. */
+  readonly places?: number;
   readonly count?: number;
   /** Range of the float targets: -1..1 by default. */
   readonly targets?: (random: () => number) => number;
   readonly features?: (random: () => number) => number;
+  /** Features are stored as bytes. */
+  readonly bytes?: boolean;
 }
 
 /** A small linear congruential generator: uniform numbers in [0, 1). */
@@ -35,6 +39,7 @@ export function lcg(seed: number): () => number {
 }
 
 export function specOf(example: Case): StepSpec {
+  const classShape = example.places === undefined ? [] : [example.places];
   return {
     model: { layers: example.layers },
     loss: example.loss ?? 'meanSquaredError',
@@ -42,9 +47,9 @@ export function specOf(example: Case): StepSpec {
     classes: example.classes,
     batch: {
       featureShape: example.input,
-      featureType: 'float32',
+      featureType: example.bytes ? 'uint8' : 'float32',
       featureScale: 1,
-      targetShape: example.classes === undefined ? (example.target ?? []) : [],
+      targetShape: example.classes === undefined ? (example.target ?? []) : classShape,
       targetType: example.classes === undefined ? 'float32' : 'int32',
     },
     ...example.spec,

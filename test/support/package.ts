@@ -13,3 +13,9 @@ export const configFile = (name: string): string => join(packageRoot, 'configs',
 
 /** The 10,000 test images of MNIST, for whoever has them beside the package. */
 export const mnistFolder = resolve(packageRoot, '../shared/data/mnist');
+
+/** 1.1 MB of Shakespeare, likewise. */
+export const shakespeareFile = resolve(packageRoot, '../shared/data/tinyshakespeare/input.txt');
+
+/** UCI's optical recognition of handwritten digits, as tables, likewise. */
+export const optdigitsFolder = resolve(packageRoot, '../shared/data/optdigits');

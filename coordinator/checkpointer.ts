@@ -1,0 +1,89 @@
+/** Decides when a run writes a checkpoint, and writes it while the threads go on. */
+import { writeCheckpoint } from '../src/checkpoint/checkpoint.js';
+import type { Progress } from '../src/checkpoint/state.js';
+import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js';
+import { LockstepError } from '../src/errors.js';
+import type { NamedTensor } from '../src/model/safetensors.js';
+import type { PreparedRun } from './prepare.js';
+import { checkpointFolder } from './resume.js';
+import { copyTensors, type NamedSlab } from './snapshot.js';
+
+export class Checkpointer {
+  readonly #run: PreparedRun;
+  /** The write under way; never rejects. */
+  #writing: Promise<void> = Promise.resolve();
+  #failure: unknown;
+  #last = performance.now();
+  /** Step of the newest checkpoint. */
+  #step: number;
+  #fingerprint: DataFingerprint | undefined;
+
+  /** @param step of the checkpoint that the run was resumed from; 0 for none */
+  constructor(run: PreparedRun, step: number) {
+    this.#run = run;
+    this.#step = step;
+  }
+
+  /** Steps from `step` until the next checkpoint by steps. */
+  stepsLeft(step: number): number {
+    const { everySteps = Number.POSITIVE_INFINITY } = this.#run.config.checkpoint;
+    return everySteps === Number.POSITIVE_INFINITY ? everySteps : everySteps - (step % everySteps);
+  }
+
+  /** Milliseconds until the next checkpoint by the clock. */
+  get millisecondsLeft(): number {
+    const { everyMinutes = Number.POSITIVE_INFINITY } = this.#run.config.checkpoint;
+    return Math.max(0, everyMinutes * 60_000 - (performance.now() - this.#last));
+  }
+
+  /** Whether a run that is here should write one. */
+  isDue({ step, epoch, position }: Progress): boolean {
+    if (step === this.#step) return false;
+    const { everySteps, everyEpochs } = this.#run.config.checkpoint;
+    if (everySteps !== undefined && step % everySteps === 0) return true;
+    if (everyEpochs !== undefined && position === 0 && epoch % everyEpochs === 0) return true;
+    return this.millisecondsLeft === 0;
+  }
+
+  /**
+   * Copies the run's state and starts to write it. Waits for the write before to end: never are two under way.
+   * A write that fails is a warning: the run goes on, and so do the older checkpoints.
+   *
+   * @param slabs parameters and all that goes with them, as they are now
+   */
+  async write(progress: Progress, slabs: readonly NamedSlab[]): Promise<void> {
+    await this.#writing;
+    if (progress.step === this.#step) return;
+    const tensors = copyTensors(this.#run.step.layout, slabs);
+    this.#last = performance.now();
+    this.#step = progress.step;
+    this.#writing = this.#writeOut(progress, tensors);
+  }
+
+  /** Waits for the write under way. @throws OutputError when the newest checkpoint could not be written */
+  async finish(): Promise<void> {
+    await this.#writing;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Waits for the write under way, whatever comes of it. */
+  async settle(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeOut(progress: Progress, tensors: readonly NamedTensor[]): Promise<void> {
+    const { config, dataset, folder, logs, report } = this.#run;
+    try {
+      for (const log of logs) log.sync();
+      this.#fingerprint ??= fingerprintOf(dataset);
+      const state = { format: 1 as const, progress, config, data: this.#fingerprint };
+      const path = await writeCheckpoint(checkpointFolder(folder), state, tensors, config.checkpoint.keep);
+      this.#failure = undefined;
+      report({ event: 'checkpoint', step: progress.step, path });
+    } catch (error) {
+      this.#failure = error;
+      if (!(error instanceof LockstepError)) return;
+      report({ event: 'warning', message: `${error.problem}; the run goes on` });
+    }
+  }
+}

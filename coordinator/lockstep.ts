@@ -1,0 +1,16 @@
+/** What `import ... from 'lockstep'` gives: the functions behind the commands, their options, events and errors. */
+export { defineConfig, type RunConfigInput } from '../src/config/define.js';
+export { loadRunConfig } from '../src/config/load.js';
+export type { RunConfig } from '../src/config/run.js';
+export {
+  ConfigError,
+  DataError,
+  DivergedError,
+  EngineError,
+  LockstepError,
+  ModelError,
+  OutputError,
+  UnsupportedModelError,
+} from '../src/errors.js';
+export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
+export { type ResumeOptions, resume, type TrainOptions, train } from './train.js';

@@ -1,0 +1,245 @@
+/** The training loop: shard → compute → reduce → update, step after step; validate, checkpoint, epoch after epoch. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Progress } from '../src/checkpoint/state.js';
+import { epochOrder } from '../src/data/sampler.js';
+import { metricsOf } from '../src/evaluate/metrics.js';
+import {
+  bestAfter,
+  initialMonitorState,
+  isExhausted,
+  type Monitor,
+  monitorOf,
+  monitorStateAfter,
+} from '../src/evaluate/monitor.js';
+import { saveModel } from '../src/model/save.js';
+import { parameterCount, tensorOf } from '../src/model/slab.js';
+import { createOptimizer } from '../src/optimizer/optimizer.js';
+import { learningRateAt } from '../src/optimizer/schedule.js';
+import type { EndEvent, Metrics } from '../src/report/events.js';
+import { Checkpointer } from './checkpointer.js';
+import { divergence } from './divergence.js';
+import type { PreparedRun } from './prepare.js';
+import type { Resumption } from './resume.js';
+import { type NamedSlab, restoreTensors } from './snapshot.js';
+import { watchEpoch } from './watch.js';
+
+/** Models of at most so many parameters are shown number by number. */
+const readableParameters = 20;
+
+const start: Progress = {
+  ...{ step: 0, epoch: 0, position: 0, losses: [], best: null },
+  ...{ stopped: false, monitor: initialMonitorState },
+};
+
+export class Run {
+  readonly #run: PreparedRun;
+  readonly #signal: AbortSignal | undefined;
+  readonly #monitor: Monitor;
+  readonly #checkpointer: Checkpointer;
+  /** The state of the loop, but for the losses of the epoch under way, which are in the pool. */
+  #progress: Progress;
+  /** Mean loss of every step that this process knows of, and how many there were before those. */
+  readonly #losses: number[] = [];
+  readonly #stepsBefore: number;
+  /** The last parameters known to be finite: an update can overflow while loss and gradient still are. */
+  readonly #finite: Float32Array;
+  /** Parameters of the best epoch, where the run is to end with them. */
+  readonly #bestParameters: Float32Array | undefined;
+
+  /** @param signal ends the run after the step under way, with a checkpoint */
+  constructor(run: PreparedRun, checkpoint: Resumption['checkpoint'], signal: AbortSignal | undefined) {
+    this.#run = run;
+    this.#signal = signal;
+    this.#monitor = monitorOf(run.config.training);
+    this.#progress = checkpoint?.state.progress ?? start;
+    this.#checkpointer = new Checkpointer(run, this.#progress.step);
+    this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
+    if (run.config.training.restoreBest) this.#bestParameters = run.pool.parameters.slice();
+    if (checkpoint) {
+      restoreTensors(run.step.layout, this.#slabs(), checkpoint.tensors);
+      run.pool.stepLosses.set(this.#progress.losses);
+      this.#losses.push(...this.#progress.losses);
+    }
+    this.#finite = run.pool.parameters.slice();
+  }
+
+  /** @throws DivergedError when the loss stops being finite */
+  async execute(): Promise<Omit<EndEvent, 'seconds'>> {
+    try {
+      return await this.#loop();
+    } finally {
+      await this.#checkpointer.settle();
+    }
+  }
+
+  async #loop(): Promise<Omit<EndEvent, 'seconds'>> {
+    const { geometry } = this.#run;
+    let validation: Metrics | null = null;
+    while (this.#progress.epoch < geometry.epochs && !this.#progress.stopped) {
+      const started = performance.now();
+      const first = this.#progress.position;
+      if (!(await this.#trainEpoch())) return this.#finish(null, true);
+      const seconds = (performance.now() - started) / 1000;
+      validation = await this.#endEpoch(seconds, geometry.stepsPerEpoch - first);
+      const more = this.#progress.epoch < geometry.epochs && !this.#progress.stopped;
+      if (more && this.#signal?.aborted) return this.#finish(validation, true);
+      if (more && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
+    }
+    return this.#finish(validation, false);
+  }
+
+  /** What is left of an epoch, in spans that end where a checkpoint is due; false when it was stopped before its end. */
+  async #trainEpoch(): Promise<boolean> {
+    const { config, dataset, geometry, pool, report } = this.#run;
+    const { epoch } = this.#progress;
+    const { stepsPerEpoch } = geometry;
+    const order = epochOrder(dataset.splits.training, config.seed, epoch);
+    const learningRate = (step: number) => this.#learningRate(step);
+    const watching = { pool, geometry, logEvery: config.training.logEvery, learningRate, report };
+    const endWatch = watchEpoch(epoch, this.#progress.position, watching);
+    try {
+      while (this.#progress.position < stepsPerEpoch) {
+        if (this.#signal?.aborted) return false;
+        const { position, step } = this.#progress;
+        const last = Math.min(stepsPerEpoch, position + this.#checkpointer.stepsLeft(step));
+        await this.#trainSpan(order, last);
+        // At its end an epoch is validated before it is written down.
+        if (this.#progress.position === stepsPerEpoch) return true;
+        if (!this.#signal?.aborted && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
+      }
+      return true;
+    } finally {
+      endWatch();
+    }
+  }
+
+  /** The steps up to `last` of the epoch; fewer when the run is stopped or the clock asks for a checkpoint. */
+  async #trainSpan(order: Int32Array, last: number): Promise<void> {
+    const { pool, ledger } = this.#run;
+    const { epoch, position, step, monitor } = this.#progress;
+    const stop = () => pool.requestStop();
+    const left = this.#checkpointer.millisecondsLeft;
+    const timer = Number.isFinite(left) ? setTimeout(stop, Math.min(left, 2 ** 31 - 1)) : undefined;
+    this.#signal?.addEventListener('abort', stop);
+    try {
+      const { committed, diverged } = await pool.train(epoch, order, position, last, monitor.scale);
+      const end = position + committed;
+      for (const loss of pool.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
+      if (diverged || !this.#allFinite()) await this.#fail(step + committed);
+      this.#finite.set(pool.parameters);
+      ledger?.append(epoch + 1, step + 1, pool.used(position, end));
+      this.#progress = { ...this.#progress, step: step + committed, position: end };
+    } finally {
+      clearTimeout(timer);
+      this.#signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Validates, remembers the best, and moves on to the next epoch. @param steps that took `seconds` */
+  async #endEpoch(seconds: number, steps: number): Promise<Metrics | null> {
+    const { config, dataset, geometry, pool, report } = this.#run;
+    const { training, batchSize } = geometry;
+    const validation = await this.#evaluate(dataset.splits.validation);
+    const loss = this.#epochLoss();
+    const { step, best: before, monitor } = this.#progress;
+    const epoch = this.#progress.epoch + 1;
+    const watched = validation ? this.#watched(validation) : loss;
+    const best = bestAfter(this.#monitor, before, epoch, watched);
+    if (best !== before) {
+      this.#bestParameters?.set(pool.parameters);
+      await this.#save('best');
+    }
+    const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
+    const stopped = isExhausted(after, config.training.earlyStopping);
+    this.#progress = { step, epoch, position: 0, losses: [], best, stopped, monitor: after };
+    const examplesPerSecond = Math.min(steps * batchSize, training) / seconds;
+    report({ event: 'epoch', epoch, step, loss, validation, seconds, examplesPerSecond, best: best !== before });
+    return validation;
+  }
+
+  #watched(validation: Metrics): number {
+    return validation[this.#monitor.metric];
+  }
+
+  /** Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. */
+  #epochLoss(): number {
+    const { stepsPerEpoch, training, batchSize } = this.#run.geometry;
+    const lastBatch = training - (stepsPerEpoch - 1) * batchSize;
+    return (
+      this.#run.pool.stepLosses.reduce(
+        (sum, loss, i) => sum + loss * (i === stepsPerEpoch - 1 ? lastBatch : batchSize),
+        0,
+      ) / training
+    );
+  }
+
+  async #finish(validation: Metrics | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
+    const { config, dataset, pool, folder } = this.#run;
+    await this.#checkpoint();
+    await this.#checkpointer.finish();
+    const { epoch, best, stopped } = this.#progress;
+    const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
+    if (restored) pool.parameters.set(this.#bestParameters!);
+    return {
+      event: 'end',
+      validation: validation && !restored ? validation : await this.#evaluate(dataset.splits.validation),
+      test: await this.#evaluate(dataset.splits.test),
+      model: await this.#save('model'),
+      best: best && join(folder, 'best', 'model.json'),
+      weights: this.#readableWeights(),
+      sha256: createHash('sha256').update(pool.parameters).digest('hex'),
+      ...{ interrupted, epochs: epoch, bestEpoch: best?.epoch ?? null, stoppedEarly: stopped, restored },
+      resume: interrupted ? folder : null,
+    };
+  }
+
+  /** @param step index of the step that was not applied, or of the one after the update that overflowed */
+  async #fail(step: number): Promise<never> {
+    const overflowed = !this.#allFinite();
+    if (overflowed) this.#run.pool.parameters.set(this.#finite);
+    const saved = await this.#save('last-good');
+    throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
+  }
+
+  #checkpoint(): Promise<void> {
+    const { position } = this.#progress;
+    const losses = Array.from(this.#run.pool.stepLosses.subarray(0, position));
+    return this.#checkpointer.write({ ...this.#progress, losses }, this.#slabs());
+  }
+
+  /** Everything that a step changes. */
+  #slabs(): NamedSlab[] {
+    const { config, pool } = this.#run;
+    const slots = createOptimizer(config.optimizer).slots.map(({ name }, i) => ({ name, slab: pool.slots[i] }));
+    const best = this.#bestParameters ? [{ name: 'best', slab: this.#bestParameters }] : [];
+    return [{ name: 'parameters', slab: pool.parameters }, ...slots, ...best];
+  }
+
+  #allFinite(): boolean {
+    return this.#run.pool.parameters.every(Number.isFinite);
+  }
+
+  async #evaluate(rows: Int32Array): Promise<Metrics | null> {
+    const { metrics, pool } = this.#run;
+    return rows.length === 0 ? null : metricsOf(metrics, await pool.evaluate(rows));
+  }
+
+  #save(name: string): Promise<string> {
+    const { step, pool, folder } = this.#run;
+    return saveModel(step.built.model, step.weights, step.layout, pool.parameters, join(folder, name));
+  }
+
+  #learningRate(step: number): number {
+    const { config, geometry } = this.#run;
+    const base = createOptimizer(config.optimizer).baseLearningRate;
+    const steps = geometry.epochs * geometry.stepsPerEpoch;
+    return this.#progress.monitor.scale * learningRateAt(config.schedule, base, step, steps, geometry.stepsPerEpoch);
+  }
+
+  #readableWeights(): Record<string, number[]> | undefined {
+    const { tensors } = this.#run.step.layout;
+    if (parameterCount(tensors) > readableParameters) return undefined;
+    return Object.fromEntries(tensors.map((t) => [t.name, Array.from(tensorOf(this.#run.pool.parameters, t))]));
+  }
+}

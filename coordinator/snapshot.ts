@@ -1,0 +1,39 @@
+/** The tensors of a run as a checkpoint holds them: parameters, optimizer slots, the best parameters. */
+import type { NamedTensor } from '../src/model/safetensors.js';
+import { type SlabLayout, type SlabTensor, tensorOf } from '../src/model/slab.js';
+
+/** A slab and the prefix of its tensors' names in a checkpoint. */
+export interface NamedSlab {
+  readonly name: string;
+  readonly slab: Float32Array;
+}
+
+const nameOf = (prefix: string, { name }: SlabTensor): string => `${prefix}/${name}`;
+
+/** Tensors of the layout that a slab has: the optimizer's slots end where the trainable parameters do. */
+const tensorsIn = ({ tensors }: SlabLayout, slab: Float32Array): SlabTensor[] =>
+  tensors.filter(({ offset }) => offset < slab.length);
+
+/** Copies of all tensors of some slabs, which go on changing. */
+export function copyTensors(layout: SlabLayout, slabs: readonly NamedSlab[]): NamedTensor[] {
+  return slabs.flatMap(({ name, slab }) => {
+    const copy = slab.slice();
+    return tensorsIn(layout, slab).map((tensor) => ({
+      name: nameOf(name, tensor),
+      shape: tensor.shape,
+      values: tensorOf(copy, tensor),
+    }));
+  });
+}
+
+/** Puts the tensors of a checkpoint back; those that it lacks are an Error. */
+export function restoreTensors(layout: SlabLayout, slabs: readonly NamedSlab[], tensors: readonly NamedTensor[]): void {
+  const known = new Map(tensors.map(({ name, values }) => [name, values]));
+  for (const { name, slab } of slabs) {
+    for (const tensor of tensorsIn(layout, slab)) {
+      const values = known.get(nameOf(name, tensor));
+      if (values?.length !== tensor.size) throw new Error(`the checkpoint has no ${nameOf(name, tensor)} of this size`);
+      tensorOf(slab, tensor).set(values);
+    }
+  }
+}

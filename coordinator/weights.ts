@@ -1,0 +1,50 @@
+/** Weights of the examples in the training loss: those of the data, times those of their classes. */
+
+import { suggest } from '../src/config/suggest.js';
+import type { TrainingConfig } from '../src/config/training.js';
+import type { Dataset, Examples } from '../src/data/examples.js';
+import { ConfigError } from '../src/errors.js';
+
+/**
+ * The examples with `classWeights` taken into their weights. An example counts as often as its weight says; the mean
+ * still divides by the number of examples, as in tfjs and Keras.
+ *
+ * @throws ConfigError if targets are no classes, or a class is not there
+ */
+export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
+  const { examples } = dataset;
+  if (classWeights === undefined) return examples;
+  const { classes, targets, targetShape, weights } = examples;
+  if (classes === undefined || targetShape.length > 0) {
+    throw new ConfigError('training.classWeights: the targets are not one class each', 'remove it');
+  }
+  const factors = classWeights === 'balanced' ? balanced(dataset, classes) : named(dataset, classes, classWeights);
+  const weighted = new Float32Array(new SharedArrayBuffer(4 * examples.count));
+  for (let i = 0; i < weighted.length; i++) weighted[i] = factors[targets[i]] * (weights?.[i] ?? 1);
+  return { ...examples, weights: weighted };
+}
+
+/** n / (classes * n of the class), as scikit-learn's "balanced" (King and Zeng, 2001); 0 for a class that training lacks. */
+function balanced({ examples, splits }: Dataset, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const row of splits.training) counts[examples.targets[row]]++;
+  return counts.map((count) => (count === 0 ? 0 : splits.training.length / (classes * count)));
+}
+
+function named({ encoding }: Dataset, classes: number, given: Readonly<Record<string, number>>): number[] {
+  const names = encoding.classes ?? Array.from({ length: classes }, (_, i) => String(i));
+  const factors = new Array<number>(classes).fill(1);
+  for (const [name, factor] of Object.entries(given)) {
+    const index = names.includes(name) ? names.indexOf(name) : /^\d+$/.test(name) ? Number(name) : -1;
+    if (!(index >= 0 && index < classes)) {
+      const near = suggest(name, names);
+      const list = classes > 20 ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
+      throw new ConfigError(
+        `training.classWeights: there is no class ${name}`,
+        near ? `did you mean ${near}?` : `name ${list}`,
+      );
+    }
+    factors[index] = factor;
+  }
+  return factors;
+}

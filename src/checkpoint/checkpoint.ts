@@ -1,0 +1,176 @@
+/**
+ * Checkpoints of a run: folders `step-<n>` with `tensors.safetensors` and `checkpoint.json`. A folder gets its name when
+ * everything in it is on the disk, and what is in it carries checksums: a checkpoint is there and right, or is passed over.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { OutputError } from '../errors.js';
+import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/safetensors.js';
+import type { CheckpointState } from './state.js';
+
+const tensorsFile = 'tensors.safetensors';
+const stateFile = 'checkpoint.json';
+const folderName = (step: number): string => `step-${String(step).padStart(8, '0')}`;
+const NAME = /^step-(\d+)$/;
+
+export interface Checkpoint {
+  readonly path: string;
+  readonly state: CheckpointState;
+  readonly tensors: readonly NamedTensor[];
+}
+
+export interface FoundCheckpoint {
+  /** The newest that is right; none where there is none. */
+  readonly checkpoint?: Checkpoint;
+  /** Newer ones that are not, and why. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/**
+ * Writes a checkpoint, then deletes what is no longer to be kept.
+ *
+ * @param folder of the run's checkpoints; made if missing
+ * @param tensors must not change before this returns
+ * @param keep how many to keep, this one included
+ * @returns the checkpoint's path
+ * @throws OutputError when it cannot be written; older ones are still there then
+ */
+export async function writeCheckpoint(
+  folder: string,
+  state: CheckpointState,
+  tensors: readonly NamedTensor[],
+  keep: number,
+): Promise<string> {
+  const { step } = state.progress;
+  const path = join(folder, folderName(step));
+  const partial = join(folder, `.${folderName(step)}.partial`);
+  try {
+    await rm(partial, { recursive: true, force: true });
+    await mkdir(partial, { recursive: true });
+    const parts = encodeSafetensors(tensors);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for (const part of parts) {
+      hash.update(part);
+      bytes += part.length;
+    }
+    await writeDurably(join(partial, tensorsFile), parts);
+    const text = JSON.stringify({ ...state, tensors: { bytes, sha256: hash.digest('hex') } });
+    await writeDurably(join(partial, stateFile), [Buffer.from(`{"sha256":"${sha256(text)}","state":${text}}\n`)]);
+    await syncFolder(partial);
+    await rm(path, { recursive: true, force: true });
+    await rename(partial, path);
+    await syncFolder(folder);
+    await prune(folder, step, keep);
+    return path;
+  } catch (error) {
+    throw new OutputError(
+      `${path}: the checkpoint cannot be written (${(error as Error).message})`,
+      'free some space; then resume from the checkpoint before it',
+    );
+  }
+}
+
+/** The newest checkpoint in `folder` whose checksums hold. */
+export async function newestCheckpoint(folder: string): Promise<FoundCheckpoint> {
+  const skipped: { path: string; reason: string }[] = [];
+  for (const { path } of await listCheckpoints(folder)) {
+    try {
+      return { checkpoint: readCheckpoint(path), skipped };
+    } catch (error) {
+      skipped.push({ path, reason: (error as Error).message });
+    }
+  }
+  return { skipped };
+}
+
+/** @throws Error saying what is wrong with it */
+function readCheckpoint(path: string): Checkpoint {
+  const envelope = parseState(read(path, stateFile));
+  const { tensors: expected, ...state } = envelope;
+  const bytes = read(path, tensorsFile);
+  if (bytes.length !== expected.bytes) {
+    throw new Error(`${tensorsFile} has ${bytes.length} bytes instead of ${expected.bytes}`);
+  }
+  if (sha256(bytes) !== expected.sha256) throw new Error(`${tensorsFile} does not match its checksum`);
+  return { path, state, tensors: decodeSafetensors(bytes).tensors };
+}
+
+function read(path: string, file: string): Buffer {
+  try {
+    return readFileSync(join(path, file));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(code === 'ENOENT' ? `${file} is missing` : `${file} cannot be read (${code})`);
+  }
+}
+
+type Envelope = CheckpointState & { readonly tensors: { readonly bytes: number; readonly sha256: string } };
+
+function parseState(bytes: Buffer): Envelope {
+  if (bytes.length === 0) throw new Error(`${stateFile} is empty`);
+  let parsed: { sha256?: string; state?: Envelope };
+  try {
+    parsed = JSON.parse(bytes.toString('utf8')) as typeof parsed;
+  } catch {
+    throw new Error(`${stateFile} is damaged or cut off`);
+  }
+  const { state } = parsed;
+  if (!state || sha256(JSON.stringify(state)) !== parsed.sha256) {
+    throw new Error(`${stateFile} does not match its checksum`);
+  }
+  if (state.format !== 1) throw new Error(`it has format ${state.format}, which this version does not read`);
+  return state;
+}
+
+const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+
+/** Checkpoints by what their names say, newest first. */
+async function listCheckpoints(folder: string): Promise<{ path: string; step: number }[]> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  return names
+    .flatMap((name) => {
+      const step = NAME.exec(name)?.[1];
+      return step === undefined ? [] : [{ path: join(folder, name), step: Number(step) }];
+    })
+    .sort((a, b) => b.step - a.step);
+}
+
+/** Deletes all but the newest; also those later than `step`, which the run has been taken back behind, and leftovers. */
+async function prune(folder: string, step: number, keep: number): Promise<void> {
+  const found = await listCheckpoints(folder);
+  const later = found.filter((checkpoint) => checkpoint.step > step);
+  const older = found.filter((checkpoint) => checkpoint.step <= step).slice(keep);
+  for (const { path } of [...later, ...older]) {
+    // Out of sight first, so that a kill leaves no half of a checkpoint.
+    const hidden = join(folder, `.${basename(path)}.old`);
+    await rm(hidden, { recursive: true, force: true });
+    await rename(path, hidden);
+  }
+  for (const name of await readdir(folder)) {
+    if (/^\.step-\d+\.(old|partial)$/.test(name)) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+async function writeDurably(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  const handle = await open(file, 'w');
+  try {
+    for (const part of parts) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes the names in a folder durable. Windows has no such call and needs none. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,26 @@
+/** Configs written in code: the same rules as for files. */
+import type { z } from 'zod';
+import { ConfigError } from '../errors.js';
+import { explain } from './explain.js';
+import { deepFreeze } from './freeze.js';
+import { type RunConfig, runSchema } from './run.js';
+
+/** A config as one writes it: what has a default may be left out, and choices may be bare names. */
+export type RunConfigInput = z.input<typeof runSchema>;
+
+/**
+ * Checks a config and fills in every default.
+ *
+ * @param config left as it is; a config that was defined before comes out the same
+ * @returns frozen throughout
+ * @throws ConfigError naming every mistake with its path, value, rule and remedy
+ */
+export function defineConfig(config: RunConfigInput): RunConfig {
+  // An empty message marks zod's own issues: explain() words those.
+  const result = runSchema.safeParse(config, { error: () => '' });
+  if (result.success) return deepFreeze(result.data);
+  const mistakes = explain(config, result.error.issues);
+  if (mistakes.length === 1) throw new ConfigError(mistakes[0].problem, mistakes[0].remedy);
+  const list = mistakes.map(({ problem, remedy }) => `\n  ${problem}: ${remedy}`).join('');
+  throw new ConfigError(`the config has ${mistakes.length} mistakes`, `correct each of them${list}`);
+}

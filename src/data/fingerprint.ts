@@ -1,0 +1,50 @@
+/** What tells one data set from another: sizes for people, a hash of every value for the program. */
+import { createHash, type Hash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { type Dataset, type Examples, elements } from './examples.js';
+
+export interface DataFingerprint {
+  readonly examples: number;
+  readonly featureShape: readonly number[];
+  /** null where targets are numbers. */
+  readonly classes: number | null;
+  readonly training: number;
+  readonly validation: number;
+  readonly test: number;
+  /** Of features, targets, weights and splits. */
+  readonly sha256: string;
+}
+
+const blockBytes = 1 << 20;
+
+export function fingerprintOf({ examples, splits }: Pick<Dataset, 'examples' | 'splits'>): DataFingerprint {
+  const hash = createHash('sha256');
+  hashFeatures(hash, examples);
+  hash.update(examples.targets);
+  if (examples.weights) hash.update(examples.weights);
+  for (const split of [splits.training, splits.validation, splits.test]) hash.update(split).update('|');
+  return {
+    examples: examples.count,
+    featureShape: examples.featureShape,
+    classes: examples.classes ?? null,
+    training: splits.training.length,
+    validation: splits.validation.length,
+    test: splits.test.length,
+    sha256: hash.digest('hex'),
+  };
+}
+
+function hashFeatures(hash: Hash, { features, file, count, featureShape }: Examples): void {
+  if (!file) {
+    hash.update(features);
+    return;
+  }
+  const bytes = count * elements(featureShape) * features.BYTES_PER_ELEMENT;
+  const block = Buffer.alloc(blockBytes);
+  for (let position = 0; position < bytes; ) {
+    const read = readSync(file.fd, block, 0, Math.min(blockBytes, bytes - position), position);
+    if (read === 0) throw new Error('the file of rows is shorter than what was written to it');
+    hash.update(block.subarray(0, read));
+    position += read;
+  }
+}

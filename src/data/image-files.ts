@@ -1,0 +1,140 @@
+/** PNG and JPEG files: finding them below a folder, and decoding them to bytes of one shape. */
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type sharp from 'sharp';
+import { DataError } from '../errors.js';
+
+const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
+
+/** How files become images of one kind. */
+export interface Decoding {
+  readonly channels: 1 | 3;
+  /** Height and width to scale to; absent where images keep their own. */
+  readonly size?: readonly [number, number];
+  /** What becomes of an image of another shape than `size`. */
+  readonly fit: 'cover' | 'contain' | 'fill';
+}
+
+export interface Image {
+  readonly file: string;
+  readonly height: number;
+  readonly width: number;
+  /** [height, width, channels]. */
+  readonly bytes: Uint8Array;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly folder: boolean;
+}
+
+/**
+ * What a folder holds, in the order of names; hidden files and folders left out, links followed.
+ * @param label stands before the path in messages, e.g. `data.dir: `
+ * @throws DataError if it is missing, no folder or cannot be read
+ */
+export function listFolder(folder: string, label = ''): Entry[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'ENOENT' ? 'does not exist' : code === 'ENOTDIR' ? 'is not a folder' : `cannot be read (${message})`;
+    throw new DataError(`${label}${folder} ${reason}`, 'name a folder of images that you may read');
+  }
+  return entries
+    .filter(({ name }) => !name.startsWith('.'))
+    .map((entry) => ({
+      name: entry.name,
+      folder: entry.isSymbolicLink() ? isFolder(join(folder, entry.name)) === true : entry.isDirectory(),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** undefined where nothing is, or nothing that may be seen. */
+export function isFolder(path: string): boolean | undefined {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The PNG and JPEG files at any depth below a folder, as told by their names.
+ * @returns paths from the folder on, with `/` on every platform, sorted
+ * @throws DataError if a folder cannot be read or is a link to one that holds it
+ */
+export function imagesBelow(folder: string, label = '', above: readonly string[] = []): string[] {
+  const entries = listFolder(folder, label);
+  const real = realpathSync(folder);
+  if (above.includes(real)) {
+    throw new DataError(`${label}${folder} is a link to a folder around it`, 'remove the link');
+  }
+  const found = entries.flatMap(({ name, folder: nested }) => {
+    if (!nested) return IMAGE_NAME.test(name) ? [name] : [];
+    return imagesBelow(join(folder, name), label, [...above, real]).map((inner) => `${name}/${inner}`);
+  });
+  return found.sort();
+}
+
+/**
+ * Decodes files, several at once, and gives the images in the order of the files: turned as their EXIF data says,
+ * transparency on black, without colour management, so that a PNG's bytes come out as they were put in.
+ * @throws DataError naming the first file, in that order, that cannot be read or does not decode
+ */
+export async function* decodeImages(files: readonly string[], decoding: Decoding): AsyncGenerator<Image> {
+  const decode = await imageDecoder(decoding);
+  const images: AsyncIterable<Image> = Readable.from(files).map(decode, { concurrency: availableParallelism() });
+  yield* images;
+}
+
+async function imageDecoder({ channels, size, fit }: Decoding): Promise<(file: string) => Promise<Image>> {
+  const open = await loadSharp();
+  return async (file) => {
+    const content = await readImage(file);
+    try {
+      // Truncated files and all others that the decoders complain of are refused.
+      const image = open(content, { autoOrient: true, ignoreIcc: true, failOn: 'warning' });
+      image.flatten({ background: 'black' });
+      if (channels === 1) image.greyscale();
+      else image.toColourspace('srgb');
+      if (size) {
+        const [height, width] = size;
+        // Defaults may change from one version of sharp to the next, and the bytes with them.
+        image.resize({ height, width, fit, position: 'centre', kernel: 'lanczos3', background: 'black' });
+      }
+      const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+      return { file, height: info.height, width: info.width, bytes: data };
+    } catch (error) {
+      const [reason] = (error as Error).message.split('\n');
+      throw new DataError(`${file} cannot be decoded (${reason})`, 'save it as PNG or JPEG again, or remove it');
+    }
+  };
+}
+
+/** Through memory, because libvips caches what it reads by path, and so that a missing right is told from damage. */
+async function readImage(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new DataError(`${file} cannot be read (${(error as Error).message})`, 'check the file and its permissions');
+  }
+}
+
+/** sharp's library is an optional dependency of sharp: an installation may lack it. */
+async function loadSharp(): Promise<typeof sharp> {
+  try {
+    return (await import('sharp')).default;
+  } catch (error) {
+    const [reason] = (error as Error).message.trim().split('\n');
+    throw new DataError(
+      `images cannot be decoded, because sharp does not load (${reason})`,
+      'install again with its library: npm ci --include=optional',
+    );
+  }
+}

@@ -1,0 +1,35 @@
+/** Image files as inputs of a trained model. */
+import { join } from 'node:path';
+import { DataError } from '../errors.js';
+import type { InputEncoding } from './encoding.js';
+import { decodeImages, imagesBelow, isFolder } from './image-files.js';
+
+export interface ImageInputs {
+  /** The file as given, or the paths of a folder's images from the folder on, sorted. */
+  readonly names: readonly string[];
+  /** [height, width, channels] of each image, as stored: bytes that stand for byte / 255. */
+  readonly rows: readonly Uint8Array[];
+}
+
+/**
+ * Decodes and scales images as the training's were.
+ * @param path an image file, or a folder with PNG and JPEG files at any depth
+ * @throws DataError if the path is missing, a folder holds no images, or a file does not decode
+ */
+export async function imageInputs(
+  path: string,
+  { height, width, channels, fit }: Extract<InputEncoding, { kind: 'image' }>,
+): Promise<ImageInputs> {
+  const folder = isFolder(path);
+  if (folder === undefined) {
+    throw new DataError(`${path} does not exist or may not be read`, 'name an image file or a folder of images');
+  }
+  const names = folder ? imagesBelow(path) : [path];
+  if (names.length === 0) {
+    throw new DataError(`${path} holds no PNG or JPEG files`, 'name an image file or a folder of images');
+  }
+  const files = folder ? names.map((name) => join(path, name)) : names;
+  const rows: Uint8Array[] = [];
+  for await (const { bytes } of decodeImages(files, { channels, size: [height, width], fit })) rows.push(bytes);
+  return { names, rows };
+}

@@ -1,0 +1,161 @@
+/** `source: images`: a folder of image files for each class, decoded to bytes of one shape. */
+import { join, relative, resolve, sep } from 'node:path';
+import type { ImagesConfig } from '../config/data.js';
+import { suggest } from '../config/suggest.js';
+import { DataError } from '../errors.js';
+import type { Examples } from './examples.js';
+import { type Decoding, decodeImages, type Image, imagesBelow, listFolder } from './image-files.js';
+import { budgetBytes, RowWriter } from './rows.js';
+import type { RowRange } from './shards.js';
+import type { Source } from './source.js';
+
+/** Classes that a message lists before it breaks off. */
+const LISTED = 10;
+
+/** The folder that serves the training split or, whole, another one. */
+interface Part {
+  readonly key: 'dir' | 'validation' | 'test';
+  readonly dir: string;
+  readonly classes: readonly ImageClass[];
+}
+
+interface ImageClass {
+  readonly name: string;
+  readonly files: readonly string[];
+}
+
+/**
+ * The classes are the names of the folders in `dir`, sorted; a folder of another split may lack some but add none.
+ * @throws DataError naming the folder or file that is missing, damaged or of another size than the first
+ */
+export async function imageSource(config: ImagesConfig): Promise<Source> {
+  const parts = listParts(config);
+  const classes = parts[0].classes.map(({ name }) => name);
+  const decoding: Decoding = {
+    channels: config.greyscale ? 1 : 3,
+    size: typeof config.size === 'number' ? [config.size, config.size] : config.size,
+    fit: config.fit,
+  };
+  const files = parts.flatMap((part) => part.classes.flatMap((each) => each.files));
+  const { featureShape, ...rows } = await readImages(files, decoding, budgetBytes(config.memory));
+  const examples: Examples = {
+    ...{ count: files.length, ...rows, featureScale: 1 / 255, featureShape },
+    ...{ targets: classIndices(parts, classes), targetShape: [], classes: classes.length },
+  };
+  const { stratify, fit } = config;
+  const [height, width] = featureShape;
+  return {
+    examples,
+    split: { validation: splitOf('validation', config, parts), test: splitOf('test', config, parts), stratify },
+    origin: `images in ${parts.map(({ dir }) => dir).join(', ')}`,
+    encode: () => ({ input: { kind: 'image', height, width, channels: decoding.channels, fit }, classes }),
+  };
+}
+
+/** The training folder, then those of other splits. */
+function listParts(config: ImagesConfig): Part[] {
+  const training = listPart('dir', config.dir);
+  const { classes, dir } = training;
+  if (classes.length === 1) {
+    throw new DataError(`data.dir: ${dir} has one class only, ${classes[0].name}`, 'add a folder for each other class');
+  }
+  const names = classes.map(({ name }) => name);
+  const parts = [training];
+  for (const key of ['validation', 'test'] as const) {
+    const path = config[key];
+    if (typeof path !== 'string') continue;
+    const part = listPart(key, path, names);
+    const other = parts.find((earlier) => isWithin(earlier.dir, part.dir) || isWithin(part.dir, earlier.dir));
+    if (other) {
+      throw new DataError(
+        `data.${key}: ${part.dir} shares images with data.${other.key}, ${other.dir}`,
+        'give each split a folder outside of the others, or a fraction of data.dir',
+      );
+    }
+    parts.push(part);
+  }
+  return parts;
+}
+
+function isWithin(outer: string, inner: string): boolean {
+  const path = relative(outer, inner);
+  return path === '' || !(path === '..' || path.startsWith(`..${sep}`) || resolve(path) === path);
+}
+
+/** @param known classes that there may be; absent for the folder that says which there are */
+function listPart(key: Part['key'], path: string, known?: readonly string[]): Part {
+  const dir = resolve(path);
+  const label = `data.${key}: `;
+  const entries = listFolder(dir, label);
+  const names = entries.filter(({ folder }) => folder).map(({ name }) => name);
+  if (names.length === 0) {
+    throw new DataError(
+      `${label}${dir} ${entries.length === 0 ? 'is empty' : 'holds files but no folders'}`,
+      'put the images of each class into a folder with its name',
+    );
+  }
+  const unknown = names.find((name) => known && !known.includes(name));
+  if (known && unknown !== undefined) {
+    throw new DataError(`${label}${join(dir, unknown)} is no class of data.dir`, remedyForUnknown(unknown, known));
+  }
+  const classes = names.map((name) => {
+    const folder = join(dir, name);
+    const files = imagesBelow(folder, label).map((file) => join(folder, file));
+    if (files.length === 0) {
+      throw new DataError(`${label}${folder} holds no PNG or JPEG files`, 'add images of that class, or remove it');
+    }
+    return { name, files };
+  });
+  return { key, dir, classes };
+}
+
+function remedyForUnknown(name: string, known: readonly string[]): string {
+  const near = suggest(name, known);
+  if (near !== undefined) return `did you mean ${near}?`;
+  return `remove it; the classes are ${known.slice(0, LISTED).join(', ')}${known.length > LISTED ? ', ...' : ''}`;
+}
+
+/** Decodes into rows, once the first image has said of what shape they are. */
+async function readImages(files: readonly string[], decoding: Decoding, budget: number) {
+  let first: Image | undefined;
+  let rows: RowWriter | undefined;
+  try {
+    for await (const image of decodeImages(files, decoding)) {
+      first ??= image;
+      rows ??= new RowWriter(image.bytes.length, 'uint8', budget);
+      checkSize(image, first);
+      rows.append(image.bytes);
+    }
+  } catch (error) {
+    rows?.discard();
+    throw error;
+  }
+  return { ...rows!.finish(), featureShape: [first!.height, first!.width, decoding.channels] };
+}
+
+function checkSize(image: Image, first: Image): void {
+  if (image.height === first.height && image.width === first.width) return;
+  const size = ({ height, width }: Image) => `${height} x ${width} pixels`;
+  throw new DataError(
+    `${image.file} is ${size(image)} (height x width), ${first.file} is ${size(first)}`,
+    `scale all images to one size, e.g. --set data.size=[${first.height},${first.width}]`,
+  );
+}
+
+function classIndices(parts: readonly Part[], names: readonly string[]): Int32Array {
+  const indices = parts.flatMap(({ classes }) =>
+    classes.flatMap(({ name, files }) => new Array<number>(files.length).fill(names.indexOf(name))),
+  );
+  const targets = new Int32Array(new SharedArrayBuffer(indices.length * Int32Array.BYTES_PER_ELEMENT));
+  targets.set(indices);
+  return targets;
+}
+
+/** The fraction that the config asks for, or the rows of the split's own folder. */
+function splitOf(key: 'validation' | 'test', config: ImagesConfig, parts: readonly Part[]): number | RowRange {
+  const fraction = config[key];
+  if (typeof fraction === 'number') return fraction;
+  const position = parts.findIndex((part) => part.key === key);
+  const sizes = parts.map(({ classes }) => classes.reduce((sum, { files }) => sum + files.length, 0));
+  return { start: sizes.slice(0, position).reduce((a, b) => a + b, 0), count: sizes[position] };
+}

@@ -1,0 +1,111 @@
+/** `source: npy`: arrays of NumPy as examples. */
+import { resolve } from 'node:path';
+import type { NpyConfig } from '../config/data.js';
+import { DataError } from '../errors.js';
+import { type Examples, elements } from './examples.js';
+import { type NpyHeader, readNpyHeader, readNpyRows } from './npy.js';
+import { budgetBytes, RowWriter } from './rows.js';
+import type { Source } from './source.js';
+
+/** Labels beyond this are hardly classes that count from 0. */
+const mostClasses = 1_000_000;
+
+/** @throws DataError naming the file that cannot be read, or does not fit the features, and the row of a wrong number */
+export async function npySource(config: NpyConfig): Promise<Source> {
+  const features = await readNpyHeader(resolve(config.features));
+  const [count] = features.shape;
+  const targets = await readTargets(config, features);
+  const weights = config.weights === undefined ? undefined : await readWeights(config.weights, features);
+  const featureShape = features.shape.length === 1 ? [1] : features.shape.slice(1);
+  const type = features.bytes ? 'uint8' : 'float32';
+  const rows = new RowWriter(elements(featureShape), type, budgetBytes(config.memory));
+  try {
+    // Bytes stay bytes, and engines apply the factor; float32 is stored with it.
+    const { scale } = config;
+    const stored = features.bytes || scale === 1 ? undefined : new Float64Array(elements(featureShape));
+    await readNpyRows(features, (row, index) => {
+      stored?.forEach((_, i) => {
+        stored[i] = finite(features.file, index, row[i] * scale);
+      });
+      rows.append(stored ?? row);
+    });
+  } catch (error) {
+    rows.discard();
+    throw error;
+  }
+  const featureScale = features.bytes ? config.scale : 1;
+  const examples = { count, featureScale, featureShape, weights, ...targets, ...rows.finish() };
+  const encode = () => ({ input: { kind: 'numbers' as const, scale: config.scale } });
+  return { examples, split: config, origin: `${config.features}, ${config.targets}`, encode };
+}
+
+function finite(file: string, row: number, value: number): number {
+  if (Number.isFinite(Math.fround(value))) return value;
+  throw new DataError(`${file}: row ${row} times data.scale is ${value}, too large`, 'make data.scale smaller');
+}
+
+async function readTargets(
+  config: NpyConfig,
+  features: NpyHeader,
+): Promise<Pick<Examples, 'targets' | 'targetShape' | 'classes'>> {
+  const header = await readOneForEach(config.targets, features, 'targets');
+  const [count, width = 1] = header.shape;
+  if (header.shape.length > 2) {
+    throw new DataError(
+      `${header.file} has the shape [${header.shape.join(', ')}]`,
+      'use targets of shape [n] or [n, k] for n examples',
+    );
+  }
+  const isClass = config.targetType === undefined ? header.integer : config.targetType === 'class';
+  const bytes = new SharedArrayBuffer(4 * count * width);
+  if (!isClass) {
+    const targets = new Float32Array(bytes);
+    await readNpyRows(header, (row, index) => targets.set(row, index * width));
+    return { targets, targetShape: [width] };
+  }
+  const targets = new Int32Array(bytes);
+  let highest = 0;
+  await readNpyRows(header, (row, index) => {
+    for (const value of row) {
+      if (!Number.isInteger(value) || value < 0 || value >= mostClasses) throw noClass(header.file, index, value);
+      if (value > highest) highest = value;
+    }
+    targets.set(row, index * width);
+  });
+  if (highest === 0) {
+    throw new DataError(`${header.file} has one class only, 0`, 'use two classes or more, or data.targetType: number');
+  }
+  return { targets, targetShape: width === 1 ? [] : [width], classes: highest + 1 };
+}
+
+function noClass(file: string, row: number, value: number): DataError {
+  return new DataError(
+    `${file}: row ${row} holds ${value}, not a class index from 0 to ${mostClasses - 1}`,
+    'number the classes from 0, e.g. by numpy.unique(y, return_inverse=True), or set data.targetType: number',
+  );
+}
+
+async function readWeights(file: string, features: NpyHeader): Promise<Float32Array> {
+  const header = await readOneForEach(file, features, 'weights');
+  if (elements(header.shape) !== header.shape[0]) {
+    throw new DataError(`${header.file} has the shape [${header.shape.join(', ')}]`, 'use one weight for each example');
+  }
+  const weights = new Float32Array(new SharedArrayBuffer(4 * header.shape[0]));
+  await readNpyRows(header, ([weight], index) => {
+    if (weight < 0) {
+      throw new DataError(`${header.file}: row ${index} holds ${weight}, but a weight is 0 or more`, 'correct it');
+    }
+    weights[index] = weight;
+  });
+  return weights;
+}
+
+async function readOneForEach(file: string, features: NpyHeader, what: string): Promise<NpyHeader> {
+  const header = await readNpyHeader(resolve(file));
+  const [count] = header.shape;
+  if (count === features.shape[0]) return header;
+  throw new DataError(
+    `${header.file} has ${count} ${what} for the ${features.shape[0]} examples of ${features.file}`,
+    'use files that belong together',
+  );
+}

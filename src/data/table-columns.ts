@@ -1,0 +1,78 @@
+/** What each column of a table is for, as the config says. */
+import type { CsvConfig, ParquetConfig } from '../config/data.js';
+import { suggest } from '../config/suggest.js';
+import { DataError } from '../errors.js';
+import type { Table } from './table.js';
+
+export type TableConfig = CsvConfig | ParquetConfig;
+
+export interface Roles {
+  readonly features: readonly string[];
+  readonly targets: readonly string[];
+  readonly weight?: string;
+}
+
+/** @throws DataError if the config names a column that is not there, or gives one two roles, or leaves no feature */
+export function assignRoles(config: TableConfig, table: Table): Roles {
+  const targets = [config.target].flat();
+  const { weight, exclude = [], categorical = [] } = config;
+  requireColumns(table, targets, 'data.target');
+  requireColumns(table, config.features ?? [], 'data.features');
+  requireColumns(table, exclude, 'data.exclude');
+  requireColumns(table, categorical, 'data.categorical');
+  if (weight !== undefined) requireColumns(table, [weight], 'data.weight');
+
+  const taken = new Map<string, string>();
+  const take = (key: string, names: readonly string[]) => {
+    for (const name of names) {
+      const other = taken.get(name);
+      if (other !== undefined) {
+        const problem =
+          other === key ? `${key} names the column ${name} twice` : `${other} and ${key} both name ${name}`;
+        throw new DataError(problem, 'give each column one role');
+      }
+      taken.set(name, key);
+    }
+  };
+  take('data.target', targets);
+  if (weight !== undefined) take('data.weight', [weight]);
+  take('data.exclude', exclude);
+  if (config.features) take('data.features', config.features);
+  const features = config.features ?? table.columns.filter((name) => !taken.has(name));
+  if (features.length === 0) {
+    throw new DataError(`${table.file} has no column left to predict from`, 'leave out data.exclude, or add columns');
+  }
+  checkTargets(config, targets);
+  return { features, targets, weight };
+}
+
+function checkTargets({ targetType, categorical }: TableConfig, targets: readonly string[]): void {
+  if (targetType === 'class' && targets.length > 1) {
+    throw new DataError(
+      `data.targetType: class takes one target, data.target names ${targets.length} columns`,
+      'name one column, or predict numbers',
+    );
+  }
+  const listed = targets.find((name) => categorical?.includes(name));
+  if (listed !== undefined) {
+    throw new DataError(
+      `data.categorical names the target ${listed}`,
+      'for classes, take it out and set data.targetType: class',
+    );
+  }
+}
+
+/**
+ * @param origin where the names come from, for people
+ * @throws DataError if the table lacks one of them
+ */
+export function requireColumns(table: Table, names: readonly string[], origin: string): void {
+  const absent = names.find((name) => !table.columns.includes(name));
+  if (absent === undefined) return;
+  const near = suggest(absent, table.columns);
+  const shown = table.columns.slice(0, 20).join(', ');
+  throw new DataError(
+    `${origin}: ${table.file} has no column ${JSON.stringify(absent)}`,
+    near ? `did you mean ${near}?` : `it has ${shown}${table.columns.length > 20 ? ', ...' : ''}`,
+  );
+}

@@ -1,0 +1,61 @@
+/** Inputs of a trained model from a table: the columns that it was trained on, encoded as they were then. */
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { openCsv } from './csv.js';
+import type { TableEncoding } from './encoding.js';
+import { openParquet } from './parquet.js';
+import type { Table } from './table.js';
+import { requireColumns } from './table-columns.js';
+import { TableRows, tableWidth } from './table-rows.js';
+import { scaleRow } from './table-scale.js';
+import { requireRows } from './table-survey.js';
+import { unreadable } from './unreadable.js';
+
+export interface TableInputs {
+  readonly count: number;
+  /** Features of a row. */
+  readonly width: number;
+  /** [count, width] */
+  readonly features: Float32Array;
+}
+
+/**
+ * Every row of the file, in its order: a category that training did not see is 0 in all of its features, and a missing
+ * value is refused unless the model was trained with `missing: mean`.
+ *
+ * @param file CSV or Parquet, told apart by its first bytes, with at least the columns of the features
+ * @throws DataError naming file, line or row, and column of what is wrong
+ */
+export async function tableInputs(file: string, encoding: TableEncoding): Promise<TableInputs> {
+  const { columns } = encoding;
+  const table = await openTable(resolve(file), encoding);
+  const names = columns.map(({ name }) => name);
+  requireColumns(table, names, 'the model reads a column that is not there');
+  const missing = encoding.missing === 'mean' ? 'mean' : 'error';
+  const reader = new TableRows(table, { features: columns, missing });
+  const width = tableWidth(columns);
+  let count = 0;
+  let features = new Float32Array(1024 * width);
+  await reader.read(() => {
+    if ((count + 1) * width > features.length) {
+      const larger = new Float32Array(2 * features.length);
+      larger.set(features);
+      features = larger;
+    }
+    scaleRow(columns, reader.features);
+    features.set(reader.features, count++ * width);
+  });
+  requireRows(table, count, missing);
+  return { count, width, features: features.slice(0, count * width) };
+}
+
+async function openTable(file: string, { csv }: TableEncoding): Promise<Table> {
+  const start = Buffer.alloc(4);
+  try {
+    const handle = await open(file);
+    await handle.read(start).finally(() => handle.close());
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  return start.toString('latin1') === 'PAR1' ? openParquet(file) : openCsv(file, csv);
+}

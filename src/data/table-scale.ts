@@ -1,0 +1,77 @@
+/** Means and deviations of numeric columns, and what they make of a row. */
+import { DataError } from '../errors.js';
+import type { CategoricalColumn, NumericColumn } from './encoding.js';
+import type { RowWriter } from './rows.js';
+import { type FeatureColumn, featuresOf } from './table-values.js';
+
+/** Count, mean and sum of squared deviations so far, in float64 (Welford, "Note on a method for calculating corrected sums", 1962). */
+class Moments {
+  count = 0;
+  mean = 0;
+  #squares = 0;
+
+  add(value: number): void {
+    if (Number.isNaN(value)) return;
+    this.count++;
+    const difference = value - this.mean;
+    this.mean += difference / this.count;
+    this.#squares += difference * (value - this.mean);
+  }
+
+  /** Of the values themselves, not an estimate of those they are drawn from. */
+  get deviation(): number {
+    return Math.sqrt(this.#squares / this.count);
+  }
+}
+
+/**
+ * Measures numeric columns on the training split, row by row in order.
+ *
+ * @param rows features with NaN for missing values
+ * @param training ascending
+ * @param standardize else values stay as they are, and the mean only fills in
+ * @throws DataError if a column has no value in the training split
+ */
+export function fitColumns(
+  columns: readonly FeatureColumn[],
+  rows: RowWriter,
+  training: Int32Array,
+  standardize: boolean,
+): (NumericColumn | CategoricalColumn)[] {
+  const moments = columns.map(() => new Moments());
+  let next = 0;
+  rows.transform((row, index) => {
+    if (training[next] !== index) return;
+    next++;
+    let start = 0;
+    for (let i = 0; i < columns.length; i++) {
+      if (!('categories' in columns[i])) moments[i].add(row[start]);
+      start += featuresOf(columns[i]);
+    }
+  });
+  return columns.map((column, i) => {
+    if ('categories' in column) return column;
+    const { name } = column;
+    const { count, mean, deviation } = moments[i];
+    if (count === 0) {
+      throw new DataError(`data: column ${name} has no value in the training split`, 'list it under data.exclude');
+    }
+    if (!standardize) return { name, fill: mean, mean: 0, scale: 1 };
+    return { name, fill: mean, mean, scale: deviation > 0 ? 1 / deviation : 1 };
+  });
+}
+
+/** Fills in missing values and scales the others, in place. */
+export function scaleRow(
+  columns: readonly (NumericColumn | CategoricalColumn)[],
+  row: Float32Array | Uint8Array,
+): void {
+  let start = 0;
+  for (const column of columns) {
+    if (!('categories' in column)) {
+      const value = Number.isNaN(row[start]) ? column.fill : row[start];
+      row[start] = (value - column.mean) * column.scale;
+    }
+    start += featuresOf(column);
+  }
+}

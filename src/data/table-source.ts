@@ -1,0 +1,123 @@
+/** `source: csv` and `source: parquet`: tables become examples in two passes, so that no more than the rows is held. */
+import { resolve } from 'node:path';
+import { DataError } from '../errors.js';
+import type { CsvFormat, Encoding } from './encoding.js';
+import type { Examples, Splits } from './examples.js';
+import { budgetBytes, RowWriter } from './rows.js';
+import type { RowRange } from './shards.js';
+import type { Source } from './source.js';
+import type { Table } from './table.js';
+import { assignRoles, requireColumns, type TableConfig } from './table-columns.js';
+import { TableRows, tableWidth } from './table-rows.js';
+import { fitColumns, scaleRow } from './table-scale.js';
+import { columnRoles, requireRows, surveyTable, type TableSchema } from './table-survey.js';
+
+/** One file and how many of its rows are used. */
+interface Part {
+  readonly table: Table;
+  readonly count: number;
+}
+
+/**
+ * @param open of a path
+ * @param csv how inputs of the trained model are written that come as text
+ * @throws DataError naming file, line or row, and column of what is wrong
+ */
+export async function tableSource(
+  config: TableConfig,
+  open: (file: string) => Promise<Table>,
+  csv: CsvFormat,
+): Promise<Source> {
+  const files = filesOf(config);
+  const [first, ...others] = await openAll(files, open);
+  const roles = assignRoles(config, first);
+  const names = columnRoles(roles).map(({ name }) => name);
+  for (const table of others) requireColumns(table, names, `data.file ${first.file} names a column that is used`);
+  const { schema, count } = await surveyTable(first, roles, config);
+  const parts: Part[] = [{ table: first, count }];
+  for (const table of others) parts.push({ table, count: await countRows(table, schema) });
+
+  const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
+  const targets = await fill(parts, schema, rows).catch((error) => {
+    rows.discard();
+    throw error;
+  });
+  const encode = ({ training }: Splits): Encoding => {
+    const columns = fitColumns(schema.features, rows, training, config.standardize);
+    rows.transform((row) => scaleRow(columns, row));
+    const input = { kind: 'table' as const, columns, csv, missing: config.missing };
+    return schema.classes ? { input, classes: schema.classes } : { input, targets: schema.targets };
+  };
+  const examples = {
+    ...{ count: rows.count, featureScale: 1, featureShape: [tableWidth(schema.features)], ...rows.finish() },
+    ...{ ...targets, targetShape: schema.classes ? [] : [schema.targets.length], classes: schema.classes?.length },
+  };
+  const split = {
+    validation: fractionOrRange(config.validation, parts),
+    test: fractionOrRange(config.test, parts),
+    stratify: config.stratify,
+  };
+  return { examples, split, origin: files.join(', '), encode };
+}
+
+/** The file for training, then those of the other splits. */
+function filesOf({ file, validation, test }: TableConfig): string[] {
+  const files = [file, validation, test].filter((part) => typeof part === 'string');
+  const paths = files.map((path) => resolve(path));
+  const twice = files.find((_, i) => paths.indexOf(paths[i]) < i);
+  if (twice === undefined) return files;
+  throw new DataError(
+    `data: the file ${twice} is to serve two splits`,
+    'give each split a file of its own, or a fraction of data.file',
+  );
+}
+
+async function openAll(files: readonly string[], open: (file: string) => Promise<Table>): Promise<Table[]> {
+  const tables: Table[] = [];
+  for (const file of files) tables.push(await open(resolve(file)));
+  return tables;
+}
+
+/** Checks a file that is not for training, and counts the rows that are to be used. */
+async function countRows(table: Table, schema: TableSchema): Promise<number> {
+  let count = 0;
+  await new TableRows(table, schema).read(() => count++);
+  requireRows(table, count, schema.missing);
+  return count;
+}
+
+/** Writes the features of all parts to `rows`. */
+async function fill(
+  parts: readonly Part[],
+  schema: TableSchema,
+  rows: RowWriter,
+): Promise<Pick<Examples, 'targets' | 'weights'>> {
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const width = schema.targets.length;
+  const bytes = new SharedArrayBuffer(4 * count * width);
+  const targets = schema.classes ? new Int32Array(bytes) : new Float32Array(bytes);
+  const weights = schema.weight === undefined ? undefined : new Float32Array(new SharedArrayBuffer(4 * count));
+  for (const { table, count } of parts) {
+    const start = rows.count;
+    const reader = new TableRows(table, schema);
+    await reader.read(() => {
+      if (rows.count - start === count) throw changed(table);
+      targets.set(reader.targets, rows.count * width);
+      if (weights) weights[rows.count] = reader.weight;
+      rows.append(reader.features);
+    });
+    if (rows.count - start < count) throw changed(table);
+  }
+  return { targets, weights };
+}
+
+function changed({ file }: Table): DataError {
+  return new DataError(`${file} changed while it was read`, 'run again once nothing writes to it');
+}
+
+function fractionOrRange(part: number | string, parts: readonly Part[]): number | RowRange {
+  if (typeof part === 'number') return part;
+  const position = parts.findIndex(({ table }) => table.file === resolve(part));
+  const start = parts.slice(0, position).reduce((sum, { count }) => sum + count, 0);
+  return { start, count: parts[position].count };
+}

@@ -1,0 +1,89 @@
+/** From the cells of a table to numbers, and what can be wrong with a cell. */
+import { DataError } from '../errors.js';
+import type { CategoricalColumn } from './encoding.js';
+import type { Cell, Table, Value } from './table.js';
+
+/** A feature column as the first pass finds it: a number, or one of several categories. */
+export type FeatureColumn = { readonly name: string } | CategoricalColumn;
+
+/** A column and what it is for, as messages about its values need it. */
+export interface ColumnRole {
+  readonly name: string;
+  readonly role: 'feature' | 'target' | 'weight';
+}
+
+/** Features that a column becomes. */
+export function featuresOf(column: FeatureColumn): number {
+  return 'categories' in column ? column.categories.length + Number(column.missing) : 1;
+}
+
+/** The file and the row, for messages. */
+const place = (table: Table, row: number): string => `${table.file}, ${table.unit} ${row}`;
+
+/**
+ * @returns the number of a value, which 32-bit numbers can hold
+ * @throws DataError naming row, column and value if it is text, not finite or too large, or a weight below 0
+ */
+export function numberOf(table: Table, { name, role }: ColumnRole, value: Value, row: number): number {
+  const number = table.numberIn(value);
+  if (number !== undefined && Number.isFinite(Math.fround(number)) && (role !== 'weight' || number >= 0)) return number;
+  const holds = `${place(table, row)}: column ${name} holds ${JSON.stringify(String(value))}`;
+  if (number === undefined) {
+    throw new DataError(`${holds}, not a number as the rows before`, remedies(table, role, value));
+  }
+  if (!Number.isFinite(number)) throw new DataError(`${holds}, which is not finite`, remedies(table, role, value));
+  if (number < 0 && role === 'weight') {
+    throw new DataError(`${holds}, but a weight is 0 or more`, 'correct it, or leave out data.weight');
+  }
+  throw new DataError(`${holds}, beyond the range of 32-bit numbers`, 'scale it to at most 3.4e38');
+}
+
+function remedies(table: Table, role: ColumnRole['role'], value: Value): string {
+  const ways = ['correct it'];
+  if (role === 'feature') ways.push('list the column under data.categorical');
+  if (role === 'target') ways.push('set data.targetType: class');
+  if (table.unit === 'line') ways.push(`list ${JSON.stringify(value)} under data.missingValues`);
+  return ways.length < 3 ? ways.join(' or ') : `${ways.slice(0, -1).join(', ')}, or ${ways.at(-1)}`;
+}
+
+/**
+ * Whether a row is to be used.
+ *
+ * @param columns of the cells, in their order
+ * @throws DataError naming row and column if a value is missing that must not
+ */
+export function isComplete(
+  table: Table,
+  columns: readonly ColumnRole[],
+  missing: 'error' | 'mean' | 'drop',
+  cells: readonly Cell[],
+  row: number,
+): boolean {
+  const gaps = (i: number) => cells[i] === null && (missing !== 'mean' || columns[i].role !== 'feature');
+  const gap = cells.includes(null) ? columns.findIndex((_, i) => gaps(i)) : -1;
+  if (gap < 0) return true;
+  if (missing === 'drop') return false;
+  const { name, role } = columns[gap];
+  throw new DataError(
+    `${place(table, row)}: column ${name} has no value`,
+    role === 'feature'
+      ? 'fill it in, or train with data.missing: mean (or drop, to leave out such rows)'
+      : `fill it in, or set data.missing: drop (a ${role} has no mean)`,
+  );
+}
+
+/** @throws DataError naming the row of a class that training did not see */
+export function classOf(
+  table: Table,
+  name: string,
+  indices: ReadonlyMap<string, number>,
+  value: Value,
+  row: number,
+): number {
+  const index = indices.get(String(value));
+  if (index !== undefined) return index;
+  throw new DataError(
+    `${place(table, row)}: column ${name} holds the class ${JSON.stringify(String(value))}, which no training row has`,
+    'train on a file that holds every class',
+  );
+}

@@ -1,0 +1,39 @@
+/** What CSV and Parquet files have in common for those who read them: named columns, and rows that come one by one. */
+import { DataError } from '../errors.js';
+
+/** A value that is there. */
+export type Value = string | number | bigint;
+/** null where it is missing. */
+export type Cell = Value | null;
+
+/**
+ * @param cells in the order of the columns asked for; to be used before the call returns
+ * @param place the row's line or number, from 1
+ */
+export type Visit = (cells: readonly Cell[], place: number) => void;
+
+/** A file with named columns; reading it holds a small part of it in memory. */
+export interface Table {
+  readonly file: string;
+  readonly columns: readonly string[];
+  /** What `place` counts. */
+  readonly unit: 'line' | 'row';
+  /** The number that a value is, finite or not; undefined for text. */
+  numberIn(value: Value): number | undefined;
+  /**
+   * Shows every row in order.
+   * @throws DataError if the file is damaged, and whatever `visit` throws
+   */
+  read(columns: readonly string[], visit: Visit): Promise<void>;
+}
+
+/** @throws DataError if two columns have one name */
+export function requireDistinct(file: string, columns: readonly string[]): void {
+  const seen = new Set<string>();
+  for (const name of columns) {
+    if (seen.has(name)) {
+      throw new DataError(`${file} has two columns named ${JSON.stringify(name)}`, 'rename one of them');
+    }
+    seen.add(name);
+  }
+}

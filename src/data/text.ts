@@ -1,0 +1,169 @@
+/**
+ * `source: text`: the characters of a file as tokens, and windows of them as examples. Windows overlap in memory: example
+ * `i` starts at character `i`, and nothing is copied until a batch is.
+ */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { TextDecoder } from 'node:util';
+import type { TextConfig } from '../config/data.js';
+import { DataError } from '../errors.js';
+import type { Examples, Splits } from './examples.js';
+import type { Source } from './source.js';
+
+/** Bytes decoded at once: the whole of a large file would not fit into one string. */
+const blockBytes = 1 << 20;
+/** One more than the highest Unicode code point. */
+const codePoints = 0x110000;
+
+interface Tokens {
+  /** Distinct characters, by their code points. */
+  readonly vocabulary: readonly string[];
+  /** Index in the vocabulary of each character; in bytes where they suffice. */
+  readonly features: Uint8Array | Float32Array;
+  /** The same as class indices. */
+  readonly classes: Int32Array;
+}
+
+/** Characters from `start` to before `end`. */
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Examples of window shape [window] and, as targets, the character after the window ([]) or after each character of it
+ * ([window]). Characters are Unicode code points.
+ *
+ * @throws DataError if the file is missing, empty, not UTF-8 or of one character only, or a split too short for a window
+ */
+export async function textSource(config: TextConfig): Promise<Source> {
+  const file = resolve(config.file);
+  const { vocabulary, features, classes } = tokenize(await readBytes(file), file);
+  const { window, targets } = config;
+  const splits = splitText(features.length, config);
+  const examples: Examples = {
+    count: features.length - window,
+    features,
+    featureScale: 1,
+    featureShape: [window],
+    featureStride: 1,
+    targets: classes.subarray(targets === 'last' ? window : 1),
+    targetShape: targets === 'last' ? [] : [window],
+    targetStride: 1,
+    classes: vocabulary.length,
+  };
+  return {
+    examples,
+    split: splits,
+    origin: `windows of the ${features.length.toLocaleString('en-US')} characters of ${file}`,
+    encode: () => ({ input: { kind: 'text', window, targets, vocabulary }, classes: vocabulary }),
+  };
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = { ENOENT: 'does not exist', EISDIR: 'is a folder' };
+    throw new DataError(
+      `data.file: ${file} ${reasons[code ?? ''] ?? `cannot be read (${message})`}`,
+      'set it to a text file, e.g. --set data.file=...',
+    );
+  }
+}
+
+function tokenize(bytes: Uint8Array, file: string): Tokens {
+  const seen = new Uint8Array(codePoints);
+  let count = 0;
+  eachCharacter(bytes, file, (code) => {
+    seen[code] = 1;
+    count++;
+  });
+  const token = new Int32Array(codePoints);
+  const vocabulary: string[] = [];
+  seen.forEach((present, code) => {
+    if (!present) return;
+    token[code] = vocabulary.length;
+    vocabulary.push(String.fromCodePoint(code));
+  });
+  if (count === 0) throw new DataError(`data.file: ${file} is empty`, 'use another file');
+  if (vocabulary.length === 1) {
+    throw new DataError(
+      `data.file: ${file} repeats the single character ${JSON.stringify(vocabulary[0])}, which leaves nothing to predict`,
+      'use another file',
+    );
+  }
+  const shared = (bytes: number) => new SharedArrayBuffer(count * bytes);
+  const features = vocabulary.length <= 256 ? new Uint8Array(shared(1)) : new Float32Array(shared(4));
+  const classes = new Int32Array(shared(4));
+  let place = 0;
+  eachCharacter(bytes, file, (code) => {
+    features[place] = token[code];
+    classes[place++] = token[code];
+  });
+  return { vocabulary, features, classes };
+}
+
+/** Calls `visit` with the code point of every character, in order. */
+function eachCharacter(bytes: Uint8Array, file: string, visit: (code: number) => void): void {
+  // It leaves a byte-order mark out.
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for (let start = 0; start < bytes.length; start += blockBytes) {
+    const end = start + blockBytes;
+    const text = decode(decoder, bytes.subarray(start, end), end < bytes.length, file);
+    for (let i = 0; i < text.length; ) {
+      const code = text.codePointAt(i)!;
+      visit(code);
+      i += code > 0xffff ? 2 : 1;
+    }
+  }
+}
+
+function decode(decoder: TextDecoder, bytes: Uint8Array, stream: boolean, file: string): string {
+  try {
+    return decoder.decode(bytes, { stream });
+  } catch {
+    throw new DataError(`data.file: ${file} is not UTF-8 text`, 'save it as UTF-8, e.g. with iconv -t UTF-8');
+  }
+}
+
+/** Training first, then validation, then test: no window sees or predicts a character of another split. */
+function splitText(length: number, config: TextConfig): Splits {
+  const { window, stride, targets } = config;
+  const test = Math.round(config.test * length);
+  const validation = Math.round(config.validation * length);
+  const training = length - validation - test;
+  const pieces = {
+    training: { start: 0, end: training },
+    validation: { start: training, end: training + validation },
+    test: { start: training + validation, end: length },
+  };
+  // Held-out characters are predicted once each, whatever the stride of training.
+  const heldOutStride = targets === 'last' ? 1 : window;
+  const part = (name: keyof Splits, step: number) => {
+    if (name !== 'training' && config[name] === 0) return new Int32Array(0);
+    const { start, end } = pieces[name];
+    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), window);
+    return windowsOf({ start, end }, window, step);
+  };
+  return {
+    training: part('training', stride),
+    validation: part('validation', heldOutStride),
+    test: part('test', heldOutStride),
+  };
+}
+
+/** Where the windows of a piece start that have a character after them. */
+function windowsOf({ start, end }: Piece, window: number, step: number): Int32Array {
+  const count = Math.floor((end - window - 1 - start) / step) + 1;
+  return Int32Array.from({ length: count }, (_, i) => start + i * step);
+}
+
+function tooShort(name: keyof Splits, characters: number, window: number): DataError {
+  const share = name === 'training' ? 'smaller data.validation and data.test' : `a larger data.${name}`;
+  return new DataError(
+    `data.window: ${window} characters and the one after them do not fit into the ${characters} of the ${name} split`,
+    `use ${characters > 1 ? `a window of at most ${characters - 1}` : 'more text'}, or ${share}`,
+  );
+}

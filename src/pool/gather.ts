@@ -1,0 +1,77 @@
+/** Copies the examples of a shard or evaluation batch from where they are into an engine's private buffers. */
+import { type Augmenter, createAugmenter } from '../data/augment.js';
+import { elements } from '../data/examples.js';
+import { RowReader } from '../data/row-reader.js';
+import type { RowRange } from '../data/shards.js';
+import type { BatchBuffers } from '../engine/engine.js';
+import type { PoolSpec } from './spec.js';
+
+export class Gatherer {
+  readonly #spec: PoolSpec;
+  readonly #features: { readonly width: number; readonly stride: number };
+  readonly #targets: { readonly width: number; readonly stride: number };
+  readonly #reader: RowReader | undefined;
+  readonly #augment: Augmenter | undefined;
+
+  constructor(spec: PoolSpec) {
+    const { featureShape, featureStride, targetShape, targetStride, features, file } = spec.examples;
+    this.#spec = spec;
+    const [width, targetWidth] = [elements(featureShape), elements(targetShape)];
+    this.#features = { width, stride: featureStride ?? width };
+    this.#targets = { width: targetWidth, stride: targetStride ?? targetWidth };
+    this.#reader = file && new RowReader(file, width, features.BYTES_PER_ELEMENT);
+    this.#augment = spec.augment && createAugmenter(spec.augment, featureShape);
+  }
+
+  /**
+   * @param range of `shared.rows`, the example indices
+   * @param next what will be asked for after this, to be read from disk meanwhile
+   * @param epoch of a training step, whose examples are augmented
+   */
+  async load(
+    { start, count }: RowRange,
+    batch: BatchBuffers,
+    next: RowRange | undefined,
+    epoch?: number,
+  ): Promise<void> {
+    const { rows } = this.#spec.shared;
+    const wanted = rows.subarray(start, start + count);
+    const { width, stride } = this.#features;
+    if (this.#reader) {
+      const values = await this.#reader.load(wanted, batch.features);
+      if (next) this.#reader.prefetch(rows.subarray(next.start, next.start + next.count), batch.features);
+      this.#copyFeatures(wanted, values, (i) => i * width, batch, epoch);
+    } else this.#copyFeatures(wanted, this.#spec.examples.features, (i) => wanted[i] * stride, batch, epoch);
+    this.#copyTargets(wanted, batch);
+  }
+
+  /** @param startOf where the features of the i-th row start in `values` */
+  #copyFeatures(
+    rows: Int32Array,
+    values: Float32Array | Uint8Array,
+    startOf: (i: number) => number,
+    batch: BatchBuffers,
+    epoch: number | undefined,
+  ): void {
+    const { width } = this.#features;
+    for (let i = 0; i < rows.length; i++) {
+      const start = startOf(i);
+      const row = values.subarray(start, start + width);
+      if (this.#augment && epoch !== undefined) {
+        const target = batch.features.subarray(i * width, (i + 1) * width);
+        this.#augment(row, target, this.#spec.seed, epoch, rows[i]);
+      } else batch.features.set(row, i * width);
+    }
+  }
+
+  #copyTargets(rows: Int32Array, batch: BatchBuffers): void {
+    const { targets, weights } = this.#spec.examples;
+    const { width, stride } = this.#targets;
+    for (let i = 0; i < rows.length; i++) {
+      const start = rows[i] * stride;
+      if (width === 1) batch.targets[i] = targets[start];
+      else batch.targets.set(targets.subarray(start, start + width), i * width);
+      if (batch.weights) batch.weights[i] = weights![rows[i]];
+    }
+  }
+}

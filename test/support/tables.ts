@@ -1,0 +1,66 @@
+/** Tables for tests: files of text, arrays of NumPy, and what a data set holds. */
+import { readSync } from 'node:fs';
+import { expect } from 'vitest';
+import { dataSchema } from '../../src/config/data.js';
+import type { TableEncoding } from '../../src/data/encoding.js';
+import { type Dataset, type Examples, elements } from '../../src/data/examples.js';
+import { loadDataset } from '../../src/data/load.js';
+import { DataError } from '../../src/errors.js';
+
+/** All rows for training where `data` asks for no split. */
+export const load = (data: object): Promise<Dataset> =>
+  loadDataset(dataSchema.parse({ validation: 0, test: 0, ...data }), 0);
+
+/** The error that loading ends with. */
+export async function failure(data: object): Promise<DataError> {
+  const error = await load(data).catch((reason) => reason);
+  expect(error).toBeInstanceOf(DataError);
+  return error;
+}
+
+/** The features of each example, from memory or from the file of rows. */
+export function rowsOf(examples: Examples): number[][] {
+  const width = elements(examples.featureShape);
+  let values = examples.features;
+  if (examples.file) {
+    values =
+      values instanceof Uint8Array ? new Uint8Array(width * examples.count) : new Float32Array(width * examples.count);
+    expect(readSync(examples.file.fd, values, 0, values.byteLength, 0)).toBe(values.byteLength);
+  }
+  return Array.from({ length: examples.count }, (_, i) => [...values.subarray(i * width, (i + 1) * width)]);
+}
+
+export function tableEncoding({ encoding: { input } }: Dataset): TableEncoding {
+  if (input.kind !== 'table') throw new Error(`inputs are ${input.kind}`);
+  return input;
+}
+
+/** What 32-bit numbers hold of these. */
+export const rounded = (rows: readonly (readonly number[])[]): number[][] => rows.map((row) => row.map(Math.fround));
+
+/**
+ * A .npy file.
+ *
+ * @param body the elements' bytes
+ * @param version of the format, 1 to 3
+ */
+export function npyFile(
+  descr: string,
+  shape: readonly number[],
+  body: Uint8Array,
+  version = 1,
+  fortran = false,
+): Buffer {
+  const order = fortran ? 'True' : 'False';
+  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const prefix = version === 1 ? 10 : 12;
+  const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${tuple}), }`;
+  const padding = ' '.repeat(63 - ((prefix + text.length) % 64));
+  const header = Buffer.from(`${text}${padding}\n`, 'latin1');
+  const start = Buffer.alloc(prefix);
+  start.write('\x93NUMPY', 'latin1');
+  start.set([version, 0], 6);
+  if (version === 1) start.writeUInt16LE(header.length, 8);
+  else start.writeUInt32LE(header.length, 8);
+  return Buffer.concat([start, header, body]);
+}
