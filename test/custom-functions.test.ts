@@ -150,7 +150,7 @@ describe('is refused:', () => {
   });
 
   it('a function that throws, with the place', async () => {
-    expect(await message(custom('broken'))).toMatch(/broken: .*matMul.*\(.*functions\.ts:14:\d+\)/);
+    expect(await message(custom('broken'))).toMatch(/broken: .*matMul.*\(.*functions\.ts:12:\d+\)/);
   });
 
   it('names and modules that are not there', async () => {

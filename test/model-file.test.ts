@@ -158,7 +158,7 @@ describe('a model of Keras', () => {
     const [one, two] = [await trained(config, [], folder, 1), await trained(config, [], folder, 2)];
     expect(resultOf(two)).toEqual(resultOf(one));
     expect(two.start.engine).toBe('onnx');
-    const small = ['data.examples=80', 'engine=tfjs', 'backend=cpu', 'training.batchSize=16'];
+    const small = ['data.examples=40', 'engine=tfjs', 'backend=cpu', 'training.batchSize=16'];
     const eager = [await trained(config, small, folder, 1), await trained(config, small, folder, 2)];
     expect(resultOf(eager[1])).toEqual(resultOf(eager[0]));
   });
