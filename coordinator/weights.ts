@@ -37,7 +37,7 @@ function named({ encoding }: Dataset, classes: number, given: Readonly<Record<st
   for (const [name, factor] of Object.entries(given)) {
     const index = names.includes(name) ? names.indexOf(name) : /^\d+$/.test(name) ? Number(name) : -1;
     if (!(index >= 0 && index < classes)) {
-      const near = suggest(name, names);
+      const near = /^\d+$/.test(name) ? undefined : suggest(name, names);
       const list = classes > 20 ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
       throw new ConfigError(
         `training.classWeights: there is no class ${name}`,

@@ -6,6 +6,7 @@ import { loadRunConfig } from '../src/config/load.js';
 import { eventOf, eventsOf, groupIsAlive, lockstep, startLockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { configFile } from './support/package.js';
+import { weightsOf } from './support/runs.js';
 
 const root = temporaryFolder();
 let folders = 0;
@@ -18,10 +19,7 @@ function newFolder(): string {
 const small = ['--set', 'data.examples=500', '--set', 'training.epochs=2', '--set', 'training.logEvery=2'];
 
 /** The weights of a saved model, one behind the other. */
-function weightsIn(folder: string): Float32Array {
-  const bytes = readFileSync(join(folder, 'weights.bin'));
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-}
+const weightsIn = (folder: string) => weightsOf(join(folder, 'model.json'));
 
 describe('a run', () => {
   it('prints JSON lines and nothing else with --json, and records itself in its folder', async () => {

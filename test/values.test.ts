@@ -110,7 +110,8 @@ describe('the data section', () => {
     { data: { source: 'values', features: [1, Number.NaN], targets: [1, 2] }, path: 'features.1' },
     { data: { source: 'values', features: [], targets: [] }, path: 'features' },
     { data: { source: 'values', features: [1], targets: ['a'] }, path: 'targets.0' },
-    { data: { source: 'csv' }, path: 'source' },
+    { data: { source: 'xml' }, path: 'source' },
+    { data: { source: 'csv' }, path: 'file' },
   ])('refuses $data', ({ data, path }) => {
     const { error } = dataSchema.safeParse(data);
     expect(error?.issues[0].path.join('.')).toBe(path);
@@ -118,7 +119,7 @@ describe('the data section', () => {
 
   it('has a JSON schema in which every option is described', () => {
     const { oneOf } = z.toJSONSchema(dataSchema, { io: 'input' });
-    expect(oneOf).toHaveLength(3);
+    expect(oneOf).toHaveLength(9);
     for (const source of oneOf ?? []) {
       const { source: name, ...options } = (source as { properties: Record<string, { description?: string }> })
         .properties;

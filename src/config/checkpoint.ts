@@ -18,5 +18,3 @@ export const checkpointSchema = z
       : config,
   )
   .describe('When to write a checkpoint. One is always written on Ctrl-C and at the end.');
-
-export type CheckpointConfig = z.output<typeof checkpointSchema>;

@@ -105,12 +105,14 @@ export async function readNpyRows(
     throw unreadable(file, error);
   });
   try {
+    // One buffer for all blocks: buffers of their own would pile up until they are collected.
+    const buffer = Buffer.from(new ArrayBuffer(rowsAtOnce * rowBytes));
     for (let first = 0; first < shape[0]; first += rowsAtOnce) {
       const length = Math.min(rowsAtOnce, shape[0] - first) * rowBytes;
-      const block = await readUpTo(handle, file, length, offset + first * rowBytes);
+      const block = await readUpTo(handle, file, length, offset + first * rowBytes, buffer);
       if (block.length < length) throw truncated(file, offset + first * rowBytes + block.length, offset + length);
       const stored = type.view(block.buffer as ArrayBuffer);
-      for (let start = 0; start < stored.length; start += width) {
+      for (let start = 0; start < (length / rowBytes) * width; start += width) {
         const row = first + start / width;
         const part = stored.subarray(start, start + width);
         visit(values ? toNumbers(header, part, values, row) : (part as Uint8Array), row);
@@ -190,9 +192,14 @@ function toNumbers({ file }: NpyHeader, stored: Elements, values: Float64Array, 
   return values;
 }
 
-/** Bytes in a buffer of their own; fewer where the file ends. */
-async function readUpTo(handle: FileHandle, file: string, length: number, position: number): Promise<Buffer> {
-  const buffer = Buffer.from(new ArrayBuffer(length));
+/** `length` bytes into the start of `buffer`; fewer where the file ends. */
+async function readUpTo(
+  handle: FileHandle,
+  file: string,
+  length: number,
+  position: number,
+  buffer = Buffer.from(new ArrayBuffer(length)),
+): Promise<Buffer> {
   let done = 0;
   while (done < length) {
     const { bytesRead } = await handle.read(buffer, done, length - done, position + done).catch((error) => {

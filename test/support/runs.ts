@@ -1,4 +1,6 @@
 /** Runs of the trainer inside the test's process. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { train } from '../../coordinator/train.js';
 import { loadRunConfig } from '../../src/config/load.js';
 import type { EndEvent, EpochEvent, RunEvent, StartEvent } from '../../src/report/events.js';
@@ -24,4 +26,10 @@ export async function trained(file: string, overrides: readonly string[], out: s
 export function resultOf({ epochs, end }: Trained) {
   const { sha256, validation, test } = end;
   return { sha256, validation, test, epochs: epochs.map(({ loss, validation }) => ({ loss, validation })) };
+}
+
+/** All weights of a saved model, in the order of its file. @param model path of its model.json */
+export function weightsOf(model: string): Float32Array {
+  const bytes = readFileSync(join(dirname(model), 'weights.bin'));
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }

@@ -1,0 +1,109 @@
+/** Sets that exceed their memory budget: the same bits as in memory, in the memory that the budget allows. */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { lcg } from './support/engines.js';
+import { temporaryFolder, writeConfig } from './support/folder.js';
+import { configFile } from './support/package.js';
+import { resultOf, trained } from './support/runs.js';
+
+const run = promisify(execFile);
+const folder = temporaryFolder();
+const leftovers = () => readdirSync(tmpdir()).filter((name) => /^lockstep-[A-Za-z0-9]{6}$/.test(name));
+
+it.each([
+  ['an MLP', 'digits-mlp.yaml', ['data.examples=1500', 'training.epochs=2', 'training.batchSize=64']],
+  ['augmented images', 'digits.yaml', ['data.examples=500', 'training.epochs=2', 'augment={shift: 0.1, flip: both}']],
+])('%s: read from disk, with the bits of memory', async (_, config, overrides) => {
+  const file = configFile(config);
+  const before = leftovers();
+  const inMemory = await trained(file, overrides, folder);
+  expect(inMemory.start.data).not.toContain('read from disk');
+  for (const threads of [1, 3]) {
+    const fromDisk = await trained(file, [...overrides, 'data.memory=100KB'], folder, threads);
+    expect(fromDisk.start.data).toContain('read from disk');
+    expect(resultOf(fromDisk)).toEqual(resultOf(inMemory));
+  }
+  expect(leftovers()).toEqual(before);
+});
+
+/** A little-endian float32 .npy file of `rows` rows that `fill` writes. */
+function npy(file: string, shape: readonly number[], type: string, data: Uint8Array): void {
+  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
+  const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11).concat('\n');
+  const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, padded.length & 255, padded.length >> 8]);
+  writeFileSync(file, Buffer.concat([start, Buffer.from(padded), data]));
+}
+
+const megabyte = 2 ** 20;
+const budget = 64;
+
+/** Peak resident megabytes of a training process, and its result. */
+async function measured(config: string, ...set: string[]): Promise<{ peak: number; sha256: string; data: string }> {
+  const program = `
+    const { train, loadRunConfig } = await import(${JSON.stringify(new URL('../coordinator/lockstep.js', import.meta.url).href)});
+    let data;
+    const report = (event) => { if (event.event === 'start') data = event.data; };
+    const { sha256 } = await train(loadRunConfig(process.argv[1], process.argv.slice(2)), { threads: 2, out: ${JSON.stringify(join(folder, 'runs'))}, report });
+    const { readFileSync } = await import('node:fs');
+    // Not resourceUsage().maxRSS, which starts at that of the process that forked.
+    const [, kilobytes] = /VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
+    console.log(JSON.stringify({ peak: kilobytes / 1024, sha256, data }));`;
+  const { stdout } = await run(execPath, ['--input-type=module', '--eval', program, config, ...set], { cwd: folder });
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+}
+
+it.skipIf(!existsSync('/proc/self/status'))(
+  'a set three times the budget trains within 1.3 times the budget, plus what the model takes',
+  async () => {
+    const width = 256;
+    const count = (3 * budget * megabyte) / (width * 4);
+    const random = lcg(1);
+    const features = new Float32Array(count * width);
+    for (let i = 0; i < features.length; i++) features[i] = random() - 0.5;
+    npy(join(folder, 'x.npy'), [count, width], '<f4', new Uint8Array(features.buffer));
+    npy(join(folder, 'small.npy'), [512, width], '<f4', new Uint8Array(features.buffer, 0, 512 * width * 4));
+    const targets = Int32Array.from({ length: count }, (_, i) => Number(features[i * width] > 0));
+    npy(join(folder, 'y.npy'), [count], '<i4', new Uint8Array(targets.buffer));
+    npy(join(folder, 'small-y.npy'), [512], '<i4', new Uint8Array(targets.buffer, 0, 512 * 4));
+    const config = writeConfig(folder, 'large', {
+      data: { source: 'npy', features: join(folder, 'x.npy'), targets: join(folder, 'y.npy'), memory: `${budget}MB` },
+      model: { layers: [{ dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },
+      loss: 'sparseCategoricalCrossentropy',
+      training: { epochs: 1, batchSize: 1024, shards: 4 },
+    });
+    const model = await measured(
+      config,
+      `data.features=${join(folder, 'small.npy')}`,
+      `data.targets=${join(folder, 'small-y.npy')}`,
+      'training.batchSize=128',
+    );
+    const fromDisk = await measured(config);
+    const inMemory = await measured(config, 'data.memory=1GB');
+    expect(fromDisk.data).toContain('read from disk');
+    expect(inMemory.data).not.toContain('read from disk');
+    expect(fromDisk.sha256).toBe(inMemory.sha256);
+    const over = fromDisk.peak - model.peak;
+    process.stdout.write(
+      `peak MB: the model alone ${model.peak.toFixed(0)}, a set of ${3 * budget} MB with ${budget} MB ${fromDisk.peak.toFixed(0)}, ` +
+        `in memory ${inMemory.peak.toFixed(0)}\n`,
+    );
+    expect(over).toBeLessThan(1.3 * budget);
+    // The figure means something only if holding the set would break it.
+    expect(inMemory.peak - model.peak).toBeGreaterThan(1.3 * budget);
+  },
+);
+
+it('leaves no file behind when a run is refused', async () => {
+  const before = leftovers();
+  const config = join(folder, 'refused.yaml');
+  writeFileSync(config, readFileSync(configFile('digits.yaml')));
+  const wrong = ['data.memory=100KB', 'training.batchSize=100000'];
+  await expect(trained(config, wrong, join(folder, 'refused'))).rejects.toThrow('exceeds the training split');
+  expect(leftovers()).toEqual(before);
+  expect(existsSync(join(folder, 'refused'))).toBe(false);
+});
