@@ -12,5 +12,6 @@ export {
   OutputError,
   UnsupportedModelError,
 } from '../src/errors.js';
+export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
 export { type ResumeOptions, resume, type TrainOptions, train } from './train.js';

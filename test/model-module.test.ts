@@ -2,13 +2,16 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createStepModel, initialParameters } from '../src/engine/step.js';
+import { resume } from '../coordinator/train.js';
+import type { LayerConfig } from '../src/config/model.js';
+import { createStepModel, initialParameters, type StepSpec } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
 import { tensorOf } from '../src/model/slab.js';
 import { eventsOf, lockstep } from './support/cli.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
+import { configFile } from './support/package.js';
 import { resultOf, trained } from './support/runs.js';
 
 const folder = temporaryFolder();
@@ -45,6 +48,14 @@ const digits = {
   metrics: ['accuracy'],
   training: { epochs: 1, batchSize: 32, shards: 4 },
 };
+const module = (name: string) =>
+  write(
+    name,
+    'export default (tf, { inputShape, classes }) => tf.sequential({ layers: [',
+    "  tf.layers.flatten({ inputShape }), tf.layers.dense({ units: 5, name: 'first' }), tf.layers.dense({ units: classes }),",
+    '] });',
+    'export const doubt = (tf, targets, outputs) => tf.sub(1, tf.max(tf.softmax(outputs), -1));',
+  );
 const classes: Case = { layers: [], input: [4, 2], classes: 3, loss: 'sparseCategoricalCrossentropy' };
 const withModule = (module: string, options?: Record<string, unknown>): Case => ({
   ...classes,
@@ -66,6 +77,21 @@ describe('a model that a module builds', () => {
     }
   });
 
+  it('has the same names whatever the process has built before', async () => {
+    const namesOf = async (spec: StepSpec) => (await createStepModel(spec)).layout.tensors.map(({ name }) => name);
+    const spec = specOf(withModule(typescript, { rate: 0.5 }));
+    const names = await namesOf(spec);
+    expect(names.filter((name) => name.endsWith('kernel'))).toEqual(['dense_Dense1/kernel', 'scores/kernel']);
+    expect(await namesOf(spec)).toEqual(names);
+    const layers: LayerConfig[] = [
+      { bidirectional: { layer: { lstm: { units: 2 } }, mergeMode: 'concat' } },
+      { dense: { units: 3 } },
+    ];
+    const inner = await namesOf(specOf({ ...classes, layers }));
+    expect(inner[0]).toBe('bidirectional_1/forward_lstm_LSTM1/kernel');
+    expect(await namesOf(specOf({ ...classes, layers }))).toEqual(inner);
+  });
+
   it('computes the same in both engines', async () => {
     const example = withModule(typescript, { rate: 0.5 });
     const { parameters, onnx, tfjs } = await createEngines(example, [5]);
@@ -83,6 +109,27 @@ describe('a model that a module builds', () => {
       const runs = [await trained(config, overrides, folder, 1), await trained(config, overrides, folder, 2)];
       expect(resultOf(runs[1])).toEqual(resultOf(runs[0]));
     }
+  });
+
+  it('learns digits: the one of configs/own-model.yaml, with its loss and metric', async () => {
+    const overrides = [`model.module=${configFile('own-model.ts')}`, 'training.epochs=2'];
+    const { end } = await trained(configFile('own-model.yaml'), overrides, folder);
+    expect(end.test!.accuracy).toBeGreaterThan(0.8);
+    expect(end.test!.confidence).toBeGreaterThan(0.3);
+    expect(end.test!.confidence).toBeLessThan(1);
+  });
+
+  it('goes on from a checkpoint, its metrics too, as if it had not stopped', async () => {
+    const focus = { custom: { name: 'doubt' } };
+    const model = { module: module('resumed.mjs'), freeze: ['first'] };
+    const settings = { ...digits, model, metrics: ['accuracy', focus], checkpoint: { everyEpochs: 1 } };
+    const config = writeConfig(folder, 'resumed', settings);
+    const whole = await trained(config, ['training.epochs=2'], join(folder, 'whole'));
+    const half = await trained(config, [], join(folder, 'half'));
+    const end = await resume(half.start.folder, { set: ['training.epochs=2'], threads: 1 });
+    expect([end.sha256, end.test]).toEqual([whole.end.sha256, whole.end.test]);
+    expect(end.test!.doubt).toBeGreaterThan(0);
+    expect(end.sha256).not.toBe(half.end.sha256);
   });
 
   it.each([

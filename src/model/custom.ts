@@ -4,9 +4,7 @@ import type { CustomFunction, ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
 import type { Loss } from './losses.js';
-import { userTf } from './user-tf.js';
-
-type UserFunction = (tf: typeof userTf, targets: tf.Tensor, outputs: tf.Tensor) => unknown;
+import { type ExampleFunction, userTf } from './user-tf.js';
 
 /**
  * Loads a function of the user's. It gets class indices as they are, and other targets in the shape of the outputs
@@ -22,7 +20,7 @@ export async function loadFunction(key: string, { name, module }: CustomFunction
     throw new ModelError(`${key}: ${name} is in no module`, `name the file that exports it: ${key}.custom.module`);
   }
   const loaded = await importModule(`${key}.custom.module`, file, ModelError);
-  const call = functionOf<UserFunction>(loaded, name, ModelError);
+  const call = functionOf<ExampleFunction>(loaded, name, ModelError);
   const where = `${loaded.where}: ${name}`;
   return (targets, outputs) => {
     let result: unknown;
