@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resume } from '../coordinator/train.js';
 import type { LayerConfig } from '../src/config/model.js';
+import type { GradientEngine } from '../src/engine/engine.js';
 import { createStepModel, initialParameters, type StepSpec } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
 import { tensorOf } from '../src/model/slab.js';
@@ -105,10 +106,49 @@ describe('a model that a module builds', () => {
 
   it('is trained with the same bits on one thread and two, in both engines', async () => {
     const config = writeConfig(folder, 'module', digits);
-    for (const overrides of [[], ['engine=tfjs', 'backend=cpu']]) {
+    for (const overrides of [[], ['engine=tfjs', 'backend=cpu', 'data.examples=60']]) {
       const runs = [await trained(config, overrides, folder, 1), await trained(config, overrides, folder, 2)];
       expect(resultOf(runs[1])).toEqual(resultOf(runs[0]));
     }
+  });
+
+  it('draws the noise of the step, the same in both engines and whenever the step is repeated', async () => {
+    const file = write(
+      'noise.mjs',
+      'export default (tf, { inputShape, classes }) => {',
+      '  class Sample extends tf.layers.Layer {',
+      '    call(x, { training }) {',
+      '      const [input] = [x].flat();',
+      '      if (!training) return input;',
+      '      const noise = tf.add(tf.randomNormal(input.shape, 0, 0.1), tf.randomUniform(input.shape, -1, 1));',
+      '      return tf.dropout(tf.add(input, noise), 0.3);',
+      '    }',
+      "    static get className() { return 'Sample'; }",
+      '  }',
+      '  const dense = tf.layers.dense({ units: classes, weights: [tf.randomNormal([8, classes]), tf.zeros([classes])] });',
+      '  return tf.sequential({ layers: [tf.layers.flatten({ inputShape }), new Sample({}), dense] });',
+      '};',
+      'export const noisy = (tf, targets, outputs) => tf.mean(tf.mul(outputs, tf.randomNormal(outputs.shape)), -1);',
+      'export const gamma = (tf, targets, outputs) => tf.mean(tf.randomGamma(outputs.shape, 1), -1);',
+    );
+    const example = withModule(file);
+    const { parameters, onnx, tfjs } = await createEngines(example, [5]);
+    const again = await createEngines(example, []);
+    expect(again.parameters).toEqual(parameters);
+    const lossAt = async (engine: GradientEngine, step: number) => {
+      fill(engine, example, parameters, 5);
+      return engine.computeGradients(5, { seed: 1, step, shard: 0 });
+    };
+    const [first, eager] = [await lossAt(onnx, 0), await lossAt(tfjs, 0)];
+    expect(relativeError([first], [eager])).toBeLessThan(1e-4);
+    expect(relativeError(onnx.gradients, tfjs.gradients)).toBeLessThan(1e-4);
+    expect(await lossAt(onnx, 0)).toBe(first);
+    expect(Math.abs((await lossAt(onnx, 1)) - first)).toBeGreaterThan(0.01);
+    const refused = (name: string) => refusalOf(createEngines({ ...example, loss: { custom: { name } } }, [5]));
+    expect((await refused('noisy')).message).toMatch(/tf\.randomNormal draws numbers while the model predicts/);
+    expect((await refused('gamma')).message).toMatch(
+      /tf\.randomGamma has no numbers that another run would draw again/,
+    );
   });
 
   it('learns digits: the one of configs/own-model.yaml, with its loss and metric', async () => {

@@ -43,7 +43,7 @@ async function build(config: ModelConfig, data: DataShape, seed: number): Promis
   const model =
     'file' in config
       ? await intercepting(seed, hooks, { reseed: true }, () => modelOfFile(config.file))
-      : await intercepting(seed, hooks, { reseed: false }, () => modelOfModule(config, data));
+      : await intercepting(seed, hooks, { reseed: false }, () => modelOfModule(config, data, hooks));
   checkModel(model, data, 'file' in config ? `model.file: ${config.file}` : `model.module: ${config.module}`);
   return { model, hooks };
 }
@@ -64,13 +64,17 @@ async function modelOfFile(file: string): Promise<LayersModel> {
 /** Models that functions have returned: one that is returned again would be two models with the same weights. */
 const returned = new WeakSet<LayersModel>();
 
-async function modelOfModule(config: Extract<ModelConfig, { module: string }>, data: DataShape): Promise<LayersModel> {
+async function modelOfModule(
+  config: Extract<ModelConfig, { module: string }>,
+  data: DataShape,
+  hooks: HookSlot,
+): Promise<LayersModel> {
   const module = await importModule('model.module', config.module, ModelError);
   const make = functionOf<ModelFunction>(module, 'default', ModelError);
   const { featureShape, classes } = data;
   let model: unknown;
   try {
-    model = await make(userTf, {
+    model = await make(userTf(hooks), {
       inputShape: [...featureShape],
       classes,
       options: structuredClone(config.options ?? {}),

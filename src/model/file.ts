@@ -136,7 +136,7 @@ async function readWeights(file: string, manifest: readonly Group[]): Promise<Sa
     const expected = entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
     if (bytes.length !== expected) {
       throw new ModelError(
-        `${paths.join(', ')} of ${file}: ${bytes.length} bytes, but the weights in it take ${expected}`,
+        `${paths.length > 3 ? `${paths[0]} to ${paths.at(-1)}` : paths.join(', ')} of ${file}: ${bytes.length} bytes, but the weights in it take ${expected}`,
         'copy the file again, or save the model again',
       );
     }

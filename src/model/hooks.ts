@@ -55,7 +55,7 @@ interface LayerFields {
 type Noise = (hooks: StepHooks, x: tf.Tensor, layer: LayerFields) => tf.Tensor;
 
 /** Inverted dropout (Srivastava et al. 2014, as tfjs scales it): each element is kept with probability 1 - rate. */
-function dropout(hooks: StepHooks, x: tf.Tensor, rate: number, shape: readonly number[] = x.shape): tf.Tensor {
+export function dropout(hooks: StepHooks, x: tf.Tensor, rate: number, shape: readonly number[] = x.shape): tf.Tensor {
   const keep = 1 - rate;
   const kept = tf.floor(tf.add(hooks.uniform(shape), keep));
   return tf.mul(x, tf.mul(kept, 1 / keep));

@@ -13,7 +13,7 @@ interface Building {
   readonly hooks: HookSlot;
   /** Whether the run's seed replaces those that initializers have. */
   readonly reseed: boolean;
-  /** Weights made so far. */
+  /** Weights made so far, and numbers drawn for them. */
   weights: number;
   /** Layers of each class that were made without a name so far. */
   readonly unnamed: Map<string, number>;
@@ -65,6 +65,12 @@ prototype.addWeight = function intercepted(...rest) {
     initializer.seed = seed;
   }
 };
+
+/** A seed for numbers that are drawn while a model is built; undefined where none is. */
+export function nextSeed(): number | undefined {
+  const building = current.getStore();
+  return building && hash(`${building.seed}/${building.weights++}/drawn`);
+}
 
 /** Runs `make` with every layer that it builds seeded, hooked and named. */
 export function intercepting<T>(

@@ -2,8 +2,10 @@
 import './tfjs-gaps.js';
 import * as core from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
+import type { HookSlot } from './hooks.js';
+import { noiseFunctions } from './user-noise.js';
 
-/** tfjs's core and layers together, the very instances that Lockstep trains with. */
+/** tfjs's core and layers together, the very instances that Lockstep trains with; its random functions repeat with the run. */
 export type Tf = Omit<typeof core & typeof layers, 'default'>;
 
 /** The default export of `model.module`. */
@@ -22,4 +24,5 @@ export type ModelFunction = (
 /** A loss or a metric: from targets and outputs of a batch, [n, ...] each, to one number an example, [n]. */
 export type ExampleFunction = (tf: Tf, targets: core.Tensor, outputs: core.Tensor) => core.Tensor;
 
-export const userTf: Tf = Object.freeze({ ...core, ...layers });
+/** @param hooks of the model that the function makes or that its results are about */
+export const userTf = (hooks: HookSlot): Tf => Object.freeze({ ...core, ...layers, ...noiseFunctions(hooks) });
