@@ -10,6 +10,8 @@ import { copyTensors, type NamedSlab } from './snapshot.js';
 
 export class Checkpointer {
   readonly #run: PreparedRun;
+  /** What the write under way writes. */
+  readonly #copies: Float32Array[] = [];
   /** The write under way; never rejects. */
   #writing: Promise<void> = Promise.resolve();
   #failure: unknown;
@@ -54,7 +56,7 @@ export class Checkpointer {
   async write(progress: Progress, slabs: readonly NamedSlab[]): Promise<void> {
     await this.#writing;
     if (progress.step === this.#step) return;
-    const tensors = copyTensors(this.#run.step.layout, slabs);
+    const tensors = copyTensors(this.#run.step.layout, slabs, this.#copies);
     this.#last = performance.now();
     this.#step = progress.step;
     this.#writing = this.#writeOut(progress, tensors);

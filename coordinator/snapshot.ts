@@ -14,10 +14,15 @@ const nameOf = (prefix: string, { name }: SlabTensor): string => `${prefix}/${na
 const tensorsIn = ({ tensors }: SlabLayout, slab: Float32Array): SlabTensor[] =>
   tensors.filter(({ offset }) => offset < slab.length);
 
-/** Copies of all tensors of some slabs, which go on changing. */
-export function copyTensors(layout: SlabLayout, slabs: readonly NamedSlab[]): NamedTensor[] {
-  return slabs.flatMap(({ name, slab }) => {
-    const copy = slab.slice();
+/**
+ * All tensors of some slabs, which go on changing, as they are now.
+ * @param copies receives the slabs; an array that is kept from one time to the next spares their allocation
+ */
+export function copyTensors(layout: SlabLayout, slabs: readonly NamedSlab[], copies: Float32Array[]): NamedTensor[] {
+  return slabs.flatMap(({ name, slab }, i) => {
+    copies[i] ??= new Float32Array(slab.length);
+    const copy = copies[i];
+    copy.set(slab);
     return tensorsIn(layout, slab).map((tensor) => ({
       name: nameOf(name, tensor),
       shape: tensor.shape,

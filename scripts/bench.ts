@@ -1,6 +1,7 @@
-/** `npm run bench -- engine|shards`: see README, Benchmarks. */
+/** `npm run bench -- engine|shards|checkpoint`: see README, Benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { benchCheckpoint } from './bench/checkpoint.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchShards } from './bench/shards.js';
@@ -59,9 +60,14 @@ const engine = benchmark('engine', 'Throughput over that of PyTorch and of tfjs.
 
 const shards = benchmark('shards', 'Throughput by number of shards.', benchShards);
 
+const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.', (flags) => {
+  const { folder, pairs, seconds } = flags as Flags & { readonly folder: string };
+  return benchCheckpoint({ folder, pairs, seconds });
+}).option('--folder <dir>', 'folder on the disk to measure', '.');
+
 process.on('SIGINT', () => process.exit(130));
 try {
-  await new Command('bench').addCommand(engine).addCommand(shards).parseAsync();
+  await new Command('bench').addCommand(engine).addCommand(shards).addCommand(checkpoint).parseAsync();
 } catch (error) {
   if (!(error instanceof MeasurementError)) throw error;
   process.stderr.write(`${error.message}\n`);

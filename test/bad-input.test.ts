@@ -247,7 +247,7 @@ describe('the command line refuses', () => {
   it.concurrent.each([
     { args: ['train', tiny, '--thread', '2'], says: /unknown option '--thread'[\s\S]*--threads/ },
     { args: ['train', tiny, '--engine', 'cuda'], says: /'cuda'[\s\S]*auto, onnx, tfjs/ },
-    { args: ['train'], says: /missing required argument 'config'/ },
+    { args: ['train'], says: /missing required argument 'config', or --resume/ },
     { args: ['train', tiny, tiny], says: /too many arguments/ },
     { args: ['trian', 'tiny.yaml'], says: /unknown command 'trian'[\s\S]*train/ },
     { args: [], says: /Usage: lockstep/ },

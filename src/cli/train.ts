@@ -49,7 +49,10 @@ Exit codes: 0 done, 1 failed run (such as a loss that is not finite), 2 bad inpu
     .action(runTrain);
 }
 
-async function runTrain(file: string | undefined, flags: TrainFlags): Promise<void> {
+async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
+  if (file === undefined && flags.resume === undefined) {
+    command.error("error: missing required argument 'config', or --resume");
+  }
   const report = reporter(flags);
   const abort = new AbortController();
   const interrupt = (signal: NodeJS.Signals) => {
@@ -87,8 +90,7 @@ async function start(
   if (flags.backend) set.push(`backend=${flags.backend}`);
   const options = { threads: threadCount(flags.threads), ledger: flags.ledger, ...watch };
   if (flags.resume === undefined) {
-    if (file === undefined) throw new ConfigError('train: no config', 'name one, or a run with --resume');
-    const config = loadRunConfig(file, set);
+    const config = loadRunConfig(file!, set);
     // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.
     const { train } = await import('../../coordinator/train.js');
     return train(config, { ...options, out: flags.out });
