@@ -13,6 +13,7 @@ export {
   OutputError,
   UnsupportedModelError,
 } from '../src/errors.js';
+export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
 export { type ContinueOptions, continueText } from './continue-text.js';
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './evaluate.js';

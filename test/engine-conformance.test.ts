@@ -113,6 +113,8 @@ const layers: Record<string, Case> = {
     ...onVector({ dense: { units: 8 } }, { batchNormalization: { momentum: 0.9, epsilon: 0.01 } }),
     count: 9,
   },
+  'batchNormalization without scale': onVector({ dense: { units: 8 } }, { batchNormalization: { scale: false } }),
+  'batchNormalization without offset': onVector({ dense: { units: 8 } }, { batchNormalization: { center: false } }),
   layerNormalization: onVector({ dense: { units: 8 } }, { layerNormalization: {} }),
   zeroPadding2d: onImage(
     { conv2d: { filters: 3, kernelSize: 2 } },

@@ -30,7 +30,12 @@ const tuning = {
     .describe(
       'Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.',
     ),
-  freeze: z.array(z.string()).optional().describe('Layers whose weights stay as they are; * stands for any letters.'),
+  freeze: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.',
+    ),
 };
 
 const layersSchema = z

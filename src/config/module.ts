@@ -85,15 +85,21 @@ export function mistakeIn(where: string, thrown: unknown, Failure: Failure): Loc
 
 const own = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Where a module of the user's stands in the stack above Lockstep's own functions: what is below called them. */
+/**
+ * Where a module of the user's failed. Its function stands above those of Lockstep that called it; above it there may be
+ * tfjs's, and above those again Lockstep's, which compile what tfjs computes.
+ */
 export function placeOf(error: Error): string | undefined {
+  let [ours, packages] = [false, false];
   for (const line of (error.stack ?? '').split('\n')) {
     const [, file, place] = /^\s+at (?:.*\()?((?:file:\/\/|\/|[A-Za-z]:\\).*?):(\d+:\d+)\)?$/.exec(line) ?? [];
     if (!file) continue;
     const path = file.startsWith('file:') ? fileURLToPath(file) : file;
-    if (path.startsWith(own)) return undefined;
-    if (path.includes(`${sep}node_modules${sep}`)) continue;
-    return `${shown(path)}:${place}`;
+    if (path.startsWith(own)) {
+      if (packages) return undefined;
+      ours = true;
+    } else if (path.includes(`${sep}node_modules${sep}`)) packages = true;
+    else return ours && !packages ? undefined : `${shown(path)}:${place}`;
   }
   return undefined;
 }

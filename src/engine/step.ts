@@ -63,22 +63,22 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
     built,
     weights: [...trainable, ...state, ...frozen],
     layout: slabLayout(trainable, state, frozen),
-    loss: await lossOf(spec, output),
-    metrics: await customMetrics(spec),
+    loss: await lossOf(spec, output, built),
+    metrics: await customMetrics(spec, built),
     penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
     output,
     batch: spec.batch,
   };
 }
 
-async function lossOf({ loss, model }: StepSpec, output: OutputSpec): Promise<Loss> {
+async function lossOf({ loss, model }: StepSpec, output: OutputSpec, { hooks }: BuiltModel): Promise<Loss> {
   const custom = typeof loss === 'object' && 'custom' in loss;
-  return custom ? loadFunction('loss', loss.custom, model) : createLoss(loss, output);
+  return custom ? loadFunction('loss', loss.custom, model, hooks) : createLoss(loss, output);
 }
 
-function customMetrics({ metrics = [], model }: StepSpec): Promise<Loss[]> {
+function customMetrics({ metrics = [], model }: StepSpec, { hooks }: BuiltModel): Promise<Loss[]> {
   const customs = metrics.flatMap((metric) => (typeof metric === 'object' && 'custom' in metric ? metric.custom : []));
-  return Promise.all(customs.map((custom) => loadFunction('metrics', custom, model)));
+  return Promise.all(customs.map((custom) => loadFunction('metrics', custom, model, hooks)));
 }
 
 /** The values that the seed gave the weights, as a slab. */

@@ -35,8 +35,7 @@ const layerNames = Object.keys(tfl.layers).filter(
  * Builds and initialises the model of a list of layers.
  * @throws ModelError naming the layer when its name, an option or its shape is wrong
  */
-export function buildModel(config: LayersConfig, data: DataShape, seed: number): BuiltModel {
-  const hooks: HookSlot = {};
+export function buildModel(config: LayersConfig, data: DataShape, seed: number, hooks: HookSlot = {}): BuiltModel {
   const input = tfl.input({ shape: [...data.featureShape], name: 'input' });
   const outputs = new Map<string, Output>([['input', input]]);
   let last: Output = input;

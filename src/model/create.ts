@@ -9,9 +9,7 @@ import type { HookSlot } from './hooks.js';
 import { intercepting } from './intercept.js';
 import { everyLayer } from './tree.js';
 import { freezeLayers, loadWeights } from './tuning.js';
-import { userTf } from './user-tf.js';
-
-type ModelFunction = (tf: typeof userTf, options: object) => unknown;
+import { type ModelFunction, userTf } from './user-tf.js';
 
 /**
  * Builds the model and gives it its initial weights.
@@ -38,14 +36,15 @@ export async function createModel(
 }
 
 async function build(config: ModelConfig, data: DataShape, seed: number): Promise<BuiltModel> {
-  if ('layers' in config) return buildModel(config, data, seed);
   const hooks: HookSlot = {};
+  if ('layers' in config) {
+    return intercepting(seed, hooks, { reseed: false }, () => buildModel(config, data, seed, hooks));
+  }
   const model =
     'file' in config
       ? await intercepting(seed, hooks, { reseed: true }, () => modelOfFile(config.file))
-      : await intercepting(seed, hooks, { reseed: false }, () => modelOfModule(config, data));
-  const where = 'file' in config ? `model.file: ${config.file}` : `model.module: ${config.module}`;
-  checkModel(model, data, where);
+      : await intercepting(seed, hooks, { reseed: false }, () => modelOfModule(config, data, hooks));
+  checkModel(model, data, 'file' in config ? `model.file: ${config.file}` : `model.module: ${config.module}`);
   return { model, hooks };
 }
 
@@ -65,13 +64,17 @@ async function modelOfFile(file: string): Promise<LayersModel> {
 /** Models that functions have returned: one that is returned again would be two models with the same weights. */
 const returned = new WeakSet<LayersModel>();
 
-async function modelOfModule(config: Extract<ModelConfig, { module: string }>, data: DataShape): Promise<LayersModel> {
+async function modelOfModule(
+  config: Extract<ModelConfig, { module: string }>,
+  data: DataShape,
+  hooks: HookSlot,
+): Promise<LayersModel> {
   const module = await importModule('model.module', config.module, ModelError);
   const make = functionOf<ModelFunction>(module, 'default', ModelError);
   const { featureShape, classes } = data;
   let model: unknown;
   try {
-    model = await make(userTf, {
+    model = await make(userTf(hooks), {
       inputShape: [...featureShape],
       classes,
       options: structuredClone(config.options ?? {}),

@@ -3,31 +3,37 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { CustomFunction, ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
+import type { HookSlot } from './hooks.js';
 import type { Loss } from './losses.js';
-import { userTf } from './user-tf.js';
-
-type UserFunction = (tf: typeof userTf, targets: tf.Tensor, outputs: tf.Tensor) => unknown;
+import { type ExampleFunction, userTf } from './user-tf.js';
 
 /**
  * Loads a function of the user's. It gets class indices as they are, and other targets in the shape of the outputs
  * where they have as many numbers.
  *
+ * @param hooks of the model
  * @param key where the config names it, `loss` or `metrics`
  * @throws ModelError when there is no such function; what it returns throws one when the function does, or when its
  *   result is not one number an example
  */
-export async function loadFunction(key: string, { name, module }: CustomFunction, model: ModelConfig): Promise<Loss> {
+export async function loadFunction(
+  key: string,
+  { name, module }: CustomFunction,
+  model: ModelConfig,
+  hooks: HookSlot,
+): Promise<Loss> {
   const file = module ?? ('module' in model ? model.module : undefined);
   if (file === undefined) {
     throw new ModelError(`${key}: ${name} is in no module`, `name the file that exports it: ${key}.custom.module`);
   }
   const loaded = await importModule(`${key}.custom.module`, file, ModelError);
-  const call = functionOf<UserFunction>(loaded, name, ModelError);
+  const call = functionOf<ExampleFunction>(loaded, name, ModelError);
   const where = `${loaded.where}: ${name}`;
+  const tfOfUser = userTf(hooks);
   return (targets, outputs) => {
     let result: unknown;
     try {
-      result = call(userTf, shaped(targets, outputs), outputs);
+      result = call(tfOfUser, shaped(targets, outputs), outputs);
     } catch (error) {
       // Another backend may have the kernel.
       if (/^Kernel .* not registered/.test((error as Error)?.message)) throw error;

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { ModelError } from '../errors.js';
+import { readableTopology } from './keras.js';
 
 /** Weights by their names in the file, e.g. `dense_1/kernel`. */
 export type SavedWeights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
@@ -70,7 +71,7 @@ async function open(path: string): Promise<{ file: string; topology: Json; weigh
   refuseGraph(file, json.format, wrapped);
   const topology = isObject(wrapped.model_config) ? wrapped.model_config : wrapped;
   if (typeof (topology.class_name ?? topology.className) === 'string' && topology.config !== undefined) {
-    return { file, topology, weightsManifest: json.weightsManifest };
+    return { file, topology: readableTopology(file, topology), weightsManifest: json.weightsManifest };
   }
   throw new ModelError(
     `${file}: holds no model (there is no class_name with its config)`,
@@ -135,7 +136,7 @@ async function readWeights(file: string, manifest: readonly Group[]): Promise<Sa
     const expected = entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
     if (bytes.length !== expected) {
       throw new ModelError(
-        `${paths.join(', ')} of ${file}: ${bytes.length} bytes, but the weights in it take ${expected}`,
+        `${paths.length > 3 ? `${paths[0]} to ${paths.at(-1)}` : paths.join(', ')} of ${file}: ${bytes.length} bytes, but the weights in it take ${expected}`,
         'copy the file again, or save the model again',
       );
     }

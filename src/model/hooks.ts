@@ -47,12 +47,15 @@ interface LayerFields {
   kernel?: { read(): tf.Tensor };
   bias?: { read(): tf.Tensor } | null;
   activation?: { apply(x: tf.Tensor): tf.Tensor } | null;
+  gamma?: { read(): tf.Tensor };
+  beta?: { read(): tf.Tensor };
+  movingMean?: { shape: number[] };
 }
 
 type Noise = (hooks: StepHooks, x: tf.Tensor, layer: LayerFields) => tf.Tensor;
 
 /** Inverted dropout (Srivastava et al. 2014, as tfjs scales it): each element is kept with probability 1 - rate. */
-function dropout(hooks: StepHooks, x: tf.Tensor, rate: number, shape: readonly number[] = x.shape): tf.Tensor {
+export function dropout(hooks: StepHooks, x: tf.Tensor, rate: number, shape: readonly number[] = x.shape): tf.Tensor {
   const keep = 1 - rate;
   const kept = tf.floor(tf.add(hooks.uniform(shape), keep));
   return tf.mul(x, tf.mul(kept, 1 / keep));
@@ -93,6 +96,7 @@ function install(layer: LayerFields, slot: HookSlot): void {
   if ('dropoutFunc' in layer || 'recurrentDropout' in layer) {
     layer.dropoutFunc = (x, rate) => (slot.current ? dropout(slot.current, x, rate) : x);
   }
+  if (layer.getClassName() === 'BatchNormalization') completeNormalization(layer);
   const noise = noises[layer.getClassName()];
   const regularizer = layer.activityRegularizer;
   const dilated = isDilatedConvolution(layer);
@@ -111,6 +115,17 @@ function install(layer: LayerFields, slot: HookSlot): void {
   const penalized = (outputs: Tensors, hooks: StepHooks): Tensors => {
     if (regularizer) for (const output of [outputs].flat()) hooks.penalty(regularizer.apply(output));
     return outputs;
+  };
+}
+
+/** In training tfjs reads scale and offset of a batch normalization that was made without them. */
+function completeNormalization(layer: LayerFields): void {
+  const call = layer.call.bind(layer);
+  layer.call = (inputs, kwargs) => {
+    const { shape } = layer.movingMean!;
+    layer.gamma ??= { read: () => tf.ones(shape) };
+    layer.beta ??= { read: () => tf.zeros(shape) };
+    return call(inputs, kwargs);
   };
 }
 

@@ -13,7 +13,7 @@ import { everyLayer, partsOf } from './tree.js';
 type Layer = layers.Layer;
 
 /** How many weights or names a message lists. */
-const shown = 5;
+const shown = 6;
 
 /**
  * Marks layers as trainable or not. Without patterns they stay as the model has them.
@@ -55,7 +55,7 @@ function layersNamed(model: LayersModel, patterns: readonly string[], key: strin
     const near = suggest(pattern, names);
     throw new ModelError(
       `${key}: ${JSON.stringify(pattern)} names no layer of the model`,
-      near ? `did you mean ${near}?` : `its layers: ${names.join(', ')}`,
+      near ? `did you mean ${near}?` : `its layers: ${list(names, ', ')}`,
     );
   });
   return layersWhere(model, ({ name }) => tests.some((test) => test.test(name)));
@@ -130,8 +130,6 @@ function byName(saved: SavedWeights): Find {
 }
 
 function checkWeights(wanted: readonly LayerWeight[], find: Find, saved: SavedWeights, where: string): void {
-  const list = (texts: readonly string[], separator: string) =>
-    texts.slice(0, shown).join(separator) + (texts.length > shown ? `${separator}${texts.length - shown} more` : '');
   if (wanted.length > 0 && !wanted.some(({ originalName }) => find(originalName))) {
     throw new ModelError(
       `${where}: none of its weights has the name of one of the model's (${list([...saved.keys()], ', ')})`,
@@ -158,5 +156,9 @@ function checkWeights(wanted: readonly LayerWeight[], find: Find, saved: SavedWe
     'use the weights of a run that did not diverge',
   );
 }
+
+/** The first few, and how many more there are. */
+const list = (texts: readonly string[], separator: string): string =>
+  texts.slice(0, shown).join(separator) + (texts.length > shown ? `${separator}${texts.length - shown} more` : '');
 
 const names = (weights: readonly LayerWeight[]): string[] => weights.map(({ originalName }) => originalName);

@@ -1,6 +1,28 @@
-/** The `tf` that functions of users are given: tfjs's core and layers together, the very instances that Lockstep trains with. */
+/** What functions of users are given and give: the types of their modules, and `tf` itself. */
 import './tfjs-gaps.js';
 import * as core from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
+import type { HookSlot } from './hooks.js';
+import { noiseFunctions } from './user-noise.js';
 
-export const userTf: Readonly<Record<string, unknown>> = Object.freeze({ ...core, ...layers, default: undefined });
+/** tfjs's core and layers together, the very instances that Lockstep trains with; its random functions repeat with the run. */
+export type Tf = Omit<typeof core & typeof layers, 'default'>;
+
+/** The default export of `model.module`. */
+export type ModelFunction = (
+  tf: Tf,
+  data: {
+    /** Shape of one example. */
+    inputShape: number[];
+    /** There where targets are class indices. */
+    classes?: number;
+    /** `model.options`. */
+    options: Record<string, unknown>;
+  },
+) => layers.LayersModel | Promise<layers.LayersModel>;
+
+/** A loss or a metric: from targets and outputs of a batch, [n, ...] each, to one number an example, [n]. */
+export type ExampleFunction = (tf: Tf, targets: core.Tensor, outputs: core.Tensor) => core.Tensor;
+
+/** @param hooks of the model that the function makes or that its results are about */
+export const userTf = (hooks: HookSlot): Tf => Object.freeze({ ...core, ...layers, ...noiseFunctions(hooks) });

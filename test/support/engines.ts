@@ -11,6 +11,8 @@ import type { SlabLayout } from '../../src/model/slab.js';
 
 export interface Case {
   readonly layers: LayerConfig[];
+  /** Takes the place of what the other fields say. */
+  readonly spec?: Partial<StepSpec>;
   /** Shape of one example. */
   readonly input: readonly number[];
   readonly loss?: LossConfig;
@@ -50,6 +52,7 @@ export function specOf(example: Case): StepSpec {
       targetShape: example.classes === undefined ? (example.target ?? []) : classShape,
       targetType: example.classes === undefined ? 'float32' : 'int32',
     },
+    ...example.spec,
   };
 }
 

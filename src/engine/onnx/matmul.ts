@@ -12,6 +12,10 @@ function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
   const [bRows, bColumns] = lastTwo(b.shape);
   const m = transA ? aColumns : aRows;
   const n = transB ? bRows : bColumns;
+  // tfjs leaves this to its backends.
+  if ((transA ? aRows : aColumns) !== (transB ? bColumns : bRows)) {
+    throw new Error(`matMul: the shapes [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit`);
+  }
   const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, m, n];
 
