@@ -18,9 +18,9 @@ import { Ledger } from '../src/report/ledger.js';
 import type { LogFile } from '../src/report/log-file.js';
 import { metricsLog } from '../src/report/metrics-log.js';
 import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/report/run-folder.js';
-import { chooseEngine } from './engine.js';
+import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
-import { checkData, type Resumption } from './resume.js';
+import { checkData, checkGraph, type Resumption } from './resume.js';
 import { checkMonitor, metricSpec, stepSpec } from './specs.js';
 import { weightedExamples } from './weights.js';
 
@@ -83,6 +83,7 @@ export async function prepareRun(
     const prepared = await prepareSteps(config, dataset, threads, report);
     cleanups.push(() => prepared.pool.close());
     const { engine, geometry } = prepared;
+    if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
     const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
     const place = openFolder(resolved, options, resumption);

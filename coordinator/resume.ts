@@ -103,3 +103,12 @@ export function checkData({ path, state }: Checkpoint, dataset: Dataset): void {
     'bring the data back as they were, or start a new run',
   );
 }
+
+/** @throws ConfigError when model and loss come to other operations than those that the steps so far were made of */
+export function checkGraph({ path, state }: Checkpoint, graph: string | null): void {
+  if (graph === state.graph) return;
+  throw new ConfigError(
+    `the model and its loss compile to another step than that of ${path}`,
+    'bring back the module, model file or version of Lockstep that it was made with, or start a new run',
+  );
+}
