@@ -35,14 +35,14 @@ export async function chooseEngine(
       return compile(step, sizes);
     } catch (error) {
       if (engine === 'onnx' || !(error instanceof UnsupportedModelError)) throw error;
-      warn(`${error.problem}; training on engine tfjs, which is slower`);
+      warn(`${error.problem}; using engine tfjs, which is slower`);
     }
   }
   const reasons: string[] = [];
   let last: unknown;
   for (const candidate of backend ? [backend] : backendNames) {
     try {
-      await tryStep(spec, candidate, sizes.gradients[0]);
+      await tryStep(spec, candidate, sizes);
       return { kind: 'tfjs', step: spec, backend: candidate };
     } catch (error) {
       last = error;
@@ -51,14 +51,15 @@ export async function chooseEngine(
   }
   // The cpu backend is always there and knows every kernel: what it cannot run is no matter of backends.
   if (last instanceof ModelError) throw last;
-  throw new EngineError(`engine tfjs cannot train this model: ${reasons.join('; ')}`, 'see lockstep doctor');
+  throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
 }
 
-/** Backends load and still lack kernels that training needs: one step tells. */
-async function tryStep(spec: StepSpec, backend: BackendName, count: number): Promise<void> {
+/** Backends load and still lack kernels that training or evaluation needs: one step tells. */
+async function tryStep(spec: StepSpec, backend: BackendName, { gradients, evaluations }: BatchSizes): Promise<void> {
   try {
     const engine = await createTfjsEngine(spec, backend);
-    await engine.computeGradients(Math.min(count, 2), { seed: 0, step: 0, shard: 0 });
+    if (gradients.length > 0) await engine.computeGradients(Math.min(gradients[0], 2), { seed: 0, step: 0, shard: 0 });
+    else await engine.evaluate(Math.min(evaluations[0], 2));
     await engine.dispose();
   } finally {
     await loadBackend('cpu');

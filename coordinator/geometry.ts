@@ -6,7 +6,7 @@ import { ConfigError } from '../src/errors.js';
 import type { Geometry } from '../src/pool/spec.js';
 
 /** Examples of an evaluation batch: the sums of a batch are float32, so this is part of what fixes their bits. */
-const evaluationBatch = 128;
+export const evaluationBatch = 128;
 
 /** What `auto` chooses from: numbers of shards, and the fewest examples that make each worth its cost (README, Shards). */
 const autoShards = [

@@ -226,8 +226,9 @@ export class Run {
   }
 
   #save(name: string): Promise<string> {
-    const { step, pool, folder } = this.#run;
-    return saveModel(step.built.model, step.weights, step.layout, pool.parameters, join(folder, name));
+    const { step, pool, folder, dataset } = this.#run;
+    const path = join(folder, name);
+    return saveModel(step.built.model, step.weights, step.layout, pool.parameters, path, dataset.encoding);
   }
 
   #learningRate(step: number): number {

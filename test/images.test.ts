@@ -385,14 +385,21 @@ describe('a folder that cannot be used', () => {
 describe('images to predict from', () => {
   const encoding = { kind: 'image', height: 28, width: 28, channels: 1, fit: 'cover' } as const;
 
+  async function readInputs(path: string, how: Parameters<typeof imageInputs>[1] = encoding) {
+    const { names, rows } = await imageInputs(path, how);
+    const images: Uint8Array[] = [];
+    for await (const row of rows) images.push(row);
+    return { names, rows: images };
+  }
+
   it('are read as those of training, from a folder or one by one', async () => {
     const dir = await exportDigits(30, 5);
     const { examples } = await load(dir, { greyscale: true });
-    const { names: files, rows } = await imageInputs(dir, encoding);
+    const { names: files, rows } = await readInputs(dir);
     expect(files.slice(0, 4)).toEqual(['eight/00008.png', 'eight/00018.png', 'eight/00028.png', 'five/00005.png']);
     expect(Buffer.concat(rows)).toEqual(Buffer.from(examples.features));
     const file = join(dir, 'five', '00005.png');
-    expect(await imageInputs(file, encoding)).toEqual({ names: [file], rows: [rows[3]] });
+    expect(await readInputs(file)).toEqual({ names: [file], rows: [rows[3]] });
   });
 
   it('are scaled to the size of the model', async () => {
@@ -404,13 +411,13 @@ describe('images to predict from', () => {
       }),
       'x.jpg',
     );
-    const { rows } = await imageInputs(file, { ...encoding, height: 12, width: 20, channels: 3 });
+    const { rows } = await readInputs(file, { ...encoding, height: 12, width: 20, channels: 3 });
     expect(rows.map((row) => row.length)).toEqual([12 * 20 * 3]);
   });
 
   it('must be there', async () => {
     const dir = folderOf({ 'notes.txt': 'no image' });
-    const failure = (path: string) => imageInputs(path, encoding).catch((reason) => reason);
+    const failure = (path: string) => readInputs(path).catch((reason) => reason);
     expect(await failure(dir)).toEqual(
       new DataError(`${dir} holds no PNG or JPEG files`, 'name an image file or a folder of images'),
     );

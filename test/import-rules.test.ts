@@ -15,6 +15,7 @@ const order = [
   'optimizer',
   'evaluate',
   'pool',
+  'export',
   'checkpoint',
   'report',
   'download',

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { dataCommand } from './data.js';
 import { doctorCommand } from './doctor.js';
+import { evaluateCommand } from './evaluate.js';
+import { exportCommand } from './export.js';
+import { predictCommand } from './predict.js';
 import { trainCommand } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -15,7 +18,8 @@ const program = new Command('lockstep')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
-for (const command of [trainCommand(), dataCommand(), doctorCommand()]) {
+const commands = [trainCommand(), evaluateCommand(), predictCommand(), exportCommand(), dataCommand(), doctorCommand()];
+for (const command of commands) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
 

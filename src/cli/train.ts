@@ -119,7 +119,7 @@ function reporter({ json }: TrainFlags): Reporter {
 
 const maximumThreads = 256;
 
-function threadCount(value: string | undefined): number {
+export function threadCount(value: string | undefined): number {
   if (value === undefined) return availableParallelism();
   const threads = Number(value);
   if (Number.isInteger(threads) && threads >= 1 && threads <= maximumThreads) return threads;

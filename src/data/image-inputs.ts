@@ -2,19 +2,19 @@
 import { join } from 'node:path';
 import { DataError } from '../errors.js';
 import type { InputEncoding } from './encoding.js';
-import { decodeImages, imagesBelow, isFolder } from './image-files.js';
+import { decodeImages, type Image, imagesBelow, isFolder } from './image-files.js';
 
 export interface ImageInputs {
   /** The file as given, or the paths of a folder's images from the folder on, sorted. */
   readonly names: readonly string[];
-  /** [height, width, channels] of each image, as stored: bytes that stand for byte / 255. */
-  readonly rows: readonly Uint8Array[];
+  /** [height, width, channels] of each image, decoded as they are asked for: bytes that stand for byte / 255. */
+  readonly rows: AsyncIterable<Uint8Array>;
 }
 
 /**
  * Decodes and scales images as the training's were.
  * @param path an image file, or a folder with PNG and JPEG files at any depth
- * @throws DataError if the path is missing, a folder holds no images, or a file does not decode
+ * @throws DataError if the path is missing or a folder holds no images; on the way through the rows, if a file does not decode
  */
 export async function imageInputs(
   path: string,
@@ -29,7 +29,9 @@ export async function imageInputs(
     throw new DataError(`${path} holds no PNG or JPEG files`, 'name an image file or a folder of images');
   }
   const files = folder ? names.map((name) => join(path, name)) : names;
-  const rows: Uint8Array[] = [];
-  for await (const { bytes } of decodeImages(files, { channels, size: [height, width], fit })) rows.push(bytes);
-  return { names, rows };
+  return { names, rows: bytesOf(decodeImages(files, { channels, size: [height, width], fit })) };
+}
+
+async function* bytesOf(images: AsyncIterable<Image>): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of images) yield bytes;
 }

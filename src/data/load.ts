@@ -17,7 +17,7 @@ export async function loadDataset(config: DataConfig, seed: number): Promise<Dat
   const source = await loadSource(config);
   const examples = withinBudget(source.examples, budgetBytes(config.memory));
   const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
-  const encoding = source.encode?.(splits) ?? plainEncoding(examples);
+  const encoding = { ...classNames(examples), ...(source.encode?.(splits) ?? plainEncoding(examples)) };
   return { examples, splits, description: describe(examples, splits, source.origin), encoding };
 }
 
@@ -69,6 +69,11 @@ function withinBudget(examples: Examples, budget: number): Examples {
   const stride = examples.featureStride ?? width;
   for (let i = 0; i < count; i++) rows.append(features.subarray(i * stride, i * stride + width));
   return { ...examples, featureStride: undefined, ...rows.finish() };
+}
+
+/** Classes are called by their indices where the source has no names for them. */
+function classNames({ classes }: Examples): Pick<Encoding, 'classes'> {
+  return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
 }
 
 /** Small pictures are read as pictures, everything else as numbers. */

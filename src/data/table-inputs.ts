@@ -3,7 +3,9 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { openCsv } from './csv.js';
 import type { TableEncoding } from './encoding.js';
+import type { Examples } from './examples.js';
 import { openParquet } from './parquet.js';
+import { budgetBytes, RowWriter } from './rows.js';
 import type { Table } from './table.js';
 import { requireColumns } from './table-columns.js';
 import { TableRows, tableWidth } from './table-rows.js';
@@ -29,8 +31,7 @@ export interface TableInputs {
 export async function tableInputs(file: string, encoding: TableEncoding): Promise<TableInputs> {
   const { columns } = encoding;
   const table = await openTable(resolve(file), encoding);
-  const names = columns.map(({ name }) => name);
-  requireColumns(table, names, 'the model reads a column that is not there');
+  requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   const missing = encoding.missing === 'mean' ? 'mean' : 'error';
   const reader = new TableRows(table, { features: columns, missing });
   const width = tableWidth(columns);
@@ -48,6 +49,46 @@ export async function tableInputs(file: string, encoding: TableEncoding): Promis
   requireRows(table, count, missing);
   return { count, width, features: features.slice(0, count * width) };
 }
+
+/**
+ * Every row of the file with its targets, as examples; rows with missing values are used as in training.
+ *
+ * @param targets columns of the targets; one where `classes` are given
+ * @throws DataError naming file, line or row, and column of what is wrong
+ */
+export async function tableExamples(
+  file: string,
+  encoding: TableEncoding,
+  targets: readonly string[],
+  classes: readonly string[] | undefined,
+): Promise<Examples> {
+  const { columns, missing } = encoding;
+  const table = await openTable(resolve(file), encoding);
+  requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
+  requireColumns(table, targets, 'data.target');
+  const reader = new TableRows(table, { features: columns, missing, targets, classes });
+  const width = tableWidth(columns);
+  const rows = new RowWriter(width, 'float32', budgetBytes(undefined));
+  const values: number[] = [];
+  try {
+    await reader.read(() => {
+      scaleRow(columns, reader.features);
+      rows.append(reader.features);
+      values.push(...reader.targets);
+    });
+    requireRows(table, rows.count, missing);
+  } catch (error) {
+    rows.discard();
+    throw error;
+  }
+  const bytes = new SharedArrayBuffer(4 * values.length);
+  const held = classes ? new Int32Array(bytes) : new Float32Array(bytes);
+  held.set(values);
+  const shapes = { featureShape: [width], targetShape: classes ? [] : [targets.length] };
+  return { count: rows.count, featureScale: 1, ...shapes, targets: held, classes: classes?.length, ...rows.finish() };
+}
+
+const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ name }) => name);
 
 async function openTable(file: string, { csv }: TableEncoding): Promise<Table> {
   const start = Buffer.alloc(4);

@@ -1,5 +1,6 @@
 /** The training step and the evaluation of a batch as tfjs operations: traced by one engine, run eagerly by the other. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
@@ -211,4 +212,15 @@ export function evaluationStep(
     const outputs = built.model.apply(scaled(features, batch), { training: false }) as tf.Tensor;
     return { outputs, losses: loss(targets, outputs), metrics: metrics.map((metric) => metric(targets, outputs)) };
   });
+}
+
+/** Outputs of a batch in the model's own units, without loss. @param parameters in the order of `weights` */
+export function predictionStep(
+  model: LayersModel,
+  weights: LayerWeight[],
+  parameters: readonly tf.Tensor[],
+  features: tf.Tensor,
+): tf.Tensor {
+  const variables = parameters.map((tensor) => variable(tensor, false));
+  return withWeights(weights, variables, () => model.apply(features, { training: false }) as tf.Tensor);
 }

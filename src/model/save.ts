@@ -1,14 +1,18 @@
 /** Writes a model in tfjs's LayersModel format: model.json and weights.bin, as plain `tf.loadLayersModel` reads them. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { OutputError } from '../errors.js';
+import type { Encoding } from '../data/encoding.js';
 import type { LayerWeight } from './build.js';
 import { type SlabLayout, tensorOf } from './slab.js';
+import { type FolderContent, writeFolderAtomically } from './write.js';
+
+/** The file beside model.json that holds the Encoding. */
+export const encodingFile = 'encoding.json';
 
 /**
- * Saves the model with the weights of `slab`; the folder appears complete or not at all.
+ * Saves the model with the weights of `slab`, and beside it how its inputs and outputs are read. At no moment is there
+ * less than a whole model: the folder appears complete; in one that is there, weights.bin alone changes from epoch to epoch.
  * @param weights the model's weights in the order of `layout.tensors`
  * @returns path of the model.json
  * @throws OutputError when the folder cannot be written
@@ -19,6 +23,7 @@ export async function saveModel(
   layout: SlabLayout,
   slab: Float32Array,
   folder: string,
+  encoding: Encoding,
 ): Promise<string> {
   tf.tidy(() => {
     layout.tensors.forEach((tensor, i) => {
@@ -26,37 +31,25 @@ export async function saveModel(
       (weights[i].val as tf.Variable).assign(values);
     });
   });
-  await model.save(
-    tf.io.withSaveHandler(async (artifacts) => {
-      writeArtifacts(artifacts, folder);
-      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' as const } };
-    }),
-  );
+  writeFolderAtomically(folder, await layersModelFiles(model, encoding));
   return join(folder, 'model.json');
 }
 
-function writeArtifacts({ modelTopology, weightSpecs, weightData, ...rest }: tf.io.ModelArtifacts, folder: string) {
-  const manifest = {
-    modelTopology,
-    format: rest.format,
-    generatedBy: rest.generatedBy,
-    convertedBy: rest.convertedBy,
-    weightsManifest: [{ paths: ['weights.bin'], weights: weightSpecs }],
+/** The files of a model with the weights that it has. */
+export async function layersModelFiles(model: LayersModel, encoding: Encoding | undefined): Promise<FolderContent> {
+  let artifacts!: tf.io.ModelArtifacts;
+  await model.save(
+    tf.io.withSaveHandler(async (given) => {
+      artifacts = given;
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' as const } };
+    }),
+  );
+  const { modelTopology, weightSpecs, weightData, format, generatedBy, convertedBy } = artifacts;
+  const weightsManifest = [{ paths: ['weights.bin'], weights: weightSpecs }];
+  const manifest = { modelTopology, format, generatedBy, convertedBy, weightsManifest };
+  return {
+    ...(encoding && { [encodingFile]: `${JSON.stringify(encoding)}\n` }),
+    'model.json': JSON.stringify(manifest),
+    'weights.bin': [weightData!].flat().map((part) => new Uint8Array(part)),
   };
-  const bytes = Buffer.concat([weightData!].flat().map((part) => new Uint8Array(part)));
-  const temporary = `${folder}.partial`;
-  try {
-    mkdirSync(dirname(folder), { recursive: true });
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary);
-    writeFileSync(join(temporary, 'weights.bin'), bytes);
-    writeFileSync(join(temporary, 'model.json'), JSON.stringify(manifest));
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(temporary, folder);
-  } catch (error) {
-    throw new OutputError(
-      `${folder}: cannot be written (${(error as Error).message})`,
-      'free some space or choose --out',
-    );
-  }
 }

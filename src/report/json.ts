@@ -1,11 +1,11 @@
 /** `--json`: one JSON object a line. Progress is for people and is left out. */
-import type { Reporter, RunEvent } from './events.js';
+import type { Reporter } from './events.js';
 
 /**
  * An event as one line of JSON, newline included. JSON has no number that is not finite: those become the strings
  * "NaN", "Infinity" and "-Infinity", so that a reader sees what happened and not a null.
  */
-export function jsonLine(event: RunEvent): string {
+export function jsonLine(event: object): string {
   const text = JSON.stringify(event, (_, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
   );

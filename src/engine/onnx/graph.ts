@@ -35,6 +35,8 @@ export const kernelDomain = 'lockstep';
 
 /** A graph that may hold kernel nodes, with what is known of the tensors between its nodes. */
 export interface StepGraph extends OnnxGraph {
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
   readonly shapes: ReadonlyMap<string, OnnxValue>;
 }
 
@@ -202,10 +204,14 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Declares a value as graph output `name`; the numbers come row-major, in whatever shape they have. */
-  output(name: string, value: Value): void {
-    if (value.storage.rows.size === 0) this.rows(value);
-    const [[key, rows]] = value.storage.rows;
+  /**
+   * Declares a value as graph output `name`; the numbers come row-major, in whatever shape they have.
+   * @param shaped in the value's own shape
+   */
+  output(name: string, value: Value, shaped = false): void {
+    if (shaped || value.storage.rows.size === 0) this.rows(value);
+    const [[firstKey, firstRows]] = value.storage.rows;
+    const [key, rows] = shaped ? [value.shape.join(), this.rows(value)] : [firstKey, firstRows];
     this.#nodes.push({ op: 'Identity', inputs: [rows], outputs: [name], attributes: {} });
     const shape = key === '' ? [] : key.split(',').map(Number);
     this.#outputs.push({ name, shape, type: value.storage.type });

@@ -23,11 +23,24 @@ export interface OnnxConstant extends OnnxValue {
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
+/** An input or output; a size that has a name is known only when the graph runs. */
+export interface OnnxPort {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly (number | string)[];
+}
+
 export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
-  readonly inputs: readonly OnnxValue[];
-  readonly outputs: readonly OnnxValue[];
+  readonly inputs: readonly OnnxPort[];
+  readonly outputs: readonly OnnxPort[];
   readonly constants: readonly OnnxConstant[];
+}
+
+/** What a model says of itself. */
+export interface OnnxDescription {
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 // TensorProto.DataType
@@ -68,13 +81,17 @@ function writeNode(writer: BinaryWriter, node: OnnxNode): void {
   if (node.domain) text(writer, 7, node.domain);
 }
 
-function writeValue(writer: BinaryWriter, value: OnnxValue): void {
+function writePort(writer: BinaryWriter, value: OnnxPort): void {
   text(writer, 1, value.name);
   message(writer, 2, (type) =>
     message(type, 1, (tensor) => {
       tensor.tag(1, 0).int32(elementTypeCode[value.type]);
       message(tensor, 2, (shape) => {
-        for (const size of value.shape) message(shape, 1, (dimension) => dimension.tag(1, 0).int64(size));
+        for (const size of value.shape) {
+          message(shape, 1, (dimension) =>
+            typeof size === 'number' ? dimension.tag(1, 0).int64(size) : text(dimension, 2, size),
+          );
+        }
       });
     }),
   );
@@ -89,21 +106,30 @@ function writeConstant(writer: BinaryWriter, constant: OnnxConstant): void {
 }
 
 /** Encodes a graph as the bytes of an ONNX model: opset 17 plus ONNX Runtime's `com.microsoft` domain. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+export function encodeModel(
+  graph: OnnxGraph,
+  { name, metadata }: OnnxDescription = { name: 'step', metadata: {} },
+): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, 0).int64(9); // ir_version
   text(writer, 2, 'lockstep');
   message(writer, 7, (body) => {
     for (const node of graph.nodes) message(body, 1, (w) => writeNode(w, node));
-    text(body, 2, 'step');
+    text(body, 2, name);
     for (const constant of graph.constants) message(body, 5, (w) => writeConstant(w, constant));
-    for (const input of graph.inputs) message(body, 11, (w) => writeValue(w, input));
-    for (const output of graph.outputs) message(body, 12, (w) => writeValue(w, output));
+    for (const input of graph.inputs) message(body, 11, (w) => writePort(w, input));
+    for (const output of graph.outputs) message(body, 12, (w) => writePort(w, output));
   });
   message(writer, 8, (opset) => opset.tag(2, 0).int64(17));
   message(writer, 8, (opset) => {
     text(opset, 1, 'com.microsoft');
     opset.tag(2, 0).int64(1);
   });
+  for (const [key, value] of Object.entries(metadata)) {
+    message(writer, 14, (entry) => {
+      text(entry, 1, key);
+      text(entry, 2, value);
+    });
+  }
   return writer.finish();
 }

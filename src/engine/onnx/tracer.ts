@@ -139,7 +139,8 @@ function traceBackend(): TraceBackend {
 export interface Trace {
   /** A symbolic tensor that the graph takes as input `name`. */
   input(name: string, shape: readonly number[], dtype: 'float32' | 'int32', stored?: ElementType): tf.Tensor;
-  output(name: string, tensor: tf.Tensor): void;
+  /** @param shaped in the tensor's shape, not only its order */
+  output(name: string, tensor: tf.Tensor, shaped?: boolean): void;
 }
 
 /**
@@ -161,7 +162,7 @@ export function trace(body: (trace: Trace) => void): StepGraph {
           const info = backend.info(value);
           return engine.makeTensorFromDataId(info.dataId, [...shape], dtype, backend);
         },
-        output: (name, tensor) => graph.output(name, backend.valueIn(tensor)),
+        output: (name, tensor, shaped) => graph.output(name, backend.valueIn(tensor), shaped),
       }),
     );
     return graph.build();

@@ -1,0 +1,75 @@
+/** Continues a text, character by character, with a model that was trained on windows of one. */
+import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
+import { randomStream } from '../src/data/random.js';
+import { textInputs } from '../src/data/text-inputs.js';
+import { ConfigError } from '../src/errors.js';
+import { createPredictor } from '../src/export/predictor.js';
+import { outputActivation } from '../src/model/build.js';
+import { locateModel, type ModelChoice } from './locate.js';
+import { softmax } from './reading.js';
+import { openModel } from './saved-model.js';
+
+export interface ContinueOptions {
+  readonly model?: ModelChoice;
+  /** Characters to add; default 200. */
+  readonly length?: number;
+  /** Above 1 for more surprise, below for less, 0 for the likeliest character each time; default 1. */
+  readonly temperature?: number;
+  /** Decides what is drawn; default 0. */
+  readonly seed?: number;
+  readonly warn?: (message: string) => void;
+}
+
+/**
+ * @param place a run's folder or a model's
+ * @returns the characters that follow `text`, as they are drawn
+ * @throws LockstepError when there is no such model, it is none of text, or the text has characters that it does not know
+ */
+export async function continueText(
+  place: string,
+  text: string,
+  options: ContinueOptions = {},
+): Promise<AsyncIterable<string>> {
+  const { length = 200, temperature = 1, seed = 0, warn = () => {} } = options;
+  const located = locateModel(place, options.model);
+  const saved = await openModel(located);
+  const encoding = saved.encoding?.input;
+  if (encoding?.kind !== 'text') {
+    throw new ConfigError(`${located.path}: is no model of text`, 'use one that was trained on data of source text');
+  }
+  const { vocabulary } = encoding;
+  // Checked and padded once; each character moves the window on by one.
+  const window = textInputs(text, encoding);
+  const isProbability = outputActivation(saved.model) === 'softmax';
+  const predict = await createPredictor(saved, warn);
+  const random = randomStream('continue', seed);
+  return (async function* characters() {
+    for (let i = 0; i < length; i++) {
+      const outputs = await predict(window, 1);
+      // A model of every place says last what follows the window.
+      const last = outputs.subarray(outputs.length - vocabulary.length);
+      const logits = isProbability ? Float64Array.from(last, Math.log) : Float64Array.from(last);
+      const token = temperature === 0 ? highest(logits) : draw(logits, temperature, uniformFloat32(random));
+      window.copyWithin(0, 1);
+      window[window.length - 1] = token;
+      yield vocabulary[token];
+    }
+  })();
+}
+
+/** The first of the greatest. */
+function highest(values: Float64Array): number {
+  return values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+}
+
+/** @param chance uniform in [0, 1) */
+function draw(logits: Float64Array, temperature: number, chance: number): number {
+  const probabilities = softmax(logits.map((logit) => logit / temperature));
+  let sum = 0;
+  const token = probabilities.findIndex((probability) => {
+    sum += probability;
+    return chance < sum;
+  });
+  // Rounding may leave the sum below 1.
+  return token >= 0 ? token : highest(probabilities);
+}

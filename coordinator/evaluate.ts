@@ -1,0 +1,148 @@
+/** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
+import { availableParallelism } from 'node:os';
+import { loadRunConfig } from '../src/config/load.js';
+import type { ModelConfig } from '../src/config/model.js';
+import type { RunConfig } from '../src/config/run.js';
+import type { Dataset, Splits } from '../src/data/examples.js';
+import { loadDataset } from '../src/data/load.js';
+import { closeRows } from '../src/data/rows.js';
+import { createStepModel, initialParameters } from '../src/engine/step.js';
+import { ConfigError, DataError, ModelError } from '../src/errors.js';
+import { metricsOf } from '../src/evaluate/metrics.js';
+import { readModelFile } from '../src/model/file.js';
+import { ThreadPool } from '../src/pool/pool.js';
+import type { Metrics } from '../src/report/events.js';
+import { chooseEngine } from './engine.js';
+import { evaluationBatch, evaluationSizes } from './geometry.js';
+import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
+import { loadOther } from './other-data.js';
+import { assignWeights, readEncoding } from './saved-model.js';
+import { metricSpec, stepSpec } from './specs.js';
+
+export interface EvaluateOptions {
+  /** Which split of the run; default: test where the run has one, else validation. */
+  readonly split?: keyof Splits;
+  /** Where other examples of the same kind are: all of them are evaluated instead of a split. */
+  readonly data?: string;
+  /** Config file; default: that of the model's run. */
+  readonly config?: string;
+  /** `path.to.key=value`, as `lockstep train --set` takes them. */
+  readonly overrides?: readonly string[];
+  readonly model?: ModelChoice;
+  /** Engine threads; default: one a core. The result does not depend on it. */
+  readonly threads?: number;
+  readonly warn?: (message: string) => void;
+}
+
+export interface EvaluationResult {
+  /** The folder or file of the model that was evaluated. */
+  readonly model: string;
+  /** null where other data were evaluated. */
+  readonly split: keyof Splits | null;
+  /** One line about the data. */
+  readonly data: string;
+  readonly examples: number;
+  /** `loss` first, then the metrics of the config. */
+  readonly metrics: Metrics;
+}
+
+/**
+ * Loss and metrics of a saved model, exactly as its run computes them.
+ *
+ * @param place a run's folder or a model's
+ * @throws LockstepError when there is no such model, no config, no such split, or data and model do not fit
+ */
+export async function evaluate(place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
+  const located = locateModel(place, options.model);
+  const config = configOf(located, options);
+  const chosen = await chooseData(located, config, options);
+  const { dataset, split, rows } = chosen;
+  try {
+    const metrics = await measure(located, config, chosen, options);
+    return { model: located.path, split, data: dataset.description, examples: rows.length, metrics };
+  } finally {
+    if (dataset.examples.file) closeRows(dataset.examples.file);
+  }
+}
+
+async function measure(
+  located: LocatedModel,
+  config: RunConfig,
+  { dataset, rows }: ChosenData,
+  options: EvaluateOptions,
+): Promise<Metrics> {
+  const { threads = availableParallelism(), warn = () => {} } = options;
+  const spec = { ...stepSpec(config, dataset), model: modelConfig(located, config, options) };
+  const step = await createStepModel(spec, false);
+  const { weights } = await readModelFile(located.path);
+  if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
+  assignWeights(step.built.model, weights, located.path);
+  const metrics = metricSpec(config, dataset, step);
+  const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
+  const geometry = { ...once, evaluationBatch };
+  const sizes = { gradients: [], evaluations: evaluationSizes(geometry, [rows.length]) };
+  const poolOptions = {
+    ...{ engine: await chooseEngine(config, step, spec, sizes, warn), layout: step.layout, examples: dataset.examples },
+    // Nothing is trained: this optimizer takes no memory.
+    ...{ optimizer: { sgd: { learningRate: 1 } }, schedule: config.schedule, seed: config.seed },
+    ...{ geometry, metrics, threads, largestEvaluation: rows.length },
+  };
+  const pool = await ThreadPool.start(poolOptions, initialParameters(step));
+  try {
+    return metricsOf(metrics, await pool.evaluate(rows));
+  } finally {
+    await pool.close();
+  }
+}
+
+function configOf(located: LocatedModel, { config, overrides = [] }: EvaluateOptions): RunConfig {
+  const file = config ?? located.config;
+  if (file !== undefined) return loadRunConfig(file, overrides);
+  throw new ConfigError(
+    `${located.path}: the model is in no run's folder, so nothing says what its data, loss and metrics are`,
+    'name a config file with --config',
+  );
+}
+
+/** What to build before the saved weights are filled in: the run's own layers, else what the file describes. */
+function modelConfig({ path, config: own }: LocatedModel, config: RunConfig, options: EvaluateOptions): ModelConfig {
+  const { model } = config;
+  if ('module' in model) return { module: model.module, options: model.options, freeze: model.freeze };
+  if ('layers' in model && own !== undefined && options.config === undefined)
+    return { layers: model.layers, freeze: model.freeze };
+  return { file: path };
+}
+
+interface ChosenData {
+  readonly dataset: Dataset;
+  readonly split: keyof Splits | null;
+  readonly rows: Int32Array;
+}
+
+async function chooseData(located: LocatedModel, config: RunConfig, options: EvaluateOptions): Promise<ChosenData> {
+  if (options.data !== undefined) {
+    if (options.split !== undefined) {
+      throw new ConfigError(
+        `--split ${options.split} and --data ${options.data}: other data are evaluated as a whole`,
+        'leave one of them out',
+      );
+    }
+    const dataset = await loadOther(config, options.data, await readEncoding(located.path));
+    return { dataset, split: null, rows: dataset.splits.test };
+  }
+  const dataset = await loadDataset(config.data, config.seed);
+  const split = chooseSplit(dataset.splits, options.split);
+  return { dataset, split, rows: dataset.splits[split] };
+}
+
+function chooseSplit(splits: Splits, wanted: keyof Splits | undefined): keyof Splits {
+  const names = (['test', 'validation', 'training'] as const).filter((name) => splits[name].length > 0);
+  const held = names.filter((name) => name !== 'training');
+  const split = wanted ?? held[0];
+  if (split === undefined) {
+    throw new DataError('the run has neither a test nor a validation split', 'use --split training, or --data');
+  }
+  if (splits[split].length > 0) return split;
+  const others = names.map((name) => `${name} (${splits[name].length} examples)`).join(', ');
+  throw new DataError(`the run has no ${split} split`, `it has ${others}`);
+}

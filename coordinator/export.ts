@@ -1,0 +1,100 @@
+/** Gives a trained model to other programs: as a tfjs model, an ONNX file or a safetensors file. */
+import { readdirSync, statSync } from 'node:fs';
+import { ConfigError, OutputError } from '../src/errors.js';
+import { onnxFile } from '../src/export/onnx.js';
+import { encodeSafetensors } from '../src/model/safetensors.js';
+import { layersModelFiles } from '../src/model/save.js';
+import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../src/model/write.js';
+import { locateModel, type ModelChoice } from './locate.js';
+import { openModel, type SavedModel } from './saved-model.js';
+
+export type ExportFormat = 'tfjs' | 'onnx' | 'safetensors';
+
+export interface ExportOptions {
+  readonly format: ExportFormat;
+  /** The file to write; the folder for `tfjs`. */
+  readonly output: string;
+  readonly model?: ModelChoice;
+  /** Of `onnx`: examples of a batch; default `dynamic`, any number. */
+  readonly batch?: number | 'dynamic';
+  /** Replace what is there. */
+  readonly force?: boolean;
+  readonly warn?: (message: string) => void;
+}
+
+export interface ExportResult {
+  readonly model: string;
+  readonly format: ExportFormat;
+  readonly output: string;
+  /** Shape of one example, and of what the model makes of it. */
+  readonly input: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/**
+ * Writes a saved model in another format. The output appears complete or not at all.
+ *
+ * - `tfjs`: a folder of model.json, weights.bin and encoding.json, for `tf.loadLayersModel`.
+ * - `onnx`: one file with the weights inside. Input `input` [batch, ...] and output `output` are float32; the input is in the
+ *   model's own units, which for images means pixels / 255, channels last. The metadata hold `encoding` and `classes` as JSON.
+ * - `safetensors`: the weights by their names, in tfjs's shapes; the metadata hold `format` (tf), `name` and `encoding`.
+ *
+ * @param place a run's folder or a model's
+ * @throws ModelError when there is no such model, UnsupportedModelError when ONNX cannot express it, OutputError when the
+ *   output is there already or cannot be written
+ */
+export async function exportModel(place: string, options: ExportOptions): Promise<ExportResult> {
+  const { format, output, batch, force = false, warn = () => {} } = options;
+  if (batch !== undefined && format !== 'onnx') {
+    throw new ConfigError(`--batch ${batch}: a ${format} model takes batches of any size`, 'leave --batch out');
+  }
+  const located = locateModel(place, options.model);
+  const isThere = statSync(output, { throwIfNoEntry: false });
+  if (isThere && !force) {
+    throw new OutputError(`${output}: is there already`, 'choose another --output, or replace it with --force');
+  }
+  const saved = await openModel(located);
+  if (format === 'tfjs') {
+    const files = await layersModelFiles(saved.model, saved.encoding);
+    if (isThere) replaceModel(output, files);
+    else writeFolderAtomically(output, files);
+  } else {
+    if (isThere?.isDirectory()) throw new OutputError(`${output}: is a folder`, `name a file, such as model.${format}`);
+    const bytes =
+      format === 'onnx' ? [await onnxOf(saved, located.name, batch, warn)] : safetensorsOf(saved, located.name);
+    writeFileAtomically(output, bytes);
+  }
+  return { model: located.path, format, output, input: saved.featureShape, outputs: saved.outputShape };
+}
+
+function onnxOf(
+  saved: SavedModel,
+  name: string,
+  batch: number | 'dynamic' = 'dynamic',
+  warn: (message: string) => void,
+) {
+  const { encoding } = saved;
+  const metadata: Record<string, string> = {};
+  if (encoding) metadata.encoding = JSON.stringify(encoding);
+  if (encoding?.classes) metadata.classes = JSON.stringify(encoding.classes);
+  return onnxFile(saved, batch, { name, metadata }, warn);
+}
+
+function safetensorsOf({ weights, encoding }: SavedModel, name: string): Uint8Array[] {
+  const tensors = weights.map(({ originalName, shape, val }) => ({
+    ...{ name: originalName, shape },
+    values: Float32Array.from(val.dataSync()),
+  }));
+  return encodeSafetensors(tensors, { format: 'tf', name, ...(encoding && { encoding: JSON.stringify(encoding) }) });
+}
+
+/** Replaces a model's folder, and nothing that is more than that. */
+function replaceModel(folder: string, files: Parameters<typeof replaceFolder>[1]): void {
+  const isFolder = statSync(folder).isDirectory();
+  const other = isFolder ? readdirSync(folder).find((name) => !(name in files) && name !== 'encoding.json') : folder;
+  if (other !== undefined) {
+    const what = isFolder ? `a folder that also holds ${other}` : 'a file';
+    throw new OutputError(`${folder}: is ${what}, which --force does not replace`, 'choose another --output');
+  }
+  replaceFolder(folder, files);
+}

@@ -1,0 +1,115 @@
+/** Examples from another place than the run's own, read as the model reads its inputs. */
+import type { CsvConfig, DataConfig, ParquetConfig } from '../src/config/data.js';
+import type { RunConfig } from '../src/config/run.js';
+import type { Encoding, InputEncoding } from '../src/data/encoding.js';
+import type { Dataset, Examples } from '../src/data/examples.js';
+import { loadDataset } from '../src/data/load.js';
+import { tableExamples } from '../src/data/table-inputs.js';
+import { ConfigError, DataError } from '../src/errors.js';
+
+/**
+ * All examples at `place`, as a data set whose test split they are: the pair of files of an `idx` folder that
+ * `data.training` names, the folders of `images`, the rows of `csv` and `parquet`, the windows of `text`. Columns are scaled
+ * by what training measured; classes, categories and characters are those of training.
+ *
+ * @param encoding saved with the model
+ * @throws ConfigError where the config's source has no place that could be another
+ * @throws DataError where the examples are not of the model's kind
+ */
+export async function loadOther(config: RunConfig, place: string, encoding: Encoding | undefined): Promise<Dataset> {
+  const { data, seed } = config;
+  if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, place, encoding);
+  const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed);
+  const { splits, examples } = dataset;
+  const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;
+  const found = { ...own, ...classesOf(own, dataset.encoding, encoding) };
+  return described(place, { ...dataset, examples: found }, splits.training);
+}
+
+/** Held out is nothing: what is left for training is everything. */
+const whole = { validation: 0, test: 0 } as const;
+
+function elsewhere(data: DataConfig, place: string, input: InputEncoding | undefined): DataConfig {
+  switch (data.source) {
+    case 'idx':
+      return { ...data, ...whole, dir: place, stratify: false };
+    case 'images': {
+      const size: [number, number] | undefined = input?.kind === 'image' ? [input.height, input.width] : undefined;
+      return { ...data, ...whole, dir: place, stratify: false, size: size ?? data.size };
+    }
+    case 'text':
+      // As in splits that are held out.
+      return { ...data, ...whole, file: place, stride: data.targets === 'last' ? 1 : data.window };
+    default:
+      throw new ConfigError(
+        `--data ${place}: source ${data.source} has no place that could be another`,
+        'leave --data out, or write a config for other examples and name it with --config',
+      );
+  }
+}
+
+async function otherTable(
+  { target }: CsvConfig | ParquetConfig,
+  place: string,
+  encoding: Encoding | undefined,
+): Promise<Dataset> {
+  if (encoding?.input.kind !== 'table') {
+    throw new ConfigError(
+      `--data ${place}: the model does not come with how its columns are read (encoding.json)`,
+      "name a model in a run's folder",
+    );
+  }
+  const examples = await tableExamples(place, encoding.input, [target].flat(), encoding.classes);
+  const all = Int32Array.from({ length: examples.count }, (_, i) => i);
+  return described(place, { examples, encoding }, all);
+}
+
+function described(place: string, data: Pick<Dataset, 'examples' | 'encoding'>, test: Int32Array): Dataset {
+  const none = new Int32Array(0);
+  const { examples, encoding } = data;
+  const splits = { training: none, validation: none, test };
+  return { examples, encoding, splits, description: `${test.length.toLocaleString('en-US')} examples of ${place}` };
+}
+
+/** Targets as indices of the model's classes: by name, because other data may lack some. */
+function classesOf(
+  { classes, targets }: Examples,
+  found: Encoding,
+  encoding: Encoding | undefined,
+): Pick<Examples, 'classes' | 'targets'> {
+  const names = encoding?.classes;
+  if (classes === undefined || !names) return { classes, targets };
+  const known = found.classes!.map((name) => names.indexOf(name));
+  const unknown = known.indexOf(-1);
+  if (unknown >= 0) {
+    throw new DataError(
+      `the data have a class ${JSON.stringify(found.classes![unknown])} that the model was not trained on`,
+      `its classes are ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}`,
+    );
+  }
+  const translated = new Int32Array(new SharedArrayBuffer(targets.byteLength));
+  for (let i = 0; i < targets.length; i++) translated[i] = known[targets[i]];
+  return { classes: names.length, targets: translated };
+}
+
+/** Tokens of the other text as tokens of the model. */
+function withTokensOf(
+  examples: Examples,
+  found: Encoding,
+  { vocabulary }: Extract<InputEncoding, { kind: 'text' }>,
+): Examples {
+  const own = (found.input as Extract<InputEncoding, { kind: 'text' }>).vocabulary;
+  const tokens = own.map((character) => vocabulary.indexOf(character));
+  const unknown = tokens.indexOf(-1);
+  if (unknown >= 0) {
+    throw new DataError(
+      `the text has the character ${JSON.stringify(own[unknown])}, which the model was not trained on`,
+      'leave it out',
+    );
+  }
+  const features = new Float32Array(new SharedArrayBuffer(4 * examples.features.length));
+  examples.features.forEach((token, i) => {
+    features[i] = tokens[token];
+  });
+  return { ...examples, features };
+}

@@ -1,0 +1,94 @@
+/** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
+import { ConfigError } from '../src/errors.js';
+import { createPredictor, type Predict } from '../src/export/predictor.js';
+import { type InputBatch, openInputs } from './inputs.js';
+import { locateModel, type ModelChoice } from './locate.js';
+import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
+import { openModel, readEncoding } from './saved-model.js';
+
+export interface PredictOptions {
+  readonly model?: ModelChoice;
+  /** Classes to name for each row, the surest first; default 1. */
+  readonly top?: number;
+  readonly warn?: (message: string) => void;
+}
+
+export interface Prediction {
+  /** Of the input, from 1. */
+  readonly row: number;
+  /** File of the input, where each is a file. */
+  readonly name?: string;
+  /** Where the model tells classes apart: the surest first, `top` of them. */
+  readonly classes?: readonly RankedClass[];
+  /** Where it predicts numbers: in the order of `Predictions.names`. */
+  readonly values?: readonly number[];
+}
+
+export interface Predictions {
+  /** The folder or file of the model. */
+  readonly model: string;
+  readonly kind: Reading['kind'];
+  /** Whether each input is a file of its own. */
+  readonly inputs: 'files' | 'rows';
+  /** Names of the classes or of the numbers. */
+  readonly names: readonly string[];
+  /** What the score of a class is. */
+  readonly measure?: 'probability' | 'score';
+  /** One for each row of the input, in its order; read and computed while they are asked for. */
+  readonly rows: AsyncIterable<Prediction>;
+}
+
+/**
+ * Opens a model and an input for it. What the input is decides the encoding that was saved with the model: PNG and JPEG
+ * files or a folder of them, CSV or Parquet rows, or numbers in a .npy or .json file.
+ *
+ * @param place a run's folder or a model's
+ * @throws LockstepError when there is no such model or `top` does not fit it; on the way through the rows, when an input
+ *   cannot be read or does not fit the model
+ */
+export async function predict(place: string, input: string, options: PredictOptions = {}): Promise<Predictions> {
+  const { model: choice, top = 1, warn = () => {} } = options;
+  const located = locateModel(place, choice);
+  const { path } = located;
+  const saved = await openModel(located);
+  if (saved.encoding?.input.kind === 'text') {
+    throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
+  }
+  const reading = readingOf(saved);
+  if (options.top !== undefined) checkTop(reading, top);
+  const run = await createPredictor(saved, warn);
+  const inputs = await openInputs(input, saved.featureShape, saved.encoding);
+  const { kind, names } = reading;
+  const measure = kind === 'classes' ? reading.measure : undefined;
+  const rows = predictions(run, reading, top, inputs.batches);
+  return { model: path, kind, names, measure, inputs: inputs.kind, rows };
+}
+
+/**
+ * Whether a model is to be given a text to continue (see `continueText`), not inputs.
+ * @throws ModelError when there is no such model
+ */
+export async function isTextModel(place: string, choice?: ModelChoice): Promise<boolean> {
+  const encoding = await readEncoding(locateModel(place, choice).path);
+  return encoding?.input.kind === 'text';
+}
+
+async function* predictions(
+  run: Predict,
+  reading: Reading,
+  top: number,
+  batches: AsyncIterable<InputBatch>,
+): AsyncGenerator<Prediction> {
+  let row = 0;
+  for await (const { count, features, names } of batches) {
+    const outputs = await run(features, count);
+    const width = outputs.length / count;
+    for (let i = 0; i < count; i++) {
+      const own = outputs.subarray(i * width, (i + 1) * width);
+      row++;
+      const input = names ? { row, name: names[i] } : { row };
+      if (reading.kind === 'numbers') yield { ...input, values: reading.read(own) };
+      else yield { ...input, classes: reading.read(own).slice(0, top) };
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** What the numbers that a model gives mean: classes with their probabilities, or values by name. */
+import type { Encoding } from '../src/data/encoding.js';
+import { ConfigError, ModelError } from '../src/errors.js';
+import { outputActivation } from '../src/model/build.js';
+import type { SavedModel } from './saved-model.js';
+
+/** A class and how sure the model is of it. */
+export interface RankedClass {
+  readonly name: string;
+  /** A probability; where the model has none (hinge), its output: the further above 0, the surer. */
+  readonly score: number;
+}
+
+/** How to read the outputs of one example. */
+export type Reading =
+  | { readonly kind: 'numbers'; readonly names: readonly string[]; read(outputs: Float32Array): number[] }
+  | {
+      readonly kind: 'classes';
+      readonly names: readonly string[];
+      /** What `score` is. */
+      readonly measure: 'probability' | 'score';
+      /** The surest class first. */
+      read(outputs: Float32Array): RankedClass[];
+    };
+
+/**
+ * The run's loss says what outputs are; without a run, outputs that no softmax or sigmoid has made are taken as logits where
+ * the encoding names classes.
+ * @throws ModelError when the model gives a class for each of several places
+ */
+export function readingOf({ model, outputShape, encoding, config }: SavedModel): Reading {
+  const activation = outputActivation(model);
+  const width = outputShape.reduce((a, b) => a * b, 1);
+  const loss = typeof config?.loss === 'string' ? config.loss : undefined;
+  const names = classNames(encoding, loss, width);
+  if (!names) {
+    const link = loss === 'binaryCrossentropy' && activation !== 'sigmoid' ? sigmoid : Number;
+    return { kind: 'numbers', names: targetNames(encoding, width), read: (outputs) => Array.from(outputs, link) };
+  }
+  if (outputShape.length > 1) {
+    throw new ModelError(
+      `the model gives a class for each of ${outputShape[0]} places`,
+      'lockstep predict reads models that give one, and models of text',
+    );
+  }
+  if (width === 1) return binaryReading(names, activation, loss);
+  const read = (outputs: Float32Array) =>
+    rank(names, ['softmax', 'sigmoid'].includes(activation) ? outputs : softmax(outputs));
+  return { kind: 'classes', names, measure: 'probability', read };
+}
+
+/** One output that tells the second class from the first. */
+function binaryReading(names: readonly string[], activation: string, loss: string | undefined): Reading {
+  if (loss === 'hinge') {
+    return { kind: 'classes', names, measure: 'score', read: ([output]) => rank(names, [-output, output]) };
+  }
+  const link = activation === 'sigmoid' ? Number : sigmoid;
+  const read = ([output]: Float32Array) => rank(names, [1 - link(output), link(output)]);
+  return { kind: 'classes', names, measure: 'probability', read };
+}
+
+/** undefined where outputs are numbers. */
+function classNames({ classes }: Partial<Encoding> = {}, loss: string | undefined, width: number) {
+  const known = classes ?? (loss?.endsWith('ategoricalCrossentropy') ? [] : undefined);
+  if (!known) return undefined;
+  const count = Math.max(2, width);
+  return known.length === count ? known : Array.from({ length: count }, (_, i) => String(i));
+}
+
+function targetNames({ targets }: Partial<Encoding> = {}, width: number): readonly string[] {
+  if (targets?.length === width) return targets;
+  return width === 1 ? ['output'] : Array.from({ length: width }, (_, i) => `output${i + 1}`);
+}
+
+/** Ties go to the class that comes first, as in the accuracy. */
+function rank(names: readonly string[], scores: ArrayLike<number>): RankedClass[] {
+  return names.map((name, i) => ({ name, score: scores[i] })).sort((a, b) => b.score - a.score);
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** Without overflow: the greatest is taken off first. */
+export function softmax(outputs: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(outputs);
+  const greatest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = values.map((value) => Math.exp(value - greatest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** @throws ConfigError when the model has not that many classes */
+export function checkTop(reading: Reading, top: number): void {
+  if (reading.kind === 'numbers') {
+    throw new ConfigError(`--top ${top}: the model predicts numbers, not classes`, 'leave --top out');
+  }
+  if (top <= reading.names.length) return;
+  const { length } = reading.names;
+  throw new ConfigError(`--top ${top}: the model has ${length} classes`, `use at most ${length}`);
+}

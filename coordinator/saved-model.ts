@@ -1,0 +1,156 @@
+/** A trained model as a tfjs model with its weights, and what the run that made it left beside it. */
+import { readFile } from 'node:fs/promises';
+import { dirname, extname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { type LayersModel, models } from '@tensorflow/tfjs-layers';
+import { loadRunConfig } from '../src/config/load.js';
+import type { ModelConfig } from '../src/config/model.js';
+import type { RunConfig } from '../src/config/run.js';
+import type { Encoding } from '../src/data/encoding.js';
+import { ModelError } from '../src/errors.js';
+import { type LayerWeight, modelWeights, outputShape } from '../src/model/build.js';
+import { createModel } from '../src/model/create.js';
+import { readModelFile, type SavedWeights } from '../src/model/file.js';
+import { encodingFile } from '../src/model/save.js';
+import type { LocatedModel } from './locate.js';
+
+export interface SavedModel {
+  readonly model: LayersModel;
+  /** With the saved values, in the order of a slab. */
+  readonly weights: LayerWeight[];
+  /** Shape of one example, without the batch. */
+  readonly featureShape: readonly number[];
+  /** Shape of what the model makes of one example. */
+  readonly outputShape: readonly number[];
+  readonly encoding?: Encoding;
+  /** Of the run that made the model. */
+  readonly config?: RunConfig;
+}
+
+/**
+ * Reads a model, its weights, its encoding and the config of its run, the latter two where there are any.
+ * @throws ModelError when a file is missing or damaged, or when the model is none with one input and one output
+ */
+export async function openModel({ path, config: file }: LocatedModel): Promise<SavedModel> {
+  const { topology, weights: saved } = await readModelFile(path);
+  if (!saved) throw new ModelError(`${path}: describes a model without weights`, 'name a model that was trained');
+  const encoding = await readEncoding(path);
+  const config = file === undefined ? undefined : loadRunConfig(file, []);
+  const model =
+    config && 'module' in config.model
+      ? await fromModule(path, topology, config, encoding)
+      : await fromTopology(path, topology);
+  for (const [kind, { length }] of Object.entries({ input: model.inputs, output: model.outputs })) {
+    if (length !== 1) throw new ModelError(`${path}: the model has ${length} ${kind}s`, `use a model with one ${kind}`);
+  }
+  const featureShape = closedShape(path, model.inputs[0].shape.slice(1), encoding);
+  const { trainable, state, frozen } = modelWeights(model);
+  const weights = [...trainable, ...state, ...frozen];
+  assignWeights(model, saved, path);
+  return { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
+}
+
+async function fromTopology(path: string, topology: object): Promise<LayersModel> {
+  try {
+    return await models.modelFromJSON(topology as Parameters<typeof models.modelFromJSON>[0]);
+  } catch (error) {
+    const [reason] = (error as Error).message.split(/ This may be due to|\n/);
+    throw new ModelError(
+      `${path}: tfjs cannot build it: ${reason}`,
+      "if it has layers of your own, keep it in its run's folder, whose config names the module with them",
+    );
+  }
+}
+
+/** The user's own function may make layers that nobody else knows. */
+async function fromModule(
+  path: string,
+  topology: object,
+  { model, seed }: RunConfig,
+  encoding: Encoding | undefined,
+): Promise<LayersModel> {
+  const { module, options, freeze } = model as Extract<ModelConfig, { module: string }>;
+  const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
+  const built = await createModel(
+    { module, options, freeze },
+    { featureShape, classes: encoding?.classes?.length },
+    seed,
+    false,
+  );
+  return built.model;
+}
+
+/** The first input shape that a topology gives. */
+function inputShapeIn(json: unknown): (number | null)[] | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  const { batch_input_shape: shape } = json as { batch_input_shape?: (number | null)[] };
+  if (Array.isArray(shape)) return shape.slice(1);
+  for (const inner of Object.values(json)) {
+    const found = inputShapeIn(inner);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A model's input may be open in size; then the encoding says what it was trained on. */
+function closedShape(path: string, shape: readonly (number | null)[], encoding: Encoding | undefined): number[] {
+  const { input } = encoding ?? {};
+  const trained =
+    input?.kind === 'image'
+      ? [input.height, input.width, input.channels]
+      : input?.kind === 'text'
+        ? [input.window]
+        : [];
+  const sizes = shape.map((size, i) => size ?? trained[i]);
+  if (sizes.every((size) => size !== undefined)) return sizes;
+  const known = sizes.map((size) => size ?? 'any').join(', ');
+  throw new ModelError(`${path}: takes inputs of shape [${known}]`, 'save it with an input of fixed size');
+}
+
+/**
+ * Gives a model's weights the values that are saved under their names; or in their order, where a user's function has left
+ * the naming to tfjs, which counts on from model to model.
+ * @throws ModelError when one is missing or has another shape
+ */
+export function assignWeights(model: LayersModel, saved: SavedWeights, path: string): void {
+  const weights = model.weights as unknown as LayerWeight[];
+  const inOrder = [...saved.values()];
+  const sameShapes = weights.every(({ shape }, i) => inOrder[i]?.shape.join() === shape.join());
+  const sameNames = weights.every(({ originalName }) => saved.has(originalName));
+  const isRenamed = !sameNames && sameShapes && weights.length === inOrder.length;
+  tf.tidy(() => {
+    weights.forEach(({ originalName, shape, val }, i) => {
+      const found = isRenamed ? inOrder[i] : saved.get(originalName);
+      const wanted = `[${shape.join(', ')}]`;
+      const remedy = 'name the model that belongs to the config';
+      if (!found) throw new ModelError(`${path}: has no weight ${originalName} ${wanted}`, remedy);
+      if (found.shape.join() !== shape.join()) {
+        const problem = `${path}: the weight ${originalName} has shape [${found.shape.join(', ')}], the model's ${wanted}`;
+        throw new ModelError(problem, remedy);
+      }
+      (val as tf.Variable).assign(tf.tensor(found.values, shape, 'float32'));
+    });
+  });
+}
+
+const kinds = ['numbers', 'table', 'image', 'text'];
+
+/** @returns undefined for a model that another program saved */
+export async function readEncoding(path: string): Promise<Encoding | undefined> {
+  const file = join(extname(path) === '.json' ? dirname(path) : path, encodingFile);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new ModelError(`${file}: cannot be read (${code})`, 'check its rights');
+  }
+  try {
+    const encoding = JSON.parse(text) as Encoding;
+    if (kinds.includes(encoding.input.kind)) return encoding;
+  } catch {
+    // Told below.
+  }
+  throw new ModelError(`${file}: does not say how inputs are read`, 'copy it again from the model that was saved');
+}

@@ -1,0 +1,73 @@
+/** `lockstep evaluate`: loss and metrics of a saved model. */
+import { Command, Option } from 'commander';
+import type { EvaluationResult } from '../../coordinator/evaluate.js';
+import { jsonLine } from '../report/json.js';
+import { count, number } from '../report/text.js';
+import { reportMistakes } from './outcome.js';
+import { threadCount } from './train.js';
+
+interface EvaluateFlags {
+  readonly split?: 'training' | 'validation' | 'test';
+  readonly data?: string;
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly model?: string;
+  readonly threads?: string;
+  readonly json?: boolean;
+}
+
+export function evaluateCommand(): Command {
+  const collect = (value: string, previous: readonly string[]) => [...previous, value];
+  return new Command('evaluate')
+    .description('Loss and metrics of a trained model, as its run computes them.')
+    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
+    .addOption(
+      new Option('--split <name>', 'which examples (default: test where the run has them, else validation)').choices([
+        'training',
+        'validation',
+        'test',
+      ]),
+    )
+    .option('--data <path>', 'evaluate all examples of another file or folder instead')
+    .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText(
+      'after',
+      `
+--data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet and
+text. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
+
+Examples:
+  lockstep evaluate runs/digits-1
+  lockstep evaluate runs/digits-1 --split validation --model final --json
+  lockstep evaluate runs/mnist-1 --data ./data/other-digits
+  lockstep evaluate ./downloaded-model --config configs/mnist.yaml
+
+Exit codes: 0 done, 2 bad input.`,
+    )
+    .action(runEvaluate);
+}
+
+function runEvaluate(place: string, { set: overrides, threads, json, ...options }: EvaluateFlags): Promise<void> {
+  return reportMistakes(json, async (warn) => {
+    const given = { ...options, overrides, threads: threadCount(threads), warn };
+    // Late, because tfjs takes most of the time that the command needs to start.
+    const { evaluate } = await import('../../coordinator/evaluate.js');
+    const result = await evaluate(place, given);
+    process.stdout.write(json ? jsonLine({ event: 'evaluation', ...result }) : text(result));
+  });
+}
+
+function text({ model, split, data, examples, metrics }: EvaluationResult): string {
+  const rows: [string, string][] = [
+    ['model', model],
+    ['data', data],
+    ['examples', split === null ? `all ${count(examples)}` : `${count(examples)} ${split}`],
+    ...Object.entries(metrics).map(([name, value]): [string, string] => [name, number(value)]),
+  ];
+  const width = Math.max(...rows.map(([title]) => title.length));
+  return rows.map(([title, value]) => `${title.padEnd(width)}  ${value}\n`).join('');
+}

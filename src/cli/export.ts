@@ -1,0 +1,64 @@
+/** `lockstep export`: a trained model in the format of another program. */
+import { Command, Option } from 'commander';
+import type { ExportFormat } from '../../coordinator/export.js';
+import { ConfigError } from '../errors.js';
+import { jsonLine } from '../report/json.js';
+import { reportMistakes } from './outcome.js';
+
+interface ExportFlags {
+  readonly format: ExportFormat;
+  readonly output: string;
+  readonly model?: string;
+  readonly batch?: string;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+export function exportCommand(): Command {
+  const formats: ExportFormat[] = ['tfjs', 'onnx', 'safetensors'];
+  return new Command('export')
+    .description('Write a trained model in another format.')
+    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
+    .addOption(new Option('--format <name>', 'format to write').choices(formats).makeOptionMandatory())
+    .requiredOption('--output <path>', 'the file to write; for tfjs the folder')
+    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--batch <n|dynamic>', 'onnx: examples of a batch (default: dynamic, any number)')
+    .option('--force', 'replace what is there')
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText(
+      'after',
+      `
+Formats:
+  tfjs         a folder for tf.loadLayersModel: model.json, weights.bin, and encoding.json on how to read its inputs
+  onnx         one file, opset 17; input "input" and output "output" are float32, the input in the model's own units:
+               for images pixels / 255 as [batch, height, width, channels]; metadata: encoding, classes
+  safetensors  the weights by their names, in the shapes that tfjs has
+
+Examples:
+  lockstep export runs/digits-1 --format onnx --output digits.onnx
+  lockstep export runs/digits-1 --format tfjs --output public/model --model final --force
+  lockstep export runs/digits-1/best --format safetensors --output digits.safetensors
+
+Exit codes: 0 done, 2 bad input.`,
+    )
+    .action(runExport);
+}
+
+function runExport(place: string, { batch, json, ...options }: ExportFlags): Promise<void> {
+  return reportMistakes(json, async (warn) => {
+    const given = { ...options, batch: batchSize(batch), warn };
+    // Late, because tfjs takes most of the time that the command needs to start.
+    const { exportModel } = await import('../../coordinator/export.js');
+    const result = await exportModel(place, given);
+    const { model, output, input, outputs } = result;
+    const shapes = `[${input.join(', ')}] to [${outputs.join(', ')}] an example`;
+    process.stdout.write(json ? jsonLine({ event: 'export', ...result }) : `${model} -> ${output} (${shapes})\n`);
+  });
+}
+
+function batchSize(value: string | undefined): number | 'dynamic' | undefined {
+  if (value === undefined || value === 'dynamic') return value;
+  const size = Number(value);
+  if (Number.isInteger(size) && size >= 1) return size;
+  throw new ConfigError(`--batch ${value} is not a whole number of at least 1`, 'give one, or dynamic');
+}

@@ -1,0 +1,20 @@
+/** How the commands that use a model tell of warnings and mistakes: beside their results, or as JSON among them. */
+import { LockstepError } from '../errors.js';
+import type { Reporter } from '../report/events.js';
+import { jsonReporter } from '../report/json.js';
+import { plainReporter } from '../report/plain.js';
+
+/** Runs a command's work; a user's mistake sets the exit code. */
+export async function reportMistakes(
+  json: boolean | undefined,
+  work: (warn: (message: string) => void) => Promise<void>,
+): Promise<void> {
+  const report: Reporter = json ? jsonReporter(process.stdout) : plainReporter(process.stderr);
+  try {
+    await work((message) => report({ event: 'warning', message }));
+  } catch (error) {
+    if (!(error instanceof LockstepError)) throw error;
+    report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
+    process.exitCode = error.exitCode;
+  }
+}

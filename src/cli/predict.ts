@@ -1,0 +1,144 @@
+/** `lockstep predict`: what a trained model makes of new inputs, or how it continues a text. */
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { ConfigError, DataError } from '../errors.js';
+import { jsonLine } from '../report/json.js';
+import { reportMistakes } from './outcome.js';
+import { type PredictionFormat, predictionLines } from './prediction-text.js';
+import { writeLines } from './sink.js';
+
+interface PredictFlags {
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly output?: string;
+  readonly top?: string;
+  readonly model?: string;
+  readonly text?: string;
+  readonly length?: string;
+  readonly temperature?: string;
+  readonly seed?: string;
+}
+
+export function predictCommand(): Command {
+  return new Command('predict')
+    .description('What a trained model makes of new inputs; for a model of text, how it goes on.')
+    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
+    .argument('[input]', 'an image or a folder of images, a CSV or Parquet file, a .npy or .json file, or a text file')
+    .option('--top <k>', 'name the k likeliest classes, not only the first')
+    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--output <file>', 'write there instead of to standard output')
+    .addOption(new Option('--csv', 'print CSV with a header line').conflicts('json'))
+    .option('--json', 'print one JSON object a line and nothing else')
+    .option('--text <text>', 'the text to continue, instead of a file')
+    .option('--length <n>', 'characters to add to the text (default: 200)')
+    .option('--temperature <t>', 'above 1 for more surprise, 0 for the likeliest character each time (default: 1)')
+    .option('--seed <n>', 'decides which characters are drawn (default: 0)')
+    .addHelpText(
+      'after',
+      `
+Inputs are read as those of the training were: images are scaled to the model's size, columns are found by their names and
+standardized as then. A .json file holds a list of examples, a .npy file an array of them; for a model of images, bytes.
+
+Examples:
+  lockstep predict runs/digits-1 ./scans --top 3
+  lockstep predict runs/iris-1 flowers.csv --csv --output predictions.csv
+  lockstep predict runs/shakespeare-1 --text "ROMEO:" --length 500 --temperature 0.7
+
+Exit codes: 0 done, 2 bad input.`,
+    )
+    .action(runPredict);
+}
+
+function runPredict(place: string, input: string | undefined, flags: PredictFlags): Promise<void> {
+  return reportMistakes(flags.json, async (warn) => {
+    const { isTextModel } = await import('../../coordinator/predict.js');
+    const lines = (await isTextModel(place, flags.model))
+      ? await continuation(place, input, flags, warn)
+      : await predictions(place, input, flags, warn);
+    await writeLines(lines, flags.output);
+  });
+}
+
+const textFlags = ['text', 'length', 'temperature', 'seed'] as const;
+
+async function predictions(
+  place: string,
+  input: string | undefined,
+  flags: PredictFlags,
+  warn: (message: string) => void,
+): Promise<AsyncIterable<string>> {
+  const given = textFlags.find((name) => flags[name] !== undefined);
+  if (given)
+    throw new ConfigError(`--${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
+  if (input === undefined) throw new ConfigError('no input is named', 'name a file of inputs after the model');
+  const { json, csv, model } = flags;
+  const top = whole('--top', flags.top, 1);
+  // Late, because tfjs takes most of the time that the command needs to start.
+  const { predict } = await import('../../coordinator/predict.js');
+  const found = await predict(place, input, { model, top, warn });
+  const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
+  const { header, line } = predictionLines(format, found, top ?? 1);
+  return (async function* lines() {
+    if (header !== '') yield header;
+    for await (const prediction of found.rows) yield line(prediction);
+  })();
+}
+
+async function continuation(
+  place: string,
+  input: string | undefined,
+  flags: PredictFlags,
+  warn: (message: string) => void,
+): Promise<AsyncIterable<string>> {
+  if (flags.csv || flags.top !== undefined) {
+    throw new ConfigError(`--${flags.csv ? 'csv' : 'top'}: ${place} is a model of text`, 'leave it out');
+  }
+  if ((input === undefined) === (flags.text === undefined)) {
+    const problem = input === undefined ? 'no text is given' : 'a file and --text are given';
+    throw new ConfigError(problem, 'name a text file after the model, or give --text');
+  }
+  const text = flags.text ?? readText(input!);
+  const options = {
+    ...{ model: flags.model, warn, temperature: temperatureOf(flags.temperature) },
+    ...{ length: whole('--length', flags.length, 1), seed: whole('--seed', flags.seed, 0) },
+  };
+  const { continueText } = await import('../../coordinator/continue-text.js');
+  const characters = await continueText(place, text, options);
+  return (async function* pieces() {
+    let all = '';
+    for await (const character of characters) {
+      if (flags.json) all += character;
+      else yield character;
+    }
+    yield flags.json ? jsonLine({ text: all }) : '\n';
+  })();
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'ENOENT'
+        ? 'no such file'
+        : error instanceof TypeError
+          ? 'is not UTF-8 text'
+          : `cannot be read (${code})`;
+    throw new DataError(`${file}: ${reason}`, 'name a text file, or give --text');
+  }
+}
+
+function whole(flag: string, value: string | undefined, least: number): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (value.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number;
+  throw new ConfigError(`${flag} ${value} is not a whole number of at least ${least}`, 'correct it');
+}
+
+function temperatureOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const temperature = Number(value);
+  if (value.trim() !== '' && Number.isFinite(temperature) && temperature >= 0) return temperature;
+  throw new ConfigError(`--temperature ${value} is not a number of at least 0`, 'use 0, or something near 1');
+}

@@ -1,0 +1,64 @@
+/** Predictions as lines: columns for people, CSV for tables, JSON for programs. */
+import type { Prediction, Predictions } from '../../coordinator/predict.js';
+import { jsonLine } from '../report/json.js';
+import { number } from '../report/text.js';
+
+export type PredictionFormat = 'plain' | 'csv' | 'json';
+
+/** The lines of one format. */
+export interface PredictionLines {
+  /** Before the first prediction. */
+  readonly header: string;
+  line(prediction: Prediction): string;
+}
+
+/** @param top classes of each line */
+export function predictionLines(format: PredictionFormat, about: Predictions, top: number): PredictionLines {
+  if (format === 'json') return { header: '', line: (prediction) => jsonLine(jsonOf(about, prediction)) };
+  return format === 'csv' ? csvLines(about, top) : plainLines(about);
+}
+
+function jsonOf({ names, measure }: Predictions, { row, name, classes, values }: Prediction): object {
+  const input = { row, ...(name !== undefined && { file: name }) };
+  if (values) return { ...input, values: Object.fromEntries(values.map((value, i) => [names[i], value])) };
+  const [first, ...others] = classes!.map((entry) => ({ class: entry.name, [measure!]: entry.score }));
+  return others.length > 0 ? { ...input, ...first, top: [first, ...others] } : { ...input, ...first };
+}
+
+function csvLines({ kind, names, measure, inputs }: Predictions, top: number): PredictionLines {
+  const suffix = (i: number) => (i === 0 ? '' : String(i + 1));
+  const columns =
+    kind === 'numbers'
+      ? names
+      : Array.from({ length: top }, (_, i) => [`class${suffix(i)}`, `${measure}${suffix(i)}`]).flat();
+  const cells = ({ row, name, classes, values }: Prediction) => [
+    name ?? row,
+    ...(values ?? classes!.flatMap((entry) => [entry.name, entry.score])),
+  ];
+  const csv = (values: readonly (string | number)[]) => `${values.map((value) => quoted(String(value))).join(',')}\n`;
+  return {
+    header: csv([inputs === 'files' ? 'file' : 'row', ...columns]),
+    line: (prediction) => csv(cells(prediction)),
+  };
+}
+
+/** RFC 4180. */
+function quoted(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Columns as wide as what is known to come, and names as wide as the widest so far. */
+function plainLines({ kind, names }: Predictions): PredictionLines {
+  const classWidth = Math.max(...names.map((name) => name.length));
+  let nameWidth = 0;
+  const line = ({ row, name, classes, values }: Prediction): string => {
+    const label = name ?? String(row);
+    nameWidth = Math.max(nameWidth, label.length);
+    const cells =
+      kind === 'numbers'
+        ? values!.map((value, i) => (names.length > 1 ? `${names[i]} ${number(value)}` : number(value)))
+        : classes!.map((entry) => `${entry.name.padEnd(classWidth)}  ${number(entry.score)}`);
+    return `${[label.padEnd(nameWidth), ...cells].join('  ').trimEnd()}\n`;
+  };
+  return { header: '', line };
+}

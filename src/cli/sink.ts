@@ -1,0 +1,51 @@
+/** Where a command's lines go: standard output at the reader's pace, or a file that appears when it is complete. */
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { OutputError } from '../errors.js';
+
+/**
+ * Writes `lines` as they come.
+ * @param file undefined for standard output
+ * @throws OutputError when the file cannot be written; none is left behind then
+ */
+export async function writeLines(lines: AsyncIterable<string>, file: string | undefined): Promise<void> {
+  if (file === undefined) return toStandardOutput(lines);
+  const temporary = `${file}.partial`;
+  try {
+    await toFile(lines, temporary);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    // Lines may fail to come, for reasons of their own.
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : asOutputError(file, error as Error);
+  }
+}
+
+async function toStandardOutput(lines: AsyncIterable<string>): Promise<void> {
+  for await (const line of lines) {
+    // Nobody reads any more (`| head`).
+    if (process.stdout.destroyed) return;
+    if (!process.stdout.write(line)) await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]);
+  }
+}
+
+async function toFile(lines: AsyncIterable<string>, file: string): Promise<void> {
+  mkdirSync(dirname(resolve(file)), { recursive: true });
+  const stream = createWriteStream(file, { flush: true });
+  const done = finished(stream);
+  done.catch(() => {});
+  try {
+    for await (const line of lines) {
+      if (!stream.write(line)) await Promise.race([once(stream, 'drain'), done]);
+    }
+  } finally {
+    stream.end();
+  }
+  await done;
+}
+
+function asOutputError(file: string, { message }: Error): OutputError {
+  return new OutputError(`${file}: cannot be written (${message})`, 'free some space, or choose another --output');
+}

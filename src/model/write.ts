@@ -1,0 +1,129 @@
+/** Writing so that a reader, or whoever comes after a crash, finds the old content or the new, never a part of it. */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { OutputError } from '../errors.js';
+
+/** A file's content as parts that lie one behind the other. */
+export type Content = string | readonly Uint8Array[];
+/** Files of a folder, by name. */
+export type FolderContent = Readonly<Record<string, Content>>;
+
+/** Bytes written at once: one call takes no more than 2 GiB. */
+const blockBytes = 1 << 28;
+
+/**
+ * Writes a file that appears complete or not at all; replaces one that is there.
+ * @throws OutputError when it cannot be written
+ */
+export function writeFileAtomically(file: string, content: Content): void {
+  orOutputError(file, () => {
+    mkdirSync(dirname(resolve(file)), { recursive: true });
+    replaceFile(file, content);
+  });
+}
+
+/**
+ * Makes a folder that appears complete or not at all; where there is one, replaces those of its files
+ * that differ, one by one in the order given.
+ * @throws OutputError when it cannot be written
+ */
+export function writeFolderAtomically(folder: string, files: FolderContent): void {
+  orOutputError(folder, () => {
+    if (existsSync(folder)) {
+      for (const [name, content] of Object.entries(files)) {
+        if (!holds(join(folder, name), content)) replaceFile(join(folder, name), content);
+      }
+      return;
+    }
+    renameSync(partialFolder(folder, files), folder);
+    syncFolder(dirname(resolve(folder)));
+  });
+}
+
+/**
+ * Puts a folder with these files in the place of the one that is there, whatever that holds.
+ * @throws OutputError when it cannot be written; the old one is then there still
+ */
+export function replaceFolder(folder: string, files: FolderContent): void {
+  orOutputError(folder, () => {
+    const temporary = partialFolder(folder, files);
+    const old = `${folder}.old`;
+    rmSync(old, { recursive: true, force: true });
+    renameSync(folder, old);
+    renameSync(temporary, folder);
+    syncFolder(dirname(resolve(folder)));
+    rmSync(old, { recursive: true, force: true });
+  });
+}
+
+function partialFolder(folder: string, files: FolderContent): string {
+  const temporary = `${folder}.partial`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
+  return temporary;
+}
+
+function replaceFile(file: string, content: Content): void {
+  const temporary = `${file}.partial`;
+  try {
+    writeDurably(temporary, content);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Whether the file has this text already; data are not worth the comparison. */
+function holds(file: string, content: Content): boolean {
+  return typeof content === 'string' && existsSync(file) && readFileSync(file, 'utf8') === content;
+}
+
+/** On the disk, not only on its way there: a rename may otherwise outlive the data that it names. */
+function writeDurably(file: string, content: Content): void {
+  const descriptor = openSync(file, 'w');
+  try {
+    for (const part of typeof content === 'string' ? [Buffer.from(content)] : content) {
+      for (let done = 0; done < part.length; ) {
+        done += writeSync(descriptor, part, done, Math.min(blockBytes, part.length - done));
+      }
+    }
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Makes a rename outlive a power cut. */
+function syncFolder(folder: string): void {
+  // Windows opens no folder, and keeps its names in a journal.
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function orOutputError(path: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw new OutputError(
+      `${path}: cannot be written (${(error as Error).message})`,
+      'free some space, or choose another place',
+    );
+  }
+}
