@@ -1,6 +1,6 @@
 /** Fine-tuning: weights by name, layers with fresh weights, and layers that stay as they are. */
 import '../src/model/tfjs-gaps.js';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { ModelError } from '../src/errors.js';
 import { readModelFile } from '../src/model/file.js';
 import { encodeSafetensors } from '../src/model/safetensors.js';
 import { tensorOf } from '../src/model/slab.js';
+import { lockstep } from './support/cli.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf } from './support/modules.js';
@@ -141,6 +142,25 @@ describe('weights are refused:', () => {
     );
     expect(await message({ layers, weights: saved, reinitialize: ['top'] })).toMatch(/model\.reinitialize: "top"/);
     expect(await message({ layers, reinitialize: ['head'] })).toMatch(/all weights are fresh ones: add model\.weights/);
+  });
+
+  it('by lockstep train, as mistakes in the config are, with exit code 2', async () => {
+    const wrong: [object, string][] = [
+      [{ layers: [...body, { dense: { units: 'classes', name: 'new' } }], weights: saved }, 'reinitialize: [new]'],
+      [{ laers: [] }, 'did you mean layers?'],
+      [{ layers: [head('classes')], file: saved }, 'model: holds layers and file of layers, file, module'],
+      [{ weights: saved }, 'model: holds none of layers, file, module'],
+    ];
+    const runs = wrong.map(([model], i) => {
+      const config = writeConfig(folder, `cli-${i}`, { ...digits, model });
+      return lockstep(['train', config, '--json', '--out', join(folder, 'none')], folder);
+    });
+    for (const [i, { code, stdout, stderr }] of (await Promise.all(runs)).entries()) {
+      expect([code, stderr]).toEqual([2, '']);
+      expect(stdout).toContain(wrong[i][1]);
+      expect(stdout).not.toMatch(/\\n\s+at /);
+    }
+    expect(existsSync(join(folder, 'none'))).toBe(false);
   });
 
   it('when nothing is left to train', async () => {

@@ -80,7 +80,7 @@ function sectionOf(key: string, schema: JsonSchema, value: unknown): string | un
 function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   const keys = Object.keys(value);
   const names = choiceNames(schema);
-  if (!names) return explainValue(path, schema, value);
+  if (!names) return explainKinds(path, schema, value);
   const unknown = keys.find((key) => !names.includes(key));
   if (unknown !== undefined) {
     const { problem, remedy } = explainValue(path, schema, unknown);
@@ -88,6 +88,18 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   }
   const held = keys.length === 0 ? 'nothing' : keys.join(' and ');
   return { path, problem: `${label(path)}: holds ${held}, and takes exactly ${rule(schema)}`, remedy: 'name one' };
+}
+
+/** A mapping where one of several is due, each with a key of its own. */
+function explainKinds(path: Path, schema: JsonSchema, value: object): Mistake {
+  const options = alternatives(schema).filter(({ properties }) => properties);
+  const kinds = [...new Set(options.flatMap(({ required = [] }) => required.slice(0, 1)))];
+  if (kinds.length < 2) return explainValue(path, schema, value);
+  const keys = Object.keys(value);
+  const unknown = keys.find((key) => !options.some(({ properties }) => Object.hasOwn(properties!, key)));
+  if (unknown !== undefined) return explainUnknownKey([...path, unknown], schema, value);
+  const held = keys.filter((key) => kinds.includes(key)).join(' and ') || 'none';
+  return { path, problem: `${label(path)}: holds ${held} of ${kinds.join(', ')}`, remedy: 'name exactly one of them' };
 }
 
 function explainValue(path: Path, schema: JsonSchema, value: unknown): Mistake {
