@@ -54,11 +54,17 @@ export async function chooseEngine(
   throw new EngineError(`engine tfjs cannot train this model: ${reasons.join('; ')}`, 'see lockstep doctor');
 }
 
-/** Backends load and still lack kernels that training needs: one step tells. */
+/**
+ * Backends load and still lack kernels that training needs: one step tells. It also runs in the main thread, before any
+ * other, whatever a backend does once for the process: `tensorflow` reads its settings, and keeps every name of an
+ * operation's attribute in a set without a lock, which threads then only read.
+ */
 async function tryStep(spec: StepSpec, backend: BackendName, count: number): Promise<void> {
   try {
     const engine = await createTfjsEngine(spec, backend);
-    await engine.computeGradients(Math.min(count, 2), { seed: 0, step: 0, shard: 0 });
+    const few = Math.min(count, 2);
+    await engine.computeGradients(few, { seed: 0, step: 0, shard: 0 });
+    await engine.evaluate(few);
     await engine.dispose();
   } finally {
     await loadBackend('cpu');
