@@ -1,6 +1,7 @@
-/** `npm run bench -- engine|shards`: see README, Benchmarks. */
+/** `npm run bench -- engine|shards|backend`: see README, Benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { benchBackend } from './bench/backends.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchShards } from './bench/shards.js';
@@ -59,9 +60,11 @@ const engine = benchmark('engine', 'Throughput over that of PyTorch and of tfjs.
 
 const shards = benchmark('shards', 'Throughput by number of shards.', benchShards);
 
+const backend = benchmark('backend', 'Throughput of backend tensorflow over that of engine onnx.', benchBackend);
+
 process.on('SIGINT', () => process.exit(130));
 try {
-  await new Command('bench').addCommand(engine).addCommand(shards).parseAsync();
+  await new Command('bench').addCommand(engine).addCommand(shards).addCommand(backend).parseAsync();
 } catch (error) {
   if (!(error instanceof MeasurementError)) throw error;
   process.stderr.write(`${error.message}\n`);

@@ -26,6 +26,7 @@ const testedVersion = '2.20.0';
 const worksWith = '2.12 to 2.21';
 const packageName = '@tensorflow/tfjs-node';
 const libraries = ['libtensorflow', 'libtensorflow_framework'];
+const parts = ['lib', 'include'];
 const require = createRequire(import.meta.url);
 
 /** What a user can correct. */
@@ -103,7 +104,7 @@ function packagesIn(folder) {
 
 /** Downloads a wheel, which is the C library with its headers and much else; returns its path. */
 function downloadWheel(python, version, stage) {
-  say(`1/4 TensorFlow ${version}, from the wheel of tensorflow-cpu (about 250 MB)`);
+  say(`1/4 downloading the wheel of tensorflow-cpu ${version} (about 250 MB)`);
   const wanted = `tensorflow-cpu==${version}`;
   // Only the library is wanted, which is the same for every Python: ask for one that all these versions were built for.
   const target = ['--no-deps', '--only-binary=:all:', '--python-version', '3.11', '--dest', stage];
@@ -139,6 +140,7 @@ print(sum(n.startswith(library) for n in names))
 
 /** lib/ and include/ out of a wheel. */
 function unpackWheel(python, wheel, deps) {
+  say(`1/4 TensorFlow, from ${wheel}`);
   const { ok, stdout, output } = run(python, ['-c', unpack, wheel, deps]);
   if (!ok)
     throw new Failure(`${wheel} cannot be unpacked:\n${lastLines(output, 3)}`, 'check the file and the free space');
@@ -157,10 +159,7 @@ function unpackWheel(python, wheel, deps) {
 
 function copyLibrary(folder, deps) {
   say(`1/4 TensorFlow, from ${folder}`);
-  for (const part of ['lib', 'include']) {
-    if (!existsSync(join(folder, part))) {
-      throw new Failure(`${folder} has no folder ${part}`, 'give a folder as libtensorflow-*.tar.gz unpacks to', 2);
-    }
+  for (const part of parts) {
     cpSync(join(folder, part), join(deps, part), { recursive: true, verbatimSymlinks: true });
   }
 }
@@ -205,7 +204,7 @@ function compile(folder, stage) {
   const { ok, output } = run('npm', ['run', 'compile', '--', ...variables, ...headersBeside()], stage);
   rmSync(join(folder, 'build'), { recursive: true, force: true });
   if (ok) return;
-  const noHeaders = /node_api\.h: No such file|getaddrinfo|ECONNREFUSED|ETIMEDOUT|status code|response downloading/;
+  const noHeaders = /node_api\.h: No such file|common\.gypi not found|rolling back install/;
   const wrongLibrary = /skipping incompatible|file in wrong format|cannot find -ltensorflow/;
   throw new Failure(
     `the addon does not compile:\n${lastLines(output, 20)}`,
@@ -219,6 +218,8 @@ function compile(folder, stage) {
 
 const proof = `
 const [folder, modules] = process.argv.slice(1);
+// The package calls a function that Node 23 removed; src/engine/backends.ts does the same.
+require('util').isNullOrUndefined ??= (x) => x == null;
 const tf = require(modules + '/@tensorflow/tfjs-core');
 require(folder);
 if (tf.getBackend() !== 'tensorflow') throw new Error('it registers with another tfjs-core');
@@ -255,11 +256,18 @@ function wheelOf(value) {
   );
 }
 
+/** @returns a folder that has the parts of libtensorflow */
+function folderOf(value) {
+  const missing = parts.find((part) => !existsSync(join(value, part)));
+  if (missing === undefined) return { folder: resolve(value) };
+  throw new Failure(`${value} has no folder ${missing}`, 'give a folder as libtensorflow-*.tar.gz unpacks to', 2);
+}
+
 function install({ wheel, libtensorflow }) {
   if ((wheel === undefined) === (libtensorflow === undefined)) {
     throw new Failure('give either --wheel or --libtensorflow', 'see --help', 2);
   }
-  const source = wheel === undefined ? { folder: resolve(libtensorflow) } : wheelOf(wheel);
+  const source = wheel === undefined ? folderOf(libtensorflow) : wheelOf(wheel);
   if (process.platform !== 'linux') {
     throw new Failure(`this script is for Linux, not ${process.platform}`, `use npm install --no-save ${packageName}`);
   }
@@ -283,9 +291,7 @@ function install({ wheel, libtensorflow }) {
     const target = join(modules, packageName);
     rmSync(target, { recursive: true, force: true });
     renameSync(folder, target);
-    say(
-      `backend tensorflow works: ${works} in ${target}\n(npm ci and npm install remove it: run this again afterwards)`,
-    );
+    say(`backend tensorflow works: ${works} in ${target}\n(npm ci removes it: run this again afterwards)`);
   } finally {
     rmSync(stage, { recursive: true, force: true });
   }
