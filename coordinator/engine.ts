@@ -55,12 +55,17 @@ export async function chooseEngine(
   throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
 }
 
-/** Backends load and still lack kernels that training or evaluation needs: one step tells. */
+/**
+ * Backends load and still lack kernels that training or evaluation needs: one step tells. It also runs in the main
+ * thread, before any other, whatever a backend does once for the process: `tensorflow` reads its settings, and keeps every
+ * name of an operation's attribute in a set without a lock, which threads then only read.
+ */
 async function tryStep(spec: StepSpec, backend: BackendName, { gradients, evaluations }: BatchSizes): Promise<void> {
   try {
     const engine = await createTfjsEngine(spec, backend);
-    if (gradients.length > 0) await engine.computeGradients(Math.min(gradients[0], 2), { seed: 0, step: 0, shard: 0 });
-    else await engine.evaluate(Math.min(evaluations[0], 2));
+    const few = Math.min((gradients[0] ?? evaluations[0])!, 2);
+    if (gradients.length > 0) await engine.computeGradients(few, { seed: 0, step: 0, shard: 0 });
+    await engine.evaluate(few);
     await engine.dispose();
   } finally {
     await loadBackend('cpu');

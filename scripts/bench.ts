@@ -1,6 +1,7 @@
-/** `npm run bench -- engine|shards|checkpoint`: see README, Benchmarks. */
+/** `npm run bench -- engine|shards|backend|checkpoint`: see README, Benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
@@ -60,6 +61,8 @@ const engine = benchmark('engine', 'Throughput over that of PyTorch and of tfjs.
 
 const shards = benchmark('shards', 'Throughput by number of shards.', benchShards);
 
+const backend = benchmark('backend', 'Throughput of backend tensorflow over that of engine onnx.', benchBackend);
+
 const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.', (flags) => {
   const { folder, pairs, seconds } = flags as Flags & { readonly folder: string };
   return benchCheckpoint({ folder, pairs, seconds });
@@ -67,7 +70,12 @@ const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.
 
 process.on('SIGINT', () => process.exit(130));
 try {
-  await new Command('bench').addCommand(engine).addCommand(shards).addCommand(checkpoint).parseAsync();
+  await new Command('bench')
+    .addCommand(engine)
+    .addCommand(shards)
+    .addCommand(backend)
+    .addCommand(checkpoint)
+    .parseAsync();
 } catch (error) {
   if (!(error instanceof MeasurementError)) throw error;
   process.stderr.write(`${error.message}\n`);

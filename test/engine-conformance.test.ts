@@ -1,7 +1,9 @@
-/** The compiled engine computes what tfjs's `cpu` backend computes: every layer, activation and loss, on odd shapes. */
-import { describe, expect, it } from 'vitest';
+/** The compiled engine computes what tfjs's backends compute: every layer, activation and loss, on odd shapes. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { type BackendName, loadBackend } from '../src/engine/backends.js';
 import { tensorOf } from '../src/model/slab.js';
 import { type Case, createEngines, fill, relativeError } from './support/engines.js';
+import { tensorflowLoads } from './support/tensorflow.js';
 
 const key = { seed: 5, step: 3, shard: 1 };
 const image = [9, 7, 3];
@@ -301,9 +303,9 @@ const sequences: Record<string, Case> = {
   'one class after bytes': { ...onTokens({ flatten: {} }, { dense: { units: 7 } }), places: undefined },
 };
 
-async function compare(example: Case): Promise<void> {
+async function compare(example: Case, backend: BackendName): Promise<void> {
   const count = example.count ?? 5;
-  const { step, parameters, onnx, tfjs } = await createEngines(example, [count]);
+  const { step, parameters, onnx, tfjs } = await createEngines(example, [count], backend);
   for (const engine of [onnx, tfjs]) fill(engine, example, parameters, count);
   const [actual, expected] = [await onnx.computeGradients(count, key), await tfjs.computeGradients(count, key)];
   expect(relativeError([actual], [expected])).toBeLessThan(1e-4);
@@ -324,14 +326,22 @@ async function compare(example: Case): Promise<void> {
   await tfjs.dispose();
 }
 
-describe('layers and activations', () => {
-  for (const [name, example] of Object.entries(layers)) it(name, () => compare(example));
-});
+// The next case draws its initial weights on the backend that users' models draw them on.
+afterEach(() => loadBackend('cpu'));
 
-describe('classes of sequences', () => {
-  for (const [name, example] of Object.entries(sequences)) it(name, () => compare(example));
-});
+describe.each([
+  { backend: 'cpu' as const, loads: true },
+  { backend: 'tensorflow' as const, loads: await tensorflowLoads() },
+])('backend $backend', ({ backend, loads }) => {
+  describe.runIf(loads)('layers and activations', () => {
+    for (const [name, example] of Object.entries(layers)) it(name, () => compare(example, backend));
+  });
 
-describe('losses', () => {
-  for (const [name, example] of Object.entries(losses)) it(name, () => compare(example));
+  describe.runIf(loads)('classes of sequences', () => {
+    for (const [name, example] of Object.entries(sequences)) it(name, () => compare(example, backend));
+  });
+
+  describe.runIf(loads)('losses', () => {
+    for (const [name, example] of Object.entries(losses)) it(name, () => compare(example, backend));
+  });
 });

@@ -11,6 +11,7 @@ import { scheduleSchema } from '../../src/config/schedule.js';
 import type { Examples } from '../../src/data/examples.js';
 import { bell, randomStream, uniform } from '../../src/data/random.js';
 import { epochOrder } from '../../src/data/sampler.js';
+import type { BackendName } from '../../src/engine/backends.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import { type Geometry, type Phase, phaseNames } from '../../src/pool/spec.js';
@@ -27,6 +28,8 @@ export interface PoolCase {
   readonly shards: number;
   readonly threads: number;
   readonly seconds: number;
+  /** Of engine tfjs; engine onnx without it. */
+  readonly backend?: BackendName;
 }
 
 /** Milliseconds of a step: the mean over the threads of each phase, and what is left of the time that passed. */
@@ -70,7 +73,7 @@ interface Trainer {
 }
 
 async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
-  const { layers, featureShape, featureType, batchSize, shards, threads } = poolCase;
+  const { layers, featureShape, featureType, batchSize, shards, threads, backend } = poolCase;
   const examples = randomExamples(poolCase);
   const training = Int32Array.from({ length: exampleCount }, (_, i) => i);
   const config = { epochs: 1, batchSize, shards, accumulate: 1 };
@@ -82,7 +85,8 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
   const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 0, classes, batch };
   const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
-  const engine = await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {});
+  const choice = { engine: backend ? ('tfjs' as const) : ('onnx' as const), backend };
+  const engine = await chooseEngine(choice, step, spec, sizes, () => {});
   const metrics = {
     metrics: [],
     outputs: classes,

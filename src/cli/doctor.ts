@@ -108,7 +108,7 @@ async function backend(name: BackendName, load: (name: BackendName) => Promise<v
     if (!(error instanceof EngineError)) throw error;
     const remedy =
       name === 'tensorflow'
-        ? 'optional: its install needs to download TensorFlow; engine onnx does not need it'
+        ? 'optional, engine onnx does not need it: where npm could not download it, node scripts/tensorflow.mjs --wheel builds it'
         : 'reinstall with npm ci';
     return { name: label, ok: false, detail: `${detail}: ${error.problem}`, remedy };
   }

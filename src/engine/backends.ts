@@ -3,8 +3,10 @@ import '@tensorflow/tfjs-backend-cpu';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as util from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import { EngineError } from '../errors.js';
+import { correctGradients } from '../model/tfjs-gaps.js';
 
 /** From the fastest to the slowest. */
 export const backendNames = ['tensorflow', 'wasm', 'cpu'] as const;
@@ -12,12 +14,23 @@ export type BackendName = (typeof backendNames)[number];
 
 const require = createRequire(import.meta.url);
 
+const tensorflowSettings = {
+  // The pool's threads are the parallelism; one thread an operation also keeps the order of its sums.
+  TF_NUM_INTRAOP_THREADS: '1',
+  TF_NUM_INTEROP_THREADS: '1',
+  // Warnings and errors only: it greets on stderr otherwise.
+  TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '1',
+};
+
 const loaders: Record<BackendName, () => Promise<void>> = {
   async tensorflow() {
     // The package calls a function that Node 23 removed.
     (util as unknown as { default: Record<string, unknown> }).default.isNullOrUndefined ??= (x: unknown) => x == null;
+    // TensorFlow reads them once for the process. A thread's process.env is a copy, so the main thread must load it first.
+    if (isMainThread) Object.assign(process.env, tensorflowSettings);
     // Computed, so that the compiler does not ask for an optional package.
     await import(['@tensorflow', 'tfjs-node'].join('/'));
+    correctGradients();
   },
   async wasm() {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');

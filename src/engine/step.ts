@@ -148,7 +148,8 @@ export function gradientStep(
   const variables = parameters.map((tensor, i) => variable(tensor, ends[i] < layout.trainable));
   const trainable = variables.filter(({ trainable }) => trainable);
   const penalties: tf.Tensor[] = [];
-  built.hooks.current = { ...hooks, penalty: (sum) => penalties.push(sum) };
+  // The model disposes of what its layers compute and do not return.
+  built.hooks.current = { ...hooks, penalty: (sum) => penalties.push(tf.keep(sum)) };
   try {
     return withWeights(step.weights, variables, () => {
       const before = variables.map(({ dataId }) => dataId);
@@ -172,6 +173,7 @@ export function gradientStep(
     });
   } finally {
     built.hooks.current = undefined;
+    tf.dispose(penalties);
   }
 }
 
