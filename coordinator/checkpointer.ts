@@ -4,6 +4,7 @@ import type { Progress } from '../src/checkpoint/state.js';
 import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js';
 import { LockstepError } from '../src/errors.js';
 import type { NamedTensor } from '../src/model/safetensors.js';
+import { graphHash } from './engine.js';
 import type { PreparedRun } from './prepare.js';
 import { checkpointFolder } from './resume.js';
 import { copyTensors, type NamedSlab } from './snapshot.js';
@@ -74,11 +75,11 @@ export class Checkpointer {
   }
 
   async #writeOut(progress: Progress, tensors: readonly NamedTensor[]): Promise<void> {
-    const { config, dataset, folder, logs, report } = this.#run;
+    const { config, dataset, engine, folder, logs, report } = this.#run;
     try {
       for (const log of logs) log.sync();
       this.#fingerprint ??= fingerprintOf(dataset);
-      const state = { format: 1 as const, progress, config, data: this.#fingerprint };
+      const state = { format: 1 as const, progress, config, data: this.#fingerprint, graph: graphHash(engine) };
       const path = await writeCheckpoint(checkpointFolder(folder), state, tensors, config.checkpoint.keep);
       this.#failure = undefined;
       report({ event: 'checkpoint', step: progress.step, path });

@@ -16,8 +16,8 @@ import { chooseEngine } from './engine.js';
 import { evaluationBatch, evaluationSizes } from './geometry.js';
 import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
-import { metricSpec, stepSpec } from './prepare.js';
 import { assignWeights, readEncoding } from './saved-model.js';
+import { metricSpec, stepSpec } from './specs.js';
 
 export interface EvaluateOptions {
   /** Which split of the run; default: test where the run has one, else validation. */

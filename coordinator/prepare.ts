@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment.js';
-import { type Dataset, elements } from '../src/data/examples.js';
+import type { Dataset } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
-import { createStepModel, initialParameters, type StepModel, type StepSpec } from '../src/engine/step.js';
-import { ConfigError, OutputError } from '../src/errors.js';
-import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
-import { monitorOf } from '../src/evaluate/monitor.js';
+import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
+import { OutputError } from '../src/errors.js';
+import type { MetricSpec } from '../src/evaluate/metrics.js';
 import { checkTokens } from '../src/model/tokens.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EngineSpec, Geometry } from '../src/pool/spec.js';
@@ -19,9 +18,10 @@ import { Ledger } from '../src/report/ledger.js';
 import type { LogFile } from '../src/report/log-file.js';
 import { metricsLog } from '../src/report/metrics-log.js';
 import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/report/run-folder.js';
-import { chooseEngine } from './engine.js';
+import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
-import { checkData, type Resumption } from './resume.js';
+import { checkData, checkGraph, type Resumption } from './resume.js';
+import { checkMonitor, metricSpec, stepSpec } from './specs.js';
 import { weightedExamples } from './weights.js';
 
 /** Examples below which nobody expects a batch to keep every core busy. */
@@ -83,6 +83,7 @@ export async function prepareRun(
     const prepared = await prepareSteps(config, dataset, threads, report);
     cleanups.push(() => prepared.pool.close());
     const { engine, geometry } = prepared;
+    if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
     const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
     const place = openFolder(resolved, options, resumption);
@@ -154,48 +155,4 @@ function checkLedger({ folder, checkpoint }: Resumption, wanted: boolean): void 
     `${ledgerFile(folder)}: there is no ledger of the ${checkpoint.state.progress.step} steps that the run has behind it`,
     'resume without --ledger, or start a new run with it',
   );
-}
-
-/** @throws ConfigError when the run does not measure what it is to watch */
-function checkMonitor({ training, metrics }: RunConfig, validated: boolean): void {
-  const { metric } = monitorOf(training);
-  const names = validated ? metricNames(metrics) : ['loss'];
-  if (names.includes(metric)) return;
-  const problem = validated ? 'is no metric of this run' : 'needs a validation split';
-  const remedy = validated
-    ? `use one of ${names.join(', ')}, or add it to metrics`
-    : 'set data.validation, or use loss';
-  throw new ConfigError(`training.monitor: ${JSON.stringify(metric)} ${problem}`, remedy);
-}
-
-export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
-  return {
-    model: config.model,
-    loss: config.loss,
-    seed: config.seed,
-    classes: examples.classes,
-    metrics: config.metrics,
-    l1: config.training.l1,
-    l2: config.training.l2,
-    batch: {
-      featureShape: examples.featureShape,
-      featureType: examples.features instanceof Uint8Array ? 'uint8' : 'float32',
-      featureScale: examples.featureScale,
-      targetShape: examples.targetShape,
-      targetType: examples.targets instanceof Int32Array ? 'int32' : 'float32',
-      weighted: examples.weights !== undefined,
-    },
-  };
-}
-
-export function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
-  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
-  return {
-    metrics: config.metrics,
-    outputs: elements(output.shape) / places,
-    places,
-    classes: examples.classes !== undefined,
-    activation: output.activation,
-    binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',
-  };
 }

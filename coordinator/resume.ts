@@ -46,7 +46,9 @@ export async function findResumption(folder: string, overrides: readonly string[
   if (epoch >= config.training.epochs) {
     throw new ConfigError(
       `${folder}: the run is complete: it has ${epoch} of ${config.training.epochs} epochs`,
-      `to train on, add --set training.epochs=${epoch * 2}, or start a new run`,
+      isPlanned(config)
+        ? 'start a new run: under its schedule, every step depends on how many there will be'
+        : `to train on, add --set training.epochs=${epoch * 2}, or start a new run`,
     );
   }
   return { folder, config, checkpoint, warnings };
@@ -55,14 +57,13 @@ export async function findResumption(folder: string, overrides: readonly string[
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
 const free = ['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping', 'training.restoreBest'];
 
-/** Schedules under which a step's learning rate depends on how many steps are to come. */
-const planned = ['linear', 'cosine'];
+/** Whether the learning rate of a step depends on how many steps are to come. */
+const isPlanned = ({ schedule }: RunConfig): boolean => 'linear' in schedule || 'cosine' in schedule;
 
 /** @throws ConfigError listing the values that differ */
 function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
   const [before, now] = [state.config, config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
-  const isPlanned = planned.some((name) => name in config.schedule);
-  const allowed = isPlanned ? free : [...free, 'training.epochs'];
+  const allowed = isPlanned(config) ? free : [...free, 'training.epochs'];
   const isFree = (key: string) => allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
   const changed = [...new Set([...before.keys(), ...now.keys()])].filter(
     (key) => before.get(key) !== now.get(key) && !isFree(key),
@@ -100,5 +101,14 @@ export function checkData({ path, state }: Checkpoint, dataset: Dataset): void {
   throw new DataError(
     `the data are not those of ${path}: ${list.length > 0 ? list.join('; ') : values}`,
     'bring the data back as they were, or start a new run',
+  );
+}
+
+/** @throws ConfigError when model and loss come to other operations than those that the steps so far were made of */
+export function checkGraph({ path, state }: Checkpoint, graph: string | null): void {
+  if (graph === state.graph) return;
+  throw new ConfigError(
+    `the model and its loss compile to another step than that of ${path}`,
+    'bring back the module, model file or version of Lockstep that it was made with, or start a new run',
   );
 }

@@ -1,4 +1,5 @@
 /** The tensors of a run as a checkpoint holds them: parameters, optimizer slots, the best parameters. */
+import { ModelError } from '../src/errors.js';
 import type { NamedTensor } from '../src/model/safetensors.js';
 import { type SlabLayout, type SlabTensor, tensorOf } from '../src/model/slab.js';
 
@@ -31,13 +32,18 @@ export function copyTensors(layout: SlabLayout, slabs: readonly NamedSlab[], cop
   });
 }
 
-/** Puts the tensors of a checkpoint back; those that it lacks are an Error. */
+/** Puts the tensors of a checkpoint back. @throws ModelError when the model is not the one that they are of */
 export function restoreTensors(layout: SlabLayout, slabs: readonly NamedSlab[], tensors: readonly NamedTensor[]): void {
   const known = new Map(tensors.map(({ name, values }) => [name, values]));
   for (const { name, slab } of slabs) {
     for (const tensor of tensorsIn(layout, slab)) {
       const values = known.get(nameOf(name, tensor));
-      if (values?.length !== tensor.size) throw new Error(`the checkpoint has no ${nameOf(name, tensor)} of this size`);
+      if (values?.length !== tensor.size) {
+        throw new ModelError(
+          `the model is not that of the checkpoint, which has no ${nameOf(name, tensor)} of shape [${tensor.shape.join(', ')}]`,
+          'bring the model back as it was, or start a new run',
+        );
+      }
       tensorOf(slab, tensor).set(values);
     }
   }

@@ -64,6 +64,22 @@ it('refuses what is no run, and flags that make no sense', async () => {
   expect(parent).toMatchObject({ code: 2, stdout: expect.stringContaining('runs: is no run (it has no config.yaml)') });
 });
 
+it('refuses a model, loss or module that has changed behind the same config', async () => {
+  const module = join(folder, 'loss.mjs');
+  const write = (factor: number) =>
+    writeFileSync(module, `export const loss = (tf, t, o) => tf.mul(${factor}, tf.mean(tf.square(tf.sub(o, t)), -1));`);
+  write(1);
+  const file = writeConfig(folder, 'custom', { ...config, loss: { custom: { name: 'loss', module } } });
+  const { start } = await trained(file, [], join(folder, 'runs'));
+  const on = ['train', '--resume', start.folder, '--set', 'training.epochs=5'];
+  write(2);
+  const changed = await lockstep(on, folder);
+  expect(changed.code).toBe(2);
+  expect(changed.stdout).toContain('the model and its loss compile to another step than that of');
+  write(1);
+  expect((await lockstep(on, folder)).code).toBe(0);
+});
+
 it('trains a complete run on with more epochs, as if they had been planned', async () => {
   const planned = await trained(join(folder, 'line.yaml'), ['training.epochs=6'], join(folder, 'planned'));
   const flags = ['--set', 'training.epochs=6', '--set', 'training.logEvery=1', '--json'];

@@ -27,4 +27,6 @@ export interface CheckpointState {
   /** The resolved config: seed, shards, schedule and all. */
   readonly config: RunConfig;
   readonly data: DataFingerprint;
+  /** SHA-256 of the compiled step: of the model, the loss and whatever modules they come from; null where none is compiled. */
+  readonly graph: string | null;
 }

@@ -1,0 +1,51 @@
+/** What engines and metrics need to know of a run, from its config, its data and its model. */
+import type { RunConfig } from '../src/config/run.js';
+import { type Dataset, elements } from '../src/data/examples.js';
+import type { StepModel, StepSpec } from '../src/engine/step.js';
+import { ConfigError } from '../src/errors.js';
+import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
+import { monitorOf } from '../src/evaluate/monitor.js';
+
+/** @throws ConfigError when the run does not measure what it is to watch */
+export function checkMonitor({ training, metrics }: RunConfig, validated: boolean): void {
+  const { metric } = monitorOf(training);
+  const names = validated ? metricNames(metrics) : ['loss'];
+  if (names.includes(metric)) return;
+  const problem = validated ? 'is no metric of this run' : 'needs a validation split';
+  const remedy = validated
+    ? `use one of ${names.join(', ')}, or add it to metrics`
+    : 'set data.validation, or use loss';
+  throw new ConfigError(`training.monitor: ${JSON.stringify(metric)} ${problem}`, remedy);
+}
+
+export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
+  return {
+    model: config.model,
+    loss: config.loss,
+    seed: config.seed,
+    classes: examples.classes,
+    metrics: config.metrics,
+    l1: config.training.l1,
+    l2: config.training.l2,
+    batch: {
+      featureShape: examples.featureShape,
+      featureType: examples.features instanceof Uint8Array ? 'uint8' : 'float32',
+      featureScale: examples.featureScale,
+      targetShape: examples.targetShape,
+      targetType: examples.targets instanceof Int32Array ? 'int32' : 'float32',
+      weighted: examples.weights !== undefined,
+    },
+  };
+}
+
+export function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
+  return {
+    metrics: config.metrics,
+    outputs: elements(output.shape) / places,
+    places,
+    classes: examples.classes !== undefined,
+    activation: output.activation,
+    binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',
+  };
+}
