@@ -4,25 +4,15 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { continueText } from '../coordinator/continue-text.js';
 import { predict } from '../coordinator/predict.js';
-import type { LockstepError } from '../src/errors.js';
 import { lockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { predictionOutput, refusal } from './support/predictions.js';
 import { type Trained, trained } from './support/runs.js';
 
 const folder = temporaryFolder();
 const train = (name: string, config: object) => trained(writeConfig(folder, name, config), [], join(folder, 'runs'));
 
-async function output(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await lockstep(['predict', ...args], folder);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return stdout;
-}
-
-const refusal = (action: Promise<unknown>) =>
-  action.then(
-    () => undefined,
-    (error: LockstepError) => error.problem,
-  );
+const output = (...args: string[]) => predictionOutput(args, folder);
 
 describe('a text', () => {
   const text = 'one two three four. '.repeat(60);

@@ -17,17 +17,34 @@ export async function writeLines(lines: AsyncIterable<string>, file: string | un
     await toFile(lines, temporary);
     renameSync(temporary, file);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     // Lines may fail to come, for reasons of their own.
     throw (error as NodeJS.ErrnoException).syscall === undefined ? error : asOutputError(file, error as Error);
   }
 }
 
 async function toStandardOutput(lines: AsyncIterable<string>): Promise<void> {
-  for await (const line of lines) {
-    // Nobody reads any more (`| head`).
-    if (process.stdout.destroyed) return;
-    if (!process.stdout.write(line)) await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]);
+  // Nobody reads any more (`| head`).
+  let isClosed = false;
+  const close = () => {
+    isClosed = true;
+  };
+  process.stdout.on('error', close);
+  try {
+    for await (const line of lines) {
+      if (!process.stdout.write(line)) await once(process.stdout, 'drain').catch(close);
+      if (isClosed) return;
+    }
+  } finally {
+    process.stdout.off('error', close);
+  }
+}
+
+function discard(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // Its folder cannot be: nothing was written.
   }
 }
 

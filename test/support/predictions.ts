@@ -1,0 +1,28 @@
+/** Predictions as tests ask for them. */
+import { expect } from 'vitest';
+import { type Prediction, predict } from '../../coordinator/predict.js';
+import type { LockstepError } from '../../src/errors.js';
+import { lockstep } from './cli.js';
+
+/** What `lockstep predict` prints, when it has nothing to complain of. */
+export async function predictionOutput(args: readonly string[], folder: string): Promise<string> {
+  const { code, stdout, stderr } = await lockstep(['predict', ...args], folder);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+export const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
+
+/** The predictions of a run's final model. */
+export async function predictedRows(place: string, input: string, top?: number): Promise<Prediction[]> {
+  const rows: Prediction[] = [];
+  for await (const row of (await predict(place, input, { model: 'final', top })).rows) rows.push(row);
+  return rows;
+}
+
+/** The problem that an action is refused with; undefined when it is not. */
+export const refusal = (action: Promise<unknown>): Promise<string | undefined> =>
+  action.then(
+    () => undefined,
+    (error: LockstepError) => error.problem,
+  );
