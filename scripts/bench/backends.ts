@@ -1,6 +1,7 @@
 /** `npm run bench -- backend`: throughput of engine onnx and of backend `tensorflow` of engine tfjs, alternating. */
 import { fileURLToPath } from 'node:url';
 import { loadRunConfig } from '../../src/config/load.js';
+import type { LayersConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import { measurePool, type PoolCase } from './measure-pool.js';
 import { median } from './measurement.js';
@@ -21,7 +22,7 @@ type Model = Pick<PoolCase, 'name' | 'layers' | 'featureShape' | 'featureType'> 
 function models(): Model[] {
   // From dist/scripts/bench/.
   const file = fileURLToPath(new URL('../../../configs/digits-mlp.yaml', import.meta.url));
-  const { layers } = loadRunConfig(file, []).model;
+  const { layers } = loadRunConfig(file, []).model as LayersConfig;
   return [
     { name: 'digits-mlp', layers, featureShape: [28, 28, 1], featureType: 'uint8', batch: 128 },
     { name: 'cnn', ...workloads.cnn, featureType: 'float32' },
