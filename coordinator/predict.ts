@@ -39,8 +39,8 @@ export interface Predictions {
 }
 
 /**
- * Opens a model and an input for it. What the input is decides the encoding that was saved with the model: PNG and JPEG
- * files or a folder of them, CSV or Parquet rows, or numbers in a .npy or .json file.
+ * Opens a model and an input for it. The encoding that was saved with the model says what that may be: PNG and JPEG files
+ * or a folder of them, a CSV or Parquet file, or numbers in a .npy or .json file.
  *
  * @param place a run's folder or a model's
  * @throws LockstepError when there is no such model or `top` does not fit it; on the way through the rows, when an input
