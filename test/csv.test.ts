@@ -445,7 +445,7 @@ describe('a table larger than data.memory', () => {
     const inMemory = await load(source(file, options));
     const onDisk = await load(source(file, { ...options, memory: '128KB' }));
     expect(inMemory.examples.file).toBeUndefined();
-    expect(onDisk.examples.features).toHaveLength(0);
+    expect(onDisk.examples.features.byteLength).toBeLessThanOrEqual(128 * 1024);
     expect(onDisk.description).toContain('read from disk');
     // Not by the matcher, which would take its time over 80,000 numbers.
     expect(JSON.stringify(rowsOf(onDisk.examples)) === JSON.stringify(rowsOf(inMemory.examples))).toBe(true);

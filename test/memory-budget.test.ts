@@ -66,10 +66,11 @@ it.skipIf(!existsSync('/proc/self/status'))(
     const features = new Float32Array(count * width);
     for (let i = 0; i < features.length; i++) features[i] = random() - 0.5;
     npy(join(folder, 'x.npy'), [count, width], '<f4', new Uint8Array(features.buffer));
-    npy(join(folder, 'small.npy'), [512, width], '<f4', new Uint8Array(features.buffer, 0, 512 * width * 4));
+    const few = 2048;
+    npy(join(folder, 'small.npy'), [few, width], '<f4', new Uint8Array(features.buffer, 0, few * width * 4));
     const targets = Int32Array.from({ length: count }, (_, i) => Number(features[i * width] > 0));
     npy(join(folder, 'y.npy'), [count], '<i4', new Uint8Array(targets.buffer));
-    npy(join(folder, 'small-y.npy'), [512], '<i4', new Uint8Array(targets.buffer, 0, 512 * 4));
+    npy(join(folder, 'small-y.npy'), [few], '<i4', new Uint8Array(targets.buffer, 0, few * 4));
     const config = writeConfig(folder, 'large', {
       data: { source: 'npy', features: join(folder, 'x.npy'), targets: join(folder, 'y.npy'), memory: `${budget}MB` },
       model: { layers: [{ dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },
@@ -80,7 +81,8 @@ it.skipIf(!existsSync('/proc/self/status'))(
       config,
       `data.features=${join(folder, 'small.npy')}`,
       `data.targets=${join(folder, 'small-y.npy')}`,
-      'training.batchSize=128',
+      // As many steps, of the same size.
+      `training.epochs=${count / few}`,
     );
     const fromDisk = await measured(config);
     const inMemory = await measured(config, 'data.memory=1GB');

@@ -50,7 +50,7 @@ describe('npy files', () => {
     expect(examples.features).toBeInstanceOf(Float32Array);
     expect(examples.targets).toEqual(new Int32Array(new SharedArrayBuffer(16)).map((_, i) => [2, 0, 1, 2][i]));
     expect(examples).toMatchObject({ featureShape: [2], featureScale: 1, targetShape: [], classes: 3 });
-    expect(encoding).toEqual({ input: { kind: 'numbers', scale: 1 } });
+    expect(encoding).toEqual({ input: { kind: 'numbers', scale: 1 }, classes: ['0', '1', '2'] });
     expect(description).toContain('4 examples of shape [2], 3 classes');
   });
 

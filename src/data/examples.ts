@@ -1,8 +1,10 @@
 /** Examples: what every data source produces and every engine thread reads. */
 import type { Encoding } from './encoding.js';
 
-/** Feature rows on disk, for sets that exceed the memory budget; the file has no name any more, or loses it at the end. */
+/** The feature rows that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
 export interface RowFile {
+  /** The first row that is here and not in memory. */
+  readonly first: number;
   /** Open for reading in every thread of the process. */
   readonly fd: number;
   readonly path: string;
@@ -15,9 +17,9 @@ export interface RowFile {
  */
 export interface Examples {
   readonly count: number;
-  /** Values as stored; bytes stand for `value * featureScale` (1/255 for images). Empty, but of the right type, with `file`. */
+  /** Values as stored; bytes stand for `value * featureScale` (1/255 for images). */
   readonly features: Float32Array | Uint8Array;
-  /** Holds the features instead; never with `featureStride`. */
+  /** Holds the rows from `file.first` on, where there are too many for memory; never with `featureStride`. */
   readonly file?: RowFile;
   /** Factor that engines apply to the stored features; 1 for Float32Array. */
   readonly featureScale: number;

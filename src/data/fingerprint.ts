@@ -35,11 +35,9 @@ export function fingerprintOf({ examples, splits }: Pick<Dataset, 'examples' | '
 }
 
 function hashFeatures(hash: Hash, { features, file, count, featureShape }: Examples): void {
-  if (!file) {
-    hash.update(features);
-    return;
-  }
-  const bytes = count * elements(featureShape) * features.BYTES_PER_ELEMENT;
+  hash.update(features);
+  if (!file) return;
+  const bytes = (count - file.first) * elements(featureShape) * features.BYTES_PER_ELEMENT;
   const block = Buffer.alloc(blockBytes);
   for (let position = 0; position < bytes; ) {
     const read = readSync(file.fd, block, 0, Math.min(blockBytes, bytes - position), position);

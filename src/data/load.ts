@@ -91,6 +91,6 @@ function describe(examples: Examples, { training, validation, test }: Splits, or
   const [all, ...parts] = [counts.reduce((a, b) => a + b), ...counts].map((count) => count.toLocaleString('en-US'));
   const targets = examples.classes === undefined ? '' : `, ${examples.classes} classes`;
   const shape = examples.featureShape.join(', ');
-  const place = examples.file ? ', read from disk' : '';
+  const place = examples.file ? ', in part read from disk' : '';
   return `${all} examples of shape [${shape}]${targets} (${origin}${place}): ${parts[0]} training, ${parts[1]} validation, ${parts[2]} test`;
 }

@@ -1,4 +1,4 @@
-/** Brings the feature rows of batches from a file of rows, the next batch's while the last one is being computed. */
+/** Brings the feature rows of batches that are not in memory from their file, the next batch's while the last one is being computed. */
 import { read } from 'node:fs';
 import type { RowFile } from './examples.js';
 
@@ -64,7 +64,7 @@ export class RowReader {
       let end = first + 1;
       while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
       const part = bytes.subarray(first * this.#rowBytes, end * this.#rowBytes);
-      runs.push(readFully(this.#file.fd, part, rows[first] * this.#rowBytes));
+      runs.push(readFully(this.#file.fd, part, (rows[first] - this.#file.first) * this.#rowBytes));
       first = end;
     }
     const done = Promise.all(runs).then(() => {});

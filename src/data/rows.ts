@@ -1,4 +1,4 @@
-/** Feature rows as they arrive from a source: in shared memory, or in a file once they exceed the memory budget. */
+/** Feature rows as they arrive from a source: in shared memory, and in a file what exceeds the memory budget. */
 import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -22,17 +22,18 @@ export function budgetBytes(memory: string | undefined): number {
 
 type Values = Float32Array | Uint8Array;
 
-/** Collects rows one by one; sources need not know how many will come. */
+/** Collects rows one by one; sources need not know how many will come. The first fill the budget, the rest go to a file. */
 export class RowWriter {
   readonly #width: number;
   readonly #bytes: boolean;
   readonly #budget: number;
   #count = 0;
-  #memory: Values;
+  readonly #memory: Values;
   /** Rows that wait to be written, once there is a file. */
   #block: Values | undefined;
   #file: RowFile | undefined;
-  #written = 0;
+  /** Rows that are in memory or in the file. */
+  #stored = 0;
 
   /**
    * @param width elements of a row
@@ -41,10 +42,10 @@ export class RowWriter {
   constructor(width: number, type: 'float32' | 'uint8', budget: number) {
     this.#width = width;
     this.#bytes = type === 'uint8';
-    const size = this.#bytes ? 1 : 4;
-    this.#budget = Math.min(budget, longestArray);
-    const initial = Math.min(this.#budget, Math.max(blockBytes, width * size));
-    this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength: Math.floor(this.#budget / 4) * 4 || 4 }));
+    const rowBytes = this.#bytes ? width : width * 4;
+    this.#budget = Math.floor(Math.min(budget, longestArray) / rowBytes) * rowBytes;
+    const initial = Math.min(this.#budget, Math.max(blockBytes, rowBytes));
+    this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength: this.#budget }));
   }
 
   get count(): number {
@@ -54,16 +55,16 @@ export class RowWriter {
   /** @param row `width` numbers; copied */
   append(row: ArrayLike<number>): void {
     const width = this.#width;
-    if (!this.#file && !this.#makeRoom((this.#count + 1) * width)) this.#spill();
-    if (this.#file) {
-      const held = this.#count - this.#written;
-      this.#block!.set(row, held * width);
-      this.#count++;
-      if ((held + 2) * width > this.#block!.length) this.#flush();
-    } else {
+    if (!this.#file && this.#makeRoom((this.#count + 1) * width)) {
       this.#memory.set(row, this.#count * width);
-      this.#count++;
+      this.#stored = ++this.#count;
+      return;
     }
+    if (!this.#file) this.#openFile();
+    const held = this.#count - this.#stored;
+    this.#block!.set(row, held * width);
+    this.#count++;
+    if ((held + 2) * width > this.#block!.length) this.#flush();
   }
 
   /**
@@ -71,30 +72,27 @@ export class RowWriter {
    * @param visit gets a view that it must not keep
    */
   transform(visit: (row: Values, index: number) => void): void {
-    if (!this.#file) {
-      this.#visit(this.#memory, 0, this.#count, visit);
-      return;
-    }
+    const inMemory = this.#file?.first ?? this.#count;
+    this.#visit(this.#memory, 0, inMemory, visit);
+    if (!this.#file) return;
     this.#flush();
     const rows = Math.floor(this.#block!.length / this.#width);
-    for (let first = 0; first < this.#count; first += rows) {
+    for (let first = inMemory; first < this.#count; first += rows) {
       const count = Math.min(rows, this.#count - first);
       const part = this.#block!.subarray(0, count * this.#width);
-      readExactly(this.#file, part, first * this.#width * part.BYTES_PER_ELEMENT);
-      this.#visit(part, 0, count, visit);
-      writeExactly(this.#file, part, first * this.#width * part.BYTES_PER_ELEMENT);
+      readExactly(this.#file, part, this.#place(first));
+      this.#visit(part, first, count, visit);
+      writeExactly(this.#file, part, this.#place(first));
     }
   }
 
   /** The rows, as `Examples` has them. None can follow, but `transform` still changes those there are. */
   finish(): Pick<Examples, 'features' | 'file'> {
-    if (!this.#file) {
-      const { buffer } = this.#memory;
-      const length = this.#count * this.#width;
-      return { features: this.#bytes ? new Uint8Array(buffer, 0, length) : new Float32Array(buffer, 0, length) };
-    }
-    this.#flush();
-    return { features: this.#view(new SharedArrayBuffer(0)), file: this.#file };
+    if (this.#file) this.#flush();
+    const { buffer } = this.#memory;
+    const length = (this.#file?.first ?? this.#count) * this.#width;
+    const features = this.#bytes ? new Uint8Array(buffer, 0, length) : new Float32Array(buffer, 0, length);
+    return { features, file: this.#file };
   }
 
   /** Gives the file back when the source fails. */
@@ -106,6 +104,7 @@ export class RowWriter {
     return this.#bytes ? new Uint8Array(buffer) : new Float32Array(buffer);
   }
 
+  /** @param first index of the first of the rows that `values` starts with */
   #visit(values: Values, first: number, count: number, visit: (row: Values, index: number) => void): void {
     for (let i = 0; i < count; i++) visit(values.subarray(i * this.#width, (i + 1) * this.#width), first + i);
   }
@@ -120,22 +119,22 @@ export class RowWriter {
     return true;
   }
 
-  #spill(): void {
-    this.#file = temporaryFile();
-    writeExactly(this.#file, this.#memory.subarray(0, this.#count * this.#width), 0);
-    this.#written = this.#count;
-    const size = this.#memory.BYTES_PER_ELEMENT;
-    const rows = Math.max(1, Math.floor(blockBytes / (this.#width * size)));
-    this.#block = this.#view(new ArrayBuffer(rows * this.#width * size));
-    this.#memory = this.#view(new SharedArrayBuffer(0));
+  #openFile(): void {
+    this.#file = { ...temporaryFile(), first: this.#count };
+    const rows = Math.max(1, Math.floor(blockBytes / (this.#width * this.#memory.BYTES_PER_ELEMENT)));
+    this.#block = this.#view(new ArrayBuffer(rows * this.#width * this.#memory.BYTES_PER_ELEMENT));
+  }
+
+  /** Byte of the file at which a row starts. */
+  #place(row: number): number {
+    return (row - this.#file!.first) * this.#width * this.#memory.BYTES_PER_ELEMENT;
   }
 
   #flush(): void {
-    const held = this.#count - this.#written;
+    const held = this.#count - this.#stored;
     if (held === 0) return;
-    const part = this.#block!.subarray(0, held * this.#width);
-    writeExactly(this.#file!, part, this.#written * this.#width * part.BYTES_PER_ELEMENT);
-    this.#written = this.#count;
+    writeExactly(this.#file!, this.#block!.subarray(0, held * this.#width), this.#place(this.#stored));
+    this.#stored = this.#count;
   }
 }
 
@@ -146,7 +145,7 @@ export function closeRows({ fd, path }: RowFile): void {
 }
 
 /** A file that nobody else sees and that vanishes with the process, however that ends. */
-function temporaryFile(): RowFile {
+function temporaryFile(): Omit<RowFile, 'first'> {
   try {
     const folder = mkdtempSync(join(tmpdir(), 'lockstep-'));
     const path = join(folder, 'rows');

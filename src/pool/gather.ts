@@ -6,10 +6,14 @@ import type { RowRange } from '../data/shards.js';
 import type { BatchBuffers } from '../engine/engine.js';
 import type { PoolSpec } from './spec.js';
 
+type Values = Float32Array | Uint8Array;
+
 export class Gatherer {
   readonly #spec: PoolSpec;
   readonly #features: { readonly width: number; readonly stride: number };
   readonly #targets: { readonly width: number; readonly stride: number };
+  /** Rows in memory: the first ones. */
+  readonly #inMemory: number;
   readonly #reader: RowReader | undefined;
   readonly #augment: Augmenter | undefined;
 
@@ -19,6 +23,7 @@ export class Gatherer {
     const [width, targetWidth] = [elements(featureShape), elements(targetShape)];
     this.#features = { width, stride: featureStride ?? width };
     this.#targets = { width: targetWidth, stride: targetStride ?? targetWidth };
+    this.#inMemory = file?.first ?? Number.POSITIVE_INFINITY;
     this.#reader = file && new RowReader(file, width, features.BYTES_PER_ELEMENT);
     this.#augment = spec.augment && createAugmenter(spec.augment, featureShape);
   }
@@ -36,27 +41,30 @@ export class Gatherer {
   ): Promise<void> {
     const { rows } = this.#spec.shared;
     const wanted = rows.subarray(start, start + count);
-    const { width, stride } = this.#features;
+    let fromDisk: Values | undefined;
     if (this.#reader) {
-      const values = await this.#reader.load(wanted, batch.features);
-      if (next) this.#reader.prefetch(rows.subarray(next.start, next.start + next.count), batch.features);
-      this.#copyFeatures(wanted, values, (i) => i * width, batch, epoch);
-    } else this.#copyFeatures(wanted, this.#spec.examples.features, (i) => wanted[i] * stride, batch, epoch);
+      fromDisk = await this.#reader.load(this.#onDisk(wanted), batch.features);
+      if (next) {
+        this.#reader.prefetch(this.#onDisk(rows.subarray(next.start, next.start + next.count)), batch.features);
+      }
+    }
+    this.#copyFeatures(wanted, batch, fromDisk, epoch);
     this.#copyTargets(wanted, batch);
   }
 
-  /** @param startOf where the features of the i-th row start in `values` */
-  #copyFeatures(
-    rows: Int32Array,
-    values: Float32Array | Uint8Array,
-    startOf: (i: number) => number,
-    batch: BatchBuffers,
-    epoch: number | undefined,
-  ): void {
-    const { width } = this.#features;
+  #onDisk(rows: Int32Array): Int32Array {
+    return rows.filter((row) => row >= this.#inMemory);
+  }
+
+  /** @param fromDisk the rows that are not in memory, in their order */
+  #copyFeatures(rows: Int32Array, batch: BatchBuffers, fromDisk: Values | undefined, epoch: number | undefined): void {
+    const { features } = this.#spec.examples;
+    const { width, stride } = this.#features;
+    let read = 0;
     for (let i = 0; i < rows.length; i++) {
-      const start = startOf(i);
-      const row = values.subarray(start, start + width);
+      const isRead = rows[i] >= this.#inMemory;
+      const start = isRead ? read++ * width : rows[i] * stride;
+      const row = (isRead ? fromDisk! : features).subarray(start, start + width);
       if (this.#augment && epoch !== undefined) {
         const target = batch.features.subarray(i * width, (i + 1) * width);
         this.#augment(row, target, this.#spec.seed, epoch, rows[i]);

@@ -19,14 +19,20 @@ export async function failure(data: object): Promise<DataError> {
 }
 
 /** The features of each example, from memory or from the file of rows. */
+/** All feature rows, those in memory and those on disk. */
+export function storedFeatures({ features, file, count, featureShape }: Examples): Float32Array | Uint8Array {
+  if (!file) return features;
+  const length = count * elements(featureShape);
+  const all = features instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
+  all.set(features);
+  const rest = all.subarray(features.length);
+  expect(readSync(file.fd, rest, 0, rest.byteLength, 0)).toBe(rest.byteLength);
+  return all;
+}
+
 export function rowsOf(examples: Examples): number[][] {
   const width = elements(examples.featureShape);
-  let values = examples.features;
-  if (examples.file) {
-    values =
-      values instanceof Uint8Array ? new Uint8Array(width * examples.count) : new Float32Array(width * examples.count);
-    expect(readSync(examples.file.fd, values, 0, values.byteLength, 0)).toBe(values.byteLength);
-  }
+  const values = storedFeatures(examples);
   return Array.from({ length: examples.count }, (_, i) => [...values.subarray(i * width, (i + 1) * width)]);
 }
 
