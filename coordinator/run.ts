@@ -126,7 +126,7 @@ export class Run {
       const { committed, diverged } = await pool.train(epoch, order, position, last, monitor.scale);
       const end = position + committed;
       for (const loss of pool.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
-      if (diverged || !this.#allFinite()) await this.#fail(step + committed);
+      if (diverged || !pool.isFinite) await this.#fail(step + committed);
       this.#finite.set(pool.parameters);
       ledger?.append(epoch + 1, step + 1, pool.used(position, end));
       this.#progress = { ...this.#progress, step: step + committed, position: end };
@@ -196,8 +196,9 @@ export class Run {
 
   /** @param step index of the step that was not applied, or of the one after the update that overflowed */
   async #fail(step: number): Promise<never> {
-    const overflowed = !this.#allFinite();
-    if (overflowed) this.#run.pool.parameters.set(this.#finite);
+    const { pool } = this.#run;
+    const overflowed = !pool.isFinite;
+    if (overflowed) pool.parameters.set(this.#finite);
     const saved = await this.#save('last-good');
     throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
   }
@@ -214,10 +215,6 @@ export class Run {
     const slots = createOptimizer(config.optimizer).slots.map(({ name }, i) => ({ name, slab: pool.slots[i] }));
     const best = this.#bestParameters ? [{ name: 'best', slab: this.#bestParameters }] : [];
     return [{ name: 'parameters', slab: pool.parameters }, ...slots, ...best];
-  }
-
-  #allFinite(): boolean {
-    return this.#run.pool.parameters.every(Number.isFinite);
   }
 
   async #evaluate(rows: Int32Array): Promise<Metrics | null> {

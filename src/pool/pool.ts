@@ -2,6 +2,7 @@
 import { Piscina } from 'piscina';
 import { batchOf, stepCount } from '../data/shards.js';
 import { sumsWidth, totalSums } from '../evaluate/metrics.js';
+import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { reductionPlan } from '../reduce/tree.js';
 import { AbortedError, Control } from './control.js';
@@ -27,6 +28,7 @@ export class ThreadPool {
   readonly #spec: PoolSpec;
   readonly #control: Control;
   readonly #piscina: Piscina;
+  readonly #kernels: UpdateKernels;
   /** First step of the span under way, and steps of the epoch that were done before it. */
   #first = 0;
   #epoch = -1;
@@ -59,6 +61,7 @@ export class ThreadPool {
     this.slots = createOptimizer(spec.optimizer).slots.map(({ initial }, i) =>
       new Float32Array(shared.memory.buffer, shared.offsets.optimizer[i], layout.trainable).fill(initial),
     );
+    this.#kernels = loadUpdateKernels(shared.memory);
     this.stepLosses = shared.stepLosses;
     this.stepNorms = shared.stepNorms;
     this.#piscina = new Piscina({
@@ -88,6 +91,13 @@ export class ThreadPool {
       const { start, count } = batchOf(first + i, geometry.training, geometry.batchSize);
       return shared.used.slice(start, start + count);
     });
+  }
+
+  /** Whether no parameter has overflowed. */
+  get isFinite(): boolean {
+    const { shared, layout } = this.#spec;
+    // In float64 the squares of float32 numbers cannot overflow.
+    return Number.isFinite(this.#kernels.sumOfSquares(shared.offsets.parameters, layout.length));
   }
 
   /** Lets the span under way end after its current step; the next one is not affected. */
