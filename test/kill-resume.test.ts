@@ -25,7 +25,7 @@ const file = writeConfig(folder, 'killed', {
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
   schedule: { cosine: { warmupSteps: 20 } },
-  training: { epochs: 120, batchSize: 32, shards: 4, clipNorm: 1 },
+  training: { epochs: 60, batchSize: 32, shards: 4, clipNorm: 1 },
   checkpoint: { everySteps: 20, everyEpochs: 3, keep: 3 },
 });
 
@@ -41,8 +41,11 @@ it('ends with the parameters of the undisturbed run and a complete ledger', { ti
     const life = startLockstep(['train', ...how, '--threads', threads, '--json'], folder);
     // One in six is killed while it loads.
     const early = kill % 6 === 5;
-    if (!early) await life.says('"event":"start"');
-    await new Promise((resolve) => setTimeout(resolve, random() * (early ? 500 : 300)));
+    if (!early) {
+      await life.says('"event":"start"');
+      await life.says('"event":"checkpoint"', Math.floor(random() * 4));
+    }
+    await new Promise((resolve) => setTimeout(resolve, random() * (early ? 500 : 40)));
     expect(life.process.kill('SIGKILL')).toBe(true);
     const { signal, stdout } = await life.finished;
     expect(signal).toBe('SIGKILL');
@@ -61,6 +64,7 @@ it('ends with the parameters of the undisturbed run and a complete ledger', { ti
   expect(reached).toEqual([...reached].sort((a, b) => a - b));
   expect(reached.at(-1)!).toBeGreaterThan(0);
   expect(reached.at(-1)!).toBeLessThan(undisturbed.start.steps);
+  process.stdout.write(`killed ${kills} times, at steps ${reached.join(' ')} of ${undisturbed.start.steps} and on\n`);
 
   const { code, stdout } = await lockstep(['train', '--resume', run, '--threads', '2', '--json'], folder);
   expect(code).toBe(0);
@@ -83,7 +87,7 @@ it('ends with the parameters of the undisturbed run and a complete ledger', { ti
   // Nothing is left to do, and says so.
   const again = await lockstep(['train', '--resume', run], folder);
   expect(again.code).toBe(2);
-  expect(again.stdout).toContain('the run is complete: it has 120 of 120 epochs');
+  expect(again.stdout).toContain('the run is complete: it has 60 of 60 epochs');
 });
 
 /** Every step once, in order; in each epoch every training example exactly once. */

@@ -15,8 +15,8 @@ export interface Finished {
 export interface Running {
   readonly process: ChildProcess;
   readonly finished: Promise<Finished>;
-  /** Resolves when stdout holds `text`; rejects when the process ends without having said it. */
-  says(text: string): Promise<void>;
+  /** Resolves when stdout holds `text` so many times; rejects when the process ends without having said it. */
+  says(text: string, times?: number): Promise<void>;
 }
 
 /** @param folder the process's current folder */
@@ -24,10 +24,11 @@ export function startLockstep(args: readonly string[], folder: string): Running 
   // In a process group of its own, so that a test can see whether anything of it is left.
   const child = spawn(execPath, [cliFile, ...args], { cwd: folder, detached: true, timeout: 50_000 });
   const output = { stdout: '', stderr: '' };
-  const waiting: { text: string; found: () => void; missed: (reason: Error) => void }[] = [];
+  const waiting: { text: string; times: number; found: () => void; missed: (reason: Error) => void }[] = [];
+  const holds = (text: string, times: number) => output.stdout.split(text).length > times;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;
-    for (const { text, found } of waiting) if (output.stdout.includes(text)) found();
+    for (const { text, times, found } of waiting) if (holds(text, times)) found();
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     output.stderr += text;
@@ -39,10 +40,10 @@ export function startLockstep(args: readonly string[], folder: string): Running 
       resolve({ code, signal, ...output });
     });
   });
-  const says = (text: string) =>
+  const says = (text: string, times = 1) =>
     new Promise<void>((found, missed) => {
-      waiting.push({ text, found, missed });
-      if (output.stdout.includes(text)) found();
+      waiting.push({ text, times, found, missed });
+      if (holds(text, times)) found();
     });
   return { process: child, finished, says };
 }
