@@ -15,8 +15,8 @@ export {
 } from '../src/errors.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
-export { type ContinueOptions, continueText } from './continue-text.js';
-export { type EvaluateOptions, type EvaluationResult, evaluate } from './evaluate.js';
-export { type ExportOptions, type ExportResult, exportModel } from './export.js';
-export { type Prediction, type Predictions, type PredictOptions, predict } from './predict.js';
+export { type ContinueOptions, continueText } from './inference/continue-text.js';
+export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
+export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
+export { type Prediction, type Predictions, type PredictOptions, predict } from './inference/predict.js';
 export { type ResumeOptions, resume, type TrainOptions, train } from './train.js';

@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type EvaluationResult, evaluate } from '../coordinator/evaluate.js';
+import { type EvaluationResult, evaluate } from '../coordinator/inference/evaluate.js';
 import type { LockstepError } from '../src/errors.js';
 import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';

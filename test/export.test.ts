@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exportModel } from '../coordinator/export.js';
+import { exportModel } from '../coordinator/inference/export.js';
 import type { LayerConfig } from '../src/config/model.js';
 import { encodeModel } from '../src/engine/onnx/proto.js';
 import type { LockstepError } from '../src/errors.js';

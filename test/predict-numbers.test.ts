@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluate } from '../coordinator/evaluate.js';
+import { evaluate } from '../coordinator/inference/evaluate.js';
 import { lockstep, startLockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';

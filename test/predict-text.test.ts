@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { continueText } from '../coordinator/continue-text.js';
-import { predict } from '../coordinator/predict.js';
+import { continueText } from '../coordinator/inference/continue-text.js';
+import { predict } from '../coordinator/inference/predict.js';
 import { lockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { predictionOutput, refusal } from './support/predictions.js';

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluate } from '../coordinator/evaluate.js';
-import { type Prediction, predict } from '../coordinator/predict.js';
+import { evaluate } from '../coordinator/inference/evaluate.js';
+import { type Prediction, predict } from '../coordinator/inference/predict.js';
 import { loadDataset } from '../src/data/load.js';
 import { lockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';

@@ -1,6 +1,6 @@
 /** `lockstep export`: a trained model in the format of another program. */
 import { Command, Option } from 'commander';
-import type { ExportFormat } from '../../coordinator/export.js';
+import type { ExportFormat } from '../../coordinator/inference/export.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { reportMistakes } from './outcome.js';
@@ -48,7 +48,7 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
   return reportMistakes(json, async (warn) => {
     const given = { ...options, batch: batchSize(batch), warn };
     // Late, because tfjs takes most of the time that the command needs to start.
-    const { exportModel } = await import('../../coordinator/export.js');
+    const { exportModel } = await import('../../coordinator/inference/export.js');
     const result = await exportModel(place, given);
     const { model, output, input, outputs } = result;
     const shapes = `[${input.join(', ')}] to [${outputs.join(', ')}] an example`;

@@ -51,7 +51,7 @@ Exit codes: 0 done, 2 bad input.`,
 
 function runPredict(place: string, input: string | undefined, flags: PredictFlags): Promise<void> {
   return reportMistakes(flags.json, async (warn) => {
-    const { isTextModel } = await import('../../coordinator/predict.js');
+    const { isTextModel } = await import('../../coordinator/inference/predict.js');
     const lines = (await isTextModel(place, flags.model))
       ? await continuation(place, input, flags, warn)
       : await predictions(place, input, flags, warn);
@@ -74,7 +74,7 @@ async function predictions(
   const { json, csv, model } = flags;
   const top = whole('--top', flags.top, 1);
   // Late, because tfjs takes most of the time that the command needs to start.
-  const { predict } = await import('../../coordinator/predict.js');
+  const { predict } = await import('../../coordinator/inference/predict.js');
   const found = await predict(place, input, { model, top, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
   const { header, line } = predictionLines(format, found, top ?? 1);
@@ -102,7 +102,7 @@ async function continuation(
     ...{ model: flags.model, warn, temperature: temperatureOf(flags.temperature) },
     ...{ length: whole('--length', flags.length, 1), seed: whole('--seed', flags.seed, 0) },
   };
-  const { continueText } = await import('../../coordinator/continue-text.js');
+  const { continueText } = await import('../../coordinator/inference/continue-text.js');
   const characters = await continueText(place, text, options);
   return (async function* pieces() {
     let all = '';

@@ -1,5 +1,5 @@
 /** Predictions as lines: columns for people, CSV for tables, JSON for programs. */
-import type { Prediction, Predictions } from '../../coordinator/predict.js';
+import type { Prediction, Predictions } from '../../coordinator/inference/predict.js';
 import { jsonLine } from '../report/json.js';
 import { number } from '../report/text.js';
 

@@ -1,6 +1,6 @@
 /** Predictions as tests ask for them. */
 import { expect } from 'vitest';
-import { type Prediction, predict } from '../../coordinator/predict.js';
+import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
 import { lockstep } from './cli.js';
 

@@ -1,10 +1,10 @@
 /** Gives a trained model to other programs: as a tfjs model, an ONNX file or a safetensors file. */
 import { readdirSync, statSync } from 'node:fs';
-import { ConfigError, OutputError } from '../src/errors.js';
-import { onnxFile } from '../src/export/onnx.js';
-import { encodeSafetensors } from '../src/model/safetensors.js';
-import { layersModelFiles } from '../src/model/save.js';
-import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../src/model/write.js';
+import { ConfigError, OutputError } from '../../src/errors.js';
+import { onnxFile } from '../../src/export/onnx.js';
+import { encodeSafetensors } from '../../src/model/safetensors.js';
+import { layersModelFiles } from '../../src/model/save.js';
+import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/model/write.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { openModel, type SavedModel } from './saved-model.js';
 

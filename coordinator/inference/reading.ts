@@ -1,7 +1,7 @@
 /** What the numbers that a model gives mean: classes with their probabilities, or values by name. */
-import type { Encoding } from '../src/data/encoding.js';
-import { ConfigError, ModelError } from '../src/errors.js';
-import { outputActivation } from '../src/model/build.js';
+import type { Encoding } from '../../src/data/encoding.js';
+import { ConfigError, ModelError } from '../../src/errors.js';
+import { outputActivation } from '../../src/model/build.js';
 import type { SavedModel } from './saved-model.js';
 
 /** A class and how sure the model is of it. */

@@ -3,15 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, models } from '@tensorflow/tfjs-layers';
-import { loadRunConfig } from '../src/config/load.js';
-import type { ModelConfig } from '../src/config/model.js';
-import type { RunConfig } from '../src/config/run.js';
-import type { Encoding } from '../src/data/encoding.js';
-import { ModelError } from '../src/errors.js';
-import { type LayerWeight, modelWeights, outputShape } from '../src/model/build.js';
-import { createModel } from '../src/model/create.js';
-import { readModelFile, type SavedWeights } from '../src/model/file.js';
-import { encodingFile } from '../src/model/save.js';
+import { loadRunConfig } from '../../src/config/load.js';
+import type { ModelConfig } from '../../src/config/model.js';
+import type { RunConfig } from '../../src/config/run.js';
+import type { Encoding } from '../../src/data/encoding.js';
+import { ModelError } from '../../src/errors.js';
+import { type LayerWeight, modelWeights, outputShape } from '../../src/model/build.js';
+import { createModel } from '../../src/model/create.js';
+import { readModelFile, type SavedWeights } from '../../src/model/file.js';
+import { encodingFile } from '../../src/model/save.js';
 import type { LocatedModel } from './locate.js';
 
 export interface SavedModel {

@@ -1,10 +1,10 @@
 /** From what a user names, a run or a model, to the files to read. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { suggest } from '../src/config/suggest.js';
-import { ModelError } from '../src/errors.js';
-import { configName } from '../src/report/run-folder.js';
-import { checkpointFolder } from './resume.js';
+import { suggest } from '../../src/config/suggest.js';
+import { ModelError } from '../../src/errors.js';
+import { configName } from '../../src/report/run-folder.js';
+import { checkpointFolder } from '../resume.js';
 
 export interface LocatedModel {
   /** Folder that holds model.json, or a JSON file, as `readModelFile` takes it. */

@@ -1,12 +1,12 @@
 /** From a file that a user names to batches of inputs for a trained model, in the order of the file. */
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { Encoding } from '../src/data/encoding.js';
-import { elements } from '../src/data/examples.js';
-import { imageInputs } from '../src/data/image-inputs.js';
-import { readNpy } from '../src/data/npy.js';
-import { tableInputs } from '../src/data/table-inputs.js';
-import { DataError } from '../src/errors.js';
+import type { Encoding } from '../../src/data/encoding.js';
+import { elements } from '../../src/data/examples.js';
+import { imageInputs } from '../../src/data/image-inputs.js';
+import { readNpy } from '../../src/data/npy.js';
+import { tableInputs } from '../../src/data/table-inputs.js';
+import { DataError } from '../../src/errors.js';
 
 /** Examples of a batch. */
 const batchSize = 128;

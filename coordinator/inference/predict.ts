@@ -1,6 +1,6 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
-import { ConfigError } from '../src/errors.js';
-import { createPredictor, type Predict } from '../src/export/predictor.js';
+import { ConfigError } from '../../src/errors.js';
+import { createPredictor, type Predict } from '../../src/export/predictor.js';
 import { type InputBatch, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';

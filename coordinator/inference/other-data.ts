@@ -1,11 +1,11 @@
 /** Examples from another place than the run's own, read as the model reads its inputs. */
-import type { CsvConfig, DataConfig, ParquetConfig } from '../src/config/data.js';
-import type { RunConfig } from '../src/config/run.js';
-import type { Encoding, InputEncoding } from '../src/data/encoding.js';
-import type { Dataset, Examples } from '../src/data/examples.js';
-import { loadDataset } from '../src/data/load.js';
-import { tableExamples } from '../src/data/table-inputs.js';
-import { ConfigError, DataError } from '../src/errors.js';
+import type { CsvConfig, DataConfig, ParquetConfig } from '../../src/config/data.js';
+import type { RunConfig } from '../../src/config/run.js';
+import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
+import type { Dataset, Examples } from '../../src/data/examples.js';
+import { loadDataset } from '../../src/data/load.js';
+import { tableExamples } from '../../src/data/table-inputs.js';
+import { ConfigError, DataError } from '../../src/errors.js';
 
 /**
  * All examples at `place`, as a data set whose test split they are: the pair of files of an `idx` folder that

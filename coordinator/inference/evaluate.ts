@@ -1,23 +1,23 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
 import { availableParallelism } from 'node:os';
-import { loadRunConfig } from '../src/config/load.js';
-import type { ModelConfig } from '../src/config/model.js';
-import type { RunConfig } from '../src/config/run.js';
-import type { Dataset, Splits } from '../src/data/examples.js';
-import { loadDataset } from '../src/data/load.js';
-import { closeRows } from '../src/data/rows.js';
-import { createStepModel, initialParameters } from '../src/engine/step.js';
-import { ConfigError, DataError, ModelError } from '../src/errors.js';
-import { metricsOf } from '../src/evaluate/metrics.js';
-import { readModelFile } from '../src/model/file.js';
-import { ThreadPool } from '../src/pool/pool.js';
-import type { Metrics } from '../src/report/events.js';
-import { chooseEngine } from './engine.js';
-import { evaluationBatch, evaluationSizes } from './geometry.js';
+import { loadRunConfig } from '../../src/config/load.js';
+import type { ModelConfig } from '../../src/config/model.js';
+import type { RunConfig } from '../../src/config/run.js';
+import type { Dataset, Splits } from '../../src/data/examples.js';
+import { loadDataset } from '../../src/data/load.js';
+import { closeRows } from '../../src/data/rows.js';
+import { createStepModel, initialParameters } from '../../src/engine/step.js';
+import { ConfigError, DataError, ModelError } from '../../src/errors.js';
+import { metricsOf } from '../../src/evaluate/metrics.js';
+import { readModelFile } from '../../src/model/file.js';
+import { ThreadPool } from '../../src/pool/pool.js';
+import type { Metrics } from '../../src/report/events.js';
+import { chooseEngine } from '../engine.js';
+import { evaluationBatch, evaluationSizes } from '../geometry.js';
+import { metricSpec, stepSpec } from '../specs.js';
 import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
 import { assignWeights, readEncoding } from './saved-model.js';
-import { metricSpec, stepSpec } from './specs.js';
 
 export interface EvaluateOptions {
   /** Which split of the run; default: test where the run has one, else validation. */
