@@ -27,7 +27,7 @@ export function divergence(
     `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`,
     'clip the gradient (--set training.clipNorm=1)',
     'or warm up (`schedule: { constant: { warmupSteps: 100 } }`).',
-    `The parameters ${overflowed ? 'at the end of the epoch before' : `before step ${step}`} are in ${saved}`,
+    `The ${overflowed ? 'last finite parameters' : `parameters before step ${step}`} are in ${saved}`,
   ];
   return new DivergedError(problem, remedy.join(', ').replace('., ', '. '));
 }
