@@ -55,7 +55,7 @@ export async function findResumption(folder: string, overrides: readonly string[
 }
 
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
-const free = ['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping', 'training.restoreBest'];
+const free = ['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping'];
 
 /** Whether the learning rate of a step depends on how many steps are to come. */
 const isPlanned = ({ schedule }: RunConfig): boolean => 'linear' in schedule || 'cosine' in schedule;

@@ -59,7 +59,7 @@ export class Run {
     if (checkpoint) {
       restoreTensors(run.step.layout, this.#slabs(), checkpoint.tensors);
       run.pool.stepLosses.set(this.#progress.losses);
-      this.#losses.push(...this.#progress.losses);
+      for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
     this.#finite = run.pool.parameters.slice();
   }

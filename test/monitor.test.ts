@@ -62,7 +62,7 @@ describe('the best epoch', () => {
       values.reduce<ReturnType<typeof bestAfter>>((so, value, i) => bestAfter(monitor, so, i + 1, value), null);
     expect(best(lower, [3, 2, 2, 4])).toEqual({ value: 2, epoch: 2 });
     expect(best(higher, [3, 2, 4, 4, Number.NaN])).toEqual({ value: 4, epoch: 3 });
-    expect(best(lower, [Number.NaN])).toBe(null);
+    expect(best(lower, [Number.NaN, Number.POSITIVE_INFINITY])).toBe(null);
     expect(monitorOf({ monitor: 'r2' }).mode).toBe('max');
     expect(monitorOf({ monitor: 'mae' }).mode).toBe('min');
     expect(monitorOf({ monitor: { metric: 'f1', mode: 'max' } }).mode).toBe('max');

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -120,5 +121,9 @@ describe('lockRun', () => {
     lockRun(root)();
     writeFileSync(lock(), '{"pid":1,"host":"elsewhere"}');
     expect(() => lockRun(root)).toThrow(`process 1 on elsewhere is training this run: stop it first`);
+    // A process that has given no sign of life for minutes is gone, wherever it was.
+    const before = new Date(Date.now() - 180_000);
+    utimesSync(lock(), before, before);
+    lockRun(root)();
   });
 });

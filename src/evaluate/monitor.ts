@@ -16,8 +16,9 @@ export function monitorOf({ monitor }: Pick<TrainingConfig, 'monitor'>): Monitor
   return { metric: monitor, mode: ascending.includes(monitor) ? 'max' : 'min' };
 }
 
-/** Whether `value` is better than `best` by more than `minDelta`; NaN never is. */
-function improves({ mode }: Monitor, value: number, best: number, minDelta: number): boolean {
+/** Whether `value` is better than `best`, if there is one, by more than `minDelta`; what is not finite never is. */
+function improves({ mode }: Monitor, value: number, best: number | null, minDelta: number): boolean {
+  if (!Number.isFinite(value) || best === null) return Number.isFinite(value);
   return mode === 'min' ? value < best - minDelta : value > best + minDelta;
 }
 
@@ -29,8 +30,7 @@ export interface BestEpoch {
 
 /** The best epoch after one more; an equal one does not replace an earlier one. */
 export function bestAfter(monitor: Monitor, best: BestEpoch | null, epoch: number, value: number): BestEpoch | null {
-  if (Number.isNaN(value)) return best;
-  return best === null || improves(monitor, value, best.value, 0) ? { value, epoch } : best;
+  return improves(monitor, value, best?.value ?? null, 0) ? { value, epoch } : best;
 }
 
 /** What schedule `plateau` and early stopping remember from epoch to epoch. */
@@ -59,8 +59,7 @@ export function monitorStateAfter(
   schedule: ScheduleConfig,
   stopping: TrainingConfig['earlyStopping'],
 ): MonitorState {
-  const better = (best: number | null, minDelta: number) =>
-    !Number.isNaN(value) && (best === null || improves(monitor, value, best, minDelta));
+  const better = (best: number | null, minDelta: number) => improves(monitor, value, best, minDelta);
   const improved = better(state.stopBest, stopping?.minDelta ?? 0);
   const stop = improved ? { stopBest: value, stopStale: 0 } : { stopStale: state.stopStale + 1 };
   const drop = 'plateau' in schedule ? dropAfter(state, value, better, schedule.plateau) : {};

@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
@@ -129,6 +130,10 @@ interface Lock {
   readonly host: string;
 }
 
+/** Milliseconds between two signs of life of a process that has a lock, and without any after which it has it no more. */
+const heartbeat = 20_000;
+const silence = 120_000;
+
 /** Locks of this process. */
 const held = new Set<string>();
 
@@ -145,7 +150,9 @@ export function lockRun(folder: string): () => void {
     try {
       writeFileSync(file, JSON.stringify(mine), { flag: 'wx' });
       held.add(file);
+      const beat = setInterval(() => touch(file), heartbeat).unref();
       return () => {
+        clearInterval(beat);
         held.delete(file);
         rmSync(file, { force: true });
       };
@@ -155,7 +162,7 @@ export function lockRun(folder: string): () => void {
       }
     }
     const holder = readLock(file);
-    if (held.has(file) || (holder && isAlive(holder))) {
+    if (held.has(file) || (holder && isFresh(file) && isAlive(holder))) {
       const { pid, host } = holder ?? mine;
       throw new OutputError(
         `${folder}: process ${pid}${host === mine.host ? '' : ` on ${host}`} is training this run`,
@@ -165,6 +172,20 @@ export function lockRun(folder: string): () => void {
     rmSync(file, { force: true });
   }
 }
+
+/** Says that the process that has a lock is still there, also to other hosts. */
+function touch(file: string): void {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch {
+    // Somebody deleted it: theirs to answer for.
+  }
+}
+
+const isFresh = (file: string): boolean => {
+  const entry = statSync(file, { throwIfNoEntry: false });
+  return entry !== undefined && Date.now() - entry.mtimeMs < silence;
+};
 
 function readLock(file: string): Lock | undefined {
   try {
