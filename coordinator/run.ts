@@ -1,7 +1,7 @@
 /** The training loop: shard → compute → reduce → update, step after step; validate, checkpoint, epoch after epoch. */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Progress } from '../src/checkpoint/state.js';
+import { sha256 } from '../src/data/checksum.js';
 import { epochOrder } from '../src/data/sampler.js';
 import { metricsOf } from '../src/evaluate/metrics.js';
 import {
@@ -188,7 +188,7 @@ export class Run {
       model: await this.#save('model'),
       best: best && join(folder, 'best', 'model.json'),
       weights: this.#readableWeights(),
-      sha256: createHash('sha256').update(pool.parameters).digest('hex'),
+      sha256: sha256(pool.parameters),
       ...{ interrupted, epochs: epoch, bestEpoch: best?.epoch ?? null, stoppedEarly: stopped, restored },
       resume: interrupted ? folder : null,
     };

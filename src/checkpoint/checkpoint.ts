@@ -2,10 +2,10 @@
  * Checkpoints of a run: folders `step-<n>` with `tensors.safetensors` and `checkpoint.json`. A folder gets its name when
  * everything in it is on the disk, and what is in it carries checksums: a checkpoint is there and right, or is passed over.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { sha256 } from '../data/checksum.js';
 import { OutputError } from '../errors.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/safetensors.js';
 import type { CheckpointState } from './state.js';
@@ -50,14 +50,9 @@ export async function writeCheckpoint(
     await rm(partial, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
     const parts = encodeSafetensors(tensors);
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for (const part of parts) {
-      hash.update(part);
-      bytes += part.length;
-    }
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     await writeDurably(join(partial, tensorsFile), parts);
-    const text = JSON.stringify({ ...state, tensors: { bytes, sha256: hash.digest('hex') } });
+    const text = JSON.stringify({ ...state, tensors: { bytes, sha256: sha256(...parts) } });
     await writeDurably(join(partial, stateFile), [Buffer.from(`{"sha256":"${sha256(text)}","state":${text}}\n`)]);
     await syncFolder(partial);
     await rm(path, { recursive: true, force: true });
@@ -100,10 +95,25 @@ function readCheckpoint(path: string): Checkpoint {
 
 function read(path: string, file: string): Buffer {
   try {
-    return readFileSync(join(path, file));
+    return readWhole(join(path, file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(code === 'ENOENT' ? `${file} is missing` : `${file} cannot be read (${code})`);
+  }
+}
+
+/** Like `readFileSync`, which takes no file beyond 2 GiB. */
+function readWhole(file: string): Buffer {
+  const fd = openSync(file, 'r');
+  try {
+    const bytes = Buffer.from(new ArrayBuffer(fstatSync(fd).size));
+    let done = 0;
+    for (let read = -1; read !== 0 && done < bytes.length; done += read) {
+      read = readSync(fd, bytes, done, Math.min(2 ** 30, bytes.length - done), done);
+    }
+    return bytes.subarray(0, done);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -124,8 +134,6 @@ function parseState(bytes: Buffer): Envelope {
   if (state.format !== 1) throw new Error(`it has format ${state.format}, which this version does not read`);
   return state;
 }
-
-const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
 /** Checkpoints by what their names say, newest first. */
 async function listCheckpoints(folder: string): Promise<{ path: string; step: number }[]> {

@@ -1,6 +1,7 @@
 /** What tells one data set from another: sizes for people, a hash of every value for the program. */
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
+import { addBytes } from './checksum.js';
 import { type Dataset, type Examples, elements } from './examples.js';
 
 export interface DataFingerprint {
@@ -20,9 +21,12 @@ const blockBytes = 1 << 20;
 export function fingerprintOf({ examples, splits }: Pick<Dataset, 'examples' | 'splits'>): DataFingerprint {
   const hash = createHash('sha256');
   hashFeatures(hash, examples);
-  hash.update(examples.targets);
-  if (examples.weights) hash.update(examples.weights);
-  for (const split of [splits.training, splits.validation, splits.test]) hash.update(split).update('|');
+  addBytes(hash, examples.targets);
+  if (examples.weights) addBytes(hash, examples.weights);
+  for (const split of [splits.training, splits.validation, splits.test]) {
+    addBytes(hash, split);
+    hash.update('|');
+  }
   return {
     examples: examples.count,
     featureShape: examples.featureShape,
@@ -35,7 +39,7 @@ export function fingerprintOf({ examples, splits }: Pick<Dataset, 'examples' | '
 }
 
 function hashFeatures(hash: Hash, { features, file, count, featureShape }: Examples): void {
-  hash.update(features);
+  addBytes(hash, features);
   if (!file) return;
   const bytes = (count - file.first) * elements(featureShape) * features.BYTES_PER_ELEMENT;
   const block = Buffer.alloc(blockBytes);

@@ -1,4 +1,5 @@
 /** Feature rows as they arrive from a source: in shared memory, and in a file what exceeds the memory budget. */
+import { constants } from 'node:buffer';
 import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +9,6 @@ import type { Examples, RowFile } from './examples.js';
 
 /** Bytes read or written at once. */
 const blockBytes = 1 << 20;
-/** Elements that a typed array can have in every supported Node. */
-const longestArray = 2 ** 32 - 1;
 
 const powers = 'KMGT';
 
@@ -43,7 +42,7 @@ export class RowWriter {
     this.#width = width;
     this.#bytes = type === 'uint8';
     const rowBytes = this.#bytes ? width : width * 4;
-    this.#budget = Math.floor(Math.min(budget, longestArray) / rowBytes) * rowBytes;
+    this.#budget = Math.floor(Math.min(budget, constants.MAX_LENGTH) / rowBytes) * rowBytes;
     const initial = Math.min(this.#budget, Math.max(blockBytes, rowBytes));
     this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength: this.#budget }));
   }

@@ -1,0 +1,18 @@
+/** SHA-256 of data of any length: one call of Node's takes less than 2 GiB. */
+import { createHash, type Hash } from 'node:crypto';
+
+const callBytes = 2 ** 30;
+
+/** Adds the bytes of a view to a hash. */
+export function addBytes(hash: Hash, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
+  for (let start = 0; start < byteLength; start += callBytes) {
+    hash.update(new Uint8Array(buffer, byteOffset + start, Math.min(callBytes, byteLength - start)));
+  }
+}
+
+/** In hex, of the parts one behind the other. */
+export function sha256(...parts: readonly (string | ArrayBufferView)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) addBytes(hash, typeof part === 'string' ? Buffer.from(part) : part);
+  return hash.digest('hex');
+}
