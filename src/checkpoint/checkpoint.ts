@@ -1,10 +1,12 @@
 /**
  * Checkpoints of a run: folders `step-<n>` with `tensors.safetensors` and `checkpoint.json`. A folder gets its name when
  * everything in it is on the disk, and what is in it carries checksums: a checkpoint is there and right, or is passed over.
+ * That of the tensors is a CRC-32, which costs the threads a quarter of the time of a cryptographic hash.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { sha256 } from '../data/checksum.js';
 import { OutputError } from '../errors.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/safetensors.js';
@@ -52,7 +54,10 @@ export async function writeCheckpoint(
     const parts = encodeSafetensors(tensors);
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     await writeDurably(join(partial, tensorsFile), parts);
-    const text = JSON.stringify({ ...state, tensors: { bytes, sha256: sha256(...parts) } });
+    const text = JSON.stringify({
+      ...state,
+      tensors: { bytes, crc32: parts.reduce((sum, part) => crc32(part, sum), 0) },
+    });
     await writeDurably(join(partial, stateFile), [Buffer.from(`{"sha256":"${sha256(text)}","state":${text}}\n`)]);
     await syncFolder(partial);
     await rm(path, { recursive: true, force: true });
@@ -89,7 +94,7 @@ function readCheckpoint(path: string): Checkpoint {
   if (bytes.length !== expected.bytes) {
     throw new Error(`${tensorsFile} has ${bytes.length} bytes instead of ${expected.bytes}`);
   }
-  if (sha256(bytes) !== expected.sha256) throw new Error(`${tensorsFile} does not match its checksum`);
+  if (crc32(bytes) !== expected.crc32) throw new Error(`${tensorsFile} does not match its checksum`);
   return { path, state, tensors: decodeSafetensors(bytes).tensors };
 }
 
@@ -117,7 +122,7 @@ function readWhole(file: string): Buffer {
   }
 }
 
-type Envelope = CheckpointState & { readonly tensors: { readonly bytes: number; readonly sha256: string } };
+type Envelope = CheckpointState & { readonly tensors: { readonly bytes: number; readonly crc32: number } };
 
 function parseState(bytes: Buffer): Envelope {
   if (bytes.length === 0) throw new Error(`${stateFile} is empty`);
