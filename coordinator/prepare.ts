@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
-import { checkAugment } from '../src/data/augment.js';
+import { checkAugment } from '../src/data/augment/augment.js';
 import type { Dataset } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';

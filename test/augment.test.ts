@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type AugmentConfig, augmentSchema } from '../src/config/augment.js';
-import { createAugmenter } from '../src/data/augment.js';
-import { type ImageRow, type Movement, resample } from '../src/data/resample.js';
+import { createAugmenter } from '../src/data/augment/augment.js';
+import { type ImageRow, type Movement, resample } from '../src/data/augment/resample.js';
 import { ConfigError } from '../src/errors.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
-import { tableInputs } from '../src/data/table-inputs.js';
+import { tableInputs } from '../src/data/table/inputs.js';
 import { DataError } from '../src/errors.js';
 import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';

@@ -1,7 +1,7 @@
 /** Synthetic digits: a pure function of seed and index, balanced, fast, and neither trivial nor noise. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { generateDigits } from '../src/data/digits.js';
+import { generateDigits } from '../src/data/digits/digits.js';
 
 const PIXELS = 28 * 28;
 

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { create } from 'tar';
 import { describe, expect, it } from 'vitest';
-import { idxExamples } from '../src/data/idx-folder.js';
+import { idxExamples } from '../src/data/idx/folder.js';
 import { downloadSet } from '../src/download/download.js';
 import type { DownloadEvent } from '../src/download/events.js';
 import type { CifarLayout } from '../src/download/sets.js';

@@ -4,7 +4,7 @@ import { platform } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { idxExamples } from '../src/data/idx-folder.js';
+import { idxExamples } from '../src/data/idx/folder.js';
 import { DownloadError, OutputError } from '../src/errors.js';
 import { bytesOf, content, download, expectWhole, file, NAME, published } from './support/downloads.js';
 import { answerWith, fileServer } from './support/file-server.js';

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readNpy } from '../src/data/npy.js';
+import { readNpy } from '../src/data/npy/npy.js';
 import { closeRows } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
 import { temporaryFolder } from './support/folder.js';

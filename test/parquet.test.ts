@@ -5,7 +5,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
-import { tableInputs } from '../src/data/table-inputs.js';
+import { tableInputs } from '../src/data/table/inputs.js';
 import { temporaryFolder } from './support/folder.js';
 import { failure, load, rounded, rowsOf, tableEncoding } from './support/tables.js';
 

@@ -6,7 +6,7 @@ import { dataSchema } from '../src/config/data.js';
 import { type Dataset, elements } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
-import { textInputs } from '../src/data/text-inputs.js';
+import { textInputs } from '../src/data/text/inputs.js';
 import { DataError, ModelError } from '../src/errors.js';
 import { eventsOf, lockstep } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';

@@ -1,7 +1,7 @@
 /** Continues a text, character by character, with a model that was trained on windows of one. */
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
 import { randomStream } from '../../src/data/random.js';
-import { textInputs } from '../../src/data/text-inputs.js';
+import { textInputs } from '../../src/data/text/inputs.js';
 import { ConfigError } from '../../src/errors.js';
 import { createPredictor } from '../../src/export/predictor.js';
 import { outputActivation } from '../../src/model/build.js';

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Encoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/examples.js';
-import { imageInputs } from '../../src/data/image-inputs.js';
-import { readNpy } from '../../src/data/npy.js';
-import { tableInputs } from '../../src/data/table-inputs.js';
+import { imageInputs } from '../../src/data/images/inputs.js';
+import { readNpy } from '../../src/data/npy/npy.js';
+import { tableInputs } from '../../src/data/table/inputs.js';
 import { DataError } from '../../src/errors.js';
 
 /** Examples of a batch. */

@@ -4,7 +4,7 @@ import type { RunConfig } from '../../src/config/run.js';
 import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Examples } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
-import { tableExamples } from '../../src/data/table-inputs.js';
+import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 
 /**

@@ -1,9 +1,9 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
-import { generateDigits } from './digits.js';
+import { generateDigits } from './digits/digits.js';
 import type { Encoding } from './encoding.js';
 import { type Dataset, type Examples, elements, type Splits } from './examples.js';
-import { idxExamples } from './idx-folder.js';
+import { idxExamples } from './idx/folder.js';
 import { budgetBytes, RowWriter } from './rows.js';
 import type { Source } from './source.js';
 import { splitExamples } from './split.js';
@@ -34,27 +34,27 @@ async function loadSource(config: DataConfig): Promise<Source> {
       return { examples, split: plan, origin };
     }
     case 'images': {
-      const { imageSource } = await import('./images.js');
+      const { imageSource } = await import('./images/source.js');
       return imageSource(config);
     }
     case 'text': {
-      const { textSource } = await import('./text.js');
+      const { textSource } = await import('./text/source.js');
       return textSource(config);
     }
     case 'csv': {
-      const { csvSource } = await import('./csv.js');
+      const { csvSource } = await import('./table/csv.js');
       return csvSource(config);
     }
     case 'parquet': {
-      const { parquetSource } = await import('./parquet.js');
+      const { parquetSource } = await import('./table/parquet.js');
       return parquetSource(config);
     }
     case 'npy': {
-      const { npySource } = await import('./npy-source.js');
+      const { npySource } = await import('./npy/source.js');
       return npySource(config);
     }
     case 'module': {
-      const { moduleExamples } = await import('./module.js');
+      const { moduleExamples } = await import('./module/source.js');
       return moduleExamples(config);
     }
   }

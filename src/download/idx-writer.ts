@@ -1,4 +1,4 @@
-/** Writes an IDX file of unsigned bytes, rows in any order. The format is described in src/data/idx.ts, which reads it. */
+/** Writes an IDX file of unsigned bytes, rows in any order. The format is described in src/data/idx/idx.ts, which reads it. */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 
 const UNSIGNED_BYTE = 0x08;

@@ -1,5 +1,5 @@
 /** Copies the examples of a shard or evaluation batch from where they are into an engine's private buffers. */
-import { type Augmenter, createAugmenter } from '../data/augment.js';
+import { type Augmenter, createAugmenter } from '../data/augment/augment.js';
 import { elements } from '../data/examples.js';
 import { RowReader } from '../data/row-reader.js';
 import type { RowRange } from '../data/shards.js';

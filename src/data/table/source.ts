@@ -1,16 +1,16 @@
 /** `source: csv` and `source: parquet`: tables become examples in two passes, so that no more than the rows is held. */
 import { resolve } from 'node:path';
-import { DataError } from '../errors.js';
-import type { CsvFormat, Encoding } from './encoding.js';
-import type { Examples, Splits } from './examples.js';
-import { budgetBytes, RowWriter } from './rows.js';
-import type { RowRange } from './shards.js';
-import type { Source } from './source.js';
+import { DataError } from '../../errors.js';
+import type { CsvFormat, Encoding } from '../encoding.js';
+import type { Examples, Splits } from '../examples.js';
+import { budgetBytes, RowWriter } from '../rows.js';
+import type { RowRange } from '../shards.js';
+import type { Source } from '../source.js';
+import { assignRoles, requireColumns, type TableConfig } from './columns.js';
+import { TableRows, tableWidth } from './rows.js';
+import { fitColumns, scaleRow } from './scale.js';
+import { columnRoles, requireRows, surveyTable, type TableSchema } from './survey.js';
 import type { Table } from './table.js';
-import { assignRoles, requireColumns, type TableConfig } from './table-columns.js';
-import { TableRows, tableWidth } from './table-rows.js';
-import { fitColumns, scaleRow } from './table-scale.js';
-import { columnRoles, requireRows, surveyTable, type TableSchema } from './table-survey.js';
 
 /** One file and how many of its rows are used. */
 interface Part {

@@ -1,8 +1,8 @@
 /** Image files as inputs of a trained model. */
 import { join } from 'node:path';
-import { DataError } from '../errors.js';
-import type { InputEncoding } from './encoding.js';
-import { decodeImages, type Image, imagesBelow, isFolder } from './image-files.js';
+import { DataError } from '../../errors.js';
+import type { InputEncoding } from '../encoding.js';
+import { decodeImages, type Image, imagesBelow, isFolder } from './files.js';
 
 export interface ImageInputs {
   /** The file as given, or the paths of a folder's images from the folder on, sorted. */

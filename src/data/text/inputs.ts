@@ -1,6 +1,6 @@
 /** From text to the tokens that a model trained on `source: text` reads. */
-import { DataError } from '../errors.js';
-import type { InputEncoding } from './encoding.js';
+import { DataError } from '../../errors.js';
+import type { InputEncoding } from '../encoding.js';
 
 type TextEncoding = Extract<InputEncoding, { kind: 'text' }>;
 

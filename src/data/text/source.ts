@@ -5,10 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { TextDecoder } from 'node:util';
-import type { TextConfig } from '../config/data.js';
-import { DataError } from '../errors.js';
-import type { Examples, Splits } from './examples.js';
-import type { Source } from './source.js';
+import type { TextConfig } from '../../config/data.js';
+import { DataError } from '../../errors.js';
+import type { Examples, Splits } from '../examples.js';
+import type { Source } from '../source.js';
 
 /** Bytes decoded at once: the whole of a large file would not fit into one string. */
 const blockBytes = 1 << 20;

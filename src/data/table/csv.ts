@@ -2,13 +2,13 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
-import type { CsvConfig } from '../config/data.js';
-import { DataError } from '../errors.js';
-import type { CsvFormat } from './encoding.js';
-import type { Source } from './source.js';
+import type { CsvConfig } from '../../config/data.js';
+import { DataError } from '../../errors.js';
+import type { CsvFormat } from '../encoding.js';
+import type { Source } from '../source.js';
+import { unreadable } from '../unreadable.js';
+import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, type Value, type Visit } from './table.js';
-import { tableSource } from './table-source.js';
-import { unreadable } from './unreadable.js';
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 /** What programs write for a number that is none. */

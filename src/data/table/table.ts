@@ -1,5 +1,5 @@
 /** What CSV and Parquet files have in common for those who read them: named columns, and rows that come one by one. */
-import { DataError } from '../errors.js';
+import { DataError } from '../../errors.js';
 
 /** A value that is there. */
 export type Value = string | number | bigint;

@@ -1,7 +1,7 @@
 /** What each column of a table is for, as the config says. */
-import type { CsvConfig, ParquetConfig } from '../config/data.js';
-import { suggest } from '../config/suggest.js';
-import { DataError } from '../errors.js';
+import type { CsvConfig, ParquetConfig } from '../../config/data.js';
+import { suggest } from '../../config/suggest.js';
+import { DataError } from '../../errors.js';
 import type { Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;

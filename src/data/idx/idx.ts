@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { constants, gunzipSync } from 'node:zlib';
-import { DataError } from '../errors.js';
+import { DataError } from '../../errors.js';
 
 const UNSIGNED_BYTE = 0x08;
 const GZIP_MAGIC = [0x1f, 0x8b];

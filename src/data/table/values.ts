@@ -1,6 +1,6 @@
 /** From the cells of a table to numbers, and what can be wrong with a cell. */
-import { DataError } from '../errors.js';
-import type { CategoricalColumn } from './encoding.js';
+import { DataError } from '../../errors.js';
+import type { CategoricalColumn } from '../encoding.js';
 import type { Cell, Table, Value } from './table.js';
 
 /** A feature column as the first pass finds it: a number, or one of several categories. */

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type sharp from 'sharp';
-import { DataError } from '../errors.js';
+import { DataError } from '../../errors.js';
 
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
 

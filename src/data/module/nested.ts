@@ -1,5 +1,5 @@
 /** Numbers as users give them: alone, in typed arrays, or in arrays of these. */
-import type { DataError } from '../errors.js';
+import type { DataError } from '../../errors.js';
 
 /** Row-major; a plain number has no shape. */
 export interface Numbers {

@@ -1,12 +1,12 @@
 /** `source: idx`: finds the files of a folder, reads them and puts them one behind the other. */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { IdxConfig } from '../config/data.js';
-import { DataError } from '../errors.js';
-import type { Examples } from './examples.js';
+import type { IdxConfig } from '../../config/data.js';
+import { DataError } from '../../errors.js';
+import type { Examples } from '../examples.js';
+import type { RowRange } from '../shards.js';
+import type { SplitPlan } from '../split.js';
 import { type IdxPair, readIdxPair } from './idx.js';
-import type { RowRange } from './shards.js';
-import type { SplitPlan } from './split.js';
 
 /** `train-images-idx3-ubyte.gz`, or with a dot before `idx3` as some mirrors have it. */
 const FILE_NAME = /^(.+)-(images|labels)[-.]idx\d-ubyte(?:\.gz)?$/;

@@ -1,17 +1,17 @@
 /** Inputs of a trained model from a table: the columns that it was trained on, encoded as they were then. */
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { TableEncoding } from '../encoding.js';
+import type { Examples } from '../examples.js';
+import { budgetBytes, RowWriter } from '../rows.js';
+import { unreadable } from '../unreadable.js';
+import { requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
-import type { TableEncoding } from './encoding.js';
-import type { Examples } from './examples.js';
 import { openParquet } from './parquet.js';
-import { budgetBytes, RowWriter } from './rows.js';
+import { TableRows, tableWidth } from './rows.js';
+import { scaleRow } from './scale.js';
+import { requireRows } from './survey.js';
 import type { Table } from './table.js';
-import { requireColumns } from './table-columns.js';
-import { TableRows, tableWidth } from './table-rows.js';
-import { scaleRow } from './table-scale.js';
-import { requireRows } from './table-survey.js';
-import { unreadable } from './unreadable.js';
 
 export interface TableInputs {
   readonly count: number;

@@ -1,8 +1,8 @@
 /** The first pass over a table: which columns are numbers, which categories there are, and every mistake in it. */
-import { DataError } from '../errors.js';
+import { DataError } from '../../errors.js';
+import type { Roles, TableConfig } from './columns.js';
 import type { Cell, Table } from './table.js';
-import type { Roles, TableConfig } from './table-columns.js';
-import { type ColumnRole, type FeatureColumn, isComplete, numberOf } from './table-values.js';
+import { type ColumnRole, type FeatureColumn, isComplete, numberOf } from './values.js';
 
 /** What the training file says about all files. */
 export interface TableSchema {

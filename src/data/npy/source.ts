@@ -1,11 +1,11 @@
 /** `source: npy`: arrays of NumPy as examples. */
 import { resolve } from 'node:path';
-import type { NpyConfig } from '../config/data.js';
-import { DataError } from '../errors.js';
-import { type Examples, elements } from './examples.js';
+import type { NpyConfig } from '../../config/data.js';
+import { DataError } from '../../errors.js';
+import { type Examples, elements } from '../examples.js';
+import { budgetBytes, RowWriter } from '../rows.js';
+import type { Source } from '../source.js';
 import { type NpyHeader, readNpyHeader, readNpyRows } from './npy.js';
-import { budgetBytes, RowWriter } from './rows.js';
-import type { Source } from './source.js';
 
 /** Labels beyond this are hardly classes that count from 0. */
 const mostClasses = 1_000_000;

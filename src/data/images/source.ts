@@ -1,13 +1,13 @@
 /** `source: images`: a folder of image files for each class, decoded to bytes of one shape. */
 import { join, relative, resolve, sep } from 'node:path';
-import type { ImagesConfig } from '../config/data.js';
-import { suggest } from '../config/suggest.js';
-import { DataError } from '../errors.js';
-import type { Examples } from './examples.js';
-import { type Decoding, decodeImages, type Image, imagesBelow, listFolder } from './image-files.js';
-import { budgetBytes, RowWriter } from './rows.js';
-import type { RowRange } from './shards.js';
-import type { Source } from './source.js';
+import type { ImagesConfig } from '../../config/data.js';
+import { suggest } from '../../config/suggest.js';
+import { DataError } from '../../errors.js';
+import type { Examples } from '../examples.js';
+import { budgetBytes, RowWriter } from '../rows.js';
+import type { RowRange } from '../shards.js';
+import type { Source } from '../source.js';
+import { type Decoding, decodeImages, type Image, imagesBelow, listFolder } from './files.js';
 
 /** Classes that a message lists before it breaks off. */
 const LISTED = 10;

@@ -1,10 +1,10 @@
 /** Augmentation: random changes to training images, a function of seed, epoch and example alone. */
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
-import type { AugmentConfig } from '../config/augment.js';
-import { ConfigError } from '../errors.js';
-import type { Examples } from './examples.js';
-import { randomStream, uniform } from './random.js';
+import type { AugmentConfig } from '../../config/augment.js';
+import { ConfigError } from '../../errors.js';
+import type { Examples } from '../examples.js';
+import { randomStream, uniform } from '../random.js';
 import { type ImageRow, type Movement, resample } from './resample.js';
 
 /** Writes the changed image of an example into `target`; both are rows of the augmenter's shape, and apart. */

@@ -8,12 +8,12 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { type ParquetConfig, usualCsv } from '../config/data.js';
-import { DataError } from '../errors.js';
-import type { Source } from './source.js';
+import { type ParquetConfig, usualCsv } from '../../config/data.js';
+import { DataError } from '../../errors.js';
+import type { Source } from '../source.js';
+import { unreadable } from '../unreadable.js';
+import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, type Value, type Visit } from './table.js';
-import { tableSource } from './table-source.js';
-import { unreadable } from './unreadable.js';
 
 interface ParquetFile {
   readonly path: string;

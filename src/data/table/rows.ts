@@ -1,7 +1,8 @@
 /** The second pass over a table: rows of cells become rows of numbers. */
+
+import { columnRoles, type TableSchema } from './survey.js';
 import type { Cell, Table } from './table.js';
-import { columnRoles, type TableSchema } from './table-survey.js';
-import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './table-values.js';
+import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './values.js';
 
 /** What a row needs to be read; inputs of a trained model have features alone. */
 type RowSchema = Pick<TableSchema, 'features' | 'missing'> & Partial<TableSchema>;

@@ -1,11 +1,11 @@
 /** `source: module`: examples that a module of the user's makes, one by one. */
-import type { ModuleConfig } from '../config/data.js';
-import { importModule, mistakeIn, type UserModule } from '../config/module.js';
-import { DataError } from '../errors.js';
-import type { Examples } from './examples.js';
+import type { ModuleConfig } from '../../config/data.js';
+import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
+import { DataError } from '../../errors.js';
+import type { Examples } from '../examples.js';
+import { budgetBytes, RowWriter } from '../rows.js';
+import type { Source } from '../source.js';
 import { described, type Numbers, numbersOf } from './nested.js';
-import { budgetBytes, RowWriter } from './rows.js';
-import type { Source } from './source.js';
 
 interface Example {
   readonly features: unknown;

@@ -7,10 +7,10 @@
  */
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+import type { Examples } from '../examples.js';
+import { bell, randomStream, uniform } from '../random.js';
 import { Canvas, SIZE } from './canvas.js';
-import type { Examples } from './examples.js';
 import { GLYPHS, type Stroke } from './glyphs.js';
-import { bell, randomStream, uniform } from './random.js';
 
 const CLASSES = 10;
 /** Straight lines that make up the curve between two points of a stroke. */

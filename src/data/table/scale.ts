@@ -1,8 +1,8 @@
 /** Means and deviations of numeric columns, and what they make of a row. */
-import { DataError } from '../errors.js';
-import type { CategoricalColumn, NumericColumn } from './encoding.js';
-import type { RowWriter } from './rows.js';
-import { type FeatureColumn, featuresOf } from './table-values.js';
+import { DataError } from '../../errors.js';
+import type { CategoricalColumn, NumericColumn } from '../encoding.js';
+import type { RowWriter } from '../rows.js';
+import { type FeatureColumn, featuresOf } from './values.js';
 
 /** Count, mean and sum of squared deviations so far, in float64 (Welford, "Note on a method for calculating corrected sums", 1962). */
 class Moments {

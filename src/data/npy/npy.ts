@@ -3,9 +3,9 @@
  * version, a header that is a Python dictionary, then the elements. Versions 1 to 3, little-endian, C order.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { DataError } from '../errors.js';
-import { elements } from './examples.js';
-import { unreadable } from './unreadable.js';
+import { DataError } from '../../errors.js';
+import { elements } from '../examples.js';
+import { unreadable } from '../unreadable.js';
 
 type Elements =
   | Float32Array
