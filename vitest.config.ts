@@ -7,8 +7,11 @@ export default defineConfig({
   test: {
     root: dist,
     include: ['test/**/*.test.js'],
+    globalSetup: ['test/support/scratch.js'],
     server: { deps: { external: [/\/src\//, /\/coordinator\//] } },
     testTimeout: 60_000,
+    // For tests that load ONNX Runtime themselves; the program sets it by itself.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 2,
   },
 });

@@ -70,6 +70,7 @@ function kernels(): Finding {
 async function onnx(): Promise<Finding> {
   const name = 'engine onnx';
   try {
+    await import('../engine/onnx/telemetry.js');
     const { InferenceSession, Tensor } = await import('onnxruntime-node');
     const { encodeModel } = await import('../engine/onnx/proto.js');
     const value = (label: string) => ({ name: label, type: 'float32' as const, shape: [2] });

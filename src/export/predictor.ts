@@ -1,5 +1,6 @@
 /** Runs a saved model on inputs, batch by batch: compiled where its layers allow it, else by tfjs. */
 import * as tf from '@tensorflow/tfjs-core';
+import '../engine/onnx/telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { backendNames, loadBackend } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';

@@ -1,4 +1,5 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
+import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
 import { batchOf, stepCount } from '../data/shards.js';
 import { sumsWidth, totalSums } from '../evaluate/metrics.js';

@@ -6,7 +6,7 @@ import { afterAll } from 'vitest';
 
 /** To be called outside of tests. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+  const folder = mkdtempSync(join(process.env.LOCKSTEP_SCRATCH ?? tmpdir(), 'folder-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -1,4 +1,5 @@
 /** The compiled engine: one ONNX Runtime session a graph, fed from private memory. */
+import './telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
