@@ -1,0 +1,63 @@
+/** `train` and `resume` as programs call them: reporters that throw, what is on record when, options that make no sense. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type RunOptions, train } from '../coordinator/train.js';
+import { loadRunConfig } from '../src/config/load.js';
+import type { RunEvent } from '../src/report/events.js';
+import { temporaryFolder, writeConfig } from './support/folder.js';
+
+const folder = temporaryFolder();
+const out = join(folder, 'runs');
+const file = writeConfig(folder, 'api', {
+  data: { source: 'digits', examples: 800, validation: 0.1 },
+  model: { layers: ['flatten', { dense: { units: 'classes' } }] },
+  loss: 'sparseCategoricalCrossentropy',
+  training: { epochs: 2, batchSize: 8, logEvery: 1 },
+});
+
+function started(overrides: readonly string[], options: RunOptions): Promise<unknown> {
+  return train(loadRunConfig(file, overrides), { threads: 1, out, ...options });
+}
+
+it('has every step of a checkpoint on record before the checkpoint is there', async () => {
+  const recorded: [step: number, lines: number][] = [];
+  const report = (event: RunEvent) => {
+    if (event.event !== 'checkpoint') return;
+    const log = readFileSync(join(dirname(dirname(event.path)), 'metrics.jsonl'), 'utf8');
+    recorded.push([event.step, log.split('"event":"step"').length - 1]);
+  };
+  await started(['checkpoint.everySteps=7'], { report });
+  expect(recorded.length).toBeGreaterThan(20);
+  for (const [step, lines] of recorded) expect(lines).toBeGreaterThanOrEqual(step);
+});
+
+it.each(['start', 'progress', 'step', 'epoch', 'checkpoint', 'end'] as const)(
+  'ends with what its reporter throws at %s',
+  async (kind) => {
+    let run = '';
+    let heard = 0;
+    const report = (event: RunEvent) => {
+      if (event.event === 'start') run = event.folder;
+      if (event.event !== kind) return;
+      heard++;
+      throw new Error('the disk of the caller is full');
+    };
+    await expect(started(['checkpoint.everySteps=70'], { report })).rejects.toThrow('the disk of the caller is full');
+    expect(heard).toBeGreaterThan(0);
+    expect(existsSync(join(run, 'lock'))).toBe(false);
+  },
+);
+
+it('ends soon when its reporter throws in the middle of an epoch', async () => {
+  let last = 0;
+  const report = (event: RunEvent) => {
+    if (event.event !== 'step') return;
+    last = event.step;
+    throw new Error('enough');
+  };
+  // Epochs of many times the interval between two looks.
+  const long = ['data.examples=9000', 'training.batchSize=1', 'training.logEvery=20'];
+  await expect(started(long, { report })).rejects.toThrow('enough');
+  expect(last).toBe(20);
+});
