@@ -1,5 +1,5 @@
 /** `train` and `resume` as programs call them: reporters that throw, what is on record when, options that make no sense. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type RunOptions, train } from '../coordinator/train.js';
@@ -48,6 +48,15 @@ it.each(['start', 'progress', 'step', 'epoch', 'checkpoint', 'end'] as const)(
     expect(existsSync(join(run, 'lock'))).toBe(false);
   },
 );
+
+it('ends with what its reporter throws at the warning that a checkpoint could not be written', async () => {
+  const report = (event: RunEvent) => {
+    if (event.event === 'start') writeFileSync(join(event.folder, 'checkpoints'), 'in the way');
+    if (event.event === 'warning') throw new Error(event.message);
+  };
+  const long = ['data.examples=2000', 'training.batchSize=1', 'checkpoint.everySteps=1000'];
+  await expect(started(long, { report })).rejects.toThrow('the checkpoint cannot be written');
+});
 
 it('ends soon when its reporter throws in the middle of an epoch', async () => {
   let last = 0;
