@@ -16,7 +16,7 @@ import type { EngineSpec, Geometry } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
 import type { LogFile } from '../src/report/log-file.js';
-import { metricsLog } from '../src/report/metrics-log.js';
+import { metricsLog, metricsName } from '../src/report/metrics-log.js';
 import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/report/run-folder.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
@@ -132,7 +132,7 @@ function openFolder(config: RunConfig, { out, ledger: wanted, report }: PrepareO
   const unlock = resumption ? () => {} : lockRun(folder);
   const step = resumption?.checkpoint?.state.progress.step ?? 0;
   if (resumption) replaceConfig(folder, yaml);
-  const metrics = metricsLog(join(folder, 'metrics.jsonl'), step);
+  const metrics = metricsLog(join(folder, metricsName), step);
   const ledger = wanted || existsSync(ledgerFile(folder)) ? new Ledger(ledgerFile(folder), step) : undefined;
   const logs = ledger ? [metrics.file, ledger.file] : [metrics.file];
   const both: Reporter = (event) => {

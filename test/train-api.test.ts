@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { type RunOptions, train } from '../coordinator/train.js';
+import { type RunOptions, resume, train } from '../coordinator/train.js';
 import { loadRunConfig } from '../src/config/load.js';
-import type { RunEvent } from '../src/report/events.js';
+import type { EndEvent, RunEvent } from '../src/report/events.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -16,9 +16,32 @@ const file = writeConfig(folder, 'api', {
   training: { epochs: 2, batchSize: 8, logEvery: 1 },
 });
 
-function started(overrides: readonly string[], options: RunOptions): Promise<unknown> {
+function started(overrides: readonly string[], options: RunOptions): Promise<EndEvent> {
   return train(loadRunConfig(file, overrides), { threads: 1, out, ...options });
 }
+
+it.each([
+  ['the last epoch', []],
+  ['early stopping', ['training.epochs=9', 'training.earlyStopping.minDelta=9', 'training.earlyStopping.patience=1']],
+])(
+  'a run that fails between its last checkpoint and the model, after %s, is resumed to its end',
+  async (_, overrides) => {
+    const set = ['training.restoreBest=true', ...overrides];
+    const whole = await started(set, {});
+    let run = '';
+    const report = (event: RunEvent) => {
+      if (event.event === 'start') run = event.folder;
+      if (event.event === 'checkpoint') throw new Error('killed');
+    };
+    await expect(started(set, { report })).rejects.toThrow('killed');
+    expect(existsSync(join(run, 'model'))).toBe(false);
+    const end = await resume(run, { threads: 2 });
+    const { sha256, epochs, stoppedEarly, validation } = whole;
+    expect(end).toMatchObject({ sha256, epochs, stoppedEarly, validation, interrupted: false });
+    expect(existsSync(end.model)).toBe(true);
+    await expect(resume(run)).rejects.toThrow(/complete/);
+  },
+);
 
 it('has every step of a checkpoint on record before the checkpoint is there', async () => {
   const recorded: [step: number, lines: number][] = [];
