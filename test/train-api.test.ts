@@ -1,11 +1,13 @@
 /** `train` and `resume` as programs call them: reporters that throw, what is on record when, options that make no sense. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { type RunOptions, resume, train } from '../coordinator/train.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { EndEvent, RunEvent } from '../src/report/events.js';
-import { temporaryFolder, writeConfig } from './support/folder.js';
+import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
 const out = join(folder, 'runs');
@@ -93,3 +95,44 @@ it('ends soon when its reporter throws in the middle of an epoch', async () => {
   await expect(started(long, { report })).rejects.toThrow('enough');
   expect(last).toBe(20);
 });
+
+it.each([0, -1, 1.5, Number.NaN, 257])('refuses %s threads, and makes nothing', async (threads) => {
+  const before = snapshot(folder);
+  await expect(started([], { threads })).rejects.toThrow(`threads: ${threads} is not a whole number from 1 to 256`);
+  expect(snapshot(folder)).toEqual(before);
+});
+
+it('gives everything back when it cannot open its folder, and after every run', async () => {
+  const { model } = await started([], {});
+  const run = dirname(dirname(model));
+  mkdirSync(join(run, 'ledger.jsonl'));
+  const tensors = tf.memory().numTensors;
+  const more = ['training.epochs=3'];
+  await expect(resume(run, { threads: 1, set: more })).rejects.toThrow('ledger.jsonl: cannot be written');
+  expect(openIn(run)).toEqual([]);
+  rmdirSync(join(run, 'ledger.jsonl'));
+  await resume(run, { threads: 1, set: more });
+  expect(openIn(run)).toEqual([]);
+  expect(existsSync(join(run, 'lock'))).toBe(false);
+  expect(tf.memory().numTensors).toBe(tensors);
+});
+
+it('closes the file of rows of a run that is refused for its splits', async () => {
+  const overrides = ['data.memory=1KB', 'data.validation=0.9999'];
+  await expect(started(overrides, {})).rejects.toThrow('leave nothing for training');
+  expect(openIn(tmpdir()).filter((path) => /lockstep-[^/]+\/rows/.test(path))).toEqual([]);
+});
+
+/** Files below `path` that this process has open, where the system tells; also those that are deleted. */
+function openIn(path: string): string[] {
+  if (!existsSync('/proc/self/fd')) return [];
+  const files = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      // That with which the list was made.
+      return '';
+    }
+  });
+  return files.filter((file) => file.startsWith(path));
+}
