@@ -60,7 +60,9 @@ export class Checkpointer {
     const tensors = copyTensors(this.#run.step.layout, slabs, this.#copies);
     this.#last = performance.now();
     this.#step = progress.step;
-    this.#writing = this.#writeOut(progress, tensors);
+    this.#writing = this.#writeOut(progress, tensors).catch((error: unknown) => {
+      this.#failure = error;
+    });
   }
 
   /** Waits for the write under way. @throws OutputError when the newest checkpoint could not be written */
@@ -84,8 +86,8 @@ export class Checkpointer {
       this.#failure = undefined;
       report({ event: 'checkpoint', step: progress.step, path });
     } catch (error) {
+      if (!(error instanceof LockstepError)) throw error;
       this.#failure = error;
-      if (!(error instanceof LockstepError)) return;
       report({ event: 'warning', message: `${error.problem}; the run goes on` });
     }
   }

@@ -16,7 +16,7 @@ import type { EngineSpec, Geometry } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
 import type { LogFile } from '../src/report/log-file.js';
-import { metricsLog } from '../src/report/metrics-log.js';
+import { metricsLog, metricsName } from '../src/report/metrics-log.js';
 import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/report/run-folder.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
@@ -82,12 +82,12 @@ export async function prepareRun(
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
     const prepared = await prepareSteps(config, dataset, threads, report);
     cleanups.push(() => prepared.pool.close());
+    cleanups.push(() => void prepared.step.built.model.dispose());
     const { engine, geometry } = prepared;
     if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
     const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
-    const place = openFolder(resolved, options, resumption);
-    cleanups.push(place.close);
+    const place = openFolder(resolved, options, cleanups, resumption);
     return { ...prepared, ...place, config: resolved, dataset, threads, close };
   } catch (error) {
     await close();
@@ -125,25 +125,34 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number
   return { step, metrics, engine, geometry, pool };
 }
 
-/** The run's folder and what is written to it while the run goes on. */
-function openFolder(config: RunConfig, { out, ledger: wanted, report }: PrepareOptions, resumption?: Resumption) {
+/**
+ * The run's folder and what is written to it while the run goes on.
+ * @param cleanups gets what gives each of them back, as soon as there is something to give back
+ */
+function openFolder(
+  config: RunConfig,
+  { out, ledger: wanted, report }: PrepareOptions,
+  cleanups: (() => void | Promise<void>)[],
+  resumption?: Resumption,
+) {
   const yaml = resolvedYaml(config);
   const folder = resumption?.folder ?? createRunFolder(out, config.name, yaml);
-  const unlock = resumption ? () => {} : lockRun(folder);
+  if (!resumption) cleanups.push(lockRun(folder));
   const step = resumption?.checkpoint?.state.progress.step ?? 0;
   if (resumption) replaceConfig(folder, yaml);
-  const metrics = metricsLog(join(folder, 'metrics.jsonl'), step);
+  const logs: LogFile[] = [];
+  cleanups.push(() => {
+    for (const log of logs) log.close();
+  });
+  const metrics = metricsLog(join(folder, metricsName), step);
+  logs.push(metrics.file);
   const ledger = wanted || existsSync(ledgerFile(folder)) ? new Ledger(ledgerFile(folder), step) : undefined;
-  const logs = ledger ? [metrics.file, ledger.file] : [metrics.file];
+  if (ledger) logs.push(ledger.file);
   const both: Reporter = (event) => {
     metrics.report(event);
     report(event);
   };
-  const close = () => {
-    for (const log of logs) log.close();
-    unlock();
-  };
-  return { folder, ledger, logs, report: both, close };
+  return { folder, ledger, logs, report: both };
 }
 
 const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');

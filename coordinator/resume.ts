@@ -7,6 +7,7 @@ import type { RunConfig } from '../src/config/run.js';
 import type { Dataset } from '../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js';
 import { ConfigError, DataError } from '../src/errors.js';
+import { metricsName, saysEnded } from '../src/report/metrics-log.js';
 import { configName } from '../src/report/run-folder.js';
 
 export interface Resumption {
@@ -41,7 +42,15 @@ export async function findResumption(folder: string, overrides: readonly string[
   if (skipped.length > 0 && !checkpoint) warnings.push('no checkpoint is left: the run starts over');
   if (!checkpoint) return { folder, config, warnings };
   checkConfig(checkpoint, config);
-  const { epoch, stopped } = checkpoint.state.progress;
+  checkUnfinished(folder, checkpoint, config);
+  return { folder, config, checkpoint, warnings };
+}
+
+/** @throws ConfigError when nothing is left to do; after the last checkpoint, that can be the test and saving the model */
+function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfig): void {
+  const { epoch, position, stopped } = state.progress;
+  const trained = stopped || (epoch === config.training.epochs && position === 0);
+  if (trained && !saysEnded(join(folder, metricsName))) return;
   if (stopped) throw new ConfigError(`${folder}: the run has stopped early, and is complete`, 'start a new one');
   if (epoch >= config.training.epochs) {
     throw new ConfigError(
@@ -51,7 +60,6 @@ export async function findResumption(folder: string, overrides: readonly string[
         : `to train on, add --set training.epochs=${epoch * 2}, or start a new run`,
     );
   }
-  return { folder, config, checkpoint, warnings };
 }
 
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */

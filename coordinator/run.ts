@@ -97,7 +97,7 @@ export class Run {
     const order = epochOrder(dataset.splits.training, config.seed, epoch);
     const learningRate = (step: number) => this.#learningRate(step);
     const watching = { pool, geometry, logEvery: config.training.logEvery, learningRate, report };
-    const endWatch = watchEpoch(epoch, this.#progress.position, watching);
+    const watch = watchEpoch(epoch, this.#progress.position, watching);
     try {
       while (this.#progress.position < stepsPerEpoch) {
         if (this.#signal?.aborted) return false;
@@ -106,11 +106,13 @@ export class Run {
         await this.#trainSpan(order, last);
         // At its end an epoch is validated before it is written down.
         if (this.#progress.position === stepsPerEpoch) return true;
+        // What a checkpoint counts as done is in the logs: nobody will report it again.
+        watch.look();
         if (!this.#signal?.aborted && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
       }
       return true;
     } finally {
-      endWatch();
+      watch.end();
     }
   }
 

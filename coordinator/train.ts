@@ -1,5 +1,4 @@
 /** Trains a model on this machine, from the start or from a run's newest checkpoint. */
-import { availableParallelism } from 'node:os';
 import { defineConfig, type RunConfigInput } from '../src/config/define.js';
 import type { RunConfig } from '../src/config/run.js';
 import { parameterCount } from '../src/model/slab.js';
@@ -7,6 +6,7 @@ import type { EndEvent, Reporter } from '../src/report/events.js';
 import { type PreparedRun, prepareRun } from './prepare.js';
 import { findResumption, type Resumption } from './resume.js';
 import { Run } from './run.js';
+import { threadsOf } from './threads.js';
 
 export interface RunOptions {
   /** Engine threads; default: one a core. The result does not depend on it. */
@@ -53,7 +53,8 @@ export async function resume(folder: string, options: ResumeOptions = {}): Promi
 }
 
 async function execute(config: RunConfig, options: TrainOptions, resumption?: Resumption): Promise<EndEvent> {
-  const { threads = availableParallelism(), out = 'runs', ledger = false, report = () => {}, signal } = options;
+  const { out = 'runs', ledger = false, report = () => {}, signal } = options;
+  const threads = threadsOf(options.threads);
   const started = performance.now();
   const prepared = await prepareRun(config, { threads, out, ledger, report }, resumption);
   try {

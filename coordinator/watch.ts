@@ -17,21 +17,28 @@ export interface WatchOptions {
   readonly report: Reporter;
 }
 
+export interface Watch {
+  /** Reports what there is to report now. @throws what the reporter threw, now or at an earlier look */
+  look(): void;
+  /** Takes a last look and stops. */
+  end(): void;
+}
+
 /**
  * Reports progress, and a step event for every `logEvery` steps that have gone by, until it is told to stop.
  * @param first step of the epoch that is taken now; those before were taken before the run was interrupted
- * @returns takes a last look and stops
  */
 export function watchEpoch(
   epoch: number,
   first: number,
   { pool, geometry, logEvery, learningRate, report }: WatchOptions,
-): () => void {
+): Watch {
   const { stepsPerEpoch, batchSize, training, epochs } = geometry;
   const started = performance.now();
   let seen = first;
   let lossSum = pool.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
-  const look = () => {
+  let failure: { readonly reason: unknown } | undefined;
+  const tell = () => {
     // Before the first span of an epoch the pool still tells of the one before.
     const done = pool.epoch === epoch ? pool.done : first;
     if (done === first) return;
@@ -50,9 +57,26 @@ export function watchEpoch(
     const place = { epoch: epoch + 1, epochs, step: done, steps: stepsPerEpoch };
     report({ event: 'progress', ...place, loss: lossSum / done, examplesPerSecond, secondsLeft });
   };
-  const timer = setInterval(look, interval);
-  return () => {
+  const look = () => {
+    if (failure) throw failure.reason;
+    try {
+      tell();
+    } catch (reason) {
+      failure = { reason };
+      throw reason;
+    }
+  };
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch {
+      // Out of a timer it would end the process: the loop, which gets it at the next look, is to come there soon.
+      pool.requestStop();
+    }
+  }, interval);
+  const end = () => {
     clearInterval(timer);
     look();
   };
+  return { look, end };
 }

@@ -1,4 +1,14 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -195,6 +205,21 @@ describe('metrics.jsonl', () => {
     expect(() => metricsLog(file, 0)).toThrow(OutputError);
   });
 });
+
+it.skipIf(!existsSync('/proc/self/fdinfo'))(
+  'log files can be cut on Windows, too: they are not open for appending',
+  () => {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'lockstep-')));
+    const file = join(folder, 'metrics.jsonl');
+    const log = metricsLog(file, 0).file;
+    const descriptors = readdirSync('/proc/self/fd').filter((fd) => existsSync(`/proc/self/fd/${fd}`));
+    const fd = descriptors.find((fd) => readlinkSync(`/proc/self/fd/${fd}`) === file);
+    const [, flags] = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))!;
+    expect(Number.parseInt(flags, 8) & constants.O_APPEND).toBe(0);
+    log.close();
+    rmSync(folder, { recursive: true });
+  },
+);
 
 describe('terminal report', () => {
   it('shows the bar with its fields on a narrow line, then the epoch lines', () => {

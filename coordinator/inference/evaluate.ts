@@ -1,5 +1,4 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
-import { availableParallelism } from 'node:os';
 import { loadRunConfig } from '../../src/config/load.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
@@ -15,6 +14,7 @@ import type { Metrics } from '../../src/report/events.js';
 import { chooseEngine } from '../engine.js';
 import { evaluationBatch, evaluationSizes } from '../geometry.js';
 import { metricSpec, stepSpec } from '../specs.js';
+import { threadsOf } from '../threads.js';
 import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
 import { assignWeights, readEncoding } from './saved-model.js';
@@ -71,7 +71,7 @@ async function measure(
   { dataset, rows }: ChosenData,
   options: EvaluateOptions,
 ): Promise<Metrics> {
-  const { threads = availableParallelism(), warn = () => {} } = options;
+  const { warn = () => {} } = options;
   const spec = { ...stepSpec(config, dataset), model: modelConfig(located, config, options) };
   const step = await createStepModel(spec, false);
   const { weights } = await readModelFile(located.path);
@@ -85,7 +85,7 @@ async function measure(
     ...{ engine: await chooseEngine(config, step, spec, sizes, warn), layout: step.layout, examples: dataset.examples },
     // Nothing is trained: this optimizer takes no memory.
     ...{ optimizer: { sgd: { learningRate: 1 } }, schedule: config.schedule, seed: config.seed },
-    ...{ geometry, metrics, threads, largestEvaluation: rows.length },
+    ...{ geometry, metrics, threads: threadsOf(options.threads), largestEvaluation: rows.length },
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {

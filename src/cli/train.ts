@@ -1,6 +1,7 @@
 /** `lockstep train`: one run on this machine. */
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
+import { maximumThreads } from '../../coordinator/threads.js';
 import type { RunOptions } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
 import { ConfigError, LockstepError } from '../errors.js';
@@ -116,8 +117,6 @@ function reporter({ json }: TrainFlags): Reporter {
   if (json) return jsonReporter(process.stdout);
   return process.stdout.isTTY ? terminalReporter(process.stdout) : plainReporter(process.stdout);
 }
-
-const maximumThreads = 256;
 
 export function threadCount(value: string | undefined): number {
   if (value === undefined) return availableParallelism();

@@ -4,7 +4,7 @@ import { generateDigits } from './digits/digits.js';
 import type { Encoding } from './encoding.js';
 import { type Dataset, type Examples, elements, type Splits } from './examples.js';
 import { idxExamples } from './idx/folder.js';
-import { budgetBytes, RowWriter } from './rows.js';
+import { budgetBytes, closeRows, RowWriter } from './rows.js';
 import type { Source } from './source.js';
 import { splitExamples } from './split.js';
 import { valueExamples } from './values.js';
@@ -16,9 +16,14 @@ import { valueExamples } from './values.js';
 export async function loadDataset(config: DataConfig, seed: number): Promise<Dataset> {
   const source = await loadSource(config);
   const examples = withinBudget(source.examples, budgetBytes(config.memory));
-  const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
-  const encoding = { ...classNames(examples), ...(source.encode?.(splits) ?? plainEncoding(examples)) };
-  return { examples, splits, description: describe(examples, splits, source.origin), encoding };
+  try {
+    const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
+    const encoding = { ...classNames(examples), ...(source.encode?.(splits) ?? plainEncoding(examples)) };
+    return { examples, splits, description: describe(examples, splits, source.origin), encoding };
+  } catch (error) {
+    if (examples.file) closeRows(examples.file);
+    throw error;
+  }
 }
 
 async function loadSource(config: DataConfig): Promise<Source> {
@@ -67,8 +72,13 @@ function withinBudget(examples: Examples, budget: number): Examples {
   const width = elements(examples.featureShape);
   const rows = new RowWriter(width, features instanceof Uint8Array ? 'uint8' : 'float32', budget);
   const stride = examples.featureStride ?? width;
-  for (let i = 0; i < count; i++) rows.append(features.subarray(i * stride, i * stride + width));
-  return { ...examples, featureStride: undefined, ...rows.finish() };
+  try {
+    for (let i = 0; i < count; i++) rows.append(features.subarray(i * stride, i * stride + width));
+    return { ...examples, featureStride: undefined, ...rows.finish() };
+  } catch (error) {
+    rows.discard();
+    throw error;
+  }
 }
 
 /** Classes are called by their indices where the source has no names for them. */

@@ -1,5 +1,5 @@
 /** Files of a line of JSON an entry: appended to while a run goes on, cut back when it is taken up from a checkpoint. */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { OutputError } from '../errors.js';
 
 const blockBytes = 1 << 16;
@@ -16,7 +16,8 @@ export class LogFile {
    */
   constructor(file: string, keep: (entry: Record<string, unknown>) => boolean) {
     this.#file = file;
-    this.#fd = this.#orOutputError(() => openSync(file, 'a+'));
+    // Not for appending: what Windows opens so it does not cut off (nodejs/node#3177).
+    this.#fd = this.#orOutputError(() => openSync(file, constants.O_RDWR | constants.O_CREAT));
     this.#length = this.#orOutputError(() => keptLength(this.#fd, keep));
     this.#orOutputError(() => ftruncateSync(this.#fd, this.#length));
   }
@@ -30,7 +31,9 @@ export class LogFile {
   append(text: string): void {
     this.#orOutputError(() => {
       const bytes = Buffer.from(text);
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
+      }
       this.#length += bytes.length;
     });
   }

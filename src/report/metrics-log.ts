@@ -1,7 +1,11 @@
 /** metrics.jsonl: the record of a run that plots are made from. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { Reporter } from './events.js';
 import { jsonLine } from './json.js';
 import { LogFile } from './log-file.js';
+
+/** The log in a run's folder. */
+export const metricsName = 'metrics.jsonl';
 
 export interface MetricsLog {
   /** Appends each step, epoch and end event as a line of JSON (see `jsonLine` for numbers that are not finite). */
@@ -19,4 +23,10 @@ export function metricsLog(path: string, step: number): MetricsLog {
     if (event.event === 'step' || event.event === 'epoch' || event.event === 'end') file.append(jsonLine(event));
   };
   return { report, file };
+}
+
+/** Whether the last line of a log says that its run came to its end. */
+export function saysEnded(path: string): boolean {
+  const last = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)! : '';
+  return last.startsWith('{"event":"end"') && last.includes('"interrupted":false');
 }
