@@ -1,5 +1,5 @@
 /** `source: csv`: text becomes rows, classes and weights as the config says, or an error that names the line. */
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
@@ -229,6 +229,9 @@ describe('files of their own for splits', () => {
 
   it('serve one split each', async () => {
     expect((await failure(source(training, { test: training }))).problem).toContain('is to serve two splits');
+    const link = join(folder, `${files++}.csv`);
+    symlinkSync(training, link);
+    expect((await failure(source(training, { test: link }))).problem).toContain('is to serve two splits');
   });
 });
 
