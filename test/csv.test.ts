@@ -1,5 +1,5 @@
 /** `source: csv`: text becomes rows, classes and weights as the config says, or an error that names the line. */
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
@@ -154,6 +154,31 @@ describe('missing values', () => {
 });
 
 describe('standardization', () => {
+  it('tells large numbers apart that differ by little, as times in seconds do', async () => {
+    const noon = 1_700_000_000;
+    const times = Array.from({ length: 9 }, (_, i) => noon + i * i + 0.5);
+    const dataset = await load(source(csv('time,y', ...times.map((time, i) => `${time},${i}`))));
+    const mean = times.reduce((a, b) => a + b) / times.length;
+    const deviation = Math.sqrt(times.reduce((sum, time) => sum + (time - mean) ** 2, 0) / times.length);
+    rowsOf(dataset.examples).forEach(([value], i) => {
+      expect(value).toBeCloseTo((times[i] - mean) / deviation, 6);
+    });
+    const [column] = tableEncoding(dataset).columns;
+    expect(column).toMatchObject({
+      name: 'time',
+      mean: expect.closeTo(mean, 5),
+      scale: expect.closeTo(1 / deviation, 9),
+    });
+    // Predictions read the very same numbers.
+    const inputs = await tableInputs(csv('time', ...times.map(String)), tableEncoding(dataset));
+    expect([...inputs.features]).toEqual(rowsOf(dataset.examples).flat());
+    // A missing one is the mean: 0.
+    const gaps = await load(
+      source(csv('time,y', ...times.map((time, i) => `${time},${i}`), ',9'), { missing: 'mean' }),
+    );
+    expect(rowsOf(gaps.examples)[9][0]).toBeCloseTo(0, 6);
+  });
+
   it('measures the training split alone, and leaves constants and categories as they are', async () => {
     const values = [3, 8, -1, 2, 5, 14, 0, 7, 100, -60];
     const lines = values.map((value, i) => `${value},4,${i % 2 ? 'a' : 'b'},${i}`);
@@ -204,6 +229,9 @@ describe('files of their own for splits', () => {
 
   it('serve one split each', async () => {
     expect((await failure(source(training, { test: training }))).problem).toContain('is to serve two splits');
+    const link = join(folder, `${files++}.csv`);
+    symlinkSync(training, link);
+    expect((await failure(source(training, { test: link }))).problem).toContain('is to serve two splits');
   });
 });
 

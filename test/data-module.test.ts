@@ -6,7 +6,7 @@ import { dataSchema } from '../src/config/data.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
-import { eventsOf, lockstep } from './support/cli.js';
+import { eventsOf, lockstep, startLockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
 import { resultOf, trained } from './support/runs.js';
@@ -253,5 +253,62 @@ describe('is refused:', () => {
     expect(stdout).toContain('example 1 has features of shape [1], example 0 of [2]');
     expect(stdout).not.toMatch(/\\n\s+at /);
     expect(readdirSync(folder)).not.toContain('none');
+  });
+});
+
+describe('a module that does not come to an end', () => {
+  const start = (file: string) => {
+    const config = writeConfig(folder, `endless-${file.length}`, {
+      data: { source: 'module', file, memory: '1MB' },
+      model: { layers: [{ dense: { units: 1 } }] },
+      loss: 'meanSquaredError',
+      optimizer: { sgd: { learningRate: 0.1 } },
+      training: { epochs: 1, batchSize: 8 },
+    });
+    return startLockstep(['train', config, '--threads', '1', '--out', join(folder, 'endless')], folder);
+  };
+
+  it('is ended by Ctrl-C, twice, as every run is', async () => {
+    const file = write(
+      'forever.mjs',
+      'export default function* () {',
+      "  console.log('started');",
+      '  for (let i = 0; ; i++) yield { features: [i % 7], target: i % 5 };',
+      '}',
+    );
+    const { process, finished, says } = start(file);
+    await says('started');
+    process.kill('SIGINT');
+    await says('press Ctrl-C again');
+    process.kill('SIGINT');
+    expect(await finished).toMatchObject({ code: null, signal: 'SIGINT' });
+  });
+
+  it('is told from one that is done when it awaits what never comes', async () => {
+    const file = write(
+      'stuck.mjs',
+      'export default async function* () {',
+      '  yield { features: [1], target: 0 };',
+      '  await new Promise(() => {});',
+      '}',
+    );
+    const { code, stdout, stderr } = await start(file).finished;
+    expect(`${stdout}${stderr}`).toContain('stuck.mjs: awaits a promise that nothing can settle');
+    expect(code).toBe(2);
+    expect(readdirSync(folder)).not.toContain('endless');
+  });
+
+  it('does not end the process when a promise is rejected before its turn', async () => {
+    const file = write(
+      'rejected.mjs',
+      'export default () => [',
+      '  new Promise((resolve) => setTimeout(resolve, 20, { features: [1], target: 0 })),',
+      "  Promise.reject(new Error('the second one')),",
+      '];',
+    );
+    const { code, stdout, stderr } = await start(file).finished;
+    expect(`${stdout}${stderr}`).toContain('rejected.mjs: the second one');
+    expect(`${stdout}${stderr}`).not.toContain('    at ');
+    expect(code).toBe(2);
   });
 });

@@ -358,6 +358,9 @@ describe('a folder that cannot be used', () => {
     const far = folderOf({ 'hens/1.png': image });
     expect((await failure(dir, { validation: far })).remedy).toBe('remove it; the classes are cats, dogs');
     expect((await failure(dir, { validation: dir })).problem).toContain(`shares images with data.dir, ${dir}`);
+    const link = join(root, String(folders++));
+    symlinkSync(dir, link);
+    expect((await failure(dir, { validation: link })).problem).toContain(`shares images with data.dir, ${dir}`);
     const nested = folderOf({ 'cats/1.png': image, 'dogs/1.png': image, 'val/cats/1.png': image });
     const inside = await failure(nested, { validation: join(nested, 'val') });
     expect(inside.problem).toContain(`data.validation: ${join(nested, 'val')} shares images with data.dir`);

@@ -143,3 +143,15 @@ describe('stratified', () => {
     expect(error.problem).toContain('the targets are numbers, not classes');
   });
 });
+
+it('holds out files of more rows than a Set can have', () => {
+  const count = 2 ** 24 + 3;
+  const examples: Examples = { ...numbers(0), count };
+  const { training, validation } = splitExamples(
+    examples,
+    { ...plain, validation: { start: 2, count: count - 2 }, test: 0 },
+    1,
+  );
+  expect([...training]).toEqual([0, 1]);
+  expect([validation.length, validation[0], validation.at(-1)]).toEqual([count - 2, 2, count - 1]);
+});

@@ -3,6 +3,8 @@
 /** A numeric column; a missing value becomes `fill`, and then every value `(value - mean) * scale`. */
 export interface NumericColumn {
   readonly name: string;
+  /** Taken off before a value becomes a 32-bit number, and off `mean` then; absent where that loses nothing that matters. */
+  readonly offset?: number;
   readonly fill: number;
   readonly mean: number;
   readonly scale: number;

@@ -62,10 +62,12 @@ function rowsOf(part: number | RowRange): number[] {
 
 /** The rows that no range claims, ascending. */
 function freeRows(count: number, plan: SplitPlan): Int32Array {
-  const taken = new Set([...rowsOf(plan.validation), ...rowsOf(plan.test)]);
-  const free = new Int32Array(count - taken.size);
+  const ranges = [plan.validation, plan.test].filter((part) => typeof part !== 'number');
+  const free = new Int32Array(count - ranges.reduce((sum, range) => sum + range.count, 0));
   let next = 0;
-  for (let row = 0; row < count; row++) if (!taken.has(row)) free[next++] = row;
+  for (let row = 0; row < count; row++) {
+    if (!ranges.some(({ start, count }) => row >= start && row < start + count)) free[next++] = row;
+  }
   return free;
 }
 

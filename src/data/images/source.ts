@@ -4,6 +4,7 @@ import type { ImagesConfig } from '../../config/data.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import type { Examples } from '../examples.js';
+import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { RowRange } from '../shards.js';
 import type { Source } from '../source.js';
@@ -78,7 +79,7 @@ function listParts(config: ImagesConfig): Part[] {
 }
 
 function isWithin(outer: string, inner: string): boolean {
-  const path = relative(outer, inner);
+  const path = relative(realPath(outer), realPath(inner));
   return path === '' || !(path === '..' || path.startsWith(`..${sep}`) || resolve(path) === path);
 }
 

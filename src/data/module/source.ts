@@ -1,4 +1,6 @@
 /** `source: module`: examples that a module of the user's makes, one by one. */
+
+import { setImmediate } from 'node:timers/promises';
 import type { ModuleConfig } from '../../config/data.js';
 import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
 import { DataError } from '../../errors.js';
@@ -15,12 +17,26 @@ interface Example {
 
 type Iterable = AsyncIterable<unknown> | globalThis.Iterable<unknown>;
 
-/** @throws DataError when the module cannot be loaded, throws, or makes an example unlike the others */
-export async function moduleExamples(config: ModuleConfig): Promise<Source> {
+/** Longest time, in milliseconds, that a module may make examples without the process hearing signals. */
+const longestSpell = 100;
+
+/** @throws DataError when the module cannot be loaded, throws, never ends to wait, or makes an example unlike the others */
+export function moduleExamples(config: ModuleConfig): Promise<Source> {
+  return unlessStalled(`data.file: ${config.file}`, collect(config));
+}
+
+async function collect(config: ModuleConfig): Promise<Source> {
   const module = await importModule('data.file', config.file, DataError);
   const collector = new Collector(config, module.where);
   try {
-    for await (const example of await iterable(module, config.options ?? {})) collector.add(example);
+    let paused = performance.now();
+    for await (const example of await iterable(module, config.options ?? {})) {
+      collector.add(example);
+      if (performance.now() - paused < longestSpell) continue;
+      // Awaiting what is there already lets no signal through: Ctrl-C must end a module that never does.
+      await setImmediate();
+      paused = performance.now();
+    }
     const examples = collector.finish();
     // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => ({ input: { kind: 'numbers', scale: 1 } as const });
@@ -31,11 +47,27 @@ export async function moduleExamples(config: ModuleConfig): Promise<Source> {
   }
 }
 
+/** A process that has nothing left to wait for ends without a word, even where a promise is still open. */
+async function unlessStalled<T>(where: string, work: Promise<T>): Promise<T> {
+  let tell = () => {};
+  const stalled = new Promise<never>((_, reject) => {
+    tell = () => reject(new DataError(`${where}: awaits a promise that nothing can settle`, 'correct the module'));
+    process.once('beforeExit', tell);
+  });
+  try {
+    return await Promise.race([work, stalled]);
+  } finally {
+    process.off('beforeExit', tell);
+  }
+}
+
 async function iterable({ where, exports }: UserModule, options: object): Promise<Iterable> {
   const exported = exports.default;
   if (exported === undefined)
     throw new DataError(`${where}: has no default export`, 'write export default in front of it');
   const made: unknown = typeof exported === 'function' ? await exported(structuredClone(options)) : exported;
+  // One that is rejected before its turn must not end the process.
+  if (Array.isArray(made)) for (const item of made) if (item instanceof Promise) item.catch(() => {});
   if (typeof made === 'object' && made !== null && (Symbol.asyncIterator in made || Symbol.iterator in made)) {
     return made as Iterable;
   }

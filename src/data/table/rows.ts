@@ -9,7 +9,7 @@ type RowSchema = Pick<TableSchema, 'features' | 'missing'> & Partial<TableSchema
 
 /** Reads one row after the other into the same arrays. */
 export class TableRows {
-  /** Numbers as they are, NaN where one is missing; categories as 0 and 1. */
+  /** Numbers as they are, less their column's offset, NaN where one is missing; categories as 0 and 1. */
   readonly features: Float32Array;
   /** A class index, or a number each. */
   readonly targets: Float64Array;
@@ -59,7 +59,7 @@ export class TableRows {
         const index = cells[i] === null ? width - 1 : this.#categories[i]!.get(String(cells[i]));
         if (index !== undefined && (cells[i] !== null || column.missing)) this.features[start + index] = 1;
       } else {
-        this.features[start] = cells[i] === null ? Number.NaN : this.#number(i, cells, row);
+        this.features[start] = cells[i] === null ? Number.NaN : this.#number(i, cells, row) - (column.offset ?? 0);
       }
       start += width;
     }

@@ -27,7 +27,7 @@ class Moments {
 /**
  * Measures numeric columns on the training split, row by row in order.
  *
- * @param rows features with NaN for missing values
+ * @param rows features less their column's offset, with NaN for missing values
  * @param training ascending
  * @param standardize else values stay as they are, and the mean only fills in
  * @throws DataError if a column has no value in the training split
@@ -51,17 +51,18 @@ export function fitColumns(
   });
   return columns.map((column, i) => {
     if ('categories' in column) return column;
-    const { name } = column;
-    const { count, mean, deviation } = moments[i];
+    const { name, offset = 0 } = column;
+    const { count, mean: meanOfRest, deviation } = moments[i];
+    const mean = meanOfRest + offset;
     if (count === 0) {
       throw new DataError(`data: column ${name} has no value in the training split`, 'list it under data.exclude');
     }
     if (!standardize) return { name, fill: mean, mean: 0, scale: 1 };
-    return { name, fill: mean, mean, scale: deviation > 0 ? 1 / deviation : 1 };
+    return { ...column, fill: mean, mean, scale: deviation > 0 ? 1 / deviation : 1 };
   });
 }
 
-/** Fills in missing values and scales the others, in place. */
+/** Fills in missing values and scales the others, in place. @param row less the columns' offsets */
 export function scaleRow(
   columns: readonly (NumericColumn | CategoricalColumn)[],
   row: Float32Array | Uint8Array,
@@ -69,8 +70,9 @@ export function scaleRow(
   let start = 0;
   for (const column of columns) {
     if (!('categories' in column)) {
-      const value = Number.isNaN(row[start]) ? column.fill : row[start];
-      row[start] = (value - column.mean) * column.scale;
+      const { offset = 0, fill, mean, scale } = column;
+      const value = Number.isNaN(row[start]) ? fill - offset : row[start];
+      row[start] = (value - (mean - offset)) * scale;
     }
     start += featuresOf(column);
   }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { CsvFormat, Encoding } from '../encoding.js';
 import type { Examples, Splits } from '../examples.js';
+import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { RowRange } from '../shards.js';
 import type { Source } from '../source.js';
@@ -63,7 +64,7 @@ export async function tableSource(
 /** The file for training, then those of the other splits. */
 function filesOf({ file, validation, test }: TableConfig): string[] {
   const files = [file, validation, test].filter((part) => typeof part === 'string');
-  const paths = files.map((path) => resolve(path));
+  const paths = files.map(realPath);
   const twice = files.find((_, i) => paths.indexOf(paths[i]) < i);
   if (twice === undefined) return files;
   throw new DataError(

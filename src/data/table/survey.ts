@@ -16,6 +16,9 @@ export interface TableSchema {
 
 /** More are hardly categories, but identifiers or free text. */
 const mostCategories = 10_000;
+/** Numbers that are this many times as large as the range in which they lie, as times of day in seconds since 1970 are,
+ * leave less than 14 of a 32-bit number's 24 bits to tell them apart. */
+const mostMagnitude = 1024;
 
 /** The columns that are read, in the order in which cells come. */
 export function columnRoles({ features, targets, weight }: Roles): ColumnRole[] {
@@ -82,10 +85,14 @@ class Finding {
   /** Whether it is known to be numbers or categories. */
   #decided: boolean;
   #missing = false;
+  readonly #standardize: boolean;
+  #lowest = Number.POSITIVE_INFINITY;
+  #highest = Number.NEGATIVE_INFINITY;
   categories: Set<string> | undefined;
 
-  constructor(table: Table, column: ColumnRole, { categorical, targetType }: TableConfig) {
+  constructor(table: Table, column: ColumnRole, { categorical, targetType, standardize }: TableConfig) {
     this.name = column.name;
+    this.#standardize = standardize;
     this.#table = table;
     this.#column = column;
     const isClass = column.role === 'target' && targetType === 'class';
@@ -104,7 +111,9 @@ class Finding {
       this.#decided = true;
     }
     if (!this.categories) {
-      numberOf(this.#table, this.#column, cell, row);
+      const number = numberOf(this.#table, this.#column, cell, row);
+      this.#lowest = Math.min(this.#lowest, number);
+      this.#highest = Math.max(this.#highest, number);
       return;
     }
     this.categories.add(String(cell));
@@ -117,7 +126,15 @@ class Finding {
     if (!this.#decided || categories?.size === 0) {
       throw new DataError(`${this.#table.file}: column ${name} has no value in any row`, 'list it under data.exclude');
     }
-    return categories ? { name, categories: sorted(categories), missing: this.#missing } : { name };
+    if (categories) return { name, categories: sorted(categories), missing: this.#missing };
+    return this.#isCoarse() ? { name, offset: this.#lowest } : { name };
+  }
+
+  /** Whether 32-bit numbers would blur what standardization brings out. */
+  #isCoarse(): boolean {
+    const range = this.#highest - this.#lowest;
+    const magnitude = Math.max(Math.abs(this.#lowest), Math.abs(this.#highest));
+    return this.#standardize && range > 0 && magnitude > mostMagnitude * range;
   }
 
   #tooMany(): DataError {

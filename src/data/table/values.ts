@@ -1,10 +1,10 @@
 /** From the cells of a table to numbers, and what can be wrong with a cell. */
 import { DataError } from '../../errors.js';
-import type { CategoricalColumn } from '../encoding.js';
+import type { CategoricalColumn, NumericColumn } from '../encoding.js';
 import type { Cell, Table, Value } from './table.js';
 
 /** A feature column as the first pass finds it: a number, or one of several categories. */
-export type FeatureColumn = { readonly name: string } | CategoricalColumn;
+export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn;
 
 /** A column and what it is for, as messages about its values need it. */
 export interface ColumnRole {
