@@ -2,8 +2,8 @@
  * Checkpoints of a run: folders `step-<n>` with `tensors.safetensors` and `checkpoint.json`. A folder gets its name when
  * everything in it is on the disk, and what is in it carries checksums: a checkpoint is there and right, or is passed over.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { OutputError } from '../errors.js';
@@ -13,6 +13,8 @@ import type { CheckpointState } from './state.js';
 const tensorsFile = 'tensors.safetensors';
 const stateFile = 'checkpoint.json';
 const folderName = (step: number): string => `step-${String(step).padStart(8, '0')}`;
+/** Bytes read or hashed at once: one call takes less than 2 GiB. */
+const blockBytes = 1 << 28;
 const NAME = /^step-(\d+)$/;
 
 export interface Checkpoint {
@@ -53,7 +55,7 @@ export async function writeCheckpoint(
     const hash = createHash('sha256');
     let bytes = 0;
     for (const part of parts) {
-      hash.update(part);
+      update(hash, part);
       bytes += part.length;
     }
     await writeDurably(join(partial, tensorsFile), parts);
@@ -66,6 +68,8 @@ export async function writeCheckpoint(
     await prune(folder, step, keep);
     return path;
   } catch (error) {
+    // What fills the disk must not stay: the logs of the run that goes on need some of it.
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
     throw new OutputError(
       `${path}: the checkpoint cannot be written (${(error as Error).message})`,
       'free some space; then resume from the checkpoint before it',
@@ -100,10 +104,26 @@ function readCheckpoint(path: string): Checkpoint {
 
 function read(path: string, file: string): Buffer {
   try {
-    return readFileSync(join(path, file));
+    return readWhole(join(path, file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(code === 'ENOENT' ? `${file} is missing` : `${file} cannot be read (${code})`);
+  }
+}
+
+/** As readFileSync, which takes no file of 2 GiB. */
+function readWhole(file: string): Buffer {
+  const descriptor = openSync(file, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(fstatSync(descriptor).size);
+    for (let done = 0; done < bytes.length; ) {
+      const read = readSync(descriptor, bytes, done, Math.min(blockBytes, bytes.length - done), done);
+      if (read === 0) return bytes.subarray(0, done);
+      done += read;
+    }
+    return bytes;
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -125,7 +145,15 @@ function parseState(bytes: Buffer): Envelope {
   return state;
 }
 
-const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');
+const sha256 = (data: string | Uint8Array): string => {
+  const hash = createHash('sha256');
+  update(hash, typeof data === 'string' ? Buffer.from(data) : data);
+  return hash.digest('hex');
+};
+
+function update(hash: Hash, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; done += blockBytes) hash.update(bytes.subarray(done, done + blockBytes));
+}
 
 /** Checkpoints by what their names say, newest first. */
 async function listCheckpoints(folder: string): Promise<{ path: string; step: number }[]> {
