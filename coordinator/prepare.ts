@@ -52,13 +52,13 @@ export interface PreparedRun {
   readonly logs: readonly LogFile[];
   /** Tells the caller's reporter and the run's metrics.jsonl. */
   readonly report: Reporter;
-  /** Ends the threads and gives back the folder and the data's file. */
+  /** Ends the threads and gives back the model, the logs, a new run's folder and the data's file. */
   close(): Promise<void>;
 }
 
 /**
  * Loads the data, builds and compiles the model, starts the threads and makes the run's folder, or opens that of the run
- * to be resumed.
+ * to be resumed, which the caller has locked.
  *
  * @throws LockstepError on anything that a user can correct; nothing is written then
  */
@@ -69,9 +69,8 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const { threads, out, report } = options;
   if (resumption) checkLedger(resumption, options.ledger);
-  const unlock = resumption ? lockRun(resumption.folder) : undefined;
   if (!resumption) assertWritable(out);
-  const cleanups: (() => void | Promise<void>)[] = unlock ? [unlock] : [];
+  const cleanups: (() => void | Promise<void>)[] = [];
   const close = async () => {
     for (const cleanup of cleanups.reverse()) await cleanup();
   };

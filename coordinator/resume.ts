@@ -21,22 +21,24 @@ export interface Resumption {
 
 export const checkpointFolder = (run: string): string => join(run, 'checkpoints');
 
+/** @throws ConfigError if the folder is no run */
+export function checkRun(folder: string): void {
+  if (existsSync(join(folder, configName))) return;
+  const what = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
+    ? `it has no ${configName}`
+    : 'no such folder';
+  throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
+}
+
 /**
  * Reads a run's config and newest valid checkpoint; writes nothing.
  *
- * @param folder of the run
+ * @param folder of a run that no other process can go on with meanwhile
  * @param overrides `path=value`, of keys that do not change the result of the steps so far
- * @throws ConfigError if the folder is no run, if the config no longer fits the checkpoint, or if nothing is left to do
+ * @throws ConfigError if the config no longer fits the checkpoint, or if nothing is left to do
  */
 export async function findResumption(folder: string, overrides: readonly string[]): Promise<Resumption> {
-  const file = join(folder, configName);
-  if (!existsSync(file)) {
-    const what = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
-      ? `it has no ${configName}`
-      : 'no such folder';
-    throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
-  }
-  const config = loadRunConfig(file, overrides);
+  const config = loadRunConfig(join(folder, configName), overrides);
   const { checkpoint, skipped } = await newestCheckpoint(checkpointFolder(folder));
   const warnings = skipped.map(({ path, reason }) => `${path} is passed over: ${reason}`);
   if (skipped.length > 0 && !checkpoint) warnings.push('no checkpoint is left: the run starts over');

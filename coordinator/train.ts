@@ -3,8 +3,9 @@ import { defineConfig, type RunConfigInput } from '../src/config/define.js';
 import type { RunConfig } from '../src/config/run.js';
 import { parameterCount } from '../src/model/slab.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
+import { lockRun } from '../src/report/run-folder.js';
 import { type PreparedRun, prepareRun } from './prepare.js';
-import { findResumption, type Resumption } from './resume.js';
+import { checkRun, findResumption, type Resumption } from './resume.js';
 import { Run } from './run.js';
 import { threadsOf } from './threads.js';
 
@@ -47,9 +48,15 @@ export async function train(config: RunConfigInput, options: TrainOptions = {}):
  * @throws LockstepError where config or data no longer fit the checkpoint, and where nothing is left to do
  */
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<EndEvent> {
-  const resumption = await findResumption(folder, options.set ?? []);
-  for (const message of resumption.warnings) options.report?.({ event: 'warning', message });
-  return execute(resumption.config, options, resumption);
+  checkRun(folder);
+  const unlock = lockRun(folder);
+  try {
+    const resumption = await findResumption(folder, options.set ?? []);
+    for (const message of resumption.warnings) options.report?.({ event: 'warning', message });
+    return await execute(resumption.config, options, resumption);
+  } finally {
+    unlock();
+  }
 }
 
 async function execute(config: RunConfig, options: TrainOptions, resumption?: Resumption): Promise<EndEvent> {

@@ -3,6 +3,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, truncateSync,
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { resume } from '../coordinator/train.js';
+import { writeCheckpoint } from '../src/checkpoint/checkpoint.js';
+import type { CheckpointState } from '../src/checkpoint/state.js';
 import { decodeSafetensors } from '../src/model/safetensors.js';
 import type { RunEvent } from '../src/report/events.js';
 import { temporaryFolder } from './support/folder.js';
@@ -127,6 +129,19 @@ it('batch normalization, momentum and a plateau schedule are taken up where they
     expect(end).toMatchObject({ sha256, validation, test, bestEpoch, restored });
   }
 });
+
+it('one that cannot be written takes no space', async () => {
+  const checkpoints = join(folder, 'failed');
+  const tensors = [{ name: 'a', shape: [3], values: new Float32Array(3) }];
+  await writeCheckpoint(checkpoints, stateOf(1), tensors, 1);
+  // What comes after the tensors fails: JSON has no such number.
+  const state = { ...stateOf(2), graph: 1n as unknown as string };
+  await expect(writeCheckpoint(checkpoints, state, tensors, 1)).rejects.toThrow('cannot be written');
+  expect(readdirSync(checkpoints)).toEqual(['step-00000001']);
+});
+
+/** The state of a checkpoint, as far as it matters where it is written and read. */
+const stateOf = (step: number) => ({ format: 1, progress: { step } }) as CheckpointState;
 
 function flipByte(file: string): void {
   const bytes = readFileSync(file);

@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { promisify } from 'node:util';
@@ -114,6 +114,42 @@ describe('lockRun', () => {
     other.kill('SIGKILL');
     await once(other, 'close');
     lockRun(root)();
+  });
+
+  it('goes to one of several processes that find the lock of a killed one at the same moment', async () => {
+    const module = new URL('../src/report/run-folder.js', import.meta.url).href;
+    const code = `import { lockRun } from ${JSON.stringify(module)};
+      import { once } from 'node:events';
+      console.log('ready');
+      for (const [folder, at] of JSON.parse((await once(process.stdin, 'data'))[0])) {
+        while (Date.now() < at);
+        try { lockRun(folder); console.log('won'); } catch { console.log('lost'); }
+      }
+      console.log('done');
+      setInterval(() => {}, 1000);`;
+    const folders = Array.from({ length: 20 }, (_, i) => join(root, String(i)));
+    const ended = spawn(execPath, ['--eval', '']);
+    await once(ended, 'close');
+    for (const folder of folders) {
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: ended.pid, host: hostname() }));
+    }
+    const others = [1, 2, 3].map(() => spawn(execPath, ['--input-type=module', '--eval', code]));
+    await Promise.all(others.map(({ stdout }) => once(stdout, 'data')));
+    // None ends before all are done: its locks would be free again.
+    const outputs = others.map(async ({ stdout }) => {
+      let text = '';
+      while (!text.includes('done')) text += (await once(stdout, 'data'))[0];
+      return text.trim().split('\n');
+    });
+    const start = Date.now() + 100;
+    const rounds = folders.map((folder, i) => [folder, start + i * 50]);
+    for (const { stdin } of others) stdin.write(JSON.stringify(rounds));
+    const words = await Promise.all(outputs);
+    for (const other of others) other.kill();
+    for (const round of folders.keys()) {
+      expect(words.map((each) => each[round]).sort()).toEqual(['lost', 'lost', 'won']);
+    }
   });
 
   it('passes over a lock that was cut off, and keeps one of another host', () => {

@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { type RunOptions, resume, train } from '../coordinator/train.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { EndEvent, RunEvent } from '../src/report/events.js';
+import { lockRun } from '../src/report/run-folder.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -100,6 +101,17 @@ it.each([0, -1, 1.5, Number.NaN, 257])('refuses %s threads, and makes nothing', 
   const before = snapshot(folder);
   await expect(started([], { threads })).rejects.toThrow(`threads: ${threads} is not a whole number from 1 to 256`);
   expect(snapshot(folder)).toEqual(before);
+});
+
+it('looks at a run only when no other process can change it any more', async () => {
+  const { model } = await started([], {});
+  const run = dirname(dirname(model));
+  const unlock = lockRun(run);
+  // Complete or not, what one reads now is not what the other process leaves.
+  await expect(resume(run, { threads: 1 })).rejects.toThrow('is training this run');
+  unlock();
+  await expect(resume(run, { threads: 1 })).rejects.toThrow('the run is complete');
+  expect(existsSync(join(run, 'lock'))).toBe(false);
 });
 
 it('gives everything back when it cannot open its folder, and after every run', async () => {

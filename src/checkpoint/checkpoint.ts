@@ -15,6 +15,8 @@ import type { CheckpointState } from './state.js';
 const tensorsFile = 'tensors.safetensors';
 const stateFile = 'checkpoint.json';
 const folderName = (step: number): string => `step-${String(step).padStart(8, '0')}`;
+/** Bytes read at once: one call takes less than 2 GiB. */
+const blockBytes = 1 << 28;
 const NAME = /^step-(\d+)$/;
 
 export interface Checkpoint {
@@ -66,6 +68,8 @@ export async function writeCheckpoint(
     await prune(folder, step, keep);
     return path;
   } catch (error) {
+    // What fills the disk must not stay: the logs of the run that goes on need some of it.
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
     throw new OutputError(
       `${path}: the checkpoint cannot be written (${(error as Error).message})`,
       'free some space; then resume from the checkpoint before it',
@@ -114,7 +118,7 @@ function readWhole(file: string): Buffer {
     const bytes = Buffer.from(new ArrayBuffer(fstatSync(fd).size));
     let done = 0;
     for (let read = -1; read !== 0 && done < bytes.length; done += read) {
-      read = readSync(fd, bytes, done, Math.min(2 ** 30, bytes.length - done), done);
+      read = readSync(fd, bytes, done, Math.min(blockBytes, bytes.length - done), done);
     }
     return bytes.subarray(0, done);
   } finally {

@@ -133,6 +133,8 @@ interface Lock {
 /** Milliseconds between two signs of life of a process that has a lock, and without any after which it has it no more. */
 const heartbeat = 20_000;
 const silence = 120_000;
+/** Milliseconds that a lock may take from being there to being written, and a process to remove another's. */
+const patience = 1000;
 
 /** Locks of this process. */
 const held = new Set<string>();
@@ -146,31 +148,61 @@ const held = new Set<string>();
 export function lockRun(folder: string): () => void {
   const file = join(folder, 'lock');
   const mine: Lock = { pid: process.pid, host: hostname() };
-  for (;;) {
-    try {
-      writeFileSync(file, JSON.stringify(mine), { flag: 'wx' });
-      held.add(file);
-      const beat = setInterval(() => touch(file), heartbeat).unref();
-      return () => {
-        clearInterval(beat);
-        held.delete(file);
-        rmSync(file, { force: true });
-      };
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') {
-        throw new OutputError(`${folder}: cannot be written (${codeOf(error)})`, 'check its permissions');
-      }
-    }
+  while (!makeNew(file, JSON.stringify(mine))) {
     const holder = readLock(file);
-    if (held.has(file) || (holder && isFresh(file) && isAlive(holder))) {
+    if (isHeld(file, holder)) {
       const { pid, host } = holder ?? mine;
       throw new OutputError(
         `${folder}: process ${pid}${host === mine.host ? '' : ` on ${host}`} is training this run`,
         `stop it first; if there is no such process, delete ${file}`,
       );
     }
-    rmSync(file, { force: true });
+    if (holder || !isYounger(file, patience)) removeLeft(file);
+    else sleep(10);
   }
+  held.add(file);
+  const beat = setInterval(() => touch(file), heartbeat).unref();
+  return () => {
+    clearInterval(beat);
+    held.delete(file);
+    // One that was silent for too long, stopped or asleep, has lost it to another.
+    const holder = readLock(file);
+    if (holder?.pid === mine.pid && holder.host === mine.host) rmSync(file, { force: true });
+  };
+}
+
+/** @returns whether there was none. @throws OutputError if it cannot be made */
+function makeNew(file: string, content: string): boolean {
+  try {
+    writeFileSync(file, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw new OutputError(`${dirname(file)}: cannot be written (${codeOf(error)})`, 'check its permissions and space');
+  }
+}
+
+const isHeld = (file: string, holder: Lock | undefined): boolean =>
+  held.has(file) || (holder !== undefined && isYounger(file, silence) && isAlive(holder));
+
+/** Removes a lock that nobody has; one process at a time, lest it be the new one of another that came first. */
+function removeLeft(file: string): void {
+  const guard = `${file}.removing`;
+  if (!makeNew(guard, '')) {
+    if (!isYounger(guard, patience)) rmSync(guard, { force: true });
+    sleep(10);
+    return;
+  }
+  try {
+    const holder = readLock(file);
+    if (!isHeld(file, holder) && (holder || !isYounger(file, patience))) rmSync(file, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 /** Says that the process that has a lock is still there, also to other hosts. */
@@ -182,16 +214,16 @@ function touch(file: string): void {
   }
 }
 
-const isFresh = (file: string): boolean => {
+const isYounger = (file: string, milliseconds: number): boolean => {
   const entry = statSync(file, { throwIfNoEntry: false });
-  return entry !== undefined && Date.now() - entry.mtimeMs < silence;
+  return entry !== undefined && Date.now() - entry.mtimeMs < milliseconds;
 };
 
 function readLock(file: string): Lock | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Lock;
   } catch {
-    // Its process was killed before it had written it.
+    // Its process has not written it yet, or was killed before it had.
     return undefined;
   }
 }
