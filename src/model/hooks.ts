@@ -129,7 +129,7 @@ function completeNormalization(layer: LayerFields): void {
   };
 }
 
-/** conv1d and conv2d, channels last: the gradients of depthwise convolutions know dilation, others are left to tfjs. */
+/** conv1d and conv2d, channels last; others are left to tfjs, which ignores or refuses their dilation. */
 function isDilatedConvolution(layer: LayerFields): boolean {
   const plain = ['Conv1D', 'Conv2D'].includes(layer.getClassName()) && layer.dataFormat !== 'channelsFirst';
   return plain && (layer.dilationRate ?? []).some((rate) => rate > 1);
