@@ -1,9 +1,10 @@
 /** Takes up a run where its newest checkpoint left it, if config and data are still those that it was made with. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, newestCheckpoint } from '../src/checkpoint/checkpoint.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
+import { statusOf } from '../src/config/status.js';
 import type { Dataset } from '../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js';
 import { ConfigError, DataError } from '../src/errors.js';
@@ -30,9 +31,7 @@ export const checkpointFolder = (run: string): string => join(run, 'checkpoints'
 export async function findResumption(folder: string, overrides: readonly string[]): Promise<Resumption> {
   const file = join(folder, configName);
   if (!existsSync(file)) {
-    const what = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
-      ? `it has no ${configName}`
-      : 'no such folder';
+    const what = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
     throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
   }
   const config = loadRunConfig(file, overrides);

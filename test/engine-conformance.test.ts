@@ -114,6 +114,11 @@ const layers: Record<string, Case> = {
     ...onVector({ dense: { units: 8 } }, { batchNormalization: { momentum: 0.9, epsilon: 0.01 } }),
     count: 9,
   },
+  'batchNormalization on channels that come first': onImage(
+    { dense: { units: 4 } },
+    { batchNormalization: { axis: 1 } },
+    { activation: { activation: 'tanh' } },
+  ),
   'batchNormalization without scale': onVector({ dense: { units: 8 } }, { batchNormalization: { scale: false } }),
   'batchNormalization without offset': onVector({ dense: { units: 8 } }, { batchNormalization: { center: false } }),
   layerNormalization: onVector({ dense: { units: 8 } }, { layerNormalization: {} }),
