@@ -1,9 +1,10 @@
 /** Takes up a run where its newest checkpoint left it, if config and data are still those that it was made with. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, newestCheckpoint } from '../src/checkpoint/checkpoint.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
+import { statusOf } from '../src/config/status.js';
 import type { Dataset } from '../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js';
 import { ConfigError, DataError } from '../src/errors.js';
@@ -24,9 +25,7 @@ export const checkpointFolder = (run: string): string => join(run, 'checkpoints'
 /** @throws ConfigError if the folder is no run */
 export function checkRun(folder: string): void {
   if (existsSync(join(folder, configName))) return;
-  const what = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
-    ? `it has no ${configName}`
-    : 'no such folder';
+  const what = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
   throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
 }
 

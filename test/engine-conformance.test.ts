@@ -47,7 +47,6 @@ const layers: Record<string, Case> = {
   },
   conv2dTranspose: onImage({ conv2dTranspose: { filters: 4, kernelSize: 3, strides: 2, padding: 'same' } }),
   depthwiseConv2d: onImage({ depthwiseConv2d: { kernelSize: 3, depthMultiplier: 2, strides: 2, padding: 'same' } }),
-  'depthwiseConv2d dilated': onImage({ depthwiseConv2d: { kernelSize: 2, dilationRate: 2 } }),
   separableConv2d: onImage({ separableConv2d: { filters: 6, kernelSize: 3, depthMultiplier: 2, activation: 'relu' } }),
   maxPooling2d: onImage({ conv2d: { filters: 4, kernelSize: 2 } }, { maxPooling2d: { poolSize: 2 } }),
   'maxPooling2d overlapping, same': onImage(
@@ -115,6 +114,11 @@ const layers: Record<string, Case> = {
     ...onVector({ dense: { units: 8 } }, { batchNormalization: { momentum: 0.9, epsilon: 0.01 } }),
     count: 9,
   },
+  'batchNormalization on channels that come first': onImage(
+    { dense: { units: 4 } },
+    { batchNormalization: { axis: 1 } },
+    { activation: { activation: 'tanh' } },
+  ),
   'batchNormalization without scale': onVector({ dense: { units: 8 } }, { batchNormalization: { scale: false } }),
   'batchNormalization without offset': onVector({ dense: { units: 8 } }, { batchNormalization: { center: false } }),
   layerNormalization: onVector({ dense: { units: 8 } }, { layerNormalization: {} }),

@@ -322,6 +322,10 @@ it('refuses what it cannot export, and writes nothing', async () => {
       ({ code, problem }: LockstepError) => [code, problem],
     );
   expect(await refusal('nowhere', {})).toEqual(['LOCKSTEP_MODEL', 'nowhere: no such run or model']);
+  // Below a file there is nothing and can be nothing.
+  const below = join(mlp(), 'config.yaml', 'x');
+  expect(await refusal(below, {})).toEqual(['LOCKSTEP_MODEL', `${below}: no such run or model`]);
+  expect(await refusal(mlp(), { output: below })).toEqual(['LOCKSTEP_OUTPUT', expect.stringContaining(below)]);
   expect((await refusal(mlp(), { format: 'tfjs', batch: 3 }))[1]).toContain('--batch 3');
   const { code, stderr } = await lockstep(
     ['export', mlp(), '--format', 'onnx', '--output', 'x', '--batch', '1.5'],

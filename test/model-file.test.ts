@@ -220,14 +220,46 @@ describe('a model of Keras 3', () => {
     expect((await tfjs.evaluate(6)).outputs[0]).toBeCloseTo(output, 5);
   });
 
-  it('is refused where tfjs would ignore an option', async () => {
+  it('has the slope of its leaky ReLU', async () => {
     const leaky = structuredClone(functional);
-    leaky.config.layers[1] = layer('ReLU', 'slope', { negative_slope: 0.1 }, node(tensor('in')));
+    leaky.config.layers[1] = layer('LeakyReLU', 'a', { negative_slope: 0.1 }, node(tensor('in')));
     const file = join(folder, 'leaky.json');
     writeFileSync(file, JSON.stringify(leaky));
-    await expect(readModelFile(file)).rejects.toThrow(
-      /layer slope \(ReLU\): tfjs knows no negative_slope, which is 0\.1/,
+    const { built } = await createStepModel(specOf({ layers: [], input: [4], target: [2], spec: { model: { file } } }));
+    expect(built.model.getLayer('a').getConfig()).toMatchObject({ alpha: 0.1 });
+  });
+
+  it.each([
+    ['ReLU', { negative_slope: 0.1 }, 'negative_slope, which is 0.1'],
+    ['GlobalAveragePooling2D', { keepdims: true }, 'keepdims, which is true'],
+    ['Conv2DTranspose', { output_padding: [1, 1] }, 'output_padding, which is [1,1]'],
+    ['LayerNormalization', { rms_scaling: true }, 'rms_scaling, which is true'],
+    ['LSTM', { zero_output_for_mask: true }, 'zero_output_for_mask, which is true'],
+  ])('is refused where tfjs would ignore an option of %s', async (name, options, told) => {
+    const other = structuredClone(functional);
+    other.config.layers[1] = layer(name, 'odd', options, node(tensor('in')));
+    const file = join(folder, `${name}.json`);
+    writeFileSync(file, JSON.stringify(other));
+    await expect(readModelFile(file)).rejects.toThrow(`layer odd (${name}): tfjs knows no ${told}`);
+  });
+
+  it('is refused where tfjs would ignore the dilation of a convolution', async () => {
+    const dilated = structuredClone(keras);
+    dilated.config.layers[1].class_name = 'DepthwiseConv2D';
+    (dilated.config.layers[1].config as Record<string, unknown>).dilation_rate = [2, 2];
+    const file = join(folder, 'dilated.json');
+    writeFileSync(file, JSON.stringify(dilated));
+    const spec = specOf({ ...kerasCase, spec: { model: { file } } });
+    await expect(createStepModel(spec)).rejects.toThrow(
+      /layer conv: tfjs ignores the dilationRate of a DepthwiseConv2D, which is \[2,2\]/,
     );
+    const options = { kernelSize: 2, dilationRate: 2 };
+    const layers: Case['layers'] = [{ depthwiseConv2d: options }, { conv2dTranspose: { ...options, filters: 2 } }];
+    for (const layer of layers) {
+      await expect(createStepModel(specOf({ ...kerasCase, layers: [layer], spec: {} }))).rejects.toThrow(
+        /^model\.layers\.0 \(\w+\): tfjs ignores the dilationRate/,
+      );
+    }
   });
 });
 

@@ -175,6 +175,7 @@ describe('a model that a module builds', () => {
   it.each([
     ['plain.mjs', 'export default (tf, { inputShape, classes }) =>'],
     ['common.cjs', 'module.exports = (tf, { inputShape, classes }) =>'],
+    ['compiled.cjs', 'exports.__esModule = true; exports.default = (tf, { inputShape, classes }) =>'],
   ])('is built by %s', async (name, start) => {
     const layers = "[tf.layers.flatten({ inputShape }), tf.layers.dense({ units: classes, activation: 'softmax' })]";
     const file = write(name, start, `  tf.sequential({ layers: ${layers} });`);
@@ -217,6 +218,7 @@ describe('is refused:', () => {
   });
 
   it('no file, a folder, another kind of file', async () => {
+    expect(await message(join(write('file.mjs', ''), 'below.ts'))).toMatch(/^model\.module: .*below\.ts: no such file/);
     expect(await message(join(folder, 'nowhere.ts'))).toMatch(/^model\.module: .*nowhere\.ts: no such file/);
     expect(await message(folder)).toMatch(/is no module/);
     expect(await message(write('model.py', 'pass'))).toMatch(/is no module: name a file that ends in \.js, .*\.ts/);

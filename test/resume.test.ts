@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { resume } from '../coordinator/train.js';
 import { eventOf, eventsOf, lockstep, startLockstep } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { trained } from './support/runs.js';
@@ -60,6 +61,7 @@ it('refuses what is no run, and flags that make no sense', async () => {
   expect(await refused('--ledger', '--set', 'training.epochs=9')).toContain('no ledger of the 12 steps');
   const elsewhere = await lockstep(['train', '--resume', 'nowhere'], folder);
   expect(elsewhere).toMatchObject({ code: 2, stdout: expect.stringContaining('nowhere: is no run (no such folder)') });
+  await expect(resume('nowhere'.repeat(50))).rejects.toThrow(/nowhere: is no run \(no such folder\)/);
   const parent = await lockstep(['train', '--resume', 'runs'], folder);
   expect(parent).toMatchObject({ code: 2, stdout: expect.stringContaining('runs: is no run (it has no config.yaml)') });
 });

@@ -1,5 +1,6 @@
 /** Gives a trained model to other programs: as a tfjs model, an ONNX file or a safetensors file. */
 import { readdirSync, statSync } from 'node:fs';
+import { statusOf } from '../../src/config/status.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import { onnxFile } from '../../src/export/onnx.js';
 import { encodeSafetensors } from '../../src/model/safetensors.js';
@@ -49,7 +50,7 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     throw new ConfigError(`--batch ${batch}: a ${format} model takes batches of any size`, 'leave --batch out');
   }
   const located = locateModel(place, options.model);
-  const isThere = statSync(output, { throwIfNoEntry: false });
+  const isThere = statusOf(output);
   if (isThere && !force) {
     throw new OutputError(`${output}: is there already`, 'choose another --output, or replace it with --force');
   }

@@ -1,6 +1,7 @@
 /** From what a user names, a run or a model, to the files to read. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { statusOf } from '../../src/config/status.js';
 import { suggest } from '../../src/config/suggest.js';
 import { ModelError } from '../../src/errors.js';
 import { configName } from '../../src/report/run-folder.js';
@@ -26,7 +27,7 @@ const folders = { best: 'best', final: 'model' } as const;
  * @throws ModelError saying what is there instead
  */
 export function locateModel(place: string, choice?: ModelChoice): LocatedModel {
-  const entry = statSync(place, { throwIfNoEntry: false });
+  const entry = statusOf(place);
   if (!entry) throw new ModelError(`${place}: no such run or model`, remedyForMissing(place));
   if (!entry.isDirectory()) {
     if (isModelFile(place)) return modelOf(place, dirname(place), choice);

@@ -54,7 +54,7 @@ async function fromTopology(path: string, topology: object): Promise<LayersModel
   try {
     return await models.modelFromJSON(topology as Parameters<typeof models.modelFromJSON>[0]);
   } catch (error) {
-    const [reason] = (error as Error).message.split(/ This may be due to|\n/);
+    const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
     throw new ModelError(
       `${path}: tfjs cannot build it: ${reason}`,
       "if it has layers of your own, keep it in its run's folder, whose config names the module with them",

@@ -1,8 +1,9 @@
 /** Modules that users write: loads them, and words their mistakes with the place in the user's file instead of a stack. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { extname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LockstepError } from '../errors.js';
+import { statusOf } from './status.js';
 import { suggest } from './suggest.js';
 
 /** The class of error that a mistake is: that of the model or of the data. */
@@ -26,7 +27,7 @@ const endings = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 export async function importModule(key: string, file: string, Failure: Failure): Promise<UserModule> {
   const where = `${key}: ${file}`;
   const path = resolve(file);
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = statusOf(path);
   if (!status)
     throw new Failure(`${where}: no such file`, 'check the path; a relative one starts at the current folder');
   if (!status.isFile() || !endings.includes(extname(path))) {
@@ -62,7 +63,7 @@ async function syntaxError(path: string): Promise<string | undefined> {
  * @throws Failure when there is none
  */
 export function functionOf<F>({ where, exports }: UserModule, name: string, Failure: Failure): F {
-  const value = exports[name];
+  const value = name === 'default' ? defaultOf(exports) : exports[name];
   if (typeof value === 'function') return value as F;
   const others = Object.keys(exports).filter((key) => typeof exports[key] === 'function' && key !== 'module.exports');
   if (value !== undefined) {
@@ -72,6 +73,11 @@ export function functionOf<F>({ where, exports }: UserModule, name: string, Fail
   const near = suggest(name, others);
   const remedy = near ? `did you mean ${near}?` : `the functions that it exports: ${others.join(', ') || 'none'}`;
   throw new Failure(`${where}: exports no ${name}`, remedy);
+}
+
+/** What compilers make of `export default` for CommonJS is a key of what Node takes for the default export. */
+function defaultOf({ default: value }: UserModule['exports']): unknown {
+  return typeof value === 'object' && value !== null && 'default' in value ? value.default : value;
 }
 
 /** What a module of the user's threw, as a mistake with its place; errors of Lockstep's own stay what they are. */

@@ -165,10 +165,24 @@ function checkOptions(layer: Layer, options: Options, where: string): void {
     throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
   }
   for (const key of given) checkNumber(key, options[key], where);
+  checkDilation(layer, where);
   const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
   if (constrained) {
     throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');
   }
+}
+
+/** Convolutions that tfjs computes as if they were not dilated. */
+const undilated = ['DepthwiseConv2D', 'Conv2DTranspose', 'Conv3DTranspose'];
+
+/** @throws ModelError when tfjs would ignore the layer's dilation */
+export function checkDilation(layer: Layer, where: string): void {
+  const { dilationRate } = layer as { dilationRate?: number[] };
+  if (!undilated.includes(layer.getClassName()) || !dilationRate?.some((rate) => rate > 1)) return;
+  throw new ModelError(
+    `${where}: tfjs ignores the dilationRate of a ${layer.getClassName()}, which is ${JSON.stringify(dilationRate)}`,
+    'use conv2d, or leave it out',
+  );
 }
 
 /** Gives every random initializer of the layer, and of layers inside it, a seed of its own. */

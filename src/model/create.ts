@@ -3,7 +3,7 @@ import { LayersModel, models } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
-import { type BuiltModel, buildModel, type DataShape, type LayerWeight, modelWeights } from './build.js';
+import { type BuiltModel, buildModel, checkDilation, type DataShape, type LayerWeight, modelWeights } from './build.js';
 import { readTopology } from './file.js';
 import type { HookSlot } from './hooks.js';
 import { intercepting } from './intercept.js';
@@ -53,7 +53,7 @@ async function modelOfFile(file: string): Promise<LayersModel> {
   try {
     return await models.modelFromJSON(topology as Parameters<typeof models.modelFromJSON>[0]);
   } catch (error) {
-    const [reason] = (error as Error).message.split(/ This may be due to|\n/);
+    const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
     throw new ModelError(
       `model.file: ${file}: tfjs cannot build it: ${reason}`,
       'use layers that tfjs has, or build the model in model.module',
@@ -135,6 +135,7 @@ function checkModel(model: LayersModel, data: DataShape, where: string): void {
     );
   }
   for (const layer of everyLayer(model)) {
+    checkDilation(layer, `${where}: layer ${layer.name}`);
     const constrained = Object.entries(layer).find(([key, value]) => key.endsWith('Constraint') && value != null);
     if (!constrained) continue;
     throw new ModelError(

@@ -50,6 +50,7 @@ interface LayerFields {
   gamma?: { read(): tf.Tensor };
   beta?: { read(): tf.Tensor };
   movingMean?: { shape: number[] };
+  axis?: number;
 }
 
 type Noise = (hooks: StepHooks, x: tf.Tensor, layer: LayerFields) => tf.Tensor;
@@ -118,18 +119,36 @@ function install(layer: LayerFields, slot: HookSlot): void {
   };
 }
 
-/** In training tfjs reads scale and offset of a batch normalization that was made without them. */
+/**
+ * In training tfjs reads scale and offset of a batch normalization that was made without them. Along another axis than the
+ * last, its gradients have no reduction and its cpu kernel takes the last for it: such a layer gets its axis moved there.
+ */
 function completeNormalization(layer: LayerFields): void {
   const call = layer.call.bind(layer);
   layer.call = (inputs, kwargs) => {
     const { shape } = layer.movingMean!;
     layer.gamma ??= { read: () => tf.ones(shape) };
     layer.beta ??= { read: () => tf.zeros(shape) };
-    return call(inputs, kwargs);
+    const [x] = [inputs].flat();
+    const axis = layer.axis! < 0 ? layer.axis! + x.rank : layer.axis!;
+    if (axis === x.rank - 1) return call(inputs, kwargs);
+    const places = x.shape.map((_, i) => i);
+    const moved = [...places.filter((place) => place !== axis), axis];
+    const own = layer.axis;
+    layer.axis = -1;
+    try {
+      const outputs = call(tf.transpose(x, moved), kwargs) as tf.Tensor;
+      return tf.transpose(
+        outputs,
+        places.map((place) => moved.indexOf(place)),
+      );
+    } finally {
+      layer.axis = own;
+    }
   };
 }
 
-/** conv1d and conv2d, channels last: the gradients of depthwise convolutions know dilation, others are left to tfjs. */
+/** conv1d and conv2d, channels last; others are left to tfjs, which ignores or refuses their dilation. */
 function isDilatedConvolution(layer: LayerFields): boolean {
   const plain = ['Conv1D', 'Conv2D'].includes(layer.getClassName()) && layer.dataFormat !== 'channelsFirst';
   return plain && (layer.dilationRate ?? []).some((rate) => rate > 1);

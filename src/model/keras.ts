@@ -18,11 +18,21 @@ const classNames: Readonly<Record<string, string | undefined>> = {
 };
 
 /** Options that tfjs ignores, by class, with the values for which that makes no difference. */
-const ignored: Readonly<Record<string, Readonly<Record<string, number>> | undefined>> = {
+const ignored: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> = {
   ReLU: { negative_slope: 0, threshold: 0 },
   Conv1D: { groups: 1 },
   Conv2D: { groups: 1 },
   Conv3D: { groups: 1 },
+  Conv2DTranspose: { output_padding: null },
+  Conv3DTranspose: { output_padding: null },
+  LayerNormalization: { rms_scaling: false },
+  SimpleRNN: { zero_output_for_mask: false },
+  LSTM: { zero_output_for_mask: false, time_major: false },
+  GRU: { zero_output_for_mask: false, time_major: false },
+  GlobalAveragePooling1D: { keepdims: false },
+  GlobalAveragePooling2D: { keepdims: false },
+  GlobalMaxPooling1D: { keepdims: false },
+  GlobalMaxPooling2D: { keepdims: false },
 };
 
 /**
@@ -50,7 +60,7 @@ function checkIgnored(file: string, name: string, config: Json): void {
     if (value === harmless) continue;
     throw new ModelError(
       `${file}: layer ${config.name} (${name}): tfjs knows no ${key}, which is ${JSON.stringify(value)}`,
-      'use another layer, such as leakyReLU or separableConv2d',
+      'use another layer for it, such as leakyReLU, separableConv2d or reshape',
     );
   }
 }
@@ -61,6 +71,8 @@ function rewriteConfig(name: string, config: Json): Json {
   const { batch_shape: batchShape, input_layers: inputs, output_layers: outputs, ...rest } = config;
   // Half precision is a matter of Keras's machines: Lockstep computes in float32.
   if (typeof rest.dtype === 'string' && /float/.test(rest.dtype)) rest.dtype = 'float32';
+  // Keras 3's name for it: without alpha tfjs takes 0.3.
+  if (name === 'LeakyReLU' && 'negative_slope' in rest) rest.alpha = rest.negative_slope;
   if (Array.isArray(rest.axis) && rest.axis.length === 1) rest.axis = rest.axis[0];
   if (batchShape !== undefined) rest.batch_input_shape = batchShape;
   if (inputs !== undefined) rest.input_layers = endpoints(inputs);
