@@ -68,13 +68,13 @@ async function loadSource(config: DataConfig): Promise<Source> {
 /** Moves the features of a source that knows no budget to a file if they exceed it. */
 function withinBudget(examples: Examples, budget: number): Examples {
   const { features, count } = examples;
-  if (examples.file || features.byteLength <= budget) return examples;
+  // Rows that overlap share their memory: written out one by one they would take many times the room.
+  if (examples.file || examples.featureStride !== undefined || features.byteLength <= budget) return examples;
   const width = elements(examples.featureShape);
   const rows = new RowWriter(width, features instanceof Uint8Array ? 'uint8' : 'float32', budget);
-  const stride = examples.featureStride ?? width;
   try {
-    for (let i = 0; i < count; i++) rows.append(features.subarray(i * stride, i * stride + width));
-    return { ...examples, featureStride: undefined, ...rows.finish() };
+    for (let i = 0; i < count; i++) rows.append(features.subarray(i * width, (i + 1) * width));
+    return { ...examples, ...rows.finish() };
   } catch (error) {
     rows.discard();
     throw error;
