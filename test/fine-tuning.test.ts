@@ -122,6 +122,21 @@ describe('weights are refused:', () => {
     const short = join(folder, 'short.safetensors');
     writeFileSync(short, 'abc');
     expect(await message({ layers, weights: short })).toMatch(/short\.safetensors: it has 3 bytes/);
+    const odd = join(folder, 'odd.safetensors');
+    const headers = {
+      null: 'its header is no list of tensors',
+      '{"a":"x"}': 'its header is no list of tensors',
+      '{"a":{"dtype":"F32","data_offsets":[0,4]}}': 'gives tensor a no shape',
+      '{"a":{"dtype":"F32","shape":[1]}}': 'gives tensor a no shape or no data_offsets',
+      '{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}':
+        'a has dtype F16, not F32: copy the file again, or save it',
+    };
+    for (const [header, says] of Object.entries(headers)) {
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(header.length));
+      writeFileSync(odd, Buffer.concat([length, Buffer.from(header), Buffer.alloc(4)]));
+      expect(await message({ layers, weights: odd })).toContain(says);
+    }
     const topology = join(folder, 'bare.json');
     writeFileSync(topology, JSON.stringify((await readModelFile(saved)).topology));
     expect(await message({ layers, weights: topology })).toMatch(/holds a model without weights/);

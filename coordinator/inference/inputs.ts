@@ -124,7 +124,9 @@ async function readJson(file: string): Promise<unknown> {
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw new DataError(`${file}: is no JSON (${message})`, 'write a list of examples');
+    if (code === undefined) {
+      throw new DataError(`${file}: is no JSON (${message.replace(/\s+/g, ' ')})`, 'write a list of examples');
+    }
     const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
     throw new DataError(`${file}: ${reason}`, 'check the path; a relative one starts at the current folder');
   }

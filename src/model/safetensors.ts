@@ -59,6 +59,8 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { __metadata__: metadata = {}, ...entries } = header;
   const tensors = Object.entries(entries as Record<string, HeaderEntry>).map(([name, entry]) => {
     const { dtype, shape, data_offsets } = entry;
+    if (![shape, data_offsets].every((list) => Array.isArray(list) && list.every(Number.isSafeInteger)))
+      throw new Error(`its header gives tensor ${name} no shape or no data_offsets`);
     if (dtype !== 'F32') throw new Error(`tensor ${name} has dtype ${dtype}, not F32`);
     const [from, to] = data_offsets;
     const size = shape.reduce((a, b) => a * b, 1) * 4;
@@ -73,9 +75,13 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  let header: unknown;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Record<string, unknown>;
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new Error('its header is no JSON');
   }
+  if (typeof header === 'object' && header !== null && Object.values(header).every((entry) => Object(entry) === entry))
+    return header as Record<string, unknown>;
+  throw new Error('its header is no list of tensors');
 }

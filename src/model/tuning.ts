@@ -112,7 +112,7 @@ async function readSafetensors(path: string, where: string): Promise<SavedWeight
   try {
     return new Map(decodeSafetensors(bytes).tensors.map(({ name, ...tensor }) => [name, tensor]));
   } catch (error) {
-    throw new ModelError(`${where}: ${(error as Error).message}`, 'copy or save the file again');
+    throw new ModelError(`${where}: ${(error as Error).message}`, 'copy the file again, or save it as float32');
   }
 }
 
