@@ -1,7 +1,7 @@
 /** Decides when a run writes a checkpoint, and writes it while the threads go on. */
 import { writeCheckpoint } from '../src/checkpoint/checkpoint.js';
-import type { Progress } from '../src/checkpoint/state.js';
-import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js';
+import type { CheckpointState, Progress } from '../src/checkpoint/state.js';
+import { fingerprintOf } from '../src/data/fingerprint.js';
 import { LockstepError } from '../src/errors.js';
 import type { NamedTensor } from '../src/model/safetensors.js';
 import { graphHash } from './engine.js';
@@ -19,18 +19,20 @@ export class Checkpointer {
   #last = performance.now();
   /** Step of the newest checkpoint. */
   #step: number;
-  #fingerprint: DataFingerprint | undefined;
+  /** What the run must agree with to go on: worked out once, for it takes a pass over the data. */
+  #identity: Pick<CheckpointState, 'data' | 'graph'> | undefined;
 
-  /** @param step of the checkpoint that the run was resumed from; 0 for none */
-  constructor(run: PreparedRun, step: number) {
+  /** @param resumed the checkpoint that the run was resumed from, which it agrees with */
+  constructor(run: PreparedRun, resumed: CheckpointState | undefined) {
     this.#run = run;
-    this.#step = step;
+    this.#step = resumed?.progress.step ?? 0;
+    this.#identity = resumed;
   }
 
   /** Steps from `step` until the next checkpoint by steps. */
   stepsLeft(step: number): number {
     const { everySteps = Number.POSITIVE_INFINITY } = this.#run.config.checkpoint;
-    return everySteps === Number.POSITIVE_INFINITY ? everySteps : everySteps - (step % everySteps);
+    return everySteps - (step % everySteps);
   }
 
   /** Milliseconds until the next checkpoint by the clock. */
@@ -80,8 +82,9 @@ export class Checkpointer {
     const { config, dataset, engine, folder, logs, report } = this.#run;
     try {
       for (const log of logs) log.sync();
-      this.#fingerprint ??= fingerprintOf(dataset);
-      const state = { format: 1 as const, progress, config, data: this.#fingerprint, graph: graphHash(engine) };
+      this.#identity ??= { data: fingerprintOf(dataset), graph: graphHash(engine) };
+      const { data, graph } = this.#identity;
+      const state = { format: 1 as const, progress, config, data, graph };
       const path = await writeCheckpoint(checkpointFolder(folder), state, tensors, config.checkpoint.keep);
       this.#failure = undefined;
       report({ event: 'checkpoint', step: progress.step, path });

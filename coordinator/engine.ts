@@ -1,5 +1,5 @@
 /** Chooses the engine of a run: the compiled one where the model allows it, else tfjs on its best backend. */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../src/data/checksum.js';
 import { type BackendName, backendNames, loadBackend } from '../src/engine/backends.js';
 import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
@@ -87,9 +87,6 @@ function compile(step: StepModel, { gradients, evaluations }: BatchSizes): Engin
 /** SHA-256 of a compiled training step, null of one that is run eagerly. */
 export function graphHash(engine: EngineSpec): string | null {
   if (engine.kind !== 'onnx') return null;
-  const hash = createHash('sha256');
-  for (const { stages } of engine.model.gradients.values()) {
-    for (const stage of stages) hash.update(stage.kind === 'session' ? stage.bytes : JSON.stringify(stage));
-  }
-  return hash.digest('hex');
+  const stages = [...engine.model.gradients.values()].flatMap((graph) => graph.stages);
+  return sha256(...stages.map((stage) => (stage.kind === 'session' ? stage.bytes : JSON.stringify(stage))));
 }

@@ -53,7 +53,7 @@ export class Run {
     this.#signal = signal;
     this.#monitor = monitorOf(run.config.training);
     this.#progress = checkpoint?.state.progress ?? start;
-    this.#checkpointer = new Checkpointer(run, this.#progress.step);
+    this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
     if (run.config.training.restoreBest) this.#bestParameters = run.pool.parameters.slice();
     if (checkpoint) {

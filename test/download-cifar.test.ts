@@ -10,11 +10,9 @@ import type { DownloadEvent } from '../src/download/events.js';
 import type { CifarLayout } from '../src/download/sets.js';
 import { DataError } from '../src/errors.js';
 import { fileServer } from './support/file-server.js';
-import { temporaryFolder } from './support/folder.js';
+import { newPaths } from './support/folder.js';
 
-const root = temporaryFolder();
-let folders = 0;
-const newFolder = () => join(root, String(folders++));
+const newFolder = newPaths();
 
 const NAME = 'cifar.tar.gz';
 /** Of the archive in small: more than a piece that tar hands on. */

@@ -1,5 +1,5 @@
 /** `lockstep data` as users run it: what it prints, what it leaves on disk, how it ends. */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
@@ -7,16 +7,10 @@ import type { DownloadEvent } from '../src/download/events.js';
 import { publishedSets } from '../src/download/sets.js';
 import { lockstep, startLockstep } from './support/cli.js';
 import { fileServer, stallAfter } from './support/file-server.js';
-import { temporaryFolder } from './support/folder.js';
+import { newFolders } from './support/folder.js';
 import { configFile } from './support/package.js';
 
-const root = temporaryFolder();
-let folders = 0;
-function newFolder(): string {
-  const folder = join(root, String(folders++));
-  mkdirSync(folder);
-  return folder;
-}
+const newFolder = newFolders();
 
 const eventsOf = (stdout: string) =>
   stdout

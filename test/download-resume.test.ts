@@ -6,11 +6,9 @@ import type { DownloadEvent } from '../src/download/events.js';
 import { DataError, DownloadError } from '../src/errors.js';
 import { bytesOf, content, download, expectWhole, NAME } from './support/downloads.js';
 import { answerWith, etagOf, type FileServer, fileServer, stallAfter } from './support/file-server.js';
-import { temporaryFolder } from './support/folder.js';
+import { newPaths } from './support/folder.js';
 
-const root = temporaryFolder();
-let folders = 0;
-const newFolder = () => join(root, String(folders++));
+const newFolder = newPaths();
 
 const half = 150_000;
 

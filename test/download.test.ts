@@ -8,15 +8,13 @@ import { idxExamples } from '../src/data/idx/folder.js';
 import { DownloadError, OutputError } from '../src/errors.js';
 import { bytesOf, content, download, expectWhole, file, NAME, published } from './support/downloads.js';
 import { answerWith, fileServer } from './support/file-server.js';
-import { temporaryFolder } from './support/folder.js';
+import { newPaths } from './support/folder.js';
 import { mnistFolder } from './support/package.js';
 
 const mnistIsHere = existsSync(mnistFolder);
 if (!mnistIsHere) console.log(`The download of MNIST is left out: there is no folder ${mnistFolder}.`);
 
-const root = temporaryFolder();
-let folders = 0;
-const newFolder = () => join(root, String(folders++));
+const newFolder = newPaths();
 
 describe('a download', () => {
   it('brings every file and says so; the next keeps them and asks nothing', async () => {

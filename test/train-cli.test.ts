@@ -1,20 +1,14 @@
 /** `lockstep train` as users run it: what it prints, what it leaves on disk, how it ends. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
 import { eventOf, eventsOf, groupIsAlive, lockstep, startLockstep } from './support/cli.js';
-import { temporaryFolder, writeConfig } from './support/folder.js';
+import { newFolders, writeConfig } from './support/folder.js';
 import { configFile } from './support/package.js';
 import { weightsOf } from './support/runs.js';
 
-const root = temporaryFolder();
-let folders = 0;
-function newFolder(): string {
-  const folder = join(root, String(folders++));
-  mkdirSync(folder);
-  return folder;
-}
+const newFolder = newFolders();
 
 const small = ['--set', 'data.examples=500', '--set', 'training.epochs=2', '--set', 'training.logEvery=2'];
 

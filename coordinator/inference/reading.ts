@@ -1,5 +1,7 @@
 /** What the numbers that a model gives mean: classes with their probabilities, or values by name. */
+
 import type { Encoding } from '../../src/data/encoding.js';
+import { elements } from '../../src/data/examples.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
 import { outputActivation } from '../../src/model/build.js';
 import type { SavedModel } from './saved-model.js';
@@ -30,7 +32,7 @@ export type Reading =
  */
 export function readingOf({ model, outputShape, encoding, config }: SavedModel): Reading {
   const activation = outputActivation(model);
-  const width = outputShape.reduce((a, b) => a * b, 1);
+  const width = elements(outputShape);
   const loss = typeof config?.loss === 'string' ? config.loss : undefined;
   const names = classNames(encoding, loss, width);
   if (!names) {

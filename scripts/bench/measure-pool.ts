@@ -8,7 +8,7 @@ import { planGeometry, shardSizes } from '../../coordinator/geometry.js';
 import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
-import type { Examples } from '../../src/data/examples.js';
+import { type Examples, elements } from '../../src/data/examples.js';
 import { bell, randomStream, uniform } from '../../src/data/random.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import type { BackendName } from '../../src/engine/backends.js';
@@ -53,7 +53,7 @@ const warmUpSteps = 10;
 const fewestSteps = 5;
 
 function randomExamples({ featureShape, featureType }: PoolCase): Examples {
-  const width = featureShape.reduce((a, b) => a * b, 1);
+  const width = elements(featureShape);
   const random = randomStream('benchmark');
   const bytes = featureType === 'uint8';
   const buffer = new SharedArrayBuffer(exampleCount * width * (bytes ? 1 : 4));

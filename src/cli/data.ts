@@ -8,6 +8,7 @@ import type { DownloadReporter } from '../download/events.js';
 import { jsonDownloadReporter, plainDownloadReporter, terminalDownloadReporter } from '../download/report.js';
 import { type PublishedSet, publishedSets } from '../download/sets.js';
 import { ConfigError, LockstepError } from '../errors.js';
+import { tellMistake } from './outcome.js';
 
 interface DataFlags {
   readonly dir?: string;
@@ -61,9 +62,7 @@ async function runData(name: string, flags: DataFlags): Promise<void> {
       process.exitCode = 130;
     }
   } catch (error) {
-    if (!(error instanceof LockstepError)) throw error;
-    report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
-    process.exitCode = error.exitCode;
+    tellMistake(error, report);
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);

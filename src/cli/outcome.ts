@@ -1,6 +1,6 @@
-/** How the commands that use a model tell of warnings and mistakes: beside their results, or as JSON among them. */
+/** How commands tell of mistakes, and those that use a model of warnings too: beside their results, or as JSON among them. */
 import { LockstepError } from '../errors.js';
-import type { Reporter } from '../report/events.js';
+import type { ErrorEvent, Reporter } from '../report/events.js';
 import { jsonReporter } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 
@@ -13,8 +13,13 @@ export async function reportMistakes(
   try {
     await work((message) => report({ event: 'warning', message }));
   } catch (error) {
-    if (!(error instanceof LockstepError)) throw error;
-    report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
-    process.exitCode = error.exitCode;
+    tellMistake(error, report);
   }
+}
+
+/** Reports a user's mistake and sets the exit code; anything else is a bug and is thrown on. */
+export function tellMistake(error: unknown, report: (event: ErrorEvent) => void): void {
+  if (!(error instanceof LockstepError)) throw error;
+  report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
+  process.exitCode = error.exitCode;
 }

@@ -4,11 +4,12 @@ import { Command, Option } from 'commander';
 import { maximumThreads } from '../../coordinator/threads.js';
 import type { RunOptions } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
-import { ConfigError, LockstepError } from '../errors.js';
+import { ConfigError } from '../errors.js';
 import type { EndEvent, Reporter } from '../report/events.js';
 import { jsonReporter } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
+import { tellMistake } from './outcome.js';
 
 interface TrainFlags {
   readonly threads?: string;
@@ -70,9 +71,7 @@ async function runTrain(file: string | undefined, flags: TrainFlags, command: Co
     const end = await start(file, flags, { report, signal: abort.signal });
     if (end.interrupted) process.exitCode = 130;
   } catch (error) {
-    if (!(error instanceof LockstepError)) throw error;
-    report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
-    process.exitCode = error.exitCode;
+    tellMistake(error, report);
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);

@@ -25,8 +25,8 @@ type Values = Float32Array | Uint8Array;
 export class RowWriter {
   readonly #width: number;
   readonly #bytes: boolean;
-  readonly #budget: number;
   #count = 0;
+  /** Over a buffer that can grow up to the budget. */
   readonly #memory: Values;
   /** Rows that wait to be written, once there is a file. */
   #block: Values | undefined;
@@ -42,9 +42,9 @@ export class RowWriter {
     this.#width = width;
     this.#bytes = type === 'uint8';
     const rowBytes = this.#bytes ? width : width * 4;
-    this.#budget = Math.floor(Math.min(budget, constants.MAX_LENGTH) / rowBytes) * rowBytes;
-    const initial = Math.min(this.#budget, Math.max(blockBytes, rowBytes));
-    this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength: this.#budget }));
+    const maxByteLength = Math.floor(Math.min(budget, constants.MAX_LENGTH) / rowBytes) * rowBytes;
+    const initial = Math.min(maxByteLength, Math.max(blockBytes, rowBytes));
+    this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength }));
   }
 
   get count(): number {
@@ -113,7 +113,7 @@ export class RowWriter {
     if (length <= this.#memory.length) return true;
     const buffer = this.#memory.buffer as SharedArrayBuffer;
     const needed = length * this.#memory.BYTES_PER_ELEMENT;
-    if (needed > this.#budget || needed > buffer.maxByteLength) return false;
+    if (needed > buffer.maxByteLength) return false;
     buffer.grow(Math.min(buffer.maxByteLength, Math.max(needed, 2 * buffer.byteLength)));
     return true;
   }

@@ -1,11 +1,13 @@
 /** Writes an IDX file of unsigned bytes, rows in any order. The format is described in src/data/idx/idx.ts, which reads it. */
+
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { elements } from '../data/examples.js';
 
 const UNSIGNED_BYTE = 0x08;
 
 /** Bytes of an IDX file of this shape. */
 export function idxSize(shape: readonly number[]): number {
-  return headerSize(shape) + shape.reduce((product, size) => product * size);
+  return headerSize(shape) + elements(shape);
 }
 
 export class IdxWriter {
@@ -17,7 +19,7 @@ export class IdxWriter {
   constructor(path: string, shape: readonly number[]) {
     this.descriptor = openSync(path, 'w');
     this.start = headerSize(shape);
-    this.width = shape.slice(1).reduce((product, size) => product * size, 1);
+    this.width = elements(shape.slice(1));
     const header = Buffer.alloc(this.start);
     header.set([0, 0, UNSIGNED_BYTE, shape.length]);
     for (const [i, size] of shape.entries()) header.writeUInt32BE(size, 4 + 4 * i);

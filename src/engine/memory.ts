@@ -2,6 +2,7 @@
  * Private buffers for native code: ONNX Runtime takes no SharedArrayBuffer, and the bits of its sums can depend on where
  * a tensor starts. WebAssembly memories start on a page, and kernels can work in them.
  */
+import { elements } from '../data/examples.js';
 import type { BatchBuffers, BatchSpec } from './engine.js';
 
 const pageBytes = 65536;
@@ -35,8 +36,6 @@ export class PrivateMemory {
   }
 }
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
 /** Row buffers of batches, one pair a batch size, made on first use. */
 export class BatchMemory {
   readonly #buffers = new Map<number, BatchBuffers>();
@@ -46,8 +45,8 @@ export class BatchMemory {
     const known = this.#buffers.get(count);
     if (known) return known;
     const { featureShape, featureType, targetShape, targetType, weighted } = this.spec;
-    const features = count * product(featureShape);
-    const targets = count * product(targetShape);
+    const features = count * elements(featureShape);
+    const targets = count * elements(targetShape);
     const memory = new PrivateMemory([featureType === 'uint8' ? features : features * 4, targets * 4, count * 4]);
     const made = {
       features: featureType === 'uint8' ? memory.bytes(features) : memory.floats(features),

@@ -1,5 +1,7 @@
 /** The eager engine: the same step on a tfjs backend. The reference of the compiled engine, and its escape hatch. */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { elements } from '../data/examples.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { tensorOf } from '../model/slab.js';
 import { type BackendName, loadBackend } from './backends.js';
@@ -85,7 +87,7 @@ class TfjsEngine implements GradientEngine {
 }
 
 function noiseTensor(kind: 'uniform' | 'normal', shape: readonly number[], key: NoiseKey, place: number): tf.Tensor {
-  const length = shape.reduce((a, b) => a * b, 1);
+  const length = elements(shape);
   const memory = new PrivateMemory([length * 4]);
   const values = memory.floats(length);
   fillNoise(loadNoiseKernels(memory.memory), kind, values, key, place);

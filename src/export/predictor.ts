@@ -1,5 +1,7 @@
 /** Runs a saved model on inputs, batch by batch: compiled where its layers allow it, else by tfjs. */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { elements } from '../data/examples.js';
 import '../engine/onnx/telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { backendNames, loadBackend } from '../engine/backends.js';
@@ -47,7 +49,7 @@ export async function runGraph(bytes: Uint8Array, { featureShape }: Predictable,
     logSeverityLevel: 3,
   });
   const shape = [count, ...featureShape];
-  const length = shape.reduce((a, b) => a * b, 1);
+  const length = elements(shape);
   const input = new PrivateMemory([length * 4]).floats(length);
   const feeds = { [inputName]: new Tensor('float32', input, shape) };
   return async (features) => {
@@ -67,7 +69,7 @@ async function tfjsPredictor({ model, featureShape }: Predictable): Promise<Pred
   for (const name of backendNames) {
     try {
       await loadBackend(name);
-      await predict(new Float32Array(featureShape.reduce((a, b) => a * b, 1)), 1);
+      await predict(new Float32Array(elements(featureShape)), 1);
       return predict;
     } catch (error) {
       reasons.push(error instanceof EngineError ? error.problem : `backend ${name}: ${(error as Error).message}`);

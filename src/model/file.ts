@@ -1,4 +1,5 @@
 /** Reads saved models: tfjs's model.json with its weights, and the JSON that Keras's `model.to_json()` gives. */
+import { elements } from '../data/examples.js';
 import './tfjs-gaps.js';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
@@ -174,7 +175,7 @@ async function readShards(file: string, paths: readonly string[]): Promise<Uint8
 }
 
 const bytesOf = ({ shape, dtype, quantization }: Entry): number =>
-  shape.reduce((a, b) => a * b, 1) * valueBytes[quantization?.dtype ?? dtype];
+  elements(shape) * valueBytes[quantization?.dtype ?? dtype];
 
 /** By tfjs itself, which knows quantised weights. */
 function decode(file: string, entry: Entry, bytes: Uint8Array<ArrayBuffer>): Float32Array {

@@ -2,6 +2,7 @@
  * The safetensors format (Hugging Face, github.com/huggingface/safetensors): a little-endian 64-bit header length, a JSON
  * header of dtypes, shapes and byte ranges, then the data. Only float32 is written and read here.
  */
+import { elements } from '../data/examples.js';
 
 export interface NamedTensor {
   readonly name: string;
@@ -63,7 +64,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
       throw new Error(`its header gives tensor ${name} no shape or no data_offsets`);
     if (dtype !== 'F32') throw new Error(`tensor ${name} has dtype ${dtype}, not F32`);
     const [from, to] = data_offsets;
-    const size = shape.reduce((a, b) => a * b, 1) * 4;
+    const size = elements(shape) * 4;
     if (!(from >= 0 && to - from === size))
       throw new Error(`tensor ${name} takes ${to - from} bytes, its shape ${size}`);
     if (start + to > bytes.length) throw new Error(`it is cut off at ${bytes.length} bytes, within tensor ${name}`);

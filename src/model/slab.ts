@@ -1,4 +1,5 @@
 /** Where each parameter lies in a slab: one contiguous Float32 buffer in a fixed order. */
+import { elements } from '../data/examples.js';
 
 /** Floats between tensor starts: 64 bytes, because the alignment of a tensor can change the bits of a reduction. */
 const alignment = 16;
@@ -40,7 +41,7 @@ export function slabLayout(
   let offset = 0;
   const place = (weights: readonly Weight[]): number => {
     for (const { originalName, shape } of weights) {
-      const size = shape.reduce((a, b) => a * b, 1);
+      const size = elements(shape);
       tensors.push({ name: originalName, shape, offset, size });
       offset += aligned(size);
     }

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
-import type { Examples } from '../examples.js';
+import { type Examples, elements } from '../examples.js';
 import type { RowRange } from '../shards.js';
 import type { SplitPlan } from '../split.js';
 import { type IdxPair, readIdxPair } from './idx.js';
@@ -145,7 +145,7 @@ function concatenate(parts: readonly Part[], dir: string): Examples {
     }
   }
   const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const width = imageShape.reduce((product, size) => product * size);
+  const width = elements(imageShape);
   const features = new Uint8Array(new SharedArrayBuffer(count * width));
   const targets = new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
   let start = 0;

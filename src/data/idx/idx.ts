@@ -2,9 +2,11 @@
  * Reads IDX files, the format of MNIST (LeCun, Cortes and Burges, "The MNIST database"): a big-endian header of
  * two zero bytes, an element type, a rank and one 32-bit size for each dimension, then the elements. Plain or gzip.
  */
+
 import { readFile } from 'node:fs/promises';
 import { constants, gunzipSync } from 'node:zlib';
 import { DataError } from '../../errors.js';
+import { elements } from '../examples.js';
 
 const UNSIGNED_BYTE = 0x08;
 const GZIP_MAGIC = [0x1f, 0x8b];
@@ -49,7 +51,7 @@ async function readIdx(file: string, kind: 'image' | 'label'): Promise<IdxArray>
     throw new DataError(`${file} is empty: its header announces ${shape.join(' x ')} elements`, 'use another file');
   }
   const headerLength = 4 + 4 * shape.length;
-  const expected = headerLength + shape.reduce((product, size) => product * size);
+  const expected = headerLength + elements(shape);
   if (bytes.length < expected) throw truncated(file, bytes.length, `its header announces ${expected}`);
   if (bytes.length > expected) {
     throw new DataError(

@@ -2,9 +2,11 @@
  * Lowerings of convolutions and their gradients. ONNX Runtime's CPU library has no ConvGrad: the gradient of the input is
  * a ConvTranspose, the gradient of the filter a product of shifted inputs with the output's gradient.
  */
+
 import { backend_util } from '@tensorflow/tfjs-core';
+import { elements } from '../../data/examples.js';
 import { activation, elementwise } from './elementwise.js';
-import { type GraphBuilder, sizeOf, type Value } from './graph.js';
+import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
@@ -66,7 +68,7 @@ function forward(graph: GraphBuilder, call: KernelCall, depthwise: boolean, bias
   const info = convolution(call, x.shape, filter.shape, depthwise);
   const inputs = [graph.channelsFirst(x), filterOf(graph, filter, depthwise)];
   // ONNX takes a bias a channel; any other shape is an ordinary addition.
-  const perChannel = bias && sizeOf(bias.shape) === info.outChannels;
+  const perChannel = bias && elements(bias.shape) === info.outChannels;
   if (perChannel) inputs.push(graph.rows(bias, [info.outChannels]));
   const name = graph.node('Conv', inputs, attributes(info, depthwise ? info.inChannels : 1));
   const y = graph.channelsFirstValue(name, info.outShape);

@@ -1,5 +1,6 @@
 /** Lowerings of kernels that work element by element, in whichever memory layout their inputs already are. */
-import { type GraphBuilder, sizeOf, type Value } from './graph.js';
+import { elements } from '../../data/examples.js';
+import type { GraphBuilder, Value } from './graph.js';
 import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
 import type { ElementType } from './proto.js';
 
@@ -7,7 +8,7 @@ type Emit = (graph: GraphBuilder, ...names: string[]) => string;
 
 /** Name of an operand that broadcasts against [N, C, H, W]. */
 function channelsFirstOperand(graph: GraphBuilder, value: Value): string {
-  if (sizeOf(value.shape) === 1) return graph.rows(value, []);
+  if (elements(value.shape) === 1) return graph.rows(value, []);
   const padded = [...Array(4 - value.shape.length).fill(1), ...value.shape];
   if (value.shape.length < 4) {
     const [, h, w, c] = padded as [number, number, number, number];
@@ -119,9 +120,9 @@ function neutral(value: number, emit: Emit): Lowering {
 function asBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
   const [a, b] = [call.input('a'), call.input('b')];
   const outputs = a.shape.at(-1)!;
-  if (a.shape.length < 2 || sizeOf(b.shape) !== outputs || b.shape.at(-1) !== outputs) return undefined;
+  if (a.shape.length < 2 || elements(b.shape) !== outputs || b.shape.at(-1) !== outputs) return undefined;
   const transposed = graph.prefersChannelsFirst(a);
-  const flat = [sizeOf(a.shape) / outputs, outputs];
+  const flat = [elements(a.shape) / outputs, outputs];
   const maker = graph.producer(transposed ? graph.channelsFirst(a) : graph.rows(a, flat));
   if (maker?.op !== (transposed ? 'Conv' : 'Gemm') || maker.inputs.length !== 2) return undefined;
   // A node of its own: the one without bias goes when nothing else reads it.

@@ -1,4 +1,5 @@
 /** Builds an ONNX graph node by node. Values carry their memory layout, so that convolutions in a row never transpose. */
+import { elements } from '../../data/examples.js';
 import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode, OnnxValue } from './proto.js';
 
 /**
@@ -40,7 +41,6 @@ export interface StepGraph extends OnnxGraph {
   readonly shapes: ReadonlyMap<string, OnnxValue>;
 }
 
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, i) => size === b[i]);
 
@@ -172,7 +172,11 @@ export class GraphBuilder {
   #makeRows(storage: Storage, shape: readonly number[]): string {
     if (storage.constant) return this.#addConstant(storage.constant, shape, storage.type);
     if (storage.splat !== undefined) {
-      return this.#addConstant(typedArray(storage.type, Array(sizeOf(shape)).fill(storage.splat)), shape, storage.type);
+      return this.#addConstant(
+        typedArray(storage.type, Array(elements(shape)).fill(storage.splat)),
+        shape,
+        storage.type,
+      );
     }
     if (storage.rows.size === 0) {
       const { name, shape: last } = storage.channelsFirst!;

@@ -1,6 +1,7 @@
 /** Lowerings of matrix products: one Gemm wherever the batch dimensions allow it. */
+import { elements } from '../../data/examples.js';
 import { activation } from './elementwise.js';
-import { type GraphBuilder, sizeOf, type Value } from './graph.js';
+import type { GraphBuilder, Value } from './graph.js';
 import { broadcast, type KernelCall, type Lowerings } from './lowering.js';
 
 const lastTwo = (shape: readonly number[]): [number, number] => [shape.at(-2)!, shape.at(-1)!];
@@ -20,8 +21,8 @@ function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
   const shape = [...batch, m, n];
 
   // Without a batch, or with one that only lengthens the rows of a, the product is a Gemm of two matrices.
-  const aBatch = sizeOf(a.shape.slice(0, -2));
-  const bBatch = sizeOf(b.shape.slice(0, -2));
+  const aBatch = elements(a.shape.slice(0, -2));
+  const bBatch = elements(b.shape.slice(0, -2));
   if (bBatch === 1 && (aBatch === 1 || !transA)) {
     const inputs = [graph.rows(a, [aBatch * aRows, aColumns]), graph.rows(b, [bRows, bColumns])];
     if (bias) inputs.push(graph.rows(bias));

@@ -1,4 +1,5 @@
 /** The compiled engine: one ONNX Runtime session a graph, fed from private memory. */
+import { elements } from '../../data/examples.js';
 import './telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
@@ -28,8 +29,6 @@ interface Bound {
   /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
 }
-
-const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 // One thread a session: shards are the parallelism, and a sum split over threads would depend on their number.
 const options: InferenceSession.SessionOptions = {
@@ -136,15 +135,15 @@ export class OnnxEngine implements GradientEngine {
   #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: Tensors } {
     const inSlab = new Map(this.#model.layout.tensors.map((tensor, i) => [gradientName(i), tensor]));
     const apart = written.filter(({ name }) => !inSlab.has(name));
-    const memory = new PrivateMemory(apart.map(({ shape }) => size(shape) * 4));
+    const memory = new PrivateMemory(apart.map(({ shape }) => elements(shape) * 4));
     const tensors: Tensors = {};
     for (const { name, type, shape } of written) {
       const tensor = inSlab.get(name);
       const values = tensor
         ? tensorOf(this.gradients, tensor)
         : type === 'int32'
-          ? memory.integers(size(shape))
-          : memory.floats(size(shape));
+          ? memory.integers(elements(shape))
+          : memory.floats(elements(shape));
       tensors[name] = new Tensor(type as 'float32', values as Float32Array, shape);
     }
     return { memory: memory.memory, tensors };
@@ -153,8 +152,8 @@ export class OnnxEngine implements GradientEngine {
 
 function noiseTensors({ noise }: CompiledGraph): { tensors: Tensors; draw: (key: NoiseKey) => void } {
   if (noise.length === 0) return { tensors: {}, draw: () => {} };
-  const memory = new PrivateMemory(noise.map(({ shape }) => size(shape) * 4));
-  const values = noise.map(({ shape }) => memory.floats(size(shape)));
+  const memory = new PrivateMemory(noise.map(({ shape }) => elements(shape) * 4));
+  const values = noise.map(({ shape }) => memory.floats(elements(shape)));
   const kernels = loadNoiseKernels(memory.memory);
   return {
     tensors: Object.fromEntries(values.map((data, i) => [noiseName(i), new Tensor('float32', data, noise[i].shape)])),

@@ -1,5 +1,6 @@
 /** Lowerings of kernels that reduce, move or rearrange elements. */
-import { channelsFirstAxis, type GraphBuilder, sizeOf, type Value } from './graph.js';
+import { elements } from '../../data/examples.js';
+import { channelsFirstAxis, type GraphBuilder, type Value } from './graph.js';
 import { type Lowering, type Lowerings, normalAxes, unsupported } from './lowering.js';
 import type { ElementType } from './proto.js';
 
@@ -54,7 +55,7 @@ const reshape: Lowering = (_, call) => {
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1);
   return reshaped(
     x,
-    shape.map((size) => (size === -1 ? sizeOf(x.shape) / known : size)),
+    shape.map((size) => (size === -1 ? elements(x.shape) / known : size)),
   );
 };
 
@@ -97,7 +98,7 @@ function inEitherLayout(
 }
 
 const concat: Lowering = (graph, call) => {
-  const inputs = call.list('inputs').filter((x) => sizeOf(x.shape) > 0);
+  const inputs = call.list('inputs').filter((x) => elements(x.shape) > 0);
   const first = inputs[0]!;
   const [axis] = normalAxes(call.attribute('axis'), first.shape.length);
   const shape = [...first.shape];
@@ -238,8 +239,8 @@ const segmentSum: Lowering = (graph, call) => {
   const x = call.input('x');
   const ids = call.input('segmentIds');
   const segments = call.attribute<number>('numSegments');
-  const width = sizeOf(x.shape) / sizeOf(ids.shape);
-  const rows = sizeOf(ids.shape);
+  const width = elements(x.shape) / elements(ids.shape);
+  const rows = elements(ids.shape);
   const index = graph.node('Cast', [graph.rows(ids, [rows, 1])], { to: 7 });
   const zeros = graph.node('Expand', [graph.float(0), graph.int64([segments, width])]);
   const name = graph.node('ScatterND', [zeros, index, graph.rows(x, [rows, width])], { reduction: 'add' });
