@@ -8,7 +8,7 @@ export default defineConfig({
     root: dist,
     include: ['test/**/*.test.js'],
     globalSetup: ['test/support/scratch.js'],
-    server: { deps: { external: [/\/src\//, /\/coordinator\//] } },
+    server: { deps: { external: [/\/src\//, /\/coordinator\//, /\/worker\//] } },
     testTimeout: 60_000,
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },

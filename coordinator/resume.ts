@@ -64,7 +64,10 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
 }
 
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
-const free = ['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping'];
+const free = [
+  ...['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping'],
+  ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
+];
 
 /** Whether the learning rate of a step depends on how many steps are to come. */
 const isPlanned = ({ schedule }: RunConfig): boolean => 'linear' in schedule || 'cosine' in schedule;

@@ -26,7 +26,7 @@ async function compileKernels(name, ...options) {
 }
 
 // Only folders that the compiler writes: DIR may be anything.
-for (const folder of ['src', 'coordinator', 'scripts', 'test']) {
+for (const folder of ['src', 'coordinator', 'worker', 'scripts', 'test']) {
   rmSync(join(outDir, folder), { recursive: true, force: true });
 }
 await compileKernels('update', '--enable=threads', '--sharedMemory', '--maximumMemory=65536');

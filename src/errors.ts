@@ -61,3 +61,14 @@ export class DownloadError extends LockstepError {
   readonly code = 'LOCKSTEP_DOWNLOAD';
   override readonly exitCode = 1;
 }
+
+/** What a peer sent breaks the protocol, or its connection was lost: whoever sent it is dropped. */
+export class WireError extends LockstepError {
+  readonly code = 'LOCKSTEP_WIRE';
+  override readonly exitCode = 1;
+}
+
+/** A worker or coordinator that the other side does not admit: token, protocol, engine or numbers differ. */
+export class RefusedError extends LockstepError {
+  readonly code = 'LOCKSTEP_REFUSED';
+}

@@ -15,6 +15,7 @@ const order = [
   'optimizer',
   'evaluate',
   'pool',
+  'wire',
   'export',
   'checkpoint',
   'report',
@@ -76,10 +77,10 @@ function sourcesIn(folder: string): Source[] {
     });
 }
 
-const [src, coordinator, scripts, tests] = ['src', 'coordinator', 'scripts', 'test'].map(sourcesIn);
+const [src, coordinator, worker, scripts, tests] = ['src', 'coordinator', 'worker', 'scripts', 'test'].map(sourcesIn);
 const assembly = src.filter(({ file }) => file.startsWith('src/kernels/assembly/'));
 const compiled = src.filter((source) => !assembly.includes(source));
-const everything = [...compiled, ...coordinator, ...scripts, ...tests];
+const everything = [...compiled, ...coordinator, ...worker, ...scripts, ...tests];
 
 /** `config` for src/config/run.ts; undefined for src/errors.ts. */
 const folderOf = (file: string): string | undefined => /^src\/(\w+)\//.exec(file)?.[1];
@@ -117,15 +118,19 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('of the coordinator are from src, and of the command line from both', () => {
-    const wrong = violations(coordinator, (_, target) => /^(src|coordinator)\//.test(target));
+  it('of the two programs are from src, never of each other, and of the command line from all', () => {
     const cli = compiled.filter(({ file }) => folderOf(file) === 'cli');
+    const wrong = [
+      ...violations(coordinator, (_, target) => /^(src|coordinator)\//.test(target)),
+      ...violations(worker, (_, target) => /^(src|worker)\//.test(target)),
+      ...violations(cli, (_, target) => /^(src|coordinator|worker)\//.test(target)),
+    ];
     expect(cli.length).toBeGreaterThan(0);
-    expect([...wrong, ...violations(cli, (_, target) => /^(src|coordinator)\//.test(target))]).toEqual([]);
+    expect(wrong).toEqual([]);
   });
 
   it('are none of the command line, of scripts or of tests', () => {
-    const users = [...compiled, ...coordinator, ...scripts];
+    const users = [...compiled, ...coordinator, ...worker, ...scripts];
     const wrong = violations(users, ({ file }, target) => {
       if (target.startsWith('src/cli/')) return file.startsWith('src/cli/');
       if (target.startsWith('scripts/')) return file.startsWith('scripts/');
@@ -141,12 +146,14 @@ describe('imports', () => {
 
 describe('exports', () => {
   it('are made where they are declared: no barrels', () => {
-    const barrels = [...compiled, ...coordinator].filter(
+    const barrels = [...compiled, ...coordinator, ...worker].filter(
       ({ file, text }) => /(^|\/)index\.ts$/.test(file) || /^export\s+\*/m.test(text),
     );
     expect(barrels.map(({ file }) => file)).toEqual([]);
     // The package's entry alone passes on what belongs to its signature.
-    const passing = [...compiled, ...coordinator].filter(({ text }) => /^export\s+(?:type\s+)?\{/m.test(text));
+    const passing = [...compiled, ...coordinator, ...worker].filter(({ text }) =>
+      /^export\s+(?:type\s+)?\{/m.test(text),
+    );
     expect(passing.map(({ file }) => file)).toEqual(['coordinator/lockstep.ts']);
   });
 
@@ -157,7 +164,7 @@ describe('exports', () => {
     const used = new Set(imported);
     const isType = (text: string, name: string) => new RegExp(`^export (?:interface|type) ${name}\\b`, 'm').test(text);
     const mentions = (text: string, name: string) => text.match(new RegExp(`\\b${name}\\b`, 'g'))!.length;
-    const dead = [...compiled, ...coordinator]
+    const dead = [...compiled, ...coordinator, ...worker]
       .filter(({ file }) => file !== 'coordinator/lockstep.ts')
       .flatMap(({ file, text, exports }) =>
         exports

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { augmentSchema } from './augment.js';
 import { checkpointSchema } from './checkpoint.js';
+import { clusterSchema } from './cluster.js';
 import { dataSchema } from './data.js';
 import { lossSchema, metricsSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
@@ -32,6 +33,7 @@ export const runSchema = z
     schedule: scheduleSchema.prefault('constant'),
     training: trainingSchema,
     checkpoint: checkpointSchema.prefault({}),
+    cluster: clusterSchema.prefault({}),
     engine: z
       .enum(['auto', 'onnx', 'tfjs'])
       .default('auto')

@@ -6,6 +6,12 @@
  * shard, the total has the same bits. Cut off at fewer shards it keeps its shape: a last, smaller batch uses the same tree.
  */
 
+/** A node of the tree, or any other range whose sum is held as one: the shards [low, high). */
+export interface TreeNode {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Adds slot `add` to slot `to`. */
 export interface Addition {
   readonly add: number;

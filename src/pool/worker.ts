@@ -1,0 +1,82 @@
+/**
+ * What a worker is to a round, whether it is this process's own pool or a machine behind a socket: it computes shards,
+ * exchanges sums with the others, applies a step, and evaluates batches.
+ */
+
+import type { TreeNode } from '../reduce/tree.js';
+import type { Phase } from './spec.js';
+
+/** Rows of the data set that the examples at some places of the epoch's order are. */
+export interface RowsAt {
+  /** Place in the epoch's order of the first. */
+  readonly start: number;
+  readonly rows: Int32Array;
+}
+
+/** Compute the gradient sums of nodes of the step's tree. */
+export interface ComputeTask {
+  /** Steps since the start of the run; keys the noise. */
+  readonly round: number;
+  readonly epoch: number;
+  /** Step of the epoch. */
+  readonly step: number;
+  /** Nodes to compute: aligned ranges of shards, one sum each. */
+  readonly nodes: readonly TreeNode[];
+  /** Rows of every shard of the nodes. */
+  readonly rows: readonly RowsAt[];
+}
+
+/** What came of it: the sums stay where they were computed until the exchange. */
+export interface Computed {
+  readonly nodes: readonly TreeNode[];
+  /** Sum of the losses of each shard, node by node. */
+  readonly losses: readonly number[];
+  /** Milliseconds of each phase, mean over the threads. */
+  readonly phases: Readonly<Partial<Record<Phase, number>>>;
+  readonly milliseconds: number;
+  /** Rows that were really read, where a ledger is kept. */
+  readonly used: readonly RowsAt[];
+}
+
+/** Who holds which sums of a round, and along which trees they are added. */
+export interface ExchangePlan {
+  readonly round: number;
+  /** Counts from 0 when an exchange has to be repeated because a member was lost. */
+  readonly attempt: number;
+  readonly algorithm: 'star' | 'butterfly';
+  readonly precision: 'float32' | 'bfloat16' | 'float16';
+  /** Shards of the step that hold examples. */
+  readonly shards: number;
+  /** The first is the coordinator. Those without nodes only receive the total. */
+  readonly members: readonly { readonly id: number; readonly nodes: readonly TreeNode[] }[];
+}
+
+/** The optimizer step of a round. Everything that JavaScript engines could compute differently is in here. */
+export interface Update {
+  readonly round: number;
+  readonly learningRate: number;
+  /** 1 / examples, times the clipping factor. */
+  readonly gradientScale: number;
+  /** 1 / examples: turns sums of new state into its mean. */
+  readonly stateScale: number;
+}
+
+export interface EvaluationBatch {
+  /** Number of the batch in its split. */
+  readonly batch: number;
+  readonly rows: Int32Array;
+}
+
+export interface Worker {
+  readonly id: number;
+  readonly name: string;
+  /** 0 for a coordinator that does not compute. */
+  readonly threads: number;
+  /** @throws WireError when the worker is lost */
+  compute(task: ComputeTask): Promise<Computed>;
+  /** @returns the sum of squares of the total gradient */
+  exchange(plan: ExchangePlan): Promise<number>;
+  commit(update: Update): Promise<void>;
+  /** @returns the metric sums of each batch, one behind the other */
+  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array>;
+}

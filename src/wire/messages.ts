@@ -1,0 +1,225 @@
+/**
+ * Every message of the protocol, in one screen. A connection carries frames (frame.ts): control messages, which are these,
+ * and raw chunks of slabs and of blobs. C is the coordinator, W a worker; peers are workers among themselves.
+ */
+import type { Computed, ComputeTask, EvaluationBatch, ExchangePlan, Update } from '../pool/worker.js';
+
+/** Raised by every change that an older program would not understand. */
+export const protocolVersion = 1;
+
+/** C → W, and listening peer → calling peer: the first message of a connection. */
+export interface Challenge {
+  readonly kind: 'challenge';
+  readonly protocol: number;
+  /** 32 random bytes, never used twice. */
+  readonly nonce: Uint8Array;
+}
+
+/** W → C: who I am, and proof that I know the token. */
+export interface Hello {
+  readonly kind: 'hello';
+  readonly protocol: number;
+  readonly nonce: Uint8Array;
+  /** HMAC-SHA256 over role and both nonces, keyed by the token (handshake.ts). */
+  readonly proof: Uint8Array;
+  readonly name: string;
+  /** Random, the same for all connections of this process: tells a worker that comes back from a new one. */
+  readonly session: string;
+  readonly threads: number;
+  /** Name and version of the engine; must be the coordinator's. */
+  readonly engine: string;
+  /** For people: processor and its features. */
+  readonly processor: string;
+  /** Hash of what this machine's arithmetic gives for a small canonical graph. */
+  readonly numerics: string;
+  /** Where peers reach me; null where I do not listen. */
+  readonly peer: string | null;
+  /** SHA-256 of the data sets that I hold, in memory or in the cache; and of one of my own (placement local). */
+  readonly data: readonly string[];
+  readonly local: string | null;
+}
+
+/** Calling peer → listening peer. */
+export interface PeerHello {
+  readonly kind: 'peerHello';
+  readonly protocol: number;
+  readonly nonce: Uint8Array;
+  readonly proof: Uint8Array;
+  readonly id: number;
+}
+
+/** C → W, and listening peer → calling peer: you are in, and I know the token too. */
+export interface Welcome {
+  readonly kind: 'welcome';
+  readonly proof: Uint8Array;
+  /** Of the worker in this run; the coordinator is 0. Listening peers give their own. */
+  readonly id: number;
+  /** Seconds without a sign of life after which either side gives up the other. */
+  readonly silence: number;
+}
+
+/** Either side, before it closes the connection. */
+export interface Refused {
+  readonly kind: 'refused';
+  /** What is wrong, and what to do about it. */
+  readonly problem: string;
+  readonly remedy: string;
+  /** Whether trying again can help. */
+  readonly final: boolean;
+}
+
+export type TransferKind = 'job' | 'data' | 'rows' | 'state';
+
+/** C → W: a blob follows, in chunks that carry this number. What it holds is in job.ts, placement.ts, state.ts. */
+export interface Transfer {
+  readonly kind: 'transfer';
+  readonly transfer: number;
+  readonly what: TransferKind;
+  readonly bytes: number;
+  /** job: SHA-256 of the blob; data: fingerprint of the data set; rows: '' ; state: SHA-256 of the blob. */
+  readonly sha256: string;
+  /** state: rounds up to which the parameters are trained. */
+  readonly round: number;
+}
+
+/** C → W: of the transfer of this job or data set nothing is needed: you have it. */
+export interface UseData {
+  readonly kind: 'useData';
+  readonly sha256: string;
+}
+
+/** W → C: the job is compiled, the data are here, and the state may come. */
+export interface Ready {
+  readonly kind: 'ready';
+}
+
+/** C → W: who else is there, for links between peers. */
+export interface World {
+  readonly kind: 'world';
+  readonly members: readonly { readonly id: number; readonly peer: string | null }[];
+}
+
+/** W → C: peers that I have a link to. */
+export interface Linked {
+  readonly kind: 'linked';
+  readonly ids: readonly number[];
+}
+
+/** C → W. */
+export interface Compute extends ComputeTask {
+  readonly kind: 'compute';
+}
+
+/** W → C. */
+export interface ComputedMessage extends Computed {
+  readonly kind: 'computed';
+  readonly round: number;
+}
+
+/** C → W: exchange what you computed; partial and total sums are slab frames. */
+export interface Exchange extends ExchangePlan {
+  readonly kind: 'exchange';
+}
+
+/** W → C: I hold the total. */
+export interface Reduced {
+  readonly kind: 'reduced';
+  readonly round: number;
+  readonly attempt: number;
+  /** Sum of squares of the total gradient: the same on every member, to the bit. */
+  readonly squares: number;
+  /** Milliseconds from the plan to the total. */
+  readonly milliseconds: number;
+}
+
+/** C → W: the round counts; apply it. */
+export interface Commit extends Update {
+  readonly kind: 'commit';
+}
+
+/** W → C. */
+export interface Applied {
+  readonly kind: 'applied';
+  readonly round: number;
+  readonly milliseconds: number;
+}
+
+/** C → W. */
+export interface Evaluate {
+  readonly kind: 'evaluate';
+  readonly request: number;
+  readonly batches: readonly EvaluationBatch[];
+}
+
+/** W → C. */
+export interface Evaluated {
+  readonly kind: 'evaluated';
+  readonly request: number;
+  /** Sums of each batch, one behind the other. */
+  readonly sums: Float64Array;
+  readonly milliseconds: number;
+}
+
+/** W → C: I cannot do what you asked for; the coordinator drops me with this reason. */
+export interface Failed {
+  readonly kind: 'failed';
+  /** In which phase, such as `compute` or `exchange`. */
+  readonly phase: string;
+  readonly message: string;
+}
+
+/** W → C: my link to a peer broke; the exchange of this round has to go another way. */
+export interface PeerLost {
+  readonly kind: 'peerLost';
+  readonly id: number;
+  readonly round: number;
+  readonly reason: string;
+}
+
+/** W → C: give me no more work; I leave when the round is over. */
+export interface Drain {
+  readonly kind: 'drain';
+}
+
+/** Either side; the answer repeats `time` of the asking side's clock and gives the time of the answering one. */
+export interface Ping {
+  readonly kind: 'ping';
+  readonly time: number;
+}
+export interface Pong {
+  readonly kind: 'pong';
+  readonly time: number;
+  readonly clock: number;
+}
+
+/** C → W: nothing more to do: the run is over, or you were drained. */
+export interface Bye {
+  readonly kind: 'bye';
+  readonly reason: string;
+}
+
+export type Message =
+  | Challenge
+  | Hello
+  | PeerHello
+  | Welcome
+  | Refused
+  | Transfer
+  | UseData
+  | Ready
+  | World
+  | Linked
+  | Compute
+  | ComputedMessage
+  | Exchange
+  | Reduced
+  | Commit
+  | Applied
+  | Evaluate
+  | Evaluated
+  | Failed
+  | PeerLost
+  | Drain
+  | Ping
+  | Pong
+  | Bye;
