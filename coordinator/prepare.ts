@@ -11,8 +11,7 @@ import { createStepModel, initialParameters, type StepModel } from '../src/engin
 import { OutputError } from '../src/errors.js';
 import type { MetricSpec } from '../src/evaluate/metrics.js';
 import { checkTokens } from '../src/model/tokens.js';
-import { ThreadPool } from '../src/pool/pool.js';
-import type { EngineSpec, Geometry } from '../src/pool/spec.js';
+import type { EngineSpec, Geometry, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
 import type { LogFile } from '../src/report/log-file.js';
@@ -22,6 +21,7 @@ import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
 import { checkMonitor, metricSpec, stepSpec } from './specs.js';
+import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
 /** Examples below which nobody expects a batch to keep every core busy. */
@@ -34,7 +34,14 @@ export interface PrepareOptions {
   /** Whether to keep a ledger; a resumed run goes on with the one it has. */
   readonly ledger: boolean;
   readonly report: Reporter;
+  /** Starts what computes the steps. */
+  readonly start: StartTrainer;
+  /** Told the run's folder as soon as it is there. */
+  readonly opened?: (folder: string) => void;
 }
+
+/** @param parameters initial slab */
+export type StartTrainer = (options: PoolOptions, parameters: Float32Array, dataset: Dataset) => Promise<Trainer>;
 
 export interface PreparedRun {
   /** Resolved: what `auto` came to is part of the run, because it decides the bits. */
@@ -45,7 +52,7 @@ export interface PreparedRun {
   readonly geometry: Geometry;
   readonly metrics: MetricSpec;
   readonly threads: number;
-  readonly pool: ThreadPool;
+  readonly pool: Trainer;
   readonly folder: string;
   readonly ledger?: Ledger;
   /** What must be on the disk before a checkpoint may say that its steps are done. */
@@ -67,7 +74,7 @@ export async function prepareRun(
   options: PrepareOptions,
   resumption?: Resumption,
 ): Promise<PreparedRun> {
-  const { threads, out, report } = options;
+  const { threads, out } = options;
   if (resumption) checkLedger(resumption, options.ledger);
   if (!resumption) assertWritable(out);
   const cleanups: (() => void | Promise<void>)[] = [];
@@ -79,7 +86,7 @@ export async function prepareRun(
     const { file } = dataset.examples;
     if (file) cleanups.push(() => closeRows(file));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
-    const prepared = await prepareSteps(config, dataset, threads, report);
+    const prepared = await prepareSteps(config, dataset, options);
     cleanups.push(() => prepared.pool.close());
     cleanups.push(() => void prepared.step.built.model.dispose());
     const { engine, geometry } = prepared;
@@ -87,6 +94,7 @@ export async function prepareRun(
     const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
     const place = openFolder(resolved, options, cleanups, resumption);
+    options.opened?.(place.folder);
     return { ...prepared, ...place, config: resolved, dataset, threads, close };
   } catch (error) {
     await close();
@@ -95,7 +103,7 @@ export async function prepareRun(
 }
 
 /** What computes the steps. */
-async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number, report: Reporter) {
+async function prepareSteps(config: RunConfig, dataset: Dataset, { threads, report, start }: PrepareOptions) {
   const { splits } = dataset;
   const examples = weightedExamples(dataset, config.training.classWeights);
   if (config.augment) checkAugment(config.augment, examples);
@@ -120,7 +128,7 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, threads: number
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
   };
-  const pool = await ThreadPool.start(poolOptions, initialParameters(step));
+  const pool = await start(poolOptions, initialParameters(step), dataset);
   return { step, metrics, engine, geometry, pool };
 }
 

@@ -22,6 +22,7 @@ import { divergence } from './divergence.js';
 import type { PreparedRun } from './prepare.js';
 import type { Resumption } from './resume.js';
 import { type NamedSlab, restoreTensors } from './snapshot.js';
+import { StoppedError } from './trainer.js';
 import { watchEpoch } from './watch.js';
 
 /** Models of at most so many parameters are shown number by number. */
@@ -31,6 +32,12 @@ const start: Progress = {
   ...{ step: 0, epoch: 0, position: 0, losses: [], best: null },
   ...{ stopped: false, monitor: initialMonitorState },
 };
+
+/** A run that is stopped while nobody is there to compute ends without the numbers. */
+function unlessStopped(error: unknown): null {
+  if (error instanceof StoppedError) return null;
+  throw error;
+}
 
 export class Run {
   readonly #run: PreparedRun;
@@ -81,7 +88,12 @@ export class Run {
       const first = this.#progress.position;
       if (!(await this.#trainEpoch())) return this.#finish(null, true);
       const seconds = (performance.now() - started) / 1000;
-      validation = await this.#endEpoch(seconds, geometry.stepsPerEpoch - first);
+      try {
+        validation = await this.#endEpoch(seconds, geometry.stepsPerEpoch - first);
+      } catch (error) {
+        if (error instanceof StoppedError) return this.#finish(null, true);
+        throw error;
+      }
       const more = this.#progress.epoch < geometry.epochs && !this.#progress.stopped;
       if (more && this.#signal?.aborted) return this.#finish(validation, true);
       if (more && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
@@ -182,11 +194,12 @@ export class Run {
     await this.#checkpointer.finish();
     const { epoch, best, stopped } = this.#progress;
     const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
-    if (restored) pool.parameters.set(this.#bestParameters!);
+    if (restored) pool.replaceParameters(this.#bestParameters!);
+    const evaluate = (rows: Int32Array) => this.#evaluate(rows).catch(unlessStopped);
     return {
       event: 'end',
-      validation: validation && !restored ? validation : await this.#evaluate(dataset.splits.validation),
-      test: await this.#evaluate(dataset.splits.test),
+      validation: validation && !restored ? validation : await evaluate(dataset.splits.validation),
+      test: await evaluate(dataset.splits.test),
       model: await this.#save('model'),
       best: best && join(folder, 'best', 'model.json'),
       weights: this.#readableWeights(),
@@ -200,7 +213,7 @@ export class Run {
   async #fail(step: number): Promise<never> {
     const { pool } = this.#run;
     const overflowed = !pool.isFinite;
-    if (overflowed) pool.parameters.set(this.#finite);
+    if (overflowed) pool.replaceParameters(this.#finite);
     const saved = await this.#save('last-good');
     throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
   }

@@ -2,9 +2,10 @@
 import { defineConfig, type RunConfigInput } from '../src/config/define.js';
 import type { RunConfig } from '../src/config/run.js';
 import { parameterCount } from '../src/model/slab.js';
+import { ThreadPool } from '../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
 import { lockRun } from '../src/report/run-folder.js';
-import { type PreparedRun, prepareRun } from './prepare.js';
+import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from './prepare.js';
 import { checkRun, findResumption, type Resumption } from './resume.js';
 import { Run } from './run.js';
 import { threadsOf } from './threads.js';
@@ -37,7 +38,7 @@ export interface ResumeOptions extends RunOptions {
  * @throws LockstepError on bad input (before anything is written) and DivergedError when the loss stops being finite
  */
 export async function train(config: RunConfigInput, options: TrainOptions = {}): Promise<EndEvent> {
-  return execute(defineConfig(config), options);
+  return execute(defineConfig(config), { ...options, threads: threadsOf(options.threads) }, startPool);
 }
 
 /**
@@ -48,22 +49,46 @@ export async function train(config: RunConfigInput, options: TrainOptions = {}):
  * @throws LockstepError where config or data no longer fit the checkpoint, and where nothing is left to do
  */
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<EndEvent> {
+  const threads = threadsOf(options.threads);
+  return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
+    execute(config, { ...options, threads }, startPool, resumption),
+  );
+}
+
+/** Locks a run, finds where it is, and goes on with it. */
+export async function resumeWith(
+  folder: string,
+  set: readonly string[],
+  report: Reporter | undefined,
+  go: (config: RunConfig, resumption: Resumption) => Promise<EndEvent>,
+): Promise<EndEvent> {
   checkRun(folder);
   const unlock = lockRun(folder);
   try {
-    const resumption = await findResumption(folder, options.set ?? []);
-    for (const message of resumption.warnings) options.report?.({ event: 'warning', message });
-    return await execute(resumption.config, options, resumption);
+    const resumption = await findResumption(folder, set);
+    for (const message of resumption.warnings) report?.({ event: 'warning', message });
+    return await go(resumption.config, resumption);
   } finally {
     unlock();
   }
 }
 
-async function execute(config: RunConfig, options: TrainOptions, resumption?: Resumption): Promise<EndEvent> {
-  const { out = 'runs', ledger = false, report = () => {}, signal } = options;
-  const threads = threadsOf(options.threads);
+/** The threads of this machine by themselves. */
+const startPool: StartTrainer = (options, parameters) => ThreadPool.start(options, parameters);
+
+/**
+ * @param options threads are checked
+ * @param start starts what computes the steps
+ */
+export async function execute(
+  config: RunConfig,
+  options: TrainOptions & Pick<PrepareOptions, 'opened'> & { readonly threads: number },
+  start: StartTrainer,
+  resumption?: Resumption,
+): Promise<EndEvent> {
+  const { threads, out = 'runs', ledger = false, report = () => {}, signal, opened } = options;
   const started = performance.now();
-  const prepared = await prepareRun(config, { threads, out, ledger, report }, resumption);
+  const prepared = await prepareRun(config, { threads, out, ledger, report, start, opened }, resumption);
   try {
     announce(prepared, resumption);
     const run = new Run(prepared, resumption?.checkpoint, signal);

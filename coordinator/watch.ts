@@ -1,14 +1,14 @@
 /** Looks at the threads' progress while they run an epoch, and reports it. */
 
-import type { ThreadPool } from '../src/pool/pool.js';
 import type { Geometry } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
+import type { Trainer } from './trainer.js';
 
 /** Milliseconds between two looks. */
 const interval = 100;
 
 export interface WatchOptions {
-  readonly pool: ThreadPool;
+  readonly pool: Trainer;
   readonly geometry: Geometry;
   /** Steps between two step events. */
   readonly logEvery: number;

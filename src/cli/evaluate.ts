@@ -4,7 +4,7 @@ import type { EvaluationResult } from '../../coordinator/inference/evaluate.js';
 import { jsonLine } from '../report/json.js';
 import { count, number } from '../report/text.js';
 import { reportMistakes } from './outcome.js';
-import { threadCount } from './train.js';
+import { threadCount } from './running.js';
 
 interface EvaluateFlags {
   readonly split?: 'training' | 'validation' | 'test';

@@ -2,12 +2,14 @@
 /** The `lockstep` command. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { coordinatorCommand } from './coordinator.js';
 import { dataCommand } from './data.js';
 import { doctorCommand } from './doctor.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { predictCommand } from './predict.js';
 import { trainCommand } from './train.js';
+import { workerCommand } from './worker.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -18,7 +20,10 @@ const program = new Command('lockstep')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
-const commands = [trainCommand(), evaluateCommand(), predictCommand(), exportCommand(), dataCommand(), doctorCommand()];
+const commands = [
+  ...[trainCommand(), coordinatorCommand(), workerCommand()],
+  ...[evaluateCommand(), predictCommand(), exportCommand(), dataCommand(), doctorCommand()],
+];
 for (const command of commands) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }

@@ -1,15 +1,9 @@
 /** `lockstep train`: one run on this machine. */
-import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { maximumThreads } from '../../coordinator/threads.js';
 import type { RunOptions } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
-import { ConfigError } from '../errors.js';
-import type { EndEvent, Reporter } from '../report/events.js';
-import { jsonReporter } from '../report/json.js';
-import { plainReporter } from '../report/plain.js';
-import { terminalReporter } from '../report/terminal.js';
-import { tellMistake } from './outcome.js';
+import type { EndEvent } from '../report/events.js';
+import { checkResume, collect, threadCount, trainUntilInterrupted } from './running.js';
 
 interface TrainFlags {
   readonly threads?: string;
@@ -23,7 +17,6 @@ interface TrainFlags {
 }
 
 export function trainCommand(): Command {
-  const collect = (value: string, previous: readonly string[]) => [...previous, value];
   return new Command('train')
     .description('Train a model on the cores of this machine.')
     .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
@@ -55,28 +48,7 @@ async function runTrain(file: string | undefined, flags: TrainFlags, command: Co
   if (file === undefined && flags.resume === undefined) {
     command.error("error: missing required argument 'config', or --resume");
   }
-  const report = reporter(flags);
-  const abort = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) => {
-    if (abort.signal.aborted) return dieOf(signal);
-    report({ event: 'warning', message: 'stopping after this step; press Ctrl-C again to quit at once' });
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-  // Nobody reads any more (`| head`).
-  const stop = () => abort.abort();
-  process.stdout.on('error', stop);
-  try {
-    const end = await start(file, flags, { report, signal: abort.signal });
-    if (end.interrupted) process.exitCode = 130;
-  } catch (error) {
-    tellMistake(error, report);
-  } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-    process.stdout.off('error', stop);
-  }
+  await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
 }
 
 /** A new run, or one to go on with. */
@@ -95,34 +67,7 @@ async function start(
     const { train } = await import('../../coordinator/train.js');
     return train(config, { ...options, out: flags.out });
   }
-  const excess = file ?? (flags.out === undefined ? undefined : '--out');
-  if (excess !== undefined) {
-    throw new ConfigError(
-      `--resume ${flags.resume}: the run has its config and folder already, and ${excess} names another`,
-      `leave out ${excess}, or --resume`,
-    );
-  }
+  checkResume(flags.resume, file, flags.out);
   const { resume } = await import('../../coordinator/train.js');
   return resume(flags.resume, { ...options, set });
-}
-
-/** Ends the process here and now: `process.exit` would wait for threads that compute, and then crash on them. */
-function dieOf(signal: NodeJS.Signals): void {
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
-}
-
-function reporter({ json }: TrainFlags): Reporter {
-  if (json) return jsonReporter(process.stdout);
-  return process.stdout.isTTY ? terminalReporter(process.stdout) : plainReporter(process.stdout);
-}
-
-export function threadCount(value: string | undefined): number {
-  if (value === undefined) return availableParallelism();
-  const threads = Number(value);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= maximumThreads) return threads;
-  throw new ConfigError(
-    `--threads ${value} is not a whole number from 1 to ${maximumThreads}`,
-    `this machine has ${availableParallelism()} cores: use --threads ${availableParallelism()} or leave it out`,
-  );
 }

@@ -101,6 +101,11 @@ export class ThreadPool {
     return Number.isFinite(this.#kernels.sumOfSquares(shared.offsets.parameters, layout.length));
   }
 
+  /** Goes on with other parameters, between two spans. */
+  replaceParameters(parameters: Float32Array): void {
+    this.parameters.set(parameters);
+  }
+
   /** Lets the span under way end after its current step; the next one is not affected. */
   requestStop(): void {
     this.#control.requestStop();

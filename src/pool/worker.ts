@@ -74,6 +74,8 @@ export interface Worker {
   readonly threads: number;
   /** @throws WireError when the worker is lost */
   compute(task: ComputeTask): Promise<Computed>;
+  /** Tells it which examples it will probably be asked for next; where it reads its own, it need not care. */
+  prefetch?(rows: readonly Int32Array[]): void;
   /** @returns the sum of squares of the total gradient */
   exchange(plan: ExchangePlan): Promise<number>;
   commit(update: Update): Promise<void>;

@@ -1,0 +1,168 @@
+/** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as `Run` asks for them. */
+import { batchOf, shardOf, stepCount } from '../../src/data/shards.js';
+import { clipFactor } from '../../src/optimizer/clip.js';
+import { createOptimizer } from '../../src/optimizer/optimizer.js';
+import { learningRateAt } from '../../src/optimizer/schedule.js';
+import type { Member } from '../../src/pool/member.js';
+import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
+import type { PoolOptions } from '../../src/pool/spec.js';
+import type { RowsAt, Update } from '../../src/pool/worker.js';
+import type { TreeNode } from '../../src/reduce/tree.js';
+import { StoppedError, type Trainer } from '../trainer.js';
+import { systemClock } from './clock.js';
+import { Round, type RoundOptions, type RoundResult, type RoundTask } from './round.js';
+import { spreadEvaluation } from './spread.js';
+import type { World } from './world.js';
+
+export interface ClusterParts {
+  readonly options: PoolOptions;
+  /** The coordinator's replica. */
+  readonly pool: ThreadPool;
+  readonly self: Member;
+  readonly world: World;
+  readonly round: Omit<RoundOptions, 'crew' | 'clock'>;
+  /** Stops listening, and whatever else was started for the world. */
+  readonly close: () => Promise<void>;
+}
+
+export class Cluster implements Trainer {
+  readonly parameters: Float32Array;
+  readonly slots: readonly Float32Array[];
+  readonly stepLosses: Float64Array;
+  readonly stepNorms: Float64Array;
+  readonly #parts: ClusterParts;
+  readonly #used: Int32Array;
+  #epoch = -1;
+  #done = 0;
+  #stopWanted = false;
+  /** The coordinator's own update of the last round, which may go on while the next one begins. */
+  #updating: Promise<void> = Promise.resolve();
+
+  constructor(parts: ClusterParts) {
+    const { pool, options } = parts;
+    this.#parts = parts;
+    this.parameters = pool.parameters;
+    this.slots = pool.slots;
+    this.stepLosses = pool.stepLosses;
+    this.stepNorms = pool.stepNorms;
+    this.#used = new Int32Array(options.geometry.training);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+  get done(): number {
+    return this.#done;
+  }
+  get isFinite(): boolean {
+    return this.#parts.pool.isFinite;
+  }
+
+  used(first: number, last: number): Int32Array[] {
+    const { training, batchSize } = this.#parts.options.geometry;
+    return Array.from({ length: last - first }, (_, i) => {
+      const { start, count } = batchOf(first + i, training, batchSize);
+      return this.#used.slice(start, start + count);
+    });
+  }
+
+  requestStop(): void {
+    this.#stopWanted = true;
+    this.#parts.world.stop();
+  }
+
+  async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
+    const { world, options } = this.#parts;
+    this.#stopWanted = false;
+    world.go();
+    world.advance(epoch * options.geometry.stepsPerEpoch + first - 1);
+    this.#epoch = epoch;
+    this.#done = first;
+    try {
+      while (this.#done < last && !this.#stopWanted) {
+        if (!(await this.#step(epoch, order, this.#done, rateScale))) {
+          return { committed: this.#done - first, diverged: true };
+        }
+        this.#done++;
+      }
+    } catch (error) {
+      if (!(error instanceof StoppedError)) throw error;
+    } finally {
+      await this.#updating;
+    }
+    return { committed: this.#done - first, diverged: false };
+  }
+
+  async evaluate(rows: Int32Array): Promise<Float64Array> {
+    const { world, options } = this.#parts;
+    world.go();
+    return spreadEvaluation(world, systemClock, options.metrics, rows, options.geometry.evaluationBatch);
+  }
+
+  replaceParameters(parameters: Float32Array): void {
+    this.parameters.set(parameters);
+    this.#parts.world.resync();
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.close();
+  }
+
+  /** One round, and its commit; false when loss or gradient are not finite and nothing was committed. */
+  async #step(epoch: number, order: Int32Array, step: number, rateScale: number): Promise<boolean> {
+    const { world, options, round: settings } = this.#parts;
+    const { training, batchSize, shards, stepsPerEpoch } = options.geometry;
+    const batch = batchOf(step, training, batchSize);
+    const rowsIn = (of: number, { low, high }: TreeNode): RowsAt => {
+      const { start: first, count } = batchOf(of, training, batchSize);
+      const last = shardOf(count, batchSize / shards, high - 1);
+      const start = first + shardOf(count, batchSize / shards, low).start;
+      return { start, rows: order.subarray(start, first + last.start + last.count) };
+    };
+    const round = epoch * stepsPerEpoch + step;
+    const task: RoundTask = {
+      ...{ round, epoch, step, shards: stepCount(batch.count, batchSize / shards) },
+      rowsOf: (node) => [rowsIn(step, node)],
+      nextRowsOf: (node) => (step + 1 < stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
+    };
+    const result = await new Round(task, { ...settings, crew: world, clock: systemClock }).run();
+    const update = this.#verdict(result, round, step, batch.count, rateScale);
+    if (!update) return false;
+    for (const { start, rows } of result.used) this.#used.set(rows, start);
+    this.#commit(update);
+    return true;
+  }
+
+  /** The update of a round; none where it diverged. */
+  #verdict(
+    { losses, squares }: RoundResult,
+    round: number,
+    step: number,
+    count: number,
+    rateScale: number,
+  ): Update | undefined {
+    const { geometry, schedule, optimizer, clipNorm } = this.#parts.options;
+    let sum = 0;
+    for (const loss of losses) sum += loss;
+    this.stepLosses[step] = sum / count;
+    const norm = Math.sqrt(squares) / count;
+    this.stepNorms[step] = norm;
+    if (!Number.isFinite(sum) || !Number.isFinite(norm)) return undefined;
+    const steps = geometry.epochs * geometry.stepsPerEpoch;
+    const base = createOptimizer(optimizer).baseLearningRate;
+    return {
+      round,
+      learningRate: rateScale * learningRateAt(schedule, base, round, steps, geometry.stepsPerEpoch),
+      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / count,
+      stateScale: 1 / count,
+    };
+  }
+
+  /** From here on the step counts. Remote workers are told first: they apply it while the coordinator does. */
+  #commit(update: Update): void {
+    const { world, self } = this.#parts;
+    for (const worker of world.followers()) worker.commit(update);
+    this.#updating = self.commit(update);
+    world.advance(update.round);
+  }
+}

@@ -1,0 +1,231 @@
+/** A machine behind a socket as a Worker: commands go out as messages, answers settle promises, a loss fails them all. */
+import { type LockstepError, WireError } from '../../src/errors.js';
+import type { Computed, ComputeTask, EvaluationBatch, ExchangePlan, Update, Worker } from '../../src/pool/worker.js';
+import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
+import type { Connection } from '../../src/wire/connection.js';
+import type { Hello, Message, TransferKind } from '../../src/wire/messages.js';
+import { PeerLostError } from './round.js';
+
+export type RemoteState =
+  | 'joining' // gets job and data
+  | 'ready' // waits for the parameters of the next step
+  | 'syncing' // gets them
+  | 'active'
+  | 'behind' // follows, but has not done what it was asked for
+  | 'detached' // so far behind that it has to be synced again
+  | 'draining'
+  | 'lost';
+
+interface Waiting<T> {
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class RemoteWorker implements Worker {
+  readonly id: number;
+  readonly name: string;
+  readonly threads: number;
+  readonly session: string;
+  /** Where other workers reach it. */
+  readonly peer: string | null;
+  readonly connection: Connection;
+  /** Packs rows for a worker that has no copy of the data. */
+  feed: ((rows: Int32Array) => Promise<Uint8Array>) | undefined;
+  state: RemoteState = 'joining';
+  /** Peers that it has a link to. */
+  links: ReadonlySet<number> = new Set();
+  /** The round that it was last asked to commit, and the last that it did. */
+  asked = -1;
+  applied = -1;
+  readonly #computing: Waiting<Computed>[] = [];
+  #exchanging: (Waiting<number> & { readonly round: number; readonly attempt: number }) | undefined;
+  readonly #evaluating = new Map<number, Waiting<Float64Array>>();
+  /** What goes out when the blob under way is through: frames must not overtake it. */
+  #held: (() => void)[] | undefined;
+  #heldBytes = 0;
+  /** Rows that it was sent for the last two tasks. */
+  #lately: ReadonlySet<number>[] = [];
+  #feeding: Promise<void> = Promise.resolve();
+  #transfers = 0;
+  #requests = 0;
+  #doing = 'joining';
+
+  constructor(id: number, hello: Hello, name: string, connection: Connection) {
+    this.id = id;
+    this.name = name;
+    this.threads = hello.threads;
+    this.session = hello.session;
+    this.peer = hello.peer;
+    this.connection = connection;
+  }
+
+  /** What it is doing now, for people. */
+  get doing(): string {
+    return this.#doing;
+  }
+  /** Whether it still computes something. */
+  get isComputing(): boolean {
+    return this.#computing.length > 0;
+  }
+  /** Bytes that wait to be sent to it. */
+  get backlog(): number {
+    return this.#heldBytes + this.connection.buffered;
+  }
+
+  compute(task: ComputeTask): Promise<Computed> {
+    this.#doing = `computing shards ${task.nodes.map(({ low, high }) => `${low}-${high - 1}`).join(', ')} of step ${task.round + 1}`;
+    return this.#expect((waiting) => {
+      this.#computing.push(waiting);
+      this.#fed(
+        task.rows.map(({ rows }) => rows),
+        () => this.connection.send({ kind: 'compute', ...task }),
+      );
+    });
+  }
+
+  /** Sends the rows of a step that it will probably be asked for. */
+  prefetch(rows: readonly Int32Array[]): void {
+    if (this.feed && this.state !== 'lost') this.#fed(rows, () => {});
+  }
+
+  exchange(plan: ExchangePlan): Promise<number> {
+    this.#exchanging?.reject(new PeerLostError('another attempt has begun'));
+    this.#doing = `exchanging gradients of step ${plan.round + 1}`;
+    return this.#expect((waiting) => {
+      this.#exchanging = { ...waiting, round: plan.round, attempt: plan.attempt };
+      this.#out(() => this.connection.send({ kind: 'exchange', ...plan }));
+    });
+  }
+
+  async commit(update: Update): Promise<void> {
+    this.#doing = `committing step ${update.round + 1}`;
+    this.asked = update.round;
+    this.#out(() => this.connection.send({ kind: 'commit', ...update }));
+  }
+
+  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+    this.#doing = 'validating';
+    const request = this.#requests++;
+    return this.#expect((waiting) => {
+      this.#evaluating.set(request, waiting);
+      this.#fed(
+        batches.map(({ rows }) => rows),
+        () => this.connection.send({ kind: 'evaluate', request, batches }),
+      );
+    });
+  }
+
+  send(message: Message): void {
+    this.#out(() => this.connection.send(message));
+  }
+
+  sendSlab(frame: Buffer): void {
+    this.#heldBytes += this.#held ? frame.length : 0;
+    this.#out(() => this.connection.sendSlab(frame));
+  }
+
+  /**
+   * Sends a blob, and after it whatever is sent meanwhile.
+   * @param round up to which the parameters in it are trained, where it holds some
+   */
+  async transfer(
+    what: TransferKind,
+    source: BlobSource,
+    sha256: string,
+    round: number,
+    progress?: (bytes: number) => void,
+  ): Promise<void> {
+    this.#doing = what === 'state' ? 'receiving parameters' : `receiving ${what === 'job' ? 'the job' : 'data'}`;
+    const transfer = ++this.#transfers;
+    this.connection.send({ kind: 'transfer', transfer, what, bytes: source.length, sha256, round });
+    this.#held ??= [];
+    await this.connection.sendBlob(transfer, source, progress);
+    const held = this.#held;
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    for (const send of held) send();
+  }
+
+  /** Settles what an answer belongs to. @throws WireError when it answers nothing that was asked */
+  receive(message: Message): void {
+    switch (message.kind) {
+      case 'computed': {
+        const { kind: _, round: __, ...computed } = message;
+        this.#answered(this.#computing.shift(), message.kind).resolve(computed);
+        break;
+      }
+      case 'reduced': {
+        const { round, attempt } = this.#exchanging ?? {};
+        // An attempt that was given up may have come to its end all the same.
+        if (message.round !== round || message.attempt !== attempt) return;
+        this.#exchanging!.resolve(message.squares);
+        break;
+      }
+      case 'peerLost': {
+        if (message.round !== this.#exchanging?.round) return;
+        const reason = `${this.name} has lost its link to worker ${message.id}: ${message.reason}`;
+        this.#exchanging.reject(new PeerLostError(reason));
+        break;
+      }
+      case 'applied':
+        this.applied = message.round;
+        break;
+      case 'evaluated': {
+        const waiting = this.#answered(this.#evaluating.get(message.request), message.kind);
+        this.#evaluating.delete(message.request);
+        waiting.resolve(message.sums);
+        break;
+      }
+      default:
+        throw new WireError(`a worker does not send ${message.kind}`, 'this worker is dropped');
+    }
+  }
+
+  /** Fails everything that it was asked for. */
+  fail(error: LockstepError): void {
+    this.state = 'lost';
+    const waiting = [...this.#computing, ...(this.#exchanging ? [this.#exchanging] : []), ...this.#evaluating.values()];
+    for (const { reject } of waiting) reject(error);
+  }
+
+  /** Sends what needs rows: after the rows, where it has not all of them. */
+  #fed(needed: readonly Int32Array[], send: () => void): void {
+    const { feed } = this;
+    if (!feed) return this.#out(send);
+    const rows = this.#unsent(needed);
+    this.#feeding = this.#feeding
+      .then(async () => {
+        if (rows.length > 0) {
+          const bytes = await feed(rows);
+          await this.transfer('rows', bytesSource(bytes), '', -1);
+        }
+        this.#out(send);
+      })
+      // Whoever waits for an answer is told by the connection that was lost.
+      .catch(() => {});
+  }
+
+  /** Which rows it has not been sent lately: it keeps those of two steps. */
+  #unsent(needed: readonly Int32Array[]): Int32Array {
+    const rows = needed.flatMap((part) => [...part]);
+    const unsent = rows.filter((row) => !this.#lately.some((sent) => sent.has(row)));
+    this.#lately = [new Set(rows), ...this.#lately].slice(0, 2);
+    return Int32Array.from(unsent);
+  }
+
+  #expect<T>(ask: (waiting: Waiting<T>) => void): Promise<T> {
+    if (this.state === 'lost') return Promise.reject(new WireError(`${this.name} is lost`, 'others take over'));
+    return new Promise<T>((resolve, reject) => ask({ resolve, reject }));
+  }
+
+  #answered<T>(waiting: T | undefined, kind: string): T {
+    if (waiting) return waiting;
+    throw new WireError(`${kind}: it was not asked for`, 'this worker is dropped');
+  }
+
+  #out(send: () => void): void {
+    if (this.state === 'lost') return;
+    if (this.#held) this.#held.push(send);
+    else send();
+  }
+}

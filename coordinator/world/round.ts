@@ -1,0 +1,329 @@
+/**
+ * One step over the world: compute → exchange, and again where a worker is lost on the way. It waits for events and for
+ * the clock alone, changes no parameters, and ends when every worker that takes part holds the total.
+ */
+import type { Computed, ComputeTask, ExchangePlan, RowsAt, Worker } from '../../src/pool/worker.js';
+import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
+import { assign, type Capacity } from './assign.js';
+import type { Clock } from './clock.js';
+import { Mailbox } from './mailbox.js';
+
+/** What a round asks of the world. */
+export interface Crew {
+  /** The coordinator. It keeps a replica, whether it computes or not. */
+  readonly self: Worker;
+  /** Workers that can be given shards now; the coordinator first, if it computes. */
+  able(): readonly Worker[];
+  /** All workers that keep up with the parameters, without the coordinator. */
+  followers(): readonly Worker[];
+  /** Waits until there are workers enough. @throws StoppedError when the run is to be stopped instead */
+  enough(): Promise<void>;
+  capacityOf(worker: Worker): Capacity;
+  /** Milliseconds after which a worker is late with so many shards; infinite while nothing is known. */
+  patienceWith(worker: Worker, shards: number): number;
+  /** Remembers how fast a worker was. */
+  learn(worker: Worker, computed: Computed): void;
+  /** Whether these workers all have links to each other. */
+  linked(workers: readonly Worker[]): boolean;
+  /** Declares a worker lost. */
+  lose(worker: Worker, reason: string): void;
+  /** Who the coordinator itself waits for in the exchange under way. */
+  owing(): readonly { readonly id: number; readonly bytes: number }[];
+}
+
+export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
+  /** Shards that hold examples. */
+  readonly shards: number;
+  /** Rows of a node's shards. */
+  rowsOf(node: TreeNode): readonly RowsAt[];
+  /** Rows that these nodes will have in the next step, for workers that are sent them ahead. */
+  nextRowsOf(node: TreeNode): readonly Int32Array[];
+}
+
+export interface RoundOptions {
+  readonly crew: Crew;
+  readonly clock: Clock;
+  readonly precision: ExchangePlan['precision'];
+  readonly algorithm: 'auto' | ExchangePlan['algorithm'];
+  /** Bytes of the slab that is exchanged. */
+  readonly bytes: number;
+  /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
+  readonly silence: number;
+}
+
+export interface RoundResult {
+  /** Sum of the losses of each shard. */
+  readonly losses: Float64Array;
+  /** Sum of squares of the total gradient; not finite when the run diverges. */
+  readonly squares: number;
+  readonly used: readonly RowsAt[];
+  readonly algorithm: ExchangePlan['algorithm'];
+  readonly attempts: number;
+}
+
+/** Thrown by `Worker.exchange` when not the worker but its link to a peer was lost. */
+export class PeerLostError extends Error {}
+
+type Event =
+  | {
+      readonly kind: 'computed';
+      readonly worker: Worker;
+      readonly nodes: readonly TreeNode[];
+      readonly computed: Computed;
+    }
+  | { readonly kind: 'reduced'; readonly worker: Worker; readonly attempt: number; readonly squares: number }
+  | { readonly kind: 'failed'; readonly worker: Worker; readonly attempt?: number; readonly error: unknown };
+
+interface Holding {
+  readonly node: TreeNode;
+  readonly worker: Worker;
+  readonly losses: readonly number[];
+  readonly used: readonly RowsAt[];
+}
+
+interface Outstanding {
+  readonly worker: Worker;
+  readonly nodes: readonly TreeNode[];
+  /** When the worker is late. */
+  readonly deadline: number;
+  /** Whether others have been asked for the same. */
+  doubled: boolean;
+}
+
+/** Bytes a second below which a link is taken for stalled. */
+const slowestLink = 1e6;
+/** Below this a butterfly has nothing to share out. */
+const smallSlab = 1 << 20;
+
+const keyOf = ({ low, high }: TreeNode): string => `${low}-${high}`;
+const size = (nodes: readonly TreeNode[]): number => nodes.reduce((sum, { low, high }) => sum + high - low, 0);
+
+export class Round {
+  readonly #task: RoundTask;
+  readonly #options: RoundOptions;
+  readonly #mail: Mailbox<Event>;
+  readonly #lost = new Set<Worker>();
+  #nodes: readonly TreeNode[] = [];
+  readonly #holders = new Map<string, Holding>();
+  #outstanding: Outstanding[] = [];
+  #attempt = 0;
+  /** A link between workers is broken: everything goes through the coordinator. */
+  #starOnly = false;
+
+  constructor(task: RoundTask, options: RoundOptions) {
+    this.#task = task;
+    this.#options = options;
+    this.#mail = new Mailbox(options.clock);
+  }
+
+  /** @throws StoppedError when the run is to be stopped while too few workers are there */
+  async run(): Promise<RoundResult> {
+    const { crew } = this.#options;
+    await crew.enough();
+    const able = crew.able();
+    const ranges = assign(
+      this.#task.shards,
+      able.map((worker) => crew.capacityOf(worker)),
+    );
+    const shares = ranges.map(({ low, high }) => treeNodes(low, high, this.#task.shards));
+    this.#nodes = shares.flat();
+    able.forEach((worker, i) => this.#give(worker, shares[i]));
+    for (;;) {
+      await this.#compute();
+      const { squares, algorithm } = await this.#exchange();
+      if (squares !== undefined) return { ...this.#result(), squares, algorithm, attempts: this.#attempt };
+    }
+  }
+
+  #give(worker: Worker, nodes: readonly TreeNode[]): void {
+    if (nodes.length === 0) return;
+    const { crew, clock } = this.#options;
+    const { round, epoch, step, rowsOf } = this.#task;
+    const deadline = clock.now() + crew.patienceWith(worker, size(nodes));
+    this.#outstanding.push({ worker, nodes, deadline, doubled: false });
+    const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
+    const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
+    worker.compute(task).then(
+      (computed) => this.#mail.put({ kind: 'computed', worker, nodes, computed }),
+      (error: unknown) => this.#mail.put({ kind: 'failed', worker, error }),
+    );
+    worker.prefetch?.(next);
+  }
+
+  /** Until a living worker holds each node. */
+  async #compute(): Promise<void> {
+    for (;;) {
+      const missing = this.#nodes.filter((node) => !this.#holders.has(keyOf(node)));
+      if (missing.length === 0) return;
+      const promised = new Set(this.#outstanding.flatMap(({ nodes }) => nodes.map(keyOf)));
+      const orphans = missing.filter((node) => !promised.has(keyOf(node)));
+      if (orphans.length > 0 && !this.#adopt(orphans)) {
+        await this.#options.crew.enough();
+        continue;
+      }
+      const event = await this.#mail.take(Math.min(...this.#outstanding.map((each) => this.#dueAt(each))));
+      if (event) this.#handle(event);
+      else this.#double();
+    }
+  }
+
+  /** Gives nodes that nobody computes to whoever has least to do; false where nobody is left. */
+  #adopt(nodes: readonly TreeNode[]): boolean {
+    for (const node of nodes) {
+      const able = this.#options.crew.able().filter((worker) => !this.#lost.has(worker));
+      if (able.length === 0) return false;
+      const load = (worker: Worker) =>
+        this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
+      this.#give(
+        able.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
+        [node],
+      );
+    }
+    return true;
+  }
+
+  #dueAt({ deadline, doubled }: Outstanding): number {
+    return doubled || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : deadline;
+  }
+
+  #idle(): Worker[] {
+    const busy = new Set(this.#outstanding.map(({ worker }) => worker));
+    return this.#options.crew.able().filter((worker) => !busy.has(worker) && !this.#lost.has(worker));
+  }
+
+  /** Has what is late computed by others too: the answers are the same, and the first one counts. */
+  #double(): void {
+    const now = this.#options.clock.now();
+    for (const late of this.#outstanding.filter(({ deadline, doubled }) => !doubled && deadline <= now)) {
+      const idle = this.#idle();
+      if (idle.length === 0) return;
+      late.doubled = true;
+      this.#give(
+        idle[0],
+        late.nodes.filter((node) => !this.#holders.has(keyOf(node))),
+      );
+    }
+  }
+
+  #handle(event: Event): void {
+    if (event.kind === 'computed') this.#hold(event);
+    // A failed exchange is a matter of that exchange; a worker that fails otherwise is gone.
+    else if (event.kind === 'failed' && !(event.error instanceof PeerLostError)) this.#forget(event.worker);
+  }
+
+  #hold({ worker, nodes, computed }: Extract<Event, { kind: 'computed' }>): void {
+    this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker || each.nodes !== nodes);
+    if (this.#lost.has(worker)) return;
+    this.#options.crew.learn(worker, computed);
+    let place = 0;
+    for (const node of nodes) {
+      const losses = computed.losses.slice(place, place + node.high - node.low);
+      place += losses.length;
+      if (this.#holders.has(keyOf(node))) continue;
+      const inside = ({ start }: RowsAt) => this.#task.rowsOf(node).some((rows) => rows.start === start);
+      this.#holders.set(keyOf(node), { node, worker, losses, used: computed.used.filter(inside) });
+    }
+  }
+
+  #forget(worker: Worker): void {
+    this.#lost.add(worker);
+    this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker);
+    for (const [key, holding] of this.#holders) if (holding.worker === worker) this.#holders.delete(key);
+  }
+
+  /** One attempt: `squares` is undefined when somebody who takes part was lost. */
+  async #exchange(): Promise<{ squares?: number; algorithm: ExchangePlan['algorithm'] }> {
+    const { clock, crew, silence, bytes } = this.#options;
+    const plan = this.#plan();
+    const { algorithm, attempt } = plan;
+    const byId = new Map([crew.self, ...crew.followers()].map((worker) => [worker.id, worker]));
+    for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
+    const taking = plan.members.filter(({ id, nodes }) => id === crew.self.id || nodes.length > 0);
+    const contributors = new Set(taking.map(({ id }) => id));
+    const waiting = new Set(contributors);
+    const results = new Map<number, number>();
+    const deadline = clock.now() + silence + (bytes / slowestLink) * 1000 * plan.members.length;
+    while (waiting.size > 0) {
+      const event = await this.#mail.take(deadline);
+      if (!event) {
+        this.#blame(plan, waiting);
+        return { algorithm };
+      }
+      this.#handle(event);
+      if (event.kind === 'reduced' && event.attempt === attempt) {
+        results.set(event.worker.id, event.squares);
+        waiting.delete(event.worker.id);
+      }
+      if (event.kind !== 'failed') continue;
+      const isBroken = event.error instanceof PeerLostError;
+      if (isBroken && event.attempt !== attempt) continue;
+      this.#starOnly ||= isBroken;
+      // What it held has to be computed again, and sums may have been on their way through it.
+      if (isBroken || contributors.has(event.worker.id)) return { algorithm };
+    }
+    return this.#agree(results) ? { squares: results.get(crew.self.id), algorithm } : { algorithm };
+  }
+
+  #ask(worker: Worker, plan: ExchangePlan): void {
+    const { attempt } = plan;
+    worker.exchange(plan).then(
+      (squares) => this.#mail.put({ kind: 'reduced', worker, attempt, squares }),
+      (error: unknown) => this.#mail.put({ kind: 'failed', worker, attempt, error }),
+    );
+  }
+
+  #plan(): ExchangePlan {
+    const { crew, algorithm, precision, bytes } = this.#options;
+    const nodesOf = ({ id }: Worker) =>
+      [...this.#holders.values()]
+        .filter(({ worker }) => worker.id === id)
+        .map(({ node }) => node)
+        .sort((a, b) => a.low - b.low);
+    const followers = crew.followers().filter((worker) => !this.#lost.has(worker));
+    const members = [crew.self, ...followers].map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
+    const holders = followers.filter((worker) => nodesOf(worker).length > 0);
+    const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
+    const butterfly = wanted && !this.#starOnly && holders.length > 1 && crew.linked(holders);
+    return {
+      ...{ round: this.#task.round, attempt: this.#attempt++, shards: this.#task.shards, precision, members },
+      algorithm: butterfly ? 'butterfly' : 'star',
+    };
+  }
+
+  /** Nothing moves: give up links between workers first, then the workers that owe the coordinator something. */
+  #blame({ algorithm }: ExchangePlan, waiting: ReadonlySet<number>): void {
+    const { crew } = this.#options;
+    if (algorithm === 'butterfly') {
+      this.#starOnly = true;
+      return;
+    }
+    const owing = crew.owing();
+    const byId = new Map(crew.followers().map((worker) => [worker.id, worker]));
+    const late = owing.length > 0 ? owing : [...waiting].map((id) => ({ id, bytes: 0 }));
+    for (const { id, bytes } of late) {
+      const worker = byId.get(id);
+      if (!worker) continue;
+      this.#forget(worker);
+      crew.lose(worker, bytes > 0 ? `it owes ${bytes.toLocaleString('en-US')} bytes` : 'it does not confirm the total');
+    }
+  }
+
+  /** Every replica has to come to the same total. A worker that has another one is dropped. */
+  #agree(results: ReadonlyMap<number, number>): boolean {
+    const { crew } = this.#options;
+    const own = results.get(crew.self.id)!;
+    const wrong = crew.followers().filter(({ id }) => results.has(id) && !Object.is(results.get(id), own));
+    for (const worker of wrong) {
+      this.#forget(worker);
+      crew.lose(worker, `its total gradient has the squared norm ${results.get(worker.id)}, the coordinator's ${own}`);
+    }
+    return wrong.length === 0;
+  }
+
+  #result(): Pick<RoundResult, 'losses' | 'used'> {
+    const losses = new Float64Array(this.#task.shards);
+    const holdings = [...this.#holders.values()];
+    for (const { node, losses: own } of holdings) losses.set(own, node.low);
+    return { losses, used: holdings.flatMap(({ used }) => used) };
+  }
+}

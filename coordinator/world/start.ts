@@ -1,0 +1,200 @@
+/** Sets up a world: the coordinator's replica, the place where workers join, what each of them is sent. */
+import { networkInterfaces } from 'node:os';
+import type { ClusterConfig } from '../../src/config/cluster.js';
+import { sha256 } from '../../src/data/checksum.js';
+import type { Dataset } from '../../src/data/examples.js';
+import { examplesFingerprint } from '../../src/data/fingerprint.js';
+import { examplesImage, metaOf } from '../../src/data/image.js';
+import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
+import { RefusedError } from '../../src/errors.js';
+import { loadUpdateKernels } from '../../src/kernels/load.js';
+import { Member } from '../../src/pool/member.js';
+import { ThreadPool } from '../../src/pool/pool.js';
+import type { PoolOptions } from '../../src/pool/spec.js';
+import { Exchange, earlyBytesFor, SCRATCH_FLOATS } from '../../src/reduce/exchange.js';
+import type { Reporter } from '../../src/report/events.js';
+import { bytesSource } from '../../src/wire/blob.js';
+import { generateToken } from '../../src/wire/handshake.js';
+import { encodeJob, type Job } from '../../src/wire/job.js';
+import { type Arrival, listen } from '../../src/wire/listen.js';
+import type { Hello } from '../../src/wire/messages.js';
+import { encodeRows } from '../../src/wire/rows-blob.js';
+import { hostAndPort } from '../../src/wire/sockets.js';
+import { stateSource } from '../../src/wire/state-blob.js';
+import type { ListenAddress } from './address.js';
+import { Cluster } from './cluster.js';
+import type { RemoteWorker } from './remote.js';
+import { World } from './world.js';
+
+export interface ClusterChoices {
+  /** Of the coordinator; 0 if it does not compute. */
+  readonly threads: number;
+  readonly minimum: number;
+  readonly config: ClusterConfig;
+  readonly report: Reporter;
+  readonly signal: AbortSignal | undefined;
+  readonly ledger: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Made if there is none. */
+  readonly token: string | undefined;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly trace: string | undefined;
+  readonly allowMixedNumerics: boolean;
+  /** Told where it listens. */
+  readonly started: (address: Required<ListenAddress>) => void;
+}
+
+/** Data sets up to this size are sent to every worker as a whole. */
+const replicatedBytes = 2 ** 31;
+
+/**
+ * @param parameters initial slab
+ * @throws ConfigError when it cannot listen, or the run's engine cannot be sent to workers
+ */
+export async function startCluster(
+  options: PoolOptions,
+  parameters: Float32Array,
+  { examples }: Dataset,
+  choices: ClusterChoices,
+): Promise<Cluster> {
+  const { threads, config, report, token = generateToken(), ledger } = choices;
+  const image = examplesImage(options.examples);
+  const placement = placementOf(config, image.length);
+  const job = (where: Job['placement']) =>
+    encodeJob({
+      ...options,
+      examples: metaOf(options.examples),
+      precision: config.precision,
+      placement: where,
+      ledger,
+    });
+  const jobs = { stream: job('stream'), replicate: job('replicate'), local: job('local') };
+  const own = await numericFingerprint();
+  const fingerprint = await examplesFingerprint(options.examples);
+  const pool = await ThreadPool.start(
+    { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: SCRATCH_FLOATS },
+    parameters,
+  );
+  const { layout, geometry } = options;
+  const { memory, total, scratch } = pool;
+  const exchange = new Exchange({
+    ...{ self: 0, memory, layout, total, scratch },
+    kernels: loadUpdateKernels(memory),
+    earlyBytes: earlyBytesFor(layout, geometry.shards),
+    send: (to, frame) => world.remote(to)?.sendSlab(frame),
+    refused: (from, error) => world.blame(from, error),
+  });
+  const self = new Member(0, 'coordinator', pool, exchange);
+
+  const prepare = async (worker: RemoteWorker, hello: Hello) => {
+    const has = hello.local === fingerprint ? 'local' : placement;
+    if (has === 'local' && hello.local !== fingerprint) {
+      throw new RefusedError(
+        hello.local === null ? 'it has no copy of the data' : 'its copy of the data is another one than the run has',
+        'start it with --config, or use cluster.placement: replicate',
+      );
+    }
+    if (has === 'stream') worker.feed = (rows) => encodeRows(options.examples, rows);
+    await worker.transfer('job', bytesSource(jobs[has]), sha256(jobs[has]), -1);
+    if (has === 'stream') return;
+    if (hello.local === fingerprint || hello.data.includes(fingerprint)) {
+      return worker.send({ kind: 'useData', sha256: fingerprint });
+    }
+    const { name } = worker;
+    await worker.transfer('data', image, fingerprint, -1, (bytes) =>
+      report({ event: 'transfer', name, what: 'data', bytes, total: image.length }),
+    );
+  };
+  const sync = (worker: RemoteWorker, round: number) => {
+    const state = stateSource(pool);
+    return worker.transfer('state', state, state.sha256, round);
+  };
+  const world = new World({
+    ...{ self, exchange, minimum: choices.minimum, grace: config.grace, stragglerFactor: config.stragglerFactor },
+    ...{ bytes: layout.state * 4, batchSize: geometry.batchSize, shards: geometry.shards },
+    ...{ report, signal: choices.signal, prepare, sync },
+  });
+
+  const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {
+    const refusal = refusalOf(hello, own, choices.allowMixedNumerics);
+    if (refusal) {
+      report({
+        event: 'worker',
+        change: 'refused',
+        name: hello.name,
+        address: connection.address,
+        step: world.committed,
+        reason: refusal.problem,
+      });
+      return void connection.refuse(refusal.problem, refusal.remedy, true);
+    }
+    if (hello.numerics !== own.hash) world.markMixed(hello.name, hello.processor);
+    const place = world.place(hello);
+    welcome(place.id, config.silence);
+    connection.watch(config.silence);
+    world.join(hello, connection, place);
+  };
+  const refused = (error: { problem: string }) =>
+    report({ event: 'warning', message: `somebody could not join: ${error.problem}` });
+  try {
+    const { host, port, tls } = choices;
+    const listener = await listen({ host, port, token, tls, expects: 'hello' }, { arrived, refused });
+    choices.started({ host, port: listener.port, token });
+    report(listening(choices, hostAndPort(shown(host), listener.port), token));
+    const close = async () => {
+      await world.close('the run is over');
+      await listener.close();
+      await pool.close();
+    };
+    const round = {
+      ...{ precision: config.precision, algorithm: config.allReduce, bytes: layout.state * 4 },
+      silence: config.silence * 1000,
+    };
+    return new Cluster({ options, pool, self, world, round, close });
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
+function placementOf({ placement }: ClusterConfig, bytes: number): Job['placement'] {
+  if (placement !== 'auto') return placement;
+  return bytes <= replicatedBytes ? 'replicate' : 'stream';
+}
+
+/** Why a worker that knows the token is not admitted all the same. */
+function refusalOf(
+  hello: Hello,
+  own: { readonly engine: string; readonly hash: string; readonly processor: string },
+  mixed: boolean,
+): RefusedError | undefined {
+  if (hello.engine !== own.engine) {
+    return new RefusedError(
+      `it has ${hello.engine}, the coordinator ${own.engine}: their results differ`,
+      'install the same version of lockstep on both',
+    );
+  }
+  if (hello.numerics !== own.hash && !mixed) {
+    return new RefusedError(
+      `its arithmetic gives other bits (${hello.processor}) than the coordinator's (${own.processor})`,
+      'use machines of one kind, or start the coordinator with --allow-mixed-numerics',
+    );
+  }
+  return undefined;
+}
+
+/** An address that can be connected to, where all were given to listen on. */
+function shown(host: string): string {
+  if (host !== '0.0.0.0' && host !== '::') return host;
+  const family = host === '::' ? 'IPv6' : 'IPv4';
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  return addresses.find((entry) => !entry.internal && entry.family === family)?.address ?? host;
+}
+
+function listening({ tls, minimum }: ClusterChoices, place: string, token: string) {
+  const url = `${tls ? 'wss' : 'ws'}://${place}`;
+  const ca = tls ? ' --tls-ca <certificate>' : '';
+  const join = `npx lockstep worker ${url} --token ${token}${ca}`;
+  return { event: 'listening' as const, url, join, minimum };
+}

@@ -1,0 +1,337 @@
+/** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
+import type { LockstepError } from '../../src/errors.js';
+import { WireError } from '../../src/errors.js';
+import type { Computed, Worker } from '../../src/pool/worker.js';
+import type { SlabFrame } from '../../src/reduce/slab-frame.js';
+import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
+import type { Connection } from '../../src/wire/connection.js';
+import type { Hello } from '../../src/wire/messages.js';
+import { StoppedError } from '../trainer.js';
+import type { Capacity } from './assign.js';
+import { RemoteWorker } from './remote.js';
+import type { Crew } from './round.js';
+import { Tally } from './tally.js';
+
+export interface WorldOptions {
+  /** The coordinator, and its part in exchanges. */
+  readonly self: Worker;
+  readonly exchange: {
+    receive(from: number, frame: SlabFrame): void;
+    waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
+  };
+  /** Remote workers without which no step begins. */
+  readonly minimum: number;
+  /** Seconds that a lost worker keeps its place. */
+  readonly grace: number;
+  readonly stragglerFactor: number;
+  /** Bytes of the gradient slab. */
+  readonly bytes: number;
+  readonly batchSize: number;
+  readonly shards: number;
+  readonly report: Reporter;
+  /** Ends the wait for workers. */
+  readonly signal: AbortSignal | undefined;
+  /** Sends a worker what it needs besides parameters. */
+  readonly prepare: (worker: RemoteWorker, hello: Hello) => Promise<void>;
+  /** Sends a worker the parameters as they are after `round`. */
+  readonly sync: (worker: RemoteWorker, round: number) => Promise<void>;
+}
+
+/** Milliseconds that a worker may be late whatever its speed. */
+const leastPatience = 250;
+/** Rounds that a worker may lag behind before it is cut off and synced anew. */
+const longestLag = 16;
+
+interface Away {
+  readonly id: number;
+  readonly name: string;
+  readonly since: number;
+}
+
+export class World implements Crew {
+  readonly self: WorldOptions['self'];
+  readonly tally: Tally;
+  /** Whether somebody took part whose arithmetic gives other bits. */
+  mixed = false;
+  readonly #options: WorldOptions;
+  readonly #remotes = new Map<number, RemoteWorker>();
+  /** Lost workers by session. */
+  readonly #away = new Map<string, Away>();
+  /** Milliseconds that a thread of a worker takes for a shard. */
+  readonly #speeds = new Map<string, number>();
+  #nextId = 1;
+  /** The last round that was committed. */
+  #round = -1;
+  #stopped = false;
+  #changed: (() => void) | undefined;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.self = options.self;
+    this.tally = new Tally(options.self);
+    options.signal?.addEventListener('abort', () => this.#wake());
+  }
+
+  get workers(): readonly RemoteWorker[] {
+    return [...this.#remotes.values()];
+  }
+  get committed(): number {
+    return this.#round + 1;
+  }
+
+  remote(id: number): RemoteWorker | undefined {
+    return this.#remotes.get(id);
+  }
+
+  /** Drops the worker that sent something wrong. */
+  blame(id: number, error: LockstepError): void {
+    const worker = this.#remotes.get(id);
+    if (worker) this.drop(worker, error);
+  }
+
+  /** Somebody takes part whose arithmetic gives other bits. */
+  markMixed(name: string, processor: string): void {
+    this.mixed = true;
+    const message = `${name} (${processor}) calculates otherwise than the coordinator: this run cannot be reproduced bit for bit`;
+    this.#options.report({ event: 'warning', message });
+  }
+
+  /** Everybody who takes part, for people. */
+  info(): WorkerInfo[] {
+    const { batchSize, shards } = this.#options;
+    const rate = ({ name, threads }: Worker) => {
+      const milliseconds = this.#speeds.get(name);
+      return milliseconds === undefined ? null : (1000 / milliseconds) * threads * (batchSize / shards);
+    };
+    const { id, name, threads } = this.self;
+    const own = { id, name, address: 'here', threads, state: 'active', examplesPerSecond: rate(this.self) };
+    return [
+      ...(threads > 0 ? [{ ...own, share: this.tally.share(name), roundTrip: null }] : []),
+      ...this.workers.map((worker) => ({
+        ...{ id: worker.id, name: worker.name, address: worker.connection.address, threads: worker.threads },
+        ...{ state: worker.state, examplesPerSecond: rate(worker), share: this.tally.share(worker.name) },
+        roundTrip: worker.connection.roundTrip ?? null,
+      })),
+    ];
+  }
+
+  /** The id and name that a worker will have: its own again if it comes back. */
+  place(hello: Hello): { id: number; name: string } {
+    const here = this.workers.find(({ session }) => session === hello.session);
+    // The line broke and only one side has noticed yet.
+    if (here) this.drop(here, new WireError('it has connected anew', 'nothing: it is back'));
+    const away = this.#away.get(hello.session);
+    if (away) return away;
+    const taken = new Set([...this.workers, ...this.#away.values()].map(({ name }) => name));
+    let name = hello.name;
+    for (let n = 2; taken.has(name); n++) name = `${hello.name}-${n}`;
+    return { id: this.#nextId++, name };
+  }
+
+  /** Takes in a worker that has been admitted; it takes part from the step on that follows its preparation. */
+  join(hello: Hello, connection: Connection, { id, name }: { id: number; name: string }): RemoteWorker {
+    const worker = new RemoteWorker(id, hello, name, connection);
+    const returned = this.#away.delete(hello.session);
+    this.#remotes.set(id, worker);
+    this.tally.add(worker);
+    connection.handle({
+      message: (message) => {
+        if (message.kind === 'ready') this.#become(worker, 'ready');
+        else if (message.kind === 'linked') worker.links = new Set(message.ids);
+        else if (message.kind === 'drain') this.#become(worker, 'draining');
+        else if (message.kind === 'failed')
+          this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
+        else if (message.kind === 'applied') this.#applied(worker, message.round);
+        else worker.receive(message);
+      },
+      slab: (frame) => this.#options.exchange.receive(worker.id, frame),
+      blob: () => {
+        throw new WireError('a worker sends no blobs', 'this worker is dropped');
+      },
+      closed: (error) => this.drop(worker, error ?? new WireError('the connection was closed', 'it can join again')),
+    });
+    this.#tell(worker, returned ? 'returned' : 'joined', null);
+    this.#options.prepare(worker, hello).catch((error: LockstepError) => this.drop(worker, error));
+    return worker;
+  }
+
+  /** Declares a worker lost: closes its connection, fails what it was asked for. */
+  drop(worker: RemoteWorker, error: LockstepError): void {
+    if (worker.state === 'lost') return;
+    const left = worker.state === 'draining';
+    const doing = worker.doing;
+    worker.fail(error);
+    worker.connection.terminate();
+    this.#remotes.delete(worker.id);
+    this.tally.lost(worker, left);
+    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: performance.now() });
+    this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
+    this.#introduce();
+    this.#wake();
+  }
+
+  lose(worker: Worker, reason: string): void {
+    const remote = this.#remotes.get(worker.id);
+    if (remote) this.drop(remote, new WireError(reason, 'others take over'));
+  }
+
+  able(): readonly Worker[] {
+    const able = this.workers.filter(
+      (worker) => worker.state === 'active' && !worker.isComputing && worker.applied >= worker.asked - 1,
+    );
+    return this.self.threads > 0 ? [this.self, ...able] : able;
+  }
+
+  followers(): readonly RemoteWorker[] {
+    return this.workers.filter(({ state }) => state === 'syncing' || state === 'active' || state === 'draining');
+  }
+
+  async enough(): Promise<void> {
+    this.#turn();
+    if (this.#isEnough()) return;
+    const { minimum, report } = this.#options;
+    const present = () => this.workers.filter(({ state }) => state === 'active').length;
+    report({ event: 'waiting', step: this.committed, present: present(), minimum, away: this.#awayNames() });
+    while (!this.#isEnough()) {
+      if (this.#stopped || this.#options.signal?.aborted) throw new StoppedError();
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+      this.#turn();
+    }
+  }
+
+  capacityOf(worker: Worker): Capacity {
+    return { threads: worker.threads, shardMilliseconds: this.#speeds.get(worker.name) };
+  }
+
+  patienceWith(worker: Worker, shards: number): number {
+    const usual = this.#speeds.get(worker.name);
+    if (usual === undefined) return Number.POSITIVE_INFINITY;
+    return leastPatience + this.#options.stragglerFactor * usual * Math.ceil(shards / worker.threads);
+  }
+
+  learn(worker: Worker, { milliseconds, losses }: Computed): void {
+    const now = milliseconds / Math.ceil(losses.length / worker.threads);
+    const before = this.#speeds.get(worker.name);
+    // The first time includes what happens only once.
+    this.#speeds.set(worker.name, before === undefined ? now : 0.7 * Math.min(before, 4 * now) + 0.3 * now);
+    this.tally.computed(worker, milliseconds, losses.length);
+  }
+
+  linked(workers: readonly Worker[]): boolean {
+    const remotes = workers.flatMap(({ id }) => this.#remotes.get(id) ?? []);
+    return remotes.every((one) => remotes.every((other) => one === other || one.links.has(other.id)));
+  }
+
+  owing(): readonly { readonly id: number; readonly bytes: number }[] {
+    return this.#options.exchange.waitingFor();
+  }
+
+  /** The parameters hold this round now. */
+  advance(round: number): void {
+    this.#round = round;
+  }
+
+  /** Everybody gets the parameters anew: they have been replaced. */
+  resync(): void {
+    for (const worker of this.followers()) if (worker.state !== 'draining') worker.state = 'ready';
+  }
+
+  /** Ends the wait for workers, if there is one, and every later one. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+  /** Lets the run wait for workers again. */
+  go(): void {
+    this.#stopped = false;
+  }
+
+  /** Says goodbye to everybody. */
+  async close(reason: string): Promise<void> {
+    await Promise.all(
+      this.workers.map((worker) => {
+        worker.state = 'draining';
+        worker.send({ kind: 'bye', reason });
+        return worker.connection.close();
+      }),
+    );
+  }
+
+  /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
+  #turn(): void {
+    for (const worker of this.workers) {
+      if (worker.state === 'draining') {
+        worker.send({ kind: 'bye', reason: 'it was asked to leave' });
+        this.drop(worker, new WireError('it was asked to leave', 'nothing'));
+      }
+      if (worker.state === 'active' && this.#lags(worker)) this.#detach(worker);
+      if (worker.state === 'detached' && worker.applied === worker.asked) worker.state = 'ready';
+      if (worker.state !== 'ready') continue;
+      worker.state = 'syncing';
+      worker.asked = this.#round;
+      worker.applied = -2;
+      this.#options.sync(worker, this.#round).catch((error: LockstepError) => this.drop(worker, error));
+    }
+    this.#expire();
+  }
+
+  #lags(worker: RemoteWorker): boolean {
+    const limit = Math.max(64e6, 6 * this.#options.bytes);
+    return worker.asked - worker.applied > longestLag || worker.backlog > limit;
+  }
+
+  #detach(worker: RemoteWorker): void {
+    worker.state = 'detached';
+    this.#tell(
+      worker,
+      'detached',
+      'it cannot keep up with the steps, and gets the parameters anew when it has caught up',
+    );
+  }
+
+  #applied(worker: RemoteWorker, round: number): void {
+    worker.applied = round;
+    if (worker.state !== 'syncing') return;
+    this.#become(worker, 'active');
+    this.#tell(worker, 'active', null);
+    this.#introduce();
+  }
+
+  #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
+    worker.state = state;
+    this.#wake();
+  }
+
+  #isEnough(): boolean {
+    const active = this.workers.filter(({ state }) => state === 'active').length;
+    return active >= this.#options.minimum && this.able().length > 0;
+  }
+
+  /** Tells everybody who else is there, so that they link up. */
+  #introduce(): void {
+    const members = this.workers.filter(({ state }) => state === 'active').map(({ id, peer }) => ({ id, peer }));
+    for (const worker of this.workers) if (worker.state === 'active') worker.send({ kind: 'world', members });
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const [session, { since }] of this.#away) {
+      if (now - since > this.#options.grace * 1000) this.#away.delete(session);
+    }
+  }
+
+  #awayNames(): string[] {
+    return [...this.#away.values()].map(({ name }) => name);
+  }
+
+  #tell({ name, connection }: RemoteWorker, change: WorkerEvent['change'], reason: string | null): void {
+    this.#options.report({ event: 'worker', change, name, address: connection.address, step: this.committed, reason });
+  }
+
+  #wake(): void {
+    this.#changed?.();
+    this.#changed = undefined;
+  }
+}

@@ -1,0 +1,117 @@
+/** `lockstep coordinator`: one run over this machine and the workers that join it. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { CoordinateOptions } from '../../coordinator/coordinate.js';
+import { loadRunConfig } from '../config/load.js';
+import { ConfigError } from '../errors.js';
+import type { EndEvent } from '../report/events.js';
+import { checkResume, collect, threadCount, trainUntilInterrupted, wholeNumber } from './running.js';
+
+interface CoordinatorFlags {
+  readonly host?: string;
+  readonly port?: string;
+  readonly minWorkers?: string;
+  readonly token?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly threads?: string;
+  readonly allowMixedNumerics?: boolean;
+  readonly trace?: string;
+  readonly resume?: string;
+  readonly set: readonly string[];
+  readonly out?: string;
+  readonly ledger?: boolean;
+  readonly json?: boolean;
+}
+
+export function coordinatorCommand(): Command {
+  return new Command('coordinator')
+    .description('Train a model on this machine and on the workers that join it.')
+    .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
+    .option('--port <n>', 'port to listen on; 0 for any (default: 7474)')
+    .option('--min-workers <n>', 'remote workers without which no step begins (default: 1)')
+    .option('--token <token>', 'what workers must know to join; $LOCKSTEP_TOKEN (default: a new random one)')
+    .option('--tls-cert <file>', 'certificate in PEM; workers join by wss://')
+    .option('--tls-key <file>', 'its private key in PEM')
+    .option('--threads <n>', 'threads of this machine that compute; 0 for none (default: one a core)')
+    .option(
+      '--allow-mixed-numerics',
+      'admit machines whose arithmetic gives other bits; the run is not reproducible then',
+    )
+    .option('--trace <file>', 'write a Chrome trace of every phase of every worker')
+    .option('--resume <run>', 'go on with a run, by its folder: its workers come back by themselves')
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
+    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
+    .option('--json', 'print one JSON object a line and nothing else')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --min-workers 2
+  lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --threads 0 --set cluster.allReduce=butterfly
+  lockstep coordinator --resume runs/mnist-1
+
+It prints the command that joins a worker. Exit codes are those of lockstep train.`,
+    )
+    .action(runCoordinator);
+}
+
+async function runCoordinator(file: string | undefined, flags: CoordinatorFlags, command: Command): Promise<void> {
+  if (file === undefined && flags.resume === undefined) {
+    command.error("error: missing required argument 'config', or --resume");
+  }
+  await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
+}
+
+async function start(
+  file: string | undefined,
+  flags: CoordinatorFlags,
+  watch: Pick<CoordinateOptions, 'report' | 'signal'>,
+): Promise<EndEvent> {
+  const { host, resume, out, ledger, allowMixedNumerics, trace, set } = flags;
+  const options: CoordinateOptions = {
+    ...{ host, ledger, allowMixedNumerics, trace, ...watch },
+    port: flags.port === undefined ? undefined : portNumber('--port', flags.port),
+    minWorkers: flags.minWorkers === undefined ? undefined : minimum(flags.minWorkers),
+    token: flags.token ?? process.env.LOCKSTEP_TOKEN,
+    threads: threadCount(flags.threads, 0),
+    tls: pair(flags),
+  };
+  if (resume === undefined) {
+    const config = loadRunConfig(file!, set);
+    const { coordinate } = await import('../../coordinator/coordinate.js');
+    return coordinate(config, { ...options, out });
+  }
+  checkResume(resume, file, out);
+  const { resumeCoordinating } = await import('../../coordinator/coordinate.js');
+  return resumeCoordinating(resume, { ...options, set });
+}
+
+export const portNumber = (option: string, value: string): number =>
+  wholeNumber(option, value, 0, 65535, 'use a free port, such as 7474, or 0 for any');
+
+const minimum = (value: string): number => wholeNumber('--min-workers', value, 0, 4096, 'use 1, or leave it out');
+
+/** Certificate and key, or neither. @throws ConfigError when one is missing or cannot be read */
+export function pair({ tlsCert, tlsKey }: { tlsCert?: string; tlsKey?: string }) {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    const missing = tlsCert === undefined ? '--tls-cert' : '--tls-key';
+    throw new ConfigError(`${missing} is missing`, 'give --tls-cert and --tls-key, or neither');
+  }
+  return { cert: pem('--tls-cert', tlsCert), key: pem('--tls-key', tlsKey) };
+}
+
+/** The text of a PEM file. @throws ConfigError when there is none */
+export function pem(option: string, file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${option} ${file}: cannot be read (${(error as Error).message})`, 'name a file in PEM');
+  }
+  if (text.includes('-----BEGIN ')) return text;
+  throw new ConfigError(`${option} ${file}: is not in PEM`, 'convert it with openssl');
+}

@@ -1,0 +1,89 @@
+/** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
+import { availableParallelism } from 'node:os';
+import { maximumThreads } from '../../coordinator/threads.js';
+import { ConfigError } from '../errors.js';
+import type { EndEvent, Reporter } from '../report/events.js';
+import { jsonReporter } from '../report/json.js';
+import { plainReporter } from '../report/plain.js';
+import { terminalReporter } from '../report/terminal.js';
+import { tellMistake } from './outcome.js';
+
+/** @param said what the first Ctrl-C is answered with */
+export async function untilInterrupted(said: () => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (abort.signal.aborted) return dieOf(signal);
+    said();
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  // Nobody reads any more (`| head`).
+  const stop = () => abort.abort();
+  process.stdout.on('error', stop);
+  try {
+    await work(abort.signal);
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+    process.stdout.off('error', stop);
+  }
+}
+
+/** Ends the process here and now: `process.exit` would wait for threads that compute, and then crash on them. */
+function dieOf(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/** Runs a training to its end, its mistakes and interruptions told as every command tells them. */
+export async function trainUntilInterrupted(
+  json: boolean | undefined,
+  train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent>,
+): Promise<void> {
+  const report = reporter(json);
+  const message = 'stopping after this step; press Ctrl-C again to quit at once';
+  await untilInterrupted(
+    () => report({ event: 'warning', message }),
+    async (signal) => {
+      try {
+        const end = await train({ report, signal });
+        if (end.interrupted) process.exitCode = 130;
+      } catch (error) {
+        tellMistake(error, report);
+      }
+    },
+  );
+}
+
+function reporter(json: boolean | undefined): Reporter {
+  if (json) return jsonReporter(process.stdout);
+  return process.stdout.isTTY ? terminalReporter(process.stdout) : plainReporter(process.stdout);
+}
+
+/** @throws ConfigError when --resume stands beside what names another run */
+export function checkResume(run: string, file: string | undefined, out: string | undefined): void {
+  const excess = file ?? (out === undefined ? undefined : '--out');
+  if (excess === undefined) return;
+  throw new ConfigError(
+    `--resume ${run}: the run has its config and folder already, and ${excess} names another`,
+    `leave out ${excess}, or --resume`,
+  );
+}
+
+/** Collects a repeatable option. */
+export const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+
+/** @param least 0 where no thread may compute. @throws ConfigError when it is none that a pool can have */
+export function threadCount(value: string | undefined, least: 0 | 1 = 1): number {
+  if (value === undefined) return availableParallelism();
+  const remedy = `this machine has ${availableParallelism()} cores: use --threads ${availableParallelism()} or leave it out`;
+  return wholeNumber('--threads', value, least, maximumThreads, remedy);
+}
+
+/** @throws ConfigError when an option's value is no whole number in a range */
+export function wholeNumber(option: string, value: string, least: number, most: number, remedy: string): number {
+  const number = value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  throw new ConfigError(`${option} ${value} is not a whole number from ${least} to ${most}`, remedy);
+}

@@ -1,0 +1,22 @@
+/** What a worker tells whoever started it. */
+
+export type WorkerEvent =
+  /** Tries to reach the coordinator; told once until it succeeds. */
+  | { readonly event: 'connecting'; readonly url: string; readonly reason: string | null }
+  | {
+      readonly event: 'joined';
+      readonly url: string;
+      readonly id: number;
+      readonly name: string;
+      readonly threads: number;
+    }
+  | { readonly event: 'transfer'; readonly what: string; readonly bytes: number; readonly total: number }
+  | { readonly event: 'data'; readonly from: 'memory' | 'cache' | 'own copy' | 'coordinator' | 'step by step' }
+  | { readonly event: 'working'; readonly step: number }
+  | { readonly event: 'lost'; readonly reason: string }
+  | { readonly event: 'leaving'; readonly reason: string }
+  | { readonly event: 'end'; readonly reason: string; readonly steps: number; readonly seconds: number }
+  | { readonly event: 'warning'; readonly message: string }
+  | { readonly event: 'error'; readonly code: string; readonly message: string; readonly remedy: string };
+
+export type WorkerReporter = (event: WorkerEvent) => void;

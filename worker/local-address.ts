@@ -1,0 +1,30 @@
+/** The address of this machine by which it reaches a coordinator: other workers reach it there too, as a rule. */
+import { connect } from 'node:net';
+import { WireError } from '../src/errors.js';
+
+/** Milliseconds that the coordinator has to answer. */
+const patience = 10_000;
+
+/**
+ * @param url where the coordinator listens
+ * @throws WireError when it cannot be reached
+ */
+export async function localAddressTo(url: string): Promise<string> {
+  const text = /^[a-z]+:\/\//i.test(url) ? url : `ws://${url}`;
+  // What is no address is told of by whoever connects to it.
+  if (!URL.canParse(text)) return '127.0.0.1';
+  const { hostname, port, protocol } = new URL(text);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const socket = connect({ host, port: Number(port) || (protocol === 'wss:' ? 443 : 80), timeout: patience });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      socket.once('connect', () => resolve(socket.localAddress!));
+      const fail = (reason: string) =>
+        reject(new WireError(`cannot connect to ${host}:${port} (${reason})`, 'check that it runs and can be reached'));
+      socket.once('error', ({ message }) => fail(message));
+      socket.once('timeout', () => fail('no answer'));
+    });
+  } finally {
+    socket.destroy();
+  }
+}

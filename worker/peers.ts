@@ -1,0 +1,142 @@
+/** Links between workers, over which they exchange gradients without the coordinator. */
+import { LockstepError } from '../src/errors.js';
+import type { SlabFrame } from '../src/reduce/slab-frame.js';
+import type { Connection } from '../src/wire/connection.js';
+import { dial } from '../src/wire/dial.js';
+import { type Arrival, type Listener, listen } from '../src/wire/listen.js';
+import type { World } from '../src/wire/messages.js';
+
+export interface PeerOptions {
+  /** Address to listen on, and where others reach it. */
+  readonly host: string;
+  readonly port: number;
+  readonly advertise: string | undefined;
+  /** Whether the coordinator is reached by TLS: then peers are too, or not at all. */
+  readonly secure: boolean;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly ca: string | undefined;
+  readonly token: string;
+}
+
+export interface PeerHandlers {
+  slab(from: number, frame: SlabFrame): void;
+  /** The links that there are have changed. */
+  changed(): void;
+  lost(id: number, reason: string): void;
+}
+
+/** Of two workers, the one that joined later calls. */
+export class Peers {
+  readonly #options: PeerOptions;
+  readonly #handlers: PeerHandlers;
+  readonly #links = new Map<number, Connection>();
+  readonly #calling = new Set<number>();
+  #listener: Listener | undefined;
+  #self = 0;
+  #silence = 0;
+
+  constructor(options: PeerOptions, handlers: PeerHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+  }
+
+  /** Where others reach this worker; null where they cannot, because the run is under TLS and it has no certificate. */
+  get address(): string | null {
+    const { advertise, secure } = this.#options;
+    if (!this.#listener) return null;
+    const { host, port } = this.#listener;
+    const place = advertise ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    return `${secure ? 'wss' : 'ws'}://${place}`;
+  }
+
+  get ids(): number[] {
+    return [...this.#links.keys()].sort((a, b) => a - b);
+  }
+
+  /** @throws ConfigError when it cannot listen there */
+  async open(): Promise<void> {
+    const { host, port, token, tls, secure } = this.#options;
+    if (secure && !tls) return;
+    const visitors = {
+      arrived: ({ connection, hello, welcome }: Arrival<'peerHello'>) => {
+        // Before this side knows its own number, nobody can have been told to call it.
+        if (this.#self === 0)
+          return void connection.refuse('this worker has not joined yet', 'call again later', false);
+        welcome(this.#self, this.#silence);
+        this.#take(hello.id, connection);
+      },
+      refused: () => {},
+    };
+    this.#listener = await listen({ host, port, token, tls: secure ? tls : undefined, expects: 'peerHello' }, visitors);
+  }
+
+  /** @param id number of this worker, as the coordinator gave it */
+  join(id: number, silence: number): void {
+    this.#self = id;
+    this.#silence = silence;
+  }
+
+  /** Calls those that joined earlier, and drops the links to those that are gone. */
+  meet({ members }: World): void {
+    const ids = new Set(members.map(({ id }) => id));
+    for (const [id, connection] of this.#links) if (!ids.has(id)) connection.terminate();
+    for (const { id, peer } of members) {
+      if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
+      void this.#call(id, peer);
+    }
+  }
+
+  /** @returns whether there is a link to that worker */
+  send(to: number, frame: Buffer): boolean {
+    const link = this.#links.get(to);
+    link?.sendSlab(frame);
+    return link !== undefined;
+  }
+
+  /** Ends all links; the listener stays. */
+  part(): void {
+    for (const connection of this.#links.values()) connection.terminate();
+    this.#links.clear();
+  }
+
+  async close(): Promise<void> {
+    this.part();
+    await this.#listener?.close();
+  }
+
+  /** A worker that cannot be reached is no failure: sums then go through the coordinator. */
+  async #call(id: number, peer: string): Promise<void> {
+    this.#calling.add(id);
+    try {
+      const { token, ca } = this.#options;
+      const { connection } = await dial(peer, {
+        ...{ token, ca: peer.startsWith('wss:') ? ca : undefined },
+        identity: { kind: 'peerHello', id: this.#self },
+      });
+      this.#take(id, connection);
+    } catch (error) {
+      if (!(error instanceof LockstepError)) throw error;
+      this.#handlers.lost(id, error.problem);
+    } finally {
+      this.#calling.delete(id);
+    }
+  }
+
+  #take(id: number, connection: Connection): void {
+    this.#links.get(id)?.terminate();
+    this.#links.set(id, connection);
+    connection.watch(this.#silence);
+    connection.handle({
+      message: () => {},
+      slab: (frame) => this.#handlers.slab(id, frame),
+      blob: () => {},
+      closed: (error) => {
+        if (this.#links.get(id) !== connection) return;
+        this.#links.delete(id);
+        this.#handlers.changed();
+        this.#handlers.lost(id, error?.problem ?? 'the link was closed');
+      },
+    });
+    this.#handlers.changed();
+  }
+}

@@ -1,0 +1,258 @@
+/** Serves one connection to a coordinator: receives job, data and parameters, and does what rounds ask for. */
+import { sha256 } from '../src/data/checksum.js';
+import { type LockstepError, WireError } from '../src/errors.js';
+import { stagedExamples } from '../src/pool/stage.js';
+import type { SlabFrame } from '../src/reduce/slab-frame.js';
+import { type BlobSink, bytesSink } from '../src/wire/blob.js';
+import type { Connection } from '../src/wire/connection.js';
+import type { BlobFrame } from '../src/wire/frame.js';
+import { decodeJob, type Job } from '../src/wire/job.js';
+import type { Message, Transfer } from '../src/wire/messages.js';
+import { decodeRows } from '../src/wire/rows-blob.js';
+import { stateSink } from '../src/wire/state-blob.js';
+import type { WorkerReporter } from './events.js';
+import type { Holdings } from './holdings.js';
+import type { Peers } from './peers.js';
+import { type Replica, stageCapacity, startReplica } from './replica.js';
+
+/** What outlives a connection: a worker that comes back has its threads and its job still. */
+export interface Kept {
+  replica?: Replica & { readonly sha256: string; readonly data: string };
+  /** The connection that there is now. */
+  connection?: Connection;
+  session?: Session;
+}
+
+export interface SessionOptions {
+  readonly id: number;
+  readonly name: string;
+  readonly threads: number;
+  readonly holdings: Holdings;
+  readonly peers: Peers;
+  readonly kept: Kept;
+  readonly report: WorkerReporter;
+}
+
+interface Arriving {
+  readonly transfer: Transfer;
+  readonly sink: BlobSink & { readonly bytes?: Uint8Array; abort?(): void };
+  received: number;
+}
+
+export class Session {
+  /** Resolves with the reason of a goodbye; rejects when the connection is lost. */
+  readonly ended: Promise<string>;
+  readonly #connection: Connection;
+  readonly #options: SessionOptions;
+  #job: { readonly job: Job; readonly sha256: string } | undefined;
+  #arriving: Arriving | undefined;
+  #round = -1;
+  #steps = 0;
+  /** What was asked for is done in order, where one thing needs the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #bye!: (reason: string) => void;
+  #lost!: (error: LockstepError) => void;
+  #over = false;
+
+  constructor(connection: Connection, options: SessionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.ended = new Promise((resolve, reject) => {
+      this.#bye = resolve;
+      this.#lost = reject;
+    });
+    connection.handle({
+      message: (message) => this.#receive(message),
+      slab: (frame) => this.slab(0, frame),
+      blob: (frame) => this.#blob(frame),
+      closed: (error) => this.#closed(error),
+    });
+  }
+
+  /** Steps that it took part in. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** A piece of a sum, from the coordinator or a peer. @throws WireError when it breaks the protocol */
+  slab(from: number, frame: SlabFrame): void {
+    this.#replica().exchange.receive(from, frame);
+  }
+
+  /** Asks to be let go after the round. */
+  drain(): void {
+    this.#connection.send({ kind: 'drain' });
+  }
+
+  linked(ids: readonly number[]): void {
+    this.#connection.send({ kind: 'linked', ids });
+  }
+
+  peerLost(id: number, reason: string): void {
+    this.#connection.send({ kind: 'peerLost', id, round: Math.max(0, this.#round), reason: reason.slice(0, 500) });
+  }
+
+  #receive(message: Message): void {
+    switch (message.kind) {
+      case 'transfer':
+        this.#expect(message);
+        break;
+      case 'useData':
+        this.#inTurn('open the data', () => this.#useData(message.sha256, false));
+        break;
+      case 'world':
+        this.#options.peers.meet(message);
+        this.linked(this.#options.peers.ids);
+        break;
+      case 'compute':
+        this.#answer('compute', async ({ member, job }) => {
+          const { used, ...computed } = await member.compute(message);
+          this.#connection.send({ kind: 'computed', round: message.round, ...computed, used: job.ledger ? used : [] });
+        });
+        break;
+      case 'exchange':
+        this.#round = message.round;
+        this.#exchange(message);
+        break;
+      case 'commit':
+        this.#answer('commit', async ({ member }) => {
+          const started = performance.now();
+          await member.commit(message);
+          this.#steps++;
+          const milliseconds = performance.now() - started;
+          this.#connection.send({ kind: 'applied', round: message.round, milliseconds });
+        });
+        break;
+      case 'evaluate':
+        this.#answer('evaluate', async ({ member }) => {
+          const started = performance.now();
+          const sums = await member.evaluate(message.batches);
+          const milliseconds = performance.now() - started;
+          this.#connection.send({ kind: 'evaluated', request: message.request, sums, milliseconds });
+        });
+        break;
+      case 'bye':
+        this.#over = true;
+        this.#bye(message.reason);
+        break;
+      default:
+        throw new WireError(`a coordinator does not send ${message.kind}`, 'run the same version on both sides');
+    }
+  }
+
+  /** Does it now, because commands keep their own order, and tells the coordinator when it cannot be done. */
+  #answer(phase: string, work: (replica: Replica) => Promise<void>): void {
+    const replica = this.#replica();
+    work(replica).catch((error: unknown) => this.#failed(phase, error));
+  }
+
+  #exchange(plan: Extract<Message, { kind: 'exchange' }>): void {
+    const { round, attempt } = plan;
+    const started = performance.now();
+    this.#answer('exchange', async ({ member }) => {
+      const squares = await member.exchange(plan).catch((error: unknown) => {
+        // Another attempt has taken its place, or the connection is gone.
+        if (error instanceof WireError) return undefined;
+        throw error;
+      });
+      if (squares === undefined) return;
+      this.#connection.send({ kind: 'reduced', round, attempt, squares, milliseconds: performance.now() - started });
+    });
+  }
+
+  #failed(phase: string, error: unknown): void {
+    if (!(error instanceof Error)) throw error;
+    if (!this.#over) this.#connection.send({ kind: 'failed', phase, message: error.message.slice(0, 500) });
+  }
+
+  #expect(transfer: Transfer): void {
+    const { what, bytes, sha256 } = transfer;
+    if (this.#arriving) throw new WireError('a transfer began before the last one was through', 'connect again');
+    this.#arriving = { transfer, sink: this.#sinkFor(transfer), received: 0 };
+    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: 0, total: bytes });
+    if (bytes === 0) throw new WireError(`transfer ${what} ${sha256}: it has no bytes`, 'connect again');
+  }
+
+  #sinkFor({ what, bytes, sha256 }: Transfer): Arriving['sink'] {
+    if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
+    if (what === 'state') return stateSink(this.#replica().pool, bytes, sha256);
+    if (bytes > 2 ** 31) throw new WireError(`transfer ${what}: ${bytes} bytes are too many`, 'connect again');
+    return bytesSink(what, bytes, sha256);
+  }
+
+  #blob({ transfer, offset, payload }: BlobFrame): void {
+    const arriving = this.#arriving;
+    if (arriving?.transfer.transfer !== transfer) throw new WireError('a chunk of no transfer', 'connect again');
+    arriving.sink.write(offset, payload);
+    arriving.received += payload.length;
+    const { what, bytes } = arriving.transfer;
+    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: arriving.received, total: bytes });
+    if (arriving.received < bytes) return;
+    arriving.sink.finish();
+    this.#arriving = undefined;
+    this.#arrived(arriving);
+  }
+
+  #arrived({ transfer: { what, sha256, round }, sink }: Arriving): void {
+    if (what === 'job') {
+      this.#job = { job: decodeJob(sink.bytes!), sha256 };
+      if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
+    } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
+    else if (what === 'rows') this.#stage(sink.bytes!);
+    else this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
+  }
+
+  #stage(bytes: Uint8Array): void {
+    const { job, pool } = this.#replica();
+    const { rows, features, targets, weights } = decodeRows(bytes, job.examples);
+    const raw = (values: ArrayBufferView) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    pool.stage!.put(rows, raw(features), raw(targets), weights && raw(weights));
+  }
+
+  async #useData(fingerprint: string, received: boolean): Promise<void> {
+    const examples = await this.#options.holdings.open(fingerprint, received);
+    if (!examples) throw new WireError(`data set ${fingerprint} is not in the cache any more`, 'it is sent again');
+    await this.#start(fingerprint, examples);
+  }
+
+  /** Starts the threads, unless they are still there from the connection before. @param data fingerprint, or `stream` */
+  async #start(data: string, examples: Parameters<typeof startReplica>[1] | undefined): Promise<void> {
+    const { kept, id, name, threads, peers, report } = this.#options;
+    if (!this.#job) throw new WireError('data came before the job', 'connect again');
+    const { job } = this.#job;
+    const identity = sha256(`${this.#job.sha256} ${id}`);
+    if (kept.replica?.sha256 !== identity || kept.replica.data !== data) {
+      await kept.replica?.pool.close();
+      kept.replica = undefined;
+      const staged = examples ? undefined : { capacity: stageCapacity(job, threads) };
+      const given = examples ?? stagedExamples(job.engine.model.batch, job.examples.count, staged!.capacity);
+      if (!examples) report({ event: 'data', from: 'step by step' });
+      const send = (to: number, frame: Buffer) => {
+        if (to === 0) this.#options.kept.connection?.sendSlab(frame);
+        else if (!peers.send(to, frame)) this.#options.kept.session?.peerLost(to, 'there is no link to it');
+      };
+      const refused = (from: number, error: WireError) => this.#options.kept.session?.peerLost(from, error.problem);
+      const replica = await startReplica(job, given, { id, name, threads, staged, send, refused });
+      kept.replica = { ...replica, sha256: identity, data };
+    }
+    this.#connection.send({ kind: 'ready' });
+  }
+
+  #replica(): Replica {
+    const { replica } = this.#options.kept;
+    if (replica && this.#job) return replica;
+    throw new WireError('work came before the job and the data', 'connect again');
+  }
+
+  #inTurn(phase: string, work: () => Promise<void>): void {
+    this.#turn = this.#turn.then(work).catch((error: unknown) => this.#failed(phase, error));
+  }
+
+  #closed(error: LockstepError | undefined): void {
+    this.#over = true;
+    this.#arriving?.sink.abort?.();
+    const reason = error ?? new WireError('the coordinator closed the connection', 'it can be joined again');
+    this.#options.kept.replica?.exchange.abort(reason as WireError);
+    this.#lost(reason);
+  }
+}

@@ -1,0 +1,178 @@
+/** The worker program: join, serve, come back when the connection is lost, leave when it is told to. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataConfig } from '../src/config/data.js';
+import { examplesFingerprint } from '../src/data/fingerprint.js';
+import { loadDataset } from '../src/data/load.js';
+import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
+import { LockstepError, RefusedError, WireError } from '../src/errors.js';
+import type { Connection } from '../src/wire/connection.js';
+import { dial } from '../src/wire/dial.js';
+import type { WorkerEvent, WorkerReporter } from './events.js';
+import { Holdings } from './holdings.js';
+import { localAddressTo } from './local-address.js';
+import { Peers } from './peers.js';
+import { type Kept, Session } from './session.js';
+
+export type { WorkerEvent };
+
+export interface WorkerOptions {
+  /** Where the coordinator listens: ws://host:port, wss://host:port or host:port. */
+  readonly url: string;
+  /** Empty where the coordinator asks for none. */
+  readonly token: string;
+  readonly name: string;
+  readonly threads: number;
+  /** PEM of the only authority that is trusted under wss. */
+  readonly ca: string | undefined;
+  /** Where other workers may link up; `host` defaults to the address by which the coordinator is reached. */
+  readonly peer: {
+    readonly host: string | undefined;
+    readonly port: number;
+    readonly advertise: string | undefined;
+    readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  };
+  /** Bytes of features that may be held in memory. */
+  readonly memory: number;
+  /** Where data sets are kept; default: the system's place for caches. */
+  readonly cache: string | undefined;
+  /** A copy of the data that this machine has. */
+  readonly local: { readonly data: DataConfig; readonly seed: number } | undefined;
+  /** Leaves after the step under way. */
+  readonly signal: AbortSignal;
+  readonly report: WorkerReporter;
+}
+
+/** Milliseconds between two attempts to join: the first, and the longest. */
+const [shortestPause, longestPause] = [250, 5000];
+
+/** Random, so that workers that lost their coordinator together do not all come back at once. */
+const pauseAfter = (attempts: number): number =>
+  Math.min(longestPause, shortestPause * 2 ** Math.min(attempts, 10)) * (0.75 + Math.random() / 2);
+
+/**
+ * Works for a coordinator until its run is over or `signal` asks it to leave. Waits for one that is not there yet.
+ * @throws LockstepError on bad input, and when the coordinator does not admit it
+ */
+export async function work(options: WorkerOptions): Promise<void> {
+  const { report, signal } = options;
+  const started = performance.now();
+  const numerics = await numericFingerprint();
+  const local = options.local && (await loadLocal(options.local));
+  const holdings = new Holdings(options.cache, options.memory, local, report);
+  const worker = new Joining(options, numerics, holdings);
+  try {
+    const { reason, steps } = await worker.run();
+    report({
+      event: 'end',
+      reason: signal.aborted ? 'left' : reason,
+      steps,
+      seconds: (performance.now() - started) / 1000,
+    });
+  } finally {
+    await worker.close();
+    holdings.close();
+  }
+}
+
+async function loadLocal({ data, seed }: { data: DataConfig; seed: number }) {
+  const { examples } = await loadDataset(data, seed);
+  return { examples, sha256: await examplesFingerprint(examples) };
+}
+
+/** Joins again and again. */
+class Joining {
+  readonly #options: WorkerOptions;
+  readonly #numerics: NumericFingerprint;
+  readonly #holdings: Holdings;
+  readonly #session = randomUUID();
+  readonly #kept: Kept = {};
+  #peers: Peers | undefined;
+  #steps = 0;
+
+  constructor(options: WorkerOptions, numerics: NumericFingerprint, holdings: Holdings) {
+    this.#options = options;
+    this.#numerics = numerics;
+    this.#holdings = holdings;
+  }
+
+  async run(): Promise<{ reason: string; steps: number }> {
+    const { signal, report, url } = this.#options;
+    let attempts = 0;
+    while (!signal.aborted) {
+      try {
+        const reason = await this.#once(() => {
+          attempts = 0;
+        });
+        return { reason, steps: this.#steps };
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        if (attempts === 0) report({ event: 'connecting', url, reason: error.problem });
+        await sleep(pauseAfter(attempts++), undefined, { signal }).catch(() => {});
+      }
+    }
+    return { reason: 'it was told to leave', steps: this.#steps };
+  }
+
+  async close(): Promise<void> {
+    await this.#kept.connection?.close();
+    await this.#peers?.close();
+    await this.#kept.replica?.pool.close();
+  }
+
+  /** One connection, from its beginning to its end. @throws WireError when it was lost or could not be made */
+  async #once(joined: () => void): Promise<string> {
+    const { url, token, ca, name, threads, report, signal } = this.#options;
+    this.#peers ??= await this.#openPeers();
+    const { connection, welcome } = await dial(url, { token, ca, identity: this.#identity(this.#peers) });
+    const { id, silence } = welcome;
+    this.#peers.join(id, silence);
+    connection.watch(silence);
+    joined();
+    report({ event: 'joined', url, id, name, threads });
+    const parts = { id, name, threads, holdings: this.#holdings, peers: this.#peers, kept: this.#kept, report };
+    const session = new Session(connection, parts);
+    this.#kept.connection = connection;
+    this.#kept.session = session;
+    const leave = () => session.drain();
+    signal.addEventListener('abort', leave);
+    if (signal.aborted) leave();
+    try {
+      return await session.ended;
+    } catch (error) {
+      if (error instanceof LockstepError) report({ event: 'lost', reason: error.problem });
+      if (signal.aborted) return 'it was told to leave';
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', leave);
+      this.#steps += session.steps;
+      this.#kept.session = undefined;
+      this.#peers.part();
+    }
+  }
+
+  #identity(peers: Peers) {
+    const { name, threads } = this.#options;
+    const { engine, processor, hash } = this.#numerics;
+    return {
+      ...{ kind: 'hello' as const, name, session: this.#session, threads, engine, processor, numerics: hash },
+      ...{ peer: peers.address, data: this.#holdings.fingerprints(), local: this.#holdings.local },
+    };
+  }
+
+  async #openPeers(): Promise<Peers> {
+    const { url, token, ca, peer } = this.#options;
+    const secure = url.startsWith('wss:');
+    const host = peer.host ?? (await localAddressTo(url));
+    const peers = new Peers(
+      { ...peer, host, token, ca, secure },
+      {
+        slab: (from, frame) => this.#kept.session?.slab(from, frame),
+        changed: () => this.#kept.session?.linked(peers.ids),
+        lost: (id, reason) => this.#kept.session?.peerLost(id, reason),
+      },
+    );
+    await peers.open();
+    return peers;
+  }
+}
