@@ -15,7 +15,7 @@ const typedArray = 0x74;
 const elementBytes: Readonly<Record<number, number>> = { 1: 1, 5: 4, 8: 8 };
 
 const remedy = 'run the same version of lockstep on both sides';
-const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true });
+const packr = new Packr({ useRecords: false, variableMapSize: true, moreTypes: true, copyBuffers: true });
 
 /** Uint8Array, Int32Array and Float64Array stay what they are. */
 export function pack(value: object): Buffer {
@@ -79,21 +79,18 @@ function walk(bytes: Uint8Array): void {
   if (position < bytes.length) refuse(`is followed by ${bytes.length - position} bytes`);
 }
 
+const data = (count: number): Token => ({ bytes: count, values: 0 });
+const text = (count: number): Token => ({ bytes: count, values: 0, text: true });
+const list = (count: number): Token => ({ bytes: 0, values: count });
+const map = (count: number): Token => ({ bytes: 0, values: 2 * count, map: true });
+
 /** @returns what the token at `position` is, and the bytes of the token itself */
 function read(view: DataView, position: number): { head: number; token: Token } {
   const byte = view.getUint8(position);
-  /** The length behind the token's first byte, in so many bytes. */
-  const length = (size: 1 | 2 | 4): number => {
-    if (position + 1 + size > view.byteLength) refuse('is cut off');
-    if (size === 1) return view.getUint8(position + 1);
-    return size === 2 ? view.getUint16(position + 1) : view.getUint32(position + 1);
-  };
-  const sized = (size: 1 | 2 | 4, token: (length: number) => Token) => ({ head: 1 + size, token: token(length(size)) });
   const small = (token: Token) => ({ head: 1, token });
-  const data = (count: number): Token => ({ bytes: count, values: 0 });
-  const text = (count: number): Token => ({ bytes: count, values: 0, text: true });
-  const list = (count: number): Token => ({ bytes: 0, values: count });
-  const map = (count: number): Token => ({ bytes: 0, values: 2 * count, map: true });
+  const sized = (size: 1 | 2 | 4, token: (count: number) => Token) => {
+    return { head: 1 + size, token: token(countAt(view, position + 1, size)) };
+  };
   if (byte < 0x80 || byte >= 0xe0) return small(data(0));
   if (byte < 0x90) return small(map(byte & 15));
   if (byte < 0xa0) return small(list(byte & 15));
@@ -111,6 +108,13 @@ function read(view: DataView, position: number): { head: number; token: Token } 
   if (byte === 0xdc || byte === 0xdd) return sized(byte === 0xdc ? 2 : 4, list);
   if (byte === 0xde || byte === 0xdf) return sized(byte === 0xde ? 2 : 4, map);
   return refuse(`holds a value of type 0x${byte.toString(16)}, which no message has`);
+}
+
+/** A count that has so many bytes. */
+function countAt(view: DataView, position: number, size: 1 | 2 | 4): number {
+  if (position + size > view.byteLength) refuse('is cut off');
+  if (size === 1) return view.getUint8(position);
+  return size === 2 ? view.getUint16(position) : view.getUint32(position);
 }
 
 /** An extension: one byte of type, then `count` bytes, of which the first is the kind of array. */
