@@ -1,4 +1,18 @@
-/** The bytes of a frame. One WebSocket message is one frame: a control message, a piece of a slab, or a piece of a blob. */
+/**
+ * The bytes of a frame. One WebSocket message is one frame: a control message, a piece of a slab, or a piece of a blob.
+ * All numbers are little-endian.
+ *
+ *     control  0 kind 1 | 1 zero | 4 crc32 of the rest | 8 MessagePack
+ *     slab     0 kind 2 | 1 stage | 2 precision | 3 attempt | 4 round | 8 low | 10 high | 12 segment | 16 checksum
+ *              | 20 crc32 of bytes 0 to 19 | 24 zero | 32 payload
+ *     blob     0 kind 3 | 1 zero | 4 transfer | 8 offset, float64 | 16 crc32 of the payload
+ *              | 20 crc32 of bytes 0 to 19 | 24 zero | 32 payload
+ */
+import { crc32 } from 'node:zlib';
+import { WireError } from '../errors.js';
+import type { Message } from './messages.js';
+import { pack, unpack } from './msgpack.js';
+import { validateMessage } from './validate.js';
 
 /** A piece of the gradient slab on its way through an exchange. Payload starts at byte 32; its bytes are checked by the receiver. */
 export interface SlabFrame {
@@ -21,4 +35,160 @@ export interface BlobFrame {
   readonly transfer: number;
   readonly offset: number;
   readonly payload: Uint8Array;
+}
+
+export type Frame =
+  | { readonly kind: 'control'; readonly message: Message }
+  | { readonly kind: 'slab'; readonly frame: SlabFrame }
+  | { readonly kind: 'blob'; readonly frame: BlobFrame };
+
+/** Largest frame, in bytes: a control message that lists the rows of a step. */
+export const largestFrame = 8 * 2 ** 20;
+/** Largest frame, and all frames together, of a peer that has not proven yet that it knows the token. */
+export const largestGreeting = 65_536;
+/** Bytes of a blob in one frame. */
+export const blobChunk = 512 * 1024;
+/** Floats of a segment. */
+const segmentFloats = 65_536;
+
+const kinds = { control: 1, slab: 2, blob: 3 } as const;
+const stages = ['partial', 'total'] as const;
+const precisions = ['float32', 'bfloat16', 'float16'] as const;
+
+const controlHeader = 8;
+const dataHeader = 32;
+const remedy = 'the bytes were changed on their way, or the other side is broken: the connection is closed';
+
+export function encodeControl(message: Message): Buffer {
+  const body = pack(message);
+  const frame = Buffer.alloc(controlHeader + body.length);
+  frame[0] = kinds.control;
+  frame.writeUInt32LE(crc32(body), 4);
+  body.copy(frame, controlHeader);
+  return frame;
+}
+
+/** Room for a slab frame. Write the payload in place, then seal the buffer. The payload starts at a multiple of 16 bytes. */
+export function allocateSlab(payloadBytes: number): { buffer: Buffer; payload: Uint8Array } {
+  // Not from Node's shared pool, whose slices start anywhere.
+  const buffer = Buffer.allocUnsafeSlow(dataHeader + payloadBytes);
+  return { buffer, payload: new Uint8Array(buffer.buffer, dataHeader, payloadBytes) };
+}
+
+/** Writes the header in front of the payload that is already there. */
+export function sealSlab(buffer: Buffer, header: Omit<SlabFrame, 'payload'>): void {
+  buffer[0] = kinds.slab;
+  buffer[1] = stages.indexOf(header.stage);
+  buffer[2] = precisions.indexOf(header.precision);
+  buffer[3] = header.attempt;
+  buffer.writeUInt32LE(header.round, 4);
+  buffer.writeUInt16LE(header.low, 8);
+  buffer.writeUInt16LE(header.high, 10);
+  buffer.writeUInt32LE(header.segment, 12);
+  buffer.writeUInt32LE(header.checksum, 16);
+  sealHeader(buffer);
+}
+
+/** Copies the payload, which may be shared memory. */
+export function encodeBlob({ transfer, offset, payload }: BlobFrame): Buffer {
+  const frame = Buffer.allocUnsafeSlow(dataHeader + payload.length);
+  frame.set(payload, dataHeader);
+  frame.writeUInt32LE(kinds.blob, 0);
+  frame.writeUInt32LE(transfer, 4);
+  frame.writeDoubleLE(offset, 8);
+  frame.writeUInt32LE(crc32(frame.subarray(dataHeader)), 16);
+  sealHeader(frame);
+  return frame;
+}
+
+function sealHeader(frame: Buffer): void {
+  frame.writeUInt32LE(crc32(frame.subarray(0, 20)), 20);
+  frame.fill(0, 24, dataHeader);
+}
+
+/**
+ * Payloads are views of `bytes`; typed arrays of messages are copies.
+ *
+ * @param largest bytes that a control message may have
+ * @throws WireError naming what is wrong with the frame, or with which field of its message
+ * @throws RefusedError when the other side speaks another version of the protocol
+ */
+export function decodeFrame(bytes: Buffer, largest = largestFrame): Frame {
+  if (bytes.length === 0) refuse('a frame is empty');
+  switch (bytes[0]) {
+    case kinds.control:
+      return { kind: 'control', message: decodeControl(bytes, largest) };
+    case kinds.slab:
+      return { kind: 'slab', frame: decodeSlab(bytes) };
+    case kinds.blob:
+      return { kind: 'blob', frame: decodeBlob(bytes) };
+    default:
+      return refuse(`a frame is of kind ${bytes[0]}, which is none of 1, 2 and 3`);
+  }
+}
+
+function refuse(problem: string): never {
+  throw new WireError(problem, remedy);
+}
+
+function decodeControl(bytes: Buffer, largest: number): Message {
+  if (bytes.length <= controlHeader) refuse(`a control frame is cut off after ${bytes.length} bytes`);
+  if (bytes.length > largest) refuse(`a control frame has ${bytes.length} bytes, more than ${largest}`);
+  if (bytes.readUInt32LE(0) !== kinds.control) refuse('bytes 1 to 3 of a control frame are not zero');
+  const body = bytes.subarray(controlHeader);
+  if (crc32(body) !== bytes.readUInt32LE(4)) refuse('the checksum (CRC-32) of a control frame is wrong');
+  return validateMessage(unpack(body));
+}
+
+function decodeSlab(bytes: Buffer): SlabFrame {
+  const payload = payloadOf(bytes, 'slab');
+  const [stage, precision] = [stages[bytes[1]], precisions[bytes[2]]];
+  if (!stage) refuse(`a slab frame is of stage ${bytes[1]}: 0 (partial) and 1 (total) are known`);
+  if (!precision) refuse(`a slab frame is of precision ${bytes[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
+  const low = bytes.readUInt16LE(8);
+  const high = bytes.readUInt16LE(10);
+  if (low >= high) refuse(`a slab frame is of the shards [${low}, ${high}), which are none`);
+  const element = precision === 'float32' ? 4 : 2;
+  assertPayload(payload, 'slab', element * segmentFloats);
+  if (payload.length % element !== 0) {
+    refuse(`a slab frame has ${payload.length} bytes of ${precision}, not a multiple of ${element}`);
+  }
+  return {
+    stage,
+    precision,
+    attempt: bytes[3],
+    round: bytes.readUInt32LE(4),
+    low,
+    high,
+    segment: bytes.readUInt32LE(12),
+    checksum: bytes.readUInt32LE(16),
+    payload,
+  };
+}
+
+function decodeBlob(bytes: Buffer): BlobFrame {
+  const payload = payloadOf(bytes, 'blob');
+  if (bytes.readUInt32LE(0) !== kinds.blob) refuse('bytes 1 to 3 of a blob frame are not zero');
+  assertPayload(payload, 'blob', blobChunk);
+  const offset = bytes.readDoubleLE(8);
+  if (!Number.isSafeInteger(offset) || offset < 0) refuse(`a blob frame is at offset ${offset}, which is no place`);
+  if (crc32(payload) !== bytes.readUInt32LE(16)) refuse('the checksum (CRC-32) of a blob frame is wrong');
+  return { transfer: bytes.readUInt32LE(4), offset, payload };
+}
+
+/** Checks the header as a whole. */
+function payloadOf(bytes: Buffer, kind: 'slab' | 'blob'): Buffer {
+  if (bytes.length < dataHeader) refuse(`a ${kind} frame is cut off after ${bytes.length} of ${dataHeader} bytes`);
+  if (crc32(bytes.subarray(0, 20)) !== bytes.readUInt32LE(20)) {
+    refuse(`the checksum (CRC-32) of a ${kind} frame's header is wrong`);
+  }
+  if (bytes.readUInt32LE(24) !== 0 || bytes.readUInt32LE(28) !== 0) {
+    refuse(`bytes 24 to 31 of a ${kind} frame are not zero`);
+  }
+  return bytes.subarray(dataHeader);
+}
+
+function assertPayload(payload: Buffer, kind: 'slab' | 'blob', most: number): void {
+  if (payload.length === 0) refuse(`a ${kind} frame has no payload`);
+  if (payload.length > most) refuse(`a ${kind} frame has ${payload.length} bytes of payload, more than ${most}`);
 }

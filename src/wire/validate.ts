@@ -1,0 +1,151 @@
+/** The rules of every message, field by field. What has passed is what its type says. */
+import { RefusedError } from '../errors.js';
+import { phaseNames } from '../pool/spec.js';
+import type { TreeNode } from '../reduce/tree.js';
+import {
+  anyNumber,
+  between,
+  bytes,
+  type Check,
+  doubles,
+  finite,
+  list,
+  oneOf,
+  orNull,
+  partial,
+  prose,
+  record,
+  refuse,
+  rows,
+  text,
+  truth,
+  whole,
+} from './fields.js';
+import { type Message, protocolVersion } from './messages.js';
+
+/** Bytes of nonces and proofs. */
+export const nonceBytes = 32;
+
+const u32 = whole(0, 2 ** 32 - 1);
+const member = whole(0, 65535);
+const size = whole(0, Number.MAX_SAFE_INTEGER);
+const mostShards = 65535;
+const mostMembers = 4096;
+const milliseconds = between(0, Number.MAX_VALUE);
+const nonce = bytes(nonceBytes);
+const hash = text(128);
+const address = text(512);
+
+/** Comes first in the messages that have it, so that other versions are told what is wrong. */
+const protocol: Check = (value, name) => {
+  u32(value, name);
+  if (value === protocolVersion) return;
+  throw new RefusedError(
+    `the other side speaks version ${value} of the protocol, this side version ${protocolVersion}`,
+    'install the same version of lockstep on both sides',
+  );
+};
+
+const shards = record({ low: whole(0, mostShards), high: whole(0, mostShards) });
+const node: Check = (value, name) => {
+  shards(value, name);
+  const { low, high } = value as TreeNode;
+  if (low >= high) refuse(low, `${name}.low`, `less than high, ${high}`);
+};
+
+const ascending: Check = (value, name) => {
+  const nodes = value as readonly TreeNode[];
+  const at = nodes.findIndex(({ low }, i) => i > 0 && low < nodes[i - 1].high);
+  if (at >= 0)
+    refuse(nodes[at].low, `${name}[${at}].low`, `at or behind the end of the one before, ${nodes[at - 1].high}`);
+};
+const nodes = list(mostShards, node, ascending);
+
+const distinct: Check = (value, name) => {
+  const seen = new Set<number>();
+  for (const [i, { id }] of (value as readonly { readonly id: number }[]).entries()) {
+    if (seen.has(id)) refuse(id, `${name}[${i}].id`, 'different from those before');
+    seen.add(id);
+  }
+};
+
+const rowsAt = list(mostShards, record({ start: size, rows }));
+
+type Fields<M> = { readonly [F in Exclude<keyof M, 'kind'>]-?: Check };
+
+const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kind: K }>> } = {
+  challenge: { protocol, nonce },
+  hello: {
+    protocol,
+    nonce,
+    proof: nonce,
+    name: text(64, 1),
+    session: text(64, 1),
+    threads: whole(0, 256),
+    engine: text(128),
+    processor: text(512),
+    numerics: hash,
+    peer: orNull(address),
+    data: list(256, hash),
+    local: orNull(hash),
+  },
+  peerHello: { protocol, nonce, proof: nonce, id: member },
+  welcome: { proof: nonce, id: member, silence: between(0.1, 86_400) },
+  refused: { problem: prose, remedy: prose, final: truth },
+  transfer: {
+    transfer: u32,
+    what: oneOf('job', 'data', 'rows', 'state'),
+    bytes: size,
+    sha256: hash,
+    round: u32,
+  },
+  useData: { sha256: hash },
+  ready: {},
+  world: { members: list(mostMembers, record({ id: member, peer: orNull(address) }), distinct) },
+  linked: { ids: list(mostMembers, member) },
+  compute: { round: u32, epoch: u32, step: u32, nodes, rows: rowsAt },
+  computed: {
+    round: u32,
+    nodes,
+    losses: list(mostShards, anyNumber),
+    phases: partial(phaseNames, milliseconds),
+    milliseconds,
+    used: rowsAt,
+  },
+  exchange: {
+    round: u32,
+    attempt: whole(0, 255),
+    algorithm: oneOf('star', 'butterfly'),
+    precision: oneOf('float32', 'bfloat16', 'float16'),
+    shards: whole(1, mostShards),
+    members: list(mostMembers, record({ id: member, nodes }), distinct),
+  },
+  reduced: { round: u32, attempt: whole(0, 255), squares: anyNumber, milliseconds },
+  commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite },
+  applied: { round: u32, milliseconds },
+  evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, rows })) },
+  evaluated: { request: u32, sums: doubles, milliseconds },
+  failed: { phase: text(64), message: prose },
+  peerLost: { id: member, round: u32, reason: prose },
+  drain: {},
+  ping: { time: finite },
+  pong: { time: finite, clock: finite },
+  bye: { reason: prose },
+};
+
+const kinds = new Map<string, Check>(
+  Object.entries(messages).map(([kind, fields]) => [kind, record({ kind: oneOf(kind), ...fields })]),
+);
+const known = oneOf(...kinds.keys());
+
+/**
+ * @returns `value`, now known to be a message
+ * @throws WireError naming the first field that breaks its rule
+ * @throws RefusedError when the other side speaks another version of the protocol
+ */
+export function validateMessage(value: unknown): Message {
+  const kind = (value as { readonly kind?: unknown } | null)?.kind;
+  known(kind, 'kind');
+  kinds.get(kind as string)!(value, kind as string);
+  return value as Message;
+}
