@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Member } from '../src/pool/member.js';
 import type { ThreadPool } from '../src/pool/pool.js';
-import type { ExchangePlan } from '../src/pool/worker.js';
+import type { ComputeTask, ExchangePlan } from '../src/pool/worker.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf } from './support/pools.js';
 import { bits } from './support/slabs.js';
 
@@ -90,9 +90,32 @@ it('computes more nodes of a round while an exchange cannot end', async () => {
 it('goes on after a command that failed', async () => {
   const { member } = await makeMember();
   await expect(member.exchange(planOf(0, whole))).rejects.toThrow('[0, 4) was not computed');
-  const wrong = { ...task(0), rows: [{ start: 0, rows: Int32Array.from([1, 2]) }] };
-  await expect(member.compute(wrong)).rejects.toThrow('not all rows of shards [0, 4)');
+  await expect(member.compute({ ...task(0), rows: [] })).rejects.toThrow('came with a task over the places 0 to 31');
   expect((await member.compute(task(0))).losses).toHaveLength(4);
+});
+
+it('refuses what would read memory that is not there', async () => {
+  const { member } = await makeMember();
+  const compute = (change: Partial<ComputeTask>) => expect(member.compute({ ...task(2), ...change })).rejects;
+  await compute({ step: 3, round: 3 }).toThrow('round 3 is not step 3 of epoch 0');
+  await compute({ round: 1 }).toThrow('round 1 is not step 2 of epoch 0');
+  await compute({ nodes: [{ low: 1, high: 3 }] }).toThrow('shards [1, 3) are no node of the tree over 4');
+  await compute({ nodes: [whole, { low: 1, high: 2 }] }).toThrow('shards [1, 2) are no node');
+  await compute({ nodes: [{ low: 0, high: 8 }] }).toThrow('shards [0, 8) are no node');
+  const rows = (start: number, count: number) => ({ start, rows: order.slice(0, count) });
+  await compute({ rows: [rows(64, 25)] }).toThrow('rows of the places 64 to 88 of the epoch came with a task over');
+  await compute({ rows: [rows(64, 20), rows(86, 4)] }).toThrow('rows of the places 64 to 83, 86 to 89 of the epoch');
+  await compute({ rows: [rows(64, 20), rows(84, 7)] }).toThrow('over the places 64 to 89');
+  const wrong = order.slice(0, 26).fill(200, 5, 6);
+  await compute({ rows: [{ start: 64, rows: wrong }] }).toThrow('example 200 is none of the 200');
+  await compute({ rows: [{ start: 64, rows: wrong.fill(-1) }] }).toThrow('example -1 is none of the 200');
+  expect((await member.compute({ ...task(2), rows: [rows(84, 6), rows(64, 20)] })).losses).toHaveLength(4);
+  const evaluate = (...batches: Int32Array[]) =>
+    expect(member.evaluate(batches.map((rows, batch) => ({ batch, rows })))).rejects;
+  await evaluate(order.slice(0, 31)).toThrow('evaluation batch 0 has 31 examples, not 1 to 30');
+  await evaluate(order.slice(0, 3), order.slice(0, 0)).toThrow('evaluation batch 1 has 0 examples');
+  await evaluate(Int32Array.from([200])).toThrow('example 200');
+  await evaluate(...Array.from({ length: 8 }, () => order.slice(0, 1))).toThrow('8 evaluation batches came');
 });
 
 it('refuses rounds that go backwards', async () => {

@@ -19,7 +19,7 @@ function makeStage(capacity: number) {
     stage.put(
       list(...rows),
       bytes(Float32Array.from(rows.flatMap((row) => [row, row + 0.25, row + 0.5]))),
-      bytes(Int32Array.from(rows.flatMap((row) => [row, -row]))),
+      bytes(Int32Array.from(rows.flatMap((row) => [row, -1 - row]))),
       bytes(Float32Array.from(rows, (row) => row / 2)),
     );
   const read = (...rows: number[]) =>
@@ -30,7 +30,7 @@ function makeStage(capacity: number) {
     ]);
   return { stage, put, read };
 }
-const contents = (row: number) => [row, row + 0.25, row + 0.5, row, -row, row / 2];
+const contents = (row: number) => [row, row + 0.25, row + 0.5, row, -1 - row, row / 2];
 
 it('finds rows again, wherever they lie', () => {
   const { stage, put, read } = makeStage(4);

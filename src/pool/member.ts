@@ -1,5 +1,6 @@
 /** This process as a worker of a world: its pool, and an exchange that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
+import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { Computed, ComputeTask, EvaluationBatch, ExchangePlan, Update, Worker } from './worker.js';
 
@@ -39,9 +40,10 @@ export class Member implements Worker {
     return this.#pool.threads;
   }
 
-  /** @throws WireError when the round is over, or EngineError when its sums do not fit into memory */
+  /** @throws WireError when the task makes no sense or its round is over, EngineError when its sums do not fit into memory */
   compute(task: ComputeTask): Promise<Computed> {
-    return this.#inTurn(() => {
+    return this.#inTurn(async () => {
+      checkTask(this.#pool.options, task);
       this.#enter(task.round);
       return this.#pool.compute(task);
     });
@@ -64,7 +66,7 @@ export class Member implements Worker {
 
   /** @throws WireError when the round is over */
   commit(update: Update): Promise<void> {
-    return this.#inTurn(() => {
+    return this.#inTurn(async () => {
       this.#enter(update.round);
       this.#applied = update.round;
       this.#exchange.commit();
@@ -72,8 +74,12 @@ export class Member implements Worker {
     });
   }
 
+  /** @throws WireError when the batches are none of the data set */
   evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
-    return this.#inTurn(() => this.#pool.evaluateBatches(batches));
+    return this.#inTurn(async () => {
+      checkBatches(this.#pool.options, batches);
+      return this.#pool.evaluateBatches(batches);
+    });
   }
 
   /** Threads do one thing at a time, in the order in which it was asked for; what failed does not hold up the rest. */

@@ -37,6 +37,7 @@ export class ThreadPool {
   readonly scratch: number;
   /** Where the rows of staged examples go. */
   readonly stage: RowStage | undefined;
+  readonly options: PoolOptions;
   readonly #spec: PoolSpec;
   readonly #control: Control;
   readonly #piscina: Piscina;
@@ -70,6 +71,7 @@ export class ThreadPool {
   private constructor(spec: PoolSpec, parameters: Float32Array) {
     const { shared, layout, threads } = spec;
     this.#spec = spec;
+    this.options = spec;
     this.#control = new Control(shared.control);
     this.parameters = new Float32Array(shared.memory.buffer, shared.offsets.parameters, layout.length);
     this.parameters.set(parameters);
