@@ -37,6 +37,7 @@ export class ThreadPool {
   readonly scratch: number;
   /** Where the rows of staged examples go. */
   readonly stage: RowStage | undefined;
+  /** What it was started with. */
   readonly options: PoolOptions;
   readonly #spec: PoolSpec;
   readonly #control: Control;

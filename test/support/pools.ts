@@ -2,6 +2,7 @@
 import { chooseEngine } from '../../coordinator/engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from '../../coordinator/geometry.js';
 import { augmentSchema } from '../../src/config/augment.js';
+import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
 import type { Examples } from '../../src/data/examples.js';
@@ -28,19 +29,15 @@ export interface PoolSetup {
 
 function randomImages(count: number): Examples {
   const random = lcg(5);
-  const features = new Uint8Array(new SharedArrayBuffer(count * side * side)).map(() => random() * 256);
-  const targets = new Int32Array(new SharedArrayBuffer(count * 4)).map(() => random() * classes);
-  const weights = new Float32Array(new SharedArrayBuffer(count * 4)).map(() => 0.5 + random());
-  // `map` copies out of shared memory.
-  const shared = <Values extends Uint8Array | Int32Array | Float32Array>(values: Values): Values => {
-    const Type = values.constructor as new (buffer: SharedArrayBuffer) => Values;
-    const copy = new Type(new SharedArrayBuffer(values.byteLength));
-    copy.set(values);
-    return copy;
-  };
+  const features = new Uint8Array(new SharedArrayBuffer(count * side * side));
+  const targets = new Int32Array(new SharedArrayBuffer(count * 4));
+  const weights = new Float32Array(new SharedArrayBuffer(count * 4));
+  for (let i = 0; i < features.length; i++) features[i] = random() * 256;
+  for (let i = 0; i < count; i++) targets[i] = random() * classes;
+  for (let i = 0; i < count; i++) weights[i] = 0.5 + random();
   return {
     ...{ count, featureShape: [side, side, 1], featureScale: 1 / 255, targetShape: [], classes },
-    ...{ features: shared(features), targets: shared(targets), weights: shared(weights) },
+    ...{ features, targets, weights },
   };
 }
 
@@ -56,7 +53,7 @@ export async function poolSetup(): Promise<PoolSetup> {
     ...{ featureShape: examples.featureShape, featureType: 'uint8', featureScale: examples.featureScale },
     ...{ targetShape: [], targetType: 'int32', weighted: true },
   };
-  const layers = [
+  const layers: LayerConfig[] = [
     { conv2d: { filters: 8, kernelSize: 3 } },
     { batchNormalization: {} },
     { activation: { activation: 'relu' } },
@@ -64,7 +61,7 @@ export async function poolSetup(): Promise<PoolSetup> {
     { dropout: { rate: 0.3 } },
     { dense: { units: 32 } },
     { dense: { units: classes } },
-  ] as StepSpec['model'] extends infer Model ? Extract<Model, { layers: unknown }>['layers'] : never;
+  ];
   const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 3, classes, batch };
   const step = await createStepModel(spec);
   const largestEvaluation = examples.count;
