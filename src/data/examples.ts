@@ -5,6 +5,8 @@ import type { Encoding } from './encoding.js';
 export interface RowFile {
   /** The first row that is here and not in memory. */
   readonly first: number;
+  /** Byte of the file at which that row starts; 0 where nothing stands before it. */
+  readonly start?: number;
   /** Open for reading in every thread of the process. */
   readonly fd: number;
   readonly path: string;

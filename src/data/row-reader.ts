@@ -44,6 +44,11 @@ export class RowReader {
     return fetch.values;
   }
 
+  /** Byte of the file at which a row starts. */
+  #place(row: number): number {
+    return (this.#file.start ?? 0) + (row - this.#file.first) * this.#rowBytes;
+  }
+
   async #end(fetch: Fetch): Promise<void> {
     await fetch.done;
     this.#spare.push(fetch.values);
@@ -64,7 +69,7 @@ export class RowReader {
       let end = first + 1;
       while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
       const part = bytes.subarray(first * this.#rowBytes, end * this.#rowBytes);
-      runs.push(readFully(this.#file.fd, part, (rows[first] - this.#file.first) * this.#rowBytes));
+      runs.push(readFully(this.#file.fd, part, this.#place(rows[first])));
       first = end;
     }
     const done = Promise.all(runs).then(() => {});

@@ -29,7 +29,7 @@ export class Gatherer {
   }
 
   /**
-   * @param range of `shared.rows`, the example indices
+   * @param range of `shared.rows`, where the examples are, and of `shared.keys`, which they are
    * @param next what will be asked for after this, to be read from disk meanwhile
    * @param epoch of a training step, whose examples are augmented
    */
@@ -39,7 +39,7 @@ export class Gatherer {
     next: RowRange | undefined,
     epoch?: number,
   ): Promise<void> {
-    const { rows } = this.#spec.shared;
+    const { rows, keys } = this.#spec.shared;
     const wanted = rows.subarray(start, start + count);
     let fromDisk: Values | undefined;
     if (this.#reader) {
@@ -48,7 +48,7 @@ export class Gatherer {
         this.#reader.prefetch(this.#onDisk(rows.subarray(next.start, next.start + next.count)), batch.features);
       }
     }
-    this.#copyFeatures(wanted, batch, fromDisk, epoch);
+    this.#copyFeatures(wanted, keys.subarray(start, start + count), batch, fromDisk, epoch);
     this.#copyTargets(wanted, batch);
   }
 
@@ -56,8 +56,17 @@ export class Gatherer {
     return rows.filter((row) => row >= this.#inMemory);
   }
 
-  /** @param fromDisk the rows that are not in memory, in their order */
-  #copyFeatures(rows: Int32Array, batch: BatchBuffers, fromDisk: Values | undefined, epoch: number | undefined): void {
+  /**
+   * @param keys example indices of the rows
+   * @param fromDisk the rows that are not in memory, in their order
+   */
+  #copyFeatures(
+    rows: Int32Array,
+    keys: Int32Array,
+    batch: BatchBuffers,
+    fromDisk: Values | undefined,
+    epoch: number | undefined,
+  ): void {
     const { features } = this.#spec.examples;
     const { width, stride } = this.#features;
     let read = 0;
@@ -67,7 +76,7 @@ export class Gatherer {
       const row = (isRead ? fromDisk! : features).subarray(start, start + width);
       if (this.#augment && epoch !== undefined) {
         const target = batch.features.subarray(i * width, (i + 1) * width);
-        this.#augment(row, target, this.#spec.seed, epoch, rows[i]);
+        this.#augment(row, target, this.#spec.seed, epoch, keys[i]);
       } else batch.features.set(row, i * width);
     }
   }

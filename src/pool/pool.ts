@@ -5,9 +5,13 @@ import { batchOf, stepCount } from '../data/shards.js';
 import { sumsWidth, totalSums } from '../evaluate/metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
-import { reductionPlan } from '../reduce/tree.js';
+import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 import { AbortedError, Control } from './control.js';
-import { allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames, type Task } from './spec.js';
+import { RoundSlots } from './round-slots.js';
+import { activeShards, allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
+import { RowStage } from './stage.js';
+import type { Task } from './task.js';
+import type { Computed, ComputeTask, EvaluationBatch, RowsAt, Update } from './worker.js';
 
 /** What a span of steps came to. */
 export interface SpanResult {
@@ -26,10 +30,20 @@ export class ThreadPool {
   readonly stepNorms: Float64Array;
   /** The optimizer's slabs, in the order of its slots. */
   readonly slots: readonly Float32Array[];
+  /** What the threads share; an exchange works in its regions `total` and `scratch`. */
+  readonly memory: WebAssembly.Memory;
+  /** Byte offsets of those regions. */
+  readonly total: number;
+  readonly scratch: number;
+  /** Where the rows of staged examples go. */
+  readonly stage: RowStage | undefined;
+  /** What it was started with. */
+  readonly options: PoolOptions;
   readonly #spec: PoolSpec;
   readonly #control: Control;
   readonly #piscina: Piscina;
   readonly #kernels: UpdateKernels;
+  readonly #roundSlots: RoundSlots;
   /** First step of the span under way, and steps of the epoch that were done before it. */
   #first = 0;
   #epoch = -1;
@@ -40,12 +54,14 @@ export class ThreadPool {
    * @throws EngineError when the slabs do not fit into memory or the engine does not load
    */
   static async start(options: PoolOptions, parameters: Float32Array): Promise<ThreadPool> {
-    const { shards } = options.geometry;
-    const plans = Array.from({ length: shards }, (_, i) => reductionPlan(i + 1, options.threads));
-    const slots = Math.max(...plans.map((plan) => plan.slots));
-    const pool = new ThreadPool({ ...options, shared: allocateShared(options, slots) }, parameters);
+    const computes = options.computes ?? true;
+    const threads = computes ? options.threads : 1;
+    const counts = Array.from({ length: computes ? options.geometry.shards : 0 }, (_, i) => i + 1);
+    const slots = Math.max(0, ...counts.map((shards) => reductionPlan(shards, threads).slots));
+    const shared = allocateShared({ ...options, threads }, slots);
+    const pool = new ThreadPool({ ...options, threads, shared }, parameters);
     try {
-      await pool.#all(() => ({ kind: 'start' }));
+      await pool.#all({ kind: 'start' });
     } catch (error) {
       await pool.close();
       throw error;
@@ -56,13 +72,19 @@ export class ThreadPool {
   private constructor(spec: PoolSpec, parameters: Float32Array) {
     const { shared, layout, threads } = spec;
     this.#spec = spec;
+    this.options = spec;
     this.#control = new Control(shared.control);
     this.parameters = new Float32Array(shared.memory.buffer, shared.offsets.parameters, layout.length);
     this.parameters.set(parameters);
     this.slots = createOptimizer(spec.optimizer).slots.map(({ initial }, i) =>
       new Float32Array(shared.memory.buffer, shared.offsets.optimizer[i], layout.trainable).fill(initial),
     );
+    this.memory = shared.memory;
+    this.total = shared.offsets.total;
+    this.scratch = shared.offsets.scratch;
+    this.stage = spec.staged && new RowStage(spec.examples, spec.staged.capacity);
     this.#kernels = loadUpdateKernels(shared.memory);
+    this.#roundSlots = new RoundSlots(shared.offsets.gradients);
     this.stepLosses = shared.stepLosses;
     this.stepNorms = shared.stepNorms;
     this.#piscina = new Piscina({
@@ -73,6 +95,11 @@ export class ThreadPool {
       workerData: spec,
       recordTiming: false,
     });
+  }
+
+  /** Threads that compute: 0 where there is one for updates only. */
+  get threads(): number {
+    return this.#spec.computes === false ? 0 : this.#spec.threads;
   }
 
   /** The epoch under way, or the last one. */
@@ -118,22 +145,76 @@ export class ThreadPool {
    */
   async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
     const { shared, geometry } = this.#spec;
-    shared.rows.set(order);
+    const release = this.#place([{ start: 0, rows: order }]);
     shared.used.fill(-1, first * geometry.batchSize);
     this.#first = first;
     this.#epoch = epoch;
-    await this.#all((rank) => ({ kind: 'train', rank, epoch, first, last, rateScale }));
+    await this.#all({ kind: 'train', epoch, first, last, rateScale }).finally(release);
     const committed = this.#control.done;
     return { committed, diverged: first + committed < last && !this.#control.halted };
   }
 
+  /**
+   * Computes the gradient sums of nodes of a round and holds them until the next round begins.
+   *
+   * @param task nodes of the tree over the step's shards, and the rows of all of those
+   * @throws EngineError when the round's sums take more memory than there is
+   * @throws WireError when a row is not on the stage
+   */
+  async compute(task: ComputeTask): Promise<Computed> {
+    const { shared, geometry, threads } = this.#spec;
+    const { round, epoch, step, nodes, rows } = task;
+    const started = performance.now();
+    const plan = nodePlan(nodes, activeShards(geometry, step), threads);
+    const slots = this.#roundSlots.take(round, plan);
+    const before = this.phases();
+    const release = this.#place(rows);
+    for (const { start, rows: at } of rows) shared.used.fill(-1, start, start + at.length);
+    await this.#all({ kind: 'nodes', epoch, step, nodes, slots }).finally(release);
+    this.#roundSlots.hold(plan, slots);
+    const after = this.phases();
+    const phases = Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]]));
+    return {
+      nodes,
+      losses: nodes.flatMap(({ low, high }) => [...shared.shardLosses.subarray(low, high)]),
+      phases,
+      milliseconds: performance.now() - started,
+      used: rows.map(({ start, rows: at }) => ({ start, rows: shared.used.slice(start, start + at.length) })),
+    };
+  }
+
+  /** Byte offset of the sum of a node of the round under way: the floats [0, layout.state) of a slab. */
+  slotOf(node: TreeNode): number {
+    return this.#roundSlots.offsetOf(node);
+  }
+
+  /** Takes the optimizer step of a round, whose total gradient is in the region `total`. */
+  async apply(update: Update): Promise<void> {
+    await this.#all({ kind: 'apply', update });
+  }
+
   /** Sums of the metrics over the examples `rows`; the same bits for any number of threads. */
   async evaluate(rows: Int32Array): Promise<Float64Array> {
-    const { shared, geometry, metrics } = this.#spec;
-    shared.rows.set(rows);
-    await this.#all((rank) => ({ kind: 'evaluate', rank, rows: rows.length }));
-    const batches = stepCount(rows.length, geometry.evaluationBatch);
-    return totalSums(metrics, shared.evaluation.subarray(0, batches * sumsWidth(metrics)));
+    const { evaluationBatch } = this.#spec.geometry;
+    const batches = Array.from({ length: stepCount(rows.length, evaluationBatch) }, (_, batch) => {
+      const { start, count } = batchOf(batch, rows.length, evaluationBatch);
+      return { batch, rows: rows.subarray(start, start + count) };
+    });
+    return totalSums(this.#spec.metrics, await this.evaluateBatches(batches));
+  }
+
+  /** @returns the metric sums of each batch, one behind the other; totalSums merges them */
+  async evaluateBatches(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+    const { shared, metrics } = this.#spec;
+    let start = 0;
+    const places = batches.map(({ rows }) => {
+      const place = { start, rows };
+      start += rows.length;
+      return place;
+    });
+    const release = this.#place(places);
+    await this.#all({ kind: 'evaluate', counts: batches.map(({ rows }) => rows.length) }).finally(release);
+    return shared.evaluation.slice(0, batches.length * sumsWidth(metrics));
   }
 
   /** Milliseconds that the threads spent in each phase of training so far, mean over the threads. */
@@ -151,11 +232,27 @@ export class ThreadPool {
     await this.#piscina.destroy();
   }
 
-  /** Gives every thread its task and waits for all; when one fails, frees the others from their barrier. */
-  async #all(task: (rank: number) => Task): Promise<void> {
+  /** Tells the threads which examples to read; where these are staged, they stay there until the function returned is called. */
+  #place(places: readonly RowsAt[]): () => void {
+    const { keys, rows } = this.#spec.shared;
+    const release = () => this.stage?.release();
+    try {
+      for (const { start, rows: examples } of places) {
+        keys.set(examples, start);
+        if (this.stage) rows.set(this.stage.locate(examples), start);
+      }
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return release;
+  }
+
+  /** Gives every thread the task and waits for all; when one fails, frees the others from their barrier. */
+  async #all(task: Task): Promise<void> {
     this.#control.begin();
     const runs = Array.from({ length: this.#spec.threads }, (_, rank) =>
-      this.#piscina.run(task(rank)).catch((error: unknown) => {
+      this.#piscina.run({ rank, task }).catch((error: unknown) => {
         this.#control.abort();
         throw error;
       }),

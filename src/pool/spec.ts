@@ -3,6 +3,7 @@ import type { AugmentConfig } from '../config/augment.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { ScheduleConfig } from '../config/schedule.js';
 import type { Examples } from '../data/examples.js';
+import { batchOf, stepCount } from '../data/shards.js';
 import type { BackendName } from '../engine/backends.js';
 import type { CompiledModel } from '../engine/onnx/session.js';
 import type { StepSpec } from '../engine/step.js';
@@ -30,6 +31,11 @@ export interface Geometry {
   readonly evaluationBatch: number;
 }
 
+/** Shards of a step of an epoch that hold examples. */
+export function activeShards({ training, batchSize, shards }: Geometry, step: number): number {
+  return stepCount(batchOf(step, training, batchSize).count, batchSize / shards);
+}
+
 export interface PoolOptions {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
@@ -45,6 +51,14 @@ export interface PoolOptions {
   readonly threads: number;
   /** Rows of the largest split that is evaluated. */
   readonly largestEvaluation: number;
+  /** Whether threads load the engine; where not, there is one thread, for updates only. Default true. */
+  readonly computes?: boolean;
+  /** Whether the pool serves rounds of a world: it then holds the sums of a round's nodes, and their total. */
+  readonly rounds?: boolean;
+  /** Floats of slab memory that an exchange works in. */
+  readonly scratchFloats?: number;
+  /** The arrays of `examples` have so many rows, and hold those that were put there last (stage.ts). */
+  readonly staged?: { readonly capacity: number };
 }
 
 /** Byte offsets in the slab memory. */
@@ -54,6 +68,9 @@ export interface SlabOffsets {
   readonly gradients: readonly number[];
   /** The optimizer's slots. */
   readonly optimizer: readonly number[];
+  /** Total gradient of a round; empty where there are none. */
+  readonly total: number;
+  readonly scratch: number;
 }
 
 export interface SharedState {
@@ -61,6 +78,8 @@ export interface SharedState {
   readonly offsets: SlabOffsets;
   readonly control: SharedArrayBuffer;
   /** Example indices: the order of the epoch, or the split under evaluation. */
+  readonly keys: Int32Array;
+  /** Rows of `examples` that hold them: the same array, unless they are staged. */
   readonly rows: Int32Array;
   /** Example indices that the steps of the epoch really read, in the places of their order. */
   readonly used: Int32Array;
@@ -90,39 +109,33 @@ const alignment = 64;
 const pageBytes = 65536;
 const maximumPages = 65536;
 
+const integers = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
 const doubles = (length: number) => new Float64Array(new SharedArrayBuffer(length * 8));
 
 /**
  * Allocates the memory that the threads share.
+ * @param gradientSlots that a step needs
  * @throws EngineError when the slabs do not fit into one WebAssembly memory (4 GiB)
  */
 export function allocateShared(options: PoolOptions, gradientSlots: number): SharedState {
   const { layout, geometry, threads } = options;
-  let end = 0;
-  const region = (floats: number): number => {
-    const start = end;
-    end += Math.ceil((floats * 4) / alignment) * alignment;
-    return start;
-  };
-  const offsets = {
-    parameters: region(layout.length),
-    gradients: Array.from({ length: gradientSlots }, () => region(layout.state)),
-    optimizer: createOptimizer(options.optimizer).slots.map(() => region(layout.trainable)),
-  };
-  const pages = Math.max(1, Math.ceil(end / pageBytes));
+  const { offsets, bytes } = planSlabs(options, gradientSlots);
+  const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   if (pages > maximumPages) {
-    const size = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+    const size = `${(bytes / 2 ** 30).toFixed(1)} GiB`;
     throw new EngineError(
-      `parameters, gradients and optimizer state take ${size(end)}, more than the 4 GiB that threads can share`,
+      `parameters, gradients and optimizer state take ${size}, more than the 4 GiB that threads can share`,
       'use fewer shards, an optimizer with less state, or a smaller model',
     );
   }
+  const keys = integers(Math.max(geometry.training, options.largestEvaluation));
   return {
     memory: new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true }),
     offsets,
     control: Control.allocate(),
-    rows: new Int32Array(new SharedArrayBuffer(4 * Math.max(geometry.training, options.largestEvaluation))),
-    used: new Int32Array(new SharedArrayBuffer(4 * geometry.training)),
+    keys,
+    rows: options.staged ? integers(keys.length) : keys,
+    used: integers(geometry.training),
     shardLosses: doubles(geometry.shards),
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
@@ -132,15 +145,26 @@ export function allocateShared(options: PoolOptions, gradientSlots: number): Sha
   };
 }
 
-export type Task =
-  | { readonly kind: 'start' }
-  | {
-      readonly kind: 'train';
-      readonly rank: number;
-      readonly epoch: number;
-      readonly first: number;
-      readonly last: number;
-      /** Multiplies the learning rate of the schedule. */
-      readonly rateScale: number;
-    }
-  | { readonly kind: 'evaluate'; readonly rank: number; readonly rows: number };
+/** Where each slab lies, and how many bytes all take. */
+function planSlabs(options: PoolOptions, gradientSlots: number): { offsets: SlabOffsets; bytes: number } {
+  const { layout, geometry, optimizer, rounds = false, scratchFloats = 0 } = options;
+  let bytes = 0;
+  const region = (floats: number): number => {
+    const start = bytes;
+    bytes += Math.ceil((floats * 4) / alignment) * alignment;
+    return start;
+  };
+  const offsets = {
+    parameters: region(layout.length),
+    optimizer: createOptimizer(optimizer).slots.map(() => region(layout.trainable)),
+    total: region(rounds ? layout.state : 0),
+    scratch: region(scratchFloats),
+  };
+  let slots = gradientSlots;
+  if (rounds && slots > 0) {
+    // In the worst case every shard is a node by itself. What is never touched takes no memory, only addresses.
+    const fitting = Math.floor((maximumPages * pageBytes - bytes) / (layout.state * 4));
+    slots = Math.max(slots, Math.min(geometry.shards, fitting));
+  }
+  return { offsets: { ...offsets, gradients: Array.from({ length: slots }, () => region(layout.state)) }, bytes };
+}

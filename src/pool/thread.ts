@@ -3,30 +3,40 @@ import { workerData } from 'piscina';
 import type { GradientEngine } from '../engine/engine.js';
 import { OnnxEngine } from '../engine/onnx/session.js';
 import { Rank } from './rank.js';
-import type { PoolSpec, Task } from './spec.js';
+import type { PoolSpec } from './spec.js';
+import type { Task } from './task.js';
 
 const spec = workerData as PoolSpec;
 
-async function createEngine(): Promise<GradientEngine> {
+async function createEngine(): Promise<GradientEngine | undefined> {
+  if (spec.computes === false) return undefined;
   if (spec.engine.kind === 'onnx') return new OnnxEngine(spec.engine.model);
   // Only this engine needs tfjs, which takes longer to load than everything else.
   const { createTfjsEngine } = await import('../engine/tfjs.js');
   return createTfjsEngine(spec.engine.step, spec.engine.backend);
 }
 
-let engine: Promise<GradientEngine> | undefined;
+let engine: Promise<GradientEngine | undefined> | undefined;
 /** Any thread can take any rank's task: threads differ in nothing. */
 const ranks = new Map<number, Rank>();
 
-export default async function run(task: Task): Promise<void> {
+export default async function run({ rank: number, task }: { rank: number; task: Task }): Promise<void> {
   engine ??= createEngine();
   const ready = await engine;
   if (task.kind === 'start') return;
-  let rank = ranks.get(task.rank);
+  let rank = ranks.get(number);
   if (!rank) {
-    rank = new Rank(spec, task.rank, ready);
-    ranks.set(task.rank, rank);
+    rank = new Rank(spec, number, ready);
+    ranks.set(number, rank);
   }
-  if (task.kind === 'train') await rank.train(task);
-  else await rank.evaluate(task.rows);
+  switch (task.kind) {
+    case 'train':
+      return rank.train(task);
+    case 'nodes':
+      return rank.computeNodes(task);
+    case 'apply':
+      return rank.apply(task);
+    case 'evaluate':
+      return rank.evaluate(task);
+  }
 }

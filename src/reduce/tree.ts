@@ -21,71 +21,117 @@ export interface Addition {
 /** One thing that a rank does by itself: compute a shard's gradient into a slot (overwriting it), or add two slots. */
 export type RankStep = { readonly compute: number; readonly into: number } | Addition;
 
-export interface ReductionPlan {
+/** How ranks come to sums: first each by itself, then all together. */
+interface SumPlan {
   /** What each rank does by itself, in order, touching its own slots only. */
   readonly steps: readonly (readonly RankStep[])[];
   /** What every rank then does on its own slice of the slots, once all ranks have finished their steps. */
   readonly final: readonly Addition[];
   /** Number of slots in use; a slot is one gradient slab. */
   readonly slots: number;
+}
+
+export interface ReductionPlan extends SumPlan {
   /** The slot that holds the total after `final`. */
   readonly total: number;
 }
 
-/** A slot that holds the sum of the shards [low, high). */
-interface Partial {
-  readonly low: number;
-  readonly high: number;
+export interface NodePlan extends SumPlan {
+  /** The slots that hold the sums after `final`. */
+  readonly nodes: readonly NodeSum[];
+}
+
+/** A node, and the slot that holds its sum. */
+export interface NodeSum extends TreeNode {
   readonly slot: number;
 }
 
+/** A slot that holds the sum of the shards [low, high), on its way to the sum of `node`. */
+interface Partial extends NodeSum {
+  readonly node: TreeNode;
+}
+
 /**
- * Rank r computes the shards [floor(r S / R), floor((r + 1) S / R)) in order, and adds two neighbours as soon as both
- * sides of an edge of the tree are complete, so that it holds few slots at a time: at most about log2 of its number of
- * shards where its range is aligned, twice that where it is not.
+ * The plan of a whole step.
  *
  * @param shards S, the shards that hold examples in this step
  * @param ranks R, the threads that share the work; some have none when R > S
  */
 export function reductionPlan(shards: number, ranks: number): ReductionPlan {
+  const { nodes, ...plan } = nodePlan([{ low: 0, high: shards }], shards, ranks);
+  return { ...plan, total: nodes[0].slot };
+}
+
+/**
+ * The plan of some nodes of a step's tree. Of all their n shards in the order of the nodes, rank r computes those from
+ * floor(r n / R) to floor((r + 1) n / R), and adds two neighbours as soon as both sides of an edge of the tree are
+ * complete, so that it holds few slots at a time: in one node, at most about log2 of its number of shards where its range
+ * is aligned, twice that where it is not. It never takes more than n slots.
+ *
+ * @param ranges disjoint; one that is no node of the tree comes out as several sums, see treeNodes
+ * @param shards the shards that hold examples in this step
+ * @param ranks R, the threads that share the work
+ */
+export function nodePlan(ranges: readonly TreeNode[], shards: number, ranks: number): NodePlan {
+  const nodes = ranges.flatMap(({ low, high }) => treeNodes(low, high, shards));
+  const leaves = nodes.flatMap((node) =>
+    Array.from({ length: node.high - node.low }, (_, i) => ({ shard: node.low + i, node })),
+  );
   const steps: RankStep[][] = [];
   const partials: Partial[] = [];
   let slots = 0;
   for (let rank = 0; rank < ranks; rank++) {
-    const from = Math.floor((rank * shards) / ranks);
-    const to = Math.floor(((rank + 1) * shards) / ranks);
+    const from = Math.floor((rank * leaves.length) / ranks);
+    const to = Math.floor(((rank + 1) * leaves.length) / ranks);
     const own: RankStep[] = [];
     const pending: Partial[] = [];
     const firstSlot = slots;
-    for (let shard = from; shard < to; shard++) {
+    for (const { shard, node } of leaves.slice(from, to)) {
       const slot = firstSlot + pending.length;
       slots = Math.max(slots, slot + 1);
       own.push({ compute: shard, into: slot });
-      own.push(...fold(pending, { low: shard, high: shard + 1, slot }, shards));
+      own.push(...fold(pending, { low: shard, high: shard + 1, slot, node }, shards));
     }
     steps.push(own);
     partials.push(...pending);
   }
   const pending: Partial[] = [];
   const final = partials.flatMap((partial) => fold(pending, partial, shards));
-  return { steps, final, slots, total: pending[0].slot };
+  return { steps, final, slots, nodes: pending.map(({ low, high, slot }) => ({ low, high, slot })) };
 }
 
-/** Puts `next` on the stack of sums to its left, and adds the top two together while the tree has an edge for it. */
+/**
+ * The fewest nodes of the tree that make up the shards [low, high), in their order: the sum of a range that is no node is
+ * not defined by the tree.
+ *
+ * @param shards the shards that hold examples in this step
+ */
+export function treeNodes(low: number, high: number, shards: number): TreeNode[] {
+  const nodes: TreeNode[] = [];
+  for (let start = low; start < high; start = nodes[nodes.length - 1].high) {
+    let size = 1;
+    const fits = (wanted: number) => start % wanted === 0 && Math.min(start + wanted, shards) <= high;
+    while (start + size < shards && fits(2 * size)) size *= 2;
+    nodes.push({ low: start, high: Math.min(start + size, shards) });
+  }
+  return nodes;
+}
+
+/** Puts `next` on the stack of sums to its left, and adds the top two together while its node has an edge for it. */
 function fold(pending: Partial[], next: Partial, shards: number): Addition[] {
   const additions: Addition[] = [];
   pending.push(next);
   while (pending.length > 1) {
     const [left, right] = pending.slice(-2);
-    if (!areSiblings(left, right, shards)) break;
-    pending.splice(-2, 2, { low: left.low, high: right.high, slot: left.slot });
+    if (left.node !== right.node || !areSiblings(left, right, shards)) break;
+    pending.splice(-2, 2, { ...left, high: right.high });
     additions.push({ add: right.slot, to: left.slot });
   }
   return additions;
 }
 
 /** Each boundary between shards splits exactly one node in two; the lowest set bit of the boundary is half its size. */
-function areSiblings(left: Partial, right: Partial, shards: number): boolean {
+function areSiblings(left: TreeNode, right: TreeNode, shards: number): boolean {
   const boundary = right.low;
   const half = boundary & -boundary;
   return left.low === boundary - half && right.high === Math.min(boundary + half, shards);

@@ -1,0 +1,71 @@
+/** What another machine asks a pool to compute, checked before threads read memory by it. */
+import { batchOf, shardOf } from '../data/shards.js';
+import { WireError } from '../errors.js';
+import { type TreeNode, treeNodes } from '../reduce/tree.js';
+import { activeShards, type Geometry, type PoolOptions } from './spec.js';
+import type { ComputeTask, EvaluationBatch } from './worker.js';
+
+type Described = Pick<PoolOptions, 'geometry' | 'examples' | 'largestEvaluation'>;
+
+type Range = readonly [number, number];
+
+const remedy = 'use the same version of Lockstep on both sides';
+
+/** @throws WireError unless the nodes are apart, nodes of the step's tree, and come with exactly their rows */
+export function checkTask(options: Described, { round, epoch, step, nodes, rows }: ComputeTask): void {
+  const { geometry } = options;
+  if (step >= geometry.stepsPerEpoch || round !== epoch * geometry.stepsPerEpoch + step) {
+    throw new WireError(`round ${round} is not step ${step} of epoch ${epoch}`, remedy);
+  }
+  const shards = activeShards(geometry, step);
+  nodes.forEach((node, i) => {
+    const isNode = node.high <= shards && treeNodes(node.low, node.high, shards).length === 1;
+    const meets = ({ low, high }: TreeNode) => low < node.high && node.low < high;
+    if (isNode && !nodes.slice(0, i).some(meets)) return;
+    throw new WireError(
+      `shards [${node.low}, ${node.high}) are no node of the tree over ${shards}, or come twice`,
+      remedy,
+    );
+  });
+  for (const { rows: examples } of rows) checkExamples(options, examples);
+  const given = joined(rows.map(({ start, rows: examples }) => [start, start + examples.length]));
+  const wanted = joined(nodes.map((node) => placesOf(geometry, step, node)));
+  if (given === wanted) return;
+  throw new WireError(`rows of the places ${given} of the epoch came with a task over the places ${wanted}`, remedy);
+}
+
+/** @throws WireError unless the batches fit where a split of the data set does */
+export function checkBatches(options: Described, batches: readonly EvaluationBatch[]): void {
+  const { evaluationBatch } = options.geometry;
+  for (const { batch, rows } of batches) {
+    checkExamples(options, rows);
+    if (rows.length > 0 && rows.length <= evaluationBatch) continue;
+    throw new WireError(`evaluation batch ${batch} has ${rows.length} examples, not 1 to ${evaluationBatch}`, remedy);
+  }
+  const most = Math.ceil(options.largestEvaluation / evaluationBatch);
+  if (batches.length <= most) return;
+  throw new WireError(`${batches.length} evaluation batches came, and no split has more than ${most}`, remedy);
+}
+
+function checkExamples({ examples: { count } }: Described, rows: Int32Array): void {
+  const wrong = rows.find((row) => row < 0 || row >= count);
+  if (wrong !== undefined) throw new WireError(`example ${wrong} is none of the ${count} of the data set`, remedy);
+}
+
+/** Ranges of places, neighbours made one, for people to read. */
+function joined(ranges: readonly Range[]): string {
+  const merged: [number, number][] = [];
+  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
+    const last = merged.at(-1);
+    if (last?.[1] === from) last[1] = to;
+    else merged.push([from, to]);
+  }
+  return merged.map(([from, to]) => `${from} to ${to - 1}`).join(', ');
+}
+
+/** Places in the epoch's order of a node's examples: from, and up to. */
+function placesOf({ training, batchSize, shards }: Geometry, step: number, node: TreeNode): Range {
+  const batch = batchOf(step, training, batchSize);
+  const [first, last] = [node.low, node.high - 1].map((shard) => shardOf(batch.count, batchSize / shards, shard));
+  return [batch.start + first.start, batch.start + last.start + last.count];
+}

@@ -1,0 +1,101 @@
+/** This process as a worker of a world: its pool, and an exchange that adds up its sums with those of the others. */
+import { WireError } from '../errors.js';
+import { checkBatches, checkTask } from './check-task.js';
+import type { ThreadPool } from './pool.js';
+import type { Computed, ComputeTask, EvaluationBatch, ExchangePlan, Update, Worker } from './worker.js';
+
+/** What it asks of an exchange between the members of a world. */
+interface Exchanging {
+  /**
+   * @param own byte offsets of the sums that this member holds
+   * @returns the sum of squares of the total gradient, once that is in the pool's region `total`
+   */
+  begin(
+    plan: ExchangePlan,
+    own: readonly { readonly low: number; readonly high: number; readonly offset: number }[],
+  ): Promise<number>;
+  /** The total was agreed on and is about to be applied. */
+  commit(): void;
+}
+
+export class Member implements Worker {
+  readonly id: number;
+  readonly name: string;
+  readonly #pool: ThreadPool;
+  readonly #exchange: Exchanging;
+  /** Settles when the pool has done all that it was asked for. */
+  #idle: Promise<unknown> = Promise.resolve();
+  /** The round under way, and the last one that was applied. */
+  #round = -1;
+  #applied = -1;
+
+  constructor(id: number, name: string, pool: ThreadPool, exchange: Exchanging) {
+    this.id = id;
+    this.name = name;
+    this.#pool = pool;
+    this.#exchange = exchange;
+  }
+
+  get threads(): number {
+    return this.#pool.threads;
+  }
+
+  /** @throws WireError when the task makes no sense or its round is over, EngineError when its sums do not fit into memory */
+  compute(task: ComputeTask): Promise<Computed> {
+    return this.#inTurn(async () => {
+      checkTask(this.#pool.options, task);
+      this.#enter(task.round);
+      return this.#pool.compute(task);
+    });
+  }
+
+  /**
+   * Waits for the pool but does not keep it: while an exchange cannot end because a member was lost, the pool computes
+   * that member's nodes, and another exchange takes its place.
+   * @throws WireError when the round is over
+   */
+  async exchange(plan: ExchangePlan): Promise<number> {
+    await this.#idle.catch(() => {});
+    this.#enter(plan.round);
+    const nodes = plan.members.find(({ id }) => id === this.id)?.nodes ?? [];
+    return this.#exchange.begin(
+      plan,
+      nodes.map(({ low, high }) => ({ low, high, offset: this.#pool.slotOf({ low, high }) })),
+    );
+  }
+
+  /** @throws WireError when the round is over */
+  commit(update: Update): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#enter(update.round);
+      this.#applied = update.round;
+      this.#exchange.commit();
+      return this.#pool.apply(update);
+    });
+  }
+
+  /** @throws WireError when the batches are none of the data set */
+  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+    return this.#inTurn(async () => {
+      checkBatches(this.#pool.options, batches);
+      return this.#pool.evaluateBatches(batches);
+    });
+  }
+
+  /** Threads do one thing at a time, in the order in which it was asked for; what failed does not hold up the rest. */
+  #inTurn<Result>(command: () => Promise<Result>): Promise<Result> {
+    const result = this.#idle.catch(() => {}).then(command);
+    this.#idle = result;
+    return result;
+  }
+
+  #enter(round: number): void {
+    if (round < this.#round || round <= this.#applied) {
+      throw new WireError(
+        `round ${round} was asked for after round ${Math.max(this.#round, this.#applied)}`,
+        'rounds follow one another: start the worker again',
+      );
+    }
+    this.#round = round;
+  }
+}

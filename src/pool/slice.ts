@@ -1,0 +1,64 @@
+/** A thread's slice of the slabs: the part that it adds up and updates for all. */
+import type { UpdateKernels } from '../kernels/load.js';
+import { NORM_BLOCK, normBlocks, sumSquares } from '../optimizer/clip.js';
+import type { Optimizer, OptimizerStep } from '../optimizer/optimizer.js';
+import type { Addition } from '../reduce/tree.js';
+import type { PoolSpec } from './spec.js';
+
+/** Cut in whole blocks of the norm. */
+export class Slice {
+  readonly #spec: PoolSpec;
+  readonly #kernels: UpdateKernels;
+  readonly #firstBlock: number;
+  readonly #lastBlock: number;
+
+  constructor(spec: PoolSpec, rank: number, kernels: UpdateKernels) {
+    this.#spec = spec;
+    this.#kernels = kernels;
+    const blocks = normBlocks(spec.layout.state);
+    this.#firstBlock = Math.floor((rank * blocks) / spec.threads);
+    this.#lastBlock = Math.floor(((rank + 1) * blocks) / spec.threads);
+  }
+
+  /**
+   * Adds up slots on this slice, and where there is a total the squares of it: block by block, while it is in cache.
+   *
+   * @param slots byte offsets
+   * @param total the slot whose squares go to `shared.normSums`
+   */
+  reduce(additions: readonly Addition[], slots: readonly number[], total?: number): void {
+    const { layout, shared } = this.#spec;
+    const endOfNorm = normBlocks(layout.trainable);
+    for (let block = this.#firstBlock; block < this.#lastBlock; block++) {
+      const start = block * NORM_BLOCK * 4;
+      const length = Math.min(NORM_BLOCK, layout.state - block * NORM_BLOCK);
+      for (const { add, to } of additions) this.#kernels.add(slots[to] + start, slots[add] + start, length);
+      if (total === undefined) continue;
+      const end = Math.min(block + 1, endOfNorm);
+      sumSquares(this.#kernels, slots[total], layout.trainable, block, end, shared.normSums);
+    }
+  }
+
+  /**
+   * Applies the optimizer to this slice of the parameters, and averages its new state.
+   * @param total byte offset of the total gradient
+   */
+  update(optimizer: Optimizer, total: number, step: OptimizerStep, stateScale: number): void {
+    const { layout, shared } = this.#spec;
+    const { parameters, optimizer: slots } = shared.offsets;
+    const to = Math.min(this.#lastBlock * NORM_BLOCK, layout.state);
+    const from = Math.min(this.#firstBlock * NORM_BLOCK, to);
+    const end = Math.min(to, layout.trainable);
+    if (from < end) {
+      const region = {
+        parameters: parameters + from * 4,
+        gradients: total + from * 4,
+        slots: slots.map((offset) => offset + from * 4),
+        length: end - from,
+      };
+      optimizer.update(this.#kernels, region, step);
+    }
+    const start = Math.max(from, layout.trainable);
+    if (start < to) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, to - start, stateScale);
+  }
+}

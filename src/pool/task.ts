@@ -1,0 +1,36 @@
+/** What a pool asks of each of its threads: one task a command, answered when the thread's share of it is done. */
+import type { TreeNode } from '../reduce/tree.js';
+import type { Update } from './worker.js';
+
+/** A span of steps. */
+export interface TrainTask {
+  readonly kind: 'train';
+  readonly epoch: number;
+  readonly first: number;
+  readonly last: number;
+  /** Multiplies the learning rate of the schedule. */
+  readonly rateScale: number;
+}
+
+/** Nodes of a round. */
+export interface NodesTask {
+  readonly kind: 'nodes';
+  readonly epoch: number;
+  readonly step: number;
+  readonly nodes: readonly TreeNode[];
+  /** Byte offsets of the slots of their plan. */
+  readonly slots: readonly number[];
+}
+
+export interface ApplyTask {
+  readonly kind: 'apply';
+  readonly update: Update;
+}
+
+export interface EvaluateTask {
+  readonly kind: 'evaluate';
+  /** Examples of each batch; they follow one another in `shared.rows`. */
+  readonly counts: readonly number[];
+}
+
+export type Task = { readonly kind: 'start' } | TrainTask | NodesTask | ApplyTask | EvaluateTask;

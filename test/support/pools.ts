@@ -1,0 +1,136 @@
+/** Pools without a coordinator: a small model that has all that a step can have, on random images. */
+import { chooseEngine } from '../../coordinator/engine.js';
+import { evaluationSizes, planGeometry, shardSizes } from '../../coordinator/geometry.js';
+import { augmentSchema } from '../../src/config/augment.js';
+import type { LayerConfig } from '../../src/config/model.js';
+import { optimizerSchema } from '../../src/config/optimizer.js';
+import { scheduleSchema } from '../../src/config/schedule.js';
+import type { Examples } from '../../src/data/examples.js';
+import { batchOf, shardOf } from '../../src/data/shards.js';
+import type { BatchSpec } from '../../src/engine/engine.js';
+import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { ThreadPool } from '../../src/pool/pool.js';
+import type { PoolOptions } from '../../src/pool/spec.js';
+import type { ComputeTask } from '../../src/pool/worker.js';
+import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
+import { lcg } from './engines.js';
+
+const side = 8;
+const classes = 5;
+
+export interface PoolSetup {
+  readonly options: Omit<PoolOptions, 'threads'>;
+  readonly batch: BatchSpec;
+  readonly parameters: Float32Array;
+  /** Starts a pool; whoever calls `close` of the setup closes all. */
+  start(options: Partial<PoolOptions> & { readonly threads: number }): Promise<ThreadPool>;
+  close(): Promise<void>;
+}
+
+function randomImages(count: number): Examples {
+  const random = lcg(5);
+  const features = new Uint8Array(new SharedArrayBuffer(count * side * side));
+  const targets = new Int32Array(new SharedArrayBuffer(count * 4));
+  const weights = new Float32Array(new SharedArrayBuffer(count * 4));
+  for (let i = 0; i < features.length; i++) features[i] = random() * 256;
+  for (let i = 0; i < count; i++) targets[i] = random() * classes;
+  for (let i = 0; i < count; i++) weights[i] = 0.5 + random();
+  return {
+    ...{ count, featureShape: [side, side, 1], featureScale: 1 / 255, targetShape: [], classes },
+    ...{ features, targets, weights },
+  };
+}
+
+/** Batch normalization, dropout, augmentation, weights, Adam, and a last batch whose last shard is smaller than the others. */
+export async function poolSetup(): Promise<PoolSetup> {
+  const examples = randomImages(200);
+  const training = 90;
+  const geometry = planGeometry(
+    { epochs: 2, batchSize: 32, shards: 4, accumulate: 1 },
+    { training: Int32Array.from({ length: training }, (_, i) => i) },
+  );
+  const batch: BatchSpec = {
+    ...{ featureShape: examples.featureShape, featureType: 'uint8', featureScale: examples.featureScale },
+    ...{ targetShape: [], targetType: 'int32', weighted: true },
+  };
+  const layers: LayerConfig[] = [
+    { conv2d: { filters: 8, kernelSize: 3 } },
+    { batchNormalization: {} },
+    { activation: { activation: 'relu' } },
+    { flatten: {} },
+    { dropout: { rate: 0.3 } },
+    { dense: { units: 32 } },
+    { dense: { units: classes } },
+  ];
+  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 3, classes, batch };
+  const step = await createStepModel(spec);
+  const largestEvaluation = examples.count;
+  // Smaller batches than the program's, so that there are several.
+  const small = { ...geometry, evaluationBatch: 30 };
+  const sizes = { gradients: shardSizes(small), evaluations: evaluationSizes(small, [largestEvaluation]) };
+  const options = {
+    ...{ engine: await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {}), layout: step.layout, examples },
+    metrics: {
+      ...{ metrics: ['accuracy' as const], outputs: classes, places: 1, classes: true },
+      ...{ activation: step.output.activation, binary: false },
+    },
+    ...{
+      augment: augmentSchema.parse({ shift: 0.2, flip: 'horizontal' }),
+      geometry: small,
+      seed: 3,
+      largestEvaluation,
+    },
+    optimizer: optimizerSchema.parse({ adam: { learningRate: 0.01 } }),
+    schedule: scheduleSchema.parse({ cosine: { warmupSteps: 2 } }),
+  };
+  const parameters = initialParameters(step);
+  const pools: ThreadPool[] = [];
+  return {
+    ...{ options, batch, parameters },
+    async start(more) {
+      const pool = await ThreadPool.start({ ...options, ...more }, parameters);
+      pools.push(pool);
+      return pool;
+    },
+    async close() {
+      for (const pool of pools) await pool.close();
+    },
+  };
+}
+
+/** Nodes of a step and their rows, as a coordinator asks for them. @param order example indices of the epoch */
+export function taskOf(
+  { geometry }: Pick<PoolOptions, 'geometry'>,
+  order: Int32Array,
+  epoch: number,
+  step: number,
+  low: number,
+  high: number,
+): ComputeTask {
+  const { training, batchSize, shards, stepsPerEpoch } = geometry;
+  const batch = batchOf(step, training, batchSize);
+  const active = Math.ceil(batch.count / (batchSize / shards));
+  const nodes = treeNodes(low, high, active);
+  const rows = nodes.map((node) => {
+    const first = shardOf(batch.count, batchSize / shards, node.low);
+    const last = shardOf(batch.count, batchSize / shards, node.high - 1);
+    const start = batch.start + first.start;
+    return { start, rows: order.slice(start, batch.start + last.start + last.count) };
+  });
+  return { round: epoch * stepsPerEpoch + step, epoch, step, nodes, rows };
+}
+
+/** The sum of a node as its pool holds it. */
+export function sumOf(pool: ThreadPool, node: TreeNode, length: number): Float32Array {
+  return new Float32Array(pool.memory.buffer, pool.slotOf(node), length);
+}
+
+/** The sum over [low, high) along the tree from the sums of some of its nodes, keyed `low-high`. */
+export function treeSum(sums: ReadonlyMap<string, Float32Array>, { low, high }: TreeNode): Float32Array {
+  const known = sums.get(`${low}-${high}`);
+  if (known) return known;
+  if (high - low < 2) throw new Error(`nobody has the sum of shard ${low}`);
+  const middle = low + 2 ** Math.floor(Math.log2(high - low - 1));
+  const [left, right] = [treeSum(sums, { low, high: middle }), treeSum(sums, { low: middle, high })];
+  return left.map((value, i) => value + right[i]);
+}
