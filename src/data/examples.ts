@@ -5,11 +5,12 @@ import type { Encoding } from './encoding.js';
 export interface RowFile {
   /** The first row that is here and not in memory. */
   readonly first: number;
-  /** Byte of the file at which that row starts; 0 where nothing stands before it. */
+  /** Byte of the file where row `first` is; 0 by default. */
   readonly start?: number;
   /** Open for reading in every thread of the process. */
   readonly fd: number;
-  readonly path: string;
+  /** To be removed with the rows; a file that is somebody else's has none here. */
+  readonly path?: string;
 }
 
 /**

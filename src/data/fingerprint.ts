@@ -1,8 +1,9 @@
 /** What tells one data set from another: sizes for people, a hash of every value for the program. */
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { addBytes } from './checksum.js';
+import { addBytes, sourceHash } from './checksum.js';
 import { type Dataset, type Examples, elements } from './examples.js';
+import { examplesImage } from './image.js';
 
 export interface DataFingerprint {
   readonly examples: number;
@@ -38,13 +39,20 @@ export function fingerprintOf({ examples, splits }: Pick<Dataset, 'examples' | '
   };
 }
 
+/**
+ * SHA-256 of the examples as they are sent to workers, see examplesImage: of their shapes and every value, however they are
+ * split. The cache of a worker calls its files so.
+ */
+export const examplesFingerprint = (examples: Examples): Promise<string> => sourceHash(examplesImage(examples));
+
 function hashFeatures(hash: Hash, { features, file, count, featureShape }: Examples): void {
   addBytes(hash, features);
   if (!file) return;
   const bytes = (count - file.first) * elements(featureShape) * features.BYTES_PER_ELEMENT;
+  const start = file.start ?? 0;
   const block = Buffer.alloc(blockBytes);
   for (let position = 0; position < bytes; ) {
-    const read = readSync(file.fd, block, 0, Math.min(blockBytes, bytes - position), position);
+    const read = readSync(file.fd, block, 0, Math.min(blockBytes, bytes - position), start + position);
     if (read === 0) throw new Error('the file of rows is shorter than what was written to it');
     hash.update(block.subarray(0, read));
     position += read;

@@ -44,11 +44,6 @@ export class RowReader {
     return fetch.values;
   }
 
-  /** Byte of the file at which a row starts. */
-  #place(row: number): number {
-    return (this.#file.start ?? 0) + (row - this.#file.first) * this.#rowBytes;
-  }
-
   async #end(fetch: Fetch): Promise<void> {
     await fetch.done;
     this.#spare.push(fetch.values);
@@ -69,7 +64,8 @@ export class RowReader {
       let end = first + 1;
       while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
       const part = bytes.subarray(first * this.#rowBytes, end * this.#rowBytes);
-      runs.push(readFully(this.#file.fd, part, this.#place(rows[first])));
+      const place = (this.#file.start ?? 0) + (rows[first] - this.#file.first) * this.#rowBytes;
+      runs.push(readFully(this.#file.fd, part, place));
       first = end;
     }
     const done = Promise.all(runs).then(() => {});
@@ -79,7 +75,8 @@ export class RowReader {
   }
 }
 
-function readFully(fd: number, bytes: Uint8Array, position: number): Promise<void> {
+/** Fills `bytes` from a place of a file. */
+export function readFully(fd: number, bytes: Uint8Array, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
     read(fd, bytes, 0, bytes.length, position, (error, count) => {
       if (error) reject(error);

@@ -140,11 +140,11 @@ export class RowWriter {
 /** Closes the file of rows; where it could not lose its name while open (Windows), it does now. */
 export function closeRows({ fd, path }: RowFile): void {
   closeSync(fd);
-  remove(path);
+  if (path !== undefined) remove(path);
 }
 
 /** A file that nobody else sees and that vanishes with the process, however that ends. */
-function temporaryFile(): Omit<RowFile, 'first'> {
+function temporaryFile(): Pick<RowFile, 'fd' | 'path'> {
   try {
     const folder = mkdtempSync(join(tmpdir(), 'lockstep-'));
     const path = join(folder, 'rows');

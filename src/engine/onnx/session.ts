@@ -31,7 +31,7 @@ interface Bound {
 }
 
 // One thread a session: shards are the parallelism, and a sum split over threads would depend on their number.
-const options: InferenceSession.SessionOptions = {
+export const sessionOptions: InferenceSession.SessionOptions = {
   executionProviders: ['cpu'],
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
@@ -101,7 +101,7 @@ export class OnnxEngine implements GradientEngine {
     const stages: RunStage[] = [];
     for (const stage of graph.stages) {
       if (stage.kind === 'session') {
-        const session = await InferenceSession.create(stage.bytes, options);
+        const session = await InferenceSession.create(stage.bytes, sessionOptions);
         const [feeds, fetches] = [pick(stage.inputs), pick(stage.outputs)];
         sessions.push(session);
         stages.push(() => session.run(feeds, fetches));

@@ -1,0 +1,287 @@
+/**
+ * Reads an ONNX model that somebody else sent, and refuses whatever our compiler does not write: workers run data, not code.
+ * ONNX can name files to read tensors from, operators of loaded libraries, and subgraphs; none of them passes here.
+ */
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { elements } from '../../data/examples.js';
+import { WireError } from '../../errors.js';
+import { runtimeOperators, standardOperators } from './operators.js';
+import type { ElementType, OnnxValue } from './proto.js';
+
+/** What a model takes and gives. */
+export interface ModelPorts {
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+}
+
+const limits = { nodes: 1_000_000, names: 4096, items: 4096, rank: 12, elements: 2 ** 31 };
+
+const broken = (where: string, problem: string) =>
+  new WireError(`model: ${where} ${problem}`, 'only models that Lockstep compiled are run');
+
+/** How a field is read; one without `many` comes at most once, because readers differ in what a second one means. */
+interface Field {
+  readonly wire: WireType;
+  readonly many?: boolean;
+  read(reader: BinaryReader): void;
+}
+
+/** Reads a message that has no other fields. Numbers of fields are those of onnx.proto, as in proto.ts. */
+function readMessage(bytes: Uint8Array, where: string, fields: Readonly<Record<number, Field>>): void {
+  const reader = new BinaryReader(bytes);
+  const seen = new Set<number>();
+  while (reader.pos < reader.len) {
+    const [number, wire] = reader.tag();
+    const field = fields[number];
+    if (!field || field.wire !== wire) throw broken(where, `has field ${number}, which Lockstep does not write`);
+    if (seen.has(number) && !field.many) throw broken(where, `has field ${number} twice`);
+    seen.add(number);
+    field.read(reader);
+  }
+}
+
+const bytesField = (take: (bytes: Uint8Array) => void): Field => ({
+  wire: WireType.LengthDelimited,
+  read: (reader) => take(reader.bytes()),
+});
+const intField = (take: (value: number) => void): Field => ({
+  wire: WireType.Varint,
+  read: (reader) => take(Number(reader.int64())),
+});
+const many = (field: Field): Field => ({ ...field, many: true });
+
+/** Letters and digits: tensors, operators and attributes are called by nothing else. */
+const nameField = (where: string, take: (name: string) => void, allowed = /^\w{0,64}$/): Field =>
+  bytesField((bytes) => {
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 80)).toString('latin1');
+    if (!allowed.test(name)) throw broken(where, `is called ${JSON.stringify(name)}`);
+    take(name);
+  });
+
+const push =
+  <T>(list: T[], limit: number, where: string) =>
+  (item: T): void => {
+    if (list.length >= limit) throw broken(where, `has more than ${limit} parts`);
+    list.push(item);
+  };
+
+const elementTypes: Readonly<Record<number, ElementType>> = {
+  1: 'float32',
+  2: 'uint8',
+  6: 'int32',
+  7: 'int64',
+  9: 'bool',
+};
+const elementBytes: Readonly<Record<ElementType, number>> = { float32: 4, uint8: 1, int32: 4, int64: 8, bool: 1 };
+
+function elementType(where: string, code: number): ElementType {
+  const type = elementTypes[code];
+  if (!type) throw broken(where, `has element type ${code}`);
+  return type;
+}
+
+function checkShape(where: string, shape: readonly number[]): void {
+  const whole = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
+  if (whole && shape.length <= limits.rank && elements(shape) <= limits.elements) return;
+  throw broken(where, `has the shape [${shape.join(', ')}]`);
+}
+
+/** AttributeProto: one number, text or list of whole numbers. Tensors, graphs and types are not to be had. */
+function checkAttribute(bytes: Uint8Array): void {
+  const where = 'an attribute';
+  const given: number[] = [];
+  const items: number[] = [];
+  const note = (type: number) => () => void given.push(type);
+  let name = '';
+  let type = 0;
+  readMessage(bytes, where, {
+    1: nameField(where, (value) => {
+      name = value;
+    }),
+    2: {
+      wire: WireType.Bit32,
+      read: (reader) => {
+        reader.float();
+        given.push(1);
+      },
+    },
+    3: intField(note(2)),
+    4: nameField(where, note(3)),
+    8: many(intField(push(items, limits.items, where))),
+    20: intField((value) => {
+      type = value;
+    }),
+  });
+  if (items.length > 0 || (type === 7 && given.length === 0)) given.push(7);
+  if (name === '' || given.length !== 1 || given[0] !== type) throw broken(where, 'is not one value');
+}
+
+/** NodeProto. */
+function checkNode(bytes: Uint8Array): void {
+  const where = 'a node';
+  const names: string[] = [];
+  let [op, domain] = ['', ''];
+  let attributes = 0;
+  readMessage(bytes, where, {
+    1: many(nameField(where, push(names, limits.names, where))),
+    2: many(nameField(where, push(names, limits.names, where))),
+    4: nameField(where, (name) => {
+      op = name;
+    }),
+    5: many(
+      bytesField((attribute) => {
+        if (++attributes > 32) throw broken(where, 'has more than 32 attributes');
+        checkAttribute(attribute);
+      }),
+    ),
+    7: nameField(
+      where,
+      (name) => {
+        domain = name;
+      },
+      /^[\w.]{1,64}$/,
+    ),
+  });
+  const known = domain === 'com.microsoft' ? runtimeOperators : standardOperators;
+  if ((domain === '' || domain === 'com.microsoft') && known.has(op)) return;
+  throw broken(
+    where,
+    `uses the operator ${JSON.stringify(domain === '' ? op : `${domain}.${op}`)}, which no layer needs`,
+  );
+}
+
+/** TensorProto: a constant whose bytes are here. */
+function checkConstant(bytes: Uint8Array): void {
+  const where = 'a constant';
+  const shape: number[] = [];
+  let [type, length] = [0, -1];
+  const outside: Field = {
+    wire: WireType.LengthDelimited,
+    read: () => {
+      throw broken(where, 'is in a file, which workers do not read');
+    },
+  };
+  readMessage(bytes, where, {
+    1: many(intField(push(shape, limits.rank, where))),
+    2: intField((code) => {
+      type = code;
+    }),
+    8: nameField(where, () => {}),
+    9: bytesField((data) => {
+      length = data.length;
+    }),
+    13: outside,
+    14: { ...outside, wire: WireType.Varint },
+  });
+  checkShape(where, shape);
+  const expected = elements(shape) * elementBytes[elementType(where, type)];
+  if (length !== expected) throw broken(where, `has ${length} bytes where its shape needs ${expected}`);
+}
+
+/** ValueInfoProto, whose tensor type and shape are messages in messages. */
+function readPort(bytes: Uint8Array): OnnxValue {
+  const where = 'an input or output';
+  const shape: number[] = [];
+  let name = '';
+  let code = 0;
+  let sizes = 0;
+  const nested = (fields: Readonly<Record<number, Field>>): Field =>
+    bytesField((part) => readMessage(part, where, fields));
+  const size = many(
+    bytesField((part) => {
+      sizes++;
+      readMessage(part, where, { 1: intField(push(shape, limits.rank, where)) });
+    }),
+  );
+  const tensor = {
+    1: intField((value) => {
+      code = value;
+    }),
+    2: nested({ 1: size }),
+  };
+  readMessage(bytes, where, {
+    1: nameField(where, (value) => {
+      name = value;
+    }),
+    2: nested({ 1: nested(tensor) }),
+  });
+  checkShape(where, shape);
+  if (name === '' || shape.length !== sizes) throw broken(where, 'has no name, or a size that is not known');
+  return { name, type: elementType(where, code), shape };
+}
+
+/** GraphProto. */
+function readGraph(bytes: Uint8Array): ModelPorts {
+  const [inputs, outputs]: [OnnxValue[], OnnxValue[]] = [[], []];
+  let nodes = 0;
+  const where = 'the graph';
+  const port = (list: OnnxValue[]) => many(bytesField((part) => push(list, limits.nodes, where)(readPort(part))));
+  readMessage(bytes, where, {
+    1: many(
+      bytesField((node) => {
+        if (++nodes > limits.nodes) throw broken(where, `has more than ${limits.nodes} nodes`);
+        checkNode(node);
+      }),
+    ),
+    2: nameField(where, () => {}),
+    5: many(bytesField(checkConstant)),
+    11: port(inputs),
+    12: port(outputs),
+  });
+  return { inputs, outputs };
+}
+
+/** OperatorSetIdProto, as text. */
+function readOperatorSet(bytes: Uint8Array): string {
+  let [domain, version] = ['', 0];
+  readMessage(bytes, 'an operator set', {
+    1: nameField(
+      'an operator set',
+      (name) => {
+        domain = name;
+      },
+      /^[\w.]{0,64}$/,
+    ),
+    2: intField((value) => {
+      version = value;
+    }),
+  });
+  return `${domain} ${version}`;
+}
+
+/**
+ * @param bytes a ModelProto
+ * @returns what it takes and gives
+ * @throws WireError unless it is what `encodeModel` writes for a compiled step: static shapes, operators that lowerings use,
+ *   constants inline
+ */
+export function inspectModel(bytes: Uint8Array): ModelPorts {
+  try {
+    return readModel(bytes);
+  } catch (error) {
+    if (error instanceof WireError) throw error;
+    throw broken('the bytes', `are no protocol buffer (${(error as Error).message})`);
+  }
+}
+
+function readModel(bytes: Uint8Array): ModelPorts {
+  const where = 'the file';
+  const sets: string[] = [];
+  let version = 0;
+  let ports: ModelPorts | undefined;
+  readMessage(bytes, where, {
+    1: intField((value) => {
+      version = value;
+    }),
+    2: nameField(where, () => {}),
+    7: bytesField((graph) => {
+      ports = readGraph(graph);
+    }),
+    8: many(bytesField((set) => push(sets, 2, where)(readOperatorSet(set)))),
+  });
+  if (version !== 9 || sets.join() !== ' 17,com.microsoft 1') {
+    throw broken(where, `is of IR version ${version} with operator sets ${JSON.stringify(sets.join())}`);
+  }
+  if (!ports) throw broken(where, 'has no graph');
+  return ports;
+}

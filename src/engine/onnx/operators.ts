@@ -1,0 +1,16 @@
+/** The operators that lowerings emit: what a graph from somebody else may use. A test keeps the list true. */
+
+const words = (text: string): string[] => text.trim().split(/\s+/);
+
+/** Of ONNX's own domain. */
+export const standardOperators: ReadonlySet<string> = new Set(
+  words(`
+    Abs Acos Add And ArgMax ArgMin Asin Atan AveragePool Cast Ceil Clip Concat Conv ConvTranspose Cos Cosh Div Elu Equal
+    Erf Exp Expand Floor Gather Gemm Greater GreaterOrEqual Identity LeakyRelu Less LessOrEqual Log LogSoftmax Max MaxPool
+    Min Mod Mul Neg Not Or PRelu Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize
+    Round ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Sqrt Sub Tan Tanh Tile Transpose Where
+  `),
+);
+
+/** Of ONNX Runtime's domain `com.microsoft`. */
+export const runtimeOperators: ReadonlySet<string> = new Set(['FusedMatMul']);

@@ -1,0 +1,135 @@
+/** A data set as a worker holds it: a file that is an image (see data/image.ts), opened as examples. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { z } from 'zod';
+import type { Examples } from '../data/examples.js';
+import { type ExamplesMeta, featureRowBytes, imageHeader, imageMagic, imageSizes } from '../data/image.js';
+import { readFully } from '../data/row-reader.js';
+import { WireError } from '../errors.js';
+
+/** Bytes of the line that says what the examples are, at most. */
+const maximumHeader = 1 << 16;
+/** Bytes read before others get their turn. */
+const turnBytes = 1 << 24;
+
+const size = z.int().min(1).max(0x7fff_ffff);
+const shape = z.array(size).max(8);
+
+/** What a peer may say of examples; sizes whose product is no exact number are none. */
+export const metaSchema = z
+  .strictObject({
+    count: size,
+    featureShape: shape,
+    featureType: z.enum(['float32', 'uint8']),
+    featureScale: z.number(),
+    featureStride: size.optional(),
+    targetShape: shape,
+    targetType: z.enum(['float32', 'int32']),
+    targetStride: size.optional(),
+    classes: z.int().min(1).max(0x7fff_ffff).optional(),
+    weighted: z.boolean(),
+  })
+  .refine((meta) => Object.values(imageSizes(meta)).every((bytes) => bytes < 2 ** 50), { error: 'is too large' });
+
+const damaged = (file: string, problem: string) =>
+  new WireError(`${file}: ${problem}`, 'the data set has to be sent again');
+
+interface OpenImage {
+  readonly fd: number;
+  readonly meta: ExamplesMeta;
+  /** Byte at which the values begin. */
+  readonly start: number;
+}
+
+/**
+ * Opens an image and reads its first line.
+ * @throws WireError when the file is no image, or has not the size that its line says
+ */
+function openHeader(file: string): OpenImage {
+  const fd = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(maximumHeader);
+    const line = bytes.subarray(0, readSync(fd, bytes, 0, maximumHeader, 0));
+    const start = line.indexOf('\n') + 1;
+    const text = line.toString('utf8', 0, start);
+    if (start === 0 || !text.startsWith(imageMagic)) throw damaged(file, 'is no data set of Lockstep');
+    const meta = parseMeta(file, text.slice(imageMagic.length));
+    // Other bytes could say the same, under another fingerprint.
+    if (!line.subarray(0, start).equals(imageHeader(meta))) throw damaged(file, 'its first line is not in order');
+    const { features, targets, weights } = imageSizes(meta);
+    const expected = start + features + targets + weights;
+    const found = fstatSync(fd).size;
+    if (found !== expected) throw damaged(file, `has ${found} bytes, not the ${expected} that its first line says`);
+    return { fd, meta, start };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function parseMeta(file: string, json: string): ExamplesMeta {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw damaged(file, 'its first line cannot be read');
+  }
+  const { data, error } = metaSchema.safeParse(value);
+  if (data) return data;
+  throw damaged(
+    file,
+    `its first line says what cannot be: ${error.issues[0].path.join('.')} ${error.issues[0].message}`,
+  );
+}
+
+/**
+ * What an image holds, by its first line and its size.
+ * @throws WireError when it is damaged
+ */
+export function checkImage(file: string): ExamplesMeta {
+  const { fd, meta } = openHeader(file);
+  closeSync(fd);
+  return meta;
+}
+
+/**
+ * The examples of an image: the first rows in shared memory, the others read from the file, which stays open until
+ * `closeRows`. Rows that overlap are all in memory: they share it.
+ *
+ * @param budget bytes of features that may be held in memory
+ * @throws WireError when the file is no whole image
+ */
+export async function openImage(file: string, budget: number): Promise<Examples> {
+  const { fd, meta, start } = openHeader(file);
+  try {
+    const sizes = imageSizes(meta);
+    const rowBytes = featureRowBytes(meta);
+    const fits = meta.featureStride !== undefined || sizes.features <= budget;
+    const first = fits ? meta.count : Math.floor(budget / rowBytes);
+    const inMemory = fits ? sizes.features : first * rowBytes;
+    const features = await load(fd, start, inMemory);
+    const targets = await load(fd, start + sizes.features, sizes.targets);
+    const weights = await load(fd, start + sizes.features + sizes.targets, sizes.weights);
+    const { featureType, targetType, weighted, ...same } = meta;
+    if (fits) closeSync(fd);
+    return {
+      ...same,
+      features: featureType === 'uint8' ? new Uint8Array(features) : new Float32Array(features),
+      targets: targetType === 'int32' ? new Int32Array(targets) : new Float32Array(targets),
+      ...(weighted ? { weights: new Float32Array(weights) } : {}),
+      ...(fits ? {} : { file: { first, start: start + inMemory, fd } }),
+    };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** A part of a file in shared memory. */
+async function load(fd: number, start: number, length: number): Promise<SharedArrayBuffer> {
+  const buffer = new SharedArrayBuffer(length);
+  for (let offset = 0; offset < length; offset += turnBytes) {
+    const part = new Uint8Array(buffer, offset, Math.min(turnBytes, length - offset));
+    await readFully(fd, part, start + offset);
+  }
+  return buffer;
+}

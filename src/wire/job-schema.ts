@@ -1,0 +1,108 @@
+/** The fields of a job and what each may be by itself; how they fit together is in job-check.ts. */
+import { z } from 'zod';
+import { augmentSchema } from '../config/augment.js';
+import { clusterSchema } from '../config/cluster.js';
+import { metricsSchema } from '../config/model.js';
+import { optimizerSchema } from '../config/optimizer.js';
+import { metaSchema } from './data-image.js';
+
+const count = z.int().min(1).max(0x7fff_ffff);
+const countOrNone = z.int().min(0).max(0x7fff_ffff);
+/** A slab has at most the floats of one WebAssembly memory. */
+const floats = z
+  .int()
+  .min(0)
+  .max(2 ** 30);
+const shape = z.array(countOrNone).max(12).readonly();
+const name = z.string().regex(/^\w{1,64}$/);
+
+const layoutSchema = z.strictObject({
+  tensors: z
+    .array(z.strictObject({ name: z.string().max(1024), shape, offset: floats, size: floats }).readonly())
+    .max(100_000)
+    .readonly(),
+  trainable: floats,
+  state: floats,
+  length: floats,
+});
+
+const batchSchema = z.strictObject({
+  featureShape: shape,
+  featureType: z.enum(['float32', 'uint8']),
+  featureScale: z.number(),
+  targetShape: shape,
+  targetType: z.enum(['float32', 'int32']),
+  weighted: z.boolean().optional(),
+});
+
+/** A copy of its own: what was decoded is a view of the whole job, which each thread would be given with it. */
+const bytes = z.instanceof(Uint8Array).transform((view) => new Uint8Array(view));
+
+const stageSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('session'),
+    bytes,
+    inputs: z.array(name).readonly(),
+    outputs: z.array(name).readonly(),
+  }),
+  z.strictObject({
+    kind: z.literal('kernel'),
+    kernel: z.enum(['maxPoolGradient']),
+    inputs: z.array(name).length(2).readonly(),
+    output: name,
+    numbers: z.array(countOrNone).length(12).readonly(),
+  }),
+]);
+
+const graphSchema = z.strictObject({
+  stages: z.array(stageSchema).min(1).max(10_000).readonly(),
+  written: z
+    .array(z.strictObject({ name, type: z.enum(['float32', 'int32']), shape }).readonly())
+    .max(100_000)
+    .readonly(),
+  noise: z
+    .array(z.strictObject({ kind: z.enum(['uniform', 'normal']), shape }).readonly())
+    .max(10_000)
+    .readonly(),
+});
+
+/** Batch sizes and their graphs, one pair each. */
+const graphsSchema = z
+  .array(z.tuple([count, graphSchema]))
+  .max(1024)
+  .refine((pairs) => new Set(pairs.map(([size]) => size)).size === pairs.length, { error: 'has a batch size twice' })
+  .transform((pairs) => new Map(pairs));
+
+export const jobSchema = z.strictObject({
+  model: z.strictObject({
+    layout: layoutSchema,
+    batch: batchSchema,
+    gradients: graphsSchema,
+    evaluations: graphsSchema,
+  }),
+  geometry: z.strictObject({
+    training: count,
+    batchSize: count,
+    // Frames name a node's shards by 16 bits.
+    shards: z.int().min(1).max(65_535),
+    epochs: count,
+    stepsPerEpoch: count,
+    evaluationBatch: count,
+  }),
+  optimizer: optimizerSchema,
+  augment: augmentSchema.optional(),
+  metrics: z.strictObject({
+    metrics: metricsSchema,
+    outputs: count,
+    places: count,
+    classes: z.boolean(),
+    activation: z.string().max(64),
+    binary: z.boolean(),
+  }),
+  seed: z.int().min(0).max(0xffff_ffff),
+  largestEvaluation: countOrNone,
+  examples: metaSchema,
+  precision: clusterSchema.shape.precision,
+  placement: z.enum(['replicate', 'stream', 'local']),
+  ledger: z.boolean(),
+});

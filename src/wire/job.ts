@@ -1,0 +1,85 @@
+/**
+ * The job: everything that a worker needs to make its pool, except examples and parameters. It is data: graphs of known
+ * operators, sizes and settings. Nothing in it names a file or a module.
+ */
+import { Packr } from 'msgpackr';
+import type { AugmentConfig } from '../config/augment.js';
+import type { ClusterConfig } from '../config/cluster.js';
+import type { OptimizerConfig } from '../config/optimizer.js';
+import type { ExamplesMeta } from '../data/image.js';
+import { ConfigError, WireError } from '../errors.js';
+import type { MetricSpec } from '../evaluate/metrics.js';
+import type { EngineSpec, Geometry } from '../pool/spec.js';
+import { checkJob } from './job-check.js';
+import { jobSchema } from './job-schema.js';
+
+export interface Job {
+  /** Holds the slab's layout and what batches look like. */
+  readonly engine: Extract<EngineSpec, { kind: 'onnx' }>;
+  readonly geometry: Geometry;
+  readonly optimizer: OptimizerConfig;
+  readonly augment?: AugmentConfig;
+  readonly metrics: MetricSpec;
+  readonly seed: number;
+  /** Rows of the largest split that is evaluated. */
+  readonly largestEvaluation: number;
+  /** What the examples are that will come, or be found here. */
+  readonly examples: ExamplesMeta;
+  /** Of gradients on the wire. */
+  readonly precision: ClusterConfig['precision'];
+  /** Where the worker has the examples from, with `auto` resolved. */
+  readonly placement: Exclude<ClusterConfig['placement'], 'auto'>;
+  /** Whether the rows that were really read are reported. */
+  readonly ledger: boolean;
+}
+
+// Maps travel as lists of pairs: MessagePack's own have no order to rely on, and none of its extensions are needed.
+const packr = new Packr({ useRecords: false, mapsAsObjects: true });
+
+/** @throws ConfigError when the run's engine is tfjs, which cannot be sent */
+export function encodeJob({
+  engine,
+  metrics,
+  ...job
+}: Omit<Job, 'engine'> & { readonly engine: EngineSpec }): Uint8Array {
+  if (engine.kind === 'tfjs') {
+    throw new ConfigError(
+      'engine: tfjs runs functions of tfjs, and workers are sent compiled graphs only',
+      'use engine: onnx, or train on this machine with `lockstep train`',
+    );
+  }
+  const { gradients, evaluations, ...model } = engine.model;
+  const graphs = { gradients: [...gradients], evaluations: [...evaluations] };
+  return packr.pack(withoutUndefined({ ...job, model: { ...model, ...graphs }, metrics: plainMetrics(metrics) }));
+}
+
+/** The graph computes users' metrics; where their modules are is nobody else's business. */
+const plainMetrics = (spec: MetricSpec): MetricSpec => ({
+  ...spec,
+  metrics: spec.metrics.map((metric) =>
+    typeof metric === 'object' && 'custom' in metric ? { custom: { name: metric.custom.name } } : metric,
+  ),
+});
+
+const withoutUndefined = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+/** @throws WireError naming the field that cannot be, or does not fit the others */
+export function decodeJob(bytes: Uint8Array): Job {
+  const remedy = 'run the same version of lockstep on both sides';
+  let value: unknown;
+  try {
+    value = packr.unpack(bytes);
+  } catch (error) {
+    throw new WireError(`job: cannot be decoded (${(error as Error).message})`, remedy);
+  }
+  const { data, error } = jobSchema.safeParse(value);
+  if (!data) {
+    const [{ path, message }] = error.issues;
+    throw new WireError(`job.${path.join('.')}: ${message}`, remedy);
+  }
+  const { model, ...rest } = data;
+  const job: Job = { ...rest, engine: { kind: 'onnx', model } };
+  checkJob(job);
+  return job;
+}
