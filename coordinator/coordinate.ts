@@ -65,8 +65,8 @@ function run(
   const minimum = minimumOf(options.minWorkers, threads);
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
-  const start: StartTrainer = (poolOptions, parameters, dataset) =>
-    startCluster(poolOptions, parameters, dataset, {
+  const start: StartTrainer = (poolOptions, parameters) =>
+    startCluster(poolOptions, parameters, {
       ...{ threads, minimum, config: config.cluster, report, signal, ledger },
       ...{ host, port, token, tls, trace, allowMixedNumerics },
       started: (address) => {

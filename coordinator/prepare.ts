@@ -41,7 +41,7 @@ export interface PrepareOptions {
 }
 
 /** @param parameters initial slab */
-export type StartTrainer = (options: PoolOptions, parameters: Float32Array, dataset: Dataset) => Promise<Trainer>;
+export type StartTrainer = (options: PoolOptions, parameters: Float32Array) => Promise<Trainer>;
 
 export interface PreparedRun {
   /** Resolved: what `auto` came to is part of the run, because it decides the bits. */
@@ -128,7 +128,7 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, { threads, repo
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
   };
-  const pool = await start(poolOptions, initialParameters(step), dataset);
+  const pool = await start(poolOptions, initialParameters(step));
   return { step, metrics, engine, geometry, pool };
 }
 

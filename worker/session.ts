@@ -149,14 +149,15 @@ export class Session {
   #exchange(plan: Extract<Message, { kind: 'exchange' }>): void {
     const { round, attempt } = plan;
     const started = performance.now();
-    this.#answer('exchange', async ({ member }) => {
+    this.#answer('exchange', async ({ member, exchange }) => {
       const squares = await member.exchange(plan).catch((error: unknown) => {
         // Another attempt has taken its place, or the connection is gone.
         if (error instanceof WireError) return undefined;
         throw error;
       });
       if (squares === undefined) return;
-      this.#connection.send({ kind: 'reduced', round, attempt, squares, milliseconds: performance.now() - started });
+      const milliseconds = performance.now() - started;
+      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes: exchange.bytesSent, milliseconds });
     });
   }
 

@@ -5,16 +5,13 @@ import type { DataConfig } from '../src/config/data.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { loadDataset } from '../src/data/load.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
-import { LockstepError, RefusedError, WireError } from '../src/errors.js';
-import type { Connection } from '../src/wire/connection.js';
+import { LockstepError, WireError } from '../src/errors.js';
 import { dial } from '../src/wire/dial.js';
-import type { WorkerEvent, WorkerReporter } from './events.js';
+import type { WorkerReporter } from './events.js';
 import { Holdings } from './holdings.js';
 import { localAddressTo } from './local-address.js';
 import { Peers } from './peers.js';
 import { type Kept, Session } from './session.js';
-
-export type { WorkerEvent };
 
 export interface WorkerOptions {
   /** Where the coordinator listens: ws://host:port, wss://host:port or host:port. */

@@ -191,7 +191,10 @@ export class RemoteWorker implements Worker {
   /** Sends what needs rows: after the rows, where it has not all of them. */
   #fed(needed: readonly Int32Array[], send: () => void): void {
     const { feed } = this;
-    if (!feed) return this.#out(send);
+    if (!feed) {
+      this.#out(send);
+      return;
+    }
     const rows = this.#unsent(needed);
     this.#feeding = this.#feeding
       .then(async () => {

@@ -127,7 +127,7 @@ export class Round {
     );
     const shares = ranges.map(({ low, high }) => treeNodes(low, high, this.#task.shards));
     this.#nodes = shares.flat();
-    able.forEach((worker, i) => this.#give(worker, shares[i]));
+    for (const [i, worker] of able.entries()) this.#give(worker, shares[i]);
     for (;;) {
       await this.#compute();
       const { squares, algorithm } = await this.#exchange();

@@ -2,7 +2,6 @@
 import { networkInterfaces } from 'node:os';
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { sha256 } from '../../src/data/checksum.js';
-import type { Dataset } from '../../src/data/examples.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { examplesImage, metaOf } from '../../src/data/image.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
@@ -55,7 +54,6 @@ const replicatedBytes = 2 ** 31;
 export async function startCluster(
   options: PoolOptions,
   parameters: Float32Array,
-  { examples }: Dataset,
   choices: ClusterChoices,
 ): Promise<Cluster> {
   const { threads, config, report, token = generateToken(), ledger } = choices;

@@ -7,6 +7,8 @@ import type { RemoteWorker } from './remote.js';
 type Counts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
 
 export class Tally {
+  /** Bytes of gradients that all workers sent in exchanges. */
+  gradientBytes = 0;
   readonly #counts = new Map<string, Counts>();
   readonly #connections = new Map<string, RemoteWorker>();
 
@@ -37,8 +39,10 @@ export class Tally {
     counts.computeSeconds += milliseconds / 1000;
   }
 
-  exchanged({ name }: Worker, milliseconds: number): void {
+  /** @param bytes of gradients that it sent */
+  exchanged({ name }: Worker, milliseconds: number, bytes: number): void {
     this.#counts.get(name)!.exchangeSeconds += milliseconds / 1000;
+    this.gradientBytes += bytes;
   }
 
   updated({ name }: Worker, milliseconds: number): void {

@@ -8,9 +8,11 @@ import type { Connection } from '../../src/wire/connection.js';
 import type { Hello } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
 import type { Capacity } from './assign.js';
+import { Account } from './account.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Tally } from './tally.js';
+import type { Trace } from './trace.js';
 
 export interface WorldOptions {
   /** The coordinator, and its part in exchanges. */
@@ -18,7 +20,10 @@ export interface WorldOptions {
   readonly exchange: {
     receive(from: number, frame: SlabFrame): void;
     waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
+    /** Bytes that it sent in the round. */
+    readonly bytesSent: number;
   };
+  readonly trace: Trace | undefined;
   /** Remote workers without which no step begins. */
   readonly minimum: number;
   /** Seconds that a lost worker keeps its place. */
@@ -49,11 +54,12 @@ interface Away {
 }
 
 export class World implements Crew {
-  readonly self: WorldOptions['self'];
+  readonly self: Worker;
   readonly tally: Tally;
   /** Whether somebody took part whose arithmetic gives other bits. */
   mixed = false;
   readonly #options: WorldOptions;
+  readonly #account: Account;
   readonly #remotes = new Map<number, RemoteWorker>();
   /** Lost workers by session. */
   readonly #away = new Map<string, Away>();
@@ -67,8 +73,9 @@ export class World implements Crew {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.self = options.self;
     this.tally = new Tally(options.self);
+    this.#account = new Account(this.tally, options.trace);
+    this.self = this.#account.observe(options.self, () => options.exchange.bytesSent);
     options.signal?.addEventListener('abort', () => this.#wake());
   }
 
@@ -136,6 +143,7 @@ export class World implements Crew {
     this.tally.add(worker);
     connection.handle({
       message: (message) => {
+        this.#account.message(worker, message);
         if (message.kind === 'ready') this.#become(worker, 'ready');
         else if (message.kind === 'linked') worker.links = new Set(message.ids);
         else if (message.kind === 'drain') this.#become(worker, 'draining');

@@ -1,7 +1,8 @@
 /** `lockstep worker`: this machine computes for a coordinator. */
 import { hostname, totalmem } from 'node:os';
 import { Command } from 'commander';
-import type { WorkerEvent, WorkerOptions } from '../../worker/worker.js';
+import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerOptions } from '../../worker/worker.js';
 import { loadRunConfig } from '../config/load.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';

@@ -1,9 +1,6 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
-import type pc from 'picocolors';
+import { type Colors, table, worldText } from './world-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
-
-/** picocolors, switched on or off. */
-type Colors = ReturnType<typeof pc.createColors>;
 
 /** Four decimals where that says something, else an exponent: 0.1234, 1.234e-7. */
 export function number(value: number): string {
@@ -25,6 +22,11 @@ export function duration(seconds: number): string {
   const pad = (part: number) => String(part).padStart(2, '0');
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
+
+/** 12.3 MB. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toLocaleString('en-US', { maximumFractionDigits: 1 })} MB`;
 }
 
 /** A report in words. @param progress shows what changes with every step, each kind of stream in its own way */
@@ -49,7 +51,15 @@ export function textReporter(
       case 'warning':
         return write(warningLine(event.message, colors));
       case 'checkpoint':
+      case 'step':
         return;
+      case 'listening':
+      case 'world':
+      case 'worker':
+      case 'transfer':
+      case 'waiting':
+      case 'summary':
+        return write(worldText(event, colors));
       case 'end':
         return write(endBlock(event, colors));
       case 'error':
@@ -122,11 +132,6 @@ function errorBlock({ code, message, remedy }: ErrorEvent, colors: Colors): stri
 
 function plural(amount: number, noun: string): string {
   return `${count(amount)} ${noun}${amount === 1 ? '' : 's'}`;
-}
-
-function table(rows: readonly [string, string][], colors: Colors): string {
-  const width = Math.max(...rows.map(([title]) => title.length));
-  return rows.map(([title, text]) => `  ${colors.dim(title.padEnd(width))}  ${text}\n`).join('');
 }
 
 function metricsText(metrics: Metrics): string {

@@ -128,6 +128,8 @@ export interface Reduced {
   readonly attempt: number;
   /** Sum of squares of the total gradient: the same on every member, to the bit. */
   readonly squares: number;
+  /** Bytes that it sent for the exchange. */
+  readonly bytes: number;
   /** Milliseconds from the plan to the total. */
   readonly milliseconds: number;
 }

@@ -1,0 +1,66 @@
+/** `--trace FILE`: what every worker did when, as a Chrome trace (chrome://tracing, Perfetto). Written as it happens. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { OutputError } from '../../src/errors.js';
+
+/** Events that are written at once. */
+const batch = 256;
+
+export class Trace {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #origin = performance.now();
+  readonly #named = new Set<number>();
+  #lines: string[] = ['['];
+
+  /** @throws OutputError when the file cannot be written */
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = this.#written(() => openSync(path, 'w'));
+  }
+
+  /**
+   * Something that took `milliseconds` and has just ended.
+   * @param ago milliseconds since it ended, such as the time that the news took
+   */
+  span(
+    worker: { readonly id: number; readonly name: string },
+    name: string,
+    milliseconds: number,
+    ago: number,
+    details: Readonly<Record<string, unknown>> = {},
+  ): void {
+    const { id } = worker;
+    if (!this.#named.has(id)) {
+      this.#named.add(id);
+      this.#add({ ph: 'M', name: 'process_name', pid: id, tid: 0, args: { name: worker.name } });
+    }
+    const ts = (performance.now() - this.#origin - ago - milliseconds) * 1000;
+    this.#add({ ph: 'X', name, pid: id, tid: 0, ts, dur: milliseconds * 1000, args: details });
+  }
+
+  /** The file is complete JSON from here on; viewers read one that was cut off too. */
+  close(): void {
+    this.#add({ ph: 'M', name: 'trace_end', pid: 0, tid: 0, args: {} }, '\n]\n');
+    this.#flush();
+    closeSync(this.#fd);
+  }
+
+  #add(event: object, end = ','): void {
+    this.#lines.push(`\n${JSON.stringify(event)}${end}`);
+    if (this.#lines.length >= batch) this.#flush();
+  }
+
+  #flush(): void {
+    const text = this.#lines.join('');
+    this.#lines = [];
+    this.#written(() => writeSync(this.#fd, text));
+  }
+
+  #written<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
+      throw new OutputError(`${this.#path}: cannot be written (${(error as Error).message})`, 'name another file for --trace');
+    }
+  }
+}

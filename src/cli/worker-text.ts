@@ -1,0 +1,43 @@
+/** A worker's events in words. */
+import type { WorkerEvent } from '../../worker/events.js';
+import { count, duration, megabytes } from '../report/text.js';
+
+/** Parts of a transfer that are worth a line. */
+const tenths = 10;
+let told = -1;
+
+/** A line; nothing for what is not worth one. */
+export function workerLine(event: WorkerEvent): string {
+  switch (event.event) {
+    case 'connecting':
+      return `waiting for the coordinator at ${event.url}${event.reason === null ? '' : ` (${event.reason})`}\n`;
+    case 'joined':
+      return `joined ${event.url} as worker ${event.id}, ${event.name}, ${count(event.threads)} threads\n`;
+    case 'transfer':
+      return transferLine(event.bytes, event.total);
+    case 'data':
+      return `data: ${event.from === 'coordinator' ? 'received, and kept for the next time' : `from ${source[event.from]}`}\n`;
+    case 'working':
+      return `working from step ${count(event.step)}\n`;
+    case 'lost':
+      return `lost the coordinator: ${event.reason}\n`;
+    case 'leaving':
+      return `leaving ${event.reason}\n`;
+    case 'end':
+      return `${event.reason}: took part in ${count(event.steps)} steps, ${duration(event.seconds)}\n`;
+    case 'warning':
+      return `warning: ${event.message}\n`;
+    case 'error':
+      return `error: ${event.message}\nremedy: ${event.remedy}\n${event.code}\n`;
+  }
+}
+
+const source = { memory: 'memory', cache: 'the cache', 'own copy': 'its own copy', 'step by step': 'the coordinator, step by step' };
+
+/** One line for each tenth. */
+function transferLine(bytes: number, total: number): string {
+  const now = Math.floor((tenths * bytes) / total);
+  if (now === told) return '';
+  told = now;
+  return `receiving data: ${megabytes(bytes)} of ${megabytes(total)}\n`;
+}

@@ -1,0 +1,93 @@
+/** What a coordinator tells of its workers, in words and columns. */
+import type pc from 'picocolors';
+import type {
+  ListeningEvent,
+  SummaryEvent,
+  TransferEvent,
+  WaitingEvent,
+  WorkerEvent,
+  WorkerInfo,
+  WorldEvent,
+} from './events.js';
+
+/** picocolors, switched on or off. */
+export type Colors = ReturnType<typeof pc.createColors>;
+
+export type WorldReport = ListeningEvent | WorldEvent | WorkerEvent | TransferEvent | WaitingEvent | SummaryEvent;
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** Titles and values, one pair a line. */
+export function table(rows: readonly [string, string][], colors: Colors): string {
+  const width = Math.max(...rows.map(([title]) => title.length));
+  return rows.map(([title, text]) => `  ${colors.dim(title.padEnd(width))}  ${text}\n`).join('');
+}
+
+export function worldText(event: WorldReport, colors: Colors): string {
+  switch (event.event) {
+    case 'listening':
+      return `${colors.bold('to join, run on another machine:')}\n  ${event.join}\n\n`;
+    case 'world':
+      return columns(workerTitles, event.workers.map(workerRow), colors);
+    case 'worker':
+      return workerLine(event, colors);
+    case 'transfer':
+      return event.bytes === event.total ? `${event.name}: has the data, ${megabytes(event.total)}\n` : '';
+    case 'waiting':
+      return waitingLine(event, colors);
+    case 'summary':
+      return summaryText(event, colors);
+  }
+}
+
+function waitingLine({ step, present, minimum, away }: WaitingEvent, colors: Colors): string {
+  const lost = away.length > 0 ? `, and may come back: ${away.join(', ')}` : '';
+  const where = step === 0 ? 'not begun' : `paused after step ${whole(step)}`;
+  return `${colors.yellow('waiting:')} ${where}, ${present} of ${minimum} workers are here${lost}\n`;
+}
+
+function workerLine({ change, name, address, step, reason }: WorkerEvent, colors: Colors): string {
+  const words = {
+    joined: 'has joined',
+    returned: 'is back',
+    active: `takes part from step ${whole(step + 1)}`,
+    lost: 'is lost',
+    left: 'has left',
+    refused: 'was not admitted',
+    detached: 'is left behind',
+  };
+  const color = change === 'lost' || change === 'refused' || change === 'detached' ? colors.yellow : colors.green;
+  return `${color(`${name} (${address}) ${words[change]}`)}${reason === null ? '' : `: ${reason}`}\n`;
+}
+
+const workerTitles = ['worker', 'address', 'threads', 'state', 'examples/s', 'share', 'round trip'];
+
+function workerRow({ name, address, threads, state, examplesPerSecond, share, roundTrip }: WorkerInfo): string[] {
+  return [
+    ...[name, address, String(threads), state, examplesPerSecond === null ? '-' : whole(examplesPerSecond)],
+    ...[`${(100 * share).toFixed(0)} %`, roundTrip === null ? '-' : `${roundTrip.toFixed(1)} ms`],
+  ];
+}
+
+const summaryTitles = ['worker', 'shards', 'steps', 'compute', 'exchange', 'update', 'sent', 'received', 'lost'];
+
+function summaryText(event: SummaryEvent, colors: Colors): string {
+  const rows = event.workers.map((worker) => [
+    ...[worker.name, whole(worker.shards), whole(worker.steps)],
+    ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map((seconds) => `${seconds.toFixed(1)} s`),
+    ...[megabytes(worker.bytesReceived), megabytes(worker.bytesSent), String(worker.timesLost)],
+  ]);
+  const { bytesPerStep, fewestBytesPerStep, reproducible, precision } = event;
+  const bytes = `${megabytes(bytesPerStep)} of gradients crossed the network in a step; ${megabytes(fewestBytesPerStep)} is the least\n`;
+  const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
+  const rounded = precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
+  return `\n${columns(summaryTitles, rows, colors)}${bytes}${mixed}${rounded}`;
+}
+
+function columns(titles: readonly string[], rows: readonly (readonly string[])[], colors: Colors): string {
+  const widths = titles.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  return `${colors.dim(line(titles))}\n${rows.map((row) => `${line(row)}\n`).join('')}`;
+}
