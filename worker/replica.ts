@@ -1,10 +1,11 @@
 /** A worker's copy of the run: pool, parameters and examples, made from the job and from the data. */
 import type { Examples } from '../src/data/examples.js';
 import type { WireError } from '../src/errors.js';
-import { loadUpdateKernels } from '../src/kernels/load.js';
-import { Member } from '../src/pool/member.js';
+import { becomeMember } from '../src/pool/exchanging.js';
+import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
-import { Exchange, earlyBytesFor, SCRATCH_FLOATS } from '../src/reduce/exchange.js';
+import type { Exchange } from '../src/reduce/exchange.js';
+import { SCRATCH_FLOATS } from '../src/reduce/workbench.js';
 import type { Job } from '../src/wire/job.js';
 
 export interface Replica {
@@ -46,11 +47,5 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
     // The coordinator's come before the first step.
     new Float32Array(layout.length),
   );
-  const { memory, total, scratch } = pool;
-  const exchange = new Exchange({
-    ...{ self: id, memory, layout, total, scratch, send, refused },
-    kernels: loadUpdateKernels(memory),
-    earlyBytes: earlyBytesFor(layout, geometry.shards),
-  });
-  return { job, pool, exchange, member: new Member(id, name, pool, exchange) };
+  return { job, pool, ...becomeMember(pool, { id, name, send, refused }) };
 }

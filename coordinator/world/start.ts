@@ -6,11 +6,10 @@ import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { examplesImage, metaOf } from '../../src/data/image.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
 import { RefusedError } from '../../src/errors.js';
-import { loadUpdateKernels } from '../../src/kernels/load.js';
-import { Member } from '../../src/pool/member.js';
+import { becomeMember } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
-import { Exchange, earlyBytesFor, SCRATCH_FLOATS } from '../../src/reduce/exchange.js';
+import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import type { Reporter } from '../../src/report/events.js';
 import { bytesSource } from '../../src/wire/blob.js';
 import { generateToken } from '../../src/wire/handshake.js';
@@ -23,6 +22,7 @@ import { stateSource } from '../../src/wire/state-blob.js';
 import type { ListenAddress } from './address.js';
 import { Cluster } from './cluster.js';
 import type { RemoteWorker } from './remote.js';
+import { Trace } from './trace.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
@@ -57,6 +57,7 @@ export async function startCluster(
   choices: ClusterChoices,
 ): Promise<Cluster> {
   const { threads, config, report, token = generateToken(), ledger } = choices;
+  const trace = choices.trace === undefined ? undefined : new Trace(choices.trace);
   const image = examplesImage(options.examples);
   const placement = placementOf(config, image.length);
   const job = (where: Job['placement']) =>
@@ -75,16 +76,11 @@ export async function startCluster(
     parameters,
   );
   const { layout, geometry } = options;
-  const { memory, total, scratch } = pool;
-  const exchange = new Exchange({
-    ...{ self: 0, memory, layout, total, scratch },
-    kernels: loadUpdateKernels(memory),
-    earlyBytes: earlyBytesFor(layout, geometry.shards),
+  const { member: self, exchange } = becomeMember(pool, {
+    ...{ id: 0, name: 'coordinator' },
     send: (to, frame) => world.remote(to)?.sendSlab(frame),
     refused: (from, error) => world.blame(from, error),
   });
-  const self = new Member(0, 'coordinator', pool, exchange);
-
   const prepare = async (worker: RemoteWorker, hello: Hello) => {
     const has = hello.local === fingerprint ? 'local' : placement;
     if (has === 'local' && hello.local !== fingerprint) {
@@ -111,7 +107,7 @@ export async function startCluster(
   const world = new World({
     ...{ self, exchange, minimum: choices.minimum, grace: config.grace, stragglerFactor: config.stragglerFactor },
     ...{ bytes: layout.state * 4, batchSize: geometry.batchSize, shards: geometry.shards },
-    ...{ report, signal: choices.signal, prepare, sync },
+    ...{ report, signal: choices.signal, prepare, sync, trace },
   });
 
   const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {
@@ -143,6 +139,7 @@ export async function startCluster(
     const close = async () => {
       await world.close('the run is over');
       await listener.close();
+      trace?.close();
       await pool.close();
     };
     const round = {

@@ -120,7 +120,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     shards: whole(1, mostShards),
     members: list(mostMembers, record({ id: member, nodes }), distinct),
   },
-  reduced: { round: u32, attempt: whole(0, 255), squares: anyNumber, milliseconds },
+  reduced: { round: u32, attempt: whole(0, 255), squares: anyNumber, bytes: whole(0, Number.MAX_SAFE_INTEGER), milliseconds },
   commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite },
   applied: { round: u32, milliseconds },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, rows })) },
