@@ -112,64 +112,40 @@ function widenFloat16(halves: v128): v128 {
   return v128.or(magnitude, i32x4.shl(v128.and(halves, i32x4.splat(0x8000)), 16));
 }
 
-function round(x: v128, float16: bool): v128 {
-  return float16 ? roundFloat16(x) : roundBfloat16(x);
-}
-
-function widen(halves: v128, float16: bool): v128 {
-  return float16 ? widenFloat16(halves) : widenBfloat16(halves);
-}
-
-function narrowAll(dst: usize, src: usize, n: i32, float16: bool): void {
-  for (let i: usize = 0; i < <usize>n; i += 8) {
-    const low = round(v128.load(src + (i << 2)), float16);
-    const high = round(v128.load(src + (i << 2), 16), float16);
-    v128.store(dst + (i << 1), i16x8.narrow_i32x4_u(low, high));
-  }
-}
-
-function widenAll(dst: usize, src: usize, n: i32, float16: bool): void {
-  for (let i: usize = 0; i < <usize>n; i += 8) {
-    const halves = v128.load(src + (i << 1));
-    v128.store(dst + (i << 2), widen(i32x4.extend_low_i16x8_u(halves), float16));
-    v128.store(dst + (i << 2), widen(i32x4.extend_high_i16x8_u(halves), float16), 16);
-  }
-}
-
-/** Rounds `x` plus what earlier roundings lost here, keeps what this one loses, and gives the halves. */
-function roundKeeping(src: usize, residual: usize, float16: bool): v128 {
-  const x = f32x4.add(v128.load(src), v128.load(residual));
-  const halves = round(x, float16);
-  v128.store(residual, f32x4.sub(x, widen(halves, float16)));
-  return halves;
-}
-
-function compressAll(dst: usize, src: usize, residual: usize, n: i32, float16: bool): void {
-  for (let i: usize = 0; i < <usize>n; i += 8) {
-    const low = roundKeeping(src + (i << 2), residual + (i << 2), float16);
-    const high = roundKeeping(src + (i << 2) + 16, residual + (i << 2) + 16, float16);
-    v128.store(dst + (i << 1), i16x8.narrow_i32x4_u(low, high));
-  }
-}
-
 /** `n` floats rounded to bfloat16. */
 export function toBfloat16(dst: usize, src: usize, n: i32): void {
-  narrowAll(dst, src, n, false);
+  for (let i: usize = 0; i < <usize>n; i += 8) {
+    const low = roundBfloat16(v128.load(src + (i << 2)));
+    const high = roundBfloat16(v128.load(src + (i << 2), 16));
+    v128.store(dst + (i << 1), i16x8.narrow_i32x4_u(low, high));
+  }
 }
 
 /** `n` floats rounded to float16. */
 export function toFloat16(dst: usize, src: usize, n: i32): void {
-  narrowAll(dst, src, n, true);
+  for (let i: usize = 0; i < <usize>n; i += 8) {
+    const low = roundFloat16(v128.load(src + (i << 2)));
+    const high = roundFloat16(v128.load(src + (i << 2), 16));
+    v128.store(dst + (i << 1), i16x8.narrow_i32x4_u(low, high));
+  }
 }
 
 /** `n` floats from bfloat16, exactly. */
 export function fromBfloat16(dst: usize, src: usize, n: i32): void {
-  widenAll(dst, src, n, false);
+  for (let i: usize = 0; i < <usize>n; i += 8) {
+    const halves = v128.load(src + (i << 1));
+    v128.store(dst + (i << 2), widenBfloat16(i32x4.extend_low_i16x8_u(halves)));
+    v128.store(dst + (i << 2), widenBfloat16(i32x4.extend_high_i16x8_u(halves)), 16);
+  }
 }
 
 /** `n` floats from float16, exactly. */
 export function fromFloat16(dst: usize, src: usize, n: i32): void {
-  widenAll(dst, src, n, true);
+  for (let i: usize = 0; i < <usize>n; i += 8) {
+    const halves = v128.load(src + (i << 1));
+    v128.store(dst + (i << 2), widenFloat16(i32x4.extend_low_i16x8_u(halves)));
+    v128.store(dst + (i << 2), widenFloat16(i32x4.extend_high_i16x8_u(halves)), 16);
+  }
 }
 
 /**
@@ -177,10 +153,28 @@ export function fromFloat16(dst: usize, src: usize, n: i32): void {
  * "1-bit stochastic gradient descent" (2014); Karimireddy et al., "Error feedback fixes SignSGD" (2019).
  */
 export function compressBfloat16(dst: usize, src: usize, residual: usize, n: i32): void {
-  compressAll(dst, src, residual, n, false);
+  for (let i: usize = 0; i < <usize>n; i += 8) {
+    const r = residual + (i << 2);
+    const a = f32x4.add(v128.load(src + (i << 2)), v128.load(r));
+    const b = f32x4.add(v128.load(src + (i << 2), 16), v128.load(r, 16));
+    const low = roundBfloat16(a);
+    const high = roundBfloat16(b);
+    v128.store(dst + (i << 1), i16x8.narrow_i32x4_u(low, high));
+    v128.store(r, f32x4.sub(a, widenBfloat16(low)));
+    v128.store(r, f32x4.sub(b, widenBfloat16(high)), 16);
+  }
 }
 
 /** As `compressBfloat16`, to float16. */
 export function compressFloat16(dst: usize, src: usize, residual: usize, n: i32): void {
-  compressAll(dst, src, residual, n, true);
+  for (let i: usize = 0; i < <usize>n; i += 8) {
+    const r = residual + (i << 2);
+    const a = f32x4.add(v128.load(src + (i << 2)), v128.load(r));
+    const b = f32x4.add(v128.load(src + (i << 2), 16), v128.load(r, 16));
+    const low = roundFloat16(a);
+    const high = roundFloat16(b);
+    v128.store(dst + (i << 1), i16x8.narrow_i32x4_u(low, high));
+    v128.store(r, f32x4.sub(a, widenFloat16(low)));
+    v128.store(r, f32x4.sub(b, widenFloat16(high)), 16);
+  }
 }
