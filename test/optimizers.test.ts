@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type OptimizerConfig, optimizerSchema } from '../src/config/optimizer.js';
 import { loadUpdateKernels } from '../src/kernels/load.js';
-import { clipFactor, globalNorm, normBlocks, sumSquares } from '../src/optimizer/clip.js';
+import { clipFactor, globalNorm } from '../src/optimizer/clip.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
+import { normBlocks, sumSquares } from '../src/reduce/norm.js';
 import { bits, makeSlabs, randomFloats } from './support/slabs.js';
 
 const LENGTH = 512;

@@ -4,8 +4,25 @@
  */
 import { readFileSync } from 'node:fs';
 
+/** What slabs need on their way between machines. Counts of floats are multiples of 16; a half has 16 bits. */
+interface WireKernels {
+  /** Checksum of `n` words of 32 bits, a multiple of 8, as a signed number: any changed or moved word changes it. */
+  checksum(src: number, n: number): number;
+  /** 1 where no float is NaN or infinite, otherwise 0. */
+  finite(src: number, n: number): number;
+  /** Halves from floats, rounded to nearest, ties to even. */
+  toBfloat16(dst: number, src: number, n: number): void;
+  toFloat16(dst: number, src: number, n: number): void;
+  /** Floats from halves. */
+  fromBfloat16(dst: number, src: number, n: number): void;
+  fromFloat16(dst: number, src: number, n: number): void;
+  /** Halves from src + residual, rounded; residual becomes what rounding lost. */
+  compressBfloat16(dst: number, src: number, residual: number, n: number): void;
+  compressFloat16(dst: number, src: number, residual: number, n: number): void;
+}
+
 /** Reduction and optimizer updates. Regions start at multiples of 64 bytes, counts are multiples of 16. */
-export interface UpdateKernels {
+export interface UpdateKernels extends WireKernels {
   /** dst += src. */
   add(dst: number, src: number, n: number): void;
   /** dst = src * scale. */

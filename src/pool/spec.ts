@@ -11,8 +11,8 @@ import { EngineError } from '../errors.js';
 import type { MetricSpec } from '../evaluate/metrics.js';
 import { sumsWidth } from '../evaluate/metrics.js';
 import type { SlabLayout } from '../model/slab.js';
-import { normBlocks } from '../optimizer/clip.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
+import { normBlocks } from '../reduce/norm.js';
 import { Control } from './control.js';
 
 export type EngineSpec =

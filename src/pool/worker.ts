@@ -3,6 +3,7 @@
  * exchanges sums with the others, applies a step, and evaluates batches.
  */
 
+import type { ExchangePlan } from '../reduce/plan.js';
 import type { TreeNode } from '../reduce/tree.js';
 import type { Phase } from './spec.js';
 
@@ -36,19 +37,6 @@ export interface Computed {
   readonly milliseconds: number;
   /** Rows that were really read, where a ledger is kept. */
   readonly used: readonly RowsAt[];
-}
-
-/** Who holds which sums of a round, and along which trees they are added. */
-export interface ExchangePlan {
-  readonly round: number;
-  /** Counts from 0 when an exchange has to be repeated because a member was lost. */
-  readonly attempt: number;
-  readonly algorithm: 'star' | 'butterfly';
-  readonly precision: 'float32' | 'bfloat16' | 'float16';
-  /** Shards of the step that hold examples. */
-  readonly shards: number;
-  /** The first is the coordinator. Those without nodes only receive the total. */
-  readonly members: readonly { readonly id: number; readonly nodes: readonly TreeNode[] }[];
 }
 
 /** The optimizer step of a round. Everything that JavaScript engines could compute differently is in here. */

@@ -130,9 +130,12 @@ function fold(pending: Partial[], next: Partial, shards: number): Addition[] {
   return additions;
 }
 
-/** Each boundary between shards splits exactly one node in two; the lowest set bit of the boundary is half its size. */
-function areSiblings(left: TreeNode, right: TreeNode, shards: number): boolean {
+/**
+ * Whether two ranges are the two sides of an edge of the tree. Each boundary between shards splits exactly one node in
+ * two; the lowest set bit of the boundary is half its size.
+ */
+export function areSiblings(left: TreeNode, right: TreeNode, shards: number): boolean {
   const boundary = right.low;
   const half = boundary & -boundary;
-  return left.low === boundary - half && right.high === Math.min(boundary + half, shards);
+  return left.high === boundary && left.low === boundary - half && right.high === Math.min(boundary + half, shards);
 }

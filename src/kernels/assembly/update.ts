@@ -7,6 +7,16 @@
  *
  * `scale` multiplies each gradient first: it is 1 / examples times the clipping factor.
  */
+export {
+  checksum,
+  compressBfloat16,
+  compressFloat16,
+  finite,
+  fromBfloat16,
+  fromFloat16,
+  toBfloat16,
+  toFloat16,
+} from './wire';
 
 /** Smallest normal float32. */
 const NORMAL: f32 = 1.17549435e-38;

@@ -1,0 +1,39 @@
+/** The sum of squares of a gradient, with bits that do not depend on who computes which part of it. */
+import type { UpdateKernels } from '../kernels/load.js';
+
+/** Floats per partial sum of squares: fixed, because a float64 sum depends on where it is cut. */
+export const NORM_BLOCK = 4096;
+
+/** Number of partial sums for a slab of `length` floats. */
+export function normBlocks(length: number): number {
+  return Math.ceil(length / NORM_BLOCK);
+}
+
+/**
+ * Writes the sums of squares of the blocks [from, to) of a slab to the same places of `sums`. Threads and members share
+ * the work by blocks; `totalSquares` then adds all sums in one order, whoever computed them.
+ *
+ * @param gradients byte offset of the whole slab
+ * @param length floats of the whole slab, a multiple of 16
+ * @param sums `normBlocks(length)` numbers, shared by the threads
+ */
+export function sumSquares(
+  kernels: UpdateKernels,
+  gradients: number,
+  length: number,
+  from: number,
+  to: number,
+  sums: Float64Array,
+): void {
+  for (let block = from; block < to; block++) {
+    const start = block * NORM_BLOCK;
+    sums[block] = kernels.sumOfSquares(gradients + start * 4, Math.min(NORM_BLOCK, length - start));
+  }
+}
+
+/** Sum of squares of a slab from all its partial sums. */
+export function totalSquares(sums: Float64Array): number {
+  let total = 0;
+  for (const sum of sums) total += sum;
+  return total;
+}

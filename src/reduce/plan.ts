@@ -1,0 +1,22 @@
+/** Who holds which sums of a round, and along which trees they are to be added. */
+import type { TreeNode } from './tree.js';
+
+export type WirePrecision = 'float32' | 'bfloat16' | 'float16';
+
+/** A member of the world, and the nodes of the step's tree whose sums it has computed. */
+export interface PlanMember {
+  readonly id: number;
+  readonly nodes: readonly TreeNode[];
+}
+
+export interface ExchangePlan {
+  readonly round: number;
+  /** Counts from 0 when an exchange has to be repeated because a member was lost. */
+  readonly attempt: number;
+  readonly algorithm: 'star' | 'butterfly';
+  readonly precision: WirePrecision;
+  /** Shards of the step that hold examples. */
+  readonly shards: number;
+  /** The first is the coordinator. Those without nodes only receive the total. */
+  readonly members: readonly PlanMember[];
+}
