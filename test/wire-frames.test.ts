@@ -3,19 +3,17 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { LockstepError, WireError } from '../src/errors.js';
 import {
-  allocateSlab,
   blobChunk,
   decodeFrame,
   encodeBlob,
   encodeControl,
-  type SlabFrame,
-  sealSlab,
 } from '../src/wire/frame.js';
+import { allocateSlab, type SlabFrame, sealSlab } from '../src/reduce/slab-frame.js';
 import type { Message } from '../src/wire/messages.js';
 import { pack, unpack } from '../src/wire/msgpack.js';
 import { samples } from './support/messages.js';
 
-const header: Omit<SlabFrame, 'payload'> = {
+const header: Omit<SlabFrame, 'payload' | 'bytes'> = {
   stage: 'total',
   precision: 'float32',
   attempt: 3,
@@ -55,7 +53,7 @@ describe('a frame', () => {
     sum.writeUInt32LE(crc32(Buffer.from(hex, 'hex')));
     expect(frames.slab.toString('hex')).toBe(`${hex}${sum.toString('hex')}${'00'.repeat(8)}0000803f00000040`);
     const payload = Buffer.from('0000803f00000040', 'hex');
-    expect(decodeFrame(frames.slab)).toEqual({ kind: 'slab', frame: { ...header, payload } });
+    expect(decodeFrame(frames.slab)).toMatchObject({ kind: 'slab', frame: { ...header, payload } });
   });
 
   it('of a blob has its fields where the protocol says', () => {

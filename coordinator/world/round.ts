@@ -2,7 +2,8 @@
  * One step over the world: compute → exchange, and again where a worker is lost on the way. It waits for events and for
  * the clock alone, changes no parameters, and ends when every worker that takes part holds the total.
  */
-import type { Computed, ComputeTask, ExchangePlan, RowsAt, Worker } from '../../src/pool/worker.js';
+import type { Computed, ComputeTask, RowsAt, Worker } from '../../src/pool/worker.js';
+import type { ExchangePlan } from '../../src/reduce/plan.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { assign, type Capacity } from './assign.js';
 import type { Clock } from './clock.js';

@@ -7,6 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { WireError } from '../errors.js';
 import type { WirePrecision } from './plan.js';
+import { SEGMENT } from './segments.js';
 
 const KIND = 2;
 const HEADER_BYTES = 32;
@@ -63,33 +64,30 @@ export function sealSlab(buffer: Buffer, header: SlabHeader): void {
  */
 export function openSlab(bytes: Uint8Array): SlabFrame {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.length < HEADER_BYTES) throw damaged(`has ${buffer.length} bytes, its header alone ${HEADER_BYTES}`);
-  const expected = crc32(buffer.subarray(0, 20));
-  const actual = buffer.readUInt32LE(20);
-  if (actual !== expected) throw damaged(`has the header's CRC-32 ${hex(actual)}, its bytes make ${hex(expected)}`);
+  if (buffer.length < HEADER_BYTES) throw damaged(`is cut off after ${buffer.length} of ${HEADER_BYTES} bytes`);
+  if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20)) throw damaged('has a header whose checksum (CRC-32) is wrong');
   const [stage, precision] = [stages[buffer[1]], precisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
   if (buffer[0] !== KIND) throw damaged(`is of kind ${buffer[0]}, not ${KIND}`);
-  if (stage === undefined) throw damaged(`has the stage ${buffer[1]}, which is neither 0 nor 1`);
-  if (precision === undefined) throw damaged(`has the precision ${buffer[2]}, which is none of 0, 1 and 2`);
+  if (stage === undefined) throw damaged(`is of stage ${buffer[1]}: 0 (partial) and 1 (total) are known`);
+  if (precision === undefined) throw damaged(`is of precision ${buffer[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
   if (low >= high) throw damaged(`is of the shards [${low}, ${high}), which are none`);
   if (buffer.readBigUInt64LE(24) !== 0n) throw damaged('has something in the bytes 24 to 31, which must be zero');
+  const payload = buffer.subarray(HEADER_BYTES);
+  checkPayload(payload.length, precision);
   return {
-    stage,
-    precision,
-    attempt: buffer[3],
-    round: buffer.readUInt32LE(4),
-    low,
-    high,
-    segment: buffer.readUInt32LE(12),
-    checksum: buffer.readUInt32LE(16),
-    payload: buffer.subarray(HEADER_BYTES),
-    bytes: buffer,
+    ...{ stage, precision, attempt: buffer[3], round: buffer.readUInt32LE(4), low, high },
+    ...{ segment: buffer.readUInt32LE(12), checksum: buffer.readUInt32LE(16), payload, bytes: buffer },
   };
 }
 
-const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
+function checkPayload(length: number, precision: WirePrecision): void {
+  const each = precision === 'float32' ? 4 : 2;
+  if (length === 0) throw damaged('has no payload');
+  if (length > each * SEGMENT) throw damaged(`has ${length} bytes of payload, more than ${each * SEGMENT}`);
+  if (length % each !== 0) throw damaged(`has ${length} bytes of ${precision}, not a multiple of ${each}`);
+}
 
 function damaged(problem: string): WireError {
-  return new WireError(`a frame of gradients ${problem}`, 'its sender must run the same version of Lockstep');
+  return new WireError(`a slab frame ${problem}`, 'the bytes were changed on their way, or the other side is broken');
 }

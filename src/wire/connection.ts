@@ -12,8 +12,9 @@ import {
   type Frame,
   largestFrame,
   largestGreeting,
-  type SlabFrame,
 } from './frame.js';
+import type { SlabFrame } from '../reduce/slab-frame.js';
+import type { BlobSource } from './blob.js';
 import { clock, Heartbeat } from './heartbeat.js';
 import type { Message } from './messages.js';
 import { hostAndPort } from './sockets.js';
@@ -37,12 +38,6 @@ export interface Handlers {
 
 /** Talks to the other side until it is admitted. */
 export type Greeter = Pick<Handlers, 'message' | 'closed'>;
-
-/** Bytes that are sent in pieces, and need not be in memory as a whole. */
-export interface BlobSource {
-  readonly length: number;
-  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
-}
 
 /** Bytes of frames, by kind. */
 export type Traffic = Record<Frame['kind'], number>;

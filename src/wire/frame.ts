@@ -10,6 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { WireError } from '../errors.js';
+import { openSlab, type SlabFrame } from '../reduce/slab-frame.js';
 import type { Message } from './messages.js';
 import { pack, unpack } from './msgpack.js';
 import { validateMessage } from './validate.js';
@@ -32,12 +33,8 @@ export const largestFrame = 8 * 2 ** 20;
 export const largestGreeting = 65_536;
 /** Bytes of a blob in one frame. */
 export const blobChunk = 512 * 1024;
-/** Floats of a segment. */
-const segmentFloats = 65_536;
 
 const kinds = { control: 1, slab: 2, blob: 3 } as const;
-const stages = ['partial', 'total'] as const;
-const precisions = ['float32', 'bfloat16', 'float16'] as const;
 
 const controlHeader = 8;
 const dataHeader = 32;
@@ -50,27 +47,6 @@ export function encodeControl(message: Message): Buffer {
   frame.writeUInt32LE(crc32(body), 4);
   body.copy(frame, controlHeader);
   return frame;
-}
-
-/** Room for a slab frame. Write the payload in place, then seal the buffer. The payload starts at a multiple of 16 bytes. */
-export function allocateSlab(payloadBytes: number): { buffer: Buffer; payload: Uint8Array } {
-  // Not from Node's shared pool, whose slices start anywhere.
-  const buffer = Buffer.allocUnsafeSlow(dataHeader + payloadBytes);
-  return { buffer, payload: new Uint8Array(buffer.buffer, dataHeader, payloadBytes) };
-}
-
-/** Writes the header in front of the payload that is already there. */
-export function sealSlab(buffer: Buffer, header: Omit<SlabFrame, 'payload'>): void {
-  buffer[0] = kinds.slab;
-  buffer[1] = stages.indexOf(header.stage);
-  buffer[2] = precisions.indexOf(header.precision);
-  buffer[3] = header.attempt;
-  buffer.writeUInt32LE(header.round, 4);
-  buffer.writeUInt16LE(header.low, 8);
-  buffer.writeUInt16LE(header.high, 10);
-  buffer.writeUInt32LE(header.segment, 12);
-  buffer.writeUInt32LE(header.checksum, 16);
-  sealHeader(buffer);
 }
 
 /** Copies the payload, which may be shared memory. */
@@ -103,7 +79,7 @@ export function decodeFrame(bytes: Buffer, largest = largestFrame): Frame {
     case kinds.control:
       return { kind: 'control', message: decodeControl(bytes, largest) };
     case kinds.slab:
-      return { kind: 'slab', frame: decodeSlab(bytes) };
+      return { kind: 'slab', frame: openSlab(bytes) };
     case kinds.blob:
       return { kind: 'blob', frame: decodeBlob(bytes) };
     default:
@@ -124,36 +100,10 @@ function decodeControl(bytes: Buffer, largest: number): Message {
   return validateMessage(unpack(body));
 }
 
-function decodeSlab(bytes: Buffer): SlabFrame {
-  const payload = payloadOf(bytes, 'slab');
-  const [stage, precision] = [stages[bytes[1]], precisions[bytes[2]]];
-  if (!stage) refuse(`a slab frame is of stage ${bytes[1]}: 0 (partial) and 1 (total) are known`);
-  if (!precision) refuse(`a slab frame is of precision ${bytes[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
-  const low = bytes.readUInt16LE(8);
-  const high = bytes.readUInt16LE(10);
-  if (low >= high) refuse(`a slab frame is of the shards [${low}, ${high}), which are none`);
-  const element = precision === 'float32' ? 4 : 2;
-  assertPayload(payload, 'slab', element * segmentFloats);
-  if (payload.length % element !== 0) {
-    refuse(`a slab frame has ${payload.length} bytes of ${precision}, not a multiple of ${element}`);
-  }
-  return {
-    stage,
-    precision,
-    attempt: bytes[3],
-    round: bytes.readUInt32LE(4),
-    low,
-    high,
-    segment: bytes.readUInt32LE(12),
-    checksum: bytes.readUInt32LE(16),
-    payload,
-  };
-}
-
 function decodeBlob(bytes: Buffer): BlobFrame {
-  const payload = payloadOf(bytes, 'blob');
+  const payload = payloadOf(bytes);
   if (bytes.readUInt32LE(0) !== kinds.blob) refuse('bytes 1 to 3 of a blob frame are not zero');
-  assertPayload(payload, 'blob', blobChunk);
+  assertPayload(payload, blobChunk);
   const offset = bytes.readDoubleLE(8);
   if (!Number.isSafeInteger(offset) || offset < 0) refuse(`a blob frame is at offset ${offset}, which is no place`);
   if (crc32(payload) !== bytes.readUInt32LE(16)) refuse('the checksum (CRC-32) of a blob frame is wrong');
@@ -161,18 +111,18 @@ function decodeBlob(bytes: Buffer): BlobFrame {
 }
 
 /** Checks the header as a whole. */
-function payloadOf(bytes: Buffer, kind: 'slab' | 'blob'): Buffer {
-  if (bytes.length < dataHeader) refuse(`a ${kind} frame is cut off after ${bytes.length} of ${dataHeader} bytes`);
+function payloadOf(bytes: Buffer): Buffer {
+  if (bytes.length < dataHeader) refuse(`a blob frame is cut off after ${bytes.length} of ${dataHeader} bytes`);
   if (crc32(bytes.subarray(0, 20)) !== bytes.readUInt32LE(20)) {
-    refuse(`the checksum (CRC-32) of a ${kind} frame's header is wrong`);
+    refuse(`the checksum (CRC-32) of a blob frame's header is wrong`);
   }
   if (bytes.readUInt32LE(24) !== 0 || bytes.readUInt32LE(28) !== 0) {
-    refuse(`bytes 24 to 31 of a ${kind} frame are not zero`);
+    refuse(`bytes 24 to 31 of a blob frame are not zero`);
   }
   return bytes.subarray(dataHeader);
 }
 
-function assertPayload(payload: Buffer, kind: 'slab' | 'blob', most: number): void {
-  if (payload.length === 0) refuse(`a ${kind} frame has no payload`);
-  if (payload.length > most) refuse(`a ${kind} frame has ${payload.length} bytes of payload, more than ${most}`);
+function assertPayload(payload: Buffer, most: number): void {
+  if (payload.length === 0) refuse(`a blob frame has no payload`);
+  if (payload.length > most) refuse(`a blob frame has ${payload.length} bytes of payload, more than ${most}`);
 }
