@@ -113,7 +113,7 @@ function pinned(ca: string | undefined): object {
 /** Codes of Node and OpenSSL that say that the certificate is not the right one. */
 const untrusted = /CERT|SIGNATURE|ALTNAME/;
 
-function translated(error: NodeJS.ErrnoException, { host }: URL): LockstepError {
+function translated(error: NodeJS.ErrnoException, { host, protocol }: URL): LockstepError {
   const reason = error.message || error.code || 'no reason given';
   if (untrusted.test(error.code ?? '')) {
     return new RefusedError(
@@ -121,8 +121,9 @@ function translated(error: NodeJS.ErrnoException, { host }: URL): LockstepError 
       'give the certificate that the coordinator uses, or its CA, with --ca',
     );
   }
-  if (/wrong version number/i.test(reason)) {
-    return new RefusedError(`${host} does not speak TLS`, `connect to ws://${host}`);
-  }
-  return new WireError(`cannot connect to ${host} (${reason})`, 'check that it runs and can be reached');
+  const other = protocol === 'ws:' ? 'wss:// if it uses TLS' : 'ws:// if it does not use TLS';
+  return new WireError(
+    `cannot connect to ${host} (${reason})`,
+    `check that it runs and can be reached, or connect with ${other}`,
+  );
 }
