@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Member } from '../src/pool/member.js';
 import type { ThreadPool } from '../src/pool/pool.js';
-import type { ExchangePlan } from '../src/reduce/plan.js';
 import type { ComputeTask } from '../src/pool/worker.js';
+import type { ExchangePlan } from '../src/reduce/plan.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf } from './support/pools.js';
 import { bits } from './support/slabs.js';
 

@@ -2,13 +2,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { LockstepError, WireError } from '../src/errors.js';
-import {
-  blobChunk,
-  decodeFrame,
-  encodeBlob,
-  encodeControl,
-} from '../src/wire/frame.js';
 import { allocateSlab, type SlabFrame, sealSlab } from '../src/reduce/slab-frame.js';
+import { blobChunk, decodeFrame, encodeBlob, encodeControl } from '../src/wire/frame.js';
 import type { Message } from '../src/wire/messages.js';
 import { pack, unpack } from '../src/wire/msgpack.js';
 import { samples } from './support/messages.js';

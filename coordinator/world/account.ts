@@ -1,6 +1,7 @@
 /** Where the time of every worker goes: for the summary at the end, and for the trace. */
-import type { Computed, Worker } from '../../src/pool/worker.js';
+
 import { phaseNames } from '../../src/pool/spec.js';
+import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { Message } from '../../src/wire/messages.js';
 import type { RemoteWorker } from './remote.js';
 import type { Tally } from './tally.js';
@@ -34,11 +35,11 @@ export class Account {
     };
     return {
       ...{ id: self.id, name: self.name, threads: self.threads },
-      compute: (task) =>
-        timed(self.compute(task), (_, computed) => this.#computed(self, computed, 0, task.round)),
+      compute: (task) => timed(self.compute(task), (_, computed) => this.#computed(self, computed, 0, task.round)),
       exchange: (plan) =>
         timed(self.exchange(plan), (milliseconds) => this.#exchanged(self, milliseconds, 0, plan.round, sent())),
-      commit: (update) => timed(self.commit(update), (milliseconds) => this.#updated(self, milliseconds, 0, update.round)),
+      commit: (update) =>
+        timed(self.commit(update), (milliseconds) => this.#updated(self, milliseconds, 0, update.round)),
       evaluate: (batches) =>
         timed(self.evaluate(batches), (milliseconds) => this.#trace?.span(self, 'validate', milliseconds, 0)),
     };

@@ -60,7 +60,10 @@ export class Trace {
     try {
       return write();
     } catch (error) {
-      throw new OutputError(`${this.#path}: cannot be written (${(error as Error).message})`, 'name another file for --trace');
+      throw new OutputError(
+        `${this.#path}: cannot be written (${(error as Error).message})`,
+        'name another file for --trace',
+      );
     }
   }
 }

@@ -7,8 +7,8 @@ import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
-import type { Capacity } from './assign.js';
 import { Account } from './account.js';
+import type { Capacity } from './assign.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Tally } from './tally.js';

@@ -32,7 +32,12 @@ export function workerLine(event: WorkerEvent): string {
   }
 }
 
-const source = { memory: 'memory', cache: 'the cache', 'own copy': 'its own copy', 'step by step': 'the coordinator, step by step' };
+const source = {
+  memory: 'memory',
+  cache: 'the cache',
+  'own copy': 'its own copy',
+  'step by step': 'the coordinator, step by step',
+};
 
 /** One line for each tenth. */
 function transferLine(bytes: number, total: number): string {

@@ -1,7 +1,7 @@
 /** This process as a worker of a world: its pool, and an exchange that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
-import { checkBatches, checkTask } from './check-task.js';
 import type { ExchangePlan } from '../reduce/plan.js';
+import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from './worker.js';
 

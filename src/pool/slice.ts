@@ -1,7 +1,7 @@
 /** A thread's slice of the slabs: the part that it adds up and updates for all. */
 import type { UpdateKernels } from '../kernels/load.js';
-import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { Optimizer, OptimizerStep } from '../optimizer/optimizer.js';
+import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { Addition } from '../reduce/tree.js';
 import type { PoolSpec } from './spec.js';
 

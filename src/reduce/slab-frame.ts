@@ -65,12 +65,14 @@ export function sealSlab(buffer: Buffer, header: SlabHeader): void {
 export function openSlab(bytes: Uint8Array): SlabFrame {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < HEADER_BYTES) throw damaged(`is cut off after ${buffer.length} of ${HEADER_BYTES} bytes`);
-  if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20)) throw damaged('has a header whose checksum (CRC-32) is wrong');
+  if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20))
+    throw damaged('has a header whose checksum (CRC-32) is wrong');
   const [stage, precision] = [stages[buffer[1]], precisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
   if (buffer[0] !== KIND) throw damaged(`is of kind ${buffer[0]}, not ${KIND}`);
   if (stage === undefined) throw damaged(`is of stage ${buffer[1]}: 0 (partial) and 1 (total) are known`);
-  if (precision === undefined) throw damaged(`is of precision ${buffer[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
+  if (precision === undefined)
+    throw damaged(`is of precision ${buffer[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
   if (low >= high) throw damaged(`is of the shards [${low}, ${high}), which are none`);
   if (buffer.readBigUInt64LE(24) !== 0n) throw damaged('has something in the bytes 24 to 31, which must be zero');
   const payload = buffer.subarray(HEADER_BYTES);

@@ -1,6 +1,7 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
-import { type Colors, table, worldText } from './world-text.js';
+
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
+import { type Colors, table, worldText } from './world-text.js';
 
 /** Four decimals where that says something, else an exponent: 0.1234, 1.234e-7. */
 export function number(value: number): string {

@@ -75,13 +75,16 @@ const summaryTitles = ['worker', 'shards', 'steps', 'compute', 'exchange', 'upda
 function summaryText(event: SummaryEvent, colors: Colors): string {
   const rows = event.workers.map((worker) => [
     ...[worker.name, whole(worker.shards), whole(worker.steps)],
-    ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map((seconds) => `${seconds.toFixed(1)} s`),
+    ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(
+      (seconds) => `${seconds.toFixed(1)} s`,
+    ),
     ...[megabytes(worker.bytesReceived), megabytes(worker.bytesSent), String(worker.timesLost)],
   ]);
   const { bytesPerStep, fewestBytesPerStep, reproducible, precision } = event;
   const bytes = `${megabytes(bytesPerStep)} of gradients crossed the network in a step; ${megabytes(fewestBytesPerStep)} is the least\n`;
   const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
-  const rounded = precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
+  const rounded =
+    precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
   return `\n${columns(summaryTitles, rows, colors)}${bytes}${mixed}${rounded}`;
 }
 

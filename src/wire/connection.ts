@@ -2,6 +2,8 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { LockstepError, RefusedError, WireError } from '../errors.js';
+import type { SlabFrame } from '../reduce/slab-frame.js';
+import type { BlobSource } from './blob.js';
 import { asProse } from './fields.js';
 import {
   type BlobFrame,
@@ -13,8 +15,6 @@ import {
   largestFrame,
   largestGreeting,
 } from './frame.js';
-import type { SlabFrame } from '../reduce/slab-frame.js';
-import type { BlobSource } from './blob.js';
 import { clock, Heartbeat } from './heartbeat.js';
 import type { Message } from './messages.js';
 import { hostAndPort } from './sockets.js';

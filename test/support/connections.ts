@@ -1,8 +1,8 @@
 /** Listeners and connections on loopback that are gone when a test has ended. */
 import { afterEach } from 'vitest';
+import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Connection, Ending, Handlers } from '../../src/wire/connection.js';
 import { type DialOptions, dial } from '../../src/wire/dial.js';
-import type { SlabFrame } from '../../src/wire/frame.js';
 import { type Arrival, type Listener, type ListenOptions, listen } from '../../src/wire/listen.js';
 import type { Message, Welcome } from '../../src/wire/messages.js';
 import { samples } from './messages.js';
