@@ -4,6 +4,7 @@ import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import type { GradientEngine } from '../../src/engine/engine.js';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import { OnnxEngine } from '../../src/engine/onnx/session.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs.js';
@@ -83,12 +84,12 @@ export async function createEngines(example: Case, counts: readonly number[], ba
   const spec = specOf(example);
   const step = await createStepModel(spec);
   const parameters = perturbed(initialParameters(step), step.layout);
-  const onnx = new OnnxEngine({
-    layout: step.layout,
-    batch: spec.batch,
-    gradients: new Map(counts.map((count) => [count, compileGradients(step, count)])),
-    evaluations: new Map(counts.map((count) => [count, compileEvaluation(step, count)])),
-  });
+  const gradients = new Map(counts.map((count) => [count, compileGradients(step, count)]));
+  const evaluations = new Map(counts.map((count) => [count, compileEvaluation(step, count)]));
+  const onnx = new OnnxEngine({ layout: step.layout, batch: spec.batch, gradients, evaluations });
+  const graphs = [...gradients.values(), ...evaluations.values()];
+  // Whatever the compiler writes, a worker that is sent it lets pass.
+  for (const stage of graphs.flatMap(({ stages }) => stages)) if (stage.kind === 'session') inspectModel(stage.bytes);
   const tfjs = await createTfjsEngine(spec, backend);
   return { step, parameters, onnx, tfjs };
 }

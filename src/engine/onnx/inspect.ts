@@ -2,9 +2,10 @@
  * Reads an ONNX model that somebody else sent, and refuses whatever our compiler does not write: workers run data, not code.
  * ONNX can name files to read tensors from, operators of loaded libraries, and subgraphs; none of them passes here.
  */
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
 import { elements } from '../../data/examples.js';
 import { WireError } from '../../errors.js';
+import { broken, bytesField, type Field, intField, many, nameField, push, readMessage } from './fields.js';
 import { runtimeOperators, standardOperators } from './operators.js';
 import type { ElementType, OnnxValue } from './proto.js';
 
@@ -15,55 +16,6 @@ export interface ModelPorts {
 }
 
 const limits = { nodes: 1_000_000, names: 4096, items: 4096, rank: 12, elements: 2 ** 31 };
-
-const broken = (where: string, problem: string) =>
-  new WireError(`model: ${where} ${problem}`, 'only models that Lockstep compiled are run');
-
-/** How a field is read; one without `many` comes at most once, because readers differ in what a second one means. */
-interface Field {
-  readonly wire: WireType;
-  readonly many?: boolean;
-  read(reader: BinaryReader): void;
-}
-
-/** Reads a message that has no other fields. Numbers of fields are those of onnx.proto, as in proto.ts. */
-function readMessage(bytes: Uint8Array, where: string, fields: Readonly<Record<number, Field>>): void {
-  const reader = new BinaryReader(bytes);
-  const seen = new Set<number>();
-  while (reader.pos < reader.len) {
-    const [number, wire] = reader.tag();
-    const field = fields[number];
-    if (!field || field.wire !== wire) throw broken(where, `has field ${number}, which Lockstep does not write`);
-    if (seen.has(number) && !field.many) throw broken(where, `has field ${number} twice`);
-    seen.add(number);
-    field.read(reader);
-  }
-}
-
-const bytesField = (take: (bytes: Uint8Array) => void): Field => ({
-  wire: WireType.LengthDelimited,
-  read: (reader) => take(reader.bytes()),
-});
-const intField = (take: (value: number) => void): Field => ({
-  wire: WireType.Varint,
-  read: (reader) => take(Number(reader.int64())),
-});
-const many = (field: Field): Field => ({ ...field, many: true });
-
-/** Letters and digits: tensors, operators and attributes are called by nothing else. */
-const nameField = (where: string, take: (name: string) => void, allowed = /^\w{0,64}$/): Field =>
-  bytesField((bytes) => {
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 80)).toString('latin1');
-    if (!allowed.test(name)) throw broken(where, `is called ${JSON.stringify(name)}`);
-    take(name);
-  });
-
-const push =
-  <T>(list: T[], limit: number, where: string) =>
-  (item: T): void => {
-    if (list.length >= limit) throw broken(where, `has more than ${limit} parts`);
-    list.push(item);
-  };
 
 const elementTypes: Readonly<Record<number, ElementType>> = {
   1: 'float32',

@@ -1,0 +1,248 @@
+/** The job: a decoded one computes the same bits; one whose parts do not fit together is refused by the field's name. */
+import { Packr } from 'msgpackr';
+import { beforeAll, expect, it } from 'vitest';
+import { metaOf } from '../src/data/image.js';
+import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
+import { OnnxEngine } from '../src/engine/onnx/session.js';
+import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
+import { ConfigError, WireError } from '../src/errors.js';
+import { decodeJob, encodeJob, type Job } from '../src/wire/job.js';
+import { type Case, fill, lcg, perturbed, specOf } from './support/engines.js';
+import { byteExamples } from './support/examples.js';
+
+const examples = { ...byteExamples(100), featureShape: [5, 3, 1] };
+
+/** Pooling whose gradient is a kernel of ours, state that steps average, and noise. */
+const example: Case = {
+  layers: [
+    { conv2d: { filters: 3, kernelSize: 2, padding: 'same' } },
+    { batchNormalization: {} },
+    { activation: { activation: 'relu' } },
+    { maxPooling2d: { poolSize: 2 } },
+    { flatten: {} },
+    { dropout: { rate: 0.5 } },
+    { dense: { units: 4 } },
+  ],
+  input: [5, 3, 1],
+  classes: 4,
+  loss: 'sparseCategoricalCrossentropy',
+  bytes: true,
+  features: (random) => Math.floor(random() * 256),
+  spec: {
+    batch: {
+      featureShape: [5, 3, 1],
+      featureType: 'uint8',
+      featureScale: 1 / 255,
+      targetShape: [],
+      targetType: 'int32',
+      weighted: false,
+    },
+  },
+};
+
+let step: StepModel;
+let job: Job;
+let encoded: Uint8Array;
+
+beforeAll(async () => {
+  step = await createStepModel(specOf(example));
+  const { layout, batch } = step;
+  job = {
+    engine: {
+      kind: 'onnx',
+      model: {
+        layout,
+        batch,
+        gradients: new Map([8, 4].map((count) => [count, compileGradients(step, count)])),
+        evaluations: new Map([16, 4].map((count) => [count, compileEvaluation(step, count)])),
+      },
+    },
+    // 4 full steps of 2 shards, and a last one of 8 examples and none in its second shard; of 12 examples would be 8 and 4.
+    geometry: { training: 76, batchSize: 16, shards: 2, epochs: 3, stepsPerEpoch: 5, evaluationBatch: 16 },
+    optimizer: { momentum: { learningRate: 0.1, momentum: 0.9, nesterov: true } },
+    augment: { shift: 0.1, rotate: 0, zoom: 0, flip: 'none', cutout: 0, fill: 0 },
+    metrics: {
+      ...{ metrics: ['accuracy', { topKAccuracy: { k: 2 } }], outputs: 4, places: 1 },
+      ...{ classes: true, activation: 'linear', binary: false },
+    },
+    seed: 0xffff_ffff,
+    largestEvaluation: 20,
+    examples: metaOf(examples),
+    precision: 'float32',
+    placement: 'replicate',
+    ledger: true,
+  };
+  encoded = encodeJob(job);
+});
+
+it('comes out as it went in', () => {
+  expect(decodeJob(encoded)).toEqual(job);
+  const { augment, ...plain } = job;
+  expect(decodeJob(encodeJob({ ...plain, augment: undefined }))).toEqual(plain);
+});
+
+it('computes the same bits', async () => {
+  const parameters = perturbed(initialParameters(step), step.layout);
+  const results = [];
+  for (const { engine } of [job, decodeJob(encoded)]) {
+    const onnx = new OnnxEngine(engine.model);
+    fill(onnx, example, parameters, 4);
+    const loss = await onnx.computeGradients(4, { seed: 1, step: 2, shard: 3 });
+    const { outputs } = await onnx.evaluate(4);
+    results.push({ loss, gradients: onnx.gradients.slice(), outputs: outputs.slice() });
+    await onnx.dispose();
+  }
+  expect(results[1]).toEqual(results[0]);
+  expect(results[0].gradients.some((value) => value !== 0)).toBe(true);
+});
+
+it('says nothing of the files of users', () => {
+  const custom = { custom: { name: 'spread', module: '/home/me/metrics.ts' } };
+  const bytes = encodeJob({ ...job, metrics: { ...job.metrics, metrics: [custom] } });
+  expect(Buffer.from(bytes).includes('/home/me')).toBe(false);
+});
+
+it('engine tfjs cannot be sent', () => {
+  const engine = { kind: 'tfjs', step: specOf(example), backend: 'cpu' } as const;
+  expect(() => encodeJob({ ...job, engine })).toThrow(ConfigError);
+  expect(() => encodeJob({ ...job, engine })).toThrow(
+    /use engine: onnx, or train on this machine with `lockstep train`/,
+  );
+});
+
+const packr = new Packr({ useRecords: false });
+type Plain = Record<string, unknown> & unknown[];
+
+/** The job with the value at a path replaced; undefined removes it. */
+function changed(path: string, value: unknown): Uint8Array {
+  const plain = packr.unpack(encoded) as Plain;
+  const keys = path.split('.');
+  const last = keys.pop()!;
+  const parent = keys.reduce((at, key) => at[key as never] as Plain, plain);
+  if (value === undefined) delete parent[last as never];
+  else parent[last as never] = value as never;
+  return packr.pack(plain);
+}
+
+const valueAt = (path: string): unknown =>
+  path.split('.').reduce((at, key) => at[key as never] as Plain, packr.unpack(encoded) as Plain);
+
+const wrong: [path: string, value: unknown, named?: string][] = [
+  ['model', undefined],
+  ['model.layout.tensors', {}],
+  ['model.layout.tensors.1.offset', 1],
+  ['model.layout.tensors.1.offset', 0],
+  ['model.layout.tensors.0.size', 13],
+  ['model.layout.tensors.0.shape', [1e9, 1e9], 'model.layout.tensors.0.size'],
+  ['model.layout.tensors.0.offset', -16],
+  ['model.layout.trainable', 17],
+  ['model.layout.state', 2 ** 29],
+  ['model.layout.length', 0],
+  ['model.layout.length', 2 ** 40],
+  ['model.batch.featureShape', [5, 3, 2]],
+  ['model.batch.featureType', 'float32'],
+  ['model.batch.targetType', 'float32'],
+  ['model.batch.weighted', true],
+  ['model.batch.featureScale', 1],
+  ['model.gradients.0.0', 0],
+  ['model.gradients.0.0', -8],
+  ['model.gradients.0.0', 8.5],
+  ['model.gradients.0.0', 4, 'model.gradients'],
+  ['model.gradients.0.0', 7, 'model.gradients'],
+  ['model.gradients', [], 'model.gradients'],
+  ['model.gradients.1.1.noise.0.shape', [4, 5], 'model.gradients.4'],
+  ['model.gradients.1.1.noise', [], 'model.gradients.4'],
+  ['model.gradients.1.1.noise.0.kind', 'file'],
+  ['model.gradients.1.1.written.0.shape', [1, 2, 3], 'model.gradients.4'],
+  ['model.gradients.1.1.written.0.name', 'gradient99', 'model.gradients.4'],
+  ['model.gradients.1.1.stages.0.bytes', new Uint8Array(3), undefined],
+  ['model.gradients.1.1.stages.0.bytes', 'text'],
+  ['model.gradients.1.1.stages.0.inputs', [], 'model.gradients.4.stages.0.inputs'],
+  ['model.gradients.1.1.stages.0.outputs', ['loss'], 'model.gradients.4.stages.0.outputs'],
+  ['model.gradients.1.1.stages.0.kind', 'script'],
+  ['model.gradients.1.1.stages.1.kernel', 'constructor'],
+  ['model.gradients.1.1.stages.1.inputs', ['features', 'targets'], 'model.gradients.4.stages.1.inputs'],
+  ['model.gradients.1.1.stages.1.output', 'gradient0', 'model.gradients.4.stages.1.output'],
+  ['model.gradients.1.1.stages.1.numbers.0', 2 ** 30, 'model.gradients.4.stages.1'],
+  ['model.gradients.1.1.stages.1.numbers.1', 4, 'model.gradients.4.stages.1'],
+  ['model.gradients.1.1.stages.1.numbers.7', 100, 'model.gradients.4.stages.1.numbers'],
+  ['model.gradients.1.1.stages.1.numbers.7', 0, 'model.gradients.4.stages.1.numbers'],
+  ['model.gradients.1.1.stages.1.numbers.9', 99, 'model.gradients.4.stages.1.numbers'],
+  ['model.gradients.1.1.stages.1.numbers', []],
+  ['model.evaluations.0.1.written', [], 'model.evaluations.16'],
+  ['geometry.training', 101],
+  ['geometry.training', 8, 'geometry.batchSize'],
+  ['geometry.shards', 3],
+  ['geometry.shards', 0],
+  ['geometry.stepsPerEpoch', 4],
+  ['geometry.evaluationBatch', 0],
+  ['geometry.epochs', '3'],
+  ['optimizer', { momentum: { learningRate: 0.1, momentum: 2 } }],
+  ['optimizer', { script: 'process.exit()' }],
+  ['augment.shift', 2],
+  ['metrics.outputs', 3, 'model.evaluations.16'],
+  ['metrics.places', 2],
+  ['metrics.classes', false],
+  ['metrics.metrics', [{ custom: { name: 'spread' } }], 'model.evaluations.16'],
+  ['seed', -1],
+  ['seed', Number.NaN],
+  ['largestEvaluation', 101],
+  ['examples.count', 0],
+  ['examples.featureShape', [5, 3], 'model.batch.featureShape'],
+  ['precision', 'float8'],
+  ['placement', 'auto'],
+  ['ledger', 1],
+  ['module', './evil.js'],
+];
+
+it.each(wrong)('%s: %j is refused', (path, value, named = path) => {
+  const bytes = changed(path, value);
+  expect(() => decodeJob(bytes)).toThrow(WireError);
+  const isModel = value instanceof Uint8Array;
+  const isUnknown = path === 'module';
+  if (!isModel && !isUnknown) expect(() => decodeJob(bytes)).toThrow(`job.${named}`);
+});
+
+it('a tensor that a stage wrote may not be written again, or by nobody', () => {
+  const stages = valueAt('model.gradients.1.1.stages') as unknown[];
+  expect(() => decodeJob(changed('model.gradients.1.1.stages', [...stages, stages[0]]))).toThrow(/there already/);
+  expect(() => decodeJob(changed('model.gradients.1.1.stages', stages.slice(0, -1)))).toThrow(WireError);
+  expect(() => decodeJob(changed('model.gradients.1.1.stages', [...stages].reverse()))).toThrow(
+    /not (there yet|among)/,
+  );
+});
+
+it('a job that is cut off or damaged is refused, and nothing else is thrown', () => {
+  const random = lcg(17);
+  const refusals = { cut: 0, flipped: 0 };
+  const attempt = (kind: keyof typeof refusals, bytes: Uint8Array) => {
+    try {
+      decodeJob(bytes);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      refusals[kind]++;
+    }
+  };
+  const cuts = 300;
+  for (let i = 0; i < cuts; i++) attempt('cut', encoded.subarray(0, Math.floor(random() * encoded.length)));
+  expect(refusals.cut).toBe(cuts);
+  // A job that is quick to check, so that many can be.
+  const { evaluations, gradients, ...model } = (job.engine as Job['engine']).model;
+  const small = encodeJob({
+    ...job,
+    engine: {
+      kind: 'onnx',
+      model: { ...model, gradients: new Map([...gradients].slice(0, 1)), evaluations: new Map() },
+    },
+    geometry: { ...job.geometry, training: 80 },
+  });
+  decodeJob(small);
+  for (let i = 0; i < 2000; i++) {
+    const bytes = Uint8Array.from(small);
+    // The fields at both ends, which are not within graphs, get their share.
+    const place = i % 2 === 0 ? random() * bytes.length : bytes.length - 1 - random() * 900;
+    bytes[Math.floor(place)] = random() * 256;
+    attempt('flipped', bytes);
+  }
+  expect(refusals.flipped).toBeGreaterThan(1000);
+});
