@@ -97,13 +97,14 @@ class Joining {
     const { signal, report, url } = this.#options;
     let attempts = 0;
     while (!signal.aborted) {
+      const before = this.#steps;
       try {
-        const reason = await this.#once(() => {
-          attempts = 0;
-        });
+        const reason = await this.#once();
         return { reason, steps: this.#steps };
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
+        // One that worked starts over; one that is sent away again and again is to be patient.
+        if (this.#steps > before) attempts = 0;
         if (attempts === 0) report({ event: 'connecting', url, reason: error.problem });
         await sleep(pauseAfter(attempts++), undefined, { signal }).catch(() => {});
       }
@@ -118,14 +119,13 @@ class Joining {
   }
 
   /** One connection, from its beginning to its end. @throws WireError when it was lost or could not be made */
-  async #once(joined: () => void): Promise<string> {
+  async #once(): Promise<string> {
     const { url, token, ca, name, threads, report, signal } = this.#options;
     this.#peers ??= await this.#openPeers();
     const { connection, welcome } = await dial(url, { token, ca, identity: this.#identity(this.#peers) });
     const { id, silence } = welcome;
     this.#peers.join(id, silence);
     connection.watch(silence);
-    joined();
     report({ event: 'joined', url, id, name, threads });
     const parts = { id, name, threads, holdings: this.#holdings, peers: this.#peers, kept: this.#kept, report };
     const session = new Session(connection, parts);

@@ -60,13 +60,11 @@ export async function startCluster(
   const trace = choices.trace === undefined ? undefined : new Trace(choices.trace);
   const image = examplesImage(options.examples);
   const placement = placementOf(config, image.length);
+  const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
   const job = (where: Job['placement']) =>
     encodeJob({
-      ...options,
-      examples: metaOf(options.examples),
-      precision: config.precision,
-      placement: where,
-      ledger,
+      ...{ engine, geometry, optimizer, augment, metrics, seed, largestEvaluation },
+      ...{ examples: metaOf(options.examples), precision: config.precision, placement: where, ledger },
     });
   const jobs = { stream: job('stream'), replicate: job('replicate'), local: job('local') };
   const own = await numericFingerprint();
@@ -75,7 +73,7 @@ export async function startCluster(
     { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: SCRATCH_FLOATS },
     parameters,
   );
-  const { layout, geometry } = options;
+  const { layout } = options;
   const { member: self, exchange } = becomeMember(pool, {
     ...{ id: 0, name: 'coordinator' },
     send: (to, frame) => world.remote(to)?.sendSlab(frame),

@@ -27,6 +27,8 @@ import { type Message, protocolVersion } from './messages.js';
 export const nonceBytes = 32;
 
 const u32 = whole(0, 2 ** 32 - 1);
+/** -1 before the first round. */
+const lastRound = whole(-1, 2 ** 32 - 1);
 const member = whole(0, 65535);
 const size = whole(0, Number.MAX_SAFE_INTEGER);
 const mostShards = 65535;
@@ -97,7 +99,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     what: oneOf('job', 'data', 'rows', 'state'),
     bytes: size,
     sha256: hash,
-    round: u32,
+    round: lastRound,
   },
   useData: { sha256: hash },
   ready: {},
@@ -128,7 +130,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     milliseconds,
   },
   commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite },
-  applied: { round: u32, milliseconds },
+  applied: { round: lastRound, milliseconds },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, rows })) },
   evaluated: { request: u32, sums: doubles, milliseconds },
   failed: { phase: text(64), message: prose },
