@@ -123,7 +123,9 @@ describe.each(algorithms)('%s', (algorithm) => {
       { id: 2, nodes: two(4) },
     ];
     const second = planOf(members, 8, { algorithm, attempt: 1 });
+    const late = world.queue.map(({ frame }) => ({ frame, copy: Buffer.from(frame) }));
     expectTotal(world, second, gradients, await world.exchange(second, gradients, random));
+    expect(late.every(({ frame, copy }) => frame.equals(copy))).toBe(true);
   });
 
   it('lets a run diverge: numbers that are not finite reach everybody, and are counted', async () => {
@@ -164,7 +166,11 @@ describe('a member', () => {
   const start = (earlyBytes?: number) => {
     const world = new World([0, 1, 2], layout, earlyBytes);
     const plan = planOf(members, 6);
-    for (const id of [1, 2]) void world.members.get(id)!.begin(plan, nodes[id], gradients);
+    for (const id of [1, 2])
+      world.members
+        .get(id)!
+        .begin(plan, nodes[id], gradients)
+        .catch(() => {});
     return { world, plan, coordinator: world.members.get(0)! };
   };
 
@@ -190,6 +196,20 @@ describe('a member', () => {
     await expect(coordinator.begin(planOf(members, 6, { round: 1, attempt: 9 }), nodes[0], gradients)).rejects.toThrow(
       /round 1, attempt 9, was asked for after round 2, attempt 0/,
     );
+  });
+
+  it('writes to its frames again once the round counts, not before', () => {
+    const { world, plan } = start();
+    const sent = () => world.queue.splice(0).flatMap(({ from, frame }) => (from === 1 ? [frame] : []));
+    const { exchange } = world.members.get(1)!;
+    const own = [{ ...nodes[1][0], offset: 64 }];
+    const first = sent();
+    exchange.begin({ ...plan, attempt: 1 }, own).catch(() => {});
+    const repeated = sent();
+    expect(repeated.some((frame) => first.includes(frame))).toBe(false);
+    exchange.commit();
+    exchange.begin({ ...plan, round: 1 }, own).catch(() => {});
+    expect(sent().every((frame) => repeated.includes(frame))).toBe(true);
   });
 
   it('keeps early frames up to a limit for each sender', () => {

@@ -29,12 +29,12 @@ const totals = (world: World) => [...world.members.values()].map(({ total }) => 
 
 describe.each(['bfloat16', 'float16'] as const)('%s', (precision) => {
   it.each(['star', 'butterfly'] as const)('leaves all members of a %s with the same bits', async (algorithm) => {
-    for (const n of [2, 3, 4]) {
+    for (const n of [2, 4]) {
       const world = new World(ids(n), layout);
       const again = new World(ids(n), layout);
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 4; round++) {
         const gradients = new Gradients(2 * n, layout.state, round + 7, 0.01);
-        const plan = pairs(n, { algorithm, precision, round });
+        const plan = (round % 2 === 0 ? pairs : apart)(n, { algorithm, precision, round });
         const squares = await world.exchange(plan, gradients, randomNumbers(round));
         // In whatever order frames come.
         expect(await again.exchange(plan, gradients, randomNumbers(round + 50))).toEqual(squares);
