@@ -44,6 +44,8 @@ export class RemoteWorker implements Worker {
   /** What goes out when the blob under way is through: frames must not overtake it. */
   #held: (() => void)[] | undefined;
   #heldBytes = 0;
+  /** Whether the exchange under way cannot end without it. */
+  #contributes = false;
   /** Rows that it was sent for the last two tasks. */
   #lately: ReadonlySet<number>[] = [];
   #feeding: Promise<void> = Promise.resolve();
@@ -92,6 +94,7 @@ export class RemoteWorker implements Worker {
   exchange(plan: ExchangePlan): Promise<number> {
     this.#exchanging?.reject(new PeerLostError('another attempt has begun'));
     this.#doing = `exchanging gradients of step ${plan.round + 1}`;
+    this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);
     return this.#expect((waiting) => {
       this.#exchanging = { ...waiting, round: plan.round, attempt: plan.attempt };
       this.#out(() => this.connection.send({ kind: 'exchange', ...plan }));
@@ -120,7 +123,9 @@ export class RemoteWorker implements Worker {
     this.#out(() => this.connection.send(message));
   }
 
-  sendSlab(frame: Buffer): void {
+  sendSlab(given: Buffer): void {
+    // Nobody waits for one that only follows, and frames are used again for the next round.
+    const frame = this.#contributes ? given : Buffer.from(given);
     this.#heldBytes += this.#held ? frame.length : 0;
     this.#out(() => this.connection.sendSlab(frame));
   }
