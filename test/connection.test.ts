@@ -223,6 +223,24 @@ describe('a connection', () => {
     });
     expect(await there.closed).toMatchObject({ problem: expect.stringMatching(/refuses: applied\.round/) });
   });
+
+  it('passes nothing on behind the end, of what came before there were handlers either', async () => {
+    const { near, far } = await connected();
+    for (let round = 0; round < 3; round++) far.send({ ...samples.applied, round });
+    await settled(() => near.bytesReceived.control);
+    const seen: unknown[] = [];
+    near.handle({
+      message(message) {
+        seen.push(message);
+        throw new WireError('applied.round: 0 is over', 'none');
+      },
+      slab() {},
+      blob() {},
+      closed: (error) => seen.push(error?.problem),
+    });
+    expect(seen).toEqual([{ ...samples.applied, round: 0 }, expect.stringMatching(/applied\.round: 0 is over$/)]);
+    await near.close();
+  });
 });
 
 describe('signs of life', () => {

@@ -195,6 +195,14 @@ describe('a listener', () => {
     await expect.poll(() => dropped).toBe(137);
   });
 
+  it('lets no web page connect, which needs no token on loopback', async () => {
+    const { url } = await host({ token: '' });
+    const page = new WebSocket(url, { origin: 'https://example.com' });
+    const [error] = await once(page, 'error');
+    expect(error.message).toMatch(/socket hang up|ECONNRESET/);
+    await join(url, { token: '' });
+  });
+
   it('answers a browser that it is none for it', async () => {
     const { listener } = await host();
     const ask = request({ host: '127.0.0.1', port: listener.port }).end();

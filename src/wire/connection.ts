@@ -127,7 +127,9 @@ export class Connection {
   handle(handlers: Handlers): void {
     const before = this.ended;
     this.handlers = handlers;
-    for (const frame of this.kept.splice(0)) this.guard(() => this.pass(frame));
+    for (const frame of this.kept.splice(0)) {
+      if (this.ended === before) this.guard(() => this.pass(frame));
+    }
     if (this.keptBytes > mostKept && !this.ended) this.resume();
     if (before) handlers.closed(before.error);
   }

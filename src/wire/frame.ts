@@ -40,6 +40,7 @@ const controlHeader = 8;
 const dataHeader = 32;
 const remedy = 'the bytes were changed on their way, or the other side is broken: the connection is closed';
 
+/** No field may be undefined, and the frame no larger than `largestFrame`: the other side would drop this one. */
 export function encodeControl(message: Message): Buffer {
   const body = pack(message);
   const frame = Buffer.alloc(controlHeader + body.length);

@@ -63,6 +63,11 @@ export async function listen<K extends Greeting>(options: ListenOptions<K>, visi
   server.on('tlsClientError', (_, socket) => socket.destroy());
   server.on('request', refuseRequest);
   server.on('upgrade', (request: IncomingMessage, raw: Socket, head: Buffer) => {
+    // Any web page can connect to its visitor's machine, and join where there is no token. Browsers always say so here.
+    if (request.headers.origin !== undefined) {
+      raw.destroy();
+      return;
+    }
     sockets.handleUpgrade(request, raw, head, (socket) => {
       const admitted = () => gate.pass(raw);
       const connection = greet((greeter) => new Connection(socket, raw, greeter), options, visitors, admitted);
@@ -71,6 +76,10 @@ export async function listen<K extends Greeting>(options: ListenOptions<K>, visi
     });
   });
   await bind(server, address, options);
+  // Such as too many open files: who tried has to try again, the others go on.
+  server.on('error', ({ message }) => {
+    visitors.refused(new WireError(`cannot accept a connection (${message})`, 'allow this process more open files'));
+  });
   const { port } = server.address() as AddressInfo;
   const close = async () => {
     const closed = new Promise((resolve) => server.close(resolve));
