@@ -93,6 +93,7 @@ export async function execute(
     announce(prepared, resumption);
     const run = new Run(prepared, resumption?.checkpoint, signal);
     const end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
+    prepared.pool.summarize?.();
     prepared.report(end);
     return end;
   } finally {

@@ -27,5 +27,7 @@ export interface Trainer {
   evaluate(rows: Int32Array): Promise<Float64Array>;
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void;
+  /** Reports what the workers did, where there are some. */
+  summarize?(): void;
   close(): Promise<void>;
 }

@@ -1,10 +1,13 @@
 /** Serves one connection to a coordinator: receives job, data and parameters, and does what rounds ask for. */
 import { sha256 } from '../src/data/checksum.js';
+import { imageHeader, metaOf } from '../src/data/image.js';
 import { type LockstepError, WireError } from '../src/errors.js';
 import { stagedExamples } from '../src/pool/stage.js';
+import type { ExchangePlan } from '../src/reduce/plan.js';
 import type { SlabFrame } from '../src/reduce/slab-frame.js';
 import { type BlobSink, bytesSink } from '../src/wire/blob.js';
 import type { Connection } from '../src/wire/connection.js';
+import { asProse } from '../src/wire/fields.js';
 import type { BlobFrame } from '../src/wire/frame.js';
 import { decodeJob, type Job } from '../src/wire/job.js';
 import type { Message, Transfer } from '../src/wire/messages.js';
@@ -46,7 +49,8 @@ export class Session {
   readonly #options: SessionOptions;
   #job: { readonly job: Job; readonly sha256: string } | undefined;
   #arriving: Arriving | undefined;
-  #round = -1;
+  /** The exchange that was asked for last. */
+  #plan: ExchangePlan | undefined;
   #steps = 0;
   /** What was asked for is done in order, where one thing needs the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -89,7 +93,7 @@ export class Session {
   }
 
   peerLost(id: number, reason: string): void {
-    this.#connection.send({ kind: 'peerLost', id, round: Math.max(0, this.#round), reason: reason.slice(0, 500) });
+    this.#connection.send({ kind: 'peerLost', id, round: this.#plan?.round ?? 0, reason: asProse(reason) });
   }
 
   #receive(message: Message): void {
@@ -111,7 +115,6 @@ export class Session {
         });
         break;
       case 'exchange':
-        this.#round = message.round;
         this.#exchange(message);
         break;
       case 'commit':
@@ -148,11 +151,12 @@ export class Session {
 
   #exchange(plan: Extract<Message, { kind: 'exchange' }>): void {
     const { round, attempt } = plan;
+    this.#plan = plan;
     const started = performance.now();
     this.#answer('exchange', async ({ member, exchange }) => {
       const squares = await member.exchange(plan).catch((error: unknown) => {
-        // Another attempt has taken its place, or the connection is gone.
-        if (error instanceof WireError) return undefined;
+        // Another attempt may have taken its place, or the connection is gone.
+        if (this.#plan !== plan || this.#over) return undefined;
         throw error;
       });
       if (squares === undefined) return;
@@ -163,7 +167,7 @@ export class Session {
 
   #failed(phase: string, error: unknown): void {
     if (!(error instanceof Error)) throw error;
-    if (!this.#over) this.#connection.send({ kind: 'failed', phase, message: error.message.slice(0, 500) });
+    if (!this.#over) this.#connection.send({ kind: 'failed', phase, message: asProse(error.message) });
   }
 
   #expect(transfer: Transfer): void {
@@ -200,7 +204,15 @@ export class Session {
       if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
     } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
     else if (what === 'rows') this.#stage(sink.bytes!);
-    else this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
+    else this.#synced(round);
+  }
+
+  /** The parameters are those after `round`: what follows goes on from there. */
+  #synced(round: number): void {
+    const { member, exchange } = this.#replica();
+    exchange.restart();
+    member.restart(round);
+    this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
   }
 
   #stage(bytes: Uint8Array): void {
@@ -213,6 +225,10 @@ export class Session {
   async #useData(fingerprint: string, received: boolean): Promise<void> {
     const examples = await this.#options.holdings.open(fingerprint, received);
     if (!examples) throw new WireError(`data set ${fingerprint} is not in the cache any more`, 'it is sent again');
+    const expected = imageHeader(this.#job!.job.examples);
+    if (!Buffer.from(imageHeader(metaOf(examples))).equals(expected)) {
+      throw new WireError(`data set ${fingerprint} is not the one that the job describes`, 'start the run again');
+    }
     await this.#start(fingerprint, examples);
   }
 

@@ -3,11 +3,11 @@ import { batchOf, shardOf, stepCount } from '../../src/data/shards.js';
 import { clipFactor } from '../../src/optimizer/clip.js';
 import { createOptimizer } from '../../src/optimizer/optimizer.js';
 import { learningRateAt } from '../../src/optimizer/schedule.js';
-import type { Member } from '../../src/pool/member.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
 import type { RowsAt, Update } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
+import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import { StoppedError, type Trainer } from '../trainer.js';
 import { systemClock } from './clock.js';
 import { Round, type RoundOptions, type RoundResult, type RoundTask } from './round.js';
@@ -18,9 +18,13 @@ export interface ClusterParts {
   readonly options: PoolOptions;
   /** The coordinator's replica. */
   readonly pool: ThreadPool;
-  readonly self: Member;
   readonly world: World;
   readonly round: Omit<RoundOptions, 'crew' | 'clock'>;
+  readonly report: Reporter;
+  /** Told before the first wait for workers. */
+  readonly opening: ListeningEvent;
+  /** Whether machines take part whose arithmetic gives other bits. */
+  readonly mixed: () => boolean;
   /** Stops listening, and whatever else was started for the world. */
   readonly close: () => Promise<void>;
 }
@@ -35,6 +39,10 @@ export class Cluster implements Trainer {
   #epoch = -1;
   #done = 0;
   #stopWanted = false;
+  #opened = false;
+  #steps = 0;
+  /** Fewest bytes of gradients that the steps so far could have sent. */
+  #fewestBytes = 0;
   /** The coordinator's own update of the last round, which may go on while the next one begins. */
   #updating: Promise<void> = Promise.resolve();
 
@@ -73,6 +81,7 @@ export class Cluster implements Trainer {
 
   async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
     const { world, options } = this.#parts;
+    this.#open();
     this.#stopWanted = false;
     world.go();
     world.advance(epoch * options.geometry.stepsPerEpoch + first - 1);
@@ -95,6 +104,7 @@ export class Cluster implements Trainer {
 
   async evaluate(rows: Int32Array): Promise<Float64Array> {
     const { world, options } = this.#parts;
+    this.#open();
     world.go();
     return spreadEvaluation(world, systemClock, options.metrics, rows, options.geometry.evaluationBatch);
   }
@@ -104,8 +114,24 @@ export class Cluster implements Trainer {
     this.#parts.world.resync();
   }
 
+  /** What everybody did for the run. */
+  summarize(): void {
+    const { report, world, mixed, round } = this.#parts;
+    const steps = Math.max(1, this.#steps);
+    report({
+      ...{ event: 'summary', steps: this.#steps, workers: world.tally.summary() },
+      ...{ bytesPerStep: world.tally.gradientBytes / steps, fewestBytesPerStep: this.#fewestBytes / steps },
+      ...{ reproducible: !mixed(), precision: round.precision },
+    });
+  }
+
   async close(): Promise<void> {
     await this.#parts.close();
+  }
+
+  #open(): void {
+    if (!this.#opened) this.#parts.report(this.#parts.opening);
+    this.#opened = true;
   }
 
   /** One round, and its commit; false when loss or gradient are not finite and nothing was committed. */
@@ -129,6 +155,8 @@ export class Cluster implements Trainer {
     const update = this.#verdict(result, round, step, batch.count, rateScale);
     if (!update) return false;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
+    // Each sum but one has to be sent once, and the total to each member but one.
+    this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
     this.#commit(update);
     return true;
   }
@@ -160,9 +188,10 @@ export class Cluster implements Trainer {
 
   /** From here on the step counts. Remote workers are told first: they apply it while the coordinator does. */
   #commit(update: Update): void {
-    const { world, self } = this.#parts;
-    for (const worker of world.followers()) worker.commit(update);
-    this.#updating = self.commit(update);
+    const { world } = this.#parts;
+    for (const worker of world.followers()) void worker.commit(update);
+    this.#updating = world.self.commit(update);
     world.advance(update.round);
+    this.#steps++;
   }
 }

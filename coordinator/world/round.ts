@@ -28,6 +28,8 @@ export interface Crew {
   linked(workers: readonly Worker[]): boolean;
   /** Declares a worker lost. */
   lose(worker: Worker, reason: string): void;
+  /** Calls back for each worker that is lost, until the function returned is called. */
+  onLoss(lost: (worker: Worker) => void): () => void;
   /** Who the coordinator itself waits for in the exchange under way. */
   owing(): readonly { readonly id: number; readonly bytes: number }[];
 }
@@ -60,6 +62,9 @@ export interface RoundResult {
   readonly used: readonly RowsAt[];
   readonly algorithm: ExchangePlan['algorithm'];
   readonly attempts: number;
+  /** Workers whose sums went into the total, and all who hold it now. */
+  readonly contributors: number;
+  readonly members: number;
 }
 
 /** Thrown by `Worker.exchange` when not the worker but its link to a peer was lost. */
@@ -73,7 +78,9 @@ type Event =
       readonly computed: Computed;
     }
   | { readonly kind: 'reduced'; readonly worker: Worker; readonly attempt: number; readonly squares: number }
-  | { readonly kind: 'failed'; readonly worker: Worker; readonly attempt?: number; readonly error: unknown };
+  | { readonly kind: 'broken'; readonly worker: Worker; readonly attempt: number; readonly error: unknown }
+  | { readonly kind: 'lost'; readonly worker: Worker }
+  | { readonly kind: 'failed'; readonly error: unknown };
 
 interface Holding {
   readonly node: TreeNode;
@@ -121,6 +128,16 @@ export class Round {
   async run(): Promise<RoundResult> {
     const { crew } = this.#options;
     await crew.enough();
+    const forget = crew.onLoss((worker) => this.#mail.put({ kind: 'lost', worker }));
+    try {
+      return await this.#run();
+    } finally {
+      forget();
+    }
+  }
+
+  async #run(): Promise<RoundResult> {
+    const { crew } = this.#options;
     const able = crew.able();
     const ranges = assign(
       this.#task.shards,
@@ -146,9 +163,14 @@ export class Round {
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
       (computed) => this.#mail.put({ kind: 'computed', worker, nodes, computed }),
-      (error: unknown) => this.#mail.put({ kind: 'failed', worker, error }),
+      (error: unknown) => this.#failed(worker, error),
     );
     worker.prefetch?.(next);
+  }
+
+  /** What goes wrong here ends the run; a remote worker that fails is lost, and the world says so. */
+  #failed(worker: Worker, error: unknown): void {
+    if (worker === this.#options.crew.self) this.#mail.put({ kind: 'failed', error });
   }
 
   /** Until a living worker holds each node. */
@@ -208,8 +230,8 @@ export class Round {
 
   #handle(event: Event): void {
     if (event.kind === 'computed') this.#hold(event);
-    // A failed exchange is a matter of that exchange; a worker that fails otherwise is gone.
-    else if (event.kind === 'failed' && !(event.error instanceof PeerLostError)) this.#forget(event.worker);
+    else if (event.kind === 'lost') this.#forget(event.worker);
+    else if (event.kind === 'failed') throw event.error;
   }
 
   #hold({ worker, nodes, computed }: Extract<Event, { kind: 'computed' }>): void {
@@ -255,12 +277,14 @@ export class Round {
         results.set(event.worker.id, event.squares);
         waiting.delete(event.worker.id);
       }
-      if (event.kind !== 'failed') continue;
-      const isBroken = event.error instanceof PeerLostError;
-      if (isBroken && event.attempt !== attempt) continue;
-      this.#starOnly ||= isBroken;
       // What it held has to be computed again, and sums may have been on their way through it.
-      if (isBroken || contributors.has(event.worker.id)) return { algorithm };
+      if (event.kind === 'lost' && contributors.has(event.worker.id)) return { algorithm };
+      if (event.kind !== 'broken' || event.attempt !== attempt) continue;
+      if (event.error instanceof PeerLostError) {
+        this.#starOnly = true;
+        return { algorithm };
+      }
+      this.#failed(event.worker, event.error);
     }
     return this.#agree(results) ? { squares: results.get(crew.self.id), algorithm } : { algorithm };
   }
@@ -269,7 +293,7 @@ export class Round {
     const { attempt } = plan;
     worker.exchange(plan).then(
       (squares) => this.#mail.put({ kind: 'reduced', worker, attempt, squares }),
-      (error: unknown) => this.#mail.put({ kind: 'failed', worker, attempt, error }),
+      (error: unknown) => this.#mail.put({ kind: 'broken', worker, attempt, error }),
     );
   }
 
@@ -321,10 +345,12 @@ export class Round {
     return wrong.length === 0;
   }
 
-  #result(): Pick<RoundResult, 'losses' | 'used'> {
+  #result(): Pick<RoundResult, 'losses' | 'used' | 'contributors' | 'members'> {
     const losses = new Float64Array(this.#task.shards);
     const holdings = [...this.#holders.values()];
     for (const { node, losses: own } of holdings) losses.set(own, node.low);
-    return { losses, used: holdings.flatMap(({ used }) => used) };
+    const contributors = new Set(holdings.map(({ worker }) => worker.id)).size;
+    const members = 1 + this.#options.crew.followers().length;
+    return { losses, used: holdings.flatMap(({ used }) => used), contributors, members };
   }
 }

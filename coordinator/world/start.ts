@@ -94,8 +94,12 @@ export async function startCluster(
       return worker.send({ kind: 'useData', sha256: fingerprint });
     }
     const { name } = worker;
-    await worker.transfer('data', image, fingerprint, -1, (bytes) =>
-      report({ event: 'transfer', name, what: 'data', bytes, total: image.length }),
+    await worker.transfer(
+      'data',
+      image,
+      fingerprint,
+      -1,
+      byTenths(image.length, (bytes) => report({ event: 'transfer', name, what: 'data', bytes, total: image.length })),
     );
   };
   const sync = (worker: RemoteWorker, round: number) => {
@@ -127,13 +131,16 @@ export async function startCluster(
     connection.watch(config.silence);
     world.join(hello, connection, place);
   };
-  const refused = (error: { problem: string }) =>
-    report({ event: 'warning', message: `somebody could not join: ${error.problem}` });
+  const refused = seldom((problem, more) =>
+    report({
+      event: 'warning',
+      message: `somebody could not join: ${problem}${more > 0 ? ` (and ${more} before)` : ''}`,
+    }),
+  );
   try {
     const { host, port, tls } = choices;
     const listener = await listen({ host, port, token, tls, expects: 'hello' }, { arrived, refused });
     choices.started({ host, port: listener.port, token });
-    report(listening(choices, hostAndPort(shown(host), listener.port), token));
     const close = async () => {
       await world.close('the run is over');
       await listener.close();
@@ -144,11 +151,38 @@ export async function startCluster(
       ...{ precision: config.precision, algorithm: config.allReduce, bytes: layout.state * 4 },
       silence: config.silence * 1000,
     };
-    return new Cluster({ options, pool, self, world, round, close });
+    const opening = listening(choices, hostAndPort(shown(host), listener.port), token);
+    return new Cluster({ options, pool, world, round, report, opening, mixed: () => world.mixed, close });
   } catch (error) {
     await pool.close();
     throw error;
   }
+}
+
+/** Milliseconds between two lines about strangers: anybody on the network can cause them. */
+const strangerInterval = 1000;
+
+function seldom(tell: (problem: string, more: number) => void): (error: { readonly problem: string }) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  let more = 0;
+  return ({ problem }) => {
+    const now = performance.now();
+    if (now - last < strangerInterval) more++;
+    else {
+      tell(problem, more);
+      [last, more] = [now, 0];
+    }
+  };
+}
+
+/** Passes on every tenth of a transfer's progress. */
+function byTenths(total: number, tell: (bytes: number) => void): (bytes: number) => void {
+  let told = 0;
+  return (bytes) => {
+    if (bytes < total && bytes - told < total / 10) return;
+    told = bytes;
+    tell(bytes);
+  };
 }
 
 function placementOf({ placement }: ClusterConfig, bytes: number): Job['placement'] {

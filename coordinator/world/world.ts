@@ -11,6 +11,7 @@ import { Account } from './account.js';
 import type { Capacity } from './assign.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
+import { Speeds } from './speeds.js';
 import { Tally } from './tally.js';
 import type { Trace } from './trace.js';
 
@@ -63,8 +64,8 @@ export class World implements Crew {
   readonly #remotes = new Map<number, RemoteWorker>();
   /** Lost workers by session. */
   readonly #away = new Map<string, Away>();
-  /** Milliseconds that a thread of a worker takes for a shard. */
-  readonly #speeds = new Map<string, number>();
+  readonly #speeds = new Speeds();
+  readonly #listeners = new Set<(worker: Worker) => void>();
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
@@ -169,13 +170,20 @@ export class World implements Crew {
     const left = worker.state === 'draining';
     const doing = worker.doing;
     worker.fail(error);
-    worker.connection.terminate();
+    if (left) void worker.connection.close();
+    else worker.connection.terminate();
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
     if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: performance.now() });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
+    for (const lost of this.#listeners) lost(worker);
     this.#introduce();
     this.#wake();
+  }
+
+  onLoss(lost: (worker: Worker) => void): () => void {
+    this.#listeners.add(lost);
+    return () => this.#listeners.delete(lost);
   }
 
   lose(worker: Worker, reason: string): void {
@@ -210,7 +218,7 @@ export class World implements Crew {
   }
 
   capacityOf(worker: Worker): Capacity {
-    return { threads: worker.threads, shardMilliseconds: this.#speeds.get(worker.name) };
+    return { threads: worker.threads, shardMilliseconds: this.#speeds.expected(worker.name) };
   }
 
   patienceWith(worker: Worker, shards: number): number {
@@ -220,10 +228,7 @@ export class World implements Crew {
   }
 
   learn(worker: Worker, { milliseconds, losses }: Computed): void {
-    const now = milliseconds / Math.ceil(losses.length / worker.threads);
-    const before = this.#speeds.get(worker.name);
-    // The first time includes what happens only once.
-    this.#speeds.set(worker.name, before === undefined ? now : 0.7 * Math.min(before, 4 * now) + 0.3 * now);
+    this.#speeds.seen(worker.name, milliseconds / Math.ceil(losses.length / worker.threads));
     this.tally.computed(worker, milliseconds, losses.length);
   }
 

@@ -21,11 +21,10 @@ export function becomeMember(
 ): { readonly member: Member; readonly exchange: Exchange } {
   const { memory, total, scratch, options } = pool;
   const { layout, geometry } = options;
-  // A sender holds at most a sum for each level of the tree, on either side.
-  const mostSums = 2 * Math.ceil(Math.log2(geometry.shards)) + 2;
   const exchange = new Exchange({
     ...{ self: id, memory, kernels: loadUpdateKernels(memory), layout, total, scratch, send, refused },
-    earlyBytes: mostSums * layout.state * 4,
+    // At worst a sender holds every other shard as a sum by itself, and passes on the total.
+    earlyBytes: (Math.ceil(geometry.shards / 2) + 1) * layout.state * 4,
   });
   return { exchange, member: new Member(id, name, pool, exchange) };
 }

@@ -76,6 +76,12 @@ export class Member implements Worker {
   }
 
   /** @throws WireError when the batches are none of the data set */
+  /** The pool holds other parameters now: those after `round`, which may be an earlier one than it has seen. */
+  restart(round: number): void {
+    this.#round = round;
+    this.#applied = round;
+  }
+
   evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
     return this.#inTurn(async () => {
       checkBatches(this.#pool.options, batches);

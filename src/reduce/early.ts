@@ -28,6 +28,10 @@ export class EarlyFrames {
     this.#frames.push({ from, frame });
   }
 
+  clear(): void {
+    this.#frames = [];
+  }
+
   /** Takes out the frames of an exchange, and drops those of earlier ones. */
   take(round: number, attempt: number): EarlyFrame[] {
     const order = ({ frame }: EarlyFrame) => frame.round - round || frame.attempt - attempt;

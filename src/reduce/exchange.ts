@@ -162,6 +162,13 @@ export class Exchange {
     if (running && running.left > 0) running.reject(error);
   }
 
+  /** Any round may come next: this member has been given the parameters anew. */
+  restart(): void {
+    this.abort(new Error('this member starts anew'));
+    [this.#round, this.#attempt] = [-1, 0];
+    this.#early.clear();
+  }
+
   /**
    * The round counts, since every member has the total: what rounding lost is added to what the next round sends, and
    * frames given to `send` are written to again.

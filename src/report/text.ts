@@ -38,6 +38,8 @@ export function textReporter(
 ): Reporter {
   let epochs = 0;
   let headed = false;
+  // The command that goes on with the run is the one that it was started with.
+  let command = 'train';
   return (event) => {
     switch (event.event) {
       case 'start':
@@ -55,6 +57,8 @@ export function textReporter(
       case 'step':
         return;
       case 'listening':
+        command = 'coordinator';
+        return write(worldText(event, colors));
       case 'world':
       case 'worker':
       case 'transfer':
@@ -62,7 +66,7 @@ export function textReporter(
       case 'summary':
         return write(worldText(event, colors));
       case 'end':
-        return write(endBlock(event, colors));
+        return write(endBlock(event, command, colors));
       case 'error':
         return write(errorBlock(event, colors));
     }
@@ -108,7 +112,7 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
 
-function endBlock(event: EndEvent, colors: Colors): string {
+function endBlock(event: EndEvent, command: string, colors: Colors): string {
   const rows: [string, string][] = [];
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
   if (event.stoppedEarly) rows.push(['stopped early', `after epoch ${event.epochs}; the best was ${event.bestEpoch}`]);
@@ -119,7 +123,7 @@ function endBlock(event: EndEvent, colors: Colors): string {
   rows.push(['model', event.model]);
   if (event.best !== null) rows.push(['best model', event.best]);
   rows.push(['time', duration(event.seconds)]);
-  const resume = event.resume === null ? '' : `go on with: lockstep train --resume ${event.resume}\n`;
+  const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
   return `\n${table(rows, colors)}parameters sha256: ${event.sha256}\n${resume}`;
 }
 
