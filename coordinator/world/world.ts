@@ -256,6 +256,11 @@ export class World implements Crew {
     this.#stopped = true;
     this.#wake();
   }
+  /** Reports who is there. */
+  show(): void {
+    this.#options.report({ event: 'world', workers: this.info() });
+  }
+
   /** Lets the run wait for workers again. */
   go(): void {
     this.#stopped = false;
@@ -310,6 +315,7 @@ export class World implements Crew {
     this.#become(worker, 'active');
     this.#tell(worker, 'active', null);
     this.#introduce();
+    this.show();
   }
 
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
