@@ -70,6 +70,7 @@ export class World implements Crew {
   /** The last round that was committed. */
   #round = -1;
   #stopped = false;
+  #closing = false;
   #changed: (() => void) | undefined;
 
   constructor(options: WorldOptions) {
@@ -268,6 +269,7 @@ export class World implements Crew {
 
   /** Says goodbye to everybody. */
   async close(reason: string): Promise<void> {
+    this.#closing = true;
     await Promise.all(
       this.workers.map((worker) => {
         worker.state = 'draining';
@@ -346,6 +348,7 @@ export class World implements Crew {
   }
 
   #tell({ name, connection }: RemoteWorker, change: WorkerEvent['change'], reason: string | null): void {
+    if (this.#closing) return;
     this.#options.report({ event: 'worker', change, name, address: connection.address, step: this.committed, reason });
   }
 
