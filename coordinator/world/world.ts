@@ -153,6 +153,7 @@ export class World implements Crew {
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
         else if (message.kind === 'applied') this.#applied(worker, message.round);
         else worker.receive(message);
+        this.#wake();
       },
       slab: (frame) => this.#options.exchange.receive(worker.id, frame),
       blob: () => {
@@ -197,6 +198,11 @@ export class World implements Crew {
       (worker) => worker.state === 'active' && !worker.isComputing && worker.applied >= worker.asked - 1,
     );
     return this.self.threads > 0 ? [this.self, ...able] : able;
+  }
+
+  present(): readonly Worker[] {
+    const active = this.workers.filter(({ state }) => state === 'active');
+    return this.self.threads > 0 ? [this.self, ...active] : active;
   }
 
   followers(): readonly RemoteWorker[] {
