@@ -5,7 +5,7 @@ import { sha256 } from '../../src/data/checksum.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { examplesImage, metaOf } from '../../src/data/image.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
-import { RefusedError } from '../../src/errors.js';
+import { RefusedError, WireError } from '../../src/errors.js';
 import { becomeMember } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
@@ -113,8 +113,14 @@ export async function startCluster(
   });
 
   const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {
+    const crowded = world.refusal(hello, connection);
+    if (crowded) {
+      refused(new WireError(`${connection.address}: ${crowded.problem}`, crowded.remedy));
+      return void connection.refuse(crowded.problem, crowded.remedy, false);
+    }
     const refusal = refusalOf(hello, own, choices.allowMixedNumerics);
     if (refusal) {
+      world.turnedAway(connection);
       report({
         event: 'worker',
         change: 'refused',
