@@ -225,9 +225,12 @@ function shown(host: string): string {
   return addresses.find((entry) => !entry.internal && entry.family === family)?.address ?? host;
 }
 
+/** As a POSIX shell takes it for one word. */
+const shellWord = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
 function listening({ tls, minimum }: ClusterChoices, place: string, token: string) {
   const url = `${tls ? 'wss' : 'ws'}://${place}`;
   const ca = tls ? ' --tls-ca <certificate>' : '';
-  const join = `npx lockstep worker ${url} --token ${token}${ca}`;
+  const join = `npx lockstep worker ${url}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
   return { event: 'listening' as const, url, join, minimum };
 }

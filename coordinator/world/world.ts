@@ -44,9 +44,10 @@ export interface WorldOptions {
   readonly sync: (worker: RemoteWorker, round: number) => Promise<void>;
 }
 
-/** Milliseconds that a worker may be late whatever its speed; and where its speed is not known, for the first steps prepare. */
+/** Milliseconds that a worker may be late whatever its speed; in its first steps; and while no speed is known at all. */
 const leastPatience = 250;
-const firstPatience = 15_000;
+const firstPatience = 2000;
+const unknownPatience = 30_000;
 /** Characters of a reason in reports: workers choose what stands there. */
 const longestReason = 500;
 /** Rounds that a worker may lag behind before it is cut off and synced anew. */
@@ -254,9 +255,11 @@ export class World implements Crew {
 
   patienceWith(worker: Worker, shards: number): number {
     const usual = this.#speeds.get(worker.name);
+    const slowest = usual ?? this.#speeds.slowest();
     // Who has never answered must not hold up a run: there may be others who would.
-    if (usual === undefined) return firstPatience;
-    return leastPatience + this.#options.stragglerFactor * usual * Math.ceil(shards / worker.threads);
+    if (slowest === undefined) return unknownPatience;
+    const least = usual === undefined ? firstPatience : leastPatience;
+    return least + this.#options.stragglerFactor * slowest * Math.ceil(shards / worker.threads);
   }
 
   learn(worker: Worker, { milliseconds, losses }: Computed): void {

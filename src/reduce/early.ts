@@ -29,7 +29,7 @@ export class EarlyFrames {
     const ahead = { bytes: before.bytes + frame.payload.length, frames: before.frames + 1 };
     if (ahead.bytes > this.#most.bytes || ahead.frames > this.#most.frames) {
       throw new WireError(
-        `member ${from} sent more than ${this.#most.bytes} bytes or ${this.#most.frames} frames before their plan was here, the last of round ${frame.round}`,
+        `member ${from} sent more than ${this.#most.bytes} bytes, or ${this.#most.frames} frames, of round ${frame.round} before its plan was here`,
         'it is dropped; it must run the same version of Lockstep',
       );
     }
