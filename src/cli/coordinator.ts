@@ -5,7 +5,15 @@ import type { CoordinateOptions } from '../../coordinator/coordinate.js';
 import { loadRunConfig } from '../config/load.js';
 import { ConfigError } from '../errors.js';
 import type { EndEvent } from '../report/events.js';
-import { checkResume, collect, hideToken, threadCount, tokenOf, trainUntilInterrupted, wholeNumber } from './running.js';
+import {
+  checkResume,
+  collect,
+  hideToken,
+  threadCount,
+  tokenOf,
+  trainUntilInterrupted,
+  wholeNumber,
+} from './running.js';
 
 interface CoordinatorFlags {
   readonly host?: string;

@@ -57,7 +57,14 @@ export function strangeSlab(dice: Dice, round = dice(2 ** 16)): Buffer {
   const low = dice(8);
   const rest = { attempt: dice(3), segment: dice(4), checksum: dice(2 ** 32) };
   const stage = pick(dice, ['partial', 'total'] as const);
-  sealSlab(buffer, { ...rest, stage, precision: pick(dice, ['float32', 'bfloat16']), round, low, high: low + 1 + dice(4) });
+  sealSlab(buffer, {
+    ...rest,
+    stage,
+    precision: pick(dice, ['float32', 'bfloat16']),
+    round,
+    low,
+    high: low + 1 + dice(4),
+  });
   return buffer;
 }
 
