@@ -118,7 +118,7 @@ function translated(error: NodeJS.ErrnoException, { host, protocol }: URL): Lock
   if (untrusted.test(error.code ?? '')) {
     return new RefusedError(
       `the TLS certificate of ${host} is not trusted (${reason})`,
-      'give the certificate that the coordinator uses, or its CA, with --ca',
+      'give the certificate that the coordinator uses, or its CA, with --tls-ca',
     );
   }
   const other = protocol === 'ws:' ? 'wss:// if it uses TLS' : 'ws:// if it does not use TLS';
