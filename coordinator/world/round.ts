@@ -157,12 +157,16 @@ export class Round {
     if (nodes.length === 0) return;
     const { crew, clock } = this.#options;
     const { round, epoch, step, rowsOf } = this.#task;
-    const deadline = clock.now() + crew.patienceWith(worker, size(nodes));
+    const deadline = clock.now() + crew.patienceWith(worker, this.#load(worker) + size(nodes));
     this.#outstanding.push({ worker, nodes, deadline, doubled: false });
     const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
-      (computed) => this.#mail.put({ kind: 'computed', worker, nodes, computed }),
+      (computed) => {
+        // Whether the answer still counts or not: else who is always too late would be asked for as much again.
+        crew.learn(worker, computed);
+        this.#mail.put({ kind: 'computed', worker, nodes, computed });
+      },
       (error: unknown) => this.#failed(worker, error),
     );
     worker.prefetch?.(next);
@@ -190,19 +194,23 @@ export class Round {
     }
   }
 
-  /** Gives nodes that nobody computes to whoever has least to do; false where nobody is left. */
+  /** Gives nodes that nobody computes to whoever has least to do in this step; false where nobody is left. */
   #adopt(nodes: readonly TreeNode[]): boolean {
     for (const node of nodes) {
-      const able = this.#options.crew.able().filter((worker) => !this.#lost.has(worker));
+      const busy = this.#outstanding.map(({ worker }) => worker);
+      const able = [...this.#options.crew.able(), ...busy].filter((worker) => !this.#lost.has(worker));
       if (able.length === 0) return false;
-      const load = (worker: Worker) =>
-        this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
       this.#give(
-        able.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
+        able.reduce((best, worker) => (this.#load(worker) < this.#load(best) ? worker : best)),
         [node],
       );
     }
     return true;
+  }
+
+  /** Shards that a worker has still to compute for this step. */
+  #load(worker: Worker): number {
+    return this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
   }
 
   #dueAt({ deadline, doubled }: Outstanding): number {
@@ -237,7 +245,6 @@ export class Round {
   #hold({ worker, nodes, computed }: Extract<Event, { kind: 'computed' }>): void {
     this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker || each.nodes !== nodes);
     if (this.#lost.has(worker)) return;
-    this.#options.crew.learn(worker, computed);
     let place = 0;
     for (const node of nodes) {
       const losses = computed.losses.slice(place, place + node.high - node.low);
