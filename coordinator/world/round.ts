@@ -15,6 +15,8 @@ export interface Crew {
   readonly self: Worker;
   /** Workers that can be given shards now; the coordinator first, if it computes. */
   able(): readonly Worker[];
+  /** Workers that could compute once they have done what they are busy with. */
+  present(): readonly Worker[];
   /** All workers that keep up with the parameters, without the coordinator. */
   followers(): readonly Worker[];
   /** Waits until there are workers enough. @throws StoppedError when the run is to be stopped instead */
@@ -194,14 +196,16 @@ export class Round {
     }
   }
 
-  /** Gives nodes that nobody computes to whoever has least to do in this step; false where nobody is left. */
+  /** Gives nodes that nobody computes to whoever has least to do; false where nobody is left. */
   #adopt(nodes: readonly TreeNode[]): boolean {
     for (const node of nodes) {
-      const busy = this.#outstanding.map(({ worker }) => worker);
-      const able = [...this.#options.crew.able(), ...busy].filter((worker) => !this.#lost.has(worker));
-      if (able.length === 0) return false;
+      const present = this.#options.crew.present().filter((worker) => !this.#lost.has(worker));
+      if (present.length === 0) return false;
+      // One that is busy with an earlier step may never come to this one.
+      const able = new Set(this.#options.crew.able());
+      const load = (worker: Worker) => this.#load(worker) || (able.has(worker) ? 0 : Number.POSITIVE_INFINITY);
       this.#give(
-        able.reduce((best, worker) => (this.#load(worker) < this.#load(best) ? worker : best)),
+        present.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
         [node],
       );
     }
