@@ -96,8 +96,6 @@ interface Outstanding {
   readonly nodes: readonly TreeNode[];
   /** When the worker is late. */
   readonly deadline: number;
-  /** Whether others have been asked for the same. */
-  doubled: boolean;
 }
 
 /** Bytes a second below which a link is taken for stalled. */
@@ -160,7 +158,7 @@ export class Round {
     const { crew, clock } = this.#options;
     const { round, epoch, step, rowsOf } = this.#task;
     const deadline = clock.now() + crew.patienceWith(worker, this.#load(worker) + size(nodes));
-    this.#outstanding.push({ worker, nodes, deadline, doubled: false });
+    this.#outstanding.push({ worker, nodes, deadline });
     const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
@@ -217,8 +215,14 @@ export class Round {
     return this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
   }
 
-  #dueAt({ deadline, doubled }: Outstanding): number {
-    return doubled || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : deadline;
+  #dueAt(one: Outstanding): number {
+    return this.#alone(one).length === 0 || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : one.deadline;
+  }
+
+  /** Nodes that nobody holds, and nobody else was asked for. */
+  #alone(one: Outstanding): TreeNode[] {
+    const others = this.#outstanding.filter((each) => each !== one).flatMap(({ nodes }) => nodes.map(keyOf));
+    return one.nodes.filter((node) => !this.#holders.has(keyOf(node)) && !others.includes(keyOf(node)));
   }
 
   #idle(): Worker[] {
@@ -229,14 +233,10 @@ export class Round {
   /** Has what is late computed by others too: the answers are the same, and the first one counts. */
   #double(): void {
     const now = this.#options.clock.now();
-    for (const late of this.#outstanding.filter(({ deadline, doubled }) => !doubled && deadline <= now)) {
+    for (const late of this.#outstanding.filter(({ deadline }) => deadline <= now)) {
       const idle = this.#idle();
       if (idle.length === 0) return;
-      late.doubled = true;
-      this.#give(
-        idle[0],
-        late.nodes.filter((node) => !this.#holders.has(keyOf(node))),
-      );
+      this.#give(idle[0], this.#alone(late));
     }
   }
 
