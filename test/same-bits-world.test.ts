@@ -76,6 +76,7 @@ describe('images', () => {
 
   it('come to the result of two threads on one machine', { timeout: 120_000 }, async () => {
     const alone = await trained(images, [], newPath(), 2);
+    const sent = new Map<string, number>();
     const { training, batchSize, shards } = alone.start;
     expect((training % batchSize) % (batchSize / shards)).toBeGreaterThan(0);
     const all = [
@@ -86,11 +87,18 @@ describe('images', () => {
       const run = await trainedInWorld(images, set, newPath(), cache, setup);
       expect({ name, ...resultOf(run) }).toEqual({ name, ...resultOf(alone) });
       expectAllComputed(run, setup);
+      const { workers } = eventOf(run.events, 'summary');
+      sent.set(
+        name,
+        workers.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+      );
       for (const said of run.workers) {
         const sources = said.flatMap((event) => (event.event === 'data' ? event.from : []));
         expect(sources).toEqual([from ?? expect.stringMatching(/^coordinator|cache$/)]);
       }
     }
+    // In a butterfly the coordinator has to pass on no sums.
+    expect(sent.get('3 workers, butterfly')).toBeLessThan(0.75 * sent.get('3 workers, star')!);
     // Equal bits prove something only if they could differ.
     expect((await trained(images, ['seed=43'], newPath(), 2)).end.sha256).not.toBe(alone.end.sha256);
   });
