@@ -8,7 +8,12 @@ import type { Crew } from './round.js';
 
 type Event =
   | { readonly worker: Worker; readonly batches: readonly EvaluationBatch[]; readonly sums: Float64Array }
-  | { readonly worker: Worker; readonly batches: readonly EvaluationBatch[]; readonly sums?: undefined };
+  | {
+      readonly worker: Worker;
+      readonly batches: readonly EvaluationBatch[];
+      readonly sums?: undefined;
+      readonly error: unknown;
+    };
 
 /** Batches that a thread is given at once, and groups that a worker has at a time: one is computed while the next travels. */
 const batchesPerThread = 2;
@@ -40,7 +45,7 @@ export async function spreadEvaluation(
     inFlight.set(worker, (inFlight.get(worker) ?? 0) + 1);
     worker.evaluate(batches).then(
       (sums) => mail.put({ worker, batches, sums }),
-      () => mail.put({ worker, batches }),
+      (error: unknown) => mail.put({ worker, batches, error }),
     );
   };
   for (let left = count; left > 0; ) {
@@ -56,6 +61,8 @@ export async function spreadEvaluation(
     }
     const event = (await mail.take(Number.POSITIVE_INFINITY))!;
     const { worker, batches, sums } = event;
+    // Whoever else fails is lost, and the world says so.
+    if (!sums && worker === crew.self) throw event.error;
     inFlight.set(worker, inFlight.get(worker)! - 1);
     if (sums) {
       batches.forEach(({ batch }, i) => {

@@ -9,6 +9,7 @@ import type { Hello } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
+import type { Clock } from './clock.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Speeds } from './speeds.js';
@@ -35,6 +36,7 @@ export interface WorldOptions {
   readonly batchSize: number;
   readonly shards: number;
   readonly report: Reporter;
+  readonly clock: Clock;
   /** Ends the wait for workers. */
   readonly signal: AbortSignal | undefined;
   /** Sends a worker what it needs besides parameters. */
@@ -69,6 +71,7 @@ export class World implements Crew {
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
+  #updated: Promise<void> = Promise.resolve();
   #stopped = false;
   #closing = false;
   #changed: (() => void) | undefined;
@@ -129,6 +132,7 @@ export class World implements Crew {
     const here = this.workers.find(({ session }) => session === hello.session);
     // The line broke and only one side has noticed yet.
     if (here) this.drop(here, new WireError('it has connected anew', 'nothing: it is back'));
+    this.#expire();
     const away = this.#away.get(hello.session);
     if (away) return away;
     const taken = new Set([...this.workers, ...this.#away.values()].map(({ name }) => name));
@@ -146,9 +150,9 @@ export class World implements Crew {
     connection.handle({
       message: (message) => {
         this.#account.message(worker, message);
-        if (message.kind === 'ready') this.#become(worker, 'ready');
+        if (message.kind === 'ready') this.#prepared(worker);
         else if (message.kind === 'linked') worker.links = new Set(message.ids);
-        else if (message.kind === 'drain') this.#become(worker, 'draining');
+        else if (message.kind === 'drain') this.#drain(worker);
         else if (message.kind === 'failed')
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
         else if (message.kind === 'applied') this.#applied(worker, message.round);
@@ -176,7 +180,7 @@ export class World implements Crew {
     else worker.connection.terminate();
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
-    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: performance.now() });
+    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: this.#options.clock.now() });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
     for (const lost of this.#listeners) lost(worker);
     this.#introduce();
@@ -210,17 +214,18 @@ export class World implements Crew {
   }
 
   async enough(): Promise<void> {
-    this.#turn();
+    await this.#turn();
     if (this.#isEnough()) return;
     const { minimum, report } = this.#options;
-    const present = () => this.workers.filter(({ state }) => state === 'active').length;
-    report({ event: 'waiting', step: this.committed, present: present(), minimum, away: this.#awayNames() });
+    const stopped = () => this.#stopped || this.#options.signal?.aborted;
+    const present = this.workers.filter(({ state }) => state === 'active').length;
+    if (!stopped()) report({ event: 'waiting', step: this.committed, present, minimum, away: this.#awayNames() });
     while (!this.#isEnough()) {
-      if (this.#stopped || this.#options.signal?.aborted) throw new StoppedError();
+      if (stopped()) throw new StoppedError();
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
-      this.#turn();
+      await this.#turn();
     }
   }
 
@@ -248,9 +253,10 @@ export class World implements Crew {
     return this.#options.exchange.waitingFor();
   }
 
-  /** The parameters hold this round now. */
-  advance(round: number): void {
+  /** The parameters hold this round, as soon as the coordinator has updated its own. */
+  advance(round: number, updated: Promise<void>): void {
     this.#round = round;
+    this.#updated = updated;
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -279,22 +285,22 @@ export class World implements Crew {
     await Promise.all(
       this.workers.map((worker) => {
         worker.state = 'draining';
-        worker.send({ kind: 'bye', reason });
-        return worker.connection.close();
+        return worker.dismiss(reason);
       }),
     );
   }
 
   /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
-  #turn(): void {
+  async #turn(): Promise<void> {
     for (const worker of this.workers) {
-      if (worker.state === 'draining') {
-        worker.send({ kind: 'bye', reason: 'it was asked to leave' });
-        this.drop(worker, new WireError('it was asked to leave', 'nothing'));
-      }
-      if (worker.state === 'active' && this.#lags(worker)) this.#detach(worker);
+      if (worker.state === 'draining') this.#dismiss(worker);
+      if (this.#lags(worker)) this.#detach(worker);
       if (worker.state === 'detached' && worker.applied === worker.asked) worker.state = 'ready';
-      if (worker.state !== 'ready') continue;
+    }
+    const isReady = ({ state }: RemoteWorker) => state === 'ready';
+    // Half of an update must not be sent.
+    if (this.workers.some(isReady)) await this.#updated;
+    for (const worker of this.workers.filter(isReady)) {
       worker.state = 'syncing';
       worker.asked = this.#round;
       worker.applied = -2;
@@ -304,8 +310,12 @@ export class World implements Crew {
   }
 
   #lags(worker: RemoteWorker): boolean {
+    const { state, asked, applied, backlog } = worker;
     const limit = Math.max(64e6, 6 * this.#options.bytes);
-    return worker.asked - worker.applied > longestLag || worker.backlog > limit;
+    // Sums pile up behind parameters that are on their way, too.
+    return state === 'active'
+      ? asked - applied > longestLag || backlog > limit
+      : state === 'syncing' && backlog > limit;
   }
 
   #detach(worker: RemoteWorker): void {
@@ -326,6 +336,23 @@ export class World implements Crew {
     this.show();
   }
 
+  /** It has job and data. */
+  #prepared(worker: RemoteWorker): void {
+    if (worker.state === 'joining') this.#become(worker, 'ready');
+  }
+
+  /** It wants to leave: after the round, if it takes part in it. */
+  #drain(worker: RemoteWorker): void {
+    const follows = this.followers().includes(worker);
+    this.#become(worker, 'draining');
+    if (!follows) this.#dismiss(worker);
+  }
+
+  #dismiss(worker: RemoteWorker): void {
+    void worker.dismiss('it was asked to leave');
+    this.drop(worker, new WireError('it was asked to leave', 'nothing'));
+  }
+
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
     worker.state = state;
     this.#wake();
@@ -343,7 +370,7 @@ export class World implements Crew {
   }
 
   #expire(): void {
-    const now = performance.now();
+    const now = this.#options.clock.now();
     for (const [session, { since }] of this.#away) {
       if (now - since > this.#options.grace * 1000) this.#away.delete(session);
     }
