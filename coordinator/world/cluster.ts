@@ -84,7 +84,7 @@ export class Cluster implements Trainer {
     this.#open();
     this.#stopWanted = false;
     world.go();
-    world.advance(epoch * options.geometry.stepsPerEpoch + first - 1);
+    world.advance(epoch * options.geometry.stepsPerEpoch + first - 1, this.#updating);
     this.#epoch = epoch;
     this.#done = first;
     try {
@@ -192,7 +192,7 @@ export class Cluster implements Trainer {
     const { world } = this.#parts;
     for (const worker of world.followers()) void worker.commit(update);
     this.#updating = world.self.commit(update);
-    world.advance(update.round);
+    world.advance(update.round, this.#updating);
     this.#steps++;
   }
 }

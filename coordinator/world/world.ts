@@ -69,6 +69,7 @@ export class World implements Crew {
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
+  #updated: Promise<void> = Promise.resolve();
   #stopped = false;
   #closing = false;
   #changed: (() => void) | undefined;
@@ -210,7 +211,7 @@ export class World implements Crew {
   }
 
   async enough(): Promise<void> {
-    this.#turn();
+    await this.#turn();
     if (this.#isEnough()) return;
     const { minimum, report } = this.#options;
     const present = () => this.workers.filter(({ state }) => state === 'active').length;
@@ -220,7 +221,7 @@ export class World implements Crew {
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
-      this.#turn();
+      await this.#turn();
     }
   }
 
@@ -248,9 +249,10 @@ export class World implements Crew {
     return this.#options.exchange.waitingFor();
   }
 
-  /** The parameters hold this round now. */
-  advance(round: number): void {
+  /** The parameters hold this round, as soon as the coordinator has updated its own. */
+  advance(round: number, updated: Promise<void>): void {
     this.#round = round;
+    this.#updated = updated;
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -286,7 +288,7 @@ export class World implements Crew {
   }
 
   /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
-  #turn(): void {
+  async #turn(): Promise<void> {
     for (const worker of this.workers) {
       if (worker.state === 'draining') {
         worker.send({ kind: 'bye', reason: 'it was asked to leave' });
@@ -294,7 +296,11 @@ export class World implements Crew {
       }
       if (worker.state === 'active' && this.#lags(worker)) this.#detach(worker);
       if (worker.state === 'detached' && worker.applied === worker.asked) worker.state = 'ready';
-      if (worker.state !== 'ready') continue;
+    }
+    const isReady = ({ state }: RemoteWorker) => state === 'ready';
+    // Half of an update must not be sent.
+    if (this.workers.some(isReady)) await this.#updated;
+    for (const worker of this.workers.filter(isReady)) {
       worker.state = 'syncing';
       worker.asked = this.#round;
       worker.applied = -2;
