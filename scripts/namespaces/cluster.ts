@@ -26,7 +26,12 @@ export class Cluster {
     const values = ['training.logEvery=1', ...set].flatMap((value) => ['--set', value]);
     const place = ['--host', network.addresses[0], '--port', '0', '--token', token];
     const crew = ['--threads', '0', '--min-workers', String(Math.max(1, workers - 1))];
-    const coordinator = new Program<RunEvent>(network, 0, ['coordinator', config, ...place, ...crew, ...values], folder);
+    const coordinator = new Program<RunEvent>(
+      network,
+      0,
+      ['coordinator', config, ...place, ...crew, ...values],
+      folder,
+    );
     const cluster = new Cluster(coordinator);
     try {
       const { url } = await coordinator.until('listening');
