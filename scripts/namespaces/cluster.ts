@@ -20,40 +20,32 @@ const token = 'hosts-that-are-apart';
 export class Cluster {
   readonly coordinator: Program<RunEvent>;
   readonly workers: Program<WorkerEvent>[] = [];
-
-  /** Starts with all workers, and goes on without one: the coordinator itself does not compute. */
-  static async start({ network, config, set, workers, folder }: ClusterOptions): Promise<Cluster> {
-    const values = ['training.logEvery=1', ...set].flatMap((value) => ['--set', value]);
-    const place = ['--host', network.addresses[0], '--port', '0', '--token', token];
-    const crew = ['--threads', '0', '--min-workers', String(Math.max(1, workers - 1))];
-    const coordinator = new Program<RunEvent>(
-      network,
-      0,
-      ['coordinator', config, ...place, ...crew, ...values],
-      folder,
-    );
-    const cluster = new Cluster(coordinator);
-    try {
-      const { url } = await coordinator.until('listening');
-      for (let host = 1; host <= workers; host++) {
-        const cache = ['--cache', join(folder, `cache-${host}`)];
-        const args = ['worker', url, '--token', token, '--threads', '1', '--name', Cluster.nameOf(host), ...cache];
-        cluster.workers.push(new Program<WorkerEvent>(network, host, args, folder));
-      }
-      return cluster;
-    } catch (error) {
-      await cluster.close();
-      throw error;
-    }
-  }
+  readonly #options: ClusterOptions;
 
   /** Name of the worker on a host. */
   static nameOf(host: number): string {
     return `host${host}`;
   }
 
-  private constructor(coordinator: Program<RunEvent>) {
-    this.coordinator = coordinator;
+  /** Starts the coordinator, which does not compute itself. The run goes on without one of the workers. */
+  constructor(options: ClusterOptions) {
+    const { network, config, set, workers, folder } = options;
+    this.#options = options;
+    const values = ['training.logEvery=1', ...set].flatMap((value) => ['--set', value]);
+    const place = ['--host', network.addresses[0], '--port', '0', '--token', token];
+    const crew = ['--threads', '0', '--min-workers', String(Math.max(1, workers - 1))];
+    this.coordinator = new Program(network, 0, ['coordinator', config, ...place, ...crew, ...values], folder);
+  }
+
+  /** Starts the workers. @throws Error when the coordinator ends before it listens */
+  async start(): Promise<void> {
+    const { network, workers, folder } = this.#options;
+    const { url } = await this.coordinator.until('listening');
+    for (let host = 1; host <= workers; host++) {
+      const cache = ['--cache', join(folder, `cache-${host}`)];
+      const args = ['worker', url, '--token', token, '--threads', '1', '--name', Cluster.nameOf(host), ...cache];
+      this.workers.push(new Program<WorkerEvent>(network, host, args, folder));
+    }
   }
 
   /** When something happened to the worker of a host, for the first time after a time. */

@@ -16,8 +16,8 @@ export interface Shape {
   readonly loss: number;
 }
 
-/** netem of the kernel; or where it has none, a switch in user space (wire.py). */
-type Switch = 'netem' | 'wire';
+/** Where the kernel has no netem, the switch is wire.py. */
+type Switch = 'netem of the kernel' | 'a switch in user space';
 
 /** What somebody can correct who wants namespaces. */
 export class NetworkError extends Error {}
@@ -45,9 +45,9 @@ export function switchHere(): Switch {
   run('ip', 'netns', 'add', probe);
   try {
     const noNetem = attempt('tc', ['-n', probe, 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', '1ms']);
-    if (!noNetem) return 'netem';
+    if (!noNetem) return 'netem of the kernel';
     const noWire = existsSync('/dev/net/tun') ? attempt('python3', ['--version']) : 'no /dev/net/tun';
-    if (!noWire) return 'wire';
+    if (!noWire) return 'a switch in user space';
     throw new NetworkError(`${noNetem}; and for a switch in user space: ${noWire}`);
   } finally {
     attempt('ip', ['netns', 'delete', probe]);
@@ -61,6 +61,7 @@ export class Network {
   readonly #prefix = `lockstep-${process.pid}-${++networks}`;
   readonly #hosts: readonly string[];
   readonly #hub = `${this.#prefix}-switch`;
+  #switch: Switch | undefined;
   #wire: ChildProcess | undefined;
 
   /** @throws NetworkError when it cannot be made; nothing is left of it then */
@@ -78,6 +79,11 @@ export class Network {
   private constructor(hosts: number) {
     this.#hosts = Array.from({ length: hosts }, (_, host) => `${this.#prefix}-${host}`);
     this.addresses = this.#hosts.map((_, host) => `10.77.0.${host + 1}`);
+  }
+
+  /** What joins the hosts, for people. */
+  get switchName(): string {
+    return this.#switch ?? 'nothing';
   }
 
   /** The command that runs a program on a host: it becomes that program, so its process id is the program's. */
@@ -112,9 +118,9 @@ export class Network {
   }
 
   async #build(shape: Shape): Promise<void> {
-    const kind = switchHere();
+    this.#switch = switchHere();
     for (const namespace of [...this.#hosts, this.#hub]) run('ip', 'netns', 'add', namespace);
-    if (kind === 'netem') this.#bridge(shape);
+    if (this.#switch === 'netem of the kernel') this.#bridge(shape);
     else await this.#startWire(shape);
     for (const [host, namespace] of this.#hosts.entries()) {
       const device = `host${host}`;

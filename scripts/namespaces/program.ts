@@ -45,7 +45,9 @@ export class Program<Event extends RunEvent | OwnEvent> {
         this.#errors += message;
       });
       this.#child.on('close', (code) => {
-        this.#missed = new Error(`${args[0]} ended (${code}) without what was waited for: ${this.#errors}`);
+        this.#missed = new Error(
+          `${args[0]} ended (${code}) before what was waited for: ${this.#errors || 'a longer run would help'}`,
+        );
         for (const { missed } of this.#wanted) missed(this.#missed);
         resolve(code);
       });
