@@ -8,7 +8,7 @@ import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { pair, pem, portNumber } from './coordinator.js';
 import { tellMistake } from './outcome.js';
-import { collect, threadCount, untilInterrupted } from './running.js';
+import { collect, hideToken, threadCount, tokenOf, untilInterrupted } from './running.js';
 import { workerLine } from './worker-text.js';
 
 interface WorkerFlags {
@@ -62,6 +62,7 @@ Exit codes: 0 the run is over or it was told to leave, 2 bad input, or not admit
 }
 
 async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
+  hideToken(flags, 'lockstep worker');
   const tell = (event: WorkerEvent) => process.stdout.write(flags.json ? jsonLine(event) : workerLine(event));
   await untilInterrupted(
     () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }),
@@ -85,7 +86,7 @@ function optionsOf(url: string, flags: WorkerFlags): Omit<WorkerOptions, 'report
   const { data, seed } = flags.config === undefined ? { seed: 0 } : loadRunConfig(flags.config, flags.set);
   return {
     ...{ url, name, threads: threadCount(flags.threads), cache: flags.cache },
-    token: flags.token ?? process.env.LOCKSTEP_TOKEN,
+    token: tokenOf(flags),
     ca: flags.tlsCa === undefined ? undefined : pem('--tls-ca', flags.tlsCa),
     local: data && { data, seed },
     peer: {
