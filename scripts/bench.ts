@@ -6,6 +6,7 @@ import { benchCheckpoint } from './bench/checkpoint.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchShards } from './bench/shards.js';
+import { benchSoak } from './bench/soak-report.js';
 import { type ModelName, modelNames } from './bench/workloads.js';
 
 interface Flags {
@@ -68,6 +69,23 @@ const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.
   return benchCheckpoint({ folder, pairs, seconds });
 }).option('--folder <dir>', 'folder on the disk to measure', '.');
 
+interface SoakFlags {
+  readonly workers: number;
+  readonly steps: number;
+  readonly seed: number;
+  readonly interval: number;
+}
+
+const soak = new Command('soak')
+  .description('A long run whose workers join, leave and die: it must stay right, and memory flat.')
+  .option('--workers <n>', 'most workers at a time', wholeNumber, 16)
+  .option('--steps <n>', 'steps of the run', wholeNumber, 2000)
+  .option('--seed <n>', 'decides who joins, leaves and dies when', wholeNumber, 1)
+  .option('--interval <s>', 'seconds between two changes, on average', positive, 2)
+  .action(async (flags: SoakFlags) => {
+    if (!(await benchSoak(flags))) process.exitCode = 1;
+  });
+
 process.on('SIGINT', () => process.exit(130));
 try {
   await new Command('bench')
@@ -75,6 +93,7 @@ try {
     .addCommand(shards)
     .addCommand(backend)
     .addCommand(checkpoint)
+    .addCommand(soak)
     .parseAsync();
 } catch (error) {
   if (!(error instanceof MeasurementError)) throw error;
