@@ -11,10 +11,18 @@ export {
   LockstepError,
   ModelError,
   OutputError,
+  RefusedError,
   UnsupportedModelError,
+  WireError,
 } from '../src/errors.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
+export {
+  type CoordinateOptions,
+  type CoordinateResumeOptions,
+  coordinate,
+  resumeCoordinating,
+} from './coordinate.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';

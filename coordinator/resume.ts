@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, newestCheckpoint } from '../src/checkpoint/checkpoint.js';
+import { defineConfig } from '../src/config/define.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
 import { statusOf } from '../src/config/status.js';
@@ -74,7 +75,8 @@ const isPlanned = ({ schedule }: RunConfig): boolean => 'linear' in schedule || 
 
 /** @throws ConfigError listing the values that differ */
 function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
-  const [before, now] = [state.config, config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
+  // An older checkpoint does not have what has become a key since: its default is how it was.
+  const [before, now] = [defineConfig(state.config), config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
   const allowed = isPlanned(config) ? free : [...free, 'training.epochs'];
   const isFree = (key: string) => allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
   const changed = [...new Set([...before.keys(), ...now.keys()])].filter(

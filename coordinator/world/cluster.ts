@@ -99,6 +99,7 @@ export class Cluster implements Trainer {
     } finally {
       await this.#updating;
     }
+    if (this.#done === options.geometry.stepsPerEpoch) world.show();
     return { committed: this.#done - first, diverged: false };
   }
 

@@ -15,6 +15,8 @@ export interface Crew {
   readonly self: Worker;
   /** Workers that can be given shards now; the coordinator first, if it computes. */
   able(): readonly Worker[];
+  /** Workers that could compute once they have done what they are busy with. */
+  present(): readonly Worker[];
   /** All workers that keep up with the parameters, without the coordinator. */
   followers(): readonly Worker[];
   /** Waits until there are workers enough. @throws StoppedError when the run is to be stopped instead */
@@ -193,12 +195,17 @@ export class Round {
   /** Gives nodes that nobody computes to whoever has least to do; false where nobody is left. */
   #adopt(nodes: readonly TreeNode[]): boolean {
     for (const node of nodes) {
-      const able = this.#options.crew.able().filter((worker) => !this.#lost.has(worker));
-      if (able.length === 0) return false;
+      const present = this.#options.crew.present().filter((worker) => !this.#lost.has(worker));
+      if (present.length === 0) return false;
+      // One that is busy with an earlier step may never come to this one.
+      const able = new Set(this.#options.crew.able());
+      const busy = (worker: Worker) => this.#outstanding.filter((each) => each.worker === worker);
       const load = (worker: Worker) =>
-        this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
+        busy(worker).length === 0 && !able.has(worker)
+          ? Number.POSITIVE_INFINITY
+          : busy(worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
       this.#give(
-        able.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
+        present.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
         [node],
       );
     }

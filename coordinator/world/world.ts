@@ -70,6 +70,7 @@ export class World implements Crew {
   /** The last round that was committed. */
   #round = -1;
   #stopped = false;
+  #closing = false;
   #changed: (() => void) | undefined;
 
   constructor(options: WorldOptions) {
@@ -152,6 +153,7 @@ export class World implements Crew {
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
         else if (message.kind === 'applied') this.#applied(worker, message.round);
         else worker.receive(message);
+        this.#wake();
       },
       slab: (frame) => this.#options.exchange.receive(worker.id, frame),
       blob: () => {
@@ -196,6 +198,11 @@ export class World implements Crew {
       (worker) => worker.state === 'active' && !worker.isComputing && worker.applied >= worker.asked - 1,
     );
     return this.self.threads > 0 ? [this.self, ...able] : able;
+  }
+
+  present(): readonly Worker[] {
+    const active = this.workers.filter(({ state }) => state === 'active');
+    return this.self.threads > 0 ? [this.self, ...active] : active;
   }
 
   followers(): readonly RemoteWorker[] {
@@ -256,6 +263,11 @@ export class World implements Crew {
     this.#stopped = true;
     this.#wake();
   }
+  /** Reports who is there. */
+  show(): void {
+    this.#options.report({ event: 'world', workers: this.info() });
+  }
+
   /** Lets the run wait for workers again. */
   go(): void {
     this.#stopped = false;
@@ -263,6 +275,7 @@ export class World implements Crew {
 
   /** Says goodbye to everybody. */
   async close(reason: string): Promise<void> {
+    this.#closing = true;
     await Promise.all(
       this.workers.map((worker) => {
         worker.state = 'draining';
@@ -310,6 +323,7 @@ export class World implements Crew {
     this.#become(worker, 'active');
     this.#tell(worker, 'active', null);
     this.#introduce();
+    this.show();
   }
 
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
@@ -340,6 +354,7 @@ export class World implements Crew {
   }
 
   #tell({ name, connection }: RemoteWorker, change: WorkerEvent['change'], reason: string | null): void {
+    if (this.#closing) return;
     this.#options.report({ event: 'worker', change, name, address: connection.address, step: this.committed, reason });
   }
 

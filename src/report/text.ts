@@ -38,6 +38,7 @@ export function textReporter(
 ): Reporter {
   let epochs = 0;
   let headed = false;
+  let seen = '';
   // The command that goes on with the run is the one that it was started with.
   let command = 'train';
   return (event) => {
@@ -59,7 +60,13 @@ export function textReporter(
       case 'listening':
         command = 'coordinator';
         return write(worldText(event, colors));
-      case 'world':
+      case 'world': {
+        // Between epochs the table would hide their lines; who is on the way has a line already.
+        const now = event.workers.map(({ name, state }) => `${name} ${state}`).join();
+        if (now === seen || event.workers.some(({ state }) => state === 'joining')) return;
+        seen = now;
+        return write(worldText(event, colors));
+      }
       case 'worker':
       case 'transfer':
       case 'waiting':
