@@ -192,7 +192,7 @@ export class Cluster implements Trainer {
     const { world } = this.#parts;
     for (const worker of world.followers()) void worker.commit(update);
     this.#updating = world.self.commit(update);
-    world.advance(update.round);
+    world.advance(update.round, this.#updating);
     this.#steps++;
   }
 }

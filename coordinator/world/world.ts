@@ -69,6 +69,8 @@ export class World implements Crew {
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
+  /** When the coordinator's own parameters hold that round. */
+  #settled: Promise<unknown> = Promise.resolve();
   #stopped = false;
   #closing = false;
   #changed: (() => void) | undefined;
@@ -210,7 +212,7 @@ export class World implements Crew {
   }
 
   async enough(): Promise<void> {
-    this.#turn();
+    await this.#turn();
     if (this.#isEnough()) return;
     const { minimum, report } = this.#options;
     const present = () => this.workers.filter(({ state }) => state === 'active').length;
@@ -220,7 +222,7 @@ export class World implements Crew {
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
-      this.#turn();
+      await this.#turn();
     }
   }
 
@@ -248,9 +250,13 @@ export class World implements Crew {
     return this.#options.exchange.waitingFor();
   }
 
-  /** The parameters hold this round now. */
-  advance(round: number): void {
+  /**
+   * The round was committed.
+   * @param settled when the coordinator's own parameters hold it
+   */
+  advance(round: number, settled: Promise<unknown> = Promise.resolve()): void {
     this.#round = round;
+    this.#settled = settled;
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -286,7 +292,9 @@ export class World implements Crew {
   }
 
   /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
-  #turn(): void {
+  async #turn(): Promise<void> {
+    // Whoever joins is sent the parameters as they are after a step, not in the middle of one.
+    if (this.workers.some(({ state }) => state === 'ready' || state === 'detached')) await this.#settled;
     for (const worker of this.workers) {
       if (worker.state === 'draining') {
         worker.send({ kind: 'bye', reason: 'it was asked to leave' });
