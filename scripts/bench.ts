@@ -1,8 +1,9 @@
-/** `npm run bench -- engine|shards|backend|checkpoint`: see README, Benchmarks. */
+/** `npm run bench -- engine|shards|backend|checkpoint|cluster|soak`: see README, Benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
+import { benchCluster } from './bench/cluster.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchShards } from './bench/shards.js';
@@ -69,6 +70,13 @@ const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.
   return benchCheckpoint({ folder, pairs, seconds });
 }).option('--folder <dir>', 'folder on the disk to measure', '.');
 
+const cluster = benchmark('cluster', 'Training and all-reduce across processes, over PyTorch and Gloo.', (flags) => {
+  const { models, pairs, seconds, python } = flags as EngineFlags;
+  return benchCluster({ models, pairs, seconds, python });
+})
+  .option('--models <names>', 'of mlp, mlp-small, cnn', models, ['mlp', 'cnn'])
+  .option('--python <path>', 'a Python that has PyTorch', '/usr/bin/python3');
+
 interface SoakFlags {
   readonly workers: number;
   readonly steps: number;
@@ -93,6 +101,7 @@ try {
     .addCommand(shards)
     .addCommand(backend)
     .addCommand(checkpoint)
+    .addCommand(cluster)
     .addCommand(soak)
     .parseAsync();
 } catch (error) {

@@ -39,6 +39,8 @@ type Change = 'join' | 'leave' | 'die';
 interface Member {
   readonly name: string;
   readonly program: Program<WorkerEvent>;
+  /** Whether it has ever reached the coordinator: such a one ends with the run, others go on trying. */
+  joined: boolean;
   /** What it was told to do. */
   told?: 'leave' | 'die';
 }
@@ -183,10 +185,12 @@ class Soak {
     const name = `w${this.#members.length}`;
     const args = ['worker', this.#url, '--token', token, '--threads', '1', '--name', name];
     const told = (event: WorkerEvent) => {
+      if (event.event === 'joined') member.joined = true;
       if (event.event === 'error') this.#problems.push(`${name} failed: ${event.message}`);
     };
     const program = new Program([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told);
-    this.#members.push({ name, program });
+    const member: Member = { name, program, joined: false };
+    this.#members.push(member);
   }
 
   #end(member: Member, how: 'leave' | 'die'): void {
@@ -197,7 +201,9 @@ class Soak {
 
   #look(coordinator: Program<RunEvent>): void {
     this.#memory.look('coordinator', coordinator.pid);
-    for (const { name, program, told } of this.#members) if (!told) this.#memory.look(name, program.pid);
+    for (const { name, program, told, joined } of this.#members) {
+      if (joined && !told) this.#memory.look(name, program.pid);
+    }
   }
 
   /** Every worker ends with the run, and well unless it was killed. */
@@ -205,10 +211,11 @@ class Soak {
     const late = setTimeout(() => {
       for (const { program } of this.#members) program.signal('SIGABRT');
     }, endLimit * 1000);
-    for (const { name, program, told } of this.#members) {
+    for (const { name, program, told, joined } of this.#members) {
+      if (!joined) program.signal('SIGTERM');
       const { code, signal, errors } = await program.ended;
       // One that had not begun to listen to signals yet leaves by them.
-      if (told === 'die' || code === 0 || (told === 'leave' && signal === 'SIGTERM')) continue;
+      if (told === 'die' || code === 0 || (!joined && signal === 'SIGTERM')) continue;
       this.#problems.push(`${name} ended with ${signal ?? `exit code ${code}`}: ${errors}`);
     }
     clearTimeout(late);
