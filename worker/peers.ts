@@ -10,11 +10,11 @@ export interface PeerOptions {
   /** Address to listen on, and where others reach it. */
   readonly host: string;
   readonly port: number;
-  readonly advertise: string | undefined;
+  readonly advertise?: string;
   /** Whether the coordinator is reached by TLS: then peers are too, or not at all. */
   readonly secure: boolean;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  readonly ca: string | undefined;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly ca?: string;
   readonly token: string;
 }
 

@@ -4,7 +4,7 @@ import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../
 import type { ExchangePlan } from '../../src/reduce/plan.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
-import type { Hello, Message, TransferKind } from '../../src/wire/messages.js';
+import type { Hello, Message, Transfer, TransferKind } from '../../src/wire/messages.js';
 import { checkComputed } from './answer.js';
 import { PeerLostError } from './round.js';
 
@@ -47,7 +47,7 @@ export class RemoteWorker implements Worker {
   #exchanging: (Waiting<number> & { readonly plan: ExchangePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Waiting<Float64Array>>();
   /** What goes out when the blob under way is through: frames must not overtake it. */
-  #held: (() => void)[] | undefined;
+  #held: { readonly send: () => void; readonly bytes: number }[] | undefined;
   #heldBytes = 0;
   /** Whether the exchange under way cannot end without it. */
   #contributes = false;
@@ -128,11 +128,16 @@ export class RemoteWorker implements Worker {
     this.#out(() => this.connection.send(message));
   }
 
+  /** The last thing that it hears, whatever it is being sent. */
+  dismiss(reason: string): Promise<void> {
+    this.connection.send({ kind: 'bye', reason });
+    return this.connection.close();
+  }
+
   sendSlab(given: Buffer): void {
     // Nobody waits for one that only follows, and frames are used again for the next round.
     const frame = this.#contributes ? given : Buffer.from(given);
-    this.#heldBytes += this.#held ? frame.length : 0;
-    this.#out(() => this.connection.sendSlab(frame));
+    this.#out(() => this.connection.sendSlab(frame), frame.length);
   }
 
   /**
@@ -147,14 +152,25 @@ export class RemoteWorker implements Worker {
     progress?: (bytes: number) => void,
   ): Promise<void> {
     this.#doing = what === 'state' ? 'receiving parameters' : `receiving ${what === 'job' ? 'the job' : 'data'}`;
+    await new Promise<void>((resolve, reject) => {
+      this.#out(() => this.#transfer({ what, sha256, round }, source, progress).then(resolve, reject));
+    });
+  }
+
+  async #transfer(
+    about: Pick<Transfer, 'what' | 'sha256' | 'round'>,
+    source: BlobSource,
+    progress?: (bytes: number) => void,
+  ): Promise<void> {
     const transfer = ++this.#transfers;
-    this.connection.send({ kind: 'transfer', transfer, what, bytes: source.length, sha256, round });
-    this.#held ??= [];
+    this.connection.send({ kind: 'transfer', transfer, bytes: source.length, ...about });
+    this.#held = [];
     await this.connection.sendBlob(transfer, source, progress);
     const held = this.#held;
     this.#held = undefined;
     this.#heldBytes = 0;
-    for (const send of held) send();
+    // One of these may be a blob again, and holds up the others.
+    for (const { send, bytes } of held) this.#out(send, bytes);
   }
 
   /**
@@ -182,6 +198,8 @@ export class RemoteWorker implements Worker {
         return true;
       }
       case 'peerLost': {
+        if (message.id === 0)
+          throw new WireError(`it refuses what it was sent: ${message.reason}`, 'this worker is dropped');
         const { plan, reject } = this.#exchanging ?? {};
         // A star needs no links: else a worker could have the same exchange repeated for ever.
         const matters = message.round === plan?.round && plan.algorithm === 'butterfly';
@@ -251,9 +269,12 @@ export class RemoteWorker implements Worker {
     throw new WireError(`${kind}: it was not asked for`, 'this worker is dropped');
   }
 
-  #out(send: () => void): void {
+  /** @param bytes of frames in it */
+  #out(send: () => void, bytes = 0): void {
     if (this.state === 'lost') return;
-    if (this.#held) this.#held.push(send);
-    else send();
+    if (this.#held) {
+      this.#held.push({ send, bytes });
+      this.#heldBytes += bytes;
+    } else send();
   }
 }

@@ -18,6 +18,7 @@ interface Group {
 interface Answer {
   readonly group: Group;
   readonly sums?: Float64Array;
+  readonly error?: unknown;
 }
 
 /** Batches that a thread is given at once, and groups that a worker has at a time: one is computed while the next travels. */
@@ -59,7 +60,7 @@ export async function spreadEvaluation(
     groups.add(group);
     worker.evaluate(batches).then(
       (sums) => mail.put({ group, sums }),
-      () => mail.put({ group }),
+      (error: unknown) => mail.put({ group, error }),
     );
   };
   /** Puts back what is not there yet. */
@@ -67,9 +68,11 @@ export async function spreadEvaluation(
     queue.unshift(...batches.flatMap(({ batch }) => (missing.has(batch) && !queue.includes(batch) ? batch : [])));
   const dueAt = ({ started, late }: Group) =>
     late ? Number.POSITIVE_INFINITY : started + (longest === undefined ? firstPatience : look + patience * longest);
-  const take = ({ group, sums }: Answer) => {
+  const take = ({ group, sums, error }: Answer) => {
     groups.delete(group);
     const { worker, batches, started } = group;
+    // Whoever else fails is lost, and the world says so.
+    if (!sums && worker === crew.self) throw error;
     if (!sums) return again(group);
     if (sums.length !== batches.length * width) {
       crew.lose(worker, `it gave ${sums.length} sums of ${batches.length} evaluation batches`);

@@ -20,6 +20,7 @@ import { encodeRows } from '../../src/wire/rows-blob.js';
 import { hostAndPort } from '../../src/wire/sockets.js';
 import { stateSource } from '../../src/wire/state-blob.js';
 import type { ListenAddress } from './address.js';
+import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import type { RemoteWorker } from './remote.js';
 import { Trace } from './trace.js';
@@ -109,7 +110,7 @@ export async function startCluster(
   const world = new World({
     ...{ self, exchange, minimum: choices.minimum, grace: config.grace, stragglerFactor: config.stragglerFactor },
     ...{ bytes: layout.state * 4, batchSize: geometry.batchSize, shards: geometry.shards },
-    ...{ report, signal: choices.signal, prepare, sync, trace },
+    ...{ report, clock: systemClock, signal: choices.signal, prepare, sync, trace },
   });
 
   const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {

@@ -9,6 +9,7 @@ import type { Hello } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
+import type { Clock } from './clock.js';
 import { Limits } from './limits.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
@@ -36,6 +37,7 @@ export interface WorldOptions {
   readonly batchSize: number;
   readonly shards: number;
   readonly report: Reporter;
+  readonly clock: Clock;
   /** Ends the wait for workers. */
   readonly signal: AbortSignal | undefined;
   /** Sends a worker what it needs besides parameters. */
@@ -75,6 +77,7 @@ export class World implements Crew {
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
+  #updated: Promise<void> = Promise.resolve();
   #stopped = false;
   #closing = false;
   #changed: (() => void) | undefined;
@@ -134,12 +137,12 @@ export class World implements Crew {
   refusal({ session }: Hello, { host }: Connection): LockstepError | undefined {
     if (this.#away.has(session) || this.workers.some((worker) => worker.session === session)) return undefined;
     const hosts = this.workers.map(({ connection }) => connection.host);
-    return this.#limits.refusal(host, hosts, performance.now());
+    return this.#limits.refusal(host, hosts, this.#options.clock.now());
   }
 
   /** Somebody who knows the token was not admitted. */
   turnedAway({ host }: Connection): void {
-    this.#limits.lost(host, performance.now());
+    this.#limits.lost(host, this.#options.clock.now());
   }
 
   /** The id and name that a worker will have: its own again if it comes back. */
@@ -147,6 +150,7 @@ export class World implements Crew {
     const here = this.workers.find(({ session }) => session === hello.session);
     // The line broke and only one side has noticed yet.
     if (here) this.drop(here, new WireError('it has connected anew', 'nothing: it is back'));
+    this.#expire();
     const away = this.#away.get(hello.session);
     if (away) return away;
     const taken = new Set([this.self, ...this.workers, ...this.#away.values()].map(({ name }) => name));
@@ -165,7 +169,7 @@ export class World implements Crew {
       message: (message) => {
         if (message.kind === 'ready') this.#ready(worker);
         else if (message.kind === 'linked') worker.links = new Set(message.ids);
-        else if (message.kind === 'drain') this.#become(worker, 'draining');
+        else if (message.kind === 'drain') this.#drain(worker);
         else if (message.kind === 'failed')
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
         else if (worker.receive(message)) {
@@ -200,8 +204,8 @@ export class World implements Crew {
     else void worker.connection.refuse(error.problem, error.remedy, error instanceof RefusedError);
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
-    if (!left) this.#limits.lost(worker.connection.host, performance.now());
-    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: performance.now() });
+    if (!left) this.#limits.lost(worker.connection.host, this.#options.clock.now());
+    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: this.#options.clock.now() });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
     for (const lost of this.#listeners) lost(worker);
     this.#introduce();
@@ -235,17 +239,18 @@ export class World implements Crew {
   }
 
   async enough(): Promise<void> {
-    this.#turn();
+    await this.#turn();
     if (this.#isEnough()) return;
     const { minimum, report } = this.#options;
-    const present = () => this.workers.filter(({ state }) => state === 'active').length;
-    report({ event: 'waiting', step: this.committed, present: present(), minimum, away: this.#awayNames() });
+    const stopped = () => this.#stopped || this.#options.signal?.aborted;
+    const present = this.workers.filter(({ state }) => state === 'active').length;
+    if (!stopped()) report({ event: 'waiting', step: this.committed, present, minimum, away: this.#awayNames() });
     while (!this.#isEnough()) {
-      if (this.#stopped || this.#options.signal?.aborted) throw new StoppedError();
+      if (stopped()) throw new StoppedError();
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
-      this.#turn();
+      await this.#turn();
     }
   }
 
@@ -276,9 +281,10 @@ export class World implements Crew {
     return this.#options.exchange.waitingFor();
   }
 
-  /** The parameters hold this round now. */
-  advance(round: number): void {
+  /** The parameters hold this round, as soon as the coordinator has updated its own. */
+  advance(round: number, updated: Promise<void>): void {
     this.#round = round;
+    this.#updated = updated;
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -307,23 +313,23 @@ export class World implements Crew {
     await Promise.all(
       this.workers.map((worker) => {
         worker.state = 'draining';
-        worker.send({ kind: 'bye', reason });
-        return worker.connection.close();
+        return worker.dismiss(reason);
       }),
     );
   }
 
   /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
-  #turn(): void {
+  async #turn(): Promise<void> {
     for (const worker of this.workers) {
-      if (worker.state === 'draining') {
-        worker.send({ kind: 'bye', reason: 'it was asked to leave' });
-        this.drop(worker, new WireError('it was asked to leave', 'nothing'));
-      }
-      if (worker.state === 'active' && this.#lags(worker)) this.#detach(worker);
+      if (worker.state === 'draining') this.#dismiss(worker);
+      if (this.#lags(worker)) this.#detach(worker);
       this.#expectToRead(worker);
       if (worker.state === 'detached' && worker.applied === worker.asked) worker.state = 'ready';
-      if (worker.state !== 'ready') continue;
+    }
+    const isReady = ({ state }: RemoteWorker) => state === 'ready';
+    // Half of an update must not be sent.
+    if (this.workers.some(isReady)) await this.#updated;
+    for (const worker of this.workers.filter(isReady)) {
       worker.state = 'syncing';
       worker.asked = this.#round;
       worker.applied = -2;
@@ -333,7 +339,11 @@ export class World implements Crew {
   }
 
   #lags(worker: RemoteWorker): boolean {
-    return worker.asked - worker.applied > longestLag || this.#isFull(worker);
+    const { state, asked, applied } = worker;
+    // Sums pile up behind parameters that are on their way, too.
+    return state === 'active'
+      ? asked - applied > longestLag || this.#isFull(worker)
+      : state === 'syncing' && this.#isFull(worker);
   }
 
   /** Whether more waits to be sent to it than memory is to be spent on. */
@@ -343,15 +353,15 @@ export class World implements Crew {
 
   /** Drops who makes the coordinator keep what it does not read. */
   #expectToRead(worker: RemoteWorker): void {
-    const tooSlow = worker.state === 'syncing' && this.#isFull(worker);
     const patience = this.#options.grace * 1000;
-    const stuck = worker.state === 'detached' && worker.backlog > 0 && performance.now() - worker.detachedAt > patience;
-    if (tooSlow || stuck) this.drop(worker, new WireError('it does not read what it is sent', 'it can join again'));
+    const since = this.#options.clock.now() - worker.detachedAt;
+    const stuck = worker.state === 'detached' && worker.backlog > 0 && since > patience;
+    if (stuck) this.drop(worker, new WireError('it does not read what it is sent', 'it can join again'));
   }
 
   #detach(worker: RemoteWorker): void {
     worker.state = 'detached';
-    worker.detachedAt = performance.now();
+    worker.detachedAt = this.#options.clock.now();
     this.#tell(
       worker,
       'detached',
@@ -359,6 +369,7 @@ export class World implements Crew {
     );
   }
 
+  /** It has job and data. */
   #ready(worker: RemoteWorker): void {
     // It may have been asked to leave meanwhile.
     if (worker.state === 'draining') return;
@@ -374,6 +385,18 @@ export class World implements Crew {
     this.#tell(worker, 'active', null);
     this.#introduce();
     this.show();
+  }
+
+  /** It wants to leave: after the round, if it takes part in it. */
+  #drain(worker: RemoteWorker): void {
+    const follows = this.followers().includes(worker);
+    this.#become(worker, 'draining');
+    if (!follows) this.#dismiss(worker);
+  }
+
+  #dismiss(worker: RemoteWorker): void {
+    void worker.dismiss('it was asked to leave');
+    this.drop(worker, new WireError('it was asked to leave', 'nothing'));
   }
 
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
@@ -393,7 +416,7 @@ export class World implements Crew {
   }
 
   #expire(): void {
-    const now = performance.now();
+    const now = this.#options.clock.now();
     for (const [session, { since }] of this.#away) {
       if (now - since > this.#options.grace * 1000) this.#away.delete(session);
     }

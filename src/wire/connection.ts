@@ -15,6 +15,7 @@ import {
   largestFrame,
   largestGreeting,
 } from './frame.js';
+import { discarded } from './garbage.js';
 import { clock, Heartbeat } from './heartbeat.js';
 import type { Message } from './messages.js';
 import { hostAndPort } from './sockets.js';
@@ -241,6 +242,7 @@ export class Connection {
       if (this.greeter) this.greet(frame, this.greeter);
       else if (this.handlers || isOwn(frame)) this.pass(frame);
       else this.keep(frame, data.length);
+      if (frame.kind !== 'control') discarded(data.length);
     });
   }
 
