@@ -24,8 +24,8 @@ export interface Crew {
   capacityOf(worker: Worker): Capacity;
   /** Milliseconds after which a worker is late with so many shards; infinite while nothing is known. */
   patienceWith(worker: Worker, shards: number): number;
-  /** Remembers how fast a worker was. */
-  learn(worker: Worker, computed: Computed): void;
+  /** Remembers how fast a worker was, and how many milliseconds passed here from the question to its answer. */
+  learn(worker: Worker, computed: Computed, elapsed: number): void;
   /** Whether these workers all have links to each other. */
   linked(workers: readonly Worker[]): boolean;
   /** Declares a worker lost. */
@@ -78,6 +78,8 @@ type Event =
       readonly worker: Worker;
       readonly nodes: readonly TreeNode[];
       readonly computed: Computed;
+      /** Milliseconds since it was asked for. */
+      readonly elapsed: number;
     }
   | { readonly kind: 'reduced'; readonly worker: Worker; readonly attempt: number; readonly squares: number }
   | { readonly kind: 'broken'; readonly worker: Worker; readonly attempt: number; readonly error: unknown }
@@ -159,12 +161,13 @@ export class Round {
     if (nodes.length === 0) return;
     const { crew, clock } = this.#options;
     const { round, epoch, step, rowsOf } = this.#task;
-    const deadline = clock.now() + crew.patienceWith(worker, size(nodes));
+    const given = clock.now();
+    const deadline = given + crew.patienceWith(worker, size(nodes));
     this.#outstanding.push({ worker, nodes, deadline, doubled: false });
     const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
-      (computed) => this.#mail.put({ kind: 'computed', worker, nodes, computed }),
+      (computed) => this.#mail.put({ kind: 'computed', worker, nodes, computed, elapsed: clock.now() - given }),
       (error: unknown) => this.#failed(worker, error),
     );
     worker.prefetch?.(next);
@@ -241,10 +244,10 @@ export class Round {
     else if (event.kind === 'failed') throw event.error;
   }
 
-  #hold({ worker, nodes, computed }: Extract<Event, { kind: 'computed' }>): void {
+  #hold({ worker, nodes, computed, elapsed }: Extract<Event, { kind: 'computed' }>): void {
     this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker || each.nodes !== nodes);
     if (this.#lost.has(worker)) return;
-    this.#options.crew.learn(worker, computed);
+    this.#options.crew.learn(worker, computed, elapsed);
     let place = 0;
     for (const node of nodes) {
       const losses = computed.losses.slice(place, place + node.high - node.low);

@@ -65,6 +65,8 @@ export class World implements Crew {
   /** Lost workers by session. */
   readonly #away = new Map<string, Away>();
   readonly #speeds = new Speeds();
+  /** What a question, its examples and its answer take besides the work. */
+  readonly #journeys = new Speeds();
   readonly #listeners = new Set<(worker: Worker) => void>();
   #nextId = 1;
   /** The last round that was committed. */
@@ -232,10 +234,12 @@ export class World implements Crew {
   patienceWith(worker: Worker, shards: number): number {
     const usual = this.#speeds.get(worker.name);
     if (usual === undefined) return Number.POSITIVE_INFINITY;
-    return leastPatience + this.#options.stragglerFactor * usual * Math.ceil(shards / worker.threads);
+    const journey = this.#journeys.get(worker.name) ?? 0;
+    return leastPatience + this.#options.stragglerFactor * (usual * Math.ceil(shards / worker.threads) + journey);
   }
 
-  learn(worker: Worker, { milliseconds, losses }: Computed): void {
+  learn(worker: Worker, { milliseconds, losses }: Computed, elapsed: number): void {
+    this.#journeys.seen(worker.name, elapsed - milliseconds);
     this.#speeds.seen(worker.name, milliseconds / Math.ceil(losses.length / worker.threads));
     this.tally.computed(worker, milliseconds, losses.length);
   }
