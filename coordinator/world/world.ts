@@ -73,6 +73,8 @@ export class World implements Crew {
   readonly #away = new Map<string, Away>();
   readonly #speeds = new Speeds();
   readonly #limits = new Limits();
+  /** What a question, its examples and its answer take besides the work. */
+  readonly #journeys = new Speeds();
   readonly #listeners = new Set<(worker: Worker) => void>();
   #nextId = 1;
   /** The last round that was committed. */
@@ -264,10 +266,12 @@ export class World implements Crew {
     // Who has never answered must not hold up a run: there may be others who would.
     if (slowest === undefined) return unknownPatience;
     const least = usual === undefined ? firstPatience : leastPatience;
-    return least + this.#options.stragglerFactor * slowest * Math.ceil(shards / worker.threads);
+    const journey = this.#journeys.get(worker.name) ?? 0;
+    return least + this.#options.stragglerFactor * (slowest * Math.ceil(shards / worker.threads) + journey);
   }
 
-  learn(worker: Worker, { milliseconds, losses }: Computed): void {
+  learn(worker: Worker, { milliseconds, losses }: Computed, elapsed: number): void {
+    this.#journeys.seen(worker.name, elapsed - milliseconds);
     this.#speeds.seen(worker.name, milliseconds / Math.ceil(losses.length / worker.threads));
     this.tally.computed(worker, milliseconds, losses.length);
   }
