@@ -78,7 +78,6 @@ type Event =
       readonly worker: Worker;
       readonly nodes: readonly TreeNode[];
       readonly computed: Computed;
-      /** Milliseconds since it was asked for. */
     }
   | { readonly kind: 'reduced'; readonly worker: Worker; readonly attempt: number; readonly squares: number }
   | { readonly kind: 'broken'; readonly worker: Worker; readonly attempt: number; readonly error: unknown }
