@@ -10,11 +10,11 @@ export interface PeerOptions {
   /** Address to listen on, and where others reach it. */
   readonly host: string;
   readonly port: number;
-  readonly advertise: string | undefined;
+  readonly advertise?: string;
   /** Whether the coordinator is reached by TLS: then peers are too, or not at all. */
   readonly secure: boolean;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  readonly ca: string | undefined;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly ca?: string;
   readonly token: string;
 }
 
@@ -25,12 +25,17 @@ export interface PeerHandlers {
   lost(id: number, reason: string): void;
 }
 
+/** Links with workers that this one has not been told of yet. */
+const mostEarly = 16;
+
 /** Of two workers, the one that joined later calls. */
 export class Peers {
   readonly #options: PeerOptions;
   readonly #handlers: PeerHandlers;
   readonly #links = new Map<number, Connection>();
   readonly #calling = new Set<number>();
+  /** Members of the world, as far as this worker has been told. */
+  #known: ReadonlySet<number> = new Set();
   #listener: Listener | undefined;
   #self = 0;
   #silence = 0;
@@ -59,9 +64,8 @@ export class Peers {
     if (secure && !tls) return;
     const visitors = {
       arrived: ({ connection, hello, welcome }: Arrival<'peerHello'>) => {
-        // Before this side knows its own number, nobody can have been told to call it.
-        if (this.#self === 0)
-          return void connection.refuse('this worker has not joined yet', 'call again later', false);
+        const wrong = this.#whyNot(hello.id);
+        if (wrong) return void connection.refuse(wrong, 'the coordinator tells whom to call, and when', false);
         welcome(this.#self, this.#silence);
         this.#take(hello.id, connection);
       },
@@ -76,12 +80,25 @@ export class Peers {
     this.#silence = silence;
   }
 
+  /** Why a caller cannot be the worker that it says it is. */
+  #whyNot(id: number): string | undefined {
+    // Before this side knows its own number, nobody can have been told to call it.
+    if (this.#self === 0) return 'this worker has not joined yet';
+    if (id <= this.#self) return `worker ${id} is called by worker ${this.#self}, not the other way round`;
+    // It may have been told of its world before this side was.
+    const early = this.ids.filter((other) => !this.#known.has(other));
+    return early.length < mostEarly || this.#known.has(id) ? undefined : 'too many call that nobody has told of';
+  }
+
   /** Calls those that joined earlier, and drops the links to those that are gone. */
   meet({ members }: World): void {
     const ids = new Set(members.map(({ id }) => id));
+    this.#known = ids;
     for (const [id, connection] of this.#links) if (!ids.has(id)) connection.terminate();
     for (const { id, peer } of members) {
       if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
+      // A worker names its own address; under TLS nobody talks another into sending in the clear.
+      if (this.#options.secure && !/^wss:/i.test(peer)) continue;
       void this.#call(id, peer);
     }
   }

@@ -5,6 +5,7 @@ import type { ExchangePlan } from '../../src/reduce/plan.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello, Message, Transfer, TransferKind } from '../../src/wire/messages.js';
+import { checkComputed } from './answer.js';
 import { PeerLostError } from './round.js';
 
 export type RemoteState =
@@ -35,11 +36,15 @@ export class RemoteWorker implements Worker {
   state: RemoteState = 'joining';
   /** Peers that it has a link to. */
   links: ReadonlySet<number> = new Set();
+  /** Whether it has been sent all that it needs to say that it is ready. */
+  prepared = false;
+  /** Since when it is left behind, as of `performance.now`. */
+  detachedAt = 0;
   /** The round that it was last asked to commit, and the last that it did. */
   asked = -1;
   applied = -1;
-  readonly #computing: Waiting<Computed>[] = [];
-  #exchanging: (Waiting<number> & Pick<ExchangePlan, 'round' | 'attempt' | 'algorithm'>) | undefined;
+  readonly #computing: (Waiting<Computed> & { readonly task: ComputeTask })[] = [];
+  #exchanging: (Waiting<number> & { readonly plan: ExchangePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Waiting<Float64Array>>();
   /** What goes out when the blob under way is through: frames must not overtake it. */
   #held: { readonly send: () => void; readonly bytes: number }[] | undefined;
@@ -78,7 +83,7 @@ export class RemoteWorker implements Worker {
   compute(task: ComputeTask): Promise<Computed> {
     this.#doing = `computing shards ${task.nodes.map(({ low, high }) => `${low}-${high - 1}`).join(', ')} of step ${task.round + 1}`;
     return this.#expect((waiting) => {
-      this.#computing.push(waiting);
+      this.#computing.push({ ...waiting, task });
       this.#fed(
         task.rows.map(({ rows }) => rows),
         () => this.connection.send({ kind: 'compute', ...task }),
@@ -96,7 +101,7 @@ export class RemoteWorker implements Worker {
     this.#doing = `exchanging gradients of step ${plan.round + 1}`;
     this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);
     return this.#expect((waiting) => {
-      this.#exchanging = { ...waiting, ...plan };
+      this.#exchanging = { ...waiting, plan, answered: false };
       this.#out(() => this.connection.send({ kind: 'exchange', ...plan }));
     });
   }
@@ -168,37 +173,51 @@ export class RemoteWorker implements Worker {
     for (const { send, bytes } of held) this.#out(send, bytes);
   }
 
-  /** Settles what an answer belongs to. @throws WireError when it answers nothing that was asked */
-  receive(message: Message): void {
+  /**
+   * Settles what an answer belongs to.
+   * @returns whether there was something to settle
+   * @throws WireError when it answers nothing that was asked, or not what was asked
+   */
+  receive(message: Message): boolean {
     switch (message.kind) {
       case 'computed': {
-        const { kind: _, round: __, ...computed } = message;
-        this.#answered(this.#computing.shift(), message.kind).resolve(computed);
-        break;
+        const { kind: _, round, ...computed } = message;
+        const waiting = this.#answered(this.#computing[0], message.kind);
+        checkComputed(waiting.task, round, computed);
+        this.#computing.shift();
+        waiting.resolve(computed);
+        return true;
       }
       case 'reduced': {
-        const { round, attempt } = this.#exchanging ?? {};
+        const exchanging = this.#exchanging;
+        const { round, attempt } = exchanging?.plan ?? {};
         // An attempt that was given up may have come to its end all the same.
-        if (message.round !== round || message.attempt !== attempt) return;
-        this.#exchanging!.resolve(message.squares);
-        break;
+        if (!exchanging || exchanging.answered || message.round !== round || message.attempt !== attempt) return false;
+        exchanging.answered = true;
+        exchanging.resolve(message.squares);
+        return true;
       }
       case 'peerLost': {
-        if (message.round !== this.#exchanging?.round) return;
-        // A star needs no links between workers.
-        if (message.id !== 0 && this.#exchanging.algorithm === 'star') return;
-        const reason = `${this.name} has lost its link to worker ${message.id}: ${message.reason}`;
-        this.#exchanging.reject(new PeerLostError(reason));
-        break;
+        if (message.id === 0)
+          throw new WireError(`it refuses what it was sent: ${message.reason}`, 'this worker is dropped');
+        const { plan, reject } = this.#exchanging ?? {};
+        // A star needs no links: else a worker could have the same exchange repeated for ever.
+        const matters = message.round === plan?.round && plan.algorithm === 'butterfly';
+        if (!matters || !plan.members.some(({ id }) => id === message.id)) return false;
+        reject!(new PeerLostError(`${this.name} has lost its link to worker ${message.id}: ${message.reason}`));
+        return true;
       }
       case 'applied':
+        if (message.round > this.asked || message.round < this.applied) {
+          throw new WireError(`applied: round ${message.round} was not asked for`, 'this worker is dropped');
+        }
         this.applied = message.round;
-        break;
+        return true;
       case 'evaluated': {
         const waiting = this.#answered(this.#evaluating.get(message.request), message.kind);
         this.#evaluating.delete(message.request);
         waiting.resolve(message.sums);
-        break;
+        return true;
       }
       default:
         throw new WireError(`a worker does not send ${message.kind}`, 'this worker is dropped');

@@ -6,18 +6,29 @@ import type { Clock } from './clock.js';
 import { Mailbox } from './mailbox.js';
 import type { Crew } from './round.js';
 
-type Event =
-  | { readonly worker: Worker; readonly batches: readonly EvaluationBatch[]; readonly sums: Float64Array }
-  | {
-      readonly worker: Worker;
-      readonly batches: readonly EvaluationBatch[];
-      readonly sums?: undefined;
-      readonly error: unknown;
-    };
+interface Group {
+  readonly worker: Worker;
+  readonly batches: readonly EvaluationBatch[];
+  readonly started: number;
+  /** Whether others may do it too. */
+  late: boolean;
+}
+
+/** What a worker gave; nothing when it was lost. */
+interface Answer {
+  readonly group: Group;
+  readonly sums?: Float64Array;
+  readonly error?: unknown;
+}
 
 /** Batches that a thread is given at once, and groups that a worker has at a time: one is computed while the next travels. */
 const batchesPerThread = 2;
 const groupsInFlight = 2;
+/** A group is late after so many times the longest one so far; before there is one, after so many milliseconds. */
+const patience = 4;
+const firstPatience = 15_000;
+/** Milliseconds between two looks at who is there, while there is work that nobody has. */
+const look = 1000;
 
 /**
  * @param rows examples of the split
@@ -34,42 +45,67 @@ export async function spreadEvaluation(
   const width = sumsWidth(metrics);
   const count = stepCount(rows.length, batchSize);
   const table = new Float64Array(count * width);
-  const mail = new Mailbox<Event>(clock);
-  const queue = Array.from({ length: count }, (_, batch) => batch);
-  const inFlight = new Map<Worker, number>();
+  const missing = new Set(Array.from({ length: count }, (_, batch) => batch));
+  const queue = [...missing];
+  const mail = new Mailbox<Answer>(clock);
+  const groups = new Set<Group>();
+  let longest: number | undefined;
+  const has = (worker: Worker) => [...groups].filter((group) => group.worker === worker).length;
   const hand = (worker: Worker, numbers: readonly number[]) => {
     const batches = numbers.map((batch) => {
       const { start, count } = batchOf(batch, rows.length, batchSize);
       return { batch, rows: rows.subarray(start, start + count) };
     });
-    inFlight.set(worker, (inFlight.get(worker) ?? 0) + 1);
+    const group = { worker, batches, started: clock.now(), late: false };
+    groups.add(group);
     worker.evaluate(batches).then(
-      (sums) => mail.put({ worker, batches, sums }),
-      (error: unknown) => mail.put({ worker, batches, error }),
+      (sums) => mail.put({ group, sums }),
+      (error: unknown) => mail.put({ group, error }),
     );
   };
-  for (let left = count; left > 0; ) {
+  /** Puts back what is not there yet. */
+  const again = ({ batches }: Group) =>
+    queue.unshift(...batches.flatMap(({ batch }) => (missing.has(batch) && !queue.includes(batch) ? batch : [])));
+  const dueAt = ({ started, late }: Group) =>
+    late ? Number.POSITIVE_INFINITY : started + (longest === undefined ? firstPatience : look + patience * longest);
+  const take = ({ group, sums, error }: Answer) => {
+    groups.delete(group);
+    const { worker, batches, started } = group;
+    // Whoever else fails is lost, and the world says so.
+    if (!sums && worker === crew.self) throw error;
+    if (!sums) return again(group);
+    if (sums.length !== batches.length * width) {
+      crew.lose(worker, `it gave ${sums.length} sums of ${batches.length} evaluation batches`);
+      return again(group);
+    }
+    longest = Math.max(longest ?? 0, clock.now() - started);
+    batches.forEach(({ batch }, i) => {
+      if (missing.delete(batch)) table.set(sums.subarray(i * width, (i + 1) * width), batch * width);
+    });
+  };
+  while (missing.size > 0) {
     for (const worker of crew.able()) {
-      while (queue.length > 0 && (inFlight.get(worker) ?? 0) < groupsInFlight) {
-        hand(worker, queue.splice(0, batchesPerThread * worker.threads));
+      while (queue.length > 0 && has(worker) < groupsInFlight) {
+        const numbers = queue.splice(0, batchesPerThread * worker.threads).filter((batch) => missing.has(batch));
+        if (numbers.length > 0) hand(worker, numbers);
       }
     }
-    const busy = [...inFlight.values()].some((groups) => groups > 0);
-    if (!busy) {
+    if (groups.size === 0) {
       await crew.enough();
       continue;
     }
-    const event = (await mail.take(Number.POSITIVE_INFINITY))!;
-    const { worker, batches, sums } = event;
-    // Whoever else fails is lost, and the world says so.
-    if (!sums && worker === crew.self) throw event.error;
-    inFlight.set(worker, inFlight.get(worker)! - 1);
-    if (sums) {
-      batches.forEach(({ batch }, i) => {
-        table.set(sums.subarray(i * width, (i + 1) * width), batch * width);
-      });
-      left -= batches.length;
-    } else queue.unshift(...batches.map(({ batch }) => batch));
+    const due = Math.min(...[...groups].map(dueAt));
+    const answer = await mail.take(queue.length > 0 ? Math.min(due, clock.now() + look) : due);
+    if (answer) {
+      take(answer);
+      continue;
+    }
+    // Somebody who never answers must not hold up the run. Others do it too, and those who have come meanwhile are let in.
+    for (const group of [...groups].filter((each) => dueAt(each) <= clock.now())) {
+      group.late = true;
+      again(group);
+    }
+    if (queue.length > 0) await crew.enough();
   }
   return totalSums(metrics, table);
 }

@@ -5,7 +5,7 @@ import { sha256 } from '../../src/data/checksum.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { examplesImage, metaOf } from '../../src/data/image.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
-import { RefusedError } from '../../src/errors.js';
+import { RefusedError, WireError } from '../../src/errors.js';
 import { becomeMember } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
@@ -114,8 +114,14 @@ export async function startCluster(
   });
 
   const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {
+    const crowded = world.refusal(hello, connection);
+    if (crowded) {
+      refused(new WireError(`${connection.address}: ${crowded.problem}`, crowded.remedy));
+      return void connection.refuse(crowded.problem, crowded.remedy, false);
+    }
     const refusal = refusalOf(hello, own, choices.allowMixedNumerics);
     if (refusal) {
+      world.turnedAway(connection);
       report({
         event: 'worker',
         change: 'refused',
@@ -220,9 +226,12 @@ function shown(host: string): string {
   return addresses.find((entry) => !entry.internal && entry.family === family)?.address ?? host;
 }
 
+/** As a POSIX shell takes it for one word. */
+const shellWord = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
 function listening({ tls, minimum }: ClusterChoices, place: string, token: string) {
   const url = `${tls ? 'wss' : 'ws'}://${place}`;
   const ca = tls ? ' --tls-ca <certificate>' : '';
-  const join = `npx lockstep worker ${url} --token ${token}${ca}`;
+  const join = `npx lockstep worker ${url}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
   return { event: 'listening' as const, url, join, minimum };
 }

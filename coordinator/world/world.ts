@@ -1,6 +1,6 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
 import type { LockstepError } from '../../src/errors.js';
-import { WireError } from '../../src/errors.js';
+import { RefusedError, WireError } from '../../src/errors.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
@@ -10,6 +10,7 @@ import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
 import type { Clock } from './clock.js';
+import { Limits } from './limits.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Speeds } from './speeds.js';
@@ -45,8 +46,12 @@ export interface WorldOptions {
   readonly sync: (worker: RemoteWorker, round: number) => Promise<void>;
 }
 
-/** Milliseconds that a worker may be late whatever its speed. */
+/** Milliseconds that a worker may be late whatever its speed; in its first steps; and while no speed is known at all. */
 const leastPatience = 250;
+const firstPatience = 2000;
+const unknownPatience = 30_000;
+/** Characters of a reason in reports: workers choose what stands there. */
+const longestReason = 500;
 /** Rounds that a worker may lag behind before it is cut off and synced anew. */
 const longestLag = 16;
 
@@ -67,6 +72,7 @@ export class World implements Crew {
   /** Lost workers by session. */
   readonly #away = new Map<string, Away>();
   readonly #speeds = new Speeds();
+  readonly #limits = new Limits();
   readonly #listeners = new Set<(worker: Worker) => void>();
   #nextId = 1;
   /** The last round that was committed. */
@@ -127,6 +133,18 @@ export class World implements Crew {
     ];
   }
 
+  /** Why somebody who knows the token has to wait all the same. Who was here before may always come back. */
+  refusal({ session }: Hello, { host }: Connection): LockstepError | undefined {
+    if (this.#away.has(session) || this.workers.some((worker) => worker.session === session)) return undefined;
+    const hosts = this.workers.map(({ connection }) => connection.host);
+    return this.#limits.refusal(host, hosts, this.#options.clock.now());
+  }
+
+  /** Somebody who knows the token was not admitted. */
+  turnedAway({ host }: Connection): void {
+    this.#limits.lost(host, this.#options.clock.now());
+  }
+
   /** The id and name that a worker will have: its own again if it comes back. */
   place(hello: Hello): { id: number; name: string } {
     const here = this.workers.find(({ session }) => session === hello.session);
@@ -135,7 +153,7 @@ export class World implements Crew {
     this.#expire();
     const away = this.#away.get(hello.session);
     if (away) return away;
-    const taken = new Set([...this.workers, ...this.#away.values()].map(({ name }) => name));
+    const taken = new Set([this.self, ...this.workers, ...this.#away.values()].map(({ name }) => name));
     let name = hello.name;
     for (let n = 2; taken.has(name); n++) name = `${hello.name}-${n}`;
     return { id: this.#nextId++, name };
@@ -149,14 +167,15 @@ export class World implements Crew {
     this.tally.add(worker);
     connection.handle({
       message: (message) => {
-        this.#account.message(worker, message);
-        if (message.kind === 'ready') this.#prepared(worker);
+        if (message.kind === 'ready') this.#ready(worker);
         else if (message.kind === 'linked') worker.links = new Set(message.ids);
         else if (message.kind === 'drain') this.#drain(worker);
         else if (message.kind === 'failed')
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
-        else if (message.kind === 'applied') this.#applied(worker, message.round);
-        else worker.receive(message);
+        else if (worker.receive(message)) {
+          this.#account.message(worker, message);
+          if (message.kind === 'applied') this.#applied(worker);
+        }
         this.#wake();
       },
       slab: (frame) => this.#options.exchange.receive(worker.id, frame),
@@ -166,7 +185,12 @@ export class World implements Crew {
       closed: (error) => this.drop(worker, error ?? new WireError('the connection was closed', 'it can join again')),
     });
     this.#tell(worker, returned ? 'returned' : 'joined', null);
-    this.#options.prepare(worker, hello).catch((error: LockstepError) => this.drop(worker, error));
+    this.#options.prepare(worker, hello).then(
+      () => {
+        worker.prepared = true;
+      },
+      (error: LockstepError) => this.drop(worker, error),
+    );
     return worker;
   }
 
@@ -177,9 +201,10 @@ export class World implements Crew {
     const doing = worker.doing;
     worker.fail(error);
     if (left) void worker.connection.close();
-    else worker.connection.terminate();
+    else void worker.connection.refuse(error.problem, error.remedy, error instanceof RefusedError);
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
+    if (!left) this.#limits.lost(worker.connection.host, this.#options.clock.now());
     if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: this.#options.clock.now() });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
     for (const lost of this.#listeners) lost(worker);
@@ -235,8 +260,11 @@ export class World implements Crew {
 
   patienceWith(worker: Worker, shards: number): number {
     const usual = this.#speeds.get(worker.name);
-    if (usual === undefined) return Number.POSITIVE_INFINITY;
-    return leastPatience + this.#options.stragglerFactor * usual * Math.ceil(shards / worker.threads);
+    const slowest = usual ?? this.#speeds.slowest();
+    // Who has never answered must not hold up a run: there may be others who would.
+    if (slowest === undefined) return unknownPatience;
+    const least = usual === undefined ? firstPatience : leastPatience;
+    return least + this.#options.stragglerFactor * slowest * Math.ceil(shards / worker.threads);
   }
 
   learn(worker: Worker, { milliseconds, losses }: Computed): void {
@@ -295,6 +323,7 @@ export class World implements Crew {
     for (const worker of this.workers) {
       if (worker.state === 'draining') this.#dismiss(worker);
       if (this.#lags(worker)) this.#detach(worker);
+      this.#expectToRead(worker);
       if (worker.state === 'detached' && worker.applied === worker.asked) worker.state = 'ready';
     }
     const isReady = ({ state }: RemoteWorker) => state === 'ready';
@@ -310,16 +339,29 @@ export class World implements Crew {
   }
 
   #lags(worker: RemoteWorker): boolean {
-    const { state, asked, applied, backlog } = worker;
-    const limit = Math.max(64e6, 6 * this.#options.bytes);
+    const { state, asked, applied } = worker;
     // Sums pile up behind parameters that are on their way, too.
     return state === 'active'
-      ? asked - applied > longestLag || backlog > limit
-      : state === 'syncing' && backlog > limit;
+      ? asked - applied > longestLag || this.#isFull(worker)
+      : state === 'syncing' && this.#isFull(worker);
+  }
+
+  /** Whether more waits to be sent to it than memory is to be spent on. */
+  #isFull({ backlog }: RemoteWorker): boolean {
+    return backlog > Math.max(64e6, 6 * this.#options.bytes);
+  }
+
+  /** Drops who makes the coordinator keep what it does not read. */
+  #expectToRead(worker: RemoteWorker): void {
+    const patience = this.#options.grace * 1000;
+    const since = this.#options.clock.now() - worker.detachedAt;
+    const stuck = worker.state === 'detached' && worker.backlog > 0 && since > patience;
+    if (stuck) this.drop(worker, new WireError('it does not read what it is sent', 'it can join again'));
   }
 
   #detach(worker: RemoteWorker): void {
     worker.state = 'detached';
+    worker.detachedAt = this.#options.clock.now();
     this.#tell(
       worker,
       'detached',
@@ -327,18 +369,22 @@ export class World implements Crew {
     );
   }
 
-  #applied(worker: RemoteWorker, round: number): void {
-    worker.applied = round;
+  /** It has job and data. */
+  #ready(worker: RemoteWorker): void {
+    // It may have been asked to leave meanwhile.
+    if (worker.state === 'draining') return;
+    if (worker.state !== 'joining' || !worker.prepared) {
+      throw new WireError('ready: it was not asked for', 'this worker is dropped');
+    }
+    this.#become(worker, 'ready');
+  }
+
+  #applied(worker: RemoteWorker): void {
     if (worker.state !== 'syncing') return;
     this.#become(worker, 'active');
     this.#tell(worker, 'active', null);
     this.#introduce();
     this.show();
-  }
-
-  /** It has job and data. */
-  #prepared(worker: RemoteWorker): void {
-    if (worker.state === 'joining') this.#become(worker, 'ready');
   }
 
   /** It wants to leave: after the round, if it takes part in it. */
@@ -382,11 +428,25 @@ export class World implements Crew {
 
   #tell({ name, connection }: RemoteWorker, change: WorkerEvent['change'], reason: string | null): void {
     if (this.#closing) return;
-    this.#options.report({ event: 'worker', change, name, address: connection.address, step: this.committed, reason });
+    const { address } = connection;
+    this.#options.report({
+      event: 'worker',
+      change,
+      name,
+      address,
+      step: this.committed,
+      reason: reason && line(reason),
+    });
   }
 
   #wake(): void {
     this.#changed?.();
     this.#changed = undefined;
   }
+}
+
+/** One line, not too long: what a worker says of itself must not look like the coordinator's own words. */
+function line(text: string): string {
+  const flat = text.replace(/\s+/g, ' ');
+  return flat.length > longestReason ? `${flat.slice(0, longestReason)}...` : flat;
 }
