@@ -110,13 +110,10 @@ it('a run of one machine goes on over workers', async () => {
     await alone.until('checkpoint');
     await interrupt(alone);
     const resumed = cluster.resume(['--port', '0']);
-    cluster.worker(await urlOf(resumed), { name: 'a', args: ['--token', tokenOf(resumed)] });
+    cluster.worker(await urlOf(resumed), { name: 'a' });
     await expectUndisturbed(resumed);
   });
 });
-
-const tokenOf = (coordinator: Coordinator): string =>
-  / --token (\S+)/.exec(eventOf(coordinator.events, 'listening').join)![1];
 
 it.each(['SIGINT', 'SIGTERM'] as const)('%s lets a worker leave after the step; the run goes on', async (signal) => {
   await withCluster(async (cluster) => {
