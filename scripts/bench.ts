@@ -1,11 +1,13 @@
-/** `npm run bench -- engine|shards|backend|checkpoint`: see README, Benchmarks. */
+/** `npm run bench -- engine|shards|backend|checkpoint|cluster|soak`: see README, Benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
+import { benchCluster } from './bench/cluster.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchShards } from './bench/shards.js';
+import { benchSoak } from './bench/soak-report.js';
 import { type ModelName, modelNames } from './bench/workloads.js';
 
 interface Flags {
@@ -68,6 +70,30 @@ const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.
   return benchCheckpoint({ folder, pairs, seconds });
 }).option('--folder <dir>', 'folder on the disk to measure', '.');
 
+const cluster = benchmark('cluster', 'Training and all-reduce across processes, over PyTorch and Gloo.', (flags) => {
+  const { models, pairs, seconds, python } = flags as EngineFlags;
+  return benchCluster({ models, pairs, seconds, python });
+})
+  .option('--models <names>', 'of mlp, mlp-small, cnn', models, ['mlp', 'cnn'])
+  .option('--python <path>', 'a Python that has PyTorch', '/usr/bin/python3');
+
+interface SoakFlags {
+  readonly workers: number;
+  readonly steps: number;
+  readonly seed: number;
+  readonly interval: number;
+}
+
+const soak = new Command('soak')
+  .description('A long run whose workers join, leave and die: it must stay right, and memory flat.')
+  .option('--workers <n>', 'most workers at a time', wholeNumber, 16)
+  .option('--steps <n>', 'steps of the run', wholeNumber, 2000)
+  .option('--seed <n>', 'decides who joins, leaves and dies when', wholeNumber, 1)
+  .option('--interval <s>', 'seconds between two changes, on average', positive, 2)
+  .action(async (flags: SoakFlags) => {
+    if (!(await benchSoak(flags))) process.exitCode = 1;
+  });
+
 process.on('SIGINT', () => process.exit(130));
 try {
   await new Command('bench')
@@ -75,6 +101,8 @@ try {
     .addCommand(shards)
     .addCommand(backend)
     .addCommand(checkpoint)
+    .addCommand(cluster)
+    .addCommand(soak)
     .parseAsync();
 } catch (error) {
   if (!(error instanceof MeasurementError)) throw error;

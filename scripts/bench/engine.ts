@@ -3,11 +3,11 @@
  * alternate, and a ratio is the median over the rounds: machines are noisy, and more so over time than from one minute
  * to the next.
  */
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { measurePool, type PoolMeasurement, type StepSplit, splitNames } from './measure-pool.js';
 import { type Measurement, measure, median } from './measurement.js';
 import { machine, table, whole } from './table.js';
+import { hasTorch, peerProgram } from './torch.js';
 import { type ModelName, workerCounts, workloads } from './workloads.js';
 
 export interface EngineBenchOptions {
@@ -51,7 +51,6 @@ interface Summary {
 }
 
 // From dist/scripts/bench/.
-const torchProgram = fileURLToPath(new URL('../../../scripts/peers/torch_ddp.py', import.meta.url));
 const tfjsProgram = fileURLToPath(new URL('../peers/tfjs_single.js', import.meta.url));
 
 /** Prints tables; returns what is in them and every measurement. */
@@ -78,17 +77,6 @@ export async function benchEngine(options: EngineBenchOptions): Promise<object> 
   return { machine: where, ...options, results, rounds };
 }
 
-/** Says what is missing where PyTorch is. */
-function hasTorch(python: string): boolean {
-  const { status } = spawnSync(python, ['-c', 'import torch'], { stdio: 'ignore' });
-  if (status === 0) return true;
-  process.stdout.write(
-    `${python} has no PyTorch, so only our own figures follow. On Debian: apt-get install python3-torch ` +
-      'libopenblas0-pthread; elsewhere name another Python with --python. See README, Benchmarks.\n',
-  );
-  return false;
-}
-
 async function playRound(
   model: ModelName,
   { seconds, python }: EngineBenchOptions,
@@ -103,10 +91,14 @@ async function playRound(
     const poolCase = { name: model, layers, featureShape, featureType: 'float32' as const, ...split, seconds };
     ours.set(workers, await measurePool(poolCase));
     if (!withTorch) continue;
-    const args = [torchProgram, model, String(workers), String(batch), String(seconds)];
-    torch.set(workers, await measure(python, args, seconds));
+    const args = [peerProgram('torch_ddp.py'), model, String(workers), String(batch), String(seconds)];
+    torch.set(workers, await measure<Measurement>(python, args, seconds));
   }
-  const tfjs = await measure(process.execPath, [tfjsProgram, model, String(batch), String(seconds)], seconds);
+  const tfjs = await measure<Measurement>(
+    process.execPath,
+    [tfjsProgram, model, String(batch), String(seconds)],
+    seconds,
+  );
   return { ours, torch, tfjs };
 }
 

@@ -26,11 +26,7 @@ const startLimit = 120;
  * @param seconds how long it measures
  * @throws MeasurementError
  */
-export async function measure<T extends Measurement>(
-  program: string,
-  args: readonly string[],
-  seconds: number,
-): Promise<T> {
+export async function measure<T extends object>(program: string, args: readonly string[], seconds: number): Promise<T> {
   const what = [program, ...args].join(' ').slice(0, 200);
   const limit = startLimit + 4 * seconds;
   const { output, errors, outcome } = await run(program, args, limit);
@@ -81,14 +77,19 @@ function run(program: string, args: readonly string[], limitSeconds: number): Pr
   });
 }
 
-/** Peak resident memory of this process in megabytes. */
-export function peakMegabytes(): number {
+/** Peak resident memory of another process in megabytes; null where the system does not tell. */
+export function peakMegabytesOf(pid: number): number | null {
   try {
-    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))!;
+    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
     return Number(kilobytes) / 1024;
   } catch {
-    return process.resourceUsage().maxRSS / 1024;
+    return null;
   }
+}
+
+/** Peak resident memory of this process in megabytes. */
+export function peakMegabytes(): number {
+  return peakMegabytesOf(process.pid) ?? process.resourceUsage().maxRSS / 1024;
 }
 
 export function median(values: readonly number[]): number {

@@ -2,17 +2,25 @@
 import type { UpdateKernels } from '../kernels/load.js';
 import type { Optimizer, OptimizerStep } from '../optimizer/optimizer.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
+import type { ExchangeLayout } from '../reduce/segments.js';
 import type { Addition } from '../reduce/tree.js';
-import type { PoolSpec } from './spec.js';
+import type { SharedState } from './spec.js';
+
+/** What a thread needs to know of the slabs. */
+interface SliceSpec {
+  readonly layout: ExchangeLayout;
+  readonly threads: number;
+  readonly shared: Pick<SharedState, 'offsets' | 'normSums'>;
+}
 
 /** Cut in whole blocks of the norm. */
 export class Slice {
-  readonly #spec: PoolSpec;
+  readonly #spec: SliceSpec;
   readonly #kernels: UpdateKernels;
   readonly #firstBlock: number;
   readonly #lastBlock: number;
 
-  constructor(spec: PoolSpec, rank: number, kernels: UpdateKernels) {
+  constructor(spec: SliceSpec, rank: number, kernels: UpdateKernels) {
     this.#spec = spec;
     this.#kernels = kernels;
     const blocks = normBlocks(spec.layout.state);

@@ -1,0 +1,100 @@
+/**
+ * One measurement of the exchange between two processes, `node measure-allreduce.js`: the first starts the second, which
+ * calls it on loopback as a peer does; both then add up slabs with the real parts, in the butterfly of two members.
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { loadUpdateKernels } from '../../src/kernels/load.js';
+import { Exchange } from '../../src/reduce/exchange.js';
+import type { ExchangePlan } from '../../src/reduce/plan.js';
+import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
+import type { Connection } from '../../src/wire/connection.js';
+import { dial } from '../../src/wire/dial.js';
+import { listen } from '../../src/wire/listen.js';
+import { measure } from './measurement.js';
+import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpSums } from './sums.js';
+
+const program = fileURLToPath(import.meta.url);
+const token = 'benchmark';
+/** Seconds that it takes at most, apart from the start. */
+const longest = 30;
+
+/** Measures in processes of their own. */
+export const measureAllReduce = (): Promise<SumsMeasurement> => measure(process.execPath, [program], longest);
+
+/** Members 0 and 1 with a shard each. */
+const planOf = (round: number): ExchangePlan => ({
+  ...{ round, attempt: 0, algorithm: 'butterfly', precision: 'float32', shards: 2 },
+  members: [0, 1].map((id) => ({ id, nodes: [{ low: id, high: id + 1 }] })),
+});
+
+/** @returns milliseconds of one all-reduce */
+async function time(self: number, connection: Connection, bytes: number, firstRound: number): Promise<number> {
+  const floats = floatsOf(bytes);
+  const { memory, offsets } = allocateRegions([floats, floats, SCRATCH_FLOATS]);
+  const [slot, total, scratch] = offsets;
+  new Float32Array(memory.buffer, slot, floats).fill(1);
+  const exchange = new Exchange({
+    ...{ self, memory, kernels: loadUpdateKernels(memory), layout: { trainable: floats, state: floats } },
+    ...{ total, scratch, earlyBytes: 4 * bytes + 2 ** 20, send: (_, frame) => connection.sendSlab(frame) },
+    refused: (_, error) => connection.refuse(error.problem, error.remedy, true),
+  });
+  connection.handle({
+    message: () => {},
+    slab: (frame) => exchange.receive(1 - self, frame),
+    blob: () => {},
+    closed: (error) => error && exchange.abort(error),
+  });
+  const add = async (round: number) => {
+    await exchange.begin(planOf(round), [{ low: self, high: self + 1, offset: slot }]);
+    // Frames are written to again after the commit.
+    while (connection.buffered > 0) await new Promise(setImmediate);
+    exchange.commit();
+  };
+  for (let i = 0; i < warmUpSums; i++) await add(firstRound + i);
+  const started = performance.now();
+  for (let i = 0; i < repeatsOf[bytes]; i++) await add(firstRound + warmUpSums + i);
+  const milliseconds = (performance.now() - started) / repeatsOf[bytes];
+  if (new Float32Array(memory.buffer, total, floats).some((value) => value !== 2)) throw new Error('1 + 1 is not 2');
+  return milliseconds;
+}
+
+async function timeAll(self: number, connection: Connection): Promise<SumsMeasurement> {
+  const milliseconds: Record<number, number> = {};
+  let round = 0;
+  for (const bytes of Object.keys(repeatsOf).map(Number)) {
+    milliseconds[bytes] = await time(self, connection, bytes, round);
+    round += warmUpSums + repeatsOf[bytes];
+  }
+  return { software: 'Lockstep', milliseconds };
+}
+
+async function first(): Promise<void> {
+  let found!: (connection: Connection) => void;
+  let failed!: (error: Error) => void;
+  const arrived = new Promise<Connection>((resolve, reject) => {
+    [found, failed] = [resolve, reject];
+  });
+  const listener = await listen(
+    { host: '127.0.0.1', port: 0, token, expects: 'peerHello' },
+    {
+      arrived: ({ connection, welcome }) => {
+        welcome(0, longest);
+        found(connection);
+      },
+      refused: failed,
+    },
+  );
+  const second = spawn(process.execPath, [program, `ws://127.0.0.1:${listener.port}`], { stdio: 'inherit' });
+  second.once('exit', (code) => failed(new Error(`the second process ended with exit code ${code}`)));
+  const result = await timeAll(0, await arrived);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  await listener.close();
+}
+
+async function second(url: string): Promise<void> {
+  const { connection } = await dial(url, { token, identity: { kind: 'peerHello', id: 1 } });
+  await timeAll(1, connection);
+}
+
+if (process.argv[1] === program) await (process.argv[2] === undefined ? first() : second(process.argv[2]));
