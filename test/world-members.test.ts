@@ -13,12 +13,13 @@ import { samples } from './support/messages.js';
 /** A line whose other end is the test. */
 class FakeConnection {
   readonly address = '10.0.0.1:5000';
+  readonly host = '10.0.0.1';
   readonly bytesSent = { control: 0, slab: 0, blob: 0 };
   readonly bytesReceived = { control: 0, slab: 0, blob: 0 };
   readonly roundTrip = undefined;
   buffered = 0;
   readonly sent: Message[] = [];
-  ended: 'closed' | 'terminated' | undefined;
+  ended: 'closed' | 'refused' | 'broken' | undefined;
   #handlers!: Handlers;
 
   handle(handlers: Handlers): void {
@@ -31,17 +32,17 @@ class FakeConnection {
   async close(): Promise<void> {
     this.#end('closed', undefined);
   }
-  terminate(): void {
-    this.#end('terminated', undefined);
+  async refuse(): Promise<void> {
+    this.#end('refused', undefined);
   }
 
   /** The worker says something. */
   async says(...messages: Message[]): Promise<void> {
-    for (const message of messages) this.#handlers.message(message);
+    for (const message of messages) if (!this.ended) this.#handlers.message(message);
     await settled();
   }
   async breaks(): Promise<void> {
-    this.#end('terminated', new WireError('connection lost', 'nothing'));
+    this.#end('broken', new WireError('connection lost', 'nothing'));
     await settled();
   }
 
@@ -49,7 +50,7 @@ class FakeConnection {
     return this.sent.map(({ kind }) => kind);
   }
 
-  #end(how: 'closed' | 'terminated', error: WireError | undefined): void {
+  #end(how: NonNullable<FakeConnection['ended']>, error: WireError | undefined): void {
     if (this.ended) return;
     this.ended = how;
     this.#handlers.closed(error);
@@ -81,6 +82,7 @@ function newWorld(options: Partial<WorldOptions> = {}) {
   /** Joins, and takes part. */
   const member = async (name: string, session = name) => {
     const joined = join(name, session);
+    await settled();
     await joined.connection.says({ kind: 'ready' });
     void world.enough().catch(() => {});
     await settled();
@@ -137,6 +139,7 @@ describe('a worker that joins', () => {
     const { world, synced, member, join } = newWorld();
     await member('a');
     const { worker, connection } = join('b');
+    await settled();
     await connection.says({ kind: 'ready' });
     expect([worker.state, synced.length]).toEqual(['ready', 1]);
     await world.enough();
@@ -162,7 +165,7 @@ describe('a worker that joins', () => {
     const { connection } = join('a');
     await settled();
     expect(world.workers).toEqual([]);
-    expect(connection.ended).toBe('terminated');
+    expect(connection.ended).toBe('refused');
     expect(events.at(-1)).toMatchObject({ change: 'lost', reason: 'while joining: it has no copy of the data' });
   });
 });
@@ -174,8 +177,9 @@ describe('a worker that is lost', () => {
     const lost: unknown[] = [];
     world.onLoss((one) => lost.push(one));
     const computing = worker.compute({ round: 0, epoch: 0, step: 0, nodes: [{ low: 0, high: 4 }], rows: [] });
+    const failing = expect(computing).rejects.toThrow('connection lost');
     await connection.breaks();
-    await expect(computing).rejects.toThrow('connection lost');
+    await failing;
     expect(lost).toEqual([worker]);
     expect(events.at(-1)).toMatchObject({
       ...{ event: 'worker', change: 'lost' },
@@ -209,7 +213,7 @@ describe('a worker that is lost', () => {
     const { world, member, join, changes } = newWorld();
     const before = await member('a');
     const { worker } = join('a');
-    expect(before.connection.ended).toBe('terminated');
+    expect(before.connection.ended).toBe('refused');
     expect(world.workers).toEqual([worker]);
     expect(worker.id).toBe(before.worker.id);
     expect(changes()).toEqual(['a joined', 'a active', 'a lost', 'a returned']);
@@ -228,6 +232,7 @@ describe('a run with too few workers', () => {
     expect(await hasEnded(enough)).toBe(false);
     expect(events.at(-1)).toEqual({ event: 'waiting', step: 1, present: 1, minimum: 2, away: ['b'] });
     const { connection: back } = join('b');
+    await settled();
     await back.says({ kind: 'ready' });
     await back.says(applied(0));
     await enough;
