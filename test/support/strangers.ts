@@ -50,8 +50,10 @@ export const upgrade = (): string =>
     '\r\n',
   ].join('\r\n');
 
+export type WorkerIdentity = Extract<Identity, { kind: 'hello' }>;
+
 /** Who a worker says it is. */
-export async function workerIdentity(name: string, session: string): Promise<Identity> {
+export async function workerIdentity(name: string, session: string): Promise<WorkerIdentity> {
   const { engine, processor, hash } = await numericFingerprint();
   return {
     ...{
@@ -137,7 +139,8 @@ export class Stranger {
         short === 127 ? Number(this.#bytes.readBigUInt64BE(2)) : short === 126 ? this.#bytes.readUInt16BE(2) : short;
       if (this.#bytes.length < head + length) return;
       const payload = Buffer.from(this.#bytes.subarray(head, head + length));
-      // Others, such as closing, say nothing that matters here.
+      // Whoever is told to close does so.
+      if (this.#bytes[0] === 0x88) this.socket.destroy();
       if (this.#bytes[0] === 0x82) this.#frames.push(decodeFrame(payload));
       this.#bytes = this.#bytes.subarray(head + length);
     }
