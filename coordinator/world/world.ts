@@ -1,6 +1,7 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
 import type { LockstepError } from '../../src/errors.js';
 import { WireError } from '../../src/errors.js';
+import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
@@ -45,8 +46,6 @@ export interface WorldOptions {
 
 /** Milliseconds that a worker may be late whatever its speed. */
 const leastPatience = 250;
-/** Rounds that a worker may lag behind before it is cut off and synced anew. */
-const longestLag = 16;
 
 interface Away {
   readonly id: number;

@@ -11,15 +11,15 @@ export class EarlyFrames {
   readonly #limit: number;
   #frames: EarlyFrame[] = [];
 
-  /** @param limit bytes of frames that are kept of one sender */
+  /** @param limit bytes of payloads that are kept of one sender */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   /** @throws WireError when the sender is further ahead than the limit allows */
   keep(from: number, frame: SlabFrame): void {
-    const ahead = this.#frames.reduce((sum, early) => (early.from === from ? sum + early.frame.bytes.length : sum), 0);
-    if (ahead + frame.bytes.length > this.#limit) {
+    const ahead = this.#frames.reduce((sum, early) => (early.from === from ? sum + early.frame.payload.length : sum), 0);
+    if (ahead + frame.payload.length > this.#limit) {
       throw new WireError(
         `member ${from} sent more than ${this.#limit} bytes of round ${frame.round} before its plan was here`,
         'it is dropped; it must run the same version of Lockstep',
