@@ -1,6 +1,7 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
 import type { LockstepError } from '../../src/errors.js';
 import { RefusedError, WireError } from '../../src/errors.js';
+import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
@@ -52,8 +53,6 @@ const firstPatience = 2000;
 const unknownPatience = 30_000;
 /** Characters of a reason in reports: workers choose what stands there. */
 const longestReason = 500;
-/** Rounds that a worker may lag behind before it is cut off and synced anew. */
-const longestLag = 16;
 
 interface Away {
   readonly id: number;
