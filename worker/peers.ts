@@ -28,6 +28,9 @@ export interface PeerHandlers {
 /** Links with workers that this one has not been told of yet. */
 const mostEarly = 16;
 
+/** Milliseconds after which a worker that could not be reached is called again. */
+const retryAfter = 3000;
+
 /** Of two workers, the one that joined later calls. */
 export class Peers {
   readonly #options: PeerOptions;
@@ -37,6 +40,9 @@ export class Peers {
   /** Members of the world, as far as this worker has been told. */
   #known: ReadonlySet<number> = new Set();
   #listener: Listener | undefined;
+  /** Who there is, as the coordinator said last. */
+  #members: World['members'] = [];
+  #retry: NodeJS.Timeout | undefined;
   #self = 0;
   #silence = 0;
 
@@ -90,12 +96,18 @@ export class Peers {
     return early.length < mostEarly || this.#known.has(id) ? undefined : 'too many call that nobody has told of';
   }
 
-  /** Calls those that joined earlier, and drops the links to those that are gone. */
+  /** Calls those that joined earlier, and drops the links to those that are gone. Who cannot be reached is tried again. */
   meet({ members }: World): void {
+    this.#members = members;
     const ids = new Set(members.map(({ id }) => id));
     this.#known = ids;
     for (const [id, connection] of this.#links) if (!ids.has(id)) connection.terminate();
-    for (const { id, peer } of members) {
+    this.#callAll();
+  }
+
+  #callAll(): void {
+    clearTimeout(this.#retry);
+    for (const { id, peer } of this.#members) {
       if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
       // A worker names its own address; under TLS nobody talks another into sending in the clear.
       if (this.#options.secure && !/^wss:/i.test(peer)) continue;
@@ -112,6 +124,8 @@ export class Peers {
 
   /** Ends all links; the listener stays. */
   part(): void {
+    clearTimeout(this.#retry);
+    this.#members = [];
     for (const connection of this.#links.values()) connection.terminate();
     this.#links.clear();
   }
@@ -134,9 +148,15 @@ export class Peers {
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error;
       this.#handlers.lost(id, error.problem);
+      this.#later();
     } finally {
       this.#calling.delete(id);
     }
+  }
+
+  #later(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#callAll(), retryAfter);
   }
 
   #take(id: number, connection: Connection): void {
@@ -152,6 +172,7 @@ export class Peers {
         this.#links.delete(id);
         this.#handlers.changed();
         this.#handlers.lost(id, error?.problem ?? 'the link was closed');
+        this.#later();
       },
     });
     this.#handlers.changed();

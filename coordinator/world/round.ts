@@ -99,7 +99,7 @@ interface Outstanding {
 }
 
 /** Bytes a second below which a link is taken for stalled. */
-const slowestLink = 1e6;
+const slowestLink = 1e5;
 /** Below this a butterfly has nothing to share out. */
 const smallSlab = 1 << 20;
 
