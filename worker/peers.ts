@@ -124,10 +124,11 @@ export class Peers {
 
   /** Ends all links; the listener stays. */
   part(): void {
-    clearTimeout(this.#retry);
+    const connections = [...this.#links.values()];
     this.#members = [];
-    for (const connection of this.#links.values()) connection.terminate();
     this.#links.clear();
+    for (const connection of connections) connection.terminate();
+    clearTimeout(this.#retry);
   }
 
   async close(): Promise<void> {
@@ -144,7 +145,9 @@ export class Peers {
         ...{ token, ca: peer.startsWith('wss:') ? ca : undefined },
         identity: { kind: 'peerHello', id: this.#self },
       });
-      this.#take(id, connection);
+      // This worker may have parted meanwhile.
+      if (this.#members.some((member) => member.id === id)) this.#take(id, connection);
+      else connection.terminate();
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error;
       this.#handlers.lost(id, error.problem);
