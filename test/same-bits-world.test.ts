@@ -104,6 +104,18 @@ describe('images', () => {
   });
 });
 
+it('a run that ends with its best epoch evaluates that, over workers too', async () => {
+  // Steps too long for the loss to fall for good.
+  const set = ['training.restoreBest=true', 'training.epochs=4', 'optimizer.adam.learningRate=0.06'];
+  const alone = await trained(images, set, newPath(), 2);
+  expect(alone.end.restored).toBe(true);
+  for (const threads of [0, 1]) {
+    const run = await trainedInWorld(images, set, newPath(), newPath(), { threads, ...workers(1) });
+    expect(run.end.restored).toBe(true);
+    expect(resultOf(run)).toEqual(resultOf(alone));
+  }
+});
+
 describe('a text whose examples overlap', () => {
   it.each(['replicate', 'stream'])('comes to the result of one machine with placement %s', async (placement) => {
     const alone = await trained(text, [], newPath(), 2);

@@ -7,7 +7,7 @@ import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { loadDataset } from '../src/data/load.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
 import { LockstepError, WireError } from '../src/errors.js';
-import { dial } from '../src/wire/dial.js';
+import { coordinatorUrl, dial } from '../src/wire/dial.js';
 import type { WorkerReporter } from './events.js';
 import { Holdings } from './holdings.js';
 import { localAddressTo } from './local-address.js';
@@ -71,6 +71,7 @@ export async function work(given: WorkerOptions): Promise<void> {
   const options = settle(given);
   const { report, signal } = options;
   const started = performance.now();
+  coordinatorUrl(options.url, options.ca);
   const numerics = await numericFingerprint();
   const local = options.local && (await loadLocal(options.local));
   const holdings = new Holdings(options.cache, options.memory ?? totalmem() / 2, local, report);
@@ -176,10 +177,10 @@ class Joining {
 
   async #openPeers(): Promise<Peers> {
     const { url, token, ca, peer = {} } = this.#options;
-    const secure = url.startsWith('wss:');
-    const host = peer.host ?? (await localAddressTo(url));
+    const place = coordinatorUrl(url, ca);
+    const host = peer.host ?? (await localAddressTo(place));
     const peers = new Peers(
-      { ...peer, port: peer.port ?? 0, host, token, ca, secure },
+      { ...peer, port: peer.port ?? 0, host, token, ca, secure: place.protocol === 'wss:' },
       {
         slab: (from, frame) => this.#kept.session?.slab(from, frame),
         changed: () => this.#kept.session?.linked(peers.ids),

@@ -57,8 +57,22 @@ export async function startCluster(
   parameters: Float32Array,
   choices: ClusterChoices,
 ): Promise<Cluster> {
-  const { threads, config, report, token = generateToken(), ledger } = choices;
   const trace = choices.trace === undefined ? undefined : new Trace(choices.trace);
+  try {
+    return await start(options, parameters, choices, trace);
+  } catch (error) {
+    trace?.discard();
+    throw error;
+  }
+}
+
+async function start(
+  options: PoolOptions,
+  parameters: Float32Array,
+  choices: ClusterChoices,
+  trace: Trace | undefined,
+): Promise<Cluster> {
+  const { threads, config, report, token = generateToken(), ledger } = choices;
   const image = examplesImage(options.examples);
   const placement = placementOf(config, image.length);
   const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
