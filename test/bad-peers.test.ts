@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allocateSlab, sealSlab } from '../src/reduce/slab-frame.js';
 import type { Connection } from '../src/wire/connection.js';
+import { dial } from '../src/wire/dial.js';
 import { encodeControl } from '../src/wire/frame.js';
 import type { Message } from '../src/wire/messages.js';
 import { eventOf, eventsOf, lockstep } from './support/cli.js';
@@ -43,8 +44,9 @@ let identity: WorkerIdentity;
 let before: number;
 let sent = 0;
 
-/** Most memory that the coordinator has had, in megabytes. */
+/** Most memory that the coordinator has had, in megabytes; where the system tells. */
 function highWater(): number {
+  if (process.platform !== 'linux') return 0;
   const status = readFileSync(`/proc/${coordinator.process.pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) / 1024;
 }
@@ -119,8 +121,13 @@ describe('strangers', () => {
       for (const stranger of slow) if (!stranger.socket.destroyed) stranger.write(words[at]);
       await sleep(20);
     }
-    // Somebody who knows the token gets in all the same.
-    const traitor = await betray(url, token, { ...identity, session: 'between' }, () => false);
+    // Somebody who knows the token gets in all the same, though others of the same host may push it out while they come.
+    const enter = (left: number): Promise<Traitor> =>
+      betray(url, token, { ...identity, session: 'between' }, () => false).catch((error: Error) => {
+        if (left === 0) throw error;
+        return enter(left - 1);
+      });
+    const traitor = await enter(20);
     await traitor.active;
     traitor.connection.terminate();
     for (const stranger of all) stranger.socket.destroy();
@@ -178,6 +185,11 @@ describe('workers that know the token', () => {
       sealSlab(buffer, { stage: 'partial', precision: 'float32', ...rest, ...header });
       connection.sendSlab(buffer);
     });
+  const losesLinks = (id: number): Treason =>
+    once('exchange', (message, connection) => {
+      const { round } = message as Extract<Message, { kind: 'exchange' }>;
+      for (let n = 0; n < 300; n++) connection.send({ ...samples.peerLost, id, round });
+    });
   const treasons: Record<string, [treason: Treason, ends: RegExp]> = {
     'the sums of others': [computed(() => ({ nodes: [{ low: 0, high: 9 }] })), /other shards/],
     'a loss too many': [computed(({ losses }) => ({ losses: [...losses, 1] })), /losses of/],
@@ -200,13 +212,8 @@ describe('workers that know the token', () => {
     'a segment that is none': [slab({ segment: 9 }), /expected segments/],
     'a total': [slab({ stage: 'total' }), /expected the total from/],
     'nothing at all for a sum': [once('exchange', () => {}), /owes|confirm/],
-    'that its links are lost, for ever': [
-      once('exchange', (message, connection) => {
-        const { round } = message as Extract<Message, { kind: 'exchange' }>;
-        for (let n = 0; n < 300; n++) connection.send({ ...samples.peerLost, id: 0, round });
-      }),
-      /owes|confirm/,
-    ],
+    'that its links are lost, for ever': [losesLinks(1), /owes|confirm/],
+    'that it cannot use what the coordinator sends': [losesLinks(0), /it refuses what it was sent/],
     'sums of steps to come': [
       once('world', (_, connection) => {
         const roll = dice(4);
@@ -247,6 +254,15 @@ describe('the port of a worker for its peers', () => {
     peer = Number(new URL(members.find((member) => member.peer !== null)!.peer!).port);
   });
   afterAll(() => traitor.connection.terminate());
+
+  it('takes no call of who cannot be meant', async () => {
+    for (const id of [0, 1]) {
+      const { connection } = await dial(`ws://127.0.0.1:${peer}`, { token, identity: { kind: 'peerHello', id } }).catch(
+        (error: Error) => ({ connection: error }),
+      );
+      expect(connection).toMatchObject({ problem: expect.stringMatching(/not the other way round/) });
+    }
+  });
 
   it('takes rubbish of strangers, and of those who know the token', async () => {
     const roll = dice(6);

@@ -8,15 +8,26 @@ it('a host that loses worker after worker waits, and others do not', () => {
   const limits = new Limits();
   for (let n = 0; n < 64; n++) {
     expect(limits.refusal(host, [], 0)).toBe(undefined);
-    limits.lost(host, 0);
+    limits.lost(host, undefined, 0);
   }
   expect(limits.refusal(host, [], 0)?.problem).toBe('too many workers of 10.0.0.1 were lost or refused lately');
   expect(limits.refusal(other, [], 0)).toBe(undefined);
-  limits.lost(other, 500);
+  limits.lost(other, undefined, 500);
   expect(limits.refusal(host, [], 500)).toBe(undefined);
-  limits.lost(host, 500);
+  limits.lost(host, undefined, 500);
   expect(limits.refusal(host, [], 600)).not.toBe(undefined);
   expect(limits.refusal(host, [], 65_000)).toBe(undefined);
+});
+
+it('a worker that has worked comes back whatever others of its host do, but not for ever', () => {
+  const limits = new Limits();
+  for (let n = 0; n < 64; n++) limits.lost(host, undefined, 0);
+  for (let n = 0; n < 8; n++) {
+    expect(limits.returnRefusal('session', 0)).toBe(undefined);
+    limits.lost(host, 'session', 0);
+  }
+  expect(limits.returnRefusal('session', 0)?.problem).toBe('it was lost too often lately');
+  expect(limits.returnRefusal('session', 1001)).toBe(undefined);
 });
 
 it('a host has 256 workers at most, and a run 1,024', () => {

@@ -36,6 +36,8 @@ export class RemoteWorker implements Worker {
   state: RemoteState = 'joining';
   /** Peers that it has a link to. */
   links: ReadonlySet<number> = new Set();
+  /** Whether it has taken part. */
+  hasWorked = false;
   /** Whether it has been sent all that it needs to say that it is ready. */
   prepared = false;
   /** Since when it is left behind, as of `performance.now`. */

@@ -28,6 +28,8 @@ export interface Crew {
   learn(worker: Worker, computed: Computed, elapsed: number): void;
   /** Whether these workers all have links to each other. */
   linked(workers: readonly Worker[]): boolean;
+  /** Some link does not do what it is there for: none counts until workers tell of theirs anew. */
+  unlink(): void;
   /** Declares a worker lost. */
   lose(worker: Worker, reason: string): void;
   /** Calls back for each worker that is lost, until the function returned is called. */
@@ -332,6 +334,8 @@ export class Round {
     const { crew } = this.#options;
     if (algorithm === 'butterfly') {
       this.#starOnly = true;
+      // Else every step would wait as long.
+      crew.unlink();
       return;
     }
     const owing = crew.owing();

@@ -42,70 +42,123 @@ export async function spreadEvaluation(
   rows: Int32Array,
   batchSize: number,
 ): Promise<Float64Array> {
-  const width = sumsWidth(metrics);
-  const count = stepCount(rows.length, batchSize);
-  const table = new Float64Array(count * width);
-  const missing = new Set(Array.from({ length: count }, (_, batch) => batch));
-  const queue = [...missing];
-  const mail = new Mailbox<Answer>(clock);
-  const groups = new Set<Group>();
-  let longest: number | undefined;
-  const has = (worker: Worker) => [...groups].filter((group) => group.worker === worker).length;
-  const hand = (worker: Worker, numbers: readonly number[]) => {
-    const batches = numbers.map((batch) => {
-      const { start, count } = batchOf(batch, rows.length, batchSize);
-      return { batch, rows: rows.subarray(start, start + count) };
-    });
-    const group = { worker, batches, started: clock.now(), late: false };
-    groups.add(group);
-    worker.evaluate(batches).then(
-      (sums) => mail.put({ group, sums }),
-      (error: unknown) => mail.put({ group, error }),
-    );
-  };
-  /** Puts back what is not there yet. */
-  const again = ({ batches }: Group) =>
-    queue.unshift(...batches.flatMap(({ batch }) => (missing.has(batch) && !queue.includes(batch) ? batch : [])));
-  const dueAt = ({ started, late }: Group) =>
-    late ? Number.POSITIVE_INFINITY : started + (longest === undefined ? firstPatience : look + patience * longest);
-  const take = ({ group, sums, error }: Answer) => {
-    groups.delete(group);
-    const { worker, batches, started } = group;
-    // Whoever else fails is lost, and the world says so.
-    if (!sums && worker === crew.self) throw error;
-    if (!sums) return again(group);
-    if (sums.length !== batches.length * width) {
-      crew.lose(worker, `it gave ${sums.length} sums of ${batches.length} evaluation batches`);
-      return again(group);
+  return totalSums(metrics, await new Spread(crew, clock, sumsWidth(metrics), rows, batchSize).run());
+}
+
+class Spread {
+  readonly #crew: Crew;
+  readonly #clock: Clock;
+  readonly #mail: Mailbox<Answer>;
+  /** Sums of a batch. */
+  readonly #width: number;
+  readonly #rows: Int32Array;
+  readonly #batchSize: number;
+  readonly #table: Float64Array;
+  /** Batches whose sums are not here, and those of them that nobody has. */
+  readonly #missing: Set<number>;
+  readonly #queue: number[];
+  readonly #groups = new Set<Group>();
+  /** Milliseconds of the group that took longest. */
+  #longest: number | undefined;
+
+  constructor(crew: Crew, clock: Clock, width: number, rows: Int32Array, batchSize: number) {
+    this.#crew = crew;
+    this.#clock = clock;
+    this.#mail = new Mailbox(clock);
+    this.#width = width;
+    this.#rows = rows;
+    this.#batchSize = batchSize;
+    const count = stepCount(rows.length, batchSize);
+    this.#table = new Float64Array(count * width);
+    this.#queue = Array.from({ length: count }, (_, batch) => batch);
+    this.#missing = new Set(this.#queue);
+  }
+
+  /** @returns the sums of all batches, in their order */
+  async run(): Promise<Float64Array> {
+    while (this.#missing.size > 0) {
+      this.#share();
+      const answer = this.#groups.size > 0 ? await this.#mail.take(this.#deadline()) : undefined;
+      if (answer) {
+        this.#take(answer);
+        continue;
+      }
+      this.#despair();
+      // Lets in who has come meanwhile.
+      if (this.#queue.length > 0) await this.#crew.enough();
     }
-    longest = Math.max(longest ?? 0, clock.now() - started);
-    batches.forEach(({ batch }, i) => {
-      if (missing.delete(batch)) table.set(sums.subarray(i * width, (i + 1) * width), batch * width);
-    });
-  };
-  while (missing.size > 0) {
-    for (const worker of crew.able()) {
-      while (queue.length > 0 && has(worker) < groupsInFlight) {
-        const numbers = queue.splice(0, batchesPerThread * worker.threads).filter((batch) => missing.has(batch));
-        if (numbers.length > 0) hand(worker, numbers);
+    return this.#table;
+  }
+
+  /** Gives every worker as much as it can have. */
+  #share(): void {
+    for (const worker of this.#crew.able()) {
+      while (this.#queue.length > 0 && this.#groupsOf(worker) < groupsInFlight) {
+        const numbers = this.#queue.splice(0, batchesPerThread * worker.threads);
+        const wanted = numbers.filter((batch) => this.#missing.has(batch));
+        if (wanted.length > 0) this.#hand(worker, wanted);
       }
     }
-    if (groups.size === 0) {
-      await crew.enough();
-      continue;
-    }
-    const due = Math.min(...[...groups].map(dueAt));
-    const answer = await mail.take(queue.length > 0 ? Math.min(due, clock.now() + look) : due);
-    if (answer) {
-      take(answer);
-      continue;
-    }
-    // Somebody who never answers must not hold up the run. Others do it too, and those who have come meanwhile are let in.
-    for (const group of [...groups].filter((each) => dueAt(each) <= clock.now())) {
-      group.late = true;
-      again(group);
-    }
-    if (queue.length > 0) await crew.enough();
   }
-  return totalSums(metrics, table);
+
+  #groupsOf(worker: Worker): number {
+    return [...this.#groups].filter((group) => group.worker === worker).length;
+  }
+
+  #hand(worker: Worker, numbers: readonly number[]): void {
+    const batches = numbers.map((batch) => {
+      const { start, count } = batchOf(batch, this.#rows.length, this.#batchSize);
+      return { batch, rows: this.#rows.subarray(start, start + count) };
+    });
+    const group = { worker, batches, started: this.#clock.now(), late: false };
+    this.#groups.add(group);
+    worker.evaluate(batches).then(
+      (sums) => this.#mail.put({ group, sums }),
+      (error: unknown) => this.#mail.put({ group, error }),
+    );
+  }
+
+  #take({ group, sums, error }: Answer): void {
+    const { worker, batches, started } = group;
+    this.#groups.delete(group);
+    // Whoever else fails is lost, and the world says so.
+    if (!sums && worker === this.#crew.self) throw error;
+    const fits = sums?.length === batches.length * this.#width;
+    if (sums && !fits) {
+      this.#crew.lose(worker, `it gave ${sums.length} sums of ${batches.length} evaluation batches`);
+    }
+    if (!sums || !fits) {
+      this.#again(group);
+      return;
+    }
+    this.#longest = Math.max(this.#longest ?? 0, this.#clock.now() - started);
+    batches.forEach(({ batch }, i) => {
+      const own = sums.subarray(i * this.#width, (i + 1) * this.#width);
+      if (this.#missing.delete(batch)) this.#table.set(own, batch * this.#width);
+    });
+  }
+
+  /** Puts back what is not there yet. */
+  #again({ batches }: Group): void {
+    const wanted = batches.map(({ batch }) => batch).filter((batch) => this.#missing.has(batch));
+    this.#queue.unshift(...wanted.filter((batch) => !this.#queue.includes(batch)));
+  }
+
+  /** Somebody who never answers must not hold up the run: what is late is done by others too. */
+  #despair(): void {
+    for (const group of [...this.#groups].filter((each) => this.#dueAt(each) <= this.#clock.now())) {
+      group.late = true;
+      this.#again(group);
+    }
+  }
+
+  #deadline(): number {
+    const due = Math.min(...[...this.#groups].map((group) => this.#dueAt(group)));
+    return this.#queue.length > 0 ? Math.min(due, this.#clock.now() + look) : due;
+  }
+
+  #dueAt({ started, late }: Group): number {
+    if (late) return Number.POSITIVE_INFINITY;
+    return started + (this.#longest === undefined ? firstPatience : look + patience * this.#longest);
+  }
 }

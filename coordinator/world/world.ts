@@ -55,6 +55,7 @@ const unknownPatience = 30_000;
 const longestReason = 500;
 
 interface Away {
+  readonly hasWorked: boolean;
   readonly id: number;
   readonly name: string;
   readonly since: number;
@@ -134,16 +135,18 @@ export class World implements Crew {
     ];
   }
 
-  /** Why somebody who knows the token has to wait all the same. Who was here before may always come back. */
+  /** Why somebody who knows the token has to wait all the same. */
   refusal({ session }: Hello, { host }: Connection): LockstepError | undefined {
-    if (this.#away.has(session) || this.workers.some((worker) => worker.session === session)) return undefined;
+    const now = this.#options.clock.now();
+    const before = this.#away.get(session) ?? this.workers.find((worker) => worker.session === session);
+    if (before?.hasWorked) return this.#limits.returnRefusal(session, now);
     const hosts = this.workers.map(({ connection }) => connection.host);
-    return this.#limits.refusal(host, hosts, this.#options.clock.now());
+    return this.#limits.refusal(host, hosts, now);
   }
 
   /** Somebody who knows the token was not admitted. */
   turnedAway({ host }: Connection): void {
-    this.#limits.lost(host, this.#options.clock.now());
+    this.#limits.lost(host, undefined, this.#options.clock.now());
   }
 
   /** The id and name that a worker will have: its own again if it comes back. */
@@ -163,7 +166,9 @@ export class World implements Crew {
   /** Takes in a worker that has been admitted; it takes part from the step on that follows its preparation. */
   join(hello: Hello, connection: Connection, { id, name }: { id: number; name: string }): RemoteWorker {
     const worker = new RemoteWorker(id, hello, name, connection);
-    const returned = this.#away.delete(hello.session);
+    const before = this.#away.get(hello.session);
+    worker.hasWorked = before?.hasWorked ?? false;
+    this.#away.delete(hello.session);
     this.#remotes.set(id, worker);
     this.tally.add(worker);
     connection.handle({
@@ -185,7 +190,7 @@ export class World implements Crew {
       },
       closed: (error) => this.drop(worker, error ?? new WireError('the connection was closed', 'it can join again')),
     });
-    this.#tell(worker, returned ? 'returned' : 'joined', null);
+    this.#tell(worker, before ? 'returned' : 'joined', null);
     this.#options.prepare(worker, hello).then(
       () => {
         worker.prepared = true;
@@ -205,8 +210,11 @@ export class World implements Crew {
     else void worker.connection.refuse(error.problem, error.remedy, error instanceof RefusedError);
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
-    if (!left) this.#limits.lost(worker.connection.host, this.#options.clock.now());
-    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: this.#options.clock.now() });
+    const { id, name, session, hasWorked } = worker;
+    const since = this.#options.clock.now();
+    // One that leaves before it has done anything costs as much as one that is lost.
+    if (!left || !hasWorked) this.#limits.lost(worker.connection.host, hasWorked ? session : undefined, since);
+    if (!left) this.#away.set(session, { id, name, since, hasWorked });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
     for (const lost of this.#listeners) lost(worker);
     this.#introduce();
@@ -278,6 +286,10 @@ export class World implements Crew {
   linked(workers: readonly Worker[]): boolean {
     const remotes = workers.flatMap(({ id }) => this.#remotes.get(id) ?? []);
     return remotes.every((one) => remotes.every((other) => one === other || one.links.has(other.id)));
+  }
+
+  unlink(): void {
+    for (const worker of this.workers) worker.links = new Set();
   }
 
   owing(): readonly { readonly id: number; readonly bytes: number }[] {
@@ -385,6 +397,7 @@ export class World implements Crew {
   #applied(worker: RemoteWorker): void {
     if (worker.state !== 'syncing') return;
     this.#become(worker, 'active');
+    worker.hasWorked = true;
     this.#tell(worker, 'active', null);
     this.#introduce();
     this.show();

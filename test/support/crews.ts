@@ -163,6 +163,9 @@ export class FakeCrew implements Crew {
   linked(): boolean {
     return this.areLinked;
   }
+  unlink(): void {
+    this.areLinked = false;
+  }
   lose(worker: Worker, reason: string): void {
     this.dropped.push({ worker, reason });
     void this.loses(worker as FakeWorker);
