@@ -91,7 +91,8 @@ async function perform(config: string, flags: Flags, signal: AbortSignal): Promi
   try {
     network = await Network.create(workers + 1, { rate, delay, loss });
     say(`${workers + 1} hosts, ${network.addresses.join(', ')}, joined by ${network.switchName}`);
-    cluster = new Cluster({ network, config: resolve(config), set, workers, folder });
+    // Without the one that is cut off the run goes on.
+    cluster = new Cluster({ network, config: resolve(config), set, workers, minimum: workers - 1, folder });
     await Promise.race([cluster.start(), interrupted]);
     await Promise.race([disturb(network, cluster, flags), interrupted]);
     const { sha256 } = await Promise.race([cluster.end(), interrupted]);

@@ -24,8 +24,8 @@ export interface Crew {
   capacityOf(worker: Worker): Capacity;
   /** Milliseconds after which a worker is late with so many shards; infinite while nothing is known. */
   patienceWith(worker: Worker, shards: number): number;
-  /** Remembers how fast a worker was. */
-  learn(worker: Worker, computed: Computed): void;
+  /** Remembers how fast a worker was, and how many milliseconds passed here from the question to its answer. */
+  learn(worker: Worker, computed: Computed, elapsed: number): void;
   /** Whether these workers all have links to each other. */
   linked(workers: readonly Worker[]): boolean;
   /** Declares a worker lost. */
@@ -157,14 +157,15 @@ export class Round {
     if (nodes.length === 0) return;
     const { crew, clock } = this.#options;
     const { round, epoch, step, rowsOf } = this.#task;
-    const deadline = clock.now() + crew.patienceWith(worker, this.#load(worker) + size(nodes));
+    const given = clock.now();
+    const deadline = given + crew.patienceWith(worker, this.#load(worker) + size(nodes));
     this.#outstanding.push({ worker, nodes, deadline });
     const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
       (computed) => {
         // Whether the answer still counts or not: else who is always too late would be asked for as much again.
-        crew.learn(worker, computed);
+        crew.learn(worker, computed, clock.now() - given);
         this.#mail.put({ kind: 'computed', worker, nodes, computed });
       },
       (error: unknown) => this.#failed(worker, error),

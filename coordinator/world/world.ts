@@ -1,6 +1,7 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
 import type { LockstepError } from '../../src/errors.js';
 import { RefusedError, WireError } from '../../src/errors.js';
+import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
@@ -52,8 +53,6 @@ const firstPatience = 2000;
 const unknownPatience = 30_000;
 /** Characters of a reason in reports: workers choose what stands there. */
 const longestReason = 500;
-/** Rounds that a worker may lag behind before it is cut off and synced anew. */
-const longestLag = 16;
 
 interface Away {
   readonly id: number;
@@ -73,6 +72,8 @@ export class World implements Crew {
   readonly #away = new Map<string, Away>();
   readonly #speeds = new Speeds();
   readonly #limits = new Limits();
+  /** What a question, its examples and its answer take besides the work. */
+  readonly #journeys = new Speeds();
   readonly #listeners = new Set<(worker: Worker) => void>();
   #nextId = 1;
   /** The last round that was committed. */
@@ -264,10 +265,12 @@ export class World implements Crew {
     // Who has never answered must not hold up a run: there may be others who would.
     if (slowest === undefined) return unknownPatience;
     const least = usual === undefined ? firstPatience : leastPatience;
-    return least + this.#options.stragglerFactor * slowest * Math.ceil(shards / worker.threads);
+    const journey = this.#journeys.get(worker.name) ?? 0;
+    return least + this.#options.stragglerFactor * (slowest * Math.ceil(shards / worker.threads) + journey);
   }
 
-  learn(worker: Worker, { milliseconds, losses }: Computed): void {
+  learn(worker: Worker, { milliseconds, losses }: Computed, elapsed: number): void {
+    this.#journeys.seen(worker.name, elapsed - milliseconds);
     this.#speeds.seen(worker.name, milliseconds / Math.ceil(losses.length / worker.threads));
     this.tally.computed(worker, milliseconds, losses.length);
   }

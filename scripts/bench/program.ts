@@ -1,9 +1,15 @@
 /** The `lockstep` command as a process of its own: its events as they come, and no process left behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // From dist/scripts/bench/.
-const command = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const command = resolve(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
+
+const running = new Set<Program<never>>();
+process.on('exit', () => {
+  for (const program of running) program.signal('SIGKILL');
+});
 
 export interface Ended {
   /** null where a signal ended it. */
@@ -20,9 +26,10 @@ export class Program<Event> {
    * @param args of `lockstep`; `--json` is added
    * @param folder current folder of the process
    * @param told of each event
+   * @param flags of Node
    */
-  constructor(args: readonly string[], folder: string, told: (event: Event) => void) {
-    const child = spawn(process.execPath, [command, ...args, '--json'], { cwd: folder });
+  constructor(args: readonly string[], folder: string, told: (event: Event) => void, flags: readonly string[] = []) {
+    const child = spawn(process.execPath, [...flags, command, ...args, '--json'], { cwd: folder });
     this.#child = child;
     let [rest, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -33,12 +40,11 @@ export class Program<Event> {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors += text;
     });
-    const kill = () => this.signal('SIGKILL');
-    process.on('exit', kill);
+    running.add(this);
     this.ended = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
-        process.off('exit', kill);
+        running.delete(this);
         resolve({ code, signal, errors });
       });
     });

@@ -48,6 +48,11 @@ interface Member {
 const stepsPerEpoch = 25;
 const batchSize = 64;
 const token = 'soak';
+/** Of Node: garbage is collected early, so that memory that is still in use shows. */
+const eager = ['--max-semi-space-size=1'];
+/** Megabytes that a process may grow by over the second half of its time, once it has run for so many seconds. */
+const mostGrowth = 16;
+const leastSeconds = 20;
 /** Milliseconds between two looks at everybody's memory. */
 const lookInterval = 250;
 /** Seconds that workers have to end after the run. */
@@ -118,11 +123,16 @@ class Soak {
     let end: EndEvent | undefined;
     const minimum = String(Math.ceil(workers / 2));
     const args = ['coordinator', this.#config, '--threads', '0', '--port', '0', '--token', token];
-    const coordinator = new Program<RunEvent>([...args, '--min-workers', minimum], this.#folder, (event) => {
-      if (event.event === 'listening') this.#begin(event.url);
-      else if (event.event === 'end') end = event;
-      else this.#hear(event);
-    });
+    const coordinator = new Program<RunEvent>(
+      [...args, '--min-workers', minimum],
+      this.#folder,
+      (event) => {
+        if (event.event === 'listening') this.#begin(event.url);
+        else if (event.event === 'end') end = event;
+        else this.#hear(event);
+      },
+      eager,
+    );
     const over = new AbortController();
     const ended = coordinator.ended.finally(() => over.abort());
     const looking = setInterval(() => this.#look(coordinator), lookInterval);
@@ -135,7 +145,10 @@ class Soak {
     if (code !== 0) this.#problems.push(`the coordinator ended with ${signal ?? `exit code ${code}`}: ${errors}`);
     await this.#gone();
     if (end?.sha256 !== expected) this.#problems.push(`the parameters are ${end?.sha256}, and ${expected} with train`);
-    const memory = this.#memory.stories();
+    const memory = this.#memory.stories().filter(({ seconds }) => seconds >= leastSeconds);
+    for (const { name, growth } of memory) {
+      if (growth > mostGrowth) this.#problems.push(`${name} has grown by ${growth.toFixed(1)} MB`);
+    }
     return {
       ...{ sha256: end?.sha256 ?? '', changes: this.#changes, memory, problems: this.#problems },
       seconds: (performance.now() - started) / 1000,
@@ -188,7 +201,7 @@ class Soak {
       if (event.event === 'joined') member.joined = true;
       if (event.event === 'error') this.#problems.push(`${name} failed: ${event.message}`);
     };
-    const program = new Program([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told);
+    const program = new Program([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told, eager);
     const member: Member = { name, program, joined: false };
     this.#members.push(member);
   }

@@ -11,6 +11,8 @@ export interface ClusterOptions {
   readonly config: string;
   readonly set: readonly string[];
   readonly workers: number;
+  /** Workers without which no step begins. */
+  readonly minimum: number;
   /** For runs and caches. */
   readonly folder: string;
 }
@@ -27,13 +29,13 @@ export class Cluster {
     return `host${host}`;
   }
 
-  /** Starts the coordinator, which does not compute itself. The run goes on without one of the workers. */
+  /** Starts the coordinator, which does not compute itself. */
   constructor(options: ClusterOptions) {
-    const { network, config, set, workers, folder } = options;
+    const { network, config, set, minimum, folder } = options;
     this.#options = options;
     const values = ['training.logEvery=1', ...set].flatMap((value) => ['--set', value]);
     const place = ['--host', network.addresses[0], '--port', '0', '--token', token];
-    const crew = ['--threads', '0', '--min-workers', String(Math.max(1, workers - 1))];
+    const crew = ['--threads', '0', '--min-workers', String(minimum)];
     this.coordinator = new Program(network, 0, ['coordinator', config, ...place, ...crew, ...values], folder);
   }
 

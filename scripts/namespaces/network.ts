@@ -42,7 +42,8 @@ function run(program: string, ...args: string[]): void {
 /** @throws NetworkError saying why there can be no namespaces here */
 export function switchHere(): Switch {
   const probe = `lockstep-${process.pid}-probe`;
-  run('ip', 'netns', 'add', probe);
+  const noNamespace = attempt('ip', ['netns', 'add', probe]);
+  if (noNamespace) throw new NetworkError(`${noNamespace} (namespaces need Linux, iproute2 and root)`);
   try {
     const noNetem = attempt('tc', ['-n', probe, 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', '1ms']);
     if (!noNetem) return 'netem of the kernel';
@@ -103,10 +104,6 @@ export class Network {
   /** Nothing that a host sends to another gets there any more. */
   block(from: number, to: number): void {
     run('ip', '-n', this.#hosts[from], 'route', 'add', 'blackhole', `${this.addresses[to]}/32`);
-  }
-
-  unblock(from: number, to: number): void {
-    run('ip', '-n', this.#hosts[from], 'route', 'delete', 'blackhole', `${this.addresses[to]}/32`);
   }
 
   /** Removes everything; programs that still run on a host are to be ended before. Does nothing the second time. */

@@ -1,12 +1,13 @@
 /** A `lockstep` command on a host of a network: what it tells by --json, with the time at which it told it. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { RunEvent } from '../../src/report/events.js';
 import type { WorkerEvent as OwnEvent } from '../../worker/events.js';
 import type { Network } from './network.js';
 
-const cliFile = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const cliFile = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src', 'cli', 'main.js');
 
 /** Told so many milliseconds after this process had started. */
 export type Told<Event> = Event & { readonly at: number };
@@ -45,9 +46,9 @@ export class Program<Event extends RunEvent | OwnEvent> {
         this.#errors += message;
       });
       this.#child.on('close', (code) => {
-        this.#missed = new Error(
-          `${args[0]} ended (${code}) before what was waited for: ${this.#errors || 'a longer run would help'}`,
-        );
+        const told = this.events.flatMap((event) => (event.event === 'error' ? event.message : []));
+        const reason = [...told, this.#errors].join(' ').trim() || 'a longer run would help';
+        this.#missed = new Error(`${args[0]} ended (${code}) before what was waited for: ${reason}`);
         for (const { missed } of this.#wanted) missed(this.#missed);
         resolve(code);
       });

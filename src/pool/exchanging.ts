@@ -14,6 +14,9 @@ export interface MemberOptions {
   readonly refused: (from: number, error: WireError) => void;
 }
 
+/** Rounds that a member who only follows may lag behind, its totals waiting here, before the coordinator cuts it off. */
+export const longestLag = 16;
+
 /** @param pool started with `rounds`, and with scratch memory for an exchange */
 export function becomeMember(
   pool: ThreadPool,
@@ -23,8 +26,9 @@ export function becomeMember(
   const { layout, geometry } = options;
   const exchange = new Exchange({
     ...{ self: id, memory, kernels: loadUpdateKernels(memory), layout, total, scratch, send, refused },
-    // At worst a sender holds every other shard as a sum by itself, and passes on the total.
-    earlyBytes: (Math.ceil(geometry.shards / 2) + 1) * layout.state * 4,
+    // At worst a sender holds every other shard as a sum by itself, and passes on the total; before that, the totals of the
+    // rounds that this member lags behind.
+    earlyBytes: (Math.ceil(geometry.shards / 2) + longestLag + 2) * layout.state * 4,
   });
   return { exchange, member: new Member(id, name, pool, exchange) };
 }
