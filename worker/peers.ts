@@ -25,12 +25,20 @@ export interface PeerHandlers {
   lost(id: number, reason: string): void;
 }
 
-/** Of two workers, the one that joined later calls. */
+/** Milliseconds between two calls of a worker that cannot be reached: the first, and the longest. */
+const [shortestPause, longestPause] = [250, 30_000];
+
+/** Of two workers, the one that joined later calls, and calls again when the link breaks. */
 export class Peers {
   readonly #options: PeerOptions;
   readonly #handlers: PeerHandlers;
   readonly #links = new Map<number, Connection>();
   readonly #calling = new Set<number>();
+  /** Everybody who is there, as the coordinator said last. */
+  #members: World['members'] = [];
+  /** Calls that failed since the last one that did not. */
+  #failures = 0;
+  #again: NodeJS.Timeout | undefined;
   #listener: Listener | undefined;
   #self = 0;
   #silence = 0;
@@ -80,10 +88,8 @@ export class Peers {
   meet({ members }: World): void {
     const ids = new Set(members.map(({ id }) => id));
     for (const [id, connection] of this.#links) if (!ids.has(id)) connection.terminate();
-    for (const { id, peer } of members) {
-      if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
-      void this.#call(id, peer);
-    }
+    this.#members = members;
+    this.#callAll();
   }
 
   /** @returns whether there is a link to that worker */
@@ -95,6 +101,8 @@ export class Peers {
 
   /** Ends all links; the listener stays. */
   part(): void {
+    clearTimeout(this.#again);
+    this.#members = [];
     for (const connection of this.#links.values()) connection.terminate();
     this.#links.clear();
   }
@@ -102,6 +110,18 @@ export class Peers {
   async close(): Promise<void> {
     this.part();
     await this.#listener?.close();
+  }
+
+  #callAll(): void {
+    for (const { id, peer } of this.#members) {
+      if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
+      void this.#call(id, peer);
+    }
+  }
+
+  #callLater(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#callAll(), Math.min(longestPause, shortestPause * 2 ** this.#failures));
   }
 
   /** A worker that cannot be reached is no failure: sums then go through the coordinator. */
@@ -113,10 +133,12 @@ export class Peers {
         ...{ token, ca: peer.startsWith('wss:') ? ca : undefined },
         identity: { kind: 'peerHello', id: this.#self },
       });
+      this.#failures = 0;
       this.#take(id, connection);
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error;
-      this.#handlers.lost(id, error.problem);
+      if (this.#failures++ === 0) this.#handlers.lost(id, error.problem);
+      this.#callLater();
     } finally {
       this.#calling.delete(id);
     }
@@ -135,6 +157,7 @@ export class Peers {
         this.#links.delete(id);
         this.#handlers.changed();
         this.#handlers.lost(id, error?.problem ?? 'the link was closed');
+        this.#callLater();
       },
     });
     this.#handlers.changed();
