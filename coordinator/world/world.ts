@@ -5,7 +5,7 @@ import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
 import type { Connection } from '../../src/wire/connection.js';
-import type { Hello } from '../../src/wire/messages.js';
+import type { Hello, PeerLost } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
@@ -156,6 +156,7 @@ export class World implements Crew {
         else if (message.kind === 'failed')
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
         else if (message.kind === 'applied') this.#applied(worker, message.round);
+        else if (message.kind === 'peerLost') this.#peerLost(worker, message);
         else worker.receive(message);
         this.#wake();
       },
@@ -351,6 +352,19 @@ export class World implements Crew {
   #dismiss(worker: RemoteWorker): void {
     void worker.dismiss('it was asked to leave');
     this.drop(worker, new WireError('it was asked to leave', 'nothing'));
+  }
+
+  #peerLost(worker: RemoteWorker, message: PeerLost): void {
+    const peer = this.#remotes.get(message.id);
+    // From one that is gone, everybody is cut off.
+    if (peer) {
+      const problem = `${worker.name} has lost its link to ${peer.name} at step ${message.round + 1} (${message.reason})`;
+      this.#options.report({
+        event: 'warning',
+        message: `${problem}: their sums go through the coordinator meanwhile`,
+      });
+    }
+    worker.receive(message);
   }
 
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
