@@ -206,6 +206,16 @@ describe('a connection', () => {
     );
   });
 
+  it('passes on a message that comes twice once, and ends when one is missing', async () => {
+    const { url, next } = await host();
+    const [{ connection }, socket] = await Promise.all([next(), puppet(url)]);
+    const { closed, log } = recorded(connection);
+    socket.on('error', () => {});
+    for (const number of [1, 1, 2, 1, 4]) socket.send(encodeControl({ kind: 'linked', ids: [number] }, number));
+    expect((await closed)!.problem).toMatch(/sent message 4 where message 3 was due/);
+    expect(log).toMatchObject([{ ids: [1] }, { ids: [2] }]);
+  });
+
   it('ends with an error of the protocol that a handler finds', async () => {
     const { near, far } = await connected();
     const [here, there] = [later(), recorded(far)];

@@ -63,6 +63,12 @@ describe('a frame', () => {
     expect(encodeControl(samples.ready).toString('hex')).toBe(control(body).toString('hex'));
   });
 
+  it('of a control message has its number in bytes 1 to 3', () => {
+    const bytes = encodeControl(samples.ready, 0x010203);
+    expect(bytes.subarray(0, 4).toString('hex')).toBe('01030201');
+    expect(decodeFrame(bytes)).toEqual({ kind: 'control', number: 0x010203, message: samples.ready });
+  });
+
   it('of a slab is written in place, at a multiple of 16 bytes', () => {
     const { buffer, payload } = allocateSlab(64);
     expect([payload.length, payload.byteOffset % 16, payload.buffer === buffer.buffer]).toEqual([64, 0, true]);

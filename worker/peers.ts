@@ -28,10 +28,10 @@ export interface PeerHandlers {
 /** Links with workers that this one has not been told of yet. */
 const mostEarly = 16;
 
-/** Milliseconds after which a worker that could not be reached is called again. */
-const retryAfter = 3000;
+/** Milliseconds between two calls of a worker that cannot be reached: the first, and the longest. */
+const [shortestPause, longestPause] = [250, 30_000];
 
-/** Of two workers, the one that joined later calls. */
+/** Of two workers, the one that joined later calls, and calls again when the link breaks. */
 export class Peers {
   readonly #options: PeerOptions;
   readonly #handlers: PeerHandlers;
@@ -39,6 +39,8 @@ export class Peers {
   readonly #calling = new Set<number>();
   /** Members of the world, as far as this worker has been told. */
   #known: ReadonlySet<number> = new Set();
+  /** Calls that failed since the last one that did not. */
+  #failures = 0;
   #listener: Listener | undefined;
   /** Who there is, as the coordinator said last. */
   #members: World['members'] = [];
@@ -145,12 +147,13 @@ export class Peers {
         ...{ token, ca: peer.startsWith('wss:') ? ca : undefined },
         identity: { kind: 'peerHello', id: this.#self },
       });
+      this.#failures = 0;
       // This worker may have parted meanwhile.
       if (this.#members.some((member) => member.id === id)) this.#take(id, connection);
       else connection.terminate();
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error;
-      this.#handlers.lost(id, error.problem);
+      if (this.#failures++ === 0) this.#handlers.lost(id, error.problem);
       this.#later();
     } finally {
       this.#calling.delete(id);
@@ -159,7 +162,7 @@ export class Peers {
 
   #later(): void {
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#callAll(), retryAfter);
+    this.#retry = setTimeout(() => this.#callAll(), Math.min(longestPause, shortestPause * 2 ** this.#failures));
   }
 
   #take(id: number, connection: Connection): void {

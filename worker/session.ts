@@ -52,9 +52,12 @@ export class Session {
   readonly #options: SessionOptions;
   #job: { readonly job: Job; readonly sha256: string } | undefined;
   #arriving: Arriving | undefined;
+  /** Number of the last transfer that is complete: transfers come one after the other. */
+  #complete = 0;
   /** The exchange that was asked for last. */
   #plan: ExchangePlan | undefined;
   #steps = 0;
+  #isSynced = false;
   /** What was asked for is done in order, where one thing needs the other. */
   #turn: Promise<void> = Promise.resolve();
   #bye!: (reason: string) => void;
@@ -79,6 +82,11 @@ export class Session {
   /** Steps that it took part in. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** Whether it has been given the parameters: from then on it takes part. */
+  get isSynced(): boolean {
+    return this.#isSynced;
   }
 
   /** A piece of a sum, from the coordinator or a peer. @throws WireError when it breaks the protocol */
@@ -204,6 +212,8 @@ export class Session {
 
   #blob({ transfer, offset, payload }: BlobFrame): void {
     const arriving = this.#arriving;
+    // A chunk that has come before.
+    if (transfer <= this.#complete || (transfer === arriving?.transfer.transfer && offset < arriving.received)) return;
     if (arriving?.transfer.transfer !== transfer) throw new WireError('a chunk of no transfer', 'connect again');
     arriving.sink.write(offset, payload);
     arriving.received += payload.length;
@@ -212,6 +222,7 @@ export class Session {
     if (arriving.received < bytes) return;
     arriving.sink.finish();
     this.#arriving = undefined;
+    this.#complete = transfer;
     this.#arrived(arriving);
   }
 
@@ -230,6 +241,7 @@ export class Session {
     const { member, exchange } = this.#replica();
     exchange.restart();
     member.restart(round);
+    this.#isSynced = true;
     this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
   }
 

@@ -104,6 +104,8 @@ class Joining {
   readonly #kept: Kept = {};
   #peers: Peers | undefined;
   #steps = 0;
+  /** Whether it came so far, in the last connection, that it took part in the run. */
+  #took = false;
 
   constructor(options: Settled, numerics: NumericFingerprint, holdings: Holdings) {
     this.#options = options;
@@ -115,14 +117,14 @@ class Joining {
     const { signal, report, url } = this.#options;
     let attempts = 0;
     while (!signal.aborted) {
-      const before = this.#steps;
+      this.#took = false;
       try {
         const reason = await this.#once();
         return { reason, steps: this.#steps };
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
         // One that worked starts over; one that is sent away again and again is to be patient.
-        if (this.#steps > before) attempts = 0;
+        if (this.#took) attempts = 0;
         if (attempts === 0) report({ event: 'connecting', url, reason: error.problem });
         await sleep(pauseAfter(attempts++), undefined, { signal }).catch(() => {});
       }
@@ -161,6 +163,7 @@ class Joining {
     } finally {
       signal.removeEventListener('abort', leave);
       this.#steps += session.steps;
+      this.#took = session.isSynced;
       this.#kept.session = undefined;
       this.#peers.part();
     }

@@ -19,6 +19,8 @@ export type RemoteState =
   | 'lost';
 
 interface Waiting<T> {
+  /** What it is about, for people. */
+  readonly doing: string;
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -69,9 +71,9 @@ export class RemoteWorker implements Worker {
     this.connection = connection;
   }
 
-  /** What it is doing now, for people. */
+  /** What it is doing now, for people: what it owes, for one that does not answer may be asked for more all the same. */
   get doing(): string {
-    return this.#doing;
+    return (this.#computing[0] ?? this.#evaluating.values().next().value)?.doing ?? this.#doing;
   }
   /** Whether it still computes something. */
   get isComputing(): boolean {
@@ -263,7 +265,7 @@ export class RemoteWorker implements Worker {
 
   #expect<T>(ask: (waiting: Waiting<T>) => void): Promise<T> {
     if (this.state === 'lost') return Promise.reject(new WireError(`${this.name} is lost`, 'others take over'));
-    return new Promise<T>((resolve, reject) => ask({ resolve, reject }));
+    return new Promise<T>((resolve, reject) => ask({ doing: this.#doing, resolve, reject }));
   }
 
   #answered<T>(waiting: T | undefined, kind: string): T {

@@ -6,7 +6,7 @@ import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
 import type { Connection } from '../../src/wire/connection.js';
-import type { Hello } from '../../src/wire/messages.js';
+import type { Hello, PeerLost } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
@@ -181,6 +181,7 @@ export class World implements Crew {
         else if (worker.receive(message)) {
           this.#account.message(worker, message);
           if (message.kind === 'applied') this.#applied(worker);
+          if (message.kind === 'peerLost') this.#peerLost(worker, message);
         }
         this.#wake();
       },
@@ -413,6 +414,18 @@ export class World implements Crew {
   #dismiss(worker: RemoteWorker): void {
     void worker.dismiss('it was asked to leave');
     this.drop(worker, new WireError('it was asked to leave', 'nothing'));
+  }
+
+  #peerLost(worker: RemoteWorker, message: PeerLost): void {
+    const peer = this.#remotes.get(message.id);
+    // From one that is gone, everybody is cut off.
+    if (peer) {
+      const problem = `${worker.name} has lost its link to ${peer.name} at step ${message.round + 1} (${message.reason})`;
+      this.#options.report({
+        event: 'warning',
+        message: `${problem}: their sums go through the coordinator meanwhile`,
+      });
+    }
   }
 
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {

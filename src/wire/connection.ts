@@ -14,6 +14,7 @@ import {
   type Frame,
   largestFrame,
   largestGreeting,
+  largestNumber,
 } from './frame.js';
 import { discarded } from './garbage.js';
 import { clock, Heartbeat } from './heartbeat.js';
@@ -57,6 +58,8 @@ const remedy = 'see what the other side says; it can connect again';
 /** What the connection deals with itself, whether there are handlers or not. */
 const isOwn = (frame: Frame) => frame.kind === 'control' && ['ping', 'pong', 'refused'].includes(frame.message.kind);
 
+const following = (number: number): number => (number % largestNumber) + 1;
+
 export class Connection {
   /** Host and port of the other side, and the host alone. */
   readonly address: string;
@@ -70,6 +73,9 @@ export class Connection {
   private kept: Frame[] = [];
   private keptBytes = 0;
   private greeted = 0;
+  /** Numbers of the last control messages that were sent and received. */
+  private sent = 0;
+  private received = 0;
   private queued = 0;
   /** Bytes of blobs that are not queued yet. */
   private outstanding = 0;
@@ -144,7 +150,9 @@ export class Connection {
 
   /** Does nothing on a connection that has ended: the handlers know. */
   send(message: Message): void {
-    this.write('control', encodeControl(message));
+    if (this.ended) return;
+    this.sent = following(this.sent);
+    this.write('control', encodeControl(message, this.sent));
   }
 
   /** @param frame a sealed slab frame; it must not be changed any more */
@@ -239,11 +247,24 @@ export class Connection {
       if (!binary) throw new WireError('sent a text instead of a frame', remedy);
       const frame = decodeFrame(data, this.greeter ? largestGreeting : largestFrame);
       this.bytesReceived[frame.kind] += data.length;
+      if (frame.kind === 'control' && this.isRepeated(frame.number)) return;
       if (this.greeter) this.greet(frame, this.greeter);
       else if (this.handlers || isOwn(frame)) this.pass(frame);
       else this.keep(frame, data.length);
       if (frame.kind !== 'control') discarded(data.length);
     });
+  }
+
+  /** Slab and blob frames say themselves where they belong. @throws WireError when messages are missing before this one */
+  private isRepeated(number: number): boolean {
+    if (number === 0) return false;
+    const expected = following(this.received);
+    if (number !== expected) {
+      if ((expected - number + largestNumber) % largestNumber < largestNumber / 2) return true;
+      throw new WireError(`sent message ${number} where message ${expected} was due`, remedy);
+    }
+    this.received = number;
+    return false;
   }
 
   private greet(frame: Frame, greeter: Greeter): void {

@@ -2,7 +2,7 @@
  * The bytes of a frame. One WebSocket message is one frame: a control message, a piece of a slab, or a piece of a blob.
  * All numbers are little-endian.
  *
- *     control  0 kind 1 | 1 zero | 4 crc32 of the rest | 8 MessagePack
+ *     control  0 kind 1 | 1 number, 24 bits | 4 crc32 of the rest, started with the number | 8 MessagePack
  *     slab     0 kind 2 | 1 stage | 2 precision | 3 attempt | 4 round | 8 low | 10 high | 12 segment | 16 checksum
  *              | 20 crc32 of bytes 0 to 19 | 24 zero | 32 payload
  *     blob     0 kind 3 | 1 zero | 4 transfer | 8 offset, float64 | 16 crc32 of the payload
@@ -23,7 +23,7 @@ export interface BlobFrame {
 }
 
 export type Frame =
-  | { readonly kind: 'control'; readonly message: Message }
+  | { readonly kind: 'control'; readonly message: Message; readonly number: number }
   | { readonly kind: 'slab'; readonly frame: SlabFrame }
   | { readonly kind: 'blob'; readonly frame: BlobFrame };
 
@@ -33,6 +33,8 @@ export const largestFrame = 8 * 2 ** 20;
 export const largestGreeting = 65_536;
 /** Bytes of a blob in one frame. */
 export const blobChunk = 512 * 1024;
+/** Control messages of a connection are numbered from 1 up to this, and then from 1 again. */
+export const largestNumber = 0xff_ffff;
 
 const kinds = { control: 1, slab: 2, blob: 3 } as const;
 
@@ -40,12 +42,16 @@ const controlHeader = 8;
 const dataHeader = 32;
 const remedy = 'the bytes were changed on their way, or the other side is broken: the connection is closed';
 
-/** No field may be undefined, and the frame no larger than `largestFrame`: the other side would drop this one. */
-export function encodeControl(message: Message): Buffer {
+/**
+ * No field may be undefined, and the frame no larger than `largestFrame`: the other side would drop this one.
+ * @param number by which the other side sees that a message is missing or comes twice; 0 for none
+ */
+export function encodeControl(message: Message, number = 0): Buffer {
   const body = pack(message);
   const frame = Buffer.alloc(controlHeader + body.length);
   frame[0] = kinds.control;
-  frame.writeUInt32LE(crc32(body), 4);
+  frame.writeUIntLE(number, 1, 3);
+  frame.writeUInt32LE(crc32(body, number), 4);
   body.copy(frame, controlHeader);
   return frame;
 }
@@ -78,7 +84,7 @@ export function decodeFrame(bytes: Buffer, largest = largestFrame): Frame {
   if (bytes.length === 0) refuse('a frame is empty');
   switch (bytes[0]) {
     case kinds.control:
-      return { kind: 'control', message: decodeControl(bytes, largest) };
+      return decodeControl(bytes, largest);
     case kinds.slab:
       return { kind: 'slab', frame: openSlab(bytes) };
     case kinds.blob:
@@ -92,13 +98,13 @@ function refuse(problem: string): never {
   throw new WireError(problem, remedy);
 }
 
-function decodeControl(bytes: Buffer, largest: number): Message {
+function decodeControl(bytes: Buffer, largest: number): Frame {
   if (bytes.length <= controlHeader) refuse(`a control frame is cut off after ${bytes.length} bytes`);
   if (bytes.length > largest) refuse(`a control frame has ${bytes.length} bytes, more than ${largest}`);
-  if (bytes.readUInt32LE(0) !== kinds.control) refuse('bytes 1 to 3 of a control frame are not zero');
+  const number = bytes.readUIntLE(1, 3);
   const body = bytes.subarray(controlHeader);
-  if (crc32(body) !== bytes.readUInt32LE(4)) refuse('the checksum (CRC-32) of a control frame is wrong');
-  return validateMessage(unpack(body));
+  if (crc32(body, number) !== bytes.readUInt32LE(4)) refuse('the checksum (CRC-32) of a control frame is wrong');
+  return { kind: 'control', number, message: validateMessage(unpack(body)) };
 }
 
 function decodeBlob(bytes: Buffer): BlobFrame {

@@ -160,10 +160,15 @@ export class Cluster {
   }
 
   worker(url: string, { name, threads = 1, cache = name, args = [] }: WorkerStart): ClusterWorker {
-    const folder = join(this.folder, 'caches', cache);
+    const folder = this.cacheOf(cache);
     mkdirSync(folder, { recursive: true });
     const given = ['--name', name, '--threads', String(threads), '--token', clusterToken, '--cache', folder];
     return this.#start<WorkerEvent>(name, ['worker', url, ...given, ...args]);
+  }
+
+  /** Where a worker keeps data sets. */
+  cacheOf(worker: string): string {
+    return join(this.folder, 'caches', worker);
   }
 
   /** The folder of the only run. */

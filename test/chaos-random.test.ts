@@ -1,0 +1,38 @@
+/** Faults drawn at random, the next one before the last is over: the result is that of a quiet run. */
+import { test } from 'vitest';
+import { chaosConfig, chaotic, quietHash } from './support/chaos.js';
+import { type Kind, phases } from './support/faults.js';
+
+const config = chaosConfig('star', 24);
+const faults = 15;
+/** Printed, and given, to see a run again. */
+const seed = Number(process.env.LOCKSTEP_CHAOS_SEED ?? 1);
+
+const kinds: readonly Kind[] = [
+  ...(['SIGKILL', 'SIGSTOP', 'coordinator SIGKILL', 'closed socket', 'truncated frame'] as const),
+  ...(['corrupted payload', 'corrupted header', 'black hole', 'duplicated frame', 'delayed frames'] as const),
+];
+/** A star has no links between workers, and a worker that is left alone while it says hello waits ten seconds. */
+const drawn = phases.filter((phase) => phase !== 'exchanging with a peer' && phase !== 'joining');
+
+/** A small generator of even numbers: xorshift32. */
+function drawer(seed: number): <T>(from: readonly T[]) => T {
+  let state = seed * 2654435769 || 1;
+  return (from) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return from[(state >>> 0) % from.length];
+  };
+}
+
+test(`${faults} faults of seed ${seed}: the weights are those of a quiet run`, async () => {
+  const draw = drawer(seed);
+  await chaotic(config, await quietHash(config), async (chaos) => {
+    for (let i = 0; i < faults; i++) {
+      const [kind, phase, name] = [draw(kinds), draw(drawn), draw(['a', 'b'])];
+      console.log(`${kind} of ${name} while ${phase}`);
+      await chaos.strike(kind, phase, name);
+    }
+  });
+}, 240_000);

@@ -1,0 +1,304 @@
+/** A run over two workers that suffers scheduled faults: every phase, every kind, and how long it takes to notice and to go on. */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { loadRunConfig } from '../../src/config/load.js';
+import { loadDataset } from '../../src/data/load.js';
+import type { WorkerEvent } from '../../src/report/events.js';
+import type { LedgerEntry } from '../../src/report/ledger.js';
+import { type Cluster, type ClusterWorker, type Coordinator, urlOf, withCluster } from './cluster.js';
+import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
+import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
+
+/**
+ * Small, but every phase is there: the data take two chunks, the gradient two segments, and validation is more than one
+ * worker is given at once.
+ */
+export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number) => ({
+  ...{ name: 'chaos', seed: 11, data: { source: 'digits', examples: 2000, validation: 0.35, test: 0 } },
+  model: { layers: [{ flatten: {} }, { dense: { units: 128, activation: 'relu' } }, { dense: { units: 'classes' } }] },
+  ...{ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], optimizer: { adam: { learningRate: 0.001 } } },
+  training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
+  ...{ checkpoint: { everySteps: 5 }, cluster: { allReduce, silence } },
+});
+
+/** A fault, when it fired, and when what followed was seen. */
+interface Suffered {
+  readonly kind: Kind;
+  readonly phase: Phase;
+  /** Milliseconds until the loss was told, and until the next step was committed; null where nothing was lost. */
+  readonly detected: number | null;
+  readonly recovered: number;
+}
+
+interface Victim {
+  readonly name: string;
+  readonly toCoordinator: FaultProxy;
+  /** What others call instead of the worker. */
+  readonly toPeer: FaultProxy;
+  program: ClusterWorker;
+  /** The program has replaced no other, whose data would be in the cache. */
+  isFirst: boolean;
+}
+
+/** Milliseconds that each step is held back. */
+const pace = 5;
+
+/** The hash of a run that nothing happens to. */
+export const quietHash = (config: object): Promise<string> =>
+  withCluster(async (cluster) => (await cluster.train(config).until('end')).sha256);
+
+/** One run that `body` lets suffer. Its result has to be that of a quiet one. */
+export async function chaotic(config: object, quiet: string, body: (chaos: Chaos) => Promise<void>): Promise<void> {
+  await withCluster(async (cluster) => {
+    const chaos = await Chaos.start(cluster, config);
+    try {
+      await body(chaos);
+      expect(await chaos.end()).toBe(quiet);
+    } finally {
+      console.log(chaos.table());
+      await chaos.close();
+    }
+  });
+}
+
+/** Faults of these kinds in every phase of a run, one after the other. */
+export function everyPhase(kinds: readonly Kind[]): (chaos: Chaos) => Promise<void> {
+  return async (chaos) => {
+    for (const kind of kinds) {
+      for (const phase of phases) {
+        const reason = excuse(kind, phase);
+        if (reason === undefined) await chaos.suffer(kind, phase);
+        else console.log(`skipped: ${kind} while ${phase}: ${reason}`);
+      }
+    }
+  };
+}
+
+class Chaos {
+  readonly #suffered: Suffered[] = [];
+  readonly #cluster: Cluster;
+  readonly #url: string;
+  readonly #victims: Victim[] = [];
+  #coordinator: Coordinator;
+  /** The round that was committed last, as frames tell it, and who waits for the next one. */
+  #round = -1;
+  #waiting: { readonly after: number; readonly resolve: (at: number) => void }[] = [];
+
+  private constructor(cluster: Cluster, coordinator: Coordinator, url: string) {
+    this.#cluster = cluster;
+    this.#coordinator = coordinator;
+    this.#url = url;
+  }
+
+  /** Starts a coordinator and the workers b and a, without both of which no step begins. */
+  static async start(cluster: Cluster, config: object): Promise<Chaos> {
+    const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
+    const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator));
+    for (const name of ['b', 'a']) await chaos.#add(name);
+    return chaos;
+  }
+
+  async #add(name: string): Promise<void> {
+    const toCoordinator = await FaultProxy.start(
+      () => this.#url,
+      (passing) => this.#see(passing),
+    );
+    // The worker listens on the same port of another address of this machine: nobody else can have taken it.
+    const toPeer = await FaultProxy.start((port) => `ws://127.0.0.2:${port}`);
+    const victim = { name, toCoordinator, toPeer };
+    this.#victims.push({ ...victim, program: this.#start(victim), isFirst: true });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#victims.flatMap(({ toCoordinator, toPeer }) => [toCoordinator.close(), toPeer.close()]));
+  }
+
+  /** The hash of the run, once it has ended; its ledger is looked through. */
+  async end(): Promise<string> {
+    const { sha256, interrupted } = await this.#coordinator.until('end');
+    expect(interrupted).toBe(false);
+    expect(await this.#coordinator.ended).toBe(0);
+    await checkLedger(this.#cluster.run);
+    return sha256;
+  }
+
+  /**
+   * Lets the next frame that begins a phase of a worker suffer, and sees that the loss is told in time and the run goes on.
+   * A machine with other work may be late once.
+   */
+  async suffer(kind: Kind, phase: Phase, name = 'a'): Promise<void> {
+    let suffered = await this.#suffer(kind, phase, name);
+    const limit = limitOf(kind, phase);
+    if ((suffered.detected ?? 0) > limit) suffered = await this.#suffer(kind, phase, name);
+    this.#suffered.push(suffered);
+    expect(suffered.detected ?? 0, `${kind}, ${phase}`).toBeLessThanOrEqual(limit);
+  }
+
+  /** Does it, and what has to be done about it by hand. @returns the times of the fault and of the next commit */
+  async strike(
+    kind: Kind,
+    phase: Phase,
+    name: string,
+  ): Promise<{ readonly at: number; readonly next: Promise<number> }> {
+    const victim = this.#victims.find((each) => each.name === name)!;
+    const fired = this.#fire(kind, phase, victim);
+    await this.#lead(phase, victim);
+    const at = await fired;
+    const next = this.#nextCommit(kind === 'coordinator SIGKILL' ? -2 : this.#round);
+    const { program } = victim;
+    if (kind === 'SIGSTOP') void sleep(silence * 1300).then(() => program.signal('SIGCONT'));
+    if (kind === 'SIGKILL') {
+      await program.ended;
+      this.#replace(victim);
+    }
+    if (kind === 'coordinator SIGKILL') await this.#resume();
+    return { at, next };
+  }
+
+  async #suffer(kind: Kind, phase: Phase, name: string): Promise<Suffered> {
+    const before = this.#coordinator;
+    const workers = this.#victims.map(({ program }) => program);
+    const { at, next } = await this.strike(kind, phase, name);
+    if (harmless.includes(kind)) {
+      const recovered = (await next) - at;
+      expect(before.of('worker').filter((event) => event.at >= at && event.change === 'lost')).toEqual([]);
+      return { kind, phase, detected: null, recovered };
+    }
+    const told =
+      kind === 'coordinator SIGKILL'
+        ? Promise.race(workers.map((program) => program.until('lost', (event) => event.at >= at)))
+        : noticed(before, kind, phase, name, at);
+    return { kind, phase, detected: (await told).at - at, recovered: (await next) - at };
+  }
+
+  /** Brings a worker to where the phase comes next, if it has it behind it. */
+  async #lead(phase: Phase, victim: Victim): Promise<void> {
+    if (phase === 'joining' || phase === 'receiving parameters') victim.toCoordinator.cut();
+    if (phase !== 'receiving data' || (victim.isFirst && victim.program.of('data').length === 0)) return;
+    await victim.program.kill();
+    rmSync(this.#cluster.cacheOf(victim.name), { recursive: true, force: true });
+    this.#replace(victim);
+  }
+
+  /** All faults as lines of a table. */
+  table(): string {
+    const number = (value: number | null) => (value === null ? '-' : value.toFixed(0)).padStart(8);
+    const lines = this.#suffered.map(
+      ({ kind, phase, detected, recovered }) =>
+        `${kind.padEnd(20)} ${phase.padEnd(24)} ${number(detected)} ${number(recovered)}`,
+    );
+    return [`${'fault'.padEnd(20)} ${'phase'.padEnd(24)}   detect  recover, ms`, ...lines].join('\n');
+  }
+
+  #start({ name, toCoordinator, toPeer }: Pick<Victim, 'name' | 'toCoordinator' | 'toPeer'>): ClusterWorker {
+    const port = String(toPeer.port);
+    const args = ['--peer-host', '127.0.0.2', '--peer-port', port, '--advertise', `127.0.0.1:${port}`];
+    return this.#cluster.worker(toCoordinator.url, { name, args });
+  }
+
+  #see(passing: Passing): void {
+    const { frame, link, up } = passing;
+    // Else the run would be over before its last fault.
+    if (begins.computing(passing)) link.hold(up, sleep(pace));
+    if (frame.kind !== 'control' || frame.message.kind !== 'commit') return;
+    const { round } = frame.message;
+    this.#round = round;
+    const [due, others] = [true, false].map((is) => this.#waiting.filter(({ after }) => round > after === is));
+    this.#waiting = others;
+    for (const { resolve } of due) resolve(performance.now());
+  }
+
+  #nextCommit(after: number): Promise<number> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ after, resolve });
+    });
+  }
+
+  #replace(victim: Victim): void {
+    victim.program = this.#start(victim);
+    victim.isFirst = false;
+  }
+
+  #proxies(phase: Phase, { toCoordinator }: Victim): FaultProxy[] {
+    return phase === 'exchanging with a peer' ? this.#victims.map(({ toPeer }) => toPeer) : [toCoordinator];
+  }
+
+  /** Resolves with the time at which the fault was done. */
+  #fire(kind: Kind, phase: Phase, victim: Victim): Promise<number> {
+    if (kind === 'reordered frames') return this.#swap(phase);
+    let isDone = false;
+    const once = (passing: Passing) => !isDone && begins[phase](passing);
+    const action: Action = (passing, bytes) => {
+      isDone = true;
+      if (kind === 'coordinator SIGKILL') this.#coordinator.signal('SIGKILL');
+      else if (kind === 'SIGKILL' || kind === 'SIGSTOP') victim.program.signal(kind);
+      else return onFrame[kind](passing, bytes);
+      return undefined;
+    };
+    return Promise.race(this.#proxies(phase, victim).map((proxy) => proxy.next(once, action)));
+  }
+
+  /** Of two frames that begin a phase, of two workers or in two directions, the first is let through after the second. */
+  #swap(phase: Phase): Promise<number> {
+    const isPeers = phase === 'exchanging with a peer';
+    const sides = new Set<unknown>();
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const sideOf = ({ up, link }: Passing) => (isPeers ? up : link);
+    const fits = (passing: Passing) => begins[phase](passing) && sides.size < 2 && !sides.has(sideOf(passing));
+    const action: Action = (passing) => {
+      sides.add(sideOf(passing));
+      if (sides.size === 1) passing.link.hold(passing.up, released);
+      else setTimeout(release, 50);
+      return undefined;
+    };
+    const fired = this.#victims.flatMap(({ toCoordinator, toPeer }) =>
+      isPeers ? [toPeer.next(fits, action), toPeer.next(fits, action)] : [toCoordinator.next(fits, action)],
+    );
+    return released.then(() => Promise.race(fired));
+  }
+
+  async #resume(): Promise<void> {
+    await this.#coordinator.ended;
+    this.#coordinator = this.#cluster.resume(['--min-workers', '2']);
+  }
+}
+
+/** When the coordinator told of the fault: of a worker that was in the world with its name, phase and step. */
+async function noticed(
+  coordinator: Coordinator,
+  kind: Kind,
+  phase: Phase,
+  name: string,
+  at: number,
+): Promise<{ readonly at: number }> {
+  const isProcess = kind === 'SIGKILL' || kind === 'SIGSTOP';
+  const warned = (text: RegExp) => coordinator.until('warning', (event) => event.at >= at && text.test(event.message));
+  if (phase === 'exchanging with a peer' && !isProcess) return warned(/has lost its link to \S+ at step \d+/);
+  if (phase === 'joining' && !isProcess) return warned(/could not join/);
+  const lost = await coordinator.until('worker', (event) => event.at >= at && isLossOf(event, name));
+  expect(lost.reason).toMatch(said[phase]);
+  expect(lost.step).toBeGreaterThanOrEqual(0);
+  return lost;
+}
+
+/** A process that replaces another one has a number behind its name. */
+const isLossOf = ({ change, name }: WorkerEvent, of: string): boolean =>
+  change === 'lost' && name.replace(/-\d+$/, '') === of;
+
+/** Every step once, in order; in each epoch every training example exactly once. */
+async function checkLedger(run: string): Promise<void> {
+  const config = loadRunConfig(join(run, 'config.yaml'), []);
+  const { splits } = await loadDataset(config.data, config.seed);
+  const lines = readFileSync(join(run, 'ledger.jsonl'), 'utf8').trimEnd().split('\n');
+  const entries = lines.map((line) => JSON.parse(line) as LedgerEntry);
+  expect(entries.map(({ step }) => step)).toEqual(entries.map((_, i) => i + 1));
+  for (let epoch = 1; epoch <= config.training.epochs; epoch++) {
+    const used = entries.filter((entry) => entry.epoch === epoch).flatMap(({ examples }) => examples);
+    expect(Int32Array.from(used).sort()).toEqual(splits.training);
+  }
+}

@@ -1,0 +1,93 @@
+/** What can happen to a run: in which phase, of which kind, and what is to be seen of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Action, Passing } from './fault-proxy.js';
+
+/** Seconds of silence after which either side gives up the other. */
+export const silence = 1;
+
+export const phases = [
+  'receiving data',
+  'joining',
+  'receiving parameters',
+  'computing',
+  'sending gradients',
+  'exchanging with a peer',
+  'committing',
+  'validating',
+] as const;
+export type Phase = (typeof phases)[number];
+
+/** Which frames of a worker's link say that a phase has begun. */
+export const begins: Record<Phase, (passing: Passing) => boolean> = {
+  joining: ({ up, frame }) => up && isMessage(frame, 'hello'),
+  'receiving data': ({ up, what, chunk }) => !up && what === 'data' && chunk === 2,
+  'receiving parameters': ({ up, what }) => !up && what === 'state',
+  computing: ({ frame }) => isMessage(frame, 'compute'),
+  'sending gradients': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.stage === 'partial',
+  'exchanging with a peer': ({ frame }) => frame.kind === 'slab' && frame.frame.stage === 'partial',
+  committing: ({ frame }) => isMessage(frame, 'commit'),
+  validating: ({ frame }) => isMessage(frame, 'evaluate'),
+};
+
+const isMessage = (frame: Passing['frame'], kind: string) => frame.kind === 'control' && frame.message.kind === kind;
+
+/** What the coordinator says a worker was doing that was lost in a phase. It may have gone on to the next by then. */
+export const said: Record<Phase, RegExp> = {
+  joining: /joining|receiving/,
+  'receiving data': /receiving data/,
+  'receiving parameters': /receiving parameters/,
+  computing: /computing shards .* of step \d+/,
+  'sending gradients': /exchanging gradients of step \d+/,
+  'exchanging with a peer': /exchanging gradients of step \d+/,
+  committing: /committing step \d+|computing shards .* of step \d+|validating/,
+  validating: /validating/,
+};
+
+const flipped = (bytes: Buffer, at: number): Buffer => {
+  const copy = Buffer.from(bytes);
+  copy[at] ^= 0x10;
+  return copy;
+};
+
+/** What is done to the one frame that begins a phase. */
+export const onFrame = {
+  'closed socket': ({ link }) => {
+    link.cut();
+    return [];
+  },
+  'truncated frame': (_, bytes) => [bytes.subarray(0, Math.ceil(bytes.length / 2))],
+  'corrupted payload': (_, bytes) => [flipped(bytes, (bytes.length >> 1) + 8)],
+  'corrupted header': (_, bytes) => [flipped(bytes, 5)],
+  'black hole': ({ link }) => {
+    link.swallow();
+    return [];
+  },
+  'duplicated frame': (_, bytes) => [bytes, bytes],
+  'delayed frames': ({ link, up }) => {
+    link.hold(up, sleep(300));
+    return undefined;
+  },
+} as const satisfies Record<string, Action>;
+
+type FrameKind = keyof typeof onFrame;
+export type Kind = FrameKind | 'reordered frames' | 'SIGKILL' | 'SIGSTOP' | 'coordinator SIGKILL';
+
+export const harmless: readonly Kind[] = ['duplicated frame', 'delayed frames', 'reordered frames'];
+const silent: readonly Kind[] = ['black hole', 'SIGSTOP'];
+
+/** Why a combination is left out of runs whose gradients go through the coordinator. */
+export function excuse(kind: Kind, phase: Phase): string | undefined {
+  if (phase === 'exchanging with a peer') return 'in chaos-butterfly.test.ts: a star has no links between workers';
+  const isAlone = phase === 'joining' || phase.startsWith('receiving');
+  if (kind === 'reordered frames' && isAlone) return 'each worker joins by itself: there is no order to change';
+  return undefined;
+}
+
+/** Seconds that a worker waits to be welcomed: only then does it know how long silence may be. */
+const greeting = 10;
+
+/** Milliseconds within which a loss has to be told. */
+export function limitOf(kind: Kind, phase: Phase): number {
+  if (kind === 'black hole' && phase === 'joining') return greeting * 1100;
+  return silent.includes(kind) ? silence * 1100 : 1000;
+}
