@@ -78,7 +78,7 @@ describe.skipIf(reason)('hosts that are apart', () => {
       const { stdout } = await lockstep(['train', config, '--threads', '1', '--json'], folder);
       hashes.set(epochs, eventOf(eventsOf(stdout), 'end').sha256);
     }
-  });
+  }, 60_000);
   afterEach(stop);
 
   it.each([
@@ -89,7 +89,8 @@ describe.skipIf(reason)('hosts that are apart', () => {
     const { sha256 } = await cluster.end();
     expect(sha256).toBe(hashes.get(1));
     expect(lossesIn(cluster)).toEqual([]);
-    if (allReduce === 'butterfly') expect(passedOn(cluster)).toBeLessThan(slabBytes);
+    // The first steps are a star's until workers have links to each other.
+    if (allReduce === 'butterfly') expect(passedOn(cluster)).toBeLessThan(2 * slabBytes);
     else expect(passedOn(cluster)).toBeGreaterThan(2 * slabBytes);
   });
 
