@@ -18,7 +18,10 @@ export class EarlyFrames {
 
   /** @throws WireError when the sender is further ahead than the limit allows */
   keep(from: number, frame: SlabFrame): void {
-    const ahead = this.#frames.reduce((sum, early) => (early.from === from ? sum + early.frame.payload.length : sum), 0);
+    const ahead = this.#frames.reduce(
+      (sum, early) => (early.from === from ? sum + early.frame.payload.length : sum),
+      0,
+    );
     if (ahead + frame.payload.length > this.#limit) {
       throw new WireError(
         `member ${from} sent more than ${this.#limit} bytes of round ${frame.round} before its plan was here`,
