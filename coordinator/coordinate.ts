@@ -4,7 +4,7 @@ import { defineConfig, type RunConfigInput } from '../src/config/define.js';
 import type { RunConfig } from '../src/config/run.js';
 import { ConfigError } from '../src/errors.js';
 import type { EndEvent } from '../src/report/events.js';
-import type { StartTrainer } from './prepare.js';
+import { hasLedger, type StartTrainer } from './prepare.js';
 import type { Resumption } from './resume.js';
 import { maximumThreads, threadsOf } from './threads.js';
 import { execute, type ResumeOptions, resumeWith, type TrainOptions } from './train.js';
@@ -51,7 +51,8 @@ export async function coordinate(config: RunConfigInput, options: CoordinateOpti
  */
 export async function resumeCoordinating(folder: string, options: CoordinateResumeOptions = {}): Promise<EndEvent> {
   return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
-    run(config, options, resumption, readAddress(folder)),
+    // Workers have to tell what they read where the run keeps a ledger.
+    run(config, { ...options, ledger: options.ledger || hasLedger(folder) }, resumption, readAddress(folder)),
   );
 }
 

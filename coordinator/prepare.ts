@@ -153,7 +153,7 @@ function openFolder(
   });
   const metrics = metricsLog(join(folder, metricsName), step);
   logs.push(metrics.file);
-  const ledger = wanted || existsSync(ledgerFile(folder)) ? new Ledger(ledgerFile(folder), step) : undefined;
+  const ledger = wanted || hasLedger(folder) ? new Ledger(ledgerFile(folder), step) : undefined;
   if (ledger) logs.push(ledger.file);
   const both: Reporter = (event) => {
     metrics.report(event);
@@ -164,9 +164,12 @@ function openFolder(
 
 const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');
 
+/** Whether a run keeps a ledger. */
+export const hasLedger = (folder: string): boolean => existsSync(ledgerFile(folder));
+
 /** @throws OutputError when a ledger is wanted of a run whose earlier steps are in none */
 function checkLedger({ folder, checkpoint }: Resumption, wanted: boolean): void {
-  if (!wanted || !checkpoint || existsSync(ledgerFile(folder))) return;
+  if (!wanted || !checkpoint || hasLedger(folder)) return;
   throw new OutputError(
     `${ledgerFile(folder)}: there is no ledger of the ${checkpoint.state.progress.step} steps that the run has behind it`,
     'resume without --ledger, or start a new run with it',

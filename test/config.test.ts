@@ -45,6 +45,10 @@ describe('a config file', () => {
         ...{ monitor: 'loss', restoreBest: false, logEvery: 50 },
       },
       checkpoint: { everyMinutes: 1, keep: 3 },
+      cluster: {
+        ...{ allReduce: 'auto', precision: 'float32', placement: 'auto' },
+        ...{ silence: 10, grace: 60, stragglerFactor: 3 },
+      },
       engine: 'auto',
     });
   });
@@ -171,7 +175,7 @@ describe('a value that breaks a rule', () => {
       'epochs=1',
       'epochs: unknown key',
       'did you mean training.epochs? The keys here are ' +
-        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, checkpoint, engine, backend',
+        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, checkpoint, cluster, engine, backend',
     ],
     [
       'data.dir=x',

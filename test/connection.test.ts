@@ -180,7 +180,7 @@ describe('a connection', () => {
   };
   it.each([
     ['a damaged message', damaged(encodeControl(samples.compute), 30), /checksum \(CRC-32\) of a control frame/],
-    ['a damaged slab', damaged(slab(1, 64), 9), /checksum \(CRC-32\) of a slab frame's header/],
+    ['a damaged slab', damaged(slab(1, 64), 9), /a slab frame has a header whose checksum \(CRC-32\) is wrong/],
     ['an unknown message', encodeControl({ kind: 'run' } as never), /kind: "run" is not one of/],
     ['a text', 'hello', /sent a text/],
     ['more than any frame may have', Buffer.alloc(9 * 2 ** 20), /Max payload size exceeded/],

@@ -43,6 +43,16 @@ async function put(cache: DataCache, examples: Examples): Promise<string> {
 
 const filesIn = (folder: string): string[] => readdirSync(folder).filter((name) => !name.includes('.use-'));
 
+it('a name that is a path leads nowhere', async () => {
+  const { cache, folder } = open(join(newPath(), 'inner'));
+  await put(cache, byteExamples(5));
+  const others = join(folder, '..', 'others.data');
+  writeFileSync(others, 'not ours');
+  expect(await cache.open('../others', 1e6)).toBe(undefined);
+  expect(readFileSync(others, 'utf8')).toBe('not ours');
+  expect(readdirSync(join(folder, '..')).sort()).toEqual(['inner', 'others.data']);
+});
+
 it('gives back what was received, to another process too', async () => {
   const { cache, folder } = open();
   expect(cache.list()).toEqual([]);

@@ -7,6 +7,7 @@ import { OnnxEngine } from '../src/engine/onnx/session.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { ConfigError, WireError } from '../src/errors.js';
 import { decodeJob, encodeJob, type Job } from '../src/wire/job.js';
+import { checkMemory } from '../worker/replica.js';
 import { type Case, fill, lcg, perturbed, specOf } from './support/engines.js';
 import { byteExamples } from './support/examples.js';
 
@@ -100,6 +101,25 @@ it('says nothing of the files of users', () => {
   const custom = { custom: { name: 'spread', module: '/home/me/metrics.ts' } };
   const bytes = encodeJob({ ...job, metrics: { ...job.metrics, metrics: [custom] } });
   expect(Buffer.from(bytes).includes('/home/me')).toBe(false);
+});
+
+it('is plain data: no errors, regular expressions or records to be made of it', () => {
+  for (const hidden of [/a+/, new Error('x'), new Set([1]), new Date()]) {
+    const bytes = new Packr({ useRecords: false, moreTypes: true }).pack({
+      ...(packr.unpack(encoded) as object),
+      hidden,
+    });
+    expect(() => decodeJob(bytes)).toThrow(/job: holds/);
+  }
+  const deep = Array.from({ length: 30 }).reduce((inner) => [inner], 0);
+  expect(() => decodeJob(packr.pack(deep))).toThrow(/job: is nested deeper than 16/);
+});
+
+it('does not start where there is no memory for it', () => {
+  expect(() => checkMemory(decodeJob(encoded), 1, 1e9)).not.toThrow();
+  expect(() => checkMemory(decodeJob(encoded), 1, 1e3)).toThrow(/the job takes .* GB at least with 1 threads/);
+  const many = { ...job.geometry, training: 2 ** 31 - 1 };
+  expect(() => checkMemory({ ...job, geometry: many } as typeof job, 1, 1e9)).toThrow(/with 1 threads/);
 });
 
 it('engine tfjs cannot be sent', () => {

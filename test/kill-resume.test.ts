@@ -2,12 +2,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { loadRunConfig } from '../src/config/load.js';
-import { loadDataset } from '../src/data/load.js';
-import type { LedgerEntry } from '../src/report/ledger.js';
 import { eventOf, eventsOf, groupIsAlive, lockstep, startLockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { checkLedger } from './support/ledgers.js';
 import { resultOf, trained } from './support/runs.js';
 
 const kills = 30;
@@ -89,16 +87,3 @@ it('ends with the parameters of the undisturbed run and a complete ledger', { ti
   expect(again.code).toBe(2);
   expect(again.stdout).toContain('the run is complete: it has 60 of 60 epochs');
 });
-
-/** Every step once, in order; in each epoch every training example exactly once. */
-async function checkLedger(run: string, steps: number): Promise<void> {
-  const config = loadRunConfig(join(run, 'config.yaml'), []);
-  const { splits } = await loadDataset(config.data, config.seed);
-  const lines = readFileSync(join(run, 'ledger.jsonl'), 'utf8').trimEnd().split('\n');
-  const entries = lines.map((line) => JSON.parse(line) as LedgerEntry);
-  expect(entries.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
-  for (let epoch = 1; epoch <= config.training.epochs; epoch++) {
-    const used = entries.filter((entry) => entry.epoch === epoch).flatMap(({ examples }) => examples);
-    expect(Int32Array.from(used).sort()).toEqual(splits.training);
-  }
-}

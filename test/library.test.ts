@@ -12,7 +12,7 @@ import { packageRoot } from './support/package.js';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();
-const [training, circle, resuming] = codeBlocks('## Library');
+const [training, circle, resuming, together] = codeBlocks('## Library');
 
 /** The JavaScript of a section of the README, block by block. */
 function codeBlocks(heading: string): string[] {
@@ -55,6 +55,11 @@ it('the second example is stopped, goes on to the same bits, and is evaluated an
   expect(same).toBe('true true');
   expect(Number(accuracy)).toBeGreaterThan(0.5);
   expect(readdirSync(folder)).toContain('digits.onnx');
+});
+
+it('the third example trains over a worker, to the same bits', async () => {
+  expect(await program('together.js', together)).toEqual(['true']);
+  expect(readdirSync(join(folder, 'cache'))).toHaveLength(1);
 });
 
 it('a mistake is an error with a code, a problem and a remedy', async () => {

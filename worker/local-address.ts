@@ -9,11 +9,7 @@ const patience = 10_000;
  * @param url where the coordinator listens
  * @throws WireError when it cannot be reached
  */
-export async function localAddressTo(url: string): Promise<string> {
-  const text = /^[a-z]+:\/\//i.test(url) ? url : `ws://${url}`;
-  // What is no address is told of by whoever connects to it.
-  if (!URL.canParse(text)) return '127.0.0.1';
-  const { hostname, port, protocol } = new URL(text);
+export async function localAddressTo({ hostname, port, protocol }: URL): Promise<string> {
   const host = hostname.replace(/^\[|\]$/g, '');
   const socket = connect({ host, port: Number(port) || (protocol === 'wss:' ? 443 : 80), timeout: patience });
   try {

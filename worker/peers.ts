@@ -10,11 +10,11 @@ export interface PeerOptions {
   /** Address to listen on, and where others reach it. */
   readonly host: string;
   readonly port: number;
-  readonly advertise: string | undefined;
+  readonly advertise?: string;
   /** Whether the coordinator is reached by TLS: then peers are too, or not at all. */
   readonly secure: boolean;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  readonly ca: string | undefined;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly ca?: string;
   readonly token: string;
 }
 
@@ -25,13 +25,24 @@ export interface PeerHandlers {
   lost(id: number, reason: string): void;
 }
 
+/** Links with workers that this one has not been told of yet. */
+const mostEarly = 16;
+
+/** Milliseconds after which a worker that could not be reached is called again. */
+const retryAfter = 3000;
+
 /** Of two workers, the one that joined later calls. */
 export class Peers {
   readonly #options: PeerOptions;
   readonly #handlers: PeerHandlers;
   readonly #links = new Map<number, Connection>();
   readonly #calling = new Set<number>();
+  /** Members of the world, as far as this worker has been told. */
+  #known: ReadonlySet<number> = new Set();
   #listener: Listener | undefined;
+  /** Who there is, as the coordinator said last. */
+  #members: World['members'] = [];
+  #retry: NodeJS.Timeout | undefined;
   #self = 0;
   #silence = 0;
 
@@ -59,9 +70,8 @@ export class Peers {
     if (secure && !tls) return;
     const visitors = {
       arrived: ({ connection, hello, welcome }: Arrival<'peerHello'>) => {
-        // Before this side knows its own number, nobody can have been told to call it.
-        if (this.#self === 0)
-          return void connection.refuse('this worker has not joined yet', 'call again later', false);
+        const wrong = this.#whyNot(hello.id);
+        if (wrong) return void connection.refuse(wrong, 'the coordinator tells whom to call, and when', false);
         welcome(this.#self, this.#silence);
         this.#take(hello.id, connection);
       },
@@ -76,12 +86,31 @@ export class Peers {
     this.#silence = silence;
   }
 
-  /** Calls those that joined earlier, and drops the links to those that are gone. */
+  /** Why a caller cannot be the worker that it says it is. */
+  #whyNot(id: number): string | undefined {
+    // Before this side knows its own number, nobody can have been told to call it.
+    if (this.#self === 0) return 'this worker has not joined yet';
+    if (id <= this.#self) return `worker ${id} is called by worker ${this.#self}, not the other way round`;
+    // It may have been told of its world before this side was.
+    const early = this.ids.filter((other) => !this.#known.has(other));
+    return early.length < mostEarly || this.#known.has(id) ? undefined : 'too many call that nobody has told of';
+  }
+
+  /** Calls those that joined earlier, and drops the links to those that are gone. Who cannot be reached is tried again. */
   meet({ members }: World): void {
+    this.#members = members;
     const ids = new Set(members.map(({ id }) => id));
+    this.#known = ids;
     for (const [id, connection] of this.#links) if (!ids.has(id)) connection.terminate();
-    for (const { id, peer } of members) {
+    this.#callAll();
+  }
+
+  #callAll(): void {
+    clearTimeout(this.#retry);
+    for (const { id, peer } of this.#members) {
       if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
+      // A worker names its own address; under TLS nobody talks another into sending in the clear.
+      if (this.#options.secure && !/^wss:/i.test(peer)) continue;
       void this.#call(id, peer);
     }
   }
@@ -95,8 +124,11 @@ export class Peers {
 
   /** Ends all links; the listener stays. */
   part(): void {
-    for (const connection of this.#links.values()) connection.terminate();
+    const connections = [...this.#links.values()];
+    this.#members = [];
     this.#links.clear();
+    for (const connection of connections) connection.terminate();
+    clearTimeout(this.#retry);
   }
 
   async close(): Promise<void> {
@@ -113,13 +145,21 @@ export class Peers {
         ...{ token, ca: peer.startsWith('wss:') ? ca : undefined },
         identity: { kind: 'peerHello', id: this.#self },
       });
-      this.#take(id, connection);
+      // This worker may have parted meanwhile.
+      if (this.#members.some((member) => member.id === id)) this.#take(id, connection);
+      else connection.terminate();
     } catch (error) {
       if (!(error instanceof LockstepError)) throw error;
       this.#handlers.lost(id, error.problem);
+      this.#later();
     } finally {
       this.#calling.delete(id);
     }
+  }
+
+  #later(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#callAll(), retryAfter);
   }
 
   #take(id: number, connection: Connection): void {
@@ -135,6 +175,7 @@ export class Peers {
         this.#links.delete(id);
         this.#handlers.changed();
         this.#handlers.lost(id, error?.problem ?? 'the link was closed');
+        this.#later();
       },
     });
     this.#handlers.changed();

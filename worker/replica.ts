@@ -1,12 +1,15 @@
 /** A worker's copy of the run: pool, parameters and examples, made from the job and from the data. */
-import type { Examples } from '../src/data/examples.js';
-import type { WireError } from '../src/errors.js';
+import { totalmem } from 'node:os';
+import { type Examples, elements } from '../src/data/examples.js';
+import { EngineError, type WireError } from '../src/errors.js';
+import { createOptimizer } from '../src/optimizer/optimizer.js';
 import { becomeMember } from '../src/pool/exchanging.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { Exchange } from '../src/reduce/exchange.js';
 import { SCRATCH_FLOATS } from '../src/reduce/workbench.js';
 import type { Job } from '../src/wire/job.js';
+import { packedRowBytes } from '../src/wire/rows-blob.js';
 
 export interface Replica {
   readonly job: Job;
@@ -34,9 +37,40 @@ export function stageCapacity({ geometry, examples }: Job, threads: number): num
   return Math.min(examples.count, 2 * geometry.batchSize + evaluated);
 }
 
+/**
+ * Whether there is memory for a job: its sizes are the coordinator's word, and a machine that swaps is lost to its owner.
+ * What graphs need between their stages is not known before they run.
+ * @throws EngineError when this machine has not as much as the job takes at least
+ */
+export function checkMemory(job: Job, threads: number, memory = memoryOfProcess()): void {
+  const { engine, geometry, examples, optimizer, largestEvaluation, placement } = job;
+  const { layout, gradients, evaluations } = engine.model;
+  const slots = createOptimizer(optimizer).slots.length;
+  const slabs = 4 * (layout.length + slots * layout.trainable + (1 + threads) * layout.state);
+  const tensors = [...gradients.values(), ...evaluations.values()].map(({ written }) =>
+    written.reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
+  );
+  const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
+  const staged = placement === 'stream' ? stageCapacity(job, threads) * packedRowBytes(examples) : 0;
+  const bytes = slabs + threads * Math.max(0, ...tensors) + places + staged;
+  if (bytes <= memory) return;
+  const gigabytes = (size: number) => `${(size / 1e9).toFixed(1)} GB`;
+  throw new EngineError(
+    `the job takes ${gigabytes(bytes)} at least with ${threads} threads, and there are ${gigabytes(memory)}`,
+    'start the worker with fewer threads, or on a larger machine',
+  );
+}
+
+/** Bytes that this process can have at most. */
+function memoryOfProcess(): number {
+  const constrained = process.constrainedMemory() ?? 0;
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
 /** @throws EngineError when the job does not fit into memory or the engine does not load */
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {
   const { id, name, threads, staged, send, refused } = options;
+  checkMemory(job, threads);
   const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = job;
   const { layout } = engine.model;
   const pool = await ThreadPool.start(

@@ -11,7 +11,7 @@ import { asProse } from '../src/wire/fields.js';
 import type { BlobFrame } from '../src/wire/frame.js';
 import { decodeJob, type Job } from '../src/wire/job.js';
 import type { Message, Transfer } from '../src/wire/messages.js';
-import { decodeRows } from '../src/wire/rows-blob.js';
+import { decodeRows, packedRowBytes } from '../src/wire/rows-blob.js';
 import { stateSink } from '../src/wire/state-blob.js';
 import type { WorkerReporter } from './events.js';
 import type { Holdings } from './holdings.js';
@@ -35,6 +35,9 @@ export interface SessionOptions {
   readonly kept: Kept;
   readonly report: WorkerReporter;
 }
+
+/** Graphs are small; the constants in them are what takes room. */
+const mostJobBytes = 2 ** 29;
 
 interface Arriving {
   readonly transfer: Transfer;
@@ -94,6 +97,12 @@ export class Session {
 
   peerLost(id: number, reason: string): void {
     this.#connection.send({ kind: 'peerLost', id, round: this.#plan?.round ?? 0, reason: asProse(reason) });
+  }
+
+  /** A member, or the coordinator itself, sent something wrong. */
+  blame(from: number, error: WireError): void {
+    if (from === 0) this.#failed('exchange', error);
+    else this.peerLost(from, error.problem);
   }
 
   #receive(message: Message): void {
@@ -181,8 +190,16 @@ export class Session {
   #sinkFor({ what, bytes, sha256 }: Transfer): Arriving['sink'] {
     if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
     if (what === 'state') return stateSink(this.#replica().pool, bytes, sha256);
-    if (bytes > 2 ** 31) throw new WireError(`transfer ${what}: ${bytes} bytes are too many`, 'connect again');
+    const most = what === 'job' ? mostJobBytes : this.#mostRowBytes();
+    if (bytes > most) throw new WireError(`transfer ${what}: ${bytes} bytes, more than ${most}`, 'connect again');
     return bytesSink(what, bytes, sha256);
+  }
+
+  /** Bytes of as many rows as there is room for. */
+  #mostRowBytes(): number {
+    const { job, pool } = this.#replica();
+    if (!pool.stage) throw new WireError('rows came, and the data are here', 'connect again');
+    return stageCapacity(job, this.#options.threads) * packedRowBytes(job.examples);
   }
 
   #blob({ transfer, offset, payload }: BlobFrame): void {
@@ -200,6 +217,7 @@ export class Session {
 
   #arrived({ transfer: { what, sha256, round }, sink }: Arriving): void {
     if (what === 'job') {
+      if (this.#job) throw new WireError('a second job came', 'connect again');
       this.#job = { job: decodeJob(sink.bytes!), sha256 };
       if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
     } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
@@ -248,7 +266,7 @@ export class Session {
         if (to === 0) this.#options.kept.connection?.sendSlab(frame);
         else if (!peers.send(to, frame)) this.#options.kept.session?.peerLost(to, 'there is no link to it');
       };
-      const refused = (from: number, error: WireError) => this.#options.kept.session?.peerLost(from, error.problem);
+      const refused = (from: number, error: WireError) => this.#options.kept.session?.blame(from, error);
       const replica = await startReplica(job, given, { id, name, threads, staged, send, refused });
       kept.replica = { ...replica, sha256: identity, data };
     }

@@ -1,12 +1,13 @@
 /** The worker program: join, serve, come back when the connection is lost, leave when it is told to. */
 import { randomUUID } from 'node:crypto';
+import { availableParallelism, hostname, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { loadDataset } from '../src/data/load.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
 import { LockstepError, WireError } from '../src/errors.js';
-import { dial } from '../src/wire/dial.js';
+import { coordinatorUrl, dial } from '../src/wire/dial.js';
 import type { WorkerReporter } from './events.js';
 import { Holdings } from './holdings.js';
 import { localAddressTo } from './local-address.js';
@@ -16,29 +17,44 @@ import { type Kept, Session } from './session.js';
 export interface WorkerOptions {
   /** Where the coordinator listens: ws://host:port, wss://host:port or host:port. */
   readonly url: string;
-  /** Empty where the coordinator asks for none. */
-  readonly token: string;
-  readonly name: string;
-  readonly threads: number;
-  /** PEM of the only authority that is trusted under wss. */
-  readonly ca: string | undefined;
-  /** Where other workers may link up; `host` defaults to the address by which the coordinator is reached. */
-  readonly peer: {
-    readonly host: string | undefined;
-    readonly port: number;
-    readonly advertise: string | undefined;
-    readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Default: none. */
+  readonly token?: string;
+  /** In reports; default: the name of this machine. */
+  readonly name?: string;
+  /** Engine threads; default: one a core. The result does not depend on it. */
+  readonly threads?: number;
+  /** PEM of the only authority, or certificate, that is trusted under wss. */
+  readonly ca?: string;
+  /** Where other workers link up; `host` defaults to the address by which the coordinator is reached. */
+  readonly peer?: {
+    readonly host?: string;
+    readonly port?: number;
+    /** Where others reach that port, if not there: host:port. */
+    readonly advertise?: string;
+    /** PEM; without it, a worker under wss exchanges through the coordinator only. */
+    readonly tls?: { readonly cert: string; readonly key: string };
   };
-  /** Bytes of features that may be held in memory. */
-  readonly memory: number;
-  /** Where data sets are kept; default: the system's place for caches. */
-  readonly cache: string | undefined;
-  /** A copy of the data that this machine has. */
-  readonly local: { readonly data: DataConfig; readonly seed: number } | undefined;
+  /** Bytes of features that may be held in memory; default: half of the machine's. */
+  readonly memory?: number;
+  /** Folder where data sets are kept; default: the system's place for caches. */
+  readonly cache?: string;
+  /** A copy of the data that this machine has: sections of a config. */
+  readonly local?: { readonly data: DataConfig; readonly seed: number };
   /** Leaves after the step under way. */
-  readonly signal: AbortSignal;
-  readonly report: WorkerReporter;
+  readonly signal?: AbortSignal;
+  readonly report?: WorkerReporter;
 }
+
+type Settled = WorkerOptions & Required<Pick<WorkerOptions, 'token' | 'name' | 'threads' | 'signal' | 'report'>>;
+
+const settle = (options: WorkerOptions): Settled => ({
+  ...options,
+  token: options.token ?? '',
+  name: options.name ?? hostname(),
+  threads: options.threads ?? availableParallelism(),
+  signal: options.signal ?? new AbortController().signal,
+  report: options.report ?? (() => {}),
+});
 
 /** Milliseconds between two attempts to join: the first, and the longest. */
 const [shortestPause, longestPause] = [250, 5000];
@@ -51,12 +67,14 @@ const pauseAfter = (attempts: number): number =>
  * Works for a coordinator until its run is over or `signal` asks it to leave. Waits for one that is not there yet.
  * @throws LockstepError on bad input, and when the coordinator does not admit it
  */
-export async function work(options: WorkerOptions): Promise<void> {
+export async function work(given: WorkerOptions): Promise<void> {
+  const options = settle(given);
   const { report, signal } = options;
   const started = performance.now();
+  coordinatorUrl(options.url, options.ca);
   const numerics = await numericFingerprint();
   const local = options.local && (await loadLocal(options.local));
-  const holdings = new Holdings(options.cache, options.memory, local, report);
+  const holdings = new Holdings(options.cache, options.memory ?? totalmem() / 2, local, report);
   const worker = new Joining(options, numerics, holdings);
   try {
     const { reason, steps } = await worker.run();
@@ -79,7 +97,7 @@ async function loadLocal({ data, seed }: { data: DataConfig; seed: number }) {
 
 /** Joins again and again. */
 class Joining {
-  readonly #options: WorkerOptions;
+  readonly #options: Settled;
   readonly #numerics: NumericFingerprint;
   readonly #holdings: Holdings;
   readonly #session = randomUUID();
@@ -87,7 +105,7 @@ class Joining {
   #peers: Peers | undefined;
   #steps = 0;
 
-  constructor(options: WorkerOptions, numerics: NumericFingerprint, holdings: Holdings) {
+  constructor(options: Settled, numerics: NumericFingerprint, holdings: Holdings) {
     this.#options = options;
     this.#numerics = numerics;
     this.#holdings = holdings;
@@ -158,11 +176,11 @@ class Joining {
   }
 
   async #openPeers(): Promise<Peers> {
-    const { url, token, ca, peer } = this.#options;
-    const secure = url.startsWith('wss:');
-    const host = peer.host ?? (await localAddressTo(url));
+    const { url, token, ca, peer = {} } = this.#options;
+    const place = coordinatorUrl(url, ca);
+    const host = peer.host ?? (await localAddressTo(place));
     const peers = new Peers(
-      { ...peer, host, token, ca, secure },
+      { ...peer, port: peer.port ?? 0, host, token, ca, secure: place.protocol === 'wss:' },
       {
         slab: (from, frame) => this.#kept.session?.slab(from, frame),
         changed: () => this.#kept.session?.linked(peers.ids),

@@ -21,7 +21,9 @@ export class Account {
     const ago = (worker.connection.roundTrip ?? 0) / 2;
     if (message.kind === 'computed') this.#computed(worker, message, ago, message.round);
     if (message.kind === 'reduced') this.#exchanged(worker, message.milliseconds, ago, message.round, message.bytes);
-    if (message.kind === 'applied') this.#updated(worker, message.milliseconds, ago, message.round);
+    // Whoever confirms that it has the parameters has updated nothing.
+    if (message.kind === 'applied' && worker.state !== 'syncing')
+      this.#updated(worker, message.milliseconds, ago, message.round);
     if (message.kind === 'evaluated') this.#trace?.span(worker, 'validate', message.milliseconds, ago);
   }
 

@@ -1,5 +1,5 @@
 /** Where a run listened and which token it asked for: kept in its folder, so that its workers find it again. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, OutputError } from '../../src/errors.js';
@@ -18,6 +18,8 @@ export function writeAddress(folder: string, address: ListenAddress): void {
   const path = join(folder, fileName);
   try {
     writeFileSync(path, `${JSON.stringify(address, null, 2)}\n`, { mode: 0o600 });
+    // The mode is for a new file; this one may have been copied.
+    chmodSync(path, 0o600);
   } catch (error) {
     throw new OutputError(`${path}: cannot be written (${(error as Error).message})`, 'check its folder');
   }

@@ -37,6 +37,8 @@ export class Cluster implements Trainer {
   readonly #parts: ClusterParts;
   readonly #used: Int32Array;
   #epoch = -1;
+  /** First step of the span under way, and steps of the epoch that are done. */
+  #first = 0;
   #done = 0;
   #stopWanted = false;
   #opened = false;
@@ -76,7 +78,8 @@ export class Cluster implements Trainer {
 
   requestStop(): void {
     this.#stopWanted = true;
-    this.#parts.world.stop();
+    // With nothing done there is nothing to stop for: the wait for workers would only begin again.
+    if (this.#done > this.#first) this.#parts.world.stop();
   }
 
   async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
@@ -84,9 +87,9 @@ export class Cluster implements Trainer {
     this.#open();
     this.#stopWanted = false;
     world.go();
-    world.advance(epoch * options.geometry.stepsPerEpoch + first - 1);
+    world.advance(epoch * options.geometry.stepsPerEpoch + first - 1, this.#updating);
     this.#epoch = epoch;
-    this.#done = first;
+    [this.#first, this.#done] = [first, first];
     try {
       while (this.#done < last && !this.#stopWanted) {
         if (!(await this.#step(epoch, order, this.#done, rateScale))) {

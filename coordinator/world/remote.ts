@@ -4,7 +4,8 @@ import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../
 import type { ExchangePlan } from '../../src/reduce/plan.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
-import type { Hello, Message, TransferKind } from '../../src/wire/messages.js';
+import type { Hello, Message, Transfer, TransferKind } from '../../src/wire/messages.js';
+import { checkComputed } from './answer.js';
 import { PeerLostError } from './round.js';
 
 export type RemoteState =
@@ -35,14 +36,20 @@ export class RemoteWorker implements Worker {
   state: RemoteState = 'joining';
   /** Peers that it has a link to. */
   links: ReadonlySet<number> = new Set();
+  /** Whether it has taken part. */
+  hasWorked = false;
+  /** Whether it has been sent all that it needs to say that it is ready. */
+  prepared = false;
+  /** Since when it is left behind, as of `performance.now`. */
+  detachedAt = 0;
   /** The round that it was last asked to commit, and the last that it did. */
   asked = -1;
   applied = -1;
-  readonly #computing: Waiting<Computed>[] = [];
-  #exchanging: (Waiting<number> & { readonly round: number; readonly attempt: number }) | undefined;
+  readonly #computing: (Waiting<Computed> & { readonly task: ComputeTask })[] = [];
+  #exchanging: (Waiting<number> & { readonly plan: ExchangePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Waiting<Float64Array>>();
   /** What goes out when the blob under way is through: frames must not overtake it. */
-  #held: (() => void)[] | undefined;
+  #held: { readonly send: () => void; readonly bytes: number }[] | undefined;
   #heldBytes = 0;
   /** Whether the exchange under way cannot end without it. */
   #contributes = false;
@@ -78,7 +85,7 @@ export class RemoteWorker implements Worker {
   compute(task: ComputeTask): Promise<Computed> {
     this.#doing = `computing shards ${task.nodes.map(({ low, high }) => `${low}-${high - 1}`).join(', ')} of step ${task.round + 1}`;
     return this.#expect((waiting) => {
-      this.#computing.push(waiting);
+      this.#computing.push({ ...waiting, task });
       this.#fed(
         task.rows.map(({ rows }) => rows),
         () => this.connection.send({ kind: 'compute', ...task }),
@@ -96,7 +103,7 @@ export class RemoteWorker implements Worker {
     this.#doing = `exchanging gradients of step ${plan.round + 1}`;
     this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);
     return this.#expect((waiting) => {
-      this.#exchanging = { ...waiting, round: plan.round, attempt: plan.attempt };
+      this.#exchanging = { ...waiting, plan, answered: false };
       this.#out(() => this.connection.send({ kind: 'exchange', ...plan }));
     });
   }
@@ -123,11 +130,16 @@ export class RemoteWorker implements Worker {
     this.#out(() => this.connection.send(message));
   }
 
+  /** The last thing that it hears, whatever it is being sent. */
+  dismiss(reason: string): Promise<void> {
+    this.connection.send({ kind: 'bye', reason });
+    return this.connection.close();
+  }
+
   sendSlab(given: Buffer): void {
     // Nobody waits for one that only follows, and frames are used again for the next round.
     const frame = this.#contributes ? given : Buffer.from(given);
-    this.#heldBytes += this.#held ? frame.length : 0;
-    this.#out(() => this.connection.sendSlab(frame));
+    this.#out(() => this.connection.sendSlab(frame), frame.length);
   }
 
   /**
@@ -142,45 +154,72 @@ export class RemoteWorker implements Worker {
     progress?: (bytes: number) => void,
   ): Promise<void> {
     this.#doing = what === 'state' ? 'receiving parameters' : `receiving ${what === 'job' ? 'the job' : 'data'}`;
+    await new Promise<void>((resolve, reject) => {
+      this.#out(() => this.#transfer({ what, sha256, round }, source, progress).then(resolve, reject));
+    });
+  }
+
+  async #transfer(
+    about: Pick<Transfer, 'what' | 'sha256' | 'round'>,
+    source: BlobSource,
+    progress?: (bytes: number) => void,
+  ): Promise<void> {
     const transfer = ++this.#transfers;
-    this.connection.send({ kind: 'transfer', transfer, what, bytes: source.length, sha256, round });
-    this.#held ??= [];
+    this.connection.send({ kind: 'transfer', transfer, bytes: source.length, ...about });
+    this.#held = [];
     await this.connection.sendBlob(transfer, source, progress);
     const held = this.#held;
     this.#held = undefined;
     this.#heldBytes = 0;
-    for (const send of held) send();
+    // One of these may be a blob again, and holds up the others.
+    for (const { send, bytes } of held) this.#out(send, bytes);
   }
 
-  /** Settles what an answer belongs to. @throws WireError when it answers nothing that was asked */
-  receive(message: Message): void {
+  /**
+   * Settles what an answer belongs to.
+   * @returns whether there was something to settle
+   * @throws WireError when it answers nothing that was asked, or not what was asked
+   */
+  receive(message: Message): boolean {
     switch (message.kind) {
       case 'computed': {
-        const { kind: _, round: __, ...computed } = message;
-        this.#answered(this.#computing.shift(), message.kind).resolve(computed);
-        break;
+        const { kind: _, round, ...computed } = message;
+        const waiting = this.#answered(this.#computing[0], message.kind);
+        checkComputed(waiting.task, round, computed);
+        this.#computing.shift();
+        waiting.resolve(computed);
+        return true;
       }
       case 'reduced': {
-        const { round, attempt } = this.#exchanging ?? {};
+        const exchanging = this.#exchanging;
+        const { round, attempt } = exchanging?.plan ?? {};
         // An attempt that was given up may have come to its end all the same.
-        if (message.round !== round || message.attempt !== attempt) return;
-        this.#exchanging!.resolve(message.squares);
-        break;
+        if (!exchanging || exchanging.answered || message.round !== round || message.attempt !== attempt) return false;
+        exchanging.answered = true;
+        exchanging.resolve(message.squares);
+        return true;
       }
       case 'peerLost': {
-        if (message.round !== this.#exchanging?.round) return;
-        const reason = `${this.name} has lost its link to worker ${message.id}: ${message.reason}`;
-        this.#exchanging.reject(new PeerLostError(reason));
-        break;
+        if (message.id === 0)
+          throw new WireError(`it refuses what it was sent: ${message.reason}`, 'this worker is dropped');
+        const { plan, reject } = this.#exchanging ?? {};
+        // A star needs no links: else a worker could have the same exchange repeated for ever.
+        const matters = message.round === plan?.round && plan.algorithm === 'butterfly';
+        if (!matters || !plan.members.some(({ id }) => id === message.id)) return false;
+        reject!(new PeerLostError(`${this.name} has lost its link to worker ${message.id}: ${message.reason}`));
+        return true;
       }
       case 'applied':
+        if (message.round > this.asked || message.round < this.applied) {
+          throw new WireError(`applied: round ${message.round} was not asked for`, 'this worker is dropped');
+        }
         this.applied = message.round;
-        break;
+        return true;
       case 'evaluated': {
         const waiting = this.#answered(this.#evaluating.get(message.request), message.kind);
         this.#evaluating.delete(message.request);
         waiting.resolve(message.sums);
-        break;
+        return true;
       }
       default:
         throw new WireError(`a worker does not send ${message.kind}`, 'this worker is dropped');
@@ -232,9 +271,12 @@ export class RemoteWorker implements Worker {
     throw new WireError(`${kind}: it was not asked for`, 'this worker is dropped');
   }
 
-  #out(send: () => void): void {
+  /** @param bytes of frames in it */
+  #out(send: () => void, bytes = 0): void {
     if (this.state === 'lost') return;
-    if (this.#held) this.#held.push(send);
-    else send();
+    if (this.#held) {
+      this.#held.push({ send, bytes });
+      this.#heldBytes += bytes;
+    } else send();
   }
 }

@@ -24,10 +24,12 @@ export interface Crew {
   capacityOf(worker: Worker): Capacity;
   /** Milliseconds after which a worker is late with so many shards; infinite while nothing is known. */
   patienceWith(worker: Worker, shards: number): number;
-  /** Remembers how fast a worker was. */
-  learn(worker: Worker, computed: Computed): void;
+  /** Remembers how fast a worker was, and how many milliseconds passed here from the question to its answer. */
+  learn(worker: Worker, computed: Computed, elapsed: number): void;
   /** Whether these workers all have links to each other. */
   linked(workers: readonly Worker[]): boolean;
+  /** Some link does not do what it is there for: none counts until workers tell of theirs anew. */
+  unlink(): void;
   /** Declares a worker lost. */
   lose(worker: Worker, reason: string): void;
   /** Calls back for each worker that is lost, until the function returned is called. */
@@ -96,12 +98,10 @@ interface Outstanding {
   readonly nodes: readonly TreeNode[];
   /** When the worker is late. */
   readonly deadline: number;
-  /** Whether others have been asked for the same. */
-  doubled: boolean;
 }
 
 /** Bytes a second below which a link is taken for stalled. */
-const slowestLink = 1e6;
+const slowestLink = 1e5;
 /** Below this a butterfly has nothing to share out. */
 const smallSlab = 1 << 20;
 
@@ -159,12 +159,17 @@ export class Round {
     if (nodes.length === 0) return;
     const { crew, clock } = this.#options;
     const { round, epoch, step, rowsOf } = this.#task;
-    const deadline = clock.now() + crew.patienceWith(worker, size(nodes));
-    this.#outstanding.push({ worker, nodes, deadline, doubled: false });
+    const given = clock.now();
+    const deadline = given + crew.patienceWith(worker, this.#load(worker) + size(nodes));
+    this.#outstanding.push({ worker, nodes, deadline });
     const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
-      (computed) => this.#mail.put({ kind: 'computed', worker, nodes, computed }),
+      (computed) => {
+        // Whether the answer still counts or not: else who is always too late would be asked for as much again.
+        crew.learn(worker, computed, clock.now() - given);
+        this.#mail.put({ kind: 'computed', worker, nodes, computed });
+      },
       (error: unknown) => this.#failed(worker, error),
     );
     worker.prefetch?.(next);
@@ -199,11 +204,7 @@ export class Round {
       if (present.length === 0) return false;
       // One that is busy with an earlier step may never come to this one.
       const able = new Set(this.#options.crew.able());
-      const busy = (worker: Worker) => this.#outstanding.filter((each) => each.worker === worker);
-      const load = (worker: Worker) =>
-        busy(worker).length === 0 && !able.has(worker)
-          ? Number.POSITIVE_INFINITY
-          : busy(worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
+      const load = (worker: Worker) => this.#load(worker) || (able.has(worker) ? 0 : Number.POSITIVE_INFINITY);
       this.#give(
         present.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
         [node],
@@ -212,8 +213,19 @@ export class Round {
     return true;
   }
 
-  #dueAt({ deadline, doubled }: Outstanding): number {
-    return doubled || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : deadline;
+  /** Shards that a worker has still to compute for this step. */
+  #load(worker: Worker): number {
+    return this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
+  }
+
+  #dueAt(one: Outstanding): number {
+    return this.#alone(one).length === 0 || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : one.deadline;
+  }
+
+  /** Nodes that nobody holds, and nobody else was asked for. */
+  #alone(one: Outstanding): TreeNode[] {
+    const others = this.#outstanding.filter((each) => each !== one).flatMap(({ nodes }) => nodes.map(keyOf));
+    return one.nodes.filter((node) => !this.#holders.has(keyOf(node)) && !others.includes(keyOf(node)));
   }
 
   #idle(): Worker[] {
@@ -224,14 +236,10 @@ export class Round {
   /** Has what is late computed by others too: the answers are the same, and the first one counts. */
   #double(): void {
     const now = this.#options.clock.now();
-    for (const late of this.#outstanding.filter(({ deadline, doubled }) => !doubled && deadline <= now)) {
+    for (const late of this.#outstanding.filter(({ deadline }) => deadline <= now)) {
       const idle = this.#idle();
       if (idle.length === 0) return;
-      late.doubled = true;
-      this.#give(
-        idle[0],
-        late.nodes.filter((node) => !this.#holders.has(keyOf(node))),
-      );
+      this.#give(idle[0], this.#alone(late));
     }
   }
 
@@ -244,7 +252,6 @@ export class Round {
   #hold({ worker, nodes, computed }: Extract<Event, { kind: 'computed' }>): void {
     this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker || each.nodes !== nodes);
     if (this.#lost.has(worker)) return;
-    this.#options.crew.learn(worker, computed);
     let place = 0;
     for (const node of nodes) {
       const losses = computed.losses.slice(place, place + node.high - node.low);
@@ -327,6 +334,8 @@ export class Round {
     const { crew } = this.#options;
     if (algorithm === 'butterfly') {
       this.#starOnly = true;
+      // Else every step would wait as long.
+      crew.unlink();
       return;
     }
     const owing = crew.owing();

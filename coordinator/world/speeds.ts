@@ -31,6 +31,12 @@ export class Speeds {
     return this.#speeds.get(name)?.milliseconds;
   }
 
+  /** The longest that a shard takes anybody. */
+  slowest(): number | undefined {
+    const known = [...this.#speeds.values()].flatMap(({ milliseconds }) => milliseconds ?? []);
+    return known.length > 0 ? Math.max(...known) : undefined;
+  }
+
   /** What to count on for the next step. */
   expected(name: string): number | undefined {
     const speed = this.#speeds.get(name);

@@ -6,13 +6,29 @@ import type { Clock } from './clock.js';
 import { Mailbox } from './mailbox.js';
 import type { Crew } from './round.js';
 
-type Event =
-  | { readonly worker: Worker; readonly batches: readonly EvaluationBatch[]; readonly sums: Float64Array }
-  | { readonly worker: Worker; readonly batches: readonly EvaluationBatch[]; readonly sums?: undefined };
+interface Group {
+  readonly worker: Worker;
+  readonly batches: readonly EvaluationBatch[];
+  readonly started: number;
+  /** Whether others may do it too. */
+  late: boolean;
+}
+
+/** What a worker gave; nothing when it was lost. */
+interface Answer {
+  readonly group: Group;
+  readonly sums?: Float64Array;
+  readonly error?: unknown;
+}
 
 /** Batches that a thread is given at once, and groups that a worker has at a time: one is computed while the next travels. */
 const batchesPerThread = 2;
 const groupsInFlight = 2;
+/** A group is late after so many times the longest one so far; before there is one, after so many milliseconds. */
+const patience = 4;
+const firstPatience = 15_000;
+/** Milliseconds between two looks at who is there, while there is work that nobody has. */
+const look = 1000;
 
 /**
  * @param rows examples of the split
@@ -26,43 +42,123 @@ export async function spreadEvaluation(
   rows: Int32Array,
   batchSize: number,
 ): Promise<Float64Array> {
-  const width = sumsWidth(metrics);
-  const count = stepCount(rows.length, batchSize);
-  const table = new Float64Array(count * width);
-  const mail = new Mailbox<Event>(clock);
-  const queue = Array.from({ length: count }, (_, batch) => batch);
-  const inFlight = new Map<Worker, number>();
-  const hand = (worker: Worker, numbers: readonly number[]) => {
-    const batches = numbers.map((batch) => {
-      const { start, count } = batchOf(batch, rows.length, batchSize);
-      return { batch, rows: rows.subarray(start, start + count) };
-    });
-    inFlight.set(worker, (inFlight.get(worker) ?? 0) + 1);
-    worker.evaluate(batches).then(
-      (sums) => mail.put({ worker, batches, sums }),
-      () => mail.put({ worker, batches }),
-    );
-  };
-  for (let left = count; left > 0; ) {
-    for (const worker of crew.able()) {
-      while (queue.length > 0 && (inFlight.get(worker) ?? 0) < groupsInFlight) {
-        hand(worker, queue.splice(0, batchesPerThread * worker.threads));
+  return totalSums(metrics, await new Spread(crew, clock, sumsWidth(metrics), rows, batchSize).run());
+}
+
+class Spread {
+  readonly #crew: Crew;
+  readonly #clock: Clock;
+  readonly #mail: Mailbox<Answer>;
+  /** Sums of a batch. */
+  readonly #width: number;
+  readonly #rows: Int32Array;
+  readonly #batchSize: number;
+  readonly #table: Float64Array;
+  /** Batches whose sums are not here, and those of them that nobody has. */
+  readonly #missing: Set<number>;
+  readonly #queue: number[];
+  readonly #groups = new Set<Group>();
+  /** Milliseconds of the group that took longest. */
+  #longest: number | undefined;
+
+  constructor(crew: Crew, clock: Clock, width: number, rows: Int32Array, batchSize: number) {
+    this.#crew = crew;
+    this.#clock = clock;
+    this.#mail = new Mailbox(clock);
+    this.#width = width;
+    this.#rows = rows;
+    this.#batchSize = batchSize;
+    const count = stepCount(rows.length, batchSize);
+    this.#table = new Float64Array(count * width);
+    this.#queue = Array.from({ length: count }, (_, batch) => batch);
+    this.#missing = new Set(this.#queue);
+  }
+
+  /** @returns the sums of all batches, in their order */
+  async run(): Promise<Float64Array> {
+    while (this.#missing.size > 0) {
+      this.#share();
+      const answer = this.#groups.size > 0 ? await this.#mail.take(this.#deadline()) : undefined;
+      if (answer) {
+        this.#take(answer);
+        continue;
+      }
+      this.#despair();
+      // Lets in who has come meanwhile.
+      if (this.#queue.length > 0) await this.#crew.enough();
+    }
+    return this.#table;
+  }
+
+  /** Gives every worker as much as it can have. */
+  #share(): void {
+    for (const worker of this.#crew.able()) {
+      while (this.#queue.length > 0 && this.#groupsOf(worker) < groupsInFlight) {
+        const numbers = this.#queue.splice(0, batchesPerThread * worker.threads);
+        const wanted = numbers.filter((batch) => this.#missing.has(batch));
+        if (wanted.length > 0) this.#hand(worker, wanted);
       }
     }
-    const busy = [...inFlight.values()].some((groups) => groups > 0);
-    if (!busy) {
-      await crew.enough();
-      continue;
-    }
-    const event = (await mail.take(Number.POSITIVE_INFINITY))!;
-    const { worker, batches, sums } = event;
-    inFlight.set(worker, inFlight.get(worker)! - 1);
-    if (sums) {
-      batches.forEach(({ batch }, i) => {
-        table.set(sums.subarray(i * width, (i + 1) * width), batch * width);
-      });
-      left -= batches.length;
-    } else queue.unshift(...batches.map(({ batch }) => batch));
   }
-  return totalSums(metrics, table);
+
+  #groupsOf(worker: Worker): number {
+    return [...this.#groups].filter((group) => group.worker === worker).length;
+  }
+
+  #hand(worker: Worker, numbers: readonly number[]): void {
+    const batches = numbers.map((batch) => {
+      const { start, count } = batchOf(batch, this.#rows.length, this.#batchSize);
+      return { batch, rows: this.#rows.subarray(start, start + count) };
+    });
+    const group = { worker, batches, started: this.#clock.now(), late: false };
+    this.#groups.add(group);
+    worker.evaluate(batches).then(
+      (sums) => this.#mail.put({ group, sums }),
+      (error: unknown) => this.#mail.put({ group, error }),
+    );
+  }
+
+  #take({ group, sums, error }: Answer): void {
+    const { worker, batches, started } = group;
+    this.#groups.delete(group);
+    // Whoever else fails is lost, and the world says so.
+    if (!sums && worker === this.#crew.self) throw error;
+    const fits = sums?.length === batches.length * this.#width;
+    if (sums && !fits) {
+      this.#crew.lose(worker, `it gave ${sums.length} sums of ${batches.length} evaluation batches`);
+    }
+    if (!sums || !fits) {
+      this.#again(group);
+      return;
+    }
+    this.#longest = Math.max(this.#longest ?? 0, this.#clock.now() - started);
+    batches.forEach(({ batch }, i) => {
+      const own = sums.subarray(i * this.#width, (i + 1) * this.#width);
+      if (this.#missing.delete(batch)) this.#table.set(own, batch * this.#width);
+    });
+  }
+
+  /** Puts back what is not there yet. */
+  #again({ batches }: Group): void {
+    const wanted = batches.map(({ batch }) => batch).filter((batch) => this.#missing.has(batch));
+    this.#queue.unshift(...wanted.filter((batch) => !this.#queue.includes(batch)));
+  }
+
+  /** Somebody who never answers must not hold up the run: what is late is done by others too. */
+  #despair(): void {
+    for (const group of [...this.#groups].filter((each) => this.#dueAt(each) <= this.#clock.now())) {
+      group.late = true;
+      this.#again(group);
+    }
+  }
+
+  #deadline(): number {
+    const due = Math.min(...[...this.#groups].map((group) => this.#dueAt(group)));
+    return this.#queue.length > 0 ? Math.min(due, this.#clock.now() + look) : due;
+  }
+
+  #dueAt({ started, late }: Group): number {
+    if (late) return Number.POSITIVE_INFINITY;
+    return started + (this.#longest === undefined ? firstPatience : look + patience * this.#longest);
+  }
 }

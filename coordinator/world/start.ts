@@ -5,7 +5,7 @@ import { sha256 } from '../../src/data/checksum.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { examplesImage, metaOf } from '../../src/data/image.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
-import { RefusedError } from '../../src/errors.js';
+import { RefusedError, WireError } from '../../src/errors.js';
 import { becomeMember } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
@@ -20,6 +20,7 @@ import { encodeRows } from '../../src/wire/rows-blob.js';
 import { hostAndPort } from '../../src/wire/sockets.js';
 import { stateSource } from '../../src/wire/state-blob.js';
 import type { ListenAddress } from './address.js';
+import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import type { RemoteWorker } from './remote.js';
 import { Trace } from './trace.js';
@@ -56,8 +57,22 @@ export async function startCluster(
   parameters: Float32Array,
   choices: ClusterChoices,
 ): Promise<Cluster> {
-  const { threads, config, report, token = generateToken(), ledger } = choices;
   const trace = choices.trace === undefined ? undefined : new Trace(choices.trace);
+  try {
+    return await start(options, parameters, choices, trace);
+  } catch (error) {
+    trace?.discard();
+    throw error;
+  }
+}
+
+async function start(
+  options: PoolOptions,
+  parameters: Float32Array,
+  choices: ClusterChoices,
+  trace: Trace | undefined,
+): Promise<Cluster> {
+  const { threads, config, report, token = generateToken(), ledger } = choices;
   const image = examplesImage(options.examples);
   const placement = placementOf(config, image.length);
   const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
@@ -109,12 +124,18 @@ export async function startCluster(
   const world = new World({
     ...{ self, exchange, minimum: choices.minimum, grace: config.grace, stragglerFactor: config.stragglerFactor },
     ...{ bytes: layout.state * 4, batchSize: geometry.batchSize, shards: geometry.shards },
-    ...{ report, signal: choices.signal, prepare, sync, trace },
+    ...{ report, clock: systemClock, signal: choices.signal, prepare, sync, trace },
   });
 
   const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {
+    const crowded = world.refusal(hello, connection);
+    if (crowded) {
+      refused(new WireError(`${connection.address}: ${crowded.problem}`, crowded.remedy));
+      return void connection.refuse(crowded.problem, crowded.remedy, false);
+    }
     const refusal = refusalOf(hello, own, choices.allowMixedNumerics);
     if (refusal) {
+      world.turnedAway(connection);
       report({
         event: 'worker',
         change: 'refused',
@@ -219,9 +240,12 @@ function shown(host: string): string {
   return addresses.find((entry) => !entry.internal && entry.family === family)?.address ?? host;
 }
 
+/** As a POSIX shell takes it for one word. */
+const shellWord = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
 function listening({ tls, minimum }: ClusterChoices, place: string, token: string) {
   const url = `${tls ? 'wss' : 'ws'}://${place}`;
   const ca = tls ? ' --tls-ca <certificate>' : '';
-  const join = `npx lockstep worker ${url} --token ${token}${ca}`;
+  const join = `npx lockstep worker ${url}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
   return { event: 'listening' as const, url, join, minimum };
 }

@@ -1,5 +1,5 @@
 /** `--trace FILE`: what every worker did when, as a Chrome trace (chrome://tracing, Perfetto). Written as it happens. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { OutputError } from '../../src/errors.js';
 
 /** Events that are written at once. */
@@ -43,6 +43,12 @@ export class Trace {
     this.#add({ ph: 'M', name: 'trace_end', pid: 0, tid: 0, args: {} }, '\n]\n');
     this.#flush();
     closeSync(this.#fd);
+  }
+
+  /** There was no run. */
+  discard(): void {
+    closeSync(this.#fd);
+    rmSync(this.#path);
   }
 
   #add(event: object, end = ','): void {

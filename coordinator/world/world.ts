@@ -1,6 +1,6 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
 import type { LockstepError } from '../../src/errors.js';
-import { WireError } from '../../src/errors.js';
+import { RefusedError, WireError } from '../../src/errors.js';
 import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
@@ -10,6 +10,8 @@ import type { Hello } from '../../src/wire/messages.js';
 import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
+import type { Clock } from './clock.js';
+import { Limits } from './limits.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Speeds } from './speeds.js';
@@ -36,6 +38,7 @@ export interface WorldOptions {
   readonly batchSize: number;
   readonly shards: number;
   readonly report: Reporter;
+  readonly clock: Clock;
   /** Ends the wait for workers. */
   readonly signal: AbortSignal | undefined;
   /** Sends a worker what it needs besides parameters. */
@@ -44,10 +47,15 @@ export interface WorldOptions {
   readonly sync: (worker: RemoteWorker, round: number) => Promise<void>;
 }
 
-/** Milliseconds that a worker may be late whatever its speed. */
+/** Milliseconds that a worker may be late whatever its speed; in its first steps; and while no speed is known at all. */
 const leastPatience = 250;
+const firstPatience = 2000;
+const unknownPatience = 30_000;
+/** Characters of a reason in reports: workers choose what stands there. */
+const longestReason = 500;
 
 interface Away {
+  readonly hasWorked: boolean;
   readonly id: number;
   readonly name: string;
   readonly since: number;
@@ -64,12 +72,14 @@ export class World implements Crew {
   /** Lost workers by session. */
   readonly #away = new Map<string, Away>();
   readonly #speeds = new Speeds();
+  readonly #limits = new Limits();
+  /** What a question, its examples and its answer take besides the work. */
+  readonly #journeys = new Speeds();
   readonly #listeners = new Set<(worker: Worker) => void>();
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
-  /** When the coordinator's own parameters hold that round. */
-  #settled: Promise<unknown> = Promise.resolve();
+  #updated: Promise<void> = Promise.resolve();
   #stopped = false;
   #closing = false;
   #changed: (() => void) | undefined;
@@ -125,14 +135,29 @@ export class World implements Crew {
     ];
   }
 
+  /** Why somebody who knows the token has to wait all the same. */
+  refusal({ session }: Hello, { host }: Connection): LockstepError | undefined {
+    const now = this.#options.clock.now();
+    const before = this.#away.get(session) ?? this.workers.find((worker) => worker.session === session);
+    if (before?.hasWorked) return this.#limits.returnRefusal(session, now);
+    const hosts = this.workers.map(({ connection }) => connection.host);
+    return this.#limits.refusal(host, hosts, now);
+  }
+
+  /** Somebody who knows the token was not admitted. */
+  turnedAway({ host }: Connection): void {
+    this.#limits.lost(host, undefined, this.#options.clock.now());
+  }
+
   /** The id and name that a worker will have: its own again if it comes back. */
   place(hello: Hello): { id: number; name: string } {
     const here = this.workers.find(({ session }) => session === hello.session);
     // The line broke and only one side has noticed yet.
     if (here) this.drop(here, new WireError('it has connected anew', 'nothing: it is back'));
+    this.#expire();
     const away = this.#away.get(hello.session);
     if (away) return away;
-    const taken = new Set([...this.workers, ...this.#away.values()].map(({ name }) => name));
+    const taken = new Set([this.self, ...this.workers, ...this.#away.values()].map(({ name }) => name));
     let name = hello.name;
     for (let n = 2; taken.has(name); n++) name = `${hello.name}-${n}`;
     return { id: this.#nextId++, name };
@@ -141,19 +166,22 @@ export class World implements Crew {
   /** Takes in a worker that has been admitted; it takes part from the step on that follows its preparation. */
   join(hello: Hello, connection: Connection, { id, name }: { id: number; name: string }): RemoteWorker {
     const worker = new RemoteWorker(id, hello, name, connection);
-    const returned = this.#away.delete(hello.session);
+    const before = this.#away.get(hello.session);
+    worker.hasWorked = before?.hasWorked ?? false;
+    this.#away.delete(hello.session);
     this.#remotes.set(id, worker);
     this.tally.add(worker);
     connection.handle({
       message: (message) => {
-        this.#account.message(worker, message);
-        if (message.kind === 'ready') this.#become(worker, 'ready');
+        if (message.kind === 'ready') this.#ready(worker);
         else if (message.kind === 'linked') worker.links = new Set(message.ids);
-        else if (message.kind === 'drain') this.#become(worker, 'draining');
+        else if (message.kind === 'drain') this.#drain(worker);
         else if (message.kind === 'failed')
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
-        else if (message.kind === 'applied') this.#applied(worker, message.round);
-        else worker.receive(message);
+        else if (worker.receive(message)) {
+          this.#account.message(worker, message);
+          if (message.kind === 'applied') this.#applied(worker);
+        }
         this.#wake();
       },
       slab: (frame) => this.#options.exchange.receive(worker.id, frame),
@@ -162,8 +190,13 @@ export class World implements Crew {
       },
       closed: (error) => this.drop(worker, error ?? new WireError('the connection was closed', 'it can join again')),
     });
-    this.#tell(worker, returned ? 'returned' : 'joined', null);
-    this.#options.prepare(worker, hello).catch((error: LockstepError) => this.drop(worker, error));
+    this.#tell(worker, before ? 'returned' : 'joined', null);
+    this.#options.prepare(worker, hello).then(
+      () => {
+        worker.prepared = true;
+      },
+      (error: LockstepError) => this.drop(worker, error),
+    );
     return worker;
   }
 
@@ -174,10 +207,14 @@ export class World implements Crew {
     const doing = worker.doing;
     worker.fail(error);
     if (left) void worker.connection.close();
-    else worker.connection.terminate();
+    else void worker.connection.refuse(error.problem, error.remedy, error instanceof RefusedError);
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
-    if (!left) this.#away.set(worker.session, { id: worker.id, name: worker.name, since: performance.now() });
+    const { id, name, session, hasWorked } = worker;
+    const since = this.#options.clock.now();
+    // One that leaves before it has done anything costs as much as one that is lost.
+    if (!left || !hasWorked) this.#limits.lost(worker.connection.host, hasWorked ? session : undefined, since);
+    if (!left) this.#away.set(session, { id, name, since, hasWorked });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
     for (const lost of this.#listeners) lost(worker);
     this.#introduce();
@@ -214,10 +251,11 @@ export class World implements Crew {
     await this.#turn();
     if (this.#isEnough()) return;
     const { minimum, report } = this.#options;
-    const present = () => this.workers.filter(({ state }) => state === 'active').length;
-    report({ event: 'waiting', step: this.committed, present: present(), minimum, away: this.#awayNames() });
+    const stopped = () => this.#stopped || this.#options.signal?.aborted;
+    const present = this.workers.filter(({ state }) => state === 'active').length;
+    if (!stopped()) report({ event: 'waiting', step: this.committed, present, minimum, away: this.#awayNames() });
     while (!this.#isEnough()) {
-      if (this.#stopped || this.#options.signal?.aborted) throw new StoppedError();
+      if (stopped()) throw new StoppedError();
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
@@ -231,11 +269,16 @@ export class World implements Crew {
 
   patienceWith(worker: Worker, shards: number): number {
     const usual = this.#speeds.get(worker.name);
-    if (usual === undefined) return Number.POSITIVE_INFINITY;
-    return leastPatience + this.#options.stragglerFactor * usual * Math.ceil(shards / worker.threads);
+    const slowest = usual ?? this.#speeds.slowest();
+    // Who has never answered must not hold up a run: there may be others who would.
+    if (slowest === undefined) return unknownPatience;
+    const least = usual === undefined ? firstPatience : leastPatience;
+    const journey = this.#journeys.get(worker.name) ?? 0;
+    return least + this.#options.stragglerFactor * (slowest * Math.ceil(shards / worker.threads) + journey);
   }
 
-  learn(worker: Worker, { milliseconds, losses }: Computed): void {
+  learn(worker: Worker, { milliseconds, losses }: Computed, elapsed: number): void {
+    this.#journeys.seen(worker.name, elapsed - milliseconds);
     this.#speeds.seen(worker.name, milliseconds / Math.ceil(losses.length / worker.threads));
     this.tally.computed(worker, milliseconds, losses.length);
   }
@@ -245,17 +288,18 @@ export class World implements Crew {
     return remotes.every((one) => remotes.every((other) => one === other || one.links.has(other.id)));
   }
 
+  unlink(): void {
+    for (const worker of this.workers) worker.links = new Set();
+  }
+
   owing(): readonly { readonly id: number; readonly bytes: number }[] {
     return this.#options.exchange.waitingFor();
   }
 
-  /**
-   * The round was committed.
-   * @param settled when the coordinator's own parameters hold it
-   */
-  advance(round: number, settled: Promise<unknown> = Promise.resolve()): void {
+  /** The parameters hold this round, as soon as the coordinator has updated its own. */
+  advance(round: number, updated: Promise<void>): void {
     this.#round = round;
-    this.#settled = settled;
+    this.#updated = updated;
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -284,24 +328,23 @@ export class World implements Crew {
     await Promise.all(
       this.workers.map((worker) => {
         worker.state = 'draining';
-        worker.send({ kind: 'bye', reason });
-        return worker.connection.close();
+        return worker.dismiss(reason);
       }),
     );
   }
 
   /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
   async #turn(): Promise<void> {
-    // Whoever joins is sent the parameters as they are after a step, not in the middle of one.
-    if (this.workers.some(({ state }) => state === 'ready' || state === 'detached')) await this.#settled;
     for (const worker of this.workers) {
-      if (worker.state === 'draining') {
-        worker.send({ kind: 'bye', reason: 'it was asked to leave' });
-        this.drop(worker, new WireError('it was asked to leave', 'nothing'));
-      }
-      if (worker.state === 'active' && this.#lags(worker)) this.#detach(worker);
+      if (worker.state === 'draining') this.#dismiss(worker);
+      if (this.#lags(worker)) this.#detach(worker);
+      this.#expectToRead(worker);
       if (worker.state === 'detached' && worker.applied === worker.asked) worker.state = 'ready';
-      if (worker.state !== 'ready') continue;
+    }
+    const isReady = ({ state }: RemoteWorker) => state === 'ready';
+    // Half of an update must not be sent.
+    if (this.workers.some(isReady)) await this.#updated;
+    for (const worker of this.workers.filter(isReady)) {
       worker.state = 'syncing';
       worker.asked = this.#round;
       worker.applied = -2;
@@ -311,12 +354,29 @@ export class World implements Crew {
   }
 
   #lags(worker: RemoteWorker): boolean {
-    const limit = Math.max(64e6, 6 * this.#options.bytes);
-    return worker.asked - worker.applied > longestLag || worker.backlog > limit;
+    const { state, asked, applied } = worker;
+    // Sums pile up behind parameters that are on their way, too.
+    return state === 'active'
+      ? asked - applied > longestLag || this.#isFull(worker)
+      : state === 'syncing' && this.#isFull(worker);
+  }
+
+  /** Whether more waits to be sent to it than memory is to be spent on. */
+  #isFull({ backlog }: RemoteWorker): boolean {
+    return backlog > Math.max(64e6, 6 * this.#options.bytes);
+  }
+
+  /** Drops who makes the coordinator keep what it does not read. */
+  #expectToRead(worker: RemoteWorker): void {
+    const patience = this.#options.grace * 1000;
+    const since = this.#options.clock.now() - worker.detachedAt;
+    const stuck = worker.state === 'detached' && worker.backlog > 0 && since > patience;
+    if (stuck) this.drop(worker, new WireError('it does not read what it is sent', 'it can join again'));
   }
 
   #detach(worker: RemoteWorker): void {
     worker.state = 'detached';
+    worker.detachedAt = this.#options.clock.now();
     this.#tell(
       worker,
       'detached',
@@ -324,13 +384,35 @@ export class World implements Crew {
     );
   }
 
-  #applied(worker: RemoteWorker, round: number): void {
-    worker.applied = round;
+  /** It has job and data. */
+  #ready(worker: RemoteWorker): void {
+    // It may have been asked to leave meanwhile.
+    if (worker.state === 'draining') return;
+    if (worker.state !== 'joining' || !worker.prepared) {
+      throw new WireError('ready: it was not asked for', 'this worker is dropped');
+    }
+    this.#become(worker, 'ready');
+  }
+
+  #applied(worker: RemoteWorker): void {
     if (worker.state !== 'syncing') return;
     this.#become(worker, 'active');
+    worker.hasWorked = true;
     this.#tell(worker, 'active', null);
     this.#introduce();
     this.show();
+  }
+
+  /** It wants to leave: after the round, if it takes part in it. */
+  #drain(worker: RemoteWorker): void {
+    const follows = this.followers().includes(worker);
+    this.#become(worker, 'draining');
+    if (!follows) this.#dismiss(worker);
+  }
+
+  #dismiss(worker: RemoteWorker): void {
+    void worker.dismiss('it was asked to leave');
+    this.drop(worker, new WireError('it was asked to leave', 'nothing'));
   }
 
   #become(worker: RemoteWorker, state: RemoteWorker['state']): void {
@@ -350,7 +432,7 @@ export class World implements Crew {
   }
 
   #expire(): void {
-    const now = performance.now();
+    const now = this.#options.clock.now();
     for (const [session, { since }] of this.#away) {
       if (now - since > this.#options.grace * 1000) this.#away.delete(session);
     }
@@ -362,11 +444,25 @@ export class World implements Crew {
 
   #tell({ name, connection }: RemoteWorker, change: WorkerEvent['change'], reason: string | null): void {
     if (this.#closing) return;
-    this.#options.report({ event: 'worker', change, name, address: connection.address, step: this.committed, reason });
+    const { address } = connection;
+    this.#options.report({
+      event: 'worker',
+      change,
+      name,
+      address,
+      step: this.committed,
+      reason: reason && line(reason),
+    });
   }
 
   #wake(): void {
     this.#changed?.();
     this.#changed = undefined;
   }
+}
+
+/** One line, not too long: what a worker says of itself must not look like the coordinator's own words. */
+function line(text: string): string {
+  const flat = text.replace(/\s+/g, ' ');
+  return flat.length > longestReason ? `${flat.slice(0, longestReason)}...` : flat;
 }

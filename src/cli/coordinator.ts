@@ -5,7 +5,15 @@ import type { CoordinateOptions } from '../../coordinator/coordinate.js';
 import { loadRunConfig } from '../config/load.js';
 import { ConfigError } from '../errors.js';
 import type { EndEvent } from '../report/events.js';
-import { checkResume, collect, threadCount, trainUntilInterrupted, wholeNumber } from './running.js';
+import {
+  checkResume,
+  collect,
+  hideToken,
+  threadCount,
+  tokenOf,
+  trainUntilInterrupted,
+  wholeNumber,
+} from './running.js';
 
 interface CoordinatorFlags {
   readonly host?: string;
@@ -62,6 +70,7 @@ async function runCoordinator(file: string | undefined, flags: CoordinatorFlags,
   if (file === undefined && flags.resume === undefined) {
     command.error("error: missing required argument 'config', or --resume");
   }
+  hideToken(flags, 'lockstep coordinator');
   await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
 }
 
@@ -75,7 +84,7 @@ async function start(
     ...{ host, ledger, allowMixedNumerics, trace, ...watch },
     port: flags.port === undefined ? undefined : portNumber('--port', flags.port),
     minWorkers: flags.minWorkers === undefined ? undefined : minimum(flags.minWorkers),
-    token: flags.token ?? process.env.LOCKSTEP_TOKEN,
+    token: tokenOf(flags),
     threads: threadCount(flags.threads, 0),
     tls: pair(flags),
   };

@@ -71,6 +71,18 @@ export function checkResume(run: string, file: string | undefined, out: string |
   );
 }
 
+/**
+ * Takes the token out of what every user of this machine sees of its processes. Before that it is there for a moment: the
+ * environment never is.
+ */
+export function hideToken(flags: { readonly token?: string }, title: string): void {
+  if (flags.token !== undefined) process.title = title;
+}
+
+/** The token of an option, or of the environment, where an empty one is none. */
+export const tokenOf = ({ token }: { readonly token?: string }): string | undefined =>
+  token ?? (process.env.LOCKSTEP_TOKEN || undefined);
+
 /** Collects a repeatable option. */
 export const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
 

@@ -1,5 +1,5 @@
 /** `lockstep worker`: this machine computes for a coordinator. */
-import { hostname, totalmem } from 'node:os';
+import { hostname } from 'node:os';
 import { Command } from 'commander';
 import type { WorkerEvent } from '../../worker/events.js';
 import type { WorkerOptions } from '../../worker/worker.js';
@@ -8,7 +8,7 @@ import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { pair, pem, portNumber } from './coordinator.js';
 import { tellMistake } from './outcome.js';
-import { collect, threadCount, untilInterrupted } from './running.js';
+import { collect, hideToken, threadCount, tokenOf, untilInterrupted } from './running.js';
 import { workerLine } from './worker-text.js';
 
 interface WorkerFlags {
@@ -62,6 +62,7 @@ Exit codes: 0 the run is over or it was told to leave, 2 bad input, or not admit
 }
 
 async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
+  hideToken(flags, 'lockstep worker');
   const tell = (event: WorkerEvent) => process.stdout.write(flags.json ? jsonLine(event) : workerLine(event));
   await untilInterrupted(
     () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }),
@@ -82,12 +83,12 @@ function optionsOf(url: string, flags: WorkerFlags): Omit<WorkerOptions, 'report
   if (!/^[\w.-]{1,64}$/.test(name)) {
     throw new ConfigError(`--name ${name}: is no name`, 'use up to 64 letters, digits, ".", "_" and "-"');
   }
-  const { data, seed } = flags.config === undefined ? {} : loadRunConfig(flags.config, flags.set);
+  const { data, seed } = flags.config === undefined ? { seed: 0 } : loadRunConfig(flags.config, flags.set);
   return {
-    ...{ url, name, threads: threadCount(flags.threads), memory: totalmem() / 2, cache: flags.cache },
-    token: flags.token ?? process.env.LOCKSTEP_TOKEN ?? '',
+    ...{ url, name, threads: threadCount(flags.threads), cache: flags.cache },
+    token: tokenOf(flags),
     ca: flags.tlsCa === undefined ? undefined : pem('--tls-ca', flags.tlsCa),
-    local: data && { data, seed: seed! },
+    local: data && { data, seed },
     peer: {
       host: flags.peerHost,
       port: flags.peerPort === undefined ? 0 : portNumber('--peer-port', flags.peerPort),

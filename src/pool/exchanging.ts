@@ -1,5 +1,4 @@
 /** A pool made a member of a world: with its part in exchanges, in the memory that its threads share. */
-import { setFlagsFromString } from 'node:v8';
 import type { WireError } from '../errors.js';
 import { loadUpdateKernels } from '../kernels/load.js';
 import { Exchange } from '../reduce/exchange.js';
@@ -18,18 +17,11 @@ export interface MemberOptions {
 /** Rounds that a member who only follows may lag behind, its totals waiting here, before the coordinator cuts it off. */
 export const longestLag = 16;
 
-/**
- * V8 counts the buffers that sockets read into towards its heap, which is small here: as it is, it would collect the whole
- * heap about once a step, for milliseconds. Now it waits until heap and buffers are three times what was left of them.
- */
-const heapGrowth = '--heap-growing-percent=200';
-
 /** @param pool started with `rounds`, and with scratch memory for an exchange */
 export function becomeMember(
   pool: ThreadPool,
   { id, name, send, refused }: MemberOptions,
 ): { readonly member: Member; readonly exchange: Exchange } {
-  setFlagsFromString(heapGrowth);
   const { memory, total, scratch, options } = pool;
   const { layout, geometry } = options;
   const exchange = new Exchange({

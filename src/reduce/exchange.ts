@@ -27,7 +27,7 @@ export interface ExchangeOptions {
   /** Byte offset of `SCRATCH_FLOATS` floats. */
   readonly scratch: number;
   /**
-   * Bytes of frames kept of one sender while the plan that they belong to is on its way. A sender may hold a sum for
+   * Bytes of numbers kept of one sender while the plan that they belong to is on its way. A sender may hold a sum for
    * every level of the tree on either side: 2 log2(shards) slabs are always enough.
    */
   readonly earlyBytes: number;
@@ -82,7 +82,8 @@ export class Exchange {
     this.#segments = segmentsOf(options.layout);
     this.#workbench = new Workbench(options.memory, options.kernels, options.scratch);
     this.#normSums = new Float64Array(normBlocks(options.layout.trainable));
-    this.#early = new EarlyFrames(options.earlyBytes);
+    const slabs = Math.ceil(options.earlyBytes / (options.layout.state * 4));
+    this.#early = new EarlyFrames({ bytes: options.earlyBytes, frames: slabs * this.#segments.length });
   }
 
   /** Bytes of numbers sent in this round, all attempts together. */

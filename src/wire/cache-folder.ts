@@ -16,6 +16,8 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform = pro
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lockstep');
 }
 
+export const isFingerprint = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
 const dataName = /^([0-9a-f]{64})\.data$/;
 const useName = /^([0-9a-f]{64})\.use-(\d+)-(.+)$/;
 const partialName = /^\.partial-[0-9a-f]{64}-\d+-(\d+)-(.+)$/;

@@ -15,6 +15,7 @@ import {
   largestFrame,
   largestGreeting,
 } from './frame.js';
+import { discarded } from './garbage.js';
 import { clock, Heartbeat } from './heartbeat.js';
 import type { Message } from './messages.js';
 import { hostAndPort } from './sockets.js';
@@ -57,8 +58,9 @@ const remedy = 'see what the other side says; it can connect again';
 const isOwn = (frame: Frame) => frame.kind === 'control' && ['ping', 'pong', 'refused'].includes(frame.message.kind);
 
 export class Connection {
-  /** Host and port of the other side. */
+  /** Host and port of the other side, and the host alone. */
   readonly address: string;
+  readonly host: string;
   /** Who the other side is, in messages for people. */
   label: string;
   readonly bytesSent: Traffic = { control: 0, slab: 0, blob: 0 };
@@ -85,7 +87,8 @@ export class Connection {
     raw: Socket,
     private greeter?: Greeter,
   ) {
-    this.address = hostAndPort(raw.remoteAddress ?? 'unknown', raw.remotePort ?? 0);
+    this.host = raw.remoteAddress ?? 'unknown';
+    this.address = hostAndPort(this.host, raw.remotePort ?? 0);
     this.label = this.address;
     this.heartbeat = new Heartbeat(
       (ping) => this.send(ping),
@@ -239,6 +242,7 @@ export class Connection {
       if (this.greeter) this.greet(frame, this.greeter);
       else if (this.handlers || isOwn(frame)) this.pass(frame);
       else this.keep(frame, data.length);
+      if (frame.kind !== 'control') discarded(data.length);
     });
   }
 

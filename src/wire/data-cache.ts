@@ -8,7 +8,16 @@ import { sourceHash } from '../data/checksum.js';
 import type { Examples } from '../data/examples.js';
 import { LockstepError, OutputError, WireError } from '../errors.js';
 import { type BlobSink, blobSink } from './blob.js';
-import { cacheFolder, dataFile, fingerprintsIn, makeRoom, markUsed, partialFile, unmark } from './cache-folder.js';
+import {
+  cacheFolder,
+  dataFile,
+  fingerprintsIn,
+  isFingerprint,
+  makeRoom,
+  markUsed,
+  partialFile,
+  unmark,
+} from './cache-folder.js';
 import { checkImage, openImage } from './data-image.js';
 
 export interface CacheOptions {
@@ -57,7 +66,8 @@ export class DataCache {
    */
   async open(fingerprint: string, budget: number): Promise<Examples | undefined> {
     const file = dataFile(this.folder, fingerprint);
-    if (!existsSync(file)) return undefined;
+    // The coordinator names it: a path would lead to files of others, and one that is no data set is removed.
+    if (!isFingerprint(fingerprint) || !existsSync(file)) return undefined;
     try {
       markUsed(this.folder, fingerprint);
       this.#used.add(fingerprint);
@@ -92,7 +102,7 @@ export class DataCache {
    * @throws WireError from the sink's methods when it is not what was announced
    */
   receive(fingerprint: string, bytes: number): BlobSink & { abort(): void } {
-    if (!/^[0-9a-f]{64}$/.test(fingerprint)) {
+    if (!isFingerprint(fingerprint)) {
       throw new WireError(`data set ${JSON.stringify(fingerprint)}: is no SHA-256`, 'the coordinator has to send one');
     }
     const partial = partialFile(this.folder, fingerprint);

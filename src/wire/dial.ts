@@ -30,7 +30,7 @@ export async function dial(
   address: string,
   { token, identity, ca, patience = 10 }: DialOptions,
 ): Promise<{ connection: Connection; welcome: Welcome }> {
-  const url = parse(address, ca);
+  const url = coordinatorUrl(address, ca);
   const socket = new WebSocket(url, {
     ...socketOptions,
     ...pinned(ca),
@@ -79,7 +79,11 @@ export async function dial(
   });
 }
 
-function parse(address: string, ca: string | undefined): URL {
+/**
+ * @param ca in PEM, where one is to be trusted
+ * @throws ConfigError when this is no address of a coordinator
+ */
+export function coordinatorUrl(address: string, ca: string | undefined): URL {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(address) ? address : `ws://${address}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !['ws:', 'wss:'].includes(url.protocol) || url.hash || url.username || url.port === '0') {
@@ -118,7 +122,7 @@ function translated(error: NodeJS.ErrnoException, { host, protocol }: URL): Lock
   if (untrusted.test(error.code ?? '')) {
     return new RefusedError(
       `the TLS certificate of ${host} is not trusted (${reason})`,
-      'give the certificate that the coordinator uses, or its CA, with --ca',
+      'give the certificate that the coordinator uses, or its CA, with --tls-ca',
     );
   }
   const other = protocol === 'ws:' ? 'wss:// if it uses TLS' : 'ws:// if it does not use TLS';

@@ -12,6 +12,7 @@ import type { MetricSpec } from '../evaluate/metrics.js';
 import type { EngineSpec, Geometry } from '../pool/spec.js';
 import { checkJob } from './job-check.js';
 import { jobSchema } from './job-schema.js';
+import { unpack } from './msgpack.js';
 
 export interface Job {
   /** Holds the slab's layout and what batches look like. */
@@ -35,6 +36,9 @@ export interface Job {
 
 // Maps travel as lists of pairs: MessagePack's own have no order to rely on, and none of its extensions are needed.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true });
+
+/** A job nests ten levels deep; names of tensors are most of its values. */
+const limits = { what: 'job:', deepest: 16, mostValues: 2 ** 22 };
 
 /** @throws ConfigError when the run's engine is tfjs, which cannot be sent */
 export function encodeJob({
@@ -67,12 +71,7 @@ const withoutUndefined = (fields: object): object =>
 /** @throws WireError naming the field that cannot be, or does not fit the others */
 export function decodeJob(bytes: Uint8Array): Job {
   const remedy = 'run the same version of lockstep on both sides';
-  let value: unknown;
-  try {
-    value = packr.unpack(bytes);
-  } catch (error) {
-    throw new WireError(`job: cannot be decoded (${(error as Error).message})`, remedy);
-  }
+  const value = unpack(bytes, limits);
   const { data, error } = jobSchema.safeParse(value);
   if (!data) {
     const [{ path, message }] = error.issues;

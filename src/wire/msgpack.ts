@@ -1,14 +1,19 @@
 /**
- * MessagePack of control messages. msgpackr decodes more than a stranger should be given: regular expressions, errors,
+ * MessagePack of control messages, and of jobs. msgpackr decodes more than a stranger should be given: regular expressions, errors,
  * references, records that compile to functions, nesting as deep as the stack. So the bytes are walked first.
  */
 import { Packr } from 'msgpackr';
 import { WireError } from '../errors.js';
 
+export interface PackLimits {
+  /** What is decoded, in messages for people. */
+  readonly what: string;
+  readonly deepest: number;
+  /** Bounds the memory that small values such as empty lists decode to. */
+  readonly mostValues: number;
+}
 /** No message nests deeper than six levels. */
-const deepest = 8;
-/** Of one message: bounds the memory that small values such as empty lists decode to. */
-const mostValues = 2 ** 20;
+const ofMessages: PackLimits = { what: 'a control message', deepest: 8, mostValues: 2 ** 20 };
 
 /** Extension type of typed arrays, and its codes of the three kinds that messages hold. */
 const typedArray = 0x74;
@@ -26,18 +31,26 @@ export function pack(value: object): Buffer {
  * @returns plain objects, lists, texts, numbers, truth values, null, and copies of typed arrays; nothing else
  * @throws WireError when the bytes are not one such value, or hold more than a message may
  */
-export function unpack(bytes: Uint8Array): unknown {
-  walk(bytes);
+export function unpack(bytes: Uint8Array, limits = ofMessages): unknown {
+  try {
+    walk(bytes, limits);
+  } catch (error) {
+    if (error instanceof Unfit) throw new WireError(`${limits.what} ${error.message}`, remedy);
+    throw error;
+  }
   try {
     // As a plain Uint8Array, of which slices are copies.
     return packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
   } catch (error) {
-    throw new WireError(`a control message is not MessagePack (${(error as Error).message})`, remedy);
+    throw new WireError(`${limits.what} is not MessagePack (${(error as Error).message})`, remedy);
   }
 }
 
+/** What is wrong with the bytes; of what they are, the caller knows. */
+class Unfit extends Error {}
+
 const refuse = (problem: string): never => {
-  throw new WireError(`a control message ${problem}`, remedy);
+  throw new Unfit(problem);
 };
 
 /** What stands behind a token: so many bytes, then so many values; a map's are keys and values in turn. */
@@ -49,7 +62,7 @@ interface Token {
 }
 
 /** Reads every token without building anything, so that it costs a stranger's bytes and no more. */
-function walk(bytes: Uint8Array): void {
+function walk(bytes: Uint8Array, { deepest, mostValues }: PackLimits): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   /** Values that are to come on each level; and of maps, whether the next one is a key. */
   const left = [1];

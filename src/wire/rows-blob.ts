@@ -23,6 +23,9 @@ function placesOf(meta: ExamplesMeta, count: number) {
   return { targets, weights, features, end: features + count * featureRowBytes(meta) };
 }
 
+/** Bytes that a row takes on the wire. */
+export const packedRowBytes = (meta: ExamplesMeta): number => placesOf(meta, 1).end;
+
 /** Views of the parts; `bytes` begins at a multiple of four bytes of its buffer. */
 function partsOf(meta: ExamplesMeta, bytes: Uint8Array<ArrayBuffer>, count: number): RowValues {
   const { buffer, byteOffset } = bytes;
@@ -70,7 +73,7 @@ export async function encodeRows(examples: Examples, rows: Int32Array): Promise<
  */
 export function decodeRows(bytes: Uint8Array, meta: ExamplesMeta): RowValues {
   const remedy = 'the rows have to be sent again';
-  const each = placesOf(meta, 1).end;
+  const each = packedRowBytes(meta);
   const count = bytes.length / each;
   if (!Number.isInteger(count))
     throw new WireError(`rows: ${bytes.length} bytes are not whole rows of ${each}`, remedy);

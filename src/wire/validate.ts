@@ -33,7 +33,8 @@ const member = whole(0, 65535);
 const size = whole(0, Number.MAX_SAFE_INTEGER);
 const mostShards = 65535;
 const mostMembers = 4096;
-const milliseconds = between(0, Number.MAX_VALUE);
+/** Up to 24 days: sums of them stay numbers. */
+const milliseconds = between(0, 2 ** 31);
 const nonce = bytes(nonceBytes);
 const hash = text(128);
 const address = text(512);
@@ -83,7 +84,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     proof: nonce,
     name: text(64, 1),
     session: text(64, 1),
-    threads: whole(0, 256),
+    threads: whole(1, 256),
     engine: text(128),
     processor: text(512),
     numerics: hash,

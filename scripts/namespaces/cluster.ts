@@ -1,0 +1,78 @@
+/** A coordinator on the first host of a network and a worker on each of the others. */
+import { join } from 'node:path';
+import type { EndEvent, RunEvent } from '../../src/report/events.js';
+import type { WorkerEvent } from '../../worker/events.js';
+import type { Network } from './network.js';
+import { Program } from './program.js';
+
+export interface ClusterOptions {
+  readonly network: Network;
+  /** Path of the run's config, and values that replace some of it, such as `training.epochs=1`. */
+  readonly config: string;
+  readonly set: readonly string[];
+  readonly workers: number;
+  /** Workers without which no step begins. */
+  readonly minimum: number;
+  /** For runs and caches. */
+  readonly folder: string;
+}
+
+const token = 'hosts-that-are-apart';
+
+export class Cluster {
+  readonly coordinator: Program<RunEvent>;
+  readonly workers: Program<WorkerEvent>[] = [];
+  readonly #options: ClusterOptions;
+
+  /** Name of the worker on a host. */
+  static nameOf(host: number): string {
+    return `host${host}`;
+  }
+
+  /** Starts the coordinator, which does not compute itself. */
+  constructor(options: ClusterOptions) {
+    const { network, config, set, minimum, folder } = options;
+    this.#options = options;
+    const values = ['training.logEvery=1', ...set].flatMap((value) => ['--set', value]);
+    const place = ['--host', network.addresses[0], '--port', '0', '--token', token];
+    const crew = ['--threads', '0', '--min-workers', String(minimum)];
+    this.coordinator = new Program(network, 0, ['coordinator', config, ...place, ...crew, ...values], folder);
+  }
+
+  /** Starts the workers. @throws Error when the coordinator ends before it listens */
+  async start(): Promise<void> {
+    const { network, workers, folder } = this.#options;
+    const { url } = await this.coordinator.until('listening');
+    for (let host = 1; host <= workers; host++) {
+      const cache = ['--cache', join(folder, `cache-${host}`)];
+      const args = ['worker', url, '--token', token, '--threads', '1', '--name', Cluster.nameOf(host), ...cache];
+      this.workers.push(new Program<WorkerEvent>(network, host, args, folder));
+    }
+  }
+
+  /** When something happened to the worker of a host, for the first time after a time. */
+  changed(host: number, change: 'active' | 'lost' | 'returned', after = 0) {
+    return this.coordinator.until(
+      'worker',
+      (event) => event.change === change && event.name === Cluster.nameOf(host),
+      after,
+    );
+  }
+
+  /** When so many steps more are done after a time. */
+  async steps(count: number, after: number) {
+    const { step } = await this.coordinator.until('step', () => true, after);
+    return this.coordinator.until('step', (event) => event.step >= step + count - 1, after);
+  }
+
+  /** The end of the run. @throws Error when it did not end well */
+  async end(): Promise<EndEvent> {
+    const end = await this.coordinator.until('end');
+    await Promise.all([this.coordinator, ...this.workers].map(({ ended }) => ended));
+    return end;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.coordinator, ...this.workers].map((program) => program.kill()));
+  }
+}

@@ -1,0 +1,73 @@
+/** An evaluation over workers that do not all do what they are asked for. */
+import { expect, it } from 'vitest';
+import type { Clock } from '../coordinator/world/clock.js';
+import type { Crew } from '../coordinator/world/round.js';
+import { spreadEvaluation } from '../coordinator/world/spread.js';
+import { type MetricSpec, sumsWidth, totalSums } from '../src/evaluate/metrics.js';
+import type { EvaluationBatch, Worker } from '../src/pool/worker.js';
+
+const metrics: MetricSpec = {
+  ...{ metrics: ['accuracy'], outputs: 2, places: 1, classes: true, activation: 'linear', binary: false },
+};
+const width = sumsWidth(metrics);
+const rows = Int32Array.from({ length: 95 }, (_, i) => i);
+
+/** A clock that goes on only when somebody waits for it. */
+function fakeClock(): Clock {
+  let now = 0;
+  return {
+    now: () => now,
+    after(milliseconds, call) {
+      const timer = setImmediate(() => {
+        now += milliseconds;
+        call();
+      });
+      return () => clearImmediate(timer);
+    },
+  };
+}
+
+type Evaluate = (batches: readonly EvaluationBatch[]) => Promise<Float64Array>;
+
+const sums = (batches: readonly EvaluationBatch[]) =>
+  Float64Array.from(batches.flatMap(({ rows }) => Array.from({ length: width }, (_, i) => rows[0] + i)));
+const honest: Evaluate = async (batches) => sums(batches);
+
+function crew(...evaluates: Evaluate[]) {
+  const workers = evaluates.map((evaluate, id) => ({ id, name: `w${id}`, threads: 1, evaluate }) as unknown as Worker);
+  const lost: string[] = [];
+  const world = {
+    able: () => workers.filter(({ name }) => !lost.includes(name)),
+    enough: async () => {},
+    lose: (worker: Worker) => lost.push(worker.name),
+  } as unknown as Crew;
+  return { world, lost };
+}
+
+const evaluated = (world: Crew) => spreadEvaluation(world, fakeClock(), metrics, rows, 10);
+const all = Array.from({ length: 10 }, (_, batch) => ({ batch, rows: rows.subarray(10 * batch, 10 * batch + 10) }));
+const right = totalSums(metrics, sums(all));
+
+it('gives the sums of all batches, in their order', async () => {
+  expect(await evaluated(crew(honest, honest).world)).toEqual(right);
+});
+
+it('a worker that never answers is not waited for', async () => {
+  const { world, lost } = crew(() => new Promise(() => {}), honest);
+  expect(await evaluated(world)).toEqual(right);
+  expect(lost).toEqual([]);
+});
+
+it('a worker that gives too few sums, or too many, is lost', async () => {
+  for (const length of [0, 1, 1000]) {
+    const { world, lost } = crew(async () => new Float64Array(length), honest);
+    expect(await evaluated(world)).toEqual(right);
+    expect(new Set(lost)).toEqual(new Set(['w0']));
+  }
+});
+
+it('what a lost worker had is done by others', async () => {
+  let calls = 0;
+  const failing: Evaluate = async (batches) => (calls++ < 3 ? Promise.reject(new Error('lost')) : sums(batches));
+  expect(await evaluated(crew(failing, honest).world)).toEqual(right);
+});

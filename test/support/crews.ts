@@ -1,0 +1,214 @@
+/** Rounds without sockets: workers that answer when a test says so, a crew of them, and a clock that is moved by hand. */
+import type { Clock } from '../../coordinator/world/clock.js';
+import { type Crew, Round, type RoundOptions, type RoundResult } from '../../coordinator/world/round.js';
+import { WireError } from '../../src/errors.js';
+import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../../src/pool/worker.js';
+import type { ExchangePlan } from '../../src/reduce/plan.js';
+
+export class FakeClock implements Clock {
+  #now = 0;
+  #timers: { at: number; callback: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer = { at: this.#now + milliseconds, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer);
+    };
+  }
+
+  /** Moves on, and lets happen what happens then. */
+  async pass(milliseconds: number): Promise<void> {
+    this.#now += milliseconds;
+    const due = this.#timers.filter(({ at }) => at <= this.#now);
+    this.#timers = this.#timers.filter(({ at }) => at > this.#now);
+    for (const { callback } of due) callback();
+    await settled();
+  }
+}
+
+/** Waits until everybody has reacted to what has happened. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A question to a worker, to be answered by the test. */
+class Asked<Question, Answer> {
+  readonly answered: Promise<Answer>;
+  #resolve!: (answer: Answer) => void;
+  #reject!: (error: Error) => void;
+
+  constructor(readonly question: Question) {
+    this.answered = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  async answer(answer: Answer): Promise<void> {
+    this.#resolve(answer);
+    await settled();
+  }
+
+  async fail(error: Error): Promise<void> {
+    this.#reject(error);
+    await settled();
+  }
+}
+
+export class FakeWorker implements Worker {
+  readonly name: string;
+  readonly computing: Asked<ComputeTask, Computed>[] = [];
+  readonly exchanging: Asked<ExchangePlan, number>[] = [];
+  readonly evaluating: Asked<readonly EvaluationBatch[], Float64Array>[] = [];
+  readonly committed: Update[] = [];
+
+  constructor(
+    readonly id: number,
+    readonly threads: number,
+  ) {
+    this.name = `worker ${id}`;
+  }
+
+  compute(task: ComputeTask): Promise<Computed> {
+    return asked(this.computing, task);
+  }
+  exchange(plan: ExchangePlan): Promise<number> {
+    return asked(this.exchanging, plan);
+  }
+  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+    return asked(this.evaluating, batches);
+  }
+  async commit(update: Update): Promise<void> {
+    this.committed.push(update);
+  }
+
+  /** Shards of all tasks so far. */
+  get shards(): string[] {
+    return this.computing.map(({ question }) => question.nodes.map(({ low, high }) => `${low}-${high - 1}`).join(' '));
+  }
+
+  /** Answers its task number `which`, the last one by default: the loss of shard s is s + 1. */
+  computes(which = this.computing.length - 1): Promise<void> {
+    const { nodes, rows } = this.computing[which].question;
+    const losses = nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, (_, i) => low + i + 1));
+    return this.computing[which].answer({ nodes, losses, phases: {}, milliseconds: 10, used: rows });
+  }
+
+  /** Confirms its exchange number `which`. */
+  reduces(squares = 9, which = this.exchanging.length - 1): Promise<void> {
+    return this.exchanging[which].answer(squares);
+  }
+
+  /** Fails all that it was asked for. */
+  die(): void {
+    const error = new WireError(`${this.name} is dead`, 'nothing');
+    for (const asked of [...this.computing, ...this.exchanging, ...this.evaluating]) void asked.fail(error);
+  }
+}
+
+function asked<Question, Answer>(list: Asked<Question, Answer>[], question: Question): Promise<Answer> {
+  const one = new Asked<Question, Answer>(question);
+  list.push(one);
+  return one.answered;
+}
+
+export class FakeCrew implements Crew {
+  readonly self: FakeWorker;
+  remotes: FakeWorker[];
+  /** Workers that are busy with something else. */
+  readonly busy = new Set<FakeWorker>();
+  readonly dropped: { worker: Worker; reason: string }[] = [];
+  readonly learned: Worker[] = [];
+  patience = Number.POSITIVE_INFINITY;
+  areLinked = true;
+  owed: { id: number; bytes: number }[] = [];
+  /** Times that a round has waited for workers. */
+  waits = 0;
+  #listeners = new Set<(worker: Worker) => void>();
+  #arrived: (() => void)[] = [];
+
+  /** @param own threads of the coordinator */
+  constructor(own: number, remotes: number) {
+    this.self = new FakeWorker(0, own);
+    this.remotes = Array.from({ length: remotes }, (_, i) => new FakeWorker(i + 1, 1));
+  }
+
+  able(): FakeWorker[] {
+    return this.present().filter((worker) => !this.busy.has(worker));
+  }
+  present(): FakeWorker[] {
+    return this.self.threads > 0 ? [this.self, ...this.remotes] : [...this.remotes];
+  }
+  followers(): FakeWorker[] {
+    return [...this.remotes];
+  }
+  async enough(): Promise<void> {
+    while (this.able().length === 0) {
+      this.waits++;
+      await new Promise<void>((resolve) => this.#arrived.push(resolve));
+    }
+  }
+  capacityOf({ threads }: Worker) {
+    return { threads, shardMilliseconds: undefined };
+  }
+  patienceWith(_: Worker, shards: number): number {
+    return this.patience * shards;
+  }
+  learn(worker: Worker): void {
+    this.learned.push(worker);
+  }
+  linked(): boolean {
+    return this.areLinked;
+  }
+  unlink(): void {
+    this.areLinked = false;
+  }
+  lose(worker: Worker, reason: string): void {
+    this.dropped.push({ worker, reason });
+    void this.loses(worker as FakeWorker);
+  }
+  onLoss(lost: (worker: Worker) => void): () => void {
+    this.#listeners.add(lost);
+    return () => this.#listeners.delete(lost);
+  }
+  owing() {
+    return this.owed;
+  }
+
+  async loses(worker: FakeWorker): Promise<void> {
+    this.remotes = this.remotes.filter((each) => each !== worker);
+    worker.die();
+    for (const lost of this.#listeners) lost(worker);
+    await settled();
+  }
+
+  async gains(worker: FakeWorker): Promise<void> {
+    this.remotes.push(worker);
+    for (const resolve of this.#arrived.splice(0)) resolve();
+    await settled();
+  }
+}
+
+/** A round of eight shards that has begun. */
+export async function begin(
+  crew: FakeCrew,
+  options: Partial<RoundOptions> = {},
+  shards = 8,
+): Promise<{ clock: FakeClock; result: Promise<RoundResult> }> {
+  const clock = new FakeClock();
+  const rowsOf = ({ low, high }: { low: number; high: number }) => [
+    { start: 10 * low, rows: Int32Array.from({ length: 10 * (high - low) }, (_, i) => 10 * low + i) },
+  ];
+  const round = new Round(
+    { round: 3, epoch: 0, step: 3, shards, rowsOf, nextRowsOf: (node) => rowsOf(node).map(({ rows }) => rows) },
+    { crew, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
+  );
+  const result = round.run();
+  // Who awaits it gets its error; nobody else should.
+  result.catch(() => {});
+  await settled();
+  return { clock, result };
+}
