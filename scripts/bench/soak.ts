@@ -41,6 +41,8 @@ interface Member {
   readonly program: Program<WorkerEvent>;
   /** Whether it has ever reached the coordinator: such a one ends with the run, others go on trying. */
   joined: boolean;
+  /** Whether it takes part in steps. */
+  active: boolean;
   /** What it was told to do. */
   told?: 'leave' | 'die';
 }
@@ -51,8 +53,8 @@ const token = 'soak';
 /** Of Node: garbage is collected early, so that memory that is still in use shows. */
 const eager = ['--max-semi-space-size=1'];
 /** Megabytes that a process may grow by over the second half of its time, once it has run for so many seconds. */
-const mostGrowth = 16;
-const leastSeconds = 20;
+const mostGrowth = 24;
+const leastSeconds = 60;
 /** Milliseconds between two looks at everybody's memory. */
 const lookInterval = 250;
 /** Seconds that workers have to end after the run. */
@@ -164,7 +166,9 @@ class Soak {
     if (event.event === 'error') this.#problems.push(`the coordinator failed: ${event.message}`);
     if (event.event !== 'worker') return;
     const { change, name, step, reason } = event;
-    const { told } = this.#members.find((member) => member.name === name)!;
+    const member = this.#members.find((each) => each.name === name)!;
+    const { told } = member;
+    member.active = change === 'active';
     if (change === 'lost' && told !== 'die') this.#problems.push(`${name} was lost in step ${step + 1}: ${reason}`);
     if (change === 'refused') this.#problems.push(`${name} was not admitted: ${reason}`);
   }
@@ -183,7 +187,9 @@ class Soak {
     const { workers } = this.#options;
     const possible: Change[] = [];
     if (here.length < workers) possible.push('join');
-    if (here.length > workers / 2) possible.push('leave', 'die');
+    // On a busy machine joining takes long: the run must not wait for workers more than it works.
+    if (here.filter(({ active }) => active).length > workers / 2) possible.push('leave', 'die');
+    if (possible.length === 0) return;
     const change = this.#one(possible);
     if (change === 'join') this.#join();
     else this.#end(this.#one(here), change);
@@ -202,7 +208,7 @@ class Soak {
       if (event.event === 'error') this.#problems.push(`${name} failed: ${event.message}`);
     };
     const program = new Program([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told, eager);
-    const member: Member = { name, program, joined: false };
+    const member: Member = { name, program, joined: false, active: false };
     this.#members.push(member);
   }
 
