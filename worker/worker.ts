@@ -4,7 +4,6 @@ import { availableParallelism, hostname, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
-import { loadDataset } from '../src/data/load.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
 import { LockstepError, WireError } from '../src/errors.js';
 import { coordinatorUrl, dial } from '../src/wire/dial.js';
@@ -91,6 +90,8 @@ export async function work(given: WorkerOptions): Promise<void> {
 }
 
 async function loadLocal({ data, seed }: { data: DataConfig; seed: number }) {
+  // Late: readers of every format, which most workers never need.
+  const { loadDataset } = await import('../src/data/load.js');
   const { examples } = await loadDataset(data, seed);
   return { examples, sha256: await examplesFingerprint(examples) };
 }
