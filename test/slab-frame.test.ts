@@ -52,8 +52,8 @@ describe('slab frames', () => {
   });
 
   it.each([
-    ['cut off', frame().subarray(0, 31), /31 bytes/],
-    ['empty', Buffer.alloc(0), /0 bytes/],
+    ['cut off', frame().subarray(0, 31), /cut off after 31 of 32 bytes/],
+    ['empty', Buffer.alloc(0), /cut off after 0 of 32 bytes/],
     ['of another kind', changed(0, [3]), /kind 3/],
     ['of an unknown stage', changed(1, [2]), /stage 2/],
     ['of an unknown precision', changed(2, [9]), /precision 9/],

@@ -65,7 +65,7 @@ function newWorld(options: Partial<WorldOptions> = {}) {
   const world = new World({
     ...{ self: new FakeWorker(0, 0), trace: undefined, minimum: 1, grace: 60, stragglerFactor: 3 },
     ...{ bytes: 4e6, batchSize: 32, shards: 4, clock, signal: undefined },
-    exchange: { receive: () => {}, waitingFor: () => [], bytesSent: 0 },
+    exchange: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesReceived: 0 },
     report: (event) => events.push(event),
     prepare: async () => {},
     sync: async ({ name }, round) => {

@@ -330,6 +330,16 @@ describe('an exchange', () => {
     expectWhole(await result);
   });
 
+  it('waits for a line that is slow, as long as something comes', async () => {
+    const { crew, clock, result } = await exchanging('star');
+    crew.owed = [{ id: 2, bytes: 65536 }];
+    for (crew.came = 1; crew.came < 4; crew.came++) await clock.pass(17_000);
+    expect(used(crew)).toEqual(['star']);
+    await reduceAll(crew);
+    expectWhole(await result);
+    expect(crew.dropped).toEqual([]);
+  });
+
   it('drops who does not confirm the total', async () => {
     const { crew, clock, result } = await exchanging('star');
     const [a, b, c] = crew.remotes;

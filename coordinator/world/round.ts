@@ -34,6 +34,8 @@ export interface Crew {
   lose(worker: Worker, reason: string): void;
   /** Calls back for each worker that is lost, until the function returned is called. */
   onLoss(lost: (worker: Worker) => void): () => void;
+  /** Bytes that have come for the coordinator in the exchange under way. */
+  received(): number;
   /** Who the coordinator itself waits for in the exchange under way. */
   owing(): readonly { readonly id: number; readonly bytes: number }[];
 }
@@ -101,7 +103,7 @@ interface Outstanding {
 }
 
 /** Bytes a second below which a link is taken for stalled. */
-const slowestLink = 1e5;
+const slowestLink = 1e6;
 /** Below this a butterfly has nothing to share out. */
 const smallSlab = 1 << 20;
 
@@ -279,9 +281,17 @@ export class Round {
     const contributors = new Set(taking.map(({ id }) => id));
     const waiting = new Set(contributors);
     const results = new Map<number, number>();
-    const deadline = clock.now() + silence + (bytes / slowestLink) * 1000 * plan.members.length;
+    const patience = silence + (bytes / slowestLink) * 1000 * plan.members.length;
+    let deadline = clock.now() + patience;
+    let received = crew.received();
     while (waiting.size > 0) {
       const event = await this.#mail.take(deadline);
+      if (!event && crew.received() !== received) {
+        // Slow, but it moves.
+        received = crew.received();
+        deadline = clock.now() + patience;
+        continue;
+      }
       if (!event) {
         this.#blame(plan, waiting);
         return { algorithm };

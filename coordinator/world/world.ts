@@ -24,8 +24,9 @@ export interface WorldOptions {
   readonly exchange: {
     receive(from: number, frame: SlabFrame): void;
     waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
-    /** Bytes that it sent in the round. */
+    /** Bytes that it sent and received in the round. */
     readonly bytesSent: number;
+    readonly bytesReceived: number;
   };
   readonly trace: Trace | undefined;
   /** Remote workers without which no step begins. */
@@ -291,6 +292,10 @@ export class World implements Crew {
 
   unlink(): void {
     for (const worker of this.workers) worker.links = new Set();
+  }
+
+  received(): number {
+    return this.#options.exchange.bytesReceived;
   }
 
   owing(): readonly { readonly id: number; readonly bytes: number }[] {

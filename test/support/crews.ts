@@ -174,6 +174,11 @@ export class FakeCrew implements Crew {
     this.#listeners.add(lost);
     return () => this.#listeners.delete(lost);
   }
+  /** Bytes that have come for the coordinator. */
+  came = 0;
+  received() {
+    return this.came;
+  }
   owing() {
     return this.owed;
   }
