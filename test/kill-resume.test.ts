@@ -1,4 +1,4 @@
-/** A run that is killed at thirty random moments and resumed each time with another number of threads. */
+/** A run that is killed at random moments and resumed each time with another number of threads. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -8,7 +8,8 @@ import { temporaryFolder, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
 import { resultOf, trained } from './support/runs.js';
 
-const kills = 30;
+/** A multiple of six. */
+const kills = Number(process.env.LOCKSTEP_KILLS ?? 12);
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'killed', {
   data: { source: 'digits', examples: 2000, validation: 0.1, test: 0.1, stratify: true },
