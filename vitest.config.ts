@@ -12,7 +12,6 @@ export default defineConfig({
     testTimeout: 60_000,
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
-    // Many files wait for processes of their own.
-    maxWorkers: 3,
+    maxWorkers: 2,
   },
 });

@@ -3,11 +3,12 @@ import { test } from 'vitest';
 import { chaosConfig, chaotic, quietHash } from './support/chaos.js';
 import { type Kind, phases } from './support/faults.js';
 
-/** Given to see a run again, or to try many: then there are more faults. */
+/** The suite has no time for these besides those of every phase. */
 const given = process.env.LOCKSTEP_CHAOS_SEED;
-const seed = Number(given ?? 1);
-const faults = given === undefined ? 5 : 15;
-const config = chaosConfig('star', given === undefined ? 8 : 24);
+const seed = Number(given);
+const faults = 15;
+const config = chaosConfig('star', 24);
+if (given === undefined) console.log('Faults drawn at random are left out: LOCKSTEP_CHAOS_SEED=1 has them.');
 
 const kinds: readonly Kind[] = [
   ...(['SIGKILL', 'SIGSTOP', 'coordinator SIGKILL', 'closed socket', 'truncated frame'] as const),
@@ -27,13 +28,17 @@ function drawer(seed: number): <T>(from: readonly T[]) => T {
   };
 }
 
-test(`${faults} faults of seed ${seed}: the weights are those of a quiet run`, async () => {
-  const draw = drawer(seed);
-  await chaotic(config, await quietHash(config), async (chaos) => {
-    for (let i = 0; i < faults; i++) {
-      const [kind, phase, name] = [draw(kinds), draw(drawn), draw(['a', 'b'])];
-      console.log(`${kind} of ${name} while ${phase}`);
-      await chaos.strike(kind, phase, name);
-    }
-  });
-}, 240_000);
+test.skipIf(given === undefined)(
+  `${faults} faults of seed ${seed}: the weights are those of a quiet run`,
+  async () => {
+    const draw = drawer(seed);
+    await chaotic(config, await quietHash(config), async (chaos) => {
+      for (let i = 0; i < faults; i++) {
+        const [kind, phase, name] = [draw(kinds), draw(drawn), draw(['a', 'b'])];
+        console.log(`${kind} of ${name} while ${phase}`);
+        await chaos.strike(kind, phase, name);
+      }
+    });
+  },
+  240_000,
+);

@@ -14,13 +14,14 @@ import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phas
 /**
  * Small, but every phase is there: the data take two chunks, the gradient two segments, and validation is more than one
  * worker is given at once.
+ * @param patience seconds of silence; more of them where nobody is to be lost, however busy the machine is
  */
-export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number) => ({
+export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, patience = silence) => ({
   ...{ name: 'chaos', seed: 11, data: { source: 'digits', examples: 2000, validation: 0.35, test: 0 } },
   model: { layers: [{ flatten: {} }, { dense: { units: 128, activation: 'relu' } }, { dense: { units: 'classes' } }] },
   ...{ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], optimizer: { adam: { learningRate: 0.001 } } },
   training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
-  ...{ checkpoint: { everySteps: 5 }, cluster: { allReduce, silence } },
+  ...{ checkpoint: { everySteps: 5 }, cluster: { allReduce, silence: patience } },
 });
 
 /** A fault, when it fired, and when what followed was seen. */
