@@ -9,21 +9,13 @@ import { urlOf, withCluster } from './support/cluster.js';
 import { newFolders, snapshot, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
 import { resultOf, trained } from './support/runs.js';
+import { smallModel } from './support/small.js';
 
 const newFolder = newFolders();
 
 const config = {
   data: { source: 'digits', examples: 400, validation: 0.2, test: 0.1 },
-  model: {
-    layers: [
-      'flatten',
-      { dense: { units: 16, activation: 'relu' } },
-      { dropout: { rate: 0.2 } },
-      { dense: { units: 'classes' } },
-    ],
-  },
-  loss: 'sparseCategoricalCrossentropy',
-  metrics: ['accuracy'],
+  ...smallModel,
   training: { epochs: 2, batchSize: 32, shards: 4 },
 };
 

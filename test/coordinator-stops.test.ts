@@ -11,22 +11,14 @@ import { type Cluster, type Coordinator, isFree, urlOf, withCluster } from './su
 import { newPaths, temporaryFolder, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
 import { trained } from './support/runs.js';
+import { smallModel } from './support/small.js';
 
 const folder = temporaryFolder();
 const newPath = newPaths();
 
 const config = {
   data: { source: 'digits', examples: 800, validation: 0.2, test: 0.1 },
-  model: {
-    layers: [
-      'flatten',
-      { dense: { units: 16, activation: 'relu' } },
-      { dropout: { rate: 0.2 } },
-      { dense: { units: 'classes' } },
-    ],
-  },
-  loss: 'sparseCategoricalCrossentropy',
-  metrics: ['accuracy'],
+  ...smallModel,
   // 18 steps an epoch.
   training: { epochs: 12, batchSize: 32, shards: 4, logEvery: 5 },
   checkpoint: { everySteps: 10 },

@@ -23,8 +23,6 @@ export interface ClusterParts {
   readonly report: Reporter;
   /** Told before the first wait for workers. */
   readonly opening: ListeningEvent;
-  /** Whether machines take part whose arithmetic gives other bits. */
-  readonly mixed: () => boolean;
   /** Stops listening, and whatever else was started for the world. */
   readonly close: () => Promise<void>;
 }
@@ -120,12 +118,12 @@ export class Cluster implements Trainer {
 
   /** What everybody did for the run. */
   summarize(): void {
-    const { report, world, mixed, round } = this.#parts;
+    const { report, world, round } = this.#parts;
     const steps = Math.max(1, this.#steps);
     report({
       ...{ event: 'summary', steps: this.#steps, workers: world.tally.summary() },
       ...{ bytesPerStep: world.tally.gradientBytes / steps, fewestBytesPerStep: this.#fewestBytes / steps },
-      ...{ reproducible: !mixed(), precision: round.precision },
+      ...{ reproducible: !world.mixed, precision: round.precision },
     });
   }
 

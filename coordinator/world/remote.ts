@@ -13,7 +13,6 @@ export type RemoteState =
   | 'ready' // waits for the parameters of the next step
   | 'syncing' // gets them
   | 'active'
-  | 'behind' // follows, but has not done what it was asked for
   | 'detached' // so far behind that it has to be synced again
   | 'draining'
   | 'lost';

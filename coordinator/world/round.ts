@@ -330,7 +330,7 @@ export class Round {
         .sort((a, b) => a.low - b.low);
     const followers = crew.followers().filter((worker) => !this.#lost.has(worker));
     const members = [crew.self, ...followers].map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
-    const holders = followers.filter((worker) => nodesOf(worker).length > 0);
+    const holders = followers.filter((_, i) => members[i + 1].nodes.length > 0);
     const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
     const butterfly = wanted && !this.#starOnly && holders.length > 1 && crew.linked(holders);
     return {

@@ -76,12 +76,15 @@ async function start(
   const image = examplesImage(options.examples);
   const placement = placementOf(config, image.length);
   const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
-  const job = (where: Job['placement']) =>
-    encodeJob({
+  const encoded = (where: Job['placement']) => {
+    const bytes = encodeJob({
       ...{ engine, geometry, optimizer, augment, metrics, seed, largestEvaluation },
       ...{ examples: metaOf(options.examples), precision: config.precision, placement: where, ledger },
     });
-  const jobs = { stream: job('stream'), replicate: job('replicate'), local: job('local') };
+    return { source: bytesSource(bytes), hash: sha256(bytes) };
+  };
+  // A worker with a copy of its own reads that, wherever the others have theirs from.
+  const jobs = { [placement]: encoded(placement), local: encoded('local') };
   const own = await numericFingerprint();
   const fingerprint = await examplesFingerprint(options.examples);
   const pool = await ThreadPool.start(
@@ -103,7 +106,7 @@ async function start(
       );
     }
     if (has === 'stream') worker.feed = (rows) => encodeRows(options.examples, rows);
-    await worker.transfer('job', bytesSource(jobs[has]), sha256(jobs[has]), -1);
+    await worker.transfer('job', jobs[has].source, jobs[has].hash, -1);
     if (has === 'stream') return;
     if (hello.local === fingerprint || hello.data.includes(fingerprint)) {
       return worker.send({ kind: 'useData', sha256: fingerprint });
@@ -173,7 +176,7 @@ async function start(
       silence: config.silence * 1000,
     };
     const opening = listening(choices, hostAndPort(shown(host), listener.port), token);
-    return new Cluster({ options, pool, world, round, report, opening, mixed: () => world.mixed, close });
+    return new Cluster({ options, pool, world, round, report, opening, close });
   } catch (error) {
     await pool.close();
     throw error;

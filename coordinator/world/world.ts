@@ -234,15 +234,11 @@ export class World implements Crew {
   }
 
   able(): readonly Worker[] {
-    const able = this.workers.filter(
-      (worker) => worker.state === 'active' && !worker.isComputing && worker.applied >= worker.asked - 1,
-    );
-    return this.self.threads > 0 ? [this.self, ...able] : able;
+    return this.#withSelf(this.#active.filter((worker) => !worker.isComputing && worker.applied >= worker.asked - 1));
   }
 
   present(): readonly Worker[] {
-    const active = this.workers.filter(({ state }) => state === 'active');
-    return this.self.threads > 0 ? [this.self, ...active] : active;
+    return this.#withSelf(this.#active);
   }
 
   followers(): readonly RemoteWorker[] {
@@ -254,7 +250,7 @@ export class World implements Crew {
     if (this.#isEnough()) return;
     const { minimum, report } = this.#options;
     const stopped = () => this.#stopped || this.#options.signal?.aborted;
-    const present = this.workers.filter(({ state }) => state === 'active').length;
+    const present = this.#active.length;
     if (!stopped()) report({ event: 'waiting', step: this.committed, present, minimum, away: this.#awayNames() });
     while (!this.#isEnough()) {
       if (stopped()) throw new StoppedError();
@@ -439,14 +435,22 @@ export class World implements Crew {
   }
 
   #isEnough(): boolean {
-    const active = this.workers.filter(({ state }) => state === 'active').length;
-    return active >= this.#options.minimum && this.able().length > 0;
+    return this.#active.length >= this.#options.minimum && this.able().length > 0;
+  }
+
+  get #active(): RemoteWorker[] {
+    return this.workers.filter(({ state }) => state === 'active');
+  }
+
+  /** The coordinator comes first, if it computes. */
+  #withSelf(workers: readonly Worker[]): readonly Worker[] {
+    return this.self.threads > 0 ? [this.self, ...workers] : workers;
   }
 
   /** Tells everybody who else is there, so that they link up. */
   #introduce(): void {
-    const members = this.workers.filter(({ state }) => state === 'active').map(({ id, peer }) => ({ id, peer }));
-    for (const worker of this.workers) if (worker.state === 'active') worker.send({ kind: 'world', members });
+    const members = this.#active.map(({ id, peer }) => ({ id, peer }));
+    for (const worker of this.#active) worker.send({ kind: 'world', members });
   }
 
   #expire(): void {

@@ -7,12 +7,13 @@ import { ConfigError } from '../errors.js';
 import type { EndEvent } from '../report/events.js';
 import {
   checkResume,
-  collect,
+  checkRunGiven,
   hideToken,
   threadCount,
   tokenOf,
   trainUntilInterrupted,
   wholeNumber,
+  withRunOptions,
 } from './running.js';
 
 interface CoordinatorFlags {
@@ -33,7 +34,7 @@ interface CoordinatorFlags {
 }
 
 export function coordinatorCommand(): Command {
-  return new Command('coordinator')
+  const command = new Command('coordinator')
     .description('Train a model on this machine and on the workers that join it.')
     .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
@@ -48,11 +49,8 @@ export function coordinatorCommand(): Command {
       'admit machines whose arithmetic gives other bits; the run is not reproducible then',
     )
     .option('--trace <file>', 'write a Chrome trace of every phase of every worker')
-    .option('--resume <run>', 'go on with a run, by its folder: its workers come back by themselves')
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
-    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
-    .option('--json', 'print one JSON object a line and nothing else')
+    .option('--resume <run>', 'go on with a run, by its folder: its workers come back by themselves');
+  return withRunOptions(command)
     .addHelpText(
       'after',
       `
@@ -67,9 +65,7 @@ It prints the command that joins a worker. Exit codes are those of lockstep trai
 }
 
 async function runCoordinator(file: string | undefined, flags: CoordinatorFlags, command: Command): Promise<void> {
-  if (file === undefined && flags.resume === undefined) {
-    command.error("error: missing required argument 'config', or --resume");
-  }
+  checkRunGiven(file, flags.resume, command);
   hideToken(flags, 'lockstep coordinator');
   await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
 }

@@ -1,5 +1,6 @@
 /** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
 import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
 import { maximumThreads } from '../../coordinator/threads.js';
 import { ConfigError } from '../errors.js';
 import type { EndEvent, Reporter } from '../report/events.js';
@@ -82,6 +83,22 @@ export function hideToken(flags: { readonly token?: string }, title: string): vo
 /** The token of an option, or of the environment, where an empty one is none. */
 export const tokenOf = ({ token }: { readonly token?: string }): string | undefined =>
   token ?? (process.env.LOCKSTEP_TOKEN || undefined);
+
+/** Adds the options of every command that trains a run. */
+export function withRunOptions(command: Command): Command {
+  return command
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
+    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
+    .option('--json', 'print one JSON object a line and nothing else');
+}
+
+/** Ends a command that was given neither a config nor a run to go on with. */
+export function checkRunGiven(file: string | undefined, resume: string | undefined, command: Command): void {
+  if (file === undefined && resume === undefined) {
+    command.error("error: missing required argument 'config', or --resume");
+  }
+}
 
 /** Collects a repeatable option. */
 export const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];

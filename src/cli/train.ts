@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import type { RunOptions } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
 import type { EndEvent } from '../report/events.js';
-import { checkResume, collect, threadCount, trainUntilInterrupted } from './running.js';
+import { checkResume, checkRunGiven, threadCount, trainUntilInterrupted, withRunOptions } from './running.js';
 
 interface TrainFlags {
   readonly threads?: string;
@@ -17,7 +17,7 @@ interface TrainFlags {
 }
 
 export function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('Train a model on the cores of this machine.')
     .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
     .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
@@ -25,11 +25,8 @@ export function trainCommand(): Command {
     .addOption(new Option('--engine <name>', 'overrides `engine` of the config').choices(['auto', 'onnx', 'tfjs']))
     .addOption(
       new Option('--backend <name>', 'overrides `backend` of the config').choices(['tensorflow', 'wasm', 'cpu']),
-    )
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
-    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
-    .option('--json', 'print one JSON object a line and nothing else')
+    );
+  return withRunOptions(command)
     .addHelpText(
       'after',
       `
@@ -45,9 +42,7 @@ Exit codes: 0 done, 1 failed run (such as a loss that is not finite), 2 bad inpu
 }
 
 async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
-  if (file === undefined && flags.resume === undefined) {
-    command.error("error: missing required argument 'config', or --resume");
-  }
+  checkRunGiven(file, flags.resume, command);
   await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
 }
 
