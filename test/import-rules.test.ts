@@ -18,6 +18,8 @@ const order = [
   'wire',
   'export',
   'checkpoint',
+  'projection',
+  'scale',
   'report',
   'download',
   'cli',
