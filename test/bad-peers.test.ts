@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allocateSlab, sealSlab } from '../src/reduce/slab-frame.js';
+import { sealSlab } from '../src/reduce/slab-frame.js';
 import type { Connection } from '../src/wire/connection.js';
 import { dial } from '../src/wire/dial.js';
 import { encodeControl } from '../src/wire/frame.js';
@@ -11,6 +11,7 @@ import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from './support/cluster.js';
 import { samples } from './support/messages.js';
 import { rubbish, strangeSlab } from './support/rubbish.js';
+import { inTwo } from './support/slab-frames.js';
 import {
   crowd,
   dice,
@@ -179,11 +180,9 @@ describe('workers that know the token', () => {
   const slab = (header: object): Treason =>
     once('exchange', (message, connection) => {
       const { round, attempt } = message as Extract<Message, { kind: 'exchange' }>;
-      const { buffer, payload } = allocateSlab(4 * 7856);
-      payload.fill(0);
       const rest = { round, attempt, low: 0, high: 4, segment: 0, checksum: 1 };
-      sealSlab(buffer, { stage: 'partial', precision: 'float32', ...rest, ...header });
-      connection.sendSlab(buffer);
+      const sealed = sealSlab({ stage: 'partial', precision: 'float32', ...rest, ...header });
+      connection.sendSlab({ header: sealed, payload: new Uint8Array(4 * 7856) });
     });
   const losesLinks = (id: number): Treason =>
     once('exchange', (message, connection) => {
@@ -217,7 +216,7 @@ describe('workers that know the token', () => {
     'sums of steps to come': [
       once('world', (_, connection) => {
         const roll = dice(4);
-        for (let n = 0; n < 200; n++) connection.sendSlab(strangeSlab(roll, 2 ** 31));
+        for (let n = 0; n < 200; n++) connection.sendSlab(inTwo(strangeSlab(roll, 2 ** 31)));
       }),
       /before its plan was here/,
     ],

@@ -5,21 +5,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { RefusedError, WireError } from '../src/errors.js';
-import { allocateSlab, sealSlab } from '../src/reduce/slab-frame.js';
+import { type SlabParts, sealSlab } from '../src/reduce/slab-frame.js';
 import type { BlobSource } from '../src/wire/blob.js';
 import { decodeFrame, encodeControl } from '../src/wire/frame.js';
 import { CallerHandshake } from '../src/wire/handshake.js';
 import { connected, host, later, received, recorded, token, workerIdentity } from './support/connections.js';
 import { samples } from './support/messages.js';
+import { inOne } from './support/slab-frames.js';
 
 const zeros = (length: number): BlobSource => ({ length, read: (_, size) => new Uint8Array(size) });
 
-function slab(segment: number, bytes: number): Buffer {
-  const { buffer, payload } = allocateSlab(bytes);
-  payload.fill(segment);
-  const { low, high } = { low: 0, high: 1 };
-  sealSlab(buffer, { stage: 'partial', precision: 'float32', attempt: 0, round: 1, low, high, segment, checksum: 0 });
-  return buffer;
+function slab(segment: number, bytes: number): SlabParts {
+  const rest = { attempt: 0, round: 1, low: 0, high: 1, checksum: 0 };
+  const header = sealSlab({ stage: 'partial', precision: 'float32', segment, ...rest });
+  return { header, payload: new Uint8Array(bytes).fill(segment) };
 }
 
 /** Waits until `value` has been the same for a while. */
@@ -180,7 +179,7 @@ describe('a connection', () => {
   };
   it.each([
     ['a damaged message', damaged(encodeControl(samples.compute), 30), /checksum \(CRC-32\) of a control frame/],
-    ['a damaged slab', damaged(slab(1, 64), 9), /a slab frame has a header whose checksum \(CRC-32\) is wrong/],
+    ['a damaged slab', damaged(inOne(slab(1, 64)), 9), /a slab frame has a header whose checksum \(CRC-32\) is wrong/],
     ['an unknown message', encodeControl({ kind: 'run' } as never), /kind: "run" is not one of/],
     ['a text', 'hello', /sent a text/],
     ['more than any frame may have', Buffer.alloc(9 * 2 ** 20), /Max payload size exceeded/],
@@ -309,7 +308,7 @@ describe('signs of life', () => {
     const handlers = { message() {}, slab: resolve, blob() {}, closed: resolve };
     connection.handle(handlers);
     connection.watch(0.4);
-    const payload = slab(7, 64);
+    const payload = inOne(slab(7, 64));
     // One masked WebSocket frame, a few bytes at a time; the mask is zero.
     const frame = Buffer.concat([Buffer.of(0x82, 0x80 | payload.length, 0, 0, 0, 0), payload]);
     const { _socket: raw } = socket as unknown as { _socket: NodeJS.WritableStream };

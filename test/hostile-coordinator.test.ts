@@ -13,6 +13,7 @@ import { host, join, later } from './support/connections.js';
 import { newFolders } from './support/folder.js';
 import { samples } from './support/messages.js';
 import { rubbish } from './support/rubbish.js';
+import { inTwo } from './support/slab-frames.js';
 import { dice } from './support/strangers.js';
 
 const newFolder = newFolders();
@@ -36,7 +37,7 @@ async function serving(cache = newFolder()) {
   });
   const peers = new Peers(
     { ...{ host: '127.0.0.1', port: 0, token: '', advertise: undefined, secure: true }, tls: undefined, ca: undefined },
-    { slab() {}, changed() {}, lost: (id) => lost.push(id) },
+    { slab() {}, landing: () => undefined, changed() {}, lost: (id) => lost.push(id) },
   );
   peers.join(5, 10);
   const lost: number[] = [];
@@ -130,9 +131,9 @@ it('1,000 frames of rubbish end connections, and nothing else', async () => {
   for (let i = 0; i < 500; i++) {
     const { near, ended } = await serving(cache);
     // `write` takes what no honest coordinator sends.
-    near.sendSlab(rubbish(roll, i));
-    near.sendSlab(rubbish(roll, 3 * i));
-    near.sendSlab(encodeControl(samples.computed));
+    near.sendSlab(inTwo(rubbish(roll, i)));
+    near.sendSlab(inTwo(rubbish(roll, 3 * i)));
+    near.sendSlab(inTwo(encodeControl(samples.computed)));
     if ((await ended) !== undefined) ends++;
   }
   expect(ends).toBe(500);

@@ -63,7 +63,14 @@ function newWorld(options: Partial<WorldOptions> = {}) {
   /** Workers that were sent the parameters, and the round of those. */
   const synced: { name: string; round: number }[] = [];
   const world = new World({
-    ...{ self: new FakeWorker(0, 0), trace: undefined, minimum: 1, grace: 60, stragglerFactor: 3 },
+    ...{
+      self: new FakeWorker(0, 0),
+      landings: { take: () => undefined },
+      trace: undefined,
+      minimum: 1,
+      grace: 60,
+      stragglerFactor: 3,
+    },
     ...{ bytes: 4e6, batchSize: 32, shards: 4, clock, signal: undefined },
     exchange: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesReceived: 0 },
     report: (event) => events.push(event),

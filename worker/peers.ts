@@ -1,6 +1,7 @@
 /** Links between workers, over which they exchange gradients without the coordinator. */
 import { LockstepError } from '../src/errors.js';
-import type { SlabFrame } from '../src/reduce/slab-frame.js';
+import type { Landing } from '../src/reduce/landings.js';
+import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';
 import type { Connection } from '../src/wire/connection.js';
 import { dial } from '../src/wire/dial.js';
 import { type Arrival, type Listener, listen } from '../src/wire/listen.js';
@@ -20,6 +21,8 @@ export interface PeerOptions {
 
 export interface PeerHandlers {
   slab(from: number, frame: SlabFrame): void;
+  /** Where slabs of one of them could be received. */
+  landing(): Landing | undefined;
   /** The links that there are have changed. */
   changed(): void;
   lost(id: number, reason: string): void;
@@ -118,7 +121,7 @@ export class Peers {
   }
 
   /** @returns whether there is a link to that worker */
-  send(to: number, frame: Buffer): boolean {
+  send(to: number, frame: SlabParts): boolean {
     const link = this.#links.get(to);
     link?.sendSlab(frame);
     return link !== undefined;
@@ -172,6 +175,7 @@ export class Peers {
     connection.handle({
       message: () => {},
       slab: (frame) => this.#handlers.slab(id, frame),
+      landing: () => this.#handlers.landing(),
       blob: () => {},
       closed: (error) => {
         if (this.#links.get(id) !== connection) return;

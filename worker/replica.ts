@@ -3,11 +3,12 @@ import { totalmem } from 'node:os';
 import { type Examples, elements } from '../src/data/examples.js';
 import { EngineError, type WireError } from '../src/errors.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
-import { becomeMember } from '../src/pool/exchanging.js';
+import { becomeMember, MEMBER_FLOATS } from '../src/pool/exchanging.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { Exchange } from '../src/reduce/exchange.js';
-import { SCRATCH_FLOATS } from '../src/reduce/workbench.js';
+import type { Landings } from '../src/reduce/landings.js';
+import type { SlabParts } from '../src/reduce/slab-frame.js';
 import type { Job } from '../src/wire/job.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
 
@@ -16,6 +17,7 @@ export interface Replica {
   readonly pool: ThreadPool;
   readonly exchange: Exchange;
   readonly member: Member;
+  readonly landings: Landings;
 }
 
 export interface ReplicaOptions {
@@ -24,7 +26,7 @@ export interface ReplicaOptions {
   readonly threads: number;
   /** Rows of `examples`, where they come step by step. */
   readonly staged: { readonly capacity: number } | undefined;
-  readonly send: (to: number, frame: Buffer) => void;
+  readonly send: (to: number, frame: SlabParts) => void;
   readonly refused: (from: number, error: WireError) => void;
 }
 
@@ -76,7 +78,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
   const pool = await ThreadPool.start(
     {
       ...{ engine, layout, examples, augment, geometry, optimizer, metrics, seed, threads, largestEvaluation },
-      ...{ rounds: true, scratchFloats: SCRATCH_FLOATS, staged, schedule: { constant: { warmupSteps: 0 } } },
+      ...{ rounds: true, scratchFloats: MEMBER_FLOATS, staged, schedule: { constant: { warmupSteps: 0 } } },
     },
     // The coordinator's come before the first step.
     new Float32Array(layout.length),

@@ -3,8 +3,9 @@ import { sha256 } from '../src/data/checksum.js';
 import { imageHeader, metaOf } from '../src/data/image.js';
 import { type LockstepError, WireError } from '../src/errors.js';
 import { stagedExamples } from '../src/pool/stage.js';
+import type { Landing } from '../src/reduce/landings.js';
 import type { ExchangePlan } from '../src/reduce/plan.js';
-import type { SlabFrame } from '../src/reduce/slab-frame.js';
+import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';
 import { type BlobSink, bytesSink } from '../src/wire/blob.js';
 import type { Connection } from '../src/wire/connection.js';
 import { asProse } from '../src/wire/fields.js';
@@ -74,6 +75,7 @@ export class Session {
     connection.handle({
       message: (message) => this.#receive(message),
       slab: (frame) => this.slab(0, frame),
+      landing: () => this.landing(),
       blob: (frame) => this.#blob(frame),
       closed: (error) => this.#closed(error),
     });
@@ -92,6 +94,11 @@ export class Session {
   /** A piece of a sum, from the coordinator or a peer. @throws WireError when it breaks the protocol */
   slab(from: number, frame: SlabFrame): void {
     this.#replica().exchange.receive(from, frame);
+  }
+
+  /** Where sums of the coordinator or a peer could be received. */
+  landing(): Landing | undefined {
+    return this.#options.kept.replica?.landings.take();
   }
 
   /** Asks to be let go after the round. */
@@ -274,7 +281,7 @@ export class Session {
       const staged = examples ? undefined : { capacity: stageCapacity(job, threads) };
       const given = examples ?? stagedExamples(job.engine.model.batch, job.examples.count, staged!.capacity);
       if (!examples) report({ event: 'data', from: 'step by step' });
-      const send = (to: number, frame: Buffer) => {
+      const send = (to: number, frame: SlabParts) => {
         if (to === 0) this.#options.kept.connection?.sendSlab(frame);
         else if (!peers.send(to, frame)) this.#options.kept.session?.peerLost(to, 'there is no link to it');
       };

@@ -187,6 +187,7 @@ class Joining {
       { ...peer, port: peer.port ?? 0, host, token, ca, secure: place.protocol === 'wss:' },
       {
         slab: (from, frame) => this.#kept.session?.slab(from, frame),
+        landing: () => this.#kept.session?.landing(),
         changed: () => this.#kept.session?.linked(peers.ids),
         lost: (id, reason) => this.#kept.session?.peerLost(id, reason),
       },

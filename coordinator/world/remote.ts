@@ -2,6 +2,7 @@
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
+import type { SlabParts } from '../../src/reduce/slab-frame.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello, Message, Transfer, TransferKind } from '../../src/wire/messages.js';
@@ -137,10 +138,10 @@ export class RemoteWorker implements Worker {
     return this.connection.close();
   }
 
-  sendSlab(given: Buffer): void {
-    // Nobody waits for one that only follows, and frames are used again for the next round.
-    const frame = this.#contributes ? given : Buffer.from(given);
-    this.#out(() => this.connection.sendSlab(frame), frame.length);
+  sendSlab({ header, payload }: SlabParts): void {
+    // Nobody waits for one that only follows, and the next round writes where this payload lies.
+    const frame = { header, payload: this.#contributes ? payload : new Uint8Array(payload) };
+    this.#out(() => this.connection.sendSlab(frame), payload.length);
   }
 
   /**

@@ -6,10 +6,9 @@ import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { examplesImage, metaOf } from '../../src/data/image.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
 import { RefusedError, WireError } from '../../src/errors.js';
-import { becomeMember } from '../../src/pool/exchanging.js';
+import { becomeMember, MEMBER_FLOATS } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
-import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import type { Reporter } from '../../src/report/events.js';
 import { bytesSource } from '../../src/wire/blob.js';
 import { generateToken } from '../../src/wire/handshake.js';
@@ -88,11 +87,15 @@ async function start(
   const own = await numericFingerprint();
   const fingerprint = await examplesFingerprint(options.examples);
   const pool = await ThreadPool.start(
-    { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: SCRATCH_FLOATS },
+    { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: MEMBER_FLOATS },
     parameters,
   );
   const { layout } = options;
-  const { member: self, exchange } = becomeMember(pool, {
+  const {
+    member: self,
+    exchange,
+    landings,
+  } = becomeMember(pool, {
     ...{ id: 0, name: 'coordinator' },
     send: (to, frame) => world.remote(to)?.sendSlab(frame),
     refused: (from, error) => world.blame(from, error),
@@ -125,7 +128,14 @@ async function start(
     return worker.transfer('state', state, state.sha256, round);
   };
   const world = new World({
-    ...{ self, exchange, minimum: choices.minimum, grace: config.grace, stragglerFactor: config.stragglerFactor },
+    ...{
+      self,
+      exchange,
+      landings,
+      minimum: choices.minimum,
+      grace: config.grace,
+      stragglerFactor: config.stragglerFactor,
+    },
     ...{ bytes: layout.state * 4, batchSize: geometry.batchSize, shards: geometry.shards },
     ...{ report, clock: systemClock, signal: choices.signal, prepare, sync, trace },
   });

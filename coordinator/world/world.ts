@@ -3,6 +3,7 @@ import type { LockstepError } from '../../src/errors.js';
 import { RefusedError, WireError } from '../../src/errors.js';
 import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
+import type { Landings } from '../../src/reduce/landings.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
 import type { Connection } from '../../src/wire/connection.js';
@@ -28,6 +29,7 @@ export interface WorldOptions {
     readonly bytesSent: number;
     readonly bytesReceived: number;
   };
+  readonly landings: Pick<Landings, 'take'>;
   readonly trace: Trace | undefined;
   /** Remote workers without which no step begins. */
   readonly minimum: number;
@@ -187,6 +189,7 @@ export class World implements Crew {
         this.#wake();
       },
       slab: (frame) => this.#options.exchange.receive(worker.id, frame),
+      landing: () => this.#options.landings.take(),
       blob: () => {
         throw new WireError('a worker sends no blobs', 'this worker is dropped');
       },

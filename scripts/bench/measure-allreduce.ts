@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { loadUpdateKernels } from '../../src/kernels/load.js';
 import { Exchange } from '../../src/reduce/exchange.js';
+import { LANDING_FLOATS, Landings } from '../../src/reduce/landings.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
 import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import type { Connection } from '../../src/wire/connection.js';
@@ -28,26 +29,35 @@ const planOf = (round: number): ExchangePlan => ({
   members: [0, 1].map((id) => ({ id, nodes: [{ low: id, high: id + 1 }] })),
 });
 
+const mostFloats = floatsOf(Math.max(...Object.keys(repeatsOf).map(Number)));
+
 /** @returns milliseconds of one all-reduce */
-async function time(self: number, connection: Connection, bytes: number, firstRound: number): Promise<number> {
+async function time(
+  self: number,
+  connection: Connection,
+  { memory, offsets }: ReturnType<typeof allocateRegions>,
+  bytes: number,
+  firstRound: number,
+): Promise<number> {
   const floats = floatsOf(bytes);
-  const { memory, offsets } = allocateRegions([floats, floats, SCRATCH_FLOATS]);
-  const [slot, total, scratch] = offsets;
+  const [slot, total, scratch, landing] = offsets;
   new Float32Array(memory.buffer, slot, floats).fill(1);
   const exchange = new Exchange({
     ...{ self, memory, kernels: loadUpdateKernels(memory), layout: { trainable: floats, state: floats } },
     ...{ total, scratch, earlyBytes: 4 * bytes + 2 ** 20, send: (_, frame) => connection.sendSlab(frame) },
     refused: (_, error) => connection.refuse(error.problem, error.remedy, true),
   });
+  const landings = new Landings(memory, landing);
   connection.handle({
     message: () => {},
     slab: (frame) => exchange.receive(1 - self, frame),
+    landing: () => landings.take(),
     blob: () => {},
     closed: (error) => error && exchange.abort(error),
   });
   const add = async (round: number) => {
     await exchange.begin(planOf(round), [{ low: self, high: self + 1, offset: slot }]);
-    // Frames are written to again after the commit.
+    // The next round writes where their payloads lie.
     while (connection.buffered > 0) await new Promise(setImmediate);
     exchange.commit();
   };
@@ -61,9 +71,10 @@ async function time(self: number, connection: Connection, bytes: number, firstRo
 
 async function timeAll(self: number, connection: Connection): Promise<SumsMeasurement> {
   const milliseconds: Record<number, number> = {};
+  const regions = allocateRegions([mostFloats, mostFloats, SCRATCH_FLOATS, LANDING_FLOATS]);
   let round = 0;
   for (const bytes of Object.keys(repeatsOf).map(Number)) {
-    milliseconds[bytes] = await time(self, connection, bytes, round);
+    milliseconds[bytes] = await time(self, connection, regions, bytes, round);
     round += warmUpSums + repeatsOf[bytes];
   }
   return { software: 'Lockstep', milliseconds };

@@ -2,6 +2,9 @@
 import type { WireError } from '../errors.js';
 import { loadUpdateKernels } from '../kernels/load.js';
 import { Exchange } from '../reduce/exchange.js';
+import { LANDING_FLOATS, Landings } from '../reduce/landings.js';
+import type { SlabParts } from '../reduce/slab-frame.js';
+import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Member } from './member.js';
 import type { ThreadPool } from './pool.js';
 
@@ -9,7 +12,7 @@ export interface MemberOptions {
   readonly id: number;
   readonly name: string;
   /** Sends a slab frame to another member. */
-  readonly send: (to: number, frame: Buffer) => void;
+  readonly send: (to: number, frame: SlabParts) => void;
   /** Told who sent a frame that broke the protocol, before the plan was there to tell. */
   readonly refused: (from: number, error: WireError) => void;
 }
@@ -17,11 +20,14 @@ export interface MemberOptions {
 /** Rounds that a member who only follows may lag behind, its totals waiting here, before the coordinator cuts it off. */
 export const longestLag = 16;
 
-/** @param pool started with `rounds`, and with scratch memory for an exchange */
+/** Floats of scratch memory that a member needs. */
+export const MEMBER_FLOATS = SCRATCH_FLOATS + LANDING_FLOATS;
+
+/** @param pool started with `rounds`, and with `MEMBER_FLOATS` of scratch memory */
 export function becomeMember(
   pool: ThreadPool,
   { id, name, send, refused }: MemberOptions,
-): { readonly member: Member; readonly exchange: Exchange } {
+): { readonly member: Member; readonly exchange: Exchange; readonly landings: Landings } {
   const { memory, total, scratch, options } = pool;
   const { layout, geometry } = options;
   const exchange = new Exchange({
@@ -30,5 +36,6 @@ export function becomeMember(
     // rounds that this member lags behind.
     earlyBytes: (Math.ceil(geometry.shards / 2) + longestLag + 2) * layout.state * 4,
   });
-  return { exchange, member: new Member(id, name, pool, exchange) };
+  const landings = new Landings(memory, scratch + SCRATCH_FLOATS * 4);
+  return { exchange, landings, member: new Member(id, name, pool, exchange) };
 }

@@ -12,7 +12,7 @@ import { Partials, type Sum } from './partials.js';
 import type { ExchangePlan, WirePrecision } from './plan.js';
 import { type Input, type Route, routesOf } from './routes.js';
 import { bytesPerFloat, type ExchangeLayout, type Segment, segmentsOf } from './segments.js';
-import type { SlabFrame } from './slab-frame.js';
+import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type Place, Workbench } from './workbench.js';
 
@@ -32,10 +32,10 @@ export interface ExchangeOptions {
    */
   readonly earlyBytes: number;
   /**
-   * Sends a frame. Its bytes stay until `commit`, or for good if the exchange is repeated before. Frames for this member
-   * may come back with `receive` at once.
+   * Sends a frame. Its payload may lie in the memory, and stays as it is until the member that it is for has the total, or
+   * until the next exchange begins. Frames for this member may come back with `receive` at once.
    */
-  readonly send: (to: number, frame: Buffer) => void;
+  readonly send: (to: number, frame: SlabParts) => void;
   /** Told of a frame that broke the protocol, as `receive` would have thrown, had its plan been there in time. */
   readonly refused: (from: number, error: WireError) => void;
 }
@@ -137,7 +137,8 @@ export class Exchange {
    */
   receive(from: number, frame: SlabFrame): void {
     if (isLater(frame, this.#round, this.#attempt)) {
-      this.#early.keep(from, frame);
+      // Where it is now, others will land.
+      this.#early.keep(from, { ...frame, payload: new Uint8Array(frame.payload) });
       return;
     }
     const running = this.#running;
@@ -171,8 +172,7 @@ export class Exchange {
   }
 
   /**
-   * The round counts, since every member has the total: what rounding lost is added to what the next round sends, and
-   * frames given to `send` are written to again.
+   * The round counts, since every member has the total: what rounding lost is added to what the next round sends.
    */
   commit(): void {
     this.#workbench.commit();
@@ -239,7 +239,13 @@ export class Exchange {
       throw broken(from, frame, 'the total after all sums that make it', 'it before');
     this.#unpack(from, frame, segment.at);
     this.#finish(running, segment);
-    for (const child of children) this.#send(child, frame.bytes, frame.payload.length);
+    if (children.length === 0) return true;
+    const bytes = frame.payload.length;
+    // Halves lie where others will land.
+    const payload =
+      frame.precision === 'float32' ? this.#workbench.view(segment.at, bytes) : new Uint8Array(frame.payload);
+    const copy = { header: sealSlab(frame), payload };
+    for (const child of children) this.#send(child, copy, bytes);
     return true;
   }
 
@@ -273,7 +279,7 @@ export class Exchange {
     for (const child of segment.route.children) this.#send(child, frame, bytes);
   }
 
-  #pack(label: Label, segment: Work, place: Place, settle?: number): Buffer {
+  #pack(label: Label, segment: Work, place: Place, settle?: number): SlabParts {
     return segment.precision === 'float32'
       ? this.#workbench.pack(label, segment, place)
       : this.#workbench.packRounded(label, segment, segment.precision, place, settle);
@@ -293,7 +299,7 @@ export class Exchange {
     return { stage, round: this.#round, attempt: this.#attempt, low, high };
   }
 
-  #send(to: number, frame: Buffer, bytes: number): void {
+  #send(to: number, frame: SlabParts, bytes: number): void {
     this.#sent += bytes;
     this.#options.send(to, frame);
   }

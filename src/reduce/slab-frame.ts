@@ -10,7 +10,8 @@ import type { WirePrecision } from './plan.js';
 import { SEGMENT } from './segments.js';
 
 const KIND = 2;
-const HEADER_BYTES = 32;
+/** Bytes of the header. */
+export const SLAB_HEADER = 32;
 const stages = ['partial', 'total'] as const;
 const precisions: readonly WirePrecision[] = ['float32', 'bfloat16', 'float16'];
 
@@ -31,19 +32,17 @@ interface SlabHeader {
 /** A piece of the gradient slab on its way through an exchange. Whether the payload fits its checksum is for the receiver to see. */
 export interface SlabFrame extends SlabHeader {
   readonly payload: Uint8Array;
-  /** The whole frame, to be passed on as it is. */
-  readonly bytes: Buffer;
 }
 
-/** A frame with room for the payload, which is to be written before it is sealed. */
-export function allocateSlab(payloadBytes: number): { buffer: Buffer; payload: Uint8Array } {
-  // Not from Node's pool, so that a frame that waits in a socket keeps nothing else alive.
-  const buffer = Buffer.allocUnsafeSlow(HEADER_BYTES + payloadBytes);
-  return { buffer, payload: buffer.subarray(HEADER_BYTES) };
+/** A frame to be sent: its header, and the payload where it lies. */
+export interface SlabParts {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
 }
 
-/** Writes the header of a frame. */
-export function sealSlab(buffer: Buffer, header: SlabHeader): void {
+/** The header of a frame, as bytes. */
+export function sealSlab(header: SlabHeader): Buffer {
+  const buffer = Buffer.alloc(SLAB_HEADER);
   buffer[0] = KIND;
   buffer[1] = stages.indexOf(header.stage);
   buffer[2] = precisions.indexOf(header.precision);
@@ -54,17 +53,18 @@ export function sealSlab(buffer: Buffer, header: SlabHeader): void {
   buffer.writeUInt32LE(header.segment, 12);
   buffer.writeUInt32LE(header.checksum, 16);
   buffer.writeUInt32LE(crc32(buffer.subarray(0, 20)), 20);
-  buffer.fill(0, 24, HEADER_BYTES);
+  return buffer;
 }
 
 /**
- * Reads the header of a frame; payload and frame stay where they are.
+ * Reads the header of a frame; the payload stays where it is.
  *
  * @throws WireError for anything that `sealSlab` does not write
  */
 export function openSlab(bytes: Uint8Array): SlabFrame {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.length < HEADER_BYTES) throw damaged(`is cut off after ${buffer.length} of ${HEADER_BYTES} bytes`);
+  if (bytes.length < SLAB_HEADER) throw damaged(`is cut off after ${bytes.length} of ${SLAB_HEADER} bytes`);
+  // A copy: not everything may read shared memory.
+  const buffer = Buffer.from(bytes.subarray(0, SLAB_HEADER));
   if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20))
     throw damaged('has a header whose checksum (CRC-32) is wrong');
   const [stage, precision] = [stages[buffer[1]], precisions[buffer[2]]];
@@ -75,11 +75,11 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
     throw damaged(`is of precision ${buffer[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
   if (low >= high) throw damaged(`is of the shards [${low}, ${high}), which are none`);
   if (buffer.readBigUInt64LE(24) !== 0n) throw damaged('has something in the bytes 24 to 31, which must be zero');
-  const payload = buffer.subarray(HEADER_BYTES);
+  const payload = bytes.subarray(SLAB_HEADER);
   checkPayload(payload.length, precision);
   return {
     ...{ stage, precision, attempt: buffer[3], round: buffer.readUInt32LE(4), low, high },
-    ...{ segment: buffer.readUInt32LE(12), checksum: buffer.readUInt32LE(16), payload, bytes: buffer },
+    ...{ segment: buffer.readUInt32LE(12), checksum: buffer.readUInt32LE(16), payload },
   };
 }
 

@@ -1,10 +1,9 @@
 /** What happens to the numbers of a segment: they leave and enter frames, are added, rounded and widened. */
 import type { UpdateKernels } from '../kernels/load.js';
-import { FramePool } from './frame-pool.js';
 import type { WirePrecision } from './plan.js';
 import { Residuals } from './residuals.js';
 import { bytesPerFloat, SEGMENT, type Segment } from './segments.js';
-import { type SlabFrame, sealSlab } from './slab-frame.js';
+import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 
 /** Floats of scratch memory that a workbench needs: for a sum, for what is added to it, and for a residual. */
 export const SCRATCH_FLOATS = 3 * SEGMENT;
@@ -13,7 +12,7 @@ export const SCRATCH_FLOATS = 3 * SEGMENT;
 export type Place = number | Uint8Array;
 
 /** Header of a frame but for what the workbench knows itself. */
-export type Label = Omit<Parameters<typeof sealSlab>[1], 'precision' | 'checksum' | 'segment'>;
+export type Label = Omit<Parameters<typeof sealSlab>[0], 'precision' | 'checksum' | 'segment'>;
 
 export class Workbench {
   /** Byte offset of a segment in which a sum can be while it is worked on. */
@@ -21,7 +20,6 @@ export class Workbench {
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: UpdateKernels;
   readonly #residuals = new Residuals();
-  readonly #frames = new FramePool();
   readonly #other: number;
   readonly #residual: number;
 
@@ -36,12 +34,13 @@ export class Workbench {
 
   /** Puts `floats` numbers at the byte offset `to`. */
   copy(to: number, from: Place, floats: number): void {
-    this.#bytes(to, floats * 4).set(typeof from === 'number' ? this.#bytes(from, floats * 4) : from);
+    if (typeof from === 'number') this.#kernels.copy(to, from, floats);
+    else this.view(to, floats * 4).set(from);
   }
 
   /** A copy outside of the memory. */
   keep(at: number, floats: number): Uint8Array {
-    return Uint8Array.from(this.#bytes(at, floats * 4));
+    return Uint8Array.from(this.view(at, floats * 4));
   }
 
   /** Adds a sum to the one at the byte offset `to`. */
@@ -55,23 +54,28 @@ export class Workbench {
   }
 
   /**
-   * Puts the numbers of a frame at the byte offset `to`.
+   * Puts the numbers of a frame at the byte offset `to`. Those that landed in the memory are read from there.
    *
    * @returns the checksum of its payload, for the caller to compare
    */
   unpack({ precision, payload }: SlabFrame, to: number): number {
-    const landing = precision === 'float32' ? to : this.#other;
-    this.#bytes(landing, payload.length).set(payload);
-    const checksum = this.#kernels.checksum(landing, payload.length / 4) >>> 0;
-    this.#widen(precision, to, payload.length / 2);
-    return checksum;
+    const { copy, checksum } = this.#kernels;
+    let at = payload.byteOffset;
+    if (payload.buffer !== this.#memory.buffer) {
+      at = precision === 'float32' ? to : this.#other;
+      this.view(at, payload.length).set(payload);
+    }
+    if (precision !== 'float32') this.#widen(precision, to, at, payload.length / 2);
+    else if (at !== to) copy(to, at, payload.length / 4);
+    return checksum(at, payload.length / 4) >>> 0;
   }
 
-  /** A frame of the numbers at `from`, as they are. */
-  pack(label: Label, { number, floats }: Segment, from: Place): Buffer {
+  /** A frame of the numbers at `from`, which stay there until it has been sent. */
+  pack(label: Label, { number, floats }: Segment, from: Place): SlabParts {
     if (typeof from !== 'number') this.copy(this.bench, from, floats);
     const at = typeof from === 'number' ? from : this.bench;
-    return this.#seal({ ...label, segment: number, precision: 'float32' }, at, floats * 4);
+    const header = this.#seal({ ...label, segment: number, precision: 'float32' }, at, floats * 4);
+    return { header, payload: typeof from === 'number' ? this.view(from, floats * 4) : from };
   }
 
   /**
@@ -79,7 +83,13 @@ export class Workbench {
    *
    * @param settle a byte offset to put the rounded numbers at
    */
-  packRounded(label: Label, segment: Segment, precision: WirePrecision, from: Place, settle?: number): Buffer {
+  packRounded(
+    label: Label,
+    segment: Segment,
+    precision: Exclude<WirePrecision, 'float32'>,
+    from: Place,
+    settle?: number,
+  ): SlabParts {
     const { number, floats } = segment;
     if (typeof from !== 'number') this.copy(this.bench, from, floats);
     const at = typeof from === 'number' ? from : this.bench;
@@ -92,36 +102,34 @@ export class Workbench {
     const compress = precision === 'bfloat16' ? compressBfloat16 : compressFloat16;
     compress(this.#other, at, this.#residual, floats);
     this.#residuals.write(key, residual);
-    if (settle !== undefined) this.#widen(precision, settle, floats);
-    return this.#seal({ ...label, segment: number, precision }, this.#other, floats * bytesPerFloat(precision));
+    if (settle !== undefined) this.#widen(precision, settle, this.#other, floats);
+    const bytes = floats * bytesPerFloat(precision);
+    const header = this.#seal({ ...label, segment: number, precision }, this.#other, bytes);
+    return { header, payload: Uint8Array.from(this.view(this.#other, bytes)) };
   }
 
-  /** The round counts, and all its frames have arrived. */
+  /** The round counts. */
   commit(): void {
     this.#residuals.commit();
-    this.#frames.release();
   }
 
-  /** What was packed since the last commit does not count; its frames may still be on their way. */
+  /** What was packed since the last commit does not count. */
   forget(): void {
     this.#residuals.forget();
-    this.#frames.forget();
   }
 
-  /** Widens halves to float32; numbers that are float32 are where they belong. */
-  #widen(precision: WirePrecision, to: number, floats: number): void {
-    if (precision === 'bfloat16') this.#kernels.fromBfloat16(to, this.#other, floats);
-    if (precision === 'float16') this.#kernels.fromFloat16(to, this.#other, floats);
+  #widen(precision: Exclude<WirePrecision, 'float32'>, to: number, from: number, floats: number): void {
+    const { fromBfloat16, fromFloat16 } = this.#kernels;
+    const widen = precision === 'bfloat16' ? fromBfloat16 : fromFloat16;
+    widen(to, from, floats);
   }
 
-  #seal(header: Omit<Parameters<typeof sealSlab>[1], 'checksum'>, at: number, bytes: number): Buffer {
-    const { buffer, payload } = this.#frames.take(bytes);
-    payload.set(this.#bytes(at, bytes));
-    sealSlab(buffer, { ...header, checksum: this.#kernels.checksum(at, bytes / 4) >>> 0 });
-    return buffer;
+  #seal(header: Omit<Parameters<typeof sealSlab>[0], 'checksum'>, at: number, bytes: number): Buffer {
+    return sealSlab({ ...header, checksum: this.#kernels.checksum(at, bytes / 4) >>> 0 });
   }
 
-  #bytes(at: number, length: number): Uint8Array {
+  /** The bytes at `at`, not copied. */
+  view(at: number, length: number): Uint8Array {
     return new Uint8Array(this.#memory.buffer, at, length);
   }
 }

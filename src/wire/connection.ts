@@ -2,7 +2,8 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { LockstepError, RefusedError, WireError } from '../errors.js';
-import type { SlabFrame } from '../reduce/slab-frame.js';
+import type { Landing } from '../reduce/landings.js';
+import { openSlab, type SlabFrame, type SlabParts } from '../reduce/slab-frame.js';
 import type { BlobSource } from './blob.js';
 import { asProse } from './fields.js';
 import {
@@ -16,9 +17,9 @@ import {
   largestGreeting,
   largestNumber,
 } from './frame.js';
-import { discarded } from './garbage.js';
 import { clock, Heartbeat } from './heartbeat.js';
 import type { Message } from './messages.js';
+import { SlabLane } from './slab-lane.js';
 import { hostAndPort } from './sockets.js';
 
 /** Why a connection ended; undefined where this side ended it. */
@@ -31,8 +32,11 @@ export type Ending = LockstepError | undefined;
 export interface Handlers {
   /** Pings, pongs and refusals are answered by the connection itself. */
   message(message: Message): void;
-  /** Payloads are views that nobody else uses. */
+  /** The payload is overwritten as soon as this returns. */
   slab(frame: SlabFrame): void;
+  /** Where slabs could be received, asked for when some come; the connection gives it back. */
+  landing?(): Landing | undefined;
+  /** The payload is a view that nobody else uses. */
   blob(frame: BlobFrame): void;
   /** Comes once, and nothing comes after it. */
   closed(error: Ending): void;
@@ -83,14 +87,17 @@ export class Connection {
   private ended?: { readonly error: Ending };
   private readonly gone: Promise<void>;
   private readonly heartbeat: Heartbeat;
+  private readonly lane: SlabLane;
 
   /**
    * @param raw what `socket` runs on
+   * @param caller whether this side called the other
    * @param greeter if given, gets the messages until `admit` is called; nothing else may arrive, and no more than a greeting
    */
   constructor(
     private readonly socket: WebSocket,
     raw: Socket,
+    caller: boolean,
     private greeter?: Greeter,
   ) {
     this.host = raw.remoteAddress ?? 'unknown';
@@ -103,7 +110,10 @@ export class Connection {
         socket.terminate();
       },
     );
-    raw.on('data', (piece: Buffer) => this.arrived(piece.length));
+    this.lane = new SlabLane(raw, caller, {
+      arrived: (bytes) => this.arrived(bytes),
+      slab: (bytes) => this.takeSlab(bytes),
+    });
     socket.on('message', (data, binary) => this.take(data as Buffer, binary));
     socket.on('error', ({ message }) => {
       this.end(this.lost(`connection failed (${message})`));
@@ -155,9 +165,10 @@ export class Connection {
     this.write('control', encodeControl(message, this.sent));
   }
 
-  /** @param frame a sealed slab frame; it must not be changed any more */
-  sendSlab(frame: Buffer): void {
-    this.write('slab', frame);
+  /** @param frame stays as it is until it is sent: it is not copied */
+  sendSlab({ header, payload }: SlabParts): void {
+    if (this.ended || this.socket.readyState !== this.socket.OPEN) return;
+    this.lane.send(header, payload, this.counted('slab', header.length + payload.length));
   }
 
   /**
@@ -251,8 +262,15 @@ export class Connection {
       if (this.greeter) this.greet(frame, this.greeter);
       else if (this.handlers || isOwn(frame)) this.pass(frame);
       else this.keep(frame, data.length);
-      if (frame.kind !== 'control') discarded(data.length);
+      if (frame.kind === 'slab') this.lane.land(() => this.handlers?.landing?.());
     });
+  }
+
+  /** One that has landed. */
+  private takeSlab(bytes: Uint8Array): void {
+    if (this.ended) return;
+    this.bytesReceived.slab += bytes.length;
+    this.guard(() => this.handlers?.slab(openSlab(bytes)));
   }
 
   /** Slab and blob frames say themselves where they belong. @throws WireError when messages are missing before this one */
@@ -321,14 +339,18 @@ export class Connection {
   }
 
   private write(kind: Frame['kind'], frame: Buffer): void {
-    if (this.ended) return;
-    this.bytesSent[kind] += frame.length;
-    this.queued += frame.length;
-    this.socket.send(frame, (error) => {
+    if (!this.ended) this.socket.send(frame, this.counted(kind, frame.length));
+  }
+
+  /** @returns to be called when the bytes are with the operating system */
+  private counted(kind: Frame['kind'], bytes: number): (error?: Error | null) => void {
+    this.bytesSent[kind] += bytes;
+    this.queued += bytes;
+    return (error) => {
       if (error) return;
-      this.queued -= frame.length;
+      this.queued -= bytes;
       this.wake();
-    });
+    };
   }
 
   private lost(problem: string): WireError {

@@ -56,7 +56,7 @@ export async function dial(
       socket.off('error', unreachable);
       const handshake = new CallerHandshake(token, identity);
       const steps: Message['kind'][] = ['challenge', 'welcome'];
-      const connection = new Connection(socket, raw, {
+      const connection = new Connection(socket, raw, true, {
         message(message) {
           const expected = steps.shift();
           if (message.kind !== expected) {

@@ -10,7 +10,8 @@
  */
 import { crc32 } from 'node:zlib';
 import { WireError } from '../errors.js';
-import { openSlab, type SlabFrame } from '../reduce/slab-frame.js';
+import { SEGMENT } from '../reduce/segments.js';
+import { openSlab, SLAB_HEADER, type SlabFrame } from '../reduce/slab-frame.js';
 import type { Message } from './messages.js';
 import { pack, unpack } from './msgpack.js';
 import { validateMessage } from './validate.js';
@@ -31,6 +32,8 @@ export type Frame =
 export const largestFrame = 8 * 2 ** 20;
 /** Largest frame, and all frames together, of a peer that has not proven yet that it knows the token. */
 export const largestGreeting = 65_536;
+/** Largest slab frame, in bytes. */
+export const largestSlab = SLAB_HEADER + SEGMENT * 4;
 /** Bytes of a blob in one frame. */
 export const blobChunk = 512 * 1024;
 /** Control messages of a connection are numbered from 1 up to this, and then from 1 again. */
@@ -55,6 +58,9 @@ export function encodeControl(message: Message, number = 0): Buffer {
   body.copy(frame, controlHeader);
   return frame;
 }
+
+/** Whether a frame with this first byte is a slab frame. */
+export const isSlab = (first: number): boolean => first === kinds.slab;
 
 /** Copies the payload, which may be shared memory. */
 export function encodeBlob({ transfer, offset, payload }: BlobFrame): Buffer {

@@ -70,7 +70,7 @@ export async function listen<K extends Greeting>(options: ListenOptions<K>, visi
     }
     sockets.handleUpgrade(request, raw, head, (socket) => {
       const admitted = () => gate.pass(raw);
-      const connection = greet((greeter) => new Connection(socket, raw, greeter), options, visitors, admitted);
+      const connection = greet((greeter) => new Connection(socket, raw, false, greeter), options, visitors, admitted);
       connections.add(connection);
       socket.once('close', () => connections.delete(connection));
     });

@@ -7,6 +7,7 @@ import type { ExchangeLayout } from '../../src/reduce/segments.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
 import { reductionPlan, type TreeNode } from '../../src/reduce/tree.js';
 import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
+import { inOne } from './slab-frames.js';
 import { randomFloats } from './slabs.js';
 
 export interface Delivery {
@@ -75,7 +76,7 @@ export class Member {
       total: this.total.byteOffset,
       scratch: 64 + (SLOTS + 1) * bytes,
       earlyBytes,
-      send: (to, frame) => deliver({ from: id, to, frame }),
+      send: (to, frame) => deliver({ from: id, to, frame: inOne(frame) }),
       refused: (from, error) => this.refusals.push({ from, error }),
     });
   }

@@ -1,10 +1,10 @@
 /** Frames that are wrong, in every way that a seed leads to. */
 import { crc32 } from 'node:zlib';
-import { allocateSlab, sealSlab } from '../../src/reduce/slab-frame.js';
 import { encodeBlob, encodeControl } from '../../src/wire/frame.js';
 import type { Message } from '../../src/wire/messages.js';
 import { pack } from '../../src/wire/msgpack.js';
 import { samples } from './messages.js';
+import { slabFrame } from './slab-frames.js';
 
 type Dice = (below: number) => number;
 
@@ -52,20 +52,12 @@ function changed(dice: Dice, message: object): Buffer {
 
 /** A slab frame that is well formed, of shards, rounds and segments of its own choice. */
 export function strangeSlab(dice: Dice, round = dice(2 ** 16)): Buffer {
-  const { buffer, payload } = allocateSlab(4 * (1 + dice(2000)));
-  payload.fill(dice(256));
+  const payload = new Uint8Array(4 * (1 + dice(2000))).fill(dice(256));
   const low = dice(8);
   const rest = { attempt: dice(3), segment: dice(4), checksum: dice(2 ** 32) };
   const stage = pick(dice, ['partial', 'total'] as const);
-  sealSlab(buffer, {
-    ...rest,
-    stage,
-    precision: pick(dice, ['float32', 'bfloat16']),
-    round,
-    low,
-    high: low + 1 + dice(4),
-  });
-  return buffer;
+  const precision = pick(dice, ['float32', 'bfloat16'] as const);
+  return slabFrame({ ...rest, stage, precision, round, low, high: low + 1 + dice(4) }, payload);
 }
 
 function damaged(dice: Dice, frame: Buffer): Buffer {

@@ -11,6 +11,7 @@ export {
   checksum,
   compressBfloat16,
   compressFloat16,
+  copy,
   finite,
   fromBfloat16,
   fromFloat16,

@@ -51,6 +51,15 @@ export function checksum(src: usize, n: i32): i32 {
   return mixLanes(mixLanes(mixLanes(mixLanes(n, a), b), c), d);
 }
 
+/** dst = src, bit for bit. */
+export function copy(dst: usize, src: usize, n: i32): void {
+  const bytes = (<usize>n) << 2;
+  for (let i: usize = 0; i < bytes; i += 32) {
+    v128.store(dst + i, v128.load(src + i));
+    v128.store(dst + i, v128.load(src + i, 16), 16);
+  }
+}
+
 /** 1 where no float is NaN or infinite, otherwise 0. */
 export function finite(src: usize, n: i32): i32 {
   const bytes = (<usize>n) << 2;
