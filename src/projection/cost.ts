@@ -31,7 +31,7 @@ export interface CostModel {
   readonly cores: number;
   /** Bytes of the gradient slab. */
   readonly bytes: number;
-  /** Examples of a worker, of a step and of a shard in the smallest run measured. */
+  /** Examples of a worker and of a step in the smallest run measured. */
   readonly batch: { readonly worker: number; readonly step: number };
   /** How many runs it was fitted to. */
   readonly observations: number;
