@@ -12,6 +12,7 @@ const names: Readonly<Record<CostName, string>> = {
   memory: 'adding up in memory',
   barrier: 'the barrier of threads',
   message: 'processor time of a message',
+  wake: 'the time until a message is noticed',
   byte: 'processor time of a byte that is sent',
 };
 

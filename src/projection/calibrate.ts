@@ -12,15 +12,19 @@ const usual: Omit<Costs, 'shard' | 'example'> = {
   memory: 5e-11,
   barrier: 5e-5,
   message: 3e-5,
+  wake: 1e-4,
   byte: 6e-10,
 };
 const usualSpread = 0.05;
 /** Part of the computing time of a shard that does not depend on its examples. */
 const usualFixedPart = 0.1;
-/** How sure that is, as standard deviation of the logarithm: within a factor of 4.5, two times of three. */
-const doubt = 1.5;
-/** A cost of which the observations leave more of the doubt is assumed. */
-const unknownAbove = 0.5 * doubt;
+/** How sure that is, as standard deviation of the logarithm: within a factor of 4.5, or 2 of what hardly differs, two times of three. */
+const doubtOf = (name: CostName): number => (name === 'contention' ? 0.7 : 1.5);
+/** A cost of which the observations leave more than this part of the doubt is assumed. */
+const unknownAbove = 0.5;
+
+/** Of computing, beside which it does not matter that workers over sockets do not begin together. */
+const fewestMilliseconds = 10;
 
 /** Standard deviations of what is measured, as parts of the step: of the step itself, and of each phase. */
 const [stepDeviation, phaseDeviation] = [0.02, 0.05];
@@ -49,7 +53,7 @@ export function calibrate(observations: readonly Observation[]): CostModel {
         const phases = [off('compute'), off('exchange'), off('update')];
         return [off('step') / stepDeviation, ...phases.map((misfit) => misfit / phaseDeviation)];
       });
-      return [...misfits, ...unknowns.map((unknown) => unknown / doubt)];
+      return [...misfits, ...unknowns.map((unknown, i) => unknown / doubtOf(names[i]))];
     },
     names.map(() => 0),
   );
@@ -57,7 +61,7 @@ export function calibrate(observations: readonly Observation[]): CostModel {
   return {
     costs: costsOf(fit.unknowns),
     ...{ spread, spreadMeasured: measured },
-    assumed: names.filter((_, i) => fit.deviations[i] > unknownAbove),
+    assumed: names.filter((name, i) => fit.deviations[i] > unknownAbove * doubtOf(name)),
     cores: smallest.cores,
     bytes: smallest.bytes,
     batch: { worker: smallest.batchSize / smallest.workers, step: smallest.batchSize },
@@ -81,11 +85,14 @@ function expectedCosts(observations: readonly Observation[]): Costs {
   };
 }
 
-/** From how long workers wait for each other. Threads tell better than sockets, and workers with a core each better than others. */
+/**
+ * From how long workers wait for each other. Threads tell better than sockets, over which they do not begin together
+ * either, and workers with a core each better than others.
+ */
 function spreadOf(observations: readonly Observation[]): { readonly spread: number; readonly measured: boolean } {
   const several = observations.filter(({ workers }) => workers > 1);
   const threads = several.filter(({ reduction }) => reduction === 'threads');
-  const kind = threads.length > 0 ? threads : several;
+  const kind = threads.length > 0 ? threads : several.filter(({ compute }) => compute > fewestMilliseconds);
   const roomy = kind.filter(({ workers, cores }) => workers <= cores);
   const telling = (roomy.length > 0 ? roomy : kind).filter(({ compute }) => compute > 0);
   if (telling.length === 0) return { spread: usualSpread, measured: false };

@@ -14,6 +14,8 @@ export interface Costs {
   readonly barrier: number;
   /** Processor time of a message, at either end. */
   readonly message: number;
+  /** Between the two ends of a message, besides the network: until whom it is for wakes up. */
+  readonly wake: number;
   /** Processor time of a byte that is sent, at either end: packing, copying, checking, adding. */
   readonly byte: number;
 }

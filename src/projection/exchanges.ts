@@ -1,4 +1,5 @@
 /** How sums travel: the messages of an exchange, from gates where members hold their own sums to gates where they hold the total. */
+import { SEGMENT } from '../reduce/segments.js';
 import { spanningTree } from '../reduce/topology.js';
 import type { Course } from './course.js';
 
@@ -15,24 +16,54 @@ export interface Exchanged {
   readonly holders: readonly Member[];
   /** The first member of the world, holder or not. */
   readonly coordinator: Member;
-  readonly bytes: number;
-  /** Pieces of the slab that travel each by itself. */
+  readonly slab: Slab;
+}
+
+/** How the slab is cut. */
+export interface Slab {
+  /** Bytes of the pieces that each have a way of their own: segments, or as many together as `segments` says. */
+  readonly pieces: readonly number[];
   readonly segments: number;
-  /** Groups of segments that are followed one by one: each travels as a whole, but for itself. */
+  /** Every so many pieces travel together. */
   readonly waves: number;
 }
 
-/** Segments that are told apart at most; more are taken together. Then roots differ in load by less than a tenth. */
-const mostSegments = 64;
+/** Pieces that are told apart at most: then roots of a butterfly differ in load by less than a tenth. */
+const mostPieces = 64;
 
-export function addStar(course: Course, { holders, coordinator, bytes, segments, waves }: Exchanged): void {
+/** @param waves as many as are wanted; there are no more than pieces */
+export function cutSlab(bytes: number, waves: number): Slab {
+  const segmentBytes = 4 * SEGMENT;
+  const all = Math.max(1, Math.ceil(bytes / segmentBytes));
+  const count = Math.min(all, Math.max(mostPieces, waves));
+  const sizeOf = (i: number) => (all > count ? bytes / count : Math.min(segmentBytes, bytes - i * segmentBytes));
+  const pieces = Array.from({ length: count }, (_, i) => sizeOf(i));
+  return { pieces, segments: all / count, waves: Math.min(waves, count) };
+}
+
+/** For each wave, the numbers of its pieces. */
+function wavesOf({ pieces, waves }: Slab): number[][] {
+  const numbers = [...pieces.keys()];
+  return Array.from({ length: waves }, (_, wave) => numbers.filter((piece) => piece % waves === wave));
+}
+
+/** Bytes and messages of some pieces. */
+type Load = [bytes: number, frames: number];
+
+const loadOf = ({ pieces, segments }: Slab, numbers: readonly number[]): Load => [
+  numbers.reduce((sum, number) => sum + pieces[number], 0),
+  numbers.length * segments,
+];
+
+export function addStar(course: Course, { holders, coordinator, slab }: Exchanged): void {
   const others = holders.filter(({ process }) => process !== coordinator.process);
-  for (let wave = 0; wave < waves; wave++) {
+  for (const numbers of wavesOf(slab)) {
+    const load = loadOf(slab, numbers);
     const total = course.gate(coordinator.process);
     course.follow(coordinator.begin, total);
     course.follow(total, coordinator.end);
-    for (const { begin } of others) course.message(begin, total, bytes / waves, segments / waves);
-    for (const { end } of others) course.message(total, end, bytes / waves, segments / waves);
+    for (const { begin } of others) course.message(begin, total, ...load);
+    for (const { end } of others) course.message(total, end, ...load);
   }
 }
 
@@ -40,9 +71,10 @@ export function addStar(course: Course, { holders, coordinator, bytes, segments,
  * A tree in which each member has two children, the same for all segments, which follow each other through it. A
  * coordinator without sums is one more child of the root.
  */
-export function addTree(course: Course, { holders, coordinator, bytes, segments, waves }: Exchanged): void {
-  const send = (from: number, to: number) => course.message(from, to, bytes / waves, segments / waves);
-  for (let wave = 0; wave < waves; wave++) {
+export function addTree(course: Course, { holders, coordinator, slab }: Exchanged): void {
+  for (const numbers of wavesOf(slab)) {
+    const load = loadOf(slab, numbers);
+    const send = (from: number, to: number) => course.message(from, to, ...load);
     const up = holders.map(({ process }) => course.gate(process));
     const down = holders.map(({ process }) => course.gate(process));
     course.follow(up[0], down[0]);
@@ -65,38 +97,38 @@ export function addTree(course: Course, { holders, coordinator, bytes, segments,
  * a wave is one message.
  */
 export function addButterfly(course: Course, exchanged: Exchanged): void {
-  const { holders, segments, waves } = exchanged;
-  const pieces = Math.min(segments, Math.max(mostSegments, waves));
+  const { holders, slab } = exchanged;
   const world = [[], ...holders].map((_, i) => ({ id: i, nodes: i === 0 ? [] : [{ low: i - 1, high: i }] }));
-  for (let wave = 0; wave < waves; wave++) {
-    // How many pieces go from whom to whom: the key is child * holders + parent.
-    const edges = new Map<number, number>();
-    const roots = new Map<number, number>();
-    for (let piece = wave; piece < pieces; piece += waves) {
-      const parents = spanningTree('butterfly', world, piece, pieces);
+  for (const numbers of wavesOf(slab)) {
+    // Which pieces go from whom to whom: the key is child * holders + parent.
+    const edges = new Map<number, number[]>();
+    const roots = new Map<number, number[]>();
+    for (const piece of numbers) {
+      const parents = spanningTree('butterfly', world, piece, slab.pieces.length);
       for (let child = 0; child < holders.length; child++) {
         const parent = parents[child + 1] - 1;
-        if (parent >= 0) count(edges, child * holders.length + parent);
-        else count(roots, child);
+        if (parent >= 0) add(edges, child * holders.length + parent, piece);
+        else add(roots, child, piece);
       }
     }
-    addWave(course, exchanged, pieces, edges, roots);
+    addWave(course, exchanged, edges, roots);
   }
 }
 
-const count = (counts: Map<number, number>, key: number): void => {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-};
+function add(groups: Map<number, number[]>, key: number, piece: number): void {
+  const group = groups.get(key);
+  if (group) group.push(piece);
+  else groups.set(key, [piece]);
+}
 
 function addWave(
   course: Course,
-  { holders, coordinator, bytes, segments }: Exchanged,
-  pieces: number,
-  edges: ReadonlyMap<number, number>,
-  roots: ReadonlyMap<number, number>,
+  { holders, coordinator, slab }: Exchanged,
+  edges: ReadonlyMap<number, number[]>,
+  roots: ReadonlyMap<number, number[]>,
 ): void {
-  const send = (from: number, to: number, count: number) =>
-    course.message(from, to, (bytes * count) / pieces, (segments * count) / pieces);
+  const send = (from: number, to: number, numbers: readonly number[]) =>
+    course.message(from, to, ...loadOf(slab, numbers));
   // A member takes part in the groups that it belongs to, from the smallest to all members, and then back.
   const ladders = holders.map(({ process, begin, end }, i) => {
     const depth = depthOf(i, holders.length);
@@ -110,15 +142,15 @@ function addWave(
     course.follow(down[depth], end);
     return { up, down };
   });
-  for (const [key, count] of edges) {
+  for (const [key, numbers] of edges) {
     const [child, parent] = [Math.floor(key / holders.length), key % holders.length];
     const depth = meetingOf(child, parent, holders.length);
-    send(ladders[child].up[depth + 1], ladders[parent].up[depth], count);
-    send(ladders[parent].down[depth], ladders[child].down[depth + 1], count);
+    send(ladders[child].up[depth + 1], ladders[parent].up[depth], numbers);
+    send(ladders[parent].down[depth], ladders[child].down[depth + 1], numbers);
   }
   if (holders.includes(coordinator)) return;
   course.follow(coordinator.begin, coordinator.end);
-  for (const [root, count] of roots) send(ladders[root].down[0], coordinator.end, count);
+  for (const [root, numbers] of roots) send(ladders[root].down[0], coordinator.end, numbers);
 }
 
 /** The largest power of two below a number above 1: where a group is split. */

@@ -116,7 +116,7 @@ export class Simulation {
     const transmit = (message: number, time: number): void => {
       const [out, into] = [places[processes[from[message]]].link, places[processes[to[message]]].link];
       if (out === into) {
-        heap.push(time, message * kinds + delivered);
+        heap.push(time + costs.wake, message * kinds + delivered);
         return;
       }
       const start = Math.max(outFree[out], time);
@@ -148,7 +148,7 @@ export class Simulation {
         const into = places[processes[to[id]]].link;
         inFree[into] = Math.max(inFree[into], time) + bytes[id] / network.bandwidth;
         inBytes[into] += bytes[id];
-        heap.push(inFree[into], id * kinds + delivered);
+        heap.push(inFree[into] + costs.wake, id * kinds + delivered);
       }
     }
     const took = (gates: readonly number[]) => mean(gates.map((gate) => done[gate] - opened[gate]));

@@ -1,7 +1,6 @@
 /** One step of a run as a graph, as coordinator and workers go through it: assign and update, compute, exchange, confirm. */
-import { SEGMENT } from '../reduce/segments.js';
 import { Course } from './course.js';
-import { addButterfly, addStar, addTree, type Exchanged, type Member } from './exchanges.js';
+import { addButterfly, addStar, addTree, cutSlab, type Exchanged, type Member } from './exchanges.js';
 import type { Reduction } from './scenario.js';
 
 /** What a step is the same for, whatever it costs. */
@@ -102,7 +101,7 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
     followers.push({ process: processes[0], begin, end });
   }
   const holders = coordinatorComputes ? [coordinator, ...followers] : followers;
-  addExchange(course, reduction, { holders, coordinator, bytes, ...pieces(bytes, holders.length, reduction) });
+  addExchange(course, reduction, { holders, coordinator, slab: cutSlab(bytes, wavesOf(holders.length, reduction)) });
 }
 
 function addExchange(course: Course, reduction: Reduction, exchanged: Exchanged): void {
@@ -114,12 +113,11 @@ function addExchange(course: Course, reduction: Reduction, exchanged: Exchanged)
   else addButterfly(course, exchanged);
 }
 
-function pieces(bytes: number, members: number, reduction: Reduction): Pick<Exchanged, 'segments' | 'waves'> {
-  const segments = Math.max(1, Math.ceil(bytes / 4 / SEGMENT));
+function wavesOf(members: number, reduction: Reduction): number {
   const flat = reduction === 'star' || reduction === 'tree';
   const hops = flat ? 1 : Math.ceil(Math.log2(members + 1));
-  const affordable = Math.max(flat ? fewestWaves : 1, Math.floor(mostMessages / (2 * members * hops)));
-  return { segments, waves: Math.min(affordable, mostWaves, segments) };
+  const affordable = Math.floor(mostMessages / (2 * members * hops));
+  return Math.min(Math.max(flat ? fewestWaves : 1, affordable), mostWaves);
 }
 
 /** The threads of a worker: each updates its part and computes its share; then they add up. Returns the gate after that. */

@@ -32,6 +32,7 @@ const limits: readonly Limit[] = [
   { what: 'failures', without: (model, scenario) => [model, { ...scenario, failures: 0 }] },
   free('packing, copying and adding up what is sent', 'byte'),
   free('handling messages, one by one', 'message'),
+  free('the time until messages are noticed', 'wake'),
   free('the fixed cost of a step on each worker', 'shard'),
   free('updating all parameters on each worker', 'update'),
   free('workers of a host that slow each other down', 'contention'),
