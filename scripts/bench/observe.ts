@@ -31,7 +31,7 @@ interface Span {
 }
 
 const stepsPerEpoch = 20;
-const epochs = 4;
+const epochs = 3;
 /** Steps that are not counted. */
 const warmUp = 10;
 const token = 'projection';
