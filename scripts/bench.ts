@@ -1,4 +1,4 @@
-/** `npm run bench -- engine|shards|backend|checkpoint|cluster|soak`: see README, Benchmarks. */
+/** `npm run bench -- engine|shards|backend|checkpoint|cluster|soak|projection`: see README, Benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { benchBackend } from './bench/backends.js';
@@ -6,6 +6,7 @@ import { benchCheckpoint } from './bench/checkpoint.js';
 import { benchCluster } from './bench/cluster.js';
 import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
+import { benchProjection } from './bench/projection.js';
 import { benchShards } from './bench/shards.js';
 import { benchSoak } from './bench/soak-report.js';
 import { type ModelName, modelNames } from './bench/workloads.js';
@@ -77,6 +78,16 @@ const cluster = benchmark('cluster', 'Training and all-reduce across processes, 
   .option('--models <names>', 'of mlp, mlp-small, cnn', models, ['mlp', 'cnn'])
   .option('--python <path>', 'a Python that has PyTorch', '/usr/bin/python3');
 
+const projection = benchmark(
+  'projection',
+  'How well the cost model predicts runs that it has not seen.',
+  async (flags) => {
+    const result = await benchProjection(flags);
+    if (!result.good) process.exitCode = 1;
+    return result;
+  },
+);
+
 interface SoakFlags {
   readonly workers: number;
   readonly steps: number;
@@ -103,6 +114,7 @@ try {
     .addCommand(checkpoint)
     .addCommand(cluster)
     .addCommand(soak)
+    .addCommand(projection)
     .parseAsync();
 } catch (error) {
   if (!(error instanceof MeasurementError)) throw error;

@@ -8,11 +8,13 @@ export interface Observation {
   readonly coordinatorComputes: boolean;
   /** Examples of a step, all workers together. */
   readonly batchSize: number;
+  /** Shards of a step; as many as workers without it. Each costs a copy of the gradient. */
+  readonly shards?: number;
   /** Bytes of the gradient slab. */
   readonly bytes: number;
   /** Cores of the machine, which all workers share. */
   readonly cores: number;
-  /** Where links were limited: bytes a second each way, and seconds one way. */
+  /** Where links were limited: bytes a second each way of every process's link, the coordinator's too, and seconds one way. */
   readonly bandwidth?: number;
   readonly latency?: number;
   /** Medians over the steps, in milliseconds; all but `step` are means over the workers. */
