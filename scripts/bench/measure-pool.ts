@@ -38,6 +38,8 @@ export const splitNames = [...phaseNames, 'dispatch'] as const;
 
 export interface PoolMeasurement extends Measurement {
   readonly split: StepSplit;
+  /** When it was measured, from and to: milliseconds since 1970. */
+  readonly window: readonly [number, number];
 }
 
 const program = fileURLToPath(import.meta.url);
@@ -120,6 +122,7 @@ async function main(poolCase: PoolCase): Promise<void> {
   await runSteps(trainer, warmUpSteps);
   const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await runSteps(trainer, fewestSteps))));
   const before = trainer.pool.phases();
+  const began = Date.now();
   const millisecondsPerStep = await runSteps(trainer, steps);
   const after = trainer.pool.phases();
   const split = phaseNames.map((phase) => [phase, (after[phase] - before[phase]) / steps] as const);
@@ -130,6 +133,7 @@ async function main(poolCase: PoolCase): Promise<void> {
     millisecondsPerStep,
     peakMegabytes: peakMegabytes(),
     software: 'Lockstep',
+    window: [began, Date.now()],
     split: { ...(Object.fromEntries(split) as Record<Phase, number>), dispatch },
   };
   process.stdout.write(`${JSON.stringify(measurement)}\n`);
