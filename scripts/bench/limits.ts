@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { MatmulMeasurement } from './measure-matmul.js';
+import type { Measurement } from './measurement.js';
 import { bandwidthProbe, matmulProbe, poolProbe, torchMatmulProbe } from './probes.js';
 import { flopsOf, type Product, stepProducts } from './products.js';
 import type { Measured, Probe } from './rounds.js';
@@ -14,13 +15,25 @@ import { type ModelName, workerCounts, workloads } from './workloads.js';
 
 /** Large enough that packing and the edges of blocks are nothing beside the arithmetic. */
 const square: Product = [2048, 2048, 2048];
-const groupNames = ['2048 x 2048', 'its sizes'] as const;
 /** Of a step's floating-point operations a second over the rate of the square product. */
 const targets: Readonly<Partial<Record<ModelName, number>>> = { mlp: 0.8, cnn: 0.6 };
 
+interface Group {
+  readonly name: string;
+  readonly products: readonly Product[];
+  /** Of a step over the rate of these products. */
+  readonly target?: number;
+}
+
+/** What a machine can do at its best, and at the sizes that the model has. */
+const groupsOf = (model: ModelName): Group[] => [
+  { name: `2048 x 2048 beside ${model}`, products: [square], target: targets[model] },
+  { name: `products of ${model}`, products: stepProducts(workloads[model]) },
+];
+
 const coresText = (cores: number): string => (cores === 1 ? '1 core' : `${cores} cores`);
-/** One core, and all. */
-const coreCounts = (): number[] => [...new Set([1, availableParallelism()])];
+/** Those of the steps measured, and all. */
+const coreCounts = (): number[] => [...new Set([...workerCounts, availableParallelism()])];
 
 export const limitsSection: Section = {
   name: 'limits',
@@ -39,7 +52,7 @@ export const limitsSection: Section = {
       : coreCounts().flatMap((cores) => matmulRows(subject, cores, options, measured)),
 };
 
-/** Whether steps are measured with so many threads at all. */
+/** Whether steps are measured with so many threads. */
 const isMeasured = (cores: number): boolean => workerCounts.some((workers) => workers === cores);
 
 interface Library {
@@ -49,7 +62,7 @@ interface Library {
 
 /** ONNX Runtime's, then PyTorch's. */
 function matmulProbes(model: ModelName, cores: number, { seconds, peers }: SectionOptions): Library[] {
-  const matmulCase = { threads: cores, seconds: seconds / 2, groups: [[square], stepProducts(workloads[model])] };
+  const matmulCase = { threads: cores, seconds: seconds / 2, groups: groupsOf(model).map(({ products }) => products) };
   return [
     { name: 'ONNX Runtime', probe: matmulProbe(model, matmulCase) },
     ...peers.map((peer) => ({ name: peer.name, probe: torchMatmulProbe(peer, model, matmulCase) })),
@@ -64,63 +77,46 @@ function bandwidthRows(cores: number, measured: Measured): Omit<Row, 'section'>[
   }));
 }
 
+/** Rates of a group's products in one library, by round. */
+interface Rates {
+  readonly name: string;
+  readonly software: string;
+  readonly values: readonly number[];
+}
+
+/** For each group, ONNX Runtime over each PyTorch, then our step over the best of them. */
 function matmulRows(
   model: ModelName,
   cores: number,
   options: SectionOptions,
   measured: Measured,
 ): Omit<Row, 'section'>[] {
-  const libraries = matmulProbes(model, cores, options).map(({ name, probe }) => ({
-    name,
-    results: measured.of(probe),
-  }));
-  const [{ results: ours }, ...peers] = libraries;
-  return groupNames.flatMap((groupName, group) => {
-    const rates = (results: readonly MatmulMeasurement[]) => results.map(({ groups }) => groups[group].rate);
-    const row = {
-      what: `products for ${model}, ${groupName}, ${coresText(cores)}`,
-      ...{ unit: 'GFLOP/s' as const, ours: rates(ours) },
-    };
-    const others = peers.map(({ name, results }) => ({
-      ...row,
-      peer: { name, software: results[0].software, values: rates(results) },
-    }));
-    const fractions = isMeasured(cores)
-      ? [
-          fractionRow(
-            model,
-            cores,
-            groupName,
-            libraries.map(({ results }) => rates(results)),
-            options,
-            measured,
-          ),
-        ]
-      : [];
-    return [...(others.length > 0 ? others : [row]), ...fractions];
+  const libraries = matmulProbes(model, cores, options);
+  const steps = isMeasured(cores) ? measured.of(poolProbe(model, cores, options.seconds)) : [];
+  return groupsOf(model).flatMap((group, i) => {
+    const rates = libraries.map(({ name, probe }): Rates => {
+      const results = measured.of(probe);
+      return { name, software: results[0].software, values: results.map(({ groups }) => groups[i].rate) };
+    });
+    const [onnx, ...torch] = rates;
+    const row = { what: `${group.name}, ${coresText(cores)}`, unit: 'GFLOP/s' as const, ours: onnx.values };
+    const product = torch.length > 0 ? torch.map((peer) => ({ ...row, peer })) : [row];
+    return steps.length > 0 ? [...product, stepRow(model, cores, group, steps, rates)] : product;
   });
 }
 
-/** A step over the best of the libraries. @param rates by library and round */
-function fractionRow(
+function stepRow(
   model: ModelName,
   cores: number,
-  groupName: (typeof groupNames)[number],
-  rates: readonly (readonly number[])[],
-  { seconds }: SectionOptions,
-  measured: Measured,
+  { name, target }: Group,
+  steps: readonly Measurement[],
+  rates: readonly Rates[],
 ): Omit<Row, 'section'> {
   const flops = cores * flopsOf(stepProducts(workloads[model]));
-  const steps = measured.of(poolProbe(model, cores, seconds));
+  const best = steps.map((_, round) => Math.max(...rates.map(({ values }) => values[round])));
   return {
-    what: `step of ${model}, ${coresText(cores)}`,
-    unit: 'GFLOP/s',
+    ...{ what: `step of ${model}, ${coresText(cores)}`, unit: 'GFLOP/s', target },
     ours: steps.map(({ millisecondsPerStep }) => flops / millisecondsPerStep / 1e6),
-    peer: {
-      name: `best product, ${groupName}`,
-      software: 'the fastest library of each round',
-      values: rates[0].map((_, round) => Math.max(...rates.map((values) => values[round]))),
-    },
-    target: groupName === '2048 x 2048' ? targets[model] : undefined,
+    peer: { name, software: 'the fastest library in each round', values: best },
   };
 }
