@@ -1,7 +1,7 @@
 /** `npm run bench`, all of it or a part: see README, Benchmarks. */
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LockstepError, OutputError } from '../src/errors.js';
 import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
@@ -50,11 +50,7 @@ function namesOf<Name extends string>(what: string, known: readonly Name[]): (te
 function python(text: string, before: readonly Python[] | undefined): Python[] {
   const [, name, path] = /^(?:([^=/]+)=)?(.+)$/.exec(text) ?? [];
   if (path === undefined) throw new InvalidArgumentError('It must be a path, or name=path.');
-  const all = [...(before ?? []), { name, path }];
-  if (name !== undefined && before?.some((other) => other.name === name)) {
-    throw new InvalidArgumentError(`There are two named ${name}.`);
-  }
-  return all;
+  return [...(before ?? []), { name, path }];
 }
 
 /** A mistake shows before anything is measured. */
@@ -97,10 +93,10 @@ function sectionCommand(name: string, description: string, usual: Flags, of: rea
     return bench({ sections: chosen, models, pairs, seconds, pythons, quick: quick ?? false });
   })
     .option('--models <names>', `of ${modelNames.join(', ')}`, namesOf('Models', modelNames))
-    .addOption(
-      new Option('--python <path>', 'a Python that has PyTorch, or name=path; may be repeated')
-        .argParser(python)
-        .default(undefined, '/usr/bin/python3'),
+    .option(
+      '--python <path>',
+      'a Python that has PyTorch, or name=path; may be repeated (default: /usr/bin/python3)',
+      python,
     );
 }
 
@@ -109,7 +105,7 @@ const sectionNames = sections.map(({ name }) => name);
 const all = sectionCommand(
   'all',
   `One table of everything (${sectionNames.join(', ')}): what is done without a subcommand.`,
-  { pairs: 3, seconds: 3, json: defaultResultFile },
+  { pairs: 3, seconds: 2, json: defaultResultFile },
   sections,
 ).option('--only <sections>', `of ${sectionNames.join(', ')}`, namesOf('Sections', sectionNames));
 
@@ -140,16 +136,11 @@ const soak = new Command('soak')
   });
 
 process.on('SIGINT', () => process.exit(130));
-const program = new Command('bench')
-  .exitOverride()
-  .addCommand(all, { isDefault: true })
-  .addCommand(shards)
-  .addCommand(backend)
-  .addCommand(checkpoint)
-  .addCommand(soak);
+const program = new Command('bench').exitOverride().addCommand(all, { isDefault: true });
 for (const section of sections) {
   program.addCommand(sectionCommand(section.name, section.description, usual, [section]));
 }
+program.addCommand(shards).addCommand(backend).addCommand(checkpoint).addCommand(soak);
 for (const command of program.commands) command.copyInheritedSettings(program);
 try {
   await program.parseAsync();

@@ -1,4 +1,7 @@
 /** Every program that the table compares, as a probe. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureAllReduce } from './measure-allreduce.js';
 import { type BandwidthMeasurement, measureBandwidth } from './measure-bandwidth.js';
@@ -30,27 +33,28 @@ export const poolProbe = (model: ModelName, workers: number, seconds: number): P
   measure: () => measurePool(poolCase(model, workers, seconds)),
 });
 
-/** Independent copies of a run with one thread, at the same time. */
-export interface CopiesMeasurement {
-  /** Of all together. */
-  readonly examplesPerSecond: number;
-  /** The part of their time in which all of them were measured. */
-  readonly overlap: number;
-}
-
+/** Independent copies of a run with one thread, at the same time: processes that have nothing in common but the machine. */
 export const copiesProbe = (model: ModelName, copies: number, seconds: number): Probe<CopiesMeasurement> => ({
   key: `${model}, ${copies} copies of a run with one thread`,
   measure: async () => {
-    const cases = Array.from({ length: copies }, () => measurePool(poolCase(model, 1, seconds)));
-    const measured = await Promise.all(cases);
-    const starts = measured.map(({ window }) => window[0]);
-    const ends = measured.map(({ window }) => window[1]);
-    return {
-      examplesPerSecond: measured.reduce((sum, one) => sum + one.examplesPerSecond, 0),
-      overlap: (Math.min(...ends) - Math.max(...starts)) / (Math.max(...ends) - Math.min(...starts)),
-    };
+    const folder = mkdtempSync(join(tmpdir(), 'lockstep-bench-'));
+    const clear = () => rmSync(folder, { recursive: true, force: true });
+    process.on('exit', clear);
+    try {
+      const copy = { ...poolCase(model, 1, seconds), together: { folder, processes: copies } };
+      const measured = await Promise.all(Array.from({ length: copies }, () => measurePool(copy)));
+      return { examplesPerSecond: measured.reduce((sum, one) => sum + one.examplesPerSecond, 0) };
+    } finally {
+      process.off('exit', clear);
+      clear();
+    }
   },
 });
+
+interface CopiesMeasurement {
+  /** Of all together. */
+  readonly examplesPerSecond: number;
+}
 
 /** Our coordinator and workers on loopback. */
 export const clusterProbe = (

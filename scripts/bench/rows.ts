@@ -4,7 +4,7 @@ import { table, whole } from './table.js';
 
 /** Whether more is better, and how a figure is shown. */
 const units = {
-  'ex/s': { more: true, show: whole },
+  'ex/s': { more: true, show: (value: number) => (value < 100 ? value.toFixed(1) : whole(value)) },
   'GFLOP/s': { more: true, show: (value: number) => value.toFixed(1) },
   'GB/s': { more: true, show: (value: number) => value.toFixed(1) },
   ms: { more: false, show: (value: number) => value.toFixed(2) },
@@ -65,8 +65,10 @@ function cells(row: Row): string[] {
   const { section, what, unit, ours, peer, target } = row;
   const show = (values: readonly number[]) => units[unit].show(median(values));
   const { median: ratio, min, max } = figure(scores(row));
-  const two = (value: number) => value.toFixed(2);
-  const versus = peer ? [peer.name, show(peer.values), two(ratio), `${two(min)}-${two(max)}`] : ['-', '-', '-', '-'];
+  const short = (value: number) => (value < 100 ? value.toFixed(2) : whole(value));
+  const versus = peer
+    ? [peer.name, show(peer.values), short(ratio), `${short(min)}-${short(max)}`]
+    : ['-', '-', '-', '-'];
   const goal =
     target === undefined ? '' : `${moreIsBetter(unit) ? '>=' : '<='} ${target} ${isMet(row) ? 'met' : 'MISSED'}`;
   return [section, what, unit, show(ours), ...versus, goal];

@@ -1,6 +1,7 @@
 /** PyTorch, the peer of several benchmarks, in any number of Pythons. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { ConfigError } from '../../src/errors.js';
 
 /** A Python that should have PyTorch, and what to call it. */
 export interface Python {
@@ -18,17 +19,32 @@ export interface Peer {
 export const peerProgram = (name: string): string =>
   fileURLToPath(new URL(`../../../scripts/peers/${name}`, import.meta.url));
 
-/** Those that have PyTorch, by their names or its versions; says what is missing where there is none. */
+/**
+ * Those that have PyTorch, by their names or its versions; says what is missing where there is none.
+ * @throws ConfigError when two have one name
+ */
 export function findPeers(pythons: readonly Python[]): Peer[] {
-  return pythons.flatMap(({ name, path }) => {
+  const peers: Peer[] = [];
+  for (const { name, path } of pythons) {
     const version = versionOf(path);
-    if (version !== undefined) return [{ name: name ?? `PyTorch ${version}`, python: path }];
-    process.stdout.write(
-      `${path} has no PyTorch, so there are no figures of it. On Debian: apt-get install python3-torch ` +
-        'libopenblas0-pthread; elsewhere name another Python with --python. See README, Benchmarks.\n',
-    );
-    return [];
-  });
+    if (version === undefined) {
+      process.stdout.write(
+        `${path} has no PyTorch, so there are no figures of it. On Debian: apt-get install python3-torch ` +
+          'libopenblas0-pthread; elsewhere name another Python with --python. See README, Benchmarks.\n',
+      );
+      continue;
+    }
+    const peer = { name: name ?? `PyTorch ${version}`, python: path };
+    const other = peers.find((one) => one.name === peer.name);
+    if (other) {
+      throw new ConfigError(
+        `--python: ${other.python} and ${path} are both called ${peer.name}`,
+        `name them, --python one=${other.python} --python two=${path}`,
+      );
+    }
+    peers.push(peer);
+  }
+  return peers;
 }
 
 function versionOf(python: string): string | undefined {
