@@ -1,14 +1,18 @@
-/** `npm run bench -- engine|shards|backend|checkpoint|cluster|soak|projection`: see README, Benchmarks. */
-import { writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+/** `npm run bench`, all of it or a part: see README, Benchmarks. */
+import { accessSync, constants, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { LockstepError, OutputError } from '../src/errors.js';
 import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
-import { benchCluster } from './bench/cluster.js';
-import { benchEngine } from './bench/engine.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchProjection } from './bench/projection.js';
+import { defaultResultFile } from './bench/result.js';
+import type { Section } from './bench/section.js';
 import { benchShards } from './bench/shards.js';
 import { benchSoak } from './bench/soak-report.js';
+import type { Python } from './bench/torch.js';
+import { bench, sections } from './bench/total.js';
 import { type ModelName, modelNames } from './bench/workloads.js';
 
 interface Flags {
@@ -33,54 +37,92 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError('It must be a whole number.');
 }
 
-function models(text: string): ModelName[] {
-  const names = text.split(',');
-  const isModel = (name: string): name is ModelName => modelNames.some((known) => known === name);
-  if (names.every(isModel)) return names;
-  throw new InvalidArgumentError(`Models are ${modelNames.join(', ')}.`);
+/** Names of a list, separated by commas. */
+function namesOf<Name extends string>(what: string, known: readonly Name[]): (text: string) => Name[] {
+  return (text) =>
+    text.split(',').map((name) => {
+      const found = known.find((one) => one === name);
+      if (found !== undefined) return found;
+      throw new InvalidArgumentError(`${what} are ${known.join(', ')}.`);
+    });
 }
 
-function benchmark(name: string, description: string, run: (options: Flags) => Promise<object>): Command {
+/** `path` or `name=path`, once for each Python. */
+function python(text: string, before: readonly Python[] | undefined): Python[] {
+  const [, name, path] = /^(?:([^=/]+)=)?(.+)$/.exec(text) ?? [];
+  if (path === undefined) throw new InvalidArgumentError('It must be a path, or name=path.');
+  return [...(before ?? []), { name, path }];
+}
+
+/** A mistake shows before anything is measured. */
+function checkWritable(file: string): void {
+  try {
+    accessSync(dirname(resolve(file)), constants.W_OK);
+  } catch (error) {
+    throw new OutputError(`--json ${file}: ${(error as Error).message}`, 'name a file in a folder that can be written');
+  }
+}
+
+/** A subcommand that prints what it finds, and writes it where --json says. */
+function benchmark(
+  name: string,
+  description: string,
+  { pairs, seconds, json }: Flags,
+  run: (options: Flags) => Promise<object>,
+): Command {
   return new Command(name)
     .description(description)
-    .option('--pairs <n>', 'measure every program so often, alternating', wholeNumber, 5)
-    .option('--seconds <s>', 'seconds of one measurement', positive, 4)
+    .option('--pairs <n>', 'measure every program so often, alternating', wholeNumber, pairs)
+    .option('--seconds <s>', 'seconds of one measurement', positive, seconds)
     .option('--quick', `only see that it runs: ${quick.pairs} pair of ${quick.seconds} s`)
-    .option('--json <file>', 'also write the results there')
+    .option('--json <file>', 'also write the results there', json)
     .action(async (flags: Flags) => {
+      if (flags.json) checkWritable(flags.json);
       const results = await run(flags.quick ? { ...flags, ...quick } : flags);
       if (flags.json) writeFileSync(flags.json, `${JSON.stringify(results, null, 2)}\n`);
     });
 }
 
-type EngineFlags = Flags & { readonly models: ModelName[]; readonly python: string };
+type SectionFlags = Flags & { readonly models?: ModelName[]; readonly python?: Python[]; readonly only?: string[] };
 
-const engine = benchmark('engine', 'Throughput over that of PyTorch and of tfjs.', (flags) => {
-  const { models, pairs, seconds, python } = flags as EngineFlags;
-  return benchEngine({ models, pairs, seconds, python });
-})
-  .option('--models <names>', 'of mlp, mlp-small, cnn', models, [...modelNames])
-  .option('--python <path>', 'a Python that has PyTorch', '/usr/bin/python3');
+/** A subcommand of one section of the table, or of several. */
+function sectionCommand(name: string, description: string, usual: Flags, of: readonly Section[]): Command {
+  return benchmark(name, description, usual, (flags) => {
+    const { models, pairs, seconds, only, quick, python } = flags as SectionFlags;
+    const chosen = of.filter((section) => only?.includes(section.name) ?? true);
+    const pythons = python ?? [{ path: '/usr/bin/python3' }];
+    return bench({ sections: chosen, models, pairs, seconds, pythons, quick: quick ?? false });
+  })
+    .option('--models <names>', `of ${modelNames.join(', ')}`, namesOf('Models', modelNames))
+    .option(
+      '--python <path>',
+      'a Python that has PyTorch, or name=path; may be repeated (default: /usr/bin/python3)',
+      python,
+    );
+}
 
-const shards = benchmark('shards', 'Throughput by number of shards.', benchShards);
+const usual = { pairs: 5, seconds: 4 };
+const sectionNames = sections.map(({ name }) => name);
+const all = sectionCommand(
+  'all',
+  `One table of everything (${sectionNames.join(', ')}): what is done without a subcommand.`,
+  { pairs: 3, seconds: 2, json: defaultResultFile },
+  sections,
+).option('--only <sections>', `of ${sectionNames.join(', ')}`, namesOf('Sections', sectionNames));
 
-const backend = benchmark('backend', 'Throughput of backend tensorflow over that of engine onnx.', benchBackend);
+const shards = benchmark('shards', 'Throughput by number of shards.', usual, benchShards);
 
-const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.', (flags) => {
+const backend = benchmark('backend', 'Throughput of backend tensorflow over that of engine onnx.', usual, benchBackend);
+
+const checkpoint = benchmark('checkpoint', 'What checkpoints cost in throughput.', usual, (flags) => {
   const { folder, pairs, seconds } = flags as Flags & { readonly folder: string };
   return benchCheckpoint({ folder, pairs, seconds });
 }).option('--folder <dir>', 'folder on the disk to measure', '.');
 
-const cluster = benchmark('cluster', 'Training and all-reduce across processes, over PyTorch and Gloo.', (flags) => {
-  const { models, pairs, seconds, python } = flags as EngineFlags;
-  return benchCluster({ models, pairs, seconds, python });
-})
-  .option('--models <names>', 'of mlp, mlp-small, cnn', models, ['mlp', 'cnn'])
-  .option('--python <path>', 'a Python that has PyTorch', '/usr/bin/python3');
-
 const projection = benchmark(
   'projection',
   'How well the cost model predicts runs that it has not seen.',
+  usual,
   async (flags) => {
     const result = await benchProjection(flags);
     if (!result.good) process.exitCode = 1;
@@ -106,18 +148,18 @@ const soak = new Command('soak')
   });
 
 process.on('SIGINT', () => process.exit(130));
+const program = new Command('bench').exitOverride().addCommand(all, { isDefault: true });
+for (const section of sections) {
+  program.addCommand(sectionCommand(section.name, section.description, usual, [section]));
+}
+program.addCommand(shards).addCommand(backend).addCommand(checkpoint).addCommand(soak).addCommand(projection);
+for (const command of program.commands) command.copyInheritedSettings(program);
 try {
-  await new Command('bench')
-    .addCommand(engine)
-    .addCommand(shards)
-    .addCommand(backend)
-    .addCommand(checkpoint)
-    .addCommand(cluster)
-    .addCommand(soak)
-    .addCommand(projection)
-    .parseAsync();
+  await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof MeasurementError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error instanceof MeasurementError || error instanceof LockstepError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = error instanceof LockstepError ? error.exitCode : 1;
+  } else throw error;
 }

@@ -1,4 +1,4 @@
-/** The kernels of slabs on the wire: the checksum notices every change, halves are rounded as arithmetic says. */
+/** The kernels of slabs on the wire: copies are exact, the checksum notices every change, halves are rounded as arithmetic says. */
 import { describe, expect, it } from 'vitest';
 import { loadUpdateKernels } from '../src/kernels/load.js';
 import { bits, makeSlabs, randomFloats } from './support/slabs.js';
@@ -108,6 +108,21 @@ describe.each(formats)('$name', ({ name, exponentBits, fractionBits }) => {
     expect([...views[3]]).toEqual([...sums].map((sum) => nearest(sum, exponentBits, fractionBits)));
     expect(bits(views[1])).toEqual(bits(sums.map((sum, i) => sum - views[3][i])));
     expect(bits(views[0])).toEqual(bits(values));
+  });
+});
+
+describe('copy', () => {
+  it.each([0, 1, 4, 7, 32])('copies every bit from %i bytes behind a border, and nothing else', (shift) => {
+    const { memory, offsets, views } = makeSlabs(2, 1024);
+    views[0].set(edgeCases().subarray(0, 1024));
+    const kernels = loadUpdateKernels(memory);
+    for (const n of [16, 1008]) {
+      views[1].fill(5);
+      const wanted = new Uint8Array(memory.buffer).slice(offsets[0] + shift, offsets[0] + shift + 4 * n);
+      kernels.copy(offsets[1], offsets[0] + shift, n);
+      expect(new Uint8Array(memory.buffer).slice(offsets[1], offsets[1] + 4 * n)).toEqual(wanted);
+      expect(views[1].subarray(n).every((value) => value === 5)).toBe(true);
+    }
   });
 });
 

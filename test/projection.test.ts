@@ -35,8 +35,9 @@ describe('project', () => {
 
   it('counts speed-up and efficiency over one worker alone', () => {
     const [row] = of(`workers=1,bandwidth=1Tbps,latency=0s,reduction=star,stragglers=0`).rows;
-    expect(row.speedup).toBeGreaterThan(0.8);
-    expect(row.speedup).toBeLessThan(1);
+    // 21.2 ms of computing and updating; and the coordinator takes 4 ms to receive sums and as much to send the total.
+    expect(row.speedup).toBeLessThan(21.2 / 29.2);
+    expect(row.speedup).toBeGreaterThan(21.2 / 33.2);
     for (const { workers, speedup, efficiency, examplesPerSecond, mean } of of(`workers=8..32,${network}`).rows) {
       expect(efficiency).toBeCloseTo(speedup / workers, 9);
       expect(efficiency).toBeLessThan(1);
@@ -77,7 +78,11 @@ describe('project', () => {
     );
     const far = of('workers=2..64,bandwidth=1Tbps,latency=50ms,reduction=butterfly');
     expect(far.verdict.join(' ')).toMatch(/shorter without the latency of the network/);
-    const fast = of('workers=2..16,bandwidth=1Tbps,latency=1us,reduction=butterfly,perHost=1');
+    const light = { ...model, costs: { ...model.costs, byte: 1e-10 } };
+    const fast = project(
+      light,
+      parseProjection('workers=2..16,bandwidth=1Tbps,latency=1us,reduction=butterfly,perHost=1'),
+    );
     expect(fast.worth).toBe(16);
     expect(fast.verdict[0]).toMatch(/^All of the 16 workers are worth it/);
   });

@@ -1,11 +1,12 @@
-/** `npm run bench -- backend`: throughput of engine onnx and of backend `tensorflow` of engine tfjs, alternating. */
+/** `npm run bench -- backend`: throughput of backend `tensorflow` of engine tfjs over that of engine onnx, alternating. */
 import { fileURLToPath } from 'node:url';
 import { loadRunConfig } from '../../src/config/load.js';
 import type { LayersConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
-import { measurePool, type PoolCase } from './measure-pool.js';
-import { median } from './measurement.js';
-import { machine, table, whole } from './table.js';
+import { measurePool, type PoolCase, type PoolMeasurement } from './measure-pool.js';
+import { type Probe, playRounds } from './rounds.js';
+import { type Row, rowTable } from './rows.js';
+import { machine } from './table.js';
 import { workerCounts, workloads } from './workloads.js';
 
 export interface BackendBenchOptions {
@@ -29,29 +30,38 @@ function models(): Model[] {
   ];
 }
 
+/** A probe of each engine. */
+function probesOf(
+  { batch, ...model }: Model,
+  threads: number,
+  seconds: number,
+): Record<'onnx' | 'tfjs', Probe<PoolMeasurement>> {
+  const poolCase = { ...model, batchSize: threads * batch, shards: threads, threads, seconds };
+  const key = `${model.name}, ${threads} thread(s)`;
+  return {
+    onnx: { key: `${key}, onnx`, measure: () => measurePool(poolCase) },
+    tfjs: { key: `${key}, ${backend}`, measure: () => measurePool({ ...poolCase, backend }) },
+  };
+}
+
 /** Prints a table; returns what is in it. */
 export async function benchBackend({ pairs, seconds }: BackendBenchOptions): Promise<object> {
   const where = machine();
   process.stdout.write(`${where}\n${pairs} pairs of ${seconds} s a measurement\n\n`);
-  const results = [];
-  for (const { batch, ...model } of models()) {
-    for (const threads of workerCounts) {
-      const poolCase = { ...model, batchSize: threads * batch, shards: threads, threads, seconds };
-      const measured: Record<'onnx' | 'tfjs' | 'ratio', number>[] = [];
-      for (let pair = 0; pair < pairs; pair++) {
-        process.stderr.write(`${model.name}, ${threads} threads: pair ${pair + 1} of ${pairs}\n`);
-        const onnx = (await measurePool(poolCase)).examplesPerSecond;
-        const tfjs = (await measurePool({ ...poolCase, backend })).examplesPerSecond;
-        measured.push({ onnx, tfjs, ratio: tfjs / onnx });
-      }
-      const of = (key: 'onnx' | 'tfjs' | 'ratio') => median(measured.map((one) => one[key]));
-      results.push({ model: model.name, threads, batch, onnx: of('onnx'), tfjs: of('tfjs'), ratio: of('ratio') });
-    }
-  }
-  const head = ['model', 'threads', 'batch', 'onnx ex/s', `${backend} ex/s`, 'ratio'];
-  const rows = results.map(({ model, threads, batch, onnx, tfjs, ratio }) => [
-    ...[model, String(threads), `${threads} x ${batch}`, whole(onnx), whole(tfjs), ratio.toFixed(2)],
-  ]);
-  process.stdout.write(table(head, rows));
-  return { machine: where, pairs, seconds, results };
+  const cases = models().flatMap((model) =>
+    workerCounts.map((threads) => ({ model, threads, ...probesOf(model, threads, seconds) })),
+  );
+  const measured = await playRounds(
+    pairs,
+    cases.flatMap(({ onnx, tfjs }) => [onnx, tfjs]),
+  );
+  const rates = (probe: Probe<PoolMeasurement>) => measured.of(probe).map(({ examplesPerSecond }) => examplesPerSecond);
+  const rows = cases.map(
+    ({ model, threads, onnx, tfjs }): Row => ({
+      ...{ section: 'backend', what: `${backend}, ${model.name}, ${threads} x ${model.batch}`, unit: 'ex/s' },
+      ...{ ours: rates(tfjs), peer: { name: 'engine onnx', software: 'Lockstep', values: rates(onnx) } },
+    }),
+  );
+  process.stdout.write(rowTable(rows));
+  return { machine: where, pairs, seconds, rows };
 }

@@ -2,6 +2,9 @@
  * One measurement of Lockstep, in a process of its own: `node measure-pool.js JSON` with a PoolCase. Trains as a run does,
  * with the coordinator's geometry and the threads' real pool, on random examples: gather, copy, compute, reduce, update.
  */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { chooseEngine } from '../../coordinator/engine.js';
 import { planGeometry, shardSizes } from '../../coordinator/geometry.js';
@@ -30,6 +33,8 @@ export interface PoolCase {
   readonly seconds: number;
   /** Of engine tfjs; engine onnx without it. */
   readonly backend?: BackendName;
+  /** An empty folder where so many processes meet before they measure, all at the same time. */
+  readonly together?: { readonly folder: string; readonly processes: number };
 }
 
 /** Milliseconds of a step: the mean over the threads of each phase, and what is left of the time that passed. */
@@ -114,11 +119,18 @@ async function runSteps({ pool, geometry, training }: Trainer, steps: number): P
   return (performance.now() - started) / steps;
 }
 
+/** Waits for the others. */
+async function meet({ folder, processes }: NonNullable<PoolCase['together']>): Promise<void> {
+  writeFileSync(join(folder, String(process.pid)), '');
+  while (readdirSync(folder).length < processes) await sleep(1);
+}
+
 async function main(poolCase: PoolCase): Promise<void> {
-  const { name, batchSize, threads, seconds } = poolCase;
+  const { name, batchSize, threads, seconds, together } = poolCase;
   const trainer = await startTrainer(poolCase);
   await runSteps(trainer, warmUpSteps);
   const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await runSteps(trainer, fewestSteps))));
+  if (together) await meet(together);
   const before = trainer.pool.phases();
   const millisecondsPerStep = await runSteps(trainer, steps);
   const after = trainer.pool.phases();

@@ -5,6 +5,7 @@ import { loadRunConfig } from '../../src/config/load.js';
 import type { LayersConfig } from '../../src/config/model.js';
 import { measurePool } from './measure-pool.js';
 import { median } from './measurement.js';
+import { playRounds } from './rounds.js';
 import { machine, table, whole } from './table.js';
 
 export interface ShardsBenchOptions {
@@ -27,7 +28,6 @@ export async function benchShards({ pairs, seconds }: ShardsBenchOptions): Promi
   for (const config of configs) {
     const rows = [];
     for (const batchSize of batchSizes) {
-      process.stderr.write(`${config}, batch ${batchSize}\n`);
       const throughputs = await measureBatch(config, batchSize, pairs, seconds);
       const best = Math.max(...throughputs);
       rows.push([
@@ -55,12 +55,10 @@ async function measureBatch(config: string, batchSize: number, pairs: number, se
   const file = fileURLToPath(new URL(`../../../configs/${config}.yaml`, import.meta.url));
   const { layers } = loadRunConfig(file, []).model as LayersConfig;
   const image = { featureShape: [28, 28, 1], featureType: 'uint8' as const };
-  const measured: number[][] = shardCounts.map(() => []);
-  for (let pair = 0; pair < pairs; pair++) {
-    for (const [i, shards] of shardCounts.entries()) {
-      const poolCase = { name: config, layers, ...image, batchSize, shards, threads, seconds };
-      measured[i].push((await measurePool(poolCase)).examplesPerSecond);
-    }
-  }
-  return measured.map(median);
+  const probes = shardCounts.map((shards) => ({
+    key: `${config}, batch ${batchSize}, ${shards} shard(s)`,
+    measure: () => measurePool({ name: config, layers, ...image, batchSize, shards, threads, seconds }),
+  }));
+  const measured = await playRounds(pairs, probes);
+  return probes.map((probe) => median(measured.of(probe).map(({ examplesPerSecond }) => examplesPerSecond)));
 }

@@ -27,6 +27,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from matrix_library import matrix_library
 from torch import nn
 
 MODELS = {
@@ -102,25 +103,6 @@ def peak_megabytes():
             return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) / 1024
     except (OSError, AttributeError):
         return float("nan")
-
-
-def matrix_library():
-    """What multiplies matrices: it decides the speed, and Debian's PyTorch runs with whatever is installed."""
-    if torch.backends.mkl.is_available():
-        return "MKL"
-    try:
-        with open("/proc/self/maps") as maps:
-            mapped = maps.read()
-    except OSError:
-        mapped = ""
-    # Debian's libblas.so is whichever library stands in for it, in a folder of that library's name.
-    library = re.search(r"\S*/libblas\.so", mapped) or re.search(r"\S*/lib(openblas|blis)\S*", mapped)
-    if library is None:
-        return re.search(r"BLAS_INFO=(\w*)|$", torch.__config__.show()).group(1) or "unknown BLAS"
-    for name, part in {"OpenBLAS": "openblas", "BLIS": "blis", "reference BLAS": "/blas/"}.items():
-        if part in library.group():
-            return name
-    return library.group()
 
 
 def main():

@@ -5,13 +5,12 @@
  */
 import './telemetry.js';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { arch, cpus } from 'node:os';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { addBytes } from '../../data/checksum.js';
 import { elements } from '../../data/examples.js';
 import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load.js';
 import { PrivateMemory } from '../memory.js';
+import { processorName } from './processor.js';
 import { encodeModel, type OnnxNode, type OnnxPort } from './proto.js';
 import { sessionOptions } from './session.js';
 
@@ -162,20 +161,4 @@ function corrections(): Float64Array {
 export async function numericFingerprint(): Promise<NumericFingerprint> {
   const hash = await numericHash(canonicalInputs());
   return { hash, engine: `onnxruntime-node ${env.versions.node}`, processor: processorName() };
-}
-
-/** Sets of instructions by which libraries choose their kernels. */
-const features =
-  /^(avx|avx2|fma|f16c|avx512f|avx512_vnni|avx_vnni|avx512_bf16|amx_tile|asimd|asimddp|i8mm|bf16|sve|sve2)$/;
-
-function processorName(): string {
-  const name = `${cpus()[0]?.model.trim() ?? 'unknown'} (${arch()})`;
-  try {
-    const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
-    const found = line.split(' ').filter((word) => features.test(word));
-    return found.length > 0 ? `${name}: ${found.join(' ')}` : name;
-  } catch {
-    // Only Linux has this file.
-    return name;
-  }
 }
