@@ -2,14 +2,6 @@
 /** The `lockstep` command. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { coordinatorCommand } from './coordinator.js';
-import { dataCommand } from './data.js';
-import { doctorCommand } from './doctor.js';
-import { evaluateCommand } from './evaluate.js';
-import { exportCommand } from './export.js';
-import { predictCommand } from './predict.js';
-import { trainCommand } from './train.js';
-import { workerCommand } from './worker.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -20,12 +12,21 @@ const program = new Command('lockstep')
   .version(version)
   .exitOverride()
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
-const commands = [
-  ...[trainCommand(), coordinatorCommand(), workerCommand()],
-  ...[evaluateCommand(), predictCommand(), exportCommand(), dataCommand(), doctorCommand()],
-];
-for (const command of commands) {
-  program.addCommand(command.exitOverride().copyInheritedSettings(program));
+/** Only the command that is asked for is loaded; for help, all of them. */
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./train.js')).trainCommand(),
+  coordinator: async () => (await import('./coordinator.js')).coordinatorCommand(),
+  worker: async () => (await import('./worker.js')).workerCommand(),
+  evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
+  predict: async () => (await import('./predict.js')).predictCommand(),
+  export: async () => (await import('./export.js')).exportCommand(),
+  data: async () => (await import('./data.js')).dataCommand(),
+  doctor: async () => (await import('./doctor.js')).doctorCommand(),
+};
+const name = process.argv[2] ?? '';
+const wanted = Object.hasOwn(loaders, name) ? [loaders[name]] : Object.values(loaders);
+for (const load of wanted) {
+  program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
 }
 
 // A reader that has seen enough (`| head`) is no error.
