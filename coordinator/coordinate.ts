@@ -24,8 +24,6 @@ export interface WorldChoices {
   readonly minWorkers?: number;
   /** Admits machines whose arithmetic gives other bits; the run is not reproducible then. */
   readonly allowMixedNumerics?: boolean;
-  /** File that receives a Chrome trace of every phase of every worker. */
-  readonly trace?: string;
 }
 
 /** `threads` may be 0: a coordinator that does not compute. */

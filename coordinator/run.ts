@@ -39,9 +39,18 @@ function unlessStopped(error: unknown): null {
   throw error;
 }
 
+/** What ends a run before its last epoch: after the step under way, with a checkpoint. */
+interface Ends {
+  readonly signal?: AbortSignal;
+  /** Steps that are still to be taken. */
+  readonly steps?: number;
+}
+
 export class Run {
   readonly #run: PreparedRun;
   readonly #signal: AbortSignal | undefined;
+  /** Steps after which the run ends, those before it was resumed included. */
+  readonly #lastStep: number;
   readonly #monitor: Monitor;
   readonly #checkpointer: Checkpointer;
   /** The state of the loop, but for the losses of the epoch under way, which are in the pool. */
@@ -54,12 +63,16 @@ export class Run {
   /** Parameters of the best epoch, where the run is to end with them. */
   readonly #bestParameters: Float32Array | undefined;
 
-  /** @param signal ends the run after the step under way, with a checkpoint */
-  constructor(run: PreparedRun, checkpoint: Resumption['checkpoint'], signal: AbortSignal | undefined) {
+  constructor(
+    run: PreparedRun,
+    checkpoint: Resumption['checkpoint'],
+    { signal, steps = Number.POSITIVE_INFINITY }: Ends,
+  ) {
     this.#run = run;
     this.#signal = signal;
     this.#monitor = monitorOf(run.config.training);
     this.#progress = checkpoint?.state.progress ?? start;
+    this.#lastStep = this.#progress.step + steps;
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
     if (run.config.training.restoreBest) this.#bestParameters = run.pool.parameters.slice();
@@ -95,7 +108,7 @@ export class Run {
         throw error;
       }
       const more = this.#progress.epoch < geometry.epochs && !this.#progress.stopped;
-      if (more && this.#signal?.aborted) return this.#finish(validation, true);
+      if (more && this.#isStopping) return this.#finish(validation, true);
       if (more && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
     }
     return this.#finish(validation, false);
@@ -112,15 +125,16 @@ export class Run {
     const watch = watchEpoch(epoch, this.#progress.position, watching);
     try {
       while (this.#progress.position < stepsPerEpoch) {
-        if (this.#signal?.aborted) return false;
+        if (this.#isStopping) return false;
         const { position, step } = this.#progress;
-        const last = Math.min(stepsPerEpoch, position + this.#checkpointer.stepsLeft(step));
+        const left = Math.min(this.#checkpointer.stepsLeft(step), this.#lastStep - step);
+        const last = Math.min(stepsPerEpoch, position + left);
         await this.#trainSpan(order, last);
         // At its end an epoch is validated before it is written down.
         if (this.#progress.position === stepsPerEpoch) return true;
         // What a checkpoint counts as done is in the logs: nobody will report it again.
         watch.look();
-        if (!this.#signal?.aborted && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
+        if (!this.#isStopping && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
       }
       return true;
     } finally {
@@ -170,6 +184,10 @@ export class Run {
     const examplesPerSecond = Math.min(steps * batchSize, training) / seconds;
     report({ event: 'epoch', epoch, step, loss, validation, seconds, examplesPerSecond, best: best !== before });
     return validation;
+  }
+
+  get #isStopping(): boolean {
+    return this.#signal?.aborted === true || this.#progress.step >= this.#lastStep;
   }
 
   #watched(validation: Metrics): number {

@@ -1,6 +1,7 @@
 /** Trains a model on this machine, from the start or from a run's newest checkpoint. */
 import { defineConfig, type RunConfigInput } from '../src/config/define.js';
 import type { RunConfig } from '../src/config/run.js';
+import { ConfigError } from '../src/errors.js';
 import { parameterCount } from '../src/model/slab.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
@@ -9,12 +10,17 @@ import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } 
 import { checkRun, findResumption, type Resumption } from './resume.js';
 import { Run } from './run.js';
 import { threadsOf } from './threads.js';
+import { startTraced } from './trace-threads.js';
 
 export interface RunOptions {
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
   /** Records which examples went into each step, in ledger.jsonl. */
   readonly ledger?: boolean;
+  /** Ends the run after so many steps, as `signal` would. */
+  readonly steps?: number;
+  /** File that receives a Chrome trace of every phase of every thread or worker. */
+  readonly trace?: string;
   readonly report?: Reporter;
   /** Ends the run after the step under way, with a checkpoint and the model saved. */
   readonly signal?: AbortSignal;
@@ -38,7 +44,7 @@ export interface ResumeOptions extends RunOptions {
  * @throws LockstepError on bad input (before anything is written) and DivergedError when the loss stops being finite
  */
 export async function train(config: RunConfigInput, options: TrainOptions = {}): Promise<EndEvent> {
-  return execute(defineConfig(config), { ...options, threads: threadsOf(options.threads) }, startPool);
+  return execute(defineConfig(config), { ...options, threads: threadsOf(options.threads) }, poolStarter(options.trace));
 }
 
 /**
@@ -51,7 +57,7 @@ export async function train(config: RunConfigInput, options: TrainOptions = {}):
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<EndEvent> {
   const threads = threadsOf(options.threads);
   return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
-    execute(config, { ...options, threads }, startPool, resumption),
+    execute(config, { ...options, threads }, poolStarter(options.trace), resumption),
   );
 }
 
@@ -74,7 +80,10 @@ export async function resumeWith(
 }
 
 /** The threads of this machine by themselves. */
-const startPool: StartTrainer = (options, parameters) => ThreadPool.start(options, parameters);
+const poolStarter =
+  (trace: string | undefined): StartTrainer =>
+  (options, parameters) =>
+    trace === undefined ? ThreadPool.start(options, parameters) : startTraced(options, parameters, trace);
 
 /**
  * @param options threads are checked
@@ -86,12 +95,13 @@ export async function execute(
   start: StartTrainer,
   resumption?: Resumption,
 ): Promise<EndEvent> {
-  const { threads, out = 'runs', ledger = false, report = () => {}, signal, opened } = options;
+  const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened } = options;
+  checkSteps(steps);
   const started = performance.now();
   const prepared = await prepareRun(config, { threads, out, ledger, report, start, opened }, resumption);
   try {
     announce(prepared, resumption);
-    const run = new Run(prepared, resumption?.checkpoint, signal);
+    const run = new Run(prepared, resumption?.checkpoint, { signal, steps });
     const end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
     prepared.pool.summarize?.();
     prepared.report(end);
@@ -99,6 +109,12 @@ export async function execute(
   } finally {
     await prepared.close();
   }
+}
+
+/** @throws ConfigError when it is no number of steps */
+function checkSteps(steps: number | undefined): void {
+  if (steps === undefined || (Number.isInteger(steps) && steps > 0)) return;
+  throw new ConfigError(`steps: ${steps} is not a positive whole number`, 'use 1 or more, or leave it out');
 }
 
 function announce(run: PreparedRun, resumption: Resumption | undefined): void {

@@ -3,9 +3,9 @@
 import { phaseNames } from '../../src/pool/spec.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { Message } from '../../src/wire/messages.js';
+import type { Trace } from '../trace.js';
 import type { RemoteWorker } from './remote.js';
 import type { Tally } from './tally.js';
-import type { Trace } from './trace.js';
 
 export class Account {
   readonly #tally: Tally;

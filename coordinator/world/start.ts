@@ -18,11 +18,11 @@ import type { Hello } from '../../src/wire/messages.js';
 import { encodeRows } from '../../src/wire/rows-blob.js';
 import { hostAndPort } from '../../src/wire/sockets.js';
 import { stateSource } from '../../src/wire/state-blob.js';
+import { Trace } from '../trace.js';
 import type { ListenAddress } from './address.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import type { RemoteWorker } from './remote.js';
-import { Trace } from './trace.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {

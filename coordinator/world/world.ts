@@ -8,6 +8,7 @@ import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello, PeerLost } from '../../src/wire/messages.js';
+import type { Trace } from '../trace.js';
 import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
@@ -17,7 +18,6 @@ import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Speeds } from './speeds.js';
 import { Tally } from './tally.js';
-import type { Trace } from './trace.js';
 
 export interface WorldOptions {
   /** The coordinator, and its part in exchanges. */

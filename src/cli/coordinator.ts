@@ -9,6 +9,7 @@ import {
   checkResume,
   checkRunGiven,
   hideToken,
+  stepLimit,
   threadCount,
   tokenOf,
   trainUntilInterrupted,
@@ -26,6 +27,7 @@ interface CoordinatorFlags {
   readonly threads?: string;
   readonly allowMixedNumerics?: boolean;
   readonly trace?: string;
+  readonly steps?: string;
   readonly resume?: string;
   readonly set: readonly string[];
   readonly out?: string;
@@ -48,7 +50,6 @@ export function coordinatorCommand(): Command {
       '--allow-mixed-numerics',
       'admit machines whose arithmetic gives other bits; the run is not reproducible then',
     )
-    .option('--trace <file>', 'write a Chrome trace of every phase of every worker')
     .option('--resume <run>', 'go on with a run, by its folder: its workers come back by themselves');
   return withRunOptions(command)
     .addHelpText(
@@ -82,6 +83,7 @@ async function start(
     minWorkers: flags.minWorkers === undefined ? undefined : minimum(flags.minWorkers),
     token: tokenOf(flags),
     threads: threadCount(flags.threads, 0),
+    steps: stepLimit(flags.steps),
     tls: pair(flags),
   };
   if (resume === undefined) {

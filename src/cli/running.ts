@@ -49,7 +49,8 @@ export async function trainUntilInterrupted(
     async (signal) => {
       try {
         const end = await train({ report, signal });
-        if (end.interrupted) process.exitCode = 130;
+        // A run that was to take so many steps has come to its end.
+        if (end.interrupted && signal.aborted) process.exitCode = 130;
       } catch (error) {
         tellMistake(error, report);
       }
@@ -89,6 +90,8 @@ export function withRunOptions(command: Command): Command {
   return command
     .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
     .option('--out <dir>', "folder that receives the run's folder (default: runs)")
+    .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')
+    .option('--trace <file>', 'write a Chrome trace of every phase of every thread or worker')
     .option('--ledger', 'record in ledger.jsonl which examples went into each step')
     .option('--json', 'print one JSON object a line and nothing else');
 }
@@ -109,6 +112,12 @@ export function threadCount(value: string | undefined, least: 0 | 1 = 1): number
   const remedy = `this machine has ${availableParallelism()} cores: use --threads ${availableParallelism()} or leave it out`;
   return wholeNumber('--threads', value, least, maximumThreads, remedy);
 }
+
+/** The limit of `--steps`. @throws ConfigError when it is no number of steps */
+export const stepLimit = (value: string | undefined): number | undefined =>
+  value === undefined
+    ? undefined
+    : wholeNumber('--steps', value, 1, Number.MAX_SAFE_INTEGER, 'use 100, or leave it out');
 
 /** @throws ConfigError when an option's value is no whole number in a range */
 export function wholeNumber(option: string, value: string, least: number, most: number, remedy: string): number {

@@ -3,7 +3,14 @@ import { Command, Option } from 'commander';
 import type { RunOptions } from '../../coordinator/train.js';
 import { loadRunConfig } from '../config/load.js';
 import type { EndEvent } from '../report/events.js';
-import { checkResume, checkRunGiven, threadCount, trainUntilInterrupted, withRunOptions } from './running.js';
+import {
+  checkResume,
+  checkRunGiven,
+  stepLimit,
+  threadCount,
+  trainUntilInterrupted,
+  withRunOptions,
+} from './running.js';
 
 interface TrainFlags {
   readonly threads?: string;
@@ -12,6 +19,8 @@ interface TrainFlags {
   readonly set: readonly string[];
   readonly out?: string;
   readonly resume?: string;
+  readonly steps?: string;
+  readonly trace?: string;
   readonly ledger?: boolean;
   readonly json?: boolean;
 }
@@ -55,7 +64,8 @@ async function start(
   const set = [...flags.set];
   if (flags.engine) set.push(`engine=${flags.engine}`);
   if (flags.backend) set.push(`backend=${flags.backend}`);
-  const options = { threads: threadCount(flags.threads), ledger: flags.ledger, ...watch };
+  const { ledger, trace } = flags;
+  const options = { threads: threadCount(flags.threads), steps: stepLimit(flags.steps), ledger, trace, ...watch };
   if (flags.resume === undefined) {
     const config = loadRunConfig(file!, set);
     // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.

@@ -6,6 +6,7 @@ import { sumsWidth, totalSums } from '../evaluate/metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
+import { StepTimes } from './clock.js';
 import { AbortedError, Control } from './control.js';
 import { RoundSlots } from './round-slots.js';
 import { activeShards, allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
@@ -19,6 +20,15 @@ export interface SpanResult {
   readonly committed: number;
   /** The step after those had a loss or gradient that is not finite, and was not applied. */
   readonly diverged: boolean;
+}
+
+/** Who wants to know what the threads do when. */
+export interface PoolWatch {
+  /** Steps [first, first + committed) of an epoch have been taken. */
+  trained(epoch: number, first: number, committed: number, times: StepTimes): void;
+  /** An evaluation has ended that took so many milliseconds. */
+  evaluated(milliseconds: number): void;
+  closed(): void;
 }
 
 export class ThreadPool {
@@ -44,6 +54,7 @@ export class ThreadPool {
   readonly #piscina: Piscina;
   readonly #kernels: UpdateKernels;
   readonly #roundSlots: RoundSlots;
+  readonly #watch: PoolWatch | undefined;
   /** First step of the span under way, and steps of the epoch that were done before it. */
   #first = 0;
   #epoch = -1;
@@ -51,15 +62,16 @@ export class ThreadPool {
   /**
    * Starts the threads and loads an engine in each.
    * @param parameters initial slab
+   * @param watch told of each span and evaluation; without one nobody keeps the times of single steps
    * @throws EngineError when the slabs do not fit into memory or the engine does not load
    */
-  static async start(options: PoolOptions, parameters: Float32Array): Promise<ThreadPool> {
+  static async start(options: PoolOptions, parameters: Float32Array, watch?: PoolWatch): Promise<ThreadPool> {
     const computes = options.computes ?? true;
     const threads = computes ? options.threads : 1;
     const counts = Array.from({ length: computes ? options.geometry.shards : 0 }, (_, i) => i + 1);
     const slots = Math.max(0, ...counts.map((shards) => reductionPlan(shards, threads).slots));
-    const shared = allocateShared({ ...options, threads }, slots);
-    const pool = new ThreadPool({ ...options, threads, shared }, parameters);
+    const shared = allocateShared({ ...options, threads }, slots, watch !== undefined);
+    const pool = new ThreadPool({ ...options, threads, shared }, parameters, watch);
     try {
       await pool.#all({ kind: 'start' });
     } catch (error) {
@@ -69,9 +81,10 @@ export class ThreadPool {
     return pool;
   }
 
-  private constructor(spec: PoolSpec, parameters: Float32Array) {
+  private constructor(spec: PoolSpec, parameters: Float32Array, watch: PoolWatch | undefined) {
     const { shared, layout, threads } = spec;
     this.#spec = spec;
+    this.#watch = watch;
     this.options = spec;
     this.#control = new Control(shared.control);
     this.parameters = new Float32Array(shared.memory.buffer, shared.offsets.parameters, layout.length);
@@ -151,6 +164,8 @@ export class ThreadPool {
     this.#epoch = epoch;
     await this.#all({ kind: 'train', epoch, first, last, rateScale }).finally(release);
     const committed = this.#control.done;
+    const { stepTimes } = shared;
+    if (stepTimes) this.#watch?.trained(epoch, first, committed, new StepTimes(stepTimes, this.#spec.threads));
     return { committed, diverged: first + committed < last && !this.#control.halted };
   }
 
@@ -196,11 +211,14 @@ export class ThreadPool {
   /** Sums of the metrics over the examples `rows`; the same bits for any number of threads. */
   async evaluate(rows: Int32Array): Promise<Float64Array> {
     const { evaluationBatch } = this.#spec.geometry;
+    const started = performance.now();
     const batches = Array.from({ length: stepCount(rows.length, evaluationBatch) }, (_, batch) => {
       const { start, count } = batchOf(batch, rows.length, evaluationBatch);
       return { batch, rows: rows.subarray(start, start + count) };
     });
-    return totalSums(this.#spec.metrics, await this.evaluateBatches(batches));
+    const sums = totalSums(this.#spec.metrics, await this.evaluateBatches(batches));
+    this.#watch?.evaluated(performance.now() - started);
+    return sums;
   }
 
   /** @returns the metric sums of each batch, one behind the other; totalSums merges them */
@@ -230,6 +248,7 @@ export class ThreadPool {
 
   async close(): Promise<void> {
     await this.#piscina.destroy();
+    this.#watch?.closed();
   }
 
   /** Tells the threads which examples to read; where these are staged, they stay there until the function returned is called. */

@@ -7,7 +7,7 @@ import { clipFactor, globalNorm } from '../optimizer/clip.js';
 import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
 import { learningRateAt } from '../optimizer/schedule.js';
 import { nodePlan, type ReductionPlan, reductionPlan } from '../reduce/tree.js';
-import { PhaseClock } from './clock.js';
+import { PhaseClock, StepTimes } from './clock.js';
 import { Control } from './control.js';
 import { Gatherer } from './gather.js';
 import { Gradients } from './gradients.js';
@@ -39,7 +39,8 @@ export class Rank {
     this.#rank = rank;
     this.#control = new Control(spec.shared.control);
     this.#optimizer = createOptimizer(spec.optimizer);
-    this.#clock = new PhaseClock(spec.shared.phases, rank);
+    const { phases, stepTimes } = spec.shared;
+    this.#clock = new PhaseClock(phases, rank, stepTimes && new StepTimes(stepTimes, spec.threads));
     this.#slice = new Slice(spec, rank, kernels);
     if (!engine) return;
     const gatherer = new Gatherer(spec);
@@ -58,6 +59,7 @@ export class Rank {
       if (!this.#update(epoch, step, rateScale)) return;
       if (this.#rank === 0) this.#control.decideHalt();
       this.#barrier();
+      this.#clock.endStep(step);
       if (this.#rank === 0) this.#control.commitStep();
       if (this.#control.halted) return;
     }

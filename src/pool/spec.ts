@@ -94,6 +94,8 @@ export interface SharedState {
   readonly evaluation: Float64Array;
   /** Milliseconds that each rank spent in each phase. */
   readonly phases: Float64Array;
+  /** Of each step and rank 1 + phases: what StepTimes says of the epoch under way; undefined where nobody wants to know. */
+  readonly stepTimes?: Float64Array;
 }
 
 export interface PoolSpec extends PoolOptions {
@@ -115,9 +117,10 @@ const doubles = (length: number) => new Float64Array(new SharedArrayBuffer(lengt
 /**
  * Allocates the memory that the threads share.
  * @param gradientSlots that a step needs
+ * @param timed whether the times of each step are wanted
  * @throws EngineError when the slabs do not fit into one WebAssembly memory (4 GiB)
  */
-export function allocateShared(options: PoolOptions, gradientSlots: number): SharedState {
+export function allocateShared(options: PoolOptions, gradientSlots: number, timed = false): SharedState {
   const { layout, geometry, threads } = options;
   const { offsets, bytes } = planSlabs(options, gradientSlots);
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
@@ -142,6 +145,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number): Sha
     stepNorms: doubles(geometry.stepsPerEpoch),
     evaluation: doubles(Math.ceil(options.largestEvaluation / geometry.evaluationBatch) * sumsWidth(options.metrics)),
     phases: doubles(threads * phaseNames.length),
+    stepTimes: timed ? doubles(geometry.stepsPerEpoch * threads * (1 + phaseNames.length)) : undefined,
   };
 }
 

@@ -1,6 +1,6 @@
-/** `--trace FILE`: what every worker did when, as a Chrome trace (chrome://tracing, Perfetto). Written as it happens. */
+/** `--trace FILE`: what every worker or thread did when, as a Chrome trace (chrome://tracing, Perfetto). Written as it happens. */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { OutputError } from '../../src/errors.js';
+import { OutputError } from '../src/errors.js';
 
 /** Events that are written at once. */
 const batch = 256;
@@ -16,6 +16,9 @@ export class Trace {
   constructor(path: string) {
     this.#path = path;
     this.#fd = this.#written(() => openSync(path, 'w'));
+    // When its time 0 was, so that it can be laid beside what others saw.
+    const time = performance.timeOrigin + this.#origin;
+    this.#add({ ph: 'M', name: 'trace_start', pid: 0, tid: 0, args: { time } });
   }
 
   /**
@@ -29,12 +32,23 @@ export class Trace {
     ago: number,
     details: Readonly<Record<string, unknown>> = {},
   ): void {
+    this.spanUntil(worker, name, milliseconds, performance.now() - ago, details);
+  }
+
+  /** @param end when it ended, as `performance.now()` of this thread counts */
+  spanUntil(
+    worker: { readonly id: number; readonly name: string },
+    name: string,
+    milliseconds: number,
+    end: number,
+    details: Readonly<Record<string, unknown>> = {},
+  ): void {
     const { id } = worker;
     if (!this.#named.has(id)) {
       this.#named.add(id);
       this.#add({ ph: 'M', name: 'process_name', pid: id, tid: 0, args: { name: worker.name } });
     }
-    const ts = (performance.now() - this.#origin - ago - milliseconds) * 1000;
+    const ts = (end - this.#origin - milliseconds) * 1000;
     this.#add({ ph: 'X', name, pid: id, tid: 0, ts, dur: milliseconds * 1000, args: details });
   }
 
