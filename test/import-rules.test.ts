@@ -39,7 +39,7 @@ interface Source {
 }
 
 const statement = /^(?:import|export)\s+(?:type\s+)?(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm;
-const computed = /(?:\{([^{}]*)\}\s*=\s*await\s+)?(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"]/g;
+const computed = /(?:\{([^{}]*)\}\s*=\s*await\s+)?(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"](?:\)\)\.(\w+))?/g;
 const declared = /^export\s+(?:abstract\s+)?(?:async\s+)?(?:class|const|enum|function\*?|interface|let|type)\s+(\w+)/gm;
 
 function importsOf(file: string, text: string): Import[] {
@@ -60,9 +60,9 @@ function importsOf(file: string, text: string): Import[] {
     target: resolve(target),
     names: namesIn(/\{([^}]*)\}/.exec(clause ?? '')?.[1]),
   }));
-  const late = [...text.matchAll(computed)].map(([, list, target]) => ({
+  const late = [...text.matchAll(computed)].map(([, list, target, member]) => ({
     target: resolve(target),
-    names: namesIn(list),
+    names: namesIn(list ?? member),
   }));
   return [...named, ...late];
 }
