@@ -1,6 +1,7 @@
 /** Who is in the world: admitted, lost, back again, left behind, asked to leave. On connections that lead nowhere. */
 import { describe, expect, it } from 'vitest';
 import { StoppedError } from '../coordinator/trainer.js';
+import type { OwnState } from '../coordinator/world/own-state.js';
 import type { RemoteWorker } from '../coordinator/world/remote.js';
 import { World, type WorldOptions } from '../coordinator/world/world.js';
 import { WireError } from '../src/errors.js';
@@ -62,7 +63,17 @@ function newWorld(options: Partial<WorldOptions> = {}) {
   const clock = new FakeClock();
   /** Workers that were sent the parameters, and the round of those. */
   const synced: { name: string; round: number }[] = [];
+  /** When the coordinator's own update is through. */
+  const own = {
+    keepsUp: true,
+    updated: Promise.resolve(),
+    reach: async (..._: Parameters<OwnState['reach']>) => {
+      await own.updated;
+      return false;
+    },
+  };
   const world = new World({
+    own,
     ...{
       self: new FakeWorker(0, 0),
       landings: { take: () => undefined },
@@ -97,16 +108,16 @@ function newWorld(options: Partial<WorldOptions> = {}) {
     return joined;
   };
   const changes = () => events.flatMap((event) => (event.event === 'worker' ? `${event.name} ${event.change}` : []));
-  return { world, clock, events, synced, join, member, changes };
+  return { world, own, clock, events, synced, join, member, changes };
 }
 
 const applied = (round: number): Message => ({ kind: 'applied', round, milliseconds: 1 });
 const update = (round: number) => ({ round, learningRate: 0.1, gradientScale: 1, stateScale: 1 });
 
 /** Commits a round, as a cluster does. */
-function commit(world: World, round: number, updated: Promise<void> = Promise.resolve()): void {
+function commit(world: World, round: number): void {
   for (const worker of world.followers()) void worker.commit(update(round));
-  world.advance(round, updated);
+  world.advance(round);
 }
 
 async function hasEnded(promise: Promise<unknown>): Promise<boolean> {
@@ -121,10 +132,11 @@ async function hasEnded(promise: Promise<unknown>): Promise<boolean> {
 
 describe('a worker that joins', () => {
   it('takes part once it is prepared and has the parameters of a whole step', async () => {
-    const { world, synced, join, changes } = newWorld();
+    const { world, own, synced, join, changes } = newWorld();
     const { worker, connection } = join('a');
     let updated!: () => void;
-    commit(world, 6, new Promise((resolve) => (updated = resolve)));
+    own.updated = new Promise((resolve) => (updated = resolve));
+    commit(world, 6);
     const enough = world.enough();
     expect(await hasEnded(enough)).toBe(false);
     await connection.says({ kind: 'ready' });
@@ -373,4 +385,52 @@ it('sends everybody the parameters anew when they are replaced', async () => {
   expect(synced).toHaveLength(2);
   await connection.says(applied(-1));
   await enough;
+});
+
+describe('a coordinator that has no parameters of its own', () => {
+  /** Notes when it was to have them, and who could have sent them. */
+  function fetching() {
+    const reached: string[] = [];
+    const reach: OwnState['reach'] = async (round, holders) => {
+      reached.push(`${round} from ${(holders as readonly RemoteWorker[]).map(({ name }) => name)}`);
+      return true;
+    };
+    return { reached, ...newWorld({ own: { keepsUp: false, reach } }) };
+  }
+
+  it('fetches them for a worker that joins, from those that have the last step', async () => {
+    const { world, reached, synced, member, join } = fetching();
+    const { connection: a } = await member('a');
+    commit(world, 4);
+    await a.says(applied(4));
+    reached.length = 0;
+    const { connection } = join('b');
+    await settled();
+    await connection.says({ kind: 'ready' });
+    await world.enough();
+    expect(reached).toEqual(['4 from a']);
+    expect(synced.at(-1)).toEqual({ name: 'b', round: 4 });
+  });
+
+  it('fetches them from a worker that leaves before it lets it go', async () => {
+    const { world, reached, member } = fetching();
+    const { connection } = await member('a');
+    commit(world, 4);
+    await connection.says({ kind: 'drain' });
+    reached.length = 0;
+    void world.enough().catch(() => {});
+    await settled();
+    expect(reached).toEqual(['4 from a']);
+    expect(connection.kinds.at(-1)).toBe('bye');
+  });
+
+  it('has nobody to ask when all who had them are gone', async () => {
+    const { world, reached, member } = fetching();
+    const { connection } = await member('a');
+    commit(world, 4);
+    await connection.breaks();
+    reached.length = 0;
+    await world.reach();
+    expect(reached).toEqual(['4 from ']);
+  });
 });

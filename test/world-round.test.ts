@@ -372,3 +372,70 @@ describe('an exchange', () => {
     expect(crew.dropped).toEqual([]);
   });
 });
+
+describe('a coordinator that does not keep up with the parameters', () => {
+  /** Workers hold all sums, and are asked to exchange them. */
+  async function exchanging(remotes: number, options: Parameters<typeof begin>[1] = {}) {
+    const crew = new FakeCrew(0, remotes);
+    crew.selfKeepsUp = false;
+    const round = await begin(crew, { algorithm: 'butterfly', ...options });
+    for (const worker of crew.remotes) await worker.computes();
+    return { crew, ...round };
+  }
+
+  it('leaves a butterfly to those who have sums', async () => {
+    const { crew, result } = await exchanging(2);
+    expect(holdings(crew.remotes[0])).toEqual({ 1: '0-3', 2: '4-7' });
+    expect(crew.self.exchanging).toEqual([]);
+    for (const worker of crew.remotes) await worker.reduces();
+    const done = await result;
+    expectWhole(done);
+    expect(done).toMatchObject({ algorithm: 'butterfly', attempts: 1, contributors: 2, members: 2 });
+  });
+
+  it('leaves a worker that has all sums alone', async () => {
+    const { crew, result } = await exchanging(1, { algorithm: 'star' });
+    expect(holdings(crew.remotes[0])).toEqual({ 1: '0-7' });
+    await crew.remotes[0].reduces();
+    expectWhole(await result);
+  });
+
+  it('passes the total on to who has no sums', async () => {
+    const crew = new FakeCrew(0, 2);
+    crew.selfKeepsUp = false;
+    const { result } = await begin(crew, { algorithm: 'butterfly' });
+    await crew.gains(new FakeWorker(3, 1));
+    for (const worker of crew.remotes.slice(0, 2)) await worker.computes();
+    expect(holdings(crew.remotes[0])).toEqual({ 0: '', 1: '0-3', 2: '4-7', 3: '' });
+    await reduceAll(crew);
+    expectWhole(await result);
+  });
+
+  it('adds up in a star', async () => {
+    const { crew, result } = await exchanging(2, { algorithm: 'star' });
+    expect(holdings(crew.remotes[0])).toEqual({ 0: '', 1: '0-3', 2: '4-7' });
+    await reduceAll(crew);
+    expectWhole(await result);
+  });
+
+  it('adds up itself when workers come to different totals, and drops who told another', async () => {
+    const { crew, result } = await exchanging(3);
+    const [a, b, liar] = crew.remotes;
+    await liar.reduces(8);
+    await a.reduces();
+    await b.reduces();
+    expect(crew.dropped).toEqual([]);
+    expect(holdings(a)[0]).toBe('');
+    expect(a.exchanging.at(-1)!.question).toMatchObject({ algorithm: 'star', attempt: 1 });
+    await crew.self.reduces();
+    await a.reduces();
+    await b.reduces();
+    await liar.reduces(8);
+    expect(crew.dropped.map(({ worker }) => worker)).toEqual([liar]);
+    expect(crew.dropped[0].reason).toMatch(/squared norm 8, the coordinator's 9/);
+    await crew.loses(liar);
+    await a.computes();
+    await reduceAll(crew);
+    expectWhole(await result);
+  });
+});

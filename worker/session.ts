@@ -2,6 +2,8 @@
 import { sha256 } from '../src/data/checksum.js';
 import { imageHeader, metaOf } from '../src/data/image.js';
 import { type LockstepError, WireError } from '../src/errors.js';
+import type { Member } from '../src/pool/member.js';
+import type { ThreadPool } from '../src/pool/pool.js';
 import { stagedExamples } from '../src/pool/stage.js';
 import type { Landing } from '../src/reduce/landings.js';
 import type { ExchangePlan } from '../src/reduce/plan.js';
@@ -10,10 +12,11 @@ import { type BlobSink, bytesSink } from '../src/wire/blob.js';
 import type { Connection } from '../src/wire/connection.js';
 import { asProse } from '../src/wire/fields.js';
 import type { BlobFrame } from '../src/wire/frame.js';
+import { type Arriving, Incoming } from '../src/wire/incoming.js';
 import { decodeJob, type Job } from '../src/wire/job.js';
 import type { Message, Transfer } from '../src/wire/messages.js';
 import { decodeRows, packedRowBytes } from '../src/wire/rows-blob.js';
-import { stateSink } from '../src/wire/state-blob.js';
+import { stateSink, stateSource } from '../src/wire/state-blob.js';
 import type { WorkerReporter } from './events.js';
 import type { Holdings } from './holdings.js';
 import type { Peers } from './peers.js';
@@ -40,11 +43,7 @@ export interface SessionOptions {
 /** Graphs are small; the constants in them are what takes room. */
 const mostJobBytes = 2 ** 29;
 
-interface Arriving {
-  readonly transfer: Transfer;
-  readonly sink: BlobSink & { readonly bytes?: Uint8Array; abort?(): void };
-  received: number;
-}
+type Sink = BlobSink & { readonly bytes?: Uint8Array; abort?(): void };
 
 export class Session {
   /** Resolves with the reason of a goodbye; rejects when the connection is lost. */
@@ -52,9 +51,9 @@ export class Session {
   readonly #connection: Connection;
   readonly #options: SessionOptions;
   #job: { readonly job: Job; readonly sha256: string } | undefined;
-  #arriving: Arriving | undefined;
-  /** Number of the last transfer that is complete: transfers come one after the other. */
-  #complete = 0;
+  readonly #incoming = new Incoming<Sink>();
+  /** State transfers that were sent. */
+  #sent = 0;
   /** The exchange that was asked for last. */
   #plan: ExchangePlan | undefined;
   #steps = 0;
@@ -150,6 +149,9 @@ export class Session {
           this.#connection.send({ kind: 'applied', round: message.round, milliseconds });
         });
         break;
+      case 'fetch':
+        this.#answer('send the parameters', ({ member, pool }) => this.#sendState(member, pool, message.round));
+        break;
       case 'evaluate':
         this.#answer('evaluate', async ({ member }) => {
           const started = performance.now();
@@ -195,16 +197,14 @@ export class Session {
   }
 
   #expect(transfer: Transfer): void {
-    const { what, bytes, sha256 } = transfer;
-    if (this.#arriving) throw new WireError('a transfer began before the last one was through', 'connect again');
-    this.#arriving = { transfer, sink: this.#sinkFor(transfer), received: 0 };
+    const { what, bytes } = transfer;
+    this.#incoming.expect(transfer, this.#sinkFor(transfer));
     if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: 0, total: bytes });
-    if (bytes === 0) throw new WireError(`transfer ${what} ${sha256}: it has no bytes`, 'connect again');
   }
 
-  #sinkFor({ what, bytes, sha256 }: Transfer): Arriving['sink'] {
+  #sinkFor({ what, bytes, sha256 }: Transfer): Sink {
     if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
-    if (what === 'state') return stateSink(this.#replica().pool, bytes, sha256);
+    if (what === 'state') return stateSink(this.#replica().pool, bytes);
     const most = what === 'job' ? mostJobBytes : this.#mostRowBytes();
     if (bytes > most) throw new WireError(`transfer ${what}: ${bytes} bytes, more than ${most}`, 'connect again');
     return bytesSink(what, bytes, sha256);
@@ -217,23 +217,16 @@ export class Session {
     return stageCapacity(job, this.#options.threads) * packedRowBytes(job.examples);
   }
 
-  #blob({ transfer, offset, payload }: BlobFrame): void {
-    const arriving = this.#arriving;
-    // A chunk that has come before.
-    if (transfer <= this.#complete || (transfer === arriving?.transfer.transfer && offset < arriving.received)) return;
-    if (arriving?.transfer.transfer !== transfer) throw new WireError('a chunk of no transfer', 'connect again');
-    arriving.sink.write(offset, payload);
-    arriving.received += payload.length;
-    const { what, bytes } = arriving.transfer;
-    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: arriving.received, total: bytes });
-    if (arriving.received < bytes) return;
-    arriving.sink.finish();
-    this.#arriving = undefined;
-    this.#complete = transfer;
-    this.#arrived(arriving);
+  #blob(frame: BlobFrame): void {
+    const arriving = this.#incoming.take(frame);
+    if (!arriving) return;
+    const { transfer, received } = arriving;
+    const { what, bytes } = transfer;
+    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: received, total: bytes });
+    if (received === bytes) this.#arrived(arriving);
   }
 
-  #arrived({ transfer: { what, sha256, round }, sink }: Arriving): void {
+  #arrived({ transfer: { what, sha256, round }, sink }: Arriving<Sink>): void {
     if (what === 'job') {
       if (this.#job) throw new WireError('a second job came', 'connect again');
       this.#job = { job: decodeJob(sink.bytes!), sha256 };
@@ -250,6 +243,15 @@ export class Session {
     member.restart(round);
     this.#isSynced = true;
     this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
+  }
+
+  /** As they are after `round`: what is asked for meanwhile goes on, with a copy on its way. */
+  async #sendState(member: Member, pool: ThreadPool, round: number): Promise<void> {
+    const state = await member.read(round, () => stateSource(pool));
+    const transfer = ++this.#sent;
+    const about = { what: 'state', bytes: state.length, sha256: '', round } as const;
+    this.#connection.send({ kind: 'transfer', transfer, ...about });
+    await this.#connection.sendBlob(transfer, state);
   }
 
   #stage(bytes: Uint8Array): void {
@@ -304,7 +306,7 @@ export class Session {
 
   #closed(error: LockstepError | undefined): void {
     this.#over = true;
-    this.#arriving?.sink.abort?.();
+    this.#incoming.abort();
     const reason = error ?? new WireError('the coordinator closed the connection', 'it can be joined again');
     this.#options.kept.replica?.exchange.abort(reason as WireError);
     this.#lost(reason);

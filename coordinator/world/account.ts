@@ -47,6 +47,11 @@ export class Account {
     };
   }
 
+  /** The coordinator was sent the parameters as they are after `round`. */
+  fetched(self: Worker, milliseconds: number, round: number): void {
+    this.#trace?.span(self, 'fetch', milliseconds, 0, { step: round + 1 });
+  }
+
   #computed(worker: Worker, { milliseconds, phases, nodes }: Omit<Computed, 'used'>, ago: number, round: number): void {
     const shards = nodes.map(({ low, high }) => `${low}-${high - 1}`).join(' ');
     this.#trace?.span(worker, 'compute', milliseconds, ago, { step: round + 1, shards });

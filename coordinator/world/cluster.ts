@@ -10,6 +10,7 @@ import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import { StoppedError, type Trainer } from '../trainer.js';
 import { systemClock } from './clock.js';
+import { type OwnState, StateLostError } from './own-state.js';
 import { Round, type RoundOptions, type RoundResult, type RoundTask } from './round.js';
 import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
@@ -19,6 +20,9 @@ export interface ClusterParts {
   /** The coordinator's replica. */
   readonly pool: ThreadPool;
   readonly world: World;
+  readonly own: OwnState;
+  /** The coordinator takes part in exchanges from the round after this one on, once more. */
+  readonly restart: (round: number) => void;
   readonly round: Omit<RoundOptions, 'crew' | 'clock'>;
   readonly report: Reporter;
   /** Told before the first wait for workers. */
@@ -35,16 +39,15 @@ export class Cluster implements Trainer {
   readonly #parts: ClusterParts;
   readonly #used: Int32Array;
   #epoch = -1;
-  /** First step of the span under way, and steps of the epoch that are done. */
+  /** First step of the span under way, steps of the epoch that are done, and that have ever been. */
   #first = 0;
   #done = 0;
+  #furthest = 0;
   #stopWanted = false;
   #opened = false;
   #steps = 0;
   /** Fewest bytes of gradients that the steps so far could have sent. */
   #fewestBytes = 0;
-  /** The coordinator's own update of the last round, which may go on while the next one begins. */
-  #updating: Promise<void> = Promise.resolve();
 
   constructor(parts: ClusterParts) {
     const { pool, options } = parts;
@@ -60,7 +63,7 @@ export class Cluster implements Trainer {
     return this.#epoch;
   }
   get done(): number {
-    return this.#done;
+    return this.#furthest;
   }
   get isFinite(): boolean {
     return this.#parts.pool.isFinite;
@@ -81,27 +84,58 @@ export class Cluster implements Trainer {
   }
 
   async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
-    const { world, options } = this.#parts;
+    const { world, own, options } = this.#parts;
     this.#open();
     this.#stopWanted = false;
     world.go();
-    world.advance(epoch * options.geometry.stepsPerEpoch + first - 1, this.#updating);
+    const before = this.#roundOf(epoch, first) - 1;
+    own.begin(before);
+    world.advance(before);
     this.#epoch = epoch;
-    [this.#first, this.#done] = [first, first];
+    [this.#first, this.#done, this.#furthest] = [first, first, first];
+    for (;;) {
+      try {
+        const diverged = await this.#span(epoch, order, last, rateScale);
+        if (this.#done === options.geometry.stepsPerEpoch) world.show();
+        return { committed: this.#done - first, diverged };
+      } catch (error) {
+        if (!(error instanceof StateLostError)) throw error;
+        this.#rewind();
+      }
+    }
+  }
+
+  /**
+   * Steps up to `last`, or until the run is to be stopped; then the coordinator's state is as after the last of them.
+   * @returns whether it diverged
+   * @throws StateLostError when nobody has the parameters any more that the steps led to
+   */
+  async #span(epoch: number, order: Int32Array, last: number, rateScale: number): Promise<boolean> {
+    const { world, own } = this.#parts;
+    let diverged = false;
     try {
-      while (this.#done < last && !this.#stopWanted) {
-        if (!(await this.#step(epoch, order, this.#done, rateScale))) {
-          return { committed: this.#done - first, diverged: true };
-        }
-        this.#done++;
+      while (this.#done < last && !this.#stopWanted && !diverged) {
+        diverged = !(await this.#step(epoch, order, this.#done, rateScale));
+        if (!diverged) this.#furthest = Math.max(this.#furthest, ++this.#done);
+        if (own.isDue) await world.reach();
       }
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
-    } finally {
-      await this.#updating;
     }
-    if (this.#done === options.geometry.stepsPerEpoch) world.show();
-    return { committed: this.#done - first, diverged: false };
+    await world.reach();
+    return diverged;
+  }
+
+  /** Back to the last step that the coordinator has the parameters of: who comes now goes on from there. */
+  #rewind(): void {
+    const { world, own, restart, report } = this.#parts;
+    const lost = this.#done;
+    this.#done = own.round + 1 - this.#roundOf(this.#epoch, 0);
+    const [from, to] = [own.round + 2, this.#roundOf(this.#epoch, lost)];
+    const message = `the workers that had the parameters are gone: steps ${from} to ${to} are computed again`;
+    report({ event: 'warning', message });
+    restart(own.round);
+    world.advance(own.round);
   }
 
   async evaluate(rows: Int32Array): Promise<Float64Array> {
@@ -147,7 +181,7 @@ export class Cluster implements Trainer {
       const start = first + shardOf(count, batchSize / shards, low).start;
       return { start, rows: order.subarray(start, first + last.start + last.count) };
     };
-    const round = epoch * stepsPerEpoch + step;
+    const round = this.#roundOf(epoch, step);
     const task: RoundTask = {
       ...{ round, epoch, step, shards: stepCount(batch.count, batchSize / shards) },
       rowsOf: (node) => [rowsIn(step, node)],
@@ -190,10 +224,14 @@ export class Cluster implements Trainer {
 
   /** From here on the step counts. Remote workers are told first: they apply it while the coordinator does. */
   #commit(update: Update): void {
-    const { world } = this.#parts;
+    const { world, own } = this.#parts;
     for (const worker of world.followers()) void worker.commit(update);
-    this.#updating = world.self.commit(update);
-    world.advance(update.round, this.#updating);
+    own.commit(update);
+    world.advance(update.round);
     this.#steps++;
+  }
+
+  #roundOf(epoch: number, step: number): number {
+    return epoch * this.#parts.options.geometry.stepsPerEpoch + step;
   }
 }

@@ -3,9 +3,12 @@ import { type LockstepError, WireError } from '../../src/errors.js';
 import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
 import type { SlabParts } from '../../src/reduce/slab-frame.js';
-import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
+import { type BlobSink, type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
+import type { BlobFrame } from '../../src/wire/frame.js';
+import { Incoming } from '../../src/wire/incoming.js';
 import type { Hello, Message, Transfer, TransferKind } from '../../src/wire/messages.js';
+import { type ReplicaState, stateSink } from '../../src/wire/state-blob.js';
 import { checkComputed } from './answer.js';
 import { PeerLostError } from './round.js';
 
@@ -50,6 +53,8 @@ export class RemoteWorker implements Worker {
   readonly #computing: (Waiting<Computed> & { readonly task: ComputeTask })[] = [];
   #exchanging: (Waiting<number> & { readonly plan: ExchangePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Waiting<Float64Array>>();
+  #fetching: (Waiting<void> & { readonly round: number; readonly state: ReplicaState }) | undefined;
+  readonly #incoming = new Incoming<BlobSink>();
   /** What goes out when the blob under way is through: frames must not overtake it. */
   #held: { readonly send: () => void; readonly bytes: number }[] | undefined;
   #heldBytes = 0;
@@ -126,6 +131,22 @@ export class RemoteWorker implements Worker {
         () => this.connection.send({ kind: 'evaluate', request, batches }),
       );
     });
+  }
+
+  fetch(round: number, state: ReplicaState): Promise<void> {
+    this.#doing = 'sending its parameters';
+    return this.#expect((waiting) => {
+      this.#fetching = { ...waiting, round, state };
+      this.#out(() => this.connection.send({ kind: 'fetch', round }));
+    });
+  }
+
+  /** @throws WireError when it was not asked for, or is not what was asked for */
+  blob(frame: BlobFrame): void {
+    const arriving = this.#incoming.take(frame);
+    if (arriving?.received !== arriving?.transfer.bytes) return;
+    this.#fetching?.resolve();
+    this.#fetching = undefined;
   }
 
   send(message: Message): void {
@@ -217,6 +238,17 @@ export class RemoteWorker implements Worker {
         }
         this.applied = message.round;
         return true;
+      case 'transfer': {
+        const { round, state } = this.#answered(this.#fetching, message.kind);
+        if (message.what !== 'state' || message.round !== round) {
+          throw new WireError(
+            `transfer: ${message.what} of round ${message.round} was not asked for`,
+            'this worker is dropped',
+          );
+        }
+        this.#incoming.expect(message, stateSink(state, message.bytes));
+        return true;
+      }
       case 'evaluated': {
         const waiting = this.#answered(this.#evaluating.get(message.request), message.kind);
         this.#evaluating.delete(message.request);
@@ -231,8 +263,9 @@ export class RemoteWorker implements Worker {
   /** Fails everything that it was asked for. */
   fail(error: LockstepError): void {
     this.state = 'lost';
-    const waiting = [...this.#computing, ...(this.#exchanging ? [this.#exchanging] : []), ...this.#evaluating.values()];
-    for (const { reject } of waiting) reject(error);
+    for (const { reject } of [...this.#computing, ...this.#evaluating.values()]) reject(error);
+    this.#exchanging?.reject(error);
+    this.#fetching?.reject(error);
   }
 
   /** Sends what needs rows: after the rows, where it has not all of them. */

@@ -11,8 +11,10 @@ import { Mailbox } from './mailbox.js';
 
 /** What a round asks of the world. */
 export interface Crew {
-  /** The coordinator. It keeps a replica, whether it computes or not. */
+  /** The coordinator. */
   readonly self: Worker;
+  /** Whether the coordinator keeps up with the parameters too. */
+  readonly selfKeepsUp: boolean;
   /** Workers that can be given shards now; the coordinator first, if it computes. */
   able(): readonly Worker[];
   /** Workers that could compute once they have done what they are busy with. */
@@ -119,7 +121,9 @@ export class Round {
   readonly #holders = new Map<string, Holding>();
   #outstanding: Outstanding[] = [];
   #attempt = 0;
-  /** A link between workers is broken: everything goes through the coordinator. */
+  /** Of the last exchange. */
+  #members = 0;
+  /** Workers cannot reach each other, or disagree: everything goes through the coordinator. */
   #starOnly = false;
 
   constructor(task: RoundTask, options: RoundOptions) {
@@ -277,6 +281,7 @@ export class Round {
     const { algorithm, attempt } = plan;
     const byId = new Map([crew.self, ...crew.followers()].map((worker) => [worker.id, worker]));
     for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
+    this.#members = plan.members.length;
     const taking = plan.members.filter(({ id, nodes }) => id === crew.self.id || nodes.length > 0);
     const contributors = new Set(taking.map(({ id }) => id));
     const waiting = new Set(contributors);
@@ -310,7 +315,7 @@ export class Round {
       }
       this.#failed(event.worker, event.error);
     }
-    return this.#agree(results) ? { squares: results.get(crew.self.id), algorithm } : { algorithm };
+    return { squares: this.#agreed(results), algorithm };
   }
 
   #ask(worker: Worker, plan: ExchangePlan): void {
@@ -329,10 +334,13 @@ export class Round {
         .map(({ node }) => node)
         .sort((a, b) => a.low - b.low);
     const followers = crew.followers().filter((worker) => !this.#lost.has(worker));
-    const members = [crew.self, ...followers].map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
-    const holders = followers.filter((_, i) => members[i + 1].nodes.length > 0);
+    const others = followers.map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
+    const holders = followers.filter((_, i) => others[i].nodes.length > 0);
     const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
     const butterfly = wanted && !this.#starOnly && holders.length > 1 && crew.linked(holders);
+    // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
+    const alone = !crew.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
+    const members = alone ? others : [{ id: crew.self.id, nodes: nodesOf(crew.self) }, ...others];
     return {
       ...{ round: this.#task.round, attempt: this.#attempt++, shards: this.#task.shards, precision, members },
       algorithm: butterfly ? 'butterfly' : 'star',
@@ -359,16 +367,25 @@ export class Round {
     }
   }
 
-  /** Every replica has to come to the same total. A worker that has another one is dropped. */
-  #agree(results: ReadonlyMap<number, number>): boolean {
+  /**
+   * Every replica has to come to the same total. A worker that has another one than the coordinator is dropped; where the
+   * coordinator has none, it adds up itself what they send next time.
+   */
+  #agreed(results: ReadonlyMap<number, number>): number | undefined {
     const { crew } = this.#options;
-    const own = results.get(crew.self.id)!;
+    const own = results.get(crew.self.id);
+    if (own === undefined) {
+      const [first, ...others] = results.values();
+      if (others.every((squares) => Object.is(squares, first))) return first;
+      this.#starOnly = true;
+      return undefined;
+    }
     const wrong = crew.followers().filter(({ id }) => results.has(id) && !Object.is(results.get(id), own));
     for (const worker of wrong) {
       this.#forget(worker);
       crew.lose(worker, `its total gradient has the squared norm ${results.get(worker.id)}, the coordinator's ${own}`);
     }
-    return wrong.length === 0;
+    return wrong.length === 0 ? own : undefined;
   }
 
   #result(): Pick<RoundResult, 'losses' | 'used' | 'contributors' | 'members'> {
@@ -376,7 +393,6 @@ export class Round {
     const holdings = [...this.#holders.values()];
     for (const { node, losses: own } of holdings) losses.set(own, node.low);
     const contributors = new Set(holdings.map(({ worker }) => worker.id)).size;
-    const members = 1 + this.#options.crew.followers().length;
-    return { losses, used: holdings.flatMap(({ used }) => used), contributors, members };
+    return { losses, used: holdings.flatMap(({ used }) => used), contributors, members: this.#members };
   }
 }

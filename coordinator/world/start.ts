@@ -22,6 +22,7 @@ import { Trace } from '../trace.js';
 import type { ListenAddress } from './address.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
+import { AppliedState, FetchedState } from './own-state.js';
 import type { RemoteWorker } from './remote.js';
 import { World } from './world.js';
 
@@ -84,7 +85,7 @@ async function start(
   };
   // A worker with a copy of its own reads that, wherever the others have theirs from.
   const jobs = { [placement]: encoded(placement), local: encoded('local') };
-  const own = await numericFingerprint();
+  const numerics = await numericFingerprint();
   const fingerprint = await examplesFingerprint(options.examples);
   const pool = await ThreadPool.start(
     { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: MEMBER_FLOATS },
@@ -123,13 +124,12 @@ async function start(
       byTenths(image.length, (bytes) => report({ event: 'transfer', name, what: 'data', bytes, total: image.length })),
     );
   };
-  const sync = (worker: RemoteWorker, round: number) => {
-    const state = stateSource(pool);
-    return worker.transfer('state', state, state.sha256, round);
-  };
+  const sync = (worker: RemoteWorker, round: number) => worker.transfer('state', stateSource(pool), '', round);
+  const own = threads > 0 ? new AppliedState(self) : new FetchedState(pool, systemClock);
   const world = new World({
     ...{
       self,
+      own,
       exchange,
       landings,
       minimum: choices.minimum,
@@ -146,7 +146,7 @@ async function start(
       refused(new WireError(`${connection.address}: ${crowded.problem}`, crowded.remedy));
       return void connection.refuse(crowded.problem, crowded.remedy, false);
     }
-    const refusal = refusalOf(hello, own, choices.allowMixedNumerics);
+    const refusal = refusalOf(hello, numerics, choices.allowMixedNumerics);
     if (refusal) {
       world.turnedAway(connection);
       report({
@@ -159,7 +159,7 @@ async function start(
       });
       return void connection.refuse(refusal.problem, refusal.remedy, true);
     }
-    if (hello.numerics !== own.hash) world.markMixed(hello.name, hello.processor);
+    if (hello.numerics !== numerics.hash) world.markMixed(hello.name, hello.processor);
     const place = world.place(hello);
     welcome(place.id, config.silence);
     connection.watch(config.silence);
@@ -186,7 +186,11 @@ async function start(
       silence: config.silence * 1000,
     };
     const opening = listening(choices, hostAndPort(shown(host), listener.port), token);
-    return new Cluster({ options, pool, world, round, report, opening, close });
+    const restart = (after: number) => {
+      exchange.restart();
+      self.restart(after);
+    };
+    return new Cluster({ options, pool, world, own, restart, round, report, opening, close });
   } catch (error) {
     await pool.close();
     throw error;

@@ -14,6 +14,7 @@ import { Account } from './account.js';
 import type { Capacity } from './assign.js';
 import type { Clock } from './clock.js';
 import { Limits } from './limits.js';
+import type { OwnState } from './own-state.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Speeds } from './speeds.js';
@@ -22,6 +23,8 @@ import { Tally } from './tally.js';
 export interface WorldOptions {
   /** The coordinator, and its part in exchanges. */
   readonly self: Worker;
+  /** Its parameters. */
+  readonly own: Pick<OwnState, 'keepsUp' | 'reach'>;
   readonly exchange: {
     receive(from: number, frame: SlabFrame): void;
     waitingFor(): readonly { readonly id: number; readonly bytes: number }[];
@@ -82,7 +85,6 @@ export class World implements Crew {
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
-  #updated: Promise<void> = Promise.resolve();
   #stopped = false;
   #closing = false;
   #changed: (() => void) | undefined;
@@ -95,6 +97,9 @@ export class World implements Crew {
     options.signal?.addEventListener('abort', () => this.#wake());
   }
 
+  get selfKeepsUp(): boolean {
+    return this.#options.own.keepsUp;
+  }
   get workers(): readonly RemoteWorker[] {
     return [...this.#remotes.values()];
   }
@@ -190,9 +195,7 @@ export class World implements Crew {
       },
       slab: (frame) => this.#options.exchange.receive(worker.id, frame),
       landing: () => this.#options.landings.take(),
-      blob: () => {
-        throw new WireError('a worker sends no blobs', 'this worker is dropped');
-      },
+      blob: (frame) => worker.blob(frame),
       closed: (error) => this.drop(worker, error ?? new WireError('the connection was closed', 'it can join again')),
     });
     this.#tell(worker, before ? 'returned' : 'joined', null);
@@ -301,10 +304,18 @@ export class World implements Crew {
     return this.#options.exchange.waitingFor();
   }
 
-  /** The parameters hold this round, as soon as the coordinator has updated its own. */
-  advance(round: number, updated: Promise<void>): void {
+  /** The parameters hold this round, as soon as everybody has updated theirs. */
+  advance(round: number): void {
     this.#round = round;
-    this.#updated = updated;
+  }
+
+  /** Resolves when the coordinator's parameters hold the last round. @throws StateLostError when nobody's do */
+  async reach(): Promise<void> {
+    const round = this.#round;
+    const holders = this.followers().filter(({ asked }) => asked === round);
+    const started = performance.now();
+    const sent = await this.#options.own.reach(round, holders);
+    if (sent) this.#account.fetched(this.self, performance.now() - started, round);
   }
 
   /** Everybody gets the parameters anew: they have been replaced. */
@@ -340,6 +351,8 @@ export class World implements Crew {
 
   /** Between two rounds: who was made ready gets the parameters, who wants to leave may. */
   async #turn(): Promise<void> {
+    // Who leaves may be the only one who has the parameters.
+    if (this.workers.some(({ state }) => state === 'draining')) await this.reach();
     for (const worker of this.workers) {
       if (worker.state === 'draining') this.#dismiss(worker);
       if (this.#lags(worker)) this.#detach(worker);
@@ -348,7 +361,7 @@ export class World implements Crew {
     }
     const isReady = ({ state }: RemoteWorker) => state === 'ready';
     // Half of an update must not be sent.
-    if (this.workers.some(isReady)) await this.#updated;
+    if (this.workers.some(isReady)) await this.reach();
     for (const worker of this.workers.filter(isReady)) {
       worker.state = 'syncing';
       worker.asked = this.#round;

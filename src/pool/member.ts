@@ -75,13 +75,24 @@ export class Member implements Worker {
     });
   }
 
-  /** @throws WireError when the batches are none of the data set */
   /** The pool holds other parameters now: those after `round`, which may be an earlier one than it has seen. */
   restart(round: number): void {
     this.#round = round;
     this.#applied = round;
   }
 
+  /** Looks at the pool between two commands. @throws WireError unless its parameters are those after `round` */
+  read<Result>(round: number, look: () => Result): Promise<Result> {
+    return this.#inTurn(async () => {
+      if (round === this.#applied) return look();
+      throw new WireError(
+        `the parameters after round ${round} were asked for, and these are those after round ${this.#applied}`,
+        'the coordinator must run the same version of Lockstep',
+      );
+    });
+  }
+
+  /** @throws WireError when the batches are none of the data set */
   evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
     return this.#inTurn(async () => {
       checkBatches(this.#pool.options, batches);

@@ -17,6 +17,9 @@ export interface ExchangePlan {
   readonly precision: WirePrecision;
   /** Shards of the step that hold examples. */
   readonly shards: number;
-  /** The first is the coordinator. Those without nodes only receive the total. */
+  /**
+   * Those without nodes only receive the total. The coordinator, if it takes part, is the first; it has to where somebody
+   * has no nodes, and in a star of several.
+   */
   readonly members: readonly PlanMember[];
 }

@@ -12,7 +12,7 @@ export const ROOT = -1;
  *
  * star: the coordinator is the root, everybody else its child. butterfly: recursive halving and doubling among the
  * members that hold sums, see `attach`; a coordinator without sums is a child of the root. In both, other members
- * without sums are children of the coordinator.
+ * without sums are children of the coordinator, which is the first member where it takes part.
  *
  * @param segments how many segments the slab has
  * @returns for each member, by its place in the list, the place of its parent; `ROOT` for the root

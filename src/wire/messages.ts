@@ -71,13 +71,16 @@ export interface Refused {
 
 export type TransferKind = 'job' | 'data' | 'rows' | 'state';
 
-/** C → W: a blob follows, in chunks that carry this number. What it holds is in job.ts, placement.ts, state.ts. */
+/**
+ * C → W, and for a state that was fetched W → C: a blob follows, in chunks that carry this number. What it holds is in
+ * job.ts, rows-blob.ts, state-blob.ts.
+ */
 export interface Transfer {
   readonly kind: 'transfer';
   readonly transfer: number;
   readonly what: TransferKind;
   readonly bytes: number;
-  /** job: SHA-256 of the blob; data: fingerprint of the data set; rows: '' ; state: SHA-256 of the blob. */
+  /** job: SHA-256 of the blob; data: fingerprint of the data set; rows and state: ''. */
   readonly sha256: string;
   /** state: rounds up to which the parameters are trained. */
   readonly round: number;
@@ -145,6 +148,12 @@ export interface Applied {
   readonly kind: 'applied';
   readonly round: number;
   readonly milliseconds: number;
+}
+
+/** C → W: send me parameters and optimizer slots as they are after this round, the last one that you were asked to commit. */
+export interface Fetch {
+  readonly kind: 'fetch';
+  readonly round: number;
 }
 
 /** C → W. */
@@ -218,6 +227,7 @@ export type Message =
   | Reduced
   | Commit
   | Applied
+  | Fetch
   | Evaluate
   | Evaluated
   | Failed

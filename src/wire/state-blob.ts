@@ -1,5 +1,4 @@
 /** The replica of a worker that joins: the parameter slab, then each of the optimizer's slots, as little-endian floats. */
-import { sha256 } from '../data/checksum.js';
 import { WireError } from '../errors.js';
 import { type BlobSink, type BlobSource, blobSink, bytesSource } from './blob.js';
 
@@ -15,7 +14,7 @@ const slabsOf = ({ parameters, slots }: ReplicaState): Uint8Array[] =>
 const lengthOf = (slabs: readonly Uint8Array[]): number => slabs.reduce((sum, { length }) => sum + length, 0);
 
 /** The state as it is now: steps that follow do not change it. */
-export function stateSource(state: ReplicaState): BlobSource & { readonly sha256: string } {
+export function stateSource(state: ReplicaState): BlobSource {
   const slabs = slabsOf(state);
   const bytes = new Uint8Array(lengthOf(slabs));
   let start = 0;
@@ -23,23 +22,22 @@ export function stateSource(state: ReplicaState): BlobSource & { readonly sha256
     bytes.set(slab, start);
     start += slab.length;
   }
-  return { ...bytesSource(bytes), sha256: sha256(bytes) };
+  return bytesSource(bytes);
 }
 
 /**
  * Writes a state that arrives into the slabs of this replica, which are not to be used before it has finished.
- * @param bytes, sha256 as announced
+ * @param bytes as announced
  * @throws WireError when the state is not that of these slabs
  */
-export function stateSink(state: ReplicaState, bytes: number, sha256: string): BlobSink {
+export function stateSink(state: ReplicaState, bytes: number): BlobSink {
   const slabs = slabsOf(state);
   const expected = lengthOf(slabs);
   if (bytes !== expected) {
     throw new WireError(`state: ${bytes} bytes, and this model has ${expected}`, 'both sides need the same job');
   }
-  // Without a hash, a damaged state would train on unnoticed.
-  if (sha256 === '') throw new WireError('state: no SHA-256 was announced', 'the coordinator has to send one');
-  return blobSink('state', bytes, sha256, (offset, payload) => {
+  // Each chunk has its checksum, and its place; a hash of all would take longer than the way.
+  return blobSink('state', bytes, '', (offset, payload) => {
     let start = 0;
     for (const slab of slabs) {
       const from = Math.max(offset, start);

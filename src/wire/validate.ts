@@ -132,6 +132,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
   },
   commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite },
   applied: { round: lastRound, milliseconds },
+  fetch: { round: lastRound },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, rows })) },
   evaluated: { request: u32, sums: doubles, milliseconds },
   failed: { phase: text(64), message: prose },

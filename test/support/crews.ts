@@ -117,6 +117,7 @@ function asked<Question, Answer>(list: Asked<Question, Answer>[], question: Ques
 
 export class FakeCrew implements Crew {
   readonly self: FakeWorker;
+  selfKeepsUp = true;
   remotes: FakeWorker[];
   /** Workers that are busy with something else. */
   readonly busy = new Set<FakeWorker>();

@@ -63,7 +63,9 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
   },
   reduced: { kind: 'reduced', round: 9, attempt: 255, squares: Number.POSITIVE_INFINITY, bytes: 12, milliseconds: 1 },
   commit: { kind: 'commit', round: 9, learningRate: 1e-3, gradientScale: 1 / 96, stateScale: 1 / 96 },
+
   applied: { kind: 'applied', round: 9, milliseconds: 0.5 },
+  fetch: { kind: 'fetch', round: 7 },
   evaluate: { kind: 'evaluate', request: 1, batches: [{ batch: 3, rows: Int32Array.of(1, 2) }] },
   evaluated: { kind: 'evaluated', request: 1, sums: Float64Array.of(0.1, Number.NaN, 3), milliseconds: 4 },
   failed: { kind: 'failed', phase: 'compute', message: 'out of memory\n\tat run' },

@@ -1,0 +1,125 @@
+/**
+ * The coordinator's parameters and optimizer slots. One that computes applies every step as all workers do. One that does
+ * not would only cost them: it has the state sent when somebody needs it, and at times, so that little is lost if all
+ * workers die at once.
+ */
+import type { Update, Worker } from '../../src/pool/worker.js';
+import type { ReplicaState } from '../../src/wire/state-blob.js';
+import type { Clock } from './clock.js';
+
+/** Nobody has the parameters any more that the last steps led to: those steps are to be computed again. */
+export class StateLostError extends Error {}
+
+/** A worker that can be asked for its parameters and slots. */
+export interface StateHolder {
+  /** Writes those after `round` into `state`, which is not to be used if it rejects. */
+  fetch(round: number, state: ReplicaState): Promise<void>;
+}
+
+export interface OwnState {
+  /** Whether it has every step, and needs every total for that. */
+  readonly keepsUp: boolean;
+  /** The last round in it. */
+  readonly round: number;
+  /** Whether it should be brought up to date although nobody asks for it. */
+  readonly isDue: boolean;
+  /** It is that after `round`. */
+  begin(round: number): void;
+  /** The round of the update counts. */
+  commit(update: Update): void;
+  /**
+   * Resolves when it is that after `round`.
+   * @param holders who has been asked to commit that round
+   * @returns whether one of them has sent it
+   * @throws StateLostError when it does not have it, and nobody can send it
+   */
+  reach(round: number, holders: readonly StateHolder[]): Promise<boolean>;
+}
+
+/** Has every step. */
+export class AppliedState implements OwnState {
+  readonly keepsUp = true;
+  readonly isDue = false;
+  round = -1;
+  readonly #self: Pick<Worker, 'commit'>;
+  /** The update of the last round, which may go on while the next one begins. */
+  #updating: Promise<void> = Promise.resolve();
+
+  constructor(self: Pick<Worker, 'commit'>) {
+    this.#self = self;
+  }
+
+  begin(round: number): void {
+    this.round = round;
+  }
+
+  commit(update: Update): void {
+    this.round = update.round;
+    this.#updating = this.#self.commit(update);
+    // Whoever waits for it is told; nobody does where the run fails meanwhile.
+    this.#updating.catch(() => {});
+  }
+
+  async reach(): Promise<boolean> {
+    await this.#updating;
+    return false;
+  }
+}
+
+/** Milliseconds of steps that may have to be computed again, at least; more where the state takes long to fetch. */
+const leastInterval = 10_000;
+/** What fetching may cost: this part of the time. */
+const share = 1 / 20;
+
+/** Is fetched. */
+export class FetchedState implements OwnState {
+  readonly keepsUp = false;
+  readonly #state: ReplicaState;
+  readonly #clock: Clock;
+  #round = -1;
+  #reached = 0;
+  #interval = leastInterval;
+
+  /** Where it arrives: a worker that dies meanwhile must leave no half of it. */
+  readonly #arriving: ReplicaState;
+
+  constructor(state: ReplicaState, clock: Clock) {
+    this.#state = state;
+    this.#clock = clock;
+    const place = ({ length }: Float32Array) => new Float32Array(length);
+    this.#arriving = { parameters: place(state.parameters), slots: state.slots.map(place) };
+  }
+
+  get round(): number {
+    return this.#round;
+  }
+  get isDue(): boolean {
+    return this.#clock.now() - this.#reached > this.#interval;
+  }
+
+  begin(round: number): void {
+    this.#round = round;
+    this.#reached = this.#clock.now();
+  }
+
+  commit(): void {}
+
+  async reach(round: number, holders: readonly StateHolder[]): Promise<boolean> {
+    if (round === this.#round) return false;
+    const started = this.#clock.now();
+    for (const holder of holders) {
+      try {
+        await holder.fetch(round, this.#arriving);
+      } catch {
+        // It is lost, and the world has said so.
+        continue;
+      }
+      this.#state.parameters.set(this.#arriving.parameters);
+      for (const [i, slot] of this.#state.slots.entries()) slot.set(this.#arriving.slots[i]);
+      this.begin(round);
+      this.#interval = Math.max(leastInterval, (this.#reached - started) / share);
+      return true;
+    }
+    throw new StateLostError();
+  }
+}
