@@ -205,7 +205,7 @@ describe('workers that know the token', () => {
     'that it is ready again': [says(samples.ready), /ready: it was not asked for/],
     'a step of the future': [says({ ...samples.applied, round: 2 ** 31 }), /applied: round/],
     'a command': [says(samples.commit), /does not send commit/],
-    'a transfer': [says(samples.transfer), /does not send transfer/],
+    'a transfer': [says(samples.transfer), /transfer: it was not asked for/],
     'that it is nobody': [says(samples.peerHello), /does not send peerHello/],
     'shards of others': [slab({ low: 7, high: 8 }), /expected .*, got this one/],
     'a segment that is none': [slab({ segment: 9 }), /expected segments/],

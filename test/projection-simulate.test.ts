@@ -26,9 +26,16 @@ function simulate(shape: StepShape, network: Network, costs: Partial<Costs> = {}
 const control = 4;
 
 describe('the time of a step', () => {
-  it('is latency and bytes over bandwidth of two messages, with one worker', () => {
-    const { exchange } = simulate(shapeOf(1, 'star', segment), { bandwidth, latency: 0.01 });
-    expect(exchange).toBeCloseTo(2 * (0.01 + piece), 5);
+  it('has no exchange with one worker, who has all sums', () => {
+    const { exchange, step } = simulate(shapeOf(1, 'star', segment), { bandwidth, latency: 0.01 });
+    expect(exchange).toBe(0);
+    expect(step).toBeCloseTo(control * 0.01, 4);
+  });
+
+  it('of an exchange is latency and bytes over bandwidth, there and back', () => {
+    const { exchange } = simulate(shapeOf(2, 'star', segment), { bandwidth, latency: 0.01 });
+    // Both sums come over one link, and the total goes to one after the other.
+    expect(exchange).toBeCloseTo(2 * 0.01 + 2 * piece + (piece + 2 * piece) / 2, 4);
   });
 
   it('by star is that of the sums of all workers over the one link of the coordinator, there and back', () => {
@@ -48,10 +55,7 @@ describe('the time of a step', () => {
       // Each level waits for two children, one after the other, on either way.
       const { step } = simulate(shapeOf(2 ** (depth + 1) - 1, 'tree', segment), { bandwidth, latency: 0.001 });
       const level = 0.001 + 2 * piece;
-      const leaves = control * 0.001 + 2 * depth * level;
-      // The coordinator is a third child of the root, and has nobody to answer to.
-      const coordinator = (control - 1) * 0.001 + (depth + 1) * level + piece;
-      expect(step / Math.max(leaves, coordinator)).toBeCloseTo(1, 1);
+      expect(step / (control * 0.001 + 2 * depth * level)).toBeCloseTo(1, 1);
     }
   });
 
@@ -110,11 +114,13 @@ describe('processor time', () => {
     expect([1, 2, 3, 4].map(threads)).toEqual([1, 1, 1.5, 2].map((seconds) => expect.closeTo(seconds, 9)));
   });
 
-  it('is shared by the processes of one machine, the coordinator among them', () => {
-    const shape = { ...shapeOf(4, 'star', segment), hosts: 'one machine' as const };
-    // Five replicas are updated on two cores, and then four shares are computed.
-    expect(simulate(shape, free, { example: 1 }, 2).step).toBeCloseTo(2, 9);
-    expect(simulate(shape, free, { update: 1 / segment }, 2).step).toBeCloseTo(2.5, 9);
+  it('is shared by the processes of one machine, the coordinator among them if it computes', () => {
+    for (const coordinatorComputes of [true, false]) {
+      // Five replicas are updated on two cores, and then as many shares are computed; the coordinator has one or not.
+      const shape = { ...shapeOf(5, 'star', segment), hosts: 'one machine' as const, coordinatorComputes };
+      expect(simulate(shape, free, { example: 1 }, 2).step).toBeCloseTo(2.5, 9);
+      expect(simulate(shape, free, { update: 1 / segment }, 2).step).toBeCloseTo(2.5, 9);
+    }
   });
 
   it('of messages is that of the coordinator where all come to it', () => {

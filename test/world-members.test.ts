@@ -7,6 +7,7 @@ import { World, type WorldOptions } from '../coordinator/world/world.js';
 import { WireError } from '../src/errors.js';
 import type { RunEvent } from '../src/report/events.js';
 import type { Connection, Handlers } from '../src/wire/connection.js';
+import type { BlobFrame } from '../src/wire/frame.js';
 import type { Hello, Message } from '../src/wire/messages.js';
 import { FakeClock, FakeWorker, settled } from './support/crews.js';
 import { samples } from './support/messages.js';
@@ -41,6 +42,9 @@ class FakeConnection {
   async says(...messages: Message[]): Promise<void> {
     for (const message of messages) if (!this.ended) this.#handlers.message(message);
     await settled();
+  }
+  sends(frame: BlobFrame): void {
+    this.#handlers.blob(frame);
   }
   async breaks(): Promise<void> {
     this.#end('broken', new WireError('connection lost', 'nothing'));
@@ -432,5 +436,55 @@ describe('a coordinator that has no parameters of its own', () => {
     reached.length = 0;
     await world.reach();
     expect(reached).toEqual(['4 from ']);
+  });
+});
+
+describe('a worker that is asked for its parameters', () => {
+  const bytes = 40;
+  /** Is asked for those of round 4. */
+  async function asked() {
+    const { connection, worker } = await newWorld().member('a');
+    const state = { parameters: new Float32Array(6), slots: [new Float32Array(4)] };
+    const answer = worker.fetch(4, state);
+    answer.catch(() => {});
+    expect(connection.sent.at(-1)).toEqual({ kind: 'fetch', round: 4 });
+    return { connection, worker, state, answer };
+  }
+  const transfer = { kind: 'transfer', transfer: 1, what: 'state', bytes, sha256: '', round: 4 } as const;
+  const numbers = new Uint8Array(Float32Array.from({ length: 10 }, (_, i) => i).buffer);
+
+  it('sends them in chunks', async () => {
+    const { connection, state, answer } = await asked();
+    await connection.says(transfer);
+    connection.sends({ transfer: 1, offset: 0, payload: numbers.subarray(0, 28) });
+    expect(await hasEnded(answer)).toBe(false);
+    connection.sends({ transfer: 1, offset: 28, payload: numbers.subarray(28) });
+    await answer;
+    expect(state).toEqual({ parameters: Float32Array.of(0, 1, 2, 3, 4, 5), slots: [Float32Array.of(6, 7, 8, 9)] });
+  });
+
+  it.each([
+    ['those of another round', { ...transfer, round: 3 }, /state of round 3 was not asked for/],
+    ['something else', { ...transfer, what: 'rows' as const }, /rows of round 4 was not asked for/],
+    ['too many', { ...transfer, bytes: 44 }, /44 bytes, and this model has 40/],
+  ])('must not send %s', async (_, wrong, problem) => {
+    const { connection } = await asked();
+    await expect(connection.says(wrong)).rejects.toThrow(problem);
+  });
+
+  it('must not send them before it says so, nor twice', async () => {
+    const { connection, answer } = await asked();
+    expect(() => connection.sends({ transfer: 1, offset: 0, payload: numbers })).toThrow(/a chunk of no transfer/);
+    await connection.says(transfer);
+    connection.sends({ transfer: 1, offset: 0, payload: numbers });
+    await answer;
+    await expect(connection.says({ ...transfer, transfer: 2 })).rejects.toThrow(/transfer: it was not asked for/);
+  });
+
+  it('that is lost meanwhile leaves the question open', async () => {
+    const { connection, answer } = await asked();
+    await connection.says(transfer);
+    await connection.breaks();
+    await expect(answer).rejects.toThrow(WireError);
   });
 });

@@ -1,6 +1,6 @@
 /** How sums travel: the messages of an exchange, from gates where members hold their own sums to gates where they hold the total. */
-import { SEGMENT } from '../reduce/segments.js';
-import { spanningTree } from '../reduce/topology.js';
+import { segmentFloats } from '../reduce/segments.js';
+import { ROOT, spanningTree } from '../reduce/topology.js';
 import type { Course } from './course.js';
 
 /** A member of an exchange. */
@@ -31,9 +31,12 @@ export interface Slab {
 /** Pieces that are told apart at most: then roots of a butterfly differ in load by less than a tenth. */
 const mostPieces = 64;
 
-/** @param waves as many as are wanted; there are no more than pieces */
-export function cutSlab(bytes: number, waves: number): Slab {
-  const segmentBytes = 4 * SEGMENT;
+/**
+ * @param holders members with sums
+ * @param waves as many as are wanted; there are no more than pieces
+ */
+export function cutSlab(bytes: number, holders: number, waves: number): Slab {
+  const segmentBytes = 4 * segmentFloats(bytes / 4, holders);
   const all = Math.max(1, Math.ceil(bytes / segmentBytes));
   const count = Math.min(all, Math.max(mostPieces, waves));
   const sizeOf = (i: number) => (all > count ? bytes / count : Math.min(segmentBytes, bytes - i * segmentBytes));
@@ -57,6 +60,12 @@ const loadOf = ({ pieces, segments }: Slab, numbers: readonly number[]): Load =>
 
 export function addStar(course: Course, { holders, coordinator, slab }: Exchanged): void {
   const others = holders.filter(({ process }) => process !== coordinator.process);
+  // A worker that has all sums needs nobody.
+  if (holders.length === 1) {
+    course.follow(holders[0].begin, holders[0].end);
+    course.follow(coordinator.begin, coordinator.end);
+    return;
+  }
   for (const numbers of wavesOf(slab)) {
     const load = loadOf(slab, numbers);
     const total = course.gate(coordinator.process);
@@ -67,10 +76,7 @@ export function addStar(course: Course, { holders, coordinator, slab }: Exchange
   }
 }
 
-/**
- * A tree in which each member has two children, the same for all segments, which follow each other through it. A
- * coordinator without sums is one more child of the root.
- */
+/** A tree in which each member has two children, the same for all segments, which follow each other through it. */
 export function addTree(course: Course, { holders, coordinator, slab }: Exchanged): void {
   for (const numbers of wavesOf(slab)) {
     const load = loadOf(slab, numbers);
@@ -86,10 +92,8 @@ export function addTree(course: Course, { holders, coordinator, slab }: Exchange
       send(up[i], up[parent]);
       send(down[parent], down[i]);
     }
-    if (holders.includes(coordinator)) continue;
-    send(down[0], coordinator.end);
-    course.follow(coordinator.begin, coordinator.end);
   }
+  course.follow(coordinator.begin, coordinator.end);
 }
 
 /**
@@ -98,20 +102,17 @@ export function addTree(course: Course, { holders, coordinator, slab }: Exchange
  */
 export function addButterfly(course: Course, exchanged: Exchanged): void {
   const { holders, slab } = exchanged;
-  const world = [[], ...holders].map((_, i) => ({ id: i, nodes: i === 0 ? [] : [{ low: i - 1, high: i }] }));
+  const world = holders.map((_, i) => ({ id: i, nodes: [{ low: i, high: i + 1 }] }));
   for (const numbers of wavesOf(slab)) {
     // Which pieces go from whom to whom: the key is child * holders + parent.
     const edges = new Map<number, number[]>();
-    const roots = new Map<number, number[]>();
     for (const piece of numbers) {
       const parents = spanningTree('butterfly', world, piece, slab.pieces.length);
-      for (let child = 0; child < holders.length; child++) {
-        const parent = parents[child + 1] - 1;
-        if (parent >= 0) add(edges, child * holders.length + parent, piece);
-        else add(roots, child, piece);
+      for (const [child, parent] of parents.entries()) {
+        if (parent !== ROOT) add(edges, child * holders.length + parent, piece);
       }
     }
-    addWave(course, exchanged, edges, roots);
+    addWave(course, exchanged, edges);
   }
 }
 
@@ -125,7 +126,6 @@ function addWave(
   course: Course,
   { holders, coordinator, slab }: Exchanged,
   edges: ReadonlyMap<number, number[]>,
-  roots: ReadonlyMap<number, number[]>,
 ): void {
   const send = (from: number, to: number, numbers: readonly number[]) =>
     course.message(from, to, ...loadOf(slab, numbers));
@@ -148,9 +148,7 @@ function addWave(
     send(ladders[child].up[depth + 1], ladders[parent].up[depth], numbers);
     send(ladders[parent].down[depth], ladders[child].down[depth + 1], numbers);
   }
-  if (holders.includes(coordinator)) return;
   course.follow(coordinator.begin, coordinator.end);
-  for (const [root, numbers] of roots) send(ladders[root].down[0], coordinator.end, numbers);
 }
 
 /** The largest power of two below a number above 1: where a group is split. */

@@ -74,9 +74,12 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
   course.first = course.gate(main);
   course.last = course.gate(main);
   const computed = course.gate(main);
-  const updated = addLane(course, pool, bytes, coordinatorComputes ? shareOf(shape, 0) : undefined);
-  course.follow(course.first, updated.update);
-  course.follow(updated.done, computed);
+  course.follow(course.first, computed);
+  if (coordinatorComputes) {
+    const own = addLane(course, pool, bytes, shareOf(shape, 0));
+    course.follow(course.first, own.update);
+    course.follow(own.done, computed);
+  }
   const coordinator = { process: main, begin: computed, end: course.last };
   const remote = workers - (coordinatorComputes ? 1 : 0);
   const lanes = reduction === 'hierarchical' && typeof hosts === 'object' ? Math.min(hosts.workers, remote) : 1;
@@ -101,7 +104,8 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
     followers.push({ process: processes[0], begin, end });
   }
   const holders = coordinatorComputes ? [coordinator, ...followers] : followers;
-  addExchange(course, reduction, { holders, coordinator, slab: cutSlab(bytes, wavesOf(holders.length, reduction)) });
+  const slab = cutSlab(bytes, holders.length, wavesOf(holders.length, reduction));
+  addExchange(course, reduction, { holders, coordinator, slab });
 }
 
 function addExchange(course: Course, reduction: Reduction, exchanged: Exchanged): void {
@@ -145,11 +149,10 @@ function addLane(
   course: Course,
   process: number,
   updated: number,
-  share: Share | undefined,
+  share: Share,
 ): { readonly update: number; readonly done: number } {
   const update = course.gate(process, { updated });
   course.phases.update.push(update);
-  if (!share) return { update, done: update };
   const compute = course.gate(process, share);
   course.follow(update, compute);
   course.phases.compute.push(compute);

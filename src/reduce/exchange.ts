@@ -11,7 +11,7 @@ import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import type { ExchangePlan, WirePrecision } from './plan.js';
 import { type Input, type Route, routesOf } from './routes.js';
-import { bytesPerFloat, type ExchangeLayout, type Segment, segmentsOf } from './segments.js';
+import { bytesPerFloat, type ExchangeLayout, SEGMENT, type Segment, segmentsOf } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type Place, Workbench } from './workbench.js';
@@ -66,7 +66,6 @@ interface Running {
 
 export class Exchange {
   readonly #options: ExchangeOptions;
-  readonly #segments: readonly Segment[];
   readonly #workbench: Workbench;
   readonly #normSums: Float64Array;
   readonly #early: EarlyFrames;
@@ -79,11 +78,11 @@ export class Exchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    this.#segments = segmentsOf(options.layout);
     this.#workbench = new Workbench(options.memory, options.kernels, options.scratch);
     this.#normSums = new Float64Array(normBlocks(options.layout.trainable));
     const slabs = Math.ceil(options.earlyBytes / (options.layout.state * 4));
-    this.#early = new EarlyFrames({ bytes: options.earlyBytes, frames: slabs * this.#segments.length });
+    const frames = slabs * Math.ceil(options.layout.state / SEGMENT);
+    this.#early = new EarlyFrames({ bytes: options.earlyBytes, frames });
   }
 
   /** Bytes of numbers sent in this round, all attempts together. */
@@ -192,8 +191,9 @@ export class Exchange {
   }
 
   #workOf(plan: ExchangePlan): Work[] {
-    const routes = routesOf(plan, this.#options.self, this.#segments.length);
-    return this.#segments.map((segment, number) => {
+    const segments = segmentsOf(this.#options.layout, plan);
+    const routes = routesOf(plan, this.#options.self, segments.length);
+    return segments.map((segment, number) => {
       const at = this.#options.total + segment.start * 4;
       const route = routes[number];
       const partials = new Partials(this.#workbench, plan.shards, segment, at, route.inputs);

@@ -1,8 +1,8 @@
 /** Places in the memory that threads share where slab frames are received, so that kernels work on them where they land. */
-import { SEGMENT } from './segments.js';
+import { LARGEST_SEGMENT } from './segments.js';
 
-/** Room for some frames, so that one read brings several. */
-const landingBytes = 4 * SEGMENT * 4 + 4096;
+/** Room for more than one frame, so that a read may bring several. */
+const landingBytes = 2 * LARGEST_SEGMENT * 4 + 4096;
 /** More connections than this receive elsewhere, and copy. What is never touched takes no memory, only addresses. */
 const landings = 64;
 

@@ -7,7 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { WireError } from '../errors.js';
 import type { WirePrecision } from './plan.js';
-import { SEGMENT } from './segments.js';
+import { LARGEST_SEGMENT } from './segments.js';
 
 const KIND = 2;
 /** Bytes of the header. */
@@ -86,7 +86,8 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
 function checkPayload(length: number, precision: WirePrecision): void {
   const each = precision === 'float32' ? 4 : 2;
   if (length === 0) throw damaged('has no payload');
-  if (length > each * SEGMENT) throw damaged(`has ${length} bytes of payload, more than ${each * SEGMENT}`);
+  if (length > each * LARGEST_SEGMENT)
+    throw damaged(`has ${length} bytes of payload, more than ${each * LARGEST_SEGMENT}`);
   if (length % each !== 0) throw damaged(`has ${length} bytes of ${precision}, not a multiple of ${each}`);
 }
 

@@ -2,11 +2,11 @@
 import type { UpdateKernels } from '../kernels/load.js';
 import type { WirePrecision } from './plan.js';
 import { Residuals } from './residuals.js';
-import { bytesPerFloat, SEGMENT, type Segment } from './segments.js';
+import { bytesPerFloat, LARGEST_SEGMENT, type Segment } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 
 /** Floats of scratch memory that a workbench needs: for a sum, for what is added to it, and for a residual. */
-export const SCRATCH_FLOATS = 3 * SEGMENT;
+export const SCRATCH_FLOATS = 3 * LARGEST_SEGMENT;
 
 /** Where a sum is: a byte offset of the memory, or a copy outside of it. */
 export type Place = number | Uint8Array;
@@ -28,8 +28,8 @@ export class Workbench {
     this.#memory = memory;
     this.#kernels = kernels;
     this.bench = scratch;
-    this.#other = scratch + SEGMENT * 4;
-    this.#residual = scratch + 2 * SEGMENT * 4;
+    this.#other = scratch + LARGEST_SEGMENT * 4;
+    this.#residual = scratch + 2 * LARGEST_SEGMENT * 4;
   }
 
   /** Puts `floats` numbers at the byte offset `to`. */

@@ -10,7 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { WireError } from '../errors.js';
-import { SEGMENT } from '../reduce/segments.js';
+import { LARGEST_SEGMENT } from '../reduce/segments.js';
 import { openSlab, SLAB_HEADER, type SlabFrame } from '../reduce/slab-frame.js';
 import type { Message } from './messages.js';
 import { pack, unpack } from './msgpack.js';
@@ -33,7 +33,7 @@ export const largestFrame = 8 * 2 ** 20;
 /** Largest frame, and all frames together, of a peer that has not proven yet that it knows the token. */
 export const largestGreeting = 65_536;
 /** Largest slab frame, in bytes. */
-export const largestSlab = SLAB_HEADER + SEGMENT * 4;
+export const largestSlab = SLAB_HEADER + LARGEST_SEGMENT * 4;
 /** Bytes of a blob in one frame. */
 export const blobChunk = 512 * 1024;
 /** Control messages of a connection are numbered from 1 up to this, and then from 1 again. */
