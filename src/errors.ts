@@ -72,3 +72,9 @@ export class WireError extends LockstepError {
 export class RefusedError extends LockstepError {
   readonly code = 'LOCKSTEP_REFUSED';
 }
+
+/** A run that was to be measured and failed. */
+export class ScaleError extends LockstepError {
+  readonly code = 'LOCKSTEP_SCALE';
+  override readonly exitCode = 1;
+}

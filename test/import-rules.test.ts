@@ -19,9 +19,9 @@ const order = [
   'export',
   'checkpoint',
   'projection',
-  'scale',
   'report',
   'download',
+  'scale',
   'cli',
 ];
 

@@ -21,6 +21,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   predict: async () => (await import('./predict.js')).predictCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   data: async () => (await import('./data.js')).dataCommand(),
+  scale: async () => (await import('./scale.js')).scaleCommand(),
   doctor: async () => (await import('./doctor.js')).doctorCommand(),
 };
 const name = process.argv[2] ?? '';

@@ -1,0 +1,50 @@
+/** How many workers are worth it, in words. */
+import { percent } from '../projection/units.js';
+import type { Mode, Point } from './record.js';
+import { workersText } from './text.js';
+
+/** What the workers that are added have to give, as a part of what they would if they were ideal. */
+const worthwhile = 0.5;
+
+/** The last number of workers up to which each one was worth it. @param points of one mode, by number of workers */
+function worthOf(points: readonly Point[]): Point {
+  let best = points[0];
+  for (const point of points.slice(1)) {
+    if (gainOf(best, point) >= worthwhile && isClear(best, point)) best = point;
+  }
+  return best;
+}
+
+/** What the added workers give, as a part of what the ones before do for each of them. */
+function gainOf(before: Point, point: Point): number {
+  const more = point.examplesPerSecond.median / before.examplesPerSecond.median - 1;
+  return more / (point.workers / before.workers - 1);
+}
+
+/** Whether the slowest run with more workers is faster than the fastest with fewer. */
+const isClear = (before: Point, point: Point): boolean => point.examplesPerSecond.min > before.examplesPerSecond.max;
+
+/** @param points of one mode, by number of workers; at least one */
+export function adviceOf(mode: Mode, points: readonly Point[]): string {
+  const best = worthOf(points);
+  const [base] = points;
+  const title = mode === 'strong' ? 'Same batch' : 'Batch grows with the workers';
+  const rate = `${Math.round(best.examplesPerSecond.median).toLocaleString('en-US')} examples/s`;
+  const found =
+    best === base
+      ? `${workersText(base.workers)}: ${rate}.`
+      : `${workersText(best.workers)}: ${rate}, ${best.speedup.toFixed(2)} times ${workersText(base.workers)} (efficiency ${percent(best.efficiency)}).`;
+  const others = points.filter(({ workers }) => workers > best.workers).map((point) => notWorth(best, point));
+  return [`${title}: worth it ${best.workers === 1 ? 'is' : 'are'} ${found}`, ...others].join(' ');
+}
+
+function notWorth(best: Point, point: Point): string {
+  const change = point.examplesPerSecond.median / best.examplesPerSecond.median - 1;
+  const times = `${(point.workers / best.workers).toFixed(1).replace('.0', '')} times the workers`;
+  if (change > 0 && !isClear(best, point)) {
+    return `${point.workers} are no clear gain: ${percent(change)} at the median, less than the runs differ among themselves.`;
+  }
+  return change > 0
+    ? `${point.workers} give ${percent(change)} more for ${times}.`
+    : `${point.workers} are ${percent(-change)} slower.`;
+}

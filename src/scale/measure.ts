@@ -1,0 +1,95 @@
+/** From the trace of a run to its numbers: of the steps after the warm-up. */
+import { type ScaleRun, type Split, splitNames, type WorkerSplit } from './record.js';
+import { mean, median, quantile, sum } from './statistics.js';
+import type { RunTrace } from './trace.js';
+
+/** How the run divides into steps and epochs. */
+export interface RunShape {
+  readonly batchSize: number;
+  /** Examples of an epoch. */
+  readonly training: number;
+  /** Steps that are not counted. */
+  readonly warmUp: number;
+}
+
+type Measured = Pick<
+  ScaleRun,
+  'steps' | 'examples' | 'seconds' | 'examplesPerSecond' | 'step' | 'spread' | 'typical' | 'perWorker'
+>;
+
+interface CountedStep {
+  readonly milliseconds: number;
+  readonly examples: number;
+  /** Milliseconds of each worker in each phase, in the orders of the workers' ids and of `splitNames`. */
+  readonly splits: readonly (readonly number[])[];
+}
+
+type Phase = (typeof splitNames)[number];
+const computing: readonly Phase[] = ['gather', 'compute', 'copy'];
+
+const spentIn = (split: readonly number[], names: readonly Phase[]): number =>
+  sum(names.map((name) => split[splitNames.indexOf(name)]));
+
+/** @returns undefined where no step is left after the warm-up */
+export function measureTrace(trace: RunTrace, shape: RunShape): Measured | undefined {
+  const ids = [...trace.workers.keys()];
+  const steps = countedSteps(trace, shape, ids);
+  if (steps.length === 0) return undefined;
+  const perWorker = ids.map((id, worker): WorkerSplit => {
+    const split = splitNames.map((name, i) => [name, mean(steps.map(({ splits }) => splits[worker][i]))] as const);
+    const named = Object.fromEntries(split) as unknown as Split;
+    const validation = trace.validation.get(id) ?? 0;
+    return { name: trace.workers.get(id)!, computes: named.compute > 0, split: named, validation };
+  });
+  const members = ids.map((_, worker) => worker).filter((worker) => perWorker[worker].computes);
+  const inStep = ({ splits }: CountedStep, names: readonly Phase[]) =>
+    members.map((worker) => spentIn(splits[worker], names));
+  const typical = (...names: Phase[]) => median(steps.map((step) => mean(inStep(step, names))));
+  const behind = steps.map((step) => {
+    const times = inStep(step, computing);
+    return Math.max(...times) - mean(times);
+  });
+  const durations = steps.map(({ milliseconds }) => milliseconds);
+  const [examples, seconds] = [sum(steps.map((step) => step.examples)), sum(durations) / 1000];
+  return {
+    ...{ steps: steps.length, examples, seconds, examplesPerSecond: examples / seconds },
+    step: { p50: quantile(durations, 0.5), p90: quantile(durations, 0.9), p99: quantile(durations, 0.99) },
+    ...{ spread: median(behind), perWorker },
+    typical: {
+      step: median(durations),
+      compute: typical(...computing),
+      exchange: typical('reduce', 'exchange'),
+      update: typical('update'),
+      wait: typical('wait'),
+    },
+  };
+}
+
+/** When the counted steps began and ended, in milliseconds since 1970. */
+export function windowOf({ time, steps }: RunTrace, warmUp: number): { from: number; to: number } {
+  const from = Math.max(steps[warmUp].start, steps[warmUp - 1]?.end ?? 0);
+  return { from: time + from, to: time + steps[steps.length - 1].end };
+}
+
+function countedSteps(
+  { steps }: RunTrace,
+  { batchSize, training, warmUp }: RunShape,
+  ids: readonly number[],
+): CountedStep[] {
+  const stepsPerEpoch = Math.ceil(training / batchSize);
+  return steps.slice(warmUp).map(({ step, start, end, phases }, i) => {
+    const place = (step - 1) % stepsPerEpoch;
+    // Before the first step of an epoch others are validated and written down: that is no part of it.
+    const before = place === 0 ? undefined : steps[warmUp + i - 1]?.end;
+    const milliseconds = end - (before ?? start);
+    const splits = ids.map((id) => wholeSplit(phases.get(id), milliseconds));
+    return { milliseconds, examples: Math.min(batchSize, training - place * batchSize), splits };
+  });
+}
+
+/** What no phase accounts for is waiting: for others, or for word of what to do next. */
+function wholeSplit(phases: readonly number[] | undefined, milliseconds: number): number[] {
+  const known = splitNames.map((_, i) => phases?.[i] ?? 0);
+  known[splitNames.indexOf('wait')] += Math.max(0, milliseconds - sum(known));
+  return known;
+}
