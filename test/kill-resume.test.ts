@@ -9,7 +9,7 @@ import { checkLedger } from './support/ledgers.js';
 import { resultOf, trained } from './support/runs.js';
 
 /** A multiple of six. */
-const kills = Number(process.env.LOCKSTEP_KILLS ?? 12);
+const kills = Number(process.env.LOCKSTEP_KILLS ?? 6);
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'killed', {
   data: { source: 'digits', examples: 2000, validation: 0.1, test: 0.1, stratify: true },

@@ -1,8 +1,10 @@
 /** A trained model as a tfjs model with its weights, and what the run that made it left beside it. */
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
-import { type LayersModel, models } from '@tensorflow/tfjs-layers';
+
+import tf = require('@tensorflow/tfjs-core');
+import tfl = require('@tensorflow/tfjs-layers');
+
 import { loadRunConfig } from '../../src/config/load.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
@@ -15,7 +17,7 @@ import { encodingFile } from '../../src/model/save.js';
 import type { LocatedModel } from './locate.js';
 
 export interface SavedModel {
-  readonly model: LayersModel;
+  readonly model: tfl.LayersModel;
   /** With the saved values, in the order of a slab. */
   readonly weights: LayerWeight[];
   /** Shape of one example, without the batch. */
@@ -50,9 +52,9 @@ export async function openModel({ path, config: file }: LocatedModel): Promise<S
   return { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
 }
 
-async function fromTopology(path: string, topology: object): Promise<LayersModel> {
+async function fromTopology(path: string, topology: object): Promise<tfl.LayersModel> {
   try {
-    return await models.modelFromJSON(topology as Parameters<typeof models.modelFromJSON>[0]);
+    return await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
   } catch (error) {
     const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
     throw new ModelError(
@@ -68,7 +70,7 @@ async function fromModule(
   topology: object,
   { model, seed }: RunConfig,
   encoding: Encoding | undefined,
-): Promise<LayersModel> {
+): Promise<tfl.LayersModel> {
   const { module, options, freeze } = model as Extract<ModelConfig, { module: string }>;
   const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
   const built = await createModel(
@@ -112,7 +114,7 @@ function closedShape(path: string, shape: readonly (number | null)[], encoding: 
  * the naming to tfjs, which counts on from model to model.
  * @throws ModelError when one is missing or has another shape
  */
-export function assignWeights(model: LayersModel, saved: SavedWeights, path: string): void {
+export function assignWeights(model: tfl.LayersModel, saved: SavedWeights, path: string): void {
   const weights = model.weights as unknown as LayerWeight[];
   const inOrder = [...saved.values()];
   const sameShapes = weights.every(({ shape }, i) => inOrder[i]?.shape.join() === shape.join());

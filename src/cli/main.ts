@@ -1,11 +1,15 @@
 #!/usr/bin/env node
 /** The `lockstep` command. */
 import { readFileSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { Command, CommanderError } from 'commander';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+// Node 22.8 and later keep compiled code from one start to the next.
+(nodeModule as { enableCompileCache?(): void }).enableCompileCache?.();
 
 const program = new Command('lockstep')
   .description('Distributed data-parallel training for TensorFlow.js.')

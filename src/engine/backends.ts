@@ -1,10 +1,12 @@
 /** Loading of tfjs backends: `cpu` and `wasm` ship with Lockstep, `tensorflow` is an optional install. */
-import '@tensorflow/tfjs-backend-cpu';
+import '../model/cpu-backend.js';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as util from 'node:util';
 import { isMainThread } from 'node:worker_threads';
-import * as tf from '@tensorflow/tfjs-core';
+
+import tf = require('@tensorflow/tfjs-core');
+
 import { EngineError } from '../errors.js';
 import { correctGradients } from '../model/tfjs-gaps.js';
 

@@ -1,5 +1,6 @@
 /** The training step and the evaluation of a batch as tfjs operations: traced by one engine, run eagerly by the other. */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';

@@ -1,6 +1,7 @@
 /** The eager engine: the same step on a tfjs backend. The reference of the compiled engine, and its escape hatch. */
 
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import { elements } from '../data/examples.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { tensorOf } from '../model/slab.js';

@@ -1,6 +1,7 @@
 /** Runs a saved model on inputs, batch by batch: compiled where its layers allow it, else by tfjs. */
 
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import { elements } from '../data/examples.js';
 import '../engine/onnx/telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';

@@ -1,7 +1,9 @@
 /** From the config's list of layers to a tfjs LayersModel, with weights that the seed alone decides. */
 import './tfjs-gaps.js';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import * as tfl from '@tensorflow/tfjs-layers';
+
+import tfl = require('@tensorflow/tfjs-layers');
+
 import type { LayerConfig, LayersConfig } from '../config/model.js';
 import { suggest } from '../config/suggest.js';
 import { ModelError } from '../errors.js';

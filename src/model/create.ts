@@ -1,5 +1,6 @@
 /** From the `model` section of a config to a model that can be trained: layers, a saved model, or a user's function. */
-import { LayersModel, models } from '@tensorflow/tfjs-layers';
+import tfl = require('@tensorflow/tfjs-layers');
+
 import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
@@ -48,10 +49,10 @@ async function build(config: ModelConfig, data: DataShape, seed: number): Promis
   return { model, hooks };
 }
 
-async function modelOfFile(file: string): Promise<LayersModel> {
+async function modelOfFile(file: string): Promise<tfl.LayersModel> {
   const topology = await readTopology(file);
   try {
-    return await models.modelFromJSON(topology as Parameters<typeof models.modelFromJSON>[0]);
+    return await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
   } catch (error) {
     const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
     throw new ModelError(
@@ -62,13 +63,13 @@ async function modelOfFile(file: string): Promise<LayersModel> {
 }
 
 /** Models that functions have returned: one that is returned again would be two models with the same weights. */
-const returned = new WeakSet<LayersModel>();
+const returned = new WeakSet<tfl.LayersModel>();
 
 async function modelOfModule(
   config: Extract<ModelConfig, { module: string }>,
   data: DataShape,
   hooks: HookSlot,
-): Promise<LayersModel> {
+): Promise<tfl.LayersModel> {
   const module = await importModule('model.module', config.module, ModelError);
   const make = functionOf<ModelFunction>(module, 'default', ModelError);
   const { featureShape, classes } = data;
@@ -82,7 +83,7 @@ async function modelOfModule(
   } catch (error) {
     throw mistakeIn(module.where, error, ModelError);
   }
-  if (!(model instanceof LayersModel)) {
+  if (!(model instanceof tfl.LayersModel)) {
     const foreign = typeof model === 'object' && model !== null && 'layers' in model && 'predict' in model;
     throw new ModelError(
       `${module.where}: its function returned ${foreign ? 'a model of another copy of tfjs' : nameOf(model)}, not a tf.LayersModel`,
@@ -105,7 +106,7 @@ function nameOf(value: unknown): string {
 }
 
 /** What is checked of layers one by one as they are built from a list. */
-function checkModel(model: LayersModel, data: DataShape, where: string): void {
+function checkModel(model: tfl.LayersModel, data: DataShape, where: string): void {
   try {
     // Sequential models put this off.
     if (!model.built) model.build(model.inputs[0]?.shape);

@@ -1,5 +1,6 @@
 /** Losses and metrics that users write: functions of tf, targets and outputs that give one number an example. */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import type { CustomFunction, ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';

@@ -1,5 +1,5 @@
 /** Dilated convolutions that can be trained: tfjs runs them forward but refuses their gradient. */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
 
 type Pair = [number, number];
 type Filter = tf.Tensor4D;

@@ -4,7 +4,9 @@ import './tfjs-gaps.js';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
+
+import tf = require('@tensorflow/tfjs-core');
+
 import { z } from 'zod';
 import { ModelError } from '../errors.js';
 import { readableTopology } from './keras.js';

@@ -2,7 +2,8 @@
  * What a training step needs from inside the layers: reproducible noise instead of tfjs's own random numbers, and the
  * penalties of activity regularizers, which tfjs does not implement. The layers' `call` is wrapped when a model is built.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import type { layers } from '@tensorflow/tfjs-layers';
 import { type DilatedKernels, dilatedConv2d } from './dilated.js';
 import { everyLayer } from './tree.js';

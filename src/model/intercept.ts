@@ -4,7 +4,9 @@
  */
 import './tfjs-gaps.js';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import * as tfl from '@tensorflow/tfjs-layers';
+
+import tfl = require('@tensorflow/tfjs-layers');
+
 import { hash } from './build.js';
 import { type HookSlot, installHooks } from './hooks.js';
 

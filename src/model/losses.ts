@@ -1,5 +1,6 @@
 /** Losses as tfjs operations: one number an example, so that shards of any size add up exactly. */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import type { LossConfig } from '../config/model.js';
 import { ModelError } from '../errors.js';
 

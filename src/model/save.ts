@@ -1,6 +1,8 @@
 /** Writes a model in tfjs's LayersModel format: model.json and weights.bin, as plain `tf.loadLayersModel` reads them. */
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
+
+import tf = require('@tensorflow/tfjs-core');
+
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Encoding } from '../data/encoding.js';
 import type { LayerWeight } from './build.js';

@@ -2,10 +2,11 @@
  * What tfjs 4.22 needs to train every model that `tf.layers` can describe: what is missing, and two gradients that are wrong.
  * Imported for its effect by whoever builds a model.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 // The layers package registers the gradients that this module corrects.
 import '@tensorflow/tfjs-layers';
-import '@tensorflow/tfjs-backend-cpu';
+import './cpu-backend.js';
 
 // Without it the cpu backend prints a banner that recommends another package.
 tf.enableProdMode();

@@ -1,6 +1,8 @@
 /** Fine-tuning: weights from a file by their names, layers that keep fresh ones, and layers that stay as they are. */
 import { readFile } from 'node:fs/promises';
-import * as tf from '@tensorflow/tfjs-core';
+
+import tf = require('@tensorflow/tfjs-core');
+
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
 import { suggest } from '../config/suggest.js';

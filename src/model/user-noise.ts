@@ -2,7 +2,8 @@
  * Random numbers for functions of users. tfjs's own would differ from run to run, and be compiled into a step as constants:
  * in training these are the step's noise, and while a model is built they have seeds.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import { ModelError } from '../errors.js';
 import { dropout, type HookSlot } from './hooks.js';
 import { nextSeed } from './intercept.js';

@@ -1,7 +1,9 @@
 /** What functions of users are given and give: the types of their modules, and `tf` itself. */
 import './tfjs-gaps.js';
-import * as core from '@tensorflow/tfjs-core';
-import * as layers from '@tensorflow/tfjs-layers';
+
+import core = require('@tensorflow/tfjs-core');
+import layers = require('@tensorflow/tfjs-layers');
+
 import type { HookSlot } from './hooks.js';
 import { noiseFunctions } from './user-noise.js';
 

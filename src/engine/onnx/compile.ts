@@ -1,5 +1,6 @@
 /** Traces a model's training step and evaluation into ONNX graphs of a fixed batch size. */
-import { engine, type NamedAttrMap, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import type { DilatedKernels } from '../../model/dilated.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { gradientName, metricName, noiseName, parameterName } from './names.js';
@@ -17,7 +18,7 @@ export interface CompiledGraph extends StagedGraph {
   readonly noise: readonly NoiseInput[];
 }
 
-function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [Tensor, Tensor] {
+function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [tf.Tensor, tf.Tensor] {
   const { featureShape, featureType, targetShape, targetType } = batch;
   const features =
     featureType === 'uint8'
@@ -26,14 +27,14 @@ function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [Te
   return [features, input('targets', [count, ...targetShape], targetType)];
 }
 
-const parameterInputs = ({ input }: Trace, { layout }: StepModel): Tensor[] =>
+const parameterInputs = ({ input }: Trace, { layout }: StepModel): tf.Tensor[] =>
   layout.tensors.map(({ shape }, i) => input(parameterName(i), shape, 'float32'));
 
 /** The lowerings of a convolution's gradients read its dilation, which tfjs's own calls never carry. */
 const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
   const attrs = { strides: 1, pad, dataFormat: 'NHWC', dilations };
-  const run = (kernel: string, inputs: Record<string, Tensor>, more: object) =>
-    engine().runKernel(kernel, inputs, { ...attrs, ...more } as NamedAttrMap) as Tensor4D;
+  const run = (kernel: string, inputs: Record<string, tf.Tensor>, more: object) =>
+    tf.engine().runKernel(kernel, inputs, { ...attrs, ...more } as tf.NamedAttrMap) as tf.Tensor4D;
   return [
     run('Conv2DBackpropInput', { dy, filter }, { inputShape: x.shape }),
     run('Conv2DBackpropFilter', { x, dy }, { filterShape: filter.shape }),

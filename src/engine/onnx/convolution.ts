@@ -3,19 +3,20 @@
  * a ConvTranspose, the gradient of the filter a product of shifted inputs with the output's gradient.
  */
 
-import { backend_util } from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import { elements } from '../../data/examples.js';
 import { activation, elementwise } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
-type Info = backend_util.Conv2DInfo;
+type Info = tf.backend_util.Conv2DInfo;
 
 function convolution(call: KernelCall, input: readonly number[], filter: readonly number[], depthwise: boolean): Info {
   const format = call.attribute<'NHWC' | 'NCHW' | undefined>('dataFormat') ?? 'NHWC';
   if (format !== 'NHWC') unsupported(call.kernel, `data format ${format}`);
-  return backend_util.computeConv2DInfo(
+  return tf.backend_util.computeConv2DInfo(
     input as Shape4,
     filter as Shape4,
     call.attribute('strides'),

@@ -1,5 +1,6 @@
 /** Lowerings of pooling and its gradients, and of normalization kernels. */
-import { backend_util } from '@tensorflow/tfjs-core';
+import tf = require('@tensorflow/tfjs-core');
+
 import { windowShares } from '../../model/tfjs-gaps.js';
 import { outputPadding, windowAttributes } from './convolution.js';
 import { elementwise } from './elementwise.js';
@@ -7,10 +8,10 @@ import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
-type Info = backend_util.Conv2DInfo;
+type Info = tf.backend_util.Conv2DInfo;
 
 function pooling(call: KernelCall, input: Value): Info {
-  return backend_util.computePool2DInfo(
+  return tf.backend_util.computePool2DInfo(
     input.shape as Shape4,
     call.attribute('filterSize'),
     call.attribute('strides'),

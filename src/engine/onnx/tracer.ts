@@ -1,6 +1,7 @@
 /** A tfjs backend that computes nothing: each kernel call becomes nodes of an ONNX graph. */
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
+import tf = require('@tensorflow/tfjs-core');
+
+import '../../model/cpu-backend.js';
 import { UnsupportedModelError } from '../../errors.js';
 import { convolutionLowerings } from './convolution.js';
 import { elementwiseLowerings } from './elementwise.js';
