@@ -8,6 +8,7 @@ import { type BandwidthMeasurement, measureBandwidth } from './measure-bandwidth
 import { type ClusterMeasurement, measureCluster } from './measure-cluster.js';
 import { type MatmulCase, type MatmulMeasurement, measureMatmul, secondsOf } from './measure-matmul.js';
 import { measurePool, type PoolCase, type PoolMeasurement } from './measure-pool.js';
+import { measureStartup, type StartupMeasurement } from './measure-startup.js';
 import { measureThreads } from './measure-threads.js';
 import { type Measurement, measure } from './measurement.js';
 import type { Probe } from './rounds.js';
@@ -106,6 +107,9 @@ export const torchMatmulProbe = (peer: Peer, name: string, matmulCase: MatmulCas
   measure: () =>
     measure(peer.python, [peerProgram('torch_matmul.py'), JSON.stringify(matmulCase)], secondsOf(matmulCase)),
 });
+
+/** From the start of a process to the first step, and compiling. */
+export const startupProbe: Probe<StartupMeasurement> = { key: 'startup', measure: measureStartup };
 
 export const bandwidthProbe = (threads: number): Probe<BandwidthMeasurement> => ({
   key: `memory bandwidth on ${threads} core(s)`,

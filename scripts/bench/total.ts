@@ -8,12 +8,19 @@ import { playRounds } from './rounds.js';
 import { figure, isMet, type Row, rowTable, scores } from './rows.js';
 import { scalingSection } from './scaling.js';
 import type { Section, Subject } from './section.js';
+import { startupSection } from './startup.js';
 import { machine, machineName } from './table.js';
 import { findPeers, type Peer, type Python } from './torch.js';
 import { type ModelName, modelNames } from './workloads.js';
 
 /** In the order of the table. */
-export const sections: readonly Section[] = [engineSection, clusterSection, scalingSection, limitsSection];
+export const sections: readonly Section[] = [
+  engineSection,
+  clusterSection,
+  scalingSection,
+  limitsSection,
+  startupSection,
+];
 
 export interface BenchOptions {
   readonly sections: readonly Section[];

@@ -1,0 +1,94 @@
+/**
+ * One measurement of how long a run takes to get going, `node measure-startup.js`: `lockstep train configs/digits.yaml` from the
+ * start of its process to the end of its first step; and tracing a model of convolutions, batch normalization and pooling,
+ * and compiling the session that computes its gradients.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import tf = require('@tensorflow/tfjs-core');
+
+import { InferenceSession } from 'onnxruntime-node';
+import type { LayerConfig } from '../../src/config/model.js';
+import { compileGradients } from '../../src/engine/onnx/compile.js';
+import { sessionOptions } from '../../src/engine/onnx/session.js';
+import { createStepModel } from '../../src/engine/step.js';
+import { measure } from './measurement.js';
+
+export interface StartupMeasurement {
+  /** Seconds until the first step is committed. */
+  readonly firstStep: number;
+  /** Seconds to trace and compile, and the kernels that the trace recorded. */
+  readonly compile: number;
+  readonly kernels: number;
+}
+
+const program = fileURLToPath(import.meta.url);
+/** Seconds that it takes at most, apart from the start. */
+const longest = 30;
+
+export const measureStartup = (): Promise<StartupMeasurement> => measure(process.execPath, [program], longest);
+
+// From dist/scripts/bench/.
+const root = resolve(dirname(program), '../../..');
+
+async function firstStep(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-bench-'));
+  try {
+    const trace = join(folder, 'trace.json');
+    const args = ['train', join(root, 'configs/digits.yaml'), '--steps', '1', '--trace', trace, '--out', folder];
+    const started = Date.now();
+    const child = spawn(process.execPath, [join(root, 'dist/src/cli/main.js'), ...args], { stdio: 'ignore' });
+    const code = await new Promise((ended) => child.on('close', ended));
+    if (code !== 0) throw new Error(`lockstep train ended with exit code ${code}`);
+    type Entry = { name: string; ph: string; ts: number; dur: number; args: { time?: number; step?: number } };
+    const entries = JSON.parse(readFileSync(trace, 'utf8')) as Entry[];
+    const { time } = entries.find(({ name }) => name === 'trace_start')!.args;
+    const ends = entries.filter(({ args }) => args?.step === 1).map(({ ts, dur }) => ts + dur);
+    return (time! + Math.max(...ends) / 1000 - started) / 1000;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const block = (filters: number): LayerConfig[] => [
+  { conv2d: { filters, kernelSize: 3, useBias: false } },
+  { batchNormalization: {} },
+  { activation: { activation: 'relu' } },
+  { maxPooling2d: { poolSize: 2 } },
+];
+const layers: LayerConfig[] = [...block(16), ...block(32), { flatten: {} }, { dense: { units: 10 } }];
+
+async function compile(): Promise<Pick<StartupMeasurement, 'compile' | 'kernels'>> {
+  const batch = 64;
+  const step = await createStepModel({
+    ...{ model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 1, classes: 10, metrics: [], l1: 0, l2: 0 },
+    batch: {
+      ...{ featureShape: [28, 28, 1], featureType: 'float32', featureScale: 1 },
+      ...{ targetShape: [], targetType: 'int32', weighted: false },
+    },
+  });
+  const engine = tf.engine();
+  const run = engine.runKernel;
+  let kernels = 0;
+  engine.runKernel = (...args) => {
+    kernels++;
+    return run.apply(engine, args) as never;
+  };
+  const started = performance.now();
+  const graph = compileGradients(step, batch);
+  for (const stage of graph.stages) {
+    if (stage.kind === 'session') await InferenceSession.create(stage.bytes, sessionOptions);
+  }
+  return { compile: (performance.now() - started) / 1000, kernels };
+}
+
+async function main(): Promise<void> {
+  const measured: StartupMeasurement = { firstStep: await firstStep(), ...(await compile()) };
+  process.stdout.write(`${JSON.stringify(measured)}\n`);
+}
+
+if (process.argv[1] === program) await main();
