@@ -157,7 +157,7 @@ export function lockRun(folder: string): () => void {
         `stop it first; if there is no such process, delete ${file}`,
       );
     }
-    if (holder || !isYounger(file, patience)) removeLeft(file);
+    if (holder || isOlder(file, patience)) removeLeft(file);
     else sleep(10);
   }
   held.add(file);
@@ -189,13 +189,13 @@ const isHeld = (file: string, holder: Lock | undefined): boolean =>
 function removeLeft(file: string): void {
   const guard = `${file}.removing`;
   if (!makeNew(guard, '')) {
-    if (!isYounger(guard, patience)) rmSync(guard, { force: true });
+    if (isOlder(guard, patience)) rmSync(guard, { force: true });
     sleep(10);
     return;
   }
   try {
     const holder = readLock(file);
-    if (!isHeld(file, holder) && (holder || !isYounger(file, patience))) rmSync(file, { force: true });
+    if (!isHeld(file, holder) && (holder || isOlder(file, patience))) rmSync(file, { force: true });
   } finally {
     rmSync(guard, { force: true });
   }
@@ -214,10 +214,15 @@ function touch(file: string): void {
   }
 }
 
-const isYounger = (file: string, milliseconds: number): boolean => {
+/** Milliseconds since a file was written; undefined where there is none, which by now may be there and new. */
+function ageOf(file: string): number | undefined {
   const entry = statSync(file, { throwIfNoEntry: false });
-  return entry !== undefined && Date.now() - entry.mtimeMs < milliseconds;
-};
+  return entry && Date.now() - entry.mtimeMs;
+}
+
+const isYounger = (file: string, milliseconds: number): boolean =>
+  (ageOf(file) ?? Number.POSITIVE_INFINITY) < milliseconds;
+const isOlder = (file: string, milliseconds: number): boolean => (ageOf(file) ?? 0) >= milliseconds;
 
 function readLock(file: string): Lock | undefined {
   try {
