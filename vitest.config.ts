@@ -12,6 +12,9 @@ export default defineConfig({
     testTimeout: 60_000,
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
-    maxWorkers: 2,
+    // A process for each file would load tfjs 140 times over.
+    isolate: false,
+    // Some files wait more than they compute.
+    maxWorkers: 3,
   },
 });
