@@ -1,7 +1,25 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Tests run compiled, so that threads and the CLI start from the same files that users get.
 const dist = process.env.LOCKSTEP_DIST ?? 'dist';
+
+/** Those that take longest, so that none of them is left alone at the end. */
+const slow = [
+  ...['chaos-lost', 'namespaces', 'chaos-butterfly', 'chaos-silent', 'coordinator-stops', 'scale', 'admission'],
+  ...['same-bits', 'kill-resume', 'all-workers-lost', 'mnist', 'digits-accuracy', 'coordinator-cli', 'bad-peers'],
+  ...['shakespeare', 'memory-budget', 'resume', 'export', 'train-cli', 'same-bits-world'],
+];
+
+class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const found = slow.findIndex((name) => moduleId.endsWith(`/${name}.test.js`));
+      return found < 0 ? slow.length : found;
+    };
+    return files.toSorted((a, b) => place(a) - place(b) || a.moduleId.localeCompare(b.moduleId));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -12,7 +30,8 @@ export default defineConfig({
     testTimeout: 60_000,
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
-    // A process for each file would load tfjs 140 times over.
+    sequence: { sequencer: SlowestFirst },
+    // A process for each file would load tfjs over and over.
     isolate: false,
     // Some files wait more than they compute.
     maxWorkers: 3,

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { configFile } from './support/package.js';
@@ -15,8 +15,11 @@ const folder = temporaryFolder();
 // Where files of rows go, apart from those of other tests.
 const temporary = join(folder, 'tmp');
 mkdirSync(temporary);
-process.env.TMPDIR = temporary;
-process.env.TEMP = temporary;
+vi.stubEnv('TMPDIR', temporary);
+vi.stubEnv('TEMP', temporary);
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
 
 it.each([
   ['an MLP', 'digits-mlp.yaml', ['data.examples=1500', 'training.epochs=2', 'training.batchSize=64']],

@@ -11,7 +11,7 @@ export interface ComparedPoint {
   readonly step: number;
   readonly memory: number | null;
   readonly cost: number | null;
-  /** Whether every run now is on the same side of every run before. */
+  /** Whether there are runs enough to tell, and every one now is on the same side of every one before. */
   readonly clear: boolean;
 }
 
@@ -22,6 +22,9 @@ export interface Comparison {
   /** In words: first what makes the two hard to compare, then what is slower, then what is faster. */
   readonly words: readonly string[];
 }
+
+/** Of both reports, for a difference to be more than chance. */
+const fewestRepeats = 3;
 
 /** @param before the earlier report */
 export function compareReports(now: ScaleReport, before: ScaleReport): Comparison {
@@ -35,11 +38,13 @@ export function compareReports(now: ScaleReport, before: ScaleReport): Compariso
     return `${mode}, ${workersText(workers)}: ${change} than before.`;
   });
   const within = rows.length - clear.length;
+  const repeats = Math.min(now.plan.repeats, before.plan.repeats);
+  const few = `With ${repeats === 1 ? 'one run' : 'two runs'} of each kind nothing can be told from chance: use --repeats 5.`;
   const noise = `${within === rows.length ? 'All' : within} ${within === 1 ? 'difference is' : 'differences are'} within what repeats differ by.`;
   const words = [
     ...differences(now, before),
     ...(rows.length === 0 ? ['The reports have no number of workers in common: nothing can be compared.'] : changes),
-    ...(within > 0 ? [noise] : []),
+    ...(rows.length > 0 && repeats < fewestRepeats ? [few] : within > 0 ? [noise] : []),
     ...hashes(now, before),
   ];
   return { before: before.created, rows, words };
@@ -54,7 +59,7 @@ function compare(now: Point, before: Point): ComparedPoint {
     step: now.step.p50 / before.step.p50,
     memory: ratio(now.peakBytes, before.peakBytes),
     cost: ratio(now.cpuSecondsPerExample, before.cpuSecondsPerExample),
-    clear: a.min > b.max || a.max < b.min,
+    clear: Math.min(now.repeats, before.repeats) >= fewestRepeats && (a.min > b.max || a.max < b.min),
   };
 }
 
@@ -83,6 +88,10 @@ function differences(now: ScaleReport, before: ScaleReport): string[] {
   if (told.length === 0 && now.config.sha256 !== before.config.sha256) {
     told.push('The config differs in something else: the runs may not be the same work.');
   }
+  const steps = 'the runs ended elsewhere, and losses and parameters cannot be compared';
+  differ('The number of steps', now.plan.steps, before.plan.steps, steps);
+  differ('Lockstep', now.machine.lockstep, before.machine.lockstep, 'that is what the comparison shows');
+  if (!now.complete || !before.complete) told.push('One of the two was interrupted: runs are missing.');
   return told;
 }
 

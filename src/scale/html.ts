@@ -137,16 +137,19 @@ function comparison({ before, rows, words }: Comparison): string {
   const cells = rows.map(({ mode, workers, throughput, step, memory, cost, clear }) => [
     ...[`${workers}, ${mode}`, ratio(throughput), ratio(step), ratio(memory), ratio(cost), clear ? 'yes' : 'no'],
   ]);
-  const named = rows.map(({ mode, workers }) => `${workers} ${mode}`);
-  const plot = barPlot({
-    ...{
-      title: 'Examples/s now over before',
-      xLabel: 'workers',
-      yLabel: 'ratio',
-      yText: (value) => value.toFixed(2),
-      bars: named,
-    },
-    parts: [{ name: 'ratio', values: rows.map(({ throughput }) => throughput) }],
+  const modes = [...new Set(rows.map(({ mode }) => mode))];
+  const counts = [...new Set(rows.map(({ workers }) => workers))].sort((a, b) => a - b);
+  const pointsOf = (mode: Mode) => rows.filter((row) => row.mode === mode);
+  const plot = linePlot({
+    ...{ title: 'Examples/s now over before', xLabel: 'workers', yLabel: 'ratio' },
+    yText: (value) => value.toFixed(2),
+    lines: [
+      ...modes.map((name) => ({
+        name,
+        points: pointsOf(name).map(({ workers, throughput }) => ({ x: workers, y: throughput })),
+      })),
+      { name: 'as before', isIdeal: true, points: counts.map((count) => ({ x: count, y: 1 })) },
+    ],
   });
   const when = before.slice(0, 16).replace('T', ' ');
   return [
@@ -156,7 +159,7 @@ function comparison({ before, rows, words }: Comparison): string {
   ].join('\n');
 }
 
-function projection({ rows, verdict, assumptions }: NonNullable<ScaleReport['projection']>): string {
+function projection({ scenario, rows, verdict, assumptions }: NonNullable<ScaleReport['projection']>): string {
   const reductions = [...new Set(rows.map(({ reduction }) => reduction))];
   const of = (reduction: string) => rows.filter((row) => row.reduction === reduction);
   const counts = [...new Set(rows.map(({ workers }) => workers))].sort((a, b) => a - b);
@@ -168,14 +171,8 @@ function projection({ rows, verdict, assumptions }: NonNullable<ScaleReport['pro
     { name: 'ideal', isIdeal: true, points: counts.map((count) => ({ x: count, y: count })) },
   ];
   const plot = linePlot({
-    ...{
-      title: 'Projected speed-up over one worker',
-      xLabel: 'workers',
-      yLabel: 'times one worker',
-      isLog: true,
-      yText: grouped,
-      lines,
-    },
+    ...{ title: 'Projected speed-up over one worker', xLabel: 'workers', yLabel: 'times one worker' },
+    ...{ isLog: true, lines, yText: (value) => (value < 1 ? short(value) : grouped(value)) },
   });
   const heads = [
     ['workers', 'that do not exist here'],
@@ -188,9 +185,9 @@ function projection({ rows, verdict, assumptions }: NonNullable<ScaleReport['pro
     ...[grouped(workers), reduction, grouped(examplesPerSecond), short(speedup), percent(efficiency)],
   ]);
   return [
-    '<section><h2>Projection</h2>',
+    `<section><h2>Projection: ${escapeHtml(scenario)}</h2>`,
     ...verdict.map((text) => `<p>${escapeHtml(text)}</p>`),
-    `<div class="plots">${plot}</div><details><summary>All rows</summary>${htmlTable(heads, cells)}</details>`,
+    `<div class="plots">${plot}</div><details open><summary>All rows</summary>${htmlTable(heads, cells)}</details>`,
     `<h3>Assumptions</h3>${list(assumptions)}</section>`,
   ].join('\n');
 }
@@ -206,7 +203,7 @@ h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 .warnings { border-left: 4px solid #d55e00; padding-left: 1rem; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-weight: 600; }
-svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .inside { fill: var(--inside); }
+figure > svg { width: 100%; height: auto; } .key { width: .9rem; height: .9rem; margin-right: .35rem; vertical-align: -.1rem; } svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .inside { fill: var(--inside); }
 .grid { stroke: var(--rule); } .axis { stroke: var(--soft); fill: none; } .line { fill: none; stroke-width: 2; }
 .ideal { stroke: var(--soft); stroke-dasharray: 5 4; }
 .c0 { --c: #56b4e9; } .c1 { --c: #e69f00; } .c2 { --c: #009e73; } .c3 { --c: #f0e442; }
@@ -219,5 +216,5 @@ svg [class^="c"] { fill: var(--c); stroke: var(--c); } svg rect[class^="c"] { st
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 abbr { text-decoration: none; } .about { font-size: .85rem; color: var(--soft); }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
-@media print { details { display: block; } .scroll { overflow: visible; } th, td { white-space: normal; padding: .15rem .3rem; } }
+@media print { * { print-color-adjust: exact; } .scroll { overflow: visible; } th, td { white-space: normal; padding: .15rem .3rem; } }
 `;

@@ -6,7 +6,7 @@
 import { bytesText, percent } from '../projection/units.js';
 import { stepOf } from './points.js';
 import type { Finding, Kind, Point } from './record.js';
-import { short, workersText } from './text.js';
+import { coresText, short, workersText } from './text.js';
 
 /** A cause is named when it costs so much of the step. */
 const worthNaming = 0.08;
@@ -77,7 +77,7 @@ function computing(base: Point, point: Point): Cause {
 function sharing(base: Point, point: Point, cores: number, causes: readonly Cause[]): Cause {
   const { growth } = computed(base, point);
   const milliseconds = causes.reduce((sum, cause) => sum + cause.milliseconds, 0);
-  const why = `${workersText(point.workers)} share ${cores} ${cores === 1 ? 'core' : 'cores'}: computing the same examples takes ${growth} longer than with ${workersText(base.workers)}, and whoever has no core is waited for.`;
+  const why = `${workersText(point.workers)} share ${coresText(cores)}: computing the same examples takes ${growth} longer than with ${workersText(base.workers)}, and whoever has no core is waited for.`;
   return { cause: 'cores', milliseconds, why };
 }
 

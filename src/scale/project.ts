@@ -6,13 +6,11 @@ import type { Observation } from '../projection/observation.js';
 import { predictor } from '../projection/predict.js';
 import { project } from '../projection/projection.js';
 import type { Scenario } from '../projection/scenario.js';
-import { percent } from '../projection/units.js';
+import { bandwidthText, percent, timeText } from '../projection/units.js';
+import { bytesPerFloat } from '../reduce/segments.js';
 import type { ScaleReport, ScaleRun } from './record.js';
 import { median } from './statistics.js';
 import { workersText } from './text.js';
-
-/** Bytes of a float of the gradient slab. */
-const floatBytes = 4;
 
 /** @throws ConfigError when runs of so many workers are too little to learn from */
 export function checkProjectable(workers: readonly number[]): void {
@@ -50,7 +48,10 @@ export function projectScale(
     ...{ workers, reduction, examplesPerSecond, speedup, efficiency },
   }));
   return {
-    projection: { rows, verdict: [...projected.verdict], assumptions },
+    projection: {
+      scenario: `${bandwidthText(scenario.bandwidth)}, ${timeText(scenario.latency)}`,
+      ...{ rows, verdict: [...projected.verdict], assumptions },
+    },
     markdown: projectionMarkdown({ ...projected, assumptions }),
   };
 }
@@ -58,6 +59,7 @@ export function projectScale(
 /** One of each number of workers and batch: of the repeats, the one in the middle. */
 function observationsOf({ runs, plan, config, machine }: ScaleReport): Observation[] {
   const groups = new Map<string, ScaleRun[]>();
+  const precision = plan.kind === 'threads' ? 'float32' : plan.precision;
   for (const run of runs) {
     const key = `${run.workers} ${run.batchSize} ${run.shards}`;
     groups.set(key, [...(groups.get(key) ?? []), run]);
@@ -66,7 +68,7 @@ function observationsOf({ runs, plan, config, machine }: ScaleReport): Observati
     const [{ workers, batchSize, shards }] = group;
     const middle = (name: keyof ScaleRun['typical']) => median(group.map(({ typical }) => typical[name]));
     return {
-      ...{ workers, batchSize, shards, cores: machine.cores, bytes: floatBytes * config.trainable },
+      ...{ workers, batchSize, shards, cores: machine.cores, bytes: bytesPerFloat(precision) * config.trainable },
       reduction: plan.kind === 'threads' ? 'threads' : butterflies(group) ? 'butterfly' : 'star',
       coordinatorComputes: false,
       ...{ step: middle('step'), compute: middle('compute'), exchange: middle('exchange'), update: middle('update') },

@@ -91,6 +91,8 @@ const projectionRowSchema = z.object({
   ...{ workers: count, reduction: z.string(), examplesPerSecond: amount, speedup: amount, efficiency: amount },
 });
 const projectionSchema = z.object({
+  /** Bandwidth and latency, for people. */
+  scenario: z.string(),
   rows: z.array(projectionRowSchema),
   verdict: z.array(z.string()),
   assumptions: z.array(z.string()),
@@ -133,7 +135,7 @@ const reportSchema = z.strictObject({
     /** `path=value`, as given. */
     set: z.array(z.string()),
     /** Of gradients on the wire. */
-    precision: z.string(),
+    precision: z.enum(['float32', 'bfloat16', 'float16']),
   }),
   /** Whether every run that was planned was made. */
   complete: z.boolean(),

@@ -57,7 +57,7 @@ export function linePlot({ title, xLabel, yLabel, lines, isLog = false, yText }:
   const yOf = (y: number) => round(frame.top + inner.height - place(y, yRange, inner.height));
   const drawn = lines.map((line, i) => {
     const path = line.points.map(({ x, y }, n) => `${n === 0 ? 'M' : 'L'}${xOf(x)} ${yOf(y)}`).join('');
-    const style = line.isIdeal ? 'ideal' : `c${i % colours}`;
+    const style = line.isIdeal ? 'ideal' : lineColour(i);
     const marks = line.isIdeal
       ? []
       : line.points.map((point) => mark(point, i, xOf, yOf, `${line.name}, ${point.x}: ${yText(point.y)}`));
@@ -72,12 +72,14 @@ export function linePlot({ title, xLabel, yLabel, lines, isLog = false, yText }:
         yLabel,
         yTicks.map((value) => [yOf(value), yText(value)]),
       ),
-      ...xs
-        .filter((_, i) => isFar(xs, i, xOf))
-        .map((x) => label(xOf(x), frame.top + inner.height + 18, `${x}`, 'middle')),
+      ...roomy(xs, xOf).map((x) => label(xOf(x), frame.top + inner.height + 18, `${x}`, 'middle')),
       ...drawn,
     ],
-    lines.map(({ name, isIdeal }, i) => [isIdeal ? 'ideal' : `c${i % colours}`, name]),
+    lines.map(({ name, isIdeal }, i) => ({
+      name,
+      style: isIdeal ? 'ideal' : lineColour(i),
+      mark: isIdeal ? undefined : i,
+    })),
   );
 }
 
@@ -96,15 +98,10 @@ export function barPlot({ title, xLabel, yLabel, bars, parts, yText }: BarPlot):
       const tip = `<title>${escapeHtml(`${bar}, ${name}: ${yText(values[n])}`)}</title>`;
       const rect = `<rect class="c${i % colours}" x="${round(x)}" y="${round(bottom)}" width="${round(barWidth)}" height="${round(size)}">${tip}</rect>`;
       // What is not told by colour alone.
+      const words = parts.length > 1 ? name : yText(values[n]);
       const text =
-        size >= 14
-          ? label(
-              x + barWidth / 2,
-              bottom + size / 2 + 4,
-              parts.length > 1 ? name : yText(values[n]),
-              'middle',
-              'inside',
-            )
+        size >= 14 && barWidth >= letter * words.length
+          ? label(x + barWidth / 2, bottom + size / 2 + 4, words, 'middle', 'inside')
           : '';
       return rect + text;
     });
@@ -124,9 +121,16 @@ export function barPlot({ title, xLabel, yLabel, bars, parts, yText }: BarPlot):
       ...bars.map((bar, n) => label(frame.left + (n + 0.5) * step, frame.top + inner.height + 18, bar, 'middle')),
       ...drawn,
     ],
-    parts.length > 1 ? parts.map(({ name }, i) => [`c${i % colours}`, name] as const).reverse() : [],
+    parts.length > 1 ? parts.map(({ name }, i) => ({ name, style: `c${i % colours}`, mark: undefined })).reverse() : [],
   );
 }
+
+/** Pixels of a letter. */
+const letter = 7;
+
+/** Colours for lines: those of the page that are seen on white and on black. */
+const lineColours = [7, 5, 2, 4, 1, 0];
+const lineColour = (line: number): string => `c${lineColours[line % lineColours.length]}`;
 
 /** Number of classes c0, c1, … that the page gives colours. */
 const colours = 8;
@@ -137,7 +141,7 @@ function label(x: number | string, y: number, text: string, anchor: 'middle' | '
   return `<text class="${style}" x="${typeof x === 'number' ? round(x) : x}" y="${round(y)}" text-anchor="${anchor}">${escapeHtml(text)}</text>`;
 }
 
-/** A shape of its own for each line, with its range. */
+/** A point of a line, with its range. */
 function mark(
   { x, y, low, high }: LinePoint,
   line: number,
@@ -146,15 +150,20 @@ function mark(
   tip: string,
 ): string {
   const [cx, cy] = [Number(xOf(x)), Number(yOf(y))];
+  const whisker =
+    low === undefined || high === undefined ? '' : `<path class="line" d="M${cx} ${yOf(low)}V${yOf(high)}"/>`;
+  return `<g><title>${escapeHtml(tip)}</title>${whisker}${shape(cx, cy, line)}</g>`;
+}
+
+/** One of its own for each line. */
+function shape(cx: number, cy: number, line: number): string {
   const shapes = [
     `<circle cx="${cx}" cy="${cy}" r="4"/>`,
     `<rect x="${cx - 4}" y="${cy - 4}" width="8" height="8"/>`,
     `<path d="M${cx} ${cy - 5}l5 9h-10z"/>`,
     `<path d="M${cx} ${cy - 5}l5 5l-5 5l-5-5z"/>`,
   ];
-  const whisker =
-    low === undefined || high === undefined ? '' : `<path class="line" d="M${cx} ${yOf(low)}V${yOf(high)}"/>`;
-  return `<g><title>${escapeHtml(tip)}</title>${whisker}${shapes[line % shapes.length]}</g>`;
+  return shapes[line % shapes.length];
 }
 
 function axes(
@@ -178,9 +187,13 @@ function figure(
   title: string,
   about: string,
   drawn: readonly string[],
-  legend: readonly (readonly [style: string, name: string])[],
+  legend: readonly { readonly name: string; readonly style: string; readonly mark: number | undefined }[],
 ): string {
-  const keys = legend.map(([style, name]) => `<li><i class="${style}"></i>${escapeHtml(name)}</li>`).join('');
+  const sign = (style: string, line: number | undefined) =>
+    line === undefined
+      ? `<i class="${style}"></i>`
+      : `<svg class="key" viewBox="0 0 12 12" aria-hidden="true"><g class="${style}">${shape(6, 6, line)}</g></svg>`;
+  const keys = legend.map(({ style, name, mark: line }) => `<li>${sign(style, line)}${escapeHtml(name)}</li>`).join('');
   return [
     `<figure><figcaption>${escapeHtml(title)}</figcaption>`,
     `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`${title}. ${about}`)}">`,
@@ -210,7 +223,12 @@ function decades(least: number, most: number): number[] {
   return Array.from({ length: Math.max(2, to - from + 1) }, (_, i) => 10 ** (from + i));
 }
 
-/** Whether a number on the x axis has room beside those before it. */
-function isFar(xs: readonly number[], i: number, xOf: (x: number) => string): boolean {
-  return i === 0 || Number(xOf(xs[i])) - Number(xOf(xs[i - 1])) > 16;
+/** Numbers of the x axis that have room beside those before them. */
+function roomy(xs: readonly number[], xOf: (x: number) => string): number[] {
+  const kept: number[] = [];
+  for (const x of xs) {
+    const last = kept.at(-1);
+    if (last === undefined || Number(xOf(x)) - Number(xOf(last)) > letter * `${x}`.length + letter) kept.push(x);
+  }
+  return kept;
 }

@@ -2,6 +2,7 @@
 import { bytesText, grouped, percent } from '../projection/units.js';
 import { type Mode, type Point, type ScaleReport, splitNames } from './record.js';
 
+export const coresText = (cores: number): string => `${cores} ${cores === 1 ? 'core' : 'cores'}`;
 export const workersText = (workers: number): string => `${workers} ${workers === 1 ? 'worker' : 'workers'}`;
 
 export const titles: Readonly<Record<Mode, string>> = {
@@ -103,12 +104,12 @@ export function facts({ machine, config, plan, created, complete }: ScaleReport)
     ['Measured', `${created.slice(0, 16).replace('T', ' ')} UTC${complete ? '' : ', interrupted'}`],
     [
       'Machine',
-      `${machine.processor}, ${machine.cores} cores, ${bytesText(machine.memoryBytes)}, ${machine.system}, Node ${machine.node}`,
+      `${machine.processor}, ${coresText(machine.cores)}, ${bytesText(machine.memoryBytes)}, ${machine.system}, Node ${machine.node}`,
     ],
     ['Program', `Lockstep ${machine.lockstep}, ${config.engine}, ONNX Runtime ${machine.onnxruntime}`],
     [
       'Run',
-      `${config.name}${set}: ${grouped(config.parameters)} parameters, ${grouped(config.training)} training examples, batch ${grouped(config.batchSize)}`,
+      `${config.name}${set}: ${grouped(config.parameters)} parameters, ${grouped(config.training)} training examples, batch ${grouped(config.batchSize)} in ${config.shards} shards; config ${config.sha256.slice(0, 8)}`,
     ],
     [
       'Plan',

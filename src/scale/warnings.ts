@@ -1,7 +1,7 @@
 /** What is to be known before the numbers of a report are believed. */
 import { percent } from '../projection/units.js';
 import type { Point, ScaleReport } from './record.js';
-import { workersText } from './text.js';
+import { coresText, workersText } from './text.js';
 
 /** Processes that wanted a core beside ours, as a part of the cores, above which speed is not what the machine can do. */
 const busy = 0.25;
@@ -22,7 +22,7 @@ export function warningsOf(report: Omit<ScaleReport, 'warnings'>): string[] {
     ...(complete ? [] : ['The measurement was interrupted: some runs are missing.']),
     ...(machine.load > busy * machine.cores
       ? [
-          `Other programs kept ${machine.load.toFixed(1)} of ${machine.cores} cores busy when this began: stop them and measure again.`,
+          `Other programs kept ${machine.load.toFixed(1)} of ${coresText(machine.cores)} busy when this began: stop them and measure again.`,
         ]
       : []),
     ...(plan.repeats < 3
@@ -32,7 +32,7 @@ export function warningsOf(report: Omit<ScaleReport, 'warnings'>): string[] {
       (point) => `${point.mode}, ${workersText(point.workers)}: the repeats are ${percent(spreadOf(point))} apart.`,
     ),
     ...(most > machine.cores
-      ? [`Up to ${most} workers shared ${machine.cores} cores: on machines of their own they would be faster.`]
+      ? [`Up to ${most} workers shared ${coresText(machine.cores)}: on machines of their own they would be faster.`]
       : []),
     ...(plan.kind === 'processes'
       ? ['All processes ran on this machine and talked over loopback: a network has less bandwidth and more latency.']

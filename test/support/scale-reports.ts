@@ -60,7 +60,14 @@ export function reportOf(
       ...{ batchSize: 100, shards: 4, training: 100_000 },
     },
     plan: {
-      ...{ kind, modes: [...new Set(runs.map(({ mode }) => mode))], workers, repeats: 1, steps: 12, warmUp: 2 },
+      ...{
+        kind,
+        modes: [...new Set(runs.map(({ mode }) => mode))],
+        workers,
+        repeats: Math.max(...runs.map(({ repeat }) => repeat)),
+        steps: 12,
+        warmUp: 2,
+      },
       ...{ set: [], precision: 'float32' },
     },
     ...{ complete: true, runs: [...runs], points: pointsOf(runs), findings: [], advice: ['Do this.'], warnings: [] },
