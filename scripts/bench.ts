@@ -140,7 +140,7 @@ interface SoakFlags {
 const soak = new Command('soak')
   .description('A long run whose workers join, leave and die: it must stay right, and memory flat.')
   .option('--workers <n>', 'most workers at a time', wholeNumber, 16)
-  .option('--steps <n>', 'steps of the run', wholeNumber, 2000)
+  .option('--steps <n>', 'steps of the run', wholeNumber, 6000)
   .option('--seed <n>', 'decides who joins, leaves and dies when', wholeNumber, 1)
   .option('--interval <s>', 'seconds between two changes, on average', positive, 2)
   .action(async (flags: SoakFlags) => {
