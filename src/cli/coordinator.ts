@@ -1,10 +1,9 @@
 /** `lockstep coordinator`: one run over this machine and the workers that join it. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CoordinateOptions } from '../../coordinator/coordinate.js';
 import { loadRunConfig } from '../config/load.js';
-import { ConfigError } from '../errors.js';
 import type { EndEvent } from '../report/events.js';
+import { pair, portNumber } from './network.js';
 import {
   checkResume,
   checkRunGiven,
@@ -96,29 +95,4 @@ async function start(
   return resumeCoordinating(resume, { ...options, set });
 }
 
-export const portNumber = (option: string, value: string): number =>
-  wholeNumber(option, value, 0, 65535, 'use a free port, such as 7474, or 0 for any');
-
 const minimum = (value: string): number => wholeNumber('--min-workers', value, 0, 4096, 'use 1, or leave it out');
-
-/** Certificate and key, or neither. @throws ConfigError when one is missing or cannot be read */
-export function pair({ tlsCert, tlsKey }: { tlsCert?: string; tlsKey?: string }) {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) {
-    const missing = tlsCert === undefined ? '--tls-cert' : '--tls-key';
-    throw new ConfigError(`${missing} is missing`, 'give --tls-cert and --tls-key, or neither');
-  }
-  return { cert: pem('--tls-cert', tlsCert), key: pem('--tls-key', tlsKey) };
-}
-
-/** The text of a PEM file. @throws ConfigError when there is none */
-export function pem(option: string, file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`${option} ${file}: cannot be read (${(error as Error).message})`, 'name a file in PEM');
-  }
-  if (text.includes('-----BEGIN ')) return text;
-  throw new ConfigError(`${option} ${file}: is not in PEM`, 'convert it with openssl');
-}

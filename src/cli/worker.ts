@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import { Command } from 'commander';
 import type { WorkerEvent } from '../../worker/events.js';
 import type { WorkerOptions } from '../../worker/worker.js';
-import { loadRunConfig } from '../config/load.js';
+import type { RunConfig } from '../config/run.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
-import { pair, pem, portNumber } from './coordinator.js';
+import { pair, pem, portNumber } from './network.js';
 import { tellMistake } from './outcome.js';
 import { collect, hideToken, threadCount, tokenOf, untilInterrupted } from './running.js';
 import { workerLine } from './worker-text.js';
@@ -68,7 +68,7 @@ async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
     () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }),
     async (signal) => {
       try {
-        const options = { ...optionsOf(url, flags), signal, report: tell };
+        const options = { ...(await optionsOf(url, flags)), signal, report: tell };
         const { work } = await import('../../worker/worker.js');
         await work(options);
       } catch (error) {
@@ -78,12 +78,12 @@ async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
   );
 }
 
-function optionsOf(url: string, flags: WorkerFlags): Omit<WorkerOptions, 'report' | 'signal'> {
+async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOptions, 'report' | 'signal'>> {
   const name = flags.name ?? hostname();
   if (!/^[\w.-]{1,64}$/.test(name)) {
     throw new ConfigError(`--name ${name}: is no name`, 'use up to 64 letters, digits, ".", "_" and "-"');
   }
-  const { data, seed } = flags.config === undefined ? { seed: 0 } : loadRunConfig(flags.config, flags.set);
+  const { data, seed } = flags.config === undefined ? { seed: 0 } : await sectionsOf(flags.config, flags.set);
   return {
     ...{ url, name, threads: threadCount(flags.threads), cache: flags.cache },
     token: tokenOf(flags),
@@ -96,4 +96,10 @@ function optionsOf(url: string, flags: WorkerFlags): Omit<WorkerOptions, 'report
       tls: pair(flags),
     },
   };
+}
+
+/** Few workers have a config, and reading one takes longer to load than what the others need. */
+async function sectionsOf(file: string, set: readonly string[]): Promise<RunConfig> {
+  const { loadRunConfig } = await import('../config/load.js');
+  return loadRunConfig(file, set);
 }

@@ -2,11 +2,14 @@
  * What tfjs 4.22 needs to train every model that `tf.layers` can describe: what is missing, and two gradients that are wrong.
  * Imported for its effect by whoever builds a model.
  */
+import { createRequire } from 'node:module';
+
 import tf = require('@tensorflow/tfjs-core');
 
-// The layers package registers the gradients that this module corrects.
-import '@tensorflow/tfjs-layers';
 import './cpu-backend.js';
+
+// The layers package registers the gradients that this module corrects. Required, as cpu-backend.ts says why.
+createRequire(import.meta.url)('@tensorflow/tfjs-layers');
 
 // Without it the cpu backend prints a banner that recommends another package.
 tf.enableProdMode();
