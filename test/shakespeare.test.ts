@@ -1,5 +1,6 @@
-/** Real text: configs/shakespeare.yaml on 1.1 MB of Shakespeare, where they lie beside the package. */
-import { existsSync } from 'node:fs';
+/** Real text: configs/shakespeare.yaml on the first 450 kB of Shakespeare, where they lie beside the package. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from './support/folder.js';
 import { configFile, shakespeareFile } from './support/package.js';
@@ -11,13 +12,15 @@ if (!here) console.log(`The test on Shakespeare is left out: there is no file ${
 
 // Knowing only how often each character occurs leaves 3.3 nats, knowing the character before it 2.5.
 it.skipIf(!here)(
-  'a character model comes under 2 nats in one epoch over half of it',
+  'a character model comes under 1.9 nats in one epoch over its first 400 kB',
   { timeout: 180_000 },
   async () => {
-    const overrides = [`data.file=${shakespeareFile}`, 'training.epochs=1', 'data.validation=0.5'];
+    const file = join(folder, 'beginning.txt');
+    writeFileSync(file, readFileSync(shakespeareFile).subarray(0, 450_000));
+    const overrides = [`data.file=${file}`, 'training.epochs=1'];
     const { start, end } = await trained(configFile('shakespeare.yaml'), overrides, folder);
     expect(start).toMatchObject({ engine: 'onnx', test: 0 });
-    expect(end.validation!.loss).toBeLessThan(2);
-    expect(end.validation!.accuracy).toBeGreaterThan(0.42);
+    expect(end.validation!.loss).toBeLessThan(1.9);
+    expect(end.validation!.accuracy).toBeGreaterThan(0.44);
   },
 );
