@@ -44,7 +44,8 @@ const cases: readonly Case[] = [
   { known: false, workers: 6, reduction: 'star' },
   { known: false, workers: 8, reduction: 'star' },
   { known: false, workers: 4, reduction: 'butterfly' },
-  { known: false, workers: 1, reduction: 'star', ...megabytes(10, 1) },
+  // Not one worker: it has nothing to send.
+  { known: false, workers: 3, reduction: 'star', ...megabytes(10, 1) },
   { known: false, workers: 2, reduction: 'star', ...megabytes(10, 5), quick: true },
   { known: false, workers: 4, reduction: 'star', ...megabytes(20, 2) },
   { known: false, workers: 8, reduction: 'star', ...megabytes(40, 1) },
