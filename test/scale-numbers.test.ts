@@ -2,10 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { adviceOf } from '../src/scale/advice.js';
 import { findingsOf } from '../src/scale/limits.js';
+import { measureTrace } from '../src/scale/measure.js';
 import { orderOf, settingsOf, stepsFor } from '../src/scale/plan.js';
 import { pointsOf } from '../src/scale/points.js';
 import { parseReport } from '../src/scale/record.js';
 import { quantile } from '../src/scale/statistics.js';
+import { parseTrace } from '../src/scale/trace.js';
 import { type Phases, reportOf, runOf } from './support/scale-reports.js';
 
 const one: Phases = { gather: 1, compute: 8, update: 1 };
@@ -25,6 +27,25 @@ describe('a run', () => {
       expect(Object.values(split).reduce((sum, part) => sum + part, 0)).toBeCloseTo(10, 9);
     }
     expect(perWorker.map(({ split }) => split.wait)).toEqual([expect.closeTo(2, 9), expect.closeTo(0, 9)]);
+  });
+
+  it('has a split that adds up to the mean step, though a worker ends some steps early and others late', () => {
+    // One thread is always busy, in steps of 7 and 13 ms by turns; the other takes 10 ms for each.
+    const ends = [(step: number) => 10 * step - 3 * (step % 2), (step: number) => 10 * step];
+    const entries = ends.flatMap((end, pid) => [
+      { ph: 'M', name: 'process_name', pid, args: { name: `thread ${pid}` } },
+      ...Array.from({ length: 12 }, (_, i) => {
+        const [ts, until] = [1000 * end(i), 1000 * end(i + 1)];
+        return { ph: 'X', name: 'compute', pid, ts, dur: until - ts, args: { step: i + 1 } };
+      }),
+    ]);
+    const shape = { batchSize: 100, training: 100_000, warmUp: 2 };
+    const { perWorker, step } = measureTrace(parseTrace(JSON.stringify(entries)), shape)!;
+    expect(step.p50).toBeCloseTo(10, 9);
+    expect(perWorker.map(({ split }) => [split.compute, split.wait])).toEqual([
+      [expect.closeTo(10, 9), expect.closeTo(0, 9)],
+      [expect.closeTo(10, 9), expect.closeTo(0, 9)],
+    ]);
   });
 
   it('knows how far the slowest is behind the mean', () => {

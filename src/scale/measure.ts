@@ -20,7 +20,7 @@ type Measured = Pick<
 interface CountedStep {
   readonly milliseconds: number;
   readonly examples: number;
-  /** Milliseconds of each worker in each phase, in the orders of the workers' ids and of `splitNames`. */
+  /** Milliseconds of each worker in each phase that it names, in the orders of the workers' ids and of `splitNames`. */
   readonly splits: readonly (readonly number[])[];
 }
 
@@ -35,21 +35,23 @@ export function measureTrace(trace: RunTrace, shape: RunShape): Measured | undef
   const ids = [...trace.workers.keys()];
   const steps = countedSteps(trace, shape, ids);
   if (steps.length === 0) return undefined;
+  const durations = steps.map(({ milliseconds }) => milliseconds);
   const perWorker = ids.map((id, worker): WorkerSplit => {
-    const split = splitNames.map((name, i) => [name, mean(steps.map(({ splits }) => splits[worker][i]))] as const);
-    const named = Object.fromEntries(split) as unknown as Split;
+    // Waiting is what is left of all steps: in one alone a worker may be early or late.
+    const means = splitNames.map((_, i) => mean(steps.map(({ splits }) => splits[worker][i])));
+    const whole = withWaiting(means, mean(durations));
+    const named = Object.fromEntries(splitNames.map((name, i) => [name, whole[i]])) as unknown as Split;
     const validation = trace.validation.get(id) ?? 0;
     return { name: trace.workers.get(id)!, computes: named.compute > 0, split: named, validation };
   });
   const members = ids.map((_, worker) => worker).filter((worker) => perWorker[worker].computes);
-  const inStep = ({ splits }: CountedStep, names: readonly Phase[]) =>
-    members.map((worker) => spentIn(splits[worker], names));
+  const inStep = ({ splits, milliseconds }: CountedStep, names: readonly Phase[]) =>
+    members.map((worker) => spentIn(withWaiting(splits[worker], milliseconds), names));
   const typical = (...names: Phase[]) => median(steps.map((step) => mean(inStep(step, names))));
   const behind = steps.map((step) => {
     const times = inStep(step, computing);
     return Math.max(...times) - mean(times);
   });
-  const durations = steps.map(({ milliseconds }) => milliseconds);
   const [examples, seconds] = [sum(steps.map((step) => step.examples)), sum(durations) / 1000];
   return {
     ...{ steps: steps.length, examples, seconds, examplesPerSecond: examples / seconds },
@@ -82,14 +84,14 @@ function countedSteps(
     // Before the first step of an epoch others are validated and written down: that is no part of it.
     const before = place === 0 ? undefined : steps[warmUp + i - 1]?.end;
     const milliseconds = end - (before ?? start);
-    const splits = ids.map((id) => wholeSplit(phases.get(id), milliseconds));
+    const splits = ids.map((id) => phases.get(id) ?? splitNames.map(() => 0));
     return { milliseconds, examples: Math.min(batchSize, training - place * batchSize), splits };
   });
 }
 
 /** What no phase accounts for is waiting: for others, or for word of what to do next. */
-function wholeSplit(phases: readonly number[] | undefined, milliseconds: number): number[] {
-  const known = splitNames.map((_, i) => phases?.[i] ?? 0);
-  known[splitNames.indexOf('wait')] += Math.max(0, milliseconds - sum(known));
-  return known;
+function withWaiting(split: readonly number[], milliseconds: number): number[] {
+  const whole = [...split];
+  whole[splitNames.indexOf('wait')] += Math.max(0, milliseconds - sum(split));
+  return whole;
 }
