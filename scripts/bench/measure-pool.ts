@@ -54,7 +54,8 @@ export function measurePool(poolCase: PoolCase): Promise<PoolMeasurement> {
 
 /** Examples in the data set: 51 MB of floats, more than caches hold, and a multiple of every batch size measured. */
 const exampleCount = 16384;
-const warmUpSteps = 10;
+/** What V8 runs often it compiles, in threads of its own, which in the first half second take the cores from ours. */
+const warmUpMilliseconds = 500;
 const fewestSteps = 5;
 
 function randomExamples({ featureShape, featureType }: PoolCase): Examples {
@@ -119,6 +120,15 @@ async function runSteps({ pool, geometry, training }: Trainer, steps: number): P
   return (performance.now() - started) / steps;
 }
 
+/** @returns the milliseconds that a step takes at the end of it */
+async function warmUp(trainer: Trainer): Promise<number> {
+  const until = performance.now() + warmUpMilliseconds;
+  let last: number;
+  do last = await runSteps(trainer, fewestSteps);
+  while (performance.now() < until);
+  return last;
+}
+
 /** Waits for the others. */
 async function meet({ folder, processes }: NonNullable<PoolCase['together']>): Promise<void> {
   writeFileSync(join(folder, String(process.pid)), '');
@@ -128,8 +138,7 @@ async function meet({ folder, processes }: NonNullable<PoolCase['together']>): P
 async function main(poolCase: PoolCase): Promise<void> {
   const { name, batchSize, threads, seconds, together } = poolCase;
   const trainer = await startTrainer(poolCase);
-  await runSteps(trainer, warmUpSteps);
-  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await runSteps(trainer, fewestSteps))));
+  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await warmUp(trainer))));
   if (together) await meet(together);
   const before = trainer.pool.phases();
   const millisecondsPerStep = await runSteps(trainer, steps);
