@@ -116,12 +116,15 @@ describe('copy', () => {
     const { memory, offsets, views } = makeSlabs(2, 1024);
     views[0].set(edgeCases().subarray(0, 1024));
     const kernels = loadUpdateKernels(memory);
-    for (const n of [16, 1008]) {
-      views[1].fill(5);
-      const wanted = new Uint8Array(memory.buffer).slice(offsets[0] + shift, offsets[0] + shift + 4 * n);
-      kernels.copy(offsets[1], offsets[0] + shift, n);
-      expect(new Uint8Array(memory.buffer).slice(offsets[1], offsets[1] + 4 * n)).toEqual(wanted);
-      expect(views[1].subarray(n).every((value) => value === 5)).toBe(true);
+    for (const copy of [kernels.copy, kernels.copyWithChecksum]) {
+      for (const n of [16, 1000, 1008]) {
+        if (copy === kernels.copy && n % 16 !== 0) continue;
+        views[1].fill(5);
+        const wanted = new Uint8Array(memory.buffer).slice(offsets[0] + shift, offsets[0] + shift + 4 * n);
+        copy(offsets[1], offsets[0] + shift, n);
+        expect(new Uint8Array(memory.buffer).slice(offsets[1], offsets[1] + 4 * n)).toEqual(wanted);
+        expect(views[1].subarray(n).every((value) => value === 5)).toBe(true);
+      }
     }
   });
 });
@@ -129,15 +132,16 @@ describe('copy', () => {
 describe('checksum', () => {
   const WORDS = 16 * 24;
   const setup = () => {
-    const { memory, offsets } = makeSlabs(1, WORDS);
+    const { memory, offsets } = makeSlabs(2, WORDS);
     const words = new Int32Array(memory.buffer, offsets[0], WORDS);
     words.set(new Int32Array(randomFloats(9, WORDS).buffer));
     const kernels = loadUpdateKernels(memory);
-    return { words, sum: (n = WORDS) => kernels.checksum(offsets[0], n) };
+    const sum = (n = WORDS) => kernels.checksum(offsets[0], n);
+    return { words, sum, copied: (n: number) => kernels.copyWithChecksum(offsets[1], offsets[0], n) };
   };
 
   it('equals a plain loop over sixteen hashes', () => {
-    const { words, sum } = setup();
+    const { words, sum, copied } = setup();
     const mix = (hash: number, word: number) => {
       const product = Math.imul(hash ^ word, 0x9e3779b1);
       return product ^ (product >>> 15);
@@ -146,6 +150,7 @@ describe('checksum', () => {
       const hashes = Array.from({ length: 16 }, (_, lane) => lane + 1);
       for (let i = 0; i < n; i++) hashes[i % 16] = mix(hashes[i % 16], words[i]);
       expect(sum(n)).toBe(hashes.reduce(mix, n));
+      expect(copied(n)).toBe(sum(n));
     }
   });
 

@@ -10,6 +10,8 @@ interface WireKernels {
   checksum(src: number, n: number): number;
   /** dst = src, bit for bit; `src` may be any offset, as with `checksum` and the functions that widen halves. */
   copy(dst: number, src: number, n: number): void;
+  /** As `copy`, and returns the `checksum`. */
+  copyWithChecksum(dst: number, src: number, n: number): number;
   /** 1 where no float is NaN or infinite, otherwise 0. */
   finite(src: number, n: number): number;
   /** Halves from floats, rounded to nearest, ties to even. */

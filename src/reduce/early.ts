@@ -7,6 +7,9 @@ interface EarlyFrame {
   readonly frame: SlabFrame;
 }
 
+/** Buffers that wait for the next early frames: fresh memory costs more than the copy. */
+const mostSpare = 8;
+
 interface Amount {
   readonly bytes: number;
   readonly frames: number;
@@ -17,13 +20,14 @@ export class EarlyFrames {
   #frames: EarlyFrame[] = [];
   /** What is kept of each sender. */
   readonly #ahead = new Map<number, Amount>();
+  #spare: Uint8Array[] = [];
 
   /** @param most that is kept of one sender; frames are counted too, for small ones take more memory than their bytes */
   constructor(most: Amount) {
     this.#most = most;
   }
 
-  /** @throws WireError when the sender is further ahead than the limit allows */
+  /** Copies a frame. @throws WireError when the sender is further ahead than the limit allows */
   keep(from: number, frame: SlabFrame): void {
     const before = this.#ahead.get(from) ?? { bytes: 0, frames: 0 };
     const ahead = { bytes: before.bytes + frame.payload.length, frames: before.frames + 1 };
@@ -34,19 +38,29 @@ export class EarlyFrames {
       );
     }
     this.#ahead.set(from, ahead);
-    this.#frames.push({ from, frame });
+    this.#frames.push({ from, frame: { ...frame, payload: this.#copy(frame.payload) } });
   }
 
   clear(): void {
     this.#keep([]);
+    this.#spare = [];
   }
 
-  /** Takes out the frames of an exchange, and drops those of earlier ones. */
-  take(round: number, attempt: number): EarlyFrame[] {
+  /** Hands out the frames of an exchange, which are gone when `replay` returns, and drops those of earlier ones. */
+  replay(round: number, attempt: number, replay: (from: number, frame: SlabFrame) => void): void {
     const order = ({ frame }: EarlyFrame) => frame.round - round || frame.attempt - attempt;
-    const taken = this.#frames.filter((early) => order(early) === 0);
+    const over = this.#frames.filter((early) => order(early) <= 0);
     this.#keep(this.#frames.filter((early) => order(early) > 0));
-    return taken;
+    for (const early of over) if (order(early) === 0) replay(early.from, early.frame);
+    const buffers = over.map(({ frame }) => new Uint8Array(frame.payload.buffer));
+    this.#spare = [...this.#spare, ...buffers].slice(-mostSpare);
+  }
+
+  #copy(payload: Uint8Array): Uint8Array {
+    const fitting = this.#spare.findIndex(({ length }) => length >= payload.length);
+    const [buffer] = fitting < 0 ? [new Uint8Array(payload.length)] : this.#spare.splice(fitting, 1);
+    buffer.set(payload);
+    return buffer.subarray(0, payload.length);
   }
 
   #keep(frames: EarlyFrame[]): void {

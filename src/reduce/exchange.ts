@@ -137,7 +137,7 @@ export class Exchange {
   receive(from: number, frame: SlabFrame): void {
     if (isLater(frame, this.#round, this.#attempt)) {
       // Where it is now, others will land.
-      this.#early.keep(from, { ...frame, payload: new Uint8Array(frame.payload) });
+      this.#early.keep(from, frame);
       return;
     }
     const running = this.#running;
@@ -203,14 +203,14 @@ export class Exchange {
   }
 
   #replay(): void {
-    for (const { from, frame } of this.#early.take(this.#round, this.#attempt)) {
+    this.#early.replay(this.#round, this.#attempt, (from, frame) => {
       try {
         this.receive(from, frame);
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
         this.#options.refused(from, error);
       }
-    }
+    });
   }
 
   #receivePartial(from: number, frame: SlabFrame, segment: Work): boolean {

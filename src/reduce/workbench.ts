@@ -59,15 +59,14 @@ export class Workbench {
    * @returns the checksum of its payload, for the caller to compare
    */
   unpack({ precision, payload }: SlabFrame, to: number): number {
-    const { copy, checksum } = this.#kernels;
-    let at = payload.byteOffset;
-    if (payload.buffer !== this.#memory.buffer) {
-      at = precision === 'float32' ? to : this.#other;
-      this.view(at, payload.length).set(payload);
-    }
+    const { copyWithChecksum, checksum } = this.#kernels;
+    const isHere = payload.buffer === this.#memory.buffer;
+    const words = payload.length / 4;
+    if (precision === 'float32' && isHere) return copyWithChecksum(to, payload.byteOffset, words) >>> 0;
+    const at = isHere ? payload.byteOffset : precision === 'float32' ? to : this.#other;
+    if (!isHere) this.view(at, payload.length).set(payload);
     if (precision !== 'float32') this.#widen(precision, to, at, payload.length / 2);
-    else if (at !== to) copy(to, at, payload.length / 4);
-    return checksum(at, payload.length / 4) >>> 0;
+    return checksum(at, words) >>> 0;
   }
 
   /** A frame of the numbers at `from`, which stay there until it has been sent. */

@@ -12,6 +12,7 @@ export {
   compressBfloat16,
   compressFloat16,
   copy,
+  copyWithChecksum,
   finite,
   fromBfloat16,
   fromFloat16,

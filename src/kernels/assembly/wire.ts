@@ -27,11 +27,8 @@ function mixLanes(hash: i32, lanes: v128): i32 {
   return mixScalar(c, i32x4.extract_lane(lanes, 3));
 }
 
-/**
- * Checksum of `n` 32-bit words, a multiple of 8. Sixteen hashes run side by side over every sixteenth word, and are hashed
- * into one at the end: any single changed word changes the result, and words that change places change it too.
- */
-export function checksum(src: usize, n: i32): i32 {
+/** Checksum of `n` words, which are copied to `dst` on the way if `copies`. */
+function walk(src: usize, n: i32, dst: usize, copies: bool): i32 {
   const bytes = (<usize>n) << 2;
   const whole = bytes & ~63;
   let a = i32x4(1, 2, 3, 4);
@@ -39,16 +36,45 @@ export function checksum(src: usize, n: i32): i32 {
   let c = i32x4(9, 10, 11, 12);
   let d = i32x4(13, 14, 15, 16);
   for (let i: usize = 0; i < whole; i += 64) {
-    a = mix(a, v128.load(src + i));
-    b = mix(b, v128.load(src + i, 16));
-    c = mix(c, v128.load(src + i, 32));
-    d = mix(d, v128.load(src + i, 48));
+    const w = v128.load(src + i);
+    const x = v128.load(src + i, 16);
+    const y = v128.load(src + i, 32);
+    const z = v128.load(src + i, 48);
+    if (copies) {
+      v128.store(dst + i, w);
+      v128.store(dst + i, x, 16);
+      v128.store(dst + i, y, 32);
+      v128.store(dst + i, z, 48);
+    }
+    a = mix(a, w);
+    b = mix(b, x);
+    c = mix(c, y);
+    d = mix(d, z);
   }
   if (whole < bytes) {
-    a = mix(a, v128.load(src + whole));
-    b = mix(b, v128.load(src + whole, 16));
+    const w = v128.load(src + whole);
+    const x = v128.load(src + whole, 16);
+    if (copies) {
+      v128.store(dst + whole, w);
+      v128.store(dst + whole, x, 16);
+    }
+    a = mix(a, w);
+    b = mix(b, x);
   }
   return mixLanes(mixLanes(mixLanes(mixLanes(n, a), b), c), d);
+}
+
+/**
+ * Checksum of `n` 32-bit words, a multiple of 8. Sixteen hashes run side by side over every sixteenth word, and are hashed
+ * into one at the end: any single changed word changes the result, and words that change places change it too.
+ */
+export function checksum(src: usize, n: i32): i32 {
+  return walk(src, n, 0, false);
+}
+
+/** dst = src, bit for bit. @returns the checksum, which takes no longer with the copy than without */
+export function copyWithChecksum(dst: usize, src: usize, n: i32): i32 {
+  return walk(src, n, dst, true);
 }
 
 /** dst = src, bit for bit. */
