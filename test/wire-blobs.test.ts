@@ -5,7 +5,7 @@ import { closeRows } from '../src/data/rows.js';
 import { WireError } from '../src/errors.js';
 import { type BlobSink, type BlobSource, bytesSink } from '../src/wire/blob.js';
 import { decodeRows, encodeRows } from '../src/wire/rows-blob.js';
-import { stateSink, stateSource } from '../src/wire/state-blob.js';
+import { liveState, stateSink, stateSource } from '../src/wire/state-blob.js';
 import { byteExamples, overlappingExamples, partlyOnDisk, weightedExamples } from './support/examples.js';
 
 async function transfer(source: BlobSource, sink: BlobSink, piece: number): Promise<void> {
@@ -73,6 +73,17 @@ it('a replica arrives as it was when it was asked for', async () => {
   const to = replica(0);
   await transfer(source, stateSink(to, source.length), 101);
   expect(to).toEqual(replica(7));
+});
+
+it('a replica that nobody changes is sent from where it lies', async () => {
+  const from = replica(7);
+  const source = liveState(from);
+  const to = replica(0);
+  await transfer(source, stateSink(to, source.length), 101);
+  expect(to).toEqual(replica(7));
+  const [piece] = new Float32Array((await source.read(0, 4)).slice().buffer);
+  from.parameters[0]++;
+  expect([piece, ...new Float32Array((await source.read(0, 4)).slice().buffer)]).toEqual([7, 8]);
 });
 
 it('a replica of another model is refused', () => {

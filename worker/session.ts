@@ -16,7 +16,7 @@ import { type Arriving, Incoming } from '../src/wire/incoming.js';
 import { decodeJob, type Job } from '../src/wire/job.js';
 import type { Message, Transfer } from '../src/wire/messages.js';
 import { decodeRows, packedRowBytes } from '../src/wire/rows-blob.js';
-import { stateSink, stateSource } from '../src/wire/state-blob.js';
+import { liveState, stateSink } from '../src/wire/state-blob.js';
 import type { WorkerReporter } from './events.js';
 import type { Holdings } from './holdings.js';
 import type { Peers } from './peers.js';
@@ -245,13 +245,15 @@ export class Session {
     this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
   }
 
-  /** As they are after `round`: what is asked for meanwhile goes on, with a copy on its way. */
-  async #sendState(member: Member, pool: ThreadPool, round: number): Promise<void> {
-    const state = await member.read(round, () => stateSource(pool));
-    const transfer = ++this.#sent;
-    const about = { what: 'state', bytes: state.length, sha256: '', round } as const;
-    this.#connection.send({ kind: 'transfer', transfer, ...about });
-    await this.#connection.sendBlob(transfer, state);
+  /** As they are after `round`: whatever is asked for next waits until they are sent. */
+  #sendState(member: Member, pool: ThreadPool, round: number): Promise<void> {
+    return member.read(round, async () => {
+      const state = liveState(pool);
+      const transfer = ++this.#sent;
+      const about = { what: 'state', bytes: state.length, sha256: '', round } as const;
+      this.#connection.send({ kind: 'transfer', transfer, ...about });
+      await this.#connection.sendBlob(transfer, state);
+    });
   }
 
   #stage(bytes: Uint8Array): void {

@@ -81,8 +81,8 @@ export class Member implements Worker {
     this.#applied = round;
   }
 
-  /** Looks at the pool between two commands. @throws WireError unless its parameters are those after `round` */
-  read<Result>(round: number, look: () => Result): Promise<Result> {
+  /** Looks at the pool between two commands, the second of which waits. @throws WireError unless its parameters are those after `round` */
+  read<Result>(round: number, look: () => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
       if (round === this.#applied) return look();
       throw new WireError(

@@ -13,17 +13,27 @@ const slabsOf = ({ parameters, slots }: ReplicaState): Uint8Array[] =>
 
 const lengthOf = (slabs: readonly Uint8Array[]): number => slabs.reduce((sum, { length }) => sum + length, 0);
 
-/** The state as it is now: steps that follow do not change it. */
-export function stateSource(state: ReplicaState): BlobSource {
+/** The state as it is when it is read: nothing may change it before all of it has been. */
+export function liveState(state: ReplicaState): BlobSource {
   const slabs = slabsOf(state);
-  const bytes = new Uint8Array(lengthOf(slabs));
-  let start = 0;
-  for (const slab of slabs) {
-    bytes.set(slab, start);
-    start += slab.length;
-  }
-  return bytesSource(bytes);
+  return {
+    length: lengthOf(slabs),
+    read(offset, length) {
+      const pieces: Uint8Array[] = [];
+      let start = 0;
+      for (const slab of slabs) {
+        const from = Math.max(offset - start, 0);
+        const to = Math.min(offset + length - start, slab.length);
+        if (from < to) pieces.push(slab.subarray(from, to));
+        start += slab.length;
+      }
+      return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+    },
+  };
 }
+
+/** The state as it is now: steps that follow do not change it. */
+export const stateSource = (state: ReplicaState): BlobSource => bytesSource(Buffer.concat(slabsOf(state)));
 
 /**
  * Writes a state that arrives into the slabs of this replica, which are not to be used before it has finished.
