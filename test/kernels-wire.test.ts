@@ -129,6 +129,40 @@ describe('copy', () => {
   });
 });
 
+describe('adding what arrives', () => {
+  const setup = () => {
+    const { memory, offsets, views } = makeSlabs(3, 1024);
+    views[0].set(randomFloats(1, 1024));
+    views[1].set(randomFloats(2, 1024));
+    const wanted = views[0].map((value, i) => value + views[1][i]);
+    return { offsets, views, wanted, kernels: loadUpdateKernels(memory) };
+  };
+
+  it('gives the sum and the checksum, apart and in place', () => {
+    const { offsets, views, wanted, kernels } = setup();
+    const [a, b, c] = offsets;
+    const checksum = kernels.checksum(b, 1024) >>> 0;
+    expect(kernels.addChecked(c, a, b, 1024)).toBe(checksum);
+    expect(bits(views[2])).toEqual(bits(wanted));
+    expect(kernels.addChecked(a, a, b, 1024)).toBe(checksum);
+    expect(bits(views[0])).toEqual(bits(wanted));
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('tells of %d, wherever it is', (value) => {
+    const { offsets, views, kernels } = setup();
+    const [a, b, c] = offsets;
+    for (const at of [0, 5, 10, 15, 16, 1023]) {
+      const before = views[1][at];
+      views[1][at] = value;
+      expect(kernels.addChecked(c, a, b, 1024)).toBe((kernels.checksum(b, 1024) >>> 0) + 2 ** 32);
+      views[1][at] = before;
+    }
+    // Of what it is added to it tells nothing.
+    views[0][3] = value;
+    expect(kernels.addChecked(c, a, b, 1024)).toBe(kernels.checksum(b, 1024) >>> 0);
+  });
+});
+
 describe('checksum', () => {
   const WORDS = 16 * 24;
   const setup = () => {

@@ -84,7 +84,7 @@ interface Rates {
   readonly values: readonly number[];
 }
 
-/** For each group, ONNX Runtime over each PyTorch, then our step over the best of them. */
+/** For each group, ONNX Runtime over each PyTorch, then our step over the best of them, and over ONNX Runtime, which computes it. */
 function matmulRows(
   model: ModelName,
   cores: number,
@@ -101,7 +101,11 @@ function matmulRows(
     const [onnx, ...torch] = rates;
     const row = { what: `${group.name}, ${coresText(cores)}`, unit: 'GFLOP/s' as const, ours: onnx.values };
     const product = torch.length > 0 ? torch.map((peer) => ({ ...row, peer })) : [row];
-    return steps.length > 0 ? [...product, stepRow(model, cores, group, steps, rates)] : product;
+    if (steps.length === 0) return product;
+    const step = stepRow(model, cores, group, steps, rates);
+    if (torch.length === 0) return [...product, step];
+    const own = { name: `the same, ${onnx.name}`, products: group.products };
+    return [...product, step, stepRow(model, cores, own, steps, [onnx])];
   });
 }
 
@@ -117,6 +121,6 @@ function stepRow(
   return {
     ...{ what: `step of ${model}, ${coresText(cores)}`, unit: 'GFLOP/s', target },
     ours: steps.map(({ millisecondsPerStep }) => flops / millisecondsPerStep / 1e6),
-    peer: { name, software: 'the fastest library in each round', values: best },
+    peer: { name, software: 'the fastest of these libraries in each round', values: best },
   };
 }

@@ -3,6 +3,7 @@
  * threads, in this process, and workers of one thread each, as users start them, on loopback. Random examples; only the
  * epochs' training time counts.
  */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +11,10 @@ import { fileURLToPath } from 'node:url';
 import { coordinate } from '../../coordinator/coordinate.js';
 import type { RunConfigInput } from '../../src/config/define.js';
 import type { EpochEvent, RunEvent, SummaryEvent, WorkerSummary } from '../../src/report/events.js';
+import type { Child } from '../../src/scale/child.js';
 import type { WorkerEvent } from '../../worker/events.js';
 import { type Measurement, measure, peakMegabytes, peakMegabytesOf } from './measurement.js';
-import { Program } from './program.js';
+import { lockstep } from './program.js';
 import { classes, type ModelName, workloads } from './workloads.js';
 
 export interface ClusterCase {
@@ -79,10 +81,10 @@ interface Course {
 
 /** Trains until the epochs that count have taken so many seconds. */
 async function run(clusterCase: ClusterCase, folder: string): Promise<Course> {
-  const programs: Program<WorkerEvent>[] = [];
+  const programs: Child<WorkerEvent>[] = [];
   const start = (url: string, name: string) => {
     const args = ['worker', url, '--token', token, '--threads', '1', '--name', name, '--cache', join(folder, 'cache')];
-    programs.push(new Program(args, folder, () => {}));
+    programs.push(lockstep(args, folder));
   };
   const epochs: EpochEvent[] = [];
   let summary: SummaryEvent | undefined;
@@ -94,7 +96,7 @@ async function run(clusterCase: ClusterCase, folder: string): Promise<Course> {
     if (event.event !== 'epoch') return;
     epochs.push(event);
     if (secondsOf(epochs) < clusterCase.seconds || abort.signal.aborted) return;
-    const peaks = [peakMegabytes(), ...programs.map(({ pid }) => peakMegabytesOf(pid))];
+    const peaks = [peakMegabytes(), ...programs.map(({ pid }) => peakMegabytesOf(pid!))];
     peak = peaks.reduce((sum, one) => (sum === null || one === null ? null : sum + one));
     abort.abort();
   };

@@ -1,13 +1,15 @@
 /** Runs the real system, a coordinator and its workers as processes of their own, and measures what the cost model learns from. */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LayerConfig } from '../../src/config/model.js';
 import type { Observation } from '../../src/projection/observation.js';
 import type { RunEvent } from '../../src/report/events.js';
+import type { Child } from '../../src/scale/child.js';
 import type { WorkerEvent } from '../../worker/events.js';
 import { MeasurementError, median } from './measurement.js';
-import { Program } from './program.js';
+import { lockstep } from './program.js';
 import { type Limits, Throttle } from './throttle.js';
 
 export interface ObservedCase {
@@ -60,7 +62,7 @@ async function run(observed: ObservedCase, folder: string): Promise<number> {
   const { workers, limits } = observed;
   const config = join(folder, 'config.yaml');
   writeFileSync(config, JSON.stringify(configOf(observed)));
-  const programs: Program<never>[] = [];
+  const programs: Child<never>[] = [];
   let throttle: Throttle | undefined;
   let parameters = 0;
   const begin = async (url: string) => {
@@ -68,7 +70,7 @@ async function run(observed: ObservedCase, folder: string): Promise<number> {
     const address = throttle ? `ws://127.0.0.1:${throttle.port}` : url;
     for (let i = 0; i < workers; i++) {
       const args = ['worker', address, '--token', token, '--threads', '1', '--name', `w${i}`];
-      programs.push(new Program<WorkerEvent>([...args, '--cache', join(folder, 'cache')], folder, () => {}));
+      programs.push(lockstep<WorkerEvent>([...args, '--cache', join(folder, 'cache')], folder));
     }
   };
   const told = (event: RunEvent) => {
@@ -76,7 +78,7 @@ async function run(observed: ObservedCase, folder: string): Promise<number> {
     if (event.event === 'start') parameters = event.parameters;
   };
   const args = ['--threads', '0', '--port', '0', '--token', token, '--min-workers', String(workers)];
-  const coordinator = new Program<RunEvent>(
+  const coordinator = lockstep<RunEvent>(
     ['coordinator', config, ...args, '--trace', join(folder, 'trace.json')],
     folder,
     told,

@@ -2,16 +2,18 @@
  * `npm run bench -- soak`: a run over workers on loopback that join, leave and die all the time, by a schedule that a seed
  * decides. It must end with the parameters of `train`, and nobody's memory may grow.
  */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream, uniform } from '../../src/data/random.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
+import type { Child } from '../../src/scale/child.js';
 import type { WorkerEvent } from '../../worker/events.js';
 import { MeasurementError } from './measurement.js';
 import { MemoryLog, type MemoryStory } from './memory.js';
-import { Program } from './program.js';
+import { lockstep } from './program.js';
 
 export interface SoakOptions {
   /** Most workers at a time; at least half of them are always there. */
@@ -38,7 +40,7 @@ type Change = 'join' | 'leave' | 'die';
 
 interface Member {
   readonly name: string;
-  readonly program: Program<WorkerEvent>;
+  readonly program: Child<WorkerEvent>;
   /** Whether it has ever reached the coordinator: such a one ends with the run, others go on trying. */
   joined: boolean;
   /** Whether it takes part in steps. */
@@ -92,7 +94,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 /** The hash that one process comes to. */
 async function trained(config: string, folder: string): Promise<string> {
   let end: EndEvent | undefined;
-  const program = new Program<RunEvent>(['train', config, '--threads', '1'], folder, (event) => {
+  const program = lockstep<RunEvent>(['train', config, '--threads', '1'], folder, (event) => {
     if (event.event === 'end') end = event;
   });
   const { errors } = await program.ended;
@@ -125,7 +127,7 @@ class Soak {
     let end: EndEvent | undefined;
     const minimum = String(Math.ceil(workers / 2));
     const args = ['coordinator', this.#config, '--threads', '0', '--port', '0', '--token', token];
-    const coordinator = new Program<RunEvent>(
+    const coordinator = lockstep<RunEvent>(
       [...args, '--min-workers', minimum],
       this.#folder,
       (event) => {
@@ -207,7 +209,7 @@ class Soak {
       if (event.event === 'joined') member.joined = true;
       if (event.event === 'error') this.#problems.push(`${name} failed: ${event.message}`);
     };
-    const program = new Program([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told, eager);
+    const program = lockstep([...args, '--cache', join(this.#folder, 'cache')], this.#folder, told, eager);
     const member: Member = { name, program, joined: false, active: false };
     this.#members.push(member);
   }
@@ -218,10 +220,10 @@ class Soak {
     member.program.signal(how === 'leave' ? 'SIGTERM' : 'SIGKILL');
   }
 
-  #look(coordinator: Program<RunEvent>): void {
-    this.#memory.look('coordinator', coordinator.pid);
+  #look(coordinator: Child<RunEvent>): void {
+    this.#memory.look('coordinator', coordinator.pid!);
     for (const { name, program, told, joined } of this.#members) {
-      if (joined && !told) this.#memory.look(name, program.pid);
+      if (joined && !told) this.#memory.look(name, program.pid!);
     }
   }
 

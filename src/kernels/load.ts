@@ -8,10 +8,12 @@ import { readFileSync } from 'node:fs';
 interface WireKernels {
   /** Checksum of `n` words of 32 bits, a multiple of 8, as a signed number: any changed or moved word changes it. */
   checksum(src: number, n: number): number;
-  /** dst = src, bit for bit; `src` may be any offset, as with `checksum` and the functions that widen halves. */
+  /** dst = src, bit for bit; `src` may be any offset, as with checksums and the functions that widen halves. */
   copy(dst: number, src: number, n: number): void;
   /** As `copy`, and returns the `checksum`. */
   copyWithChecksum(dst: number, src: number, n: number): number;
+  /** dst = a + src, where dst may be a. Returns the unsigned `checksum` of `src`, and 2^32 more unless `src` is `finite`. */
+  addChecked(dst: number, a: number, src: number, n: number): number;
   /** 1 where no float is NaN or infinite, otherwise 0. */
   finite(src: number, n: number): number;
   /** Halves from floats, rounded to nearest, ties to even. */

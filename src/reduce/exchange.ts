@@ -220,12 +220,8 @@ export class Exchange {
       const mine = segment.route.inputs.filter((input) => input.from === from).map(describe);
       throw broken(from, frame, mine.length > 0 ? `a sum of ${mine.join(', ')}` : 'no sum', 'this one');
     }
-    const place = segment.partials.land();
-    this.#unpack(from, frame, place);
-    if (!this.#workbench.isFinite(place, segment.floats)) {
-      this.#nonFinite.set(from, (this.#nonFinite.get(from) ?? 0) + 1);
-    }
-    segment.partials.take({ low: frame.low, high: frame.high, place }, from);
+    const finite = segment.partials.receive(frame, from, (checksum) => this.#check(from, frame, checksum));
+    if (!finite) this.#nonFinite.set(from, (this.#nonFinite.get(from) ?? 0) + 1);
     return true;
   }
 
@@ -237,7 +233,7 @@ export class Exchange {
     if (frame.low !== 0 || frame.high !== shards) throw broken(from, frame, `shards [0, ${shards})`, describe(frame));
     if (segment.partials.owed.length > 0)
       throw broken(from, frame, 'the total after all sums that make it', 'it before');
-    this.#unpack(from, frame, segment.at);
+    this.#check(from, frame, this.#workbench.unpack(frame, segment.at));
     this.#finish(running, segment);
     if (children.length === 0) return true;
     const bytes = frame.payload.length;
@@ -249,8 +245,7 @@ export class Exchange {
     return true;
   }
 
-  #unpack(from: number, frame: SlabFrame, to: number): void {
-    const checksum = this.#workbench.unpack(frame, to);
+  #check(from: number, frame: SlabFrame, checksum: number): void {
     if (checksum !== frame.checksum) throw broken(from, frame, `checksum ${frame.checksum}`, `${checksum}`);
   }
 

@@ -53,16 +53,33 @@ export class Workbench {
     return this.#kernels.finite(at, floats) !== 0;
   }
 
+  /** Whether the numbers of a frame lie in the memory as numbers, to be read there. */
+  holds({ precision, payload }: SlabFrame): boolean {
+    return precision === 'float32' && payload.buffer === this.#memory.buffer;
+  }
+
+  /**
+   * Adds the numbers of a frame that the memory holds to the sum at the byte offset `sum`; the result is at `to`, which may
+   * be the same.
+   *
+   * @returns the checksum of the payload, for the caller to compare, and whether all its numbers are finite
+   */
+  addFrame({ payload }: SlabFrame, sum: number, to: number): { readonly checksum: number; readonly finite: boolean } {
+    const result = this.#kernels.addChecked(to, sum, payload.byteOffset, payload.length / 4);
+    return { checksum: result % 2 ** 32, finite: result < 2 ** 32 };
+  }
+
   /**
    * Puts the numbers of a frame at the byte offset `to`. Those that landed in the memory are read from there.
    *
    * @returns the checksum of its payload, for the caller to compare
    */
-  unpack({ precision, payload }: SlabFrame, to: number): number {
+  unpack(frame: SlabFrame, to: number): number {
+    const { precision, payload } = frame;
     const { copyWithChecksum, checksum } = this.#kernels;
-    const isHere = payload.buffer === this.#memory.buffer;
     const words = payload.length / 4;
-    if (precision === 'float32' && isHere) return copyWithChecksum(to, payload.byteOffset, words) >>> 0;
+    if (this.holds(frame)) return copyWithChecksum(to, payload.byteOffset, words) >>> 0;
+    const isHere = payload.buffer === this.#memory.buffer;
     const at = isHere ? payload.byteOffset : precision === 'float32' ? to : this.#other;
     if (!isHere) this.view(at, payload.length).set(payload);
     if (precision !== 'float32') this.#widen(precision, to, at, payload.length / 2);

@@ -1,14 +1,5 @@
-/** A `lockstep` command as a process of its own: what it says, the memory and processor time that it takes, and its end. */
+/** A `lockstep` command as a process of its own: its events as they come, its end, and no process left behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import type { RunEvent } from '../report/events.js';
-
-/** Seconds of processor time that a process had used up by then. */
-interface Sample {
-  /** Milliseconds since 1970. */
-  readonly time: number;
-  readonly seconds: number;
-}
 
 export interface Ended {
   /** null where a signal ended it. */
@@ -17,78 +8,59 @@ export interface Ended {
   readonly errors: string;
 }
 
-/** Processor time is counted in these parts of a second (Linux, proc(5): USER_HZ). */
-const ticks = 100;
+export interface ChildOptions {
+  /** File of the `lockstep` command. */
+  readonly program: string;
+  /** `--json` is added. */
+  readonly args: readonly string[];
+  /** Current folder of the process. */
+  readonly folder: string;
+  /** Of Node. */
+  readonly flags?: readonly string[];
+  /** Ctrl-C is for the command that starts it. */
+  readonly ignoresCtrlC?: boolean;
+}
 
-export class Child {
+const running = new Set<Child<never>>();
+process.on('exit', () => {
+  for (const child of running) child.signal('SIGKILL');
+});
+
+export class Child<Event> {
   readonly ended: Promise<Ended>;
-  /** Most memory that it had resident, in bytes; null where the system does not tell. */
-  peakBytes: number | null = null;
   readonly #process: ChildProcess;
-  readonly #samples: Sample[] = [];
 
-  /**
-   * @param program file of the `lockstep` command
-   * @param args of it; `--json` is added
-   * @param folder current folder of the process
-   * @param told of each event; those of workers are others, but mistakes are told alike
-   */
-  constructor(program: string, args: readonly string[], folder: string, told: (event: RunEvent) => void) {
-    // Not in this process's group: Ctrl-C is for the command that starts it.
-    const child = spawn(process.execPath, [program, ...args, '--json'], { cwd: folder, detached: true });
+  /** @param told of each event; what is no event ends this process */
+  constructor({ program, args, folder, flags = [], ignoresCtrlC = false }: ChildOptions, told: (event: Event) => void) {
+    const child = spawn(process.execPath, [...flags, program, ...args, '--json'], {
+      ...{ cwd: folder, detached: ignoresCtrlC },
+    });
     this.#process = child;
     let [rest, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop()!;
-      for (const line of lines) told(JSON.parse(line) as RunEvent);
+      for (const line of lines) told(JSON.parse(line) as Event);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors += text;
     });
-    const kill = () => this.kill();
-    process.once('exit', kill);
+    running.add(this);
     this.ended = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
-        process.off('exit', kill);
+        running.delete(this);
         resolve({ code, signal, errors });
       });
     });
   }
 
-  kill(): void {
-    this.#process.kill('SIGKILL');
+  /** undefined where it could not be started. */
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
-  /** Looks at what it uses. */
-  sample(): void {
-    try {
-      const folder = `/proc/${this.#process.pid}`;
-      const time = Date.now();
-      // The name in parentheses may hold anything; utime and stime are fields 14 and 15.
-      const fields = readFileSync(`${folder}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ');
-      const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`${folder}/status`, 'utf8'))!;
-      this.#samples.push({ time, seconds: (Number(fields[11]) + Number(fields[12])) / ticks });
-      this.peakBytes = Number(peak) * 1024;
-    } catch {
-      // It has ended, or this is not Linux.
-    }
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
   }
-
-  /** Seconds of processor time between two moments, in milliseconds since 1970; null where the system does not tell. */
-  secondsBetween(from: number, to: number): number | null {
-    return this.#samples.length < 2 ? null : secondsAt(this.#samples, to) - secondsAt(this.#samples, from);
-  }
-}
-
-/** Between two samples by their distance; beyond them what the nearest says. */
-function secondsAt(samples: readonly Sample[], time: number): number {
-  const after = samples.findIndex((sample) => sample.time >= time);
-  if (after === 0) return samples[0].seconds;
-  if (after < 0) return samples[samples.length - 1].seconds;
-  const [a, b] = [samples[after - 1], samples[after]];
-  return a.seconds + ((time - a.time) / (b.time - a.time)) * (b.seconds - a.seconds);
 }

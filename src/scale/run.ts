@@ -12,11 +12,12 @@ import type {
   StepEvent,
   SummaryEvent,
 } from '../report/events.js';
-import { Child } from './child.js';
+import { Child, type Ended } from './child.js';
 import { measureTrace, windowOf } from './measure.js';
 import { examplesIn, warmUp } from './plan.js';
 import type { Kind, Mode, ScaleRun } from './record.js';
 import { parseTrace } from './trace.js';
+import { Usage } from './usage.js';
 
 /** Milliseconds between two looks at what processes use. */
 const interval = 50;
@@ -52,6 +53,11 @@ interface Heard {
   error?: ErrorEvent;
 }
 
+interface Watched {
+  readonly child: Child<RunEvent>;
+  readonly usage: Usage;
+}
+
 /**
  * @param signal kills what runs
  * @returns undefined where it was interrupted
@@ -59,12 +65,12 @@ interface Heard {
  */
 export async function runOnce(request: RunRequest, signal: AbortSignal): Promise<RunOutcome | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-scale-'));
-  const children: Child[] = [];
+  const children: Watched[] = [];
   const kill = () => {
-    for (const child of children) child.kill();
+    for (const { child } of children) child.signal('SIGKILL');
   };
   const timer = setInterval(() => {
-    for (const child of children) child.sample();
+    for (const { usage } of children) usage.look();
   }, interval);
   signal.addEventListener('abort', kill);
   try {
@@ -75,7 +81,7 @@ export async function runOnce(request: RunRequest, signal: AbortSignal): Promise
     signal.removeEventListener('abort', kill);
     clearInterval(timer);
     kill();
-    await Promise.allSettled(children.map(({ ended }) => ended));
+    await Promise.allSettled(children.map(({ child }) => child.ended));
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -101,44 +107,50 @@ function runArgs({ file, set, steps, batchSize, shards }: RunRequest, folder: st
 
 const traceOf = (folder: string): string => join(folder, 'trace.json');
 
-async function train(request: RunRequest, folder: string, children: Child[]): Promise<Heard> {
+/** @param told of each event; those of workers are others, but mistakes are told alike */
+function start(
+  { program }: RunRequest,
+  args: readonly string[],
+  folder: string,
+  children: Watched[],
+  told: (event: RunEvent) => void,
+): Child<RunEvent> {
+  const child = new Child<RunEvent>({ program, args, folder, ignoresCtrlC: true }, told);
+  children.push({ child, usage: new Usage(child.pid) });
+  return child;
+}
+
+async function train(request: RunRequest, folder: string, children: Watched[]): Promise<Heard> {
   const heard: Heard = {};
   const args = ['train', ...runArgs(request, folder), '--threads', String(request.workers)];
-  const child = new Child(request.program, args, process.cwd(), (event) => hear(heard, event));
-  children.push(child);
+  const child = start(request, args, process.cwd(), children, (event) => hear(heard, event));
   check(request, heard, await child.ended);
   return heard;
 }
 
 /** A coordinator that does not compute, and workers of one thread each. */
-async function coordinate(request: RunRequest, folder: string, children: Child[]): Promise<Heard> {
+async function coordinate(request: RunRequest, folder: string, children: Watched[]): Promise<Heard> {
   const heard: Heard = {};
   const { workers } = request;
   const own = ['--threads', '0', '--port', '0', '--min-workers', String(workers)];
-  const coordinator = new Child(
-    request.program,
-    ['coordinator', ...runArgs(request, folder), ...own],
-    process.cwd(),
-    (event) => {
-      hear(heard, event);
-      if (event.event === 'listening') begin(event);
-    },
-  );
-  children.push(coordinator);
+  const command = ['coordinator', ...runArgs(request, folder), ...own];
+  const coordinator = start(request, command, process.cwd(), children, (event) => {
+    hear(heard, event);
+    if (event.event === 'listening') begin(event);
+  });
   const begin = ({ url, join: command }: ListeningEvent) => {
     const [, token] = /--token (\S+)/.exec(command)!;
     for (let i = 1; i <= workers; i++) {
       const args = ['worker', url, '--token', token, '--threads', '1', '--name', `worker-${i}`];
-      const worker = new Child(request.program, [...args, '--cache', join(folder, 'cache')], folder, (event) => {
+      const worker = start(request, [...args, '--cache', join(folder, 'cache')], folder, children, (event) => {
         if (event.event === 'error') hear(heard, event);
       });
-      children.push(worker);
       // Without it the coordinator would wait for ever.
-      void worker.ended.then(({ code }) => code !== 0 && coordinator.kill());
+      void worker.ended.then(({ code }) => code !== 0 && coordinator.signal('SIGKILL'));
     }
   };
   check(request, heard, await coordinator.ended);
-  await Promise.all(children.map(({ ended }) => ended));
+  await Promise.all(children.map(({ child }) => child.ended));
   return heard;
 }
 
@@ -151,7 +163,7 @@ function hear(heard: Heard, event: RunEvent): void {
 }
 
 /** @throws ConfigError, ScaleError */
-function check(request: RunRequest, { error, end }: Heard, ended: Awaited<Child['ended']>): void {
+function check(request: RunRequest, { error, end }: Heard, ended: Ended): void {
   const { code, signal, errors } = ended;
   if (code === 0 && end) return;
   const what = `${request.workers} ${request.kind}, ${request.mode}`;
@@ -166,7 +178,7 @@ function outcomeOf(
   request: RunRequest,
   heard: Heard,
   folder: string,
-  children: readonly Child[],
+  children: readonly Watched[],
 ): RunOutcome | undefined {
   const { mode, workers, repeat } = request;
   const { start, step, summary, end } = heard;
@@ -182,8 +194,8 @@ function outcomeOf(
     ...{ mode, workers, repeat, batchSize, shards, ...measured },
     bytesPerStep: summary?.bytesPerStep ?? null,
     fewestBytesPerStep: summary?.fewestBytesPerStep ?? null,
-    peakBytes: sum(children.map(({ peakBytes }) => peakBytes)),
-    cpuSeconds: sum(children.map((child) => child.secondsBetween(from, to))),
+    peakBytes: sum(children.map(({ usage }) => usage.peakBytes)),
+    cpuSeconds: sum(children.map(({ usage }) => usage.secondsBetween(from, to))),
     loss: {
       examples: examplesIn(request.steps, batchSize, training),
       training: step?.loss ?? null,

@@ -8,6 +8,7 @@
  * `scale` multiplies each gradient first: it is 1 / examples times the clipping factor.
  */
 export {
+  addChecked,
   checksum,
   compressBfloat16,
   compressFloat16,

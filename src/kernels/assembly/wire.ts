@@ -86,6 +86,41 @@ export function copy(dst: usize, src: usize, n: i32): void {
   }
 }
 
+/**
+ * dst = a + src, where dst may be a. @returns the checksum of `src` as an unsigned number, and 2^32 more if a float of
+ * `src` is NaN or infinite; a multiple of 16 floats
+ */
+export function addChecked(dst: usize, a: usize, src: usize, n: i32): f64 {
+  const bytes = (<usize>n) << 2;
+  const zero = f32x4.splat(0);
+  let p = i32x4(1, 2, 3, 4);
+  let q = i32x4(5, 6, 7, 8);
+  let r = i32x4(9, 10, 11, 12);
+  let s = i32x4(13, 14, 15, 16);
+  let even = zero;
+  let odd = zero;
+  for (let i: usize = 0; i < bytes; i += 64) {
+    const w = v128.load(src + i);
+    const x = v128.load(src + i, 16);
+    const y = v128.load(src + i, 32);
+    const z = v128.load(src + i, 48);
+    v128.store(dst + i, f32x4.add(v128.load(a + i), w));
+    v128.store(dst + i, f32x4.add(v128.load(a + i, 16), x), 16);
+    v128.store(dst + i, f32x4.add(v128.load(a + i, 32), y), 32);
+    v128.store(dst + i, f32x4.add(v128.load(a + i, 48), z), 48);
+    p = mix(p, w);
+    q = mix(q, x);
+    r = mix(r, y);
+    s = mix(s, z);
+    // A finite number times zero is a zero; anything else becomes NaN and stays it.
+    even = f32x4.add(even, f32x4.add(f32x4.mul(w, zero), f32x4.mul(x, zero)));
+    odd = f32x4.add(odd, f32x4.add(f32x4.mul(y, zero), f32x4.mul(z, zero)));
+  }
+  const sum = mixLanes(mixLanes(mixLanes(mixLanes(n, p), q), r), s);
+  const finite = i32x4.all_true(f32x4.eq(f32x4.add(even, odd), zero));
+  return <f64>(<u32>sum) + (finite ? 0 : 4294967296.0);
+}
+
 /** 1 where no float is NaN or infinite, otherwise 0. */
 export function finite(src: usize, n: i32): i32 {
   const bytes = (<usize>n) << 2;
