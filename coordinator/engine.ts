@@ -43,7 +43,7 @@ export async function chooseEngine(
   let last: unknown;
   for (const candidate of backend ? [backend] : backendNames) {
     try {
-      await tryStep(spec, candidate, sizes);
+      await tryStep(step, spec, candidate, sizes);
       return { kind: 'tfjs', step: spec, backend: candidate };
     } catch (error) {
       last = error;
@@ -60,11 +60,17 @@ export async function chooseEngine(
  * thread, before any other, whatever a backend does once for the process: `tensorflow` reads its settings, and keeps every
  * name of an operation's attribute in a set without a lock, which threads then only read.
  */
-async function tryStep(spec: StepSpec, backend: BackendName, { gradients, evaluations }: BatchSizes): Promise<void> {
+async function tryStep(
+  { layout }: StepModel,
+  spec: StepSpec,
+  backend: BackendName,
+  { gradients, evaluations }: BatchSizes,
+): Promise<void> {
   try {
-    const engine = await createTfjsEngine(spec, backend);
+    const engine = await createTfjsEngine(spec, backend, new Float32Array(layout.length));
     const few = Math.min((gradients[0] ?? evaluations[0])!, 2);
-    if (gradients.length > 0) await engine.computeGradients(few, { seed: 0, step: 0, shard: 0 });
+    const into = new Float32Array(layout.state);
+    if (gradients.length > 0) await engine.computeGradients(few, { seed: 0, step: 0, shard: 0 }, into);
     await engine.evaluate(few);
     await engine.dispose();
   } finally {

@@ -8,7 +8,7 @@ import { createStepModel, initialParameters, type StepModel } from '../src/engin
 import { ConfigError, WireError } from '../src/errors.js';
 import { decodeJob, encodeJob, type Job } from '../src/wire/job.js';
 import { checkMemory } from '../worker/replica.js';
-import { type Case, fill, lcg, perturbed, specOf } from './support/engines.js';
+import { type Case, fill, lcg, perturbed, specOf, withSlabs } from './support/engines.js';
 import { byteExamples } from './support/examples.js';
 
 const examples = { ...byteExamples(100), featureShape: [5, 3, 1] };
@@ -86,7 +86,7 @@ it('computes the same bits', async () => {
   const parameters = perturbed(initialParameters(step), step.layout);
   const results = [];
   for (const { engine } of [job, decodeJob(encoded)]) {
-    const onnx = new OnnxEngine(engine.model);
+    const onnx = await withSlabs(engine.model.layout, (slab) => new OnnxEngine(engine.model, slab));
     fill(onnx, example, parameters, 4);
     const loss = await onnx.computeGradients(4, { seed: 1, step: 2, shard: 3 });
     const { outputs } = await onnx.evaluate(4);

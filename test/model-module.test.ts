@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resume } from '../coordinator/train.js';
 import type { LayerConfig } from '../src/config/model.js';
-import type { GradientEngine } from '../src/engine/engine.js';
 import { createStepModel, initialParameters, type StepSpec } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
 import { tensorOf } from '../src/model/slab.js';
 import { eventsOf, lockstep } from './support/cli.js';
-import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
+import { type Case, createEngines, type EngineWithSlabs, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
 import { configFile } from './support/package.js';
@@ -135,7 +134,7 @@ describe('a model that a module builds', () => {
     const { parameters, onnx, tfjs } = await createEngines(example, [5]);
     const again = await createEngines(example, []);
     expect(again.parameters).toEqual(parameters);
-    const lossAt = async (engine: GradientEngine, step: number) => {
+    const lossAt = async (engine: EngineWithSlabs, step: number) => {
       fill(engine, example, parameters, 5);
       return engine.computeGradients(5, { seed: 1, step, shard: 0 });
     };

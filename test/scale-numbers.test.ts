@@ -110,9 +110,9 @@ describe('what limits', () => {
     expect(causes('threads', 8, [waiting, waiting], {}, 1)).toEqual(['cores']);
   });
 
-  it('is memory where slabs are copied and added', () => {
-    const copying = { ...half, copy: 1, reduce: 1 };
-    expect(causes('threads', 7, [copying, copying])).toEqual(['memory']);
+  it('is memory where slabs are added', () => {
+    const adding = { ...half, reduce: 2 };
+    expect(causes('threads', 7, [adding, adding])).toEqual(['memory']);
   });
 
   it('is bandwidth where many bytes are exchanged, and latency where few are', () => {

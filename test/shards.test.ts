@@ -2,12 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { epochOrder } from '../src/data/sampler.js';
-import type { GradientEngine } from '../src/engine/engine.js';
 import { fillNoise } from '../src/engine/noise.js';
 import { gradientStep, type StepModel } from '../src/engine/step.js';
 import { loadNoiseKernels } from '../src/kernels/load.js';
 import { tensorOf } from '../src/model/slab.js';
-import { type Case, createEngines, fill, lcg, relativeError } from './support/engines.js';
+import { type Case, createEngines, type EngineWithSlabs, fill, lcg, relativeError } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { trained } from './support/runs.js';
 
@@ -59,7 +58,7 @@ function cut(shardSize: number): { start: number; count: number }[] {
 }
 
 /** Puts rows of the whole batch's buffers into the buffers of a shard. */
-function fillShard(engine: GradientEngine, start: number, count: number): void {
+function fillShard(engine: EngineWithSlabs, start: number, count: number): void {
   const [whole, part] = [engine.buffers(batch), engine.buffers(count)];
   for (const name of ['features', 'targets'] as const) {
     const width = whole[name].length / batch;
@@ -68,7 +67,7 @@ function fillShard(engine: GradientEngine, start: number, count: number): void {
 }
 
 /** Sums of losses and gradients over the shards, in the order of the shards. */
-async function overShards(engine: GradientEngine, shardSize: number) {
+async function overShards(engine: EngineWithSlabs, shardSize: number) {
   const gradients = new Float32Array(engine.gradients.length);
   let lossSum = 0;
   for (const [shard, { start, count }] of cut(shardSize).entries()) {
@@ -117,7 +116,7 @@ function composedNoise(shardSize: number): (shape: readonly number[]) => tf.Tens
 }
 
 /** The gradients of the whole batch, with masks that a test decides. */
-function wholeGradients(step: StepModel, engine: GradientEngine, uniform: (shape: readonly number[]) => tf.Tensor) {
+function wholeGradients(step: StepModel, engine: EngineWithSlabs, uniform: (shape: readonly number[]) => tf.Tensor) {
   const { features, targets } = engine.buffers(batch);
   return tf.tidy(() => {
     const parameters = step.layout.tensors.map((t) => tf.tensor(tensorOf(engine.parameters, t).slice(), [...t.shape]));

@@ -71,7 +71,7 @@ export async function work(given: WorkerOptions): Promise<void> {
   const { report, signal } = options;
   const started = performance.now();
   coordinatorUrl(options.url, options.ca);
-  const numerics = await numericFingerprint();
+  const numerics = numericFingerprint();
   const local = options.local && (await loadLocal(options.local));
   const holdings = new Holdings(options.cache, options.memory ?? totalmem() / 2, local, report);
   const worker = new Joining(options, numerics, holdings);

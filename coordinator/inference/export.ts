@@ -61,8 +61,7 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     else writeFolderAtomically(output, files);
   } else {
     if (isThere?.isDirectory()) throw new OutputError(`${output}: is a folder`, `name a file, such as model.${format}`);
-    const bytes =
-      format === 'onnx' ? [await onnxOf(saved, located.name, batch, warn)] : safetensorsOf(saved, located.name);
+    const bytes = format === 'onnx' ? [onnxOf(saved, located.name, batch, warn)] : safetensorsOf(saved, located.name);
     writeFileAtomically(output, bytes);
   }
   return { model: located.path, format, output, input: saved.featureShape, outputs: saved.outputShape };

@@ -85,7 +85,7 @@ async function start(
   };
   // A worker with a copy of its own reads that, wherever the others have theirs from.
   const jobs = { [placement]: encoded(placement), local: encoded('local') };
-  const numerics = await numericFingerprint();
+  const numerics = numericFingerprint();
   const fingerprint = await examplesFingerprint(options.examples);
   const pool = await ThreadPool.start(
     { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: MEMBER_FLOATS },

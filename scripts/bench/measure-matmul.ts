@@ -2,11 +2,11 @@
  * One measurement of ONNX Runtime's matrix products, the library that steps run in: `node measure-matmul.js JSON` with a
  * MatmulCase. Operands come from outside, as weights and batches do.
  */
-import '../../src/engine/onnx/telemetry.js';
 import { fileURLToPath } from 'node:url';
-import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import { elements } from '../../src/data/examples.js';
+import { PrivateMemory } from '../../src/engine/memory.js';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
-import { sessionOptions } from '../../src/engine/onnx/session.js';
+import { createSession, runtimeVersion, type Tensor } from '../../src/engine/onnx/runtime.js';
 import { measure } from './measurement.js';
 import { flopsOf, type Product } from './products.js';
 
@@ -48,7 +48,7 @@ interface Times {
   readonly fastest: number;
 }
 
-async function time([m, k, n]: Product, threads: number, seconds: number): Promise<Times> {
+function time([m, k, n]: Product, threads: number, seconds: number): Times {
   const port = (name: string, shape: number[]) => ({ name, shape, type: 'float32' as const });
   const model = encodeModel({
     nodes: [{ op: 'MatMul', inputs: ['a', 'b'], outputs: ['c'], attributes: {} }],
@@ -56,40 +56,42 @@ async function time([m, k, n]: Product, threads: number, seconds: number): Promi
     outputs: [port('c', [m, n])],
     constants: [],
   });
-  const session = await InferenceSession.create(model, { ...sessionOptions, intraOpNumThreads: threads });
-  const tensor = (...shape: number[]) => {
-    const values = Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => (i % 7) - 3);
-    return new Tensor('float32', values, shape);
+  const session = createSession(model, threads);
+  const memory = new PrivateMemory([m * k, k * n, m * n].map((floats) => floats * 4));
+  const tensor = (...shape: number[]): Tensor => {
+    const data = memory.floats(elements(shape));
+    for (let i = 0; i < data.length; i++) data[i] = (i % 7) - 3;
+    return { type: 'float32', shape, data };
   };
-  const [feeds, fetches] = [{ a: tensor(m, k), b: tensor(k, n) }, { c: tensor(m, n) }];
-  for (let i = 0; i < warmUp; i++) await session.run(feeds, fetches);
+  const run = session.bind({ a: tensor(m, k), b: tensor(k, n) }, { c: tensor(m, n) });
+  for (let i = 0; i < warmUp; i++) run();
   const started = performance.now();
   let [now, fastest, count] = [started, Number.POSITIVE_INFINITY, 0];
   while (count < fewest || now - started < seconds * 1000) {
-    await session.run(feeds, fetches);
+    run();
     const before = now;
     now = performance.now();
     fastest = Math.min(fastest, now - before);
     count++;
   }
-  await session.release();
+  session.release();
   return { mean: (now - started) / count, fastest };
 }
 
-async function main({ threads, seconds, groups }: MatmulCase): Promise<void> {
+function main({ threads, seconds, groups }: MatmulCase): void {
   const rates: MatmulRate[] = [];
   for (const products of groups) {
     let [mean, fastest] = [0, 0];
     for (const product of products) {
-      const times = await time(product, threads, seconds / products.length);
+      const times = time(product, threads, seconds / products.length);
       mean += times.mean;
       fastest += times.fastest;
     }
     const flops = flopsOf(products);
     rates.push({ rate: flops / mean / 1e6, best: flops / fastest / 1e6 });
   }
-  const measurement: MatmulMeasurement = { software: `ONNX Runtime ${env.versions.node}`, groups: rates };
+  const measurement: MatmulMeasurement = { software: `ONNX Runtime ${runtimeVersion()}`, groups: rates };
   process.stdout.write(`${JSON.stringify(measurement)}\n`);
 }
 
-if (process.argv[1] === program) await main(JSON.parse(process.argv[2]) as MatmulCase);
+if (process.argv[1] === program) main(JSON.parse(process.argv[2]) as MatmulCase);

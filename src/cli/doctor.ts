@@ -5,6 +5,7 @@ import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'n
 import { Command } from 'commander';
 import pc from 'picocolors';
 import type { BackendName } from '../engine/backends.js';
+import { PrivateMemory } from '../engine/memory.js';
 import { EngineError } from '../errors.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 
@@ -70,19 +71,19 @@ function kernels(): Finding {
 async function onnx(): Promise<Finding> {
   const name = 'engine onnx';
   try {
-    await import('../engine/onnx/telemetry.js');
-    const { InferenceSession, Tensor } = await import('onnxruntime-node');
+    const { createSession } = await import('../engine/onnx/runtime.js');
     const { encodeModel } = await import('../engine/onnx/proto.js');
     const value = (label: string) => ({ name: label, type: 'float32' as const, shape: [2] });
     const graph = { nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }], constants: [] };
-    const session = await InferenceSession.create(
-      encodeModel({ ...graph, inputs: [value('x')], outputs: [value('y')] }),
-    );
-    const { y } = await session.run({ x: new Tensor('float32', [-1, 2], [2]) });
-    await session.release();
-    const works = (y.data as Float32Array).join() === '0,2';
+    const session = createSession(encodeModel({ ...graph, inputs: [value('x')], outputs: [value('y')] }));
+    const memory = new PrivateMemory([8, 8]);
+    const [x, y] = [memory.floats(2), memory.floats(2)];
+    x.set([-1, 2]);
+    session.bind({ x: { ...value('x'), data: x } }, { y: { ...value('y'), data: y } })();
+    session.release();
+    const works = y.join() === '0,2';
     const { numericFingerprint } = await import('../engine/onnx/numerics.js');
-    const { hash, processor } = await numericFingerprint();
+    const { hash, processor } = numericFingerprint();
     // Machines of one world have to show the same.
     const detail = `onnxruntime-node ${version('onnxruntime-node')}, arithmetic ${hash.slice(0, 12)} (${processor})`;
     return { name, ok: works, detail };

@@ -26,19 +26,21 @@ export interface Evaluation {
 }
 
 /**
- * Computes on private buffers that the caller fills and reads; results are overwritten by the next call.
- * One engine serves one thread.
+ * Computes with a slab of parameters that it was given, which may be shared: nobody writes there meanwhile. One engine
+ * serves one thread.
  */
 export interface GradientEngine {
-  /** Slab of the parameters to compute with. */
-  readonly parameters: Float32Array;
-  /** Slab region [0, layout.state): sums over the examples of gradients, then of new state times the example count. */
-  readonly gradients: Float32Array;
   /** The buffers of a batch of `count` examples. */
   buffers(count: number): BatchBuffers;
-  /** Writes `gradients` for the `count` examples in `buffers(count)`; returns the sum of their losses and penalties. */
-  computeGradients(count: number, key: NoiseKey): Promise<number>;
-  /** Runs the model as it predicts, on the examples in `buffers(count)`. */
+  /**
+   * Computes on the `count` examples in `buffers(count)`.
+   *
+   * @param gradients slab region [0, layout.state), which may be shared: gets sums over the examples of gradients, then of
+   *   new state times the example count. What an engine prepares for an array it keeps: give it the same ones again.
+   * @returns the sum of the examples' losses and penalties
+   */
+  computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<number>;
+  /** Runs the model as it predicts, on the examples in `buffers(count)`; the next call overwrites what it returns. */
   evaluate(count: number): Promise<Evaluation>;
   dispose(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Private buffers for native code: ONNX Runtime takes no SharedArrayBuffer, and the bits of its sums can depend on where
- * a tensor starts. WebAssembly memories start on a page, and kernels can work in them.
+ * A thread's own buffers for native code, where the bits of sums can depend on where a tensor starts. WebAssembly memories
+ * start on a page, and kernels can work in them.
  */
 import { elements } from '../data/examples.js';
 import type { BatchBuffers, BatchSpec } from './engine.js';

@@ -18,30 +18,35 @@ import {
   type StepSpec,
 } from './step.js';
 
-/** @throws EngineError when the backend does not load here */
-export async function createTfjsEngine(spec: StepSpec, backend: BackendName): Promise<GradientEngine> {
+/**
+ * @param parameters slab to compute with
+ * @throws EngineError when the backend does not load here
+ */
+export async function createTfjsEngine(
+  spec: StepSpec,
+  backend: BackendName,
+  parameters: Float32Array,
+): Promise<GradientEngine> {
   await loadBackend(backend);
-  return new TfjsEngine(await createStepModel(spec, false));
+  return new TfjsEngine(await createStepModel(spec, false), parameters);
 }
 
 class TfjsEngine implements GradientEngine {
-  readonly parameters: Float32Array;
-  readonly gradients: Float32Array;
   readonly #step: StepModel;
+  readonly #slab: Float32Array;
   readonly #batches: BatchMemory;
 
-  constructor(step: StepModel) {
+  constructor(step: StepModel, parameters: Float32Array) {
     this.#step = step;
+    this.#slab = parameters;
     this.#batches = new BatchMemory(step.batch);
-    this.parameters = new Float32Array(step.layout.length);
-    this.gradients = new Float32Array(step.layout.state);
   }
 
   buffers(count: number): BatchBuffers {
     return this.#batches.buffers(count);
   }
 
-  async computeGradients(count: number, key: NoiseKey): Promise<number> {
+  async computeGradients(count: number, key: NoiseKey, into: Float32Array): Promise<number> {
     return tf.tidy(() => {
       let place = 0;
       const draw = (kind: 'uniform' | 'normal') => (shape: readonly number[]) => noiseTensor(kind, shape, key, place++);
@@ -50,7 +55,7 @@ class TfjsEngine implements GradientEngine {
         normal: draw('normal'),
       });
       gradients.forEach((gradient, i) => {
-        tensorOf(this.gradients, this.#step.layout.tensors[i]).set(gradient.dataSync());
+        tensorOf(into, this.#step.layout.tensors[i]).set(gradient.dataSync());
       });
       return lossSum.dataSync()[0];
     });
@@ -69,8 +74,9 @@ class TfjsEngine implements GradientEngine {
   }
 
   #parameters(): tf.Tensor[] {
+    // Copies, which are not shared: tfjs keeps what it is given.
     return this.#step.layout.tensors.map((tensor) =>
-      tf.tensor(tensorOf(this.parameters, tensor).slice(), [...tensor.shape], 'float32'),
+      tf.tensor(tensorOf(this.#slab, tensor).slice(), [...tensor.shape], 'float32'),
     );
   }
 

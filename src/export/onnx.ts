@@ -1,5 +1,5 @@
 /** A trained model as an ONNX file. */
-import { encodeModel, type OnnxDescription } from '../engine/onnx/proto.js';
+import { encodeModel, type OnnxDescription, type OnnxGraph } from '../engine/onnx/proto.js';
 import { anyBatchGraph, inferenceGraph, type Predictable } from './inference.js';
 import { runGraph } from './predictor.js';
 
@@ -13,31 +13,30 @@ const trialCount = 3;
  * @param warn told where the model cannot be exported for any number, and takes one example at a time instead
  * @throws UnsupportedModelError when a layer has no lowering
  */
-export async function onnxFile(
+export function onnxFile(
   target: Predictable,
   batch: number | 'dynamic',
   description: OnnxDescription,
   warn: (message: string) => void,
-): Promise<Uint8Array> {
+): Uint8Array {
   if (batch !== 'dynamic') return encodeModel(inferenceGraph(target, batch), description);
   const graph = anyBatchGraph(target);
   if (graph) {
     const bytes = encodeModel(graph, description);
-    if (await agrees(bytes, target)) return bytes;
+    if (agrees(graph, bytes, target)) return bytes;
   }
   warn('what this model computes depends on the size of the batch: the file takes one example at a time (see --batch)');
   return encodeModel(inferenceGraph(target, 1), description);
 }
 
 /** Whether the graph for any batch computes what one traced for a batch of this very size does. */
-async function agrees(bytes: Uint8Array, target: Predictable): Promise<boolean> {
+function agrees(graph: OnnxGraph, bytes: Uint8Array, target: Predictable): boolean {
   const length = target.featureShape.reduce((a, b) => a * b, trialCount);
   // Small whole numbers are inputs of every kind: pixels, categories, tokens.
   const features = Float32Array.from({ length }, (_, i) => i % 2);
   try {
-    const run = await runGraph(bytes, target, trialCount);
-    const fixed = await runGraph(encodeModel(inferenceGraph(target, trialCount)), target, trialCount);
-    const [outputs, expected] = [await run(features), await fixed(features)];
+    const outputs = runGraph(graph, trialCount, bytes)(features);
+    const expected = runGraph(inferenceGraph(target, trialCount), trialCount)(features);
     const same = (value: number, i: number) =>
       Object.is(value, expected[i]) || Math.abs(value - expected[i]) <= 1e-5 * Math.max(1, Math.abs(expected[i]));
     return outputs.length === expected.length && outputs.every(same);

@@ -3,11 +3,10 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../data/examples.js';
-import '../engine/onnx/telemetry.js';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { backendNames, loadBackend } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';
-import { encodeModel } from '../engine/onnx/proto.js';
+import { encodeModel, type OnnxGraph, type OnnxPort } from '../engine/onnx/proto.js';
+import { createSession } from '../engine/onnx/runtime.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
 import { inferenceGraph, inputName, outputName, type Predictable } from './inference.js';
 
@@ -24,12 +23,11 @@ export type Predict = (features: Float32Array, count: number) => Promise<Float32
 export async function createPredictor(target: Predictable, warn: (message: string) => void): Promise<Predict> {
   try {
     // Compiled for one example first: what cannot be compiled is known before inputs are read.
-    const one = inferenceGraph(target, 1);
-    const runs = new Map([[1, runGraph(encodeModel(one), target, 1)]]);
+    const runs = new Map([[1, runGraph(inferenceGraph(target, 1), 1)]]);
     return async (features, count) => {
-      const known = runs.get(count) ?? runGraph(encodeModel(inferenceGraph(target, count)), target, count);
-      runs.set(count, known);
-      return (await known)(features);
+      const run = runs.get(count) ?? runGraph(inferenceGraph(target, count), count);
+      runs.set(count, run);
+      return run(features);
     };
   } catch (error) {
     if (!(error instanceof UnsupportedModelError)) throw error;
@@ -38,25 +36,28 @@ export async function createPredictor(target: Predictable, warn: (message: strin
   }
 }
 
-type RunGraph = (features: Float32Array) => Promise<Float32Array>;
+/** @returns outputs, row-major, which are nobody else's */
+type RunGraph = (features: Float32Array) => Float32Array;
 
-/** Loads an ONNX model and runs it on batches of `count` examples. */
-export async function runGraph(bytes: Uint8Array, { featureShape }: Predictable, count: number): Promise<RunGraph> {
-  // One thread, as in training: a sum that is split over threads depends on their number.
-  const threads = { intraOpNumThreads: 1, interOpNumThreads: 1 };
-  const session = await InferenceSession.create(bytes, {
-    ...threads,
-    executionProviders: ['cpu'],
-    logSeverityLevel: 3,
-  });
-  const shape = [count, ...featureShape];
-  const length = elements(shape);
-  const input = new PrivateMemory([length * 4]).floats(length);
-  const feeds = { [inputName]: new Tensor('float32', input, shape) };
-  return async (features) => {
+/**
+ * Loads a graph and runs it on batches of `count` examples.
+ * @param encoded the graph as a file, where there is one already
+ */
+export function runGraph(graph: OnnxGraph, count: number, encoded = encodeModel(graph)): RunGraph {
+  const session = createSession(encoded);
+  // A size that has a name is the batch's.
+  const shapeOf = ({ shape }: OnnxPort) => shape.map((size) => (typeof size === 'number' ? size : count));
+  const [from, to] = [graph.inputs[0], graph.outputs[0]].map(shapeOf);
+  const memory = new PrivateMemory([from, to].map((shape) => elements(shape) * 4));
+  const [input, output] = [from, to].map((shape) => memory.floats(elements(shape)));
+  const run = session.bind(
+    { [inputName]: { type: 'float32', shape: from, data: input } },
+    { [outputName]: { type: 'float32', shape: to, data: output } },
+  );
+  return (features) => {
     input.set(features);
-    const { [outputName]: output } = await session.run(feeds);
-    return output.data as Float32Array;
+    run();
+    return output.slice();
   };
 }
 

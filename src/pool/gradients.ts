@@ -19,6 +19,8 @@ export class Gradients {
   readonly #kernels: UpdateKernels;
   readonly #gatherer: Gatherer;
   readonly #clock: PhaseClock;
+  /** The slots by their byte offsets: an engine wants to see the same arrays again. */
+  readonly #slots = new Map<number, Float32Array>();
 
   constructor(spec: PoolSpec, engine: GradientEngine, kernels: UpdateKernels, gatherer: Gatherer, clock: PhaseClock) {
     this.#spec = spec;
@@ -55,10 +57,9 @@ export class Gradients {
       shared.used.set(shared.keys.subarray(start, start + count), start);
       this.#clock.mark('gather');
       const key = { seed, step: epoch * geometry.stepsPerEpoch + step, shard: action.compute };
-      shared.shardLosses[action.compute] = await this.#engine.computeGradients(count, key);
+      const gradients = this.#slot(slots[action.into]);
+      shared.shardLosses[action.compute] = await this.#engine.computeGradients(count, key, gradients);
       this.#clock.mark('compute');
-      new Float32Array(shared.memory.buffer, slots[action.into], layout.state).set(this.#engine.gradients);
-      this.#clock.mark('copy');
     }
   }
 
@@ -73,10 +74,12 @@ export class Gradients {
     });
   }
 
-  /** ONNX Runtime reads private memory only. */
-  copyParameters(): void {
-    const { memory, offsets } = this.#spec.shared;
-    this.#engine.parameters.set(new Float32Array(memory.buffer, offsets.parameters, this.#spec.layout.length));
-    this.#clock.mark('copy');
+  #slot(offset: number): Float32Array {
+    let slot = this.#slots.get(offset);
+    if (!slot) {
+      slot = new Float32Array(this.#spec.shared.memory.buffer, offset, this.#spec.layout.state);
+      this.#slots.set(offset, slot);
+    }
+    return slot;
   }
 }

@@ -55,6 +55,8 @@ export class ThreadPool {
   readonly #kernels: UpdateKernels;
   readonly #roundSlots: RoundSlots;
   readonly #watch: PoolWatch | undefined;
+  /** Tasks under way. */
+  #tasks = 0;
   /** First step of the span under way, and steps of the epoch that were done before it. */
   #first = 0;
   #epoch = -1;
@@ -246,7 +248,10 @@ export class ThreadPool {
     return Object.fromEntries(phaseNames.map((name, i) => [name, mean[i]])) as Record<Phase, number>;
   }
 
+  /** Ends the threads; those that are at work are cut off. */
   async close(): Promise<void> {
+    // Where they are, what their engines hold is freed with the process.
+    if (this.#tasks === 0) await this.#all({ kind: 'stop' }).catch(() => {});
     await this.#piscina.destroy();
     this.#watch?.closed();
   }
@@ -270,6 +275,7 @@ export class ThreadPool {
   /** Gives every thread the task and waits for all; when one fails, frees the others from their barrier. */
   async #all(task: Task): Promise<void> {
     this.#control.begin();
+    this.#tasks++;
     const runs = Array.from({ length: this.#spec.threads }, (_, rank) =>
       this.#piscina.run({ rank, task }).catch((error: unknown) => {
         this.#control.abort();
@@ -277,6 +283,7 @@ export class ThreadPool {
       }),
     );
     const outcomes = await Promise.allSettled(runs);
+    this.#tasks--;
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as Error);
     // Errors from a thread are copies that have lost their class.
     const cause = failures.find(({ message }) => message !== AbortedError.reason);

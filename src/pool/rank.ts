@@ -71,7 +71,6 @@ export class Rank {
     this.#clock.start();
     const plan = nodePlan(nodes, activeShards(this.#spec.geometry, step), this.#spec.threads);
     const actions = plan.steps[this.#rank];
-    if (actions.length > 0) gradients.copyParameters();
     await gradients.compute({ epoch, step }, actions, slots);
     if (plan.final.length === 0) return;
     this.#barrier();
@@ -96,7 +95,6 @@ export class Rank {
     // The first shard of the next step follows the last of this one, except at the end of an epoch.
     const next = step + 1;
     const after = next < geometry.stepsPerEpoch ? gradients.rowsOf(next, actionsOf(next))[0] : undefined;
-    gradients.copyParameters();
     await gradients.compute({ epoch, step }, actionsOf(step), shared.offsets.gradients, after);
   }
 
@@ -141,9 +139,8 @@ export class Rank {
   /** Metric sums of the batches that this rank gets hold of. */
   async evaluate({ counts }: EvaluateTask): Promise<void> {
     const { shared, metrics } = this.#spec;
-    const { engine, gatherer, gradients } = this.#computer!;
+    const { engine, gatherer } = this.#computer!;
     this.#clock.start();
-    gradients.copyParameters();
     let start = 0;
     const batches = counts.map((count, batch) => {
       const rows = { start, count };

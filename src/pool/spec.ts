@@ -103,7 +103,7 @@ export interface PoolSpec extends PoolOptions {
 }
 
 /** Where a thread's time goes in a step. */
-export const phaseNames = ['gather', 'copy', 'compute', 'reduce', 'update', 'wait'] as const;
+export const phaseNames = ['gather', 'compute', 'reduce', 'update', 'wait'] as const;
 export type Phase = (typeof phaseNames)[number];
 
 // Every region starts at a multiple of 64 bytes: SIMD kernels ask for it.

@@ -33,4 +33,9 @@ export interface EvaluateTask {
   readonly counts: readonly number[];
 }
 
-export type Task = { readonly kind: 'start' } | TrainTask | NodesTask | ApplyTask | EvaluateTask;
+/** The first and the last: a thread that ends frees nothing of native code by itself. */
+export interface EngineTask {
+  readonly kind: 'start' | 'stop';
+}
+
+export type Task = EngineTask | TrainTask | NodesTask | ApplyTask | EvaluateTask;

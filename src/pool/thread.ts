@@ -10,10 +10,12 @@ const spec = workerData as PoolSpec;
 
 async function createEngine(): Promise<GradientEngine | undefined> {
   if (spec.computes === false) return undefined;
-  if (spec.engine.kind === 'onnx') return new OnnxEngine(spec.engine.model);
+  const { memory, offsets } = spec.shared;
+  const parameters = new Float32Array(memory.buffer, offsets.parameters, spec.layout.length);
+  if (spec.engine.kind === 'onnx') return new OnnxEngine(spec.engine.model, parameters);
   // Only this engine needs tfjs, which takes longer to load than everything else.
   const { createTfjsEngine } = await import('../engine/tfjs.js');
-  return createTfjsEngine(spec.engine.step, spec.engine.backend);
+  return createTfjsEngine(spec.engine.step, spec.engine.backend, parameters);
 }
 
 let engine: Promise<GradientEngine | undefined> | undefined;
@@ -24,6 +26,7 @@ export default async function run({ rank: number, task }: { rank: number; task: 
   engine ??= createEngine();
   const ready = await engine;
   if (task.kind === 'start') return;
+  if (task.kind === 'stop') return ready?.dispose();
   let rank = ranks.get(number);
   if (!rank) {
     rank = new Rank(spec, number, ready);

@@ -82,10 +82,10 @@ function sharing(base: Point, point: Point, cores: number, causes: readonly Caus
 }
 
 function memory(base: Point, point: Point): Cause {
-  const moving = ({ split }: Point) => split.copy + split.reduce + split.update;
+  const moving = ({ split }: Point) => split.reduce + split.update;
   const ideal = idealPart(base, point) * moving(base);
-  const { copy, reduce, update } = point.split;
-  const why = `Copying parameters and gradients takes ${ms(copy)}, adding up ${ms(reduce)}, the optimizer ${ms(update)}; together ${ms(ideal)} would be ideal. These move whole slabs through memory, however few examples a worker has.`;
+  const { reduce, update } = point.split;
+  const why = `Adding up gradients takes ${ms(reduce)}, the optimizer ${ms(update)}; together ${ms(ideal)} would be ideal. These move whole slabs through memory, however few examples a worker has.`;
   return { cause: 'memory', milliseconds: moving(point) - ideal, why };
 }
 

@@ -25,7 +25,7 @@ interface CountedStep {
 }
 
 type Phase = (typeof splitNames)[number];
-const computing: readonly Phase[] = ['gather', 'compute', 'copy'];
+const computing: readonly Phase[] = ['gather', 'compute'];
 
 const spentIn = (split: readonly number[], names: readonly Phase[]): number =>
   sum(names.map((name) => split[splitNames.indexOf(name)]));

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError } from '../errors.js';
 
 /** Where a worker's step goes; together they are the step. */
-export const splitNames = ['gather', 'compute', 'copy', 'reduce', 'exchange', 'update', 'wait'] as const;
+export const splitNames = ['gather', 'compute', 'reduce', 'exchange', 'update', 'wait'] as const;
 const modes = ['strong', 'weak'] as const;
 export const kinds = ['threads', 'processes'] as const;
 
@@ -11,7 +11,7 @@ const count = z.int().min(1);
 const amount = z.number().min(0);
 /** Milliseconds of a step, mean over the steps. */
 const splitSchema = z.strictObject({
-  ...{ gather: amount, compute: amount, copy: amount, reduce: amount },
+  ...{ gather: amount, compute: amount, reduce: amount },
   ...{ exchange: amount, update: amount, wait: amount },
 });
 const workerSchema = z.strictObject({

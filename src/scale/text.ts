@@ -25,7 +25,6 @@ export interface Column {
 const phases: Readonly<Record<(typeof splitNames)[number], string>> = {
   gather: 'examples into batches',
   compute: 'forward and backward pass',
-  copy: 'parameters and gradients between memories',
   reduce: 'sums in shared memory',
   exchange: 'sums over sockets, waiting for others included',
   update: 'the optimizer; every worker updates its own copy, so that nothing is broadcast',

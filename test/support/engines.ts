@@ -2,7 +2,8 @@
 
 import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
-import type { GradientEngine } from '../../src/engine/engine.js';
+import type { GradientEngine, NoiseKey } from '../../src/engine/engine.js';
+import { PrivateMemory } from '../../src/engine/memory.js';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import { OnnxEngine } from '../../src/engine/onnx/session.js';
@@ -57,7 +58,30 @@ export function specOf(example: Case): StepSpec {
   };
 }
 
-export function fill(engine: GradientEngine, example: Case, parameters: Float32Array, count: number, seed = 3): void {
+/** An engine, and slabs for it to compute with. */
+export interface EngineWithSlabs extends Omit<GradientEngine, 'computeGradients'> {
+  readonly parameters: Float32Array;
+  readonly gradients: Float32Array;
+  computeGradients(count: number, key: NoiseKey): Promise<number>;
+}
+
+export async function withSlabs(
+  { length, state }: SlabLayout,
+  make: (parameters: Float32Array) => GradientEngine | Promise<GradientEngine>,
+): Promise<EngineWithSlabs> {
+  const memory = new PrivateMemory([length * 4, state * 4]);
+  const [parameters, gradients] = [memory.floats(length), memory.floats(state)];
+  const engine = await make(parameters);
+  return {
+    ...{ parameters, gradients },
+    buffers: (count) => engine.buffers(count),
+    computeGradients: (count, key) => engine.computeGradients(count, key, gradients),
+    evaluate: (count) => engine.evaluate(count),
+    dispose: () => engine.dispose(),
+  };
+}
+
+export function fill(engine: EngineWithSlabs, example: Case, parameters: Float32Array, count: number, seed = 3): void {
   const random = lcg(seed);
   engine.parameters.set(parameters);
   const { features, targets } = engine.buffers(count);
@@ -86,11 +110,13 @@ export async function createEngines(example: Case, counts: readonly number[], ba
   const parameters = perturbed(initialParameters(step), step.layout);
   const gradients = new Map(counts.map((count) => [count, compileGradients(step, count)]));
   const evaluations = new Map(counts.map((count) => [count, compileEvaluation(step, count)]));
-  const onnx = new OnnxEngine({ layout: step.layout, batch: spec.batch, gradients, evaluations });
+  const { layout } = step;
+  const model = { layout, batch: spec.batch, gradients, evaluations };
+  const onnx = await withSlabs(layout, (parameters) => new OnnxEngine(model, parameters));
   const graphs = [...gradients.values(), ...evaluations.values()];
   // Whatever the compiler writes, a worker that is sent it lets pass.
   for (const stage of graphs.flatMap(({ stages }) => stages)) if (stage.kind === 'session') inspectModel(stage.bytes);
-  const tfjs = await createTfjsEngine(spec, backend);
+  const tfjs = await withSlabs(layout, (parameters) => createTfjsEngine(spec, backend, parameters));
   return { step, parameters, onnx, tfjs };
 }
 

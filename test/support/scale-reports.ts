@@ -5,7 +5,7 @@ import type { Kind, Mode, ScaleReport, ScaleRun } from '../../src/scale/record.j
 import { parseTrace } from '../../src/scale/trace.js';
 
 /** Milliseconds of the phases of one worker's step. */
-export type Phases = Partial<Record<'gather' | 'compute' | 'copy' | 'reduce' | 'exchange' | 'update' | 'wait', number>>;
+export type Phases = Partial<Record<'gather' | 'compute' | 'reduce' | 'exchange' | 'update' | 'wait', number>>;
 
 const shape: RunShape = { batchSize: 100, training: 100_000, warmUp: 2 };
 

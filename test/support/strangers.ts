@@ -54,7 +54,7 @@ export type WorkerIdentity = Extract<Identity, { kind: 'hello' }>;
 
 /** Who a worker says it is. */
 export async function workerIdentity(name: string, session: string): Promise<WorkerIdentity> {
-  const { engine, processor, hash } = await numericFingerprint();
+  const { engine, processor, hash } = numericFingerprint();
   return {
     ...{
       kind: 'hello',

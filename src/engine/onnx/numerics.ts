@@ -3,16 +3,14 @@
  * machines may round differently; a run across both would then depend on who computed what. Equal hashes of one small graph
  * tell that they do not.
  */
-import './telemetry.js';
 import { createHash } from 'node:crypto';
-import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { addBytes } from '../../data/checksum.js';
 import { elements } from '../../data/examples.js';
 import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load.js';
 import { PrivateMemory } from '../memory.js';
 import { processorName } from './processor.js';
 import { encodeModel, type OnnxNode, type OnnxPort } from './proto.js';
-import { sessionOptions } from './session.js';
+import { createSession, runtimeVersion, type Tensor } from './runtime.js';
 
 export interface NumericFingerprint {
   /** SHA-256 in hex. */
@@ -118,15 +116,24 @@ export function canonicalInputs(): Float32Array[] {
 }
 
 /** Runs the canonical graph and the optimizers on given inputs. @returns SHA-256 of all that comes out */
-export async function numericHash(values: readonly Float32Array[]): Promise<string> {
+export function numericHash(values: readonly Float32Array[]): string {
   const hash = createHash('sha256');
-  const session = await InferenceSession.create(canonicalModel(), sessionOptions);
+  const session = createSession(canonicalModel());
   try {
-    const feeds = inputs.map(({ name, shape }, i) => [name, new Tensor('float32', values[i], shape)] as const);
-    const results = await session.run(Object.fromEntries(feeds));
-    for (const { output } of operations) addBytes(hash, results[output].data as Float32Array);
+    const lengths = operations.map(({ shape }) => elements(shape));
+    const memory = new PrivateMemory(lengths.map((length) => length * 4));
+    const results = operations.map(({ output, shape }, i): [string, Tensor] => [
+      output,
+      { type: 'float32', shape, data: memory.floats(lengths[i]) },
+    ]);
+    const given = inputs.map(({ name, shape }, i): [string, Tensor] => [
+      name,
+      { type: 'float32', shape, data: values[i] },
+    ]);
+    session.bind(Object.fromEntries(given), Object.fromEntries(results))();
+    for (const [, { data }] of results) addBytes(hash, data as Float32Array);
   } finally {
-    await session.release();
+    session.release();
   }
   addBytes(hash, updated(values[2], values[3]));
   addBytes(hash, corrections());
@@ -158,7 +165,7 @@ function corrections(): Float64Array {
 }
 
 /** Of this thread's machine; the same in every thread and process of it. Takes tens of milliseconds. */
-export async function numericFingerprint(): Promise<NumericFingerprint> {
-  const hash = await numericHash(canonicalInputs());
-  return { hash, engine: `onnxruntime-node ${env.versions.node}`, processor: processorName() };
+export function numericFingerprint(): NumericFingerprint {
+  const hash = numericHash(canonicalInputs());
+  return { hash, engine: `onnxruntime-node ${runtimeVersion()}`, processor: processorName() };
 }

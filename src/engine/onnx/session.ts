@@ -1,7 +1,5 @@
-/** The compiled engine: one ONNX Runtime session a graph, fed from private memory. */
+/** The compiled engine: one ONNX Runtime session a graph, which reads and writes where the numbers are. */
 import { elements } from '../../data/examples.js';
-import './telemetry.js';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, BatchSpec, Evaluation, GradientEngine, NoiseKey } from '../engine.js';
@@ -9,6 +7,7 @@ import { BatchMemory, PrivateMemory } from '../memory.js';
 import { fillNoise } from '../noise.js';
 import type { CompiledGraph } from './compile.js';
 import { gradientName, metricName, noiseName, parameterName } from './names.js';
+import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
 export interface CompiledModel {
@@ -18,58 +17,50 @@ export interface CompiledModel {
   readonly evaluations: ReadonlyMap<number, CompiledGraph>;
 }
 
-type Tensors = Record<string, Tensor>;
-type RunStage = () => Promise<unknown>;
-
-/** A compiled graph made ready to run in this thread. */
-interface Bound {
-  readonly sessions: readonly InferenceSession[];
-  readonly stages: readonly RunStage[];
-  readonly tensors: Readonly<Tensors>;
+/** A compiled graph made ready to run in this thread, but for the gradients that it writes. */
+interface Prepared {
+  readonly graph: CompiledGraph;
+  /** Of the stages that are sessions, in their order. */
+  readonly sessions: readonly Session[];
+  /** What a step is given, and what stages write apart from gradients; in one memory, where kernels can reach it. */
+  readonly tensors: Tensors;
+  readonly memory: WebAssembly.Memory;
   /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
+  /** Runs all stages; one for each array of gradients. */
+  readonly runs: Map<Float32Array, () => void>;
 }
 
-// One thread a session: shards are the parallelism, and a sum split over threads would depend on their number.
-export const sessionOptions: InferenceSession.SessionOptions = {
-  executionProviders: ['cpu'],
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  executionMode: 'sequential',
-  graphOptimizationLevel: 'all',
-  logSeverityLevel: 3,
-};
+const noGradients = new Float32Array();
 
 export class OnnxEngine implements GradientEngine {
-  readonly parameters: Float32Array;
-  readonly gradients: Float32Array;
   readonly #model: CompiledModel;
+  readonly #parameters: Float32Array;
   readonly #batches: BatchMemory;
-  readonly #sessions = new Map<CompiledGraph, Promise<Bound>>();
+  readonly #prepared = new Map<CompiledGraph, Prepared>();
 
-  constructor(model: CompiledModel) {
+  /** @param parameters slab to compute with; starts at a multiple of 64 bytes, as gradients do */
+  constructor(model: CompiledModel, parameters: Float32Array) {
     this.#model = model;
+    this.#parameters = parameters;
     this.#batches = new BatchMemory(model.batch);
-    const { length, state } = model.layout;
-    const memory = new PrivateMemory([length * 4, state * 4]);
-    this.parameters = memory.floats(length);
-    this.gradients = memory.floats(state);
   }
 
   buffers(count: number): BatchBuffers {
     return this.#batches.buffers(count);
   }
 
-  async computeGradients(count: number, key: NoiseKey): Promise<number> {
-    const { stages, tensors, draw } = await this.#bound(this.#model.gradients.get(count)!, count);
-    draw(key);
-    for (const run of stages) await run();
-    return (tensors.loss.data as Float32Array)[0];
+  async computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<number> {
+    const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
+    prepared.draw(key);
+    this.#run(prepared, gradients)();
+    return prepared.tensors.loss.data[0];
   }
 
   async evaluate(count: number): Promise<Evaluation> {
-    const { stages, tensors } = await this.#bound(this.#model.evaluations.get(count)!, count);
-    for (const run of stages) await run();
+    const prepared = this.#prepare(this.#model.evaluations.get(count)!, count);
+    this.#run(prepared, noGradients)();
+    const { tensors } = prepared;
     const values = (name: string) => tensors[name].data as Float32Array;
     const metrics: Float32Array[] = [];
     while (tensors[metricName(metrics.length)]) metrics.push(values(metricName(metrics.length)));
@@ -77,74 +68,78 @@ export class OnnxEngine implements GradientEngine {
   }
 
   async dispose(): Promise<void> {
-    for (const bound of this.#sessions.values()) {
-      for (const session of (await bound).sessions) await session.release();
-    }
-    this.#sessions.clear();
+    for (const { sessions } of this.#prepared.values()) for (const session of sessions) session.release();
+    this.#prepared.clear();
   }
 
-  #bound(graph: CompiledGraph, count: number): Promise<Bound> {
-    let bound = this.#sessions.get(graph);
-    if (!bound) {
-      bound = this.#bind(graph, count);
-      this.#sessions.set(graph, bound);
-    }
-    return bound;
-  }
-
-  async #bind(graph: CompiledGraph, count: number): Promise<Bound> {
+  #prepare(graph: CompiledGraph, count: number): Prepared {
+    const known = this.#prepared.get(graph);
+    if (known) return known;
     const noise = noiseTensors(graph);
     const { memory, tensors: written } = this.#writtenTensors(graph);
-    const tensors: Tensors = { ...this.#givenTensors(count), ...noise.tensors, ...written };
+    const prepared = {
+      ...{ graph, memory, draw: noise.draw, runs: new Map() },
+      tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
+      sessions: graph.stages.flatMap((stage) => (stage.kind === 'session' ? [createSession(stage.bytes)] : [])),
+    };
+    this.#prepared.set(graph, prepared);
+    return prepared;
+  }
+
+  #run(prepared: Prepared, gradients: Float32Array): () => void {
+    const known = prepared.runs.get(gradients);
+    if (known) return known;
+    const { graph, memory } = prepared;
+    const tensors = { ...prepared.tensors, ...this.#gradientTensors(graph, gradients) };
     const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-    const sessions: InferenceSession[] = [];
-    const stages: RunStage[] = [];
-    for (const stage of graph.stages) {
-      if (stage.kind === 'session') {
-        const session = await InferenceSession.create(stage.bytes, sessionOptions);
-        const [feeds, fetches] = [pick(stage.inputs), pick(stage.outputs)];
-        sessions.push(session);
-        stages.push(() => session.run(feeds, fetches));
-      } else {
-        const kernels = loadPoolKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
-        const addresses = [...stage.inputs, stage.output].map(
-          (name) => (tensors[name].data as Float32Array).byteOffset,
-        );
-        stages.push(async () => kernels[stage.kernel](...addresses, ...stage.numbers));
-      }
-    }
-    return { sessions, stages, tensors, draw: noise.draw };
+    const sessions = prepared.sessions.values();
+    const stages = graph.stages.map((stage) => {
+      if (stage.kind === 'session') return sessions.next().value!.bind(pick(stage.inputs), pick(stage.outputs));
+      const kernels = loadPoolKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
+      const addresses = [...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset);
+      return () => kernels[stage.kernel](...addresses, ...stage.numbers);
+    });
+    const run = () => {
+      for (const stage of stages) stage();
+    };
+    prepared.runs.set(gradients, run);
+    return run;
   }
 
   /** What a step is given: the batch and the parameters. */
   #givenTensors(count: number): Tensors {
     const { layout, batch } = this.#model;
     const { features, targets, weights } = this.buffers(count);
-    const given: Tensors = {
-      features: new Tensor(batch.featureType, features, [count, ...batch.featureShape]),
-      targets: new Tensor(batch.targetType, targets, [count, ...batch.targetShape]),
+    const given: Record<string, Tensor> = {
+      features: { type: batch.featureType, shape: [count, ...batch.featureShape], data: features },
+      targets: { type: batch.targetType, shape: [count, ...batch.targetShape], data: targets },
     };
-    if (weights) given.weights = new Tensor('float32', weights, [count]);
+    if (weights) given.weights = { type: 'float32', shape: [count], data: weights };
     layout.tensors.forEach((tensor, i) => {
-      given[parameterName(i)] = new Tensor('float32', tensorOf(this.parameters, tensor), tensor.shape);
+      given[parameterName(i)] = { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) };
     });
     return given;
   }
 
-  /** What stages write: gradients at their place in the slab, everything else in one memory, where kernels can reach it. */
+  /** Gradients at their places in the slab, of the shapes in which the graph has them. */
+  #gradientTensors({ written }: CompiledGraph, gradients: Float32Array): Tensors {
+    const shapes = new Map(written.map(({ name, shape }) => [name, shape]));
+    const named = this.#model.layout.tensors.flatMap((tensor, i): [string, Tensor][] => {
+      const shape = shapes.get(gradientName(i));
+      return shape ? [[gradientName(i), { type: 'float32', shape, data: tensorOf(gradients, tensor) }]] : [];
+    });
+    return Object.fromEntries(named);
+  }
+
+  /** What stages write, without gradients. */
   #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: Tensors } {
-    const inSlab = new Map(this.#model.layout.tensors.map((tensor, i) => [gradientName(i), tensor]));
+    const inSlab = new Set(this.#model.layout.tensors.map((_, i) => gradientName(i)));
     const apart = written.filter(({ name }) => !inSlab.has(name));
     const memory = new PrivateMemory(apart.map(({ shape }) => elements(shape) * 4));
-    const tensors: Tensors = {};
-    for (const { name, type, shape } of written) {
-      const tensor = inSlab.get(name);
-      const values = tensor
-        ? tensorOf(this.gradients, tensor)
-        : type === 'int32'
-          ? memory.integers(elements(shape))
-          : memory.floats(elements(shape));
-      tensors[name] = new Tensor(type as 'float32', values as Float32Array, shape);
+    const tensors: Record<string, Tensor> = {};
+    for (const { name, type, shape } of apart) {
+      const length = elements(shape);
+      tensors[name] = { type, shape, data: type === 'int32' ? memory.integers(length) : memory.floats(length) };
     }
     return { memory: memory.memory, tensors };
   }
@@ -155,8 +150,12 @@ function noiseTensors({ noise }: CompiledGraph): { tensors: Tensors; draw: (key:
   const memory = new PrivateMemory(noise.map(({ shape }) => elements(shape) * 4));
   const values = noise.map(({ shape }) => memory.floats(elements(shape)));
   const kernels = loadNoiseKernels(memory.memory);
+  const named = values.map((data, i): [string, Tensor] => [
+    noiseName(i),
+    { type: 'float32', shape: noise[i].shape, data },
+  ]);
   return {
-    tensors: Object.fromEntries(values.map((data, i) => [noiseName(i), new Tensor('float32', data, noise[i].shape)])),
+    tensors: Object.fromEntries(named),
     draw: (key) => {
       values.forEach((data, place) => {
         fillNoise(kernels, noise[place].kind, data, key, place);
