@@ -2,6 +2,7 @@
 import { sha256 } from '../src/data/checksum.js';
 import { type BackendName, backendNames, loadBackend } from '../src/engine/backends.js';
 import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
+import { runtimeVersion } from '../src/engine/onnx/runtime.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { createTfjsEngine } from '../src/engine/tfjs.js';
 import { EngineError, ModelError, UnsupportedModelError } from '../src/errors.js';
@@ -21,7 +22,7 @@ export interface BatchSizes {
 /**
  * @param warn told why `auto` falls back
  * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model
- * @throws EngineError when no backend of engine `tfjs` loads
+ * @throws EngineError when engine `onnx` is asked for and does not load, or no backend of engine `tfjs` does
  */
 export async function chooseEngine(
   { engine, backend }: EngineChoice,
@@ -33,9 +34,11 @@ export async function chooseEngine(
   // Asking for a backend is asking for the engine that has backends.
   if (engine !== 'tfjs' && backend === undefined) {
     try {
+      runtimeVersion();
       return compile(step, sizes);
     } catch (error) {
-      if (engine === 'onnx' || !(error instanceof UnsupportedModelError)) throw error;
+      const other = error instanceof UnsupportedModelError || error instanceof EngineError;
+      if (engine === 'onnx' || !other) throw error;
       warn(`${error.problem}; using engine tfjs, which is slower`);
     }
   }

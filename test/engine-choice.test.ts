@@ -1,10 +1,11 @@
 /** Which engine trains a model: the compiled one where it can, tfjs where it must or is asked to; and what `doctor` says. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { lcg, relativeError } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
+import { configFile } from './support/package.js';
 import { trained } from './support/runs.js';
 
 const folder = temporaryFolder();
@@ -90,6 +91,33 @@ describe('engine tfjs', () => {
   it('is what asking for a backend means', async () => {
     const { start } = await trained(image, ['backend=cpu', 'training.epochs=1'], folder);
     expect(start).toMatchObject({ engine: 'tfjs', backend: 'cpu' });
+  });
+});
+
+describe('where ONNX Runtime has no library for the machine', () => {
+  // Who asks which machine this is gets another answer than the truth.
+  const elsewhere = {
+    NODE_OPTIONS: `--import data:text/javascript,Object.defineProperty(process,'arch',{value:'s390x'})`,
+  };
+  const short = ['--set', 'data.examples=400', '--set', 'training.epochs=1', '--out', 'elsewhere'];
+  const train = (...more: string[]) =>
+    lockstep(['train', configFile('digits-mlp.yaml'), ...short, ...more], folder, elsewhere);
+
+  it('engine onnx says so, and nothing is written', async () => {
+    const { code, stdout } = await train('--engine', 'onnx');
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/^error: engine onnx: ONNX Runtime does not load on \w+ s390x \(.+\)\nremedy: reinstall/);
+    expect(existsSync(join(folder, 'elsewhere'))).toBe(false);
+    const worker = await lockstep(['worker', 'ws://127.0.0.1:1', '--token', 'x'], folder, elsewhere);
+    expect(worker.code).toBe(2);
+    expect(worker.stdout + worker.stderr).toBe(stdout);
+  });
+
+  it('engine auto trains on tfjs, with a warning', async () => {
+    const { code, stdout } = await train();
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^warning: engine onnx: ONNX Runtime does not load on .*; using engine tfjs/);
+    expect(stdout).toMatch(/engine +tfjs \(wasm\)/);
   });
 });
 

@@ -19,10 +19,16 @@ export interface Running {
   says(text: string, times?: number): Promise<void>;
 }
 
-/** @param folder the process's current folder */
-export function startLockstep(args: readonly string[], folder: string): Running {
+/**
+ * @param folder the process's current folder
+ * @param more variables of its environment
+ */
+export function startLockstep(args: readonly string[], folder: string, more: NodeJS.ProcessEnv = {}): Running {
   // In a process group of its own, so that a test can see whether anything of it is left.
-  const child = spawn(execPath, [cliFile, ...args], { cwd: folder, detached: true, timeout: 50_000 });
+  const child = spawn(execPath, [cliFile, ...args], {
+    ...{ cwd: folder, detached: true, timeout: 50_000 },
+    env: { ...process.env, ...more },
+  });
   const output = { stdout: '', stderr: '' };
   const waiting: { text: string; times: number; found: () => void; missed: (reason: Error) => void }[] = [];
   const holds = (text: string, times: number) => output.stdout.split(text).length > times;
@@ -48,8 +54,8 @@ export function startLockstep(args: readonly string[], folder: string): Running 
   return { process: child, finished, says };
 }
 
-export function lockstep(args: readonly string[], folder: string): Promise<Finished> {
-  return startLockstep(args, folder).finished;
+export function lockstep(args: readonly string[], folder: string, more?: NodeJS.ProcessEnv): Promise<Finished> {
+  return startLockstep(args, folder, more).finished;
 }
 
 /** Whether a process of the group that `child` led is alive. */

@@ -1,13 +1,6 @@
-/**
- * ONNX Runtime by its C API. The library is the one inside onnxruntime-node; that package's own binding is not used, because
- * it copies every output into fresh memory at each run, which V8 then collects, and takes no shared memory. Here tensors are
- * tied to a session once, wherever they lie, and a run moves no number.
- */
-import './telemetry.js';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import koffi, { type LibraryHandle } from 'koffi';
+/** Sessions of ONNX Runtime: tensors are tied to one once, wherever they lie, and a run moves no number. */
 import { elements } from '../../data/examples.js';
+import { loadLibrary, type OnnxLibrary, type Pointer } from './library.js';
 import type { ElementType } from './proto.js';
 
 /** Numbers that a session reads or writes in place: row-major, not on V8's own heap, and not moved while it lives. */
@@ -30,144 +23,14 @@ export interface Session {
   release(): void;
 }
 
-type Pointer = bigint;
-type Native = (...values: unknown[]) => Pointer | null;
-
-// Places of functions in OrtApi (onnxruntime_c_api.h): later versions append functions and never move one.
-const places = {
-  GetErrorMessage: [2, 'str', 'void *'],
-  CreateEnv: [3, 'void *', 'int', 'str', '_Out_ void * *'],
-  CreateSessionFromArray: [8, 'void *', 'void *', 'void *', 'size_t', 'void *', '_Out_ void * *'],
-  CreateSessionOptions: [10, 'void *', '_Out_ void * *'],
-  SetSessionLogSeverityLevel: [22, 'void *', 'void *', 'int'],
-  SetSessionGraphOptimizationLevel: [23, 'void *', 'void *', 'int'],
-  SetIntraOpNumThreads: [24, 'void *', 'void *', 'int'],
-  SetInterOpNumThreads: [25, 'void *', 'void *', 'int'],
-  SessionGetInputCount: [30, 'void *', 'void *', '_Out_ size_t *'],
-  SessionGetOutputCount: [31, 'void *', 'void *', '_Out_ size_t *'],
-  CreateTensorWithDataAsOrtValue: [
-    ...([49, 'void *', 'void *', 'void *', 'size_t'] as const),
-    ...(['int64_t *', 'size_t', 'int', '_Out_ void * *'] as const),
-  ],
-  CreateCpuMemoryInfo: [69, 'void *', 'int', 'int', '_Out_ void * *'],
-  ReleaseStatus: [93, 'void', 'void *'],
-  ReleaseSession: [95, 'void', 'void *'],
-  ReleaseValue: [96, 'void', 'void *'],
-  ReleaseSessionOptions: [100, 'void', 'void *'],
-  RunWithBinding: [133, 'void *', 'void *', 'void *', 'void *'],
-  CreateIoBinding: [134, 'void *', 'void *', '_Out_ void * *'],
-  ReleaseIoBinding: [135, 'void', 'void *'],
-  BindInput: [136, 'void *', 'void *', 'str', 'void *'],
-  BindOutput: [137, 'void *', 'void *', 'str', 'void *'],
-} as const;
-type Name = keyof typeof places;
-
-/** The oldest version of the API that has all these functions. */
-const apiVersion = 7;
-/** What fails is thrown. */
-const logFatal = 4;
-const optimizeAll = 99;
-const arenaAllocator = 1;
-const defaultMemory = 0;
-/** ONNXTensorElementDataType. */
-const typeCodes: Readonly<Record<ElementType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
-
-const libraryNames: Partial<Record<NodeJS.Platform, string>> = {
-  darwin: 'libonnxruntime.1.dylib',
-  win32: 'onnxruntime.dll',
-};
-
-function libraryFile(): string {
-  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
-  const { platform, arch } = process;
-  return join(root, 'bin', 'napi-v6', platform, arch, libraryNames[platform] ?? 'libonnxruntime.so.1');
+let library: OnnxLibrary | undefined;
+/** As this thread sees it. */
+function loaded(): OnnxLibrary {
+  library ??= loadLibrary();
+  return library;
 }
 
-/** The library as this thread sees it. */
-class Runtime {
-  readonly version: string;
-  /** Collected, it would take the code with it. */
-  protected readonly library: LibraryHandle;
-  readonly #functions: Readonly<Record<Name, Native>>;
-  readonly #environment: Pointer;
-  readonly #memory: Pointer;
-
-  /** @throws Error when the library is not there or does not load */
-  constructor() {
-    this.library = koffi.load(libraryFile());
-    const base: Pointer = this.library.func('OrtGetApiBase', 'void *', [])();
-    const functionAt = (table: Pointer, place: number, result: string, parameters: readonly string[]): Native => {
-      const address: Pointer = koffi.decode(table, place * koffi.sizeof('void *'), 'void *');
-      return koffi.decode(address, koffi.proto(result, parameters.map(parameterType)));
-    };
-    this.version = functionAt(base, 1, 'str', [])() as unknown as string;
-    const api = functionAt(base, 0, 'void *', ['uint32_t'])(apiVersion);
-    if (api === null) throw new Error(`ONNX Runtime ${this.version} has no version ${apiVersion} of its API`);
-    const entries = Object.entries(places).map(([name, [place, result, ...parameters]]) => [
-      name,
-      functionAt(api, place, result, parameters),
-    ]);
-    this.#functions = Object.fromEntries(entries) as Record<Name, Native>;
-    this.#environment = this.make('CreateEnv', logFatal, 'lockstep');
-    this.#memory = this.make('CreateCpuMemoryInfo', arenaAllocator, defaultMemory);
-  }
-
-  /** @throws Error with what the library says, when it fails */
-  call(name: Name, ...values: unknown[]): void {
-    const status = this.#functions[name](...values);
-    if (status !== null) this.#fail(status);
-  }
-
-  #fail(status: Pointer): never {
-    const message = this.#functions.GetErrorMessage(status);
-    this.#functions.ReleaseStatus(status);
-    throw new Error(String(message));
-  }
-
-  /** Calls a function whose last parameter is where it puts what it makes. */
-  make(name: Name, ...values: unknown[]): Pointer {
-    const made: [Pointer | null] = [null];
-    this.call(name, ...values, made);
-    return made[0]!;
-  }
-
-  free(name: Extract<Name, `Release${string}`>, pointer: Pointer): void {
-    this.#functions[name](pointer);
-  }
-
-  session(model: Uint8Array, threads: number): Pointer {
-    const options = this.make('CreateSessionOptions');
-    try {
-      this.call('SetIntraOpNumThreads', options, threads);
-      this.call('SetInterOpNumThreads', options, 1);
-      this.call('SetSessionGraphOptimizationLevel', options, optimizeAll);
-      this.call('SetSessionLogSeverityLevel', options, logFatal);
-      return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
-    } finally {
-      this.free('ReleaseSessionOptions', options);
-    }
-  }
-
-  value({ type, shape, data }: Tensor): Pointer {
-    const dimensions = BigInt64Array.from(shape, BigInt);
-    const place = [koffi.address(data), data.byteLength, dimensions, shape.length, typeCodes[type]];
-    return this.make('CreateTensorWithDataAsOrtValue', this.#memory, ...place);
-  }
-}
-
-/** `_Out_ T *` is where a function puts a T. */
-function parameterType(text: string) {
-  const [, made] = /^_Out_ (.+) \*$/.exec(text) ?? [];
-  return made ? koffi.out(koffi.pointer(made)) : text;
-}
-
-let runtime: Runtime | undefined;
-const loaded = (): Runtime => {
-  runtime ??= new Runtime();
-  return runtime;
-};
-
-/** Version of the library. @throws Error when it does not load */
+/** Version of the library. @throws EngineError when it does not load */
 export const runtimeVersion = (): string => loaded().version;
 
 /** What native code holds for a session, to be freed in this order. */
@@ -205,7 +68,7 @@ class OnnxSession implements Session {
     const tie = (how: 'BindInput' | 'BindOutput', tensors: Tensors) => {
       for (const [name, tensor] of Object.entries(tensors)) {
         checkSize(name, tensor);
-        const value = library.value(tensor);
+        const value = library.value(tensor.data, tensor.type, tensor.shape);
         values.push(value);
         library.call(how, binding, name, value);
       }

@@ -1,0 +1,167 @@
+/**
+ * ONNX Runtime by its C API. The library is the one inside onnxruntime-node; that package's own binding is not used, because
+ * it copies every output into fresh memory at each run, which V8 then has to collect, and takes no shared memory.
+ */
+import './telemetry.js';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { LibraryHandle } from 'koffi';
+import { EngineError } from '../../errors.js';
+import type { ElementType } from './proto.js';
+
+type Koffi = typeof import('koffi');
+export type Pointer = bigint;
+type Native = (...values: unknown[]) => Pointer | null;
+
+// Places of functions in OrtApi (onnxruntime_c_api.h): later versions append functions and never move one.
+const places = {
+  GetErrorMessage: [2, 'str', 'void *'],
+  CreateEnv: [3, 'void *', 'int', 'str', '_Out_ void * *'],
+  CreateSessionFromArray: [8, 'void *', 'void *', 'void *', 'size_t', 'void *', '_Out_ void * *'],
+  CreateSessionOptions: [10, 'void *', '_Out_ void * *'],
+  SetSessionLogSeverityLevel: [22, 'void *', 'void *', 'int'],
+  SetSessionGraphOptimizationLevel: [23, 'void *', 'void *', 'int'],
+  SetIntraOpNumThreads: [24, 'void *', 'void *', 'int'],
+  SetInterOpNumThreads: [25, 'void *', 'void *', 'int'],
+  SessionGetInputCount: [30, 'void *', 'void *', '_Out_ size_t *'],
+  SessionGetOutputCount: [31, 'void *', 'void *', '_Out_ size_t *'],
+  CreateTensorWithDataAsOrtValue: [
+    ...([49, 'void *', 'void *', 'void *', 'size_t'] as const),
+    ...(['int64_t *', 'size_t', 'int', '_Out_ void * *'] as const),
+  ],
+  CreateCpuMemoryInfo: [69, 'void *', 'int', 'int', '_Out_ void * *'],
+  ReleaseStatus: [93, 'void', 'void *'],
+  ReleaseSession: [95, 'void', 'void *'],
+  ReleaseValue: [96, 'void', 'void *'],
+  ReleaseSessionOptions: [100, 'void', 'void *'],
+  RunWithBinding: [133, 'void *', 'void *', 'void *', 'void *'],
+  CreateIoBinding: [134, 'void *', 'void *', '_Out_ void * *'],
+  ReleaseIoBinding: [135, 'void', 'void *'],
+  BindInput: [136, 'void *', 'void *', 'str', 'void *'],
+  BindOutput: [137, 'void *', 'void *', 'str', 'void *'],
+} as const;
+type Name = keyof typeof places;
+
+/** The oldest version of the API that has all these functions. */
+const apiVersion = 7;
+/** What fails is thrown. */
+const logFatal = 4;
+const optimizeAll = 99;
+const arenaAllocator = 1;
+const defaultMemory = 0;
+/** ONNXTensorElementDataType. */
+const typeCodes: Readonly<Record<ElementType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
+
+const libraryNames: Partial<Record<NodeJS.Platform, string>> = {
+  darwin: 'libonnxruntime.1.dylib',
+  win32: 'onnxruntime.dll',
+};
+
+function libraryFile(): string {
+  const root = dirname(require.resolve('onnxruntime-node/package.json'));
+  const { platform, arch } = process;
+  return join(root, 'bin', 'napi-v6', platform, arch, libraryNames[platform] ?? 'libonnxruntime.so.1');
+}
+
+export class OnnxLibrary {
+  readonly version: string;
+  /** Collected, it would take the code with it. */
+  protected readonly handle: LibraryHandle;
+  readonly #koffi: Koffi;
+  readonly #functions: Readonly<Record<Name, Native>>;
+  readonly #environment: Pointer;
+  readonly #memory: Pointer;
+
+  /** @throws Error when the library is not there or does not load */
+  constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    this.handle = koffi.load(libraryFile());
+    const base: Pointer = this.handle.func('OrtGetApiBase', 'void *', [])();
+    const functionAt = (table: Pointer, place: number, result: string, parameters: readonly string[]): Native => {
+      const address: Pointer = koffi.decode(table, place * koffi.sizeof('void *'), 'void *');
+      return koffi.decode(
+        address,
+        koffi.proto(
+          result,
+          parameters.map((text) => parameterType(koffi, text)),
+        ),
+      );
+    };
+    this.version = functionAt(base, 1, 'str', [])() as unknown as string;
+    const api = functionAt(base, 0, 'void *', ['uint32_t'])(apiVersion);
+    if (api === null) throw new Error(`ONNX Runtime ${this.version} has no version ${apiVersion} of its API`);
+    const entries = Object.entries(places).map(([name, [place, result, ...parameters]]) => [
+      name,
+      functionAt(api, place, result, parameters),
+    ]);
+    this.#functions = Object.fromEntries(entries) as Record<Name, Native>;
+    this.#environment = this.make('CreateEnv', logFatal, 'lockstep');
+    this.#memory = this.make('CreateCpuMemoryInfo', arenaAllocator, defaultMemory);
+  }
+
+  /** @throws Error with what the library says, when it fails */
+  call(name: Name, ...values: unknown[]): void {
+    const status = this.#functions[name](...values);
+    if (status !== null) this.#fail(status);
+  }
+
+  #fail(status: Pointer): never {
+    const message = this.#functions.GetErrorMessage(status);
+    this.#functions.ReleaseStatus(status);
+    throw new Error(String(message));
+  }
+
+  /** Calls a function whose last parameter is where it puts what it makes. */
+  make(name: Name, ...values: unknown[]): Pointer {
+    const made: [Pointer | null] = [null];
+    this.call(name, ...values, made);
+    return made[0]!;
+  }
+
+  free(name: Extract<Name, `Release${string}`>, pointer: Pointer): void {
+    this.#functions[name](pointer);
+  }
+
+  /** Makes a session of an encoded ModelProto. */
+  session(model: Uint8Array, threads: number): Pointer {
+    const options = this.make('CreateSessionOptions');
+    try {
+      this.call('SetIntraOpNumThreads', options, threads);
+      this.call('SetInterOpNumThreads', options, 1);
+      this.call('SetSessionGraphOptimizationLevel', options, optimizeAll);
+      this.call('SetSessionLogSeverityLevel', options, logFatal);
+      return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
+    } finally {
+      this.free('ReleaseSessionOptions', options);
+    }
+  }
+
+  /** A tensor over numbers where they are. */
+  value(data: Float32Array | Int32Array | Uint8Array, type: ElementType, shape: readonly number[]): Pointer {
+    const dimensions = BigInt64Array.from(shape, BigInt);
+    const place = [this.#koffi.address(data), data.byteLength, dimensions, shape.length, typeCodes[type]];
+    return this.make('CreateTensorWithDataAsOrtValue', this.#memory, ...place);
+  }
+}
+
+/** `_Out_ T *` is where a function puts a T. */
+function parameterType(koffi: Koffi, text: string) {
+  const [, made] = /^_Out_ (.+) \*$/.exec(text) ?? [];
+  return made ? koffi.out(koffi.pointer(made)) : text;
+}
+
+const require = createRequire(import.meta.url);
+
+/** @throws EngineError when the library does not load on this machine */
+export function loadLibrary(): OnnxLibrary {
+  try {
+    // Only now: where npm left out its part for this platform, importing it throws.
+    return new OnnxLibrary(require('koffi') as Koffi);
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    throw new EngineError(
+      `engine onnx: ONNX Runtime does not load on ${process.platform} ${process.arch} (${reason})`,
+      'reinstall with npm ci, optional packages included; engine tfjs works without it, and is many times slower',
+    );
+  }
+}
