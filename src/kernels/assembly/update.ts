@@ -69,31 +69,28 @@ export function flushSubnormals(dst: usize, n: i32): void {
   }
 }
 
-/** Squares of the first two lanes, exact in float64. */
-function lowSquares(x: v128): v128 {
-  const wide = f64x2.promote_low_f32x4(x);
+/** Squares of two floats, exact in float64. */
+function squares(address: usize): v128 {
+  const wide = f64x2.promote_low_f32x4(v128.load64_zero(address));
   return f64x2.mul(wide, wide);
-}
-
-/** Squares of the last two lanes. */
-function highSquares(x: v128): v128 {
-  return lowSquares(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
 }
 
 /** Sum of squares in float64, in one fixed order that depends on n alone. */
 export function sumOfSquares(src: usize, n: i32): f64 {
-  const bytes = (<usize>n) << 2;
+  const end = src + ((<usize>n) << 2);
   let a = f64x2.splat(0);
   let b = f64x2.splat(0);
   let c = f64x2.splat(0);
   let d = f64x2.splat(0);
-  for (let i: usize = 0; i < bytes; i += 32) {
-    const x = v128.load(src + i);
-    const y = v128.load(src + i, 16);
-    a = f64x2.add(a, lowSquares(x));
-    b = f64x2.add(b, highSquares(x));
-    c = f64x2.add(c, lowSquares(y));
-    d = f64x2.add(d, highSquares(y));
+  for (; src < end; src += 64) {
+    a = f64x2.add(a, squares(src));
+    b = f64x2.add(b, squares(src + 8));
+    c = f64x2.add(c, squares(src + 16));
+    d = f64x2.add(d, squares(src + 24));
+    a = f64x2.add(a, squares(src + 32));
+    b = f64x2.add(b, squares(src + 40));
+    c = f64x2.add(c, squares(src + 48));
+    d = f64x2.add(d, squares(src + 56));
   }
   const sum = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
@@ -165,6 +162,27 @@ export function rmsprop(p: usize, g: usize, s: usize, n: i32, scale: f32, rate: 
   }
 }
 
+/** Four parameters of Adam, without decay: returns what is taken off them. */
+function adamChange(
+  g: usize,
+  m: usize,
+  v: usize,
+  scale: v128,
+  rate: v128,
+  beta1: v128,
+  rest1: v128,
+  beta2: v128,
+  rest2: v128,
+  epsilon: v128,
+): v128 {
+  const grad = gradient(g, scale);
+  const first = average(v128.load(m), grad, beta1, rest1);
+  const second = average(v128.load(v), f32x4.mul(grad, grad), beta2, rest2);
+  v128.store(m, first);
+  v128.store(v, second);
+  return f32x4.div(f32x4.mul(rate, first), f32x4.add(f32x4.sqrt(second), epsilon));
+}
+
 /**
  * m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2;
  * p -= rate * m / (sqrt(v) + epsilon) + decay * p, with both bias corrections folded into `rate` and `epsilon`.
@@ -182,7 +200,7 @@ export function adam(
   epsilon: f32,
   decay: f32,
 ): void {
-  const bytes = (<usize>n) << 2;
+  const end = p + ((<usize>n) << 2);
   const scales = f32x4.splat(scale);
   const rates = f32x4.splat(rate);
   const beta1s = f32x4.splat(beta1);
@@ -190,16 +208,28 @@ export function adam(
   const beta2s = f32x4.splat(beta2);
   const rest2s = f32x4.splat(1 - beta2);
   const epsilons = f32x4.splat(epsilon);
+  if (decay === 0) {
+    // Four times four at a time: address arithmetic would take a fifth of the time.
+    while (p < end) {
+      const a = adamChange(g, m, v, scales, rates, beta1s, rest1s, beta2s, rest2s, epsilons);
+      const b = adamChange(g + 16, m + 16, v + 16, scales, rates, beta1s, rest1s, beta2s, rest2s, epsilons);
+      const c = adamChange(g + 32, m + 32, v + 32, scales, rates, beta1s, rest1s, beta2s, rest2s, epsilons);
+      const d = adamChange(g + 48, m + 48, v + 48, scales, rates, beta1s, rest1s, beta2s, rest2s, epsilons);
+      v128.store(p, f32x4.sub(v128.load(p), a));
+      v128.store(p, f32x4.sub(v128.load(p, 16), b), 16);
+      v128.store(p, f32x4.sub(v128.load(p, 32), c), 32);
+      v128.store(p, f32x4.sub(v128.load(p, 48), d), 48);
+      p += 64;
+      g += 64;
+      m += 64;
+      v += 64;
+    }
+    return;
+  }
   const decays = f32x4.splat(decay);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const grad = gradient(g + i, scales);
-    const first = average(v128.load(m + i), grad, beta1s, rest1s);
-    const second = average(v128.load(v + i), f32x4.mul(grad, grad), beta2s, rest2s);
-    v128.store(m + i, first);
-    v128.store(v + i, second);
-    const root = f32x4.add(f32x4.sqrt(second), epsilons);
-    const parameter = v128.load(p + i);
-    const change = f32x4.add(f32x4.div(f32x4.mul(rates, first), root), f32x4.mul(decays, parameter));
-    v128.store(p + i, f32x4.sub(parameter, change));
+  for (; p < end; p += 16, g += 16, m += 16, v += 16) {
+    const change = adamChange(g, m, v, scales, rates, beta1s, rest1s, beta2s, rest2s, epsilons);
+    const parameter = v128.load(p);
+    v128.store(p, f32x4.sub(parameter, f32x4.add(change, f32x4.mul(decays, parameter))));
   }
 }
