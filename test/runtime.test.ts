@@ -70,6 +70,29 @@ it('refuses tensors that are not those of the model', () => {
   session.release();
 });
 
+it('writes nothing beyond a tensor, whatever a model that does not say its sizes computes', () => {
+  const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const all = new Float32Array(buffer).fill(7);
+  const named = (name: string, ...shape: string[]) => ({ name, shape, type: 'float32' as const });
+  const session = createSession(
+    encodeModel({
+      nodes: [product],
+      inputs: [named('a', 'm', 'k'), named('b', 'k', 'n')],
+      outputs: [named('c', 'm', 'n')],
+      constants: [],
+    }),
+  );
+  const four = filled([4, 4], Array(16).fill(1));
+  for (const shape of [[2, 2], [4, 3], [16], [4, 4, 1]]) {
+    const c = tensor(shape, all.subarray(0, shape.reduce((a, b) => a * b)));
+    expect(session.bind({ a: four, b: four }, { c }), `${shape}`).toThrow(/shape|rank|dimension/i);
+  }
+  expect(all.every((value) => value === 7)).toBe(true);
+  session.bind({ a: four, b: four }, { c: tensor([4, 4], all.subarray(0, 16)) })();
+  expect([...all.subarray(0, 17)]).toEqual([...Array(16).fill(4), 7]);
+  session.release();
+});
+
 it('refuses what is no model', () => {
   expect(() => createSession(Uint8Array.of(1, 2, 3))).toThrow(/Protobuf|parse|load/i);
   expect(() => createSession(model(2, 2, 2, [{ ...product, op: 'Multiply' }]))).toThrow(/Multiply/);

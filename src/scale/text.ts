@@ -24,7 +24,7 @@ export interface Column {
 
 const phases: Readonly<Record<(typeof splitNames)[number], string>> = {
   gather: 'examples into batches',
-  compute: 'forward and backward pass',
+  compute: 'forward and backward pass, on memory that threads share: nothing is copied',
   reduce: 'sums in shared memory',
   exchange: 'sums over sockets, waiting for others included',
   update: 'the optimizer; every worker updates its own copy, so that nothing is broadcast',
