@@ -84,7 +84,13 @@ it('writes nothing beyond a tensor, whatever a model that does not say its sizes
   );
   const four = filled([4, 4], Array(16).fill(1));
   for (const shape of [[2, 2], [4, 3], [16], [4, 4, 1]]) {
-    const c = tensor(shape, all.subarray(0, shape.reduce((a, b) => a * b)));
+    const c = tensor(
+      shape,
+      all.subarray(
+        0,
+        shape.reduce((a, b) => a * b),
+      ),
+    );
     expect(session.bind({ a: four, b: four }, { c }), `${shape}`).toThrow(/shape|rank|dimension/i);
   }
   expect(all.every((value) => value === 7)).toBe(true);

@@ -1,6 +1,7 @@
 /**
  * Links of limited bandwidth and latency between workers and a coordinator, in user space: a TCP proxy that passes on each
- * piece when it would be through both cables, that of the worker and that of the coordinator, which all workers share.
+ * piece when it would be through both cables, that of the worker and that of the coordinator, which all workers share. As
+ * with TCP, no connection has more on its way than a window, so that whoever begins late gets its share at once.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -23,7 +24,10 @@ interface Due {
 }
 
 /** Bytes that go through a cable without others in between. */
-const piece = 8192;
+const piece = 16_384;
+/** Seconds of bandwidth that a connection has on its way, besides those until it could be told to go on. */
+const queue = 0.005;
+const smallestWindow = 131_072;
 const seconds = (): number => performance.now() / 1000;
 
 export class Throttle {
@@ -67,16 +71,25 @@ export class Throttle {
   }
 
   #carry(from: Socket, to: Socket, out: Cable, into: Cable): void {
+    const { bandwidth, latency } = this.#limits;
+    const window = Math.max(smallestWindow, bandwidth * (2 * latency + queue));
+    let under = 0;
     this.#sockets.add(from);
     from.on('data', (bytes: Buffer) => {
+      under += bytes.length;
+      if (under >= window) from.pause();
       for (let start = 0; start < bytes.length; start += piece) {
         const part = bytes.subarray(start, start + piece);
         // Its first byte comes to the other cable while its last one is on this: see Simulation.
         const first = Math.max(out.free, seconds());
-        out.free = first + part.length / this.#limits.bandwidth;
-        this.#plan(first + this.#limits.latency, (at) => {
-          into.free = Math.max(into.free, at) + part.length / this.#limits.bandwidth;
-          this.#plan(into.free, () => to.write(part));
+        out.free = first + part.length / bandwidth;
+        this.#plan(first + latency, (at) => {
+          into.free = Math.max(into.free, at) + part.length / bandwidth;
+          this.#plan(into.free, () => {
+            to.write(part);
+            under -= part.length;
+            if (under < window) from.resume();
+          });
         });
       }
     });
