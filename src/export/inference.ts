@@ -50,7 +50,7 @@ function traceInference({ model, weights, featureShape }: Predictable, count: nu
     const parameters = weights.map(({ shape }, i) => input(weightName(i), shape, 'float32'));
     const features = input(inputName, [count, ...featureShape], 'float32');
     output(outputName, predictionStep(model, weights, parameters, features), true);
-  });
+  }, false);
   const kernel = graph.nodes.find(({ domain }) => domain === kernelDomain);
   if (kernel) throw new UnsupportedModelError(`the model needs ${kernel.op}, which ONNX lacks`, 'export it as tfjs');
   return graph;

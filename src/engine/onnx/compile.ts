@@ -58,7 +58,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
     gradients.forEach((gradient, i) => {
       t.output(gradientName(i), gradient);
     });
-  });
+  }, true);
   return { ...stageGraph(graph), noise };
 }
 
@@ -72,6 +72,6 @@ export function compileEvaluation(step: StepModel, count: number): CompiledGraph
     metrics.forEach((metric, i) => {
       t.output(metricName(i), metric);
     });
-  });
+  }, true);
   return { ...stageGraph(graph), noise: [] };
 }

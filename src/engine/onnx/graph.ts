@@ -14,6 +14,8 @@ export interface Storage {
   readonly transposed?: boolean;
   /** The transposed form of a rank-4 value, and its shape before transposition. */
   channelsFirst?: { readonly name: string; readonly shape: readonly number[] };
+  /** The transposed copy of a rank-2 value, and its shape before transposition. */
+  columns?: { readonly name: string; readonly shape: readonly number[] };
   /** Data known at trace time. */
   readonly constant?: Float32Array | Int32Array | Uint8Array;
   /** The one value of every element, when it is known. */
@@ -57,6 +59,9 @@ export class GraphBuilder {
   readonly #producers = new Map<string, OnnxNode>();
   readonly #shapes = new Map<string, OnnxValue>();
   #names = 0;
+
+  /** @param turnsProducts whether matrix products may read transposed copies, which is faster, and more nodes (matmul.ts) */
+  constructor(readonly turnsProducts: boolean) {}
 
   /** Declares a graph input in row-major order. */
   input(name: string, shape: readonly number[], type: ElementType): Value {
@@ -192,6 +197,24 @@ export class GraphBuilder {
     }
     const [first] = storage.rows.values();
     return this.node('Reshape', [first!, this.int64(shape)]);
+  }
+
+  /** Whether a rank-2 value has been transposed. */
+  hasColumns({ storage, shape }: Value): boolean {
+    return storage.columns !== undefined && sameShape(storage.columns.shape, shape);
+  }
+
+  /** Name of the transposed tensor [C, N] of a value of shape [N, C]. */
+  columns(value: Value): string {
+    const { storage, shape } = value;
+    if (this.hasColumns(value)) return storage.columns!.name;
+    const [n, c] = shape as [number, number];
+    // At rank 3: at rank 2 ONNX Runtime's optimizer would undo it, and have the product transpose.
+    const turned = this.node('Transpose', [this.rows(value, [n, c, 1])], { perm: [1, 0, 2] });
+    const name = this.node('Reshape', [turned, this.int64([c, n])]);
+    this.#shapes.set(name, { name, shape: [c, n], type: storage.type });
+    storage.columns = { name, shape };
+    return name;
   }
 
   /** Name of the transposed tensor [N, C, H, W] of a value of shape [N, H, W, C]. */

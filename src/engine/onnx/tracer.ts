@@ -24,7 +24,7 @@ const backendName = 'lockstep-trace';
 
 class TraceBackend extends tf.KernelBackend {
   readonly data = new tf.DataStorage<Value>(this, tf.engine());
-  graph = new GraphBuilder();
+  graph!: GraphBuilder;
 
   /** Data that enters from JavaScript is a constant of the graph. */
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
@@ -146,12 +146,13 @@ export interface Trace {
 
 /**
  * Runs `body` with tfjs recording instead of computing, and returns the graph of everything that reaches an output.
+ * @param turnsProducts see GraphBuilder
  * @throws UnsupportedModelError when a kernel has no lowering or reads a tensor's values
  */
-export function trace(body: (trace: Trace) => void): StepGraph {
+export function trace(body: (trace: Trace) => void, turnsProducts: boolean): StepGraph {
   const backend = traceBackend();
   const previous = tf.getBackend();
-  backend.graph = new GraphBuilder();
+  backend.graph = new GraphBuilder(turnsProducts);
   const { graph } = backend;
   const engine = tf.engine();
   tf.setBackend(backendName);
