@@ -145,6 +145,30 @@ function reluOfPool(call: KernelCall): Value | undefined {
 const plainMultiply = neutral(1, operator('Mul'));
 const multiply: Lowering = (graph, call) => reluOfPool(call) ?? plainMultiply(graph, call);
 
+/**
+ * tfjs computes log softmax step by step: with y = x - max(x), it is y - log(sum(exp(y))). One node does that.
+ * @returns undefined where a difference is none of that kind
+ */
+function logSoftmax(graph: GraphBuilder, call: KernelCall): Value | undefined {
+  const [a, b] = [call.input('a'), call.input('b')];
+  const axis = a.shape.length - 1;
+  const isLastAxis = a.shape[axis] > 1 && b.shape.join() === [...a.shape.slice(0, axis), 1].join();
+  const [shifted, logs] = [a, b].map(({ storage, shape }) => storage.rows.get(shape.join()));
+  if (!isLastAxis || shifted === undefined || logs === undefined) return undefined;
+  /** Inputs of the node that made a tensor, if it is one of these. */
+  const from = (name: string | undefined, op: string) => {
+    const node = name === undefined ? undefined : graph.producer(name);
+    return node?.op === op ? node.inputs : [];
+  };
+  const [exponent] = from(from(from(logs, 'Log')[0], 'ReduceSum')[0], 'Exp');
+  const [x, most] = from(shifted, 'Sub');
+  if (exponent !== shifted || x === undefined || from(most, 'ReduceMax')[0] !== x) return undefined;
+  return graph.value(graph.node('LogSoftmax', [x], { axis: -1 }), a.shape);
+}
+
+const plainSubtract = binary(operator('Sub'));
+const subtract: Lowering = (graph, call) => logSoftmax(graph, call) ?? plainSubtract(graph, call);
+
 const addN: Lowering = (graph, call) =>
   elementwise(graph, call.list('inputs'), (g, ...names) => names.reduce((sum, name) => g.node('Add', [sum, name])));
 
@@ -234,7 +258,7 @@ export const elementwiseLowerings: Lowerings = {
     const difference = g.node('Sub', [a, b]);
     return g.node('Mul', [difference, difference]);
   }),
-  Sub: binary(operator('Sub')),
+  Sub: subtract,
 
   Equal: compare('Equal'),
   Greater: compare('Greater'),

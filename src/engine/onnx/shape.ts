@@ -30,12 +30,13 @@ function reduce(op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'Re
     let name = transposed ? graph.channelsFirst(x) : graph.rows(x);
     if (summed !== x.storage.type) name = graph.node('Cast', [name], { to: 6 });
     const along = transposed ?? axes;
+    const keepdims = Number(!transposed && result === shape);
     const reducedName =
       op === 'ReduceSum'
-        ? graph.node(op, [name, graph.int64(along)], { keepdims: 0 })
-        : graph.node(op, [name], { axes: along, keepdims: 0 });
+        ? graph.node(op, [name, graph.int64(along)], { keepdims })
+        : graph.node(op, [name], { axes: along, keepdims });
     const kept = x.shape.filter((_, i) => !axes.includes(i));
-    return reshaped(graph.value(reducedName, kept, summed), result);
+    return reshaped(graph.value(reducedName, keepdims ? shape : kept, summed), result);
   };
 }
 
