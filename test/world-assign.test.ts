@@ -91,7 +91,7 @@ describe('a speed', () => {
 
   it('is hoped to get better while it is not measured, so that nobody is left out for good', () => {
     const speeds = new Speeds();
-    for (const milliseconds of [1, 100]) speeds.seen('slow', milliseconds);
+    for (let i = 0; i < 6; i++) speeds.seen('slow', 100);
     const expected = Array.from({ length: 200 }, () => speeds.expected('slow')!);
     expect(expected[0]).toBe(100);
     expect(expected).toEqual([...expected].sort((a, b) => b - a));
@@ -100,5 +100,13 @@ describe('a speed', () => {
     expect(speeds.get('slow')).toBe(100);
     speeds.seen('slow', 100);
     expect(speeds.expected('slow')).toBeCloseTo(100, 10);
+  });
+
+  it('is hoped to get better sooner when it has been measured but a few times', () => {
+    const speeds = new Speeds();
+    for (const milliseconds of [1, 100]) speeds.seen('young', milliseconds);
+    const expected = Array.from({ length: 20 }, () => speeds.expected('young')!);
+    expect(expected[0]).toBe(100);
+    expect(expected[11]).toBeLessThan(10);
   });
 });
