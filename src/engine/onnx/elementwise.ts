@@ -163,6 +163,8 @@ function logSoftmax(graph: GraphBuilder, call: KernelCall): Value | undefined {
   const [exponent] = from(from(from(logs, 'Log')[0], 'ReduceSum')[0], 'Exp');
   const [x, most] = from(shifted, 'Sub');
   if (exponent !== shifted || x === undefined || from(most, 'ReduceMax')[0] !== x) return undefined;
+  // What is subtracted must be the same along the last axis.
+  if (String(graph.producer(most)!.attributes.axes) !== String(axis)) return undefined;
   return graph.value(graph.node('LogSoftmax', [x], { axis: -1 }), a.shape);
 }
 
