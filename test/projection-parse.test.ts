@@ -14,6 +14,11 @@ describe('parseProjection', () => {
     });
   });
 
+  it('takes the mode of the runs where it names none', () => {
+    expect(parseProjection(`workers=8,${rest}`, 'strong').mode).toBe('strong');
+    expect(parseProjection(`workers=8,${rest},mode=weak`, 'strong').mode).toBe('weak');
+  });
+
   it('reads everything else', () => {
     const optional = 'perHost=8, stragglers=0.1, failures=1e-3, reduction=butterfly+star, mode=strong, batch=512';
     expect(parseProjection(`workers=100+8+8, bandwidth=125 MB/s, latency=2ms, ${optional}`)).toEqual({

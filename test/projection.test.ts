@@ -94,7 +94,7 @@ describe('projectionMarkdown', () => {
   it('has a line for each row, the best one bold, and the assumptions', () => {
     const projection = of(`workers=8..32,${network},failures=0.01`);
     const text = projectionMarkdown(projection);
-    expect(text).toMatch(/^## Projection: 10 Gbit\/s, 100 us\n/);
+    expect(text).toMatch(/^## Projection: weak scaling, 10 Gbit\/s, 100 us\n/);
     expect(text.match(/^\| \d+ \|/gm)).toHaveLength(12);
     expect(text.match(/\*\*\w+\*\*/g)).toHaveLength(3);
     for (const sentence of [...projection.verdict, ...projection.assumptions]) expect(text).toContain(sentence);

@@ -149,6 +149,20 @@ describe('advice', () => {
   it('calls no difference a gain that repeats have too', () => {
     expect(advise(10, 9.95)).toMatch(/2 are no clear gain/);
   });
+
+  // Milliseconds of the repeats with one worker and with two: all but the last are slower at the median, or faster.
+  it.each([
+    ['ranges that overlap', [10, 10, 10.1], [11.5, 6, 12], /2 are no clear loss: 13 % at the median/],
+    ['repeats that are further apart than the medians', [10, 10, 10.1], [10.2, 10.2, 45], /2 are no clear loss/],
+    ['a gain that is less than the repeats differ', [10, 10.5, 30], [5, 9, 9.9], /2 are no clear gain/],
+    ['a loss beyond all doubt', [10, 10, 10.1], [15, 15, 15.1], /2 are 33 % slower/],
+    ['one run each that says nothing of chance', [10], [5], /worth it are 2 workers/],
+  ])('weighs %s', (_, one, two, words) => {
+    const runs = [one, two].flatMap((times, i) =>
+      times.map((ms) => runOf('strong', 2 ** i, ms, Array(2 ** i).fill({ compute: 1 }))),
+    );
+    expect(adviceOf('strong', pointsOf(runs))).toMatch(words);
+  });
 });
 
 describe('the plan', () => {

@@ -183,7 +183,7 @@ describe('a projection', () => {
     expect(projection.assumptions.join('\n')).toMatch(
       /Fitted without the runs of 3 workers, the model is off by \d+ %/,
     );
-    expect(markdown).toContain('## Projection: 10 Gbit/s, 100 us');
+    expect(markdown).toContain('## Projection: weak scaling, 10 Gbit/s, 100 us');
     const html = scaleHtml({ ...reportOf(measured, 'processes'), projection });
     expect(html).toContain('Projected speed-up');
     // One worker alone is measured: the projection must know how fast it is.

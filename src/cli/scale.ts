@@ -79,7 +79,10 @@ async function runScale(file: string, flags: ScaleFlags): Promise<void> {
       reportMistakes(json, async () => {
         const choices = choicesOf(flags);
         const before = flags.against === undefined ? undefined : parseReport(flags.against, textOf(flags.against));
-        const scenario = flags.project === undefined ? undefined : parseProjection(flags.project);
+        const scenario =
+          flags.project === undefined
+            ? undefined
+            : parseProjection(flags.project, flags.mode === 'strong' ? 'strong' : 'weak');
         if (scenario) checkProjectable(choices.workers);
         const config = loadRunConfig(file, flags.set);
         assertWritable(out);
@@ -176,7 +179,7 @@ function summary({ folder, report, words }: Extract<Said, { event: 'report' }>):
     ['', ...lines].join('\n'),
     ...report.advice,
     ...report.findings.map(({ mode, workers, text }) => `${mode}, ${workersText(workers)}: ${text}`),
-    ...(report.projection?.verdict ?? []),
+    ...(report.projection ? [`Projection, ${report.projection.scenario}:`, ...report.projection.verdict] : []),
     ...words,
     bits[`${report.hashesAgree}`],
     ...report.warnings.map((warning) => `warning: ${warning}`),

@@ -1,5 +1,6 @@
 /** A projection as a section of a report. */
 import type { Projection, ProjectionRow } from './projection.js';
+import type { Scenario } from './scenario.js';
 import { bandwidthText, bytesText, grouped, percent, timeText } from './units.js';
 
 const head = [
@@ -14,11 +15,14 @@ const head = [
   'waiting',
 ];
 
+/** What is projected, as a heading has it. */
+export const scenarioText = ({ mode, bandwidth, latency }: Scenario): string =>
+  `${mode} scaling, ${bandwidthText(bandwidth)}, ${timeText(latency)}`;
+
 /** @returns Markdown from the heading `## Projection` on; the best way at each number of workers in bold */
 export function projectionMarkdown({ scenario, rows, best, verdict, assumptions }: Projection): string {
-  const { bandwidth, latency } = scenario;
   return [
-    `## Projection: ${bandwidthText(bandwidth)}, ${timeText(latency)}`,
+    `## Projection: ${scenarioText(scenario)}`,
     ...verdict,
     table(rows.map((row) => cellsOf(row, best.includes(row)))),
     'Throughput, speed-up (over one worker alone) and efficiency are those of the mean step; the busiest link is that of a step, in one direction; waiting is the part of a step in which a worker has nothing to do.',

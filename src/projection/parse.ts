@@ -18,8 +18,11 @@ const bandwidthUnits: Readonly<Record<string, number>> = {
 };
 const secondsUnits: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1 };
 
-/** @throws ConfigError for each part that is not what it should be, the first one first */
-export function parseProjection(text: string): Scenario {
+/**
+ * @param usual the mode of a scenario that names none
+ * @throws ConfigError for each part that is not what it should be, the first one first
+ */
+export function parseProjection(text: string, usual: Scenario['mode'] = 'weak'): Scenario {
   const parts = partsOf(text);
   for (const key of required) {
     if (!parts.has(key)) throw wrong(`${key} is missing`, `name it, as in ${example}`);
@@ -36,7 +39,7 @@ export function parseProjection(text: string): Scenario {
     stragglers: optional('stragglers', (value) => decimal('stragglers', value, 2)),
     failures: optional('failures', (value) => decimal('failures', value, 1000)) ?? 0,
     reductions: optional('reduction', reductionNames) ?? reductions,
-    mode: optional('mode', modeName) ?? 'weak',
+    mode: optional('mode', modeName) ?? usual,
     batch: optional('batch', (value) => wholeNumber('batch', value, 2 ** 31)),
   };
 }

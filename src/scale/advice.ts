@@ -10,7 +10,7 @@ const worthwhile = 0.5;
 function worthOf(points: readonly Point[]): Point {
   let best = points[0];
   for (const point of points.slice(1)) {
-    if (gainOf(best, point) >= worthwhile && isClear(best, point)) best = point;
+    if (gainOf(best, point) >= worthwhile && isFaster(point, best)) best = point;
   }
   return best;
 }
@@ -21,8 +21,11 @@ function gainOf(before: Point, point: Point): number {
   return more / (point.workers / before.workers - 1);
 }
 
-/** Whether the slowest run with more workers is faster than the fastest with fewer. */
-const isClear = (before: Point, point: Point): boolean => point.examplesPerSecond.min > before.examplesPerSecond.max;
+/** Whether every run of one is faster than all of the other, and by more, at the median, than repeats of either differ. */
+function isFaster({ examplesPerSecond: fast }: Point, { examplesPerSecond: slow }: Point): boolean {
+  const apart = Math.max(fast.max - fast.min, slow.max - slow.min);
+  return fast.min > slow.max && fast.median - slow.median > apart;
+}
 
 /** @param points of one mode, by number of workers; at least one */
 export function adviceOf(mode: Mode, points: readonly Point[]): string {
@@ -41,10 +44,7 @@ export function adviceOf(mode: Mode, points: readonly Point[]): string {
 function notWorth(best: Point, point: Point): string {
   const change = point.examplesPerSecond.median / best.examplesPerSecond.median - 1;
   const times = `${(point.workers / best.workers).toFixed(1).replace('.0', '')} times the workers`;
-  if (change > 0 && !isClear(best, point)) {
-    return `${point.workers} are no clear gain: ${percent(change)} at the median, less than the runs differ among themselves.`;
-  }
-  return change > 0
-    ? `${point.workers} give ${percent(change)} more for ${times}.`
-    : `${point.workers} are ${percent(-change)} slower.`;
+  if (isFaster(point, best)) return `${point.workers} give ${percent(change)} more for ${times}.`;
+  if (isFaster(best, point)) return `${point.workers} are ${percent(-change)} slower.`;
+  return `${point.workers} are no clear ${change > 0 ? 'gain' : 'loss'}: ${percent(Math.abs(change))} at the median, less than the runs differ among themselves.`;
 }

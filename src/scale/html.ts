@@ -213,8 +213,8 @@ svg [class^="c"] { fill: var(--c); stroke: var(--c); } svg rect[class^="c"] { st
 .legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .35rem; background: var(--c); }
 .legend i.ideal { height: 0; border-top: 2px dashed var(--soft); vertical-align: middle; }
 .scroll { overflow-x: auto; margin-top: 1.5rem; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: bottom; }
 abbr { text-decoration: none; } .about { font-size: .85rem; color: var(--soft); }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
-@media print { * { print-color-adjust: exact; } .scroll { overflow: visible; } th, td { white-space: normal; padding: .15rem .3rem; } }
+@media print { * { print-color-adjust: exact; } .scroll { overflow: visible; } th, td { padding: .15rem .3rem; } }
 `;

@@ -1,12 +1,12 @@
 /** From the runs of a report to more workers than it has. */
 import { ConfigError } from '../errors.js';
 import { calibrate } from '../projection/calibrate.js';
-import { projectionMarkdown } from '../projection/markdown.js';
+import { projectionMarkdown, scenarioText } from '../projection/markdown.js';
 import type { Observation } from '../projection/observation.js';
 import { predictor } from '../projection/predict.js';
 import { project } from '../projection/projection.js';
 import type { Scenario } from '../projection/scenario.js';
-import { bandwidthText, percent, timeText } from '../projection/units.js';
+import { percent } from '../projection/units.js';
 import { bytesPerFloat } from '../reduce/segments.js';
 import type { ScaleReport, ScaleRun } from './record.js';
 import { median } from './statistics.js';
@@ -49,7 +49,7 @@ export function projectScale(
   }));
   return {
     projection: {
-      scenario: `${bandwidthText(scenario.bandwidth)}, ${timeText(scenario.latency)}`,
+      scenario: scenarioText(scenario),
       ...{ rows, verdict: [...projected.verdict], assumptions },
     },
     markdown: projectionMarkdown({ ...projected, assumptions }),
