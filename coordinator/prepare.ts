@@ -20,7 +20,7 @@ import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
-import { checkMonitor, metricSpec, stepSpec } from './specs.js';
+import { checkMonitor, metricSpec, stepSpec, warnOfPooling } from './specs.js';
 import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
@@ -116,6 +116,7 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, { threads, repo
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
   const warn = (message: string) => report({ event: 'warning', message });
+  warnOfPooling(metrics, warn);
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
     warn(
       `${threads} threads, but the batch of ${geometry.batchSize} has ${geometry.shards} shards: ` +

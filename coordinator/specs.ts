@@ -38,6 +38,15 @@ export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
   };
 }
 
+/** Which R² of several targets it is: the mean of each, as other programs report it, can be far from the pooled one. */
+export function warnOfPooling({ metrics, outputs, classes }: MetricSpec, warn: (message: string) => void): void {
+  if (classes || outputs === 1 || !metrics.includes('r2')) return;
+  warn(
+    `r2 is pooled over ${outputs} targets, so that those of large values decide; r2: { average: uniform } is the mean of ` +
+      "each target's own, as scikit-learn has it, and r2: { average: pooled } says that this is meant",
+  );
+}
+
 export function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
   const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {

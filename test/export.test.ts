@@ -260,6 +260,7 @@ describe('an ONNX file', () => {
       height: 28,
       width: 28,
       channels: 1,
+      greyscale: 'bt601',
       fit: 'fill',
     });
   });

@@ -52,7 +52,7 @@ describe('digits in PNG files', () => {
     expect(examples).toMatchObject({ count, featureScale: 1 / 255, featureShape: [28, 28, 1], classes: 10 });
     expect(examples.features.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect(encoding).toEqual({
-      input: { kind: 'image', height: 28, width: 28, channels: 1, fit: 'cover' },
+      input: { kind: 'image', height: 28, width: 28, channels: 1, greyscale: 'bt601', fit: 'cover' },
       classes: sorted,
     });
     expect(description).toContain(`400 examples of shape [28, 28, 1], 10 classes (images in ${dir}): 400 training`);
@@ -117,14 +117,23 @@ describe('decoding', () => {
     expect(await decoded(image, {}, 'X.PNG')).toEqual({ shape: [2, 3, 3], bytes: colours });
   });
 
+  it('greys colours as PIL does, and grey stays as it is', async () => {
+    // Pillow 13.0.0: numpy.array(Image.fromarray(colours).convert('L'))
+    const rgb = [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 1, 2, 3, 255, 255, 0, 7, 7, 7, 217, 163, 130];
+    rgb.push(69, 78, 10, 19, 4, 44, 208, 166, 233, 128, 155, 248, 186, 161, 139, 143, 239, 71, 208, 171, 0);
+    const luma = [76, 150, 29, 255, 0, 2, 226, 7, 175, 68, 13, 186, 158, 166, 191, 163];
+    const image = await picture(rgb, 1, 16, 3).png().toBuffer();
+    for (const greyscale of [true, 'bt601']) expect((await decoded(image, { greyscale })).bytes).toEqual(luma);
+  });
+
   it('gives grey images three equal channels unless told otherwise', async () => {
     const image = await picture([0, 100, 255], 1, 3, 1).png().toBuffer();
     expect(await decoded(image)).toEqual({ shape: [1, 3, 3], bytes: [0, 0, 0, 100, 100, 100, 255, 255, 255] });
     expect(await decoded(image, { greyscale: true })).toEqual({ shape: [1, 3, 1], bytes: [0, 100, 255] });
   });
 
-  it('turns colour into the grey of the same luminance', async () => {
-    const { shape, bytes } = await decoded(await picture(colours, 2, 3, 3).png().toBuffer(), { greyscale: true });
+  it('turns colour into the grey of the same luminance with greyscale: linear', async () => {
+    const { shape, bytes } = await decoded(await picture(colours, 2, 3, 3).png().toBuffer(), { greyscale: 'linear' });
     expect(shape).toEqual([2, 3, 1]);
     // IEC 61966-2-1: luminance is a sum over linear light.
     const linear = (value: number) =>

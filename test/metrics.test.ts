@@ -163,6 +163,35 @@ describe('numbers', () => {
     expect(actual.r2).toBeLessThan(1);
   });
 
+  // scikit-learn 1.9.1: r2_score(y, p), and with multioutput='variance_weighted' on the two columns that vary.
+  it.each([
+    ['met exactly', 5, 0.9300595238095238],
+    ['missed', 6, 0.5967261904761906],
+  ])('have the mean R² of scikit-learn, where a target that does not vary is %s', (_, third, expected) => {
+    const rows = [
+      [1, 100, 5],
+      [2, 300, 5],
+      [3, 200, 5],
+      [4, 500, 5],
+      [5, 100, 5],
+    ];
+    const predicted = [
+      [1.5, 150, third],
+      [2, 250, third],
+      [2.5, 260, third],
+      [4.5, 420, third],
+      [5, 90, third],
+    ];
+    const r2Of = (average: 'uniform' | 'pooled', width: number, batches: number[]) => {
+      const flat = (table: number[][]) => Float32Array.from(table.flatMap((row) => row.slice(0, width)));
+      const of = spec({ outputs: width, metrics: [{ r2: { average } }, 'mse'] });
+      return inBatches(of, batches, flat(predicted), flat(rows), new Float32Array(5)).r2;
+    };
+    expect(r2Of('uniform', 3, [2, 1, 2])).toBeCloseTo(expected, 12);
+    expect(r2Of('uniform', 2, [5])).toBeCloseTo(0.8950892857142858, 12);
+    expect(r2Of('pooled', 2, [3, 2])).toBeCloseTo(0.8651839121507008, 12);
+  });
+
   const only = spec({ metrics: ['r2'] });
   const r2 = (outputs: Float32Array, targets: Float32Array) => inBatches(only, sizes, outputs, targets, losses).r2;
 

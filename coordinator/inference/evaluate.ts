@@ -13,7 +13,7 @@ import { ThreadPool } from '../../src/pool/pool.js';
 import type { Metrics } from '../../src/report/events.js';
 import { chooseEngine } from '../engine.js';
 import { evaluationBatch, evaluationSizes } from '../geometry.js';
-import { metricSpec, stepSpec } from '../specs.js';
+import { metricSpec, stepSpec, warnOfPooling } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
@@ -78,6 +78,7 @@ async function measure(
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
   assignWeights(step.built.model, weights, located.path);
   const metrics = metricSpec(config, dataset, step);
+  warnOfPooling(metrics, warn);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
   const geometry = { ...once, evaluationBatch };
   const sizes = { gradients: [], evaluations: evaluationSizes(geometry, [rows.length]) };

@@ -186,7 +186,13 @@ const imagesSchema = z
       .enum(['cover', 'contain', 'fill'])
       .default('cover')
       .describe('Images of another shape are cropped (cover), padded with black (contain) or distorted (fill).'),
-    greyscale: z.boolean().default(false).describe('One channel instead of three.'),
+    greyscale: z
+      .union([z.boolean(), z.enum(['bt601', 'linear'])])
+      .default(false)
+      .describe(
+        'One channel instead of three: bt601 (or true) weighs the stored bytes as ITU-R BT.601 does, 0.299 R + 0.587 G + ' +
+          "0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.",
+      ),
     ...fractionsOrPaths('folder'),
   })
   .describe('Image files in one folder a class.');

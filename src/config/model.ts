@@ -117,20 +117,29 @@ const metricSchema = z.union([
       k: z.int().min(1).describe('The target counts as found among the k highest outputs'),
     }),
   }),
+  z.strictObject({
+    r2: z.strictObject({
+      average: z
+        .enum(['pooled', 'uniform'])
+        .describe(
+          'Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large ' +
+            "values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it",
+        ),
+    }),
+  }),
   customSchema,
 ]);
+/** Those that may be named with options, and are computed once. */
+const once = ['topKAccuracy', 'r2'] as const;
 export const metricsSchema = z
   .array(metricSchema)
-  .refine(
-    (metrics) =>
-      metrics.filter((metric) => metric === 'topKAccuracy' || (typeof metric !== 'string' && 'topKAccuracy' in metric))
-        .length <= 1,
-    {
-      message: 'name topKAccuracy more than once',
-      params: { remedy: 'keep one k' },
-    },
-  )
   .superRefine((metrics, context) => {
+    for (const name of once) {
+      const named = metrics.filter((metric) => metric === name || (typeof metric !== 'string' && name in metric));
+      if (named.length <= 1) continue;
+      const params = { remedy: name === 'r2' ? 'keep one average' : 'keep one k' };
+      context.addIssue({ code: 'custom', message: `name ${name} more than once`, params });
+    }
     metrics.forEach((metric, index) => {
       if (typeof metric === 'string' || !('custom' in metric)) return;
       const { name } = metric.custom;

@@ -36,6 +36,9 @@ export interface TableEncoding {
   readonly missing: 'error' | 'mean' | 'drop';
 }
 
+/** From three channels to one: the luma of stored bytes (ITU-R BT.601), or the luminance of the light that they stand for. */
+export type Greyscale = 'bt601' | 'linear';
+
 /** What a reader of inputs must know besides the shape of the model's input. */
 export type InputEncoding =
   /** Numbers as they are, times `scale` (1/255 for bytes). */
@@ -46,6 +49,8 @@ export type InputEncoding =
       readonly height: number;
       readonly width: number;
       readonly channels: 1 | 3;
+      /** How colours become one channel; absent where there are three, and in models that are older than the choice: linear. */
+      readonly greyscale?: Greyscale;
       readonly fit: 'cover' | 'contain' | 'fill';
     }
   | {

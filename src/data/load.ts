@@ -90,7 +90,8 @@ function classNames({ classes }: Examples): Pick<Encoding, 'classes'> {
 function plainEncoding({ featureShape, featureScale, features }: Examples): Encoding {
   const [height, width, channels] = featureShape;
   if (featureShape.length === 3 && (channels === 1 || channels === 3) && features instanceof Uint8Array) {
-    return { input: { kind: 'image', height, width, channels, fit: 'fill' } };
+    const greyscale = channels === 1 ? ('bt601' as const) : undefined;
+    return { input: { kind: 'image', height, width, channels, greyscale, fit: 'fill' } };
   }
   return { input: { kind: 'numbers', scale: featureScale } };
 }

@@ -16,20 +16,33 @@ export interface MetricSpec {
   readonly binary: boolean;
 }
 
+/** Places of the sums of a batch; lists follow. */
+const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, lists: 5 };
+
 /**
- * Places of the sums of a batch; the sums of the targets of each output follow, then those of the metrics of users. `targetSpread` is the squared deviations
- * of the targets from their mean, all outputs together: merged, not added.
+ * Where the lists begin: sums of the targets of each output; squared errors, and squared deviations of the targets from
+ * their mean, of all outputs together or, for a mean of R², of each (these are merged, not added); metrics of users.
  */
-const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, squared: 5, targetSpread: 6, targetSums: 7 };
+function lists(spec: MetricSpec) {
+  const groups = isUniform(spec) ? spec.outputs : 1;
+  const squares = field.lists + spec.outputs;
+  const spreads = squares + groups;
+  const customs = spreads + groups;
+  return { targets: field.lists, squares, spreads, customs, groups, width: customs + customNames(spec).length };
+}
 
 /** How many numbers hold the sums of one batch. */
-export const sumsWidth = (spec: MetricSpec): number => field.targetSums + spec.outputs + customNames(spec).length;
+export const sumsWidth = (spec: MetricSpec): number => lists(spec).width;
+
+const isUniform = ({ metrics }: MetricSpec): boolean =>
+  metrics.some((metric) => typeof metric === 'object' && 'r2' in metric && metric.r2.average === 'uniform');
 
 const customNames = ({ metrics }: MetricSpec): string[] =>
   metrics.flatMap((metric) => (typeof metric === 'object' && 'custom' in metric ? metric.custom.name : []));
 const nameOf = (metric: MetricConfig): string => {
   if (typeof metric === 'string') return metric;
-  return 'custom' in metric ? metric.custom.name : 'topKAccuracy';
+  if ('custom' in metric) return metric.custom.name;
+  return 'r2' in metric ? 'r2' : 'topKAccuracy';
 };
 /** What the metrics of a run are called, in their order. */
 export const metricNames = (metrics: readonly MetricConfig[]): string[] => ['loss', ...metrics.map(nameOf)];
@@ -83,7 +96,8 @@ export function batchSums(
   customs: readonly Float32Array[] = [],
 ): Float64Array {
   const { outputs: width, classes, metrics, activation, binary } = spec;
-  const sums = new Float64Array(sumsWidth(spec));
+  const { groups, ...at } = lists(spec);
+  const sums = new Float64Array(at.width);
   const k = kOf(metrics);
   const threshold = activation === 'sigmoid' ? 0.5 : 0;
   const rank = (row: number): number => {
@@ -106,35 +120,43 @@ export function batchSums(
       const error = output - target;
       if (binary && tellsApart(output, target, threshold)) sums[field.correct]++;
       sums[field.absolute] += Math.abs(error);
-      sums[field.squared] += error * error;
-      sums[field.targetSums + i] += target;
+      sums[at.squares + (groups === 1 ? 0 : i)] += error * error;
+      sums[at.targets + i] += target;
     }
   }
-  sums[field.targetSpread] = targetSpread(spec, targets, sums);
+  addSpreads(spec, targets, sums);
   customs.forEach((values, i) => {
-    for (let row = 0; row < losses.length; row++) sums[field.targetSums + width + i] += values[row];
+    for (let row = 0; row < losses.length; row++) sums[at.customs + i] += values[row];
   });
   return sums;
 }
 
 /** Two passes, because the difference of a sum of squares and a squared sum leaves nothing of a small spread. */
-function targetSpread(spec: MetricSpec, targets: ArrayLike<number>, sums: Float64Array): number {
+function addSpreads(spec: MetricSpec, targets: ArrayLike<number>, sums: Float64Array): void {
+  const { groups, ...at } = lists(spec);
   const count = sums[field.examples] * spec.places;
-  let spread = 0;
   for (let i = 0; i < spec.outputs; i++) {
-    const mean = sums[field.targetSums + i] / count;
-    for (let row = 0; row < count; row++) spread += (targetAt(spec, targets, row, i) - mean) ** 2;
+    const mean = sums[at.targets + i] / count;
+    const to = at.spreads + (groups === 1 ? 0 : i);
+    for (let row = 0; row < count; row++) sums[to] += (targetAt(spec, targets, row, i) - mean) ** 2;
   }
-  return spread;
 }
 
 /**
- * R² over all outputs: 1 - (squared errors) / (squared deviations of the targets from their mean, output by output).
- * NaN where the targets do not vary: there is nothing to explain, whatever the errors.
+ * R² = 1 - (squared errors) / (squared deviations of the targets from their mean, output by output): of all outputs
+ * together, NaN where the targets do not vary, because there is nothing to explain; or the mean of each output's own, where
+ * one that does not vary counts as 0, or as 1 if it is met exactly (scikit-learn's r2_score, multioutput uniform_average).
  */
-function rSquared(sums: Float64Array): number {
-  const spread = sums[field.targetSpread];
-  return spread === 0 ? Number.NaN : 1 - sums[field.squared] / spread;
+function rSquared(spec: MetricSpec, sums: Float64Array): number {
+  const { groups, squares, spreads } = lists(spec);
+  if (!isUniform(spec)) return sums[spreads] === 0 ? Number.NaN : 1 - sums[squares] / sums[spreads];
+  if (sums[field.examples] * spec.places < 2) return Number.NaN;
+  let sum = 0;
+  for (let i = 0; i < groups; i++) {
+    const [errors, spread] = [sums[squares + i], sums[spreads + i]];
+    sum += spread === 0 ? Number(errors === 0) : 1 - errors / spread;
+  }
+  return sum / groups;
 }
 
 /** The loss and the asked metrics from the sums of all batches of a split. */
@@ -142,15 +164,17 @@ export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, 
   const examples = sums[field.examples];
   const places = examples * spec.places;
   const elements = places * spec.outputs;
+  const { squares, spreads, customs } = lists(spec);
+  const squared = sums.subarray(squares, spreads).reduce((a, b) => a + b);
   const compute: Record<string, () => number> = {
     accuracy: () => sums[field.correct] / (spec.binary ? elements : places),
     topKAccuracy: () => sums[field.inTopK] / places,
     mae: () => sums[field.absolute] / elements,
-    mse: () => sums[field.squared] / elements,
-    r2: () => rSquared(sums),
+    mse: () => squared / elements,
+    r2: () => rSquared(spec, sums),
   };
   customNames(spec).forEach((name, i) => {
-    compute[name] = () => sums[field.targetSums + spec.outputs + i] / examples;
+    compute[name] = () => sums[customs + i] / examples;
   });
   const named = spec.metrics.map(nameOf).map((name) => [name, compute[name]()]);
   return { loss: sums[field.loss] / examples, ...Object.fromEntries(named) };
@@ -162,17 +186,22 @@ export function totalSums(spec: MetricSpec, table: Float64Array): Float64Array {
   const total = new Float64Array(width);
   for (let start = 0; start < table.length; start += width) {
     const batch = table.subarray(start, start + width);
-    total[field.targetSpread] += spreadBetween(spec, total, batch);
+    mergeSpreads(spec, total, batch);
     for (let i = 0; i < width; i++) total[i] += batch[i];
   }
   return total;
 }
 
-/** What two groups of targets spread more together than each by itself: Chan, Golub and LeVeque (1979), updating formula. */
-function spreadBetween({ places, outputs }: MetricSpec, a: Float64Array, b: Float64Array): number {
-  const [countA, countB] = [a, b].map((sums) => sums[field.examples] * places);
-  if (countA === 0 || countB === 0) return 0;
-  let squares = 0;
-  for (let i = field.targetSums; i < field.targetSums + outputs; i++) squares += (b[i] / countB - a[i] / countA) ** 2;
-  return (squares * countA * countB) / (countA + countB);
+/** Adds to `a` what two groups spread more together than each by itself: Chan, Golub and LeVeque (1979), updating formula. */
+function mergeSpreads(spec: MetricSpec, a: Float64Array, b: Float64Array): void {
+  const [countA, countB] = [a, b].map((sums) => sums[field.examples] * spec.places);
+  if (countA === 0 || countB === 0) return;
+  const { targets, spreads, groups } = lists(spec);
+  const between = (i: number) => (b[targets + i] / countB - a[targets + i] / countA) ** 2;
+  for (let group = 0; group < groups; group++) {
+    let squares = 0;
+    if (groups > 1) squares = between(group);
+    else for (let i = 0; i < spec.outputs; i++) squares += between(i);
+    a[spreads + group] += (squares * countA * countB) / (countA + countB);
+  }
 }

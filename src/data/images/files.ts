@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type sharp from 'sharp';
 import { DataError } from '../../errors.js';
+import type { Greyscale } from '../encoding.js';
 
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
 
 /** How files become images of one kind. */
 export interface Decoding {
-  readonly channels: 1 | 3;
+  /** How colours become one channel; absent where there are three. */
+  readonly greyscale?: Greyscale;
   /** Height and width to scale to; absent where images keep their own. */
   readonly size?: readonly [number, number];
   /** What becomes of an image of another shape than `size`. */
@@ -93,7 +95,7 @@ export async function* decodeImages(files: readonly string[], decoding: Decoding
   yield* images;
 }
 
-async function imageDecoder({ channels, size, fit }: Decoding): Promise<(file: string) => Promise<Image>> {
+async function imageDecoder({ greyscale, size, fit }: Decoding): Promise<(file: string) => Promise<Image>> {
   const open = await loadSharp();
   return async (file) => {
     const content = await readImage(file);
@@ -101,7 +103,7 @@ async function imageDecoder({ channels, size, fit }: Decoding): Promise<(file: s
       // Truncated files and all others that the decoders complain of are refused.
       const image = open(content, { autoOrient: true, ignoreIcc: true, failOn: 'warning' });
       image.flatten({ background: 'black' });
-      if (channels === 1) image.greyscale();
+      if (greyscale === 'linear') image.greyscale();
       else image.toColourspace('srgb');
       if (size) {
         const [height, width] = size;
@@ -109,12 +111,21 @@ async function imageDecoder({ channels, size, fit }: Decoding): Promise<(file: s
         image.resize({ height, width, fit, position: 'centre', kernel: 'lanczos3', background: 'black' });
       }
       const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-      return { file, height: info.height, width: info.width, bytes: data };
+      const bytes = greyscale === 'bt601' ? luma(data) : data;
+      return { file, height: info.height, width: info.width, bytes };
     } catch (error) {
       const [reason] = (error as Error).message.split('\n');
       throw new DataError(`${file} cannot be decoded (${reason})`, 'save it as PNG or JPEG again, or remove it');
     }
   };
+}
+
+/** The luma of ITU-R BT.601 of RGB bytes, in the integers of PIL's mode L: grey stays what it is. */
+function luma(rgb: Uint8Array): Uint8Array {
+  return Uint8Array.from({ length: rgb.length / 3 }, (_, i) => {
+    const [r, g, b] = [rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]];
+    return (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
+  });
 }
 
 /** Through memory, because libvips caches what it reads by path, and so that a missing right is told from damage. */

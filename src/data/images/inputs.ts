@@ -18,7 +18,7 @@ export interface ImageInputs {
  */
 export async function imageInputs(
   path: string,
-  { height, width, channels, fit }: Extract<InputEncoding, { kind: 'image' }>,
+  { height, width, channels, greyscale, fit }: Extract<InputEncoding, { kind: 'image' }>,
 ): Promise<ImageInputs> {
   const folder = isFolder(path);
   if (folder === undefined) {
@@ -29,7 +29,9 @@ export async function imageInputs(
     throw new DataError(`${path} holds no PNG or JPEG files`, 'name an image file or a folder of images');
   }
   const files = folder ? names.map((name) => join(path, name)) : names;
-  return { names, rows: bytesOf(decodeImages(files, { channels, size: [height, width], fit })) };
+  // Models that do not say were trained before there was a choice.
+  const grey = channels === 1 ? (greyscale ?? 'linear') : undefined;
+  return { names, rows: bytesOf(decodeImages(files, { greyscale: grey, size: [height, width], fit })) };
 }
 
 async function* bytesOf(images: AsyncIterable<Image>): AsyncGenerator<Uint8Array> {

@@ -33,7 +33,7 @@ export async function imageSource(config: ImagesConfig): Promise<Source> {
   const parts = listParts(config);
   const classes = parts[0].classes.map(({ name }) => name);
   const decoding: Decoding = {
-    channels: config.greyscale ? 1 : 3,
+    greyscale: config.greyscale === true ? 'bt601' : config.greyscale || undefined,
     size: typeof config.size === 'number' ? [config.size, config.size] : config.size,
     fit: config.fit,
   };
@@ -44,12 +44,13 @@ export async function imageSource(config: ImagesConfig): Promise<Source> {
     ...{ targets: classIndices(parts, classes), targetShape: [], classes: classes.length },
   };
   const { stratify, fit } = config;
-  const [height, width] = featureShape;
+  const [height, width, channels] = featureShape as [number, number, 1 | 3];
+  const { greyscale } = decoding;
   return {
     examples,
     split: { validation: splitOf('validation', config, parts), test: splitOf('test', config, parts), stratify },
     origin: `images in ${parts.map(({ dir }) => dir).join(', ')}`,
-    encode: () => ({ input: { kind: 'image', height, width, channels: decoding.channels, fit }, classes }),
+    encode: () => ({ input: { kind: 'image', height, width, channels, greyscale, fit }, classes }),
   };
 }
 
@@ -131,7 +132,7 @@ async function readImages(files: readonly string[], decoding: Decoding, budget: 
     rows?.discard();
     throw error;
   }
-  return { ...rows!.finish(), featureShape: [first!.height, first!.width, decoding.channels] };
+  return { ...rows!.finish(), featureShape: [first!.height, first!.width, decoding.greyscale ? 1 : 3] };
 }
 
 function checkSize(image: Image, first: Image): void {
