@@ -1,11 +1,15 @@
 /** "Did you mean ...?": the nearest of the names that would have been right. */
+import { aliasOf } from './aliases.js';
 
 /**
- * The candidate with the fewest edits from `name`, ignoring case, if that is few enough to be a slip.
+ * The candidate that Keras or PyTorch calls `name`; else the one with the fewest edits from it, ignoring case, if that is
+ * few enough to be a slip.
  *
  * @returns undefined when nothing is near
  */
 export function suggest(name: string, candidates: readonly string[]): string | undefined {
+  const alias = aliasOf(name, candidates);
+  if (alias !== undefined) return alias;
   const limit = Math.max(1, Math.floor(name.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;

@@ -5,8 +5,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import tfl = require('@tensorflow/tfjs-layers');
 
 import type { LayerConfig, LayersConfig } from '../config/model.js';
-import { suggest } from '../config/suggest.js';
 import { ModelError } from '../errors.js';
+import { checkActivation, oneOf, remedyForName } from './choices.js';
 import { type HookSlot, installHooks } from './hooks.js';
 import { everyLayer } from './tree.js';
 
@@ -58,17 +58,13 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
   return { model, hooks };
 }
 
-function oneOf(name: string, candidates: readonly string[]): string {
-  const near = suggest(name, candidates);
-  return near ? `did you mean ${near}?` : `use one of ${candidates.join(', ')}`;
-}
-
 function attempt<T>(where: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
     if (error instanceof ModelError) throw error;
-    throw new ModelError(`${where}: ${reasonOf(error)}`, 'check the layer, its options and the shape it is given');
+    const remedy = remedyForName(error) ?? 'check the layer, its options and the shape it is given';
+    throw new ModelError(`${where}: ${reasonOf(error)}`, remedy);
   }
 }
 
@@ -138,6 +134,7 @@ function createLayer(kind: string, options: Options, data: DataShape, where: str
       return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(value)];
     }),
   );
+  for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
   const layer = attempt(where, () => factory(resolved));
   checkOptions(layer, resolved, where);
   return layer;
