@@ -6,7 +6,7 @@ import { UnsupportedModelError } from '../../errors.js';
 import { convolutionLowerings } from './convolution.js';
 import { elementwiseLowerings } from './elementwise.js';
 import { GraphBuilder, type StepGraph, type Value } from './graph.js';
-import type { KernelCall, Lowerings } from './lowering.js';
+import type { Lowerings } from './lowering.js';
 import { matmulLowerings } from './matmul.js';
 import { poolLowerings } from './pool.js';
 import type { ElementType } from './proto.js';
@@ -88,24 +88,34 @@ class TraceBackend extends tf.KernelBackend {
   }
 }
 
-function kernelCall(
-  backend: TraceBackend,
+/**
+ * Appends the nodes of one kernel call to `graph`.
+ * @throws UnsupportedModelError when the kernel has no lowering, or none for these inputs and attributes
+ */
+export function lower(
+  graph: GraphBuilder,
   kernel: string,
-  inputs: tf.NamedTensorInfoMap,
+  inputs: Readonly<Record<string, Value | undefined>>,
   attrs: tf.NamedAttrMap | undefined,
-): KernelCall {
-  const optional = (name: string) => (inputs[name] ? backend.valueIn(inputs[name]) : undefined);
-  return {
+): Value | Value[] {
+  const lowering = lowerings[kernel];
+  if (!lowering) {
+    throw new UnsupportedModelError(
+      `the compiled engine has no lowering for the tfjs kernel ${kernel}`,
+      'use --engine tfjs, or change the layer that needs it',
+    );
+  }
+  return lowering(graph, {
     kernel,
-    optional,
+    optional: (name) => inputs[name],
     input: (name) => {
-      const value = optional(name);
+      const value = inputs[name];
       if (!value) throw new Error(`kernel ${kernel} was called without input ${name}`);
       return value;
     },
-    list: () => Object.values(inputs).map((info) => backend.valueIn(info!)),
+    list: () => Object.values(inputs) as Value[],
     attribute: <T>(name: string) => attrs?.[name] as T,
-  };
+  });
 }
 
 let registered: TraceBackend | undefined;
@@ -115,18 +125,12 @@ function traceBackend(): TraceBackend {
   const backend = new TraceBackend();
   const names = new Set([...Object.keys(lowerings), ...tf.getKernelsForBackend('cpu').map((k) => k.kernelName)]);
   for (const kernelName of names) {
-    const lower = lowerings[kernelName];
     tf.registerKernel({
       kernelName,
       backendName,
       kernelFunc: ({ inputs, attrs }) => {
-        if (!lower) {
-          throw new UnsupportedModelError(
-            `the compiled engine has no lowering for the tfjs kernel ${kernelName}`,
-            'use --engine tfjs, or change the layer that needs it',
-          );
-        }
-        const result = lower(backend.graph, kernelCall(backend, kernelName, inputs, attrs));
+        const values = Object.entries(inputs).map(([name, info]) => [name, info && backend.valueIn(info)] as const);
+        const result = lower(backend.graph, kernelName, Object.fromEntries(values), attrs);
         return Array.isArray(result) ? result.map((value) => backend.info(value)) : backend.info(result);
       },
     });

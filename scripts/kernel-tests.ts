@@ -1,0 +1,26 @@
+/**
+ * `node dist/scripts/kernel-tests.js [--modes inputs,constants,turned] [--json FILE]`: runs tfjs-core's own tests with every kernel call compiled alone, and
+ * prints what passes, by kernel. FILE gets the summary.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { modes } from './kernels/alone.js';
+import { backendNameOf, type Outcome, observe, registerCompiledBackends } from './kernels/backend.js';
+import { runSuite } from './kernels/suite.js';
+import { asMarkdown, summarize } from './kernels/verdicts.js';
+
+const { values } = parseArgs({
+  options: { json: { type: 'string' }, modes: { type: 'string', default: modes.join() } },
+});
+const chosen = modes.filter((mode) => values.modes.split(',').includes(mode));
+registerCompiledBackends();
+/** Of each test, in their order. */
+const outcomes: Outcome[][] = [];
+observe((outcome) => outcomes.at(-1)?.push(outcome));
+const results = await runSuite(['cpu', ...chosen.map(backendNameOf)], () => outcomes.push([]));
+const summary = summarize(
+  results.map((result) => ({ ...result, outcomes: outcomes[result.place] })),
+  chosen,
+);
+if (values.json) writeFileSync(values.json, JSON.stringify(summary, null, 1));
+process.stdout.write(asMarkdown(summary));
