@@ -31,8 +31,12 @@ const loaders: Record<BackendName, () => Promise<void>> = {
     // TensorFlow reads them once for the process. A thread's process.env is a copy, so the main thread must load it first.
     if (isMainThread) Object.assign(process.env, tensorflowSettings);
     // Computed, so that the compiler does not ask for an optional package.
-    await import(['@tensorflow', 'tfjs-node'].join('/'));
-    correctGradients();
+    try {
+      await import(['@tensorflow', 'tfjs-node'].join('/'));
+    } finally {
+      // Also where only its JavaScript loads: that has registered tfjs's own gradients again.
+      correctGradients();
+    }
   },
   async wasm() {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
