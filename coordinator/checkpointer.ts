@@ -2,7 +2,7 @@
 import { writeCheckpoint } from '../src/checkpoint/checkpoint.js';
 import type { CheckpointState, Progress } from '../src/checkpoint/state.js';
 import { fingerprintOf } from '../src/data/fingerprint.js';
-import { LockstepError } from '../src/errors.js';
+import { LockstepError, RunLostError } from '../src/errors.js';
 import type { NamedTensor } from '../src/model/safetensors.js';
 import { graphHash } from './engine.js';
 import type { PreparedRun } from './prepare.js';
@@ -17,8 +17,9 @@ export class Checkpointer {
   #writing: Promise<void> = Promise.resolve();
   #failure: unknown;
   #last = performance.now();
-  /** Step of the newest checkpoint. */
+  /** Step of the newest checkpoint, that under way included; and of the newest that is written. */
   #step: number;
+  #written: number;
   /** What the run must agree with to go on: worked out once, for it takes a pass over the data. */
   #identity: Pick<CheckpointState, 'data' | 'graph'> | undefined;
 
@@ -26,6 +27,7 @@ export class Checkpointer {
   constructor(run: PreparedRun, resumed: CheckpointState | undefined) {
     this.#run = run;
     this.#step = resumed?.progress.step ?? 0;
+    this.#written = this.#step;
     this.#identity = resumed;
   }
 
@@ -67,7 +69,7 @@ export class Checkpointer {
     });
   }
 
-  /** Waits for the write under way. @throws OutputError when the newest checkpoint could not be written */
+  /** Waits for the write under way. @throws what is wrong with this process, not with the disk */
   async finish(): Promise<void> {
     await this.#writing;
     if (this.#failure) throw this.#failure;
@@ -79,19 +81,22 @@ export class Checkpointer {
   }
 
   async #writeOut(progress: Progress, tensors: readonly NamedTensor[]): Promise<void> {
-    const { config, dataset, engine, folder, logs, report } = this.#run;
+    const { config, dataset, engine, folder, lock, logs, report, unwritten } = this.#run;
+    const place = checkpointFolder(folder);
     try {
       for (const log of logs) log.sync();
       this.#identity ??= { data: fingerprintOf(dataset), graph: graphHash(engine) };
       const { data, graph } = this.#identity;
       const state = { format: 1 as const, progress, config, data, graph };
-      const path = await writeCheckpoint(checkpointFolder(folder), state, tensors, config.checkpoint.keep);
-      this.#failure = undefined;
+      const path = await writeCheckpoint(place, state, tensors, config.checkpoint.keep, () => lock.check());
+      this.#written = progress.step;
+      unwritten.written(place);
       report({ event: 'checkpoint', step: progress.step, path });
     } catch (error) {
-      if (!(error instanceof LockstepError)) throw error;
-      this.#failure = error;
-      report({ event: 'warning', message: `${error.problem}; the run goes on` });
+      if (!(error instanceof LockstepError) || error instanceof RunLostError) throw error;
+      // The same step may be tried again, at the end of the run.
+      this.#step = this.#written;
+      unwritten.failed(place, error);
     }
   }
 }

@@ -4,11 +4,12 @@ import { defineConfig, type RunConfigInput } from '../src/config/define.js';
 import type { RunConfig } from '../src/config/run.js';
 import { ConfigError } from '../src/errors.js';
 import type { EndEvent } from '../src/report/events.js';
+import type { Unwritten } from '../src/report/unwritten.js';
 import { hasLedger, type StartTrainer } from './prepare.js';
 import type { Resumption } from './resume.js';
 import { maximumThreads, threadsOf } from './threads.js';
 import { execute, type ResumeOptions, resumeWith, type TrainOptions } from './train.js';
-import { type ListenAddress, readAddress, writeAddress } from './world/address.js';
+import { addressFile, type ListenAddress, readAddress, writeAddress } from './world/address.js';
 import { startCluster } from './world/start.js';
 
 export interface WorldChoices {
@@ -64,19 +65,28 @@ function run(
   const minimum = minimumOf(options.minWorkers, threads);
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
-  const start: StartTrainer = (poolOptions, parameters) =>
+  const start: StartTrainer = (poolOptions, parameters, unwritten) =>
     startCluster(poolOptions, parameters, {
       ...{ threads, minimum, config: config.cluster, report, signal, ledger },
-      ...{ host, port, token, tls, trace, allowMixedNumerics },
+      ...{ host, port, token, tls, trace, allowMixedNumerics, unwritten },
       started: (address) => {
         listening = address;
       },
     });
   let listening: ListenAddress | undefined;
-  const remember = (folder: string) => {
-    if (listening) writeAddress(folder, listening);
+  const remember = (folder: string, unwritten: Unwritten) => {
+    if (listening) remembered(folder, listening, unwritten);
   };
   return execute(config, { ...options, threads, opened: remember }, start, resumption);
+}
+
+/** Without it the run goes on all the same; resumed, it has to be told where it listened. */
+function remembered(folder: string, address: ListenAddress, unwritten: Unwritten): void {
+  try {
+    writeAddress(folder, address);
+  } catch (error) {
+    unwritten.failed(addressFile(folder), error);
+  }
 }
 
 /** Without what is undefined, so that it does not hide a default. */

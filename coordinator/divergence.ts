@@ -7,14 +7,14 @@ import { DivergedError } from '../src/errors.js';
  * @param losses mean loss of every step that this process saw; the last is that of the step that failed
  * @param stepsBefore steps of the run before those
  * @param learningRate of that step
- * @param saved where the last finite parameters are
+ * @param saved where the last finite parameters are; null where they could not be written
  * @param overflowed an update made the parameters themselves not finite
  */
 export function divergence(
   losses: readonly number[],
   stepsBefore: number,
   learningRate: number,
-  saved: string,
+  saved: string | null,
   overflowed: boolean,
 ): DivergedError {
   const step = stepsBefore + losses.length;
@@ -27,7 +27,7 @@ export function divergence(
     `try a learning rate of ${Number((learningRate / 10).toPrecision(2))} instead of ${Number(learningRate.toPrecision(3))}`,
     'clip the gradient (--set training.clipNorm=1)',
     'or warm up (`schedule: { constant: { warmupSteps: 100 } }`).',
-    `The ${overflowed ? 'last finite parameters' : `parameters before step ${step}`} are in ${saved}`,
+    `The ${overflowed ? 'last finite parameters' : `parameters before step ${step}`} ${saved === null ? 'could not be saved' : `are in ${saved}`}`,
   ];
   return new DivergedError(problem, remedy.join(', ').replace('., ', '. '));
 }

@@ -14,9 +14,11 @@ import { checkTokens } from '../src/model/tokens.js';
 import type { EngineSpec, Geometry, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
-import type { LogFile } from '../src/report/log-file.js';
+import type { LogFile, LogOptions } from '../src/report/log-file.js';
 import { metricsLog, metricsName } from '../src/report/metrics-log.js';
-import { assertWritable, createRunFolder, lockRun, replaceConfig } from '../src/report/run-folder.js';
+import { assertWritable, createRunFolder, replaceConfig } from '../src/report/run-folder.js';
+import { lockRun, type RunLock } from '../src/report/run-lock.js';
+import { Unwritten } from '../src/report/unwritten.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
@@ -37,11 +39,14 @@ export interface PrepareOptions {
   /** Starts what computes the steps. */
   readonly start: StartTrainer;
   /** Told the run's folder as soon as it is there. */
-  readonly opened?: (folder: string) => void;
+  readonly opened?: (folder: string, unwritten: Unwritten) => void;
 }
 
-/** @param parameters initial slab */
-export type StartTrainer = (options: PoolOptions, parameters: Float32Array) => Promise<Trainer>;
+/**
+ * @param parameters initial slab
+ * @param unwritten told what of the trace cannot be written
+ */
+export type StartTrainer = (options: PoolOptions, parameters: Float32Array, unwritten: Unwritten) => Promise<Trainer>;
 
 export interface PreparedRun {
   /** Resolved: what `auto` came to is part of the run, because it decides the bits. */
@@ -54,6 +59,10 @@ export interface PreparedRun {
   readonly threads: number;
   readonly pool: Trainer;
   readonly folder: string;
+  /** To be looked at before each write into the folder. */
+  readonly lock: RunLock;
+  /** Told what cannot be written, which the run survives. */
+  readonly unwritten: Unwritten;
   readonly ledger?: Ledger;
   /** What must be on the disk before a checkpoint may say that its steps are done. */
   readonly logs: readonly LogFile[];
@@ -78,32 +87,50 @@ export async function prepareRun(
   if (resumption) checkLedger(resumption, options.ledger);
   if (!resumption) assertWritable(out);
   const cleanups: (() => void | Promise<void>)[] = [];
-  const close = async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup();
-  };
+  const close = () => undo(cleanups);
+  const unwritten = new Unwritten(options.report);
   try {
     const dataset = await loadDataset(config.data, config.seed);
     const { file } = dataset.examples;
     if (file) cleanups.push(() => closeRows(file));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
-    const prepared = await prepareSteps(config, dataset, options);
+    const prepared = await prepareSteps(config, dataset, options, unwritten);
     cleanups.push(() => prepared.pool.close());
     cleanups.push(() => void prepared.step.built.model.dispose());
     const { engine, geometry } = prepared;
     if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
     const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
-    const place = openFolder(resolved, options, cleanups, resumption);
-    options.opened?.(place.folder);
-    return { ...prepared, ...place, config: resolved, dataset, threads, close };
+    const place = openFolder(resolved, options, cleanups, unwritten, resumption);
+    options.opened?.(place.folder, unwritten);
+    return { ...prepared, ...place, unwritten, config: resolved, dataset, threads, close };
   } catch (error) {
-    await close();
+    // What came first is what the user has to know.
+    await close().catch(() => {});
     throw error;
   }
 }
 
+/** Takes back what was done, the last first; one that fails does not keep the others from it. */
+async function undo(cleanups: (() => void | Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const cleanup of cleanups.reverse()) {
+    try {
+      await cleanup();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
 /** What computes the steps. */
-async function prepareSteps(config: RunConfig, dataset: Dataset, { threads, report, start }: PrepareOptions) {
+async function prepareSteps(
+  config: RunConfig,
+  dataset: Dataset,
+  { threads, report, start }: PrepareOptions,
+  unwritten: Unwritten,
+) {
   const { splits } = dataset;
   const examples = weightedExamples(dataset, config.training.classWeights);
   if (config.augment) checkAugment(config.augment, examples);
@@ -129,7 +156,7 @@ async function prepareSteps(config: RunConfig, dataset: Dataset, { threads, repo
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
   };
-  const pool = await start(poolOptions, initialParameters(step));
+  const pool = await start(poolOptions, initialParameters(step), unwritten);
   return { step, metrics, engine, geometry, pool };
 }
 
@@ -141,26 +168,39 @@ function openFolder(
   config: RunConfig,
   { out, ledger: wanted, report }: PrepareOptions,
   cleanups: (() => void | Promise<void>)[],
+  unwritten: Unwritten,
   resumption?: Resumption,
 ) {
   const yaml = resolvedYaml(config);
   const folder = resumption?.folder ?? createRunFolder(out, config.name, yaml);
-  if (!resumption) cleanups.push(lockRun(folder));
+  const lock = resumption?.lock ?? lockRun(folder);
+  if (!resumption) cleanups.push(() => lock.release());
   const step = resumption?.checkpoint?.state.progress.step ?? 0;
   if (resumption) replaceConfig(folder, yaml);
   const logs: LogFile[] = [];
   cleanups.push(() => {
     for (const log of logs) log.close();
   });
-  const metrics = metricsLog(join(folder, metricsName), step);
+  const optionsOf = (path: string): LogOptions => ({
+    check: () => lock.check(),
+    failed: (error) => unwritten.failed(path, error),
+    caughtUp: () => unwritten.written(path),
+  });
+  const metricsPath = join(folder, metricsName);
+  const metrics = metricsLog(metricsPath, step, optionsOf(metricsPath));
   logs.push(metrics.file);
-  const ledger = wanted || hasLedger(folder) ? new Ledger(ledgerFile(folder), step) : undefined;
+  const ledgerPath = ledgerFile(folder);
+  const ledger = wanted || hasLedger(folder) ? new Ledger(ledgerPath, step, optionsOf(ledgerPath)) : undefined;
   if (ledger) logs.push(ledger.file);
+  if (ledger && ledger.step < step) {
+    const message = `${ledgerPath} does not have the steps ${ledger.step + 1} to ${step}: it could not be written then`;
+    report({ event: 'warning', message });
+  }
   const both: Reporter = (event) => {
     metrics.report(event);
     report(event);
   };
-  return { folder, ledger, logs, report: both };
+  return { folder, lock, ledger, logs, report: both };
 }
 
 const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');

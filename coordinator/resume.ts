@@ -11,9 +11,12 @@ import { type DataFingerprint, fingerprintOf } from '../src/data/fingerprint.js'
 import { ConfigError, DataError } from '../src/errors.js';
 import { metricsName, saysEnded } from '../src/report/metrics-log.js';
 import { configName } from '../src/report/run-folder.js';
+import type { RunLock } from '../src/report/run-lock.js';
 
 export interface Resumption {
   readonly folder: string;
+  /** That this process has on it. */
+  readonly lock: RunLock;
   readonly config: RunConfig;
   /** None when the run was killed before its first. */
   readonly checkpoint?: Checkpoint;
@@ -33,19 +36,19 @@ export function checkRun(folder: string): void {
 /**
  * Reads a run's config and newest valid checkpoint; writes nothing.
  *
- * @param folder of a run that no other process can go on with meanwhile
+ * @param lock on the folder: no other process can go on with the run meanwhile
  * @param overrides `path=value`, of keys that do not change the result of the steps so far
  * @throws ConfigError if the config no longer fits the checkpoint, or if nothing is left to do
  */
-export async function findResumption(folder: string, overrides: readonly string[]): Promise<Resumption> {
+export async function findResumption(folder: string, lock: RunLock, overrides: readonly string[]): Promise<Resumption> {
   const config = loadRunConfig(join(folder, configName), overrides);
   const { checkpoint, skipped } = await newestCheckpoint(checkpointFolder(folder));
   const warnings = skipped.map(({ path, reason }) => `${path} is passed over: ${reason}`);
   if (skipped.length > 0 && !checkpoint) warnings.push('no checkpoint is left: the run starts over');
-  if (!checkpoint) return { folder, config, warnings };
+  if (!checkpoint) return { folder, lock, config, warnings };
   checkConfig(checkpoint, config);
   checkUnfinished(folder, checkpoint, config);
-  return { folder, config, checkpoint, warnings };
+  return { folder, lock, config, checkpoint, warnings };
 }
 
 /** @throws ConfigError when nothing is left to do; after the last checkpoint, that can be the test and saving the model */

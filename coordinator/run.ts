@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Progress } from '../src/checkpoint/state.js';
 import { sha256 } from '../src/data/checksum.js';
 import { epochOrder } from '../src/data/sampler.js';
+import { LockstepError } from '../src/errors.js';
 import { metricsOf } from '../src/evaluate/metrics.js';
 import {
   bestAfter,
@@ -82,6 +83,7 @@ export class Run {
       for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
     this.#finite = run.pool.parameters.slice();
+    run.lock.onLoss = () => run.pool.requestStop();
   }
 
   /** @throws DivergedError when the loss stops being finite */
@@ -98,11 +100,11 @@ export class Run {
     let validation: Metrics | null = null;
     while (this.#progress.epoch < geometry.epochs && !this.#progress.stopped) {
       const started = performance.now();
-      const first = this.#progress.position;
-      if (!(await this.#trainEpoch())) return this.#finish(null, true);
+      const examplesPerSecond = await this.#trainEpoch();
+      if (examplesPerSecond === undefined) return this.#finish(null, true);
       const seconds = (performance.now() - started) / 1000;
       try {
-        validation = await this.#endEpoch(seconds, geometry.stepsPerEpoch - first);
+        validation = await this.#endEpoch(seconds, examplesPerSecond);
       } catch (error) {
         if (error instanceof StoppedError) return this.#finish(null, true);
         throw error;
@@ -114,8 +116,11 @@ export class Run {
     return this.#finish(validation, false);
   }
 
-  /** What is left of an epoch, in spans that end where a checkpoint is due; false when it was stopped before its end. */
-  async #trainEpoch(): Promise<boolean> {
+  /**
+   * What is left of an epoch, in spans that end where a checkpoint is due.
+   * @returns examples a second; undefined when it was stopped before its end
+   */
+  async #trainEpoch(): Promise<number | undefined> {
     const { config, dataset, geometry, pool, report } = this.#run;
     const { epoch } = this.#progress;
     const { stepsPerEpoch } = geometry;
@@ -125,18 +130,18 @@ export class Run {
     const watch = watchEpoch(epoch, this.#progress.position, watching);
     try {
       while (this.#progress.position < stepsPerEpoch) {
-        if (this.#isStopping) return false;
+        if (this.#isStopping) return undefined;
         const { position, step } = this.#progress;
         const left = Math.min(this.#checkpointer.stepsLeft(step), this.#lastStep - step);
         const last = Math.min(stepsPerEpoch, position + left);
         await this.#trainSpan(order, last);
-        // At its end an epoch is validated before it is written down.
-        if (this.#progress.position === stepsPerEpoch) return true;
         // What a checkpoint counts as done is in the logs: nobody will report it again.
         watch.look();
+        // At its end an epoch is validated before it is written down.
+        if (this.#progress.position === stepsPerEpoch) break;
         if (!this.#isStopping && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
       }
-      return true;
+      return watch.examplesPerSecond;
     } finally {
       watch.end();
     }
@@ -144,7 +149,7 @@ export class Run {
 
   /** The steps up to `last` of the epoch; fewer when the run is stopped or the clock asks for a checkpoint. */
   async #trainSpan(order: Int32Array, last: number): Promise<void> {
-    const { pool, ledger } = this.#run;
+    const { pool, ledger, lock } = this.#run;
     const { epoch, position, step, monitor } = this.#progress;
     const stop = () => pool.requestStop();
     const left = this.#checkpointer.millisecondsLeft;
@@ -152,6 +157,7 @@ export class Run {
     this.#signal?.addEventListener('abort', stop);
     try {
       const { committed, diverged } = await pool.train(epoch, order, position, last, monitor.scale);
+      lock.throwIfLost();
       const end = position + committed;
       for (const loss of pool.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
       if (diverged || !pool.isFinite) await this.#fail(step + committed);
@@ -164,10 +170,9 @@ export class Run {
     }
   }
 
-  /** Validates, remembers the best, and moves on to the next epoch. @param steps that took `seconds` */
-  async #endEpoch(seconds: number, steps: number): Promise<Metrics | null> {
-    const { config, dataset, geometry, pool, report } = this.#run;
-    const { training, batchSize } = geometry;
+  /** Validates, remembers the best, and moves on to the next epoch. @param seconds that its steps took */
+  async #endEpoch(seconds: number, examplesPerSecond: number): Promise<Metrics | null> {
+    const { config, dataset, pool, report } = this.#run;
     const validation = await this.#evaluate(dataset.splits.validation);
     const loss = this.#epochLoss();
     const { step, best: before, monitor } = this.#progress;
@@ -181,7 +186,6 @@ export class Run {
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
     const stopped = isExhausted(after, config.training.earlyStopping);
     this.#progress = { step, epoch, position: 0, losses: [], best, stopped, monitor: after };
-    const examplesPerSecond = Math.min(steps * batchSize, training) / seconds;
     report({ event: 'epoch', epoch, step, loss, validation, seconds, examplesPerSecond, best: best !== before });
     return validation;
   }
@@ -207,9 +211,10 @@ export class Run {
   }
 
   async #finish(validation: Metrics | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
-    const { config, dataset, pool, folder } = this.#run;
+    const { config, dataset, pool, folder, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
+    await this.#retryBest();
     const { epoch, best, stopped } = this.#progress;
     const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
     if (restored) pool.replaceParameters(this.#bestParameters!);
@@ -218,8 +223,8 @@ export class Run {
       event: 'end',
       validation: validation && !restored ? validation : await evaluate(dataset.splits.validation),
       test: await evaluate(dataset.splits.test),
-      model: await this.#save('model'),
-      best: best && join(folder, 'best', 'model.json'),
+      model: (await this.#save('model')) ?? '',
+      best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: this.#readableWeights(),
       sha256: sha256(pool.parameters),
       ...{ interrupted, epochs: epoch, bestEpoch: best?.epoch ?? null, stoppedEarly: stopped, restored },
@@ -255,10 +260,26 @@ export class Run {
     return rows.length === 0 ? null : metricsOf(metrics, await pool.evaluate(rows));
   }
 
-  #save(name: string): Promise<string> {
-    const { step, pool, folder, dataset } = this.#run;
+  /** @returns path of the model.json; null where it cannot be written, which the run survives */
+  async #save(name: string, parameters = this.#run.pool.parameters): Promise<string | null> {
+    const { step, folder, dataset, lock, unwritten } = this.#run;
     const path = join(folder, name);
-    return saveModel(step.built.model, step.weights, step.layout, pool.parameters, path, dataset.encoding);
+    try {
+      lock.check();
+      const file = await saveModel(step.built.model, step.weights, step.layout, parameters, path, dataset.encoding);
+      unwritten.written(path);
+      return file;
+    } catch (error) {
+      if (!(error instanceof LockstepError)) throw error;
+      unwritten.failed(path, error);
+      return null;
+    }
+  }
+
+  /** Space may have been freed since. */
+  async #retryBest(): Promise<void> {
+    const { folder, unwritten } = this.#run;
+    if (this.#bestParameters && unwritten.has(join(folder, 'best'))) await this.#save('best', this.#bestParameters);
   }
 
   #learningRate(step: number): number {

@@ -1,6 +1,7 @@
 /** `lockstep train --trace FILE`: the phases of every step of every thread. */
 import { ThreadPool } from '../src/pool/pool.js';
 import { type PoolOptions, phaseNames } from '../src/pool/spec.js';
+import type { Unwritten } from '../src/report/unwritten.js';
 import { Trace } from './trace.js';
 
 /**
@@ -10,8 +11,13 @@ import { Trace } from './trace.js';
  * @param parameters initial slab
  * @throws OutputError when the file cannot be written
  */
-export async function startTraced(options: PoolOptions, parameters: Float32Array, path: string): Promise<ThreadPool> {
-  const trace = new Trace(path);
+export async function startTraced(
+  options: PoolOptions,
+  parameters: Float32Array,
+  path: string,
+  unwritten: Unwritten,
+): Promise<ThreadPool> {
+  const trace = new Trace(path, unwritten);
   const ranks = Array.from({ length: options.threads }, (_, id) => ({ id, name: `thread ${id}` }));
   let isStarted = false;
   const watch = {
@@ -29,6 +35,7 @@ export async function startTraced(options: PoolOptions, parameters: Float32Array
   try {
     const pool = await ThreadPool.start(options, parameters, watch);
     isStarted = true;
+    trace.keep();
     return pool;
   } catch (error) {
     trace.discard();

@@ -1,21 +1,32 @@
 /** `--trace FILE`: what every worker or thread did when, as a Chrome trace (chrome://tracing, Perfetto). Written as it happens. */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { OutputError } from '../src/errors.js';
+import { beforeDeath } from '../src/report/last-acts.js';
+import type { Unwritten } from '../src/report/unwritten.js';
 
 /** Events that are written at once. */
 const batch = 256;
 
 export class Trace {
   readonly #path: string;
+  readonly #unwritten: Unwritten;
+  readonly #forget: () => void;
   readonly #fd: number;
   readonly #origin = performance.now();
   readonly #named = new Set<number>();
   #lines: string[] = ['['];
+  /** A part is missing: what follows would be no trace. */
+  #isBroken = false;
 
-  /** @throws OutputError when the file cannot be written */
-  constructor(path: string) {
+  /**
+   * @param unwritten told when it cannot be written any more
+   * @throws OutputError when it cannot be written at all
+   */
+  constructor(path: string, unwritten: Unwritten) {
     this.#path = path;
-    this.#fd = this.#written(() => openSync(path, 'w'));
+    this.#unwritten = unwritten;
+    this.#fd = opened(path);
+    this.#forget = beforeDeath(() => this.discard());
     // When its time 0 was, so that it can be laid beside what others saw.
     const time = performance.timeOrigin + this.#origin;
     this.#add({ ph: 'M', name: 'trace_start', pid: 0, tid: 0, args: { time } });
@@ -59,10 +70,16 @@ export class Trace {
     closeSync(this.#fd);
   }
 
+  /** The run has begun: what there is of the trace is kept. */
+  keep(): void {
+    this.#forget();
+  }
+
   /** There was no run. */
   discard(): void {
+    this.#forget();
     closeSync(this.#fd);
-    rmSync(this.#path);
+    rmSync(this.#path, { force: true });
   }
 
   #add(event: object, end = ','): void {
@@ -73,17 +90,21 @@ export class Trace {
   #flush(): void {
     const text = this.#lines.join('');
     this.#lines = [];
-    this.#written(() => writeSync(this.#fd, text));
-  }
-
-  #written<T>(write: () => T): T {
+    if (this.#isBroken) return;
     try {
-      return write();
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
     } catch (error) {
-      throw new OutputError(
-        `${this.#path}: cannot be written (${(error as Error).message})`,
-        'name another file for --trace',
-      );
+      this.#isBroken = true;
+      this.#unwritten.failed(this.#path, error, 'the trace ends here, the run goes on');
     }
+  }
+}
+
+function opened(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    throw new OutputError(`${path}: cannot be written (${(error as Error).message})`, 'name another file for --trace');
   }
 }

@@ -5,9 +5,9 @@ import { ConfigError } from '../src/errors.js';
 import { parameterCount } from '../src/model/slab.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
-import { lockRun } from '../src/report/run-folder.js';
+import { lockRun } from '../src/report/run-lock.js';
 import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from './prepare.js';
-import { checkRun, findResumption, type Resumption } from './resume.js';
+import { checkpointFolder, checkRun, findResumption, type Resumption } from './resume.js';
 import { Run } from './run.js';
 import { threadsOf } from './threads.js';
 import { startTraced } from './trace-threads.js';
@@ -41,7 +41,9 @@ export interface ResumeOptions extends RunOptions {
  *
  * @param config as `defineConfig` or `loadRunConfig` gave it, or as one would give it to `defineConfig`
  * @returns the event that ends the run: final metrics, where the model is, and the SHA-256 of the parameters
- * @throws LockstepError on bad input (before anything is written) and DivergedError when the loss stops being finite
+ * @throws LockstepError on bad input (before anything is written), DivergedError when the loss stops being finite,
+ *   UnwrittenError at its end when a disk did not take all that it had to write, RunLostError when its folder is no longer
+ *   its own
  */
 export async function train(config: RunConfigInput, options: TrainOptions = {}): Promise<EndEvent> {
   return execute(defineConfig(config), { ...options, threads: threadsOf(options.threads) }, poolStarter(options.trace));
@@ -69,21 +71,21 @@ export async function resumeWith(
   go: (config: RunConfig, resumption: Resumption) => Promise<EndEvent>,
 ): Promise<EndEvent> {
   checkRun(folder);
-  const unlock = lockRun(folder);
+  const lock = lockRun(folder);
   try {
-    const resumption = await findResumption(folder, set);
+    const resumption = await findResumption(folder, lock, set);
     for (const message of resumption.warnings) report?.({ event: 'warning', message });
     return await go(resumption.config, resumption);
   } finally {
-    unlock();
+    lock.release();
   }
 }
 
 /** The threads of this machine by themselves. */
 const poolStarter =
   (trace: string | undefined): StartTrainer =>
-  (options, parameters) =>
-    trace === undefined ? ThreadPool.start(options, parameters) : startTraced(options, parameters, trace);
+  (options, parameters, unwritten) =>
+    trace === undefined ? ThreadPool.start(options, parameters) : startTraced(options, parameters, trace, unwritten);
 
 /**
  * @param options threads are checked
@@ -99,16 +101,31 @@ export async function execute(
   checkSteps(steps);
   const started = performance.now();
   const prepared = await prepareRun(config, { threads, out, ledger, report, start, opened }, resumption);
+  let end: EndEvent;
   try {
     announce(prepared, resumption);
     const run = new Run(prepared, resumption?.checkpoint, { signal, steps });
-    const end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
+    end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
     prepared.pool.summarize?.();
     prepared.report(end);
-    return end;
-  } finally {
-    await prepared.close();
+  } catch (error) {
+    // What came first is what the user has to know.
+    await prepared.close().catch(() => {});
+    throw error;
   }
+  await prepared.close();
+  prepared.unwritten.raise((missing) => remedyFor(prepared.folder, end, missing));
+  return end;
+}
+
+/** @param missing paths that could not be written */
+function remedyFor(folder: string, { model }: EndEvent, missing: ReadonlySet<string>): string {
+  const checkpoints = checkpointFolder(folder);
+  if (model !== '' && !missing.has(checkpoints)) {
+    return 'the model and the newest checkpoint are whole; free some space before the next run';
+  }
+  const saved = model === '' ? '' : 'the model is whole; to train on, ';
+  return `${saved}free some space, then lockstep train --resume ${folder}: it goes on from the newest checkpoint`;
 }
 
 /** @throws ConfigError when it is no number of steps */

@@ -4,8 +4,9 @@ import type { Geometry } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import type { Trainer } from './trainer.js';
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two looks; and until the first step is seen, from which time is counted. */
 const interval = 100;
+const firstInterval = 10;
 
 export interface WatchOptions {
   readonly pool: Trainer;
@@ -22,10 +23,14 @@ export interface Watch {
   look(): void;
   /** Takes a last look and stops. */
   end(): void;
+  /** Of the steps seen so far; NaN before the second. */
+  readonly examplesPerSecond: number;
 }
 
 /**
- * Reports progress, and a step event for every `logEvery` steps that have gone by, until it is told to stop.
+ * Reports progress, and a step event for every `logEvery` steps that have gone by, until it is told to stop. Time is counted
+ * from the end of the first step: what comes before it, such as waiting for workers, and what the first step alone takes, such as
+ * warming up, say nothing about the steps to come.
  * @param first step of the epoch that is taken now; those before were taken before the run was interrupted
  */
 export function watchEpoch(
@@ -34,7 +39,10 @@ export function watchEpoch(
   { pool, geometry, logEvery, learningRate, report }: WatchOptions,
 ): Watch {
   const { stepsPerEpoch, batchSize, training, epochs } = geometry;
-  const started = performance.now();
+  const opened = performance.now();
+  /** When the first steps were seen to be done, and how many. */
+  let begun: { readonly time: number; readonly done: number } | undefined;
+  let examplesPerSecond = Number.NaN;
   let seen = first;
   let lossSum = pool.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
   let failure: { readonly reason: unknown } | undefined;
@@ -42,8 +50,12 @@ export function watchEpoch(
     // Before the first span of an epoch the pool still tells of the one before.
     const done = pool.epoch === epoch ? pool.done : first;
     if (done === first) return;
-    const seconds = (performance.now() - started) / 1000;
-    const examplesPerSecond = (Math.min(done * batchSize, training) - first * batchSize) / seconds;
+    begun ??= { time: performance.now(), done };
+    // An epoch that was over before anybody looked twice has nothing else to go by.
+    const from = done > begun.done ? begun : { time: opened, done: first };
+    const secondsPerStep = (performance.now() - from.time) / 1000 / (done - from.done);
+    const examples = Math.min(done * batchSize, training) - from.done * batchSize;
+    examplesPerSecond = examples / (secondsPerStep * (done - from.done));
     for (; seen < done; seen++) {
       const index = epoch * stepsPerEpoch + seen;
       const loss = pool.stepLosses[seen];
@@ -53,9 +65,12 @@ export function watchEpoch(
       const learned = { learningRate: learningRate(index), gradientNorm, examplesPerSecond };
       report({ event: 'step', epoch: epoch + 1, step: index + 1, loss, ...learned });
     }
-    const secondsLeft = (seconds / (done - first)) * (stepsPerEpoch - done);
     const place = { epoch: epoch + 1, epochs, step: done, steps: stepsPerEpoch };
-    report({ event: 'progress', ...place, loss: lossSum / done, examplesPerSecond, secondsLeft });
+    const isKnown = done > begun.done || done === stepsPerEpoch;
+    const pace = isKnown
+      ? { examplesPerSecond, secondsLeft: secondsPerStep * (stepsPerEpoch - done) }
+      : { examplesPerSecond: Number.NaN, secondsLeft: Number.NaN };
+    report({ event: 'progress', ...place, loss: lossSum / done, ...pace });
   };
   const look = () => {
     if (failure) throw failure.reason;
@@ -66,17 +81,29 @@ export function watchEpoch(
       throw reason;
     }
   };
-  const timer = setInterval(() => {
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    timer = setTimeout(tick, begun ? interval : firstInterval);
+  };
+  const tick = () => {
     try {
       look();
     } catch {
       // Out of a timer it would end the process: the loop, which gets it at the next look, is to come there soon.
       pool.requestStop();
     }
-  }, interval);
+    wait();
+  };
+  wait();
   const end = () => {
-    clearInterval(timer);
+    clearTimeout(timer);
     look();
   };
-  return { look, end };
+  return {
+    look,
+    end,
+    get examplesPerSecond() {
+      return examplesPerSecond;
+    },
+  };
 }

@@ -50,6 +50,18 @@ export class OutputError extends LockstepError {
   readonly code = 'LOCKSTEP_OUTPUT';
 }
 
+/** A run that has come to its end, but could not write all that it promised. */
+export class UnwrittenError extends LockstepError {
+  readonly code = 'LOCKSTEP_UNWRITTEN';
+  override readonly exitCode = 1;
+}
+
+/** A run whose folder is no longer its own: it was deleted, or another process trains it. */
+export class RunLostError extends LockstepError {
+  readonly code = 'LOCKSTEP_RUN_LOST';
+  override readonly exitCode = 1;
+}
+
 /** The loss or the gradient stopped being a finite number, or grew beyond hope. */
 export class DivergedError extends LockstepError {
   readonly code = 'LOCKSTEP_DIVERGED';

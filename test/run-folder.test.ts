@@ -17,7 +17,8 @@ import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutputError } from '../src/errors.js';
-import { assertWritable, createRunFolder, lockRun } from '../src/report/run-folder.js';
+import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
+import { lockRun } from '../src/report/run-lock.js';
 
 const run = promisify(execFile);
 
@@ -94,18 +95,18 @@ describe('assertWritable', () => {
 });
 
 describe('lockRun', () => {
-  const lock = () => join(root, 'lock');
+  const lockFile = () => join(root, 'lock');
 
   it('lets one process at a time have a run, and gives it back', () => {
-    const unlock = lockRun(root);
+    const lock = lockRun(root);
     expect(() => lockRun(root)).toThrow(`${root}: process ${process.pid} is training this run`);
-    unlock();
+    lock.release();
     expect(readdirSync(root)).toEqual([]);
-    lockRun(root)();
+    lockRun(root).release();
   });
 
   it('is refused while another process is alive, and not after it was killed', async () => {
-    const module = new URL('../src/report/run-folder.js', import.meta.url).href;
+    const module = new URL('../src/report/run-lock.js', import.meta.url).href;
     const code = `import { lockRun } from ${JSON.stringify(module)};
       lockRun(${JSON.stringify(root)}); console.log('locked'); setInterval(() => {}, 1000);`;
     const other = spawn(execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -113,11 +114,11 @@ describe('lockRun', () => {
     expect(() => lockRun(root)).toThrow(OutputError);
     other.kill('SIGKILL');
     await once(other, 'close');
-    lockRun(root)();
+    lockRun(root).release();
   });
 
   it('goes to one of several processes that find the lock of a killed one at the same moment', async () => {
-    const module = new URL('../src/report/run-folder.js', import.meta.url).href;
+    const module = new URL('../src/report/run-lock.js', import.meta.url).href;
     const code = `import { lockRun } from ${JSON.stringify(module)};
       import { once } from 'node:events';
       console.log('ready');
@@ -153,13 +154,13 @@ describe('lockRun', () => {
   });
 
   it('passes over a lock that was cut off, and keeps one of another host', () => {
-    writeFileSync(lock(), '{"pid"');
-    lockRun(root)();
-    writeFileSync(lock(), '{"pid":1,"host":"elsewhere"}');
+    writeFileSync(lockFile(), '{"pid"');
+    lockRun(root).release();
+    writeFileSync(lockFile(), '{"pid":1,"host":"elsewhere"}');
     expect(() => lockRun(root)).toThrow(`process 1 on elsewhere is training this run: stop it first`);
     // A process that has given no sign of life for minutes is gone, wherever it was.
     const before = new Date(Date.now() - 180_000);
-    utimesSync(lock(), before, before);
-    lockRun(root)();
+    utimesSync(lockFile(), before, before);
+    lockRun(root).release();
   });
 });

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import { type RunOptions, resume, train } from '../coordinator/train.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { EndEvent, RunEvent } from '../src/report/events.js';
-import { lockRun } from '../src/report/run-folder.js';
+import { lockRun } from '../src/report/run-lock.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -106,10 +106,10 @@ it.each([0, -1, 1.5, Number.NaN, 257])('refuses %s threads, and makes nothing', 
 it('looks at a run only when no other process can change it any more', async () => {
   const { model } = await started([], {});
   const run = dirname(dirname(model));
-  const unlock = lockRun(run);
+  const lock = lockRun(run);
   // Complete or not, what one reads now is not what the other process leaves.
   await expect(resume(run, { threads: 1 })).rejects.toThrow('is training this run');
-  unlock();
+  lock.release();
   await expect(resume(run, { threads: 1 })).rejects.toThrow('the run is complete');
   expect(existsSync(join(run, 'lock'))).toBe(false);
 });

@@ -10,6 +10,7 @@ import { becomeMember, MEMBER_FLOATS } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
 import type { Reporter } from '../../src/report/events.js';
+import type { Unwritten } from '../../src/report/unwritten.js';
 import { bytesSource } from '../../src/wire/blob.js';
 import { generateToken } from '../../src/wire/handshake.js';
 import { encodeJob, type Job } from '../../src/wire/job.js';
@@ -40,6 +41,7 @@ export interface ClusterChoices {
   readonly token: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly trace: string | undefined;
+  readonly unwritten: Unwritten;
   readonly allowMixedNumerics: boolean;
   /** Told where it listens. */
   readonly started: (address: Required<ListenAddress>) => void;
@@ -57,9 +59,11 @@ export async function startCluster(
   parameters: Float32Array,
   choices: ClusterChoices,
 ): Promise<Cluster> {
-  const trace = choices.trace === undefined ? undefined : new Trace(choices.trace);
+  const trace = choices.trace === undefined ? undefined : new Trace(choices.trace, choices.unwritten);
   try {
-    return await start(options, parameters, choices, trace);
+    const cluster = await start(options, parameters, choices, trace);
+    trace?.keep();
+    return cluster;
   } catch (error) {
     trace?.discard();
     throw error;

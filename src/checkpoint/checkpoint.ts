@@ -8,7 +8,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { sha256 } from '../data/checksum.js';
-import { OutputError } from '../errors.js';
+import { LockstepError, OutputError } from '../errors.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/safetensors.js';
 import type { CheckpointState } from './state.js';
 
@@ -38,6 +38,7 @@ export interface FoundCheckpoint {
  * @param folder of the run's checkpoints; made if missing
  * @param tensors must not change before this returns
  * @param keep how many to keep, this one included
+ * @param check looks whether the folder is to be written to still; throws if not
  * @returns the checkpoint's path
  * @throws OutputError when it cannot be written; older ones are still there then
  */
@@ -46,13 +47,17 @@ export async function writeCheckpoint(
   state: CheckpointState,
   tensors: readonly NamedTensor[],
   keep: number,
+  check: () => void = () => {},
 ): Promise<string> {
   const { step } = state.progress;
   const path = join(folder, folderName(step));
   const partial = join(folder, `.${folderName(step)}.partial`);
   try {
+    check();
     await rm(partial, { recursive: true, force: true });
-    await mkdir(partial, { recursive: true });
+    // Not the folders above it: of a run that was deleted nothing is to come back.
+    await makeFolder(folder);
+    await mkdir(partial);
     const parts = encodeSafetensors(tensors);
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     await writeDurably(join(partial, tensorsFile), parts);
@@ -62,18 +67,28 @@ export async function writeCheckpoint(
     });
     await writeDurably(join(partial, stateFile), [Buffer.from(`{"sha256":"${sha256(text)}","state":${text}}\n`)]);
     await syncFolder(partial);
+    check();
     await rm(path, { recursive: true, force: true });
     await rename(partial, path);
     await syncFolder(folder);
     await prune(folder, step, keep);
     return path;
   } catch (error) {
+    if (error instanceof LockstepError) throw error;
     // What fills the disk must not stay: the logs of the run that goes on need some of it.
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     throw new OutputError(
       `${path}: the checkpoint cannot be written (${(error as Error).message})`,
       'free some space; then resume from the checkpoint before it',
     );
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -9,6 +9,8 @@ import { jsonDownloadReporter, plainDownloadReporter, terminalDownloadReporter }
 import { type PublishedSet, publishedSets } from '../download/sets.js';
 import { ConfigError, LockstepError } from '../errors.js';
 import { tellMistake } from './outcome.js';
+import { untilInterrupted } from './running.js';
+import { isTerminal } from './streams.js';
 
 interface DataFlags {
   readonly dir?: string;
@@ -35,44 +37,35 @@ Examples:
 
 A download that was cut off goes on where it ended. Files that are there and right are kept.
 
-Exit codes: 0 done, 1 failed transfer, 2 bad input, 130 stopped by Ctrl-C.`,
+Exit codes: 0 done, 1 failed transfer, 2 bad input, 130, 143 or 129 stopped by Ctrl-C, SIGTERM or SIGHUP.`,
     )
     .action(runData);
 }
 
 async function runData(name: string, flags: DataFlags): Promise<void> {
   const report = reporter(flags);
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  // Once: the second Ctrl-C ends the process.
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-  // Nobody reads any more (`| head`).
-  process.stdout.on('error', stop);
-  try {
-    const set = publishedSet(name);
-    const dir = flags.dir ?? set.dir;
-    const homes = flags.mirror === undefined ? set.homes : [mirrorBase(flags.mirror)];
+  await untilInterrupted({ said: () => {} }, async (signal, exitCode) => {
     try {
-      await downloadSet({ ...set, homes }, dir, { ...patience, report, signal: abort.signal });
-      report({ event: 'end', dir, interrupted: false, next: trainCommandLine(set, dir) });
+      const set = publishedSet(name);
+      const dir = flags.dir ?? set.dir;
+      const homes = flags.mirror === undefined ? set.homes : [mirrorBase(flags.mirror)];
+      try {
+        await downloadSet({ ...set, homes }, dir, { ...patience, report, signal });
+        report({ event: 'end', dir, interrupted: false, next: trainCommandLine(set, dir) });
+      } catch (error) {
+        if (!signal.aborted || error instanceof LockstepError) throw error;
+        report({ event: 'end', dir, interrupted: true, next: sameCommandLine(name, flags) });
+        process.exitCode = exitCode();
+      }
     } catch (error) {
-      if (!abort.signal.aborted || error instanceof LockstepError) throw error;
-      report({ event: 'end', dir, interrupted: true, next: sameCommandLine(name, flags) });
-      process.exitCode = 130;
+      tellMistake(error, report);
     }
-  } catch (error) {
-    tellMistake(error, report);
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-    process.stdout.off('error', stop);
-  }
+  });
 }
 
 function reporter({ json }: DataFlags): DownloadReporter {
   if (json) return jsonDownloadReporter(process.stdout);
-  return process.stdout.isTTY ? terminalDownloadReporter(process.stdout) : plainDownloadReporter(process.stdout);
+  return isTerminal(process.stdout) ? terminalDownloadReporter(process.stdout) : plainDownloadReporter(process.stdout);
 }
 
 function publishedSet(name: string): PublishedSet {

@@ -8,6 +8,7 @@ import type { BackendName } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';
 import { EngineError } from '../errors.js';
 import { loadNoiseKernels } from '../kernels/load.js';
+import { isTerminal } from './streams.js';
 
 interface Finding {
   readonly name: string;
@@ -122,7 +123,7 @@ async function backend(name: BackendName, load: (name: BackendName) => Promise<v
 
 function text(findings: readonly Finding[], canTrain: boolean): string {
   // picocolors alone would also colour what a CI run writes to a file.
-  const colors = pc.createColors(pc.isColorSupported && process.stdout.isTTY === true);
+  const colors = pc.createColors(pc.isColorSupported && isTerminal(process.stdout));
   const lines = findings.map(({ name, ok, detail, remedy }) => {
     const mark = ok ? colors.green('ok     ') : colors.yellow('missing');
     return `${mark}  ${name}: ${detail}${remedy ? `\n         ${colors.dim(remedy)}` : ''}`;

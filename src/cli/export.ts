@@ -4,6 +4,7 @@ import type { ExportFormat } from '../../coordinator/inference/export.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { reportMistakes } from './outcome.js';
+import { untilKilled } from './running.js';
 
 interface ExportFlags {
   readonly format: ExportFormat;
@@ -39,13 +40,13 @@ Examples:
   lockstep export runs/digits-1 --format tfjs --output public/model --model final --force
   lockstep export runs/digits-1/best --format safetensors --output digits.safetensors
 
-Exit codes: 0 done, 2 bad input.`,
+Exit codes: 0 done, 2 bad input, or an output that cannot be written.`,
     )
     .action(runExport);
 }
 
 function runExport(place: string, { batch, json, ...options }: ExportFlags): Promise<void> {
-  return reportMistakes(json, async (warn) => {
+  const work = async (warn: (message: string) => void) => {
     const given = { ...options, batch: batchSize(batch), warn };
     // Late, because tfjs takes most of the time that the command needs to start.
     const { exportModel } = await import('../../coordinator/inference/export.js');
@@ -53,7 +54,9 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
     const { model, output, input, outputs } = result;
     const shapes = `[${input.join(', ')}] to [${outputs.join(', ')}] an example`;
     process.stdout.write(json ? jsonLine({ event: 'export', ...result }) : `${model} -> ${output} (${shapes})\n`);
-  });
+  };
+  // A signal waits for the write that is under way.
+  return untilKilled(() => reportMistakes(json, work));
 }
 
 function batchSize(value: string | undefined): number | 'dynamic' | undefined {

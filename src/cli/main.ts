@@ -3,10 +3,13 @@
 import { readFileSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { Command, CommanderError } from 'commander';
+import { guardStreams } from './streams.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+guardStreams();
 
 // Node 22.8 and later keep compiled code from one start to the next.
 (nodeModule as { enableCompileCache?(): void }).enableCompileCache?.();
@@ -33,11 +36,6 @@ const wanted = Object.hasOwn(loaders, name) ? [loaders[name]] : Object.values(lo
 for (const load of wanted) {
   program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
 }
-
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
 
 try {
   await program.parseAsync();

@@ -3,6 +3,7 @@ import { LockstepError } from '../errors.js';
 import type { ErrorEvent, Reporter } from '../report/events.js';
 import { jsonReporter } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
+import { remember } from './streams.js';
 
 /** Runs a command's work; a user's mistake sets the exit code. */
 export async function reportMistakes(
@@ -20,6 +21,8 @@ export async function reportMistakes(
 /** Reports a user's mistake and sets the exit code; anything else is a bug and is thrown on. */
 export function tellMistake(error: unknown, report: (event: ErrorEvent) => void): void {
   if (!(error instanceof LockstepError)) throw error;
-  report({ event: 'error', code: error.code, message: error.problem, remedy: error.remedy });
+  const event: ErrorEvent = { event: 'error', code: error.code, message: error.problem, remedy: error.remedy };
+  remember(event);
+  report(event);
   process.exitCode = error.exitCode;
 }

@@ -1,38 +1,70 @@
 /** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import type { Command } from 'commander';
 import { maximumThreads } from '../../coordinator/threads.js';
 import { ConfigError } from '../errors.js';
 import type { EndEvent, Reporter } from '../report/events.js';
 import { jsonReporter } from '../report/json.js';
+import { performLastActs } from '../report/last-acts.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
 import { tellMistake } from './outcome.js';
+import { isGone, isTerminal } from './streams.js';
 
-/** @param said what the first Ctrl-C is answered with */
-export async function untilInterrupted(said: () => void, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+/** Ctrl-C, the end that a system asks for, and that of a terminal or a remote session. */
+const endings: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** What a shell reports of a process that a signal has ended. */
+const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
+export interface Interruptible {
+  /** What the first signal is answered with. */
+  readonly said: () => void;
+  /** Whether there is something to be ended in good order; before that, a signal ends the process at once. */
+  readonly hasBegun?: () => boolean;
+}
+
+/** @param work its signal is aborted by the first signal of the process; the second ends the process at once */
+export async function untilInterrupted(
+  { said, hasBegun = () => true }: Interruptible,
+  work: (signal: AbortSignal, exitCode: () => number) => Promise<void>,
+): Promise<void> {
   const abort = new AbortController();
+  let exitCode = codeOf('SIGINT');
   const interrupt = (signal: NodeJS.Signals) => {
+    // A terminal that closes and the shell in it both say so.
+    if (abort.signal.aborted && signal === 'SIGHUP') return;
     if (abort.signal.aborted) return dieOf(signal);
     said();
+    if (!hasBegun()) return dieOf(signal);
+    exitCode = codeOf(signal);
     abort.abort();
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
   // Nobody reads any more (`| head`).
-  const stop = () => abort.abort();
+  const stop = (error: NodeJS.ErrnoException) => isGone(error) && abort.abort();
   process.stdout.on('error', stop);
   try {
-    await work(abort.signal);
+    await onSignals(interrupt, () => work(abort.signal, () => exitCode));
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
     process.stdout.off('error', stop);
+  }
+}
+
+/** Work that a signal ends at once, but not before what is half written is removed. */
+export const untilKilled = (work: () => Promise<void>): Promise<void> => onSignals(dieOf, work);
+
+async function onSignals(told: (signal: NodeJS.Signals) => void, work: () => Promise<void>): Promise<void> {
+  for (const signal of endings) process.on(signal, told);
+  try {
+    await work();
+  } finally {
+    for (const signal of endings) process.off(signal, told);
   }
 }
 
 /** Ends the process here and now: `process.exit` would wait for threads that compute, and then crash on them. */
 function dieOf(signal: NodeJS.Signals): void {
+  performLastActs();
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
@@ -42,25 +74,32 @@ export async function trainUntilInterrupted(
   json: boolean | undefined,
   train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent>,
 ): Promise<void> {
-  const report = reporter(json);
-  const message = 'stopping after this step; press Ctrl-C again to quit at once';
-  await untilInterrupted(
-    () => report({ event: 'warning', message }),
-    async (signal) => {
-      try {
-        const end = await train({ report, signal });
-        // A run that was to take so many steps has come to its end.
-        if (end.interrupted && signal.aborted) process.exitCode = 130;
-      } catch (error) {
-        tellMistake(error, report);
-      }
-    },
-  );
+  const show = reporter(json);
+  let hasBegun = false;
+  const report: Reporter = (event) => {
+    if (event.event === 'start') hasBegun = true;
+    show(event);
+  };
+  const said = () => {
+    const message = hasBegun
+      ? 'stopping after this step; press Ctrl-C again to quit at once'
+      : 'stopped before the first step';
+    report({ event: 'warning', message });
+  };
+  await untilInterrupted({ said, hasBegun: () => hasBegun }, async (signal, exitCode) => {
+    try {
+      const end = await train({ report, signal });
+      // A run that was to take so many steps has come to its end.
+      if (end.interrupted && signal.aborted) process.exitCode = exitCode();
+    } catch (error) {
+      tellMistake(error, report);
+    }
+  });
 }
 
 function reporter(json: boolean | undefined): Reporter {
   if (json) return jsonReporter(process.stdout);
-  return process.stdout.isTTY ? terminalReporter(process.stdout) : plainReporter(process.stdout);
+  return isTerminal(process.stdout) ? terminalReporter(process.stdout) : plainReporter(process.stdout);
 }
 
 /** @throws ConfigError when --resume stands beside what names another run */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { loadRunConfig, resolvedYaml } from '../config/load.js';
-import { ConfigError } from '../errors.js';
+import { ConfigError, OutputError, UnwrittenError } from '../errors.js';
 import { writeFileAtomically } from '../model/write.js';
 import { parseProjection } from '../projection/parse.js';
 import { bytesText, grouped, percent } from '../projection/units.js';
@@ -73,44 +73,55 @@ Ctrl-C ends the measurement, with a report of what is measured by then. Exit cod
 
 async function runScale(file: string, flags: ScaleFlags): Promise<void> {
   const { json, out = 'runs' } = flags;
-  await untilInterrupted(
-    () => say(json, { event: 'warning', message: 'stopping; press Ctrl-C again to quit without a report' }),
-    (signal) =>
-      reportMistakes(json, async () => {
-        const choices = choicesOf(flags);
-        const before = flags.against === undefined ? undefined : parseReport(flags.against, textOf(flags.against));
-        const scenario =
-          flags.project === undefined
-            ? undefined
-            : parseProjection(flags.project, flags.mode === 'strong' ? 'strong' : 'weak');
-        if (scenario) checkProjectable(choices.workers);
-        const config = loadRunConfig(file, flags.set);
-        assertWritable(out);
-        const progress = (done: number, all: number, run: ScaleRun | undefined) =>
-          say(json, { event: 'run', done, all, run });
-        const program = fileURLToPath(new URL('./main.js', import.meta.url));
-        const measured = await measureScale({
-          ...choices,
-          program,
-          file,
-          set: flags.set,
-          kind: flags.kind,
-          signal,
-          progress,
-        });
-        if (signal.aborted) process.exitCode = 130;
-        if (!measured) return;
-        // What is measured is reported, whatever is missing for more.
-        const isEnough = new Set(measured.runs.map(({ workers }) => workers)).size > 1;
-        const projected = scenario && isEnough ? projectScale(measured, scenario) : undefined;
-        const report = projected ? { ...measured, projection: projected.projection } : measured;
-        const compared = before && compareReports(report, before);
+  const message = 'stopping; press Ctrl-C again to quit without a report';
+  await untilInterrupted({ said: () => say(json, { event: 'warning', message }) }, (signal, exitCode) =>
+    reportMistakes(json, async () => {
+      const choices = choicesOf(flags);
+      const before = flags.against === undefined ? undefined : parseReport(flags.against, textOf(flags.against));
+      const scenario =
+        flags.project === undefined
+          ? undefined
+          : parseProjection(flags.project, flags.mode === 'strong' ? 'strong' : 'weak');
+      if (scenario) checkProjectable(choices.workers);
+      const config = loadRunConfig(file, flags.set);
+      assertWritable(out);
+      const progress = (done: number, all: number, run: ScaleRun | undefined) =>
+        say(json, { event: 'run', done, all, run });
+      const program = fileURLToPath(new URL('./main.js', import.meta.url));
+      const measured = await measureScale({
+        ...choices,
+        program,
+        file,
+        set: flags.set,
+        kind: flags.kind,
+        signal,
+        progress,
+      });
+      if (signal.aborted) process.exitCode = exitCode();
+      if (!measured) return;
+      // What is measured is reported, whatever is missing for more.
+      const isEnough = new Set(measured.runs.map(({ workers }) => workers)).size > 1;
+      const projected = scenario && isEnough ? projectScale(measured, scenario) : undefined;
+      const report = projected ? { ...measured, projection: projected.projection } : measured;
+      const compared = before && compareReports(report, before);
+      const words = compared?.words ?? [];
+      const files = {
+        'scale.json': `${JSON.stringify(report, null, 1)}\n`,
+        'scale.md': scaleMarkdown(report, compared, projected?.markdown),
+        'scale.html': scaleHtml(report, compared),
+      };
+      try {
         const folder = createRunFolder(out, `${config.name}-scale`, resolvedYaml(config));
-        writeFileAtomically(join(folder, 'scale.json'), `${JSON.stringify(report, null, 1)}\n`);
-        writeFileAtomically(join(folder, 'scale.md'), scaleMarkdown(report, compared, projected?.markdown));
-        writeFileAtomically(join(folder, 'scale.html'), scaleHtml(report, compared));
-        say(json, { event: 'report', folder, report, words: compared?.words ?? [] });
-      }),
+        for (const [name, text] of Object.entries(files)) writeFileAtomically(join(folder, name), text);
+        say(json, { event: 'report', folder, report, words });
+      } catch (error) {
+        if (!(error instanceof OutputError)) throw error;
+        // What took long to measure is at least on the screen; --json has it whole.
+        say(json, { event: 'report', folder: null, report, words });
+        const remedy = 'keep what is printed above; free some space, and measure again for the files';
+        throw new UnwrittenError(error.problem, remedy);
+      }
+    }),
   );
 }
 
@@ -145,13 +156,15 @@ type Said =
   | { readonly event: 'run'; readonly done: number; readonly all: number; readonly run: ScaleRun | undefined }
   | {
       readonly event: 'report';
-      readonly folder: string;
+      /** null where it could not be written: then the report comes here. */
+      readonly folder: string | null;
       readonly report: ScaleReport;
       readonly words: readonly string[];
     };
 
 function say(json: boolean | undefined, said: Said): void {
-  const text = json ? jsonLine(said.event === 'report' ? { ...said, report: undefined } : said) : `${textFor(said)}\n`;
+  const inFile = said.event === 'report' && said.folder !== null;
+  const text = json ? jsonLine(inFile ? { ...said, report: undefined } : said) : `${textFor(said)}\n`;
   process.stdout.write(text);
 }
 
@@ -183,7 +196,7 @@ function summary({ folder, report, words }: Extract<Said, { event: 'report' }>):
     ...words,
     bits[`${report.hashesAgree}`],
     ...report.warnings.map((warning) => `warning: ${warning}`),
-    `report: ${join(folder, 'scale.html')}, scale.md and scale.json beside it`,
+    folder === null ? '' : `report: ${join(folder, 'scale.html')}, scale.md and scale.json beside it`,
   ]
     .filter((line) => line !== '')
     .join('\n\n');

@@ -4,6 +4,8 @@ import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { OutputError } from '../errors.js';
+import { beforeDeath } from '../report/last-acts.js';
+import { untilKilled } from './running.js';
 
 /**
  * Writes `lines` as they come.
@@ -13,13 +15,16 @@ import { OutputError } from '../errors.js';
 export async function writeLines(lines: AsyncIterable<string>, file: string | undefined): Promise<void> {
   if (file === undefined) return toStandardOutput(lines);
   const temporary = `${file}.partial`;
+  const forget = beforeDeath(() => discard(temporary));
   try {
-    await toFile(lines, temporary);
+    await untilKilled(() => toFile(lines, temporary));
     renameSync(temporary, file);
   } catch (error) {
     discard(temporary);
     // Lines may fail to come, for reasons of their own.
     throw (error as NodeJS.ErrnoException).syscall === undefined ? error : asOutputError(file, error as Error);
+  } finally {
+    forget();
   }
 }
 

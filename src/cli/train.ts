@@ -45,7 +45,8 @@ Examples:
   lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
   lockstep train --resume runs/digits-1
 
-Exit codes: 0 done, 1 failed run (such as a loss that is not finite), 2 bad input, 130 stopped by Ctrl-C.`,
+Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could not be written), 2 bad input,
+130, 143 or 129 stopped by Ctrl-C, SIGTERM or SIGHUP: after the step under way, with a checkpoint to go on from.`,
     )
     .action(runTrain);
 }

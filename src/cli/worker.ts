@@ -65,7 +65,7 @@ async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
   hideToken(flags, 'lockstep worker');
   const tell = (event: WorkerEvent) => process.stdout.write(flags.json ? jsonLine(event) : workerLine(event));
   await untilInterrupted(
-    () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }),
+    { said: () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }) },
     async (signal) => {
       try {
         const options = { ...(await optionsOf(url, flags)), signal, report: tell };

@@ -23,12 +23,13 @@ const blockBytes = 1 << 28;
 
 /**
  * Writes a file that appears complete or not at all; replaces one that is there.
+ * @param mode permissions of the file
  * @throws OutputError when it cannot be written
  */
-export function writeFileAtomically(file: string, content: Content): void {
+export function writeFileAtomically(file: string, content: Content, mode?: number): void {
   orOutputError(file, () => {
     mkdirSync(dirname(resolve(file)), { recursive: true });
-    replaceFile(file, content);
+    replaceFile(file, content, mode);
   });
 }
 
@@ -70,14 +71,20 @@ function partialFolder(folder: string, files: FolderContent): string {
   const temporary = `${folder}.partial`;
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
-  for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
+  try {
+    for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
+  } catch (error) {
+    // What fills the disk must not stay.
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
   return temporary;
 }
 
-function replaceFile(file: string, content: Content): void {
+function replaceFile(file: string, content: Content, mode?: number): void {
   const temporary = `${file}.partial`;
   try {
-    writeDurably(temporary, content);
+    writeDurably(temporary, content, mode);
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -91,8 +98,8 @@ function holds(file: string, content: Content): boolean {
 }
 
 /** On the disk, not only on its way there: a rename may otherwise outlive the data that it names. */
-function writeDurably(file: string, content: Content): void {
-  const descriptor = openSync(file, 'w');
+function writeDurably(file: string, content: Content, mode?: number): void {
+  const descriptor = openSync(file, 'w', mode);
   try {
     for (const part of typeof content === 'string' ? [Buffer.from(content)] : content) {
       for (let done = 0; done < part.length; ) {

@@ -40,6 +40,7 @@ export interface ProgressEvent {
   steps: number;
   /** Mean of the epoch so far. */
   loss: number;
+  /** NaN before the second step, as `secondsLeft` is. */
   examplesPerSecond: number;
   /** Until the end of the epoch. */
   secondsLeft: number;
@@ -91,8 +92,9 @@ export interface EndEvent {
   event: 'end';
   validation: Metrics | null;
   test: Metrics | null;
-  /** Path of the final model, and of the best one by validation. */
+  /** Path of the final model; empty where it could not be written, which is an error when the run has closed its files. */
   model: string;
+  /** Path of the best model by validation; null where there is none, or it could not be written. */
   best: string | null;
   /** Values by name, for models that are small enough to read. */
   weights?: Record<string, number[]>;

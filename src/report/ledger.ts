@@ -1,5 +1,5 @@
 /** ledger.jsonl: which examples went into each committed step. */
-import { LogFile } from './log-file.js';
+import { LogFile, type LogOptions } from './log-file.js';
 
 /** A line of the ledger. */
 export interface LedgerEntry {
@@ -18,8 +18,14 @@ export class Ledger {
    * @param step how far the run is; later entries are cut off, for their steps will be taken again
    * @throws OutputError if the file cannot be written
    */
-  constructor(path: string, step: number) {
-    this.file = new LogFile(path, (entry) => (entry.step as number) <= step);
+  constructor(path: string, step: number, options: LogOptions = {}) {
+    this.file = new LogFile(path, (entry) => (entry.step as number) <= step, options);
+  }
+
+  /** The last step that it holds; 0 where it holds none. */
+  get step(): number {
+    const step = this.file.last?.step;
+    return typeof step === 'number' ? step : 0;
   }
 
   /** @param steps the examples of consecutive steps, the first being number `step` */

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Reporter } from './events.js';
 import { jsonLine } from './json.js';
-import { LogFile } from './log-file.js';
+import { LogFile, type LogOptions } from './log-file.js';
 
 /** The log in a run's folder. */
 export const metricsName = 'metrics.jsonl';
@@ -15,18 +15,18 @@ export interface MetricsLog {
 
 /**
  * @param step how far the run is: what the log says of later steps is cut off, for they will be taken again
- * @throws OutputError here and from the reporter if the file cannot be written
+ * @throws OutputError if the file cannot be written
  */
-export function metricsLog(path: string, step: number): MetricsLog {
-  const file = new LogFile(path, (entry) => typeof entry.step === 'number' && entry.step <= step);
+export function metricsLog(path: string, step: number, options: LogOptions = {}): MetricsLog {
+  const file = new LogFile(path, (entry) => typeof entry.step === 'number' && entry.step <= step, options);
   const report: Reporter = (event) => {
     if (event.event === 'step' || event.event === 'epoch' || event.event === 'end') file.append(jsonLine(event));
   };
   return { report, file };
 }
 
-/** Whether the last line of a log says that its run came to its end. */
+/** Whether the last line of a log says that its run came to its end, with its model saved. */
 export function saysEnded(path: string): boolean {
   const last = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)! : '';
-  return last.startsWith('{"event":"end"') && last.includes('"interrupted":false');
+  return last.startsWith('{"event":"end"') && last.includes('"interrupted":false') && !last.includes('"model":""');
 }

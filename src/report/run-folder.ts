@@ -11,10 +11,8 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { OutputError } from '../errors.js';
 
@@ -119,128 +117,12 @@ export function replaceConfig(folder: string, config: string): void {
   const file = join(folder, configName);
   if (readFileSync(file, 'utf8') === config) return;
   orOutputError(folder, () => {
-    writeFileSync(`${file}.partial`, config);
-    renameSync(`${file}.partial`, file);
-  });
-}
-
-/** What the lock of a run's folder says. */
-interface Lock {
-  readonly pid: number;
-  readonly host: string;
-}
-
-/** Milliseconds between two signs of life of a process that has a lock, and without any after which it has it no more. */
-const heartbeat = 20_000;
-const silence = 120_000;
-/** Milliseconds that a lock may take from being there to being written, and a process to remove another's. */
-const patience = 1000;
-
-/** Locks of this process. */
-const held = new Set<string>();
-
-/**
- * Claims a run's folder for this process, so that no second one writes into it.
- *
- * @returns gives it back
- * @throws OutputError while a process that is alive has it; one that was killed does not keep it
- */
-export function lockRun(folder: string): () => void {
-  const file = join(folder, 'lock');
-  const mine: Lock = { pid: process.pid, host: hostname() };
-  while (!makeNew(file, JSON.stringify(mine))) {
-    const holder = readLock(file);
-    if (isHeld(file, holder)) {
-      const { pid, host } = holder ?? mine;
-      throw new OutputError(
-        `${folder}: process ${pid}${host === mine.host ? '' : ` on ${host}`} is training this run`,
-        `stop it first; if there is no such process, delete ${file}`,
-      );
+    try {
+      writeFileSync(`${file}.partial`, config);
+      renameSync(`${file}.partial`, file);
+    } catch (error) {
+      rmSync(`${file}.partial`, { force: true });
+      throw error;
     }
-    if (holder || isOlder(file, patience)) removeLeft(file);
-    else sleep(10);
-  }
-  held.add(file);
-  const beat = setInterval(() => touch(file), heartbeat).unref();
-  return () => {
-    clearInterval(beat);
-    held.delete(file);
-    // One that was silent for too long, stopped or asleep, has lost it to another.
-    const holder = readLock(file);
-    if (holder?.pid === mine.pid && holder.host === mine.host) rmSync(file, { force: true });
-  };
-}
-
-/** @returns whether there was none. @throws OutputError if it cannot be made */
-function makeNew(file: string, content: string): boolean {
-  try {
-    writeFileSync(file, content, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw new OutputError(`${dirname(file)}: cannot be written (${codeOf(error)})`, 'check its permissions and space');
-  }
-}
-
-const isHeld = (file: string, holder: Lock | undefined): boolean =>
-  held.has(file) || (holder !== undefined && isYounger(file, silence) && isAlive(holder));
-
-/** Removes a lock that nobody has; one process at a time, lest it be the new one of another that came first. */
-function removeLeft(file: string): void {
-  const guard = `${file}.removing`;
-  if (!makeNew(guard, '')) {
-    if (isOlder(guard, patience)) rmSync(guard, { force: true });
-    sleep(10);
-    return;
-  }
-  try {
-    const holder = readLock(file);
-    if (!isHeld(file, holder) && (holder || isOlder(file, patience))) rmSync(file, { force: true });
-  } finally {
-    rmSync(guard, { force: true });
-  }
-}
-
-function sleep(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}
-
-/** Says that the process that has a lock is still there, also to other hosts. */
-function touch(file: string): void {
-  try {
-    utimesSync(file, new Date(), new Date());
-  } catch {
-    // Somebody deleted it: theirs to answer for.
-  }
-}
-
-/** Milliseconds since a file was written; undefined where there is none, which by now may be there and new. */
-function ageOf(file: string): number | undefined {
-  const entry = statSync(file, { throwIfNoEntry: false });
-  return entry && Date.now() - entry.mtimeMs;
-}
-
-const isYounger = (file: string, milliseconds: number): boolean =>
-  (ageOf(file) ?? Number.POSITIVE_INFINITY) < milliseconds;
-const isOlder = (file: string, milliseconds: number): boolean => (ageOf(file) ?? 0) >= milliseconds;
-
-function readLock(file: string): Lock | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Lock;
-  } catch {
-    // Its process has not written it yet, or was killed before it had.
-    return undefined;
-  }
-}
-
-function isAlive({ pid, host }: Lock): boolean {
-  if (host !== hostname()) return true;
-  // What this process holds it knows: the number has come round again.
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
+  });
 }

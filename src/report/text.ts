@@ -12,6 +12,7 @@ export function number(value: number): string {
 
 /** A count with thousands separated: 12,345. */
 export function count(value: number): string {
+  if (Number.isNaN(value)) return '-';
   return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : String(value);
 }
 
@@ -127,7 +128,7 @@ function endBlock(event: EndEvent, command: string, colors: Colors): string {
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);
   for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(number).join(' ')]);
-  rows.push(['model', event.model]);
+  rows.push(['model', event.model || 'could not be written']);
   if (event.best !== null) rows.push(['best model', event.best]);
   rows.push(['time', duration(event.seconds)]);
   const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;

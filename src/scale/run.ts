@@ -12,6 +12,7 @@ import type {
   StepEvent,
   SummaryEvent,
 } from '../report/events.js';
+import { beforeDeath } from '../report/last-acts.js';
 import { Child, type Ended } from './child.js';
 import { measureTrace, windowOf } from './measure.js';
 import { examplesIn, warmUp } from './plan.js';
@@ -73,6 +74,10 @@ export async function runOnce(request: RunRequest, signal: AbortSignal): Promise
     for (const { usage } of children) usage.look();
   }, interval);
   signal.addEventListener('abort', kill);
+  const forget = beforeDeath(() => {
+    kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
   try {
     if (signal.aborted) return undefined;
     const heard = await (request.kind === 'threads' ? train : coordinate)(request, folder, children);
@@ -83,6 +88,7 @@ export async function runOnce(request: RunRequest, signal: AbortSignal): Promise
     kill();
     await Promise.allSettled(children.map(({ child }) => child.ended));
     rmSync(folder, { recursive: true, force: true });
+    forget();
   }
 }
 
