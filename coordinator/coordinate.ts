@@ -1,6 +1,7 @@
 /** Trains over this machine and whatever workers join it over the network. */
 import { availableParallelism } from 'node:os';
-import { defineConfig, type RunConfigInput } from '../src/config/define.js';
+import { defineConfig } from '../src/config/define.js';
+import type { RunConfigInput } from '../src/config/input.js';
 import type { RunConfig } from '../src/config/run.js';
 import { ConfigError } from '../src/errors.js';
 import type { EndEvent } from '../src/report/events.js';

@@ -1,6 +1,8 @@
 /** What `import ... from 'lockstep'` gives: the functions behind the commands, their options, events and errors. */
 
-export { defineConfig, type RunConfigInput } from '../src/config/define.js';
+export { defineConfig } from '../src/config/define.js';
+export type { RunConfigInput } from '../src/config/input.js';
+export type { LayerInput } from '../src/config/layer-input.js';
 export { loadRunConfig } from '../src/config/load.js';
 export type { RunConfig } from '../src/config/run.js';
 export {

@@ -1,5 +1,6 @@
 /** Trains a model on this machine, from the start or from a run's newest checkpoint. */
-import { defineConfig, type RunConfigInput } from '../src/config/define.js';
+import { defineConfig } from '../src/config/define.js';
+import type { RunConfigInput } from '../src/config/input.js';
 import type { RunConfig } from '../src/config/run.js';
 import { ConfigError } from '../src/errors.js';
 import { parameterCount } from '../src/model/slab.js';

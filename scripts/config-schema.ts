@@ -1,7 +1,12 @@
-/** `npm run schema`: writes configs/config.schema.json, which editors read, from the config's schema. */
+/**
+ * `npm run schema`: writes what is made from the config's schema: configs/config.schema.json for editors of YAML, and
+ * src/config/input.ts, the type of a config written in TypeScript, whose keys carry the schema's words.
+ */
 import { writeFileSync } from 'node:fs';
 import { runJsonSchema } from '../src/config/json-schema.js';
+import { configInputType } from './config-input.js';
 
 // Compiled to dist/scripts/, two folders below the root.
-const target = new URL('../../configs/config.schema.json', import.meta.url);
-writeFileSync(target, `${JSON.stringify(runJsonSchema(), null, 2)}\n`);
+const root = new URL('../../', import.meta.url);
+writeFileSync(new URL('configs/config.schema.json', root), `${JSON.stringify(runJsonSchema(), null, 2)}\n`);
+writeFileSync(new URL('src/config/input.ts', root), await configInputType());

@@ -1,9 +1,30 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { configInputType } from '../scripts/config-input.js';
 import { type JsonSchema, runJsonSchema } from '../src/config/json-schema.js';
 
 // Compiled to dist/test/, two folders below the root.
 const configs = new URL('../../configs/', import.meta.url);
+
+describe('src/config/input.ts', () => {
+  const committed = readFileSync(new URL('../src/config/input.ts', configs), 'utf8');
+
+  it('is what the schema in the code says; if not, run: npm run schema', async () => {
+    expect(committed).toBe(await configInputType());
+  });
+
+  it('has the words of every key, which editors show', () => {
+    const plain = committed.replace(/\n *\* ?/g, ' ').replace(/ +/g, ' ');
+    for (const words of described(runJsonSchema())) expect(plain).toContain(words.replace(/\s+/g, ' '));
+  });
+});
+
+/** What the schema says of its keys. */
+function described(node: JsonSchema): string[] {
+  const inner = Object.values(node.properties ?? {});
+  const own = inner.flatMap((child) => ('description' in child ? [String(child.description)] : []));
+  return [...own, ...[...inner, ...(node.anyOf ?? node.oneOf ?? [])].flatMap(described)];
+}
 
 describe('configs/config.schema.json', () => {
   it('is what the schema in the code says; if not, run: npm run schema', () => {

@@ -83,7 +83,7 @@ it('a mistake is an error with a code, a problem and a remedy', async () => {
 
 it('is typed: what a config may say, and what an event holds', async () => {
   const source = `
-    import { defineConfig, type RunEvent, train } from 'lockstep';
+    import { defineConfig, type LayerInput, type RunEvent, train } from 'lockstep';
     const config = defineConfig({
       data: { source: 'digits', examples: 100 },
       model: { layers: ['flatten', { dense: { units: 'classes' } }] },
@@ -96,7 +96,22 @@ it('is typed: what a config may say, and what an event holds', async () => {
     // @ts-expect-error epochs is a number
     defineConfig({ ...config, training: { epochs: 'one', batchSize: 10 } });
     // @ts-expect-error there is no such option
-    train(config, { treads: 2 });`;
+    train(config, { treads: 2 });
+    export const layers: LayerInput[] = [
+      'flatten',
+      { conv2d: { filters: 'classes', kernelSize: [3, 3], padding: 'same', name: 'c' } },
+      { add: { from: ['a', 'b'] } },
+      { bidirectional: { layer: { lstm: { units: 3, returnSequences: true } }, mergeMode: 'concat' } },
+      { rnn: { cell: [{ lstmCell: { units: 2 } }, { gruCell: { units: 2 } }] } },
+      { timeDistributed: { layer: { dense: { units: 'classes' } } } },
+      { Dense: { units: 3 } },
+      // @ts-expect-error dense has no such option
+      { dense: { unitz: 3 } },
+      // @ts-expect-error units is a number, or classes
+      { dense: { units: 'three' } },
+      // @ts-expect-error there is no such layer
+      { dens: { units: 3 } },
+    ];`;
   writeFileSync(join(folder, 'typed.ts'), source);
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   const strict = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext', '--skipLibCheck'];

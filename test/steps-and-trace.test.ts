@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resume, train } from '../coordinator/train.js';
-import type { RunConfigInput } from '../src/config/define.js';
+import type { RunConfigInput } from '../src/config/input.js';
 import { phaseNames } from '../src/pool/spec.js';
 import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { coordinate } from '../../coordinator/coordinate.js';
-import type { RunConfigInput } from '../../src/config/define.js';
+import type { RunConfigInput } from '../../src/config/input.js';
 import type { EpochEvent, RunEvent, SummaryEvent, WorkerSummary } from '../../src/report/events.js';
 import type { Child } from '../../src/scale/child.js';
 import type { WorkerEvent } from '../../worker/events.js';

@@ -1,12 +1,9 @@
 /** Configs written in code: the same rules as for files. */
-import type { z } from 'zod';
 import { ConfigError } from '../errors.js';
 import { explain } from './explain.js';
 import { deepFreeze } from './freeze.js';
+import type { RunConfigInput } from './input.js';
 import { type RunConfig, runSchema } from './run.js';
-
-/** A config as one writes it: what has a default may be left out, and choices may be bare names. */
-export type RunConfigInput = z.input<typeof runSchema>;
 
 /**
  * Checks a config and fills in every default.

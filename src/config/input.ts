@@ -1,0 +1,915 @@
+/** A config as one writes it, made from its schema by `npm run schema`: what has a default may be left out. */
+import type {LayerInput} from './layer-input.js';
+
+export interface RunConfigInput {
+  /**
+   * Name of the run's folder. By default the name of the config file.
+   */
+  name?: string;
+  /**
+   * Fixes every random choice: initial weights, splits, order, noise.
+   */
+  seed?: number;
+  /**
+   * Where the examples come from, and how they are split.
+   */
+  data:
+    | {
+        source: 'digits';
+        /**
+         * How many digits to make, all splits together.
+         */
+        examples?: number;
+        /**
+         * Names the set of digits. Apart from the seed of the run, so that all seeds train on the same set.
+         */
+        seed?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated after every epoch.
+         */
+        validation?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated once, at the end.
+         */
+        test?: number;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'idx';
+        /**
+         * Folder of <prefix>-images-idx3-ubyte and <prefix>-labels-idx1-ubyte files, with or without .gz; a relative path starts at the current folder.
+         */
+        dir: string;
+        /**
+         * Prefix of the training files. Default: train where there is such a pair, else the folder's only pair.
+         */
+        training?: string;
+        /**
+         * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
+         */
+        validation?: number | string;
+        /**
+         * Fraction of the training files, or prefix of the files, that is held out and evaluated once, at the end.
+         */
+        test?: number | string;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'values';
+        /**
+         * One row of numbers for each example; a plain number is a row of one.
+         *
+         * @minItems 1
+         */
+        features: (number | number[])[];
+        /**
+         * One row of numbers for each example, or one class index each if classes is given.
+         *
+         * @minItems 1
+         */
+        targets: (number | number[])[];
+        /**
+         * Makes the targets class indices, 0 to classes - 1.
+         */
+        classes?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated after every epoch.
+         */
+        validation?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated once, at the end.
+         */
+        test?: number;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'csv';
+        /**
+         * Table of text, one row a line; a relative path starts at the current folder.
+         */
+        file: string;
+        /**
+         * Whether the first line names the columns; else they are c1, c2, ...
+         */
+        header?: boolean;
+        /**
+         * What separates the columns.
+         */
+        delimiter?: string;
+        /**
+         * Texts that stand for a missing value.
+         */
+        missingValues?: string[];
+        /**
+         * The column to predict; several columns of numbers are predicted together.
+         */
+        target: string | string[];
+        /**
+         * Whether targets are classes or numbers. Default: classes where they are text, else numbers.
+         */
+        targetType?: 'class' | 'number';
+        /**
+         * Columns to predict from. Default: all the others.
+         *
+         * @minItems 1
+         */
+        features?: string[];
+        /**
+         * Columns to leave out, such as an identifier.
+         */
+        exclude?: string[];
+        /**
+         * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
+         */
+        categorical?: string[];
+        /**
+         * The column of the examples' weights in the loss.
+         */
+        weight?: string;
+        /**
+         * Give numeric columns mean 0 and deviation 1, as measured on the training split.
+         */
+        standardize?: boolean;
+        /**
+         * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
+         */
+        missing?: 'error' | 'mean' | 'drop';
+        /**
+         * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
+         */
+        validation?: number | string;
+        /**
+         * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
+         */
+        test?: number | string;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'parquet';
+        /**
+         * A Parquet file; a relative path starts at the current folder.
+         */
+        file: string;
+        /**
+         * The column to predict; several columns of numbers are predicted together.
+         */
+        target: string | string[];
+        /**
+         * Whether targets are classes or numbers. Default: classes where they are text, else numbers.
+         */
+        targetType?: 'class' | 'number';
+        /**
+         * Columns to predict from. Default: all the others.
+         *
+         * @minItems 1
+         */
+        features?: string[];
+        /**
+         * Columns to leave out, such as an identifier.
+         */
+        exclude?: string[];
+        /**
+         * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
+         */
+        categorical?: string[];
+        /**
+         * The column of the examples' weights in the loss.
+         */
+        weight?: string;
+        /**
+         * Give numeric columns mean 0 and deviation 1, as measured on the training split.
+         */
+        standardize?: boolean;
+        /**
+         * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
+         */
+        missing?: 'error' | 'mean' | 'drop';
+        /**
+         * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
+         */
+        validation?: number | string;
+        /**
+         * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
+         */
+        test?: number | string;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'npy';
+        /**
+         * NumPy array whose first axis counts the examples; bytes stay bytes, else float32.
+         */
+        features: string;
+        /**
+         * NumPy array of as many classes or numbers.
+         */
+        targets: string;
+        /**
+         * NumPy array of the examples' weights in the loss.
+         */
+        weights?: string;
+        /**
+         * Whether targets are classes or numbers. Default: classes where they are integers.
+         */
+        targetType?: 'class' | 'number';
+        /**
+         * Factor of the features, such as 0.00392156862745098 for bytes.
+         */
+        scale?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated after every epoch.
+         */
+        validation?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated once, at the end.
+         */
+        test?: number;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'images';
+        /**
+         * Folder with a folder of PNG or JPEG files for each class; a relative path starts at the current folder.
+         */
+        dir: string;
+        /**
+         * Height and width to scale images to; one number for both. Default: images must be of one size.
+         */
+        size?: number | [number, number];
+        /**
+         * Images of another shape are cropped (cover), padded with black (contain) or distorted (fill).
+         */
+        fit?: 'cover' | 'contain' | 'fill';
+        /**
+         * One channel instead of three.
+         */
+        greyscale?: boolean;
+        /**
+         * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
+         */
+        validation?: number | string;
+        /**
+         * Fraction of the examples, or a folder of its own, that is held out and evaluated once, at the end.
+         */
+        test?: number | string;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'text';
+        /**
+         * UTF-8 text; a relative path starts at the current folder.
+         */
+        file: string;
+        /**
+         * Characters that an example shows the model.
+         */
+        window?: number;
+        /**
+         * Characters from the start of one training example to that of the next.
+         */
+        stride?: number;
+        /**
+         * Predict the character after the window, or the one after each character of it.
+         */
+        targets?: 'last' | 'all';
+        /**
+         * Fraction of the text, in one piece before that for test, that is held out and evaluated after every epoch.
+         */
+        validation?: number;
+        /**
+         * Fraction of the text, in one piece at its end, that is held out and evaluated once, at the end.
+         */
+        test?: number;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      }
+    | {
+        source: 'module';
+        /**
+         * JavaScript or TypeScript file whose default export is, or is a function that returns, an iterable of { features, target, weight? }, sync or async; a relative path starts at the current folder.
+         */
+        file: string;
+        /**
+         * Given to the function.
+         */
+        options?: {
+          [k: string]: unknown;
+        };
+        /**
+         * Makes the targets class indices, 0 to classes - 1.
+         */
+        classes?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated after every epoch.
+         */
+        validation?: number;
+        /**
+         * Fraction of the examples that is held out and evaluated once, at the end.
+         */
+        test?: number;
+        /**
+         * Give every split the same share of each class. Needs targets that are classes.
+         */
+        stratify?: boolean;
+        /**
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         */
+        memory?: string;
+      };
+  /**
+   * Random changes to the training images; the same ones for any number of threads.
+   */
+  augment?: {
+    /**
+     * Largest shift in each direction, as a fraction of the size.
+     */
+    shift?: number;
+    /**
+     * Largest rotation either way, in degrees.
+     */
+    rotate?: number;
+    /**
+     * Scales by a factor from 1 - zoom to 1 + zoom.
+     */
+    zoom?: number;
+    /**
+     * Mirrors every other image, left to right, top to bottom, or each by itself.
+     */
+    flip?: 'none' | 'horizontal' | 'vertical' | 'both';
+    /**
+     * Side of a square that is blanked somewhere in the image, as a fraction of the size.
+     */
+    cutout?: number;
+    /**
+     * What comes in from outside the image, and what a cutout leaves, as stored.
+     */
+    fill?: number;
+  };
+  /**
+   * The model
+   */
+  model:
+    | {
+        /**
+         * Layers from the input to the output; the input shape comes from the data
+         *
+         * @minItems 1
+         */
+        layers: LayerInput[];
+        /**
+         * Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. A relative path starts at the current folder.
+         */
+        weights?: string;
+        /**
+         * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
+         */
+        reinitialize?: string[];
+        /**
+         * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
+         */
+        freeze?: string[];
+      }
+    | {
+        /**
+         * A tfjs LayersModel's model.json, or a Keras model's JSON; starts from its weights if it has any.
+         */
+        file: string;
+        /**
+         * Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. A relative path starts at the current folder.
+         */
+        weights?: string;
+        /**
+         * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
+         */
+        reinitialize?: string[];
+        /**
+         * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
+         */
+        freeze?: string[];
+      }
+    | {
+        /**
+         * JavaScript or TypeScript file whose default export is a function of `tf` and { inputShape, classes, options } that returns a tf.LayersModel.
+         */
+        module: string;
+        /**
+         * Given to the function.
+         */
+        options?: {
+          [k: string]: unknown;
+        };
+        /**
+         * Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. A relative path starts at the current folder.
+         */
+        weights?: string;
+        /**
+         * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
+         */
+        reinitialize?: string[];
+        /**
+         * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
+         */
+        freeze?: string[];
+      };
+  /**
+   * Loss; cross-entropies read logits unless the last activation is a softmax or sigmoid
+   */
+  loss:
+    | (
+        | 'meanSquaredError'
+        | 'meanAbsoluteError'
+        | 'huber'
+        | 'binaryCrossentropy'
+        | 'categoricalCrossentropy'
+        | 'sparseCategoricalCrossentropy'
+        | 'hinge'
+      )
+    | {
+        huber: {
+          /**
+           * Where the square turns into a straight line
+           */
+          delta: number;
+        };
+      }
+    | {
+        /**
+         * A function of yours
+         */
+        custom: {
+          /**
+           * The module's export: a function of tf, targets and outputs; one number an example
+           */
+          name: string;
+          /**
+           * The module; default: the model's
+           */
+          module?: string;
+        };
+      };
+  /**
+   * Metrics of validation and test, besides the loss
+   */
+  metrics?: (
+    | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
+    | {
+        topKAccuracy: {
+          /**
+           * The target counts as found among the k highest outputs
+           */
+          k: number;
+        };
+      }
+    | {
+        /**
+         * A function of yours
+         */
+        custom: {
+          /**
+           * The module's export: a function of tf, targets and outputs; one number an example
+           */
+          name: string;
+          /**
+           * The module; default: the model's
+           */
+          module?: string;
+        };
+      }
+  )[];
+  /**
+   * How a gradient changes the parameters; a bare name takes its defaults.
+   */
+  optimizer?:
+    | ('sgd' | 'momentum' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw')
+    | (
+        | {
+            /**
+             * Plain gradient descent.
+             */
+            sgd: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+            };
+          }
+        | {
+            /**
+             * Gradient descent with momentum.
+             */
+            momentum: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Share of the velocity that the next step keeps.
+               */
+              momentum?: number;
+              /**
+               * Take the gradient as if the velocity had already moved.
+               */
+              nesterov?: boolean;
+            };
+          }
+        | {
+            /**
+             * Steps shrink with the sum of all squared gradients so far.
+             */
+            adagrad: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Where the sum of squared gradients starts.
+               */
+              initialAccumulator?: number;
+              /**
+               * Added to the root of the squared gradients, against division by zero.
+               */
+              epsilon?: number;
+            };
+          }
+        | {
+            /**
+             * Steps shrink with the running mean of the squared gradients.
+             */
+            rmsprop: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Decay of the running mean of the squared gradients.
+               */
+              decay?: number;
+              /**
+               * Added to the root of the squared gradients, against division by zero.
+               */
+              epsilon?: number;
+            };
+          }
+        | {
+            /**
+             * Running means of the gradients and of their squares.
+             */
+            adam: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Decay of the running mean of the gradients.
+               */
+              beta1?: number;
+              /**
+               * Decay of the running mean of the squared gradients.
+               */
+              beta2?: number;
+              /**
+               * Added to the root of the squared gradients, against division by zero.
+               */
+              epsilon?: number;
+            };
+          }
+        | {
+            /**
+             * Adam with weight decay apart from the gradient.
+             */
+            adamw: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Decay of the running mean of the gradients.
+               */
+              beta1?: number;
+              /**
+               * Decay of the running mean of the squared gradients.
+               */
+              beta2?: number;
+              /**
+               * Added to the root of the squared gradients, against division by zero.
+               */
+              epsilon?: number;
+              /**
+               * Share of every parameter, times the learning rate, taken off at each step.
+               */
+              weightDecay?: number;
+            };
+          }
+      );
+  /**
+   * How the learning rate changes over the run; a bare name takes its defaults.
+   */
+  schedule?:
+    | ('constant' | 'linear' | 'cosine' | 'step' | 'exponential' | 'plateau')
+    | (
+        | {
+            /**
+             * The same learning rate throughout.
+             */
+            constant: {
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+            };
+          }
+        | {
+            /**
+             * Falls in a straight line from warm-up to the end.
+             */
+            linear: {
+              /**
+               * What remains at the end of the run, as a fraction of the learning rate.
+               */
+              end?: number;
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+            };
+          }
+        | {
+            /**
+             * Falls along half a cosine from warm-up to the end.
+             */
+            cosine: {
+              /**
+               * What remains at the end of the run, as a fraction of the learning rate.
+               */
+              end?: number;
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+            };
+          }
+        | {
+            /**
+             * Drops at once at the end of each interval.
+             */
+            step: {
+              /**
+               * Length of an interval, in `unit`.
+               */
+              every?: number;
+              /**
+               * What `every` counts, from the start of the run.
+               */
+              unit?: 'epochs' | 'steps';
+              /**
+               * What each interval multiplies the learning rate by.
+               */
+              factor?: number;
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+            };
+          }
+        | {
+            /**
+             * Falls a little at each step, by the factor over an interval.
+             */
+            exponential: {
+              /**
+               * Length of an interval, in `unit`.
+               */
+              every?: number;
+              /**
+               * What `every` counts, from the start of the run.
+               */
+              unit?: 'epochs' | 'steps';
+              /**
+               * What each interval multiplies the learning rate by.
+               */
+              factor?: number;
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+            };
+          }
+        | {
+            /**
+             * Drops when the epochs stop getting better.
+             */
+            plateau: {
+              /**
+               * What each drop multiplies the learning rate by.
+               */
+              factor?: number;
+              /**
+               * Epochs in which `training.monitor` does not get better before a drop.
+               */
+              patience?: number;
+              /**
+               * How much better counts as better.
+               */
+              minDelta?: number;
+              /**
+               * Epochs after a drop that do not count.
+               */
+              cooldown?: number;
+              /**
+               * What remains at the end of the run, as a fraction of the learning rate.
+               */
+              end?: number;
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+            };
+          }
+      );
+  /**
+   * How long to train, and in what batches.
+   */
+  training: {
+    /**
+     * How many times to go through the training split.
+     */
+    epochs: number;
+    /**
+     * Examples of one optimizer step, over all workers; "all" is the whole training split.
+     */
+    batchSize: number | 'all';
+    /**
+     * Fixed slices of each batch, whatever the number of threads: the result depends on it.
+     */
+    shards?: number | 'auto';
+    /**
+     * Compute each batch in so many parts, one after the other: the memory of a smaller batch, the step of this one.
+     */
+    accumulate?: number;
+    /**
+     * Largest global norm of the gradient; longer ones are scaled.
+     */
+    clipNorm?: number;
+    /**
+     * Adds the kernels' absolute values, times this, to the loss.
+     */
+    l1?: number;
+    /**
+     * Adds the kernels' squares, times this, to the loss.
+     */
+    l2?: number;
+    /**
+     * Weight of each class in the training loss, by name or index (others 1); "balanced" evens out their frequency.
+     */
+    classWeights?:
+      | 'balanced'
+      | {
+          [k: string]: number;
+        };
+    /**
+     * Metric of validation that decides which epoch is best. Without validation: the training loss.
+     */
+    monitor?:
+      | string
+      | {
+          /**
+           * Name of a metric of validation
+           */
+          metric: string;
+          /**
+           * Whether lower or higher is better
+           */
+          mode: 'min' | 'max';
+        };
+    /**
+     * Ends the run when `monitor` stops getting better.
+     */
+    earlyStopping?: {
+      /**
+       * Epochs without a better one before the run ends
+       */
+      patience?: number;
+      /**
+       * How much better counts as better
+       */
+      minDelta?: number;
+    };
+    /**
+     * End with the parameters of the best epoch instead of the last.
+     */
+    restoreBest?: boolean;
+    /**
+     * Steps between two step lines in metrics.jsonl.
+     */
+    logEvery?: number;
+  };
+  /**
+   * When to write a checkpoint. One is always written on Ctrl-C and at the end.
+   */
+  checkpoint?: {
+    /**
+     * After every so many steps of the run.
+     */
+    everySteps?: number;
+    /**
+     * After every so many epochs.
+     */
+    everyEpochs?: number;
+    /**
+     * After the step during which so many minutes have passed. Default: 1 where nothing else is given.
+     */
+    everyMinutes?: number;
+    /**
+     * How many to keep; older ones are deleted.
+     */
+    keep?: number;
+  };
+  /**
+   * How to train across machines. Read by `lockstep coordinator`.
+   */
+  cluster?: {
+    /**
+     * How gradients are added up: star through the coordinator, butterfly between the workers. The bits are the same.
+     */
+    allReduce?: 'auto' | 'star' | 'butterfly';
+    /**
+     * Of gradients on the wire. Anything but float32 changes the result, and makes it depend on the workers.
+     */
+    precision?: 'float32' | 'bfloat16' | 'float16';
+    /**
+     * Where workers have the examples from: a copy of all, those of the next step only, or a copy of their own. auto: by size.
+     */
+    placement?: 'auto' | 'replicate' | 'stream' | 'local';
+    /**
+     * Seconds without a sign of life after which a worker is declared lost.
+     */
+    silence?: number;
+    /**
+     * Seconds that a lost worker has to come back to what it had.
+     */
+    grace?: number;
+    /**
+     * A shard that takes so many times the usual time is computed by another worker too.
+     */
+    stragglerFactor?: number;
+  };
+  /**
+   * onnx compiles the model; tfjs runs it eagerly; auto takes onnx where it can.
+   */
+  engine?: 'auto' | 'onnx' | 'tfjs';
+  /**
+   * The TensorFlow.js backend of engine tfjs. By default the fastest that loads.
+   */
+  backend?: 'tensorflow' | 'wasm' | 'cpu';
+}
