@@ -283,9 +283,9 @@ export interface RunConfigInput {
          */
         fit?: 'cover' | 'contain' | 'fill';
         /**
-         * One channel instead of three.
+         * One channel instead of three: bt601 (or true) weighs the stored bytes as ITU-R BT.601 does, 0.299 R + 0.587 G + 0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.
          */
-        greyscale?: boolean;
+        greyscale?: boolean | ('bt601' | 'linear');
         /**
          * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
          */
@@ -509,6 +509,14 @@ export interface RunConfigInput {
            * The target counts as found among the k highest outputs
            */
           k: number;
+        };
+      }
+    | {
+        r2: {
+          /**
+           * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
+           */
+          average: 'pooled' | 'uniform';
         };
       }
     | {
