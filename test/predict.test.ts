@@ -175,7 +175,7 @@ describe('what cannot be', () => {
     expect(await refused(run(), 'x', '--csv', '--json')).toContain('cannot be used with');
     const json = join(folder, 'odd.json');
     for (const [content, problem] of [
-      ['{', 'is no JSON'],
+      ['{', 'is not a JSON list of examples'],
       ['{}', 'holds no list of examples'],
       ['[]', 'holds no list of examples'],
       [JSON.stringify([Array(784).fill('a')]), 'row 1 holds "a"'],

@@ -1,5 +1,5 @@
 /** A worker's copy of the run: pool, parameters and examples, made from the job and from the data. */
-import { totalmem } from 'node:os';
+import { memoryLimit } from '../src/config/memory.js';
 import { type Examples, elements } from '../src/data/examples.js';
 import { EngineError, type WireError } from '../src/errors.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
@@ -44,7 +44,7 @@ export function stageCapacity({ geometry, examples }: Job, threads: number): num
  * What graphs need between their stages is not known before they run.
  * @throws EngineError when this machine has not as much as the job takes at least
  */
-export function checkMemory(job: Job, threads: number, memory = memoryOfProcess()): void {
+export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
   const { engine, geometry, examples, optimizer, largestEvaluation, placement } = job;
   const { layout, gradients, evaluations } = engine.model;
   const slots = createOptimizer(optimizer).slots.length;
@@ -61,12 +61,6 @@ export function checkMemory(job: Job, threads: number, memory = memoryOfProcess(
     `the job takes ${gigabytes(bytes)} at least with ${threads} threads, and there are ${gigabytes(memory)}`,
     'start the worker with fewer threads, or on a larger machine',
   );
-}
-
-/** Bytes that this process can have at most. */
-function memoryOfProcess(): number {
-  const constrained = process.constrainedMemory() ?? 0;
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /** @throws EngineError when the job does not fit into memory or the engine does not load */

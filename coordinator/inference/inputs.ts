@@ -1,6 +1,7 @@
 /** From a file that a user names to batches of inputs for a trained model, in the order of the file. */
-import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { z } from 'zod';
+import { readJsonFile } from '../../src/config/json-file.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/examples.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
@@ -98,7 +99,12 @@ async function npyRows(file: string, featureShape: readonly number[]): Promise<R
 
 /** A list of examples; each is a list of numbers, nested as the model's input or flat. */
 async function jsonRows(file: string, featureShape: readonly number[]): Promise<Rows> {
-  const json = await readJson(file);
+  const json = readJsonFile(file, z.unknown(), {
+    Failure: DataError,
+    what: 'a JSON list of examples',
+    remedy: 'write a list of them, even of one: [[0.1, 0.2]]',
+    whereMissing: 'check the path; a relative one starts at the current folder',
+  });
   if (!Array.isArray(json) || json.length === 0) {
     throw new DataError(`${file}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
   }
@@ -117,17 +123,4 @@ async function jsonRows(file: string, featureShape: readonly number[]): Promise<
       `give each example the shape ${shape}`,
     );
   });
-}
-
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) {
-      throw new DataError(`${file}: is no JSON (${message.replace(/\s+/g, ' ')})`, 'write a list of examples');
-    }
-    const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
-    throw new DataError(`${file}: ${reason}`, 'check the path; a relative one starts at the current folder');
-  }
 }

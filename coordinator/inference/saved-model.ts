@@ -1,14 +1,15 @@
 /** A trained model as a tfjs model with its weights, and what the run that made it left beside it. */
-import { readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
+import { readJsonFile } from '../../src/config/json-file.js';
 import { loadRunConfig } from '../../src/config/load.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
-import type { Encoding } from '../../src/data/encoding.js';
+import { statusOf } from '../../src/config/status.js';
+import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
 import { ModelError } from '../../src/errors.js';
 import { type LayerWeight, modelWeights, outputShape } from '../../src/model/build.js';
 import { createModel } from '../../src/model/create.js';
@@ -135,24 +136,14 @@ export function assignWeights(model: tfl.LayersModel, saved: SavedWeights, path:
   });
 }
 
-const kinds = ['numbers', 'table', 'image', 'text'];
-
 /** @returns undefined for a model that another program saved */
 export async function readEncoding(path: string): Promise<Encoding | undefined> {
   const file = join(extname(path) === '.json' ? dirname(path) : path, encodingFile);
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    throw new ModelError(`${file}: cannot be read (${code})`, 'check its rights');
-  }
-  try {
-    const encoding = JSON.parse(text) as Encoding;
-    if (kinds.includes(encoding.input.kind)) return encoding;
-  } catch {
-    // Told below.
-  }
-  throw new ModelError(`${file}: does not say how inputs are read`, 'copy it again from the model that was saved');
+  if (!statusOf(file)) return undefined;
+  return readJsonFile(file, encodingSchema, {
+    Failure: ModelError,
+    what: 'what says how inputs are read',
+    remedy: 'copy it again from the model that was saved',
+    whereMissing: 'check its rights',
+  });
 }

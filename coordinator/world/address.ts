@@ -1,7 +1,8 @@
 /** Where a run listened and which token it asked for: kept in its folder, so that its workers find it again. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readJsonFile } from '../../src/config/json-file.js';
 import { ConfigError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/model/write.js';
 
@@ -26,9 +27,9 @@ export function writeAddress(folder: string, address: ListenAddress): void {
 export function readAddress(folder: string): ListenAddress | undefined {
   const path = addressFile(folder);
   if (!existsSync(path)) return undefined;
-  try {
-    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch {
-    throw new ConfigError(`${path}: is not what a coordinator wrote`, 'delete it, and give --host, --port and --token');
-  }
+  return readJsonFile(path, schema, {
+    Failure: ConfigError,
+    what: 'what a coordinator wrote',
+    remedy: 'delete it, and give --host, --port and --token',
+  });
 }

@@ -7,10 +7,12 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { ruleOf } from '../config/json-file.js';
 import { sha256 } from '../data/checksum.js';
 import { LockstepError, OutputError } from '../errors.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/safetensors.js';
-import type { CheckpointState } from './state.js';
+import { type CheckpointState, stateSchema } from './state.js';
 
 const tensorsFile = 'tensors.safetensors';
 const stateFile = 'checkpoint.json';
@@ -141,22 +143,29 @@ function readWhole(file: string): Buffer {
   }
 }
 
-type Envelope = CheckpointState & { readonly tensors: { readonly bytes: number; readonly crc32: number } };
+type Envelope = z.output<typeof stateSchema>;
+
+/** As it stands in the file: the checksum is of the text. */
+const envelopeSchema = z.object({ sha256: z.string(), state: z.record(z.string(), z.unknown()) });
 
 function parseState(bytes: Buffer): Envelope {
   if (bytes.length === 0) throw new Error(`${stateFile} is empty`);
-  let parsed: { sha256?: string; state?: Envelope };
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(bytes.toString('utf8')) as typeof parsed;
+    parsed = JSON.parse(bytes.toString('utf8'));
   } catch {
     throw new Error(`${stateFile} is damaged or cut off`);
   }
-  const { state } = parsed;
-  if (!state || sha256(JSON.stringify(state)) !== parsed.sha256) {
+  const envelope = envelopeSchema.safeParse(parsed);
+  if (!envelope.success) throw new Error(`${stateFile} is no checkpoint (${ruleOf(envelope.error)})`);
+  const { state } = envelope.data;
+  if (sha256(JSON.stringify(state)) !== envelope.data.sha256) {
     throw new Error(`${stateFile} does not match its checksum`);
   }
   if (state.format !== 1) throw new Error(`it has format ${state.format}, which this version does not read`);
-  return state;
+  const checked = stateSchema.safeParse(state);
+  if (!checked.success) throw new Error(`${stateFile} is not as a checkpoint has it (${ruleOf(checked.error)})`);
+  return checked.data;
 }
 
 /** Checkpoints by what their names say, newest first. */

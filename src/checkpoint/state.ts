@@ -1,4 +1,5 @@
 /** What a checkpoint says besides its tensors: where the run is, and what it must agree with to go on. */
+import { z } from 'zod';
 import type { RunConfig } from '../config/run.js';
 import type { DataFingerprint } from '../data/fingerprint.js';
 import type { BestEpoch, MonitorState } from '../evaluate/monitor.js';
@@ -29,4 +30,35 @@ export interface CheckpointState {
   readonly data: DataFingerprint;
   /** SHA-256 of the compiled step: of the model, the loss and whatever modules they come from; null where none is compiled. */
   readonly graph: string | null;
+}
+
+const whole = z.int().min(0);
+const value = z.number().nullable();
+const bestSchema = z.looseObject({ value: z.number(), epoch: whole });
+const progressSchema = z.looseObject({
+  ...{ step: whole, epoch: whole, position: whole, losses: z.array(z.number()).readonly() },
+  ...{ best: bestSchema.nullable(), stopped: z.boolean() },
+  monitor: z.looseObject({
+    ...{ scale: z.number(), best: value, stale: whole, cooldown: whole },
+    ...{ stopBest: value, stopStale: whole },
+  }),
+});
+const fingerprintSchema = z.looseObject({
+  ...{ examples: whole, featureShape: z.array(whole).readonly(), classes: whole.nullable() },
+  ...{ training: whole, validation: whole, test: whole, sha256: z.string() },
+});
+
+/** What checkpoint.json must hold; the config is checked by its own rules where it is compared. */
+export const stateSchema: z.ZodType<CheckpointState & { readonly tensors: TensorsEntry }> = z.looseObject({
+  format: z.literal(1),
+  progress: progressSchema,
+  config: z.custom<RunConfig>((config) => typeof config === 'object' && config !== null, 'expected a config'),
+  data: fingerprintSchema,
+  graph: z.string().nullable(),
+  tensors: z.object({ bytes: whole, crc32: whole }),
+});
+
+interface TensorsEntry {
+  readonly bytes: number;
+  readonly crc32: number;
 }

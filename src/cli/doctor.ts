@@ -1,9 +1,10 @@
 /** `lockstep doctor`: what this machine has, what is missing, and the remedy. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os';
+import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { bytesText, memoryLimit } from '../config/memory.js';
 import type { BackendName } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';
 import { EngineError } from '../errors.js';
@@ -25,7 +26,6 @@ export function doctorCommand(): Command {
 }
 
 const require = createRequire(import.meta.url);
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function version(name: string): string {
   try {
@@ -55,7 +55,7 @@ function nodeVersion(): Finding {
 
 function hardware(): Finding {
   const [first] = cpus();
-  const detail = `${availableParallelism()} cores (${first?.model.trim() ?? 'unknown'}), ${gib(freemem())} of ${gib(totalmem())} free`;
+  const detail = `${availableParallelism()} cores (${first?.model.trim() ?? 'unknown'}), ${bytesText(Math.min(freemem(), memoryLimit()))} of ${bytesText(memoryLimit())} free`;
   return { name: 'machine', ok: true, detail };
 }
 

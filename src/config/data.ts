@@ -13,7 +13,9 @@ const memory = z
   .string()
   .regex(SIZE, { error: (issue) => `${JSON.stringify(issue.input)} is not a size such as 512MB or 2GB` })
   .optional()
-  .describe('Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.');
+  .describe(
+    'Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.',
+  );
 
 const stratify = z
   .boolean()

@@ -1,7 +1,7 @@
 /** From a config file and the command line's overrides to one validated, frozen RunConfig. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, stringify } from 'yaml';
 import { ConfigError } from '../errors.js';
 import { explain, type Mistake } from './explain.js';
 import { deepFreeze } from './freeze.js';
@@ -9,6 +9,7 @@ import type { Path } from './json-schema.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { type RunConfig, runSchema } from './run.js';
 import { suggest } from './suggest.js';
+import { yamlDocument, yamlValue } from './yaml-value.js';
 
 interface Source {
   readonly file: string;
@@ -77,7 +78,7 @@ function yamlFiles(folder: string): string[] {
 
 function parseYaml(file: string, text: string): { document: Document; lines: LineCounter } {
   const lines = new LineCounter();
-  const document = parseDocument(text, { version: '1.2', lineCounter: lines, prettyErrors: false });
+  const document = yamlDocument(file, text, { version: '1.2', lineCounter: lines });
   const [error] = [...document.errors, ...document.warnings];
   if (!error) return { document, lines };
   const { line, col } = lines.linePos(error.pos[0]);
@@ -87,12 +88,7 @@ function parseYaml(file: string, text: string): { document: Document; lines: Lin
 
 function readMapping(file: string, document: Document): unknown {
   const remedy = 'write keys such as data, model, loss and training; see configs/digits.yaml';
-  let value: unknown;
-  try {
-    value = document.toJS();
-  } catch (error) {
-    throw new ConfigError(`${file}: ${lowerFirst((error as Error).message)}`, 'correct the YAML there');
-  }
+  const value = yamlValue(file, document);
   if (value === null || value === undefined) throw new ConfigError(`${file}: is empty`, remedy);
   if (typeof value === 'object' && !Array.isArray(value)) return value;
   throw new ConfigError(`${file}: holds ${Array.isArray(value) ? 'a list' : 'one value'}, not a mapping`, remedy);

@@ -1,7 +1,7 @@
 /** `--set path.to.key=value`: single values changed on top of a config file, before it is validated. */
-import { parseDocument } from 'yaml';
 import { ConfigError } from '../errors.js';
 import { alternatives, child, choiceNames, type JsonSchema, runJsonSchema } from './json-schema.js';
+import { yamlDocument, yamlValue } from './yaml-value.js';
 
 /** One override: `training.epochs=3` as text, its path and its value. */
 export interface Override {
@@ -23,11 +23,11 @@ export function parseOverride(text: string): Override {
   if (path.includes('')) {
     throw new ConfigError(`--set ${text}: has an empty name in its path`, 'write --set path.to.key=value');
   }
-  const document = parseDocument(text.slice(equals + 1), { prettyErrors: false });
+  const document = yamlDocument(`--set ${text}`, text.slice(equals + 1), {});
   if (document.errors.length > 0) {
     throw new ConfigError(`--set ${text}: the value is not YAML`, `put it in quotes: --set '${path.join('.')}="..."'`);
   }
-  return { text, path, value: document.toJS() };
+  return { text, path, value: yamlValue(`--set ${text}`, document) };
 }
 
 /** A copy of `config` with one value changed. Mappings on the path that do not exist are made. */

@@ -1,69 +1,88 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
+import { z } from 'zod';
 
-/** A numeric column; a missing value becomes `fill`, and then every value `(value - mean) * scale`. */
-export interface NumericColumn {
-  readonly name: string;
+const finite = z.number();
+const texts = z.array(z.string()).readonly();
+const size = z.int().min(1);
+
+const numericSchema = z.object({
+  name: z.string(),
   /** Taken off before a value becomes a 32-bit number, and off `mean` then; absent where that loses nothing that matters. */
-  readonly offset?: number;
-  readonly fill: number;
-  readonly mean: number;
-  readonly scale: number;
-}
+  offset: finite.optional(),
+  fill: finite,
+  mean: finite,
+  scale: finite,
+});
 
-/** A column of categories: one 0/1 feature each, in this order; all are 0 for a category that training did not see. */
-export interface CategoricalColumn {
-  readonly name: string;
-  readonly categories: readonly string[];
+const categoricalSchema = z.object({
+  name: z.string(),
+  categories: texts,
   /** Whether a missing value is a category too, the last. */
-  readonly missing: boolean;
-}
+  missing: z.boolean(),
+});
 
-/** How a CSV file is written. */
-export interface CsvFormat {
+const csvSchema = z.object({
   /** Whether the first line names the columns; else they are c1, c2, ... */
-  readonly header: boolean;
-  readonly delimiter: string;
+  header: z.boolean(),
+  delimiter: z.string().min(1),
   /** Texts that stand for a missing value. */
-  readonly missingValues: readonly string[];
-}
+  missingValues: texts,
+});
 
-export interface TableEncoding {
-  readonly kind: 'table';
+const tableSchema = z.object({
+  kind: z.literal('table'),
   /** In the order of the features. */
-  readonly columns: readonly (NumericColumn | CategoricalColumn)[];
+  columns: z
+    .array(z.union([categoricalSchema, numericSchema]))
+    .min(1)
+    .readonly(),
   /** How tables of text are written. */
-  readonly csv: CsvFormat;
-  readonly missing: 'error' | 'mean' | 'drop';
-}
+  csv: csvSchema,
+  missing: z.enum(['error', 'mean', 'drop']),
+});
+
+/** What a reader of inputs must know besides the shape of the model's input. */
+const inputSchema = z.discriminatedUnion('kind', [
+  /** Numbers as they are, times `scale` (1/255 for bytes). */
+  z.object({ kind: z.literal('numbers'), scale: finite }),
+  tableSchema,
+  z.object({
+    kind: z.literal('image'),
+    height: size,
+    width: size,
+    channels: z.literal([1, 3]),
+    /** How colours become one channel; absent where there are three, and in models that are older than the choice: linear. */
+    greyscale: z.enum(['bt601', 'linear']).optional(),
+    fit: z.enum(['cover', 'contain', 'fill']),
+  }),
+  z.object({
+    kind: z.literal('text'),
+    window: size,
+    targets: z.enum(['last', 'all']),
+    vocabulary: texts,
+  }),
+]);
+
+/** What encoding.json must be. Keys that this version does not know are left out. */
+export const encodingSchema = z.object({
+  input: inputSchema,
+  /** Names of the classes, by index; absent where targets are numbers. */
+  classes: texts.optional(),
+  /** Names of the numbers that are predicted, where they have names. */
+  targets: texts.optional(),
+});
 
 /** From three channels to one: the luma of stored bytes (ITU-R BT.601), or the luminance of the light that they stand for. */
 export type Greyscale = 'bt601' | 'linear';
 
-/** What a reader of inputs must know besides the shape of the model's input. */
-export type InputEncoding =
-  /** Numbers as they are, times `scale` (1/255 for bytes). */
-  | { readonly kind: 'numbers'; readonly scale: number }
-  | TableEncoding
-  | {
-      readonly kind: 'image';
-      readonly height: number;
-      readonly width: number;
-      readonly channels: 1 | 3;
-      /** How colours become one channel; absent where there are three, and in models that are older than the choice: linear. */
-      readonly greyscale?: Greyscale;
-      readonly fit: 'cover' | 'contain' | 'fill';
-    }
-  | {
-      readonly kind: 'text';
-      readonly window: number;
-      readonly targets: 'last' | 'all';
-      readonly vocabulary: readonly string[];
-    };
+type Fixed<T> = { readonly [K in keyof T]: T[K] };
 
-export interface Encoding {
-  readonly input: InputEncoding;
-  /** Names of the classes, by index; absent where targets are numbers. */
-  readonly classes?: readonly string[];
-  /** Names of the numbers that are predicted, where they have names. */
-  readonly targets?: readonly string[];
-}
+/** A numeric column; a missing value becomes `fill`, and then every value `(value - mean) * scale`. */
+export type NumericColumn = Fixed<z.output<typeof numericSchema>>;
+/** A column of categories: one 0/1 feature each, in this order; all are 0 for a category that training did not see. */
+export type CategoricalColumn = Fixed<z.output<typeof categoricalSchema>>;
+/** How a CSV file is written. */
+export type CsvFormat = Fixed<z.output<typeof csvSchema>>;
+export type TableEncoding = Fixed<z.output<typeof tableSchema>>;
+export type InputEncoding = Fixed<z.output<typeof inputSchema>>;
+export type Encoding = Fixed<z.output<typeof encodingSchema>>;

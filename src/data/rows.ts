@@ -1,9 +1,10 @@
 /** Feature rows as they arrive from a source: in shared memory, and in a file what exceeds the memory budget. */
 import { constants } from 'node:buffer';
 import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SIZE } from '../config/data.js';
+import { memoryLimit, requireMemory } from '../config/memory.js';
 import { DataError } from '../errors.js';
 import type { Examples, RowFile } from './examples.js';
 
@@ -12,10 +13,10 @@ const blockBytes = 1 << 20;
 
 const powers = 'KMGT';
 
-/** Bytes of a size such as `512MB`; half of the machine's memory where none is given. */
+/** Bytes of a size such as `512MB`; half of what this process may have where none is given. */
 export function budgetBytes(memory: string | undefined): number {
   const parts = SIZE.exec(memory ?? '');
-  if (!parts) return totalmem() / 2;
+  if (!parts) return memoryLimit() / 2;
   return Math.floor(Number(parts[1]) * 1024 ** (powers.indexOf(parts[2].toUpperCase()) + 1));
 }
 
@@ -37,14 +38,15 @@ export class RowWriter {
   /**
    * @param width elements of a row
    * @param budget bytes that may be held in memory
+   * @throws DataError when a single row is more than there is memory for
    */
   constructor(width: number, type: 'float32' | 'uint8', budget: number) {
     this.#width = width;
     this.#bytes = type === 'uint8';
     const rowBytes = this.#bytes ? width : width * 4;
-    const maxByteLength = Math.floor(Math.min(budget, constants.MAX_LENGTH) / rowBytes) * rowBytes;
-    const initial = Math.min(maxByteLength, Math.max(blockBytes, rowBytes));
-    this.#memory = this.#view(new SharedArrayBuffer(initial, { maxByteLength }));
+    const remedy = 'make examples smaller, or use a machine with more memory';
+    requireMemory(`an example of ${width} numbers`, rowBytes, DataError, remedy);
+    this.#memory = this.#view(reserve(Math.min(budget, constants.MAX_LENGTH), rowBytes));
   }
 
   get count(): number {
@@ -134,6 +136,21 @@ export class RowWriter {
     if (held === 0) return;
     writeExactly(this.#file!, this.#block!.subarray(0, held * this.#width), this.#place(this.#stored));
     this.#stored = this.#count;
+  }
+}
+
+/**
+ * A buffer that can grow up to whole rows within the budget. Growing needs addresses for all of it at once: where there are
+ * not as many (`ulimit -v`), what exceeds a smaller buffer goes to the file.
+ */
+function reserve(budget: number, rowBytes: number): SharedArrayBuffer {
+  const maxByteLength = Math.floor(budget / rowBytes) * rowBytes;
+  const initial = Math.min(maxByteLength, Math.max(blockBytes, rowBytes));
+  try {
+    return new SharedArrayBuffer(initial, { maxByteLength });
+  } catch (error) {
+    if (!(error instanceof RangeError) || budget < 2 * blockBytes) throw error;
+    return reserve(budget / 2, rowBytes);
   }
 }
 

@@ -8,6 +8,7 @@ import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
 import type { DownloadReporter } from './events.js';
 import { orOutputError, sizeOf } from './files.js';
 import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';
@@ -20,11 +21,12 @@ export interface TransferOptions extends RequestOptions {
 }
 
 /** One version of a file at one address. */
-interface Version {
-  readonly url: string;
+const versionSchema = z.object({
+  url: z.string(),
   /** A strong ETag or a Last-Modified date. */
-  readonly validator: string;
-}
+  validator: z.string(),
+});
+type Version = Readonly<z.output<typeof versionSchema>>;
 
 /**
  * Makes `partial` as long as the published file. Its content is the caller's to check.
@@ -169,9 +171,7 @@ async function openPartial(partial: string, from: number, url: URL, { response }
 /** Undefined where there is no note, or none that can be read: the hash will tell. */
 async function versionOf(partial: string): Promise<Version | undefined> {
   try {
-    const version = JSON.parse(await readFile(notesOf(partial), 'utf8')) as Partial<Version> | null;
-    if (typeof version?.url !== 'string' || typeof version.validator !== 'string') return undefined;
-    return { url: version.url, validator: version.validator };
+    return versionSchema.parse(JSON.parse(await readFile(notesOf(partial), 'utf8')));
   } catch {
     return undefined;
   }

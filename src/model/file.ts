@@ -2,14 +2,16 @@
 import { elements } from '../data/examples.js';
 import './tfjs-gaps.js';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import tf = require('@tensorflow/tfjs-core');
 
 import { z } from 'zod';
+import { readJsonFile } from '../config/json-file.js';
 import { ModelError } from '../errors.js';
 import { readableTopology } from './keras.js';
+import { readWeightFiles } from './weight-files.js';
 
 /** Weights by their names in the file, e.g. `dense_1/kernel`. */
 export type SavedWeights = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
@@ -59,7 +61,7 @@ export async function readModelFile(path: string): Promise<ModelFile> {
     const [{ path: place, message }] = manifest.error.issues;
     throw new ModelError(`${file}: weightsManifest.${place.join('.')}: ${message}`, 'save or convert the model again');
   }
-  return manifest.data.length === 0 ? { topology } : { topology, weights: await readWeights(file, manifest.data) };
+  return manifest.data.length === 0 ? { topology } : { topology, weights: readWeights(file, manifest.data) };
 }
 
 /** As `readModelFile`, without the weights. */
@@ -69,7 +71,7 @@ export async function readTopology(path: string): Promise<object> {
 
 async function open(path: string): Promise<{ file: string; topology: Json; weightsManifest: unknown }> {
   const file = await jsonFile(path);
-  const json = await parse(file);
+  const json = parse(file);
   const wrapped = isObject(json.modelTopology) ? json.modelTopology : json;
   refuseGraph(file, json.format, wrapped);
   const topology = isObject(wrapped.model_config) ? wrapped.model_config : wrapped;
@@ -105,24 +107,13 @@ async function jsonFile(path: string): Promise<string> {
 
 const where = "name a model's folder or its model.json; a relative path starts at the current folder";
 
-async function parse(file: string): Promise<Json> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new ModelError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`, 'check its rights');
-  }
-  try {
-    const json: unknown = JSON.parse(text);
-    if (isObject(json)) return json;
-  } catch {
-    // Told below.
-  }
-  throw new ModelError(
-    `${file}: is not the JSON of a model`,
-    'convert .h5 and .keras files by tensorflowjs_converter --output_format tfjs_layers_model',
-  );
-}
+const parse = (file: string): Json =>
+  readJsonFile(file, z.record(z.string(), z.unknown()), {
+    Failure: ModelError,
+    what: 'the JSON of a model',
+    remedy: 'convert .h5 and .keras files by tensorflowjs_converter --output_format tfjs_layers_model',
+    whereMissing: 'check its rights',
+  });
 
 function refuseGraph(file: string, format: unknown, topology: Json): void {
   if (format !== 'graph-model' && !Array.isArray(topology.node)) return;
@@ -132,17 +123,16 @@ function refuseGraph(file: string, format: unknown, topology: Json): void {
   );
 }
 
-async function readWeights(file: string, manifest: readonly Group[]): Promise<SavedWeights> {
+function readWeights(file: string, manifest: readonly Group[]): SavedWeights {
   const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   for (const { paths, weights: entries } of manifest) {
-    const bytes = await readShards(file, paths);
-    const expected = entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
-    if (bytes.length !== expected) {
-      throw new ModelError(
-        `${paths.length > 3 ? `${paths[0]} to ${paths.at(-1)}` : paths.join(', ')} of ${file}: ${bytes.length} bytes, but the weights in it take ${expected}`,
-        'copy the file again, or save the model again',
-      );
-    }
+    const sum = (size: (entry: Entry) => number) => entries.reduce((total, entry) => total + size(entry), 0);
+    const bytes = readWeightFiles(
+      file,
+      paths,
+      sum(bytesOf),
+      sum(({ shape }) => 4 * elements(shape)),
+    );
     let offset = 0;
     for (const entry of entries) {
       const part = bytes.slice(offset, offset + bytesOf(entry));
@@ -152,28 +142,6 @@ async function readWeights(file: string, manifest: readonly Group[]): Promise<Sa
     }
   }
   return weights;
-}
-
-async function readShards(file: string, paths: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
-  const shards: Uint8Array[] = [];
-  for (const path of paths) {
-    const shard = join(dirname(file), path);
-    try {
-      shards.push(await readFile(shard));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      throw new ModelError(
-        `${shard}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}, and ${file} keeps weights there`,
-        'put all files of the model into one folder',
-      );
-    }
-  }
-  const bytes = new Uint8Array(shards.reduce((sum, { length }) => sum + length, 0));
-  shards.reduce((offset, shard) => {
-    bytes.set(shard, offset);
-    return offset + shard.length;
-  }, 0);
-  return bytes;
 }
 
 const bytesOf = ({ shape, dtype, quantization }: Entry): number =>

@@ -19,7 +19,7 @@ export class Ledger {
    * @throws OutputError if the file cannot be written
    */
   constructor(path: string, step: number, options: LogOptions = {}) {
-    this.file = new LogFile(path, (entry) => (entry.step as number) <= step, options);
+    this.file = new LogFile(path, (entry) => typeof entry.step === 'number' && entry.step <= step, options);
   }
 
   /** The last step that it holds; 0 where it holds none. */

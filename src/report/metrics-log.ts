@@ -1,5 +1,5 @@
 /** metrics.jsonl: the record of a run that plots are made from. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Reporter } from './events.js';
 import { jsonLine } from './json.js';
 import { LogFile, type LogOptions } from './log-file.js';
@@ -27,6 +27,15 @@ export function metricsLog(path: string, step: number, options: LogOptions = {})
 
 /** Whether the last line of a log says that its run came to its end, with its model saved. */
 export function saysEnded(path: string): boolean {
-  const last = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)! : '';
+  const last = lastLine(path);
   return last.startsWith('{"event":"end"') && last.includes('"interrupted":false') && !last.includes('"model":""');
+}
+
+function lastLine(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)!;
+  } catch {
+    // None, or none that can be read: whoever opens it to write has the better message.
+    return '';
+  }
 }

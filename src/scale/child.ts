@@ -1,5 +1,6 @@
 /** A `lockstep` command as a process of its own: its events as they come, its end, and no process left behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { z } from 'zod';
 
 export interface Ended {
   /** null where a signal ended it. */
@@ -30,7 +31,7 @@ export class Child<Event> {
   readonly ended: Promise<Ended>;
   readonly #process: ChildProcess;
 
-  /** @param told of each event; what is no event ends this process */
+  /** @param told of each event; what modules of the user's print is none, and is passed over */
   constructor({ program, args, folder, flags = [], ignoresCtrlC = false }: ChildOptions, told: (event: Event) => void) {
     const child = spawn(process.execPath, [...flags, program, ...args, '--json'], {
       ...{ cwd: folder, detached: ignoresCtrlC },
@@ -40,7 +41,10 @@ export class Child<Event> {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop()!;
-      for (const line of lines) told(JSON.parse(line) as Event);
+      for (const line of lines) {
+        const event = eventIn<Event>(line);
+        if (event) told(event);
+      }
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors += text;
@@ -62,5 +66,16 @@ export class Child<Event> {
 
   signal(name: NodeJS.Signals): void {
     this.#process.kill(name);
+  }
+}
+
+const eventSchema = z.looseObject({ event: z.string() });
+
+/** @returns undefined where a line is no event */
+function eventIn<Event>(line: string): Event | undefined {
+  try {
+    return eventSchema.parse(JSON.parse(line)) as Event;
+  } catch {
+    return undefined;
   }
 }

@@ -1,8 +1,9 @@
 /** Measures how a run scales: real runs with each number of workers, interleaved and repeated, made into one report. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, loadavg, platform, release, totalmem } from 'node:os';
+import { availableParallelism, loadavg, platform, release } from 'node:os';
 import { loadRunConfig, resolvedYaml } from '../config/load.js';
+import { memoryLimit } from '../config/memory.js';
 import type { RunConfig } from '../config/run.js';
 import { sha256 } from '../data/checksum.js';
 import { processorName } from '../engine/onnx/processor.js';
@@ -111,7 +112,7 @@ function machine(load: number): ScaleReport['machine'] {
   const require = createRequire(import.meta.url);
   const versionIn = (file: string | URL) => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
   return {
-    ...{ processor: processorName(), cores: availableParallelism(), memoryBytes: totalmem() },
+    ...{ processor: processorName(), cores: availableParallelism(), memoryBytes: memoryLimit() },
     ...{ system: `${platform()} ${release()}`, node: process.versions.node, load },
     lockstep: versionIn(new URL('../../../package.json', import.meta.url)),
     onnxruntime: versionIn(require.resolve('onnxruntime-node/package.json')),

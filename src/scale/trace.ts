@@ -1,4 +1,7 @@
 /** Reads the trace of a run: what each worker did in each step. */
+import { z } from 'zod';
+import { parseJson } from '../config/json-file.js';
+import { ScaleError } from '../errors.js';
 import { splitNames } from './record.js';
 
 /** Milliseconds of each phase, in the order of `splitNames`; waiting only where a thread says so. */
@@ -25,19 +28,28 @@ export interface RunTrace {
   readonly validation: ReadonlyMap<number, number>;
 }
 
-interface Entry {
-  readonly ph: string;
-  readonly name: string;
-  readonly pid: number;
-  /** Microseconds. */
-  readonly ts: number;
-  readonly dur: number;
-  readonly args: { readonly name?: string; readonly time?: number; readonly step?: number; readonly shards?: string };
-}
+const entriesSchema = z.array(
+  z.object({
+    ...{ ph: z.string(), name: z.string(), pid: z.number() },
+    /** Microseconds. */
+    ...{ ts: z.number().default(0), dur: z.number().default(0) },
+    args: z
+      .object({
+        ...{ name: z.string().optional(), time: z.number().optional() },
+        ...{ step: z.number().optional(), shards: z.string().optional() },
+      })
+      .default({}),
+  }),
+);
 
-/** @param text what `--trace` of a run that has ended wrote */
+/**
+ * @param text what `--trace` of a run that has ended wrote
+ * @throws ScaleError when it is none
+ */
 export function parseTrace(text: string): RunTrace {
-  const entries = JSON.parse(text) as Entry[];
+  const entries = parseJson(text, 'the trace of a run', entriesSchema, {
+    ...{ Failure: ScaleError, what: 'a trace of Lockstep', remedy: 'check that TMPDIR has space, and measure again' },
+  });
   const workers = new Map<number, string>();
   const validation = new Map<number, number>();
   const steps = new Map<number, TracedStep>();

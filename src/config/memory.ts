@@ -1,0 +1,54 @@
+/** How much memory this process may have, and the check of what files and configs declare before any of it is allocated. */
+import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import type { LockstepError } from '../errors.js';
+
+let limit: number | undefined;
+
+/**
+ * Bytes that this process can have at most: what the machine has, what its container or control group is given, and what
+ * `ulimit -v` leaves of addresses.
+ */
+export function memoryLimit(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  limit ??= Math.min(totalmem(), constrained > 0 ? constrained : Number.POSITIVE_INFINITY, addressLimit());
+  return limit;
+}
+
+/** Soft limit of addresses; Linux alone tells. */
+function addressLimit(): number {
+  try {
+    const [, bytes] = /^Max address space +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return bytes === undefined ? Number.POSITIVE_INFINITY : Number(bytes);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** 12 kB, 3.4 MB, 5.6 GB. */
+export function bytesText(bytes: number): string {
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length, Math.max(1, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  return `${(bytes / 1000 ** power).toFixed(power > 1 ? 1 : 0)} ${units[power - 1]}`;
+}
+
+/**
+ * Refuses what cannot be held, by what is declared.
+ *
+ * @param what who declares it, e.g. `x.npy: its header announces 4 x 10 numbers`
+ * @param bytes that would be allocated
+ * @throws Failure when the process cannot have as much
+ */
+export function requireMemory(
+  what: string,
+  bytes: number,
+  Failure: new (problem: string, remedy: string) => LockstepError,
+  remedy: string,
+  available = memoryLimit(),
+): void {
+  if (bytes <= available) return;
+  throw new Failure(
+    `${what}, which takes ${bytesText(bytes)} of memory, and there are ${bytesText(available)}`,
+    remedy,
+  );
+}
