@@ -37,7 +37,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -64,7 +64,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -99,7 +99,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -168,7 +168,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -225,7 +225,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -264,7 +264,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -299,7 +299,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -330,7 +330,7 @@ export interface RunConfigInput {
          */
         test?: number;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       }
@@ -363,7 +363,7 @@ export interface RunConfigInput {
          */
         stratify?: boolean;
         /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of the machine.
+         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
         memory?: string;
       };
