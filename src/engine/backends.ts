@@ -8,7 +8,7 @@ import { isMainThread } from 'node:worker_threads';
 import tf = require('@tensorflow/tfjs-core');
 
 import { EngineError } from '../errors.js';
-import { correctGradients } from '../model/tfjs-gaps.js';
+import { correctGradients } from '../model/gradients.js';
 
 /** From the fastest to the slowest. */
 export const backendNames = ['tensorflow', 'wasm', 'cpu'] as const;

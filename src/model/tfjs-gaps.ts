@@ -7,6 +7,8 @@ import { createRequire } from 'node:module';
 import tf = require('@tensorflow/tfjs-core');
 
 import './cpu-backend.js';
+import './pooling-gradients.js';
+import { correctGradients } from './gradients.js';
 
 // The layers package registers the gradients that this module corrects. Required, as cpu-backend.ts says why.
 createRequire(import.meta.url)('@tensorflow/tfjs-layers');
@@ -23,30 +25,6 @@ for (const [name, operation] of Object.entries({ ...tf, flatten: (x: tf.Tensor) 
   };
 }
 
-/** Registers our gradients in place of tfjs's; again for whoever loads the union package, which registers its own anew. */
-export function correctGradients(): void {
-  // ThresholdedReLU multiplies by a comparison. Its gradient is zero, as tfjs has it for GreaterEqual.
-  tf.registerGradient({
-    kernelName: 'Greater',
-    inputsToSave: ['a', 'b'],
-    gradFunc: (_dy, [a, b]) => ({ a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) }),
-  });
-
-  // The gradient of nearest-neighbour upsampling is wrong on the cpu backend: it disagrees with finite differences. By whole
-  // factors, as upSampling2d scales, each pixel's gradient is the sum of those of its copies.
-  tf.unregisterGradient('ResizeNearestNeighbor');
-  tf.registerGradient({
-    kernelName: 'ResizeNearestNeighbor',
-    inputsToSave: ['images'],
-    gradFunc: (dy, [images]) => ({
-      images: () => {
-        const [n, h, w, c] = images.shape;
-        const [, tall, wide] = (dy as tf.Tensor).shape;
-        return tf.sum(tf.reshape(dy as tf.Tensor, [n, h, tall / h, w, wide / w, c]), [2, 4]);
-      },
-    }),
-  });
-}
 correctGradients();
 
 // The cpu backend averages over what a window covers without padding, but its gradient divides by the whole window.

@@ -8,14 +8,12 @@ import tf = require('@tensorflow/tfjs-core');
 import { elements } from '../../data/examples.js';
 import { activation, elementwise } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
-import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
+import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
 type Info = tf.backend_util.Conv2DInfo;
 
 function convolution(call: KernelCall, input: readonly number[], filter: readonly number[], depthwise: boolean): Info {
-  const format = call.attribute<'NHWC' | 'NCHW' | undefined>('dataFormat') ?? 'NHWC';
-  if (format !== 'NHWC') unsupported(call.kernel, `data format ${format}`);
   return tf.backend_util.computeConv2DInfo(
     input as Shape4,
     filter as Shape4,

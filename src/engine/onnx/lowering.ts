@@ -24,8 +24,8 @@ export function unsupported(kernel: string, what: string): never {
 }
 
 /** Axes as non-negative numbers, ascending. */
-export function normalAxes(axes: number | readonly number[] | undefined, rank: number): number[] {
-  const list = axes === undefined ? Array.from({ length: rank }, (_, i) => i) : [axes].flat();
+export function normalAxes(axes: number | readonly number[] | null | undefined, rank: number): number[] {
+  const list = axes == null ? Array.from({ length: rank }, (_, i) => i) : [axes].flat();
   return list.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
 }
 

@@ -5,10 +5,11 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 /** Of ONNX's own domain. */
 export const standardOperators: ReadonlySet<string> = new Set(
   words(`
-    Abs Acos Add And ArgMax ArgMin Asin Atan AveragePool Cast Ceil Clip Concat Conv ConvTranspose Cos Cosh Div Elu Equal
-    Erf Exp Expand Floor Gather Gemm Greater GreaterOrEqual Identity LeakyRelu Less LessOrEqual Log LogSoftmax Max MaxPool
-    Min Mod Mul Neg Not Or PRelu Pad Pow Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize
-    Round ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Sqrt Sub Tan Tanh Tile Transpose Where
+    Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool Cast Ceil Clip Concat Conv ConvTranspose
+    Cos Cosh CumSum Div Elu Equal Erf Exp Expand Floor Gather GatherND Gemm Greater GreaterOrEqual Identity IsInf
+    IsNaN LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or PRelu Pad Pow
+    Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round ScatterElements
+    ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Sqrt Sub Tan Tanh Tile TopK Transpose Where
   `),
 );
 

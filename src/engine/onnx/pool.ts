@@ -5,7 +5,7 @@ import { windowShares } from '../../model/tfjs-gaps.js';
 import { outputPadding, windowAttributes } from './convolution.js';
 import { elementwise } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
-import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
+import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
 type Info = tf.backend_util.Conv2DInfo;
@@ -99,28 +99,6 @@ const softmax =
     return graph.value(graph.node(op, [graph.rows(x)], { axis: -1 }), x.shape);
   };
 
-/** Nearest-neighbour resizing by whole factors, as upSampling2d does. */
-function scaleOf(call: KernelCall, from: readonly number[], to: readonly number[]): [number, number] {
-  const scale: [number, number] = [to[1] / from[1], to[2] / from[2]];
-  if (!scale.every(Number.isInteger) || call.attribute<boolean>('alignCorners')) {
-    unsupported(call.kernel, `sizes ${from.slice(1, 3).join('x')} and ${to.slice(1, 3).join('x')}`);
-  }
-  return scale;
-}
-
-const resizeNearest: Lowering = (graph, call) => {
-  const x = call.input('images');
-  const [n, , , c] = x.shape;
-  const shape = [n, ...call.attribute<[number, number]>('size'), c];
-  const scales = graph.tensor(Float32Array.of(1, 1, ...scaleOf(call, x.shape, shape)), [4], 'float32');
-  const name = graph.node('Resize', [graph.channelsFirst(x), '', scales], {
-    mode: 'nearest',
-    coordinate_transformation_mode: 'asymmetric',
-    nearest_mode: 'floor',
-  });
-  return graph.channelsFirstValue(name, shape);
-};
-
 export const poolLowerings: Lowerings = {
   AvgPool: avgPool,
   AvgPoolGrad: avgPoolGrad,
@@ -128,6 +106,5 @@ export const poolLowerings: Lowerings = {
   LogSoftmax: softmax('LogSoftmax'),
   MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
-  ResizeNearestNeighbor: resizeNearest,
   Softmax: softmax('Softmax'),
 };

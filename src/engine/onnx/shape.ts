@@ -1,7 +1,8 @@
 /** Lowerings of kernels that reduce, move or rearrange elements. */
 import { elements } from '../../data/examples.js';
 import { channelsFirstAxis, type GraphBuilder, type Value } from './graph.js';
-import { type Lowering, type Lowerings, normalAxes, unsupported } from './lowering.js';
+import { batchGather } from './indexing.js';
+import { type Lowering, type Lowerings, normalAxes } from './lowering.js';
 import type { ElementType } from './proto.js';
 
 const reshaped = (value: Value, shape: readonly number[]): Value => ({ storage: value.storage, shape });
@@ -107,7 +108,7 @@ const concat: Lowering = (graph, call) => {
   return inEitherLayout(graph, inputs, shape, (names, at) => graph.node('Concat', names, { axis: at(axis!) }));
 };
 
-function sliceOf(graph: GraphBuilder, x: Value, begin: readonly number[], size: readonly number[]): Value {
+export function sliceOf(graph: GraphBuilder, x: Value, begin: readonly number[], size: readonly number[]): Value {
   if (size.every((length, i) => length === x.shape[i])) return x;
   const axes = size.map((_, i) => i).filter((i) => size[i] !== x.shape[i]);
   return inEitherLayout(graph, [x], size, ([name], at) =>
@@ -179,20 +180,21 @@ const unpack: Lowering = (graph, call) => {
   });
 };
 
-const padV2: Lowering = (graph, call) => {
-  const x = call.input('x');
-  const paddings = call.attribute<[number, number][]>('paddings');
-  const value = graph.scalar(call.attribute<number>('constantValue') ?? 0, x.storage.type);
+export function padded(graph: GraphBuilder, x: Value, paddings: readonly [number, number][], value: number): Value {
   const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
+  const filler = graph.scalar(value, x.storage.type);
   return inEitherLayout(graph, [x], shape, ([name], at) => {
     const pads = Array<number>(2 * shape.length).fill(0);
     paddings.forEach(([before, after], i) => {
       pads[at(i)] = before;
       pads[at(i) + shape.length] = after;
     });
-    return graph.node('Pad', [name!, graph.int64(pads), value]);
+    return graph.node('Pad', [name!, graph.int64(pads), filler]);
   });
-};
+}
+
+const padV2: Lowering = (graph, call) =>
+  padded(graph, call.input('x'), call.attribute('paddings'), call.attribute<number>('constantValue') ?? 0);
 
 const tile: Lowering = (graph, call) => {
   const x = call.input('x');
@@ -227,10 +229,11 @@ const reverse: Lowering = (graph, call) => {
 };
 
 const gather: Lowering = (graph, call) => {
-  if ((call.attribute<number | undefined>('batchDims') ?? 0) !== 0) unsupported('GatherV2', 'batch dimensions');
   const x = call.input('x');
   const indices = call.input('indices');
   const axis = normalAxes(call.attribute('axis'), x.shape.length)[0]!;
+  const batchDims = call.attribute<number | undefined>('batchDims') ?? 0;
+  if (batchDims > 0) return batchGather(graph, x, indices, axis, batchDims);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
   return graph.value(graph.node('Gather', [graph.rows(x), graph.rows(indices)], { axis }), shape, x.storage.type);
 };
@@ -260,13 +263,14 @@ const oneHot: Lowering = (graph, call) => {
   );
   const hot = graph.node('Equal', [graph.rows(indices, [...indices.shape, 1]), range]);
   const type = dtype === 'int32' ? 'int32' : 'float32';
+  const shape = [...indices.shape, depth];
+  const [on, off] = [call.attribute<number>('onValue'), call.attribute<number>('offValue')];
+  if (on !== 1 || off !== 0) {
+    const values = [graph.scalar(on, type), graph.scalar(off, type)];
+    return graph.value(graph.node('Where', [hot, ...values]), shape, type);
+  }
   const value = graph.node('Cast', [hot], { to: type === 'int32' ? 6 : 1 });
-  const { onValue, offValue } = {
-    onValue: call.attribute<number>('onValue'),
-    offValue: call.attribute<number>('offValue'),
-  };
-  if (onValue !== 1 || offValue !== 0) unsupported('OneHot', `values ${onValue} and ${offValue}`);
-  return graph.value(value, [...indices.shape, depth], type);
+  return graph.value(value, shape, type);
 };
 
 const identity: Lowering = (_, call) => call.input('x');

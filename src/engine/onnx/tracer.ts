@@ -3,21 +3,39 @@ import tf = require('@tensorflow/tfjs-core');
 
 import '../../model/cpu-backend.js';
 import { UnsupportedModelError } from '../../errors.js';
+import { inBothFormats } from './channels-first.js';
 import { convolutionLowerings } from './convolution.js';
+import { einsumLowerings } from './einsum.js';
 import { elementwiseLowerings } from './elementwise.js';
+import { folded } from './fold.js';
+import { functionLowerings } from './functions.js';
 import { GraphBuilder, type StepGraph, type Value } from './graph.js';
+import { indexingLowerings } from './indexing.js';
 import type { Lowerings } from './lowering.js';
 import { matmulLowerings } from './matmul.js';
+import { normalizationLowerings } from './normalization.js';
 import { poolLowerings } from './pool.js';
 import type { ElementType } from './proto.js';
+import { resizeLowerings } from './resize.js';
+import { scanLowerings } from './scan.js';
 import { shapeLowerings } from './shape.js';
+import { spaceLowerings } from './space.js';
+import { volumeLowerings } from './volume.js';
 
 const lowerings: Lowerings = {
   ...elementwiseLowerings,
   ...shapeLowerings,
   ...matmulLowerings,
-  ...convolutionLowerings,
+  ...inBothFormats(convolutionLowerings),
   ...poolLowerings,
+  ...functionLowerings,
+  ...scanLowerings,
+  ...indexingLowerings,
+  ...spaceLowerings,
+  ...einsumLowerings,
+  ...resizeLowerings,
+  ...normalizationLowerings,
+  ...volumeLowerings,
 };
 
 const backendName = 'lockstep-trace';
@@ -100,6 +118,8 @@ export function lower(
 ): Value | Value[] {
   const lowering = lowerings[kernel];
   if (!lowering) {
+    const known = folded(graph, kernel, inputs, attrs);
+    if (known) return known;
     throw new UnsupportedModelError(
       `the compiled engine has no lowering for the tfjs kernel ${kernel}`,
       'use --engine tfjs, or change the layer that needs it',

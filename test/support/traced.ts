@@ -1,0 +1,72 @@
+/** A function of tensors, compiled as a step is and run by ONNX Runtime. */
+import tf = require('@tensorflow/tfjs-core');
+
+import { elements } from '../../src/data/examples.js';
+import { PrivateMemory } from '../../src/engine/memory.js';
+import { inspectModel } from '../../src/engine/onnx/inspect.js';
+import type { OnnxValue } from '../../src/engine/onnx/proto.js';
+import { createSession, type Tensor } from '../../src/engine/onnx/runtime.js';
+import { stageGraph } from '../../src/engine/onnx/stages.js';
+import { trace } from '../../src/engine/onnx/tracer.js';
+import { loadPoolKernels } from '../../src/kernels/load.js';
+
+export interface Given {
+  readonly shape: readonly number[];
+  readonly type: 'float32' | 'int32';
+  readonly data: Float32Array | Int32Array;
+}
+export interface Found {
+  readonly shape: readonly number[];
+  readonly type: string;
+  readonly data: number[];
+}
+
+/** What `body` gives on backend `cpu`. */
+export const eager = (body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: readonly Given[]): Found[] =>
+  tf.tidy(() =>
+    body(...inputs.map(({ data, shape, type }) => tf.tensor(data, [...shape], type))).map((tensor) => ({
+      ...{ shape: tensor.shape, type: tensor.dtype, data: [...tensor.dataSync()] },
+    })),
+  );
+
+/** What `body` gives when it is compiled; its inputs are known only when it runs. */
+export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: readonly Given[]): Found[] {
+  let outputs: { shape: readonly number[]; type: string }[] = [];
+  const graph = trace(({ input, output }) => {
+    const results = body(...inputs.map(({ shape, type }, i) => input(`x${i}`, shape, type)));
+    outputs = results.map(({ shape, dtype }) => ({ shape, type: dtype }));
+    results.forEach((result, i) => {
+      output(`y${i}`, result, true);
+    });
+  }, true);
+  const { stages, written } = stageGraph(graph);
+  const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
+  const ports = [...given, ...written];
+  const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
+  const room = { float32: 'floats', int32: 'integers', bool: 'bytes', uint8: 'bytes', int64: 'bytes' } as const;
+  const tensors = Object.fromEntries(
+    ports.map(({ name, type, shape }): [string, Tensor] => {
+      return [name, { type, shape, data: memory[room[type]](elements(shape)) }];
+    }),
+  );
+  inputs.forEach(({ data }, i) => {
+    tensors[`x${i}`].data.set(data);
+  });
+  const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
+  for (const stage of stages) {
+    if (stage.kind === 'session') {
+      // Whatever the compiler writes, a worker that is sent it lets pass.
+      inspectModel(stage.bytes);
+      const session = createSession(stage.bytes);
+      session.bind(pick(stage.inputs), pick(stage.outputs))();
+      session.release();
+    } else {
+      const kernels = loadPoolKernels(memory.memory) as unknown as Record<string, (...numbers: number[]) => void>;
+      kernels[stage.kernel](
+        ...[...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset),
+        ...stage.numbers,
+      );
+    }
+  }
+  return outputs.map(({ shape, type }, i) => ({ shape, type, data: [...tensors[`y${i}`].data] }));
+}
