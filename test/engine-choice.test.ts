@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { lcg, relativeError } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
+import { writeModule } from './support/modules.js';
 import { configFile } from './support/package.js';
 import { trained } from './support/runs.js';
 
@@ -18,24 +19,24 @@ const config = {
   training: { epochs: 2, batchSize: 6, logEvery: 1 },
 };
 
-const volume = writeConfig(folder, 'volume', {
+// The compiled engine has no complex numbers.
+const module = writeModule(
+  folder,
+  'spectrum.mjs',
+  'export const spectrum = (tf, targets, outputs) => tf.mean(tf.abs(tf.spectral.rfft(outputs)), -1);',
+);
+const spectral = writeConfig(folder, 'spectral', {
   ...config,
-  model: {
-    layers: [
-      { reshape: { targetShape: [3, 3, 4, 1] } },
-      { conv3d: { filters: 2, kernelSize: 2 } },
-      { flatten: {} },
-      { dense: { units: 'classes' } },
-    ],
-  },
+  model: { layers: [{ dense: { units: 'classes' } }] },
+  metrics: ['accuracy', { custom: { name: 'spectrum', module } }],
 });
 
 describe('a model with a kernel that the compiled engine lacks', () => {
   it('trains on engine tfjs, with a warning that names the kernel', async () => {
-    const { events, start, end } = await trained(volume, [], folder);
+    const { events, start, end } = await trained(spectral, [], folder);
     expect(start).toMatchObject({ engine: 'tfjs', backend: expect.stringMatching(/^(tensorflow|wasm|cpu)$/) });
     const { message } = eventOf(events, 'warning');
-    expect(message).toContain('no lowering for the tfjs kernel Conv3D');
+    expect(message).toContain('no lowering for the tfjs kernel Complex');
     expect(message).toContain('engine tfjs, which is slower');
     expect(end.validation!.loss).toBeGreaterThan(0);
   });
@@ -43,13 +44,13 @@ describe('a model with a kernel that the compiled engine lacks', () => {
   it('is refused with --engine onnx', async () => {
     const current = join(folder, 'refused');
     mkdirSync(current);
-    const { code, stdout } = await lockstep(['train', volume, '--engine', 'onnx', '--json'], current);
+    const { code, stdout } = await lockstep(['train', spectral, '--engine', 'onnx', '--json'], current);
     expect(code).toBe(2);
     const events = eventsOf(stdout);
     expect(events).toHaveLength(1);
     const error = eventOf(events, 'error');
     expect(error.code).toBe('LOCKSTEP_UNSUPPORTED');
-    expect(error.message).toContain('Conv3D');
+    expect(error.message).toContain('Complex');
     expect(error.remedy).toMatch(/--engine tfjs|engine: tfjs/);
     expect(snapshot(current)).toEqual([]);
   });

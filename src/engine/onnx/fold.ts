@@ -15,7 +15,7 @@ type CpuBackend = tf.KernelBackend & {
 const arrays = { float32: Float32Array, int32: Int32Array, uint8: Int32Array, bool: Uint8Array } as const;
 
 /** The data of a value, if they are known. */
-export function dataOf({ storage, shape }: Value): Float32Array | Int32Array | Uint8Array | undefined {
+function dataOf({ storage, shape }: Value): Float32Array | Int32Array | Uint8Array | undefined {
   const { constant, splat } = storage;
   const Data = arrays[storage.type as keyof typeof arrays];
   if (constant) return constant;
