@@ -13,6 +13,7 @@ import {
   monitorOf,
   monitorStateAfter,
 } from '../src/evaluate/monitor.js';
+import { outputEncoding } from '../src/model/outputs.js';
 import { saveModel } from '../src/model/save.js';
 import { parameterCount, tensorOf } from '../src/model/slab.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
@@ -262,11 +263,12 @@ export class Run {
 
   /** @returns path of the model.json; null where it cannot be written, which the run survives */
   async #save(name: string, parameters = this.#run.pool.parameters): Promise<string | null> {
-    const { step, folder, dataset, lock, unwritten } = this.#run;
+    const { step, folder, dataset, config, lock, unwritten } = this.#run;
     const path = join(folder, name);
+    const encoding = { ...dataset.encoding, outputs: outputEncoding(step.output.outputs, config.loss) };
     try {
       lock.check();
-      const file = await saveModel(step.built.model, step.weights, step.layout, parameters, path, dataset.encoding);
+      const file = await saveModel(step.built.model, step.weights, step.layout, parameters, path, encoding);
       unwritten.written(path);
       return file;
     } catch (error) {

@@ -1,10 +1,12 @@
 /** What engines and metrics need to know of a run, from its config, its data and its model. */
+import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { type Dataset, elements } from '../src/data/examples.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
 import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
 import { monitorOf } from '../src/evaluate/monitor.js';
+import { decided } from '../src/model/outputs.js';
 
 /** @throws ConfigError when the run does not measure what it is to watch */
 export function checkMonitor({ training, metrics }: RunConfig, validated: boolean): void {
@@ -47,14 +49,23 @@ export function warnOfPooling({ metrics, outputs, classes }: MetricSpec, warn: (
   );
 }
 
-export function metricSpec(config: RunConfig, { examples }: Dataset, { output }: StepModel): MetricSpec {
+export function metricSpec(config: RunConfig, { examples }: Dataset, step: StepModel): MetricSpec {
+  const { output } = step;
+  const { name } = lossSettings(config.loss);
   const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {
     metrics: config.metrics,
     outputs: elements(output.shape) / places,
     places,
     classes: examples.classes !== undefined,
-    activation: output.activation,
-    binary: config.loss === 'binaryCrossentropy' || config.loss === 'hinge',
+    threshold: thresholdOf(config, step),
+    binary: name === 'binaryCrossentropy' || name === 'hinge',
   };
+}
+
+/** Where one output tells two classes apart: probabilities at 0.5, anything else by its sign. */
+function thresholdOf({ loss, metrics }: RunConfig, { output: { outputs, shape } }: StepModel): number {
+  const needed = lossSettings(loss).name === 'custom' && metrics.includes('accuracy') && (shape.at(-1) ?? 1) === 1;
+  const kind = needed ? decided(outputs, 'metric accuracy', 'custom') : outputs.kind;
+  return kind === 'sigmoid' ? 0.5 : 0;
 }

@@ -8,7 +8,7 @@ const spec = (options: Partial<MetricSpec>): MetricSpec => ({
   outputs: 1,
   places: 1,
   classes: false,
-  activation: 'linear',
+  threshold: 0,
   binary: false,
   ...options,
 });
@@ -130,14 +130,14 @@ describe('two classes on one output', () => {
   const five = losses.subarray(0, 5);
 
   it.each([
-    { activation: 'linear', outputs: [-0.2, 0.2, 0.2, -0.2, 0.6], accuracy: 3 / 5 },
-    { activation: 'sigmoid', outputs: [0.4, 0.6, 0.6, 0.4, 0.51], accuracy: 3 / 5 },
+    { threshold: 0, outputs: [-0.2, 0.2, 0.2, -0.2, 0.6], accuracy: 3 / 5 },
+    { threshold: 0.5, outputs: [0.4, 0.6, 0.6, 0.4, 0.51], accuracy: 3 / 5 },
     // On the border it is the first class.
-    { activation: 'linear', outputs: [0, 0, 0, 0, 0], accuracy: 2 / 5 },
-    { activation: 'sigmoid', outputs: [0.5, 0.5, 0.5, 0.5, 0.5], accuracy: 2 / 5 },
-    { activation: 'linear', outputs: [Number.NaN, -1, Number.NaN, 1, 1], accuracy: 3 / 5 },
-  ])('are told apart by the border of a $activation output: $outputs', ({ activation, outputs, accuracy }) => {
-    const of = spec({ classes: true, activation, metrics: ['accuracy', { topKAccuracy: { k: 1 } }] });
+    { threshold: 0, outputs: [0, 0, 0, 0, 0], accuracy: 2 / 5 },
+    { threshold: 0.5, outputs: [0.5, 0.5, 0.5, 0.5, 0.5], accuracy: 2 / 5 },
+    { threshold: 0, outputs: [Number.NaN, -1, Number.NaN, 1, 1], accuracy: 3 / 5 },
+  ])('are told apart by the border of a $threshold: $outputs', ({ threshold, outputs, accuracy }) => {
+    const of = spec({ classes: true, threshold, metrics: ['accuracy', { topKAccuracy: { k: 1 } }] });
     const expected = { accuracy, topKAccuracy: accuracy };
     expect(inBatches(of, [2, 3], Float32Array.from(outputs), targets, five)).toMatchObject(expected);
     const signs = targets.map((target) => 2 * target - 1);
@@ -239,7 +239,7 @@ describe('numbers', () => {
 });
 
 it('accuracy counts the outputs of several independent yes-or-no answers', () => {
-  const of = spec({ outputs: 3, binary: true, activation: 'sigmoid', metrics: ['accuracy'] });
+  const of = spec({ outputs: 3, binary: true, threshold: 0.5, metrics: ['accuracy'] });
   const outputs = Float32Array.of(0.9, 0.2, 0.7, 0.4, 0.6, Number.NaN);
   const targets = [1, 0, 0, 1, 1, 0];
   const sums = batchSums(of, outputs, targets, new Float32Array(2));

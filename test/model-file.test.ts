@@ -118,7 +118,7 @@ describe('a model of Keras', () => {
       ['norm/moving_mean', [3]],
       ['norm/moving_variance', [3]],
     ]);
-    expect(step.output).toMatchObject({ shape: [4], activation: 'softmax' });
+    expect(step.output).toMatchObject({ shape: [4], outputs: { kind: 'softmax' } });
     const parameters = initialParameters(step);
     expect(initialParameters(await createStepModel(spec))).toEqual(parameters);
     const others = initialParameters(await createStepModel({ ...spec, seed: 8 }));

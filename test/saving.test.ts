@@ -24,6 +24,7 @@ it('a run that is killed leaves a model that loads, with how to read its inputs'
     seen.add([...weights!].map(([name, { values }]) => `${name} ${values.join()}`).join(';'));
     expect(JSON.parse(readFileSync(join(best, 'encoding.json'), 'utf8'))).toEqual({
       input: { kind: 'numbers', scale: 1 },
+      outputs: { loss: 'meanSquaredError', kind: 'logits' },
     });
     await delay(3);
   }

@@ -75,7 +75,7 @@ describe('metrics', () => {
   const losses = randomFloats(3, examples).map(Math.abs);
   const spec: MetricSpec = {
     metrics: ['accuracy', { topKAccuracy: { k: 3 } }, 'mae', 'mse', 'r2'],
-    ...{ outputs: classes, places, classes: true, activation: 'linear', binary: false },
+    ...{ outputs: classes, places, classes: true, threshold: 0, binary: false },
   };
   const inBatches = (of: MetricSpec, batches: readonly [number, number][], losses: Float32Array) => {
     const sums = batches.map(([from, to]) => {

@@ -7,7 +7,7 @@ import { type MetricSpec, sumsWidth, totalSums } from '../src/evaluate/metrics.j
 import type { EvaluationBatch, Worker } from '../src/pool/worker.js';
 
 const metrics: MetricSpec = {
-  ...{ metrics: ['accuracy'], outputs: 2, places: 1, classes: true, activation: 'linear', binary: false },
+  ...{ metrics: ['accuracy'], outputs: 2, places: 1, classes: true, threshold: 0, binary: false },
 };
 const width = sumsWidth(metrics);
 const rows = Int32Array.from({ length: 95 }, (_, i) => i);

@@ -8,7 +8,7 @@ import { FakeClock, FakeCrew, FakeWorker, settled } from './support/crews.js';
 import { randomNumbers } from './support/exchanges.js';
 
 const metrics: MetricSpec = {
-  ...{ metrics: ['accuracy'], outputs: 3, places: 1, classes: true, activation: 'linear', binary: false },
+  ...{ metrics: ['accuracy'], outputs: 3, places: 1, classes: true, threshold: 0, binary: false },
 };
 const width = sumsWidth(metrics);
 const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);

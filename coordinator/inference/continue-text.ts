@@ -4,9 +4,8 @@ import { randomStream } from '../../src/data/random.js';
 import { textInputs } from '../../src/data/text/inputs.js';
 import { ConfigError } from '../../src/errors.js';
 import { createPredictor } from '../../src/export/predictor.js';
-import { outputActivation } from '../../src/model/build.js';
 import { locateModel, type ModelChoice } from './locate.js';
-import { softmax } from './reading.js';
+import { outputsOfSaved, softmax } from './reading.js';
 import { openModel } from './saved-model.js';
 
 export interface ContinueOptions {
@@ -40,7 +39,7 @@ export async function continueText(
   const { vocabulary } = encoding;
   // Checked and padded once; each character moves the window on by one.
   const window = textInputs(text, encoding);
-  const isProbability = outputActivation(saved.model) === 'softmax';
+  const isProbability = outputsOfSaved(saved).kind === 'softmax';
   const predict = await createPredictor(saved, warn);
   const random = randomStream('continue', seed);
   return (async function* characters() {

@@ -1,9 +1,10 @@
 /** What the numbers that a model gives mean: classes with their probabilities, or values by name. */
 
-import type { Encoding } from '../../src/data/encoding.js';
+import { lossSettings } from '../../src/config/model.js';
+import type { Encoding, OutputEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/examples.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
-import { outputActivation } from '../../src/model/build.js';
+import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';
 import type { SavedModel } from './saved-model.js';
 
 /** A class and how sure the model is of it. */
@@ -26,17 +27,16 @@ export type Reading =
     };
 
 /**
- * The run's loss says what outputs are; without a run, outputs that no softmax or sigmoid has made are taken as logits where
- * the encoding names classes.
+ * The reading of a saved model's outputs.
  * @throws ModelError when the model gives a class for each of several places
  */
-export function readingOf({ model, outputShape, encoding, config }: SavedModel): Reading {
-  const activation = outputActivation(model);
+export function readingOf(saved: SavedModel): Reading {
+  const { outputShape, encoding } = saved;
+  const { loss, kind } = outputsOfSaved(saved);
   const width = elements(outputShape);
-  const loss = typeof config?.loss === 'string' ? config.loss : undefined;
   const names = classNames(encoding, loss, width);
   if (!names) {
-    const link = loss === 'binaryCrossentropy' && activation !== 'sigmoid' ? sigmoid : Number;
+    const link = loss === 'binaryCrossentropy' && kind !== 'sigmoid' ? sigmoid : Number;
     return { kind: 'numbers', names: targetNames(encoding, width), read: (outputs) => Array.from(outputs, link) };
   }
   if (outputShape.length > 1) {
@@ -45,18 +45,32 @@ export function readingOf({ model, outputShape, encoding, config }: SavedModel):
       'lockstep predict reads models that give one, and models of text',
     );
   }
-  if (width === 1) return binaryReading(names, activation, loss);
-  const read = (outputs: Float32Array) =>
-    rank(names, ['softmax', 'sigmoid'].includes(activation) ? outputs : softmax(outputs));
+  if (width === 1) return binaryReading(names, kind, loss);
+  const link = { logits: softmax, softmax: shares, sigmoid: Array.from<number> }[kind];
+  const read = (outputs: Float32Array) => rank(names, link(outputs));
   return { kind: 'classes', names, measure: 'probability', read };
 }
 
+/**
+ * What the model's run took outputs for; without a run, what its layers say. Outputs of which nothing is known are logits,
+ * as in models saved before that was kept.
+ */
+export function outputsOfSaved({
+  model,
+  encoding,
+  config,
+}: SavedModel): Required<Omit<OutputEncoding, 'loss'>> & Partial<OutputEncoding> {
+  if (encoding?.outputs) return { kind: 'logits', ...encoding.outputs };
+  const { kind } = config ? outputsFor(model, config.loss) : outputsOf(model);
+  return { kind: kind === 'undecided' ? 'logits' : kind, loss: config && lossSettings(config.loss).name };
+}
+
 /** One output that tells the second class from the first. */
-function binaryReading(names: readonly string[], activation: string, loss: string | undefined): Reading {
+function binaryReading(names: readonly string[], kind: OutputKind, loss: string | undefined): Reading {
   if (loss === 'hinge') {
     return { kind: 'classes', names, measure: 'score', read: ([output]) => rank(names, [-output, output]) };
   }
-  const link = activation === 'sigmoid' ? Number : sigmoid;
+  const link = kind === 'sigmoid' ? Number : sigmoid;
   const read = ([output]: Float32Array) => rank(names, [1 - link(output), link(output)]);
   return { kind: 'classes', names, measure: 'probability', read };
 }
@@ -88,6 +102,13 @@ export function softmax(outputs: ArrayLike<number>): Float64Array {
   const powers = values.map((value) => Math.exp(value - greatest));
   const sum = powers.reduce((a, b) => a + b, 0);
   return powers.map((power) => power / sum);
+}
+
+/** Probabilities that need not add up to one, as the cross-entropy takes them. */
+function shares(outputs: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(outputs);
+  const sum = values.reduce((a, b) => a + b, 0);
+  return values.map((value) => value / sum);
 }
 
 /** @throws ConfigError when the model has not that many classes */

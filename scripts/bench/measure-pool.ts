@@ -98,7 +98,7 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
     outputs: classes,
     places: 1,
     classes: true,
-    activation: step.output.activation,
+    threshold: 0,
     binary: false,
   };
   const options = {

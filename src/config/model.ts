@@ -74,39 +74,68 @@ export type LayerConfig = z.infer<typeof layerMapping>;
 export type LayersConfig = z.infer<typeof layersSchema>;
 
 /** A function that a module of the user's exports. */
-const customSchema = z.strictObject({
-  custom: z
-    .strictObject({
-      name: z
-        .string()
-        .min(1)
-        .describe("The module's export: a function of tf, targets and outputs; one number an example"),
-      module: path.optional().describe("The module; default: the model's"),
-    })
-    .describe('A function of yours'),
-});
-export type CustomFunction = z.infer<typeof customSchema>['custom'];
+const customFunction = z
+  .strictObject({
+    name: z
+      .string()
+      .min(1)
+      .describe("The module's export: a function of tf, targets and outputs; one number an example"),
+    module: path.optional().describe("The module; default: the model's"),
+  })
+  .describe('A function of yours');
+const customSchema = z.strictObject({ custom: customFunction });
+export type CustomFunction = z.infer<typeof customFunction>;
 
-const lossNames = [
-  'meanSquaredError',
-  'meanAbsoluteError',
-  'huber',
-  'binaryCrossentropy',
-  'categoricalCrossentropy',
-  'sparseCategoricalCrossentropy',
-  'hinge',
-] as const;
+const fromLogits = z
+  .boolean()
+  .optional()
+  .describe(
+    'Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.',
+  );
+
+/** Losses and the options of each. */
+const lossOptions = {
+  meanSquaredError: z.strictObject({}),
+  meanAbsoluteError: z.strictObject({}),
+  huber: z.strictObject({
+    delta: z.number().positive().optional().describe('Where the square turns into a straight line; default: 1'),
+  }),
+  binaryCrossentropy: z.strictObject({ fromLogits }),
+  categoricalCrossentropy: z.strictObject({ fromLogits }),
+  sparseCategoricalCrossentropy: z.strictObject({ fromLogits }),
+  hinge: z.strictObject({}),
+};
+type LossOptions = typeof lossOptions;
+type LossName = keyof LossOptions;
+const lossNames = Object.keys(lossOptions) as LossName[];
+
+/** Each loss as a mapping of its name to its options. */
+type WithOptions = { [Name in LossName]: z.ZodObject<{ [key in Name]: LossOptions[Name] }, z.core.$strict> }[LossName];
+const withOptions = lossNames.map((name) => z.strictObject({ [name]: lossOptions[name] })) as unknown as WithOptions[];
+
+/** What a function of yours makes of the outputs decides how accuracy and predictions read them. */
+const customLoss = z.strictObject({ custom: customFunction.extend({ fromLogits }) });
 
 export const lossSchema = z
-  .union([
-    z.enum(lossNames),
-    z.strictObject({
-      huber: z.strictObject({ delta: z.number().positive().describe('Where the square turns into a straight line') }),
-    }),
-    customSchema,
-  ])
-  .describe('Loss; cross-entropies read logits unless the last activation is a softmax or sigmoid');
+  .union([z.enum(lossNames), ...withOptions, customLoss])
+  .describe(
+    'Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities',
+  );
 export type LossConfig = z.infer<typeof lossSchema>;
+
+/** A loss's name, `custom` for a function of the user's, and what options it has. */
+export interface LossSettings {
+  readonly name: LossName | 'custom';
+  readonly fromLogits?: boolean;
+  readonly delta?: number;
+}
+
+/** A loss in either of its forms as one. */
+export function lossSettings(config: LossConfig): LossSettings {
+  if (typeof config === 'string') return { name: config };
+  const [[name, options]] = Object.entries(config) as [[LossName | 'custom', object]];
+  return { ...options, name };
+}
 
 const metricNames = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'] as const;
 

@@ -63,6 +63,13 @@ const inputSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const outputSchema = z.object({
+  /** The loss that the model was trained by, `custom` for a function of the user's. */
+  loss: z.string(),
+  /** What its outputs are; absent where nobody has to know. */
+  kind: z.enum(['logits', 'softmax', 'sigmoid']).optional(),
+});
+
 /** What encoding.json must be. Keys that this version does not know are left out. */
 export const encodingSchema = z.object({
   input: inputSchema,
@@ -70,6 +77,8 @@ export const encodingSchema = z.object({
   classes: texts.optional(),
   /** Names of the numbers that are predicted, where they have names. */
   targets: texts.optional(),
+  /** Absent in models that were saved before this was kept. */
+  outputs: outputSchema.optional(),
 });
 
 /** From three channels to one: the luma of stored bytes (ITU-R BT.601), or the luminance of the light that they stand for. */
@@ -85,4 +94,6 @@ export type CategoricalColumn = Fixed<z.output<typeof categoricalSchema>>;
 export type CsvFormat = Fixed<z.output<typeof csvSchema>>;
 export type TableEncoding = Fixed<z.output<typeof tableSchema>>;
 export type InputEncoding = Fixed<z.output<typeof inputSchema>>;
+/** What a trained model's outputs are. */
+export type OutputEncoding = Fixed<z.output<typeof outputSchema>>;
 export type Encoding = Fixed<z.output<typeof encodingSchema>>;

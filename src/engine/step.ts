@@ -5,11 +5,12 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
-import { type BuiltModel, type LayerWeight, modelWeights, outputActivation, outputShape } from '../model/build.js';
+import { type BuiltModel, type LayerWeight, modelWeights, outputShape } from '../model/build.js';
 import { createModel } from '../model/create.js';
 import { loadFunction } from '../model/custom.js';
 import type { StepHooks } from '../model/hooks.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
+import { outputsFor } from '../model/outputs.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
 import { everyLayer } from '../model/tree.js';
 import type { BatchSpec } from './engine.js';
@@ -56,7 +57,7 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
   const { trainable, state, frozen } = modelWeights(built.model);
   const output: OutputSpec = {
     shape: outputShape(built.model, featureShape),
-    activation: outputActivation(built.model),
+    outputs: outputsFor(built.model, spec.loss),
     targetShape,
     classes: spec.classes,
   };

@@ -10,8 +10,8 @@ export interface MetricSpec {
   readonly places: number;
   /** Targets are class indices. */
   readonly classes: boolean;
-  /** The last activation: decides from which output on a unit means the second class. */
-  readonly activation: string;
+  /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
+  readonly threshold: number;
   /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
   readonly binary: boolean;
 }
@@ -95,11 +95,10 @@ export function batchSums(
   losses: Float32Array,
   customs: readonly Float32Array[] = [],
 ): Float64Array {
-  const { outputs: width, classes, metrics, activation, binary } = spec;
+  const { outputs: width, classes, metrics, threshold, binary } = spec;
   const { groups, ...at } = lists(spec);
   const sums = new Float64Array(at.width);
   const k = kOf(metrics);
-  const threshold = activation === 'sigmoid' ? 0.5 : 0;
   const rank = (row: number): number => {
     if (width === 1) {
       if (Number.isNaN(outputs[row])) return Number.POSITIVE_INFINITY;

@@ -214,24 +214,6 @@ export function outputShape(model: tfl.LayersModel, featureShape: readonly numbe
     .slice(1) as number[];
 }
 
-/** Layers that give their inputs another shape and leave the numbers as they are. */
-const reshaping = ['Reshape', 'Flatten', 'Permute'];
-
-/** Name of the activation that makes the model's output; `linear` where there is none. */
-export function outputActivation(model: tfl.LayersModel): string {
-  let layer = model.outputLayers[0];
-  for (;;) {
-    if (reshaping.includes(layer.getClassName())) layer = layer.inboundNodes[0].inboundLayers[0];
-    // timeDistributed applies another layer, place by place.
-    else if (layer.getClassName() === 'TimeDistributed') ({ layer } = layer as unknown as { layer: Layer });
-    else break;
-  }
-  if (layer instanceof tfl.LayersModel) return outputActivation(layer);
-  if (layer.getClassName() === 'Softmax') return 'softmax';
-  const { activation } = layer.getConfig() as { activation?: unknown };
-  return typeof activation === 'string' ? activation : 'linear';
-}
-
 /** A layer's weight, as tfjs keeps it: `val` is swapped for the tensors of a step. */
 export interface LayerWeight {
   readonly originalName: string;

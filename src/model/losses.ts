@@ -1,15 +1,15 @@
 /** Losses as tfjs operations: one number an example, so that shards of any size add up exactly. */
 import tf = require('@tensorflow/tfjs-core');
 
-import type { LossConfig } from '../config/model.js';
+import { type LossConfig, lossSettings } from '../config/model.js';
 import { ModelError } from '../errors.js';
+import { decided, type OutputKind, type Outputs } from './outputs.js';
 
 /** What a loss needs to know of the data and of the model's last layer. */
 export interface OutputSpec {
   /** Shape of one example's output. */
   readonly shape: readonly number[];
-  /** Name of the last activation, e.g. `softmax`; `linear` when there is none. */
-  readonly activation: string;
+  readonly outputs: Outputs;
   /** Shape of one example's target; a class index has none, one for each place of a sequence has [places]. */
   readonly targetShape: readonly number[];
   readonly classes?: number;
@@ -48,11 +48,6 @@ function huber(targets: tf.Tensor, outputs: tf.Tensor, delta: number): tf.Tensor
   return tf.add(tf.mul(tf.square(quadratic), 0.5), tf.mul(tf.sub(error, quadratic), delta));
 }
 
-const lossName = (config: LossConfig): string => {
-  if (typeof config === 'string') return config;
-  return 'custom' in config ? config.custom.name : 'huber';
-};
-
 /** Class indices as one-hot rows; other targets as they are, in the shape of the outputs. */
 function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, loss: string): tf.Tensor {
   if (spec.classes === undefined) return tf.reshape(targets, outputs.shape);
@@ -69,10 +64,10 @@ function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, los
  * @throws ModelError when the loss does not fit the model's output or the targets
  */
 export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
-  const name = lossName(config);
-  checkFit(name, spec);
-  const probabilities = spec.activation === 'softmax' || spec.activation === 'sigmoid';
-  const delta = typeof config === 'object' && 'huber' in config ? config.huber.delta : 1;
+  const { name, fromLogits, delta = 1 } = lossSettings(config);
+  const kind = name.endsWith('rossentropy') ? decided(spec.outputs, `loss ${name}`, name) : undefined;
+  checkFit(name, spec, fromLogits === undefined ? kind : undefined);
+  const probabilities = kind === 'softmax' || kind === 'sigmoid';
   return (targets, outputs) => {
     if (name === 'sparseCategoricalCrossentropy') {
       const hot = tf.oneHot(targets, outputs.shape.at(-1)!);
@@ -96,9 +91,11 @@ export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
   };
 }
 
-function checkFit(name: string, { shape, activation, targetShape, classes }: OutputSpec): void {
+/** @param kind of the outputs, where the user has not said it */
+function checkFit(name: string, { shape, targetShape, classes }: OutputSpec, kind?: OutputKind): void {
   const output = `the model's output [${shape.join(', ')}]`;
   const units = shape.at(-1) ?? 1;
+  const said = `loss: { ${name}: { fromLogits: false } }`;
   /** Whether the output has `width` numbers for each class index. */
   const fits = (width: number) => shape.join() === [...targetShape, width].join();
   const places = targetShape.length > 0 ? ` at each of [${targetShape.join(', ')}] places` : '';
@@ -116,7 +113,7 @@ function checkFit(name: string, { shape, activation, targetShape, classes }: Out
         `end the model with a dense layer of ${classes} units (units: classes)${keep}`,
       );
     }
-    if (activation === 'sigmoid') fail('a sigmoid output', 'use softmax or no activation on the last layer');
+    if (kind === 'sigmoid') fail('a sigmoid output', `use softmax or no activation on the last layer, or say ${said}`);
     return;
   }
   if (name === 'categoricalCrossentropy' && units < 2) {
@@ -135,7 +132,7 @@ function checkFit(name: string, { shape, activation, targetShape, classes }: Out
   } else if (shape.join() !== targetShape.join()) {
     fail(`${output}: a target has shape [${targetShape.join(', ')}]`, 'give the last layer the shape of the targets');
   }
-  if (name === 'binaryCrossentropy' && activation === 'softmax') {
-    fail('a softmax output', 'use sigmoid or no activation on the last layer');
+  if (name === 'binaryCrossentropy' && kind === 'softmax') {
+    fail('a softmax output', `use sigmoid or no activation on the last layer, or say ${said}`);
   }
 }

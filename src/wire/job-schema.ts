@@ -96,7 +96,7 @@ export const jobSchema = z.strictObject({
     outputs: count,
     places: count,
     classes: z.boolean(),
-    activation: z.string().max(64),
+    threshold: z.number(),
     binary: z.boolean(),
   }),
   seed: z.int().min(0).max(0xffff_ffff),
