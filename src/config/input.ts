@@ -463,7 +463,7 @@ export interface RunConfigInput {
         freeze?: string[];
       };
   /**
-   * Loss; cross-entropies read logits unless the last activation is a softmax or sigmoid
+   * Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities
    */
   loss:
     | (
@@ -476,17 +476,47 @@ export interface RunConfigInput {
         | 'hinge'
       )
     | {
+        meanSquaredError: {};
+      }
+    | {
+        meanAbsoluteError: {};
+      }
+    | {
         huber: {
           /**
-           * Where the square turns into a straight line
+           * Where the square turns into a straight line; default: 1
            */
-          delta: number;
+          delta?: number;
         };
       }
     | {
-        /**
-         * A function of yours
-         */
+        binaryCrossentropy: {
+          /**
+           * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+           */
+          fromLogits?: boolean;
+        };
+      }
+    | {
+        categoricalCrossentropy: {
+          /**
+           * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+           */
+          fromLogits?: boolean;
+        };
+      }
+    | {
+        sparseCategoricalCrossentropy: {
+          /**
+           * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+           */
+          fromLogits?: boolean;
+        };
+      }
+    | {
+        hinge: {};
+      }
+    | {
         custom: {
           /**
            * The module's export: a function of tf, targets and outputs; one number an example
@@ -496,6 +526,10 @@ export interface RunConfigInput {
            * The module; default: the model's
            */
           module?: string;
+          /**
+           * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+           */
+          fromLogits?: boolean;
         };
       };
   /**
