@@ -10,6 +10,7 @@ import { closeRows } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { OutputError } from '../src/errors.js';
 import type { MetricSpec } from '../src/evaluate/metrics.js';
+import { checkIds } from '../src/model/ids.js';
 import { checkTokens } from '../src/model/tokens.js';
 import type { EngineSpec, Geometry, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
@@ -22,7 +23,7 @@ import { Unwritten } from '../src/report/unwritten.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
-import { checkMonitor, metricSpec, stepSpec, warnOfPooling } from './specs.js';
+import { checkMonitor, dataConfigOf, metricSpec, stepSpec, warnOfPooling } from './specs.js';
 import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
@@ -36,6 +37,8 @@ export interface PrepareOptions {
   /** Whether to keep a ledger; a resumed run goes on with the one it has. */
   readonly ledger: boolean;
   readonly report: Reporter;
+  /** Ends the reading of data; its reason is thrown then. */
+  readonly signal?: AbortSignal;
   /** Starts what computes the steps. */
   readonly start: StartTrainer;
   /** Told the run's folder as soon as it is there. */
@@ -83,14 +86,15 @@ export async function prepareRun(
   options: PrepareOptions,
   resumption?: Resumption,
 ): Promise<PreparedRun> {
-  const { threads, out } = options;
+  const { threads, out, report, signal } = options;
   if (resumption) checkLedger(resumption, options.ledger);
   if (!resumption) assertWritable(out);
   const cleanups: (() => void | Promise<void>)[] = [];
   const close = () => undo(cleanups);
   const unwritten = new Unwritten(options.report);
   try {
-    const dataset = await loadDataset(config.data, config.seed);
+    const warn = (message: string) => report({ event: 'warning', message });
+    const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal });
     const { file } = dataset.examples;
     if (file) cleanups.push(() => closeRows(file));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
@@ -138,6 +142,7 @@ async function prepareSteps(
   const spec = stepSpec(config, { ...dataset, examples });
   const step = await createStepModel(spec);
   checkTokens(step.built.model, dataset.encoding);
+  checkIds(step.built.model, dataset.encoding);
   const metrics = metricSpec(config, dataset, step);
   checkMonitor(config, splits.validation.length > 0);
   const evaluated = [splits.validation.length, splits.test.length];

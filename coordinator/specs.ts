@@ -1,4 +1,5 @@
 /** What engines and metrics need to know of a run, from its config, its data and its model. */
+import type { DataConfig } from '../src/config/data.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { type Dataset, elements } from '../src/data/examples.js';
@@ -6,6 +7,7 @@ import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
 import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
 import { monitorOf } from '../src/evaluate/monitor.js';
+import { layersReadIds } from '../src/model/ids.js';
 import { decided } from '../src/model/outputs.js';
 
 /** @throws ConfigError when the run does not measure what it is to watch */
@@ -18,6 +20,22 @@ export function checkMonitor({ training, metrics }: RunConfig, validated: boolea
     ? `use one of ${names.join(', ')}, or add it to metrics`
     : 'set data.validation, or use loss';
   throw new ConfigError(`training.monitor: ${JSON.stringify(metric)} ${problem}`, remedy);
+}
+
+/**
+ * The data of a run as they are to be read: numbers that an embedding looks up stay whole.
+ * @throws ConfigError when missing ones would become their mean, which is no id
+ */
+export function dataConfigOf({ data, model }: RunConfig): DataConfig {
+  if (data.source !== 'csv' && data.source !== 'parquet') return data;
+  if (data.standardize !== undefined || !('layers' in model) || !layersReadIds(model.layers)) return data;
+  if (data.missing === 'mean') {
+    throw new ConfigError(
+      'data.missing: mean: an embedding reads the columns, and ids have no mean',
+      'use drop or error',
+    );
+  }
+  return { ...data, standardize: false };
 }
 
 export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {

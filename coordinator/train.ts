@@ -23,7 +23,7 @@ export interface RunOptions {
   /** File that receives a Chrome trace of every phase of every thread or worker. */
   readonly trace?: string;
   readonly report?: Reporter;
-  /** Ends the run after the step under way, with a checkpoint and the model saved. */
+  /** Ends the run after the step under way, with a checkpoint and the model saved; while data are read, its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
@@ -101,7 +101,7 @@ export async function execute(
   const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened } = options;
   checkSteps(steps);
   const started = performance.now();
-  const prepared = await prepareRun(config, { threads, out, ledger, report, start, opened }, resumption);
+  const prepared = await prepareRun(config, { threads, out, ledger, report, signal, start, opened }, resumption);
   let end: EndEvent;
   try {
     announce(prepared, resumption);
@@ -141,6 +141,7 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
   const { shards, batchSize, epochs, stepsPerEpoch } = run.geometry;
   const { engine, threads, config, folder } = run;
   const checkpoint = resumption?.checkpoint;
+  const { columns } = run.dataset;
   run.report({
     ...{ event: 'start', name: config.name, folder, data: description, seed: config.seed },
     parameters: parameterCount(tensors),
@@ -153,4 +154,5 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
     test: splits.test.length,
     resumed: resumption && { step: checkpoint?.state.progress.step ?? 0, checkpoint: checkpoint?.path ?? null },
   });
+  if (columns) run.report({ event: 'columns', ...columns });
 }

@@ -6,8 +6,8 @@ import { generateDigits } from '../src/data/digits/digits.js';
 const PIXELS = 28 * 28;
 
 /** Accuracy on the last `tested` examples of softmax regression, trained on the others one by one. */
-function linearAccuracy(count: number, tested: number, epochs: number): number {
-  const { features, featureScale, targets } = generateDigits(count, 0);
+async function linearAccuracy(count: number, tested: number, epochs: number): Promise<number> {
+  const { features, featureScale, targets } = await generateDigits(count, 0);
   const inputs = Float64Array.from(features, (byte) => byte * featureScale);
   const weights = Array.from({ length: 10 }, () => new Float64Array(PIXELS));
   const biases = new Float64Array(10);
@@ -43,8 +43,8 @@ function linearAccuracy(count: number, tested: number, epochs: number): number {
 }
 
 describe('generateDigits', () => {
-  it('gives 28 x 28 x 1 bytes in shared memory with balanced classes', () => {
-    const digits = generateDigits(105, 3);
+  it('gives 28 x 28 x 1 bytes in shared memory with balanced classes', async () => {
+    const digits = await generateDigits(105, 3);
     expect(digits.featureShape).toEqual([28, 28, 1]);
     expect(digits.featureScale).toBe(1 / 255);
     expect(digits.features).toBeInstanceOf(Uint8Array);
@@ -57,23 +57,23 @@ describe('generateDigits', () => {
     expect(perClass).toEqual([11, 11, 11, 11, 11, 10, 10, 10, 10, 10]);
   });
 
-  it('makes example i the same whatever the count', () => {
-    const few = generateDigits(30, 7).features;
-    const many = generateDigits(60, 7).features;
+  it('makes example i the same whatever the count', async () => {
+    const few = (await generateDigits(30, 7)).features;
+    const many = (await generateDigits(60, 7)).features;
     expect(Buffer.from(many.slice(0, few.length)).equals(Buffer.from(few.slice()))).toBe(true);
   });
 
-  it('makes the same bytes on every machine', () => {
-    const bytes = generateDigits(500, 0).features.slice();
+  it('makes the same bytes on every machine', async () => {
+    const bytes = (await generateDigits(500, 0)).features.slice();
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(
       '53271f5d74cb90269f83f4a6b9e36884aacb111898bc777af2433901d8b0b8be',
     );
   });
 
-  it('makes no two images alike, within a set or across seeds', () => {
+  it('makes no two images alike, within a set or across seeds', async () => {
     const digests = new Set<string>();
     for (const seed of [0, 1, 2 ** 32]) {
-      const { features } = generateDigits(300, seed);
+      const { features } = await generateDigits(300, seed);
       for (let i = 0; i < 300; i++) {
         const image = features.slice(i * PIXELS, (i + 1) * PIXELS);
         digests.add(createHash('sha256').update(image).digest('hex'));
@@ -82,8 +82,8 @@ describe('generateDigits', () => {
     expect(digests.size).toBe(900);
   });
 
-  it('puts a visible digit on a dark ground in every image', () => {
-    const { features } = generateDigits(2000, 1);
+  it('puts a visible digit on a dark ground in every image', async () => {
+    const { features } = await generateDigits(2000, 1);
     for (let i = 0; i < 2000; i++) {
       const image = features.slice(i * PIXELS, (i + 1) * PIXELS);
       const ink = image.filter((value) => value > 128).length;
@@ -92,8 +92,8 @@ describe('generateDigits', () => {
     }
   });
 
-  it('is learnable but not by a linear model alone', () => {
-    const accuracy = linearAccuracy(12_000, 2000, 2);
+  it('is learnable but not by a linear model alone', async () => {
+    const accuracy = await linearAccuracy(12_000, 2000, 2);
     expect(accuracy).toBeGreaterThan(0.8);
     expect(accuracy).toBeLessThan(0.95);
   });

@@ -33,7 +33,7 @@ const sorted = names.toSorted();
 
 /** Digits as PNG files, every third in colour. */
 async function exportDigits(count: number, seed: number): Promise<string> {
-  const { features, targets } = generateDigits(count, seed);
+  const { features, targets } = await generateDigits(count, seed);
   const files = Array.from({ length: count }, async (_, i) => {
     const grey = Uint8Array.from(features.subarray(i * 784, (i + 1) * 784));
     const colour = Array.from(grey).flatMap((value) => [value, value, value]);
@@ -46,7 +46,7 @@ async function exportDigits(count: number, seed: number): Promise<string> {
 describe('digits in PNG files', () => {
   it('come back bit for bit, class after class in the order of names', async () => {
     const count = 400;
-    const { features } = generateDigits(count, 3);
+    const { features } = await generateDigits(count, 3);
     const dir = await exportDigits(count, 3);
     const { examples, encoding, description } = await load(dir, { greyscale: true });
     expect(examples).toMatchObject({ count, featureScale: 1 / 255, featureShape: [28, 28, 1], classes: 10 });

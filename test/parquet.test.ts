@@ -169,7 +169,7 @@ describe('a mistake', () => {
     {
       what: 'dates',
       file: parquet([{ name: 'x', data: [new Date(0), new Date(1), new Date(2)], type: 'TIMESTAMP' }, y]),
-      problem: 'column x holds dates, not numbers or text',
+      problem: 'column x looks like dates or times, such as "1970-01-01T00:00:00.000Z"',
       remedy: 'data.exclude',
     },
     {

@@ -72,7 +72,7 @@ export async function work(given: WorkerOptions): Promise<void> {
   const started = performance.now();
   coordinatorUrl(options.url, options.ca);
   const numerics = numericFingerprint();
-  const local = options.local && (await loadLocal(options.local));
+  const local = options.local && (await loadLocal(options.local, signal));
   const holdings = new Holdings(options.cache, options.memory ?? totalmem() / 2, local, report);
   const worker = new Joining(options, numerics, holdings);
   try {
@@ -89,10 +89,10 @@ export async function work(given: WorkerOptions): Promise<void> {
   }
 }
 
-async function loadLocal({ data, seed }: { data: DataConfig; seed: number }) {
+async function loadLocal({ data, seed }: { data: DataConfig; seed: number }, signal: AbortSignal) {
   // Late: readers of every format, which most workers never need.
   const { loadDataset } = await import('../src/data/load.js');
-  const { examples } = await loadDataset(data, seed);
+  const { examples } = await loadDataset(data, seed, { signal });
   return { examples, sha256: await examplesFingerprint(examples) };
 }
 

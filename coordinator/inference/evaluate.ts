@@ -13,7 +13,7 @@ import { ThreadPool } from '../../src/pool/pool.js';
 import type { Metrics } from '../../src/report/events.js';
 import { chooseEngine } from '../engine.js';
 import { evaluationBatch, evaluationSizes } from '../geometry.js';
-import { metricSpec, stepSpec, warnOfPooling } from '../specs.js';
+import { dataConfigOf, metricSpec, stepSpec, warnOfPooling } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
@@ -32,6 +32,8 @@ export interface EvaluateOptions {
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
   readonly warn?: (message: string) => void;
+  /** Ends the reading of data; its reason is thrown then. */
+  readonly signal?: AbortSignal;
 }
 
 export interface EvaluationResult {
@@ -128,10 +130,10 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
         'leave one of them out',
       );
     }
-    const dataset = await loadOther(config, options.data, await readEncoding(located.path));
+    const dataset = await loadOther(config, options.data, await readEncoding(located.path), options);
     return { dataset, split: null, rows: dataset.splits.test };
   }
-  const dataset = await loadDataset(config.data, config.seed);
+  const dataset = await loadDataset(dataConfigOf(config), config.seed, options);
   const split = chooseSplit(dataset.splits, options.split);
   return { dataset, split, rows: dataset.splits[split] };
 }

@@ -4,6 +4,7 @@ import type { RunConfig } from '../../src/config/run.js';
 import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Examples } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
+import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 
@@ -16,10 +17,15 @@ import { ConfigError, DataError } from '../../src/errors.js';
  * @throws ConfigError where the config's source has no place that could be another
  * @throws DataError where the examples are not of the model's kind
  */
-export async function loadOther(config: RunConfig, place: string, encoding: Encoding | undefined): Promise<Dataset> {
+export async function loadOther(
+  config: RunConfig,
+  place: string,
+  encoding: Encoding | undefined,
+  options: ReadingOptions = {},
+): Promise<Dataset> {
   const { data, seed } = config;
-  if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, place, encoding);
-  const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed);
+  if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, place, encoding, options);
+  const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed, options);
   const { splits, examples } = dataset;
   const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;
   const found = { ...own, ...classesOf(own, dataset.encoding, encoding) };
@@ -52,6 +58,7 @@ async function otherTable(
   { target }: CsvConfig | ParquetConfig,
   place: string,
   encoding: Encoding | undefined,
+  options: ReadingOptions,
 ): Promise<Dataset> {
   if (encoding?.input.kind !== 'table') {
     throw new ConfigError(
@@ -59,7 +66,8 @@ async function otherTable(
       "name a model in a run's folder",
     );
   }
-  const examples = await tableExamples(place, encoding.input, [target].flat(), encoding.classes);
+  const reading = new Reading(options);
+  const examples = await tableExamples(place, encoding.input, [target].flat(), encoding.classes, reading);
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
   return described(place, { examples, encoding }, all);
 }

@@ -92,7 +92,9 @@ export async function trainUntilInterrupted(
       // A run that was to take so many steps has come to its end.
       if (end.interrupted && signal.aborted) process.exitCode = exitCode();
     } catch (error) {
-      tellMistake(error, report);
+      // Stopped while data were read: there is nothing to save.
+      if (signal.aborted && error === signal.reason) process.exitCode = exitCode();
+      else tellMistake(error, report);
     }
   });
 }

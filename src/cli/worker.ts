@@ -72,7 +72,8 @@ async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
         const { work } = await import('../../worker/worker.js');
         await work(options);
       } catch (error) {
-        tellMistake(error, tell);
+        // Asked to leave while it read data of its own.
+        if (!signal.aborted || error !== signal.reason) tellMistake(error, tell);
       }
     },
   );
@@ -99,7 +100,9 @@ async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOp
 }
 
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
-async function sectionsOf(file: string, set: readonly string[]): Promise<RunConfig> {
+async function sectionsOf(file: string, set: readonly string[]): Promise<Pick<RunConfig, 'data' | 'seed'>> {
   const { loadRunConfig } = await import('../config/load.js');
-  return loadRunConfig(file, set);
+  const { dataConfigOf } = await import('../../coordinator/specs.js');
+  const config = loadRunConfig(file, set);
+  return { data: dataConfigOf(config), seed: config.seed };
 }

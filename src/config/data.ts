@@ -104,6 +104,15 @@ const targetType = z
   .optional()
   .describe('Whether targets are classes or numbers. Default: classes where they are text, else numbers.');
 
+const datePart = z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']);
+export type DatePart = z.infer<typeof datePart>;
+export const dateFormSchema = z.union([z.literal('epoch'), z.array(datePart).min(1)]);
+export type DateForm = z.infer<typeof dateFormSchema>;
+
+export const thousandsSchema = z.string().regex(/^[^\dA-Za-z+-]$/u, {
+  error: (issue) => `${JSON.stringify(issue.input)} is not one character that may stand between digits`,
+});
+
 /** What tables have in common, whatever file they come from. */
 const table = {
   target: z
@@ -112,6 +121,13 @@ const table = {
   targetType,
   features: z.array(column).min(1).optional().describe('Columns to predict from. Default: all the others.'),
   exclude: z.array(column).optional().describe('Columns to leave out, such as an identifier.'),
+  dates: z
+    .record(column, dateFormSchema)
+    .optional()
+    .describe(
+      'Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, ' +
+        'weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).',
+    ),
   categorical: z
     .array(column)
     .optional()
@@ -121,8 +137,11 @@ const table = {
   weight: column.optional().describe("The column of the examples' weights in the loss."),
   standardize: z
     .boolean()
-    .default(true)
-    .describe('Give numeric columns mean 0 and deviation 1, as measured on the training split.'),
+    .optional()
+    .describe(
+      'Give numeric columns mean 0 and deviation 1, as measured on the training split. ' +
+        'Default: true, except where the first layer is an embedding, which reads whole numbers.',
+    ),
   missing: z
     .enum(['error', 'mean', 'drop'])
     .default('error')
@@ -133,7 +152,11 @@ const table = {
 };
 
 /** How CSV files are written where nothing else is said. */
-export const usualCsv = { header: true, delimiter: ',', missingValues: ['', 'NA', 'NaN', 'null', '?'] };
+export const usualCsv = {
+  header: true,
+  delimiter: ',',
+  missingValues: ['', 'NA', 'N/A', 'n/a', '#N/A', '<NA>', 'NaN', 'nan', 'NULL', 'null', '?'],
+};
 
 const csvSchema = z
   .strictObject({
@@ -144,6 +167,10 @@ const csvSchema = z
       .default(usualCsv.header)
       .describe('Whether the first line names the columns; else they are c1, c2, ...'),
     delimiter: z.string().length(1).default(usualCsv.delimiter).describe('What separates the columns.'),
+    decimal: z.enum(['.', ',']).default('.').describe('What stands before the decimals of a number.'),
+    thousands: thousandsSchema
+      .optional()
+      .describe('What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.'),
     missingValues: z
       .array(z.string())
       .default(usualCsv.missingValues)

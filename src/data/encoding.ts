@@ -1,5 +1,6 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
 import { z } from 'zod';
+import { dateFormSchema, thousandsSchema } from '../config/data.js';
 
 const finite = z.number();
 const texts = z.array(z.string()).readonly();
@@ -25,6 +26,10 @@ const csvSchema = z.object({
   /** Whether the first line names the columns; else they are c1, c2, ... */
   header: z.boolean(),
   delimiter: z.string().min(1),
+  /** What stands before the decimals of a number; by default a point. */
+  decimal: z.enum(['.', ',']).optional(),
+  /** What stands between groups of three digits; by default nothing does. */
+  thousands: thousandsSchema.optional(),
   /** Texts that stand for a missing value. */
   missingValues: texts,
 });
@@ -39,6 +44,8 @@ const tableSchema = z.object({
   /** How tables of text are written. */
   csv: csvSchema,
   missing: z.enum(['error', 'mean', 'drop']),
+  /** Columns of dates: what each becomes before it is one of `columns`, or several called `column.part`. */
+  dates: z.record(z.string(), dateFormSchema).optional(),
 });
 
 /** What a reader of inputs must know besides the shape of the model's input. */

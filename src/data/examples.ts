@@ -1,4 +1,5 @@
 /** Examples: what every data source produces and every engine thread reads. */
+import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 
 /** The feature rows that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
@@ -54,6 +55,8 @@ export interface Dataset {
   readonly description: string;
   /** How inputs of the trained model are read; saved with it. */
   readonly encoding: Encoding;
+  /** What the columns of a table are for. */
+  readonly columns?: ColumnReport;
 }
 
 /** Elements of a shape. */

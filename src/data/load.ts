@@ -4,6 +4,7 @@ import { generateDigits } from './digits/digits.js';
 import type { Encoding } from './encoding.js';
 import { type Dataset, type Examples, elements, type Splits } from './examples.js';
 import { idxExamples } from './idx/folder.js';
+import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeRows, RowWriter } from './rows.js';
 import type { Source } from './source.js';
 import { splitExamples } from './split.js';
@@ -11,69 +12,75 @@ import { valueExamples } from './values.js';
 
 /**
  * @param seed seed of the run: decides which examples the splits by fraction take
+ * @param options `signal` ends the reading: its reason is thrown
  * @throws DataError if a file is missing or damaged, or if the examples cannot be split as asked
  */
-export async function loadDataset(config: DataConfig, seed: number): Promise<Dataset> {
-  const source = await loadSource(config);
-  const examples = withinBudget(source.examples, budgetBytes(config.memory));
+export async function loadDataset(config: DataConfig, seed: number, options: ReadingOptions = {}): Promise<Dataset> {
+  const reading = new Reading(options);
+  const source = await loadSource(config, reading);
+  const examples = await withinBudget(source.examples, budgetBytes(config.memory), reading);
   try {
     const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
-    const encoding = { ...classNames(examples), ...(source.encode?.(splits) ?? plainEncoding(examples)) };
-    return { examples, splits, description: describe(examples, splits, source.origin), encoding };
+    const encoding = { ...classNames(examples), ...((await source.encode?.(splits)) ?? plainEncoding(examples)) };
+    const description = describe(examples, splits, source.origin);
+    return { examples, splits, description, encoding, columns: source.columns };
   } catch (error) {
     if (examples.file) closeRows(examples.file);
     throw error;
   }
 }
 
-async function loadSource(config: DataConfig): Promise<Source> {
+async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
   switch (config.source) {
     case 'digits': {
-      const examples = generateDigits(config.examples, config.seed);
+      const examples = await generateDigits(config.examples, config.seed, reading);
       return { examples, split: config, origin: `synthetic digits, seed ${config.seed}` };
     }
     case 'values':
       return { examples: valueExamples(config), split: config, origin: 'values in the config' };
     case 'idx': {
-      const { examples, plan, origin } = await idxExamples(config);
+      const { examples, plan, origin } = await idxExamples(config, reading);
       return { examples, split: plan, origin };
     }
     case 'images': {
       const { imageSource } = await import('./images/source.js');
-      return imageSource(config);
+      return imageSource(config, reading);
     }
     case 'text': {
       const { textSource } = await import('./text/source.js');
-      return textSource(config);
+      return textSource(config, reading);
     }
     case 'csv': {
       const { csvSource } = await import('./table/csv.js');
-      return csvSource(config);
+      return csvSource(config, reading);
     }
     case 'parquet': {
       const { parquetSource } = await import('./table/parquet.js');
-      return parquetSource(config);
+      return parquetSource(config, reading);
     }
     case 'npy': {
       const { npySource } = await import('./npy/source.js');
-      return npySource(config);
+      return npySource(config, reading);
     }
     case 'module': {
       const { moduleExamples } = await import('./module/source.js');
-      return moduleExamples(config);
+      return moduleExamples(config, reading);
     }
   }
 }
 
 /** Moves the features of a source that knows no budget to a file if they exceed it. */
-function withinBudget(examples: Examples, budget: number): Examples {
+async function withinBudget(examples: Examples, budget: number, reading: Reading): Promise<Examples> {
   const { features, count } = examples;
   // Rows that overlap share their memory: written out one by one they would take many times the room.
   if (examples.file || examples.featureStride !== undefined || features.byteLength <= budget) return examples;
   const width = elements(examples.featureShape);
   const rows = new RowWriter(width, features instanceof Uint8Array ? 'uint8' : 'float32', budget);
   try {
-    for (let i = 0; i < count; i++) rows.append(features.subarray(i * width, (i + 1) * width));
+    for (let i = 0; i < count; i++) {
+      rows.append(features.subarray(i * width, (i + 1) * width));
+      if (reading.due) await reading.pause();
+    }
     return { ...examples, ...rows.finish() };
   } catch (error) {
     rows.discard();

@@ -1,12 +1,13 @@
 /** Feature rows as they arrive from a source: in shared memory, and in a file what exceeds the memory budget. */
 import { constants } from 'node:buffer';
-import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { SIZE } from '../config/data.js';
 import { memoryLimit, requireMemory } from '../config/memory.js';
 import { DataError } from '../errors.js';
 import type { Examples, RowFile } from './examples.js';
+import type { Reading } from './reading.js';
+import { removeTemporary, type TemporaryFile, temporaryFile } from './temporary.js';
 
 /** Bytes read or written at once. */
 const blockBytes = 1 << 20;
@@ -72,9 +73,9 @@ export class RowWriter {
    * Shows every row in order; `visit` may change it in place.
    * @param visit gets a view that it must not keep
    */
-  transform(visit: (row: Values, index: number) => void): void {
+  async transform(reading: Reading, visit: (row: Values, index: number) => void): Promise<void> {
     const inMemory = this.#file?.first ?? this.#count;
-    this.#visit(this.#memory, 0, inMemory, visit);
+    await this.#visit(reading, this.#memory, 0, inMemory, visit);
     if (!this.#file) return;
     this.#flush();
     const rows = Math.floor(this.#block!.length / this.#width);
@@ -82,7 +83,7 @@ export class RowWriter {
       const count = Math.min(rows, this.#count - first);
       const part = this.#block!.subarray(0, count * this.#width);
       readExactly(this.#file, part, this.#place(first));
-      this.#visit(part, first, count, visit);
+      await this.#visit(reading, part, first, count, visit);
       writeExactly(this.#file, part, this.#place(first));
     }
   }
@@ -106,8 +107,17 @@ export class RowWriter {
   }
 
   /** @param first index of the first of the rows that `values` starts with */
-  #visit(values: Values, first: number, count: number, visit: (row: Values, index: number) => void): void {
-    for (let i = 0; i < count; i++) visit(values.subarray(i * this.#width, (i + 1) * this.#width), first + i);
+  async #visit(
+    reading: Reading,
+    values: Values,
+    first: number,
+    count: number,
+    visit: (row: Values, index: number) => void,
+  ): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      visit(values.subarray(i * this.#width, (i + 1) * this.#width), first + i);
+      if (reading.due) await reading.pause();
+    }
   }
 
   /** Whether `length` elements fit into memory. */
@@ -121,7 +131,7 @@ export class RowWriter {
   }
 
   #openFile(): void {
-    this.#file = { ...temporaryFile(), first: this.#count };
+    this.#file = { ...openTemporary(), first: this.#count };
     const rows = Math.max(1, Math.floor(blockBytes / (this.#width * this.#memory.BYTES_PER_ELEMENT)));
     this.#block = this.#view(new ArrayBuffer(rows * this.#width * this.#memory.BYTES_PER_ELEMENT));
   }
@@ -157,31 +167,17 @@ function reserve(budget: number, rowBytes: number): SharedArrayBuffer {
 /** Closes the file of rows; where it could not lose its name while open (Windows), it does now. */
 export function closeRows({ fd, path }: RowFile): void {
   closeSync(fd);
-  if (path !== undefined) remove(path);
+  if (path !== undefined) removeTemporary(path);
 }
 
-/** A file that nobody else sees and that vanishes with the process, however that ends. */
-function temporaryFile(): Pick<RowFile, 'fd' | 'path'> {
+function openTemporary(): TemporaryFile {
   try {
-    const folder = mkdtempSync(join(tmpdir(), 'lockstep-'));
-    const path = join(folder, 'rows');
-    const fd = openSync(path, 'wx+', 0o600);
-    remove(path);
-    return { fd, path };
+    return temporaryFile();
   } catch (error) {
     throw new DataError(
       `the examples exceed data.memory, and ${tmpdir()} takes no file for them (${(error as Error).message})`,
       'raise data.memory, or name a folder with space in the environment variable TMPDIR',
     );
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-    rmdirSync(join(path, '..'));
-  } catch {
-    // Gone already, or still open where that forbids it: closeRows tries again.
   }
 }
 

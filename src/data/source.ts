@@ -1,4 +1,5 @@
 /** What every data source gives: rows, how to split them, and what is left to do once the splits are known. */
+import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 import type { Examples, Splits } from './examples.js';
 import type { SplitPlan } from './split.js';
@@ -13,5 +14,7 @@ export interface Source {
    * Fits what depends on the training split, such as means, and applies it to the features in place.
    * Absent where inputs are plain numbers or pictures.
    */
-  readonly encode?: (splits: Splits) => Encoding;
+  readonly encode?: (splits: Splits) => Encoding | Promise<Encoding>;
+  /** What the columns of a table are for. */
+  readonly columns?: ColumnReport;
 }

@@ -1,5 +1,7 @@
 /** Everything that a run tells the world, in the order in which it happens. */
 
+import type { ColumnReport } from '../data/column-report.js';
+
 /** Metric names and values, `loss` among them, in the order in which to show them. */
 export type Metrics = Record<string, number>;
 
@@ -28,6 +30,11 @@ export interface StartEvent {
   seed: number;
   /** Where a resumed run goes on; absent where it starts. */
   resumed?: { step: number; checkpoint: string | null };
+}
+
+/** What the columns of a table are for; once, after `start`. */
+export interface ColumnsEvent extends ColumnReport {
+  event: 'columns';
 }
 
 /** After every step, for people who watch. */
@@ -213,6 +220,7 @@ export interface ErrorEvent {
 
 export type RunEvent =
   | StartEvent
+  | ColumnsEvent
   | ProgressEvent
   | StepEvent
   | EpochEvent

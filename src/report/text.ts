@@ -1,5 +1,6 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
 
+import { columnsText } from './columns-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 import { type Colors, table, worldText } from './world-text.js';
 
@@ -47,6 +48,8 @@ export function textReporter(
       case 'start':
         epochs = event.epochs;
         return write(startBlock(event, colors));
+      case 'columns':
+        return write(columnsText(event, colors));
       case 'progress':
         return progress(event);
       case 'epoch':

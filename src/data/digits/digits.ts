@@ -9,6 +9,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import type { Examples } from '../examples.js';
 import { bell, randomStream, uniform } from '../random.js';
+import { Reading } from '../reading.js';
 import { Canvas, SIZE } from './canvas.js';
 import { GLYPHS, type Stroke } from './glyphs.js';
 
@@ -153,13 +154,14 @@ function drawDigit(seed: number, index: number, canvas: Canvas, into: Uint8Array
  * The first `count` digits of the endless set that `seed` names; example `i` is the same whatever the count.
  * Classes are balanced to within one example.
  */
-export function generateDigits(count: number, seed: number): Examples {
+export async function generateDigits(count: number, seed: number, reading: Reading = new Reading()): Promise<Examples> {
   const features = new Uint8Array(new SharedArrayBuffer(count * SIZE * SIZE));
   const targets = new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
   const canvas = new Canvas();
   for (let index = 0; index < count; index++) {
     targets[index] = index % CLASSES;
     drawDigit(seed, index, canvas, features, index * SIZE * SIZE);
+    if (reading.due) await reading.pause();
   }
   return {
     count,

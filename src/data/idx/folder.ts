@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { type Examples, elements } from '../examples.js';
+import { Reading } from '../reading.js';
 import type { RowRange } from '../shards.js';
 import type { SplitPlan } from '../split.js';
 import { type IdxPair, readIdxPair } from './idx.js';
@@ -36,7 +37,7 @@ export interface IdxExamples {
 }
 
 /** @throws DataError naming the folder or file that is missing or damaged, or that does not fit the others */
-export async function idxExamples(config: IdxConfig): Promise<IdxExamples> {
+export async function idxExamples(config: IdxConfig, reading = new Reading()): Promise<IdxExamples> {
   const folder = await listFolder(config.dir);
   const heldOut = [config.validation, config.test].filter((part) => typeof part === 'string');
   const prefixes = [config.training ?? defaultPrefix(folder, heldOut), ...heldOut];
@@ -48,7 +49,7 @@ export async function idxExamples(config: IdxConfig): Promise<IdxExamples> {
     );
   }
   const parts: Part[] = [];
-  for (const prefix of prefixes) parts.push({ prefix, ...(await readPart(folder, prefix)) });
+  for (const prefix of prefixes) parts.push({ prefix, ...(await readPart(folder, prefix, reading)) });
   const plan = {
     validation: fractionOrRange(config.validation, parts),
     test: fractionOrRange(config.test, parts),
@@ -101,7 +102,7 @@ function defaultPrefix({ dir, files }: Folder, heldOut: readonly string[]): stri
   );
 }
 
-function readPart({ dir, files }: Folder, prefix: string): Promise<IdxPair> {
+function readPart({ dir, files }: Folder, prefix: string, reading: Reading): Promise<IdxPair> {
   const names = files.get(prefix);
   if (!names) {
     throw new DataError(
@@ -116,7 +117,7 @@ function readPart({ dir, files }: Folder, prefix: string): Promise<IdxPair> {
       `add ${prefix}-${images ? 'labels-idx1' : 'images-idx3'}-ubyte, plain or .gz`,
     );
   }
-  return readIdxPair(join(dir, images), join(dir, labels));
+  return readIdxPair(join(dir, images), join(dir, labels), reading);
 }
 
 function fractionOrRange(part: number | string, parts: readonly Part[]): number | RowRange {

@@ -4,9 +4,11 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { constants, gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, gunzip, type ZlibOptions } from 'node:zlib';
 import { DataError } from '../../errors.js';
 import { elements } from '../examples.js';
+import type { Reading } from '../reading.js';
 
 const UNSIGNED_BYTE = 0x08;
 const GZIP_MAGIC = [0x1f, 0x8b];
@@ -30,9 +32,9 @@ export interface IdxPair {
  * @throws DataError naming the file, if one is missing, is not what its name says, is damaged or empty, or if they
  *   differ in length
  */
-export async function readIdxPair(imagesFile: string, labelsFile: string): Promise<IdxPair> {
-  const images = await readIdx(imagesFile, 'image');
-  const labels = await readIdx(labelsFile, 'label');
+export async function readIdxPair(imagesFile: string, labelsFile: string, reading: Reading): Promise<IdxPair> {
+  const images = await readIdx(imagesFile, 'image', reading);
+  const labels = await readIdx(labelsFile, 'label', reading);
   const [count, rows, columns, channels = 1] = images.shape;
   if (labels.shape[0] !== count) {
     throw new DataError(
@@ -44,8 +46,8 @@ export async function readIdxPair(imagesFile: string, labelsFile: string): Promi
 }
 
 /** @throws DataError naming the file, if it is missing, damaged, empty or no file of `kind` */
-async function readIdx(file: string, kind: 'image' | 'label'): Promise<IdxArray> {
-  const { content: bytes, complete } = unzip(await readBytes(file), file);
+async function readIdx(file: string, kind: 'image' | 'label', reading: Reading): Promise<IdxArray> {
+  const { content: bytes, complete } = await unzip(await readBytes(file, reading), file);
   const shape = readShape(bytes, file, kind);
   if (shape.includes(0)) {
     throw new DataError(`${file} is empty: its header announces ${shape.join(' x ')} elements`, 'use another file');
@@ -63,22 +65,25 @@ async function readIdx(file: string, kind: 'image' | 'label'): Promise<IdxArray>
   return { shape, bytes: bytes.subarray(headerLength) };
 }
 
-async function readBytes(file: string): Promise<Uint8Array> {
+async function readBytes(file: string, { signal }: Reading): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await readFile(file, { signal });
   } catch (error) {
+    signal?.throwIfAborted();
     throw new DataError(`${file} cannot be read (${(error as Error).message})`, 'check the path and its permissions');
   }
 }
 
+const inflated = promisify<Uint8Array, ZlibOptions, Buffer>(gunzip);
+
 /** The content of a file. A gzip stream that ends early gives what there is, for the length check to report. */
-function unzip(bytes: Uint8Array, file: string): { content: Uint8Array; complete: boolean } {
+async function unzip(bytes: Uint8Array, file: string): Promise<{ content: Uint8Array; complete: boolean }> {
   if (bytes[0] !== GZIP_MAGIC[0] || bytes[1] !== GZIP_MAGIC[1]) return { content: bytes, complete: true };
   try {
-    return { content: gunzipSync(bytes), complete: true };
+    return { content: await inflated(bytes, {}), complete: true };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR') {
-      return { content: gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }), complete: false };
+      return { content: await inflated(bytes, { finishFlush: constants.Z_SYNC_FLUSH }), complete: false };
     }
     throw new DataError(`${file} is gzip-damaged (${(error as Error).message})`, 'get the file again');
   }

@@ -4,6 +4,7 @@ import type { ImagesConfig } from '../../config/data.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import type { Examples } from '../examples.js';
+import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { RowRange } from '../shards.js';
@@ -29,7 +30,7 @@ interface ImageClass {
  * The classes are the names of the folders in `dir`, sorted; a folder of another split may lack some but add none.
  * @throws DataError naming the folder or file that is missing, damaged or of another size than the first
  */
-export async function imageSource(config: ImagesConfig): Promise<Source> {
+export async function imageSource(config: ImagesConfig, reading: Reading): Promise<Source> {
   const parts = listParts(config);
   const classes = parts[0].classes.map(({ name }) => name);
   const decoding: Decoding = {
@@ -38,7 +39,7 @@ export async function imageSource(config: ImagesConfig): Promise<Source> {
     fit: config.fit,
   };
   const files = parts.flatMap((part) => part.classes.flatMap((each) => each.files));
-  const { featureShape, ...rows } = await readImages(files, decoding, budgetBytes(config.memory));
+  const { featureShape, ...rows } = await readImages(files, decoding, budgetBytes(config.memory), reading);
   const examples: Examples = {
     ...{ count: files.length, ...rows, featureScale: 1 / 255, featureShape },
     ...{ targets: classIndices(parts, classes), targetShape: [], classes: classes.length },
@@ -118,7 +119,7 @@ function remedyForUnknown(name: string, known: readonly string[]): string {
 }
 
 /** Decodes into rows, once the first image has said of what shape they are. */
-async function readImages(files: readonly string[], decoding: Decoding, budget: number) {
+async function readImages(files: readonly string[], decoding: Decoding, budget: number, reading: Reading) {
   let first: Image | undefined;
   let rows: RowWriter | undefined;
   try {
@@ -127,6 +128,7 @@ async function readImages(files: readonly string[], decoding: Decoding, budget: 
       rows ??= new RowWriter(image.bytes.length, 'uint8', budget);
       checkSize(image, first);
       rows.append(image.bytes);
+      if (reading.due) await reading.pause();
     }
   } catch (error) {
     rows?.discard();

@@ -1,10 +1,10 @@
 /** `source: module`: examples that a module of the user's makes, one by one. */
 
-import { setImmediate } from 'node:timers/promises';
 import type { ModuleConfig } from '../../config/data.js';
 import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
 import { DataError } from '../../errors.js';
 import type { Examples } from '../examples.js';
+import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
 import { described, type Numbers, numbersOf } from './nested.js';
@@ -17,25 +17,19 @@ interface Example {
 
 type Iterable = AsyncIterable<unknown> | globalThis.Iterable<unknown>;
 
-/** Longest time, in milliseconds, that a module may make examples without the process hearing signals. */
-const longestSpell = 100;
-
 /** @throws DataError when the module cannot be loaded, throws, never ends to wait, or makes an example unlike the others */
-export function moduleExamples(config: ModuleConfig): Promise<Source> {
-  return unlessStalled(`data.file: ${config.file}`, collect(config));
+export function moduleExamples(config: ModuleConfig, reading: Reading): Promise<Source> {
+  return unlessStalled(`data.file: ${config.file}`, collect(config, reading));
 }
 
-async function collect(config: ModuleConfig): Promise<Source> {
+async function collect(config: ModuleConfig, reading: Reading): Promise<Source> {
   const module = await importModule('data.file', config.file, DataError);
   const collector = new Collector(config, module.where);
   try {
-    let paused = performance.now();
     for await (const example of await iterable(module, config.options ?? {})) {
       collector.add(example);
-      if (performance.now() - paused < longestSpell) continue;
-      // Awaiting what is there already lets no signal through: Ctrl-C must end a module that never does.
-      await setImmediate();
-      paused = performance.now();
+      // Ctrl-C must end a module that never does.
+      if (reading.due) await reading.pause();
     }
     const examples = collector.finish();
     // Bytes are numbers like others here: they are scaled by the module or not at all.
@@ -43,6 +37,7 @@ async function collect(config: ModuleConfig): Promise<Source> {
     return { examples, split: config, origin: config.file, encode };
   } catch (error) {
     collector.discard();
+    reading.signal?.throwIfAborted();
     throw mistakeIn(module.where, error, DataError);
   }
 }

@@ -1,11 +1,12 @@
 /**
  * Reads .npy files, NumPy's format of one array (NEP 1, "A Simple File Format for NumPy Arrays"): a magic string, a
- * version, a header that is a Python dictionary, then the elements. Versions 1 to 3, little-endian, C order.
+ * version, a header that is a Python dictionary, then the elements. Versions 1 to 3, either byte order, C or Fortran order.
  */
-import { type FileHandle, open } from 'node:fs/promises';
 import { DataError } from '../../errors.js';
+import { type DataFile, openData } from '../data-file.js';
 import { elements } from '../examples.js';
-import { unreadable } from '../unreadable.js';
+import { Reading } from '../reading.js';
+import { halfFloats } from './half.js';
 
 type Elements =
   | Float32Array
@@ -20,126 +21,195 @@ type Elements =
   | BigUint64Array;
 
 interface ElementType {
-  readonly bytes: number;
+  readonly bytes: 1 | 2 | 4 | 8;
   /** Whole numbers; truth values are 0 and 1. */
   readonly integer: boolean;
+  /** Of elements in this machine's byte order. */
   view(buffer: ArrayBuffer): Elements;
 }
 
+/** By their names without the sign of the byte order. */
 const types: Readonly<Record<string, ElementType>> = {
-  '<f4': { bytes: 4, integer: false, view: (buffer) => new Float32Array(buffer) },
-  '<f8': { bytes: 8, integer: false, view: (buffer) => new Float64Array(buffer) },
-  '|i1': { bytes: 1, integer: true, view: (buffer) => new Int8Array(buffer) },
-  '<i2': { bytes: 2, integer: true, view: (buffer) => new Int16Array(buffer) },
-  '<i4': { bytes: 4, integer: true, view: (buffer) => new Int32Array(buffer) },
-  '<i8': { bytes: 8, integer: true, view: (buffer) => new BigInt64Array(buffer) },
-  '|u1': { bytes: 1, integer: true, view: (buffer) => new Uint8Array(buffer) },
-  '<u2': { bytes: 2, integer: true, view: (buffer) => new Uint16Array(buffer) },
-  '<u4': { bytes: 4, integer: true, view: (buffer) => new Uint32Array(buffer) },
-  '<u8': { bytes: 8, integer: true, view: (buffer) => new BigUint64Array(buffer) },
-  '|b1': { bytes: 1, integer: true, view: (buffer) => new Uint8Array(buffer) },
+  f2: { bytes: 2, integer: false, view: (buffer) => halfFloats(new Uint16Array(buffer)) },
+  f4: { bytes: 4, integer: false, view: (buffer) => new Float32Array(buffer) },
+  f8: { bytes: 8, integer: false, view: (buffer) => new Float64Array(buffer) },
+  i1: { bytes: 1, integer: true, view: (buffer) => new Int8Array(buffer) },
+  i2: { bytes: 2, integer: true, view: (buffer) => new Int16Array(buffer) },
+  i4: { bytes: 4, integer: true, view: (buffer) => new Int32Array(buffer) },
+  i8: { bytes: 8, integer: true, view: (buffer) => new BigInt64Array(buffer) },
+  u1: { bytes: 1, integer: true, view: (buffer) => new Uint8Array(buffer) },
+  u2: { bytes: 2, integer: true, view: (buffer) => new Uint16Array(buffer) },
+  u4: { bytes: 4, integer: true, view: (buffer) => new Uint32Array(buffer) },
+  u8: { bytes: 8, integer: true, view: (buffer) => new BigUint64Array(buffer) },
+  b1: { bytes: 1, integer: true, view: (buffer) => new Uint8Array(buffer) },
 };
 
 /** Bytes read at once. */
 const blockBytes = 1 << 20;
+/** The same where rows are spread over the file, and each column of a block is a read of its own. */
+const spreadBytes = 1 << 25;
 const MAGIC = '\x93NUMPY';
 
-/** What the header says. */
-export interface NpyHeader {
+/** An open file and what its header says. */
+export interface Npy {
   readonly file: string;
+  /** To be closed by whoever opened the file. */
+  readonly data: DataFile;
   readonly shape: readonly number[];
   /** Whether elements are whole numbers. */
   readonly integer: boolean;
   /** Whether elements are unsigned bytes or truth values. */
   readonly bytes: boolean;
   readonly type: ElementType;
+  /** Whether bytes are the other way round than in this machine (little-endian, as all that Node runs on). */
+  readonly swapped: boolean;
+  /** Whether the first axis, not the last, is the one whose neighbours lie side by side. */
+  readonly fortran: boolean;
   /** Where elements start in the file. */
   readonly offset: number;
 }
 
-/** @throws DataError if the file cannot be read, is no .npy file, or holds what this reader does not take */
-export async function readNpyHeader(file: string): Promise<NpyHeader> {
-  const handle = await open(file).catch((error) => {
-    throw unreadable(file, error);
-  });
+/**
+ * @param path of a file or a pipe
+ * @throws DataError if the file cannot be read, is no .npy file, or holds what this reader does not take
+ */
+export async function openNpy(path: string, reading: Reading): Promise<Npy> {
+  const data = await openData(path, reading);
   try {
-    const start = await readUpTo(handle, file, 12, 0);
-    if (start.length < 10 || start.toString('latin1', 0, 6) !== MAGIC) {
-      throw new DataError(`${file} is no .npy file`, 'write it by numpy.save');
-    }
-    const [version] = start.subarray(6);
-    if (version < 1 || version > 3) {
-      throw new DataError(`${file} is of version ${version} of .npy`, 'write it by numpy.save, which uses 1 to 3');
-    }
-    const prefix = version === 1 ? 10 : 12;
-    const length = version === 1 || start.length < 12 ? start.readUInt16LE(8) : start.readUInt32LE(8);
-    const offset = prefix + length;
-    const { size } = await handle.stat();
-    if (size < offset) throw truncated(file, size, offset);
-    const text = (await readUpTo(handle, file, length, prefix)).toString(version === 3 ? 'utf8' : 'latin1');
-    const header = { file, offset, ...parseHeader(file, text) };
-    checkSize(header, size);
-    return header;
-  } finally {
-    await handle.close();
+    return await readHeader(data);
+  } catch (error) {
+    await data.close();
+    throw error;
   }
 }
 
+async function readHeader(data: DataFile): Promise<Npy> {
+  const { name: file, size } = data;
+  const start = await data.read(12, 0);
+  if (start.length < 10 || start.toString('latin1', 0, 6) !== MAGIC) {
+    throw new DataError(`${file} is no .npy file`, 'write it by numpy.save');
+  }
+  const [version] = start.subarray(6);
+  if (version < 1 || version > 3) {
+    throw new DataError(`${file} is of version ${version} of .npy`, 'write it by numpy.save, which uses 1 to 3');
+  }
+  const prefix = version === 1 ? 10 : 12;
+  const length = version === 1 || start.length < 12 ? start.readUInt16LE(8) : start.readUInt32LE(8);
+  const offset = prefix + length;
+  if (size < offset) throw truncated(file, size, offset);
+  const text = (await data.read(length, prefix)).toString(version === 3 ? 'utf8' : 'latin1');
+  const npy = { file, data, offset, ...parseHeader(file, text) };
+  checkSize(npy, size);
+  return npy;
+}
+
 /**
- * Shows the elements one row after the other; a row is everything that shares an index of the first axis.
+ * Shows the elements one row after the other; a row is everything that shares an index of the first axis, row-major.
  *
  * @param visit gets a view that it must not keep
  * @throws DataError if the file cannot be read, naming the row of a number that is not finite or beyond 32 bits, and
  *   whatever `visit` throws
  */
 export async function readNpyRows(
-  header: NpyHeader,
+  npy: Npy,
+  reading: Reading,
   visit: (row: Float64Array | Uint8Array, index: number) => void,
 ): Promise<void> {
-  const { file, type, offset, shape } = header;
+  const { type, shape, fortran, bytes } = npy;
   const width = elements(shape.slice(1));
-  const rowBytes = width * type.bytes;
-  const rowsAtOnce = Math.max(1, Math.floor(blockBytes / rowBytes));
-  const values = header.bytes ? undefined : new Float64Array(width);
-  const handle = await open(file).catch((error) => {
-    throw unreadable(file, error);
-  });
-  try {
-    // One buffer for all blocks: buffers of their own would pile up until they are collected.
-    const buffer = Buffer.from(new ArrayBuffer(rowsAtOnce * rowBytes));
-    for (let first = 0; first < shape[0]; first += rowsAtOnce) {
-      const length = Math.min(rowsAtOnce, shape[0] - first) * rowBytes;
-      const block = await readUpTo(handle, file, length, offset + first * rowBytes, buffer);
-      if (block.length < length) throw truncated(file, offset + first * rowBytes + block.length, offset + length);
-      const stored = type.view(block.buffer as ArrayBuffer);
-      for (let start = 0; start < (length / rowBytes) * width; start += width) {
-        const row = first + start / width;
-        const part = stored.subarray(start, start + width);
-        visit(values ? toNumbers(header, part, values, row) : (part as Uint8Array), row);
-      }
+  const isSpread = fortran && width > 1;
+  const rowsAtOnce = Math.max(1, Math.floor((isSpread ? spreadBytes : blockBytes) / (width * type.bytes)));
+  const block = (isSpread ? spreadBlocks : plainBlocks)(npy, width, Math.min(rowsAtOnce, shape[0]));
+  const values = bytes ? undefined : new Float64Array(width);
+  for (let first = 0; first < shape[0]; first += rowsAtOnce) {
+    const count = Math.min(rowsAtOnce, shape[0] - first);
+    const stored = await block(first, count);
+    for (let row = 0; row < count; row++) {
+      const part = stored.subarray(row * width, (row + 1) * width);
+      visit(values ? toNumbers(npy, part, values, first + row) : (part as Uint8Array), first + row);
+      if (reading.due) await reading.pause();
     }
-  } finally {
-    await handle.close();
   }
+}
+
+type Blocks = (first: number, count: number) => Promise<Elements>;
+
+/** Rows that lie one behind the other. @param most rows of a block */
+function plainBlocks(npy: Npy, width: number, most: number): Blocks {
+  // One buffer for all blocks: buffers of their own would pile up until they are collected.
+  const buffer = Buffer.from(new ArrayBuffer(most * width * npy.type.bytes));
+  return async (first, count) => {
+    await readElements(npy, first * width, count * width, buffer);
+    return npy.type.view(buffer.buffer);
+  };
+}
+
+/** Rows in Fortran order: each column lies in one piece, and the axes after the first run the other way round too. */
+function spreadBlocks(npy: Npy, width: number, most: number): Blocks {
+  const buffer = Buffer.from(new ArrayBuffer(most * npy.type.bytes));
+  const place = rowMajorPlaces(npy.shape.slice(1));
+  let rows: Elements | undefined;
+  return async (first, count) => {
+    for (let column = 0; column < width; column++) {
+      await readElements(npy, column * npy.shape[0] + first, count, buffer);
+      const stored = npy.type.view(buffer.buffer);
+      rows ??= new (stored.constructor as new (length: number) => Elements)(most * width);
+      for (let row = 0; row < count; row++) rows[row * width + place[column]] = stored[row];
+    }
+    return rows!;
+  };
+}
+
+/** Of each element in Fortran order, its place in row-major order. */
+function rowMajorPlaces(shape: readonly number[]): Int32Array {
+  const places = new Int32Array(elements(shape));
+  const index = shape.map(() => 0);
+  for (let i = 0; i < places.length; i++) {
+    places[i] = index.reduce((place, at, axis) => place * shape[axis] + at, 0);
+    for (let axis = 0; axis < shape.length && ++index[axis] === shape[axis]; axis++) index[axis] = 0;
+  }
+  return places;
+}
+
+/** Elements from one on, in this machine's byte order, into the start of `buffer`. */
+async function readElements(
+  { file, data, type, offset, swapped }: Npy,
+  first: number,
+  count: number,
+  buffer: Buffer<ArrayBuffer>,
+) {
+  const position = offset + first * type.bytes;
+  const length = count * type.bytes;
+  const block = await data.read(length, position, buffer);
+  if (block.length < length) throw truncated(file, position + block.length, position + length);
+  if (!swapped) return;
+  if (type.bytes === 2) block.swap16();
+  if (type.bytes === 4) block.swap32();
+  if (type.bytes === 8) block.swap64();
 }
 
 /**
  * A whole array, for prediction.
  *
  * @returns bytes as they are, everything else as float32, row-major
- * @throws DataError as `readNpyHeader` and `readNpyRows` do, or if there is no row
+ * @throws DataError as `openNpy` and `readNpyRows` do, or if there is no row
  */
 export async function readNpy(
-  file: string,
+  path: string,
+  reading: Reading = new Reading(),
 ): Promise<{ readonly features: Float32Array | Uint8Array; readonly shape: readonly number[] }> {
-  const header = await readNpyHeader(file);
-  const { shape } = header;
-  const features = header.bytes ? new Uint8Array(elements(shape)) : new Float32Array(elements(shape));
-  await readNpyRows(header, (row, index) => features.set(row, index * row.length));
-  return { features, shape };
+  const npy = await openNpy(path, reading);
+  try {
+    const { shape } = npy;
+    const features = npy.bytes ? new Uint8Array(elements(shape)) : new Float32Array(elements(shape));
+    await readNpyRows(npy, reading, (row, index) => features.set(row, index * row.length));
+    return { features, shape };
+  } finally {
+    await npy.data.close();
+  }
 }
 
-function parseHeader(file: string, text: string): Pick<NpyHeader, 'shape' | 'integer' | 'bytes' | 'type'> {
+function parseHeader(file: string, text: string): Omit<Npy, 'file' | 'data' | 'offset'> {
   const descr = /'descr':\s*(?:'([^']*)'|(\[))/.exec(text);
   const order = /'fortran_order':\s*(True|False)/.exec(text);
   const dimensions = /'shape':\s*\(([\d,\s]*)\)/.exec(text);
@@ -147,15 +217,13 @@ function parseHeader(file: string, text: string): Pick<NpyHeader, 'shape' | 'int
     throw new DataError(`${file} has a damaged .npy header`, 'write it again by numpy.save');
   }
   const name = descr[1] ?? 'records';
-  const type = Object.hasOwn(types, name) ? types[name] : undefined;
+  const [, sign, code = ''] = /^([<>|=])(\w+)$/.exec(name) ?? [];
+  const type = Object.hasOwn(types, code) ? types[code] : undefined;
   if (!type) {
     throw new DataError(
       `${file} has elements of type ${name}, not one of ${Object.keys(types).join(', ')}`,
       "convert the array, e.g. by .astype('<f4')",
     );
-  }
-  if (order[1] === 'True') {
-    throw new DataError(`${file} is in Fortran order`, 'save numpy.ascontiguousarray(array)');
   }
   const shape = (dimensions[1].match(/\d+/g) ?? []).map(Number);
   if (shape.length === 0)
@@ -163,10 +231,11 @@ function parseHeader(file: string, text: string): Pick<NpyHeader, 'shape' | 'int
   if (shape.includes(0)) {
     throw new DataError(`${file} is empty: its shape is [${shape.join(', ')}]`, 'use an array with examples');
   }
-  return { shape, integer: type.integer, bytes: name === '|u1' || name === '|b1', type };
+  const bytes = code === 'u1' || code === 'b1';
+  return { shape, integer: type.integer, bytes, type, swapped: sign === '>', fortran: order[1] === 'True' };
 }
 
-function checkSize({ file, offset, shape, type }: NpyHeader, size: number): void {
+function checkSize({ file, offset, shape, type }: Npy, size: number): void {
   const expected = offset + elements(shape) * type.bytes;
   if (size < expected) throw truncated(file, size, expected);
   if (size > expected) {
@@ -177,7 +246,7 @@ function checkSize({ file, offset, shape, type }: NpyHeader, size: number): void
   }
 }
 
-function toNumbers({ file }: NpyHeader, stored: Elements, values: Float64Array, row: number): Float64Array {
+function toNumbers({ file }: Npy, stored: Elements, values: Float64Array, row: number): Float64Array {
   for (let i = 0; i < stored.length; i++) {
     const value = Number(stored[i]);
     if (!Number.isFinite(Math.fround(value))) {
@@ -190,25 +259,6 @@ function toNumbers({ file }: NpyHeader, stored: Elements, values: Float64Array, 
     values[i] = value;
   }
   return values;
-}
-
-/** `length` bytes into the start of `buffer`; fewer where the file ends. */
-async function readUpTo(
-  handle: FileHandle,
-  file: string,
-  length: number,
-  position: number,
-  buffer = Buffer.from(new ArrayBuffer(length)),
-): Promise<Buffer> {
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(buffer, done, length - done, position + done).catch((error) => {
-      throw unreadable(file, error);
-    });
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return buffer.subarray(0, done);
 }
 
 function truncated(file: string, held: number, expected: number): DataError {

@@ -1,21 +1,29 @@
 /** `source: npy`: arrays of NumPy as examples. */
-import { resolve } from 'node:path';
 import type { NpyConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { type Examples, elements } from '../examples.js';
+import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
-import { type NpyHeader, readNpyHeader, readNpyRows } from './npy.js';
+import { type Npy, openNpy, readNpyRows } from './npy.js';
 
 /** Labels beyond this are hardly classes that count from 0. */
 const mostClasses = 1_000_000;
 
 /** @throws DataError naming the file that cannot be read, or does not fit the features, and the row of a wrong number */
-export async function npySource(config: NpyConfig): Promise<Source> {
-  const features = await readNpyHeader(resolve(config.features));
+export async function npySource(config: NpyConfig, reading: Reading): Promise<Source> {
+  const features = await openNpy(config.features, reading);
+  return readSource(config, features, reading).finally(() => features.data.close());
+}
+
+async function readSource(config: NpyConfig, features: Npy, reading: Reading): Promise<Source> {
   const [count] = features.shape;
-  const targets = await readTargets(config, features);
-  const weights = config.weights === undefined ? undefined : await readWeights(config.weights, features);
+  const targets = await readOneForEach(config.targets, features, 'targets', reading, (npy) =>
+    readTargets(npy, config, reading),
+  );
+  const readOwn = (npy: Npy) => readWeights(npy, reading);
+  const { weights: file } = config;
+  const weights = file === undefined ? undefined : await readOneForEach(file, features, 'weights', reading, readOwn);
   const featureShape = features.shape.length === 1 ? [1] : features.shape.slice(1);
   const type = features.bytes ? 'uint8' : 'float32';
   const rows = new RowWriter(elements(featureShape), type, budgetBytes(config.memory));
@@ -23,7 +31,7 @@ export async function npySource(config: NpyConfig): Promise<Source> {
     // Bytes stay bytes, and engines apply the factor; float32 is stored with it.
     const { scale } = config;
     const stored = features.bytes || scale === 1 ? undefined : new Float64Array(elements(featureShape));
-    await readNpyRows(features, (row, index) => {
+    await readNpyRows(features, reading, (row, index) => {
       stored?.forEach((_, i) => {
         stored[i] = finite(features.file, index, row[i] * scale);
       });
@@ -45,10 +53,10 @@ function finite(file: string, row: number, value: number): number {
 }
 
 async function readTargets(
+  header: Npy,
   config: NpyConfig,
-  features: NpyHeader,
+  reading: Reading,
 ): Promise<Pick<Examples, 'targets' | 'targetShape' | 'classes'>> {
-  const header = await readOneForEach(config.targets, features, 'targets');
   const [count, width = 1] = header.shape;
   if (header.shape.length > 2) {
     throw new DataError(
@@ -60,12 +68,12 @@ async function readTargets(
   const bytes = new SharedArrayBuffer(4 * count * width);
   if (!isClass) {
     const targets = new Float32Array(bytes);
-    await readNpyRows(header, (row, index) => targets.set(row, index * width));
+    await readNpyRows(header, reading, (row, index) => targets.set(row, index * width));
     return { targets, targetShape: [width] };
   }
   const targets = new Int32Array(bytes);
   let highest = 0;
-  await readNpyRows(header, (row, index) => {
+  await readNpyRows(header, reading, (row, index) => {
     for (const value of row) {
       if (!Number.isInteger(value) || value < 0 || value >= mostClasses) throw noClass(header.file, index, value);
       if (value > highest) highest = value;
@@ -85,13 +93,12 @@ function noClass(file: string, row: number, value: number): DataError {
   );
 }
 
-async function readWeights(file: string, features: NpyHeader): Promise<Float32Array> {
-  const header = await readOneForEach(file, features, 'weights');
+async function readWeights(header: Npy, reading: Reading): Promise<Float32Array> {
   if (elements(header.shape) !== header.shape[0]) {
     throw new DataError(`${header.file} has the shape [${header.shape.join(', ')}]`, 'use one weight for each example');
   }
   const weights = new Float32Array(new SharedArrayBuffer(4 * header.shape[0]));
-  await readNpyRows(header, ([weight], index) => {
+  await readNpyRows(header, reading, ([weight], index) => {
     if (weight < 0) {
       throw new DataError(`${header.file}: row ${index} holds ${weight}, but a weight is 0 or more`, 'correct it');
     }
@@ -100,12 +107,22 @@ async function readWeights(file: string, features: NpyHeader): Promise<Float32Ar
   return weights;
 }
 
-async function readOneForEach(file: string, features: NpyHeader, what: string): Promise<NpyHeader> {
-  const header = await readNpyHeader(resolve(file));
-  const [count] = header.shape;
-  if (count === features.shape[0]) return header;
-  throw new DataError(
-    `${header.file} has ${count} ${what} for the ${features.shape[0]} examples of ${features.file}`,
-    'use files that belong together',
-  );
+async function readOneForEach<T>(
+  file: string,
+  features: Npy,
+  what: string,
+  reading: Reading,
+  read: (npy: Npy) => Promise<T>,
+): Promise<T> {
+  const header = await openNpy(file, reading);
+  try {
+    const [count] = header.shape;
+    if (count === features.shape[0]) return await read(header);
+    throw new DataError(
+      `${header.file} has ${count} ${what} for the ${features.shape[0]} examples of ${features.file}`,
+      'use files that belong together',
+    );
+  } finally {
+    await header.data.close();
+  }
 }

@@ -2,6 +2,7 @@
 import type { CsvConfig, ParquetConfig } from '../../config/data.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
+import { dateColumns } from './dates.js';
 import type { Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;
@@ -12,12 +13,25 @@ export interface Roles {
   readonly weight?: string;
 }
 
-/** @throws DataError if the config names a column that is not there, or gives one two roles, or leaves no feature */
-export function assignRoles(config: TableConfig, table: Table): Roles {
+/** A column that is not used, and why. */
+export interface LeftOut {
+  readonly name: string;
+  readonly why: string;
+}
+
+/**
+ * Columns that number or name the rows are features only where the config names them.
+ * @param table with its dates as numbers
+ * @throws DataError if the config names a column that is not there, or gives one two roles, or leaves no feature
+ */
+export function assignRoles(config: TableConfig, table: Table): Roles & { readonly leftOut: readonly LeftOut[] } {
   const targets = [config.target].flat();
-  const { weight, exclude = [], categorical = [] } = config;
+  const { weight, exclude = [], categorical = [], dates = {} } = config;
+  const named = config.features?.flatMap((name) =>
+    dateColumns(name, Object.hasOwn(dates, name) ? dates[name] : undefined),
+  );
   requireColumns(table, targets, 'data.target');
-  requireColumns(table, config.features ?? [], 'data.features');
+  requireColumns(table, named ?? [], 'data.features');
   requireColumns(table, exclude, 'data.exclude');
   requireColumns(table, categorical, 'data.categorical');
   if (weight !== undefined) requireColumns(table, [weight], 'data.weight');
@@ -37,13 +51,21 @@ export function assignRoles(config: TableConfig, table: Table): Roles {
   take('data.target', targets);
   if (weight !== undefined) take('data.weight', [weight]);
   take('data.exclude', exclude);
-  if (config.features) take('data.features', config.features);
-  const features = config.features ?? table.columns.filter((name) => !taken.has(name));
+  if (named) take('data.features', named);
+  const kept = new Set(categorical);
+  const isRowName = (name: string) => table.rowNames.has(name) && !kept.has(name);
+  const free = table.columns.filter((name) => !taken.has(name));
+  const features = named ?? free.filter((name) => !isRowName(name));
   if (features.length === 0) {
     throw new DataError(`${table.file} has no column left to predict from`, 'leave out data.exclude, or add columns');
   }
   checkTargets(config, targets);
-  return { features, targets, weight };
+  const leftOut = [
+    ...free.filter(isRowName).map((name) => ({ name, why: table.rowNames.get(name)! })),
+    ...exclude.map((name) => ({ name, why: 'data.exclude' })),
+    ...(named ? free.filter((name) => !isRowName(name)).map((name) => ({ name, why: 'not in data.features' })) : []),
+  ];
+  return { features, targets, weight, leftOut };
 }
 
 function checkTargets({ targetType, categorical }: TableConfig, targets: readonly string[]): void {
@@ -53,7 +75,8 @@ function checkTargets({ targetType, categorical }: TableConfig, targets: readonl
       'name one column, or predict numbers',
     );
   }
-  const listed = targets.find((name) => categorical?.includes(name));
+  const categories = new Set(categorical);
+  const listed = targets.find((name) => categories.has(name));
   if (listed !== undefined) {
     throw new DataError(
       `data.categorical names the target ${listed}`,
@@ -67,7 +90,8 @@ function checkTargets({ targetType, categorical }: TableConfig, targets: readonl
  * @throws DataError if the table lacks one of them
  */
 export function requireColumns(table: Table, names: readonly string[], origin: string): void {
-  const absent = names.find((name) => !table.columns.includes(name));
+  const known = new Set(table.columns);
+  const absent = names.find((name) => !known.has(name));
   if (absent === undefined) return;
   const near = suggest(absent, table.columns);
   const shown = table.columns.slice(0, 20).join(', ');

@@ -1,61 +1,125 @@
 /** CSV files, and `source: csv`: text of one row a line, as RFC 4180 describes it, read as a stream by csv-parse. */
-import { createReadStream } from 'node:fs';
+import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
 import type { CsvConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
+import { type DataFile, openData } from '../data-file.js';
 import type { CsvFormat } from '../encoding.js';
+import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { unreadable } from '../unreadable.js';
+import { refuseOtherFormats } from './magic.js';
+import { numberReader } from './numbers.js';
 import { tableSource } from './source.js';
-import { type Cell, requireDistinct, type Table, type Value, type Visit } from './table.js';
+import { type Cell, requireDistinct, type Table, textOf, type Visit } from './table.js';
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
-/** What programs write for a number that is none. */
-const notFinite = /^[+-]?(?:inf|infinity|nan)$/i;
 /** A quote that is never closed must not read the rest of the file into memory. */
 const longestRow = 1 << 24;
 
+/** One file, as all passes over it read it. */
+interface CsvFile {
+  readonly file: DataFile;
+  readonly format: CsvFormat;
+  readonly gzip: boolean;
+  readonly reading: Reading;
+}
+
 /** @throws DataError naming file, line and column of what is wrong */
-export function csvSource(config: CsvConfig): Promise<Source> {
-  const { header, delimiter, missingValues } = config;
-  const format = { header, delimiter, missingValues };
-  return tableSource(config, (file) => openCsv(file, format), format);
+export async function csvSource(config: CsvConfig, reading: Reading): Promise<Source> {
+  const { header, delimiter, decimal, thousands, missingValues } = config;
+  if (decimal === thousands) {
+    throw new DataError(`data.decimal and data.thousands are both ${JSON.stringify(decimal)}`, 'leave out one of them');
+  }
+  const numbers = { ...(decimal !== '.' && { decimal }), ...(thousands !== undefined && { thousands }) };
+  const format = { header, delimiter, ...numbers, missingValues };
+  const open = async (path: string) => openCsv(await openData(path, reading), format, reading);
+  return tableSource(config, open, format, reading);
 }
 
-/** @throws DataError if the file cannot be read, is empty, or names two columns alike */
-export async function openCsv(file: string, format: CsvFormat): Promise<Table> {
-  let first: string[] | undefined;
-  await parseRows(file, format, { to: 1 }, (row) => {
-    first = row;
+/**
+ * @param file plain or gzip; closed with the table, or where this throws
+ * @throws DataError if the file cannot be read, is empty, or names two columns alike
+ */
+export async function openCsv(file: DataFile, format: CsvFormat, reading: Reading): Promise<Table> {
+  try {
+    const start = await file.read(4, 0);
+    refuseOtherFormats(file.name, start);
+    const csv = { file, format, gzip: start[0] === 0x1f && start[1] === 0x8b, reading };
+    const { columns, rowNames } = columnsOf(csv, await firstRows(csv));
+    requireDistinct(file.name, columns);
+    const read = (names: readonly string[], visit: Visit) => readRows(csv, columns, names, visit);
+    const numberOf = numberReader(format);
+    const numberIn: Table['numberIn'] = (value) => numberOf(textOf(value));
+    return { file: file.name, columns, rowNames, unit: 'line', numberIn, read, close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** At most two. */
+async function firstRows(csv: CsvFile): Promise<string[][]> {
+  const rows: string[][] = [];
+  await parseRows(csv, { to: 2 }, (row) => {
+    rows.push(row);
   });
-  if (!first) throw new DataError(`${file} is empty`, 'use a file with a row for each example');
-  const columns = first.map((name, i) => (format.header && name !== '' ? name : `c${i + 1}`));
-  requireDistinct(file, columns);
-  const read = (names: readonly string[], visit: Visit) => readRows(file, format, columns, names, visit);
-  return { file, columns, unit: 'line', numberIn, read };
+  return rows;
 }
 
-function numberIn(value: Value): number | undefined {
-  const text = String(value);
-  if (decimal.test(text)) return Number(text);
-  return notFinite.test(text) ? Number.NaN : undefined;
+/** pandas calls a column without a name so when it reads it; written again, that is the name. */
+const unnamedByPandas = /^Unnamed: 0(?:\.\d+)?$/;
+
+/**
+ * The names of the columns. pandas and R write the names of rows as a first column without a name of its own: the header has an
+ * empty one, or (R's write.table) one less than the rows have values.
+ */
+function columnsOf({ file, format, reading }: CsvFile, rows: readonly string[][]): Pick<Table, 'columns' | 'rowNames'> {
+  const [first, second] = rows;
+  if (!first) throw new DataError(`${file.name} is empty`, 'use a file with a row for each example');
+  if (!format.header) return { columns: first.map((_, i) => `c${i + 1}`), rowNames: new Map() };
+  if (first.length > 1 && first.every((name) => numberReader(format)(name) !== undefined)) {
+    reading.warn(
+      `${file.name}: the first line, which names the columns, holds numbers only; if it is an example, set data.header: false`,
+    );
+  }
+  // A last value that is empty is a delimiter at the end of the line, not a missing header.
+  const isShort = second !== undefined && second.length === first.length + 1 && second.at(-1) !== '';
+  const names = isShort ? ['', ...first] : first;
+  const taken = new Set(names);
+  const columns = names.map((name, i) => (name === '' ? freeName(`c${i + 1}`, taken) : name));
+  const rowNames = new Map<string, string>();
+  if (isShort) rowNames.set(columns[0], 'row names: the header has one name less than the rows have values');
+  else if (names[0] === '' && names.length > 1) rowNames.set(columns[0], 'row names: the first column has no name');
+  for (const name of columns) if (unnamedByPandas.test(name)) rowNames.set(name, 'row names, as pandas reads them');
+  return { columns, rowNames };
+}
+
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  return taken.has(name) ? freeName(`${name}_`, taken) : name;
 }
 
 async function readRows(
-  file: string,
-  format: CsvFormat,
+  csv: CsvFile,
   columns: readonly string[],
   names: readonly string[],
   visit: Visit,
 ): Promise<void> {
-  const positions = names.map((name) => columns.indexOf(name));
+  const { file, format } = csv;
+  const placeOf = new Map(columns.map((name, i) => [name, i]));
+  const positions = names.map((name) => placeOf.get(name)!);
   const missing = new Set(format.missingValues);
   const cells: Cell[] = names.map(() => null);
-  await parseRows(file, format, { from: format.header ? 2 : 1 }, (row, line) => {
+  let isFirst = format.header;
+  await parseRows(csv, {}, (row, line) => {
+    if (isFirst) {
+      isFirst = false;
+      return;
+    }
     if (row.length !== columns.length) {
       throw new DataError(
-        `${file}, line ${line} has ${row.length} values, the first row has ${columns.length}`,
+        `${file.name}, line ${line} has ${row.length} values, the first row has ${columns.length}`,
         'correct the line, or set data.delimiter; a value that contains the delimiter needs quotes',
       );
     }
@@ -69,8 +133,7 @@ async function readRows(
 
 /** @param visit gets every row and the line on which it starts; blank lines are no rows */
 async function parseRows(
-  file: string,
-  { delimiter }: CsvFormat,
+  { file, format: { delimiter }, gzip, reading: { signal } }: CsvFile,
   range: Options,
   visit: (row: string[], line: number) => void,
 ): Promise<void> {
@@ -82,20 +145,29 @@ async function parseRows(
     // Rows end here, not in the stream: an object less for each.
     on_record: (row: string[], { lines }) => {
       const line = lineOf(row, lines);
-      if (row.some((text) => text.includes('\uFFFD'))) throw notUtf8(file, line);
+      if (row.some((text) => text.includes('\uFFFD'))) throw notUtf8(file.name, line);
       visit(row, line);
       return null;
     },
   });
   parser.resume();
+  const stages: Transform[] = gzip ? [createGunzip(), parser] : [parser];
   try {
-    await pipeline(createReadStream(file), parser);
+    await pipeline([file.stream(), ...stages], { signal });
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
     // The parser has what was asked for, and closes while the file still flows.
     if (range.to !== undefined && (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    throw error instanceof CsvError ? malformed(file, error) : unreadable(file, error);
+    throw readingError(file.name, error);
   }
+}
+
+function readingError(file: string, error: unknown): DataError {
+  if (error instanceof CsvError) return malformed(file, error);
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (!code?.startsWith('Z_')) return unreadable(file, error);
+  return new DataError(`${file} is gzip-damaged (${message})`, 'get or compress the file again');
 }
 
 /** From the parser's count, which is that of a row's last line and takes \r\n inside of quotes for two, to a row's first line. */

@@ -1,12 +1,13 @@
 /** Inputs of a trained model from a table: the columns that it was trained on, encoded as they were then. */
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
+
+import { openData } from '../data-file.js';
 import type { TableEncoding } from '../encoding.js';
 import type { Examples } from '../examples.js';
+import { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import { unreadable } from '../unreadable.js';
 import { requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
+import { dateColumns, withDates } from './dates.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
 import { scaleRow } from './scale.js';
@@ -28,9 +29,18 @@ export interface TableInputs {
  * @param file CSV or Parquet, told apart by its first bytes, with at least the columns of the features
  * @throws DataError naming file, line or row, and column of what is wrong
  */
-export async function tableInputs(file: string, encoding: TableEncoding): Promise<TableInputs> {
+export async function tableInputs(
+  file: string,
+  encoding: TableEncoding,
+  reading: Reading = new Reading(),
+): Promise<TableInputs> {
+  const table = await openTable(file, encoding, reading);
+  return readInputs(table, encoding, reading).finally(() => table.close());
+}
+
+async function readInputs(opened: Table, encoding: TableEncoding, reading: Reading): Promise<TableInputs> {
   const { columns } = encoding;
-  const table = await openTable(resolve(file), encoding);
+  const table = numbered(opened, encoding);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   const missing = encoding.missing === 'mean' ? 'mean' : 'error';
   const reader = new TableRows(table, { features: columns, missing });
@@ -47,6 +57,7 @@ export async function tableInputs(file: string, encoding: TableEncoding): Promis
     features.set(reader.features, count++ * width);
   });
   requireRows(table, count, missing);
+  reader.refuseUnseen(reading);
   return { count, width, features: features.slice(0, count * width) };
 }
 
@@ -61,9 +72,21 @@ export async function tableExamples(
   encoding: TableEncoding,
   targets: readonly string[],
   classes: readonly string[] | undefined,
+  reading: Reading,
+): Promise<Examples> {
+  const table = await openTable(file, encoding, reading);
+  return readExamples(table, encoding, targets, classes, reading).finally(() => table.close());
+}
+
+async function readExamples(
+  opened: Table,
+  encoding: TableEncoding,
+  targets: readonly string[],
+  classes: readonly string[] | undefined,
+  reading: Reading,
 ): Promise<Examples> {
   const { columns, missing } = encoding;
-  const table = await openTable(resolve(file), encoding);
+  const table = numbered(opened, encoding, targets);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   requireColumns(table, targets, 'data.target');
   const reader = new TableRows(table, { features: columns, missing, targets, classes });
@@ -77,6 +100,7 @@ export async function tableExamples(
       values.push(...reader.targets);
     });
     requireRows(table, rows.count, missing);
+    reader.warnOfUnseen(reading);
   } catch (error) {
     rows.discard();
     throw error;
@@ -90,13 +114,15 @@ export async function tableExamples(
 
 const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ name }) => name);
 
-async function openTable(file: string, { csv }: TableEncoding): Promise<Table> {
-  const start = Buffer.alloc(4);
-  try {
-    const handle = await open(file);
-    await handle.read(start).finally(() => handle.close());
-  } catch (error) {
-    throw unreadable(file, error);
-  }
-  return start.toString('latin1') === 'PAR1' ? openParquet(file) : openCsv(file, csv);
+async function openTable(path: string, { csv }: TableEncoding, reading: Reading): Promise<Table> {
+  const file = await openData(path, reading);
+  const start = await file.read(4, 0);
+  return start.toString('latin1') === 'PAR1' ? openParquet(file, reading) : openCsv(file, csv, reading);
+}
+
+/** The table with numbers in the place of those dates that are needed. */
+function numbered(table: Table, { columns, dates = {} }: TableEncoding, targets: readonly string[] = []): Table {
+  const needed = new Set([...columns.map(({ name }) => name), ...targets]);
+  const used = Object.entries(dates).filter(([name, form]) => dateColumns(name, form).some((each) => needed.has(each)));
+  return withDates(table, Object.fromEntries(used));
 }

@@ -1,15 +1,10 @@
 /** Parquet files, and `source: parquet`: read by hyparquet, one row group in memory at a time. */
-import {
-  type AsyncBuffer,
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetScan,
-  parquetSchema,
-} from 'hyparquet';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { type ParquetConfig, usualCsv } from '../../config/data.js';
 import { DataError } from '../../errors.js';
+import { type DataFile, openData } from '../data-file.js';
+import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { unreadable } from '../unreadable.js';
 import { tableSource } from './source.js';
@@ -19,39 +14,87 @@ interface ParquetFile {
   readonly path: string;
   readonly file: AsyncBuffer;
   readonly metadata: FileMetaData;
+  readonly reading: Reading;
 }
 
 /** @throws DataError naming file, row and column of what is wrong */
-export function parquetSource(config: ParquetConfig): Promise<Source> {
-  return tableSource(config, openParquet, usualCsv);
+export function parquetSource(config: ParquetConfig, reading: Reading): Promise<Source> {
+  const open = async (path: string) => openParquet(await openData(path, reading), reading);
+  return tableSource(config, open, usualCsv, reading);
 }
 
-/** @throws DataError if the file cannot be read or is no Parquet file */
-export async function openParquet(path: string): Promise<Table> {
-  const file = await asyncBufferFromFile(path).catch((error) => {
-    throw unreadable(path, error);
-  });
-  const metadata = await decode(path, async () => parquetMetadataAsync(file));
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-  requireDistinct(path, columns);
-  const read = (names: readonly string[], visit: Visit) => readRows({ path, file, metadata }, names, visit);
-  return { file: path, columns, unit: 'row', numberIn, read };
+/**
+ * @param file closed with the table, or where this throws
+ * @throws DataError if the file cannot be read or is no Parquet file
+ */
+export async function openParquet(file: DataFile, reading: Reading): Promise<Table> {
+  const { name: path } = file;
+  try {
+    const buffer = { byteLength: file.size, slice: (start: number, end = file.size) => bytesOf(file, start, end) };
+    const metadata = await decode(path, async () => parquetMetadataAsync(buffer));
+    const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
+    requireDistinct(path, columns);
+    const parquet = { path, file: buffer, metadata, reading };
+    const read = (names: readonly string[], visit: Visit) => readRows(parquet, names, visit);
+    const rowNames = rowNamesOf(metadata, columns);
+    return { file: path, columns, rowNames, unit: 'row', numberIn, read, close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function bytesOf(file: DataFile, start: number, end: number): Promise<ArrayBuffer> {
+  const bytes = await file.read(end - start, start);
+  const buffer = bytes.buffer as ArrayBuffer;
+  return bytes.length === buffer.byteLength ? buffer : buffer.slice(0, bytes.length);
+}
+
+/** The columns that pandas' own metadata call the index (https://pandas.pydata.org/docs/development/developer.html). */
+function rowNamesOf(
+  { key_value_metadata: entries = [] }: FileMetaData,
+  columns: readonly string[],
+): Map<string, string> {
+  const text = entries.find(({ key }) => key === 'pandas')?.value;
+  const known = new Set(columns);
+  const names = text === undefined ? [] : indexColumns(text);
+  return new Map(names.filter((name) => known.has(name)).map((name) => [name, "the index, as pandas' metadata say"]));
+}
+
+/** A range that no column holds is an object there, not a name. */
+function indexColumns(text: string): string[] {
+  try {
+    const { index_columns: names } = JSON.parse(text) as { index_columns?: unknown };
+    return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+  } catch {
+    return [];
+  }
 }
 
 function numberIn(value: Value): number | undefined {
-  return typeof value === 'string' ? undefined : Number(value);
+  return typeof value === 'string' || value instanceof Date ? undefined : Number(value);
 }
 
-async function readRows({ path, file, metadata }: ParquetFile, names: readonly string[], visit: Visit): Promise<void> {
-  const columns = [...names];
+async function readRows(
+  { path, file, metadata, reading }: ParquetFile,
+  names: readonly string[],
+  visit: Visit,
+): Promise<void> {
+  const columns = [...new Set(names)];
+  const place = new Map(columns.map((name, i) => [name, i]));
+  const positions = names.map((name) => place.get(name)!);
   const scan = await decode(path, () => parquetScan({ file, metadata, columns, compressors }));
   const cells: Cell[] = names.map(() => null);
   for (const { rowStart, rowEnd } of scan.ranges) {
-    const readAll = () => Promise.all(columns.map((column) => scan.readColumn({ column, rowStart, rowEnd })));
-    const values = await decode(path, readAll);
+    const values: ArrayLike<unknown>[] = [];
+    for (const column of columns) {
+      values.push(await decode(path, () => scan.readColumn({ column, rowStart, rowEnd })));
+      if (reading.due) await reading.pause();
+    }
     for (let row = 0; row < rowEnd - rowStart; row++) {
-      for (let i = 0; i < names.length; i++) cells[i] = cellOf(path, names[i], values[i][row]);
+      for (let i = 0; i < names.length; i++) cells[i] = cellOf(path, names[i], values[positions[i]][row]);
       visit(cells, rowStart + row + 1);
+      if (reading.due) await reading.pause();
     }
   }
 }
@@ -75,7 +118,8 @@ function cellOf(path: string, name: string, value: unknown): Cell {
   if (typeof value === 'string' || typeof value === 'bigint') return value;
   if (value === null || value === undefined) return null;
   if (typeof value === 'boolean') return String(value);
-  const kind = value instanceof Date ? 'dates' : value instanceof Uint8Array ? 'bytes' : 'lists or records';
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value;
+  const kind = value instanceof Uint8Array ? 'bytes' : 'lists or records';
   throw new DataError(
     `${path}: column ${name} holds ${kind}, not numbers or text`,
     'list it under data.exclude, or write it as numbers',

@@ -1,6 +1,7 @@
 /** Means and deviations of numeric columns, and what they make of a row. */
 import { DataError } from '../../errors.js';
 import type { CategoricalColumn, NumericColumn } from '../encoding.js';
+import type { Reading } from '../reading.js';
 import type { RowWriter } from '../rows.js';
 import { type FeatureColumn, featuresOf } from './values.js';
 
@@ -32,15 +33,16 @@ class Moments {
  * @param standardize else values stay as they are, and the mean only fills in
  * @throws DataError if a column has no value in the training split
  */
-export function fitColumns(
+export async function fitColumns(
   columns: readonly FeatureColumn[],
   rows: RowWriter,
   training: Int32Array,
   standardize: boolean,
-): (NumericColumn | CategoricalColumn)[] {
+  reading: Reading,
+): Promise<(NumericColumn | CategoricalColumn)[]> {
   const moments = columns.map(() => new Moments());
   let next = 0;
-  rows.transform((row, index) => {
+  await rows.transform(reading, (row, index) => {
     if (training[next] !== index) return;
     next++;
     let start = 0;

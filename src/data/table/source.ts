@@ -3,11 +3,13 @@ import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { CsvFormat, Encoding } from '../encoding.js';
 import type { Examples, Splits } from '../examples.js';
+import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { RowRange } from '../shards.js';
 import type { Source } from '../source.js';
 import { assignRoles, requireColumns, type TableConfig } from './columns.js';
+import { withDates } from './dates.js';
 import { TableRows, tableWidth } from './rows.js';
 import { fitColumns, scaleRow } from './scale.js';
 import { columnRoles, requireRows, surveyTable, type TableSchema } from './survey.js';
@@ -20,7 +22,7 @@ interface Part {
 }
 
 /**
- * @param open of a path
+ * @param open of a path; the table is closed here
  * @param csv how inputs of the trained model are written that come as text
  * @throws DataError naming file, line or row, and column of what is wrong
  */
@@ -28,25 +30,42 @@ export async function tableSource(
   config: TableConfig,
   open: (file: string) => Promise<Table>,
   csv: CsvFormat,
+  reading: Reading,
 ): Promise<Source> {
   const files = filesOf(config);
-  const [first, ...others] = await openAll(files, open);
+  const tables: Table[] = [];
+  try {
+    for (const file of files) tables.push(await open(file));
+    const numbered = tables.map((table) => withDates(table, config.dates));
+    return await examplesOf(config, files, numbered, csv, reading);
+  } finally {
+    for (const table of tables) await table.close();
+  }
+}
+
+async function examplesOf(
+  config: TableConfig,
+  files: readonly string[],
+  [first, ...others]: readonly Table[],
+  csv: CsvFormat,
+  reading: Reading,
+): Promise<Source> {
   const roles = assignRoles(config, first);
   const names = columnRoles(roles).map(({ name }) => name);
   for (const table of others) requireColumns(table, names, `data.file ${first.file} names a column that is used`);
-  const { schema, count } = await surveyTable(first, roles, config);
+  const { schema, count, columns: found } = await surveyTable(first, roles, config, reading);
   const parts: Part[] = [{ table: first, count }];
-  for (const table of others) parts.push({ table, count: await countRows(table, schema) });
+  for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
 
   const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
   const targets = await fill(parts, schema, rows).catch((error) => {
     rows.discard();
     throw error;
   });
-  const encode = ({ training }: Splits): Encoding => {
-    const columns = fitColumns(schema.features, rows, training, config.standardize);
-    rows.transform((row) => scaleRow(columns, row));
-    const input = { kind: 'table' as const, columns, csv, missing: config.missing };
+  const encode = async ({ training }: Splits): Promise<Encoding> => {
+    const columns = await fitColumns(schema.features, rows, training, config.standardize ?? true, reading);
+    await rows.transform(reading, (row) => scaleRow(columns, row));
+    const input = { kind: 'table' as const, columns, csv, missing: config.missing, dates: config.dates };
     return schema.classes ? { input, classes: schema.classes } : { input, targets: schema.targets };
   };
   const examples = {
@@ -58,7 +77,7 @@ export async function tableSource(
     test: fractionOrRange(config.test, parts),
     stratify: config.stratify,
   };
-  return { examples, split, origin: files.join(', '), encode };
+  return { examples, split, origin: files.join(', '), encode, columns: found };
 }
 
 /** The file for training, then those of the other splits. */
@@ -73,17 +92,13 @@ function filesOf({ file, validation, test }: TableConfig): string[] {
   );
 }
 
-async function openAll(files: readonly string[], open: (file: string) => Promise<Table>): Promise<Table[]> {
-  const tables: Table[] = [];
-  for (const file of files) tables.push(await open(resolve(file)));
-  return tables;
-}
-
 /** Checks a file that is not for training, and counts the rows that are to be used. */
-async function countRows(table: Table, schema: TableSchema): Promise<number> {
+async function countRows(table: Table, schema: TableSchema, reading: Reading): Promise<number> {
   let count = 0;
-  await new TableRows(table, schema).read(() => count++);
+  const rows = new TableRows(table, schema);
+  await rows.read(() => count++);
   requireRows(table, count, schema.missing);
+  rows.warnOfUnseen(reading);
   return count;
 }
 

@@ -1,8 +1,13 @@
 /** The first pass over a table: which columns are numbers, which categories there are, and every mistake in it. */
 import { DataError } from '../../errors.js';
-import type { Roles, TableConfig } from './columns.js';
-import type { Cell, Table } from './table.js';
-import { type ColumnRole, type FeatureColumn, isComplete, numberOf } from './values.js';
+import type { ColumnReport } from '../column-report.js';
+import type { Reading } from '../reading.js';
+import type { LeftOut, Roles, TableConfig } from './columns.js';
+import { Finding, sorted } from './finding.js';
+import { LeakWatch } from './leak.js';
+import { Notes } from './notes.js';
+import type { Table } from './table.js';
+import { type ColumnRole, type FeatureColumn, isComplete } from './values.js';
 
 /** What the training file says about all files. */
 export interface TableSchema {
@@ -14,11 +19,8 @@ export interface TableSchema {
   readonly missing: 'error' | 'mean' | 'drop';
 }
 
-/** More are hardly categories, but identifiers or free text. */
-const mostCategories = 10_000;
-/** Numbers that are this many times as large as the range in which they lie, as times of day in seconds since 1970 are,
- * leave less than 14 of a 32-bit number's 24 bits to tell them apart. */
-const mostMagnitude = 1024;
+/** Columns that a report shows; of a table of thousands, nobody reads more. */
+const mostShown = 100;
 
 /** The columns that are read, in the order in which cells come. */
 export function columnRoles({ features, targets, weight }: Roles): ColumnRole[] {
@@ -29,14 +31,22 @@ export function columnRoles({ features, targets, weight }: Roles): ColumnRole[] 
   ];
 }
 
-/** @throws DataError if there is no row, or naming the line or row of a value that does not fit its column */
+/**
+ * @param reading is warned of columns that are odd
+ * @throws DataError if there is no row, naming the line or row of a value that does not fit its column, or naming a column
+ *   of text that is hardly categories
+ */
 export async function surveyTable(
   table: Table,
-  roles: Roles,
+  roles: Roles & { readonly leftOut: readonly LeftOut[] },
   config: TableConfig,
-): Promise<{ schema: TableSchema; count: number }> {
+  reading: Reading,
+): Promise<{ schema: TableSchema; count: number; columns: ColumnReport }> {
   const columns = columnRoles(roles);
-  const findings = columns.map((column) => new Finding(table, column, config));
+  const asked = new Set(config.categorical);
+  const findings = columns.map((column) => new Finding(table, column, config, asked));
+  const target = roles.features.length;
+  const leak = new LeakWatch(target, target, config.targetType === 'class' || config.targetType === undefined);
   let count = 0;
   await table.read(
     columns.map(({ name }) => name),
@@ -44,12 +54,31 @@ export async function surveyTable(
       if (!isComplete(table, columns, config.missing, cells, row)) return;
       count++;
       for (let i = 0; i < findings.length; i++) findings[i].see(cells[i], row);
+      leak.see(cells);
     },
   );
   requireRows(table, count, config.missing);
-  const features = findings.slice(0, roles.features.length).map((finding) => finding.feature());
-  const targets = findings.slice(roles.features.length, roles.features.length + roles.targets.length);
-  return { schema: { ...roles, features, classes: classesOf(table, targets), missing: config.missing }, count };
+  const notes = new Notes();
+  for (const finding of findings) finding.judge(notes);
+  for (const place of leak.leaks) notes.add('leak', columns[place].name);
+  const features = findings.slice(0, target).map((finding) => finding.feature(config.standardize ?? true));
+  const classes = classesOf(table, findings.slice(target, target + roles.targets.length));
+  notes.tell(table.file, reading.warn);
+  const { leftOut, targets, weight } = roles;
+  const schema = { features, targets, weight, classes, missing: config.missing };
+  return { schema, count, columns: reportOf(table, findings, target, leftOut) };
+}
+
+function reportOf(
+  table: Table,
+  findings: readonly Finding[],
+  features: number,
+  leftOut: readonly LeftOut[],
+): ColumnReport {
+  const unused = leftOut.slice(0, mostShown).map(({ name, why }) => ({ name, role: 'left out' as const, why }));
+  const used = [...findings.slice(features), ...findings.slice(0, mostShown)].slice(0, mostShown);
+  const shown = [...new Set(used)].map((finding) => finding.info());
+  return { total: table.columns.length, features, shown: [...unused, ...shown] };
 }
 
 /** @throws DataError if a table has no row to use */
@@ -75,80 +104,4 @@ function classesOf({ file }: Table, targets: readonly Finding[]): readonly strin
     `${file}: all rows have one class in column ${text.name}, ${JSON.stringify(classes[0])}`,
     'use a file with two classes or more, or another data.target',
   );
-}
-
-/** What has been found out about a column so far. */
-class Finding {
-  readonly name: string;
-  readonly #table: Table;
-  readonly #column: ColumnRole;
-  /** Whether it is known to be numbers or categories. */
-  #decided: boolean;
-  #missing = false;
-  readonly #standardize: boolean;
-  #lowest = Number.POSITIVE_INFINITY;
-  #highest = Number.NEGATIVE_INFINITY;
-  categories: Set<string> | undefined;
-
-  constructor(table: Table, column: ColumnRole, { categorical, targetType, standardize }: TableConfig) {
-    this.name = column.name;
-    this.#standardize = standardize;
-    this.#table = table;
-    this.#column = column;
-    const isClass = column.role === 'target' && targetType === 'class';
-    if (isClass || categorical?.includes(column.name)) this.categories = new Set();
-    const isNumber = column.role === 'weight' || (column.role === 'target' && targetType === 'number');
-    this.#decided = isNumber || this.categories !== undefined;
-  }
-
-  see(cell: Cell, row: number): void {
-    if (cell === null) {
-      this.#missing = true;
-      return;
-    }
-    if (!this.#decided) {
-      if (this.#table.numberIn(cell) === undefined) this.categories = new Set();
-      this.#decided = true;
-    }
-    if (!this.categories) {
-      const number = numberOf(this.#table, this.#column, cell, row);
-      this.#lowest = Math.min(this.#lowest, number);
-      this.#highest = Math.max(this.#highest, number);
-      return;
-    }
-    this.categories.add(String(cell));
-    if (this.categories.size > mostCategories) throw this.#tooMany();
-  }
-
-  /** @throws DataError if the column has no value */
-  feature(): FeatureColumn {
-    const { name, categories } = this;
-    if (!this.#decided || categories?.size === 0) {
-      throw new DataError(`${this.#table.file}: column ${name} has no value in any row`, 'list it under data.exclude');
-    }
-    if (categories) return { name, categories: sorted(categories), missing: this.#missing };
-    return this.#isCoarse() ? { name, offset: this.#lowest } : { name };
-  }
-
-  /** Whether 32-bit numbers would blur what standardization brings out. */
-  #isCoarse(): boolean {
-    const range = this.#highest - this.#lowest;
-    const magnitude = Math.max(Math.abs(this.#lowest), Math.abs(this.#highest));
-    return this.#standardize && range > 0 && magnitude > mostMagnitude * range;
-  }
-
-  #tooMany(): DataError {
-    const { name, role } = this.#column;
-    return new DataError(
-      `${this.#table.file}: column ${name} has more than ${mostCategories.toLocaleString('en-US')} categories`,
-      role === 'feature' ? 'list it under data.exclude' : 'choose another data.target, or set data.targetType: number',
-    );
-  }
-}
-
-/** In the order of numbers where all are numbers, else of their characters' codes. */
-function sorted(names: ReadonlySet<string>): string[] {
-  const list = [...names].sort();
-  const numeric = list.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
-  return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list;
 }

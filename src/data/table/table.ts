@@ -2,7 +2,7 @@
 import { DataError } from '../../errors.js';
 
 /** A value that is there. */
-export type Value = string | number | bigint;
+export type Value = string | number | bigint | Date;
 /** null where it is missing. */
 export type Cell = Value | null;
 
@@ -16,6 +16,8 @@ export type Visit = (cells: readonly Cell[], place: number) => void;
 export interface Table {
   readonly file: string;
   readonly columns: readonly string[];
+  /** Columns that number or name the rows, by what says so; they are no features unless the config names them. */
+  readonly rowNames: ReadonlyMap<string, string>;
   /** What `place` counts. */
   readonly unit: 'line' | 'row';
   /** The number that a value is, finite or not; undefined for text. */
@@ -25,6 +27,7 @@ export interface Table {
    * @throws DataError if the file is damaged, and whatever `visit` throws
    */
   read(columns: readonly string[], visit: Visit): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** @throws DataError if two columns have one name */
@@ -37,3 +40,6 @@ export function requireDistinct(file: string, columns: readonly string[]): void 
     seen.add(name);
   }
 }
+
+/** As people and categories know a value. */
+export const textOf = (value: Value): string => (value instanceof Date ? value.toISOString() : String(value));

@@ -1,7 +1,8 @@
 /** From the cells of a table to numbers, and what can be wrong with a cell. */
 import { DataError } from '../../errors.js';
 import type { CategoricalColumn, NumericColumn } from '../encoding.js';
-import type { Cell, Table, Value } from './table.js';
+import { formatText, numberLook } from './numbers.js';
+import { type Cell, type Table, textOf, type Value } from './table.js';
 
 /** A feature column as the first pass finds it: a number, or one of several categories. */
 export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn;
@@ -27,7 +28,7 @@ const place = (table: Table, row: number): string => `${table.file}, ${table.uni
 export function numberOf(table: Table, { name, role }: ColumnRole, value: Value, row: number): number {
   const number = table.numberIn(value);
   if (number !== undefined && Number.isFinite(Math.fround(number)) && (role !== 'weight' || number >= 0)) return number;
-  const holds = `${place(table, row)}: column ${name} holds ${JSON.stringify(String(value))}`;
+  const holds = `${place(table, row)}: column ${name} holds ${JSON.stringify(textOf(value))}`;
   if (number === undefined) {
     throw new DataError(`${holds}, not a number as the rows before`, remedies(table, role, value));
   }
@@ -39,10 +40,14 @@ export function numberOf(table: Table, { name, role }: ColumnRole, value: Value,
 }
 
 function remedies(table: Table, role: ColumnRole['role'], value: Value): string {
+  if (value instanceof Date) return 'name the column in data.dates, or list it under data.exclude';
   const ways = ['correct it'];
+  const formats = table.unit === 'line' ? (numberLook(String(value))?.formats ?? []) : [];
+  const [format] = formats.map(formatText).filter((way, _, all) => !way.includes(' and ') || all.length === 1);
+  if (format !== undefined) ways.push(`set ${format}`);
   if (role === 'feature') ways.push('list the column under data.categorical');
   if (role === 'target') ways.push('set data.targetType: class');
-  if (table.unit === 'line') ways.push(`list ${JSON.stringify(value)} under data.missingValues`);
+  if (table.unit === 'line') ways.push(`list ${JSON.stringify(textOf(value))} under data.missingValues`);
   return ways.length < 3 ? ways.join(' or ') : `${ways.slice(0, -1).join(', ')}, or ${ways.at(-1)}`;
 }
 
@@ -80,10 +85,10 @@ export function classOf(
   value: Value,
   row: number,
 ): number {
-  const index = indices.get(String(value));
+  const index = indices.get(textOf(value));
   if (index !== undefined) return index;
   throw new DataError(
-    `${place(table, row)}: column ${name} holds the class ${JSON.stringify(String(value))}, which no training row has`,
+    `${place(table, row)}: column ${name} holds the class ${JSON.stringify(textOf(value))}, which no training row has`,
     'train on a file that holds every class',
   );
 }

@@ -8,6 +8,7 @@ import { TextDecoder } from 'node:util';
 import type { TextConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import type { Examples, Splits } from '../examples.js';
+import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 
 /** Bytes decoded at once: the whole of a large file would not fit into one string. */
@@ -36,9 +37,9 @@ interface Piece {
  *
  * @throws DataError if the file is missing, empty, not UTF-8 or of one character only, or a split too short for a window
  */
-export async function textSource(config: TextConfig): Promise<Source> {
+export async function textSource(config: TextConfig, reading: Reading): Promise<Source> {
   const file = resolve(config.file);
-  const { vocabulary, features, classes } = tokenize(await readBytes(file), file);
+  const { vocabulary, features, classes } = await tokenize(await readBytes(file, reading), file, reading);
   const { window, targets } = config;
   const splits = splitText(features.length, config);
   const examples: Examples = {
@@ -60,10 +61,11 @@ export async function textSource(config: TextConfig): Promise<Source> {
   };
 }
 
-async function readBytes(file: string): Promise<Uint8Array> {
+async function readBytes(file: string, { signal }: Reading): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await readFile(file, { signal });
   } catch (error) {
+    signal?.throwIfAborted();
     const { code, message } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = { ENOENT: 'does not exist', EISDIR: 'is a folder' };
     throw new DataError(
@@ -73,10 +75,10 @@ async function readBytes(file: string): Promise<Uint8Array> {
   }
 }
 
-function tokenize(bytes: Uint8Array, file: string): Tokens {
+async function tokenize(bytes: Uint8Array, file: string, reading: Reading): Promise<Tokens> {
   const seen = new Uint8Array(codePoints);
   let count = 0;
-  eachCharacter(bytes, file, (code) => {
+  await eachCharacter(bytes, file, reading, (code) => {
     seen[code] = 1;
     count++;
   });
@@ -98,7 +100,7 @@ function tokenize(bytes: Uint8Array, file: string): Tokens {
   const features = vocabulary.length <= 256 ? new Uint8Array(shared(1)) : new Float32Array(shared(4));
   const classes = new Int32Array(shared(4));
   let place = 0;
-  eachCharacter(bytes, file, (code) => {
+  await eachCharacter(bytes, file, reading, (code) => {
     features[place] = token[code];
     classes[place++] = token[code];
   });
@@ -106,7 +108,12 @@ function tokenize(bytes: Uint8Array, file: string): Tokens {
 }
 
 /** Calls `visit` with the code point of every character, in order. */
-function eachCharacter(bytes: Uint8Array, file: string, visit: (code: number) => void): void {
+async function eachCharacter(
+  bytes: Uint8Array,
+  file: string,
+  reading: Reading,
+  visit: (code: number) => void,
+): Promise<void> {
   // It leaves a byte-order mark out.
   const decoder = new TextDecoder('utf-8', { fatal: true });
   for (let start = 0; start < bytes.length; start += blockBytes) {
@@ -117,6 +124,7 @@ function eachCharacter(bytes: Uint8Array, file: string, visit: (code: number) =>
       visit(code);
       i += code > 0xffff ? 2 : 1;
     }
+    if (reading.due) await reading.pause();
   }
 }
 

@@ -1,0 +1,36 @@
+/** What readers of data share besides the data: whom to warn, and turns for everything else that the process does. */
+import { setImmediate } from 'node:timers/promises';
+
+/** Longest time, in milliseconds, that a reader may work before signals and connections get their turn. */
+const longestSpell = 50;
+
+export interface ReadingOptions {
+  /** Told of what is legitimate but suspicious. */
+  readonly warn?: (message: string) => void;
+  /** Ends the reading; it throws the signal's reason then. */
+  readonly signal?: AbortSignal;
+}
+
+/** One reading of a data set. Loops call `pause` whenever one is `due`, which costs no more than a look at the clock. */
+export class Reading {
+  readonly warn: (message: string) => void;
+  readonly signal?: AbortSignal;
+  #paused = performance.now();
+
+  constructor({ warn = () => {}, signal }: ReadingOptions = {}) {
+    this.warn = warn;
+    this.signal = signal;
+  }
+
+  get due(): boolean {
+    return performance.now() - this.#paused >= longestSpell;
+  }
+
+  /** @throws the signal's reason once it is aborted */
+  async pause(): Promise<void> {
+    // Awaiting what is there already would let no signal through.
+    await setImmediate();
+    this.signal?.throwIfAborted();
+    this.#paused = performance.now();
+  }
+}

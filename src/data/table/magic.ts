@@ -1,0 +1,20 @@
+/** Files that are no CSV, told by their first bytes: a reader of text would find odd characters in them, and say less. */
+import { DataError } from '../../errors.js';
+
+const others: readonly [string, readonly number[], string][] = [
+  ['a zip archive or an Excel workbook', [0x50, 0x4b, 0x03, 0x04], 'unpack it, or save the sheet as CSV'],
+  ['an old Excel workbook', [0xd0, 0xcf, 0x11, 0xe0], 'save the sheet as CSV'],
+  ['compressed by zstd', [0x28, 0xb5, 0x2f, 0xfd], 'unpack it by zstd -d, or compress it by gzip'],
+  ['compressed by xz', [0xfd, 0x37, 0x7a, 0x58], 'unpack it by xz -d, or compress it by gzip'],
+  ['compressed by bzip2', [0x42, 0x5a, 0x68], 'unpack it by bzip2 -d, or compress it by gzip'],
+  ['a Parquet file', [0x50, 0x41, 0x52, 0x31], 'set data.source: parquet'],
+  ['an array of NumPy', [0x93, 0x4e, 0x55, 0x4d], 'set data.source: npy'],
+  ['UTF-16 text', [0xff, 0xfe], 'save the file as UTF-8'],
+  ['UTF-16 text', [0xfe, 0xff], 'save the file as UTF-8'],
+];
+
+/** @throws DataError if the first bytes are those of a known format that is no text */
+export function refuseOtherFormats(file: string, start: Uint8Array): void {
+  const found = others.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte));
+  if (found) throw new DataError(`${file} is ${found[0]}, no CSV`, found[2]);
+}

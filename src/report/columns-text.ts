@@ -1,0 +1,61 @@
+/** The columns of a table in words: what each is for, and what it holds. */
+import type { ColumnInfo } from '../data/column-report.js';
+import type { ColumnsEvent } from './events.js';
+import type { Colors } from './world-text.js';
+
+/** Columns that people are shown. */
+const mostLines = 20;
+/** Letters of a name, and of what a column holds. */
+const widths = { name: 24, values: 48 };
+
+export function columnsText({ total, features, shown }: ColumnsEvent, colors: Colors): string {
+  const lines = shown.slice(0, mostLines);
+  const nameWidth = Math.max(...lines.map(({ name }) => cut(name, widths.name).length));
+  const rows = lines.map(
+    (column) => `  ${cut(column.name, widths.name).padEnd(nameWidth)}  ${column.role.padEnd(8)}  ${held(column)}\n`,
+  );
+  const more = total - lines.length;
+  const rest = more > 0 ? `  and ${whole(more)} more columns; ${whole(features)} are features\n` : '';
+  return `${colors.dim('columns')}\n${rows.join('')}${rest}\n`;
+}
+
+function held(column: ColumnInfo): string {
+  const { type, role, why, categories = 0, missing = 0, features = 1 } = column;
+  if (type === undefined) return why ?? '';
+  const gaps = missing > 0 ? `, ${whole(missing)} missing` : '';
+  if (type !== 'category') return `${type}, ${range(column)}${gaps}`;
+  const what = role === 'target' ? 'classes' : 'categories';
+  const become = role === 'target' || features === categories ? '' : ` in ${whole(features)} features`;
+  return `${whole(categories)} ${what}${become}: ${names(column)}${gaps}`;
+}
+
+function range({ type, lowest = 0, highest = 0 }: ColumnInfo): string {
+  const text = type === 'date' ? dateText : numberText;
+  return lowest === highest ? `always ${text(lowest)}` : `${text(lowest)} to ${text(highest)}`;
+}
+
+function names({ examples = [], categories = 0 }: ColumnInfo): string {
+  const list = cut(examples.join(', '), widths.values);
+  return categories > examples.length && !list.endsWith('...') ? `${list}, ...` : list;
+}
+
+/** Six digits are enough to know a column by; whole numbers are shown in full. */
+const numberText = (value: number): string =>
+  Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : String(Number(value.toPrecision(6)));
+
+function dateText(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return numberText(seconds);
+  return date
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/(?: 00:00:00)?\.\d+Z$/, '');
+}
+
+const whole = (value: number): string => value.toLocaleString('en-US');
+
+/** Control characters would move the cursor of a terminal. */
+function cut(text: string, width: number): string {
+  const clean = text.replace(/\p{Cc}/gu, '?');
+  return clean.length > width ? `${clean.slice(0, width - 3)}...` : clean;
+}
