@@ -118,6 +118,14 @@ export interface RunConfigInput {
          */
         delimiter?: string;
         /**
+         * What stands before the decimals of a number.
+         */
+        decimal?: '.' | ',';
+        /**
+         * What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.
+         */
+        thousands?: string;
+        /**
          * Texts that stand for a missing value.
          */
         missingValues?: string[];
@@ -140,6 +148,12 @@ export interface RunConfigInput {
          */
         exclude?: string[];
         /**
+         * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
+         */
+        dates?: {
+          [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
+        };
+        /**
          * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
          */
         categorical?: string[];
@@ -148,7 +162,7 @@ export interface RunConfigInput {
          */
         weight?: string;
         /**
-         * Give numeric columns mean 0 and deviation 1, as measured on the training split.
+         * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
          */
         standardize?: boolean;
         /**
@@ -197,6 +211,12 @@ export interface RunConfigInput {
          */
         exclude?: string[];
         /**
+         * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
+         */
+        dates?: {
+          [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
+        };
+        /**
          * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
          */
         categorical?: string[];
@@ -205,7 +225,7 @@ export interface RunConfigInput {
          */
         weight?: string;
         /**
-         * Give numeric columns mean 0 and deviation 1, as measured on the training split.
+         * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
          */
         standardize?: boolean;
         /**
