@@ -10,6 +10,8 @@ import { openModel } from './saved-model.js';
 
 export interface ContinueOptions {
   readonly model?: ModelChoice;
+  /** Module whose default export makes the model; default: that of the run's config. */
+  readonly module?: string;
   /** Characters to add; default 200. */
   readonly length?: number;
   /** Above 1 for more surprise, below for less, 0 for the likeliest character each time; default 1. */
@@ -31,7 +33,7 @@ export async function continueText(
 ): Promise<AsyncIterable<string>> {
   const { length = 200, temperature = 1, seed = 0, warn = () => {} } = options;
   const located = locateModel(place, options.model);
-  const saved = await openModel(located);
+  const saved = await openModel(located, options.module);
   const encoding = saved.encoding?.input;
   if (encoding?.kind !== 'text') {
     throw new ConfigError(`${located.path}: is no model of text`, 'use one that was trained on data of source text');

@@ -1,5 +1,6 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
-import { loadRunConfig } from '../../src/config/load.js';
+import { join } from 'node:path';
+import { loadRunConfig, namesCode } from '../../src/config/load.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
@@ -11,13 +12,14 @@ import { metricsOf } from '../../src/evaluate/metrics.js';
 import { readModelFile } from '../../src/model/file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { Metrics } from '../../src/report/events.js';
+import { configName } from '../../src/report/run-folder.js';
 import { chooseEngine } from '../engine.js';
 import { evaluationBatch, evaluationSizes } from '../geometry.js';
 import { dataConfigOf, metricSpec, stepSpec, warnOfPooling } from '../specs.js';
 import { threadsOf } from '../threads.js';
-import { type LocatedModel, locateModel, type ModelChoice } from './locate.js';
+import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
 import { loadOther } from './other-data.js';
-import { assignWeights, readEncoding } from './saved-model.js';
+import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 
 export interface EvaluateOptions {
   /** Which split of the run; default: test where the run has one, else validation. */
@@ -29,6 +31,8 @@ export interface EvaluateOptions {
   /** `path.to.key=value`, as `lockstep train --set` takes them. */
   readonly overrides?: readonly string[];
   readonly model?: ModelChoice;
+  /** Module whose default export makes the model; default: that of the config. */
+  readonly module?: string;
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
   readonly warn?: (message: string) => void;
@@ -98,19 +102,29 @@ async function measure(
   }
 }
 
-function configOf(located: LocatedModel, { config, overrides = [] }: EvaluateOptions): RunConfig {
-  const file = config ?? located.config;
-  if (file !== undefined) return loadRunConfig(file, overrides);
+/** The config of a run around a model that was named is read as data: one that names code needs the user's word. */
+function configOf(located: LocatedModel, { config, overrides = [], module }: EvaluateOptions): RunConfig {
+  const run = runAround(located.path);
+  const file = config ?? located.config ?? (run === undefined ? undefined : join(run, configName));
+  if (file === undefined) {
+    throw new ConfigError(
+      `${located.path}: the model is in no run's folder, so nothing says what its data, loss and metrics are`,
+      'name a config file with --config',
+    );
+  }
+  const loaded = loadRunConfig(file, overrides);
+  if (config !== undefined || located.config !== undefined || !namesCode(loaded, module !== undefined)) return loaded;
   throw new ConfigError(
-    `${located.path}: the model is in no run's folder, so nothing says what its data, loss and metrics are`,
-    'name a config file with --config',
+    `${located.path}: the config of its run imports modules, and a model was named, not the run`,
+    `name the run if you trust it: ${run} --model ${choiceOf(located.path)}; or a config file with --config`,
   );
 }
 
 /** What to build before the saved weights are filled in: the run's own layers, else what the file describes. */
 function modelConfig({ path, config: own }: LocatedModel, config: RunConfig, options: EvaluateOptions): ModelConfig {
   const { model } = config;
-  if ('module' in model) return { module: model.module, options: model.options, freeze: model.freeze };
+  const maker = makerOf(config, options.module);
+  if (maker) return maker;
   if ('layers' in model && own !== undefined && options.config === undefined)
     return { layers: model.layers, freeze: model.freeze };
   return { file: path };

@@ -16,6 +16,8 @@ export interface ExportOptions {
   /** The file to write; the folder for `tfjs`. */
   readonly output: string;
   readonly model?: ModelChoice;
+  /** Module whose default export makes the model; default: that of the run's config. */
+  readonly module?: string;
   /** Of `onnx`: examples of a batch; default `dynamic`, any number. */
   readonly batch?: number | 'dynamic';
   /** Replace what is there. */
@@ -54,7 +56,7 @@ export async function exportModel(place: string, options: ExportOptions): Promis
   if (isThere && !force) {
     throw new OutputError(`${output}: is there already`, 'choose another --output, or replace it with --force');
   }
-  const saved = await openModel(located);
+  const saved = await openModel(located, options.module);
   if (format === 'tfjs') {
     const files = await layersModelFiles(saved.model, saved.encoding);
     if (isThere) replaceModel(output, files);

@@ -1,6 +1,6 @@
 /** From what a user names, a run or a model, to the files to read. */
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { statusOf } from '../../src/config/status.js';
 import { suggest } from '../../src/config/suggest.js';
 import { ModelError } from '../../src/errors.js';
@@ -10,7 +10,7 @@ import { checkpointFolder } from '../resume.js';
 export interface LocatedModel {
   /** Folder that holds model.json, or a JSON file, as `readModelFile` takes it. */
   readonly path: string;
-  /** Config of the run that made the model; undefined for a model from elsewhere. */
+  /** Config of the run that was named; undefined where a model was, whatever lies around it. */
   readonly config?: string;
   /** What to call the model: its run's name, or its own. */
   readonly name: string;
@@ -30,10 +30,10 @@ export function locateModel(place: string, choice?: ModelChoice): LocatedModel {
   const entry = statusOf(place);
   if (!entry) throw new ModelError(`${place}: no such run or model`, remedyForMissing(place));
   if (!entry.isDirectory()) {
-    if (isModelFile(place)) return modelOf(place, dirname(place), choice);
+    if (isModelFile(place)) return modelOf(place, choice);
     throw new ModelError(`${place}: is a file, and no model.json`, "name a run's folder, or a model's");
   }
-  if (isModel(place)) return modelOf(place, place, choice);
+  if (isModel(place)) return modelOf(place, choice);
   if (!isRun(place)) throw new ModelError(`${place}: holds no run and no model`, remedyForFolder(place));
   return modelOfRun(place, choice);
 }
@@ -42,18 +42,36 @@ const isRun = (folder: string): boolean => existsSync(join(folder, configName));
 const isModel = (folder: string): boolean => existsSync(join(folder, 'model.json'));
 const isModelFile = (file: string): boolean => extname(file).toLowerCase() === '.json';
 
-/** A model that was named itself; its run, if it has one, is the folder around it. */
-function modelOf(path: string, folder: string, choice: ModelChoice | undefined): LocatedModel {
+/** A model that was named itself: the config of a run around it could name code to import. */
+function modelOf(path: string, choice: ModelChoice | undefined): LocatedModel {
   if (choice !== undefined) {
     throw new ModelError(
       `--model ${choice}: ${path} is a model, not a run`,
       "leave --model out, or name the run's folder",
     );
   }
-  const run = dirname(resolve(folder));
-  if (isRun(run)) return { path, config: join(run, configName), name: basename(run) };
+  const run = runAround(path);
+  if (run !== undefined) return { path, name: basename(resolve(run)) };
   const name = isModel(path) ? basename(resolve(path)) : basename(path, extname(path));
   return { path, name };
+}
+
+/** The run that a model's folder or file lies in. */
+export function runAround(path: string): string | undefined {
+  const run = dirname(isModel(path) ? resolve(path) : dirname(resolve(path)));
+  return isRun(run) ? shortest(run) : undefined;
+}
+
+/** What to give as `--model` beside the run that a model lies in. */
+export function choiceOf(path: string): ModelChoice {
+  const folder = basename(resolve(isModel(path) ? path : dirname(path)));
+  return folder === folders.best ? 'best' : folder === folders.final ? 'final' : path;
+}
+
+/** As one would type it. */
+function shortest(path: string): string {
+  const way = relative('.', path);
+  return way === '' ? '.' : way.startsWith('..') ? path : way;
 }
 
 function modelOfRun(run: string, choice: ModelChoice | undefined): LocatedModel {

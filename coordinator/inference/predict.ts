@@ -8,6 +8,8 @@ import { openModel, readEncoding } from './saved-model.js';
 
 export interface PredictOptions {
   readonly model?: ModelChoice;
+  /** Module whose default export makes the model; default: that of the run's config. */
+  readonly module?: string;
   /** Classes to name for each row, the surest first; default 1. */
   readonly top?: number;
   readonly warn?: (message: string) => void;
@@ -50,7 +52,7 @@ export async function predict(place: string, input: string, options: PredictOpti
   const { model: choice, top = 1, warn = () => {} } = options;
   const located = locateModel(place, choice);
   const { path } = located;
-  const saved = await openModel(located);
+  const saved = await openModel(located, options.module);
   if (saved.encoding?.input.kind === 'text') {
     throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
   }

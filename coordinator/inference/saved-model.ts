@@ -15,7 +15,7 @@ import { type LayerWeight, modelWeights, outputShape } from '../../src/model/bui
 import { createModel } from '../../src/model/create.js';
 import { readModelFile, type SavedWeights } from '../../src/model/file.js';
 import { encodingFile } from '../../src/model/save.js';
-import type { LocatedModel } from './locate.js';
+import { type LocatedModel, runAround } from './locate.js';
 
 export interface SavedModel {
   readonly model: tfl.LayersModel;
@@ -31,18 +31,21 @@ export interface SavedModel {
 }
 
 /**
- * Reads a model, its weights, its encoding and the config of its run, the latter two where there are any.
+ * Reads a model, its weights, its encoding and the config of its run, the latter two where there are any. Code is imported
+ * only where the user has named a run, whose config names it, or the module itself.
+ *
+ * @param module whose default export makes the model; default: that of the run's config
  * @throws ModelError when a file is missing or damaged, or when the model is none with one input and one output
  */
-export async function openModel({ path, config: file }: LocatedModel): Promise<SavedModel> {
+export async function openModel({ path, config: file }: LocatedModel, module?: string): Promise<SavedModel> {
   const { topology, weights: saved } = await readModelFile(path);
   if (!saved) throw new ModelError(`${path}: describes a model without weights`, 'name a model that was trained');
   const encoding = await readEncoding(path);
   const config = file === undefined ? undefined : loadRunConfig(file, []);
-  const model =
-    config && 'module' in config.model
-      ? await fromModule(path, topology, config, encoding)
-      : await fromTopology(path, topology);
+  const maker = makerOf(config, module);
+  const model = maker
+    ? await fromModule(path, topology, maker, config?.seed ?? 0, encoding)
+    : await fromTopology(path, topology);
   for (const [kind, { length }] of Object.entries({ input: model.inputs, output: model.outputs })) {
     if (length !== 1) throw new ModelError(`${path}: the model has ${length} ${kind}s`, `use a model with one ${kind}`);
   }
@@ -58,28 +61,33 @@ async function fromTopology(path: string, topology: object): Promise<tfl.LayersM
     return await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
   } catch (error) {
     const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
+    const run = runAround(path);
     throw new ModelError(
       `${path}: tfjs cannot build it: ${reason}`,
-      "if it has layers of your own, keep it in its run's folder, whose config names the module with them",
+      `if it has layers of your own, name ${run === undefined ? 'its run' : `its run, ${run}`}, or the module that makes it: --module FILE`,
     );
   }
+}
+
+type Maker = Pick<Extract<ModelConfig, { module: string }>, 'module' | 'options' | 'freeze'>;
+
+/** What makes the model by a function of the user's: the config's module, or the one that was named instead. */
+export function makerOf(config: RunConfig | undefined, named: string | undefined): Maker | undefined {
+  const own = config && 'module' in config.model ? config.model : undefined;
+  const module = named ?? own?.module;
+  return module === undefined ? undefined : { module, options: own?.options, freeze: own?.freeze };
 }
 
 /** The user's own function may make layers that nobody else knows. */
 async function fromModule(
   path: string,
   topology: object,
-  { model, seed }: RunConfig,
+  maker: Maker,
+  seed: number,
   encoding: Encoding | undefined,
 ): Promise<tfl.LayersModel> {
-  const { module, options, freeze } = model as Extract<ModelConfig, { module: string }>;
   const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
-  const built = await createModel(
-    { module, options, freeze },
-    { featureShape, classes: encoding?.classes?.length },
-    seed,
-    false,
-  );
+  const built = await createModel(maker, { featureShape, classes: encoding?.classes?.length }, seed, false);
   return built.model;
 }
 
@@ -145,5 +153,6 @@ export async function readEncoding(path: string): Promise<Encoding | undefined> 
     what: 'what says how inputs are read',
     remedy: 'copy it again from the model that was saved',
     whereMissing: 'check its rights',
+    asWritten: true,
   });
 }

@@ -12,6 +12,7 @@ interface EvaluateFlags {
   readonly config?: string;
   readonly set: readonly string[];
   readonly model?: string;
+  readonly module?: string;
   readonly threads?: string;
   readonly json?: boolean;
 }
@@ -32,6 +33,7 @@ export function evaluateCommand(): Command {
     .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
     .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText(

@@ -10,6 +10,7 @@ interface ExportFlags {
   readonly format: ExportFormat;
   readonly output: string;
   readonly model?: string;
+  readonly module?: string;
   readonly batch?: string;
   readonly force?: boolean;
   readonly json?: boolean;
@@ -23,6 +24,7 @@ export function exportCommand(): Command {
     .addOption(new Option('--format <name>', 'format to write').choices(formats).makeOptionMandatory())
     .requiredOption('--output <path>', 'the file to write; for tfjs the folder')
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
     .option('--batch <n|dynamic>', 'onnx: examples of a batch (default: dynamic, any number)')
     .option('--force', 'replace what is there')
     .option('--json', 'print one JSON object and nothing else')

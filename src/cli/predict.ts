@@ -13,6 +13,7 @@ interface PredictFlags {
   readonly output?: string;
   readonly top?: string;
   readonly model?: string;
+  readonly module?: string;
   readonly text?: string;
   readonly length?: string;
   readonly temperature?: string;
@@ -26,6 +27,7 @@ export function predictCommand(): Command {
     .argument('[input]', 'an image or a folder of images, a CSV or Parquet file, a .npy or .json file, or a text file')
     .option('--top <k>', 'name the k likeliest classes, not only the first')
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
     .option('--output <file>', 'write there instead of to standard output')
     .addOption(new Option('--csv', 'print CSV with a header line').conflicts('json'))
     .option('--json', 'print one JSON object a line and nothing else')
@@ -71,11 +73,11 @@ async function predictions(
   if (given)
     throw new ConfigError(`--${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
   if (input === undefined) throw new ConfigError('no input is named', 'name a file of inputs after the model');
-  const { json, csv, model } = flags;
+  const { json, csv, model, module } = flags;
   const top = whole('--top', flags.top, 1);
   // Late, because tfjs takes most of the time that the command needs to start.
   const { predict } = await import('../../coordinator/inference/predict.js');
-  const found = await predict(place, input, { model, top, warn });
+  const found = await predict(place, input, { model, module, top, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
   const { header, line } = predictionLines(format, found, top ?? 1);
   return (async function* lines() {
@@ -99,7 +101,7 @@ async function continuation(
   }
   const text = flags.text ?? readText(input!);
   const options = {
-    ...{ model: flags.model, warn, temperature: temperatureOf(flags.temperature) },
+    ...{ model: flags.model, module: flags.module, warn, temperature: temperatureOf(flags.temperature) },
     ...{ length: whole('--length', flags.length, 1), seed: whole('--seed', flags.seed, 0) },
   };
   const { continueText } = await import('../../coordinator/inference/continue-text.js');

@@ -12,6 +12,8 @@ export interface FileKind {
   /** What it ought to be: `the JSON of a model`. */
   readonly what: string;
   readonly remedy: string;
+  /** Whether the value is given as it stands in the file, with keys that the schema does not know, not as the schema makes it. */
+  readonly asWritten?: boolean;
   /** Remedy where there is no such file, or it cannot be read; default: `remedy`. */
   readonly whereMissing?: string;
 }
@@ -54,7 +56,7 @@ export function parseJson<T>(text: string, where: string, schema: z.ZodType<T>, 
   }
   if (isTooDeep(value)) throw fail(`it is nested more than ${deepest} levels deep`);
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) return kind.asWritten ? (value as T) : result.data;
   throw fail(ruleOf(result.error));
 }
 

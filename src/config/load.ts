@@ -9,6 +9,7 @@ import type { Path } from './json-schema.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { type RunConfig, runSchema } from './run.js';
 import { suggest } from './suggest.js';
+import { requireOwn } from './trust.js';
 import { yamlDocument, yamlValue } from './yaml-value.js';
 
 interface Source {
@@ -24,7 +25,8 @@ interface Source {
  * @param file a YAML 1.2 file
  * @param overrides `path.to.key=value`, applied in order; the value is YAML, null removes the key
  * @returns the config with every default filled in, frozen throughout
- * @throws ConfigError naming every mistake with its path, value, rule, remedy and line
+ * @throws ConfigError naming every mistake with its path, value, rule, remedy and line; or when it names a module, and
+ *   somebody else may have written it
  */
 export function loadRunConfig(file: string, overrides: readonly string[]): RunConfig {
   const { document, lines } = parseYaml(file, readText(file));
@@ -33,7 +35,14 @@ export function loadRunConfig(file: string, overrides: readonly string[]): RunCo
   // An empty message marks zod's own issues: explain() words those.
   const result = runSchema.safeParse({ name: nameOf(file), ...(config as object) }, { error: () => '' });
   if (!result.success) throw asError(source, explain(config, result.error.issues));
+  if (namesCode(result.data)) requireOwn(file, file, ConfigError);
   return deepFreeze(result.data);
+}
+
+/** Whether a run of this config imports a module. @param otherModel whether the model is made by another than its own */
+export function namesCode({ model, data, loss, metrics }: RunConfig, otherModel = false): boolean {
+  const isCustom = (entry: unknown) => typeof entry === 'object' && entry !== null && 'custom' in entry;
+  return (!otherModel && 'module' in model) || data.source === 'module' || [loss, ...metrics].some(isCustom);
 }
 
 /** The whole config as YAML, defaults included; loading it gives the same RunConfig. */

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LockstepError } from '../errors.js';
 import { statusOf } from './status.js';
 import { suggest } from './suggest.js';
+import { requireOwn } from './trust.js';
 
 /** The class of error that a mistake is: that of the model or of the data. */
 export type Failure = new (problem: string, remedy: string) => LockstepError;
@@ -22,7 +23,7 @@ const endings = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
  *
  * @param key where the config names it, e.g. `model.module`
  * @param file a relative path starts at the current folder
- * @throws Failure when there is no such file, or when it cannot be loaded
+ * @throws Failure when there is no such file, when somebody else may have written it, or when it cannot be loaded
  */
 export async function importModule(key: string, file: string, Failure: Failure): Promise<UserModule> {
   const where = `${key}: ${file}`;
@@ -33,6 +34,7 @@ export async function importModule(key: string, file: string, Failure: Failure):
   if (!status.isFile() || !endings.includes(extname(path))) {
     throw new Failure(`${where}: is no module`, `name a file that ends in ${endings.join(', ')}`);
   }
+  requireOwn(path, where, Failure);
   // tfjs's own functions may fill the ten lines that a stack has by default.
   Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 50);
   try {
