@@ -33,7 +33,7 @@ export async function continueText(
 ): Promise<AsyncIterable<string>> {
   const { length = 200, temperature = 1, seed = 0, warn = () => {} } = options;
   const located = locateModel(place, options.model);
-  const saved = await openModel(located, options.module);
+  const saved = await openModel(located, options.module, warn);
   const encoding = saved.encoding?.input;
   if (encoding?.kind !== 'text') {
     throw new ConfigError(`${located.path}: is no model of text`, 'use one that was trained on data of source text');

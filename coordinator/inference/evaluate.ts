@@ -82,7 +82,7 @@ async function measure(
   const step = await createStepModel(spec, false);
   const { weights } = await readModelFile(located.path);
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
-  assignWeights(step.built.model, weights, located.path);
+  assignWeights(step.built.model, weights, located.path, warn);
   const metrics = metricSpec(config, dataset, step);
   warnOfPooling(metrics, warn);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };

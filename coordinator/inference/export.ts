@@ -56,7 +56,7 @@ export async function exportModel(place: string, options: ExportOptions): Promis
   if (isThere && !force) {
     throw new OutputError(`${output}: is there already`, 'choose another --output, or replace it with --force');
   }
-  const saved = await openModel(located, options.module);
+  const saved = await openModel(located, options.module, warn);
   if (format === 'tfjs') {
     const files = await layersModelFiles(saved.model, saved.encoding);
     if (isThere) replaceModel(output, files);

@@ -52,7 +52,7 @@ export async function predict(place: string, input: string, options: PredictOpti
   const { model: choice, top = 1, warn = () => {} } = options;
   const located = locateModel(place, choice);
   const { path } = located;
-  const saved = await openModel(located, options.module);
+  const saved = await openModel(located, options.module, warn);
   if (saved.encoding?.input.kind === 'text') {
     throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
   }

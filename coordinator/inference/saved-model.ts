@@ -35,9 +35,14 @@ export interface SavedModel {
  * only where the user has named a run, whose config names it, or the module itself.
  *
  * @param module whose default export makes the model; default: that of the run's config
+ * @param warn told of weights that are not finite
  * @throws ModelError when a file is missing or damaged, or when the model is none with one input and one output
  */
-export async function openModel({ path, config: file }: LocatedModel, module?: string): Promise<SavedModel> {
+export async function openModel(
+  { path, config: file }: LocatedModel,
+  module?: string,
+  warn: (message: string) => void = () => {},
+): Promise<SavedModel> {
   const { topology, weights: saved } = await readModelFile(path);
   if (!saved) throw new ModelError(`${path}: describes a model without weights`, 'name a model that was trained');
   const encoding = await readEncoding(path);
@@ -52,7 +57,7 @@ export async function openModel({ path, config: file }: LocatedModel, module?: s
   const featureShape = closedShape(path, model.inputs[0].shape.slice(1), encoding);
   const { trainable, state, frozen } = modelWeights(model);
   const weights = [...trainable, ...state, ...frozen];
-  assignWeights(model, saved, path);
+  assignWeights(model, saved, path, warn);
   return { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
 }
 
@@ -121,14 +126,21 @@ function closedShape(path: string, shape: readonly (number | null)[], encoding: 
 /**
  * Gives a model's weights the values that are saved under their names; or in their order, where a user's function has left
  * the naming to tfjs, which counts on from model to model.
+ * @param warn told of the first that holds what is not finite
  * @throws ModelError when one is missing or has another shape
  */
-export function assignWeights(model: tfl.LayersModel, saved: SavedWeights, path: string): void {
+export function assignWeights(
+  model: tfl.LayersModel,
+  saved: SavedWeights,
+  path: string,
+  warn: (message: string) => void,
+): void {
   const weights = model.weights as unknown as LayerWeight[];
   const inOrder = [...saved.values()];
   const sameShapes = weights.every(({ shape }, i) => inOrder[i]?.shape.join() === shape.join());
   const sameNames = weights.every(({ originalName }) => saved.has(originalName));
   const isRenamed = !sameNames && sameShapes && weights.length === inOrder.length;
+  warnOfBroken(saved, path, warn);
   tf.tidy(() => {
     weights.forEach(({ originalName, shape, val }, i) => {
       const found = isRenamed ? inOrder[i] : saved.get(originalName);
@@ -142,6 +154,16 @@ export function assignWeights(model: tfl.LayersModel, saved: SavedWeights, path:
       (val as tf.Variable).assign(tf.tensor(found.values, shape, 'float32'));
     });
   });
+}
+
+/** What such a model gives may still be finite, so it is read; whoever asks should know. */
+function warnOfBroken(saved: SavedWeights, path: string, warn: (message: string) => void): void {
+  const broken = [...saved].filter(([, { values }]) => !values.every(Number.isFinite));
+  if (broken.length === 0) return;
+  const [[name, { values }]] = broken;
+  const count = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0);
+  const others = broken.length > 1 ? `, and ${broken.length - 1} other weights hold some` : '';
+  warn(`${path}: ${count} of the ${values.length} numbers of ${name} are NaN or infinite${others}`);
 }
 
 /** @returns undefined for a model that another program saved */

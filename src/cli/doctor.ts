@@ -5,10 +5,12 @@ import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { bytesText, memoryLimit } from '../config/memory.js';
+import { printableDeep } from '../config/printable.js';
 import type { BackendName } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';
 import { EngineError } from '../errors.js';
 import { loadNoiseKernels } from '../kernels/load.js';
+import { jsonLine } from '../report/json.js';
 import { isTerminal } from './streams.js';
 
 interface Finding {
@@ -42,7 +44,7 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   const { backendNames, loadBackend } = await import('../engine/backends.js');
   for (const name of backendNames) findings.push(await backend(name, loadBackend));
   const canTrain = findings.slice(0, 3).every(({ ok }) => ok) && findings.slice(3).some(({ ok }) => ok);
-  process.stdout.write(json ? `${JSON.stringify({ canTrain, findings })}\n` : text(findings, canTrain));
+  process.stdout.write(json ? jsonLine({ canTrain, findings }) : text(printableDeep(findings), canTrain));
   process.exitCode = canTrain ? 0 : 1;
 }
 

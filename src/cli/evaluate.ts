@@ -1,6 +1,7 @@
 /** `lockstep evaluate`: loss and metrics of a saved model. */
 import { Command, Option } from 'commander';
 import type { EvaluationResult } from '../../coordinator/inference/evaluate.js';
+import { printableDeep } from '../config/printable.js';
 import { jsonLine } from '../report/json.js';
 import { count, number } from '../report/text.js';
 import { reportMistakes } from './outcome.js';
@@ -59,7 +60,7 @@ function runEvaluate(place: string, { set: overrides, threads, json, ...options 
     // Late, because tfjs takes most of the time that the command needs to start.
     const { evaluate } = await import('../../coordinator/inference/evaluate.js');
     const result = await evaluate(place, given);
-    process.stdout.write(json ? jsonLine({ event: 'evaluation', ...result }) : text(result));
+    process.stdout.write(json ? jsonLine({ event: 'evaluation', ...result }) : text(printableDeep(result)));
   });
 }
 

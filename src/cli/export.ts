@@ -1,6 +1,7 @@
 /** `lockstep export`: a trained model in the format of another program. */
 import { Command, Option } from 'commander';
 import type { ExportFormat } from '../../coordinator/inference/export.js';
+import { printable } from '../config/printable.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { reportMistakes } from './outcome.js';
@@ -55,7 +56,9 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
     const result = await exportModel(place, given);
     const { model, output, input, outputs } = result;
     const shapes = `[${input.join(', ')}] to [${outputs.join(', ')}] an example`;
-    process.stdout.write(json ? jsonLine({ event: 'export', ...result }) : `${model} -> ${output} (${shapes})\n`);
+    process.stdout.write(
+      json ? jsonLine({ event: 'export', ...result }) : `${printable(`${model} -> ${output} (${shapes})`)}\n`,
+    );
   };
   // A signal waits for the write that is under way.
   return untilKilled(() => reportMistakes(json, work));

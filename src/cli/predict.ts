@@ -1,6 +1,7 @@
 /** `lockstep predict`: what a trained model makes of new inputs, or how it continues a text. */
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { printableText } from '../config/printable.js';
 import { ConfigError, DataError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { reportMistakes } from './outcome.js';
@@ -106,9 +107,11 @@ async function continuation(
   };
   const { continueText } = await import('../../coordinator/inference/continue-text.js');
   const characters = await continueText(place, text, options);
+  // A file has what the model gives; on a terminal that is not to do anything.
+  const shown = flags.output === undefined && !flags.json ? printableText(characters) : characters;
   return (async function* pieces() {
     let all = '';
-    for await (const character of characters) {
+    for await (const character of shown) {
       if (flags.json) all += character;
       else yield character;
     }

@@ -1,5 +1,6 @@
 /** Predictions as lines: columns for people, CSV for tables, JSON for programs. */
 import type { Prediction, Predictions } from '../../coordinator/inference/predict.js';
+import { printable } from '../config/printable.js';
 import { jsonLine } from '../report/json.js';
 import { number } from '../report/text.js';
 
@@ -35,29 +36,41 @@ function csvLines({ kind, names, measure, inputs }: Predictions, top: number): P
     name ?? row,
     ...(values ?? classes!.flatMap((entry) => [entry.name, entry.score])),
   ];
-  const csv = (values: readonly (string | number)[]) => `${values.map((value) => quoted(String(value))).join(',')}\n`;
+  const csv = (values: readonly (string | number)[]) => `${values.map(cell).join(',')}\n`;
   return {
     header: csv([inputs === 'files' ? 'file' : 'row', ...columns]),
     line: (prediction) => csv(cells(prediction)),
   };
 }
 
-/** RFC 4180. */
+const decimalNumber = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+/**
+ * A cell by RFC 4180. Spreadsheets compute a text that begins like a formula: it gets an apostrophe in front (OWASP, "CSV
+ * injection"), unless it is a number. Control characters but ends of lines and tabs are escaped.
+ */
+function cell(value: string | number): string {
+  if (typeof value === 'number') return String(value);
+  const isFormula = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(value) && !decimalNumber.test(value);
+  return quoted(printable(isFormula ? `'${value}` : value, '\t\r\n'));
+}
+
 function quoted(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** Columns as wide as what is known to come, and names as wide as the widest so far. */
-function plainLines({ kind, names }: Predictions): PredictionLines {
+function plainLines({ kind, names: given }: Predictions): PredictionLines {
+  const names = given.map((name) => printable(name));
   const classWidth = Math.max(...names.map((name) => name.length));
   let nameWidth = 0;
   const line = ({ row, name, classes, values }: Prediction): string => {
-    const label = name ?? String(row);
+    const label = printable(name ?? String(row));
     nameWidth = Math.max(nameWidth, label.length);
     const cells =
       kind === 'numbers'
         ? values!.map((value, i) => (names.length > 1 ? `${names[i]} ${number(value)}` : number(value)))
-        : classes!.map((entry) => `${entry.name.padEnd(classWidth)}  ${number(entry.score)}`);
+        : classes!.map((entry) => `${printable(entry.name).padEnd(classWidth)}  ${number(entry.score)}`);
     return `${[label.padEnd(nameWidth), ...cells].join('  ').trimEnd()}\n`;
   };
   return { header: '', line };

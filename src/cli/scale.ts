@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { loadRunConfig, resolvedYaml } from '../config/load.js';
+import { printableLines } from '../config/printable.js';
 import { ConfigError, OutputError, UnwrittenError } from '../errors.js';
 import { writeFileAtomically } from '../model/write.js';
 import { parseProjection } from '../projection/parse.js';
@@ -164,7 +165,7 @@ type Said =
 
 function say(json: boolean | undefined, said: Said): void {
   const inFile = said.event === 'report' && said.folder !== null;
-  const text = json ? jsonLine(inFile ? { ...said, report: undefined } : said) : `${textFor(said)}\n`;
+  const text = json ? jsonLine(inFile ? { ...said, report: undefined } : said) : `${printableLines(textFor(said))}\n`;
   process.stdout.write(text);
 }
 

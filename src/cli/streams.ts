@@ -1,5 +1,6 @@
 /** Standard output and standard error that cannot be written: no crash, said once, and an exit code that tells. */
 import { writeSync } from 'node:fs';
+import { printableMessage } from '../config/printable.js';
 import type { ErrorEvent } from '../report/events.js';
 
 /** Why standard output cannot be written. */
@@ -20,7 +21,10 @@ export function guardStreams(): void {
   process.stderr.on('error', () => {});
   process.on('exit', () => {
     if (!failure) return;
-    if (mistake) say(`error: ${mistake.message}\nremedy: ${mistake.remedy}\n${mistake.code}\n`);
+    if (mistake)
+      say(
+        `error: ${printableMessage(mistake.message)}\nremedy: ${printableMessage(mistake.remedy)}\n${mistake.code}\n`,
+      );
     if (isRefusal(failure) && !process.exitCode) process.exitCode = 1;
   });
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { Command } from 'commander';
 import type { WorkerEvent } from '../../worker/events.js';
 import type { WorkerOptions } from '../../worker/worker.js';
+import { printableDeep } from '../config/printable.js';
 import type { RunConfig } from '../config/run.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
@@ -63,7 +64,8 @@ Exit codes: 0 the run is over or it was told to leave, 2 bad input, or not admit
 
 async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
   hideToken(flags, 'lockstep worker');
-  const tell = (event: WorkerEvent) => process.stdout.write(flags.json ? jsonLine(event) : workerLine(event));
+  const tell = (event: WorkerEvent) =>
+    process.stdout.write(flags.json ? jsonLine(event) : workerLine(printableDeep(event)));
   await untilInterrupted(
     { said: () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }) },
     async (signal) => {

@@ -1,6 +1,8 @@
 /** How a download is told: a live bar on a terminal, lines elsewhere, JSON with `--json`. */
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
+import { printableDeep } from '../config/printable.js';
+import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
 import { count } from '../report/text.js';
@@ -12,7 +14,7 @@ const SILENCE = 10_000;
 /** One JSON object a line. Progress is for people and is left out. */
 export function jsonDownloadReporter(stream: NodeJS.WritableStream): DownloadReporter {
   return (event) => {
-    if (event.event !== 'progress') stream.write(`${JSON.stringify(event)}\n`);
+    if (event.event !== 'progress') stream.write(jsonLine(event));
   };
 }
 
@@ -25,7 +27,7 @@ export function plainDownloadReporter(stream: NodeJS.WritableStream, now: () => 
     if (event.event === 'progress' && now() - spoke < SILENCE) return;
     spoke = now();
     if (event.event === 'warning' || event.event === 'error') return faults(event);
-    stream.write(line(event, colors.dim));
+    stream.write(line(printableDeep(event), colors.dim));
   };
 }
 
@@ -42,7 +44,7 @@ export function terminalDownloadReporter(stream: NodeJS.WriteStream): DownloadRe
     bar?.stop();
     bar = undefined;
     if (event.event === 'warning' || event.event === 'error') return faults(event);
-    stream.write(line(event, pc.dim));
+    stream.write(line(printableDeep(event), pc.dim));
   };
 }
 

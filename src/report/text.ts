@@ -1,5 +1,6 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
 
+import { printableDeep } from '../config/printable.js';
 import { columnsText } from './columns-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 import { type Colors, table, worldText } from './world-text.js';
@@ -43,15 +44,16 @@ export function textReporter(
   let seen = '';
   // The command that goes on with the run is the one that it was started with.
   let command = 'train';
-  return (event) => {
+  return (given) => {
+    // Of each step, and without a word of anybody's.
+    if (given.event === 'progress') return progress(given);
+    const event = printableDeep(given);
     switch (event.event) {
       case 'start':
         epochs = event.epochs;
         return write(startBlock(event, colors));
       case 'columns':
         return write(columnsText(event, colors));
-      case 'progress':
-        return progress(event);
       case 'epoch':
         if (!headed) write(epochHeader(event.validation, epochs, colors));
         headed = true;

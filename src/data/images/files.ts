@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type sharp from 'sharp';
+import { memoryLimit, requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import type { Greyscale } from '../encoding.js';
 
@@ -97,11 +98,17 @@ export async function* decodeImages(files: readonly string[], decoding: Decoding
 
 async function imageDecoder({ greyscale, size, fit }: Decoding): Promise<(file: string) => Promise<Image>> {
   const open = await loadSharp();
+  const remedy = 'make data.size smaller';
+  if (size) requireMemory(`data.size: ${size.join(' x ')} pixels`, 3 * size[0] * size[1], DataError, remedy);
+  const limitInputPixels = mostPixels();
   return async (file) => {
     const content = await readImage(file);
+    if (!isPngOrJpeg(content)) {
+      throw undecoded(file, 'neither PNG nor JPEG, by its first bytes');
+    }
     try {
       // Truncated files and all others that the decoders complain of are refused.
-      const image = open(content, { autoOrient: true, ignoreIcc: true, failOn: 'warning' });
+      const image = open(content, { autoOrient: true, ignoreIcc: true, failOn: 'warning', limitInputPixels });
       image.flatten({ background: 'black' });
       if (greyscale === 'linear') image.greyscale();
       else image.toColourspace('srgb');
@@ -115,10 +122,37 @@ async function imageDecoder({ greyscale, size, fit }: Decoding): Promise<(file: 
       return { file, height: info.height, width: info.width, bytes };
     } catch (error) {
       const [reason] = (error as Error).message.split('\n');
-      throw new DataError(`${file} cannot be decoded (${reason})`, 'save it as PNG or JPEG again, or remove it');
+      if (/pixel limit/.test(reason)) {
+        throw new DataError(
+          `${file} has more pixels than the ${limitInputPixels.toLocaleString('en-US')} that are decoded`,
+          'scale it down, or remove it',
+        );
+      }
+      throw undecoded(file, reason);
     }
   };
 }
+
+const undecoded = (file: string, reason: string): DataError =>
+  new DataError(`${file} cannot be decoded (${reason})`, 'save it as PNG or JPEG again, or remove it');
+
+/** What stands in the file, whatever its name: other formats have decoders that do more than decode. */
+function isPngOrJpeg(content: Uint8Array): boolean {
+  const signatures = [
+    [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
+    [0xff, 0xd8, 0xff],
+  ];
+  return signatures.some((signature) => signature.every((byte, i) => content[i] === byte));
+}
+
+/** What decoding takes for a pixel: four channels of 16 bits. */
+const pixelBytes = 8;
+/** As libvips's own limit. */
+const usualPixels = 0x3fff ** 2;
+
+/** Pixels that a header may announce: as many images as are decoded at once have half of the memory. */
+const mostPixels = (): number =>
+  Math.min(usualPixels, Math.floor(memoryLimit() / 2 / pixelBytes / availableParallelism()));
 
 /** The luma of ITU-R BT.601 of RGB bytes, in the integers of PIL's mode L: grey stays what it is. */
 function luma(rgb: Uint8Array): Uint8Array {
