@@ -90,3 +90,9 @@ export class ScaleError extends LockstepError {
   readonly code = 'LOCKSTEP_SCALE';
   override readonly exitCode = 1;
 }
+
+/** More memory was asked of the system than it gives to this process. */
+export class MemoryError extends LockstepError {
+  readonly code = 'LOCKSTEP_MEMORY';
+  override readonly exitCode = 1;
+}

@@ -13,6 +13,7 @@ import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
 import { ModelError } from '../../src/errors.js';
 import { type LayerWeight, modelWeights, outputShape } from '../../src/model/build.js';
 import { createModel } from '../../src/model/create.js';
+import { countWeights } from '../../src/model/declared-size.js';
 import { readModelFile, type SavedWeights } from '../../src/model/file.js';
 import { encodingFile } from '../../src/model/save.js';
 import { type LocatedModel, runAround } from './locate.js';
@@ -62,6 +63,7 @@ export async function openModel(
 }
 
 async function fromTopology(path: string, topology: object): Promise<tfl.LayersModel> {
+  countWeights();
   try {
     return await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
   } catch (error) {

@@ -1,5 +1,6 @@
 /** How commands tell of mistakes, and those that use a model of warnings too: beside their results, or as JSON among them. */
-import { LockstepError } from '../errors.js';
+import { bytesText, memoryLimit } from '../config/memory.js';
+import { LockstepError, MemoryError } from '../errors.js';
 import type { ErrorEvent, Reporter } from '../report/events.js';
 import { jsonReporter } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
@@ -19,10 +20,24 @@ export async function reportMistakes(
 }
 
 /** Reports a user's mistake and sets the exit code; anything else is a bug and is thrown on. */
-export function tellMistake(error: unknown, report: (event: ErrorEvent) => void): void {
+export function tellMistake(thrown: unknown, report: (event: ErrorEvent) => void): void {
+  const error = asMemoryError(thrown);
   if (!(error instanceof LockstepError)) throw error;
   const event: ErrorEvent = { event: 'error', code: error.code, message: error.problem, remedy: error.remedy };
   remember(event);
   report(event);
   process.exitCode = error.exitCode;
+}
+
+/** What V8, Node and the system say of memory that they have not; errors of threads are copies, and keep the message alone. */
+const outOfMemory =
+  /allocation failed|could not allocate memory|out of memory|Invalid (?:array buffer|typed array|string) length|Cannot create a (?:Buffer|string) (?:larger|longer)|bad_alloc|ENOMEM/i;
+
+/** Memory that is not there is no bug: what cannot be known before it is asked for comes to light here. */
+function asMemoryError(error: unknown): unknown {
+  if (error instanceof LockstepError || !(error instanceof Error) || !outOfMemory.test(error.message)) return error;
+  return new MemoryError(
+    `the system gives no more memory (${error.message}); this process may have ${bytesText(memoryLimit())}`,
+    'raise what the container or ulimit -v gives, use fewer --threads, a smaller data.memory, batch or model',
+  );
 }

@@ -8,7 +8,7 @@ const deepest = 64;
 
 /** @param where for messages. @throws ConfigError when the text is nested too deeply to be parsed */
 export function yamlDocument(where: string, text: string, options: ParseOptions & { version?: '1.2' }): Document {
-  return orMistake(where, () => parseDocument(text, { ...options, prettyErrors: false }));
+  return orMistake(where, () => parseDocument(text, { ...options, prettyErrors: false, logLevel: 'error' }));
 }
 
 /** @throws ConfigError when aliases stand for too much, or for what they stand in */

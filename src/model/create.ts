@@ -5,6 +5,7 @@ import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
 import { type BuiltModel, buildModel, checkDilation, type DataShape, type LayerWeight, modelWeights } from './build.js';
+import { countWeights } from './declared-size.js';
 import { readTopology } from './file.js';
 import type { HookSlot } from './hooks.js';
 import { intercepting } from './intercept.js';
@@ -38,6 +39,7 @@ export async function createModel(
 
 async function build(config: ModelConfig, data: DataShape, seed: number): Promise<BuiltModel> {
   const hooks: HookSlot = {};
+  countWeights();
   if ('layers' in config) {
     return intercepting(seed, hooks, { reseed: false }, () => buildModel(config, data, seed, hooks));
   }

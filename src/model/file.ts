@@ -10,6 +10,7 @@ import tf = require('@tensorflow/tfjs-core');
 import { z } from 'zod';
 import { readJsonFile } from '../config/json-file.js';
 import { ModelError } from '../errors.js';
+import { checkConnections, checkInitializers } from './connections.js';
 import { readableTopology } from './keras.js';
 import { readWeightFiles } from './weight-files.js';
 
@@ -76,7 +77,10 @@ async function open(path: string): Promise<{ file: string; topology: Json; weigh
   refuseGraph(file, json.format, wrapped);
   const topology = isObject(wrapped.model_config) ? wrapped.model_config : wrapped;
   if (typeof (topology.class_name ?? topology.className) === 'string' && topology.config !== undefined) {
-    return { file, topology: readableTopology(file, topology), weightsManifest: json.weightsManifest };
+    const readable = readableTopology(file, topology) as Json;
+    checkConnections(file, readable);
+    checkInitializers(file, readable);
+    return { file, topology: readable, weightsManifest: json.weightsManifest };
   }
   throw new ModelError(
     `${file}: holds no model (there is no class_name with its config)`,
