@@ -22,7 +22,10 @@ export interface WorldChoices {
   readonly token?: string;
   /** Certificate and key in PEM; workers then join by wss://. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Remote workers without which no step begins; default 1. */
+  /**
+   * Remote workers without which no step begins. Default: 1, and none after the first step where the coordinator computes: it
+   * goes on alone when they are gone.
+   */
   readonly minWorkers?: number;
   /** Admits machines whose arithmetic gives other bits; the run is not reproducible then. */
   readonly allowMixedNumerics?: boolean;
@@ -64,11 +67,12 @@ function run(
 ): Promise<EndEvent> {
   const threads = options.threads === 0 ? 0 : threadsOf(options.threads);
   const minimum = minimumOf(options.minWorkers, threads);
+  const minimumLater = options.minWorkers === undefined && threads > 0 ? 0 : minimum;
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
   const start: StartTrainer = (poolOptions, parameters, unwritten) =>
     startCluster(poolOptions, parameters, {
-      ...{ threads, minimum, config: config.cluster, report, signal, ledger },
+      ...{ threads, minimum, minimumLater, config: config.cluster, report, signal, ledger },
       ...{ host, port, token, tls, trace, allowMixedNumerics, unwritten },
       started: (address) => {
         listening = address;

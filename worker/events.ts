@@ -1,8 +1,14 @@
 /** What a worker tells whoever started it. */
 
 export type WorkerEvent =
-  /** Tries to reach the coordinator; told once until it succeeds. */
-  | { readonly event: 'connecting'; readonly url: string; readonly reason: string | null }
+  /** Tries to reach the coordinator; told at first, then about once a minute. Seconds: for how long, and until it gives up (0: never). */
+  | {
+      readonly event: 'connecting';
+      readonly url: string;
+      readonly reason: string | null;
+      readonly seconds: number;
+      readonly timeout: number;
+    }
   | {
       readonly event: 'joined';
       readonly url: string;

@@ -39,21 +39,28 @@ export interface WorkerOptions {
   readonly cache?: string;
   /** A copy of the data that this machine has: sections of a config. */
   readonly local?: { readonly data: DataConfig; readonly seed: number };
+  /** Seconds without a coordinator, or without being admitted, after which it gives up; 0 for never. Default: 600. */
+  readonly timeout?: number;
   /** Leaves after the step under way. */
   readonly signal?: AbortSignal;
   readonly report?: WorkerReporter;
 }
 
-type Settled = WorkerOptions & Required<Pick<WorkerOptions, 'token' | 'name' | 'threads' | 'signal' | 'report'>>;
+type Settled = WorkerOptions &
+  Required<Pick<WorkerOptions, 'token' | 'name' | 'threads' | 'timeout' | 'signal' | 'report'>>;
 
 const settle = (options: WorkerOptions): Settled => ({
   ...options,
   token: options.token ?? '',
   name: options.name ?? hostname(),
   threads: options.threads ?? availableParallelism(),
+  timeout: options.timeout ?? defaultTimeout,
   signal: options.signal ?? new AbortController().signal,
   report: options.report ?? (() => {}),
 });
+
+/** As long as torchrun waits for a run to come together. */
+const defaultTimeout = 600;
 
 /** Milliseconds between two attempts to join: the first, and the longest. */
 const [shortestPause, longestPause] = [250, 5000];
@@ -63,8 +70,9 @@ const pauseAfter = (attempts: number): number =>
   Math.min(longestPause, shortestPause * 2 ** Math.min(attempts, 10)) * (0.75 + Math.random() / 2);
 
 /**
- * Works for a coordinator until its run is over or `signal` asks it to leave. Waits for one that is not there yet.
- * @throws LockstepError on bad input, and when the coordinator does not admit it
+ * Works for a coordinator until its run is over or `signal` asks it to leave. Waits for one that is not there yet, and for one
+ * that was lost, as long as `timeout` says.
+ * @throws LockstepError on bad input, when the coordinator does not admit it, and when there is none within that time
  */
 export async function work(given: WorkerOptions): Promise<void> {
   const options = settle(given);
@@ -96,6 +104,32 @@ async function loadLocal({ data, seed }: { data: DataConfig; seed: number }, sig
   return { examples, sha256: await examplesFingerprint(examples) };
 }
 
+/** The wait for a coordinator: says from time to time that it goes on, and ends. */
+class Wait {
+  readonly #options: Settled;
+  readonly #started = performance.now();
+  #told: number | undefined;
+
+  constructor(options: Settled) {
+    this.#options = options;
+  }
+
+  /** @throws WireError when it has been long enough */
+  tell({ problem, remedy }: WireError): void {
+    const { url, timeout, report } = this.#options;
+    const seconds = (performance.now() - this.#started) / 1000;
+    if (timeout > 0 && seconds >= timeout) {
+      throw new WireError(
+        `no coordinator at ${url} has let this worker take part for ${Math.round(seconds)} s: ${problem}`,
+        `${remedy}; a longer --timeout, or --timeout 0, waits on`,
+      );
+    }
+    if (this.#told !== undefined && seconds - this.#told < Math.min(60, Math.max(10, this.#told))) return;
+    this.#told = seconds;
+    report({ event: 'connecting', url, reason: problem, seconds: Math.round(seconds), timeout });
+  }
+}
+
 /** Joins again and again. */
 class Joining {
   readonly #options: Settled;
@@ -115,18 +149,23 @@ class Joining {
   }
 
   async run(): Promise<{ reason: string; steps: number }> {
-    const { signal, report, url } = this.#options;
+    const { signal } = this.#options;
     let attempts = 0;
+    let wait = new Wait(this.#options);
     while (!signal.aborted) {
       this.#took = false;
       try {
         const reason = await this.#once();
         return { reason, steps: this.#steps };
       } catch (error) {
+        if (signal.aborted) break;
         if (!(error instanceof WireError)) throw error;
         // One that worked starts over; one that is sent away again and again is to be patient.
-        if (this.#took) attempts = 0;
-        if (attempts === 0) report({ event: 'connecting', url, reason: error.problem });
+        if (this.#took) {
+          attempts = 0;
+          wait = new Wait(this.#options);
+        }
+        wait.tell(error);
         await sleep(pauseAfter(attempts++), undefined, { signal }).catch(() => {});
       }
     }
@@ -143,7 +182,7 @@ class Joining {
   async #once(): Promise<string> {
     const { url, token, ca, name, threads, report, signal } = this.#options;
     this.#peers ??= await this.#openPeers();
-    const { connection, welcome } = await dial(url, { token, ca, identity: this.#identity(this.#peers) });
+    const { connection, welcome } = await dial(url, { token, ca, signal, identity: this.#identity(this.#peers) });
     const { id, silence } = welcome;
     this.#peers.join(id, silence);
     connection.watch(silence);
@@ -180,9 +219,9 @@ class Joining {
   }
 
   async #openPeers(): Promise<Peers> {
-    const { url, token, ca, peer = {} } = this.#options;
+    const { url, token, ca, signal, peer = {} } = this.#options;
     const place = coordinatorUrl(url, ca);
-    const host = peer.host ?? (await localAddressTo(place));
+    const host = peer.host ?? (await localAddressTo(place, signal));
     const peers = new Peers(
       { ...peer, port: peer.port ?? 0, host, token, ca, secure: place.protocol === 'wss:' },
       {

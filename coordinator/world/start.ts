@@ -1,5 +1,4 @@
 /** Sets up a world: the coordinator's replica, the place where workers join, what each of them is sent. */
-import { networkInterfaces } from 'node:os';
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { sha256 } from '../../src/data/checksum.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
@@ -9,12 +8,12 @@ import { RefusedError, WireError } from '../../src/errors.js';
 import { becomeMember, MEMBER_FLOATS } from '../../src/pool/exchanging.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
-import type { Reporter } from '../../src/report/events.js';
+import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { bytesSource } from '../../src/wire/blob.js';
 import { generateToken } from '../../src/wire/handshake.js';
 import { encodeJob, type Job } from '../../src/wire/job.js';
-import { type Arrival, listen } from '../../src/wire/listen.js';
+import { type Arrival, isLoopback, type Listener, listen } from '../../src/wire/listen.js';
 import type { Hello } from '../../src/wire/messages.js';
 import { encodeRows } from '../../src/wire/rows-blob.js';
 import { hostAndPort } from '../../src/wire/sockets.js';
@@ -23,6 +22,7 @@ import { Trace } from '../trace.js';
 import type { ListenAddress } from './address.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
+import { addressesFor } from './own-addresses.js';
 import { AppliedState, FetchedState } from './own-state.js';
 import type { RemoteWorker } from './remote.js';
 import { World } from './world.js';
@@ -30,7 +30,9 @@ import { World } from './world.js';
 export interface ClusterChoices {
   /** Of the coordinator; 0 if it does not compute. */
   readonly threads: number;
+  /** Remote workers without which the run does not begin, and without which it does not go on. */
   readonly minimum: number;
+  readonly minimumLater: number;
   readonly config: ClusterConfig;
   readonly report: Reporter;
   readonly signal: AbortSignal | undefined;
@@ -47,6 +49,8 @@ export interface ClusterChoices {
   readonly started: (address: Required<ListenAddress>) => void;
 }
 
+/** Characters of a token that nobody finds by trying. */
+const leastToken = 16;
 /** Data sets up to this size are sent to every worker as a whole. */
 const replicatedBytes = 2 ** 31;
 
@@ -137,6 +141,7 @@ async function start(
       exchange,
       landings,
       minimum: choices.minimum,
+      minimumLater: choices.minimumLater,
       grace: config.grace,
       stragglerFactor: config.stragglerFactor,
     },
@@ -189,7 +194,16 @@ async function start(
       ...{ precision: config.precision, algorithm: config.allReduce, bytes: layout.state * 4 },
       silence: config.silence * 1000,
     };
-    const opening = listening(choices, hostAndPort(shown(host), listener.port), token);
+    const local = isLoopback(listener.host);
+    if (!local && token.length < leastToken) {
+      report({
+        event: 'warning',
+        message:
+          `the token has ${token.length} characters: whoever overhears a worker joining can find it by trying; ` +
+          `leave --token out for a random one, or use ${leastToken} or more`,
+      });
+    }
+    const opening = listening(choices, listener, token);
     const restart = (after: number) => {
       exchange.restart();
       self.restart(after);
@@ -253,20 +267,26 @@ function refusalOf(
   return undefined;
 }
 
-/** An address that can be connected to, where all were given to listen on. */
-function shown(host: string): string {
-  if (host !== '0.0.0.0' && host !== '::') return host;
-  const family = host === '::' ? 'IPv6' : 'IPv4';
-  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return addresses.find((entry) => !entry.internal && entry.family === family)?.address ?? host;
-}
-
 /** As a POSIX shell takes it for one word. */
 const shellWord = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-function listening({ tls, minimum }: ClusterChoices, place: string, token: string) {
-  const url = `${tls ? 'wss' : 'ws'}://${place}`;
+function listening(
+  { host, tls, minimum }: ClusterChoices,
+  { host: bound, port }: Listener,
+  token: string,
+): ListeningEvent {
+  const addresses = addressesFor(host);
+  const urls = addresses.map((address) => `${tls ? 'wss' : 'ws'}://${hostAndPort(address, port)}`);
   const ca = tls ? ' --tls-ca <certificate>' : '';
-  const join = `npx lockstep worker ${url}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
-  return { event: 'listening' as const, url, join, minimum };
+  const join = `npx lockstep worker ${urls[0]}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
+  const local = isLoopback(bound);
+  return { event: 'listening', url: urls[0], join, local, note: noteOn(local, host, addresses[0], urls), minimum };
+}
+
+/** What the command to join does not say. */
+function noteOn(local: boolean, host: string, address: string, urls: readonly string[]): string | null {
+  if (local) return 'for workers on other machines, start the coordinator with --host 0.0.0.0';
+  if (urls.length > 1) return `where that address is not reached, try ${urls.slice(1).join(' or ')}`;
+  const isKnown = address !== '0.0.0.0' && address !== '::';
+  return isKnown ? null : `put the name or address of this machine in place of ${host}`;
 }

@@ -34,8 +34,9 @@ export interface WorldOptions {
   };
   readonly landings: Pick<Landings, 'take'>;
   readonly trace: Trace | undefined;
-  /** Remote workers without which no step begins. */
+  /** Remote workers without which the first step does not begin, and without which no later one does: as many, if not given. */
   readonly minimum: number;
+  readonly minimumLater?: number;
   /** Seconds that a lost worker keeps its place. */
   readonly grace: number;
   readonly stragglerFactor: number;
@@ -86,6 +87,7 @@ export class World implements Crew {
   /** The last round that was committed. */
   #round = -1;
   #stopped = false;
+  #hasBegun = false;
   #closing = false;
   #changed: (() => void) | undefined;
 
@@ -253,8 +255,13 @@ export class World implements Crew {
 
   async enough(): Promise<void> {
     await this.#turn();
-    if (this.#isEnough()) return;
-    const { minimum, report } = this.#options;
+    if (!this.#isEnough()) await this.#wait();
+    this.#hasBegun = true;
+  }
+
+  async #wait(): Promise<void> {
+    const { report } = this.#options;
+    const minimum = this.#minimum;
     const stopped = () => this.#stopped || this.#options.signal?.aborted;
     const present = this.#active.length;
     if (!stopped()) report({ event: 'waiting', step: this.committed, present, minimum, away: this.#awayNames() });
@@ -451,7 +458,11 @@ export class World implements Crew {
   }
 
   #isEnough(): boolean {
-    return this.#active.length >= this.#options.minimum && this.able().length > 0;
+    return this.#active.length >= this.#minimum && this.able().length > 0;
+  }
+
+  get #minimum(): number {
+    return this.#hasBegun ? (this.#options.minimumLater ?? this.#options.minimum) : this.#options.minimum;
   }
 
   get #active(): RemoteWorker[] {

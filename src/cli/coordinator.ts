@@ -40,7 +40,10 @@ export function coordinatorCommand(): Command {
     .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('--port <n>', 'port to listen on; 0 for any (default: 7474)')
-    .option('--min-workers <n>', 'remote workers without which no step begins (default: 1)')
+    .option(
+      '--min-workers <n>',
+      'remote workers without which no step begins (default: 1 at first; then none, where this machine computes)',
+    )
     .option('--token <token>', 'what workers must know to join; $LOCKSTEP_TOKEN (default: a new random one)')
     .option('--tls-cert <file>', 'certificate in PEM; workers join by wss://')
     .option('--tls-key <file>', 'its private key in PEM')

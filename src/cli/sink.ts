@@ -1,9 +1,10 @@
 /** Where a command's lines go: standard output at the reader's pace, or a file that appears when it is complete. */
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { OutputError } from '../errors.js';
+import { makeFolders } from '../model/write.js';
 import { beforeDeath } from '../report/last-acts.js';
 import { untilKilled } from './running.js';
 
@@ -54,7 +55,7 @@ function discard(file: string): void {
 }
 
 async function toFile(lines: AsyncIterable<string>, file: string): Promise<void> {
-  mkdirSync(dirname(resolve(file)), { recursive: true });
+  makeFolders(dirname(resolve(file)));
   const stream = createWriteStream(file, { flush: true });
   const done = finished(stream);
   done.catch(() => {});

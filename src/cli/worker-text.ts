@@ -10,13 +10,13 @@ let told = -1;
 export function workerLine(event: WorkerEvent): string {
   switch (event.event) {
     case 'connecting':
-      return `waiting for the coordinator at ${event.url}${event.reason === null ? '' : ` (${event.reason})`}\n`;
+      return waitingLine(event);
     case 'joined':
       return `joined ${event.url} as worker ${event.id}, ${event.name}, ${count(event.threads)} threads\n`;
     case 'transfer':
       return transferLine(event.bytes, event.total);
     case 'data':
-      return `data: ${event.from === 'coordinator' ? 'received, and kept for the next time' : `from ${source[event.from]}`}\n`;
+      return `data: ${event.from === 'coordinator' ? 'received' : `from ${source[event.from]}`}\n`;
     case 'working':
       return `working from step ${count(event.step)}\n`;
     case 'lost':
@@ -38,6 +38,12 @@ const source = {
   'own copy': 'its own copy',
   'step by step': 'the coordinator, step by step',
 };
+
+function waitingLine({ url, reason, seconds, timeout }: Extract<WorkerEvent, { event: 'connecting' }>): string {
+  const still = seconds === 0 ? '' : `, for ${duration(seconds)} by now`;
+  const until = timeout === 0 ? '' : `; gives up after ${duration(timeout)} (--timeout)`;
+  return `waiting for the coordinator at ${url}${still}${reason === null ? '' : ` (${reason})`}${until}\n`;
+}
 
 /** One line for each tenth. */
 function transferLine(bytes: number, total: number): string {

@@ -9,7 +9,7 @@ import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { pair, pem, portNumber } from './network.js';
 import { tellMistake } from './outcome.js';
-import { collect, hideToken, threadCount, tokenOf, untilInterrupted } from './running.js';
+import { collect, hideToken, threadCount, tokenOf, untilInterrupted, wholeNumber } from './running.js';
 import { workerLine } from './worker-text.js';
 
 interface WorkerFlags {
@@ -23,6 +23,7 @@ interface WorkerFlags {
   readonly peerPort?: string;
   readonly advertise?: string;
   readonly cache?: string;
+  readonly timeout?: string;
   readonly config?: string;
   readonly set: readonly string[];
   readonly json?: boolean;
@@ -45,6 +46,7 @@ export function workerCommand(): Command {
     .option('--peer-port <n>', 'port for links from other workers (default: any)')
     .option('--advertise <host:port>', 'where other workers reach that port, if not there')
     .option('--cache <dir>', 'where data sets are kept from one run to the next')
+    .option('--timeout <seconds>', 'how long to wait for a coordinator; 0 for ever (default: 600)')
     .option('--config <file>', 'a config whose `data` section loads a copy of the data that this machine has')
     .option('--set <path=value>', 'override one value of that config; repeatable', collect, [])
     .option('--json', 'print one JSON object a line and nothing else')
@@ -56,8 +58,8 @@ Examples:
   lockstep worker wss://trainer:7474 --token 4f1c... --tls-ca ca.pem --threads 4 --name rack1
 
 It waits for the coordinator, comes back when the connection is lost, and ends with the run.
-Ctrl-C or SIGTERM: it leaves after the step under way; a second one ends it at once.
-Exit codes: 0 the run is over or it was told to leave, 2 bad input, or not admitted.`,
+Ctrl-C, SIGTERM or SIGHUP: it leaves after the step under way; a second Ctrl-C ends it at once.
+Exit codes: 0 the run is over or it was told to leave, 1 no coordinator within --timeout, 2 bad input, or not admitted.`,
     )
     .action(runWorker);
 }
@@ -88,7 +90,7 @@ async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOp
   }
   const { data, seed } = flags.config === undefined ? { seed: 0 } : await sectionsOf(flags.config, flags.set);
   return {
-    ...{ url, name, threads: threadCount(flags.threads), cache: flags.cache },
+    ...{ url, name, threads: threadCount(flags.threads), cache: flags.cache, timeout: timeoutOf(flags.timeout) },
     token: tokenOf(flags),
     ca: flags.tlsCa === undefined ? undefined : pem('--tls-ca', flags.tlsCa),
     local: data && { data, seed },
@@ -100,6 +102,11 @@ async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOp
     },
   };
 }
+
+const timeoutOf = (value: string | undefined): number | undefined =>
+  value === undefined
+    ? undefined
+    : wholeNumber('--timeout', value, 0, 1e9, 'give seconds, such as 600, or leave it out');
 
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
 async function sectionsOf(file: string, set: readonly string[]): Promise<Pick<RunConfig, 'data' | 'seed'>> {

@@ -4,11 +4,12 @@
  * by now (If-Range, RFC 9110 section 13.1.5) sends all of it.
  */
 
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
+import { makeFolders } from '../model/write.js';
 import type { DownloadReporter } from './events.js';
 import { orOutputError, sizeOf } from './files.js';
 import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';
@@ -159,7 +160,7 @@ async function receive(
 
 /** Opens the partial at its end, or anew, with the note on its version. */
 async function openPartial(partial: string, from: number, url: URL, { response }: Answer) {
-  await mkdir(dirname(partial), { recursive: true });
+  makeFolders(dirname(resolve(partial)));
   if (from > 0) return open(partial, 'a');
   const { etag, 'last-modified': modified } = response.headers;
   const validator = etag?.startsWith('"') ? etag : modified;

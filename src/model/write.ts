@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -28,7 +29,7 @@ const blockBytes = 1 << 28;
  */
 export function writeFileAtomically(file: string, content: Content, mode?: number): void {
   orOutputError(file, () => {
-    mkdirSync(dirname(resolve(file)), { recursive: true });
+    makeFolders(dirname(resolve(file)));
     replaceFile(file, content, mode);
   });
 }
@@ -67,10 +68,26 @@ export function replaceFolder(folder: string, files: FolderContent): void {
   });
 }
 
+/**
+ * Like a recursive mkdir, which in Node 20 never returns below /proc.
+ * @param folder absolute
+ * @param made gets each folder that it makes
+ */
+export function makeFolders(folder: string, mode?: number, made: string[] = []): void {
+  if (statSync(folder, { throwIfNoEntry: false })) return;
+  makeFolders(dirname(folder), mode, made);
+  try {
+    mkdirSync(folder, { mode });
+    made.push(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 function partialFolder(folder: string, files: FolderContent): string {
   const temporary = `${folder}.partial`;
   rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
+  makeFolders(resolve(temporary));
   try {
     for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
   } catch (error) {

@@ -123,8 +123,12 @@ export interface EndEvent {
 export interface ListeningEvent {
   event: 'listening';
   url: string;
-  /** What to run on another machine. */
+  /** What to run on another machine; on this one where `local` is true. */
   join: string;
+  /** Whether only this machine can connect. */
+  local: boolean;
+  /** What else there is to know of joining. */
+  note: string | null;
   /** Workers that the run waits for. */
   minimum: number;
 }

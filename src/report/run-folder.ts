@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { OutputError } from '../errors.js';
+import { makeFolders } from '../model/write.js';
 
 /** The resolved config in a run's folder. */
 export const configName = 'config.yaml';
@@ -31,7 +32,7 @@ export function createRunFolder(parent: string, name: string, config: string): s
   return orOutputError(parent, () => {
     const made: string[] = [];
     try {
-      makeFolders(resolve(parent), made);
+      makeFolders(resolve(parent), undefined, made);
       const partial = join(parent, `.${name}-${randomUUID()}`);
       mkdirSync(partial);
       made.push(partial);
@@ -73,18 +74,6 @@ function nameNext(partial: string, parent: string, name: string): string {
     } catch (error) {
       if (!['EEXIST', 'ENOTEMPTY', 'EPERM', 'ENOTDIR'].includes(codeOf(error)) || !existsSync(folder)) throw error;
     }
-  }
-}
-
-/** Like a recursive mkdir, which in Node 20 never returns below /proc. Adds each folder that it makes to `made`. */
-function makeFolders(folder: string, made: string[]): void {
-  if (statSync(folder, { throwIfNoEntry: false })) return;
-  makeFolders(dirname(folder), made);
-  try {
-    mkdirSync(folder);
-    made.push(folder);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 

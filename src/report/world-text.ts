@@ -27,7 +27,7 @@ export function table(rows: readonly [string, string][], colors: Colors): string
 export function worldText(event: WorldReport, colors: Colors): string {
   switch (event.event) {
     case 'listening':
-      return `${colors.bold('to join, run on another machine:')}\n  ${event.join}\n\n`;
+      return `${colors.bold(`to join, run on ${event.local ? 'this' : 'another'} machine:`)}\n  ${event.join}\n${event.note === null ? '' : `${event.note}\n`}\n`;
     case 'world':
       return columns(workerTitles, event.workers.map(workerRow), colors);
     case 'worker':

@@ -2,11 +2,13 @@
  * Data sets that a worker has received before, by their fingerprints, so that the next run need not send them again. Any
  * number of processes may share the folder: a data set appears under its name complete or not at all.
  */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { sourceHash } from '../data/checksum.js';
 import type { Examples } from '../data/examples.js';
 import { LockstepError, OutputError, WireError } from '../errors.js';
+import { makeFolders } from '../model/write.js';
 import { type BlobSink, blobSink } from './blob.js';
 import {
   cacheFolder,
@@ -47,6 +49,7 @@ export class DataCache {
   list(): string[] {
     return fingerprintsIn(this.folder).filter((fingerprint) => {
       try {
+        if (!statSync(dataFile(this.folder, fingerprint)).isFile()) return false;
         checkImage(dataFile(this.folder, fingerprint));
         return true;
       } catch (error) {
@@ -102,12 +105,11 @@ export class DataCache {
    * @throws WireError from the sink's methods when it is not what was announced
    */
   receive(fingerprint: string, bytes: number): BlobSink & { abort(): void } {
-    if (!isFingerprint(fingerprint)) {
-      throw new WireError(`data set ${JSON.stringify(fingerprint)}: is no SHA-256`, 'the coordinator has to send one');
-    }
+    checkFingerprint(fingerprint);
+    this.#checkPlace(fingerprint);
     const partial = partialFile(this.folder, fingerprint);
     const fd = this.#written(() => {
-      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      makeFolders(resolve(this.folder), 0o700);
       makeRoom(this.folder, bytes, this.#limit);
       return openSync(partial, 'wx', 0o600);
     });
@@ -140,6 +142,14 @@ export class DataCache {
     };
   }
 
+  /** @throws OutputError where something else than a file has the name */
+  #checkPlace(fingerprint: string): void {
+    const file = dataFile(this.folder, fingerprint);
+    const there = this.#written(() => statSync(file, { throwIfNoEntry: false }));
+    if (!there || there.isFile()) return;
+    throw new OutputError(`${file}: is no file`, 'remove it, or name another folder for the cache');
+  }
+
   /** No flush to the disk: whoever opens the file in another process reads it through. */
   #place(partial: string, fingerprint: string): void {
     const file = dataFile(this.folder, fingerprint);
@@ -169,6 +179,12 @@ export class DataCache {
       throw new OutputError(`${this.folder}: cannot be written (${message})`, 'name another folder for the cache');
     }
   }
+}
+
+/** @throws WireError when a coordinator names a data set otherwise than by its SHA-256 */
+export function checkFingerprint(fingerprint: string): void {
+  if (isFingerprint(fingerprint)) return;
+  throw new WireError(`data set ${JSON.stringify(fingerprint)}: is no SHA-256`, 'the coordinator has to send one');
 }
 
 function writeFully(fd: number, payload: Uint8Array): void {

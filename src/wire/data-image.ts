@@ -1,5 +1,5 @@
 /** A data set as a worker holds it: a file that is an image (see data/image.ts), opened as examples. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Examples } from '../data/examples.js';
 import { type ExamplesMeta, featureRowBytes, imageHeader, imageMagic, imageSizes } from '../data/image.js';
@@ -45,25 +45,35 @@ interface OpenImage {
  * @throws WireError when the file is no image, or has not the size that its line says
  */
 function openHeader(file: string): OpenImage {
+  // A pipe of that name would be waited for.
+  if (!statSync(file).isFile()) throw damaged(file, 'is no file');
   const fd = openSync(file, 'r');
   try {
     const bytes = Buffer.alloc(maximumHeader);
     const line = bytes.subarray(0, readSync(fd, bytes, 0, maximumHeader, 0));
-    const start = line.indexOf('\n') + 1;
-    const text = line.toString('utf8', 0, start);
-    if (start === 0 || !text.startsWith(imageMagic)) throw damaged(file, 'is no data set of Lockstep');
-    const meta = parseMeta(file, text.slice(imageMagic.length));
-    // Other bytes could say the same, under another fingerprint.
-    if (!line.subarray(0, start).equals(imageHeader(meta))) throw damaged(file, 'its first line is not in order');
-    const { features, targets, weights } = imageSizes(meta);
-    const expected = start + features + targets + weights;
-    const found = fstatSync(fd).size;
-    if (found !== expected) throw damaged(file, `has ${found} bytes, not the ${expected} that its first line says`);
-    return { fd, meta, start };
+    return { fd, ...readHeader(file, line, fstatSync(fd).size) };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+/**
+ * @param name of the image, for errors
+ * @param line the first bytes of the image
+ * @param found how many it has
+ */
+function readHeader(name: string, line: Buffer, found: number): Omit<OpenImage, 'fd'> {
+  const start = line.indexOf('\n') + 1;
+  const text = line.toString('utf8', 0, start);
+  if (start === 0 || !text.startsWith(imageMagic)) throw damaged(name, 'is no data set of Lockstep');
+  const meta = parseMeta(name, text.slice(imageMagic.length));
+  // Other bytes could say the same, under another fingerprint.
+  if (!line.subarray(0, start).equals(imageHeader(meta))) throw damaged(name, 'its first line is not in order');
+  const { features, targets, weights } = imageSizes(meta);
+  const expected = start + features + targets + weights;
+  if (found !== expected) throw damaged(name, `has ${found} bytes, not the ${expected} that its first line says`);
+  return { meta, start };
 }
 
 function parseMeta(file: string, json: string): ExamplesMeta {
@@ -122,6 +132,37 @@ export async function openImage(file: string, budget: number): Promise<Examples>
     closeSync(fd);
     throw error;
   }
+}
+
+/**
+ * The examples of an image that is in memory; the features are not copied.
+ * @throws WireError when it is no whole image
+ */
+export function imageInMemory(name: string, image: SharedArrayBuffer): Examples {
+  const { meta, start } = readHeader(
+    name,
+    Buffer.from(image, 0, Math.min(maximumHeader, image.byteLength)),
+    image.byteLength,
+  );
+  const sizes = imageSizes(meta);
+  // Only the features begin where numbers of four bytes may.
+  const copy = (from: number, length: number) => {
+    const part = new SharedArrayBuffer(length);
+    new Uint8Array(part).set(new Uint8Array(image, from, length));
+    return part;
+  };
+  const targets = copy(start + sizes.features, sizes.targets);
+  const weights = copy(start + sizes.features + sizes.targets, sizes.weights);
+  const { featureType, targetType, weighted, ...same } = meta;
+  return {
+    ...same,
+    features:
+      featureType === 'uint8'
+        ? new Uint8Array(image, start, sizes.features)
+        : new Float32Array(image, start, sizes.features / 4),
+    targets: targetType === 'int32' ? new Int32Array(targets) : new Float32Array(targets),
+    ...(weighted ? { weights: new Float32Array(weights) } : {}),
+  };
 }
 
 /** A part of a file in shared memory. */

@@ -18,6 +18,8 @@ export interface DialOptions {
   readonly ca?: string;
   /** Seconds until the welcome has to be here; 10 unless given. */
   readonly patience?: number;
+  /** Ends the attempt. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface DialOptions {
  */
 export async function dial(
   address: string,
-  { token, identity, ca, patience = 10 }: DialOptions,
+  { token, identity, ca, patience = 10, signal }: DialOptions,
 ): Promise<{ connection: Connection; welcome: Welcome }> {
   const url = coordinatorUrl(address, ca);
   const socket = new WebSocket(url, {
@@ -45,11 +47,17 @@ export async function dial(
     const timer = setTimeout(() => {
       fail(new WireError(`${url.host} did not answer within ${patience} s`, 'check that it runs and can be reached'));
     }, patience * 1000);
+    const settled = new AbortController();
     const fail = (error: LockstepError) => {
+      settled.abort();
       clearTimeout(timer);
       reject(error);
       socket.terminate();
     };
+    signal?.addEventListener('abort', () => fail(new WireError('it was told to leave', 'start it again')), {
+      once: true,
+      signal: settled.signal,
+    });
     const unreachable = (error: NodeJS.ErrnoException) => fail(translated(error, url));
     socket.on('error', unreachable);
     socket.once('open', () => {
@@ -66,10 +74,12 @@ export async function dial(
           if (message.kind !== 'welcome') return;
           handshake.check(message);
           connection.admit();
+          settled.abort();
           clearTimeout(timer);
           resolve({ connection, welcome: message });
         },
         closed: (error) => {
+          settled.abort();
           clearTimeout(timer);
           reject(error);
         },

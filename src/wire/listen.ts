@@ -142,12 +142,14 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
+/** Whether only this machine can connect to one of its addresses. */
+export const isLoopback = (address: string): boolean => loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
 /** The address to bind, so that it is the one that was looked at. */
 async function addressOf<K extends Greeting>({ host, token }: ListenOptions<K>): Promise<string> {
   const { address } = await lookup(host).catch(() => ({ address: null }));
   if (!address) throw new ConfigError(`the host "${host}" is not known here`, 'give an address of this machine');
-  const isLoopback = loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-  if (!isLoopback && token === '') {
+  if (!isLoopback(address) && token === '') {
     throw new ConfigError(
       `listening on ${host} without a token would let anybody on the network take part`,
       'set a token, or listen on 127.0.0.1',
