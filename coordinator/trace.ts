@@ -1,5 +1,5 @@
 /** `--trace FILE`: what every worker or thread did when, as a Chrome trace (chrome://tracing, Perfetto). Written as it happens. */
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, rmSync, writeSync } from 'node:fs';
 import { OutputError } from '../src/errors.js';
 import { beforeDeath } from '../src/report/last-acts.js';
 import type { Unwritten } from '../src/report/unwritten.js';
@@ -78,8 +78,10 @@ export class Trace {
   /** There was no run. */
   discard(): void {
     this.#forget();
+    // A device, such as /dev/null, stays.
+    const isFile = fstatSync(this.#fd).isFile();
     closeSync(this.#fd);
-    rmSync(this.#path, { force: true });
+    if (isFile) rmSync(this.#path, { force: true });
   }
 
   #add(event: object, end = ','): void {
