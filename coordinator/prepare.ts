@@ -10,8 +10,7 @@ import { closeRows } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { OutputError } from '../src/errors.js';
 import type { MetricSpec } from '../src/evaluate/metrics.js';
-import { checkIds } from '../src/model/ids.js';
-import { checkTokens } from '../src/model/tokens.js';
+import { checkIds as checkColumns } from '../src/model/ids.js';
 import type { EngineSpec, Geometry, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
@@ -20,10 +19,13 @@ import { metricsLog, metricsName } from '../src/report/metrics-log.js';
 import { assertWritable, createRunFolder, replaceConfig } from '../src/report/run-folder.js';
 import { lockRun, type RunLock } from '../src/report/run-lock.js';
 import { Unwritten } from '../src/report/unwritten.js';
+import { checkIds } from './check-ids.js';
+import { checkMetrics, checkMonitor } from './check-metrics.js';
+import { checkTargets } from './check-targets.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
-import { checkMonitor, dataConfigOf, metricSpec, stepSpec, warnOfPooling } from './specs.js';
+import { dataConfigOf, metricSpec, stepSpec, warnOfPooling } from './specs.js';
 import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
@@ -139,15 +141,17 @@ async function prepareSteps(
   const examples = weightedExamples(dataset, config.training.classWeights);
   if (config.augment) checkAugment(config.augment, examples);
   const geometry = planGeometry(config.training, splits);
-  const spec = stepSpec(config, { ...dataset, examples });
+  const survey = await checkTargets(config, dataset);
+  const spec = stepSpec(config, { ...dataset, examples }, survey);
   const step = await createStepModel(spec);
-  checkTokens(step.built.model, dataset.encoding);
-  checkIds(step.built.model, dataset.encoding);
+  checkColumns(step.built.model, dataset.encoding);
+  await checkIds(config.data, dataset, step);
   const metrics = metricSpec(config, dataset, step);
-  checkMonitor(config, splits.validation.length > 0);
+  const warn = (message: string) => report({ event: 'warning', message });
+  checkMetrics(config, metrics, survey, warn);
+  checkMonitor(config, dataset, warn);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
-  const warn = (message: string) => report({ event: 'warning', message });
   warnOfPooling(metrics, warn);
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
     warn(

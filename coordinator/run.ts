@@ -12,6 +12,7 @@ import {
   type Monitor,
   monitorOf,
   monitorStateAfter,
+  warningOf,
 } from '../src/evaluate/monitor.js';
 import { outputEncoding } from '../src/model/outputs.js';
 import { saveModel } from '../src/model/save.js';
@@ -54,6 +55,7 @@ export class Run {
   /** Steps after which the run ends, those before it was resumed included. */
   readonly #lastStep: number;
   readonly #monitor: Monitor;
+  #isWarned = false;
   readonly #checkpointer: Checkpointer;
   /** The state of the loop, but for the losses of the epoch under way, which are in the pool. */
   #progress: Progress;
@@ -179,6 +181,7 @@ export class Run {
     const { step, best: before, monitor } = this.#progress;
     const epoch = this.#progress.epoch + 1;
     const watched = validation ? this.#watched(validation) : loss;
+    this.#warnOf(epoch, watched);
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
       this.#bestParameters?.set(pool.parameters);
@@ -189,6 +192,14 @@ export class Run {
     this.#progress = { step, epoch, position: 0, losses: [], best, stopped, monitor: after };
     report({ event: 'epoch', epoch, step, loss, validation, seconds, examplesPerSecond, best: best !== before });
     return validation;
+  }
+
+  /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */
+  #warnOf(epoch: number, watched: number): void {
+    const message = warningOf(this.#monitor, epoch, watched);
+    if (message === undefined || this.#isWarned) return;
+    this.#isWarned = true;
+    this.#run.report({ event: 'warning', message });
   }
 
   get #isStopping(): boolean {
@@ -212,11 +223,18 @@ export class Run {
   }
 
   async #finish(validation: Metrics | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
-    const { config, dataset, pool, folder, unwritten } = this.#run;
+    const { config, dataset, pool, folder, report, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
     await this.#retryBest();
     const { epoch, best, stopped } = this.#progress;
+    if (!interrupted && config.training.restoreBest && best === null) {
+      const { metric } = this.#monitor;
+      report({
+        event: 'warning',
+        message: `restoreBest: ${metric} was a number in no epoch: the last one's parameters stay`,
+      });
+    }
     const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
     if (restored) pool.replaceParameters(this.#bestParameters!);
     const evaluate = (rows: Int32Array) => this.#evaluate(rows).catch(unlessStopped);

@@ -3,24 +3,13 @@ import type { DataConfig } from '../src/config/data.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { type Dataset, elements } from '../src/data/examples.js';
+import type { TargetSurvey } from '../src/data/target-survey.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
-import { type MetricSpec, metricNames } from '../src/evaluate/metrics.js';
-import { monitorOf } from '../src/evaluate/monitor.js';
+import type { MetricSpec } from '../src/evaluate/metrics.js';
 import { layersReadIds } from '../src/model/ids.js';
 import { decided } from '../src/model/outputs.js';
-
-/** @throws ConfigError when the run does not measure what it is to watch */
-export function checkMonitor({ training, metrics }: RunConfig, validated: boolean): void {
-  const { metric } = monitorOf(training);
-  const names = validated ? metricNames(metrics) : ['loss'];
-  if (names.includes(metric)) return;
-  const problem = validated ? 'is no metric of this run' : 'needs a validation split';
-  const remedy = validated
-    ? `use one of ${names.join(', ')}, or add it to metrics`
-    : 'set data.validation, or use loss';
-  throw new ConfigError(`training.monitor: ${JSON.stringify(metric)} ${problem}`, remedy);
-}
+import { isZeroOneHinge } from '../src/model/target-range.js';
 
 /**
  * The data of a run as they are to be read: numbers that an embedding looks up stay whole.
@@ -38,12 +27,14 @@ export function dataConfigOf({ data, model }: RunConfig): DataConfig {
   return { ...data, standardize: false };
 }
 
-export function stepSpec(config: RunConfig, { examples }: Dataset): StepSpec {
+/** @param survey of targets that are numbers */
+export function stepSpec(config: RunConfig, { examples }: Dataset, survey: TargetSurvey | undefined): StepSpec {
   return {
     model: config.model,
     loss: config.loss,
     seed: config.seed,
     classes: examples.classes,
+    ...(isZeroOneHinge(config.loss, survey) ? { zeroOne: true } : {}),
     metrics: config.metrics,
     l1: config.training.l1,
     l2: config.training.l2,

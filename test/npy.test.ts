@@ -109,8 +109,25 @@ describe('npy files', () => {
     expect([classes.examples.classes, ...classes.examples.targets]).toEqual([4, 1, 0, 3, 0]);
     const pairs = npy('<f4', [4, 2], new Float32Array([1, 2, 3, 4, 5, 6, 7, 8]));
     expect((await load(source({ targets: pairs }))).examples.targetShape).toEqual([2]);
-    const places = await load(source({ targets: npy('|u1', [4, 2], new Uint8Array([0, 1, 2, 0, 1, 1, 0, 2])) }));
+    const several = npy('|u1', [4, 2], new Uint8Array([0, 1, 2, 0, 1, 1, 0, 2]));
+    const places = await load(source({ targets: several, targetType: 'class' }));
     expect(places.examples).toMatchObject({ targetShape: [2], classes: 3 });
+    // Rows of several labels, one-hot rows and several numbers look the same: that they are classes is said, by the loss too.
+    const rows = await load(source({ targets: several }));
+    expect([rows.examples.targetShape, rows.examples.classes, ...rows.examples.targets]).toEqual([
+      [2],
+      undefined,
+      0,
+      1,
+      2,
+      0,
+      1,
+      1,
+      0,
+      2,
+    ]);
+    const signs = await load(source({ targets: npy('|i1', [4], new Int8Array([0, 1, -1, 1])) }));
+    expect([signs.examples.classes, ...signs.examples.targets]).toEqual([undefined, 0, 1, -1, 1]);
   });
 
   it('have weights', async () => {
@@ -234,7 +251,7 @@ describe('a mistake', () => {
     },
     {
       what: 'a negative class',
-      options: { targets: npy('<i4', [4], new Int32Array([0, 1, -1, 1])) },
+      options: { targets: npy('<i4', [4], new Int32Array([0, 1, -1, 1])), targetType: 'class' },
       problem: 'row 2 holds -1, not a class index',
       remedy: 'numpy.unique',
     },

@@ -13,6 +13,9 @@ import { readModelFile } from '../../src/model/file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { Metrics } from '../../src/report/events.js';
 import { configName } from '../../src/report/run-folder.js';
+import { checkIds } from '../check-ids.js';
+import { checkMetrics } from '../check-metrics.js';
+import { checkTargets } from '../check-targets.js';
 import { chooseEngine } from '../engine.js';
 import { evaluationBatch, evaluationSizes } from '../geometry.js';
 import { dataConfigOf, metricSpec, stepSpec, warnOfPooling } from '../specs.js';
@@ -78,12 +81,15 @@ async function measure(
   options: EvaluateOptions,
 ): Promise<Metrics> {
   const { warn = () => {} } = options;
-  const spec = { ...stepSpec(config, dataset), model: modelConfig(located, config, options) };
+  const survey = await checkTargets(config, dataset);
+  const spec = { ...stepSpec(config, dataset, survey), model: modelConfig(located, config, options) };
   const step = await createStepModel(spec, false);
+  await checkIds(config.data, dataset, step);
   const { weights } = await readModelFile(located.path);
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
   assignWeights(step.built.model, weights, located.path, warn);
   const metrics = metricSpec(config, dataset, step);
+  checkMetrics(config, metrics, survey, warn);
   warnOfPooling(metrics, warn);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
   const geometry = { ...once, evaluationBatch };

@@ -67,16 +67,15 @@ async function otherTable(
     );
   }
   const reading = new Reading(options);
-  const examples = await tableExamples(place, encoding.input, [target].flat(), encoding.classes, reading);
+  const { examples, places } = await tableExamples(place, encoding.input, [target].flat(), encoding.classes, reading);
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
-  return described(place, { examples, encoding }, all);
+  return described(place, { examples, encoding, where: (example) => places.of(example) }, all);
 }
 
-function described(place: string, data: Pick<Dataset, 'examples' | 'encoding'>, test: Int32Array): Dataset {
+function described(place: string, data: Omit<Dataset, 'splits' | 'description'>, test: Int32Array): Dataset {
   const none = new Int32Array(0);
-  const { examples, encoding } = data;
   const splits = { training: none, validation: none, test };
-  return { examples, encoding, splits, description: `${test.length.toLocaleString('en-US')} examples of ${place}` };
+  return { ...data, splits, description: `${test.length.toLocaleString('en-US')} examples of ${place}` };
 }
 
 /** Targets as indices of the model's classes: by name, because other data may lack some. */

@@ -1,10 +1,13 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
-import { ConfigError } from '../../src/errors.js';
+import { elements } from '../../src/data/examples.js';
+import { ConfigError, DataError } from '../../src/errors.js';
 import { createPredictor, type Predict } from '../../src/export/predictor.js';
+import { type IdInput, idInputs, isId } from '../../src/model/embedding-ids.js';
+import { takesIds } from '../check-ids.js';
 import { type InputBatch, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
-import { openModel, readEncoding } from './saved-model.js';
+import { openModel, readEncoding, type SavedModel } from './saved-model.js';
 
 export interface PredictOptions {
   readonly model?: ModelChoice;
@@ -62,7 +65,8 @@ export async function predict(place: string, input: string, options: PredictOpti
   const inputs = await openInputs(input, saved.featureShape, saved.encoding);
   const { kind, names } = reading;
   const measure = kind === 'classes' ? reading.measure : undefined;
-  const rows = predictions(run, reading, top, inputs.batches);
+  const batches = await withIds(input, saved, inputs.batches);
+  const rows = predictions(run, reading, top, batches);
   return { model: path, kind, names, measure, inputs: inputs.kind, rows };
 }
 
@@ -73,6 +77,41 @@ export async function predict(place: string, input: string, options: PredictOpti
 export async function isTextModel(place: string, choice?: ModelChoice): Promise<boolean> {
   const encoding = await readEncoding(locateModel(place, choice).path);
   return encoding?.input.kind === 'text';
+}
+
+/**
+ * The batches, checked as a whole before the first prediction where the model has embeddings: ids come from files that are in
+ * memory anyway.
+ */
+async function withIds(
+  input: string,
+  { model, featureShape }: SavedModel,
+  batches: AsyncIterable<InputBatch>,
+): Promise<AsyncIterable<InputBatch>> {
+  const ids = idInputs(model, featureShape);
+  if (ids.length === 0) return batches;
+  const width = elements(featureShape);
+  const read: InputBatch[] = [];
+  let row = 0;
+  for await (const batch of batches) {
+    read.push(batch);
+    for (let i = 0; i < batch.count; i++) checkRow(input, batch.features, i * width, ++row, ids);
+  }
+  return (async function* again() {
+    yield* read;
+  })();
+}
+
+/** @throws DataError when the row holds a number that an embedding has no row for */
+function checkRow(input: string, features: Float32Array, start: number, row: number, ids: readonly IdInput[]): void {
+  for (const one of ids) {
+    const odd = one.features.find((feature) => !isId(features[start + feature], one.rows));
+    if (odd === undefined) continue;
+    throw new DataError(
+      `${input}: row ${row} holds ${features[start + odd]} as its feature ${odd + 1} (both counted from 1), and ${takesIds(one)}`,
+      'leave the row out, or train a model that knows the id',
+    );
+  }
 }
 
 async function* predictions(

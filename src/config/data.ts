@@ -102,7 +102,9 @@ const valuesSchema = z
 const targetType = z
   .enum(['class', 'number'])
   .optional()
-  .describe('Whether targets are classes or numbers. Default: classes where they are text, else numbers.');
+  .describe(
+    'Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.',
+  );
 
 const datePart = z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']);
 export type DatePart = z.infer<typeof datePart>;
@@ -194,7 +196,8 @@ const npySchema = z
     targets: path.describe('NumPy array of as many classes or numbers.'),
     weights: path.optional().describe("NumPy array of the examples' weights in the loss."),
     targetType: targetType.describe(
-      'Whether targets are classes or numbers. Default: classes where they are integers.',
+      'Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example ' +
+        'has one integer from 0, else numbers.',
     ),
     scale: z.number().positive().default(1).describe('Factor of the features, such as 0.00392156862745098 for bytes.'),
     ...fractions(0.1),

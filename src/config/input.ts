@@ -134,7 +134,7 @@ export interface RunConfigInput {
          */
         target: string | string[];
         /**
-         * Whether targets are classes or numbers. Default: classes where they are text, else numbers.
+         * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
          */
         targetType?: 'class' | 'number';
         /**
@@ -197,7 +197,7 @@ export interface RunConfigInput {
          */
         target: string | string[];
         /**
-         * Whether targets are classes or numbers. Default: classes where they are text, else numbers.
+         * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
          */
         targetType?: 'class' | 'number';
         /**
@@ -264,7 +264,7 @@ export interface RunConfigInput {
          */
         weights?: string;
         /**
-         * Whether targets are classes or numbers. Default: classes where they are integers.
+         * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example has one integer from 0, else numbers.
          */
         targetType?: 'class' | 'number';
         /**

@@ -7,6 +7,7 @@ import { dataSchema } from './data.js';
 import { lossSchema, metricsSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
+import { withTargetType } from './target-type.js';
 import { trainingSchema } from './training.js';
 
 export const runSchema = z
@@ -51,7 +52,8 @@ export const runSchema = z
       message: `"${backend}" is a backend of engine tfjs, and engine is onnx`,
       params: { remedy: 'remove backend, or set engine to tfjs' },
     });
-  });
+  })
+  .transform((config) => ({ ...config, data: withTargetType(config.data, config.loss) }));
 
 /** A validated config with every default filled in. `loadRunConfig` freezes it. */
 export type RunConfig = z.output<typeof runSchema>;

@@ -57,6 +57,8 @@ export interface Dataset {
   readonly encoding: Encoding;
   /** What the columns of a table are for. */
   readonly columns?: ColumnReport;
+  /** Where a feature or a target of an example is, for messages: `flowers.csv, line 7`. */
+  readonly where?: (example: number, part: 'features' | 'targets') => string;
 }
 
 /** Elements of a shape. */

@@ -23,7 +23,7 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
     const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
     const encoding = { ...classNames(examples), ...((await source.encode?.(splits)) ?? plainEncoding(examples)) };
     const description = describe(examples, splits, source.origin);
-    return { examples, splits, description, encoding, columns: source.columns };
+    return { examples, splits, description, encoding, columns: source.columns, where: source.where };
   } catch (error) {
     if (examples.file) closeRows(examples.file);
     throw error;
@@ -37,7 +37,10 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
       return { examples, split: config, origin: `synthetic digits, seed ${config.seed}` };
     }
     case 'values':
-      return { examples: valueExamples(config), split: config, origin: 'values in the config' };
+      return {
+        ...{ examples: valueExamples(config), split: config, origin: 'values in the config' },
+        where: (example, part) => `data.${part}.${example}`,
+      };
     case 'idx': {
       const { examples, plan, origin } = await idxExamples(config, reading);
       return { examples, split: plan, origin };

@@ -10,6 +10,8 @@ export interface Source {
   readonly split: SplitPlan | Splits;
   /** Where the examples come from, for people. */
   readonly origin: string;
+  /** Where a feature or a target of an example is, for messages: `flowers.csv, line 7`. */
+  readonly where?: (example: number, part: 'features' | 'targets') => string;
   /**
    * Fits what depends on the training split, such as means, and applies it to the features in place.
    * Absent where inputs are plain numbers or pictures.

@@ -22,6 +22,8 @@ export interface StepSpec {
   readonly seed: number;
   readonly batch: BatchSpec;
   readonly classes?: number;
+  /** Hinge reads targets of 0 as -1. */
+  readonly zeroOne?: boolean;
   /** Those of users are computed with the loss. */
   readonly metrics?: readonly MetricConfig[];
   /** Factors of the kernels' absolute values and squares in the training loss. */
@@ -60,6 +62,7 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
     outputs: outputsFor(built.model, spec.loss),
     targetShape,
     classes: spec.classes,
+    zeroOne: spec.zeroOne,
   };
   return {
     built,

@@ -22,6 +22,15 @@ function improves({ mode }: Monitor, value: number, best: number | null, minDelt
   return mode === 'min' ? value < best - minDelta : value > best + minDelta;
 }
 
+/** What to say of an epoch whose value is none, the first time; undefined where there is nothing to say. */
+export function warningOf({ metric }: Monitor, epoch: number, value: number): string | undefined {
+  if (Number.isFinite(value)) return undefined;
+  return (
+    `training.monitor: ${metric} is ${value} after epoch ${epoch}: such an epoch is never the best, and counts ` +
+    'as one without a better value for early stopping and the plateau schedule'
+  );
+}
+
 export interface BestEpoch {
   readonly value: number;
   /** Counted from 1. */

@@ -13,6 +13,8 @@ export interface OutputSpec {
   /** Shape of one example's target; a class index has none, one for each place of a sequence has [places]. */
   readonly targetShape: readonly number[];
   readonly classes?: number;
+  /** Hinge reads targets of 0 as -1, as it does the first of two class indices. */
+  readonly zeroOne?: boolean;
 }
 
 /** Maps targets and outputs of a batch, [n, ...] each, to the loss of each example, [n]: the mean over its places. */
@@ -50,7 +52,10 @@ function huber(targets: tf.Tensor, outputs: tf.Tensor, delta: number): tf.Tensor
 
 /** Class indices as one-hot rows; other targets as they are, in the shape of the outputs. */
 function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, loss: string): tf.Tensor {
-  if (spec.classes === undefined) return tf.reshape(targets, outputs.shape);
+  if (spec.classes === undefined) {
+    const numbers = tf.reshape(targets, outputs.shape);
+    return loss === 'hinge' && spec.zeroOne ? tf.sub(tf.mul(numbers, 2), 1) : numbers;
+  }
   if (spec.shape.at(-1) === spec.classes && loss === 'categoricalCrossentropy') {
     return tf.oneHot(targets, spec.classes);
   }
@@ -107,6 +112,14 @@ function checkFit(name: string, { shape, targetShape, classes }: OutputSpec, kin
   if (name === 'sparseCategoricalCrossentropy' || (name === 'categoricalCrossentropy' && classes !== undefined)) {
     if (classes === undefined)
       fail('targets that are not class indices', 'use categoricalCrossentropy or meanSquaredError');
+    // Rows of 0 and 1 that were read as a class at each place.
+    const isRows = classes === 2 && targetShape.length > 0 && shape.join() === targetShape.join();
+    if (isRows && name === 'sparseCategoricalCrossentropy') {
+      fail(
+        `${output}: the data has a class${places}`,
+        'use categoricalCrossentropy if each row has one 1, else binaryCrossentropy',
+      );
+    }
     if (!fits(classes!)) {
       fail(
         `${output}: the data has ${classes} classes${places}`,

@@ -128,7 +128,10 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
 function endBlock(event: EndEvent, command: string, colors: Colors): string {
   const rows: [string, string][] = [];
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
-  if (event.stoppedEarly) rows.push(['stopped early', `after epoch ${event.epochs}; the best was ${event.bestEpoch}`]);
+  if (event.stoppedEarly) {
+    const best = event.bestEpoch === null ? 'none was the best' : `the best was ${event.bestEpoch}`;
+    rows.push(['stopped early', `after epoch ${event.epochs}; ${best}`]);
+  }
   if (event.restored) rows.push(['restored', `the parameters of epoch ${event.bestEpoch}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);

@@ -34,7 +34,8 @@ async function collect(config: ModuleConfig, reading: Reading): Promise<Source> 
     const examples = collector.finish();
     // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => ({ input: { kind: 'numbers', scale: 1 } as const });
-    return { examples, split: config, origin: config.file, encode };
+    const where = (example: number) => `${module.where}: example ${example}`;
+    return { examples, split: config, origin: config.file, encode, where };
   } catch (error) {
     collector.discard();
     reading.signal?.throwIfAborted();

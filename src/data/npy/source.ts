@@ -44,7 +44,8 @@ async function readSource(config: NpyConfig, features: Npy, reading: Reading): P
   const featureScale = features.bytes ? config.scale : 1;
   const examples = { count, featureScale, featureShape, weights, ...targets, ...rows.finish() };
   const encode = () => ({ input: { kind: 'numbers' as const, scale: config.scale } });
-  return { examples, split: config, origin: `${config.features}, ${config.targets}`, encode };
+  const where = (row: number, part: 'features' | 'targets') => `${config[part]}: row ${row}`;
+  return { examples, split: config, origin: `${config.features}, ${config.targets}`, encode, where };
 }
 
 function finite(file: string, row: number, value: number): number {
@@ -64,21 +65,24 @@ async function readTargets(
       'use targets of shape [n] or [n, k] for n examples',
     );
   }
-  const isClass = config.targetType === undefined ? header.integer : config.targetType === 'class';
   const bytes = new SharedArrayBuffer(4 * count * width);
-  if (!isClass) {
-    const targets = new Float32Array(bytes);
-    await readNpyRows(header, reading, (row, index) => targets.set(row, index * width));
-    return { targets, targetShape: [width] };
-  }
-  const targets = new Int32Array(bytes);
+  const numbers = new Float32Array(bytes);
+  let isClass = config.targetType === undefined ? header.integer && width === 1 : config.targetType === 'class';
   let highest = 0;
   await readNpyRows(header, reading, (row, index) => {
-    for (const value of row) {
-      if (!Number.isInteger(value) || value < 0 || value >= mostClasses) throw noClass(header.file, index, value);
-      if (value > highest) highest = value;
+    if (isClass) {
+      const odd = row.find((value) => !Number.isInteger(value) || value < 0 || value >= mostClasses);
+      if (odd !== undefined && config.targetType === 'class') throw noClass(header.file, index, odd);
+      isClass = odd === undefined;
+      for (const value of row) if (value > highest) highest = value;
     }
-    targets.set(row, index * width);
+    numbers.set(row, index * width);
+  });
+  if (!isClass) return { targets: numbers, targetShape: [width] };
+  // In place: 32-bit floats hold every index that there may be.
+  const targets = new Int32Array(bytes);
+  numbers.forEach((value, i) => {
+    targets[i] = value;
   });
   if (highest === 0) {
     throw new DataError(`${header.file} has one class only, 0`, 'use two classes or more, or data.targetType: number');

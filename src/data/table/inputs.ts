@@ -3,6 +3,7 @@
 import { openData } from '../data-file.js';
 import type { TableEncoding } from '../encoding.js';
 import type { Examples } from '../examples.js';
+import { Places } from '../places.js';
 import { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import { requireColumns } from './columns.js';
@@ -73,7 +74,7 @@ export async function tableExamples(
   targets: readonly string[],
   classes: readonly string[] | undefined,
   reading: Reading,
-): Promise<Examples> {
+): Promise<{ readonly examples: Examples; readonly places: Places }> {
   const table = await openTable(file, encoding, reading);
   return readExamples(table, encoding, targets, classes, reading).finally(() => table.close());
 }
@@ -84,7 +85,7 @@ async function readExamples(
   targets: readonly string[],
   classes: readonly string[] | undefined,
   reading: Reading,
-): Promise<Examples> {
+): Promise<{ readonly examples: Examples; readonly places: Places }> {
   const { columns, missing } = encoding;
   const table = numbered(opened, encoding, targets);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
@@ -93,11 +94,13 @@ async function readExamples(
   const width = tableWidth(columns);
   const rows = new RowWriter(width, 'float32', budgetBytes(undefined));
   const values: number[] = [];
+  const places = new Places();
   try {
-    await reader.read(() => {
+    await reader.read((row) => {
       scaleRow(columns, reader.features);
       rows.append(reader.features);
       values.push(...reader.targets);
+      places.add(table, row);
     });
     requireRows(table, rows.count, missing);
     reader.warnOfUnseen(reading);
@@ -109,7 +112,8 @@ async function readExamples(
   const held = classes ? new Int32Array(bytes) : new Float32Array(bytes);
   held.set(values);
   const shapes = { featureShape: [width], targetShape: classes ? [] : [targets.length] };
-  return { count: rows.count, featureScale: 1, ...shapes, targets: held, classes: classes?.length, ...rows.finish() };
+  const counted = { count: rows.count, featureScale: 1, ...shapes, targets: held, classes: classes?.length };
+  return { examples: { ...counted, ...rows.finish() }, places };
 }
 
 const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ name }) => name);

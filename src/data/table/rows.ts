@@ -39,10 +39,10 @@ export class TableRows {
   }
 
   /**
-   * Calls `visit` whenever the arrays hold another row that is to be used.
+   * Calls `visit` with the row's place whenever the arrays hold another row that is to be used.
    * @throws DataError naming the line or row of a value that does not fit its column
    */
-  read(visit: () => void): Promise<void> {
+  read(visit: (row: number) => void): Promise<void> {
     const { missing, features, weight } = this.#schema;
     const names = this.#columns.map(({ name }) => name);
     return this.#table.read(names, (cells, row) => {
@@ -51,7 +51,7 @@ export class TableRows {
       this.#setFeatures(cells, row);
       for (let i = 0; i < this.targets.length; i++) this.targets[i] = this.#target(features.length + i, cells, row);
       if (weight !== undefined) this.weight = this.#number(names.length - 1, cells, row);
-      visit();
+      visit(row);
     });
   }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { CsvFormat, Encoding } from '../encoding.js';
 import type { Examples, Splits } from '../examples.js';
+import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
@@ -58,7 +59,8 @@ async function examplesOf(
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
 
   const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
-  const targets = await fill(parts, schema, rows).catch((error) => {
+  const places = new Places();
+  const targets = await fill(parts, schema, rows, places).catch((error) => {
     rows.discard();
     throw error;
   });
@@ -77,7 +79,8 @@ async function examplesOf(
     test: fractionOrRange(config.test, parts),
     stratify: config.stratify,
   };
-  return { examples, split, origin: files.join(', '), encode, columns: found };
+  const where = (example: number) => places.of(example);
+  return { examples, split, origin: files.join(', '), encode, columns: found, where };
 }
 
 /** The file for training, then those of the other splits. */
@@ -102,11 +105,12 @@ async function countRows(table: Table, schema: TableSchema, reading: Reading): P
   return count;
 }
 
-/** Writes the features of all parts to `rows`. */
+/** Writes the features of all parts to `rows`, and where they were to `places`. */
 async function fill(
   parts: readonly Part[],
   schema: TableSchema,
   rows: RowWriter,
+  places: Places,
 ): Promise<Pick<Examples, 'targets' | 'weights'>> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   const width = schema.targets.length;
@@ -116,11 +120,12 @@ async function fill(
   for (const { table, count } of parts) {
     const start = rows.count;
     const reader = new TableRows(table, schema);
-    await reader.read(() => {
+    await reader.read((row) => {
       if (rows.count - start === count) throw changed(table);
       targets.set(reader.targets, rows.count * width);
       if (weights) weights[rows.count] = reader.weight;
       rows.append(reader.features);
+      places.add(table, row);
     });
     if (rows.count - start < count) throw changed(table);
   }

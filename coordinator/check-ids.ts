@@ -1,0 +1,114 @@
+/** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
+import { setImmediate } from 'node:timers/promises';
+import type { DataConfig } from '../src/config/data.js';
+import { type Dataset, type Examples, elements } from '../src/data/examples.js';
+import { placeOf } from '../src/data/places.js';
+import { readFully } from '../src/data/row-reader.js';
+import { featuresOf } from '../src/data/table/values.js';
+import type { StepModel } from '../src/engine/step.js';
+import { DataError, ModelError } from '../src/errors.js';
+import { type IdInput, idInputs, isId } from '../src/model/embedding-ids.js';
+
+/** Bytes that are looked at before signals get their turn. */
+const turn = 1 << 24;
+
+interface Odd {
+  readonly input: IdInput;
+  readonly example: number;
+  readonly feature: number;
+  readonly value: number;
+}
+
+/**
+ * Looks at every example once, on disk too, if the model has an embedding that its features reach.
+ * @throws DataError naming row, value and rule; ModelError when an embedding has fewer rows than a text has characters
+ */
+export async function checkIds(data: DataConfig, dataset: Dataset, { built, batch }: StepModel): Promise<void> {
+  const inputs = idInputs(built.model, batch.featureShape);
+  if (inputs.length === 0) return;
+  const { input } = dataset.encoding;
+  if (input.kind === 'text') return checkCharacters(inputs, input.vocabulary.length);
+  const scale = Math.fround(dataset.examples.featureScale);
+  let odd: Odd | undefined;
+  let highest = 0;
+  await eachRow(dataset.examples, (row, start, example) => {
+    for (const input of inputs) {
+      for (const feature of input.features) {
+        const value = Math.fround(row[start + feature] * scale);
+        if (isId(value, input.rows)) continue;
+        if (value > highest && Number.isInteger(value)) highest = value;
+        odd ??= { input, example, feature, value };
+      }
+    }
+  });
+  if (odd) throw noId(data, dataset, odd, highest);
+}
+
+function checkCharacters(inputs: readonly IdInput[], characters: number): void {
+  const short = inputs.find(({ rows }) => rows < characters);
+  if (!short) return;
+  throw new ModelError(
+    `${short.layer}: inputDim: ${short.rows} is less than the ${characters} distinct characters of the text`,
+    'use inputDim: classes',
+  );
+}
+
+type Values = Float32Array | Uint8Array;
+
+/** @param visit gets an array, where in it the row starts, and which example it is */
+async function eachRow(
+  examples: Examples,
+  visit: (values: Values, start: number, example: number) => void,
+): Promise<void> {
+  const { features, featureShape, featureStride, count, file } = examples;
+  const width = elements(featureShape);
+  const stride = featureStride ?? width;
+  const rowBytes = width * features.BYTES_PER_ELEMENT;
+  const atOnce = Math.max(1, Math.floor(turn / rowBytes));
+  const inMemory = file?.first ?? count;
+  for (let first = 0; first < inMemory; first += atOnce) {
+    const end = Math.min(inMemory, first + atOnce);
+    for (let example = first; example < end; example++) visit(features, example * stride, example);
+    if (end < count) await setImmediate();
+  }
+  if (!file) return;
+  const block = new Uint8Array(Math.min(atOnce, count - inMemory) * rowBytes);
+  const values = features instanceof Uint8Array ? block : new Float32Array(block.buffer);
+  for (let first = inMemory; first < count; first += atOnce) {
+    const end = Math.min(count, first + atOnce);
+    const part = block.subarray(0, (end - first) * rowBytes);
+    await readFully(file.fd, part, (file.start ?? 0) + (first - inMemory) * rowBytes);
+    for (let example = first; example < end; example++) visit(values, (example - first) * width, example);
+  }
+}
+
+/** The rule, for messages. */
+export const takesIds = ({ layer, rows }: IdInput): string =>
+  `${layer} takes whole numbers from 0 to ${rows - 1} (inputDim: ${rows})`;
+
+function noId(data: DataConfig, dataset: Dataset, { input, example, feature, value }: Odd, highest: number): DataError {
+  const column = columnOf(dataset, feature);
+  const shown = String(Number(value.toPrecision(7)));
+  const where = `${placeOf(dataset, example, 'features')}${column ? `: column ${column.name}` : ''}`;
+  const standardized = column && 'scale' in column && (column.scale !== 1 || column.mean !== 0);
+  const became = standardized ? `is standardized to ${shown}` : `holds ${shown}`;
+  return new DataError(`${where} ${became}, and ${takesIds(input)}`, remedy());
+
+  function remedy(): string {
+    if (standardized) return 'set data.standardize: false';
+    if (!Number.isInteger(value) && 'scale' in data && data.scale !== 1) return 'leave data.scale out';
+    if (!Number.isInteger(value)) return 'give it whole numbers, or leave out what is none';
+    if (value < 0) return 'number the ids from 0';
+    return `set inputDim: ${highest + 1}, or leave out what has no row`;
+  }
+}
+
+/** The column of a table that a feature comes from. */
+function columnOf({ encoding: { input } }: Dataset, feature: number) {
+  if (input.kind !== 'table') return undefined;
+  let start = 0;
+  return input.columns.find((column) => {
+    start += featuresOf(column);
+    return feature < start;
+  });
+}

@@ -1,0 +1,129 @@
+/** Whether the targets of the whole data set are what the loss takes: a number beyond its range would be learnt without a word. */
+import type { RunConfig } from '../src/config/run.js';
+import { type Dataset, elements } from '../src/data/examples.js';
+import { placeOf } from '../src/data/places.js';
+import { surveyTargets, type TargetSurvey } from '../src/data/target-survey.js';
+import { DataError, ModelError } from '../src/errors.js';
+import { lossName, targetRange } from '../src/model/target-range.js';
+
+type Config = Pick<RunConfig, 'data' | 'loss'>;
+
+/**
+ * Looks at the targets of every split at once.
+ * @returns what kind of numbers they are; undefined for class indices
+ * @throws DataError naming the row, the value and the rule of the loss; ModelError where the loss takes classes and the
+ *   targets are numbers, or the other way round
+ */
+export async function checkTargets(config: Config, dataset: Dataset): Promise<TargetSurvey | undefined> {
+  const { classes } = dataset.examples;
+  const range = targetRange(config.loss);
+  if (classes !== undefined) {
+    if (range?.classes === 'never') refuseClasses(config, dataset);
+    if (classes > 2 && ['binaryCrossentropy', 'hinge'].includes(lossName(config.loss))) await checkTwo(config, dataset);
+    return undefined;
+  }
+  const survey = await surveyTargets(dataset.examples);
+  if (!range) return survey;
+  const isColumn = elements(dataset.examples.targetShape) === 1;
+  const needsClasses = range.classes === 'only' || (lossName(config.loss) === 'categoricalCrossentropy' && isColumn);
+  if (needsClasses) throw noClasses(config, dataset, survey);
+  const wrong = range.broken?.(survey);
+  if (wrong !== undefined) throw outOfRange(config, dataset, survey, wrong, range.takes);
+  return survey;
+}
+
+/** `t.csv, line 3: column y holds 2` */
+function holds(dataset: Dataset, wrong: number, isRow: boolean): string {
+  const { targets, targetShape } = dataset.examples;
+  const width = elements(targetShape);
+  const name = isRow ? undefined : dataset.encoding.targets?.[wrong % width];
+  const value = isRow
+    ? `[${[...targets.subarray(wrong, wrong + (targetShape.at(-1) ?? 1))].slice(0, 10).map(short).join(', ')}]`
+    : short(targets[wrong]);
+  const place = placeOf(dataset, Math.floor(wrong / width), 'targets');
+  return `${place}${name === undefined ? ' holds' : `: column ${name} holds`} ${value}`;
+}
+
+/** Without the digits that 32 bits add to a decimal fraction. */
+const short = (value: number): string => String(Number(value.toPrecision(7)));
+
+function outOfRange(config: Config, dataset: Dataset, survey: TargetSurvey, wrong: number, takes: string): DataError {
+  const name = lossName(config.loss);
+  const isRow = name === 'categoricalCrossentropy';
+  const remedy = isRow ? remedyForRows(survey) : remedyForNumbers(config, dataset, survey);
+  return new DataError(`${holds(dataset, wrong, isRow)}, and loss ${name} takes ${takes}`, remedy);
+}
+
+function remedyForRows({ broken }: TargetSurvey): string {
+  if (broken.binary === undefined) {
+    return 'give each row exactly one 1, or, where a row may have several labels or none, use binaryCrossentropy';
+  }
+  return broken.positive === undefined
+    ? 'divide each row by its sum'
+    : 'give shares of the classes, or use meanSquaredError to predict numbers';
+}
+
+function remedyForNumbers(config: Config, { examples }: Dataset, { distinct, broken }: TargetSurvey): string {
+  const isColumn = elements(examples.targetShape) === 1;
+  if (distinct.length === 2) return toTwoClasses(config, distinct, isColumn);
+  const isWhole = broken.whole === undefined;
+  const classes = isWhole && isColumn ? ', or sparseCategoricalCrossentropy and units: classes to predict classes' : '';
+  return `use meanSquaredError to predict numbers${classes}`;
+}
+
+/** How two numbers become the classes that they stand for. */
+function toTwoClasses({ data }: Config, distinct: readonly number[], isColumn: boolean): string {
+  const [low, high] = distinct.toSorted((a, b) => a - b).map(short);
+  if ((data.source === 'csv' || data.source === 'parquet') && isColumn) return 'set data.targetType: class';
+  if (data.source !== 'npy') return `write 0 for ${low} and 1 for ${high}`;
+  return `save 0 for ${low} and 1 for ${high}, e.g. (y == ${high}).astype('u1')`;
+}
+
+/** Numbers where class indices are due. */
+function noClasses({ data, loss }: Config, dataset: Dataset, survey: TargetSurvey): DataError | ModelError {
+  const { targetShape } = dataset.examples;
+  const isColumn = elements(targetShape) === 1;
+  const { broken, highest, width } = survey;
+  const problem = `loss ${lossName(loss)} does not fit targets that are not class indices`;
+  if (!isColumn && broken.rows === undefined) {
+    return new ModelError(`${problem}: they are rows of ${width} that add up to 1`, 'use categoricalCrossentropy');
+  }
+  const isTable = data.source === 'csv' || data.source === 'parquet';
+  if (isTable && !isColumn) return new ModelError(problem, 'name one column under data.target');
+  if (isTable || (data.source === 'npy' && broken.whole === undefined)) {
+    return new ModelError(problem, 'set data.targetType: class');
+  }
+  if (broken.whole === undefined && (data.source === 'values' || data.source === 'module')) {
+    return new ModelError(problem, `set data.classes: ${Math.max(2, highest + 1)}`);
+  }
+  const wrong = holds(dataset, broken.whole ?? 0, false);
+  return new DataError(`${wrong}, and loss ${lossName(loss)} takes class indices from 0`, 'use meanSquaredError');
+}
+
+/** Class indices where numbers are due. */
+function refuseClasses({ data, loss }: Config, { encoding }: Dataset): void {
+  const numeric = encoding.classes?.every((name) => name.trim() !== '' && Number.isFinite(Number(name))) ?? false;
+  const given = 'targetType' in data && data.targetType === 'class' && numeric;
+  const remedies = ['use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes) to predict classes'];
+  if (given) remedies.push('set data.targetType: number');
+  if ('classes' in data && data.classes !== undefined) remedies.push('leave data.classes out to predict numbers');
+  throw new ModelError(`loss ${lossName(loss)} does not fit class indices`, remedies.join(', or '));
+}
+
+/** More than two classes under a loss of two: perhaps they are two that do not count from 0. */
+async function checkTwo(config: Config, { examples, encoding }: Dataset): Promise<void> {
+  const { distinct } = await surveyTargets(examples);
+  const [low, high] = distinct.toSorted((a, b) => a - b).map((index) => encoding.classes?.[index] ?? String(index));
+  const name = lossName(config.loss);
+  if (distinct.length > 2) {
+    throw new ModelError(
+      `loss ${name} does not fit ${examples.classes} classes`,
+      `use sparseCategoricalCrossentropy, with a last layer of units: classes and no sigmoid`,
+    );
+  }
+  const numbers = config.data.source === 'npy' ? `, e.g. by numpy.unique(y, return_inverse=True)[1]` : '';
+  throw new DataError(
+    `loss ${name} takes two classes, 0 and 1, and the targets are ${high === undefined ? low : `${low} and ${high}`} of ${examples.classes}`,
+    `number them 0 and 1${numbers}`,
+  );
+}
