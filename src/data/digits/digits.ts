@@ -5,8 +5,11 @@
  * slants, stretches and shifts it, and draws it with a pen of its own width. Only +, -, *, / and square roots are used,
  * which IEEE 754 rounds the same everywhere: the same bytes on every machine.
  */
+
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+import { requireMemory } from '../../config/memory.js';
+import { DataError } from '../../errors.js';
 import type { Examples } from '../examples.js';
 import { bell, randomStream, uniform } from '../random.js';
 import { Reading } from '../reading.js';
@@ -155,6 +158,7 @@ function drawDigit(seed: number, index: number, canvas: Canvas, into: Uint8Array
  * Classes are balanced to within one example.
  */
 export async function generateDigits(count: number, seed: number, reading: Reading = new Reading()): Promise<Examples> {
+  requireMemory(`data.examples: ${count} digits`, count * SIZE * SIZE, DataError, 'use fewer');
   const features = new Uint8Array(new SharedArrayBuffer(count * SIZE * SIZE));
   const targets = new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
   const canvas = new Canvas();

@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { constants, gunzip, type ZlibOptions } from 'node:zlib';
+import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { elements } from '../examples.js';
 import type { Reading } from '../reading.js';
@@ -47,7 +48,7 @@ export async function readIdxPair(imagesFile: string, labelsFile: string, readin
 
 /** @throws DataError naming the file, if it is missing, damaged, empty or no file of `kind` */
 async function readIdx(file: string, kind: 'image' | 'label', reading: Reading): Promise<IdxArray> {
-  const { content: bytes, complete } = await unzip(await readBytes(file, reading), file);
+  const { content: bytes, complete } = await unzip(await readBytes(file, reading), file, kind);
   const shape = readShape(bytes, file, kind);
   if (shape.includes(0)) {
     throw new DataError(`${file} is empty: its header announces ${shape.join(' x ')} elements`, 'use another file');
@@ -76,14 +77,39 @@ async function readBytes(file: string, { signal }: Reading): Promise<Uint8Array>
 
 const inflated = promisify<Uint8Array, ZlibOptions, Buffer>(gunzip);
 
+/** Bytes of a gzip file that hold its header whatever was compressed, and bytes beyond the announced ones that are counted. */
+const [headerPiece, excess] = [4096, 1 << 20];
+
 /** The content of a file. A gzip stream that ends early gives what there is, for the length check to report. */
-async function unzip(bytes: Uint8Array, file: string): Promise<{ content: Uint8Array; complete: boolean }> {
+async function unzip(
+  bytes: Uint8Array,
+  file: string,
+  kind: 'image' | 'label',
+): Promise<{ content: Uint8Array; complete: boolean }> {
   if (bytes[0] !== GZIP_MAGIC[0] || bytes[1] !== GZIP_MAGIC[1]) return { content: bytes, complete: true };
+  const cutOff = { finishFlush: constants.Z_SYNC_FLUSH };
+  let maxOutputLength = 0;
   try {
-    return { content: await inflated(bytes, {}), complete: true };
+    // What the header announces bounds what is inflated.
+    const shape = readShape(await inflated(bytes.subarray(0, headerPiece), cutOff), file, kind);
+    requireMemory(
+      `${file}: its header announces ${shape.join(' x ')} elements`,
+      elements(shape),
+      DataError,
+      'use another file',
+    );
+    maxOutputLength = elements(shape) + excess;
+    return { content: await inflated(bytes, { maxOutputLength }), complete: true };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR') {
-      return { content: await inflated(bytes, { finishFlush: constants.Z_SYNC_FLUSH }), complete: false };
+    if (error instanceof DataError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'Z_BUF_ERROR')
+      return { content: await inflated(bytes, { ...cutOff, maxOutputLength }), complete: false };
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new DataError(
+        `${file} holds more than the ${maxOutputLength - excess} elements that its header announces`,
+        'get the file again: its header is damaged or something was appended',
+      );
     }
     throw new DataError(`${file} is gzip-damaged (${(error as Error).message})`, 'get the file again');
   }

@@ -2,6 +2,7 @@
  * Reads .npy files, NumPy's format of one array (NEP 1, "A Simple File Format for NumPy Arrays"): a magic string, a
  * version, a header that is a Python dictionary, then the elements. Versions 1 to 3, either byte order, C or Fortran order.
  */
+import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import { elements } from '../examples.js';
@@ -201,6 +202,8 @@ export async function readNpy(
   const npy = await openNpy(path, reading);
   try {
     const { shape } = npy;
+    const what = `${npy.file}: its header announces ${shape.join(' x ')} numbers`;
+    requireMemory(what, 4 * elements(shape), DataError, 'give it fewer rows at a time');
     const features = npy.bytes ? new Uint8Array(elements(shape)) : new Float32Array(elements(shape));
     await readNpyRows(npy, reading, (row, index) => features.set(row, index * row.length));
     return { features, shape };

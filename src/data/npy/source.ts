@@ -1,5 +1,6 @@
 /** `source: npy`: arrays of NumPy as examples. */
 import type { NpyConfig } from '../../config/data.js';
+import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { type Examples, elements } from '../examples.js';
 import type { Reading } from '../reading.js';
@@ -65,6 +66,8 @@ async function readTargets(
       'use targets of shape [n] or [n, k] for n examples',
     );
   }
+  const what = `${header.file}: its header announces ${header.shape.join(' x ')} numbers`;
+  requireMemory(what, 4 * count * width, DataError, 'use fewer rows');
   const bytes = new SharedArrayBuffer(4 * count * width);
   const numbers = new Float32Array(bytes);
   let isClass = config.targetType === undefined ? header.integer && width === 1 : config.targetType === 'class';
