@@ -34,14 +34,17 @@ function checkOrder(file: string, layers: readonly Layer[]): void {
   const nodes = new Map<string, readonly string[]>();
   const keyOf = (name: string, node: number) => JSON.stringify([name, node]);
   const names = new Set<string>();
-  for (const { name, inbound_nodes } of layers) {
+  for (const { name, inbound_nodes, config } of layers) {
     if (names.has(name)) throw new ModelError(`${file}: two layers have the name ${name}`, 'save the model again');
     names.add(name);
     // A layer that takes no tensor is an input, and has one node.
     if (inbound_nodes.length === 0) nodes.set(keyOf(name, 0), []);
+    // A model inside of the model has one more, its own, which comes first.
+    const own = Array.isArray(config.layers) ? 1 : 0;
+    if (own === 1) nodes.set(keyOf(name, 0), []);
     inbound_nodes.forEach((taken, i) => {
       nodes.set(
-        keyOf(name, i),
+        keyOf(name, i + own),
         taken.map(([from, node]) => keyOf(from, node)),
       );
     });

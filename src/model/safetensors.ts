@@ -118,5 +118,9 @@ function parseHeader(bytes: Uint8Array): z.output<typeof headerSchema> {
   }
   const { data, error } = headerSchema.safeParse(header);
   if (data) return data;
+  const [name, key] = error.issues[0].path;
+  if (key === 'shape' || key === 'data_offsets') {
+    throw new Error(`its header gives tensor ${String(name)} no shape or no data_offsets (${ruleOf(error)})`);
+  }
   throw new Error(`its header is no list of tensors (${ruleOf(error)})`);
 }
