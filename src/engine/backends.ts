@@ -9,6 +9,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { EngineError } from '../errors.js';
 import { correctGradients } from '../model/gradients.js';
+import { replaceWrongKernels } from './wasm-kernels.js';
 
 /** From the fastest to the slowest. */
 export const backendNames = ['tensorflow', 'wasm', 'cpu'] as const;
@@ -41,6 +42,7 @@ const loaders: Record<BackendName, () => Promise<void>> = {
   async wasm() {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     setWasmPaths(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) + sep);
+    replaceWrongKernels();
   },
   async cpu() {},
 };

@@ -164,18 +164,27 @@ function checkOptions(layer: Layer, options: Options, where: string): void {
     throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
   }
   for (const key of given) checkNumber(key, options[key], where);
-  checkDilation(layer, where);
+  checkLayer(layer, where);
   const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
   if (constrained) {
     throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');
   }
 }
 
+/** Layers that draw from Math.random, which no seed repeats and every thread has its own of. */
+const unseeded: Readonly<Record<string, string>> = { RandomWidth: '`augment`, which a seed decides' };
+
+/** @throws ModelError when tfjs would compute something else than the layer's options say, or something that no seed repeats */
+export function checkLayer(layer: Layer, where: string): void {
+  const instead = unseeded[layer.getClassName()];
+  if (instead) throw new ModelError(`${where}: ${layer.getClassName()} is random without a seed`, `use ${instead}`);
+  checkDilation(layer, where);
+}
+
 /** Convolutions that tfjs computes as if they were not dilated. */
 const undilated = ['DepthwiseConv2D', 'Conv2DTranspose', 'Conv3DTranspose'];
 
-/** @throws ModelError when tfjs would ignore the layer's dilation */
-export function checkDilation(layer: Layer, where: string): void {
+function checkDilation(layer: Layer, where: string): void {
   const { dilationRate } = layer as { dilationRate?: number[] };
   if (!undilated.includes(layer.getClassName()) || !dilationRate?.some((rate) => rate > 1)) return;
   throw new ModelError(

@@ -4,7 +4,7 @@ import tfl = require('@tensorflow/tfjs-layers');
 import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
-import { type BuiltModel, buildModel, checkDilation, type DataShape, type LayerWeight, modelWeights } from './build.js';
+import { type BuiltModel, buildModel, checkLayer, type DataShape, type LayerWeight, modelWeights } from './build.js';
 import { countWeights } from './declared-size.js';
 import { readTopology } from './file.js';
 import type { HookSlot } from './hooks.js';
@@ -138,7 +138,7 @@ function checkModel(model: tfl.LayersModel, data: DataShape, where: string): voi
     );
   }
   for (const layer of everyLayer(model)) {
-    checkDilation(layer, `${where}: layer ${layer.name}`);
+    checkLayer(layer, `${where}: layer ${layer.name}`);
     const constrained = Object.entries(layer).find(([key, value]) => key.endsWith('Constraint') && value != null);
     if (!constrained) continue;
     throw new ModelError(

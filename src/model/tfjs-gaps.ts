@@ -8,6 +8,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import './cpu-backend.js';
 import './pooling-gradients.js';
+import './tfjs-layers-gaps.js';
 import { correctGradients } from './gradients.js';
 
 // The layers package registers the gradients that this module corrects. Required, as cpu-backend.ts says why.
