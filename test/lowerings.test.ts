@@ -265,6 +265,26 @@ describe('slices and indices', () => {
     (t) => tf.denseBincount(tf.cast(t, 'int32') as tf.Tensor1D, tf.tensor1d([]), 4, true),
     integers([2, 3], [0, 3, 3, 9, 1, 1]),
   );
+  computes(
+    'sparseToDense',
+    (i, v) => tf.sparseToDense(tf.cast(i, 'int32'), v, [4, 3], 7),
+    integers([2, 2], [0, 2, 3, 1]),
+    floats([2]),
+  );
+  computes(
+    'topk of all, in their order',
+    (t) => {
+      const { values, indices } = tf.topk(t, 4, false);
+      return [values, indices];
+    },
+    floats([2, 4]),
+  );
+  trains(
+    'gather with batch dimensions counted from the end',
+    (t, i) => tf.gather(t, tf.cast(i, 'int32'), 1, -1),
+    floats([3, 4, 2]),
+    integers([3, 2], [0, 3, 1, 1, 2, 0]),
+  );
   computes('diag', (t) => tf.diag(t), floats([2, 2]));
   trains('reverse', (t) => tf.reverse(t, [0, 2]), x);
   for (const mode of ['reflect', 'symmetric'] as const) {
@@ -319,6 +339,13 @@ describe('resizing', () => {
       );
     }
   }
+  for (const fill of [3, [1, 2, 3]] as (number | [number, number, number])[]) {
+    computes(
+      `rotateWithOffset, filled with ${fill}`,
+      (x) => tf.image.rotateWithOffset(x as tf.Tensor4D, 0.6, fill, [0.4, 0.5]),
+      images,
+    );
+  }
   computes('flipLeftRight', (x) => tf.image.flipLeftRight(x as tf.Tensor4D), images);
 });
 
@@ -360,6 +387,36 @@ describe('space, channels and batch', () => {
 
 describe('channels-first', () => {
   const filter = floats([3, 2, 3, 4]);
+  trains(
+    'conv2d with explicit padding',
+    (x, w) =>
+      tf.conv2d(
+        x as tf.Tensor4D,
+        w as tf.Tensor4D,
+        1,
+        [
+          [0, 0],
+          [0, 0],
+          [1, 2],
+          [0, 1],
+        ] as never,
+        'NCHW',
+      ),
+    floats([2, 3, 6, 7]),
+    filter,
+  );
+  computes(
+    'fused with PReLU',
+    (x, w, slopes) =>
+      tf.fused.conv2d({
+        ...{ x: x as tf.Tensor4D, filter: w as tf.Tensor4D, strides: 1, pad: 'same', dataFormat: 'NCHW' },
+        ...{ activation: 'prelu', preluActivationWeights: slopes },
+      }),
+    floats([2, 3, 6, 7]),
+    // As many outputs as inputs: tfjs takes one for the other when it checks the slopes.
+    floats([3, 2, 3, 3]),
+    floats([3, 1, 1]),
+  );
   for (const pad of ['same', 'valid'] as const) {
     for (const strides of [1, 2] as const) {
       trains(
@@ -367,6 +424,36 @@ describe('channels-first', () => {
         (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, pad, 'NCHW'),
         floats([2, 3, 6, 7]),
         filter,
+      );
+    }
+  }
+});
+
+describe('windows', () => {
+  // Far enough apart to stay in their order when they move a little.
+  const apart = floats(
+    [2, 6, 7, 2],
+    Array.from({ length: 168 }, (_, i) => ((i * 55) % 168) * 0.1 - 8),
+  );
+  const heights = floats([2, 3, 2], [0, 0.03, -0.04, 0.01, 0.02, 0, 0.04, -0.01, 0.02, 0.03, 0, 0.01]);
+  for (const pad of ['same', 'valid'] as const) {
+    for (const [strides, dilations] of [
+      [1, 1],
+      [2, 1],
+      [1, 2],
+    ]) {
+      trains(
+        `dilation2d ${pad}, strides ${strides}, dilations ${dilations}`,
+        (x, w) => tf.dilation2d(x as tf.Tensor4D, w as tf.Tensor3D, strides, pad, dilations),
+        apart,
+        heights,
+      );
+    }
+    for (const all of [true, false]) {
+      computes(
+        `maxPoolWithArgmax ${pad}${all ? ' in the batch' : ''}`,
+        (x) => Object.values(tf.maxPoolWithArgmax(x as tf.Tensor4D, [2, 3], 2, pad, all)),
+        apart,
       );
     }
   }

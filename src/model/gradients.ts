@@ -117,9 +117,10 @@ export function correctGradients(): void {
   replace('Conv3DBackpropInputV2', ['dy', 'filter'], transposedConvolution);
   const gather = tf.getGradient('GatherV2').gradFunc as unknown as Gradient;
   replace('GatherV2', ['x', 'indices'], (dy, saved, attrs) => {
-    const batchDims = attrs.batchDims as number;
+    const wanted = (attrs.batchDims as number | undefined) ?? 0;
+    const batchDims = wanted < 0 ? wanted + saved[1].rank : wanted;
     const axis = tf.util.parseAxisParam(attrs.axis as number, saved[0].shape)[0];
-    if (!batchDims) return gather(dy, saved, attrs);
+    if (batchDims === 0) return gather(dy, saved, attrs);
     return { x: () => batchGather(dy, saved[0], saved[1], axis, batchDims), indices: () => saved[1] };
   });
 }

@@ -2,15 +2,19 @@
 import type { GraphBuilder, Value } from './graph.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
-const toLast = ([n, c, h, w]: readonly number[]) => [n!, h!, w!, c!];
+const toLast = <T>([n, c, h, w]: readonly T[]): T[] => [n!, h!, w!, c!];
 const toFirst = ([n, h, w, c]: readonly number[]) => [n!, c!, h!, w!];
 
-/** The images of a convolution's kernels; filters are the same in both formats. */
-const images = new Set(['x', 'dy']);
+/** What has channels and space; filters are the same in both formats. */
+const images = new Set(['x', 'dy', 'bias', 'preluActivationWeights']);
 
 function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {
-  const convert = (name: string, value: Value): Value =>
-    images.has(name) ? graph.channelsFirstValue(graph.rows(value), toLast(value.shape), value.storage.type) : value;
+  const convert = (name: string, value: Value): Value => {
+    // Biases of one axis are one number a channel in both formats.
+    if (!images.has(name) || value.shape.length < 3) return value;
+    const shape = [...Array<number>(4 - value.shape.length).fill(1), ...value.shape];
+    return graph.channelsFirstValue(graph.rows(value, shape), toLast(shape), value.storage.type);
+  };
   const optional = (name: string) => {
     const value = call.optional(name);
     return value && convert(name, value);
@@ -22,7 +26,8 @@ function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {
     attribute: <T>(name: string) => {
       if (name === 'dataFormat') return 'NHWC' as T;
       const value = call.attribute<T>(name);
-      return name === 'inputShape' ? (toLast(value as number[]) as T) : value;
+      const isOfAxes = name === 'inputShape' || (name === 'pad' && Array.isArray(value));
+      return isOfAxes ? (toLast(value as number[]) as T) : value;
     },
   };
 }

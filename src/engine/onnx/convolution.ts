@@ -88,11 +88,11 @@ function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean
 }
 
 /** For each position of the filter, what it saw of x: x [a, b, height, width] gives [a, b, outHeight, outWidth]. */
-function* windows(graph: GraphBuilder, x: string, info: Info): Generator<string> {
+export function* windows(graph: GraphBuilder, x: string, info: Info, filler = 0): Generator<string> {
   const { top, bottom, left, right } = info.padInfo;
   const padded =
     top + bottom + left + right > 0
-      ? graph.node('Pad', [x, graph.int64([0, 0, top, left, 0, 0, bottom, right]), graph.float(0)])
+      ? graph.node('Pad', [x, graph.int64([0, 0, top, left, 0, 0, bottom, right]), graph.float(filler)])
       : x;
   const span = (start: number, count: number, stride: number) => start + (count - 1) * stride + 1;
   for (let row = 0; row < info.filterHeight; row++) {

@@ -85,8 +85,7 @@ const scatterNd: Lowering = (graph, call) => {
 };
 
 /** A tensor with the slices at indices replaced. */
-const scatterUpdate: Lowering = (graph, call) => {
-  const [x, indices, updates] = [call.input('tensor'), call.input('indices'), call.input('updates')];
+function replacedAt(graph: GraphBuilder, x: Value, indices: Value, updates: Value): Value {
   if (isEmpty(indices) || isEmpty(x)) return x;
   const { depth, name } = places(graph, indices);
   const shape = [elements(indices.shape) / depth, ...x.shape.slice(depth)];
@@ -95,6 +94,19 @@ const scatterUpdate: Lowering = (graph, call) => {
       ? graph.node('Expand', [graph.rows(updates), graph.int64(shape)])
       : graph.rows(updates, shape);
   return graph.value(graph.node('ScatterND', [graph.rows(x), name, rows]), x.shape, x.storage.type);
+}
+
+const scatterUpdate: Lowering = (graph, call) =>
+  replacedAt(graph, call.input('tensor'), call.input('indices'), call.input('updates'));
+
+/** A tensor of one value with others at indices. */
+const sparseToDense: Lowering = (graph, call) => {
+  const [indices, values] = [call.input('sparseIndices'), call.input('sparseValues')];
+  const shape = call.attribute<number[]>('outputShape');
+  const { type } = values.storage;
+  if (elements(shape) === 0) return graph.splat(0, shape, type);
+  const base = graph.node('Expand', [castRows(graph, call.input('defaultValue'), type, []), graph.int64(shape)]);
+  return replacedAt(graph, graph.value(base, shape, type), indices, values);
 };
 
 /** A square matrix, or more, with the values on its diagonal. */
@@ -112,38 +124,11 @@ const diag: Lowering = (graph, call) => {
   return seenAs(graph.value(flat, [size * size], type), shape);
 };
 
-const flip: Lowering = (graph, call) => {
-  const x = call.input('image');
-  const [start, end, axis] = [x.shape[2]! - 1, -x.shape[2]! - 1, 2].map((at) => graph.int64([at]));
-  const name = graph.node('Slice', [graph.rows(x), start!, end!, axis!, graph.int64([-1])]);
-  return graph.value(name, x.shape, x.storage.type);
-};
-
-/** Puts around each axis what lies at its ends, mirrored, with or without the outermost element itself. */
-const mirrorPad: Lowering = (graph, call) => {
-  const x = call.input('x');
-  const paddings = call.attribute<[number, number][]>('paddings');
-  const skip = call.attribute<string>('mode') === 'reflect' ? 1 : 0;
-  const name = paddings.reduce((current, [before, after], axis) => {
-    if (before + after === 0) return current;
-    const size = x.shape[axis]!;
-    const indices = Array.from({ length: before + size + after }, (_, i) => {
-      const at = i - before;
-      if (at < 0) return -at - 1 + skip;
-      return at < size ? at : 2 * size - 1 - at - skip;
-    });
-    return graph.node('Gather', [current, graph.int64(indices)], { axis });
-  }, graph.rows(x));
-  const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
-  return graph.value(name, shape, x.storage.type);
-};
-
 export const indexingLowerings: Lowerings = {
   Diag: diag,
-  FlipLeftRight: flip,
   GatherNd: gatherNd,
-  MirrorPad: mirrorPad,
   ScatterNd: scatterNd,
+  SparseToDense: sparseToDense,
   StridedSlice: stridedSlice,
   TensorScatterUpdate: scatterUpdate,
 };

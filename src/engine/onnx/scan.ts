@@ -87,6 +87,11 @@ const topK: Lowering = (graph, call) => {
   const shape = [...x.shape.slice(0, -1), k];
   const { type } = x.storage;
   if (elements(shape) === 0) return [graph.splat(0, shape, type), graph.splat(0, shape, 'int32')];
+  // Unless they shall be sorted, all of them are in their order.
+  if (k === x.shape.at(-1) && call.attribute<boolean | undefined>('sorted') === false) {
+    const order = Int32Array.from({ length: elements(shape) }, (_, i) => i % k);
+    return [x, graph.constant(order, shape, 'int32')];
+  }
   const name = type === 'bool' ? castRows(graph, x, 'int32') : graph.rows(x);
   const [values, places] = graph.nodes('TopK', [name, graph.int64([k])], 2, { axis: -1, largest: 1, sorted: 1 });
   const found = type === 'bool' ? graph.node('Cast', [values!], { to: typeCode.bool }) : values!;

@@ -232,7 +232,8 @@ const gather: Lowering = (graph, call) => {
   const x = call.input('x');
   const indices = call.input('indices');
   const axis = normalAxes(call.attribute('axis'), x.shape.length)[0]!;
-  const batchDims = call.attribute<number | undefined>('batchDims') ?? 0;
+  const wanted = call.attribute<number | undefined>('batchDims') ?? 0;
+  const batchDims = wanted < 0 ? wanted + indices.shape.length : wanted;
   if (batchDims > 0) return batchGather(graph, x, indices, axis, batchDims);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
   return graph.value(graph.node('Gather', [graph.rows(x), graph.rows(indices)], { axis }), shape, x.storage.type);

@@ -13,7 +13,9 @@ import { GraphBuilder, type StepGraph, type Value } from './graph.js';
 import { indexingLowerings } from './indexing.js';
 import type { Lowerings } from './lowering.js';
 import { matmulLowerings } from './matmul.js';
+import { mirrorLowerings } from './mirror.js';
 import { normalizationLowerings } from './normalization.js';
+import { peakLowerings } from './peaks.js';
 import { poolLowerings } from './pool.js';
 import type { ElementType } from './proto.js';
 import { resizeLowerings } from './resize.js';
@@ -36,6 +38,8 @@ const lowerings: Lowerings = {
   ...resizeLowerings,
   ...normalizationLowerings,
   ...volumeLowerings,
+  ...peakLowerings,
+  ...mirrorLowerings,
 };
 
 const backendName = 'lockstep-trace';

@@ -21,6 +21,12 @@ const last = (graph: GraphBuilder, name: string, shape: readonly number[]): Valu
 /** [kd, kh, kw, in, out] as [out, in, kd, kh, kw]. */
 const filterOf = (graph: GraphBuilder, filter: Value): string => graph.rows(permuted(graph, filter, [4, 3, 0, 1, 2]));
 
+/** ONNX Runtime refuses windows that see nothing but padding. */
+function pooled(call: KernelCall, windows: Window[]): Window[] {
+  if (windows.every(({ before, after, kernel }) => before < kernel && after < kernel)) return windows;
+  return unsupported(call.kernel, 'padding as wide as the window');
+}
+
 /** tfjs starts late where padding is "same" and strides are longer than the window; ONNX cannot. */
 function checked(call: KernelCall, windows: Window[]): Window[] {
   if (windows.every(({ before }) => before >= 0)) return windows;
@@ -96,12 +102,13 @@ function pooling(call: KernelCall, input: Value) {
     call.attribute('dimRoundingMode'),
     call.attribute('dataFormat'),
   );
-  return { windows: checked(call, windowsOf(info)), shape: info.outShape };
+  return { windows: pooled(call, checked(call, windowsOf(info))), shape: info.outShape };
 }
 
 const averagePool: Lowering = (graph, call) => {
   const x = call.input('x');
   const { windows, shape } = pooling(call, x);
+  if (elements(shape) === 0) return graph.splat(0, shape, 'float32');
   const attributes = { ...attributesOf(windows), count_include_pad: 0 };
   return last(graph, graph.node('AveragePool', [first(graph, x)], attributes), shape);
 };
@@ -125,6 +132,7 @@ const averagePoolGradient: Lowering = (graph, call) => {
 const maxPool: Lowering = (graph, call) => {
   const x = call.input('x');
   const { windows, shape } = pooling(call, x);
+  if (elements(shape) === 0) return graph.splat(0, shape, 'float32');
   return last(graph, graph.node('MaxPool', [first(graph, x)], attributesOf(windows)), shape);
 };
 
