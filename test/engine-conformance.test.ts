@@ -20,6 +20,13 @@ const onVector = (...layers: Case['layers']): Case => ({
   target: [3],
 });
 
+const onVolume = (...layers: Case['layers']): Case => ({
+  layers: [...layers, ...head],
+  input: [4, 5, 6, 2],
+  classes: 4,
+  loss: 'sparseCategoricalCrossentropy',
+});
+
 const layers: Record<string, Case> = {
   dense: onVector({ dense: { units: 7, useBias: true } }),
   'dense without bias': onVector({ dense: { units: 7, useBias: false } }),
@@ -200,6 +207,32 @@ const layers: Record<string, Case> = {
     layers: [{ timeDistributed: { layer: { dense: { units: 4 } } } }, { flatten: {} }, { dense: { units: 2 } }],
     input: [4, 3],
     target: [2],
+  },
+  'upSampling2d, bilinear': onImage(
+    { conv2d: { filters: 3, kernelSize: 2 } },
+    { upSampling2d: { size: [3, 2], interpolation: 'bilinear' } },
+  ),
+  conv3d: onVolume({ conv3d: { filters: 3, kernelSize: 2, activation: 'tanh' } }),
+  'conv3d strided, same': onVolume({
+    conv3d: { filters: 3, kernelSize: [3, 2, 2], strides: [2, 1, 2], padding: 'same', useBias: false },
+  }),
+  'conv3d twice': onVolume(
+    { conv3d: { filters: 3, kernelSize: 2, activation: 'relu' } },
+    { conv3d: { filters: 2, kernelSize: [2, 3, 2] } },
+  ),
+  conv3dTranspose: onVolume({ conv3dTranspose: { filters: 3, kernelSize: 2, strides: 2, padding: 'same' } }),
+  maxPooling3d: onVolume({ conv3d: { filters: 3, kernelSize: 2 } }, { maxPooling3d: { poolSize: [1, 2, 3] } }),
+  'maxPooling3d overlapping, same': onVolume(
+    { conv3d: { filters: 3, kernelSize: 2 } },
+    { maxPooling3d: { poolSize: [2, 3, 2], strides: [1, 2, 1], padding: 'same' } },
+  ),
+  'averagePooling3d overlapping, same': onVolume(
+    { conv3d: { filters: 3, kernelSize: 2 } },
+    { averagePooling3d: { poolSize: [2, 3, 2], strides: [1, 2, 1], padding: 'same' } },
+  ),
+  'conv2d, channels first': {
+    ...onImage({ conv2d: { filters: 4, kernelSize: 3, dataFormat: 'channelsFirst', activation: 'tanh' } }),
+    input: [3, 9, 7],
   },
   upSampling2d: onImage({ conv2d: { filters: 3, kernelSize: 2 } }, { upSampling2d: { size: [2, 2] } }),
   'kernel regularizers': onVector({
