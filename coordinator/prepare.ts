@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolvedYaml } from '../src/config/load.js';
+import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment/augment.js';
 import type { Dataset } from '../src/data/examples.js';
@@ -96,7 +97,8 @@ export async function prepareRun(
   const unwritten = new Unwritten(options.report);
   try {
     const warn = (message: string) => report({ event: 'warning', message });
-    const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal });
+    const { ignoreClass } = lossSettings(config.loss);
+    const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal, ignoreClass });
     const { file } = dataset.examples;
     if (file) cleanups.push(() => closeRows(file));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);

@@ -45,6 +45,7 @@ export function stepSpec(config: RunConfig, { examples }: Dataset, survey: Targe
       targetShape: examples.targetShape,
       targetType: examples.targets instanceof Int32Array ? 'int32' : 'float32',
       weighted: examples.weights !== undefined,
+      ...(examples.weightShape && { weightShape: examples.weightShape }),
     },
   };
 }
@@ -59,9 +60,8 @@ export function warnOfPooling({ metrics, outputs, classes }: MetricSpec, warn: (
 }
 
 export function metricSpec(config: RunConfig, { examples }: Dataset, step: StepModel): MetricSpec {
-  const { output } = step;
+  const { output, places } = step;
   const { name } = lossSettings(config.loss);
-  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
   return {
     metrics: config.metrics,
     outputs: elements(output.shape) / places,

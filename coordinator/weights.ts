@@ -20,7 +20,12 @@ export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig[
   }
   const factors = classWeights === 'balanced' ? balanced(dataset, classes) : named(dataset, classes, classWeights);
   const weighted = new Float32Array(new SharedArrayBuffer(4 * examples.count));
-  for (let i = 0; i < weighted.length; i++) weighted[i] = factors[targets[i]] * (weights?.[i] ?? 1);
+  for (
+    let i = 0;
+    i < weighted.length;
+    i++ // A class that the loss ignores may be none.
+  )
+    weighted[i] = (factors[targets[i]] ?? 0) * (weights?.[i] ?? 1);
   return { ...examples, weights: weighted };
 }
 

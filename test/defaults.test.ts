@@ -82,7 +82,7 @@ async function huberDelta(): Promise<number> {
   const { loss } = await createStepModel(
     specOf({ layers: [{ dense: { units: 1 } }], input: [1], target: [1], loss: 'huber' }),
   );
-  const [value] = loss(tf.tensor2d([[3]]), tf.tensor2d([[0]])).dataSync();
+  const [value] = loss(tf.tensor2d([[3]]), tf.tensor2d([[0]])).values.dataSync();
   return 3 - Math.sqrt(9 - 2 * value);
 }
 

@@ -28,7 +28,8 @@ function inBatches(
     const rows = <T>(values: ArrayLike<T>, width: number) =>
       Array.prototype.slice.call(values, start * width, (start + size) * width) as T[];
     const part = Float32Array.from(rows(outputs, of.outputs));
-    const sums = batchSums(of, part, rows(targets, targetWidth), Float32Array.from(rows(losses, 1)));
+    const counts = { losses: Float32Array.from(rows(losses, 1)), divisor: size, metrics: [] };
+    const sums = batchSums(of, { ...counts, outputs: part, targets: rows(targets, targetWidth) });
     table.set(sums, batch * sumsWidth(of));
     start += size;
   }
@@ -242,6 +243,6 @@ it('accuracy counts the outputs of several independent yes-or-no answers', () =>
   const of = spec({ outputs: 3, binary: true, threshold: 0.5, metrics: ['accuracy'] });
   const outputs = Float32Array.of(0.9, 0.2, 0.7, 0.4, 0.6, Number.NaN);
   const targets = [1, 0, 0, 1, 1, 0];
-  const sums = batchSums(of, outputs, targets, new Float32Array(2));
+  const sums = batchSums(of, { outputs, targets, losses: new Float32Array(2), divisor: 2, metrics: [] });
   expect(metricsOf(of, sums).accuracy).toBe(3 / 6);
 });

@@ -274,7 +274,7 @@ describe('a mistake', () => {
     {
       what: 'pairs of weights',
       options: { weights: npy('<f4', [4, 2], new Float32Array(8)) },
-      problem: 'has the shape [4, 2]',
+      problem: 'has weights of shape [2] for an example',
       remedy: 'one weight',
     },
   ])('such as $what is told', async ({ what: _, problem, remedy = '', options = {}, ...given }) => {

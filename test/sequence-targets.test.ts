@@ -80,7 +80,9 @@ describe('metrics', () => {
   const inBatches = (of: MetricSpec, batches: readonly [number, number][], losses: Float32Array) => {
     const sums = batches.map(([from, to]) => {
       const part = (width: number) => [from * of.places * width, to * of.places * width] as const;
-      return batchSums(of, outputs.subarray(...part(classes)), targets.subarray(...part(1)), losses.subarray(from, to));
+      const [rows, wanted] = [outputs.subarray(...part(classes)), targets.subarray(...part(1))];
+      const counts = { losses: losses.subarray(from, to), divisor: to - from, metrics: [] };
+      return batchSums(of, { ...counts, outputs: rows, targets: wanted });
     });
     return metricsOf(of, totalSums(of, Float64Array.from(sums.flatMap((row) => [...row]))));
   };
@@ -114,7 +116,9 @@ describe('metrics', () => {
 
   it('of two classes on one output each count places too', () => {
     const two: MetricSpec = { ...spec, metrics: ['accuracy'], outputs: 1, places: 3, binary: true };
-    const sums = batchSums(two, Float32Array.of(1, -1, 2, -3, 1, -1), [1, 0, 0, 0, 1, 1], new Float32Array(2));
+    const counts = { losses: new Float32Array(2), divisor: 2, metrics: [] };
+    const outputs = Float32Array.of(1, -1, 2, -3, 1, -1);
+    const sums = batchSums(two, { ...counts, outputs, targets: [1, 0, 0, 0, 1, 1] });
     expect(metricsOf(two, sums).accuracy).toBe(4 / 6);
   });
 });

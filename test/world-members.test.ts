@@ -279,7 +279,16 @@ describe('a run with too few workers', () => {
     const enough = world.enough();
     expect(await hasEnded(enough)).toBe(false);
     const nodes = [{ low: 0, high: 1 }];
-    await connection.says({ kind: 'computed', round: 0, nodes, losses: [1], phases: {}, milliseconds: 1, used: [] });
+    await connection.says({
+      kind: 'computed',
+      round: 0,
+      nodes,
+      losses: [1],
+      divisors: [1],
+      phases: {},
+      milliseconds: 1,
+      used: [],
+    });
     await enough;
     await late;
   });

@@ -38,7 +38,7 @@ export interface WorkerOptions {
   /** Folder where data sets are kept; default: the system's place for caches. */
   readonly cache?: string;
   /** A copy of the data that this machine has: sections of a config. */
-  readonly local?: { readonly data: DataConfig; readonly seed: number };
+  readonly local?: { readonly data: DataConfig; readonly seed: number; readonly ignoreClass?: number };
   /** Seconds without a coordinator, or without being admitted, after which it gives up; 0 for never. Default: 600. */
   readonly timeout?: number;
   /** Leaves after the step under way. */
@@ -97,10 +97,10 @@ export async function work(given: WorkerOptions): Promise<void> {
   }
 }
 
-async function loadLocal({ data, seed }: { data: DataConfig; seed: number }, signal: AbortSignal) {
+async function loadLocal({ data, seed, ignoreClass }: NonNullable<WorkerOptions['local']>, signal: AbortSignal) {
   // Late: readers of every format, which most workers never need.
   const { loadDataset } = await import('../src/data/load.js');
-  const { examples } = await loadDataset(data, seed, { signal });
+  const { examples } = await loadDataset(data, seed, { signal, ignoreClass });
   return { examples, sha256: await examplesFingerprint(examples) };
 }
 

@@ -1,7 +1,7 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
 import { join } from 'node:path';
 import { loadRunConfig, namesCode } from '../../src/config/load.js';
-import type { ModelConfig } from '../../src/config/model.js';
+import { lossSettings, type ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
@@ -153,7 +153,8 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
     const dataset = await loadOther(config, options.data, await readEncoding(located.path), options);
     return { dataset, split: null, rows: dataset.splits.test };
   }
-  const dataset = await loadDataset(dataConfigOf(config), config.seed, options);
+  const { ignoreClass } = lossSettings(config.loss);
+  const dataset = await loadDataset(dataConfigOf(config), config.seed, { ...options, ignoreClass });
   const split = chooseSplit(dataset.splits, options.split);
   return { dataset, split, rows: dataset.splits[split] };
 }

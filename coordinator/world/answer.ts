@@ -6,13 +6,14 @@ const refuse = (problem: string): never => {
   throw new WireError(`computed: ${problem}`, 'this worker is dropped');
 };
 
-/** @throws WireError unless it has a loss for every shard of the task, and no rows but of the task's places */
-export function checkComputed(task: ComputeTask, round: number, { nodes, losses, used }: Computed): void {
+/** @throws WireError unless it has a loss and a divisor for every shard of the task, and no rows but of the task's places */
+export function checkComputed(task: ComputeTask, round: number, { nodes, losses, divisors, used }: Computed): void {
   if (round !== task.round) refuse(`of round ${round}, and round ${task.round} was asked for`);
   const fits = nodes.length === task.nodes.length && nodes.every((node, i) => isSame(node, task.nodes[i]));
   if (!fits) refuse('of other shards than it was asked for');
   const shards = nodes.reduce((sum, { low, high }) => sum + high - low, 0);
   if (losses.length !== shards) refuse(`${losses.length} losses of ${shards} shards`);
+  if (divisors.length !== shards) refuse(`${divisors.length} divisors of ${shards} shards`);
   const places = new Map(task.rows.map(({ start, rows }) => [start, rows.length]));
   for (const { start, rows } of used) {
     if (places.get(start) !== rows.length) refuse(`${rows.length} rows at place ${start}, which were not asked for`);

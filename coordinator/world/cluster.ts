@@ -4,7 +4,7 @@ import { clipFactor } from '../../src/optimizer/clip.js';
 import { createOptimizer } from '../../src/optimizer/optimizer.js';
 import { learningRateAt } from '../../src/optimizer/schedule.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
-import type { PoolOptions } from '../../src/pool/spec.js';
+import { type PoolOptions, stepDivisor } from '../../src/pool/spec.js';
 import type { RowsAt, Update } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
@@ -199,17 +199,18 @@ export class Cluster implements Trainer {
 
   /** The update of a round; none where it diverged. */
   #verdict(
-    { losses, squares }: RoundResult,
+    { losses, divisors, squares }: RoundResult,
     round: number,
     step: number,
     count: number,
     rateScale: number,
   ): Update | undefined {
     const { geometry, schedule, optimizer, clipNorm } = this.#parts.options;
+    const divisor = stepDivisor(divisors);
     let sum = 0;
     for (const loss of losses) sum += loss;
-    this.stepLosses[step] = sum / count;
-    const norm = Math.sqrt(squares) / count;
+    this.stepLosses[step] = sum / divisor;
+    const norm = Math.sqrt(squares) / divisor;
     this.stepNorms[step] = norm;
     if (!Number.isFinite(sum) || !Number.isFinite(norm)) return undefined;
     const steps = geometry.epochs * geometry.stepsPerEpoch;
@@ -217,7 +218,7 @@ export class Cluster implements Trainer {
     return {
       round,
       learningRate: rateScale * learningRateAt(schedule, base, round, steps, geometry.stepsPerEpoch),
-      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / count,
+      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / divisor,
       stateScale: 1 / count,
     };
   }

@@ -63,8 +63,9 @@ export interface RoundOptions {
 }
 
 export interface RoundResult {
-  /** Sum of the losses of each shard. */
+  /** Sum of the losses of each shard, and what it adds to the divisor of the step. */
   readonly losses: Float64Array;
+  readonly divisors: Float64Array;
   /** Sum of squares of the total gradient; not finite when the run diverges. */
   readonly squares: number;
   readonly used: readonly RowsAt[];
@@ -94,6 +95,7 @@ interface Holding {
   readonly node: TreeNode;
   readonly worker: Worker;
   readonly losses: readonly number[];
+  readonly divisors: readonly number[];
   readonly used: readonly RowsAt[];
 }
 
@@ -260,11 +262,12 @@ export class Round {
     if (this.#lost.has(worker)) return;
     let place = 0;
     for (const node of nodes) {
-      const losses = computed.losses.slice(place, place + node.high - node.low);
-      place += losses.length;
+      const end = place + node.high - node.low;
+      const [losses, divisors] = [computed.losses.slice(place, end), computed.divisors.slice(place, end)];
+      place = end;
       if (this.#holders.has(keyOf(node))) continue;
       const inside = ({ start }: RowsAt) => this.#task.rowsOf(node).some((rows) => rows.start === start);
-      this.#holders.set(keyOf(node), { node, worker, losses, used: computed.used.filter(inside) });
+      this.#holders.set(keyOf(node), { node, worker, losses, divisors, used: computed.used.filter(inside) });
     }
   }
 
@@ -388,11 +391,14 @@ export class Round {
     return wrong.length === 0 ? own : undefined;
   }
 
-  #result(): Pick<RoundResult, 'losses' | 'used' | 'contributors' | 'members'> {
-    const losses = new Float64Array(this.#task.shards);
+  #result(): Pick<RoundResult, 'losses' | 'divisors' | 'used' | 'contributors' | 'members'> {
+    const [losses, divisors] = [new Float64Array(this.#task.shards), new Float64Array(this.#task.shards)];
     const holdings = [...this.#holders.values()];
-    for (const { node, losses: own } of holdings) losses.set(own, node.low);
+    for (const { node, ...own } of holdings) {
+      losses.set(own.losses, node.low);
+      divisors.set(own.divisors, node.low);
+    }
     const contributors = new Set(holdings.map(({ worker }) => worker.id)).size;
-    return { losses, used: holdings.flatMap(({ used }) => used), contributors, members: this.#members };
+    return { losses, divisors, used: holdings.flatMap(({ used }) => used), contributors, members: this.#members };
   }
 }

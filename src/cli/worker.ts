@@ -4,7 +4,6 @@ import { Command } from 'commander';
 import type { WorkerEvent } from '../../worker/events.js';
 import type { WorkerOptions } from '../../worker/worker.js';
 import { printableDeep } from '../config/printable.js';
-import type { RunConfig } from '../config/run.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { pair, pem, portNumber } from './network.js';
@@ -88,12 +87,12 @@ async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOp
   if (!/^[\w.-]{1,64}$/.test(name)) {
     throw new ConfigError(`--name ${name}: is no name`, 'use up to 64 letters, digits, ".", "_" and "-"');
   }
-  const { data, seed } = flags.config === undefined ? { seed: 0 } : await sectionsOf(flags.config, flags.set);
+  const local = flags.config === undefined ? undefined : await localData(flags.config, flags.set);
   return {
     ...{ url, name, threads: threadCount(flags.threads), cache: flags.cache, timeout: timeoutOf(flags.timeout) },
     token: tokenOf(flags),
     ca: flags.tlsCa === undefined ? undefined : pem('--tls-ca', flags.tlsCa),
-    local: data && { data, seed },
+    local,
     peer: {
       host: flags.peerHost,
       port: flags.peerPort === undefined ? 0 : portNumber('--peer-port', flags.peerPort),
@@ -109,9 +108,10 @@ const timeoutOf = (value: string | undefined): number | undefined =>
     : wholeNumber('--timeout', value, 0, 1e9, 'give seconds, such as 600, or leave it out');
 
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
-async function sectionsOf(file: string, set: readonly string[]): Promise<Pick<RunConfig, 'data' | 'seed'>> {
+async function localData(file: string, set: readonly string[]): Promise<WorkerOptions['local']> {
   const { loadRunConfig } = await import('../config/load.js');
+  const { lossSettings } = await import('../config/model.js');
   const { dataConfigOf } = await import('../../coordinator/specs.js');
   const config = loadRunConfig(file, set);
-  return { data: dataConfigOf(config), seed: config.seed };
+  return { data: dataConfigOf(config), seed: config.seed, ignoreClass: lossSettings(config.loss).ignoreClass };
 }

@@ -194,7 +194,12 @@ const npySchema = z
     source: z.literal('npy'),
     features: path.describe('NumPy array whose first axis counts the examples; bytes stay bytes, else float32.'),
     targets: path.describe('NumPy array of as many classes or numbers.'),
-    weights: path.optional().describe("NumPy array of the examples' weights in the loss."),
+    weights: path
+      .optional()
+      .describe(
+        "NumPy array of the examples' weights in the training loss, [n]; or of weights of places, [n, places], which evaluation counts too: " +
+          '0 leaves a place out of metrics.',
+      ),
     targetType: targetType.describe(
       'Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example ' +
         'has one integer from 0, else numbers.',

@@ -93,6 +93,16 @@ const fromLogits = z
     'Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.',
   );
 
+const ignoreClass = z
+  .int()
+  .min(-(2 ** 31))
+  .max(2 ** 31 - 1)
+  .optional()
+  .describe(
+    'Class index whose places count neither in the loss nor in metrics, such as that of padding; it may be none of the ' +
+      'classes, such as -1 or 255.',
+  );
+
 /** Losses and the options of each. */
 const lossOptions = {
   meanSquaredError: z.strictObject({}),
@@ -101,8 +111,8 @@ const lossOptions = {
     delta: z.number().positive().optional().describe('Where the square turns into a straight line; default: 1'),
   }),
   binaryCrossentropy: z.strictObject({ fromLogits }),
-  categoricalCrossentropy: z.strictObject({ fromLogits }),
-  sparseCategoricalCrossentropy: z.strictObject({ fromLogits }),
+  categoricalCrossentropy: z.strictObject({ fromLogits, ignoreClass }),
+  sparseCategoricalCrossentropy: z.strictObject({ fromLogits, ignoreClass }),
   hinge: z.strictObject({}),
 };
 type LossOptions = typeof lossOptions;
@@ -128,6 +138,8 @@ export interface LossSettings {
   readonly name: LossName | 'custom';
   readonly fromLogits?: boolean;
   readonly delta?: number;
+  /** Class index that does not count. */
+  readonly ignoreClass?: number;
 }
 
 /** A loss in either of its forms as one. */

@@ -37,8 +37,10 @@ export interface Examples {
   readonly targetStride?: number;
   /** Number of classes when targets are class indices. */
   readonly classes?: number;
-  /** Factor of each example's loss in training; all 1 where there is none. */
+  /** Factor of each example's loss in training; all 1 where there is none. Or of each place, in metrics too. */
   readonly weights?: Float32Array;
+  /** Shape of an example's weights where each place has its own: of its class indices, or of its target but the last axis. */
+  readonly weightShape?: readonly number[];
 }
 
 /** Example indices of each split, ascending, disjoint. */

@@ -19,6 +19,8 @@ export interface ExamplesMeta {
   readonly classes?: number;
   /** Whether examples carry weights. */
   readonly weighted: boolean;
+  /** Shape of an example's weights where each place has its own. */
+  readonly weightShape?: readonly number[];
 }
 
 export const metaOf = (examples: Examples): ExamplesMeta => ({
@@ -32,23 +34,28 @@ export const metaOf = (examples: Examples): ExamplesMeta => ({
   ...(examples.targetStride === undefined ? {} : { targetStride: examples.targetStride }),
   ...(examples.classes === undefined ? {} : { classes: examples.classes }),
   weighted: examples.weights !== undefined,
+  ...(examples.weightShape === undefined ? {} : { weightShape: [...examples.weightShape] }),
 });
 
 /** Bytes of a feature row. */
 export const featureRowBytes = ({ featureShape, featureType }: ExamplesMeta): number =>
   elements(featureShape) * (featureType === 'uint8' ? 1 : 4);
 
+/** Bytes of an example's weights. */
+export const weightRowBytes = ({ weighted, weightShape = [] }: ExamplesMeta): number =>
+  weighted ? elements(weightShape) * 4 : 0;
+
 /** Elements that `count` rows of `width` span, whatever the distance between them. */
 const span = (count: number, width: number, stride = width): number => (count === 0 ? 0 : (count - 1) * stride + width);
 
 /** Bytes of each part of the values. */
 export function imageSizes(meta: ExamplesMeta): { features: number; targets: number; weights: number } {
-  const { count, featureShape, featureStride, featureType, targetShape, targetStride, weighted } = meta;
+  const { count, featureShape, featureStride, featureType, targetShape, targetStride } = meta;
   const size = featureType === 'uint8' ? 1 : 4;
   return {
     features: span(count, elements(featureShape), featureStride) * size,
     targets: span(count, elements(targetShape), targetStride) * 4,
-    weights: weighted ? count * 4 : 0,
+    weights: count * weightRowBytes(meta),
   };
 }
 

@@ -38,7 +38,7 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
     }
     case 'values':
       return {
-        ...{ examples: valueExamples(config), split: config, origin: 'values in the config' },
+        ...{ examples: valueExamples(config, reading.ignoreClass), split: config, origin: 'values in the config' },
         where: (example, part) => `data.${part}.${example}`,
       };
     case 'idx': {

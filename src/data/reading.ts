@@ -9,17 +9,21 @@ export interface ReadingOptions {
   readonly warn?: (message: string) => void;
   /** Ends the reading; it throws the signal's reason then. */
   readonly signal?: AbortSignal;
+  /** Class index that the loss leaves out: it need be none of the classes. */
+  readonly ignoreClass?: number;
 }
 
 /** One reading of a data set. Loops call `pause` whenever one is `due`, which costs no more than a look at the clock. */
 export class Reading {
   readonly warn: (message: string) => void;
   readonly signal?: AbortSignal;
+  readonly ignoreClass?: number;
   #paused = performance.now();
 
-  constructor({ warn = () => {}, signal }: ReadingOptions = {}) {
+  constructor({ warn = () => {}, signal, ignoreClass }: ReadingOptions = {}) {
     this.warn = warn;
     this.signal = signal;
+    this.ignoreClass = ignoreClass;
   }
 
   get due(): boolean {

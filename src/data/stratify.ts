@@ -26,9 +26,16 @@ export function groupByClass(examples: Examples, rows: Int32Array): Int32Array[]
   if (examples.targetShape.length > 0) {
     throw new DataError('data.stratify: an example has several classes', 'remove stratify');
   }
-  const groups = Array.from({ length: examples.classes }, (): number[] => []);
-  for (const row of rows) groups[examples.targets[row]].push(row);
-  return groups.filter((group) => group.length > 0).map((group) => Int32Array.from(group));
+  // One that the loss ignores may be none of the classes.
+  const groups = new Map<number, number[]>();
+  for (const row of rows) {
+    const target = examples.targets[row];
+    const group = groups.get(target);
+    if (group) group.push(row);
+    else groups.set(target, [row]);
+  }
+  const ordered = [...groups].sort(([a], [b]) => a - b);
+  return ordered.map(([, group]) => Int32Array.from(group));
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Examples } from './examples.js';
 type Row = number | readonly number[];
 
 /** @throws DataError if features and targets differ in length, rows differ in length, or a target is no class index */
-export function valueExamples(config: ValuesConfig): Examples {
+export function valueExamples(config: ValuesConfig, ignoreClass?: number): Examples {
   const { features, targets, classes } = config;
   if (features.length !== targets.length) {
     throw new DataError(
@@ -21,7 +21,8 @@ export function valueExamples(config: ValuesConfig): Examples {
     featureScale: 1,
     featureShape: [width],
   };
-  if (classes !== undefined) return { ...common, targets: toClasses(targets, classes), targetShape: [], classes };
+  if (classes !== undefined)
+    return { ...common, targets: toClasses(targets, classes, ignoreClass), targetShape: [], classes };
   const targetWidth = rowWidth(targets, 'data.targets');
   return { ...common, targets: toFloats(targets, targetWidth), targetShape: [targetWidth] };
 }
@@ -50,16 +51,17 @@ function toFloats(rows: readonly Row[], width: number): Float32Array {
   return floats;
 }
 
-function toClasses(rows: readonly Row[], classes: number): Int32Array {
+function toClasses(rows: readonly Row[], classes: number, ignoreClass: number | undefined): Int32Array {
   const indices = new Int32Array(new SharedArrayBuffer(rows.length * Int32Array.BYTES_PER_ELEMENT));
   rows.forEach((row, i) => {
-    if (typeof row !== 'number' || !Number.isInteger(row) || row < 0 || row >= classes) {
+    const isClass = typeof row === 'number' && Number.isInteger(row) && row >= 0 && row < classes;
+    if (!isClass && row !== ignoreClass) {
       throw new DataError(
         `data.targets[${i}] is ${JSON.stringify(row)}, not a class of data.classes ${classes}`,
         `use integers from 0 to ${classes - 1}, or leave classes out to predict numbers`,
       );
     }
-    indices[i] = row;
+    indices[i] = row as number;
   });
   return indices;
 }

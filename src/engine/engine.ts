@@ -12,17 +12,29 @@ export interface NoiseKey {
 export interface BatchBuffers {
   readonly features: Float32Array | Uint8Array;
   readonly targets: Float32Array | Int32Array;
-  /** Factor of each example's loss; there where the batch is `weighted`. */
+  /** Factors of the losses of examples or places; there where the batch is `weighted`. */
   readonly weights?: Float32Array;
 }
 
 export interface Evaluation {
   /** Model outputs of the batch, row-major. */
   readonly outputs: Float32Array;
-  /** Loss of each example, without regularization. */
+  /** Loss of each example, without regularization: a mean over places, or a sum over those that count where some do not. */
   readonly losses: Float32Array;
-  /** Value of each example by each metric that users wrote. */
+  /** What the sum of the losses of a split is divided by: examples, or the places that count. */
+  readonly divisor: number;
+  /** Value of each example, or of each place, by each metric that users wrote. */
   readonly metrics: readonly Float32Array[];
+  /** 1 for each place that counts, 0 for the others; absent where all do. */
+  readonly valid?: Float32Array;
+}
+
+/** What a shard adds to the mean of a step. */
+export interface ShardLoss {
+  /** Sum of the losses of the shard's examples, with penalties. */
+  readonly lossSum: number;
+  /** What the sum over all shards, of losses and of gradients, is divided by: examples, or the places that count. */
+  readonly divisor: number;
 }
 
 /**
@@ -37,9 +49,8 @@ export interface GradientEngine {
    *
    * @param gradients slab region [0, layout.state), which may be shared: gets sums over the examples of gradients, then of
    *   new state times the example count. What an engine prepares for an array it keeps: give it the same ones again.
-   * @returns the sum of the examples' losses and penalties
    */
-  computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<number>;
+  computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss>;
   /** Runs the model as it predicts, on the examples in `buffers(count)`; the next call overwrites what it returns. */
   evaluate(count: number): Promise<Evaluation>;
   dispose(): Promise<void>;
@@ -54,4 +65,9 @@ export interface BatchSpec {
   readonly targetType: 'float32' | 'int32';
   /** Whether examples carry weights. */
   readonly weighted?: boolean;
+  /** Shape of an example's weights where each place has one of its own. */
+  readonly weightShape?: readonly number[];
 }
+
+/** Whether evaluations are weighted too: weights of places say which of them count, those of examples how to train. */
+export const weighsPlaces = ({ weightShape }: BatchSpec): boolean => weightShape !== undefined;

@@ -44,14 +44,15 @@ export class BatchMemory {
   buffers(count: number): BatchBuffers {
     const known = this.#buffers.get(count);
     if (known) return known;
-    const { featureShape, featureType, targetShape, targetType, weighted } = this.spec;
+    const { featureShape, featureType, targetShape, targetType, weighted, weightShape = [] } = this.spec;
     const features = count * elements(featureShape);
     const targets = count * elements(targetShape);
-    const memory = new PrivateMemory([featureType === 'uint8' ? features : features * 4, targets * 4, count * 4]);
+    const weights = weighted ? count * elements(weightShape) : 0;
+    const memory = new PrivateMemory([featureType === 'uint8' ? features : features * 4, targets * 4, weights * 4]);
     const made = {
       features: featureType === 'uint8' ? memory.bytes(features) : memory.floats(features),
       targets: targetType === 'int32' ? memory.integers(targets) : memory.floats(targets),
-      weights: weighted ? memory.floats(count) : undefined,
+      weights: weighted ? memory.floats(weights) : undefined,
     };
     this.#buffers.set(count, made);
     return made;

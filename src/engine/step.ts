@@ -4,6 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
+import { elements } from '../data/examples.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import { type BuiltModel, type LayerWeight, modelWeights, outputShape } from '../model/build.js';
 import { createModel } from '../model/create.js';
@@ -11,9 +12,10 @@ import { loadFunction } from '../model/custom.js';
 import type { StepHooks } from '../model/hooks.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
 import { outputsFor } from '../model/outputs.js';
+import { batchLosses, type Counting, makesMask, perPlace } from '../model/places.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
 import { everyLayer } from '../model/tree.js';
-import type { BatchSpec } from './engine.js';
+import { type BatchSpec, weighsPlaces } from './engine.js';
 
 /** Everything an engine needs to know of a model; plain data, so that a thread can be given it. */
 export interface StepSpec {
@@ -41,6 +43,11 @@ export interface StepModel {
   readonly penalty: Penalty;
   readonly output: OutputSpec;
   readonly batch: BatchSpec;
+  /**
+   * Places of an example that metrics count one by one: class indices, or rows of numbers where masks or weights tell them
+   * apart.
+   */
+  readonly places: number;
 }
 
 interface Penalty {
@@ -73,7 +80,14 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
     penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
     output,
     batch: spec.batch,
+    places: placesOf(spec, built),
   };
+}
+
+function placesOf({ classes, batch }: StepSpec, { model }: BuiltModel): number {
+  if (classes !== undefined) return elements(batch.targetShape);
+  const tellsApart = weighsPlaces(batch) || [...everyLayer(model)].some(makesMask);
+  return tellsApart ? elements(batch.targetShape.slice(0, -1)) : 1;
 }
 
 async function lossOf({ loss, model }: StepSpec, output: OutputSpec, { hooks }: BuiltModel): Promise<Loss> {
@@ -133,12 +147,30 @@ const scaled = (features: tf.Tensor, { featureScale, featureType }: BatchSpec): 
 export interface StepTensors {
   /** Sum of the losses of the examples, with penalties. */
   readonly lossSum: tf.Tensor;
+  /** What the sums of all shards are divided by; absent where that is the number of examples. Kept: to be disposed of. */
+  readonly divisor?: tf.Tensor;
   /** For each tensor of the slab up to `layout.state`: its summed gradient, or its new value times the example count. */
   readonly gradients: tf.Tensor[];
 }
 
-/** The tensors of a batch: features [n, ...], targets [n, ...], and weights [n] where the batch has them. */
+/** The tensors of a batch: features [n, ...], targets [n, ...], and weights [n] or [n, ...] where the batch has them. */
 export type BatchTensors = readonly [features: tf.Tensor, targets: tf.Tensor, weights?: tf.Tensor];
+
+/** Outputs, and what decides which of their places count. @param kept gets what the caller disposes of */
+function runModel(
+  { built: { model, hooks }, batch }: StepModel,
+  features: tf.Tensor,
+  weights: tf.Tensor | undefined,
+  training: boolean,
+  kept: tf.Tensor[],
+): { outputs: tf.Tensor; counting: Counting } {
+  hooks.mask = undefined;
+  const outputs = model.apply(scaled(features, batch), { training }) as tf.Tensor;
+  const { mask } = hooks;
+  hooks.mask = undefined;
+  if (mask) kept.push(mask);
+  return { outputs, counting: { places: elements(outputs.shape.slice(1, -1) as number[]), mask, weights } };
+}
 
 /** Sum of the examples' gradients, by tfjs's own autograd. */
 export function gradientStep(
@@ -153,19 +185,24 @@ export function gradientStep(
   const variables = parameters.map((tensor, i) => variable(tensor, ends[i] < layout.trainable));
   const trainable = variables.filter(({ trainable }) => trainable);
   const penalties: tf.Tensor[] = [];
+  const masks: tf.Tensor[] = [];
+  let divisor: tf.Tensor | undefined;
   // The model disposes of what its layers compute and do not return.
   built.hooks.current = { ...hooks, penalty: (sum) => penalties.push(tf.keep(sum)) };
   try {
     return withWeights(step.weights, variables, () => {
       const before = variables.map(({ dataId }) => dataId);
       const { value, grads } = tf.variableGrads(() => {
-        const outputs = built.model.apply(scaled(features, step.batch), { training: true }) as tf.Tensor;
-        const each = step.loss(targets, outputs);
-        const losses = tf.sum(weights ? tf.mul(each, weights) : each);
+        const { outputs, counting } = runModel(step, features, weights, true, masks);
+        const { each, divisor: places } = batchLosses(step.loss(targets, outputs), counting);
+        const losses = tf.sum(each);
         // A weight's penalty is part of every example's loss: the mean over the batch then holds it once.
         const regularizers = [...layerPenalties(built), ...kernelPenalties(step, trainable)];
-        const ofEvery = regularizers.map((term) => tf.mul(term, count));
-        return [...penalties, ...ofEvery].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
+        const ofEvery = regularizers.map((term) => tf.mul(term, places ?? count));
+        // Those of activities are sums over examples, and all is divided by places.
+        const ofActivities = places ? penalties.map((sum) => tf.mul(sum, tf.div(places, count))) : penalties;
+        divisor = places && tf.keep(places);
+        return [...ofActivities, ...ofEvery].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
       }, trainable);
       const gradients = variables.flatMap((current, i) => {
         if (current.trainable) return [grads[current.name] ?? tf.zeros(current.shape)];
@@ -174,11 +211,11 @@ export function gradientStep(
         if (written) throw unexpectedWrite(layout.tensors[i].name);
         return [];
       });
-      return { lossSum: value, gradients };
+      return { lossSum: value, divisor, gradients };
     });
   } finally {
     built.hooks.current = undefined;
-    tf.dispose(penalties);
+    tf.dispose([penalties, masks]);
   }
 }
 
@@ -208,18 +245,49 @@ const unexpectedWrite = (name: string) =>
     'only batch normalization may change its state',
   );
 
+export interface EvaluationTensors {
+  readonly outputs: tf.Tensor;
+  /** Of each example, [n]. */
+  readonly losses: tf.Tensor;
+  /** What the sum of the losses is divided by; absent where that is the number of examples. */
+  readonly divisor?: tf.Tensor;
+  /** Those of users, [n] or [n, places] each. */
+  readonly metrics: tf.Tensor[];
+  /** [n, places]; absent where every place counts. */
+  readonly valid?: tf.Tensor;
+}
+
 /** Outputs, and the loss and the metrics of users of each example, as the model predicts. */
 export function evaluationStep(
-  { built, weights, loss, metrics, batch }: StepModel,
+  step: StepModel,
   parameters: readonly tf.Tensor[],
-  [features, targets]: BatchTensors,
-): { outputs: tf.Tensor; losses: tf.Tensor; metrics: tf.Tensor[] } {
+  [features, targets, weights]: BatchTensors,
+): EvaluationTensors {
   const variables = parameters.map((tensor) => variable(tensor, false));
-  return withWeights(weights, variables, () => {
-    const outputs = built.model.apply(scaled(features, batch), { training: false }) as tf.Tensor;
-    return { outputs, losses: loss(targets, outputs), metrics: metrics.map((metric) => metric(targets, outputs)) };
-  });
+  const masks: tf.Tensor[] = [];
+  try {
+    return withWeights(step.weights, variables, () => {
+      const used = weighsPlaces(step.batch) ? weights : undefined;
+      const { outputs, counting } = runModel(step, features, used, false, masks);
+      const loss = step.loss(targets, outputs);
+      const metrics = step.metrics.map((metric) => {
+        const values = metric(targets, outputs);
+        return values.whole ? values.values : perPlace(values, counting.places);
+      });
+      const { each, divisor, valid } = batchLosses(loss, counting);
+      if (valid && counting.places !== step.places) throw unexpectedMask(step.places);
+      return { outputs, losses: each, divisor, metrics, valid };
+    });
+  } finally {
+    tf.dispose(masks);
+  }
 }
+
+const unexpectedMask = (places: number) =>
+  new ModelError(
+    `the model's output has a mask, and its targets ${places === 1 ? 'no places' : `${places} places`} to leave out`,
+    'make masks by masking or embedding layers, or end the model with a layer that takes none further',
+  );
 
 /** Outputs of a batch in the model's own units, without loss. @param parameters in the order of `weights` */
 export function predictionStep(

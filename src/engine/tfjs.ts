@@ -6,7 +6,7 @@ import { elements } from '../data/examples.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { tensorOf } from '../model/slab.js';
 import { type BackendName, loadBackend } from './backends.js';
-import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey } from './engine.js';
+import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from './engine.js';
 import { BatchMemory, PrivateMemory } from './memory.js';
 import { fillNoise } from './noise.js';
 import {
@@ -46,26 +46,30 @@ class TfjsEngine implements GradientEngine {
     return this.#batches.buffers(count);
   }
 
-  async computeGradients(count: number, key: NoiseKey, into: Float32Array): Promise<number> {
+  async computeGradients(count: number, key: NoiseKey, into: Float32Array): Promise<ShardLoss> {
     return tf.tidy(() => {
       let place = 0;
       const draw = (kind: 'uniform' | 'normal') => (shape: readonly number[]) => noiseTensor(kind, shape, key, place++);
-      const { lossSum, gradients } = gradientStep(this.#step, this.#parameters(), this.#batch(count), {
+      const { lossSum, divisor, gradients } = gradientStep(this.#step, this.#parameters(), this.#batch(count), {
         uniform: draw('uniform'),
         normal: draw('normal'),
       });
       gradients.forEach((gradient, i) => {
         tensorOf(into, this.#step.layout.tensors[i]).set(gradient.dataSync());
       });
-      return lossSum.dataSync()[0];
+      const result = { lossSum: lossSum.dataSync()[0], divisor: divisor ? divisor.dataSync()[0] : count };
+      divisor?.dispose();
+      return result;
     });
   }
 
   async evaluate(count: number): Promise<Evaluation> {
     return tf.tidy(() => {
-      const { outputs, losses, metrics } = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
+      const tensors = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
+      const { outputs, losses, divisor, metrics, valid } = tensors;
       const values = (tensor: tf.Tensor) => tensor.dataSync() as Float32Array;
-      return { outputs: values(outputs), losses: values(losses), metrics: metrics.map(values) };
+      const counts = { divisor: divisor ? values(divisor)[0] : count, valid: valid && values(valid) };
+      return { outputs: values(outputs), losses: values(losses), metrics: metrics.map(values), ...counts };
     });
   }
 
@@ -81,14 +85,14 @@ class TfjsEngine implements GradientEngine {
   }
 
   #batch(count: number): BatchTensors {
-    const { featureShape, featureType, targetShape, targetType } = this.#step.batch;
+    const { featureShape, featureType, targetShape, targetType, weightShape = [] } = this.#step.batch;
     const { features, targets, weights } = this.buffers(count);
     const floats = featureType === 'uint8' ? Int32Array.from(features) : features.slice();
     const dtype = featureType === 'uint8' ? 'int32' : 'float32';
     return [
       tf.tensor(floats, [count, ...featureShape], dtype),
       tf.tensor(targets.slice(), [count, ...targetShape], targetType),
-      weights && tf.tensor(weights.slice(), [count], 'float32'),
+      weights && tf.tensor(weights.slice(), [count, ...weightShape], 'float32'),
     ];
   }
 }

@@ -6,7 +6,7 @@ export interface MetricSpec {
   readonly metrics: readonly MetricConfig[];
   /** Numbers in the output of one place of an example. */
   readonly outputs: number;
-  /** Class indices of one example: one, or as many as a sequence has places. Metrics count places, the loss examples. */
+  /** Places of one example: as many as a sequence has class indices, or rows of numbers that masks or weights tell apart. */
   readonly places: number;
   /** Targets are class indices. */
   readonly classes: boolean;
@@ -17,18 +17,19 @@ export interface MetricSpec {
 }
 
 /** Places of the sums of a batch; lists follow. */
-const field = { examples: 0, loss: 1, correct: 2, inTopK: 3, absolute: 4, lists: 5 };
+const field = { divisor: 0, loss: 1, weight: 2, correct: 3, inTopK: 4, absolute: 5, lists: 6 };
 
 /**
  * Where the lists begin: sums of the targets of each output; squared errors, and squared deviations of the targets from
- * their mean, of all outputs together or, for a mean of R², of each (these are merged, not added); metrics of users.
+ * their mean, of all outputs together or, for a mean of R², of each (these are merged, not added); metrics of users, each with
+ * its weight.
  */
 function lists(spec: MetricSpec) {
   const groups = isUniform(spec) ? spec.outputs : 1;
   const squares = field.lists + spec.outputs;
   const spreads = squares + groups;
   const customs = spreads + groups;
-  return { targets: field.lists, squares, spreads, customs, groups, width: customs + customNames(spec).length };
+  return { targets: field.lists, squares, spreads, customs, groups, width: customs + 2 * customNames(spec).length };
 }
 
 /** How many numbers hold the sums of one batch. */
@@ -80,22 +81,27 @@ function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, 
   return outputs === 1 ? targets[row] : Number(targets[row] === i);
 }
 
-/**
- * Sums of one batch, in float64 and in the order of the examples.
- *
- * @param outputs model outputs, [count, places, outputs]
- * @param targets class indices, [count, places], or values, [count, places, outputs]
- * @param losses loss of each example, [count]
- * @param customs values of each example by the metrics of users, [count] each
- */
-export function batchSums(
-  spec: MetricSpec,
-  outputs: Float32Array,
-  targets: ArrayLike<number>,
-  losses: Float32Array,
-  customs: readonly Float32Array[] = [],
-): Float64Array {
-  const { outputs: width, classes, metrics, threshold, binary } = spec;
+/** An evaluated batch. */
+export interface EvaluatedBatch {
+  /** Model outputs, [count, places, outputs]. */
+  readonly outputs: Float32Array;
+  /** Class indices, [count, places], or values, [count, places, outputs]. */
+  readonly targets: ArrayLike<number>;
+  /** Loss of each example, [count], and what their sum is divided by. */
+  readonly losses: Float32Array;
+  readonly divisor: number;
+  /** Values by the metrics of users, [count] each, or [count, places]. */
+  readonly metrics: readonly Float32Array[];
+  /** 1 for places that count, 0 for others, [count, places]; all do where there is none. */
+  readonly valid?: Float32Array;
+  /** Weights of places, [count, places]. */
+  readonly weights?: Float32Array;
+}
+
+/** Sums of one batch, in float64 and in the order of the examples. */
+export function batchSums(spec: MetricSpec, batch: EvaluatedBatch): Float64Array {
+  const { outputs, targets, losses, divisor } = batch;
+  const { outputs: width, classes, metrics, threshold, binary, places } = spec;
   const { groups, ...at } = lists(spec);
   const sums = new Float64Array(at.width);
   const k = kOf(metrics);
@@ -107,61 +113,80 @@ export function batchSums(
     const start = row * width;
     return rankOf(outputs, start, width, classes ? targets[row] : highest(targets, start, width));
   };
-  sums[field.examples] = losses.length;
+  sums[field.divisor] = divisor;
   for (const loss of losses) sums[field.loss] += loss;
-  for (let row = 0; row < losses.length * spec.places; row++) {
+  for (let row = 0; row < losses.length * places; row++) {
+    const weight = weightAt(batch, row);
+    // What is left out must not count even where it is not finite.
+    if (weight === 0) continue;
+    sums[field.weight] += weight;
     const beatenBy = rank(row);
-    if (beatenBy === 0 && !binary) sums[field.correct]++;
-    if (beatenBy < k) sums[field.inTopK]++;
+    if (beatenBy === 0 && !binary) sums[field.correct] += weight;
+    if (beatenBy < k) sums[field.inTopK] += weight;
     for (let i = 0; i < width; i++) {
       const target = targetAt(spec, targets, row, i);
       const output = outputs[row * width + i];
       const error = output - target;
-      if (binary && tellsApart(output, target, threshold)) sums[field.correct]++;
-      sums[field.absolute] += Math.abs(error);
-      sums[at.squares + (groups === 1 ? 0 : i)] += error * error;
-      sums[at.targets + i] += target;
+      if (binary && tellsApart(output, target, threshold)) sums[field.correct] += weight;
+      sums[field.absolute] += weight * Math.abs(error);
+      sums[at.squares + (groups === 1 ? 0 : i)] += weight * error * error;
+      sums[at.targets + i] += weight * target;
     }
   }
-  addSpreads(spec, targets, sums);
-  customs.forEach((values, i) => {
-    for (let row = 0; row < losses.length; row++) sums[at.customs + i] += values[row];
+  addSpreads(spec, batch, sums);
+  batch.metrics.forEach((values, i) => {
+    addCustom(batch, values, places, sums.subarray(at.customs + 2 * i, at.customs + 2 * i + 2));
   });
   return sums;
 }
 
+const weightAt = ({ valid, weights }: EvaluatedBatch, row: number): number =>
+  (valid?.[row] ?? 1) * (weights?.[row] ?? 1);
+
+/** Sum and weight of a metric of the user's: examples count once each, places as the others' do. */
+function addCustom(batch: EvaluatedBatch, values: Float32Array, places: number, sums: Float64Array): void {
+  const byPlace = values.length === batch.losses.length * places;
+  values.forEach((value, row) => {
+    const weight = byPlace ? weightAt(batch, row) : 1;
+    if (weight === 0) return;
+    sums[0] += weight * value;
+    sums[1] += weight;
+  });
+}
+
 /** Two passes, because the difference of a sum of squares and a squared sum leaves nothing of a small spread. */
-function addSpreads(spec: MetricSpec, targets: ArrayLike<number>, sums: Float64Array): void {
+function addSpreads(spec: MetricSpec, batch: EvaluatedBatch, sums: Float64Array): void {
   const { groups, ...at } = lists(spec);
-  const count = sums[field.examples] * spec.places;
+  const rows = batch.losses.length * spec.places;
   for (let i = 0; i < spec.outputs; i++) {
-    const mean = sums[at.targets + i] / count;
+    const mean = sums[at.targets + i] / sums[field.weight];
     const to = at.spreads + (groups === 1 ? 0 : i);
-    for (let row = 0; row < count; row++) sums[to] += (targetAt(spec, targets, row, i) - mean) ** 2;
+    for (let row = 0; row < rows; row++) {
+      const weight = weightAt(batch, row);
+      if (weight !== 0) sums[to] += weight * (targetAt(spec, batch.targets, row, i) - mean) ** 2;
+    }
   }
 }
 
 /**
  * R² = 1 - (squared errors) / (squared deviations of the targets from their mean, output by output): of all outputs
- * together, NaN where the targets do not vary, because there is nothing to explain; or the mean of each output's own, where
- * one that does not vary counts as 0, or as 1 if it is met exactly (scikit-learn's r2_score, multioutput uniform_average).
+ * together, or the mean of each output's own, where one that does not vary counts as 0, or as 1 if it is met exactly
+ * (scikit-learn's r2_score, multioutput uniform_average). NaN where no target varies: there is nothing to explain.
  */
 function rSquared(spec: MetricSpec, sums: Float64Array): number {
-  const { groups, squares, spreads } = lists(spec);
-  if (!isUniform(spec)) return sums[spreads] === 0 ? Number.NaN : 1 - sums[squares] / sums[spreads];
-  if (sums[field.examples] * spec.places < 2) return Number.NaN;
-  let sum = 0;
-  for (let i = 0; i < groups; i++) {
-    const [errors, spread] = [sums[squares + i], sums[spreads + i]];
-    sum += spread === 0 ? Number(errors === 0) : 1 - errors / spread;
-  }
-  return sum / groups;
+  const at = lists(spec);
+  const spreads = sums.subarray(at.spreads, at.customs);
+  if (spreads.every((spread) => spread === 0)) return Number.NaN;
+  const each = spreads.map((spread, i) => {
+    const errors = sums[at.squares + i];
+    return spread === 0 ? Number(errors === 0) : 1 - errors / spread;
+  });
+  return each.reduce((a, b) => a + b) / each.length;
 }
 
 /** The loss and the asked metrics from the sums of all batches of a split. */
 export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, number> {
-  const examples = sums[field.examples];
-  const places = examples * spec.places;
+  const places = sums[field.weight];
   const elements = places * spec.outputs;
   const { squares, spreads, customs } = lists(spec);
   const squared = sums.subarray(squares, spreads).reduce((a, b) => a + b);
@@ -173,10 +198,10 @@ export function metricsOf(spec: MetricSpec, sums: Float64Array): Record<string, 
     r2: () => rSquared(spec, sums),
   };
   customNames(spec).forEach((name, i) => {
-    compute[name] = () => sums[customs + i] / examples;
+    compute[name] = () => sums[customs + 2 * i] / sums[customs + 2 * i + 1];
   });
   const named = spec.metrics.map(nameOf).map((name) => [name, compute[name]()]);
-  return { loss: sums[field.loss] / examples, ...Object.fromEntries(named) };
+  return { loss: sums[field.loss] / sums[field.divisor], ...Object.fromEntries(named) };
 }
 
 /** Merges the rows of a table of batch sums, in order. */
@@ -193,7 +218,7 @@ export function totalSums(spec: MetricSpec, table: Float64Array): Float64Array {
 
 /** Adds to `a` what two groups spread more together than each by itself: Chan, Golub and LeVeque (1979), updating formula. */
 function mergeSpreads(spec: MetricSpec, a: Float64Array, b: Float64Array): void {
-  const [countA, countB] = [a, b].map((sums) => sums[field.examples] * spec.places);
+  const [countA, countB] = [a, b].map((sums) => sums[field.weight]);
   if (countA === 0 || countB === 0) return;
   const { targets, spreads, groups } = lists(spec);
   const between = (i: number) => (b[targets + i] / countB - a[targets + i] / countA) ** 2;

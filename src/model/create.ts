@@ -9,6 +9,7 @@ import { countWeights } from './declared-size.js';
 import { readTopology } from './file.js';
 import type { HookSlot } from './hooks.js';
 import { intercepting } from './intercept.js';
+import { keepOutputMask } from './places.js';
 import { everyLayer } from './tree.js';
 import { freezeLayers, loadWeights } from './tuning.js';
 import { type ModelFunction, userTf } from './user-tf.js';
@@ -26,6 +27,7 @@ export async function createModel(
   withWeights: boolean,
 ): Promise<BuiltModel> {
   const built = await build(config, data, seed);
+  keepOutputMask(built.model, built.hooks);
   freezeLayers(built.model, config.freeze);
   const { trainable, state, frozen } = modelWeights(built.model);
   if (trainable.length === 0) {

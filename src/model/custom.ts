@@ -1,4 +1,4 @@
-/** Losses and metrics that users write: functions of tf, targets and outputs that give one number an example. */
+/** Losses and metrics that users write: functions of tf, targets and outputs that give one number an example, or a place. */
 import tf = require('@tensorflow/tfjs-core');
 
 import type { CustomFunction, ModelConfig } from '../config/model.js';
@@ -6,6 +6,7 @@ import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
 import type { HookSlot } from './hooks.js';
 import type { Loss } from './losses.js';
+import type { PlaceValues } from './places.js';
 import { type ExampleFunction, userTf } from './user-tf.js';
 
 /**
@@ -15,7 +16,7 @@ import { type ExampleFunction, userTf } from './user-tf.js';
  * @param hooks of the model
  * @param key where the config names it, `loss` or `metrics`
  * @throws ModelError when there is no such function; what it returns throws one when the function does, or when its
- *   result is not one number an example
+ *   result is not one number an example, or one a place of the outputs
  */
 export async function loadFunction(
   key: string,
@@ -40,7 +41,7 @@ export async function loadFunction(
       if (/^Kernel .* not registered/.test((error as Error)?.message)) throw error;
       throw mistakeIn(where, error, ModelError);
     }
-    return checked(result, outputs.shape[0]!, where);
+    return checked(result, outputs.shape as number[], where);
   };
 }
 
@@ -48,7 +49,7 @@ function shaped(targets: tf.Tensor, outputs: tf.Tensor): tf.Tensor {
   return targets.dtype === 'float32' && targets.size === outputs.size ? tf.reshape(targets, outputs.shape) : targets;
 }
 
-function checked(result: unknown, count: number, where: string): tf.Tensor1D {
+function checked(result: unknown, [count, ...shape]: readonly number[], where: string): PlaceValues {
   if (!(result instanceof tf.Tensor)) {
     const what = result instanceof Promise ? 'a promise' : `${result === null ? 'null' : typeof result}`;
     throw new ModelError(
@@ -62,11 +63,13 @@ function checked(result: unknown, count: number, where: string): tf.Tensor1D {
       'keep the batch axis: reduce over the others, e.g. tf.mean(x, -1)',
     );
   }
-  if (result.rank !== 1 || result.shape[0] !== count) {
+  const places = [count, ...shape.slice(0, -1)];
+  const whole = result.rank === 1 && result.shape[0] === count;
+  if (!whole && result.shape.join() !== places.join()) {
     throw new ModelError(
-      `${where} returned the shape [${result.shape.join(', ')}], not [${count}]`,
+      `${where} returned the shape [${result.shape.join(', ')}], not [${count}]${places.length > 1 ? ` or [${places.join(', ')}]` : ''}`,
       'reduce over every axis but the first, e.g. tf.mean(x, -1)',
     );
   }
-  return tf.cast(result, 'float32') as tf.Tensor1D;
+  return { values: tf.cast(result, 'float32'), whole };
 }

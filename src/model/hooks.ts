@@ -26,6 +26,8 @@ export interface StepHooks {
 /** Holds the hooks of the step that is under way; none outside a training step. */
 export interface HookSlot {
   current?: StepHooks;
+  /** Mask of the output that the model made last (see keepOutputMask); whoever ran the model disposes of it. */
+  mask?: tf.Tensor;
 }
 
 interface Regularizer {

@@ -1,9 +1,10 @@
-/** Losses as tfjs operations: one number an example, so that shards of any size add up exactly. */
+/** Losses as tfjs operations: numbers whose mean is an example's loss, so that shards of any size add up exactly. */
 import tf = require('@tensorflow/tfjs-core');
 
 import { type LossConfig, lossSettings } from '../config/model.js';
 import { ModelError } from '../errors.js';
 import { decided, type OutputKind, type Outputs } from './outputs.js';
+import type { PlaceValues } from './places.js';
 
 /** What a loss needs to know of the data and of the model's last layer. */
 export interface OutputSpec {
@@ -17,14 +18,11 @@ export interface OutputSpec {
   readonly zeroOne?: boolean;
 }
 
-/** Maps targets and outputs of a batch, [n, ...] each, to the loss of each example, [n]: the mean over its places. */
-export type Loss = (targets: tf.Tensor, outputs: tf.Tensor) => tf.Tensor1D;
+/** Maps targets and outputs of a batch, [n, ...] each, to the losses of its places. */
+export type Loss = (targets: tf.Tensor, outputs: tf.Tensor) => PlaceValues;
 
 // tf.backend().epsilon() of float32: keeps logarithms of probabilities finite.
 const epsilon = 1e-7;
-
-const perExample = (values: tf.Tensor): tf.Tensor1D =>
-  values.rank === 1 ? (values as tf.Tensor1D) : tf.mean(tf.reshape(values, [values.shape[0]!, -1]), 1);
 
 /** Cross-entropy of a distribution: -sum(target * log p), over the last axis. */
 function crossEntropy(targets: tf.Tensor, outputs: tf.Tensor, probabilities: boolean): tf.Tensor {
@@ -69,29 +67,45 @@ function asOutputs(targets: tf.Tensor, outputs: tf.Tensor, spec: OutputSpec, los
  * @throws ModelError when the loss does not fit the model's output or the targets
  */
 export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
-  const { name, fromLogits, delta = 1 } = lossSettings(config);
+  const { name, fromLogits, delta = 1, ignoreClass } = lossSettings(config);
   const kind = name.endsWith('rossentropy') ? decided(spec.outputs, `loss ${name}`, name) : undefined;
   checkFit(name, spec, fromLogits === undefined ? kind : undefined);
   const probabilities = kind === 'softmax' || kind === 'sigmoid';
+  if (ignoreClass !== undefined && spec.classes === undefined) {
+    throw new ModelError(
+      `loss ${name}: ignoreClass ${ignoreClass} is for class indices, and the targets are numbers`,
+      'use sparseCategoricalCrossentropy with class indices, or leave ignoreClass out',
+    );
+  }
+  const loss = lossOf(name, spec, probabilities, delta);
+  if (ignoreClass === undefined) return loss;
+  return (targets, outputs) => {
+    const valid = tf.notEqual(targets, tf.scalar(ignoreClass, 'int32'));
+    // An ignored class may be no class: one-hot rows need one.
+    return { ...loss(tf.mul(targets, tf.cast(valid, 'int32')), outputs), valid };
+  };
+}
+
+function lossOf(name: string, spec: OutputSpec, probabilities: boolean, delta: number): Loss {
   return (targets, outputs) => {
     if (name === 'sparseCategoricalCrossentropy') {
       const hot = tf.oneHot(targets, outputs.shape.at(-1)!);
-      return perExample(crossEntropy(hot, outputs, probabilities));
+      return { values: crossEntropy(hot, outputs, probabilities) };
     }
     const wanted = asOutputs(targets, outputs, spec, name);
     switch (name) {
       case 'categoricalCrossentropy':
-        return perExample(crossEntropy(wanted, outputs, probabilities));
+        return { values: crossEntropy(wanted, outputs, probabilities) };
       case 'binaryCrossentropy':
-        return perExample(binaryCrossEntropy(wanted, outputs, probabilities));
+        return { values: binaryCrossEntropy(wanted, outputs, probabilities) };
       case 'meanAbsoluteError':
-        return perExample(tf.abs(tf.sub(outputs, wanted)));
+        return { values: tf.abs(tf.sub(outputs, wanted)) };
       case 'huber':
-        return perExample(huber(wanted, outputs, delta));
+        return { values: huber(wanted, outputs, delta) };
       case 'hinge':
-        return perExample(tf.relu(tf.sub(1, tf.mul(wanted, outputs))));
+        return { values: tf.relu(tf.sub(1, tf.mul(wanted, outputs))) };
       default:
-        return perExample(tf.square(tf.sub(outputs, wanted)));
+        return { values: tf.square(tf.sub(outputs, wanted)) };
     }
   };
 }

@@ -23,7 +23,10 @@ export type ModelFunction = (
   },
 ) => layers.LayersModel | Promise<layers.LayersModel>;
 
-/** A loss or a metric: from targets and outputs of a batch, [n, ...] each, to one number an example, [n]. */
+/**
+ * A loss or a metric: from targets and outputs of a batch, [n, ...] each, to one number an example, [n]; or to one a place,
+ * the shape of the outputs without the last axis, of which padding is then left out.
+ */
 export type ExampleFunction = (tf: Tf, targets: core.Tensor, outputs: core.Tensor) => core.Tensor;
 
 /** @param hooks of the model that the function makes or that its results are about */

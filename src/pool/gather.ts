@@ -12,17 +12,19 @@ export class Gatherer {
   readonly #spec: PoolSpec;
   readonly #features: { readonly width: number; readonly stride: number };
   readonly #targets: { readonly width: number; readonly stride: number };
+  readonly #weights: number;
   /** Rows in memory: the first ones. */
   readonly #inMemory: number;
   readonly #reader: RowReader | undefined;
   readonly #augment: Augmenter | undefined;
 
   constructor(spec: PoolSpec) {
-    const { featureShape, featureStride, targetShape, targetStride, features, file } = spec.examples;
+    const { featureShape, featureStride, targetShape, targetStride, weightShape = [], features, file } = spec.examples;
     this.#spec = spec;
     const [width, targetWidth] = [elements(featureShape), elements(targetShape)];
     this.#features = { width, stride: featureStride ?? width };
     this.#targets = { width: targetWidth, stride: targetStride ?? targetWidth };
+    this.#weights = elements(weightShape);
     this.#inMemory = file?.first ?? Number.POSITIVE_INFINITY;
     this.#reader = file && new RowReader(file, width, features.BYTES_PER_ELEMENT);
     this.#augment = spec.augment && createAugmenter(spec.augment, featureShape);
@@ -88,7 +90,10 @@ export class Gatherer {
       const start = rows[i] * stride;
       if (width === 1) batch.targets[i] = targets[start];
       else batch.targets.set(targets.subarray(start, start + width), i * width);
-      if (batch.weights) batch.weights[i] = weights![rows[i]];
+      if (!batch.weights) continue;
+      const first = rows[i] * this.#weights;
+      if (this.#weights === 1) batch.weights[i] = weights![first];
+      else batch.weights.set(weights!.subarray(first, first + this.#weights), i * this.#weights);
     }
   }
 }

@@ -31,7 +31,7 @@ export class Gradients {
   }
 
   /**
-   * Computes shards and adds them up; their losses go to `shared.shardLosses`.
+   * Computes shards and adds them up; their losses go to `shared.shardLosses`, divisors to `shared.shardDivisors`.
    *
    * @param slots byte offsets
    * @param after what will be gathered first by the next call
@@ -58,7 +58,9 @@ export class Gradients {
       this.#clock.mark('gather');
       const key = { seed, step: epoch * geometry.stepsPerEpoch + step, shard: action.compute };
       const gradients = this.#slot(slots[action.into]);
-      shared.shardLosses[action.compute] = await this.#engine.computeGradients(count, key, gradients);
+      const { lossSum, divisor } = await this.#engine.computeGradients(count, key, gradients);
+      shared.shardLosses[action.compute] = lossSum;
+      shared.shardDivisors[action.compute] = divisor;
       this.#clock.mark('compute');
     }
   }

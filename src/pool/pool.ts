@@ -195,6 +195,7 @@ export class ThreadPool {
     return {
       nodes,
       losses: nodes.flatMap(({ low, high }) => [...shared.shardLosses.subarray(low, high)]),
+      divisors: nodes.flatMap(({ low, high }) => [...shared.shardDivisors.subarray(low, high)]),
       phases,
       milliseconds: performance.now() - started,
       used: rows.map(({ start, rows: at }) => ({ start, rows: shared.used.slice(start, start + at.length) })),

@@ -12,7 +12,7 @@ import { Control } from './control.js';
 import { Gatherer } from './gather.js';
 import { Gradients } from './gradients.js';
 import { Slice } from './slice.js';
-import { activeShards, type PoolSpec } from './spec.js';
+import { activeShards, type PoolSpec, stepDivisor } from './spec.js';
 import type { ApplyTask, EvaluateTask, NodesTask, TrainTask } from './task.js';
 
 /** What a thread computes with; one that only updates has none. */
@@ -103,7 +103,7 @@ export class Rank {
     const { geometry, shared } = this.#spec;
     let sum = 0;
     for (let shard = 0; shard < activeShards(geometry, step); shard++) sum += shared.shardLosses[shard];
-    const loss = sum / this.#examplesOf(step);
+    const loss = sum / this.#divisorOf(step);
     if (this.#rank === 0) shared.stepLosses[step] = loss;
     return Number.isFinite(loss);
   }
@@ -118,8 +118,8 @@ export class Rank {
   /** Applies the optimizer to this rank's slice; leaves the parameters alone when the gradient is not finite. */
   #update(epoch: number, step: number, rateScale: number): boolean {
     const { shared, geometry, schedule, clipNorm } = this.#spec;
-    const count = this.#examplesOf(step);
-    const norm = globalNorm(shared.normSums) / count;
+    const divisor = this.#divisorOf(step);
+    const norm = globalNorm(shared.normSums) / divisor;
     if (this.#rank === 0) shared.stepNorms[step] = norm;
     if (!Number.isFinite(norm)) return false;
     const index = epoch * geometry.stepsPerEpoch + step;
@@ -129,16 +129,18 @@ export class Rank {
     const optimizerStep = {
       number: index + 1,
       learningRate: rateScale * learningRateAt(schedule, base, index, steps, geometry.stepsPerEpoch),
-      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / count,
+      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / divisor,
     };
-    this.#slice.update(this.#optimizer, total, optimizerStep, 1 / count);
+    // State is averaged over examples, whatever the loss counts.
+    this.#slice.update(this.#optimizer, total, optimizerStep, 1 / this.#examplesOf(step));
     this.#clock.mark('update');
     return true;
   }
 
   /** Metric sums of the batches that this rank gets hold of. */
   async evaluate({ counts }: EvaluateTask): Promise<void> {
-    const { shared, metrics } = this.#spec;
+    const { shared, metrics, examples } = this.#spec;
+    const { weightShape } = examples;
     const { engine, gatherer } = this.#computer!;
     this.#clock.start();
     let start = 0;
@@ -153,8 +155,9 @@ export class Rank {
       const { count } = current.rows;
       const buffers = engine.buffers(count);
       await gatherer.load(current.rows, buffers, next?.rows);
-      const { outputs, losses, metrics: customs } = await engine.evaluate(count);
-      const sums = batchSums(metrics, outputs, buffers.targets, losses, customs);
+      const result = await engine.evaluate(count);
+      const weights = weightShape && buffers.weights;
+      const sums = batchSums(metrics, { ...result, targets: buffers.targets, weights });
       shared.evaluation.set(sums, current.batch * sumsWidth(metrics));
     }
   }
@@ -162,6 +165,12 @@ export class Rank {
   #examplesOf(step: number): number {
     const { training, batchSize } = this.#spec.geometry;
     return batchOf(step, training, batchSize).count;
+  }
+
+  /** Of the sums of loss and gradient: every rank adds up the same numbers. */
+  #divisorOf(step: number): number {
+    const { geometry, shared } = this.#spec;
+    return stepDivisor(shared.shardDivisors.subarray(0, activeShards(geometry, step)));
   }
 
   #plan(step: number): ReductionPlan {

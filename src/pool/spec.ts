@@ -36,6 +36,16 @@ export function activeShards({ training, batchSize, shards }: Geometry, step: nu
   return stepCount(batchOf(step, training, batchSize).count, batchSize / shards);
 }
 
+/**
+ * What the sums of a step are divided by, once, from what its shards counted: the examples, or the places that count. Where
+ * none does, sums are 0, and so is the mean.
+ */
+export function stepDivisor(divisors: Float64Array): number {
+  let sum = 0;
+  for (const divisor of divisors) sum += divisor;
+  return sum === 0 ? 1 : sum;
+}
+
 export interface PoolOptions {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
@@ -85,6 +95,8 @@ export interface SharedState {
   readonly used: Int32Array;
   /** Loss sum of each shard of the step. */
   readonly shardLosses: Float64Array;
+  /** What each shard adds to the divisor of the step: its examples, or its places that count. */
+  readonly shardDivisors: Float64Array;
   /** Partial sums of the gradient's norm. */
   readonly normSums: Float64Array;
   /** Mean loss and gradient norm of each step of the epoch. */
@@ -140,6 +152,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number, time
     rows: options.staged ? integers(keys.length) : keys,
     used: integers(geometry.training),
     shardLosses: doubles(geometry.shards),
+    shardDivisors: doubles(geometry.shards),
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
     stepNorms: doubles(geometry.stepsPerEpoch),

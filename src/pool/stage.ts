@@ -15,7 +15,7 @@ interface Part {
  * @param count all examples of the data set
  */
 export function stagedExamples(batch: BatchSpec, count: number, capacity: number): Examples {
-  const { featureShape, featureScale, featureType, targetShape, targetType, weighted } = batch;
+  const { featureShape, featureScale, featureType, targetShape, targetType, weighted, weightShape } = batch;
   const shared = (shape: readonly number[], bytes: number) => new SharedArrayBuffer(capacity * elements(shape) * bytes);
   const features = shared(featureShape, featureType === 'uint8' ? 1 : 4);
   const targets = shared(targetShape, 4);
@@ -23,7 +23,8 @@ export function stagedExamples(batch: BatchSpec, count: number, capacity: number
     ...{ count, featureShape, featureScale, targetShape },
     features: featureType === 'uint8' ? new Uint8Array(features) : new Float32Array(features),
     targets: targetType === 'int32' ? new Int32Array(targets) : new Float32Array(targets),
-    weights: weighted ? new Float32Array(shared([], 4)) : undefined,
+    weights: weighted ? new Float32Array(shared(weightShape ?? [], 4)) : undefined,
+    weightShape,
   };
 }
 
@@ -38,7 +39,7 @@ export class RowStage {
 
   /** @param examples arrays of `capacity` rows each, without strides */
   constructor(examples: Examples, capacity: number) {
-    const { features, featureShape, targets, targetShape, weights } = examples;
+    const { features, featureShape, targets, targetShape, weights, weightShape = [] } = examples;
     const part = (name: string, values: Float32Array | Int32Array | Uint8Array, width: number): Part => ({
       name,
       bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
@@ -48,7 +49,7 @@ export class RowStage {
     this.#parts = [
       part('features', features, elements(featureShape)),
       part('targets', targets, elements(targetShape)),
-      ...(weights ? [part('weights', weights, 1)] : []),
+      ...(weights ? [part('weights', weights, elements(weightShape))] : []),
     ];
   }
 

@@ -32,6 +32,8 @@ export interface Computed {
   readonly nodes: readonly TreeNode[];
   /** Sum of the losses of each shard, node by node. */
   readonly losses: readonly number[];
+  /** What each shard adds to the divisor of the step, in the same order: its examples, or its places that count. */
+  readonly divisors: readonly number[];
   /** Milliseconds of each phase, mean over the threads. */
   readonly phases: Readonly<Partial<Record<Phase, number>>>;
   readonly milliseconds: number;

@@ -27,6 +27,7 @@ export const metaSchema = z
     targetStride: size.optional(),
     classes: z.int().min(1).max(0x7fff_ffff).optional(),
     weighted: z.boolean(),
+    weightShape: shape.optional(),
   })
   .refine((meta) => Object.values(imageSizes(meta)).every((bytes) => bytes < 2 ** 50), { error: 'is too large' });
 

@@ -3,7 +3,7 @@ import { elements } from '../data/examples.js';
 import { batchOf, shardOf, stepCount } from '../data/shards.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
-import { gradientName, metricName, noiseName, parameterName } from '../engine/onnx/names.js';
+import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from '../engine/onnx/names.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
 import type { Stage } from '../engine/onnx/stages.js';
 import { WireError } from '../errors.js';
@@ -85,11 +85,18 @@ function checkBatch({ engine, examples, metrics }: Job): void {
     targetShape: same(batch.targetShape, examples.targetShape),
     targetType: batch.targetType === examples.targetType,
     weighted: (batch.weighted ?? false) === examples.weighted,
+    weightShape: same(batch.weightShape ?? [], examples.weightShape ?? []),
   };
   for (const [name, isFit] of Object.entries(fits))
     if (!isFit) refuse(`model.batch.${name}`, 'is not that of the examples');
-  const places = examples.classes === undefined ? 1 : elements(examples.targetShape);
-  if (metrics.places !== places) refuse('metrics.places', `is not ${places}`);
+  const targets = elements(examples.targetShape);
+  if (examples.classes !== undefined && metrics.places !== targets) refuse('metrics.places', `is not ${targets}`);
+  // Metrics read as many numbers as there are.
+  const fit = examples.classes !== undefined || metrics.places * metrics.outputs === targets;
+  if (!fit) refuse('metrics.places', `and metrics.outputs are not the ${targets} numbers of a target`);
+  const weights = elements(examples.weightShape ?? []);
+  if (examples.weightShape && weights !== metrics.places)
+    refuse('examples.weightShape', `is not of ${metrics.places} places`);
 }
 
 /** What a step on `count` examples is given, by name. */
@@ -98,7 +105,9 @@ function givenTensors({ engine }: Job, count: number, { noise }: CompiledGraph):
   const values: OnnxValue[] = [
     { name: 'features', type: batch.featureType, shape: [count, ...batch.featureShape] },
     { name: 'targets', type: batch.targetType, shape: [count, ...batch.targetShape] },
-    ...(batch.weighted ? [{ name: 'weights', type: 'float32', shape: [count] } as const] : []),
+    ...(batch.weighted
+      ? [{ name: 'weights', type: 'float32', shape: [count, ...(batch.weightShape ?? [])] } as const]
+      : []),
     ...layout.tensors.map(({ shape }, i) => ({ name: parameterName(i), type: 'float32', shape }) as const),
     ...noise.map(({ shape }, i) => ({ name: noiseName(i), type: 'float32', shape }) as const),
   ];
@@ -110,6 +119,7 @@ function checkGradients(job: Job, count: number, graph: CompiledGraph, field: st
   const { tensors, state } = job.engine.model.layout;
   const averaged = tensors.filter(({ offset }) => offset < state);
   checkResult(made, 'loss', 1, field);
+  if (made.has(divisorName)) checkResult(made, divisorName, 1, field);
   averaged.forEach(({ size }, i) => {
     checkResult(made, gradientName(i), size, field);
   });
@@ -124,7 +134,12 @@ function checkEvaluation(job: Job, count: number, graph: CompiledGraph, field: s
   checkResult(made, 'outputs', count * places * outputs, field);
   checkResult(made, 'losses', count, field);
   const customs = metrics.filter((metric) => typeof metric === 'object' && 'custom' in metric).length;
-  for (let i = 0; i < customs; i++) checkResult(made, metricName(i), count, field);
+  for (let i = 0; i < customs; i++) {
+    const byPlace = elements(made.get(metricName(i))?.shape ?? []) === count * places;
+    checkResult(made, metricName(i), byPlace ? count * places : count, field);
+  }
+  if (made.has(divisorName)) checkResult(made, divisorName, 1, field);
+  if (made.has(validName)) checkResult(made, validName, count * places, field);
   if (made.has(metricName(customs))) refuse(`${field}.written`, `${metricName(customs)} is of no metric of the job`);
   if (made.has(gradientName(0))) refuse(`${field}.written`, 'an evaluation has no gradients');
 }

@@ -33,6 +33,7 @@ const batchSchema = z.strictObject({
   targetShape: shape,
   targetType: z.enum(['float32', 'int32']),
   weighted: z.boolean().optional(),
+  weightShape: shape.optional(),
 });
 
 /** A copy of its own: what was decoded is a view of the whole job, which each thread would be given with it. */

@@ -6,7 +6,7 @@ import type { Computed, ComputeTask, EvaluationBatch, Update } from '../pool/wor
 import type { ExchangePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {

@@ -1,6 +1,6 @@
 /** Rows of a data set that a worker does not hold, for its next step: their numbers, then their values, packed. */
 import { type Examples, elements } from '../data/examples.js';
-import { type ExamplesMeta, featureRowBytes, metaOf } from '../data/image.js';
+import { type ExamplesMeta, featureRowBytes, metaOf, weightRowBytes } from '../data/image.js';
 import { RowReader } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
 
@@ -19,7 +19,7 @@ export interface RowValues {
 function placesOf(meta: ExamplesMeta, count: number) {
   const targets = count * 4;
   const weights = targets + count * elements(meta.targetShape) * 4;
-  const features = weights + (meta.weighted ? count * 4 : 0);
+  const features = weights + count * weightRowBytes(meta);
   return { targets, weights, features, end: features + count * featureRowBytes(meta) };
 }
 
@@ -37,7 +37,9 @@ function partsOf(meta: ExamplesMeta, bytes: Uint8Array<ArrayBuffer>, count: numb
     rows: new Int32Array(buffer, byteOffset, count),
     features: new Features(buffer, byteOffset + features, count * width),
     targets: new Targets(buffer, byteOffset + targets, count * targetWidth),
-    ...(meta.weighted ? { weights: new Float32Array(buffer, byteOffset + weights, count) } : {}),
+    ...(meta.weighted
+      ? { weights: new Float32Array(buffer, byteOffset + weights, (count * weightRowBytes(meta)) / 4) }
+      : {}),
   };
 }
 
@@ -49,6 +51,7 @@ export async function encodeRows(examples: Examples, rows: Int32Array): Promise<
   const { features, file, targets, weights } = examples;
   const [width, targetWidth] = [elements(meta.featureShape), elements(meta.targetShape)];
   const [stride, targetStride] = [meta.featureStride ?? width, meta.targetStride ?? targetWidth];
+  const weightWidth = weightRowBytes(meta) / 4;
   const inMemory = file?.first ?? meta.count;
   const reader = file && new RowReader(file, width, features.BYTES_PER_ELEMENT);
   const fromDisk = await reader?.load(
@@ -62,7 +65,7 @@ export async function encodeRows(examples: Examples, rows: Int32Array): Promise<
     const start = isRead ? read++ * width : row * stride;
     parts.features.set((isRead ? fromDisk! : features).subarray(start, start + width), i * width);
     parts.targets.set(targets.subarray(row * targetStride, row * targetStride + targetWidth), i * targetWidth);
-    if (weights) parts.weights![i] = weights[row];
+    if (weights) parts.weights!.set(weights.subarray(row * weightWidth, (row + 1) * weightWidth), i * weightWidth);
   });
   return bytes;
 }

@@ -111,6 +111,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     round: u32,
     nodes,
     losses: list(mostShards, anyNumber),
+    divisors: list(mostShards, between(0, 2 ** 40)),
     phases: partial(phaseNames, milliseconds),
     milliseconds,
     used: rowsAt,

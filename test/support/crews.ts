@@ -94,7 +94,8 @@ export class FakeWorker implements Worker {
   computes(which = this.computing.length - 1): Promise<void> {
     const { nodes, rows } = this.computing[which].question;
     const losses = nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, (_, i) => low + i + 1));
-    return this.computing[which].answer({ nodes, losses, phases: {}, milliseconds: 10, used: rows });
+    const divisors = losses.map(() => 1);
+    return this.computing[which].answer({ nodes, losses, divisors, phases: {}, milliseconds: 10, used: rows });
   }
 
   /** Confirms its exchange number `which`. */

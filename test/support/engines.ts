@@ -2,7 +2,7 @@
 
 import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
-import type { GradientEngine, NoiseKey } from '../../src/engine/engine.js';
+import type { GradientEngine, NoiseKey, ShardLoss } from '../../src/engine/engine.js';
 import { PrivateMemory } from '../../src/engine/memory.js';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
@@ -62,7 +62,9 @@ export function specOf(example: Case): StepSpec {
 export interface EngineWithSlabs extends Omit<GradientEngine, 'computeGradients'> {
   readonly parameters: Float32Array;
   readonly gradients: Float32Array;
+  /** The sum of the losses; `shard` says what it is divided by, too. */
   computeGradients(count: number, key: NoiseKey): Promise<number>;
+  shard(count: number, key: NoiseKey): Promise<ShardLoss>;
 }
 
 export async function withSlabs(
@@ -75,7 +77,8 @@ export async function withSlabs(
   return {
     ...{ parameters, gradients },
     buffers: (count) => engine.buffers(count),
-    computeGradients: (count, key) => engine.computeGradients(count, key, gradients),
+    computeGradients: async (count, key) => (await engine.computeGradients(count, key, gradients)).lossSum,
+    shard: (count, key) => engine.computeGradients(count, key, gradients),
     evaluate: (count) => engine.evaluate(count),
     dispose: () => engine.dispose(),
   };

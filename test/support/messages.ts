@@ -45,6 +45,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     round: 9,
     nodes,
     losses: [0.25, Number.NaN, Number.POSITIVE_INFINITY],
+    divisors: [16, 16, 0],
     phases: { compute: 1.5, gather: 0 },
     milliseconds: 2.5,
     used: rows,

@@ -23,6 +23,7 @@ export type Treason = (message: Message, connection: Connection) => boolean;
 export const answerTo = ({ round, nodes }: Of<'compute'>): Of<'computed'> => ({
   ...{ kind: 'computed', round, nodes, phases: {}, milliseconds: 1, used: [] },
   losses: nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, () => 0)),
+  divisors: nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, () => 1)),
 });
 
 export async function betray(url: string, token: string, identity: Identity, treason: Treason): Promise<Traitor> {

@@ -4,6 +4,7 @@ import type { ModuleConfig } from '../../config/data.js';
 import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
 import { DataError } from '../../errors.js';
 import type { Examples } from '../examples.js';
+import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
@@ -24,7 +25,7 @@ export function moduleExamples(config: ModuleConfig, reading: Reading): Promise<
 
 async function collect(config: ModuleConfig, reading: Reading): Promise<Source> {
   const module = await importModule('data.file', config.file, DataError);
-  const collector = new Collector(config, module.where);
+  const collector = new Collector(config, module.where, reading.ignoreClass);
   try {
     for await (const example of await iterable(module, config.options ?? {})) {
       collector.add(example);
@@ -78,20 +79,24 @@ interface Form {
   readonly features: Numbers;
   readonly target: Numbers;
   readonly rows: RowWriter;
+  /** Of an example's weights. */
+  weight?: readonly number[];
 }
 
 /** Takes examples as they come. */
 class Collector {
   readonly #config: ModuleConfig;
   readonly #where: string;
+  readonly #ignoreClass: number | undefined;
   #form: Form | undefined;
   #count = 0;
   readonly #targets: number[] = [];
   readonly #weights: number[] = [];
 
-  constructor(config: ModuleConfig, where: string) {
+  constructor(config: ModuleConfig, where: string, ignoreClass: number | undefined) {
     this.#config = config;
     this.#where = where;
+    this.#ignoreClass = ignoreClass;
   }
 
   add(value: unknown): void {
@@ -104,11 +109,14 @@ class Collector {
     this.#form ??= { features: row, target: wanted, rows: this.#rowsFor(row) };
     this.#compare('features', row, this.#form.features);
     this.#compare('a target', wanted, { ...this.#form.target, bytes: wanted.bytes });
-    if (typeof weight !== 'number' || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
-      throw this.#mistake(`has the weight ${described(weight)}`, 'use a number of at least 0');
+    const weights = this.#checkedWeights(weight);
+    this.#form.weight ??= weights.shape;
+    if (weights.shape.join() !== this.#form.weight.join()) {
+      const problem = `has weights of shape [${weights.shape.join(', ')}], example 0 of [${this.#form.weight.join(', ')}]`;
+      throw this.#mistake(problem, 'give all examples one weight each, or one for each place');
     }
     for (let i = 0; i < wanted.values.length; i++) this.#targets.push(this.#checkedTarget(wanted.values[i]));
-    this.#weights.push(weight);
+    for (let i = 0; i < weights.values.length; i++) this.#weights.push(weights.values[i]);
     this.#form.rows.append(row.values);
     this.#count++;
   }
@@ -119,16 +127,19 @@ class Collector {
     }
     const { classes } = this.#config;
     this.#checkClasses();
-    const { features, target, rows } = this.#form;
+    const { features, target, rows, weight = [] } = this.#form;
+    const targetShape = target.shape.length === 0 && classes === undefined ? [1] : target.shape;
+    const weighted = weight.length > 0 || this.#weights.some((value) => value !== 1);
     return {
       count: this.#count,
       ...rows.finish(),
       featureScale: 1,
       featureShape: features.shape.length === 0 ? [1] : features.shape,
       targets: classes === undefined ? floats(this.#targets) : integers(this.#targets),
-      targetShape: target.shape.length === 0 && classes === undefined ? [1] : target.shape,
+      targetShape,
       classes,
-      weights: this.#weights.some((weight) => weight !== 1) ? floats(this.#weights) : undefined,
+      weights: weighted ? floats(this.#weights) : undefined,
+      weightShape: weightShapeOf(weight, { targetShape, classes }, this.#where),
     };
   }
 
@@ -154,6 +165,17 @@ class Collector {
     return numbers;
   }
 
+  /** A number, or an array of them with one for each place. */
+  #checkedWeights(weight: unknown): Numbers {
+    const fail = (problem: string) => this.#mistake(`has the weight ${problem}`, 'use numbers of at least 0');
+    const numbers = numbersOf(weight, fail);
+    for (let i = 0; i < numbers.values.length; i++) {
+      const value = numbers.values[i];
+      if (!(value >= 0 && Number.isFinite(Math.fround(value)))) throw fail(described(value));
+    }
+    return numbers;
+  }
+
   #compare(name: string, { shape, bytes }: Numbers, first: Numbers): void {
     if (shape.join() !== first.shape.join()) {
       const problem = `has ${name} of shape [${shape.join(', ')}], example 0 of [${first.shape.join(', ')}]`;
@@ -170,6 +192,7 @@ class Collector {
   #checkedTarget(target: number): number {
     const { classes } = this.#config;
     if (classes === undefined || (Number.isInteger(target) && target >= 0 && target < classes)) return target;
+    if (target === this.#ignoreClass) return target;
     throw this.#mistake(
       `has the target ${target}, not a class of data.classes ${classes}`,
       `use integers from 0 to ${classes - 1}, or leave classes out to predict numbers`,

@@ -3,6 +3,7 @@ import type { NpyConfig } from '../../config/data.js';
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { type Examples, elements } from '../examples.js';
+import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
@@ -22,9 +23,9 @@ async function readSource(config: NpyConfig, features: Npy, reading: Reading): P
   const targets = await readOneForEach(config.targets, features, 'targets', reading, (npy) =>
     readTargets(npy, config, reading),
   );
-  const readOwn = (npy: Npy) => readWeights(npy, reading);
+  const readOwn = (npy: Npy) => readWeights(npy, targets, reading);
   const { weights: file } = config;
-  const weights = file === undefined ? undefined : await readOneForEach(file, features, 'weights', reading, readOwn);
+  const weighing = file === undefined ? {} : await readOneForEach(file, features, 'weights', reading, readOwn);
   const featureShape = features.shape.length === 1 ? [1] : features.shape.slice(1);
   const type = features.bytes ? 'uint8' : 'float32';
   const rows = new RowWriter(elements(featureShape), type, budgetBytes(config.memory));
@@ -43,7 +44,7 @@ async function readSource(config: NpyConfig, features: Npy, reading: Reading): P
     throw error;
   }
   const featureScale = features.bytes ? config.scale : 1;
-  const examples = { count, featureScale, featureShape, weights, ...targets, ...rows.finish() };
+  const examples = { count, featureScale, featureShape, ...weighing, ...targets, ...rows.finish() };
   const encode = () => ({ input: { kind: 'numbers' as const, scale: config.scale } });
   const where = (row: number, part: 'features' | 'targets') => `${config[part]}: row ${row}`;
   return { examples, split: config, origin: `${config.features}, ${config.targets}`, encode, where };
@@ -74,10 +75,13 @@ async function readTargets(
   let highest = 0;
   await readNpyRows(header, reading, (row, index) => {
     if (isClass) {
-      const odd = row.find((value) => !Number.isInteger(value) || value < 0 || value >= mostClasses);
+      // What is ignored need be no class, and makes none.
+      const counts = (value: number) => value !== reading.ignoreClass;
+      const isOdd = (value: number) => !Number.isInteger(value) || value < 0 || value >= mostClasses;
+      const odd = row.find((value) => counts(value) && isOdd(value));
       if (odd !== undefined && config.targetType === 'class') throw noClass(header.file, index, odd);
       isClass = odd === undefined;
-      for (const value of row) if (value > highest) highest = value;
+      for (const value of row) if (counts(value) && value > highest) highest = value;
     }
     numbers.set(row, index * width);
   });
@@ -100,18 +104,23 @@ function noClass(file: string, row: number, value: number): DataError {
   );
 }
 
-async function readWeights(header: Npy, reading: Reading): Promise<Float32Array> {
-  if (elements(header.shape) !== header.shape[0]) {
-    throw new DataError(`${header.file} has the shape [${header.shape.join(', ')}]`, 'use one weight for each example');
-  }
-  const weights = new Float32Array(new SharedArrayBuffer(4 * header.shape[0]));
-  await readNpyRows(header, reading, ([weight], index) => {
-    if (weight < 0) {
+async function readWeights(
+  header: Npy,
+  targets: Pick<Examples, 'targetShape' | 'classes'>,
+  reading: Reading,
+): Promise<Pick<Examples, 'weights' | 'weightShape'>> {
+  const [count, ...shape] = header.shape;
+  const width = elements(shape);
+  const weightShape = weightShapeOf(width === 1 ? [] : shape, targets, header.file);
+  const weights = new Float32Array(new SharedArrayBuffer(4 * count * width));
+  await readNpyRows(header, reading, (row, index) => {
+    for (const weight of row) {
+      if (weight >= 0) continue;
       throw new DataError(`${header.file}: row ${index} holds ${weight}, but a weight is 0 or more`, 'correct it');
     }
-    weights[index] = weight;
+    weights.set(row, index * width);
   });
-  return weights;
+  return { weights, weightShape };
 }
 
 async function readOneForEach<T>(

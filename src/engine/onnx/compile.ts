@@ -2,8 +2,9 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import type { DilatedKernels } from '../../model/dilated.js';
-import { evaluationStep, gradientStep, type StepModel } from '../step.js';
-import { gradientName, metricName, noiseName, parameterName } from './names.js';
+import { weighsPlaces } from '../engine.js';
+import { type BatchTensors, evaluationStep, gradientStep, type StepModel } from '../step.js';
+import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
 import { type StagedGraph, stageGraph } from './stages.js';
 import { type Trace, trace } from './tracer.js';
 
@@ -18,13 +19,16 @@ export interface CompiledGraph extends StagedGraph {
   readonly noise: readonly NoiseInput[];
 }
 
-function batchInputs({ input }: Trace, { batch }: StepModel, count: number): [tf.Tensor, tf.Tensor] {
-  const { featureShape, featureType, targetShape, targetType } = batch;
+/** @param weighted whether the graph reads the weights of the batch, where it has some */
+function batchInputs({ input }: Trace, { batch }: StepModel, count: number, weighted: boolean): BatchTensors {
+  const { featureShape, featureType, targetShape, targetType, weightShape = [] } = batch;
   const features =
     featureType === 'uint8'
       ? input('features', [count, ...featureShape], 'int32', 'uint8')
       : input('features', [count, ...featureShape], 'float32');
-  return [features, input('targets', [count, ...targetShape], targetType)];
+  const targets = input('targets', [count, ...targetShape], targetType);
+  const weights = weighted && batch.weighted ? input('weights', [count, ...weightShape], 'float32') : undefined;
+  return [features, targets, weights];
 }
 
 const parameterInputs = ({ input }: Trace, { layout }: StepModel): tf.Tensor[] =>
@@ -41,7 +45,7 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
   ];
 };
 
-/** Graph of the training step on `count` examples: outputs `loss` and `gradient0`, `gradient1`, ... in slab order. */
+/** Graph of the training step on `count` examples: outputs `loss`, `divisor` where places do not count, and `gradient0`, `gradient1`, ... in slab order. */
 export function compileGradients(step: StepModel, count: number): CompiledGraph {
   const noise: NoiseInput[] = [];
   const graph = trace((t) => {
@@ -50,11 +54,11 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
       return t.input(noiseName(noise.length - 1), shape, 'float32');
     };
     const parameters = parameterInputs(t, step);
-    const [features, targets] = batchInputs(t, step, count);
-    const weights = step.batch.weighted ? t.input('weights', [count], 'float32') : undefined;
+    const batch = batchInputs(t, step, count, true);
     const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels };
-    const { lossSum, gradients } = gradientStep(step, parameters, [features, targets, weights], hooks);
+    const { lossSum, divisor, gradients } = gradientStep(step, parameters, batch, hooks);
     t.output('loss', lossSum);
+    if (divisor) t.output(divisorName, divisor);
     gradients.forEach((gradient, i) => {
       t.output(gradientName(i), gradient);
     });
@@ -62,13 +66,16 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
   return { ...stageGraph(graph), noise };
 }
 
-/** Graph of the evaluation of `count` examples: outputs `outputs`, `losses` and `metric0`, `metric1`, ... of users. */
+/** Graph of the evaluation of `count` examples: outputs `outputs`, `losses`, `metric0`, `metric1`, ... of users, and `divisor` and `valid`. */
 export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
   const graph = trace((t) => {
     const parameters = parameterInputs(t, step);
-    const { outputs, losses, metrics } = evaluationStep(step, parameters, batchInputs(t, step, count));
+    const batch = batchInputs(t, step, count, weighsPlaces(step.batch));
+    const { outputs, losses, divisor, metrics, valid } = evaluationStep(step, parameters, batch);
     t.output('outputs', outputs);
     t.output('losses', losses);
+    if (divisor) t.output(divisorName, divisor);
+    if (valid) t.output(validName, valid);
     metrics.forEach((metric, i) => {
       t.output(metricName(i), metric);
     });

@@ -2,11 +2,11 @@
 import { elements } from '../../data/examples.js';
 import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
-import type { BatchBuffers, BatchSpec, Evaluation, GradientEngine, NoiseKey } from '../engine.js';
+import type { BatchBuffers, BatchSpec, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
 import { BatchMemory, PrivateMemory } from '../memory.js';
 import { fillNoise } from '../noise.js';
 import type { CompiledGraph } from './compile.js';
-import { gradientName, metricName, noiseName, parameterName } from './names.js';
+import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
 import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
@@ -50,11 +50,12 @@ export class OnnxEngine implements GradientEngine {
     return this.#batches.buffers(count);
   }
 
-  async computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<number> {
+  async computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss> {
     const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
     prepared.draw(key);
     this.#run(prepared, gradients)();
-    return prepared.tensors.loss.data[0];
+    const { loss, [divisorName]: divisor } = prepared.tensors;
+    return { lossSum: loss.data[0], divisor: divisor ? divisor.data[0] : count };
   }
 
   async evaluate(count: number): Promise<Evaluation> {
@@ -64,7 +65,9 @@ export class OnnxEngine implements GradientEngine {
     const values = (name: string) => tensors[name].data as Float32Array;
     const metrics: Float32Array[] = [];
     while (tensors[metricName(metrics.length)]) metrics.push(values(metricName(metrics.length)));
-    return { outputs: values('outputs'), losses: values('losses'), metrics };
+    const divisor = tensors[divisorName] ? values(divisorName)[0] : count;
+    const valid = tensors[validName] && values(validName);
+    return { outputs: values('outputs'), losses: values('losses'), divisor, metrics, valid };
   }
 
   async dispose(): Promise<void> {
@@ -114,7 +117,7 @@ export class OnnxEngine implements GradientEngine {
       features: { type: batch.featureType, shape: [count, ...batch.featureShape], data: features },
       targets: { type: batch.targetType, shape: [count, ...batch.targetShape], data: targets },
     };
-    if (weights) given.weights = { type: 'float32', shape: [count], data: weights };
+    if (weights) given.weights = { type: 'float32', shape: [count, ...(batch.weightShape ?? [])], data: weights };
     layout.tensors.forEach((tensor, i) => {
       given[parameterName(i)] = { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) };
     });
