@@ -4,6 +4,7 @@ import { generateDigits } from './digits/digits.js';
 import type { Encoding } from './encoding.js';
 import { type Dataset, type Examples, elements, type Splits } from './examples.js';
 import { idxExamples } from './idx/folder.js';
+import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeRows, RowWriter } from './rows.js';
 import type { Source } from './source.js';
@@ -19,6 +20,7 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   const reading = new Reading(options);
   const source = await loadSource(config, reading);
   const examples = await withinBudget(source.examples, budgetBytes(config.memory), reading);
+  warnOfRounding(examples, reading.warn);
   try {
     const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
     const encoding = { ...classNames(examples), ...((await source.encode?.(splits)) ?? plainEncoding(examples)) };
