@@ -260,7 +260,7 @@ export interface RunConfigInput {
          */
         targets: string;
         /**
-         * NumPy array of the examples' weights in the loss.
+         * NumPy array of the examples' weights in the training loss, [n]; or of weights of places, [n, places], which evaluation counts too: 0 leaves a place out of metrics.
          */
         weights?: string;
         /**
@@ -523,6 +523,10 @@ export interface RunConfigInput {
            * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
            */
           fromLogits?: boolean;
+          /**
+           * Class index whose places count neither in the loss nor in metrics, such as that of padding; it may be none of the classes, such as -1 or 255.
+           */
+          ignoreClass?: number;
         };
       }
     | {
@@ -531,6 +535,10 @@ export interface RunConfigInput {
            * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
            */
           fromLogits?: boolean;
+          /**
+           * Class index whose places count neither in the loss nor in metrics, such as that of padding; it may be none of the classes, such as -1 or 255.
+           */
+          ignoreClass?: number;
         };
       }
     | {
