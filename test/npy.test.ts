@@ -2,7 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openData } from '../src/data/data-file.js';
 import { readNpy } from '../src/data/npy/npy.js';
+import { Reading } from '../src/data/reading.js';
 import { closeRows } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
 import { temporaryFolder } from './support/folder.js';
@@ -19,6 +21,12 @@ function written(content: Uint8Array): string {
 const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 const npy = (descr: string, shape: readonly number[], array: ArrayBufferView, version = 1) =>
   written(npyFile(descr, shape, bytesOf(array), version));
+
+async function readArray(path: string) {
+  const reading = new Reading();
+  const data = await openData(path, reading);
+  return readNpy(data, reading).finally(() => data.close());
+}
 
 const features = npy('<f4', [4, 2], new Float32Array([1, 2, 3, 4, 5, 6, 7, 8]));
 const labels = npy('|u1', [4], new Uint8Array([2, 0, 1, 2]));
@@ -145,9 +153,9 @@ describe('npy files', () => {
   });
 
   it('are read whole for predictions', async () => {
-    expect(await readNpy(features)).toEqual({ features: new Float32Array([1, 2, 3, 4, 5, 6, 7, 8]), shape: [4, 2] });
-    expect(await readNpy(labels)).toEqual({ features: new Uint8Array([2, 0, 1, 2]), shape: [4] });
-    await expect(readNpy(join(folder, 'none.npy'))).rejects.toThrow(DataError);
+    expect(await readArray(features)).toEqual({ features: new Float32Array([1, 2, 3, 4, 5, 6, 7, 8]), shape: [4, 2] });
+    expect(await readArray(labels)).toEqual({ features: new Uint8Array([2, 0, 1, 2]), shape: [4] });
+    await expect(readArray(join(folder, 'none.npy'))).rejects.toThrow(DataError);
   });
 });
 
@@ -165,7 +173,7 @@ describe('every layout that numpy.save writes', () => {
       const targets = npy('<f4', [rows.length], new Float32Array(rows.length));
       const { examples } = await load(source({ features: path, targets }));
       expect(rowsOf(examples), name).toEqual(rounded(rows));
-      const { features: numbers, shape } = await readNpy(path);
+      const { features: numbers, shape } = await readArray(path);
       expect([...numbers], name).toEqual(rounded(rows).flat());
       expect(shape[0]).toBe(rows.length);
     }
@@ -177,7 +185,7 @@ describe('every layout that numpy.save writes', () => {
     const values = new Float32Array(count * width);
     for (let i = 0; i < values.length; i++) values[i] = (i % count) + Math.floor(i / count) / 8;
     const path = written(npyFile('<f4', [count, width], bytesOf(values), 1, true));
-    const { features: numbers } = await readNpy(path);
+    const { features: numbers } = await readArray(path);
     let wrong = 0;
     for (let i = 0; i < numbers.length; i++) {
       if (numbers[i] !== Math.fround(Math.floor(i / width) + (i % width) / 8)) wrong++;

@@ -6,6 +6,7 @@ import { evaluate } from '../coordinator/inference/evaluate.js';
 import { lockstep, startLockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { writeModule } from './support/modules.js';
 import { linesOf, predictedRows, predictionOutput, refusal } from './support/predictions.js';
 import { type Trained, trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
@@ -69,6 +70,21 @@ describe('rows of a table', () => {
     expect(plain).toBe(`1  price ${rows[0][1].toFixed(4)}  rent ${rows[0][2].toFixed(4)}`);
   });
 
+  it('come with columns of the table where asked, and replace no file unless told to', async () => {
+    const target = join(folder, 'kept.csv');
+    const keep = ['--model', 'final', '--csv', '--keep', 'town,remark', '--output', target];
+    await output(houses.start.folder, join(folder, 'inputs.csv'), ...keep);
+    const lines = linesOf(readFileSync(target, 'utf8'));
+    expect(lines[0]).toBe('row,town,remark,price,rent');
+    expect(lines[1]).toContain(`1,${fresh[0].town},"no 0, please",`);
+    const again = await lockstep(['predict', houses.start.folder, join(folder, 'inputs.csv'), ...keep], folder);
+    expect({ code: again.code, stderr: again.stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is there already'),
+    });
+    expect(await output(houses.start.folder, join(folder, 'inputs.csv'), ...keep, '--force')).toBe('');
+  });
+
   it('must have the columns of the model, and it no classes to rank', async () => {
     writeFileSync(join(folder, 'short.csv'), 'area,town\n1,Bonn\n');
     expect(await refusal(predictedRows(houses.start.folder, join(folder, 'short.csv')))).toContain(
@@ -128,10 +144,23 @@ describe('numbers', () => {
 
   it('of a model that is not compiled come from engine tfjs', async () => {
     const targets = features.map(([a]) => a);
-    const layers = [{ reshape: { targetShape: [2, 2, 2, 1] } }, { conv3d: { filters: 1, kernelSize: 2 } }, 'flatten'];
-    const { start } = await train('volume', {
+    // The compiled engine has no complex numbers.
+    const module = writeModule(
+      folder,
+      'spectral.mjs',
+      'export default (tf, { inputShape }) => {',
+      '  class Spectrum extends tf.layers.Layer {',
+      "    static className = 'Spectrum';",
+      '    call(inputs) { return tf.tidy(() => tf.abs(tf.spectral.rfft([inputs].flat()[0]))); }',
+      '    computeOutputShape([count, width]) { return [count, width / 2 + 1]; }',
+      '  }',
+      '  tf.serialization.registerClass(Spectrum);',
+      '  return tf.sequential({ layers: [new Spectrum({ inputShape }), tf.layers.dense({ units: 1 })] });',
+      '};',
+    );
+    const { start } = await train('spectral', {
       data: { source: 'values', features, targets },
-      ...{ model: { layers }, loss: 'meanAbsoluteError', training: { epochs: 1, batchSize: 10 } },
+      ...{ model: { module }, loss: 'meanAbsoluteError', training: { epochs: 1, batchSize: 10 } },
     });
     const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training', threads: 1 });
     const { code, stdout, stderr } = await lockstep(
@@ -139,7 +168,7 @@ describe('numbers', () => {
       folder,
     );
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^warning: .*Conv3D; predicting on engine tfjs, which is slower\n$/);
+    expect(stderr).toMatch(/^warning: .*Complex; predicting on engine tfjs, which is slower\n$/);
     const errors = linesOf(stdout)
       .slice(1)
       .map((line, i) => Math.abs(Number(line.split(',')[1]) - targets[i]));

@@ -83,6 +83,26 @@ describe('classes of pictures', () => {
     expect(json.map((line) => JSON.parse(line))).toEqual([{ row: 1, file: join(scans, 'a.png'), ...top[0], top }]);
   });
 
+  it('have a column for each class in CSV, and as many classes as there are where more are asked for', async () => {
+    const file = join(folder, 'two.npy');
+    writeFileSync(file, npyFile('|u1', [2, 784], Buffer.concat(pictures.slice(0, 2).map(({ bytes }) => bytes))));
+    const [header, ...lines] = linesOf(await output(run(), file, '--csv'));
+    const names = header.split(',').slice(3);
+    expect(names).toEqual(Array.from({ length: 10 }, (_, i) => `probability_${i}`));
+    for (const line of lines) {
+      const [, found, probability, ...each] = line.split(',');
+      expect(each[Number(found)]).toBe(probability);
+      expect(Math.max(...each.map(Number))).toBe(Number(probability));
+      expect(each.reduce((sum, value) => sum + Number(value), 0)).toBeCloseTo(1, 5);
+    }
+    const warnings: string[] = [];
+    for await (const { classes } of (await predict(run(), file, { top: 11, warn: (each) => warnings.push(each) }))
+      .rows) {
+      expect(classes).toHaveLength(10);
+    }
+    expect(warnings).toEqual(['--top 11: the model has 10 classes, and all are named']);
+  });
+
   it('are written to a file that appears complete', async () => {
     const target = join(folder, 'made', 'predictions.csv');
     const rows = pictures.slice(0, 5).map(({ bytes }) => [...bytes]);
@@ -187,9 +207,10 @@ describe('what cannot be', () => {
     const npy = join(folder, 'odd.npy');
     writeFileSync(npy, npyFile('|u1', [2, 3], new Uint8Array(6)));
     expect(await refusal(predictedRows(run(), npy))).toContain('has the shape [2, 3]');
-    expect(await refusal(predict(run(), npy, { top: 11 }))).toBe('--top 11: the model has 10 classes');
     writeFileSync(json, JSON.stringify([Array(784).fill(0)]));
-    expect(await refused(run(), json, '--output', join(folder, 'runs'))).toContain('runs: cannot be written (');
+    expect(await refused(run(), json, '--force', '--output', join(folder, 'runs'))).toContain(
+      'runs: cannot be written (',
+    );
     expect(existsSync(join(folder, 'runs.partial'))).toBe(false);
     expect(await refused(run(), json, '--output', join(json, 'below'))).toContain('below: cannot be written (');
   });

@@ -1,13 +1,16 @@
 /** From a file that a user names to batches of inputs for a trained model, in the order of the file. */
 import { extname } from 'node:path';
 import { z } from 'zod';
-import { readJsonFile } from '../../src/config/json-file.js';
-import type { Encoding } from '../../src/data/encoding.js';
+import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/config/json-file.js';
+import { statusOf } from '../../src/config/status.js';
+import { type DataFile, openData } from '../../src/data/data-file.js';
+import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/examples.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
 import { readNpy } from '../../src/data/npy/npy.js';
+import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
-import { DataError } from '../../src/errors.js';
+import { ConfigError, DataError } from '../../src/errors.js';
 
 /** Examples of a batch. */
 const batchSize = 128;
@@ -18,6 +21,13 @@ export interface InputBatch {
   readonly features: Float32Array;
   /** File of each image. */
   readonly names?: readonly string[];
+  /** Of each row of a table, what the columns to keep hold. */
+  readonly kept?: readonly (readonly string[])[];
+}
+
+export interface InputOptions extends ReadingOptions {
+  /** Columns of a table to repeat. */
+  readonly keep?: readonly string[];
 }
 
 export interface Inputs {
@@ -31,6 +41,7 @@ type Row = ArrayLike<number>;
 type Rows = AsyncIterable<Row> | Iterable<Row>;
 
 /**
+ * @param file a path, or `-` for standard input
  * @param featureShape of one example
  * @param encoding undefined for a model that another program saved: inputs are then numbers as they are
  * @throws DataError naming the file, and the row of what does not fit the model
@@ -39,32 +50,61 @@ export async function openInputs(
   file: string,
   featureShape: readonly number[],
   encoding: Encoding | undefined,
+  options: InputOptions = {},
 ): Promise<Inputs> {
+  const reading = new Reading(options);
   const input = encoding?.input ?? { kind: 'numbers', scale: 1 };
-  const ending = extname(file).toLowerCase();
   if (input.kind === 'table') {
-    const { features, width, count } = await tableInputs(file, input);
-    return { kind: 'rows', batches: batches(rowsOf(features, width, count), featureShape, 1) };
+    const { features, width, count, kept } = await tableInputs(file, input, reading, options.keep);
+    return { kind: 'rows', batches: batches(rowsOf(features, width, count), featureShape, 1, { kept }) };
+  }
+  if (options.keep) {
+    throw new ConfigError(`--keep ${options.keep.join(',')}: the model's inputs have no columns`, 'leave --keep out');
   }
   const scale = input.kind === 'numbers' ? input.scale : 1 / 255;
-  if (ending === '.json')
-    return { kind: 'rows', batches: batches(await jsonRows(file, featureShape), featureShape, scale) };
-  if (ending === '.npy')
-    return { kind: 'rows', batches: batches(await npyRows(file, featureShape), featureShape, scale) };
-  if (input.kind === 'image') {
+  const format = formatOf(file, input.kind);
+  if (format === 'image' && input.kind === 'image') {
     const { names, rows } = await imageInputs(file, input);
-    return { kind: 'files', batches: batches(rows, featureShape, scale, names) };
+    return { kind: 'files', batches: batches(rows, featureShape, scale, { names }) };
   }
+  const rows = await arrayRows(await openData(file, reading), format, featureShape, reading);
+  return { kind: 'rows', batches: batches(rows, featureShape, scale) };
+}
+
+/** By the name; what comes through a pipe says itself what it is. */
+function formatOf(file: string, kind: InputEncoding['kind']): 'json' | 'npy' | 'image' | 'pipe' {
+  const ending = extname(file).toLowerCase();
+  if (ending === '.json') return 'json';
+  if (ending === '.npy') return 'npy';
+  if (file === '-') return 'pipe';
+  if (kind === 'image') return 'image';
+  if (statusOf(file)?.isFIFO()) return 'pipe';
   throw new DataError(`${file}: is no .npy and no .json file`, 'the model takes numbers: name a file of either kind');
+}
+
+/** @param data closed here */
+async function arrayRows(
+  data: DataFile,
+  format: 'json' | 'npy' | 'image' | 'pipe',
+  featureShape: readonly number[],
+  reading: Reading,
+): Promise<Rows> {
+  try {
+    const isNpy = format === 'npy' || (format === 'pipe' && (await data.read(1, 0))[0] === 0x93);
+    return isNpy ? await npyRows(data, featureShape, reading) : await jsonRows(data, featureShape);
+  } finally {
+    await data.close();
+  }
 }
 
 async function* batches(
   rows: Rows,
   featureShape: readonly number[],
   scale: number,
-  names?: readonly string[],
+  { names, kept }: Pick<InputBatch, 'names' | 'kept'> = {},
 ): AsyncGenerator<InputBatch> {
   const width = elements(featureShape);
+  const part = (start: number, end: number) => ({ names: names?.slice(start, end), kept: kept?.slice(start, end) });
   // As engines scale: both factors and the product are float32.
   const factor = Math.fround(scale);
   let features = new Float32Array(batchSize * width);
@@ -74,20 +114,21 @@ async function* batches(
     for (let i = 0; i < width; i++) features[count * width + i] = row[i] * factor;
     count++;
     if (count < batchSize) continue;
-    yield { count, features, names: names?.slice(first, first + count) };
+    yield { count, features, ...part(first, first + count) };
     features = new Float32Array(batchSize * width);
     first += count;
     count = 0;
   }
-  if (count > 0) yield { count, features: features.subarray(0, count * width), names: names?.slice(first) };
+  if (count > 0) yield { count, features: features.subarray(0, count * width), ...part(first, first + count) };
 }
 
 function* rowsOf(features: Float32Array | Uint8Array, width: number, count: number): Generator<Row> {
   for (let row = 0; row < count; row++) yield features.subarray(row * width, (row + 1) * width);
 }
 
-async function npyRows(file: string, featureShape: readonly number[]): Promise<Rows> {
-  const { features, shape } = await readNpy(file);
+async function npyRows(data: DataFile, featureShape: readonly number[], reading: Reading): Promise<Rows> {
+  const { features, shape } = await readNpy(data, reading);
+  const file = data.name;
   const [count, ...rest] = shape;
   const width = elements(featureShape);
   if (elements(rest) === width) return rowsOf(features, width, count);
@@ -98,12 +139,12 @@ async function npyRows(file: string, featureShape: readonly number[]): Promise<R
 }
 
 /** A list of examples; each is a list of numbers, nested as the model's input or flat. */
-async function jsonRows(file: string, featureShape: readonly number[]): Promise<Rows> {
-  const json = readJsonFile(file, z.unknown(), {
+async function jsonRows(data: DataFile, featureShape: readonly number[]): Promise<Rows> {
+  const file = data.name;
+  const json = await jsonIn(data, {
     Failure: DataError,
     what: 'a JSON list of examples',
     remedy: 'write a list of them, even of one: [[0.1, 0.2]]',
-    whereMissing: 'check the path; a relative one starts at the current folder',
   });
   if (!Array.isArray(json) || json.length === 0) {
     throw new DataError(`${file}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
@@ -123,4 +164,9 @@ async function jsonRows(file: string, featureShape: readonly number[]): Promise<
       `give each example the shape ${shape}`,
     );
   });
+}
+
+async function jsonIn(data: DataFile, kind: FileKind): Promise<unknown> {
+  checkTextSize(data.name, data.size, kind);
+  return parseJson(decodeText(await data.read(data.size, 0), data.name, kind), data.name, z.unknown(), kind);
 }

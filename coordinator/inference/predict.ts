@@ -13,8 +13,12 @@ export interface PredictOptions {
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the run's config. */
   readonly module?: string;
-  /** Classes to name for each row, the surest first; default 1. */
+  /** Classes to name for each row, the surest first; default 1. All where there are not as many. */
   readonly top?: number;
+  /** Names all classes where `top` is not given. */
+  readonly every?: boolean;
+  /** Columns of a table to repeat beside the predictions, such as ids and targets. */
+  readonly keep?: readonly string[];
   readonly warn?: (message: string) => void;
 }
 
@@ -23,6 +27,8 @@ export interface Prediction {
   readonly row: number;
   /** File of the input, where each is a file. */
   readonly name?: string;
+  /** What the columns to keep hold, in their order; empty where one holds nothing. */
+  readonly kept?: readonly string[];
   /** Where the model tells classes apart: the surest first, `top` of them. */
   readonly classes?: readonly RankedClass[];
   /** Where it predicts numbers: in the order of `Predictions.names`. */
@@ -52,7 +58,7 @@ export interface Predictions {
  *   cannot be read or does not fit the model
  */
 export async function predict(place: string, input: string, options: PredictOptions = {}): Promise<Predictions> {
-  const { model: choice, top = 1, warn = () => {} } = options;
+  const { model: choice, warn = () => {}, keep, every = false } = options;
   const located = locateModel(place, choice);
   const { path } = located;
   const saved = await openModel(located, options.module, warn);
@@ -60,9 +66,9 @@ export async function predict(place: string, input: string, options: PredictOpti
     throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
   }
   const reading = readingOf(saved);
-  if (options.top !== undefined) checkTop(reading, top);
+  const top = options.top === undefined ? (every ? Number.POSITIVE_INFINITY : 1) : checkTop(reading, options.top, warn);
   const run = await createPredictor(saved, warn);
-  const inputs = await openInputs(input, saved.featureShape, saved.encoding);
+  const inputs = await openInputs(input, saved.featureShape, saved.encoding, { warn, keep });
   const { kind, names } = reading;
   const measure = kind === 'classes' ? reading.measure : undefined;
   const batches = await withIds(input, saved, inputs.batches);
@@ -121,13 +127,13 @@ async function* predictions(
   batches: AsyncIterable<InputBatch>,
 ): AsyncGenerator<Prediction> {
   let row = 0;
-  for await (const { count, features, names } of batches) {
+  for await (const { count, features, names, kept } of batches) {
     const outputs = await run(features, count);
     const width = outputs.length / count;
     for (let i = 0; i < count; i++) {
       const own = outputs.subarray(i * width, (i + 1) * width);
       row++;
-      const input = names ? { row, name: names[i] } : { row };
+      const input = { row, ...(names && { name: names[i] }), ...(kept && { kept: kept[i] }) };
       if (reading.kind === 'numbers') yield { ...input, values: reading.read(own) };
       else yield { ...input, classes: reading.read(own).slice(0, top) };
     }

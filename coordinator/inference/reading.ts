@@ -111,12 +111,15 @@ function shares(outputs: ArrayLike<number>): Float64Array {
   return values.map((value) => value / sum);
 }
 
-/** @throws ConfigError when the model has not that many classes */
-export function checkTop(reading: Reading, top: number): void {
+/**
+ * @returns how many classes to name: all where more are asked for than there are
+ * @throws ConfigError when the model tells no classes apart
+ */
+export function checkTop(reading: Reading, top: number, warn: (message: string) => void): number {
   if (reading.kind === 'numbers') {
     throw new ConfigError(`--top ${top}: the model predicts numbers, not classes`, 'leave --top out');
   }
-  if (top <= reading.names.length) return;
   const { length } = reading.names;
-  throw new ConfigError(`--top ${top}: the model has ${length} classes`, `use at most ${length}`);
+  if (top > length) warn(`--top ${top}: the model has ${length} classes, and all are named`);
+  return Math.min(top, length);
 }

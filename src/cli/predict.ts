@@ -1,8 +1,8 @@
 /** `lockstep predict`: what a trained model makes of new inputs, or how it continues a text. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { printableText } from '../config/printable.js';
-import { ConfigError, DataError } from '../errors.js';
+import { ConfigError, DataError, OutputError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
 import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
@@ -12,6 +12,8 @@ interface PredictFlags {
   readonly json?: boolean;
   readonly csv?: boolean;
   readonly output?: string;
+  readonly force?: boolean;
+  readonly keep?: string;
   readonly top?: string;
   readonly model?: string;
   readonly module?: string;
@@ -25,12 +27,22 @@ export function predictCommand(): Command {
   return new Command('predict')
     .description('What a trained model makes of new inputs; for a model of text, how it goes on.')
     .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
-    .argument('[input]', 'an image or a folder of images, a CSV or Parquet file, a .npy or .json file, or a text file')
+    .argument(
+      '[input]',
+      'an image or a folder of images, a CSV or Parquet file, a .npy or .json file, or a text file; - is standard input',
+    )
     .option('--top <k>', 'name the k likeliest classes, not only the first')
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
     .option('--module <file>', "the module that makes the model (default: that of the run's config)")
+    .option(
+      '--keep <columns>',
+      'repeat columns of the table beside the predictions, such as ids and targets: id,species',
+    )
     .option('--output <file>', 'write there instead of to standard output')
-    .addOption(new Option('--csv', 'print CSV with a header line').conflicts('json'))
+    .option('--force', 'write to --output although there is such a file')
+    .addOption(
+      new Option('--csv', 'print CSV with a header line; without --top, a column for each class').conflicts('json'),
+    )
     .option('--json', 'print one JSON object a line and nothing else')
     .option('--text <text>', 'the text to continue, instead of a file')
     .option('--length <n>', 'characters to add to the text (default: 200)')
@@ -44,7 +56,8 @@ standardized as then. A .json file holds a list of examples, a .npy file an arra
 
 Examples:
   lockstep predict runs/digits-1 ./scans --top 3
-  lockstep predict runs/iris-1 flowers.csv --csv --output predictions.csv
+  lockstep predict runs/iris-1 flowers.csv --csv --keep id --output predictions.csv
+  zcat flowers.csv.gz | lockstep predict runs/iris-1 - --csv
   lockstep predict runs/shakespeare-1 --text "ROMEO:" --length 500 --temperature 0.7
 
 Exit codes: 0 done, 2 bad input.`,
@@ -54,12 +67,19 @@ Exit codes: 0 done, 2 bad input.`,
 
 function runPredict(place: string, input: string | undefined, flags: PredictFlags): Promise<void> {
   return reportMistakes(flags.json, async (warn) => {
+    checkOutput(flags);
     const { isTextModel } = await import('../../coordinator/inference/predict.js');
     const lines = (await isTextModel(place, flags.model))
       ? await continuation(place, input, flags, warn)
       : await predictions(place, input, flags, warn);
     await writeLines(lines, flags.output);
   });
+}
+
+/** @throws OutputError where a file would be lost */
+function checkOutput({ output, force }: PredictFlags): void {
+  if (output === undefined || force || !existsSync(output)) return;
+  throw new OutputError(`--output ${output}: is there already`, 'choose another name, or give --force to replace it');
 }
 
 const textFlags = ['text', 'length', 'temperature', 'seed'] as const;
@@ -78,9 +98,11 @@ async function predictions(
   const top = whole('--top', flags.top, 1);
   // Late, because tfjs takes most of the time that the command needs to start.
   const { predict } = await import('../../coordinator/inference/predict.js');
-  const found = await predict(place, input, { model, module, top, warn });
+  const keep = flags.keep?.split(',');
+  const every = csv && top === undefined;
+  const found = await predict(place, input, { model, module, top, every, keep, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
-  const { header, line } = predictionLines(format, found, top ?? 1);
+  const { header, line } = predictionLines(format, { ...found, kept: keep }, top);
   return (async function* lines() {
     if (header !== '') yield header;
     for await (const prediction of found.rows) yield line(prediction);
@@ -93,8 +115,9 @@ async function continuation(
   flags: PredictFlags,
   warn: (message: string) => void,
 ): Promise<AsyncIterable<string>> {
-  if (flags.csv || flags.top !== undefined) {
-    throw new ConfigError(`--${flags.csv ? 'csv' : 'top'}: ${place} is a model of text`, 'leave it out');
+  const given = (['csv', 'top', 'keep'] as const).find((name) => flags[name] !== undefined);
+  if (given) {
+    throw new ConfigError(`--${given}: ${place} is a model of text`, 'leave it out');
   }
   if ((input === undefined) === (flags.text === undefined)) {
     const problem = input === undefined ? 'no text is given' : 'a file and --text are given';
@@ -121,7 +144,7 @@ async function continuation(
 
 function readText(file: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file === '-' ? 0 : file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason =

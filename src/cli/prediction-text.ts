@@ -13,33 +13,49 @@ export interface PredictionLines {
   line(prediction: Prediction): string;
 }
 
-/** @param top classes of each line */
-export function predictionLines(format: PredictionFormat, about: Predictions, top: number): PredictionLines {
+/** What lines are about. */
+interface Subject extends Predictions {
+  /** Names of the columns of the table that are repeated. */
+  readonly kept?: readonly string[];
+}
+
+/** @param top classes of each line; by default one, and in CSV a column for each class besides */
+export function predictionLines(format: PredictionFormat, about: Subject, top?: number): PredictionLines {
   if (format === 'json') return { header: '', line: (prediction) => jsonLine(jsonOf(about, prediction)) };
   return format === 'csv' ? csvLines(about, top) : plainLines(about);
 }
 
-function jsonOf({ names, measure }: Predictions, { row, name, classes, values }: Prediction): object {
-  const input = { row, ...(name !== undefined && { file: name }) };
+function jsonOf({ names, measure, kept = [] }: Subject, { row, name, classes, values, ...own }: Prediction): object {
+  const columns = own.kept && { columns: Object.fromEntries(kept.map((column, i) => [column, own.kept![i]])) };
+  const input = { row, ...(name !== undefined && { file: name }), ...columns };
   if (values) return { ...input, values: Object.fromEntries(values.map((value, i) => [names[i], value])) };
   const [first, ...others] = classes!.map((entry) => ({ class: entry.name, [measure!]: entry.score }));
   return others.length > 0 ? { ...input, ...first, top: [first, ...others] } : { ...input, ...first };
 }
 
-function csvLines({ kind, names, measure, inputs }: Predictions, top: number): PredictionLines {
+function csvLines(
+  { kind, names, measure, inputs, kept: columns = [] }: Subject,
+  top: number | undefined,
+): PredictionLines {
   const suffix = (i: number) => (i === 0 ? '' : String(i + 1));
-  const columns =
-    kind === 'numbers'
-      ? names
-      : Array.from({ length: top }, (_, i) => [`class${suffix(i)}`, `${measure}${suffix(i)}`]).flat();
-  const cells = ({ row, name, classes, values }: Prediction) => [
-    name ?? row,
-    ...(values ?? classes!.flatMap((entry) => [entry.name, entry.score])),
-  ];
+  const shown = Math.min(top ?? 1, names.length);
+  const ranked = Array.from({ length: shown }, (_, i) => [`class${suffix(i)}`, `${measure}${suffix(i)}`]).flat();
+  const each = top === undefined ? names.map((name) => `${measure}_${name}`) : [];
+  const scores = (classes: NonNullable<Prediction['classes']>) => {
+    const byName = new Map(classes.map((entry) => [entry.name, entry.score]));
+    return [
+      ...classes.slice(0, shown).flatMap((entry) => [entry.name, entry.score]),
+      ...(top === undefined ? names.map((name) => byName.get(name)!) : []),
+    ];
+  };
   const csv = (values: readonly (string | number)[]) => `${values.map(cell).join(',')}\n`;
   return {
-    header: csv([inputs === 'files' ? 'file' : 'row', ...columns]),
-    line: (prediction) => csv(cells(prediction)),
+    header: csv([
+      inputs === 'files' ? 'file' : 'row',
+      ...columns,
+      ...(kind === 'numbers' ? names : [...ranked, ...each]),
+    ]),
+    line: ({ row, name, classes, values, kept = [] }) => csv([name ?? row, ...kept, ...(values ?? scores(classes!))]),
   };
 }
 
@@ -60,18 +76,18 @@ function quoted(text: string): string {
 }
 
 /** Columns as wide as what is known to come, and names as wide as the widest so far. */
-function plainLines({ kind, names: given }: Predictions): PredictionLines {
+function plainLines({ kind, names: given, kept: columns = [] }: Subject): PredictionLines {
   const names = given.map((name) => printable(name));
   const classWidth = Math.max(...names.map((name) => name.length));
   let nameWidth = 0;
-  const line = ({ row, name, classes, values }: Prediction): string => {
+  const line = ({ row, name, classes, values, kept = [] }: Prediction): string => {
     const label = printable(name ?? String(row));
     nameWidth = Math.max(nameWidth, label.length);
     const cells =
       kind === 'numbers'
         ? values!.map((value, i) => (names.length > 1 ? `${names[i]} ${number(value)}` : number(value)))
         : classes!.map((entry) => `${printable(entry.name).padEnd(classWidth)}  ${number(entry.score)}`);
-    return `${[label.padEnd(nameWidth), ...cells].join('  ').trimEnd()}\n`;
+    return `${[label.padEnd(nameWidth), ...kept.map((text, i) => printable(`${columns[i]} ${text}`)), ...cells].join('  ').trimEnd()}\n`;
   };
   return { header: '', line };
 }

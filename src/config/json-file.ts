@@ -29,7 +29,11 @@ const deepest = 200;
  * @throws Failure when it is missing, a folder, a device, too large or not UTF-8
  */
 function readTextFile(file: string, kind: FileKind): string {
-  const bytes = readBounded(file, kind);
+  return decodeText(readBounded(file, kind), file, kind);
+}
+
+/** @throws Failure when the bytes are not UTF-8 */
+export function decodeText(bytes: Uint8Array, file: string, kind: FileKind): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -113,5 +117,14 @@ function readBounded(file: string, { Failure, what, remedy, whereMissing = remed
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
-  throw new Failure(`${file}: has more than ${mostBytes} bytes, too many for ${what}`, remedy);
+  throw tooLarge(file, { Failure, what, remedy });
+}
+
+/** @throws Failure when a text of that many bytes cannot be held whole */
+export function checkTextSize(file: string, bytes: number, kind: FileKind): void {
+  if (bytes > mostBytes) throw tooLarge(file, kind);
+}
+
+function tooLarge(file: string, { Failure, what, remedy }: FileKind): LockstepError {
+  return new Failure(`${file}: has more than ${mostBytes} bytes, too many for ${what}`, remedy);
 }

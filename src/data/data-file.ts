@@ -105,6 +105,7 @@ async function kept(name: string, source: Readable, reading: Reading): Promise<D
   const file = { fd, size: 0, temporary: path };
   const stop = () => source.destroy();
   reading.signal?.addEventListener('abort', stop);
+  if (reading.signal?.aborted) stop();
   try {
     for await (const chunk of source) {
       const bytes = chunk as Uint8Array;

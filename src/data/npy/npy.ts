@@ -6,7 +6,7 @@ import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import { elements } from '../examples.js';
-import { Reading } from '../reading.js';
+import type { Reading } from '../reading.js';
 import { halfFloats } from './half.js';
 
 type Elements =
@@ -196,20 +196,16 @@ async function readElements(
  * @throws DataError as `openNpy` and `readNpyRows` do, or if there is no row
  */
 export async function readNpy(
-  path: string,
-  reading: Reading = new Reading(),
+  data: DataFile,
+  reading: Reading,
 ): Promise<{ readonly features: Float32Array | Uint8Array; readonly shape: readonly number[] }> {
-  const npy = await openNpy(path, reading);
-  try {
-    const { shape } = npy;
-    const what = `${npy.file}: its header announces ${shape.join(' x ')} numbers`;
-    requireMemory(what, 4 * elements(shape), DataError, 'give it fewer rows at a time');
-    const features = npy.bytes ? new Uint8Array(elements(shape)) : new Float32Array(elements(shape));
-    await readNpyRows(npy, reading, (row, index) => features.set(row, index * row.length));
-    return { features, shape };
-  } finally {
-    await npy.data.close();
-  }
+  const npy = await readHeader(data);
+  const { shape } = npy;
+  const what = `${npy.file}: its header announces ${shape.join(' x ')} numbers`;
+  requireMemory(what, 4 * elements(shape), DataError, 'give it fewer rows at a time');
+  const features = npy.bytes ? new Uint8Array(elements(shape)) : new Float32Array(elements(shape));
+  await readNpyRows(npy, reading, (row, index) => features.set(row, index * row.length));
+  return { features, shape };
 }
 
 function parseHeader(file: string, text: string): Omit<Npy, 'file' | 'data' | 'offset'> {

@@ -13,7 +13,7 @@ import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
 import { scaleRow } from './scale.js';
 import { requireRows } from './survey.js';
-import type { Table } from './table.js';
+import { type Table, textOf } from './table.js';
 
 export interface TableInputs {
   readonly count: number;
@@ -21,6 +21,8 @@ export interface TableInputs {
   readonly width: number;
   /** [count, width] */
   readonly features: Float32Array;
+  /** Of each row, what the columns to keep hold; empty where one holds nothing. */
+  readonly kept?: readonly (readonly string[])[];
 }
 
 /**
@@ -34,12 +36,18 @@ export async function tableInputs(
   file: string,
   encoding: TableEncoding,
   reading: Reading = new Reading(),
+  keep?: readonly string[],
 ): Promise<TableInputs> {
   const table = await openTable(file, encoding, reading);
-  return readInputs(table, encoding, reading).finally(() => table.close());
+  return readInputs(table, encoding, reading, keep).finally(() => table.close());
 }
 
-async function readInputs(opened: Table, encoding: TableEncoding, reading: Reading): Promise<TableInputs> {
+async function readInputs(
+  opened: Table,
+  encoding: TableEncoding,
+  reading: Reading,
+  keep: readonly string[] | undefined,
+): Promise<TableInputs> {
   const { columns } = encoding;
   const table = numbered(opened, encoding);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
@@ -59,7 +67,17 @@ async function readInputs(opened: Table, encoding: TableEncoding, reading: Readi
   });
   requireRows(table, count, missing);
   reader.refuseUnseen(reading);
-  return { count, width, features: features.slice(0, count * width) };
+  return { count, width, features: features.slice(0, count * width), kept: keep && (await textsOf(opened, keep)) };
+}
+
+/** What columns hold, row by row, as they are written. */
+async function textsOf(table: Table, names: readonly string[]): Promise<string[][]> {
+  requireColumns(table, names, '--keep');
+  const rows: string[][] = [];
+  await table.read(names, (cells) => {
+    rows.push(cells.map((cell) => (cell === null ? '' : textOf(cell))));
+  });
+  return rows;
 }
 
 /**

@@ -4,24 +4,28 @@ import { type Cell, textOf } from './table.js';
 /** Rows below which that may be chance. */
 const fewRows = 20;
 
+interface Suspect {
+  readonly place: number;
+  /** Whether every value so far was the target itself. */
+  copies: boolean;
+  /** The target that each value came with, as long as each has one of its own. */
+  targetOf: Map<string, string> | undefined;
+}
+
 /** One watch serves one pass over a table; a feature costs nothing more once a row has cleared it. */
 export class LeakWatch {
   readonly #target: number;
-  readonly #isClass: boolean;
-  /** Places of the features under suspicion, and the target that each of their values came with. */
-  #suspects: { readonly place: number; readonly targetOf: Map<string, string> }[];
+  #suspects: Suspect[];
   readonly #targets = new Set<string>();
   #rows = 0;
 
   /**
    * @param features how many cells of a row, from the first on, are features
    * @param target place of the target's cell
-   * @param isClass whether other names for its values count
    */
-  constructor(features: number, target: number, isClass: boolean) {
+  constructor(features: number, target: number) {
     this.#target = target;
-    this.#isClass = isClass;
-    this.#suspects = Array.from({ length: features }, (_, place) => ({ place, targetOf: new Map() }));
+    this.#suspects = Array.from({ length: features }, (_, place) => ({ place, copies: true, targetOf: new Map() }));
   }
 
   see(cells: readonly Cell[]): void {
@@ -30,23 +34,28 @@ export class LeakWatch {
     this.#rows++;
     const target = textOf(cell);
     const isNew = !this.#targets.has(target);
-    if (isNew) this.#targets.add(target);
-    const stays = this.#suspects.filter(({ place, targetOf }) => {
-      const value = cells[place];
+    this.#targets.add(target);
+    const stays = this.#suspects.filter((suspect) => {
+      const value = cells[suspect.place];
       if (value === null) return false;
-      if (!this.#isClass) return value === cell || textOf(value) === target;
-      const known = targetOf.get(textOf(value));
-      if (known === undefined && isNew) targetOf.set(textOf(value), target);
-      return known === undefined ? isNew : known === target;
+      const text = textOf(value);
+      suspect.copies &&= text === target;
+      const known = suspect.targetOf?.get(text);
+      if (known === undefined && isNew) suspect.targetOf?.set(text, target);
+      else if (known !== target) suspect.targetOf = undefined;
+      return suspect.copies || suspect.targetOf !== undefined;
     });
     if (stays.length < this.#suspects.length) this.#suspects = stays;
   }
 
-  /** Places of the features that said the target in every row. */
-  get leaks(): readonly number[] {
+  /**
+   * Places of the features that said the target in every row.
+   * @param isClass whether other names for the target's values count
+   */
+  leaks(isClass: boolean): readonly number[] {
     if (this.#rows < fewRows || this.#targets.size < 2) return [];
-    // Where each row has a class of its own, every column without repetition would name them.
-    if (this.#isClass && this.#targets.size > this.#rows / 2) return [];
-    return this.#suspects.map(({ place }) => place);
+    // Where nearly each row has a class of its own, every column without repetition would name them.
+    const named = isClass && this.#targets.size <= this.#rows / 2;
+    return this.#suspects.filter(({ copies, targetOf }) => copies || (named && targetOf)).map(({ place }) => place);
   }
 }

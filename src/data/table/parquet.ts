@@ -10,6 +10,9 @@ import { unreadable } from '../unreadable.js';
 import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, type Value, type Visit } from './table.js';
 
+type Scan = Awaited<ReturnType<typeof parquetScan>>;
+type Tree = ReturnType<typeof parquetSchema>;
+
 interface ParquetFile {
   readonly path: string;
   readonly file: AsyncBuffer;
@@ -83,13 +86,19 @@ async function readRows(
   const columns = [...new Set(names)];
   const place = new Map(columns.map((name, i) => [name, i]));
   const positions = names.map((name) => place.get(name)!);
-  const scan = await decode(path, () => parquetScan({ file, metadata, columns, compressors }));
+  const parts: { columns: readonly string[]; scan: Scan }[] = [];
+  for (const part of narrowed(metadata, columns)) {
+    const scan = await decode(path, () => parquetScan({ file, ...part, compressors }));
+    parts.push({ columns: part.columns, scan });
+  }
   const cells: Cell[] = names.map(() => null);
-  for (const { rowStart, rowEnd } of scan.ranges) {
+  for (const { rowStart, rowEnd } of parts[0].scan.ranges) {
     const values: ArrayLike<unknown>[] = [];
-    for (const column of columns) {
-      values.push(await decode(path, () => scan.readColumn({ column, rowStart, rowEnd })));
-      if (reading.due) await reading.pause();
+    for (const part of parts) {
+      for (const column of part.columns) {
+        values.push(await decode(path, () => part.scan.readColumn({ column, rowStart, rowEnd })));
+        if (reading.due) await reading.pause();
+      }
     }
     for (let row = 0; row < rowEnd - rowStart; row++) {
       for (let i = 0; i < names.length; i++) cells[i] = cellOf(path, names[i], values[positions[i]][row]);
@@ -98,6 +107,43 @@ async function readRows(
     }
   }
 }
+
+/** Columns whose metadata are given to hyparquet at once: it looks through all of them for each column that it reads. */
+const columnsAtOnce = 64;
+
+/** The metadata of a file as if it had a few of its columns alone, for a few at a time. */
+function* narrowed(
+  metadata: FileMetaData,
+  names: readonly string[],
+): Generator<{ metadata: FileMetaData; columns: string[] }> {
+  const [root] = metadata.schema;
+  const trees = new Map(parquetSchema(metadata).children.map((tree) => [tree.element.name, tree]));
+  const groups = metadata.row_groups.map((group) => {
+    const chunks = new Map<string, typeof group.columns>();
+    for (const chunk of group.columns) {
+      const name = chunk.meta_data?.path_in_schema[0] ?? '';
+      const found = chunks.get(name);
+      if (found) found.push(chunk);
+      else chunks.set(name, [chunk]);
+    }
+    return { group, chunks };
+  });
+  for (let first = 0; first < names.length; first += columnsAtOnce) {
+    const columns = names.slice(first, first + columnsAtOnce);
+    const schema = [
+      { ...root, num_children: columns.length },
+      ...columns.flatMap((name) => elementsOf(trees.get(name)!)),
+    ];
+    const row_groups = groups.map(({ group, chunks }) => ({
+      ...group,
+      columns: columns.flatMap((name) => chunks.get(name) ?? []),
+    }));
+    yield { metadata: { ...metadata, schema, row_groups }, columns };
+  }
+}
+
+/** Of a column, in the order in which a file lists them. */
+const elementsOf = ({ element, children }: Tree): FileMetaData['schema'] => [element, ...children.flatMap(elementsOf)];
 
 /** What hyparquet throws is about the file. */
 async function decode<T>(path: string, action: () => Promise<T>): Promise<T> {

@@ -46,7 +46,7 @@ export async function surveyTable(
   const asked = new Set(config.categorical);
   const findings = columns.map((column) => new Finding(table, column, config, asked));
   const target = roles.features.length;
-  const leak = new LeakWatch(target, target, config.targetType === 'class' || config.targetType === undefined);
+  const leak = new LeakWatch(target, target);
   let count = 0;
   await table.read(
     columns.map(({ name }) => name),
@@ -60,9 +60,9 @@ export async function surveyTable(
   requireRows(table, count, config.missing);
   const notes = new Notes();
   for (const finding of findings) finding.judge(notes);
-  for (const place of leak.leaks) notes.add('leak', columns[place].name);
   const features = findings.slice(0, target).map((finding) => finding.feature(config.standardize ?? true));
   const classes = classesOf(table, findings.slice(target, target + roles.targets.length));
+  for (const place of leak.leaks(classes !== undefined)) notes.add('leak', columns[place].name);
   notes.tell(table.file, reading.warn);
   const { leftOut, targets, weight } = roles;
   const schema = { features, targets, weight, classes, missing: config.missing };
