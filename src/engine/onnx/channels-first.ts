@@ -23,9 +23,9 @@ function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {
     ...call,
     optional,
     input: (name) => convert(name, call.input(name)),
-    attribute: <T>(name: string) => {
+    attribute: <T>(name: string, ...rest: T[]) => {
       if (name === 'dataFormat') return 'NHWC' as T;
-      const value = call.attribute<T>(name);
+      const value = (call.attribute as (name: string, ...rest: T[]) => T)(name, ...rest);
       const isOfAxes = name === 'inputShape' || (name === 'pad' && Array.isArray(value));
       return isOfAxes ? (toLast(value as number[]) as T) : value;
     },
