@@ -23,9 +23,9 @@ function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {
     ...call,
     optional,
     input: (name) => convert(name, call.input(name)),
-    attribute: <T>(name: string, ...rest: T[]) => {
+    attribute: <T>(name: string) => {
       if (name === 'dataFormat') return 'NHWC' as T;
-      const value = (call.attribute as (name: string, ...rest: T[]) => T)(name, ...rest);
+      const value = call.attribute<T>(name);
       const isOfAxes = name === 'inputShape' || (name === 'pad' && Array.isArray(value));
       return isOfAxes ? (toLast(value as number[]) as T) : value;
     },
