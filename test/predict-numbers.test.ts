@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../coordinator/inference/evaluate.js';
+import type { InputValues } from '../coordinator/inference/inputs.js';
+import { type Prediction, predict } from '../coordinator/inference/predict.js';
 import { lockstep, startLockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
@@ -16,6 +18,12 @@ const random = lcg(8);
 const between = (low: number, high: number) => low + (high - low) * random();
 const train = (name: string, config: object) => trained(writeConfig(folder, name, config), [], join(folder, 'runs'));
 const output = (...args: string[]) => predictionOutput(args, folder);
+
+async function valuesIn(rows: AsyncIterable<Prediction>): Promise<unknown[]> {
+  const all: unknown[] = [];
+  for await (const { values } of rows) all.push(values);
+  return all;
+}
 
 describe('rows of a table', () => {
   const table = (count: number) =>
@@ -52,6 +60,22 @@ describe('rows of a table', () => {
       metrics: ['mae'],
       training: { epochs: 3, batchSize: 20 },
     });
+  });
+
+  it('may be objects that a program holds', async () => {
+    const valuesOf = async (input: string | InputValues) => {
+      const { rows } = await predict(houses.start.folder, input, { model: 'final' });
+      return valuesIn(rows);
+    };
+    const objects = fresh.map(({ area, age, town }) => ({
+      area: Number(area),
+      age: age === '' ? null : Number(age),
+      town,
+    }));
+    expect(await valuesOf(objects)).toEqual(await valuesOf(join(folder, 'inputs.csv')));
+    await expect(valuesOf([{ area: 3, age: 4 }])).rejects.toThrow(/input has no column "town"/);
+    await expect(valuesOf([{ area: 3, age: 4, town: 'Bonn' }, 5])).rejects.toThrow(/row 2 is no object/);
+    await expect(valuesOf([{ area: 'big', age: 4, town: 'Bonn' }])).rejects.toThrow(/row 1.*"big"/s);
   });
 
   it('give numbers by the names of the targets, with the errors of the test', async () => {
@@ -174,4 +198,45 @@ describe('numbers', () => {
       .map((line, i) => Math.abs(Number(line.split(',')[1]) - targets[i]));
     expect(errors.reduce((a, b) => a + b) / 30).toBeCloseTo(metrics.loss, 6);
   });
+});
+
+it('arrays that a program holds are read as files of them are', async () => {
+  const config = {
+    data: {
+      source: 'values',
+      features: [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+      targets: [3, 7, 11],
+    },
+    model: { layers: [{ dense: { units: 1 } }] },
+    loss: 'meanSquaredError',
+    training: { epochs: 2, batchSize: 3 },
+  };
+  const { start } = await train('sums', config);
+  const valuesOf = async (input: string | InputValues) => {
+    const { rows, inputs } = await predict(start.folder, input);
+    expect(inputs).toBe('rows');
+    return valuesIn(rows);
+  };
+  writeFileSync(join(folder, 'sums.json'), '[[1, 2], [8, 9]]');
+  const wanted = await valuesOf(join(folder, 'sums.json'));
+  expect(wanted).toHaveLength(2);
+  const numbers = [1, 2, 8, 9];
+  const forms = [
+    [
+      [1, 2],
+      [8, 9],
+    ],
+    [Float32Array.of(1, 2), Float64Array.of(8, 9)],
+    Float32Array.from(numbers),
+    Float64Array.from(numbers),
+  ];
+  for (const form of forms) expect(await valuesOf(form)).toEqual(wanted);
+  await expect(valuesOf(Float32Array.of(1, 2, 3))).rejects.toThrow(/has 3 numbers, and the model takes 2 an example/);
+  await expect(valuesOf(Float32Array.of(1, Number.NaN))).rejects.toThrow(/number 2 is NaN/);
+  await expect(valuesOf([])).rejects.toThrow(/holds no list of examples/);
+  await expect(valuesOf([[1, 'two']])).rejects.toThrow(/input: row 1 holds "two"/);
 });

@@ -41,13 +41,22 @@ type Row = ArrayLike<number>;
 type Rows = AsyncIterable<Row> | Iterable<Row>;
 
 /**
- * @param file a path, or `-` for standard input
+ * Inputs that a program holds: a list of examples, each a list of numbers, nested as the model's input or flat; all numbers in one
+ * typed array, example by example; or, for models of tables, a row an object.
+ */
+export type InputValues = readonly unknown[] | Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/** What errors call an input: its file, or what a program calls it. */
+export const nameOfInput = (input: string | InputValues): string => (typeof input === 'string' ? input : 'input');
+
+/**
+ * @param given a path (`-` for standard input), or the inputs themselves; those of images are pixels from 0 to 255, as in files
  * @param featureShape of one example
  * @param encoding undefined for a model that another program saved: inputs are then numbers as they are
  * @throws DataError naming the file, and the row of what does not fit the model
  */
 export async function openInputs(
-  file: string,
+  given: string | InputValues,
   featureShape: readonly number[],
   encoding: Encoding | undefined,
   options: InputOptions = {},
@@ -55,13 +64,18 @@ export async function openInputs(
   const reading = new Reading(options);
   const input = encoding?.input ?? { kind: 'numbers', scale: 1 };
   if (input.kind === 'table') {
-    const { features, width, count, kept } = await tableInputs(file, input, reading, options.keep);
+    const table = typeof given === 'string' ? given : Array.from(given as readonly unknown[]);
+    const { features, width, count, kept } = await tableInputs(table, input, reading, options.keep);
     return { kind: 'rows', batches: batches(rowsOf(features, width, count), featureShape, 1, { kept }) };
   }
   if (options.keep) {
     throw new ConfigError(`--keep ${options.keep.join(',')}: the model's inputs have no columns`, 'leave --keep out');
   }
   const scale = input.kind === 'numbers' ? input.scale : 1 / 255;
+  if (typeof given !== 'string') {
+    return { kind: 'rows', batches: batches(valueRows(given, featureShape), featureShape, scale) };
+  }
+  const file = given;
   const format = formatOf(file, input.kind);
   if (format === 'image' && input.kind === 'image') {
     const { names, rows } = await imageInputs(file, input);
@@ -138,7 +152,23 @@ async function npyRows(data: DataFile, featureShape: readonly number[], reading:
   );
 }
 
-/** A list of examples; each is a list of numbers, nested as the model's input or flat. */
+function valueRows(values: InputValues, featureShape: readonly number[]): Rows {
+  if (!ArrayBuffer.isView(values)) return listedRows('input', values, featureShape);
+  const width = elements(featureShape);
+  const odd = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
+  if (odd >= 0) {
+    throw new DataError(`input: number ${odd + 1} is ${values[odd]}`, 'give numbers within the range of 32 bits');
+  }
+  if (values.length > 0 && values.length % width === 0) {
+    const count = values.length / width;
+    return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width));
+  }
+  throw new DataError(
+    `input: has ${values.length} numbers, and the model takes ${width} an example`,
+    `give it [n, ${featureShape.join(', ')}] numbers, example by example`,
+  );
+}
+
 async function jsonRows(data: DataFile, featureShape: readonly number[]): Promise<Rows> {
   const file = data.name;
   const json = await jsonIn(data, {
@@ -146,13 +176,20 @@ async function jsonRows(data: DataFile, featureShape: readonly number[]): Promis
     what: 'a JSON list of examples',
     remedy: 'write a list of them, even of one: [[0.1, 0.2]]',
   });
-  if (!Array.isArray(json) || json.length === 0) {
-    throw new DataError(`${file}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
+  return listedRows(file, json, featureShape);
+}
+
+/** A list of examples; each is a list of numbers, nested as the model's input or flat. */
+function listedRows(name: string, list: unknown, featureShape: readonly number[]): Row[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new DataError(`${name}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
   }
   const width = elements(featureShape);
-  return json.map((entry: unknown, i) => {
-    const row: unknown[] = [entry].flat(featureShape.length);
-    const where = `${file}: row ${i + 1}`;
+  return list.map((entry: unknown, i) => {
+    const row: unknown[] = ArrayBuffer.isView(entry)
+      ? Array.from(entry as Float32Array)
+      : [entry].flat(featureShape.length);
+    const where = `${name}: row ${i + 1}`;
     const wrong = row.findIndex((value) => typeof value !== 'number' || !Number.isFinite(Math.fround(value)));
     if (wrong >= 0) {
       throw new DataError(`${where} holds ${JSON.stringify(row[wrong])}`, 'write numbers within the range of 32 bits');

@@ -4,7 +4,7 @@ import { ConfigError, DataError } from '../../src/errors.js';
 import { createPredictor, type Predict } from '../../src/export/predictor.js';
 import { type IdInput, idInputs, isId } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../check-ids.js';
-import { type InputBatch, openInputs } from './inputs.js';
+import { type InputBatch, type InputValues, nameOfInput, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
 import { openModel, readEncoding, type SavedModel } from './saved-model.js';
@@ -51,13 +51,19 @@ export interface Predictions {
 
 /**
  * Opens a model and an input for it. The encoding that was saved with the model says what that may be: PNG and JPEG files
- * or a folder of them, a CSV or Parquet file, or numbers in a .npy or .json file.
+ * or a folder of them, a CSV or Parquet file, or numbers in a .npy or .json file; or the inputs themselves, as a program has them.
  *
  * @param place a run's folder or a model's
+ * @param input a path; or examples, [n, ...shape of one], as lists or in one typed array (of images: pixels from 0 to 255); or rows of
+ *   a table as objects, `{ column: value }`
  * @throws LockstepError when there is no such model or `top` does not fit it; on the way through the rows, when an input
  *   cannot be read or does not fit the model
  */
-export async function predict(place: string, input: string, options: PredictOptions = {}): Promise<Predictions> {
+export async function predict(
+  place: string,
+  input: string | InputValues,
+  options: PredictOptions = {},
+): Promise<Predictions> {
   const { model: choice, warn = () => {}, keep, every = false } = options;
   const located = locateModel(place, choice);
   const { path } = located;
@@ -90,7 +96,7 @@ export async function isTextModel(place: string, choice?: ModelChoice): Promise<
  * memory anyway.
  */
 async function withIds(
-  input: string,
+  input: string | InputValues,
   { model, featureShape }: SavedModel,
   batches: AsyncIterable<InputBatch>,
 ): Promise<AsyncIterable<InputBatch>> {
@@ -101,7 +107,7 @@ async function withIds(
   let row = 0;
   for await (const batch of batches) {
     read.push(batch);
-    for (let i = 0; i < batch.count; i++) checkRow(input, batch.features, i * width, ++row, ids);
+    for (let i = 0; i < batch.count; i++) checkRow(nameOfInput(input), batch.features, i * width, ++row, ids);
   }
   return (async function* again() {
     yield* read;

@@ -9,6 +9,7 @@ import { budgetBytes, RowWriter } from '../rows.js';
 import { requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
+import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
 import { scaleRow } from './scale.js';
@@ -26,19 +27,19 @@ export interface TableInputs {
 }
 
 /**
- * Every row of the file, in its order: a category that training did not see is 0 in all of its features, and a missing
+ * Every row of the input, in its order: a category that training did not see is 0 in all of its features, and a missing
  * value is refused unless the model was trained with `missing: mean`.
  *
- * @param file CSV or Parquet, told apart by its first bytes, with at least the columns of the features
+ * @param input a CSV or Parquet file, told apart by its first bytes, or rows as objects, with at least the columns of the features
  * @throws DataError naming file, line or row, and column of what is wrong
  */
 export async function tableInputs(
-  file: string,
+  input: string | readonly unknown[],
   encoding: TableEncoding,
   reading: Reading = new Reading(),
   keep?: readonly string[],
 ): Promise<TableInputs> {
-  const table = await openTable(file, encoding, reading);
+  const table = typeof input === 'string' ? await openTable(input, encoding, reading) : openObjects('input', input);
   return readInputs(table, encoding, reading, keep).finally(() => table.close());
 }
 
