@@ -15,6 +15,7 @@ import { type LayerWeight, modelWeights, outputShape } from '../../src/model/bui
 import { createModel } from '../../src/model/create.js';
 import { countWeights } from '../../src/model/declared-size.js';
 import { readModelFile, type SavedWeights } from '../../src/model/file.js';
+import { modelOfTopology } from '../../src/model/load.js';
 import { encodingFile } from '../../src/model/save.js';
 import { type LocatedModel, runAround } from './locate.js';
 
@@ -64,16 +65,9 @@ export async function openModel(
 
 async function fromTopology(path: string, topology: object): Promise<tfl.LayersModel> {
   countWeights();
-  try {
-    return await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
-  } catch (error) {
-    const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
-    const run = runAround(path);
-    throw new ModelError(
-      `${path}: tfjs cannot build it: ${reason}`,
-      `if it has layers of your own, name ${run === undefined ? 'its run' : `its run, ${run}`}, or the module that makes it: --module FILE`,
-    );
-  }
+  const run = runAround(path);
+  const remedy = `if it has layers of your own, name ${run === undefined ? 'its run' : `its run, ${run}`}, or the module that makes it: --module FILE`;
+  return modelOfTopology(topology, path, remedy);
 }
 
 type Maker = Pick<Extract<ModelConfig, { module: string }>, 'module' | 'options' | 'freeze'>;

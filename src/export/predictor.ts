@@ -64,7 +64,9 @@ export function runGraph(graph: OnnxGraph, count: number, encoded = encodeModel(
 async function tfjsPredictor({ model, featureShape }: Predictable): Promise<Predict> {
   const predict: Predict = async (features, count) =>
     tf.tidy(() => {
-      const outputs = model.predict(tf.tensor(features, [count, ...featureShape], 'float32')) as tf.Tensor;
+      const outputs = model.apply(tf.tensor(features, [count, ...featureShape], 'float32'), {
+        training: false,
+      }) as tf.Tensor;
       return outputs.dataSync() as Float32Array;
     });
   const reasons: string[] = [];

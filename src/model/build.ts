@@ -1,4 +1,5 @@
 /** From the config's list of layers to a tfjs LayersModel, with weights that the seed alone decides. */
+import './activations.js';
 import './tfjs-gaps.js';
 import type { Tensor } from '@tensorflow/tfjs-core';
 

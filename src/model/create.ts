@@ -9,7 +9,8 @@ import { countWeights } from './declared-size.js';
 import { readTopology } from './file.js';
 import type { HookSlot } from './hooks.js';
 import { intercepting } from './intercept.js';
-import { keepOutputMask } from './places.js';
+import { modelOfTopology } from './load.js';
+import { keepOutputMask, outputIsMasked } from './run.js';
 import { everyLayer } from './tree.js';
 import { freezeLayers, loadWeights } from './tuning.js';
 import { type ModelFunction, userTf } from './user-tf.js';
@@ -29,6 +30,7 @@ export async function createModel(
   const built = await build(config, data, seed);
   keepOutputMask(built.model, built.hooks);
   freezeLayers(built.model, config.freeze);
+  outputIsMasked(built.model);
   const { trainable, state, frozen } = modelWeights(built.model);
   if (trainable.length === 0) {
     const cause = frozen.length > 0 ? 'every layer is frozen' : 'no layer has weights';
@@ -55,15 +57,11 @@ async function build(config: ModelConfig, data: DataShape, seed: number): Promis
 
 async function modelOfFile(file: string): Promise<tfl.LayersModel> {
   const topology = await readTopology(file);
-  try {
-    return await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
-  } catch (error) {
-    const [reason] = (error as Error).message.split(/\.?(?: This may be due to|\n|$)/);
-    throw new ModelError(
-      `model.file: ${file}: tfjs cannot build it: ${reason}`,
-      'use layers that tfjs has, or build the model in model.module',
-    );
-  }
+  return modelOfTopology(
+    topology,
+    `model.file: ${file}`,
+    'use layers that tfjs has, or build the model in model.module',
+  );
 }
 
 /** Models that functions have returned: one that is returned again would be two models with the same weights. */

@@ -77,7 +77,7 @@ async function open(path: string): Promise<{ file: string; topology: Json; weigh
   refuseGraph(file, json.format, wrapped);
   const topology = isObject(wrapped.model_config) ? wrapped.model_config : wrapped;
   if (typeof (topology.class_name ?? topology.className) === 'string' && topology.config !== undefined) {
-    const readable = readableTopology(file, topology) as Json;
+    const readable = readableTopology(file, topology, wrapped.keras_version ?? json.keras_version);
     checkConnections(file, readable);
     checkInitializers(file, readable);
     return { file, topology: readable, weightsManifest: json.weightsManifest };

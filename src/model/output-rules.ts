@@ -66,6 +66,19 @@ const activations: Readonly<Record<string, Effect | undefined>> = {
   gelu: 'logits',
   gelu_new: 'logits',
   relu6: 'bounded',
+  // Those of activations.ts.
+  exponential: 'bounded',
+  leakyRelu: 'keepsPositive',
+  kerasHardSigmoid: 'sigmoid',
+  sparseSigmoid: 'sigmoid',
+  hardSilu: 'logits',
+  hardTanh: 'bounded',
+  logSigmoid: 'bounded',
+  softShrink: 'logits',
+  hardShrink: 'logits',
+  tanhShrink: 'logits',
+  squareplus: 'bounded',
+  sparsePlus: 'bounded',
   softplus: 'bounded',
   softsign: 'bounded',
   tanh: 'bounded',
@@ -209,7 +222,7 @@ const cellRules: Readonly<Record<string, Rule | undefined>> = {
 function part({ config, where }: Call, known: Known): Known {
   if (known.kind === 'softmax') return undecided(`${where} gives parts of a softmax`);
   const gate = config.recurrentActivation;
-  const opens = gate === 'sigmoid' || gate === 'hardSigmoid';
+  const opens = gate === 'sigmoid' || gate === 'hardSigmoid' || gate === 'kerasHardSigmoid';
   return known.kind === 'sigmoid' && !opens ? undecided(`${where} has gates of ${gate}`) : known;
 }
 

@@ -7,7 +7,6 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type { layers } from '@tensorflow/tfjs-layers';
 import { ModelError } from '../errors.js';
-import type { HookSlot } from './hooks.js';
 
 /** What a loss or a metric says of a batch. */
 export interface PlaceValues {
@@ -87,23 +86,6 @@ export function batchLosses(loss: PlaceValues, counting: Counting): BatchLosses 
   if (weights) losses = tf.mul(losses, byPlace ? ofEachPlace(weights, places) : tf.expandDims(weights, 1));
   if (!valid) return { each: tf.mean(losses, 1) };
   return { each: tf.sum(tf.mul(losses, valid), 1), divisor: tf.sum(valid), valid };
-}
-
-/** Has a model's output layer keep the mask that it hands on, in `slot.mask`: the caller's to dispose of. */
-export function keepOutputMask(
-  model: layers.Layer & { outputs: { sourceLayer: layers.Layer }[] },
-  slot: HookSlot,
-): void {
-  const layer = model.outputs[0].sourceLayer;
-  const computeMask = layer.computeMask.bind(layer);
-  // tfjs asks the layer of the output last, after all others.
-  layer.computeMask = (inputs, masks) => {
-    const made = computeMask(inputs, masks);
-    const [mask] = [made].flat() as (tf.Tensor | null | undefined)[];
-    slot.mask?.dispose();
-    slot.mask = mask instanceof tf.Tensor ? tf.keep(tf.clone(mask)) : undefined;
-    return made;
-  };
 }
 
 /** Whether a layer of the model makes masks, which may reach its output. */

@@ -66,3 +66,19 @@ export function windowShares(info: tf.backend_util.Conv2DInfo): Float32Array {
   const columns = along(info.outWidth, info.strideWidth, info.padInfo.left, info.filterWidth, info.inWidth);
   return Float32Array.from(rows.flatMap((row) => columns.map((column) => 1 / (row * column))));
 }
+
+// Its concatenation takes every negative axis for the last one; its shapes have it right.
+type Concatenation = { axis: number; mergeFunction(inputs: tf.Tensor[]): tf.Tensor };
+const [Concatenate] = tf.serialization.SerializationMap.getMap().classNameMap.Concatenate;
+const concatenation = (Concatenate as unknown as { prototype: Concatenation }).prototype;
+const { mergeFunction } = concatenation;
+concatenation.mergeFunction = function concatenated(inputs) {
+  const { axis } = this;
+  if (axis >= -1) return mergeFunction.call(this, inputs);
+  this.axis = axis + inputs[0].rank;
+  try {
+    return mergeFunction.call(this, inputs);
+  } finally {
+    this.axis = axis;
+  }
+};

@@ -1,0 +1,149 @@
+/**
+ * Runs a model's layers on tensors, with masks as Keras 3 hands them on. tfjs's own executor gives every layer the first mask
+ * and the first initial state that it has met, and nested models none.
+ */
+import tf = require('@tensorflow/tfjs-core');
+
+import tfl = require('@tensorflow/tfjs-layers');
+
+import type { HookSlot } from './hooks.js';
+import { applyMasked, checkMasked, type Mask, maskAfter, masksAfter } from './masks.js';
+
+type Layer = tfl.layers.Layer;
+type Tensor = tf.Tensor;
+type Symbolic = tfl.SymbolicTensor;
+
+export interface ModelRun {
+  readonly outputs: Tensor[];
+  /** Of each output: 1 where it counts, shape [n, places] as a rule; null where all of it does. */
+  readonly masks: Mask[];
+}
+
+/** One application of a layer. */
+interface Step {
+  readonly layer: Layer;
+  readonly inputs: readonly Symbolic[];
+  readonly outputs: readonly Symbolic[];
+}
+
+/**
+ * @param masks of the inputs
+ * @throws ModelError where a layer cannot take the mask that it is given as Keras would
+ */
+export function runModel(
+  model: tfl.LayersModel,
+  inputs: readonly Tensor[],
+  kwargs: { readonly training?: boolean },
+  masks: readonly Mask[] = [],
+): ModelRun {
+  const values = new Map(model.inputs.map(({ id }, i) => [id, inputs[i]]));
+  const found = new Map<number, Mask>(model.inputs.map(({ id }, i) => [id, masks[i] ?? null]));
+  const steps = stepsOf(model);
+  const left = kwargs.training ? undefined : readers(model, steps);
+  for (const step of steps) {
+    const given = step.inputs.map(({ id }) => values.get(id)!);
+    const givenMasks = step.inputs.map(({ id }) => found.get(id) ?? null);
+    const run = runStep(step.layer, given, kwargs, givenMasks);
+    step.outputs.forEach(({ id }, i) => {
+      values.set(id, run.outputs[i]);
+      found.set(id, run.masks[i] ?? null);
+    });
+    if (left) disposeRead(step, left, values);
+  }
+  return {
+    outputs: model.outputs.map(({ id }) => values.get(id)!),
+    masks: model.outputs.map(({ id }) => found.get(id) ?? null),
+  };
+}
+
+function runStep(layer: Layer, inputs: Tensor[], kwargs: { readonly training?: boolean }, masks: Mask[]): ModelRun {
+  if (layer instanceof tfl.LayersModel) return runModel(layer, inputs, kwargs, masks);
+  if (masks.every((mask) => mask === null)) {
+    const outputs = [layer.apply(inputs, { ...kwargs })].flat() as Tensor[];
+    return { outputs, masks: maskAfter(layer, inputs, masks, outputs.length) };
+  }
+  checkMasked(layer, kwargs.training === true);
+  const outputs = applyMasked(layer, inputs, kwargs, masks);
+  return { outputs, masks: maskAfter(layer, inputs, masks, outputs.length) };
+}
+
+const orders = new WeakMap<tfl.LayersModel, readonly Step[]>();
+
+/** In the order of tfjs's executor: noise is drawn in it. */
+function stepsOf(model: tfl.LayersModel): readonly Step[] {
+  const known = orders.get(model);
+  if (known) return known;
+  const steps: Step[] = [];
+  const seen = new Set(model.inputs.map(({ id }) => id));
+  const visit = (tensor: Symbolic): void => {
+    if (seen.has(tensor.id)) return;
+    for (const input of tensor.inputs.toReversed()) visit(input);
+    const layer = tensor.sourceLayer as Layer;
+    const { outputTensors } = layer.inboundNodes[tensor.nodeIndex];
+    for (const { id } of outputTensors) seen.add(id);
+    steps.push({ layer, inputs: tensor.inputs, outputs: outputTensors });
+  };
+  for (const output of model.outputs) visit(output);
+  orders.set(model, steps);
+  return steps;
+}
+
+/** How many steps read each tensor that a step makes; outputs of the model are never done with. */
+function readers(model: tfl.LayersModel, steps: readonly Step[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { inputs } of steps) for (const { id } of inputs) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const { id } of [...model.inputs, ...model.outputs]) counts.set(id, Number.POSITIVE_INFINITY);
+  return counts;
+}
+
+function disposeRead({ inputs }: Step, left: Map<number, number>, values: ReadonlyMap<number, Tensor>): void {
+  for (const { id } of inputs) {
+    const count = left.get(id)! - 1;
+    left.set(id, count);
+    if (count === 0) values.get(id)!.dispose();
+  }
+}
+
+/** Whether the model's output comes with a mask. @throws ModelError where a layer cannot take the mask that it is given */
+export function outputIsMasked(model: tfl.LayersModel): boolean {
+  return masked(
+    model,
+    model.inputs.map(() => false),
+  )[0];
+}
+
+/** Which of the model's outputs have masks, by which of its inputs have. */
+function masked(model: tfl.LayersModel, inputs: readonly boolean[]): boolean[] {
+  const found = new Map(model.inputs.map(({ id }, i) => [id, inputs[i]]));
+  for (const { layer, inputs, outputs } of stepsOf(model)) {
+    const given = inputs.map(({ id }) => found.get(id) === true);
+    const nested = layer instanceof tfl.LayersModel ? masked(layer, given) : undefined;
+    if (!nested && given.includes(true)) checkMasked(layer, layer.trainable);
+    const after = nested ?? masksAfter(layer, given, outputs.length);
+    outputs.forEach(({ id }, i) => {
+      found.set(id, after[i]);
+    });
+  }
+  return model.outputs.map(({ id }) => found.get(id) === true);
+}
+
+const slots = new WeakMap<tfl.LayersModel, HookSlot>();
+
+/** Has a model keep the mask of its output in `slot.mask` whenever it is applied: the caller's to dispose of. */
+export function keepOutputMask(model: tfl.LayersModel, slot: HookSlot): void {
+  slots.set(model, slot);
+}
+
+// Whoever applies a model, also one inside another or inside a wrapper, gets this.
+tfl.LayersModel.prototype.call = function call(inputs, kwargs) {
+  const { training } = kwargs as { training?: boolean };
+  return tf.tidy(() => {
+    const { outputs, masks } = runModel(this, [inputs].flat() as Tensor[], { training });
+    const slot = slots.get(this);
+    if (slot) {
+      slot.mask?.dispose();
+      slot.mask = masks[0] ? tf.keep(tf.clone(masks[0])) : undefined;
+    }
+    return outputs;
+  });
+};

@@ -1,0 +1,32 @@
+/**
+ * Every layer and activation of Keras 3.15.1, with options that are not the defaults, as `model.to_json()` writes it
+ * (scripts/peers/keras_layers.py): computed alike, or refused by name with a remedy. None silently otherwise.
+ */
+import '../src/model/tfjs-gaps.js';
+import { describe, expect, it } from 'vitest';
+import { loadBackend } from '../src/engine/backends.js';
+import { ModelError } from '../src/errors.js';
+import { temporaryFolder } from './support/folder.js';
+import { kerasCases, kerasDifference, runKeras } from './support/keras-fixture.js';
+
+const folder = temporaryFolder();
+const cases = kerasCases('keras-layers.json');
+
+describe('a model of Keras 3', () => {
+  it.each(cases.map((example, index) => ({ index, name: example.name, example })))(
+    '$index, $name, is computed alike or refused',
+    async ({ index, example }) => {
+      await loadBackend('cpu');
+      const run = await runKeras(example, folder).catch((error: unknown) => error);
+      if (run instanceof Error) {
+        expect(run).toBeInstanceOf(ModelError);
+        expect((run as ModelError).remedy).not.toBe('');
+        return;
+      }
+      const { outputs } = run as Awaited<ReturnType<typeof runKeras>>;
+      const difference = kerasDifference(outputs[0], example.output);
+      // Half precision is computed in single here.
+      expect(difference).toBeLessThan(/float16/.test(JSON.stringify(example.topology)) ? 1e-2 : 1e-5);
+    },
+  );
+});
