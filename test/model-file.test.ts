@@ -234,7 +234,7 @@ describe('a model of Keras 3', () => {
     ['GlobalAveragePooling2D', { keepdims: true }, 'keepdims, which is true'],
     ['Conv2DTranspose', { output_padding: [1, 1] }, 'output_padding, which is [1,1]'],
     ['LayerNormalization', { rms_scaling: true }, 'rms_scaling, which is true'],
-    ['LSTM', { zero_output_for_mask: true }, 'zero_output_for_mask, which is true'],
+    ['UpSampling2D', { interpolation: 'bilinear' }, 'interpolation, which is "bilinear"'],
   ])('is refused where tfjs would ignore an option of %s', async (name, options, told) => {
     const other = structuredClone(functional);
     other.config.layers[1] = layer(name, 'odd', options, node(tensor('in')));
