@@ -131,7 +131,8 @@ const slots = new WeakMap<tfl.LayersModel, HookSlot>();
 
 /** Has a model keep the mask of its output in `slot.mask` whenever it is applied: the caller's to dispose of. */
 export function keepOutputMask(model: tfl.LayersModel, slot: HookSlot): void {
-  slots.set(model, slot);
+  // A sequential model runs one inside it.
+  slots.set((model as { model?: tfl.LayersModel }).model ?? model, slot);
 }
 
 // Whoever applies a model, also one inside another or inside a wrapper, gets this.

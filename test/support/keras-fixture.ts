@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { predictionStep } from '../../src/engine/step.js';
-import { checkDilation, type LayerWeight } from '../../src/model/build.js';
+import { checkLayer, type LayerWeight } from '../../src/model/build.js';
 import { readTopology } from '../../src/model/file.js';
 import { intercepting } from '../../src/model/intercept.js';
 import { modelOfTopology } from '../../src/model/load.js';
@@ -38,7 +38,7 @@ export async function runKeras({ topology, weights, input, mask }: KerasCase, fo
   for (const layer of everyLayer(model)) {
     // Nothing is trained here.
     if (layer.getClassName() === 'BatchNormalization') layer.trainable = false;
-    checkDilation(layer, file);
+    checkLayer(layer, file);
   }
   outputIsMasked(model);
   const own = model.weights as unknown as { originalName: string; shape: number[]; val: tf.Variable }[];
