@@ -60,7 +60,7 @@ export function windowShares(info: tf.backend_util.Conv2DInfo): Float32Array {
   const along = (out: number, stride: number, pad: number, kernel: number, size: number) =>
     Array.from({ length: out }, (_, i) => {
       const start = i * stride - pad;
-      return Math.min(start + kernel, size) - Math.max(start, 0);
+      return Math.max(Math.min(start + kernel, size) - Math.max(start, 0), 0);
     });
   const rows = along(info.outHeight, info.strideHeight, info.padInfo.top, info.filterHeight, info.inHeight);
   const columns = along(info.outWidth, info.strideWidth, info.padInfo.left, info.filterWidth, info.inWidth);

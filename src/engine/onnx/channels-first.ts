@@ -23,9 +23,9 @@ function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {
     ...call,
     optional,
     input: (name) => convert(name, call.input(name)),
-    attribute: <T>(name: string) => {
+    attribute: <T>(name: string, fallback?: T) => {
       if (name === 'dataFormat') return 'NHWC' as T;
-      const value = call.attribute<T>(name);
+      const value = call.attribute<T>(name, fallback);
       const isOfAxes = name === 'inputShape' || (name === 'pad' && Array.isArray(value));
       return isOfAxes ? (toLast(value as number[]) as T) : value;
     },

@@ -8,7 +8,7 @@ import tf = require('@tensorflow/tfjs-core');
 import { elements } from '../../data/examples.js';
 import { activation, elementwise } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
-import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
 type Info = tf.backend_util.Conv2DInfo;
@@ -80,9 +80,16 @@ function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean
   const [dy, filter] = [call.input('dy'), call.input('filter')];
   const inShape = call.attribute<Shape4>('inputShape');
   const info = convolution(call, inShape, filter.shape, depthwise);
+  const extra = outputPadding(info);
+  const fits = extra[0] >= 0 && extra[1] >= 0 && dy.shape[1] === info.outHeight && dy.shape[2] === info.outWidth;
+  if (!fits)
+    unsupported(
+      call.kernel,
+      `an input of ${inShape.slice(1, 3).join('x')} and a result of ${dy.shape.slice(1, 3).join('x')}`,
+    );
   const name = graph.node('ConvTranspose', [graph.channelsFirst(dy), filterOf(graph, filter, depthwise)], {
     ...attributes(info, depthwise ? info.inChannels : 1),
-    output_padding: outputPadding(info),
+    output_padding: extra,
   });
   return graph.channelsFirstValue(name, inShape);
 }

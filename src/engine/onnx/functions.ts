@@ -1,29 +1,10 @@
 /** Lowerings of functions of numbers that models seldom need: angles, hyperbolic inverses, and tests for what is no number. */
+import { binary } from './binary.js';
 import { elementwise } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
-import type { KernelCall, Lowering, Lowerings } from './lowering.js';
-import { typeCode } from './pieces.js';
-
-type Emit = (graph: GraphBuilder, ...names: string[]) => string;
-
-/** Computes on floats what tfjs computes on numbers of any type; integers stay integers, cut off. */
-function onFloats(graph: GraphBuilder, inputs: readonly Value[], emit: Emit): Value {
-  const { type } = inputs[0]!.storage;
-  if (inputs.every(({ storage }) => storage.type === 'float32')) return elementwise(graph, inputs, emit);
-  const floats: Emit = (g, ...names) =>
-    emit(g, ...names.map((name) => g.node('Cast', [name], { to: typeCode.float32 })));
-  return elementwise(
-    graph,
-    inputs,
-    (g, ...names) => g.node('Cast', [floats(g, ...names)], { to: typeCode[type] }),
-    type,
-  );
-}
-
-const unary =
-  (op: string): Lowering =>
-  (graph, call) =>
-    onFloats(graph, [call.input('x')], (g, x) => g.node(op, [x]));
+import type { KernelCall, Lowerings } from './lowering.js';
+import type { Emit } from './types.js';
+import { floats } from './unary.js';
 
 /** The angle of (x, y), from the quotient of the shorter by the longer, which neither overflows nor is 0 / 0. */
 const angle: Emit = (g, y, x) => {
@@ -53,10 +34,10 @@ const isNan: Emit = (g, x) => g.node('IsNaN', [x]);
 const isInf: Emit = (g, x) => g.node('IsInf', [x]);
 
 export const functionLowerings: Lowerings = {
-  Acosh: unary('Acosh'),
-  Asinh: unary('Asinh'),
-  Atan2: (graph, call) => onFloats(graph, [call.input('a'), call.input('b')], angle),
-  Atanh: unary('Atanh'),
+  Acosh: floats('Acosh'),
+  Asinh: floats('Asinh'),
+  Atan2: binary({ float32: angle, int32: 'floats' }),
+  Atanh: floats('Atanh'),
   IsFinite: test((g, x) => g.node('Not', [g.node('Or', [isNan(g, x), isInf(g, x)])]), 1),
   IsInf: test(isInf, 0),
   IsNan: test(isNan, 0),

@@ -22,6 +22,8 @@ export interface Storage {
   readonly splat?: number;
   /** relu of this value, when the graph has it: where it is positive, so is the value. */
   relu?: Storage;
+  /** Whole numbers that a gather has read by: none is negative, all are below this. */
+  below?: number;
   /** This value is 1 where that one is positive, else 0. */
   stepOf?: Storage;
   /** Makes the same value, zero where the pooled one is not positive. */
@@ -59,6 +61,8 @@ export class GraphBuilder {
   readonly #producers = new Map<string, OnnxNode>();
   readonly #shapes = new Map<string, OnnxValue>();
   #names = 0;
+  #prefix = '';
+  #aparts = 0;
 
   /** @param turnsProducts whether matrix products may read transposed copies, which is faster, and more nodes (matmul.ts) */
   constructor(readonly turnsProducts: boolean) {}
@@ -83,7 +87,7 @@ export class GraphBuilder {
   }
 
   constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): Value {
-    const splat = data.length > 0 && data.every((x) => x === data[0]) ? data[0] : undefined;
+    const splat = data.length > 0 && data.every((x) => Object.is(x, data[0])) ? data[0] : undefined;
     return { storage: { type, rows: new Map(), constant: data, splat }, shape };
   }
 
@@ -104,11 +108,26 @@ export class GraphBuilder {
     attributes: Record<string, Attribute> = {},
     domain?: string,
   ): string[] {
-    const names = Array.from({ length: outputs }, () => `t${this.#names++}`);
+    const names = Array.from({ length: outputs }, () => `${this.#prefix}t${this.#names++}`);
     const node = { op, inputs, outputs: names, attributes, domain };
     this.#nodes.push(node);
     for (const name of names) this.#producers.set(name, node);
     return names;
+  }
+
+  /**
+   * Counts what `body` appends apart. For nodes that often turn out not to be needed: all others keep their names, by which,
+   * among the rest, the graph of a run is known again.
+   */
+  apart<T>(body: () => T): T {
+    const [names, prefix] = [this.#names, this.#prefix];
+    this.#prefix = `a${this.#aparts++}`;
+    try {
+      return body();
+    } finally {
+      this.#names = names;
+      this.#prefix = prefix;
+    }
   }
 
   /** The node that made the tensor `name`; undefined for inputs and constants. */
@@ -123,7 +142,7 @@ export class GraphBuilder {
   kernel(name: string, inputs: readonly string[], shape: readonly number[], numbers: readonly number[]): string {
     const made = inputs.map((input) => (this.#producers.has(input) ? input : this.node('Identity', [input])));
     made.forEach((input, i) => {
-      if (input !== inputs[i]) this.#shapes.set(input, this.#shapes.get(inputs[i])!);
+      if (input !== inputs[i]) this.#shapes.set(input, { ...this.#shapes.get(inputs[i])!, name: input });
     });
     const result = this.node(name, made, { numbers }, kernelDomain);
     this.#shapes.set(result, { name: result, shape, type: 'float32' });
@@ -152,7 +171,7 @@ export class GraphBuilder {
     const key = `${type}:${shape.join()}:${bytes.toString('latin1')}`;
     const known = this.#constants.get(key);
     if (known) return known.name;
-    const constant = { name: `c${this.#names++}`, shape, type, data };
+    const constant = { name: `${this.#prefix}c${this.#names++}`, shape, type, data };
     this.#constants.set(key, constant);
     return constant.name;
   }
@@ -175,6 +194,8 @@ export class GraphBuilder {
   }
 
   #makeRows(storage: Storage, shape: readonly number[]): string {
+    // What is empty is known, and a Reshape would take its zeros for something else.
+    if (elements(shape) === 0) return this.#addConstant(typedArray(storage.type, []), shape, storage.type);
     if (storage.constant) return this.#addConstant(storage.constant, shape, storage.type);
     if (storage.splat !== undefined) {
       return this.#addConstant(

@@ -9,8 +9,11 @@ export interface KernelCall {
   input(name: string): Value;
   optional(name: string): Value | undefined;
   list(name: string): Value[];
-  /** tfjs types each kernel's attributes apart; the lowering names the type that its kernel has. */
-  attribute<T>(name: string): T;
+  /**
+   * tfjs types each kernel's attributes apart; the lowering names the type that its kernel has.
+   * @param fallback stands for an attribute that is left out: undefined or null
+   */
+  attribute<T>(name: string, fallback?: T): T;
 }
 
 export type Lowering = (graph: GraphBuilder, call: KernelCall) => Value | Value[];
@@ -22,6 +25,8 @@ export function unsupported(kernel: string, what: string): never {
     'use --engine tfjs, or change the layer that needs it',
   );
 }
+
+export const reshaped = (value: Value, shape: readonly number[]): Value => ({ storage: value.storage, shape });
 
 /** Axes as non-negative numbers, ascending. */
 export function normalAxes(axes: number | readonly number[] | null | undefined, rank: number): number[] {

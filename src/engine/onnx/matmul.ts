@@ -2,13 +2,13 @@
 import { elements } from '../../data/examples.js';
 import { activation } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
-import { broadcast, type KernelCall, type Lowerings } from './lowering.js';
+import { broadcast, type KernelCall, type Lowerings, unsupported } from './lowering.js';
 
 const lastTwo = (shape: readonly number[]): [number, number] => [shape.at(-2)!, shape.at(-1)!];
 
 function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
   const [a, b] = [call.input('a'), call.input('b')];
-  const [transA, transB] = [call.attribute<boolean>('transposeA'), call.attribute<boolean>('transposeB')];
+  const [transA, transB] = [call.attribute('transposeA', false), call.attribute('transposeB', false)];
   const [aRows, aColumns] = lastTwo(a.shape);
   const [bRows, bColumns] = lastTwo(b.shape);
   const m = transA ? aColumns : aRows;
@@ -19,6 +19,7 @@ function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
   }
   const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, m, n];
+  if (a.storage.type !== 'float32') return wholeProduct(graph, call, shape);
 
   // Without a batch, or with one that only lengthens the rows of a, the product is a Gemm of two matrices.
   const aBatch = elements(a.shape.slice(0, -2));
@@ -37,6 +38,21 @@ function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
     'com.microsoft',
   );
   return graph.value(bias ? graph.node('Add', [name, graph.rows(bias)]) : name, shape);
+}
+
+/** Of whole numbers, which ONNX Runtime multiplies in one way only. */
+function wholeProduct(graph: GraphBuilder, call: KernelCall, shape: readonly number[]): Value {
+  const factor = (name: 'a' | 'b', transposed: boolean): string => {
+    const { storage, shape } = call.input(name);
+    if (storage.type !== 'int32') unsupported(call.kernel, `elements of type ${storage.type}`);
+    const rows = graph.rows({ storage, shape });
+    const perm = shape.map((_, i) => i);
+    return transposed
+      ? graph.node('Transpose', [rows], { perm: [...perm.slice(0, -2), ...perm.slice(-2).reverse()] })
+      : rows;
+  };
+  const factors = [factor('a', call.attribute('transposeA', false)), factor('b', call.attribute('transposeB', false))];
+  return graph.value(graph.node('MatMul', factors), shape, 'int32');
 }
 
 /** Floats of a page of memory. */

@@ -22,13 +22,69 @@ function pooling(call: KernelCall, input: Value): Info {
   );
 }
 
+/** Whether ONNX Runtime has these windows: it rounds their number down, and no padding is as large as a window. */
+function isPlain(info: Info): boolean {
+  const { top, bottom, left, right } = info.padInfo;
+  const plain = (size: number, pads: number, filter: number, stride: number) =>
+    Math.floor((size + pads - filter) / stride) + 1;
+  return (
+    plain(info.inHeight, top + bottom, info.filterHeight, info.strideHeight) === info.outHeight &&
+    plain(info.inWidth, left + right, info.filterWidth, info.strideWidth) === info.outWidth &&
+    Math.max(top, bottom) < info.filterHeight &&
+    Math.max(left, right) < info.filterWidth
+  );
+}
+
+/** What all windows cover, channels-first: padded by `filler`, or cut where the last rows or columns are in no window. */
+function covered(graph: GraphBuilder, x: Value, info: Info, filler: number): string {
+  const { top, left } = info.padInfo;
+  const below = (info.outHeight - 1) * info.strideHeight + info.filterHeight - info.inHeight - top;
+  const after = (info.outWidth - 1) * info.strideWidth + info.filterWidth - info.inWidth - left;
+  return graph.node('Pad', [
+    graph.channelsFirst(x),
+    graph.int64([0, 0, top, left, 0, 0, below, after]),
+    graph.float(filler),
+  ]);
+}
+
+/** tfjs takes pooling by windows of one pixel for no pooling, wherever the result is as large as the input. */
+const isIdentity = (info: Info): boolean =>
+  info.filterHeight === 1 && info.filterWidth === 1 && info.inShape.join() === info.outShape.join();
+
 const maxPool: Lowering = (graph, call) => {
   const x = call.input('x');
   const info = pooling(call, x);
-  return graph.channelsFirstValue(
-    graph.node('MaxPool', [graph.channelsFirst(x)], windowAttributes(info)),
-    info.outShape,
+  if (isIdentity(info)) return x;
+  const name = isPlain(info)
+    ? graph.node('MaxPool', [graph.channelsFirst(x)], windowAttributes(info))
+    : graph.node('MaxPool', [covered(graph, x, info, Number.NEGATIVE_INFINITY)], unpadded(info));
+  return graph.channelsFirstValue(name, info.outShape);
+};
+
+const unpadded = (info: Info) => ({ ...windowAttributes(info), pads: [0, 0, 0, 0] });
+
+/** A filter of ones for each channel. */
+const onesOf = (graph: GraphBuilder, { inChannels, filterHeight, filterWidth }: Info): string =>
+  graph.tensor(
+    new Float32Array(inChannels * filterHeight * filterWidth).fill(1),
+    [inChannels, 1, filterHeight, filterWidth],
+    'float32',
   );
+const sharesOf = (graph: GraphBuilder, info: Info): string =>
+  graph.tensor(windowShares(info), [info.outHeight, info.outWidth], 'float32');
+
+const avgPool: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const info = pooling(call, x);
+  if (isIdentity(info)) return x;
+  if (isPlain(info)) {
+    const attributes = { ...windowAttributes(info), count_include_pad: 0 };
+    return graph.channelsFirstValue(graph.node('AveragePool', [graph.channelsFirst(x)], attributes), info.outShape);
+  }
+  // Sums by a convolution: ONNX Runtime makes padding before an AveragePool its own, however large it is.
+  const attributes = { ...unpadded(info), group: info.inChannels };
+  const sums = graph.node('Conv', [covered(graph, x, info, 0), onesOf(graph, info)], attributes);
+  return graph.channelsFirstValue(graph.node('Mul', [sums, sharesOf(graph, info)]), info.outShape);
 };
 
 /** dy goes to the first of the greatest elements of each window, and adds up where windows overlap. */
@@ -48,28 +104,14 @@ const maxPoolGrad: Lowering = (graph, call) => {
   return result;
 };
 
-const avgPool: Lowering = (graph, call) => {
-  const x = call.input('x');
-  const info = pooling(call, x);
-  const name = graph.node('AveragePool', [graph.channelsFirst(x)], { ...windowAttributes(info), count_include_pad: 0 });
-  return graph.channelsFirstValue(name, info.outShape);
-};
-
 /** Every element of a window gets dy / (size of the window): a transposed convolution with ones, channel by channel. */
 const avgPoolGrad: Lowering = (graph, call) => {
   const [x, dy] = [call.input('input'), call.input('dy')];
   const info = pooling(call, x);
-  const { inChannels, filterHeight, filterWidth, outHeight, outWidth } = info;
-  const share = graph.tensor(windowShares(info), [outHeight, outWidth], 'float32');
-  const shared = graph.node('Mul', [graph.channelsFirst(dy), share]);
-  const ones = graph.tensor(
-    new Float32Array(inChannels * filterHeight * filterWidth).fill(1),
-    [inChannels, 1, filterHeight, filterWidth],
-    'float32',
-  );
-  const name = graph.node('ConvTranspose', [shared, ones], {
+  const shared = graph.node('Mul', [graph.channelsFirst(dy), sharesOf(graph, info)]);
+  const name = graph.node('ConvTranspose', [shared, onesOf(graph, info)], {
     ...windowAttributes(info),
-    group: inChannels,
+    group: info.inChannels,
     output_padding: outputPadding(info),
   });
   return graph.channelsFirstValue(name, x.shape);

@@ -1,55 +1,11 @@
-/** Lowerings of kernels that reduce, move or rearrange elements. */
+/** Lowerings of kernels that move or rearrange elements. */
+import tf = require('@tensorflow/tfjs-core');
+
 import { elements } from '../../data/examples.js';
 import { channelsFirstAxis, type GraphBuilder, type Value } from './graph.js';
 import { batchGather } from './indexing.js';
-import { type Lowering, type Lowerings, normalAxes } from './lowering.js';
-import type { ElementType } from './proto.js';
-
-const reshaped = (value: Value, shape: readonly number[]): Value => ({ storage: value.storage, shape });
-
-/** Axes on the transposed form, where reducing them leaves the same order of elements; undefined where it does not. */
-function channelsFirstAxes(graph: GraphBuilder, x: Value, axes: readonly number[]): number[] | undefined {
-  if (!graph.prefersChannelsFirst(x)) return undefined;
-  const kept = [0, 1, 2, 3].filter((axis) => !axes.includes(axis));
-  const mixes = kept.includes(3) && (kept.includes(1) || kept.includes(2));
-  return mixes ? undefined : axes.map((axis) => channelsFirstAxis[axis]!);
-}
-
-function reduce(op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceProd'): Lowering {
-  return (graph, call) => {
-    const x = call.input('x');
-    // Max and Min call their axes reductionIndices.
-    const wanted = call.attribute<number[] | undefined>('axis') ?? call.attribute<number[]>('reductionIndices');
-    const axes = normalAxes(wanted, x.shape.length);
-    const shape = x.shape.map((size, i) => (axes.includes(i) ? 1 : size));
-    const result = call.attribute<boolean>('keepDims') ? shape : x.shape.filter((_, i) => !axes.includes(i));
-    // Nothing to add up: every reduced axis has length one.
-    if (axes.every((axis) => x.shape[axis] === 1)) return reshaped(x, result);
-    // tfjs sums booleans as integers.
-    const summed = x.storage.type === 'bool' ? 'int32' : x.storage.type;
-    const transposed = channelsFirstAxes(graph, x, axes);
-    let name = transposed ? graph.channelsFirst(x) : graph.rows(x);
-    if (summed !== x.storage.type) name = graph.node('Cast', [name], { to: 6 });
-    const along = transposed ?? axes;
-    const keepdims = Number(!transposed && result === shape);
-    const reducedName =
-      op === 'ReduceSum'
-        ? graph.node(op, [name, graph.int64(along)], { keepdims })
-        : graph.node(op, [name], { axes: along, keepdims });
-    const kept = x.shape.filter((_, i) => !axes.includes(i));
-    return reshaped(graph.value(reducedName, keepdims ? shape : kept, summed), result);
-  };
-}
-
-const argument =
-  (op: 'ArgMax' | 'ArgMin'): Lowering =>
-  (graph, call) => {
-    const x = call.input('x');
-    const [axis] = normalAxes(call.attribute('axis'), x.shape.length);
-    const index = graph.node(op, [graph.rows(x)], { axis: axis!, keepdims: 0 });
-    const shape = x.shape.filter((_, i) => i !== axis);
-    return graph.value(graph.node('Cast', [index], { to: 6 }), shape, 'int32');
-  };
+import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';
+import { castTo, chosen, elementTypeOf, storedAs } from './types.js';
 
 const reshape: Lowering = (_, call) => {
   const x = call.input('x');
@@ -70,7 +26,7 @@ const expandDims: Lowering = (_, call) => {
 
 const transpose: Lowering = (graph, call) => {
   const x = call.input('x');
-  const perm = call.attribute<number[]>('perm');
+  const perm = call.attribute('perm', x.shape.map((_, i) => i).reverse());
   const shape = perm.map((axis) => x.shape[axis]!);
   return graph.value(graph.node('Transpose', [graph.rows(x)], { perm }), shape, x.storage.type);
 };
@@ -100,11 +56,13 @@ function inEitherLayout(
 }
 
 const concat: Lowering = (graph, call) => {
-  const inputs = call.list('inputs').filter((x) => elements(x.shape) > 0);
-  const first = inputs[0]!;
-  const [axis] = normalAxes(call.attribute('axis'), first.shape.length);
+  const all = call.list('inputs');
+  const first = all[0]!;
+  const [axis] = normalAxes(call.attribute<number>('axis', 0), first.shape.length);
   const shape = [...first.shape];
-  shape[axis!] = inputs.reduce((sum, x) => sum + x.shape[axis!]!, 0);
+  shape[axis!] = all.reduce((sum, x) => sum + x.shape[axis!]!, 0);
+  const inputs = all.filter((x) => elements(x.shape) > 0);
+  if (elements(shape) === 0) return graph.splat(0, shape, first.storage.type);
   return inEitherLayout(graph, inputs, shape, (names, at) => graph.node('Concat', names, { axis: at(axis!) }));
 };
 
@@ -123,17 +81,13 @@ export function sliceOf(graph: GraphBuilder, x: Value, begin: readonly number[],
 
 const slice: Lowering = (graph, call) => {
   const x = call.input('x');
-  const begin = call.attribute<number[]>('begin');
-  const size = call.attribute<number[]>('size');
-  return sliceOf(
-    graph,
-    x,
-    x.shape.map((_, i) => begin[i] ?? 0),
-    x.shape.map((length, i) => {
-      const wanted = size[i] ?? -1;
-      return wanted === -1 ? length - (begin[i] ?? 0) : wanted;
-    }),
+  // A number or a short list stands for the first axes; a size that is left out, or -1, for all that is left.
+  const [begin, size] = tf.slice_util.parseSliceParams(
+    { shape: x.shape } as tf.TensorInfo as never,
+    call.attribute('begin'),
+    call.attribute('size'),
   );
+  return sliceOf(graph, x, begin!, size!);
 };
 
 const splitV: Lowering = (graph, call) => {
@@ -217,6 +171,7 @@ const broadcastTo: Lowering = (graph, call) => {
 const reverse: Lowering = (graph, call) => {
   const x = call.input('x');
   const axes = normalAxes(call.attribute('dims'), x.shape.length);
+  if (axes.length === 0) return x;
   return inEitherLayout(graph, [x], x.shape, ([name], at) =>
     graph.node('Slice', [
       name!,
@@ -228,74 +183,90 @@ const reverse: Lowering = (graph, call) => {
   );
 };
 
+/** Indices of 32 bits as 64: negative ones, which ONNX counts from the end, become too large for any axis and end the run. */
+const unsigned = (graph: GraphBuilder, name: string): string =>
+  graph.node('Cast', [graph.node('Cast', [name], { to: 12 })], { to: 7 });
+
 const gather: Lowering = (graph, call) => {
   const x = call.input('x');
   const indices = call.input('indices');
   const axis = normalAxes(call.attribute('axis'), x.shape.length)[0]!;
-  const wanted = call.attribute<number | undefined>('batchDims') ?? 0;
+  const wanted = call.attribute('batchDims', 0);
   const batchDims = wanted < 0 ? wanted + indices.shape.length : wanted;
   if (batchDims > 0) return batchGather(graph, x, indices, axis, batchDims);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return graph.value(graph.node('Gather', [graph.rows(x), graph.rows(indices)], { axis }), shape, x.storage.type);
+  const places = graph.rows(indices);
+  indices.storage.below = x.shape[axis];
+  return graph.value(graph.node('Gather', [graph.rows(x), unsigned(graph, places)], { axis }), shape, x.storage.type);
 };
 
-/** Adds row i of x to row segmentIds[i] of the result: the gradient of a gather. */
+/**
+ * Adds row i of x to row segmentIds[i] of the result: the gradient of a gather. Rows of ids that are no segment are left out;
+ * there are none where a gather has read by the same ids, which ends the run at such a one.
+ */
 const segmentSum: Lowering = (graph, call) => {
   const x = call.input('x');
   const ids = call.input('segmentIds');
   const segments = call.attribute<number>('numSegments');
-  const width = elements(x.shape) / elements(ids.shape);
   const rows = elements(ids.shape);
-  const index = graph.node('Cast', [graph.rows(ids, [rows, 1])], { to: 7 });
-  const zeros = graph.node('Expand', [graph.float(0), graph.int64([segments, width])]);
-  const name = graph.node('ScatterND', [zeros, index, graph.rows(x, [rows, width])], { reduction: 'add' });
-  const flat = graph.value(name, [segments, width]);
-  return reshaped(flat, [segments, ...x.shape.slice(ids.shape.length)]);
+  const shape = [segments, ...x.shape.slice(ids.shape.length)];
+  const type = x.storage.type === 'float32' ? 'float32' : 'int32';
+  if (elements(x.shape) === 0) return graph.splat(0, shape, type);
+  const width = elements(x.shape) / rows;
+  const isKnown = ids.storage.below !== undefined && ids.storage.below <= segments;
+  let index = graph.rows(ids, [rows, 1]);
+  let values = graph.rows(x, [rows, width]);
+  if (x.storage.type !== type) values = castTo(graph, values, type);
+  if (!isKnown) {
+    const zero = graph.scalar(0, 'int32');
+    const inside = [
+      graph.node('GreaterOrEqual', [index, zero]),
+      graph.node('Less', [index, graph.scalar(segments, 'int32')]),
+    ];
+    const isSegment = graph.node('And', inside);
+    index = graph.node('Where', [isSegment, index, zero]);
+    values = graph.node('Where', [isSegment, values, graph.scalar(0, type)]);
+  }
+  const places = graph.node('Cast', [index], { to: 7 });
+  const zeros = graph.node('Expand', [graph.scalar(0, type), graph.int64([segments, width])]);
+  const name = graph.node('ScatterND', [zeros, places, values], { reduction: 'add' });
+  return reshaped(graph.value(name, [segments, width], type), shape);
 };
 
 const oneHot: Lowering = (graph, call) => {
   const indices = call.input('indices');
   const depth = call.attribute<number>('depth');
-  const dtype = (call.attribute<string | undefined>('dtype') ?? 'float32') as ElementType;
+  const type = elementTypeOf(call.kernel, call.attribute('dtype', 'float32'));
   const range = graph.tensor(
     Int32Array.from({ length: depth }, (_, i) => i),
     [depth],
     'int32',
   );
   const hot = graph.node('Equal', [graph.rows(indices, [...indices.shape, 1]), range]);
-  const type = dtype === 'int32' ? 'int32' : 'float32';
   const shape = [...indices.shape, depth];
-  const [on, off] = [call.attribute<number>('onValue'), call.attribute<number>('offValue')];
+  const [on, off] = [call.attribute('onValue', 1), call.attribute('offValue', 0)];
   if (on !== 1 || off !== 0) {
-    const values = [graph.scalar(on, type), graph.scalar(off, type)];
-    return graph.value(graph.node('Where', [hot, ...values]), shape, type);
+    const values = [on, off].map((value) => graph.scalar(storedAs(value, type), type));
+    return graph.value(chosen(graph, type, hot, values[0]!, values[1]!), shape, type);
   }
-  const value = graph.node('Cast', [hot], { to: type === 'int32' ? 6 : 1 });
-  return graph.value(value, shape, type);
+  return graph.value(castTo(graph, hot, type), shape, type);
 };
 
 const identity: Lowering = (_, call) => call.input('x');
 
 export const shapeLowerings: Lowerings = {
-  ArgMax: argument('ArgMax'),
-  ArgMin: argument('ArgMin'),
   BroadcastTo: broadcastTo,
   Concat: concat,
   ExpandDims: expandDims,
   GatherV2: gather,
   Identity: identity,
-  Max: reduce('ReduceMax'),
-  Mean: reduce('ReduceMean'),
-  Min: reduce('ReduceMin'),
   OneHot: oneHot,
   Pack: pack,
   PadV2: padV2,
-  Prod: reduce('ReduceProd'),
   Reshape: reshape,
   Reverse: reverse,
   Slice: slice,
   SplitV: splitV,
-  Sum: reduce('ReduceSum'),
   Tile: tile,
   Transpose: transpose,
   Unpack: unpack,

@@ -2,42 +2,50 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import '../../model/cpu-backend.js';
+import { elements } from '../../data/examples.js';
 import { UnsupportedModelError } from '../../errors.js';
+import { binaryLowerings } from './binary.js';
 import { inBothFormats } from './channels-first.js';
 import { convolutionLowerings } from './convolution.js';
 import { einsumLowerings } from './einsum.js';
-import { elementwiseLowerings } from './elementwise.js';
 import { folded } from './fold.js';
 import { functionLowerings } from './functions.js';
 import { GraphBuilder, type StepGraph, type Value } from './graph.js';
 import { indexingLowerings } from './indexing.js';
-import type { Lowerings } from './lowering.js';
+import { type KernelCall, type Lowerings, unsupported } from './lowering.js';
 import { matmulLowerings } from './matmul.js';
 import { mirrorLowerings } from './mirror.js';
 import { normalizationLowerings } from './normalization.js';
 import { peakLowerings } from './peaks.js';
 import { poolLowerings } from './pool.js';
 import type { ElementType } from './proto.js';
+import { reduceLowerings } from './reduce.js';
 import { resizeLowerings } from './resize.js';
 import { scanLowerings } from './scan.js';
 import { shapeLowerings } from './shape.js';
 import { spaceLowerings } from './space.js';
+import { elementTypeOf, onFloats } from './types.js';
+import { unaryLowerings } from './unary.js';
 import { volumeLowerings } from './volume.js';
 
 const lowerings: Lowerings = {
-  ...elementwiseLowerings,
+  ...unaryLowerings,
+  ...binaryLowerings,
+  ...reduceLowerings,
   ...shapeLowerings,
   ...matmulLowerings,
-  ...inBothFormats(convolutionLowerings),
-  ...poolLowerings,
+  ...onFloats({
+    ...inBothFormats(convolutionLowerings),
+    ...poolLowerings,
+    ...normalizationLowerings,
+    ...volumeLowerings,
+  }),
   ...functionLowerings,
   ...scanLowerings,
   ...indexingLowerings,
   ...spaceLowerings,
   ...einsumLowerings,
   ...resizeLowerings,
-  ...normalizationLowerings,
-  ...volumeLowerings,
   ...peakLowerings,
   ...mirrorLowerings,
 };
@@ -55,13 +63,14 @@ class TraceBackend extends tf.KernelBackend {
     return dataId;
   }
   override move(dataId: object, values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): void {
+    const type = elementTypeOf('a constant', dtype);
     const typed =
-      dtype === 'float32'
+      type === 'float32'
         ? Float32Array.from(values as Float32Array)
-        : dtype === 'bool'
+        : type === 'bool'
           ? Uint8Array.from(values as Uint8Array)
           : Int32Array.from(values as Int32Array);
-    this.data.set(dataId, this.graph.constant(typed, shape, dtype as ElementType));
+    this.data.set(dataId, this.graph.constant(typed, shape, type));
   }
   override readSync(dataId: object): tf.backend_util.BackendValues {
     const { constant, splat } = this.data.get(dataId).storage;
@@ -120,16 +129,7 @@ export function lower(
   inputs: Readonly<Record<string, Value | undefined>>,
   attrs: tf.NamedAttrMap | undefined,
 ): Value | Value[] {
-  const lowering = lowerings[kernel];
-  if (!lowering) {
-    const known = folded(graph, kernel, inputs, attrs);
-    if (known) return known;
-    throw new UnsupportedModelError(
-      `the compiled engine has no lowering for the tfjs kernel ${kernel}`,
-      'use --engine tfjs, or change the layer that needs it',
-    );
-  }
-  return lowering(graph, {
+  const call: KernelCall = {
     kernel,
     optional: (name) => inputs[name],
     input: (name) => {
@@ -137,9 +137,40 @@ export function lower(
       if (!value) throw new Error(`kernel ${kernel} was called without input ${name}`);
       return value;
     },
-    list: () => Object.values(inputs) as Value[],
-    attribute: <T>(name: string) => attrs?.[name] as T,
+    list: () => Object.values(inputs).filter((value) => value !== undefined),
+    attribute: <T>(name: string, fallback?: T) => (attrs?.[name] ?? fallback) as T,
+  };
+  const result = attempt(call, () => {
+    try {
+      return (lowerings[kernel] ?? missing)(graph, call);
+    } catch (error) {
+      const known = folded(graph, kernel, inputs, attrs);
+      if (known) return known;
+      throw error;
+    }
   });
+  // Where there is nothing, nothing need be computed.
+  const filled = (value: Value) =>
+    elements(value.shape) === 0 ? graph.splat(0, value.shape, value.storage.type) : value;
+  return Array.isArray(result) ? result.map(filled) : filled(result);
+}
+
+function missing(_: GraphBuilder, { kernel }: KernelCall): never {
+  throw new UnsupportedModelError(
+    `the compiled engine has no lowering for the tfjs kernel ${kernel}`,
+    'use --engine tfjs, or change the layer that needs it',
+  );
+}
+
+/** A lowering that stumbles over what it does not know has none for that. */
+function attempt<T>({ kernel }: KernelCall, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError)
+      unsupported(kernel, `these options (${error.message})`);
+    throw error;
+  }
 }
 
 let registered: TraceBackend | undefined;
