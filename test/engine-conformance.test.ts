@@ -1,4 +1,5 @@
 /** The compiled engine computes what tfjs's backends compute: every layer, activation and loss, on odd shapes. */
+import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type BackendName, loadBackend } from '../src/engine/backends.js';
 import { tensorOf } from '../src/model/slab.js';
@@ -370,6 +371,10 @@ async function compare(example: Case, backend: BackendName): Promise<void> {
   expect(gradients.some(({ largest }) => largest > 1e-6)).toBe(true);
   expect(gradients.filter(({ error, largest }) => error > 1e-4 && largest > 1e-6)).toEqual([]);
   const [a, b] = [await onnx.evaluate(count), await tfjs.evaluate(count)];
+  // A step leaves nothing behind.
+  const held = tf.engine().backend.numDataIds();
+  await tfjs.computeGradients(count, key);
+  expect(tf.engine().backend.numDataIds()).toBe(held);
   expect(relativeError(a.outputs, b.outputs)).toBeLessThan(1e-4);
   expect(relativeError(a.losses, b.losses)).toBeLessThan(1e-4);
   await onnx.dispose();

@@ -67,7 +67,8 @@ it('the operators are those that the lowerings name, no more and no fewer', () =
   const sources = readdirSync(folder)
     .map((name) => readFileSync(join(folder, name), 'utf8'))
     .join('\n');
-  const emitted = /\b(?:node|nodes|operator|compare|reduce|argument|softmax|unary|quantifier)\(\s*'(\w+)'|op: '(\w+)'/g;
+  const emitted =
+    /\b(?:node|nodes|operator|compare|reduce|argument|softmax|floats|numbers|rounding|quantifier)\(\s*'(\w+)'|op: '(\w+)'/g;
   const found = [...sources.matchAll(emitted)].map(([, called, written]) => called ?? written);
   const allowed = [...standardOperators, ...runtimeOperators];
   expect([...new Set(found)].sort()).toEqual(allowed.sort());

@@ -40,18 +40,21 @@ const original = tf.getKernel('AvgPoolGrad', 'cpu');
 tf.unregisterKernel('AvgPoolGrad', 'cpu');
 tf.registerKernel({
   ...original,
-  kernelFunc: ({ inputs, attrs, backend }) => {
+  kernelFunc: ({ inputs, attrs, backend: its }) => {
     const { filterSize, strides, pad, dimRoundingMode } = attrs as unknown as AvgPoolAttributes;
     const { dy, input } = inputs as Record<string, tf.TensorInfo>;
     const shape = input.shape as [number, number, number, number];
     const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+    const backend = its as tf.KernelBackend;
     const { data } = backend as unknown as { data: tf.DataStorage<{ values: Float32Array }> };
     const factors = windowShares(info).map((share) => share * info.filterHeight * info.filterWidth);
     const scaled = data
       .get(dy.dataId)
       .values.map((value, i) => value * factors[Math.floor(i / info.outChannels) % factors.length]);
-    const dataId = (backend as tf.KernelBackend).write(scaled, dy.shape, 'float32');
-    return original.kernelFunc({ inputs: { dy: { ...dy, dataId }, input }, attrs, backend });
+    const dataId = backend.write(scaled, dy.shape, 'float32');
+    const result = original.kernelFunc({ inputs: { dy: { ...dy, dataId }, input }, attrs, backend });
+    backend.disposeData(dataId);
+    return result;
   },
 });
 

@@ -3,7 +3,7 @@ import { elements } from '../../data/examples.js';
 import { elementwise, operator } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
-import { type ByType, chosen, type Emit, emitFor, inDoubles } from './types.js';
+import { type ByType, castTo, chosen, type Emit, emitFor, inDoubles } from './types.js';
 
 /** Two inputs of one type, which tfjs sees to. A rule without `same`. */
 export const binary =
@@ -107,12 +107,14 @@ const addN: Lowering = (graph, call) => {
   );
 };
 
-/** The remainder has the divisor's sign, as far as JavaScript gets with (a % b + b) % b. */
-const modOfFloats: Emit = (graph, a, b) => {
+/** The remainder has the divisor's sign: (a % b + b) % b, as JavaScript has it and as exact, in doubles. */
+const modOfFloats: Emit = (graph, ...floats) => {
+  const [a, b] = floats.map((name) => castTo(graph, name, 'float64')) as [string, string];
   const rest = graph.node('Mod', [a, b], { fmod: 1 });
-  const [negativeA, negativeB] = [a, b].map((name) => graph.node('Less', [name, graph.float(0)]));
+  const [negativeA, negativeB] = floats.map((name) => graph.node('Less', [name, graph.float(0)]));
   const turned = graph.node('Mod', [graph.node('Add', [rest, b]), b], { fmod: 1 });
-  return graph.node('Where', [graph.node('Equal', [negativeA!, negativeB!]), rest, turned]);
+  const signed = graph.node('Where', [graph.node('Equal', [negativeA!, negativeB!]), rest, turned]);
+  return castTo(graph, signed, 'float32');
 };
 
 /** ONNX's remainder of whole numbers has the divisor's sign. By zero it would end the process; in tfjs it is 0. */

@@ -4,8 +4,9 @@ import tf = require('@tensorflow/tfjs-core');
 import type { DilatedKernels } from '../../model/dilated.js';
 import { weighsPlaces } from '../engine.js';
 import { type BatchTensors, evaluationStep, gradientStep, type StepModel } from '../step.js';
+import { accepted } from './accepted.js';
 import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
-import { type StagedGraph, stageGraph } from './stages.js';
+import type { StagedGraph } from './stages.js';
 import { type Trace, trace } from './tracer.js';
 
 export interface NoiseInput {
@@ -63,7 +64,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
       t.output(gradientName(i), gradient);
     });
   }, true);
-  return { ...stageGraph(graph), noise };
+  return { ...accepted(graph), noise };
 }
 
 /** Graph of the evaluation of `count` examples: outputs `outputs`, `losses`, `metric0`, `metric1`, ... of users, and `divisor` and `valid`. */
@@ -80,5 +81,5 @@ export function compileEvaluation(step: StepModel, count: number): CompiledGraph
       t.output(metricName(i), metric);
     });
   }, true);
-  return { ...stageGraph(graph), noise: [] };
+  return { ...accepted(graph), noise: [] };
 }

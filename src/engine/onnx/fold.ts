@@ -43,6 +43,11 @@ export function folded(
     const numbers = arrays[dtype as keyof typeof arrays].from(backend.readSync(dataId) as Float32Array);
     return graph.constant(numbers, shape, dtype as ElementType);
   });
+  // tfjs keeps a sum of booleans, such as 2, as a boolean.
+  const isBroken = values.some(
+    ({ storage }) => storage.type === 'bool' && storage.constant!.some((value) => value > 1),
+  );
   for (const { dataId } of [results, infos.map(([, info]) => info)].flat()) backend.disposeData(dataId, true);
+  if (isBroken) return undefined;
   return Array.isArray(results) ? values : values[0];
 }

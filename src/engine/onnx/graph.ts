@@ -64,6 +64,9 @@ export class GraphBuilder {
   #prefix = '';
   #aparts = 0;
 
+  /** The kernel of tfjs that is being lowered. */
+  kernelName?: string;
+
   /** @param turnsProducts whether matrix products may read transposed copies, which is faster, and more nodes (matmul.ts) */
   constructor(readonly turnsProducts: boolean) {}
 
@@ -109,7 +112,7 @@ export class GraphBuilder {
     domain?: string,
   ): string[] {
     const names = Array.from({ length: outputs }, () => `${this.#prefix}t${this.#names++}`);
-    const node = { op, inputs, outputs: names, attributes, domain };
+    const node = { op, inputs, outputs: names, attributes, domain, kernel: this.kernelName };
     this.#nodes.push(node);
     for (const name of names) this.#producers.set(name, node);
     return names;

@@ -47,6 +47,7 @@ const apiVersion = 7;
 /** What fails is thrown. */
 const logFatal = 4;
 const optimizeAll = 99;
+const optimizeNothing = 0;
 const arenaAllocator = 1;
 const defaultMemory = 0;
 /** ONNXTensorElementDataType. */
@@ -122,13 +123,13 @@ export class OnnxLibrary {
     this.#functions[name](pointer);
   }
 
-  /** Makes a session of an encoded ModelProto. */
-  session(model: Uint8Array, threads: number): Pointer {
+  /** Makes a session of an encoded ModelProto. @param optimized false takes less time, for one that only looks whether it can */
+  session(model: Uint8Array, threads: number, optimized = true): Pointer {
     const options = this.make('CreateSessionOptions');
     try {
       this.call('SetIntraOpNumThreads', options, threads);
       this.call('SetInterOpNumThreads', options, 1);
-      this.call('SetSessionGraphOptimizationLevel', options, optimizeAll);
+      this.call('SetSessionGraphOptimizationLevel', options, optimized ? optimizeAll : optimizeNothing);
       this.call('SetSessionLogSeverityLevel', options, logFatal);
       return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
     } finally {

@@ -11,6 +11,8 @@ export interface OnnxNode {
   readonly outputs: readonly string[];
   /** Whole numbers encode as integers; use `{ float }` for a real that may be whole. */
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** The kernel of tfjs that it is for; it is not part of the model. */
+  readonly kernel?: string;
 }
 
 export interface OnnxValue {
@@ -41,6 +43,8 @@ export interface OnnxGraph {
 export interface OnnxDescription {
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Whether nodes are called by the kernels that they are for. */
+  readonly named?: boolean;
 }
 
 // TensorProto.DataType
@@ -71,9 +75,10 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   }
 }
 
-function writeNode(writer: BinaryWriter, node: OnnxNode): void {
+function writeNode(writer: BinaryWriter, node: OnnxNode, named: boolean): void {
   for (const input of node.inputs) text(writer, 1, input);
   for (const output of node.outputs) text(writer, 2, output);
+  if (named) text(writer, 3, node.kernel ?? node.op);
   text(writer, 4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) {
     message(writer, 5, (w) => writeAttribute(w, name, value));
@@ -108,13 +113,13 @@ function writeConstant(writer: BinaryWriter, constant: OnnxConstant): void {
 /** Encodes a graph as the bytes of an ONNX model: opset 17 plus ONNX Runtime's `com.microsoft` domain. */
 export function encodeModel(
   graph: OnnxGraph,
-  { name, metadata }: OnnxDescription = { name: 'step', metadata: {} },
+  { name, metadata, named = false }: OnnxDescription = { name: 'step', metadata: {} },
 ): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, 0).int64(9); // ir_version
   text(writer, 2, 'lockstep');
   message(writer, 7, (body) => {
-    for (const node of graph.nodes) message(body, 1, (w) => writeNode(w, node));
+    for (const node of graph.nodes) message(body, 1, (w) => writeNode(w, node, named));
     text(body, 2, name);
     for (const constant of graph.constants) message(body, 5, (w) => writeConstant(w, constant));
     for (const input of graph.inputs) message(body, 11, (w) => writePort(w, input));

@@ -107,6 +107,11 @@ class OnnxSession implements Session {
  */
 export const createSession = (model: Uint8Array, threads = 1): Session => new OnnxSession(model, threads);
 
+/** @throws Error with what ONNX Runtime says, when it refuses the model */
+export function checkModel(model: Uint8Array): void {
+  loaded().free('ReleaseSession', loaded().session(model, 1, false));
+}
+
 /** The library would read and write beyond an array that is too short. */
 function checkSize(name: string, { shape, data }: Tensor): void {
   if (data.length === elements(shape)) return;

@@ -56,8 +56,8 @@ function levelsOf(nodes: readonly OnnxNode[]): Map<OnnxNode, number> {
   return levels;
 }
 
-/** Splits and encodes a graph. */
-export function stageGraph(graph: StepGraph): StagedGraph {
+/** Splits and encodes a graph. @param named see OnnxDescription */
+export function stageGraph(graph: StepGraph, named = false): StagedGraph {
   const levels = levelsOf(graph.nodes);
   const given = new Map([...graph.inputs, ...graph.constants].map((value) => [value.name, value]));
   const declared = new Map([...graph.shapes, ...graph.outputs.map((value) => [value.name, value] as const)]);
@@ -87,7 +87,7 @@ export function stageGraph(graph: StepGraph): StagedGraph {
     const part = { nodes: rest, inputs, outputs, constants: graph.constants.filter(({ name }) => read.has(name)) };
     stages.push({
       kind: 'session',
-      bytes: encodeModel(part),
+      bytes: encodeModel(part, { name: 'step', metadata: {}, named }),
       inputs: inputs.map(({ name }) => name),
       outputs: outputs.map(({ name }) => name),
     });

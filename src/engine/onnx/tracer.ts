@@ -140,6 +140,7 @@ export function lower(
     list: () => Object.values(inputs).filter((value) => value !== undefined),
     attribute: <T>(name: string, fallback?: T) => (attrs?.[name] ?? fallback) as T,
   };
+  graph.kernelName = kernel;
   const result = attempt(call, () => {
     try {
       return (lowerings[kernel] ?? missing)(graph, call);

@@ -31,7 +31,7 @@ export function storedAs(value: number, type: ElementType): number {
 }
 
 /** Floats or doubles cut to whole numbers; what is none, NaN and infinities, becomes 0, as in JavaScript's Int32Array. */
-export function wholeNumbers(graph: GraphBuilder, name: string, type: 'float32' | 'float64'): string {
+function wholeNumbers(graph: GraphBuilder, name: string, type: 'float32' | 'float64'): string {
   const infinite = graph.node('Or', [graph.node('IsNaN', [name]), graph.node('IsInf', [name])]);
   const zero = type === 'float32' ? graph.float(0) : castTo(graph, graph.float(0), 'float64');
   return castTo(graph, graph.node('Where', [infinite, zero, name]), 'int32');

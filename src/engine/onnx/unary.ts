@@ -1,8 +1,8 @@
 /** Lowerings of kernels of one input that work element by element. */
 import { elementwise, operator, relu6 } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
-import type { Lowering, Lowerings } from './lowering.js';
-import { type ByType, castTo, type Emit, elementTypeOf, emitFor, storedAs } from './types.js';
+import { broadcast, type Lowering, type Lowerings, unsupported } from './lowering.js';
+import { type ByType, castTo, type Emit, elementTypeOf, emitFor, inDoubles, storedAs } from './types.js';
 
 const unary =
   (rule: ByType): Lowering =>
@@ -143,7 +143,7 @@ export const unaryLowerings: Lowerings = {
       const slope = g.node('Add', [g.node('Min', [y, g.float(0)]), g.float(1)]);
       return g.node('Mul', [dy, slope]);
     }),
-  Erf: floats('Erf'),
+  Erf: unary({ float32: operator('Erf') }),
   Exp: exp,
   Expm1: unary({ float32: expm1, int32: 'floats' }),
   Floor: rounding('Floor'),
@@ -157,6 +157,13 @@ export const unaryLowerings: Lowerings = {
   Neg: unary({ float32: operator('Neg'), int32: operator('Neg') }),
   Prelu: (graph, call) => {
     const inputs = [call.input('x'), call.input('alpha')].map((input) => asFloats(graph, input));
+    const { shape } = call.input('x');
+    const isWithin =
+      inputs
+        .map((input) => input.shape)
+        .reduce(broadcast)
+        .join() === shape.join();
+    if (!isWithin) unsupported(call.kernel, 'slopes of a larger shape than the input');
     return elementwise(graph, inputs, operator('PRelu'));
   },
   Reciprocal: floats('Reciprocal'),
@@ -181,7 +188,7 @@ export const unaryLowerings: Lowerings = {
   Square: unary({ float32: square, int32: square, bool: 'same' }),
   Step: step,
   Tan: unary({ float32: tan, int32: 'floats' }),
-  Tanh: floats('Tanh'),
+  Tanh: unary({ float32: operator('Tanh'), int32: inDoubles(operator('Tanh')) }),
 
   Cast: cast,
   Fill: fill,
