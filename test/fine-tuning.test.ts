@@ -51,6 +51,7 @@ const valuesOf = (step: StepModel): Map<string, Float32Array> => {
 describe('weights', () => {
   it.each([
     ['a folder', dirname(saved)],
+    ['a run, whose best model it is', dirname(dirname(saved))],
     ['a model.json', saved],
     ['a safetensors file', safetensors],
   ])('come from %s, by name', async (_, path) => {

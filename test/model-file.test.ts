@@ -392,12 +392,6 @@ describe('is refused:', () => {
     expect(await refusal(write('graph.json', graph))).toMatch(/is a graph model.*tfjs_layers_model/);
   });
 
-  it('the folder of a run, with the folder that is meant', async () => {
-    const run = join(folder, 'a-run');
-    writeSaved(join(run, 'model'), await artifactsOf(tfl.sequential({ layers: [dense()] })));
-    expect(await refusal(run)).toContain(`did you mean ${join(run, 'model')}?`);
-  });
-
   it('weights that are missing, cut off or of no known type', async () => {
     const files = await artifactsOf(tfl.sequential({ layers: [dense()] }));
     const saved = writeSaved(join(folder, 'damaged'), files, 32);

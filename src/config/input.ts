@@ -428,7 +428,7 @@ export interface RunConfigInput {
          */
         layers: LayerInput[];
         /**
-         * Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. A relative path starts at the current folder.
+         * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
          */
         weights?: string;
         /**
@@ -442,11 +442,11 @@ export interface RunConfigInput {
       }
     | {
         /**
-         * A tfjs LayersModel's model.json, or a Keras model's JSON; starts from its weights if it has any.
+         * A tfjs LayersModel's model.json, a Keras model's JSON, or a run (its best model); starts from its weights if it has any.
          */
         file: string;
         /**
-         * Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. A relative path starts at the current folder.
+         * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
          */
         weights?: string;
         /**
@@ -470,7 +470,7 @@ export interface RunConfigInput {
           [k: string]: unknown;
         };
         /**
-         * Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. A relative path starts at the current folder.
+         * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
          */
         weights?: string;
         /**

@@ -21,7 +21,7 @@ const tuning = {
   weights: path
     .optional()
     .describe(
-      'Start from the weights of a saved model: its folder, model.json or .safetensors file; matched by name. ' +
+      'Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. ' +
         'A relative path starts at the current folder.',
     ),
   reinitialize: z
@@ -51,7 +51,7 @@ const layersSchema = z
 const fileSchema = z
   .strictObject({
     file: path.describe(
-      "A tfjs LayersModel's model.json, or a Keras model's JSON; starts from its weights if it has any.",
+      "A tfjs LayersModel's model.json, a Keras model's JSON, or a run (its best model); starts from its weights if it has any.",
     ),
     ...tuning,
   })

@@ -102,14 +102,13 @@ async function jsonFile(path: string): Promise<string> {
   if (!isFolder) return path;
   const file = join(path, 'model.json');
   if (existsSync(file)) return file;
-  // The folder of a run holds those of its models.
-  const inside = ['model', 'best']
-    .map((name) => join(path, name))
-    .find((folder) => existsSync(join(folder, 'model.json')));
-  throw new ModelError(`${path}: the folder has no model.json`, inside ? `did you mean ${inside}?` : where);
+  // Of a run, the model that predict and evaluate take: the best one, else the last.
+  const ofRun = ['best', 'model'].map((name) => join(path, name, 'model.json')).find((each) => existsSync(each));
+  if (ofRun) return ofRun;
+  throw new ModelError(`${path}: the folder has no model.json`, where);
 }
 
-const where = "name a model's folder or its model.json; a relative path starts at the current folder";
+const where = "name a run's folder, a model's, or its model.json; a relative path starts at the current folder";
 
 const parse = (file: string): Json =>
   readJsonFile(file, z.record(z.string(), z.unknown()), {
