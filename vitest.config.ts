@@ -28,6 +28,8 @@ export default defineConfig({
     globalSetup: ['test/support/scratch.js'],
     server: { deps: { external: [/\/src\//, /\/coordinator\//, /\/worker\//] } },
     testTimeout: 60_000,
+    // Hooks train the runs that the tests of a file look at.
+    hookTimeout: 60_000,
     // For tests that load ONNX Runtime themselves; the program sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     sequence: { sequencer: SlowestFirst },

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dial } from '../src/wire/dial.js';
 import { encodeControl } from '../src/wire/frame.js';
 import { CallerHandshake } from '../src/wire/handshake.js';
-import type { Message } from '../src/wire/messages.js';
+import { type Message, protocolVersion } from '../src/wire/messages.js';
 import { certificate, hasOpenssl, signed } from './support/certificates.js';
 import { eventsOf, lockstep } from './support/cli.js';
 import {
@@ -104,10 +104,10 @@ describe('a run on loopback', () => {
   });
 
   it('refuses another version of the protocol', async () => {
-    const answer = await say(port, (hello) => ({ ...hello, protocol: 2 }));
+    const answer = await say(port, (hello) => ({ ...hello, protocol: protocolVersion + 7 }));
     expect(answer).toMatchObject({
       ...{ kind: 'refused', final: true, remedy: 'install the same version of lockstep on both sides' },
-      problem: 'the other side speaks version 2 of the protocol, this side version 1',
+      problem: `the other side speaks version ${protocolVersion + 7} of the protocol, this side version ${protocolVersion}`,
     });
   });
 

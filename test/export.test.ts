@@ -337,11 +337,11 @@ it('refuses what it cannot export, and writes nothing', async () => {
     problem: 'error: --batch 1.5 is not a whole number of at least 1',
   });
   expect((await lockstep(['export', mlp(), '--format', 'keras', '--output', 'x'], folder)).code).toBe(2);
-  const { model } = buildModel({ layers: volume }, { featureShape: [2, 2, 2, 1] }, 1);
-  const path = join(folder, 'volume');
+  const { model } = buildModel({ layers: cropped }, { featureShape: [4, 4, 1] }, 1);
+  const path = join(folder, 'cropped');
   writeFolderAtomically(path, await layersModelFiles(model, undefined));
-  expect(await refusal(path, {})).toEqual(['LOCKSTEP_UNSUPPORTED', expect.stringContaining('Conv3D')]);
-  expect(snapshot(folder).filter((line) => !line.startsWith('volume'))).toEqual(before);
+  expect(await refusal(path, {})).toEqual(['LOCKSTEP_UNSUPPORTED', expect.stringContaining('CropAndResize')]);
+  expect(snapshot(folder).filter((line) => !line.startsWith('cropped'))).toEqual(before);
 });
 
-const volume: LayerConfig[] = [{ conv3d: { filters: 1, kernelSize: 2 } }, { flatten: {} }];
+const cropped: LayerConfig[] = [{ centerCrop: { height: 2, width: 2 } }, { flatten: {} }, { dense: { units: 1 } }];

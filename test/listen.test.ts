@@ -10,6 +10,7 @@ import { dial } from '../src/wire/dial.js';
 import { decodeFrame, encodeControl } from '../src/wire/frame.js';
 import { generateToken } from '../src/wire/handshake.js';
 import { listen } from '../src/wire/listen.js';
+import { protocolVersion } from '../src/wire/messages.js';
 import { certificate, hasOpenssl, signed } from './support/certificates.js';
 import { connected, host, join, later, received, token, workerIdentity } from './support/connections.js';
 import { temporaryFolder } from './support/folder.js';
@@ -91,9 +92,11 @@ describe('a listener', () => {
   it('refuses another version of the protocol, and both sides know both versions', async () => {
     const { url, refusals } = await host();
     const { socket, answers, closed } = await challenged(url);
-    socket.send(encodeControl({ ...samples.hello, protocol: 9 }));
+    socket.send(encodeControl({ ...samples.hello, protocol: protocolVersion + 7 }));
     await closed;
-    const versions = expect.stringMatching(/version 9 of the protocol, this side version 1$/);
+    const versions = expect.stringMatching(
+      new RegExp(`version ${protocolVersion + 7} of the protocol, this side version ${protocolVersion}$`),
+    );
     expect(messagesIn(answers)[1]).toMatchObject({ kind: 'refused', final: true, problem: versions });
     await expect.poll(() => refusals).toEqual([versions]);
   });
