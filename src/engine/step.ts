@@ -207,7 +207,12 @@ export function gradientStep(
       const gradients = variables.flatMap((current, i) => {
         if (current.trainable) return [grads[current.name] ?? tf.zeros(current.shape)];
         const written = current.dataId !== before[i];
-        if (ends[i] < layout.state) return [tf.mul(current as tf.Tensor, count)];
+        if (ends[i] < layout.state) {
+          const scaled = tf.mul(current as tf.Tensor, count);
+          // What a variable is given outlives the step otherwise.
+          if (written) current.dispose();
+          return [scaled];
+        }
         if (written) throw unexpectedWrite(layout.tensors[i].name);
         return [];
       });
