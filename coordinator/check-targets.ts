@@ -1,4 +1,5 @@
 /** Whether the targets of the whole data set are what the loss takes: a number beyond its range would be learnt without a word. */
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { RunConfig } from '../src/config/run.js';
 import { type Dataset, elements } from '../src/data/examples.js';
 import { placeOf } from '../src/data/places.js';
@@ -30,6 +31,26 @@ export async function checkTargets(config: Config, dataset: Dataset): Promise<Ta
   const wrong = range.broken?.(survey);
   if (wrong !== undefined) throw outOfRange(config, dataset, survey, wrong, range.takes);
   return survey;
+}
+
+/** Activations that keep outputs from where standardized targets are. */
+const bounded = ['relu', 'relu6', 'softplus', 'sigmoid', 'hardSigmoid', 'softmax', 'tanh', 'softsign'];
+
+/** Warns of a last layer that was right for targets as they come, and reaches few of the standardized ones. */
+export function warnOfBounds(
+  { outputs: [{ sourceLayer }] }: LayersModel,
+  { encoding }: Dataset,
+  warn: (message: string) => void,
+): void {
+  if (!encoding.targetScaling) return;
+  const layer = sourceLayer as layers.Layer;
+  const { activation } = layer.getConfig();
+  const ends = layer.getClassName() === 'ReLU' ? 'relu' : activation;
+  if (!bounded.includes(String(ends))) return;
+  warn(
+    `the model's last layer ends in ${ends}, and standardized targets lie around 0, about half of them below: ` +
+      'leave the activation out',
+  );
 }
 
 /** `t.csv, line 3: column y holds 2` */

@@ -22,7 +22,7 @@ import { lockRun, type RunLock } from '../src/report/run-lock.js';
 import { Unwritten } from '../src/report/unwritten.js';
 import { checkIds } from './check-ids.js';
 import { checkMetrics, checkMonitor } from './check-metrics.js';
-import { checkTargets } from './check-targets.js';
+import { checkTargets, warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { evaluationSizes, planGeometry, shardSizes } from './geometry.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
@@ -152,6 +152,7 @@ async function prepareSteps(
   const warn = (message: string) => report({ event: 'warning', message });
   checkMetrics(config, metrics, survey, warn);
   checkMonitor(config, dataset, warn);
+  warnOfBounds(step.built.model, dataset, warn);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
   warnOfPooling(metrics, warn);

@@ -59,7 +59,7 @@ export function warnOfPooling({ metrics, outputs, classes }: MetricSpec, warn: (
   );
 }
 
-export function metricSpec(config: RunConfig, { examples }: Dataset, step: StepModel): MetricSpec {
+export function metricSpec(config: RunConfig, { examples, encoding }: Dataset, step: StepModel): MetricSpec {
   const { output, places } = step;
   const { name } = lossSettings(config.loss);
   return {
@@ -69,6 +69,7 @@ export function metricSpec(config: RunConfig, { examples }: Dataset, step: StepM
     classes: examples.classes !== undefined,
     threshold: thresholdOf(config, step),
     binary: name === 'binaryCrossentropy' || name === 'hinge',
+    ...(encoding.targetScaling && { deviations: encoding.targetScaling.deviation }),
   };
 }
 

@@ -203,6 +203,8 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['metrics.outputs', 3, 'model.evaluations.16'],
   ['metrics.places', 2],
   ['metrics.classes', false],
+  ['metrics.deviations', [1]],
+  ['metrics.deviations', [0]],
   ['metrics.metrics', [{ custom: { name: 'spread' } }], 'model.evaluations.16'],
   ['seed', -1],
   ['seed', Number.NaN],

@@ -1,8 +1,11 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
 import { join } from 'node:path';
+import type { DataConfig } from '../../src/config/data.js';
 import { loadRunConfig, namesCode } from '../../src/config/load.js';
 import { lossSettings, type ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
+import { notStandardizable, scalesTargets } from '../../src/config/target-type.js';
+import type { Encoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
 import { closeRows } from '../../src/data/rows.js';
@@ -143,6 +146,8 @@ interface ChosenData {
 }
 
 async function chooseData(located: LocatedModel, config: RunConfig, options: EvaluateOptions): Promise<ChosenData> {
+  const encoding = await readEncoding(located.path);
+  const data = asTrained(config, encoding, located);
   if (options.data !== undefined) {
     if (options.split !== undefined) {
       throw new ConfigError(
@@ -150,13 +155,37 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
         'leave one of them out',
       );
     }
-    const dataset = await loadOther(config, options.data, await readEncoding(located.path), options);
+    const dataset = await loadOther({ ...config, data }, options.data, encoding, options);
     return { dataset, split: null, rows: dataset.splits.test };
   }
   const { ignoreClass } = lossSettings(config.loss);
-  const dataset = await loadDataset(dataConfigOf(config), config.seed, { ...options, ignoreClass });
+  const { targetScaling } = encoding ?? {};
+  const dataset = await loadDataset(data, config.seed, { ...options, ignoreClass, targetScaling });
   const split = chooseSplit(dataset.splits, options.split);
   return { dataset, split, rows: dataset.splits[split] };
+}
+
+/**
+ * The data as they are to be read: whether targets are standardized is up to the model, whose outputs are.
+ * @throws ConfigError where they are to be and the model does not say how, or where they cannot be
+ */
+function asTrained(config: RunConfig, encoding: Encoding | undefined, { path }: LocatedModel): DataConfig {
+  const data = dataConfigOf(config);
+  if (!encoding?.targetScaling) {
+    if (!('standardizeTargets' in data) || !data.standardizeTargets) return data;
+    throw new ConfigError(
+      `data.standardizeTargets: ${path} was not trained on standardized targets, or its encoding.json is gone`,
+      'add --set data.standardizeTargets=false, or name another model',
+    );
+  }
+  const found = notStandardizable(data, config.loss);
+  if (found) {
+    throw new ConfigError(
+      `${path} was trained on standardized targets, and ${found.problem}`,
+      'name a config whose targets are numbers of the same kind',
+    );
+  }
+  return scalesTargets(data) ? { ...data, standardizeTargets: true } : data;
 }
 
 function chooseSplit(splits: Splits, wanted: keyof Splits | undefined): keyof Splits {

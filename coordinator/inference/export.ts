@@ -40,6 +40,7 @@ export interface ExportResult {
  * - `tfjs`: a folder of model.json, weights.bin and encoding.json, for `tf.loadLayersModel`.
  * - `onnx`: one file with the weights inside. Input `input` [batch, ...] and output `output` are float32; the input is in the
  *   model's own units, which for images means pixels / 255, channels last. The metadata hold `encoding` and `classes` as JSON.
+ *   Where targets were standardized, outputs are: `encoding.targetScaling` says how to undo it.
  * - `safetensors`: the weights by their names, in tfjs's shapes; the metadata hold `format` (tf), `name` and `encoding`.
  *
  * @param place a run's folder or a model's
@@ -57,6 +58,12 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     throw new OutputError(`${output}: is there already`, 'choose another --output, or replace it with --force');
   }
   const saved = await openModel(located, options.module, warn);
+  if (saved.encoding?.targetScaling) {
+    warn(
+      "the outputs are standardized, as the run's targets were: times deviation plus mean, which targetScaling in the encoding holds, " +
+        'they are in the units of the targets',
+    );
+  }
   if (format === 'tfjs') {
     const files = await layersModelFiles(saved.model, saved.encoding);
     if (isThere) replaceModel(output, files);

@@ -5,6 +5,7 @@ import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Examples } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
+import { plainTargets, standardizeTargets } from '../../src/data/standardize.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 
@@ -67,9 +68,18 @@ async function otherTable(
     );
   }
   const reading = new Reading(options);
-  const { examples, places } = await tableExamples(place, encoding.input, [target].flat(), encoding.classes, reading);
+  const { examples: read, places } = await tableExamples(
+    place,
+    encoding.input,
+    [target].flat(),
+    encoding.classes,
+    reading,
+  );
+  const where = (example: number) => places.of(example);
+  const scaling = encoding.targetScaling;
+  const examples = scaling ? standardizeTargets(read, scaling, where) : plainTargets(read);
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
-  return described(place, { examples, encoding, where: (example) => places.of(example) }, all);
+  return described(place, { examples, encoding, where }, all);
 }
 
 function described(place: string, data: Omit<Dataset, 'splits' | 'description'>, test: Int32Array): Dataset {

@@ -3,6 +3,7 @@
 import { lossSettings } from '../../src/config/model.js';
 import type { Encoding, OutputEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/examples.js';
+import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
 import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';
 import type { SavedModel } from './saved-model.js';
@@ -36,7 +37,10 @@ export function readingOf(saved: SavedModel): Reading {
   const width = elements(outputShape);
   const names = classNames(encoding, loss, width);
   if (!names) {
-    const link = loss === 'binaryCrossentropy' && kind !== 'sigmoid' ? sigmoid : Number;
+    const scaling = encoding?.targetScaling;
+    const own = loss === 'binaryCrossentropy' && kind !== 'sigmoid' ? sigmoid : Number;
+    const link = scaling ? (value: number, i: number) => unscaled(value, scaling, i) : own;
+    if (scaling && width % scaling.mean.length !== 0) throw unlikeScaling(scaling.mean.length, width);
     return { kind: 'numbers', names: targetNames(encoding, width), read: (outputs) => Array.from(outputs, link) };
   }
   if (outputShape.length > 1) {
@@ -50,6 +54,12 @@ export function readingOf(saved: SavedModel): Reading {
   const read = (outputs: Float32Array) => rank(names, link(outputs));
   return { kind: 'classes', names, measure: 'probability', read };
 }
+
+const unlikeScaling = (scaled: number, width: number) =>
+  new ModelError(
+    `encoding.json scales ${scaled} numbers, and the model gives ${width}`,
+    'copy both again from the model that was saved',
+  );
 
 /**
  * What the model's run took outputs for; without a run, what its layers say. Outputs of which nothing is known are logits,

@@ -36,6 +36,7 @@ Formats:
   tfjs         a folder for tf.loadLayersModel: model.json, weights.bin, and encoding.json on how to read its inputs
   onnx         one file, opset 17; input "input" and output "output" are float32, the input in the model's own units:
                for images pixels / 255 as [batch, height, width, channels]; metadata: encoding, classes
+               where targets were standardized, outputs are; encoding holds targetScaling: output * deviation + mean
   safetensors  the weights by their names, in the shapes that tfjs has
 
 Examples:

@@ -75,6 +75,10 @@ function quoted(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** Of a large number, such as a time, every whole one counts. */
+const amount = (value: number): string =>
+  Math.abs(value) >= 100_000 && Math.abs(value) < 1e15 ? value.toFixed(1) : number(value);
+
 /** Columns as wide as what is known to come, and names as wide as the widest so far. */
 function plainLines({ kind, names: given, kept: columns = [] }: Subject): PredictionLines {
   const names = given.map((name) => printable(name));
@@ -85,7 +89,7 @@ function plainLines({ kind, names: given, kept: columns = [] }: Subject): Predic
     nameWidth = Math.max(nameWidth, label.length);
     const cells =
       kind === 'numbers'
-        ? values!.map((value, i) => (names.length > 1 ? `${names[i]} ${number(value)}` : number(value)))
+        ? values!.map((value, i) => (names.length > 1 ? `${names[i]} ${amount(value)}` : amount(value)))
         : classes!.map((entry) => `${printable(entry.name).padEnd(classWidth)}  ${number(entry.score)}`);
     return `${[label.padEnd(nameWidth), ...kept.map((text, i) => printable(`${columns[i]} ${text}`)), ...cells].join('  ').trimEnd()}\n`;
   };

@@ -89,12 +89,21 @@ const idxSchema = z
 
 const rows = z.array(z.union([z.number(), z.array(z.number()).min(1)])).min(1);
 
+const standardizeTargets = z
+  .boolean()
+  .optional()
+  .describe(
+    'Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. ' +
+      'The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.',
+  );
+
 const valuesSchema = z
   .strictObject({
     source: z.literal('values'),
     features: rows.describe('One row of numbers for each example; a plain number is a row of one.'),
     targets: rows.describe('One row of numbers for each example, or one class index each if classes is given.'),
     classes: z.int().min(2).optional().describe('Makes the targets class indices, 0 to classes - 1.'),
+    standardizeTargets,
     ...fractions(0),
   })
   .describe('Numbers written in the config.');
@@ -121,6 +130,7 @@ const table = {
     .union([column, z.array(column).min(1)])
     .describe('The column to predict; several columns of numbers are predicted together.'),
   targetType,
+  standardizeTargets,
   features: z.array(column).min(1).optional().describe('Columns to predict from. Default: all the others.'),
   exclude: z.array(column).optional().describe('Columns to leave out, such as an identifier.'),
   dates: z
@@ -204,6 +214,7 @@ const npySchema = z
       'Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example ' +
         'has one integer from 0, else numbers.',
     ),
+    standardizeTargets,
     scale: z.number().positive().default(1).describe('Factor of the features, such as 0.00392156862745098 for bytes.'),
     ...fractions(0.1),
   })
@@ -265,6 +276,7 @@ const moduleSchema = z
     ),
     options: z.record(z.string(), z.unknown()).optional().describe('Given to the function.'),
     classes: z.int().min(2).optional().describe('Makes the targets class indices, 0 to classes - 1.'),
+    standardizeTargets,
     ...fractions(0.1),
   })
   .describe('Examples that a module of yours makes.');

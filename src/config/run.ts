@@ -7,7 +7,7 @@ import { dataSchema } from './data.js';
 import { lossSchema, metricsSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
-import { withTargetType } from './target-type.js';
+import { notStandardizable, withTargetType } from './target-type.js';
 import { trainingSchema } from './training.js';
 
 export const runSchema = z
@@ -52,6 +52,13 @@ export const runSchema = z
       message: `"${backend}" is a backend of engine tfjs, and engine is onnx`,
       params: { remedy: 'remove backend, or set engine to tfjs' },
     });
+  })
+  .superRefine(({ data, loss }, context) => {
+    if (!('standardizeTargets' in data) || !data.standardizeTargets) return;
+    const found = notStandardizable(data, loss);
+    if (!found) return;
+    const path = ['data', 'standardizeTargets'];
+    context.addIssue({ code: 'custom', path, message: found.problem, params: { remedy: found.remedy } });
   })
   .transform((config) => ({ ...config, data: withTargetType(config.data, config.loss) }));
 

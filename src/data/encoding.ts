@@ -77,6 +77,12 @@ const outputSchema = z.object({
   kind: z.enum(['logits', 'softmax', 'sigmoid']).optional(),
 });
 
+const scalingSchema = z
+  .object({ mean: z.array(finite).min(1).readonly(), deviation: z.array(z.number().positive()).min(1).readonly() })
+  .refine(({ mean, deviation }) => mean.length === deviation.length, {
+    error: 'has means and deviations of unlike number',
+  });
+
 /** What encoding.json must be. Keys that this version does not know are left out. */
 export const encodingSchema = z.object({
   input: inputSchema,
@@ -84,6 +90,11 @@ export const encodingSchema = z.object({
   classes: texts.optional(),
   /** Names of the numbers that are predicted, where they have names. */
   targets: texts.optional(),
+  /**
+   * Where targets were standardized: what the model gives, times `deviation`, plus `mean`, is in their units. One each for
+   * the numbers along the last axis of a target.
+   */
+  targetScaling: scalingSchema.optional(),
   /** Absent in models that were saved before this was kept. */
   outputs: outputSchema.optional(),
 });
@@ -103,4 +114,6 @@ export type TableEncoding = Fixed<z.output<typeof tableSchema>>;
 export type InputEncoding = Fixed<z.output<typeof inputSchema>>;
 /** What a trained model's outputs are. */
 export type OutputEncoding = Fixed<z.output<typeof outputSchema>>;
+/** Mean and deviation of the targets in the training split. */
+export type TargetScaling = Fixed<z.output<typeof scalingSchema>>;
 export type Encoding = Fixed<z.output<typeof encodingSchema>>;

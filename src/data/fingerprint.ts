@@ -19,11 +19,17 @@ export interface DataFingerprint {
 
 const blockBytes = 1 << 20;
 
-export function fingerprintOf({ examples, splits }: Pick<Dataset, 'examples' | 'splits'>): DataFingerprint {
+export function fingerprintOf({
+  examples,
+  splits,
+  encoding,
+}: Pick<Dataset, 'examples' | 'splits'> & Partial<Pick<Dataset, 'encoding'>>): DataFingerprint {
   const hash = createHash('sha256');
   hashFeatures(hash, examples);
   addBytes(hash, examples.targets);
   if (examples.weights) addBytes(hash, examples.weights);
+  // Other units can come to the same standardized targets.
+  if (encoding?.targetScaling) hash.update(JSON.stringify(encoding.targetScaling));
   for (const split of [splits.training, splits.validation, splits.test]) {
     addBytes(hash, split);
     hash.update('|');

@@ -1,14 +1,15 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
 import { generateDigits } from './digits/digits.js';
-import type { Encoding } from './encoding.js';
-import { type Dataset, type Examples, elements, type Splits } from './examples.js';
+import type { Encoding, TargetScaling } from './encoding.js';
+import { type Dataset, elements, type Splits } from './examples.js';
 import { idxExamples } from './idx/folder.js';
 import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeRows, RowWriter } from './rows.js';
-import type { Source } from './source.js';
+import type { Source, SourceExamples } from './source.js';
 import { splitExamples } from './split.js';
+import { fitTargets, plainTargets, requireNumbers, standardizeTargets } from './standardize.js';
 import { valueExamples } from './values.js';
 
 /**
@@ -19,17 +20,32 @@ import { valueExamples } from './values.js';
 export async function loadDataset(config: DataConfig, seed: number, options: ReadingOptions = {}): Promise<Dataset> {
   const reading = new Reading(options);
   const source = await loadSource(config, reading);
-  const examples = await withinBudget(source.examples, budgetBytes(config.memory), reading);
-  warnOfRounding(examples, reading.warn);
+  const read = await withinBudget(source.examples, budgetBytes(config.memory), reading);
+  warnOfRounding(read, reading.warn);
   try {
-    const splits = 'training' in source.split ? source.split : splitExamples(examples, source.split, seed);
-    const encoding = { ...classNames(examples), ...((await source.encode?.(splits)) ?? plainEncoding(examples)) };
-    const description = describe(examples, splits, source.origin);
+    const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed);
+    const scaling = scalingOf(config, read, splits, options.targetScaling);
+    const examples = scaling ? standardizeTargets(read, scaling, source.where) : plainTargets(read);
+    const input = (await source.encode?.(splits)) ?? plainEncoding(examples);
+    const encoding = { ...classNames(examples), ...input, ...(scaling && { targetScaling: scaling }) };
+    const description = describe(examples, splits, source.origin, scaling);
     return { examples, splits, description, encoding, columns: source.columns, where: source.where };
   } catch (error) {
-    if (examples.file) closeRows(examples.file);
+    if (read.file) closeRows(read.file);
     throw error;
   }
+}
+
+/** How targets are standardized: as a trained model's were, or as the config asks. */
+function scalingOf(
+  config: DataConfig,
+  examples: SourceExamples,
+  { training }: Splits,
+  given: TargetScaling | undefined,
+): TargetScaling | undefined {
+  if (!given && !('standardizeTargets' in config && config.standardizeTargets)) return undefined;
+  requireNumbers(examples);
+  return given ?? fitTargets(examples, training);
 }
 
 async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
@@ -75,7 +91,7 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
 }
 
 /** Moves the features of a source that knows no budget to a file if they exceed it. */
-async function withinBudget(examples: Examples, budget: number, reading: Reading): Promise<Examples> {
+async function withinBudget(examples: SourceExamples, budget: number, reading: Reading): Promise<SourceExamples> {
   const { features, count } = examples;
   // Rows that overlap share their memory: written out one by one they would take many times the room.
   if (examples.file || examples.featureStride !== undefined || features.byteLength <= budget) return examples;
@@ -94,12 +110,12 @@ async function withinBudget(examples: Examples, budget: number, reading: Reading
 }
 
 /** Classes are called by their indices where the source has no names for them. */
-function classNames({ classes }: Examples): Pick<Encoding, 'classes'> {
+function classNames({ classes }: SourceExamples): Pick<Encoding, 'classes'> {
   return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
 }
 
 /** Small pictures are read as pictures, everything else as numbers. */
-function plainEncoding({ featureShape, featureScale, features }: Examples): Encoding {
+function plainEncoding({ featureShape, featureScale, features }: SourceExamples): Encoding {
   const [height, width, channels] = featureShape;
   if (featureShape.length === 3 && (channels === 1 || channels === 3) && features instanceof Uint8Array) {
     const greyscale = channels === 1 ? ('bt601' as const) : undefined;
@@ -108,11 +124,17 @@ function plainEncoding({ featureShape, featureScale, features }: Examples): Enco
   return { input: { kind: 'numbers', scale: featureScale } };
 }
 
-function describe(examples: Examples, { training, validation, test }: Splits, origin: string): string {
+function describe(
+  examples: SourceExamples,
+  { training, validation, test }: Splits,
+  origin: string,
+  scaling: TargetScaling | undefined,
+): string {
   // Not examples.count: of all windows of a text, splits take some.
   const counts = [training, validation, test].map(({ length }) => length);
   const [all, ...parts] = [counts.reduce((a, b) => a + b), ...counts].map((count) => count.toLocaleString('en-US'));
-  const targets = examples.classes === undefined ? '' : `, ${examples.classes} classes`;
+  const numbers = scaling ? ', standardized targets (the loss is of these; metrics are in their own units)' : '';
+  const targets = examples.classes === undefined ? numbers : `, ${examples.classes} classes`;
   const shape = examples.featureShape.join(', ');
   const place = examples.file ? ', in part read from disk' : '';
   return `${all} examples of shape [${shape}]${targets} (${origin}${place}): ${parts[0]} training, ${parts[1]} validation, ${parts[2]} test`;

@@ -4,8 +4,11 @@ import type { Encoding } from './encoding.js';
 import type { Examples, Splits } from './examples.js';
 import type { SplitPlan } from './split.js';
 
+/** Targets that are to be standardized are kept in 64 bits until the splits are known. */
+export type SourceExamples = Omit<Examples, 'targets'> & { readonly targets: Examples['targets'] | Float64Array };
+
 export interface Source {
-  readonly examples: Examples;
+  readonly examples: SourceExamples;
   /** How to split, or the splits where the source alone can tell (windows of a text must not overlap between splits). */
   readonly split: SplitPlan | Splits;
   /** Where the examples come from, for people. */

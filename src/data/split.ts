@@ -1,8 +1,9 @@
 /** Divides the examples into training, validation and test: seeded, disjoint, ascending. */
 import { DataError } from '../errors.js';
-import type { Examples, Splits } from './examples.js';
+import type { Splits } from './examples.js';
 import { randomStream, shuffle } from './random.js';
 import type { RowRange } from './shards.js';
+import type { SourceExamples } from './source.js';
 import { countStratified, groupByClass, type HeldOutCounts } from './stratify.js';
 
 /** A part is a fraction of the examples that no part claims as a range, or such a range. */
@@ -19,7 +20,7 @@ export interface SplitPlan {
  * @throws DataError if fractions leave nothing for training or are too small for one example, or if classes cannot be
  *   stratified
  */
-export function splitExamples(examples: Examples, plan: SplitPlan, seed: number): Splits {
+export function splitExamples(examples: SourceExamples, plan: SplitPlan, seed: number): Splits {
   const validation = fractionOf(plan.validation);
   const test = fractionOf(plan.test);
   if (validation + test >= 1) {

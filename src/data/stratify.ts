@@ -1,6 +1,6 @@
 /** Stratification: dividing each class by itself, so that all splits have the same mixture of classes. */
 import { DataError } from '../errors.js';
-import type { Examples } from './examples.js';
+import type { SourceExamples } from './source.js';
 
 /** How many examples of a group are held out; the rest is for training. */
 export interface HeldOutCounts {
@@ -16,7 +16,7 @@ const TOLERANCE = 1e-9;
  *
  * @throws DataError if the targets are no classes, or several an example
  */
-export function groupByClass(examples: Examples, rows: Int32Array): Int32Array[] {
+export function groupByClass(examples: SourceExamples, rows: Int32Array): Int32Array[] {
   if (examples.classes === undefined) {
     throw new DataError(
       'data.stratify: the targets are numbers, not classes',
@@ -45,7 +45,7 @@ export function groupByClass(examples: Examples, rows: Int32Array): Int32Array[]
  * @throws DataError if a class has less than one example for a split
  */
 export function countStratified(
-  examples: Examples,
+  examples: SourceExamples,
   groups: readonly Int32Array[],
   validation: number,
   test: number,
@@ -72,7 +72,7 @@ export function countStratified(
   });
 }
 
-function tooFew(examples: Examples, group: Int32Array, name: string, share: number): DataError {
+function tooFew(examples: SourceExamples, group: Int32Array, name: string, share: number): DataError {
   return new DataError(
     `data.stratify: class ${examples.targets[group[0]]} has ${group.length} examples, ` +
       `too few to give ${Number(share.toFixed(6))} of them to ${name}`,

@@ -1,12 +1,12 @@
 /** `source: values`: numbers written in the config. */
 import type { ValuesConfig } from '../config/data.js';
 import { DataError } from '../errors.js';
-import type { Examples } from './examples.js';
+import type { SourceExamples } from './source.js';
 
 type Row = number | readonly number[];
 
 /** @throws DataError if features and targets differ in length, rows differ in length, or a target is no class index */
-export function valueExamples(config: ValuesConfig, ignoreClass?: number): Examples {
+export function valueExamples(config: ValuesConfig, ignoreClass?: number): SourceExamples {
   const { features, targets, classes } = config;
   if (features.length !== targets.length) {
     throw new DataError(
@@ -24,7 +24,11 @@ export function valueExamples(config: ValuesConfig, ignoreClass?: number): Examp
   if (classes !== undefined)
     return { ...common, targets: toClasses(targets, classes, ignoreClass), targetShape: [], classes };
   const targetWidth = rowWidth(targets, 'data.targets');
-  return { ...common, targets: toFloats(targets, targetWidth), targetShape: [targetWidth] };
+  const floats = toFloats(targets, targetWidth);
+  return {
+    ...{ ...common, targetShape: [targetWidth] },
+    targets: config.standardizeTargets ? Float64Array.from(targets.flat()) : floats,
+  };
 }
 
 /** Numbers in every row; a plain number is a row of one. */

@@ -23,6 +23,10 @@ export function misfitOf(name: string, spec: MetricSpec, loss: string, survey?: 
     return { problem: 'ranks classes, and each output tells two apart by itself', remedy: 'use accuracy' };
   }
   if (classes || (name !== 'accuracy' && name !== 'topKAccuracy')) return undefined;
+  if (spec.deviations) {
+    const remedy = 'use mae, mse or r2, or remove data.standardizeTargets';
+    return { problem: 'counts classes, and standardized targets are none', remedy };
+  }
   return survey && tellsClasses(spec, loss, survey) ? undefined : notClasses(spec, loss);
 }
 

@@ -14,6 +14,8 @@ export interface MetricSpec {
   readonly threshold: number;
   /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
   readonly binary: boolean;
+  /** Deviations by which targets were divided, in turn: metrics of numbers are in the units of the targets. */
+  readonly deviations?: readonly number[];
 }
 
 /** Places of the sums of a batch; lists follow. */
@@ -81,6 +83,9 @@ function targetAt({ outputs, classes }: MetricSpec, targets: ArrayLike<number>, 
   return outputs === 1 ? targets[row] : Number(targets[row] === i);
 }
 
+/** What one of output `i` is in the units of its target. */
+const unitOf = ({ deviations }: MetricSpec, i: number): number => deviations?.[i % deviations.length] ?? 1;
+
 /** An evaluated batch. */
 export interface EvaluatedBatch {
   /** Model outputs, [count, places, outputs]. */
@@ -126,11 +131,12 @@ export function batchSums(spec: MetricSpec, batch: EvaluatedBatch): Float64Array
     for (let i = 0; i < width; i++) {
       const target = targetAt(spec, targets, row, i);
       const output = outputs[row * width + i];
-      const error = output - target;
+      const unit = unitOf(spec, i);
+      const error = (output - target) * unit;
       if (binary && tellsApart(output, target, threshold)) sums[field.correct] += weight;
       sums[field.absolute] += weight * Math.abs(error);
       sums[at.squares + (groups === 1 ? 0 : i)] += weight * error * error;
-      sums[at.targets + i] += weight * target;
+      sums[at.targets + i] += weight * target * unit;
     }
   }
   addSpreads(spec, batch, sums);
@@ -161,9 +167,10 @@ function addSpreads(spec: MetricSpec, batch: EvaluatedBatch, sums: Float64Array)
   for (let i = 0; i < spec.outputs; i++) {
     const mean = sums[at.targets + i] / sums[field.weight];
     const to = at.spreads + (groups === 1 ? 0 : i);
+    const unit = unitOf(spec, i);
     for (let row = 0; row < rows; row++) {
       const weight = weightAt(batch, row);
-      if (weight !== 0) sums[to] += weight * (targetAt(spec, batch.targets, row, i) - mean) ** 2;
+      if (weight !== 0) sums[to] += weight * (targetAt(spec, batch.targets, row, i) * unit - mean) ** 2;
     }
   }
 }

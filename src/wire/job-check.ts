@@ -94,6 +94,9 @@ function checkBatch({ engine, examples, metrics }: Job): void {
   // Metrics read as many numbers as there are.
   const fit = examples.classes !== undefined || metrics.places * metrics.outputs === targets;
   if (!fit) refuse('metrics.places', `and metrics.outputs are not the ${targets} numbers of a target`);
+  const { deviations } = metrics;
+  if (deviations && (examples.classes !== undefined || metrics.outputs % deviations.length !== 0))
+    refuse('metrics.deviations', `are ${deviations.length}, not those of the targets`);
   const weights = elements(examples.weightShape ?? []);
   if (examples.weightShape && weights !== metrics.places)
     refuse('examples.weightShape', `is not of ${metrics.places} places`);

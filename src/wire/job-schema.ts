@@ -99,6 +99,7 @@ export const jobSchema = z.strictObject({
     classes: z.boolean(),
     threshold: z.number(),
     binary: z.boolean(),
+    deviations: z.array(z.number().positive()).min(1).readonly().optional(),
   }),
   seed: z.int().min(0).max(0xffff_ffff),
   largestEvaluation: countOrNone,

@@ -3,11 +3,10 @@
 import type { ModuleConfig } from '../../config/data.js';
 import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
 import { DataError } from '../../errors.js';
-import type { Examples } from '../examples.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { Source } from '../source.js';
+import type { Source, SourceExamples } from '../source.js';
 import { described, type Numbers, numbersOf } from './nested.js';
 
 interface Example {
@@ -121,11 +120,11 @@ class Collector {
     this.#count++;
   }
 
-  finish(): Examples {
+  finish(): SourceExamples {
     if (!this.#form) {
       throw new DataError(`${this.#where}: makes no examples`, 'yield at least one { features, target }');
     }
-    const { classes } = this.#config;
+    const { classes, standardizeTargets } = this.#config;
     this.#checkClasses();
     const { features, target, rows, weight = [] } = this.#form;
     const targetShape = target.shape.length === 0 && classes === undefined ? [1] : target.shape;
@@ -135,7 +134,7 @@ class Collector {
       ...rows.finish(),
       featureScale: 1,
       featureShape: features.shape.length === 0 ? [1] : features.shape,
-      targets: classes === undefined ? floats(this.#targets) : integers(this.#targets),
+      targets: classes !== undefined ? integers(this.#targets) : (standardizeTargets ? doubles : floats)(this.#targets),
       targetShape,
       classes,
       weights: weighted ? floats(this.#weights) : undefined,
@@ -218,6 +217,7 @@ const floats = (numbers: readonly number[]): Float32Array => {
   values.set(numbers);
   return values;
 };
+const doubles = (numbers: readonly number[]): Float64Array => Float64Array.from(numbers);
 const integers = (numbers: readonly number[]): Int32Array => {
   const values = new Int32Array(new SharedArrayBuffer(numbers.length * Int32Array.BYTES_PER_ELEMENT));
   values.set(numbers);

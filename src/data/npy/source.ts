@@ -6,7 +6,7 @@ import { type Examples, elements } from '../examples.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { Source } from '../source.js';
+import type { Source, SourceExamples } from '../source.js';
 import { type Npy, openNpy, readNpyRows } from './npy.js';
 
 /** Labels beyond this are hardly classes that count from 0. */
@@ -59,7 +59,7 @@ async function readTargets(
   header: Npy,
   config: NpyConfig,
   reading: Reading,
-): Promise<Pick<Examples, 'targets' | 'targetShape' | 'classes'>> {
+): Promise<Pick<SourceExamples, 'targets' | 'targetShape' | 'classes'>> {
   const [count, width = 1] = header.shape;
   if (header.shape.length > 2) {
     throw new DataError(
@@ -68,9 +68,10 @@ async function readTargets(
     );
   }
   const what = `${header.file}: its header announces ${header.shape.join(' x ')} numbers`;
-  requireMemory(what, 4 * count * width, DataError, 'use fewer rows');
-  const bytes = new SharedArrayBuffer(4 * count * width);
-  const numbers = new Float32Array(bytes);
+  const isExact = config.standardizeTargets === true;
+  requireMemory(what, (isExact ? 12 : 4) * count * width, DataError, 'use fewer rows');
+  const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
+  const numbers = isExact ? new Float64Array(bytes) : new Float32Array(bytes);
   let isClass = config.targetType === undefined ? header.integer && width === 1 : config.targetType === 'class';
   let highest = 0;
   await readNpyRows(header, reading, (row, index) => {
@@ -87,7 +88,7 @@ async function readTargets(
   });
   if (!isClass) return { targets: numbers, targetShape: [width] };
   // In place: 32-bit floats hold every index that there may be.
-  const targets = new Int32Array(bytes);
+  const targets = new Int32Array(bytes, 0, numbers.length);
   numbers.forEach((value, i) => {
     targets[i] = value;
   });

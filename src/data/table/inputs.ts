@@ -2,10 +2,10 @@
 
 import { openData } from '../data-file.js';
 import type { TableEncoding } from '../encoding.js';
-import type { Examples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
+import type { SourceExamples } from '../source.js';
 import { requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
@@ -93,7 +93,7 @@ export async function tableExamples(
   targets: readonly string[],
   classes: readonly string[] | undefined,
   reading: Reading,
-): Promise<{ readonly examples: Examples; readonly places: Places }> {
+): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
   const table = await openTable(file, encoding, reading);
   return readExamples(table, encoding, targets, classes, reading).finally(() => table.close());
 }
@@ -104,7 +104,7 @@ async function readExamples(
   targets: readonly string[],
   classes: readonly string[] | undefined,
   reading: Reading,
-): Promise<{ readonly examples: Examples; readonly places: Places }> {
+): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
   const { columns, missing } = encoding;
   const table = numbered(opened, encoding, targets);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
@@ -127,8 +127,7 @@ async function readExamples(
     rows.discard();
     throw error;
   }
-  const bytes = new SharedArrayBuffer(4 * values.length);
-  const held = classes ? new Int32Array(bytes) : new Float32Array(bytes);
+  const held = classes ? new Int32Array(new SharedArrayBuffer(4 * values.length)) : new Float64Array(values.length);
   held.set(values);
   const shapes = { featureShape: [width], targetShape: classes ? [] : [targets.length] };
   const counted = { count: rows.count, featureScale: 1, ...shapes, targets: held, classes: classes?.length };

@@ -2,13 +2,13 @@
 import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { CsvFormat, Encoding } from '../encoding.js';
-import type { Examples, Splits } from '../examples.js';
+import type { Splits } from '../examples.js';
 import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { RowRange } from '../shards.js';
-import type { Source } from '../source.js';
+import type { Source, SourceExamples } from '../source.js';
 import { assignRoles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { TableRows, tableWidth } from './rows.js';
@@ -60,7 +60,7 @@ async function examplesOf(
 
   const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
   const places = new Places();
-  const targets = await fill(parts, schema, rows, places).catch((error) => {
+  const targets = await fill(parts, schema, rows, places, config.standardizeTargets).catch((error) => {
     rows.discard();
     throw error;
   });
@@ -111,11 +111,13 @@ async function fill(
   schema: TableSchema,
   rows: RowWriter,
   places: Places,
-): Promise<Pick<Examples, 'targets' | 'weights'>> {
+  isExact = false,
+): Promise<Pick<SourceExamples, 'targets' | 'weights'>> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   const width = schema.targets.length;
-  const bytes = new SharedArrayBuffer(4 * count * width);
-  const targets = schema.classes ? new Int32Array(bytes) : new Float32Array(bytes);
+  const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
+  const numbers = isExact ? new Float64Array(bytes) : new Float32Array(bytes);
+  const targets = schema.classes ? new Int32Array(bytes, 0, count * width) : numbers;
   const weights = schema.weight === undefined ? undefined : new Float32Array(new SharedArrayBuffer(4 * count));
   for (const { table, count } of parts) {
     const start = rows.count;

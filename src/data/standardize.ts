@@ -1,0 +1,96 @@
+/** Regression targets with mean 0 and deviation 1: fitted on the training split, in 64 bits, and undone in metrics and predictions. */
+import { DataError } from '../errors.js';
+import type { TargetScaling } from './encoding.js';
+import { type Dataset, type Examples, elements } from './examples.js';
+import { placeOf } from './places.js';
+import type { SourceExamples } from './source.js';
+
+type Targets = Pick<SourceExamples, 'targets' | 'targetShape' | 'weights' | 'weightShape'>;
+
+/** The targets of all examples as a source has them, for a data set that has them as the config asks. */
+export function plainTargets(examples: SourceExamples): Examples {
+  const { targets } = examples;
+  if (!(targets instanceof Float64Array)) return { ...examples, targets };
+  const floats = new Float32Array(new SharedArrayBuffer(4 * targets.length));
+  floats.set(targets);
+  return { ...examples, targets: floats };
+}
+
+/**
+ * Mean and deviation (that of the population) of each column of the targets, their last axis, over the rows given. Places of
+ * weight 0 are padding and left out. A column that never changes has the deviation 1, so that it becomes 0.
+ */
+export function fitTargets({ targets, targetShape, weights, weightShape }: Targets, rows: Int32Array): TargetScaling {
+  const columns = targetShape.at(-1) ?? 1;
+  const places = elements(targetShape) / columns;
+  const counts = (place: number) => !weightShape || weights![place] !== 0;
+  const each = (column: number, visit: (value: number) => void) => {
+    for (const row of rows) {
+      for (let place = row * places; place < (row + 1) * places; place++) {
+        if (counts(place)) visit(targets[place * columns + column]);
+      }
+    }
+  };
+  const fits = Array.from({ length: columns }, (_, column) => fitColumn((visit) => each(column, visit)));
+  return { mean: fits.map(({ mean }) => mean), deviation: fits.map(({ deviation }) => deviation) };
+}
+
+/** Two passes over differences from the first value, which keep the digits of a small spread far from 0. */
+function fitColumn(each: (visit: (value: number) => void) => void): { mean: number; deviation: number } {
+  let [first, sum, count] = [Number.NaN, 0, 0];
+  each((value) => {
+    if (count++ === 0) first = value;
+    sum += value - first;
+  });
+  if (count === 0) return { mean: 0, deviation: 1 };
+  const shift = sum / count;
+  let squares = 0;
+  each((value) => {
+    squares += (value - first - shift) ** 2;
+  });
+  return { mean: first + shift, deviation: Math.sqrt(squares / count) || 1 };
+}
+
+/**
+ * The examples with `(target - mean) / deviation` as targets, which 32 bits then hold.
+ * @throws DataError when targets are classes, have another number of columns, or one is too far from the mean
+ */
+export function standardizeTargets(
+  { targets, ...examples }: SourceExamples,
+  { mean, deviation }: TargetScaling,
+  where?: Dataset['where'],
+): Examples {
+  const columns = examples.targetShape.at(-1) ?? 1;
+  if (columns !== mean.length) {
+    throw new DataError(
+      `the model's targets have ${mean.length} columns, and these ${columns}`,
+      'use targets such as those that the model was trained on',
+    );
+  }
+  const scaled = new Float32Array(new SharedArrayBuffer(4 * targets.length));
+  for (let i = 0; i < targets.length; i++) {
+    scaled[i] = (targets[i] - mean[i % columns]) / deviation[i % columns];
+    if (!Number.isFinite(scaled[i])) {
+      const place = placeOf({ where }, Math.floor(i / elements(examples.targetShape)), 'targets');
+      throw new DataError(
+        `${place} holds ${targets[i]}, too many of the training split's deviations of ${deviation[i % columns]} from its mean`,
+        'correct it, or leave data.standardizeTargets out',
+      );
+    }
+  }
+  return { ...examples, targets: scaled };
+}
+
+/** @throws DataError when targets are class indices */
+export function requireNumbers({ classes }: Pick<Examples, 'classes'>): void {
+  if (classes === undefined) return;
+  throw new DataError(
+    `data.standardizeTargets: the targets are ${classes} classes, and classes have no mean`,
+    'remove it, or set data.targetType: number where class indices are meant as numbers',
+  );
+}
+
+/** A number that a model gave, in the units of its targets. @param i its place in the outputs of an example */
+export function unscaled(value: number, { mean, deviation }: TargetScaling, i: number): number {
+  return value * deviation[i % deviation.length] + mean[i % mean.length];
+}
