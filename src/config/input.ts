@@ -87,6 +87,10 @@ export interface RunConfigInput {
          */
         classes?: number;
         /**
+         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+         */
+        standardizeTargets?: boolean;
+        /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
         validation?: number;
@@ -137,6 +141,10 @@ export interface RunConfigInput {
          * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
          */
         targetType?: 'class' | 'number';
+        /**
+         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+         */
+        standardizeTargets?: boolean;
         /**
          * Columns to predict from. Default: all the others.
          *
@@ -200,6 +208,10 @@ export interface RunConfigInput {
          * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
          */
         targetType?: 'class' | 'number';
+        /**
+         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+         */
+        standardizeTargets?: boolean;
         /**
          * Columns to predict from. Default: all the others.
          *
@@ -267,6 +279,10 @@ export interface RunConfigInput {
          * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example has one integer from 0, else numbers.
          */
         targetType?: 'class' | 'number';
+        /**
+         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+         */
+        standardizeTargets?: boolean;
         /**
          * Factor of the features, such as 0.00392156862745098 for bytes.
          */
@@ -370,6 +386,10 @@ export interface RunConfigInput {
          * Makes the targets class indices, 0 to classes - 1.
          */
         classes?: number;
+        /**
+         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+         */
+        standardizeTargets?: boolean;
         /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
