@@ -2,8 +2,29 @@
 
 import { suggest } from '../src/config/suggest.js';
 import type { TrainingConfig } from '../src/config/training.js';
-import type { Dataset, Examples } from '../src/data/examples.js';
-import { ConfigError } from '../src/errors.js';
+import { type Dataset, type Examples, elements } from '../src/data/examples.js';
+import { ConfigError, DataError } from '../src/errors.js';
+
+/**
+ * The examples with the weights that the training loss takes.
+ *
+ * @throws ConfigError as `withClassWeights` does
+ * @throws DataError if no example of the training split weighs anything
+ */
+export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
+  const examples = withClassWeights(dataset, classWeights);
+  const { weights, weightShape = [] } = examples;
+  const { training } = dataset.splits;
+  const width = elements(weightShape);
+  const weighs = (row: number) => weights!.subarray(row * width, (row + 1) * width).some((weight) => weight > 0);
+  if (weights && training.length > 0 && !training.some(weighs)) {
+    throw new DataError(
+      'all examples of the training split have the weight 0, so that nothing would be learned',
+      'correct or leave out the weights of the data and training.classWeights',
+    );
+  }
+  return examples;
+}
 
 /**
  * The examples with `classWeights` taken into their weights. An example counts as often as its weight says; the mean
@@ -11,7 +32,7 @@ import { ConfigError } from '../src/errors.js';
  *
  * @throws ConfigError if targets are no classes, or a class is not there
  */
-export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
+function withClassWeights(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
   const { examples } = dataset;
   if (classWeights === undefined) return examples;
   const { classes, targets, targetShape, weights } = examples;
@@ -40,10 +61,11 @@ function named({ encoding }: Dataset, classes: number, given: Readonly<Record<st
   const names = encoding.classes ?? Array.from({ length: classes }, (_, i) => String(i));
   const factors = new Array<number>(classes).fill(1);
   for (const [name, factor] of Object.entries(given)) {
-    const index = names.includes(name) ? names.indexOf(name) : /^\d+$/.test(name) ? Number(name) : -1;
+    const index = classIndex(name, names);
     if (!(index >= 0 && index < classes)) {
-      const near = /^\d+$/.test(name) ? undefined : suggest(name, names);
-      const list = classes > 20 ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
+      const near = isNumber(name) ? undefined : suggest(name, names);
+      const list =
+        classes > 20 && !names.every(isNumber) ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
       throw new ConfigError(
         `training.classWeights: there is no class ${name}`,
         near ? `did you mean ${near}?` : `name ${list}`,
@@ -52,4 +74,14 @@ function named({ encoding }: Dataset, classes: number, given: Readonly<Record<st
     factors[index] = factor;
   }
   return factors;
+}
+
+const isNumber = (name: string): boolean => name.trim() !== '' && Number.isFinite(Number(name));
+
+/** Classes whose names are numbers go by those alone, as 2 for "2.0": an index would be taken for another class. */
+function classIndex(name: string, names: readonly string[]): number {
+  if (names.includes(name)) return names.indexOf(name);
+  if (!isNumber(name)) return -1;
+  if (names.every(isNumber)) return names.findIndex((other) => Number(other) === Number(name));
+  return /^\d+$/.test(name) ? Number(name) : -1;
 }

@@ -332,3 +332,12 @@ function failure(path: string, ...overrides: string[]): ConfigError {
   }
   throw new Error(`${path} ${overrides.join(' ')} was accepted`);
 }
+
+it.each([
+  ['training.classWeights.__proto__', ['training.classWeights={__proto__: 2}']],
+  ['training.classWeights.__proto__', ['training.classWeights.__proto__=2']],
+  ['data.dates.__proto__', ['data={source: csv, file: x.csv, target: y, dates: {__proto__: epoch}}']],
+  ['model.options.__proto__', ['model={module: x.js, options: {__proto__: {a: 1}}}']],
+])('the key __proto__ is refused where names are free, not dropped: %s', (place, overrides) => {
+  expect(() => loadRunConfig(good, overrides)).toThrow(`${place}: a key of that name cannot be used`);
+});

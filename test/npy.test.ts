@@ -226,9 +226,16 @@ describe('a mistake', () => {
       what: 'complex numbers',
       features: npy('<c8', [4], four),
       problem: 'elements of type <c8',
-      remedy: ".astype('<f4')",
+      remedy: 'numpy.stack([x.real, x.imag], -1)',
     },
-    { what: 'objects', features: npy('|O', [4], four), problem: 'elements of type |O' },
+    {
+      what: 'objects',
+      features: npy('|O', [4], four),
+      problem: 'type |O',
+      remedy: "numpy.stack(list(x)).astype('<f4')",
+    },
+    { what: 'text', features: npy('<U1', [4], four), problem: 'type <U1', remedy: 'return_inverse=True)[1]' },
+    { what: 'dates', features: npy('<M8[s]', [2], four), problem: 'type <M8[s]', remedy: ".astype('<f4')" },
     { what: 'a later version', features: npy('<f4', [4], four, 4), problem: 'version 4' },
     { what: 'no rows', features: npy('<f4', [0, 3], new Float32Array()), problem: 'is empty: its shape is [0, 3]' },
     {

@@ -47,6 +47,25 @@ describe('a Parquet file', () => {
     ]);
   });
 
+  it.each(['STRING', 'BYTE_ARRAY'] as const)(
+    'has text in columns of %s, and refuses bytes that are none',
+    async (type) => {
+      const column = (...data: Uint8Array[]): ColumnSource => ({ name: 'c', data, type: 'BYTE_ARRAY' });
+      const text = new TextEncoder();
+      const words = ['b', 'é', 'b'];
+      const fine: ColumnSource =
+        type === 'STRING' ? { name: 'c', data: words, type } : column(...words.map((word) => text.encode(word)));
+      expect(tableEncoding(await load(plain(parquet([fine, y])))).columns).toEqual([
+        { name: 'c', categories: ['b', 'é'], missing: false },
+      ]);
+      // Decoded loosely, both would be one category, of the sign for what cannot be read.
+      const bytes = column(Uint8Array.of(0xff), Uint8Array.of(0xfe), text.encode('b'));
+      const { problem, remedy } = await failure(plain(parquet([bytes, y])));
+      expect(problem).toContain('column c holds bytes that are no UTF-8 text');
+      expect(remedy).toContain('data.exclude');
+    },
+  );
+
   it('names categories and classes by numbers where asked', async () => {
     const file = parquet([
       { name: 'code', data: [10n, 9n, 10n], type: 'INT64' },

@@ -106,3 +106,40 @@ it('class weights of classes that are not there, or of numbers, are refused', as
   });
   await refused(numbers, 'training.classWeights=balanced').toThrow('the targets are not one class each');
 });
+
+it.each([
+  // 1.0 in YAML is 1, and no index: the classes are 1.0, 2.0 and 3.0.
+  { names: ['1.0', '2.0', '3.0'], given: '{1.0: 10, 3: 0}', factors: [10, 1, 0] },
+  { names: ['2', '1', '0'], given: '{0: 10, 2: 0}', factors: [0, 1, 10] },
+  { names: ['a', 'b', 'c'], given: '{a: 10, 2: 0}', factors: [10, 1, 0] },
+])('class weights of classes $names go by name before index', async ({ names, given, factors }) => {
+  const rows = classes.data.features.map((row, i) => `${row.join(',')},${names[classes.data.targets[i]]}`);
+  writeFileSync(join(folder, 'named.csv'), `a,b,y\n${rows.join('\n')}\n`);
+  const data = { source: 'csv', file: join(folder, 'named.csv'), target: 'y', validation: 0, test: 0 };
+  const file = writeConfig(folder, 'named', { ...classes, data });
+  const { end } = await trained(file, [`training.classWeights=${given}`], folder);
+  const inOrder = [...names].sort();
+  const expected = bias(factors);
+  names.forEach((name, target) => {
+    expect(weightsOf(end.model)[6 + inOrder.indexOf(name)]).toBeCloseTo(expected[target], 6);
+  });
+});
+
+it('an index is no name for classes that are numbers', async () => {
+  const rows = classes.data.features.map((row, i) => `${row.join(',')},${classes.data.targets[i] + 1}`);
+  writeFileSync(join(folder, 'from-one.csv'), `a,b,y\n${rows.join('\n')}\n`);
+  const data = { source: 'csv', file: join(folder, 'from-one.csv'), target: 'y', validation: 0, test: 0 };
+  const file = writeConfig(folder, 'from-one', { ...classes, data });
+  await expect(trained(file, ['training.classWeights={0: 9, 1: 2}'], folder)).rejects.toThrow(
+    'training.classWeights: there is no class 0: name one of 1, 2, 3',
+  );
+});
+
+it('weights that leave nothing to learn from are refused, wherever they come from', async () => {
+  const none = 'all examples of the training split have the weight 0';
+  await expect(trained(file, ['training.classWeights={0: 0, 1: 0, 2: 0}'], folder)).rejects.toThrow(none);
+  writeFileSync(join(folder, 'nothing.csv'), `x,y,w\n${features.map((x, i) => `${x},${targets[i]},0`).join('\n')}\n`);
+  const data = { source: 'csv', file: join(folder, 'nothing.csv'), target: 'y', weight: 'w', validation: 0, test: 0 };
+  const weightless = writeConfig(folder, 'nothing', { ...regression, data });
+  await expect(trained(weightless, [], folder)).rejects.toThrow(none);
+});

@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.js';
 import { explain } from './explain.js';
 import { deepFreeze } from './freeze.js';
 import type { RunConfigInput } from './input.js';
+import { refuseReservedKey } from './reserved-key.js';
 import { type RunConfig, runSchema } from './run.js';
 
 /**
@@ -15,7 +16,10 @@ import { type RunConfig, runSchema } from './run.js';
 export function defineConfig(config: RunConfigInput): RunConfig {
   // An empty message marks zod's own issues: explain() words those.
   const result = runSchema.safeParse(config, { error: () => '' });
-  if (result.success) return deepFreeze(result.data);
+  if (result.success) {
+    refuseReservedKey(config);
+    return deepFreeze(result.data);
+  }
   const mistakes = explain(config, result.error.issues);
   if (mistakes.length === 1) throw new ConfigError(mistakes[0].problem, mistakes[0].remedy);
   const list = mistakes.map(({ problem, remedy }) => `\n  ${problem}: ${remedy}`).join('');

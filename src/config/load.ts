@@ -7,6 +7,7 @@ import { explain, type Mistake } from './explain.js';
 import { deepFreeze } from './freeze.js';
 import type { Path } from './json-schema.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
+import { refuseReservedKey } from './reserved-key.js';
 import { type RunConfig, runSchema } from './run.js';
 import { suggest } from './suggest.js';
 import { requireOwn } from './trust.js';
@@ -35,6 +36,7 @@ export function loadRunConfig(file: string, overrides: readonly string[]): RunCo
   // An empty message marks zod's own issues: explain() words those.
   const result = runSchema.safeParse({ name: nameOf(file), ...(config as object) }, { error: () => '' });
   if (!result.success) throw asError(source, explain(config, result.error.issues));
+  refuseReservedKey(config);
   if (namesCode(result.data)) requireOwn(file, file, ConfigError);
   return deepFreeze(result.data);
 }

@@ -221,7 +221,7 @@ function parseHeader(file: string, text: string): Omit<Npy, 'file' | 'data' | 'o
   if (!type) {
     throw new DataError(
       `${file} has elements of type ${name}, not one of ${Object.keys(types).join(', ')}`,
-      "convert the array, e.g. by .astype('<f4')",
+      remedyFor(name),
     );
   }
   const shape = (dimensions[1].match(/\d+/g) ?? []).map(Number);
@@ -232,6 +232,16 @@ function parseHeader(file: string, text: string): Omit<Npy, 'file' | 'data' | 'o
   }
   const bytes = code === 'u1' || code === 'b1';
   return { shape, integer: type.integer, bytes, type, swapped: sign === '>', fortran: order[1] === 'True' };
+}
+
+/** What gives an array of another type numbers. Records, objects and text have none to be converted to. */
+function remedyFor(type: string): string {
+  if (/[US]\d+$/.test(type)) return 'number the classes, e.g. by numpy.unique(y, return_inverse=True)[1]';
+  if (type === 'records')
+    return 'make one array of its fields, e.g. by numpy.lib.recfunctions.structured_to_unstructured';
+  if (type.startsWith('|O')) return "make an array of numbers, e.g. by numpy.stack(list(x)).astype('<f4')";
+  if (type.includes('c')) return 'take parts of the numbers, e.g. by numpy.stack([x.real, x.imag], -1)';
+  return "convert the array, e.g. by .astype('<f4')";
 }
 
 function checkSize({ file, offset, shape, type }: Npy, size: number): void {

@@ -101,7 +101,7 @@ async function readTargets(
 function noClass(file: string, row: number, value: number): DataError {
   return new DataError(
     `${file}: row ${row} holds ${value}, not a class index from 0 to ${mostClasses - 1}`,
-    'number the classes from 0, e.g. by numpy.unique(y, return_inverse=True), or set data.targetType: number',
+    'number the classes from 0, e.g. by numpy.unique(y, return_inverse=True)[1], or set data.targetType: number',
   );
 }
 

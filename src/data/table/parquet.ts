@@ -88,7 +88,7 @@ async function readRows(
   const positions = names.map((name) => place.get(name)!);
   const parts: { columns: readonly string[]; scan: Scan }[] = [];
   for (const part of narrowed(metadata, columns)) {
-    const scan = await decode(path, () => parquetScan({ file, ...part, compressors }));
+    const scan = await decode(path, () => parquetScan({ file, ...part, compressors, parsers }));
     parts.push({ columns: part.columns, scan });
   }
   const cells: Cell[] = names.map(() => null);
@@ -107,6 +107,18 @@ async function readRows(
     }
   }
 }
+
+/** Not all writers mark text as such: what is UTF-8 is text, and other bytes stay bytes, which are refused. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const parsers = {
+  stringFromBytes(bytes: Uint8Array | undefined) {
+    try {
+      return bytes && utf8.decode(bytes);
+    } catch {
+      return bytes;
+    }
+  },
+};
 
 /** Columns whose metadata are given to hyparquet at once: it looks through all of them for each column that it reads. */
 const columnsAtOnce = 64;
@@ -165,7 +177,7 @@ function cellOf(path: string, name: string, value: unknown): Cell {
   if (value === null || value === undefined) return null;
   if (typeof value === 'boolean') return String(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value;
-  const kind = value instanceof Uint8Array ? 'bytes' : 'lists or records';
+  const kind = value instanceof Uint8Array ? 'bytes that are no UTF-8 text' : 'lists or records';
   throw new DataError(
     `${path}: column ${name} holds ${kind}, not numbers or text`,
     'list it under data.exclude, or write it as numbers',
