@@ -9,6 +9,7 @@ const slow = [
   ...['chaos-lost', 'namespaces', 'chaos-butterfly', 'chaos-silent', 'coordinator-stops', 'scale', 'admission'],
   ...['same-bits', 'kill-resume', 'all-workers-lost', 'mnist', 'digits-accuracy', 'coordinator-cli', 'bad-peers'],
   ...['shakespeare', 'memory-budget', 'resume', 'export', 'train-cli', 'same-bits-world'],
+  ...['full-disk', 'masked-runs', 'tfjs-kernels', 'signals', 'worker-needs', 'augment', 'library'],
 ];
 
 class SlowestFirst extends BaseSequencer {

@@ -315,6 +315,19 @@ describe('what is there already', () => {
   });
 });
 
+it.each([
+  [{ dense: { units: 1, activation: 'hardSilu' } }, ['hardSilu']],
+  [{ dense: { units: 1, activation: 'hardSigmoid' } }, []],
+] as [LayerConfig, string[]][])('says which activations plain tfjs lacks: %j', async (layer, lacks) => {
+  const { model } = buildModel({ layers: [layer] }, { featureShape: [2] }, 1);
+  const path = join(folder, `activation-${lacks.length}`);
+  writeFolderAtomically(path, await layersModelFiles(model, undefined));
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  await exportModel(path, { format: 'tfjs', output: `${path}-copy`, warn });
+  expect(warnings).toEqual(lacks.map((name) => expect.stringContaining(`lacks the activation ${name} of Keras 3`)));
+});
+
 it('refuses what it cannot export, and writes nothing', async () => {
   const before = snapshot(folder);
   const refusal = (place: string, options: object) =>

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { statusOf } from '../../src/config/status.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import { onnxFile } from '../../src/export/onnx.js';
+import { addedActivations } from '../../src/model/activations.js';
 import { encodeSafetensors } from '../../src/model/safetensors.js';
 import { layersModelFiles } from '../../src/model/save.js';
 import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/model/write.js';
@@ -62,6 +63,13 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     warn(
       "the outputs are standardized, as the run's targets were: times deviation plus mean, which targetScaling in the encoding holds, " +
         'they are in the units of the targets',
+    );
+  }
+  const foreign = format === 'tfjs' ? addedActivations(saved.model) : [];
+  if (foreign.length > 0) {
+    warn(
+      `plain tfjs cannot load this model, because it lacks the activation ${foreign.join(', ')} of Keras 3: ` +
+        'load it by lockstep, or export it as onnx',
     );
   }
   if (format === 'tfjs') {

@@ -3,6 +3,10 @@ import './tfjs-gaps.js';
 
 import tf = require('@tensorflow/tfjs-core');
 
+import type tfl = require('@tensorflow/tfjs-layers');
+
+import { everyLayer } from './tree.js';
+
 type Function = (x: tf.Tensor) => tf.Tensor;
 
 const relu6of3 = (x: tf.Tensor): tf.Tensor => tf.div(tf.clipByValue(tf.add(x, 3), 0, 6), 6);
@@ -24,6 +28,17 @@ const functions: Readonly<Record<string, Function>> = {
   sparsePlus: (x) => tf.add(tf.div(tf.square(tf.add(tf.clipByValue(x, -1, 1), 1)), 4), tf.relu(tf.sub(x, 1))),
   sparseSigmoid: (x) => tf.clipByValue(tf.div(tf.add(x, 1), 2), 0, 1),
 };
+
+/** Names of the model's activations that plain tfjs cannot read, each once. */
+export function addedActivations(model: tfl.LayersModel): string[] {
+  const names = [...everyLayer(model)].flatMap((layer) => {
+    const { activation, recurrentActivation } = layer as { activation?: object; recurrentActivation?: object };
+    return [activation, recurrentActivation].map((each) => each?.constructor as { className?: string } | undefined);
+  });
+  return [
+    ...new Set(names.flatMap((each) => (each?.className && each.className in functions ? [each.className] : []))),
+  ];
+}
 
 /** The class of tfjs's own, which it does not export. */
 const { relu } = tf.serialization.SerializationMap.getMap().classNameMap;
