@@ -55,7 +55,7 @@ describe('digits in PNG files', () => {
       input: { kind: 'image', height: 28, width: 28, channels: 1, greyscale: 'bt601', fit: 'cover' },
       classes: sorted,
     });
-    expect(description).toContain(`400 examples of shape [28, 28, 1], 10 classes (images in ${dir}): 400 training`);
+    expect(description).toContain(`400 examples of shape [28, 28, 1], 10 classes (images in ${dir})`);
     let row = 0;
     for (const [label, name] of sorted.entries()) {
       for (let i = names.indexOf(name); i < count; i += 10, row++) {

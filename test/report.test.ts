@@ -236,7 +236,7 @@ describe('terminal report', () => {
     const all = stripVTControlCharacters(chunks.join(''));
     expect(all).toContain('warning: no lowering for Cumsum');
     expect(all).toContain('1/2      0.3125    0.1203        0.9641       4,322    12.3 s  best\n');
-    expect(all.endsWith(`\nparameters sha256: ${SHA}\n`)).toBe(true);
+    expect(all.endsWith(`\nparameters sha256:\n${SHA}\n`)).toBe(true);
   });
 
   it('clears the bar before an error', () => {

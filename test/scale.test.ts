@@ -1,5 +1,5 @@
 /** `lockstep scale` over real threads and real processes: what it writes, what it refuses, and Ctrl-C. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -146,6 +146,18 @@ describe('bad input is refused before anything runs', () => {
     expect(code).toBe(2);
     expect(stdout + stderr).toMatch(problem);
     expect(existsSync(join(folder, 'refused'))).toBe(false);
+  });
+
+  it('and a TMPDIR that is not there or is a file, in each kind of measurement', async () => {
+    const args = ['scale', file, '--workers', '1', '--repeats', '1', '--mode', 'strong', '--out', 'nowhere'];
+    writeFileSync(join(folder, 'plain'), '');
+    const missing = await lockstep(args, folder, { TMPDIR: join(folder, 'missing') });
+    const plain = await lockstep([...args, '--kind', 'processes'], folder, { TMPDIR: join(folder, 'plain') });
+    for (const { code, stderr } of [missing, plain]) {
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/takes no folder for the runs \(E[A-Z]+\)\nremedy: .*TMPDIR\nLOCKSTEP_OUTPUT\n$/);
+    }
+    expect(existsSync(join(folder, 'nowhere'))).toBe(false);
   });
 
   it('and a batch beyond the data as soon as the data are known', async () => {

@@ -23,7 +23,7 @@ describe('values', () => {
     expect(examples.features.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect(examples.classes).toBeUndefined();
     expect([...splits.training]).toEqual([0, 1, 2, 3, 4]);
-    expect(description).toBe('5 examples of shape [1] (values in the config): 5 training, 0 validation, 0 test');
+    expect(description).toBe('5 examples of shape [1] (values in the config)');
   });
 
   it('reads rows of several numbers, row by row', async () => {

@@ -1,5 +1,5 @@
 /** A worker's copy of the run: pool, parameters and examples, made from the job and from the data. */
-import { memoryLimit } from '../src/config/memory.js';
+import { bytesText, memoryLimit } from '../src/config/memory.js';
 import { type Examples, elements } from '../src/data/examples.js';
 import { EngineError, type WireError } from '../src/errors.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
@@ -56,9 +56,8 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   const staged = placement === 'stream' ? stageCapacity(job, threads) * packedRowBytes(examples) : 0;
   const bytes = slabs + threads * Math.max(0, ...tensors) + places + staged;
   if (bytes <= memory) return;
-  const gigabytes = (size: number) => `${(size / 1e9).toFixed(1)} GB`;
   throw new EngineError(
-    `the job takes ${gigabytes(bytes)} at least with ${threads} threads, and there are ${gigabytes(memory)}`,
+    `the job takes ${bytesText(bytes)} at least with ${threads} ${threads === 1 ? 'thread' : 'threads'}, and there are ${bytesText(memory)}`,
     'start the worker with fewer threads, or on a larger machine',
   );
 }

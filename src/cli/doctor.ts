@@ -11,6 +11,7 @@ import { PrivateMemory } from '../engine/memory.js';
 import { EngineError } from '../errors.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { jsonLine } from '../report/json.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import { isTerminal } from './streams.js';
 
 interface Finding {
@@ -44,7 +45,11 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   const { backendNames, loadBackend } = await import('../engine/backends.js');
   for (const name of backendNames) findings.push(await backend(name, loadBackend));
   const canTrain = findings.slice(0, 3).every(({ ok }) => ok) && findings.slice(3).some(({ ok }) => ok);
-  process.stdout.write(json ? jsonLine({ canTrain, findings }) : text(printableDeep(findings), canTrain));
+  process.stdout.write(
+    json
+      ? jsonLine({ canTrain, findings })
+      : wrapLines(text(printableDeep(findings), canTrain), widthOf(process.stdout)),
+  );
   process.exitCode = canTrain ? 0 : 1;
 }
 

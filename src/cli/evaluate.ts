@@ -4,6 +4,7 @@ import type { EvaluationResult } from '../../coordinator/inference/evaluate.js';
 import { printableDeep } from '../config/printable.js';
 import { jsonLine } from '../report/json.js';
 import { count, number } from '../report/text.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { threadCount } from './running.js';
 
@@ -60,7 +61,11 @@ function runEvaluate(place: string, { set: overrides, threads, json, ...options 
     // Late, because tfjs takes most of the time that the command needs to start.
     const { evaluate } = await import('../../coordinator/inference/evaluate.js');
     const result = await evaluate(place, given);
-    process.stdout.write(json ? jsonLine({ event: 'evaluation', ...result }) : text(printableDeep(result)));
+    process.stdout.write(
+      json
+        ? jsonLine({ event: 'evaluation', ...result })
+        : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
+    );
   });
 }
 

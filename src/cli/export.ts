@@ -4,6 +4,7 @@ import type { ExportFormat } from '../../coordinator/inference/export.js';
 import { printable } from '../config/printable.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { untilKilled } from './running.js';
 
@@ -58,7 +59,9 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
     const { model, output, input, outputs } = result;
     const shapes = `[${input.join(', ')}] to [${outputs.join(', ')}] an example`;
     process.stdout.write(
-      json ? jsonLine({ event: 'export', ...result }) : `${printable(`${model} -> ${output} (${shapes})`)}\n`,
+      json
+        ? jsonLine({ event: 'export', ...result })
+        : wrapLines(`${printable(`${model} -> ${output} (${shapes})`)}\n`, widthOf(process.stdout)),
     );
   };
   // A signal waits for the write that is under way.

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { printableLines } from '../config/printable.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import { guardStreams } from './streams.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -19,7 +20,10 @@ const program = new Command('lockstep')
   .description('Distributed data-parallel training for TensorFlow.js.')
   .version(version)
   .exitOverride()
-  .configureOutput({ writeErr: (text) => process.stderr.write(printableLines(text)) })
+  .configureOutput({
+    writeOut: (text) => process.stdout.write(wrapLines(text, widthOf(process.stdout))),
+    writeErr: (text) => process.stderr.write(wrapLines(printableLines(text), widthOf(process.stderr))),
+  })
   .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
 /** Only the command that is asked for is loaded; for help, all of them. */
 const loaders: Readonly<Record<string, () => Promise<Command>>> = {

@@ -11,6 +11,7 @@ import { parseProjection } from '../projection/parse.js';
 import { bytesText, grouped, percent } from '../projection/units.js';
 import { jsonLine } from '../report/json.js';
 import { assertWritable, createRunFolder } from '../report/run-folder.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import { compareReports } from '../scale/compare.js';
 import { scaleHtml } from '../scale/html.js';
 import { scaleMarkdown } from '../scale/markdown.js';
@@ -166,7 +167,7 @@ type Said =
 function say(json: boolean | undefined, said: Said): void {
   const inFile = said.event === 'report' && said.folder !== null;
   const text = json ? jsonLine(inFile ? { ...said, report: undefined } : said) : `${printableLines(textFor(said))}\n`;
-  process.stdout.write(text);
+  process.stdout.write(json ? text : wrapLines(text, widthOf(process.stdout)));
 }
 
 function textFor(said: Said): string {

@@ -1,10 +1,10 @@
 /** A worker's events in words. */
 import type { WorkerEvent } from '../../worker/events.js';
-import { count, duration, megabytes } from '../report/text.js';
+import { count, duration, megabytes, plural } from '../report/text.js';
 
-/** Parts of a transfer that are worth a line. */
-const tenths = 10;
-let told = -1;
+/** Longest silence while data come, in milliseconds. */
+const SILENCE = 10_000;
+let spoke = 0;
 
 /** A line; nothing for what is not worth one. */
 export function workerLine(event: WorkerEvent): string {
@@ -12,7 +12,7 @@ export function workerLine(event: WorkerEvent): string {
     case 'connecting':
       return waitingLine(event);
     case 'joined':
-      return `joined ${event.url} as worker ${event.id}, ${event.name}, ${count(event.threads)} threads\n`;
+      return `joined ${event.url} as worker ${event.id}, ${event.name}, ${plural(event.threads, 'thread')}\n`;
     case 'transfer':
       return transferLine(event.bytes, event.total);
     case 'data':
@@ -24,7 +24,7 @@ export function workerLine(event: WorkerEvent): string {
     case 'leaving':
       return `leaving ${event.reason}\n`;
     case 'end':
-      return `${event.reason}: took part in ${count(event.steps)} steps, ${duration(event.seconds)}\n`;
+      return `${event.reason}: took part in ${plural(event.steps, 'step')}, ${duration(event.seconds)}\n`;
     case 'warning':
       return `warning: ${event.message}\n`;
     case 'error':
@@ -45,10 +45,9 @@ function waitingLine({ url, reason, seconds, timeout }: Extract<WorkerEvent, { e
   return `waiting for the coordinator at ${url}${still}${reason === null ? '' : ` (${reason})`}${until}\n`;
 }
 
-/** One line for each tenth. */
+/** How much comes, and a sign of life where that takes long; that all is here has a line of its own. */
 function transferLine(bytes: number, total: number): string {
-  const now = Math.floor((tenths * bytes) / total);
-  if (now === told) return '';
-  told = now;
-  return `receiving data: ${megabytes(bytes)} of ${megabytes(total)}\n`;
+  if (bytes > 0 && (bytes === total || Date.now() - spoke < SILENCE)) return '';
+  spoke = Date.now();
+  return `receiving data: ${bytes > 0 ? `${megabytes(bytes)} of ` : ''}${megabytes(total)}\n`;
 }

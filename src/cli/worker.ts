@@ -6,6 +6,7 @@ import type { WorkerOptions } from '../../worker/worker.js';
 import { printableDeep } from '../config/printable.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import { pair, pem, portNumber } from './network.js';
 import { tellMistake } from './outcome.js';
 import { collect, hideToken, threadCount, tokenOf, untilInterrupted, wholeNumber } from './running.js';
@@ -66,7 +67,9 @@ Exit codes: 0 the run is over or it was told to leave, 1 no coordinator within -
 async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
   hideToken(flags, 'lockstep worker');
   const tell = (event: WorkerEvent) =>
-    process.stdout.write(flags.json ? jsonLine(event) : workerLine(printableDeep(event)));
+    process.stdout.write(
+      flags.json ? jsonLine(event) : wrapLines(workerLine(printableDeep(event)), widthOf(process.stdout)),
+    );
   await untilInterrupted(
     { said: () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }) },
     async (signal) => {

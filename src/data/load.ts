@@ -131,11 +131,10 @@ function describe(
   scaling: TargetScaling | undefined,
 ): string {
   // Not examples.count: of all windows of a text, splits take some.
-  const counts = [training, validation, test].map(({ length }) => length);
-  const [all, ...parts] = [counts.reduce((a, b) => a + b), ...counts].map((count) => count.toLocaleString('en-US'));
+  const all = training.length + validation.length + test.length;
   const numbers = scaling ? ', standardized targets (the loss is of these; metrics are in their own units)' : '';
   const targets = examples.classes === undefined ? numbers : `, ${examples.classes} classes`;
   const shape = examples.featureShape.join(', ');
   const place = examples.file ? ', in part read from disk' : '';
-  return `${all} examples of shape [${shape}]${targets} (${origin}${place}): ${parts[0]} training, ${parts[1]} validation, ${parts[2]} test`;
+  return `${all.toLocaleString('en-US')} examples of shape [${shape}]${targets} (${origin}${place})`;
 }

@@ -6,6 +6,7 @@ import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
 import { count } from '../report/text.js';
+import { widthOf, wrapLines } from '../report/wrap.js';
 import type { DownloadEvent, DownloadReporter, ProgressEvent } from './events.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
@@ -44,16 +45,18 @@ export function terminalDownloadReporter(stream: NodeJS.WriteStream): DownloadRe
     bar?.stop();
     bar = undefined;
     if (event.event === 'warning' || event.event === 'error') return faults(event);
-    stream.write(line(printableDeep(event), pc.dim));
+    stream.write(wrapLines(line(printableDeep(event), pc.dim), widthOf(stream)));
   };
 }
 
-/** Columns that the bar's figures may take. */
+/** Columns that the figures may take, and the fewest of a bar. */
 const FIGURES = 60;
+const BAR = 8;
 
 function createBar(stream: NodeJS.WriteStream): SingleBar {
-  const barsize = Math.max(8, Math.min(32, (stream.columns ?? 80) - FIGURES));
-  const format = '  {file} {bar} {part}  {rate}';
+  const columns = stream.columns ?? 80;
+  const barsize = Math.max(BAR, Math.min(32, columns - FIGURES));
+  const format = columns < FIGURES + BAR ? '  {file}  {part}  {rate}' : '  {file} {bar} {part}  {rate}';
   return new SingleBar({ stream, format, barsize, clearOnComplete: true }, Presets.shades_classic);
 }
 

@@ -1,7 +1,8 @@
-/** The report where there is no terminal: lines, no control codes, and a sign of life in long epochs. */
+/** The report without control codes, for what is no terminal or has another line of its own: lines, and a sign of life in long epochs. */
 import pc from 'picocolors';
 import type { ProgressEvent, Reporter } from './events.js';
 import { count, duration, number, textReporter } from './text.js';
+import { widthOf, wrapLines } from './wrap.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
 const SILENCE = 30_000;
@@ -10,7 +11,7 @@ const SILENCE = 30_000;
 export function plainReporter(stream: NodeJS.WritableStream, now: () => number = Date.now): Reporter {
   let spoke = now();
   const write = (text: string) => {
-    stream.write(text);
+    stream.write(wrapLines(text, widthOf(stream)));
     spoke = now();
   };
   return textReporter(pc.createColors(false), write, (event) => {

@@ -3,9 +3,11 @@ import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { ProgressEvent, Reporter } from './events.js';
 import { count, duration, number, textReporter } from './text.js';
+import { widthOf, wrapLines } from './wrap.js';
 
-/** Columns that the bar's figures may take. */
+/** Columns that all figures may take, and the fewest of a bar. */
 const FIGURES = 70;
+const BAR = 8;
 
 /** @param stream a terminal; its width sets the bar's */
 export function terminalReporter(stream: NodeJS.WriteStream): Reporter {
@@ -13,18 +15,23 @@ export function terminalReporter(stream: NodeJS.WriteStream): Reporter {
   const write = (text: string) => {
     bar?.stop();
     bar = undefined;
-    stream.write(text);
+    stream.write(wrapLines(text, widthOf(stream)));
   };
-  return textReporter(pc, write, (event) => {
+  const progress = (event: ProgressEvent) => {
     if (bar) return bar.update(event.step, figures(event));
     bar = createBar(stream);
     bar.start(event.steps, event.step, figures(event));
-  });
+  };
+  return textReporter(pc, write, progress, () => widthOf(stream));
 }
 
 function createBar(stream: NodeJS.WriteStream): SingleBar {
-  const barsize = Math.max(8, Math.min(32, (stream.columns ?? 80) - FIGURES));
-  const format = '{epoch} {bar} {steps}  loss {loss}  {rate} examples/s  {left} left';
+  const columns = stream.columns ?? 80;
+  const barsize = Math.max(BAR, Math.min(32, columns - FIGURES));
+  // What has no room is left out, from the least useful on.
+  const bar = columns < FIGURES + BAR ? ' ' : ' {bar} ';
+  const rate = columns < FIGURES ? '' : '  {rate} examples/s';
+  const format = `{epoch}${bar}{steps}  loss {loss}${rate}  {left} left`;
   return new SingleBar({ stream, format, barsize, clearOnComplete: true }, Presets.shades_classic);
 }
 

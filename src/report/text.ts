@@ -33,11 +33,16 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toLocaleString('en-US', { maximumFractionDigits: 1 })} MB`;
 }
 
-/** A report in words. @param progress shows what changes with every step, each kind of stream in its own way */
+/**
+ * A report in words.
+ * @param progress shows what changes with every step, each kind of stream in its own way
+ * @param width columns that there are at this moment
+ */
 export function textReporter(
   colors: Colors,
   write: (text: string) => void,
   progress: (event: ProgressEvent) => void,
+  width: () => number = () => Number.POSITIVE_INFINITY,
 ): Reporter {
   let epochs = 0;
   let headed = false;
@@ -55,9 +60,9 @@ export function textReporter(
       case 'columns':
         return write(columnsText(event, colors));
       case 'epoch':
-        if (!headed) write(epochHeader(event.validation, epochs, colors));
+        if (!headed) write(epochHeader(event.validation, epochs, colors, width()));
         headed = true;
-        return write(epochLine(event, epochs, colors));
+        return write(epochLine(event, epochs, colors, width()));
       case 'warning':
         return write(warningLine(event.message, colors));
       case 'checkpoint':
@@ -108,19 +113,19 @@ function resumedText({ step, checkpoint }: NonNullable<StartEvent['resumed']>): 
 }
 
 /** The titles over the epoch lines; `validation` gives its columns. */
-function epochHeader(validation: Metrics | null, epochs: number, colors: Colors): string {
-  const titles = columnsOf(validation).map(({ title, width }) => title.padStart(width));
+function epochHeader(validation: Metrics | null, epochs: number, colors: Colors, width: number): string {
+  const titles = columnsOf(validation, epochs, width).map(({ title, width }) => title.padStart(width));
   return `${colors.dim(['epoch'.padEnd(epochWidth(epochs)), ...titles].join('  '))}\n`;
 }
 
-function epochLine(event: EpochEvent, epochs: number, colors: Colors): string {
+function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: number): string {
   const values = [
     number(event.loss),
     ...Object.values(event.validation ?? {}).map(number),
     count(event.examplesPerSecond),
     duration(event.seconds),
   ];
-  const cells = columnsOf(event.validation).map(({ width }, i) => values[i].padStart(width));
+  const cells = columnsOf(event.validation, epochs, width).map(({ width }, i) => values[i].padStart(width));
   const epoch = `${event.epoch}/${epochs}`.padEnd(epochWidth(epochs));
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
@@ -151,7 +156,8 @@ function errorBlock({ code, message, remedy }: ErrorEvent, colors: Colors): stri
   return `${colors.red('error:')} ${message.trimEnd()}\n${colors.bold('remedy:')} ${remedy}\n${colors.dim(code)}\n`;
 }
 
-function plural(amount: number, noun: string): string {
+/** 1 thread, 2 threads. */
+export function plural(amount: number, noun: string): string {
   return `${count(amount)} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
@@ -161,9 +167,14 @@ function metricsText(metrics: Metrics): string {
     .join('  ');
 }
 
-function columnsOf(validation: Metrics | null): { title: string; width: number }[] {
-  const titles = ['loss', ...Object.keys(validation ?? {}).map((name) => `val ${name}`), 'examples/s', 'time'];
-  return titles.map((title) => ({ title, width: Math.max(title.length, 8) }));
+/** The columns behind the epoch; on a narrow terminal without the time, and without the rate. */
+function columnsOf(validation: Metrics | null, epochs: number, most: number): { title: string; width: number }[] {
+  const metrics = ['loss', ...Object.keys(validation ?? {}).map((name) => `val ${name}`)];
+  const all = [...metrics, 'examples/s', 'time'].map((title) => ({ title, width: Math.max(title.length, 8) }));
+  const room = most - epochWidth(epochs) - '  best'.length;
+  const taken = (columns: typeof all) => columns.reduce((sum, { width }) => sum + width + 2, 0);
+  while (all.length > metrics.length && taken(all) > room) all.pop();
+  return all;
 }
 
 function epochWidth(epochs: number): number {

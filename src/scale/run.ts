@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ConfigError, ScaleError } from '../errors.js';
+import { ConfigError, OutputError, ScaleError } from '../errors.js';
 import type {
   EndEvent,
   ErrorEvent,
@@ -62,10 +62,10 @@ interface Watched {
 /**
  * @param signal kills what runs
  * @returns undefined where it was interrupted
- * @throws ConfigError when the run refuses its config, ScaleError when it fails
+ * @throws ConfigError when the run refuses its config, OutputError when it cannot be written, ScaleError when it fails
  */
 export async function runOnce(request: RunRequest, signal: AbortSignal): Promise<RunOutcome | undefined> {
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-scale-'));
+  const folder = temporaryFolder();
   const children: Watched[] = [];
   const kill = () => {
     for (const { child } of children) child.signal('SIGKILL');
@@ -89,6 +89,21 @@ export async function runOnce(request: RunRequest, signal: AbortSignal): Promise
     await Promise.allSettled(children.map(({ child }) => child.ended));
     rmSync(folder, { recursive: true, force: true });
     forget();
+  }
+}
+
+/** Where runs are written while they are measured. */
+const noRoom = 'name a folder with space in the environment variable TMPDIR';
+
+/** @throws OutputError */
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'lockstep-scale-'));
+  } catch (error) {
+    throw new OutputError(
+      `${tmpdir()}: takes no folder for the runs (${(error as NodeJS.ErrnoException).code})`,
+      noRoom,
+    );
   }
 }
 
@@ -168,11 +183,14 @@ function hear(heard: Heard, event: RunEvent): void {
   if (event.event === 'error') heard.error = event;
 }
 
-/** @throws ConfigError, ScaleError */
+/** @throws ConfigError, OutputError, ScaleError */
 function check(request: RunRequest, { error, end }: Heard, ended: Ended): void {
   const { code, signal, errors } = ended;
   if (code === 0 && end) return;
   const what = `${request.workers} ${request.kind}, ${request.mode}`;
+  // What the run itself advises is of no use: its folder is gone.
+  const isUnwritten = error?.code === 'LOCKSTEP_OUTPUT' || error?.code === 'LOCKSTEP_UNWRITTEN';
+  if (isUnwritten) throw new OutputError(`${what}: ${error.message}`, noRoom);
   if (code === 2 && error) throw new ConfigError(`${what}: ${error.message}`, error.remedy);
   // Killed by Ctrl-C, of which the caller knows.
   if (signal === 'SIGKILL' && !error) return;

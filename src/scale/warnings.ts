@@ -26,7 +26,9 @@ export function warningsOf(report: Omit<ScaleReport, 'warnings'>): string[] {
         ]
       : []),
     ...(plan.repeats < 3
-      ? [`${plan.repeats === 1 ? 'One run' : 'Two runs'} of each kind tell little about chance: use --repeats 5.`]
+      ? [
+          `${plan.repeats === 1 ? 'One run of each kind tells' : 'Two runs of each kind tell'} little about chance: use --repeats 5.`,
+        ]
       : []),
     ...unsteady.map(
       (point) => `${point.mode}, ${workersText(point.workers)}: the repeats are ${percent(spreadOf(point))} apart.`,

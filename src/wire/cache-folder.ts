@@ -2,6 +2,7 @@
 import { readdirSync, rmSync, statfsSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
+import { bytesText } from '../config/memory.js';
 import { OutputError } from '../errors.js';
 
 /** Milliseconds after which a mark of another machine, which may share the folder, says nothing any more. */
@@ -101,10 +102,9 @@ export function makeRoom(folder: string, bytes: number, limit: number | undefine
   const room = limit ?? Math.min(standardLimit, (free.bavail * free.bsize + total(files)) / 2);
   const kept = total(files.filter(({ free }) => !free));
   if (bytes + kept > room) {
-    const gigabytes = (size: number) => `${(size / 1e9).toFixed(3)} GB`;
-    const others = kept > 0 ? `, of which ${gigabytes(kept)} are in use` : '';
+    const others = kept > 0 ? `, of which ${bytesText(kept)} are in use` : '';
     throw new OutputError(
-      `${folder}: the cache may hold ${gigabytes(room)}${others}, and the data set has ${gigabytes(bytes)}`,
+      `${folder}: the cache may hold ${bytesText(room)}${others}, and the data set has ${bytesText(bytes)}`,
       'allow it more, name a folder on a larger disk, or let the coordinator stream the rows',
     );
   }

@@ -1,0 +1,51 @@
+/** Lines no wider than the terminal that shows them: broken between words, and what follows a title stays below its text. */
+import { Help } from 'commander';
+
+/** What commander wraps its help with: words stay whole, and colours take no room. */
+const help = Object.assign(new Help(), { minWidthToWrap: 1 });
+
+/** An indent, or a title and the gap behind it, with their colours. */
+const lead = /^ *(?:\S.*? {2}(?: |\p{Cc}\[\d+m)*)?/u;
+/** A line that is copied into a shell, also behind words such as "go on with:". */
+const command = /^(?:[^:]*: | *)(?:.* \| )?lockstep /;
+
+/** Columns of a terminal; elsewhere lines may have any length. One of no columns, as under `mpirun`, is no terminal. */
+export const widthOf = (stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number =>
+  stream.isTTY && stream.columns ? stream.columns : Number.POSITIVE_INFINITY;
+
+/** Lines that fit; a word that is longer than that, such as a checksum, stays in one piece. */
+export function wrapLines(text: string, columns: number): string {
+  if (columns === Number.POSITIVE_INFINITY) return text;
+  return text
+    .split('\n')
+    .map((line) => wrapLine(line, columns))
+    .join('\n');
+}
+
+function wrapLine(line: string, columns: number): string {
+  if (help.displayWidth(line) <= columns) return line;
+  if (command.test(line)) return wrapCommand(line, columns);
+  const [title] = lead.exec(line)!;
+  const head = 2 * help.displayWidth(title) < columns ? title : /^ */.exec(line)![0];
+  const text = line.slice(head.length);
+  const indent = help.displayWidth(head);
+  const longest = Math.max(...text.split(/\s+/).map((word) => help.displayWidth(word)));
+  const isBeside = indent + longest <= columns || head.trim() === '';
+  const margin = ' '.repeat(isBeside ? indent : 4);
+  const [first, ...more] = help.boxWrap(text, columns - margin.length).split('\n');
+  const begin = isBeside ? head + first : `${head.trimEnd()}\n${margin}${first}`;
+  return [begin, ...more.map((rest) => margin + rest)].join('\n');
+}
+
+/** Goes on, before an option, as shells read it; where they do not, the line stays whole. */
+function wrapCommand(line: string, columns: number): string {
+  if (process.platform === 'win32') return line;
+  const [first, ...options] = line.split(/ (?=--)/);
+  const lines = [first];
+  for (const option of options) {
+    const longer = `${lines.at(-1)} ${option}`;
+    if (longer.length + ' \\'.length <= columns) lines[lines.length - 1] = longer;
+    else lines.push(`    ${option}`);
+  }
+  return lines.join(' \\\n');
+}
