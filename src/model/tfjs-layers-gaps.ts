@@ -47,3 +47,26 @@ resizing.computeOutputShape = function ofBatch(this: Resizing, shape) {
   return [batch, this.height, this.width, channels];
 };
 type Resizing = LayerClass & { readonly height: number; readonly width: number };
+
+/**
+ * It knows no size before it has seen a batch, although all but the batch's own is known: layers after it, such as flatten
+ * and dense, could not be made. What it came to is reported, so that plain tfjs opens the saved model too.
+ */
+const reshape = classOf('reshape', { targetShape: [1] });
+const { computeOutputShape: unsized, getConfig: reshapeConfig } = reshape;
+reshape.computeOutputShape = function ofKnown(this: Reshape, shape) {
+  const [batch, ...sizes] = shape as number[];
+  if (sizes.includes(null as never)) return unsized.call(this, shape);
+  const target = this.fixUnknownDimension(sizes, this.targetShape);
+  this.found = this.found === undefined || this.found.join() === target.join() ? target : this.targetShape;
+  return [batch, ...target];
+};
+reshape.getConfig = function withFound() {
+  return { ...reshapeConfig.call(this), targetShape: this.found ?? this.targetShape };
+};
+interface Reshape extends LayerClass {
+  readonly targetShape: number[];
+  /** The shape without unknown sizes; `targetShape` itself once inputs of several sizes came to several. */
+  found?: number[];
+  fixUnknownDimension(sizes: readonly number[], target: readonly number[]): number[];
+}

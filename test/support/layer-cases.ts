@@ -123,6 +123,7 @@ export const layerCases: Readonly<Record<string, LayerCase>> = {
   repeatVector: on([4], { repeatVector: { n: 3 } }),
   rescaling: on(image, { rescaling: { scale: 0.5, offset: 2 } }),
   reshape: on(image, { reshape: { targetShape: [7, 24] } }),
+  'reshape to a size that follows': on(image, { reshape: { targetShape: [-1, 24] } }),
   resizing: on(image, { resizing: { height: 3, width: 9, interpolation: 'nearest' } }),
   rnn: on(sequence, { rnn: { cell: { lstmCell: { units: 2, ...recurrent } }, returnSequences: true } }),
   'rnn of several cells': on(sequence, {
