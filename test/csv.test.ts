@@ -485,3 +485,20 @@ describe('a table larger than data.memory', () => {
     closeRows(onDisk.examples.file!);
   });
 });
+
+it.each(['[{"x":1,"y":2}]', '{"x":{"0":1},"y":{"0":2}}', '\ufeff [ [1, 2]]', '{"x":1,"y":2}\n{"x":2,"y":1}\n'])(
+  'JSON in the place of a table is called that: %s',
+  async (text) => {
+    const { problem, remedy } = await failure(source(raw(text)));
+    expect(problem).toContain('is JSON, no CSV');
+    expect(remedy).toContain('to_csv(index=False)');
+  },
+);
+
+it('a column may be called what begins like JSON', async () => {
+  const { examples } = await load(plain(csv('[a],{b},y', '1,2,3', '2,1,4'), { targetType: 'number' }));
+  expect(rowsOf(examples)).toEqual([
+    [1, 2],
+    [2, 1],
+  ]);
+});

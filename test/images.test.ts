@@ -262,6 +262,16 @@ describe('the files', () => {
     expect(encoding.classes).toEqual(['a', 'b']);
   });
 
+  it('are PNG and JPEG alone: those of other formats are left out with a warning', async () => {
+    const image = await greyPixel(1);
+    const dir = folderOf({ 'a/1.png': image, 'a/2.webp': 'another', 'b/1.png': image, 'b/deep/3.GIF': 'another' });
+    const warnings: string[] = [];
+    const config = dataSchema.parse({ source: 'images', dir, validation: 0, test: 0 });
+    const { examples } = await loadDataset(config, 0, { warn: (message) => warnings.push(message) });
+    expect(examples.count).toBe(2);
+    expect(warnings).toEqual([expect.stringContaining('left out 2 images, such as a/2.webp: neither PNG nor JPEG')]);
+  });
+
   it('may be links to files and folders', async () => {
     const store = folderOf({ '1.png': await greyPixel(5) });
     const dir = folderOf({ 'a/1.png': await greyPixel(4) });

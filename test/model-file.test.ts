@@ -401,6 +401,11 @@ describe('is refused:', () => {
     rmSync(shard);
     expect(await refusal(saved)).toMatch(/group1-shard2\.bin: no such file, and .*model\.json keeps weights there/);
     const json = JSON.parse(readFileSync(join(saved, 'model.json'), 'utf8'));
+    const [entry] = json.weightsManifest[0].weights;
+    const twice = { ...json, weightsManifest: [{ paths: ['zeros.bin'], weights: [entry, entry] }] };
+    writeFileSync(join(saved, 'zeros.bin'), Buffer.alloc(8 * entry.shape.reduce((a: number, b: number) => a * b, 1)));
+    writeFileSync(join(saved, 'model.json'), JSON.stringify(twice));
+    expect(await refusal(saved)).toContain(`has two weights named ${entry.name}`);
     json.weightsManifest[0].weights[0].dtype = 'float7';
     writeFileSync(join(saved, 'model.json'), JSON.stringify(json));
     expect(await refusal(saved)).toMatch(/weightsManifest\.0\.weights\.0\.dtype: /);

@@ -141,6 +141,9 @@ function readWeights(file: string, manifest: readonly Group[]): SavedWeights {
       const part = bytes.slice(offset, offset + bytesOf(entry));
       offset += part.length;
       if (entry.group === 'optimizer') continue;
+      if (weights.has(entry.name)) {
+        throw new ModelError(`${file}: has two weights named ${entry.name}`, 'save or convert the model again');
+      }
       weights.set(entry.name, { shape: entry.shape, values: decode(file, entry, part) });
     }
   }

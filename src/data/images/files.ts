@@ -10,6 +10,7 @@ import { DataError } from '../../errors.js';
 import type { Greyscale } from '../encoding.js';
 
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
+const OTHER_IMAGE_NAME = /\.(?:webp|gif|bmp|tiff?|avif|hei[cf]|jxl|jfif|ppm|pgm)$/i;
 
 /** How files become images of one kind. */
 export interface Decoding {
@@ -72,15 +73,24 @@ export function isFolder(path: string): boolean | undefined {
  * @returns paths from the folder on, with `/` on every platform, sorted
  * @throws DataError if a folder cannot be read or is a link to one that holds it
  */
-export function imagesBelow(folder: string, label = '', above: readonly string[] = []): string[] {
+export function imagesBelow(folder: string, label = ''): string[] {
+  return filesBelow(folder, IMAGE_NAME, label, []);
+}
+
+/** The images of formats that are not read, as `imagesBelow` lists those that are. */
+export function otherImagesBelow(folder: string): string[] {
+  return filesBelow(folder, OTHER_IMAGE_NAME, '', []);
+}
+
+function filesBelow(folder: string, wanted: RegExp, label: string, above: readonly string[]): string[] {
   const entries = listFolder(folder, label);
   const real = realpathSync(folder);
   if (above.includes(real)) {
     throw new DataError(`${label}${folder} is a link to a folder around it`, 'remove the link');
   }
   const found = entries.flatMap(({ name, folder: nested }) => {
-    if (!nested) return IMAGE_NAME.test(name) ? [name] : [];
-    return imagesBelow(join(folder, name), label, [...above, real]).map((inner) => `${name}/${inner}`);
+    if (!nested) return wanted.test(name) ? [name] : [];
+    return filesBelow(join(folder, name), wanted, label, [...above, real]).map((inner) => `${name}/${inner}`);
   });
   return found.sort();
 }

@@ -9,7 +9,7 @@ import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { RowRange } from '../shards.js';
 import type { Source } from '../source.js';
-import { type Decoding, decodeImages, type Image, imagesBelow, listFolder } from './files.js';
+import { type Decoding, decodeImages, type Image, imagesBelow, listFolder, otherImagesBelow } from './files.js';
 
 /** Classes that a message lists before it breaks off. */
 const LISTED = 10;
@@ -33,6 +33,12 @@ interface ImageClass {
 export async function imageSource(config: ImagesConfig, reading: Reading): Promise<Source> {
   const parts = listParts(config);
   const classes = parts[0].classes.map(({ name }) => name);
+  for (const { dir } of parts) {
+    const others = otherImagesBelow(dir);
+    if (others.length === 0) continue;
+    const which = others.length === 1 ? others[0] : `${others.length} images, such as ${others[0]}`;
+    reading.warn(`${dir}: left out ${which}: neither PNG nor JPEG; convert them if they are to count`);
+  }
   const decoding: Decoding = {
     greyscale: config.greyscale === true ? 'bt601' : config.greyscale || undefined,
     size: typeof config.size === 'number' ? [config.size, config.size] : config.size,

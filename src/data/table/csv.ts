@@ -44,7 +44,7 @@ export async function csvSource(config: CsvConfig, reading: Reading): Promise<So
  */
 export async function openCsv(file: DataFile, format: CsvFormat, reading: Reading): Promise<Table> {
   try {
-    const start = await file.read(4, 0);
+    const start = await file.read(64, 0);
     refuseOtherFormats(file.name, start);
     const csv = { file, format, gzip: start[0] === 0x1f && start[1] === 0x8b, reading };
     const { columns, rowNames } = columnsOf(csv, await firstRows(csv));

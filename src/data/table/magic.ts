@@ -17,4 +17,10 @@ const others: readonly [string, readonly number[], string][] = [
 export function refuseOtherFormats(file: string, start: Uint8Array): void {
   const found = others.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte));
   if (found) throw new DataError(`${file} is ${found[0]}, no CSV`, found[2]);
+  if (/^(?:\xef\xbb\xbf)?\s*(?:\[\s*[[{]|\{\s*["}])/.test(Buffer.from(start).toString('latin1'))) {
+    throw new DataError(
+      `${file} is JSON, no CSV`,
+      'write it as CSV, e.g. by pandas.read_json and DataFrame.to_csv(index=False)',
+    );
+  }
 }
