@@ -105,6 +105,8 @@ function prepare({ staged, fed }: Compiled): Prepared {
     const addresses = [...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset);
     return () => kernels[stage.kernel](...addresses, ...stage.numbers);
   });
+  // Each has a memory of its own, and a process has room for so many.
+  if (known.size >= 1000) known.clear();
   const prepared = { tensors, run: () => runs.forEach((run) => void run()) };
   known.set(key, prepared);
   return prepared;
