@@ -63,6 +63,14 @@ describe('a CSV file', () => {
     expect([...examples.targets]).toEqual([8]);
   });
 
+  it('with Excel’s line about the delimiter is refused by name', async () => {
+    const file = csv('sep=;', 'x;y', '1;2');
+    expect(await failure(plain(file))).toMatchObject({
+      ...{ problem: `${file} starts with a line for Excel, sep=;` },
+      remedy: 'remove that line, and say the same by data.delimiter: ";"',
+    });
+  });
+
   it('gives unnamed columns the name of their place', async () => {
     const dataset = await load(plain(csv(',x,y', '0,5,1', '1,6,2'), { exclude: ['c1'] }));
     expect(rowsOf(dataset.examples)).toEqual([[5], [6]]);

@@ -139,6 +139,18 @@ describe('classes of pictures', () => {
     const alone: Prediction[] = [];
     for await (const row of (await predict(model, file, { top: 10 })).rows) alone.push(row);
     expect(alone[0].classes).toEqual(classes);
+
+    // An encoding of another model.
+    const encoding = JSON.parse(readFileSync(join(model, 'encoding.json'), 'utf8'));
+    writeFileSync(join(model, 'encoding.json'), JSON.stringify({ ...encoding, classes: encoding.classes.slice(1) }));
+    expect(await refusal(predict(model, file))).toMatch(
+      /encoding\.json: describes 9 classes, and the model has 10 outputs/,
+    );
+    const column = { name: 'a', mean: 0, scale: 1, fill: 0 };
+    const csv = { header: true, delimiter: ',', missingValues: [] };
+    const table = { kind: 'table', columns: [column, { ...column, name: 'b' }], csv, missing: 'error' };
+    writeFileSync(join(model, 'encoding.json'), JSON.stringify({ ...encoding, input: table }));
+    expect(await refusal(predict(model, file))).toMatch(/encoding\.json: describes 2 features, and the model has 784/);
   });
 });
 

@@ -10,6 +10,8 @@ import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { statusOf } from '../../src/config/status.js';
 import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
+import { elements } from '../../src/data/examples.js';
+import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
 import { type LayerWeight, modelWeights, outputShape } from '../../src/model/build.js';
 import { createModel } from '../../src/model/create.js';
@@ -60,7 +62,30 @@ export async function openModel(
   const { trainable, state, frozen } = modelWeights(model);
   const weights = [...trainable, ...state, ...frozen];
   assignWeights(model, saved, path, warn);
-  return { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
+  const opened = { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
+  checkEncoding(path, opened);
+  return opened;
+}
+
+/** @throws ModelError when encoding.json describes inputs or classes that are not the model's */
+function checkEncoding(path: string, { featureShape, outputShape, encoding }: SavedModel): void {
+  const differ = (says: string, has: string) => {
+    throw new ModelError(
+      `${join(path, encodingFile)}: describes ${says}, and the model has ${has}`,
+      'put back the encoding.json that was saved with the model',
+    );
+  };
+  if (encoding?.input.kind === 'table') {
+    const [described, taken] = [tableWidth(encoding.input.columns), elements(featureShape)];
+    if (described !== taken) differ(`${described} features`, `${taken}`);
+  }
+  const units = outputShape.at(-1) ?? 1;
+  const { classes: names, outputs } = encoding ?? {};
+  // What a function of the user's makes of the outputs is its own affair.
+  const classes = outputs === undefined || outputs.loss === 'custom' ? undefined : names?.length;
+  if (classes !== undefined && units !== classes && !(units === 1 && classes === 2)) {
+    differ(`${classes} classes`, `${units} outputs`);
+  }
 }
 
 async function fromTopology(path: string, topology: object): Promise<tfl.LayersModel> {

@@ -179,6 +179,9 @@ const unseeded: Readonly<Record<string, string>> = { RandomWidth: '`augment`, wh
 export function checkLayer(layer: Layer, where: string): void {
   const instead = unseeded[layer.getClassName()];
   if (instead) throw new ModelError(`${where}: ${layer.getClassName()} is random without a seed`, `use ${instead}`);
+  if (layer.getClassName() === 'Conv1D' && (layer as { padding?: string }).padding === 'causal') {
+    throw new ModelError(`${where}: tfjs does not compute padding: causal`, 'use padding: valid or same');
+  }
   checkDilation(layer, where);
 }
 

@@ -23,4 +23,11 @@ export function refuseOtherFormats(file: string, start: Uint8Array): void {
       'write it as CSV, e.g. by pandas.read_json and DataFrame.to_csv(index=False)',
     );
   }
+  const [, delimiter] = /^(?:\xef\xbb\xbf)?sep=(.)\r?\n/i.exec(Buffer.from(start).toString('latin1')) ?? [];
+  if (delimiter !== undefined) {
+    throw new DataError(
+      `${file} starts with a line for Excel, sep=${delimiter}`,
+      `remove that line, and say the same by data.delimiter: ${JSON.stringify(delimiter)}`,
+    );
+  }
 }
