@@ -53,7 +53,8 @@ const optimizers = {
   adamw: ['AdamW', 'adam_w'],
 };
 const activations = {
-  relu: ['ReLU', 'leaky_relu'],
+  relu: ['ReLU'],
+  leakyRelu: ['leaky_relu'],
   relu6: ['ReLU6'],
   swish: ['Swish'],
   hardSigmoid: ['hard_sigmoid'],
