@@ -4,29 +4,21 @@
  */
 import tf = require('@tensorflow/tfjs-core');
 
-const wrong = ['MaxPool3D', 'MaxPool3DGrad', 'Conv3DBackpropInputV2'];
+const onCpu = new Map(['MaxPool3D', 'MaxPool3DGrad', 'Conv3DBackpropInputV2'].map((name) => [name, cpuFunction(name)]));
 
 /** To be called when the wasm backend is registered; a second time it changes nothing. */
 export function replaceWrongKernels(): void {
-  for (const name of wrong) {
+  for (const [name, kernelFunc] of onCpu) {
     const kernel = tf.getKernel(name, 'wasm');
-    if (!kernel || kernel.kernelFunc === onCpu.get(name)) continue;
+    if (!kernel || kernel.kernelFunc === kernelFunc) continue;
     tf.unregisterKernel(name, 'wasm');
-    tf.registerKernel({ ...kernel, kernelFunc: cpuFunction(name) });
+    tf.registerKernel({ ...kernel, kernelFunc });
   }
 }
 
-const onCpu = new Map<string, tf.KernelFunc>();
-
 function cpuFunction(name: string): tf.KernelFunc {
-  const known = onCpu.get(name);
-  if (known) return known;
-  const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
+  return ({ inputs, attrs, backend }) => {
     const cpu = tf.findBackend('cpu');
-    const copy = (from: tf.KernelBackend, to: tf.KernelBackend, info: tf.TensorInfo): tf.TensorInfo => {
-      const dataId = to.write(from.readSync(info.dataId) as Float32Array, info.shape, info.dtype);
-      return { ...info, dataId };
-    };
     const wasm = backend as tf.KernelBackend;
     const copies = Object.entries(inputs).map(([key, info]) => [key, copy(wasm, cpu, info as tf.TensorInfo)] as const);
     const output = tf.getKernel(name, 'cpu').kernelFunc({ inputs: Object.fromEntries(copies), attrs, backend: cpu });
@@ -34,6 +26,8 @@ function cpuFunction(name: string): tf.KernelFunc {
     for (const { dataId } of [...copies.map(([, info]) => info), output as tf.TensorInfo]) cpu.disposeData(dataId);
     return result;
   };
-  onCpu.set(name, kernelFunc);
-  return kernelFunc;
+}
+
+function copy(from: tf.KernelBackend, to: tf.KernelBackend, info: tf.TensorInfo): tf.TensorInfo {
+  return { ...info, dataId: to.write(from.readSync(info.dataId) as Float32Array, info.shape, info.dtype) };
 }
