@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Progress } from '../src/checkpoint/state.js';
 import { sha256 } from '../src/data/checksum.js';
+import { batchOf } from '../src/data/geometry.js';
 import { epochOrder } from '../src/data/sampler.js';
 import { LockstepError } from '../src/errors.js';
 import { metricsOf } from '../src/evaluate/metrics.js';
@@ -17,8 +18,8 @@ import {
 import { outputEncoding } from '../src/model/outputs.js';
 import { saveModel } from '../src/model/save.js';
 import { parameterCount, tensorOf } from '../src/model/slab.js';
+import { learningRateOf } from '../src/optimizer/decide.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
-import { learningRateAt } from '../src/optimizer/schedule.js';
 import type { EndEvent, Metrics } from '../src/report/events.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
@@ -212,14 +213,9 @@ export class Run {
 
   /** Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. */
   #epochLoss(): number {
-    const { stepsPerEpoch, training, batchSize } = this.#run.geometry;
-    const lastBatch = training - (stepsPerEpoch - 1) * batchSize;
-    return (
-      this.#run.pool.stepLosses.reduce(
-        (sum, loss, i) => sum + loss * (i === stepsPerEpoch - 1 ? lastBatch : batchSize),
-        0,
-      ) / training
-    );
+    const { geometry, pool } = this.#run;
+    const sum = pool.stepLosses.reduce((sum, loss, step) => sum + loss * batchOf(geometry, step).count, 0);
+    return sum / geometry.training;
   }
 
   async #finish(validation: Metrics | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
@@ -304,9 +300,7 @@ export class Run {
 
   #learningRate(step: number): number {
     const { config, geometry } = this.#run;
-    const base = createOptimizer(config.optimizer).baseLearningRate;
-    const steps = geometry.epochs * geometry.stepsPerEpoch;
-    return this.#progress.monitor.scale * learningRateAt(config.schedule, base, step, steps, geometry.stepsPerEpoch);
+    return learningRateOf({ ...config, geometry }, step, this.#progress.monitor.scale);
   }
 
   #readableWeights(): Record<string, number[]> | undefined {

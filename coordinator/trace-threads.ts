@@ -1,4 +1,5 @@
 /** `lockstep train --trace FILE`: the phases of every step of every thread. */
+import { roundOf } from '../src/data/geometry.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import { type PoolOptions, phaseNames } from '../src/pool/spec.js';
 import type { Unwritten } from '../src/report/unwritten.js';
@@ -23,7 +24,7 @@ export async function startTraced(
   const watch = {
     trained(epoch: number, first: number, committed: number, times: { of(step: number, rank: number): Float64Array }) {
       for (let step = first; step < first + committed; step++) {
-        const number = epoch * options.geometry.stepsPerEpoch + step + 1;
+        const number = roundOf(options.geometry, epoch, step) + 1;
         for (const rank of ranks) traceStep(trace, rank, number, times.of(step, rank.id));
       }
     },

@@ -1,6 +1,6 @@
 /** Looks at the threads' progress while they run an epoch, and reports it. */
 
-import type { Geometry } from '../src/pool/spec.js';
+import { examplesBefore, type Geometry, roundOf } from '../src/data/geometry.js';
 import type { Reporter } from '../src/report/events.js';
 import type { Trainer } from './trainer.js';
 
@@ -38,7 +38,7 @@ export function watchEpoch(
   first: number,
   { pool, geometry, logEvery, learningRate, report }: WatchOptions,
 ): Watch {
-  const { stepsPerEpoch, batchSize, training, epochs } = geometry;
+  const { stepsPerEpoch, epochs } = geometry;
   const opened = performance.now();
   /** When the first steps were seen to be done, and how many. */
   let begun: { readonly time: number; readonly done: number } | undefined;
@@ -54,10 +54,10 @@ export function watchEpoch(
     // An epoch that was over before anybody looked twice has nothing else to go by.
     const from = done > begun.done ? begun : { time: opened, done: first };
     const secondsPerStep = (performance.now() - from.time) / 1000 / (done - from.done);
-    const examples = Math.min(done * batchSize, training) - from.done * batchSize;
+    const examples = examplesBefore(geometry, done) - examplesBefore(geometry, from.done);
     examplesPerSecond = examples / (secondsPerStep * (done - from.done));
     for (; seen < done; seen++) {
-      const index = epoch * stepsPerEpoch + seen;
+      const index = roundOf(geometry, epoch, seen);
       const loss = pool.stepLosses[seen];
       lossSum += loss;
       if ((index + 1) % logEvery !== 0) continue;

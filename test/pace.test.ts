@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Trainer } from '../coordinator/trainer.js';
 import { watchEpoch } from '../coordinator/watch.js';
 import { isTerminal } from '../src/cli/streams.js';
-import type { Geometry } from '../src/pool/spec.js';
+import type { Geometry } from '../src/data/geometry.js';
 import type { RunEvent } from '../src/report/events.js';
 
 beforeEach(() => {

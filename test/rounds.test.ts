@@ -1,13 +1,12 @@
 /** Rounds: steps whose nodes are computed by several pools come to the bits of one pool that takes the same steps by itself. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { batchOf, evaluationBatches } from '../src/data/geometry.js';
 import { epochOrder } from '../src/data/sampler.js';
-import { batchOf } from '../src/data/shards.js';
 import { totalSums } from '../src/evaluate/metrics.js';
-import { createOptimizer } from '../src/optimizer/optimizer.js';
-import { learningRateAt } from '../src/optimizer/schedule.js';
+import { learningRateOf, type Update } from '../src/optimizer/decide.js';
 import type { ThreadPool } from '../src/pool/pool.js';
 import { stagedExamples } from '../src/pool/stage.js';
-import type { ComputeTask, Update } from '../src/pool/worker.js';
+import type { ComputeTask } from '../src/pool/worker.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf, treeSum } from './support/pools.js';
 import { bits } from './support/slabs.js';
 
@@ -27,10 +26,7 @@ const orderOf = (epoch: number) => epochOrder(training, 3, epoch);
 const slabsOf = (pool: ThreadPool) => [pool.parameters, ...pool.slots].map(bits);
 
 function updateOf(round: number, count: number): Update {
-  const { optimizer, schedule, geometry } = setup.options;
-  const base = createOptimizer(optimizer).baseLearningRate;
-  const steps = geometry.epochs * geometry.stepsPerEpoch;
-  const learningRate = learningRateAt(schedule, base, round, steps, geometry.stepsPerEpoch);
+  const learningRate = learningRateOf(setup.options, round, 1);
   return { round, learningRate, gradientScale: 1 / count, stateScale: 1 / count };
 }
 
@@ -58,11 +54,11 @@ async function trainTogether(
   }: { others?: ThreadPool[]; send?: (pool: ThreadPool, task: ComputeTask) => void } = {},
 ): Promise<number[]> {
   const { geometry, layout } = setup.options;
-  const { stepsPerEpoch, batchSize } = geometry;
+  const { stepsPerEpoch } = geometry;
   const losses: number[] = [];
   for (let round = 0; round < 2 * stepsPerEpoch; round++) {
     const [epoch, step] = [Math.floor(round / stepsPerEpoch), round % stepsPerEpoch];
-    const { count } = batchOf(step, geometry.training, batchSize);
+    const { count } = batchOf(geometry, step);
     const order = orderOf(epoch);
     const tasks = [
       taskOf(setup.options, order, epoch, step, 0, boundary),
@@ -197,9 +193,9 @@ it('evaluates batches anywhere', async () => {
     await setup.start({ threads: 3, ...rounds }),
   ];
   const rows = all.toReversed();
-  const batches = Array.from({ length: Math.ceil(200 / geometry.evaluationBatch) }, (_, batch) => ({
+  const batches = evaluationBatches(geometry, rows.length).map(({ start, count }, batch) => ({
     batch,
-    rows: rows.subarray(batch * geometry.evaluationBatch, (batch + 1) * geometry.evaluationBatch),
+    rows: rows.subarray(start, start + count),
   }));
   const table = Float64Array.from([
     ...(await first.evaluateBatches(batches.slice(0, 2))),

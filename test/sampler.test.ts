@@ -1,7 +1,6 @@
 /** The order of an epoch, and how it divides into steps and shards: every example exactly once. */
 import { describe, expect, it } from 'vitest';
 import { epochOrder } from '../src/data/sampler.js';
-import { batchOf, shardOf, stepCount } from '../src/data/shards.js';
 
 const range = (count: number, start = 0) => Int32Array.from({ length: count }, (_, i) => start + i);
 
@@ -59,36 +58,5 @@ describe('epochOrder', () => {
     // 19 * 19 degrees of freedom: mean 361, standard deviation 27.
     expect(chiSquare).toBeGreaterThan(361 - 4 * 27);
     expect(chiSquare).toBeLessThan(361 + 4 * 27);
-  });
-});
-
-describe('steps and shards', () => {
-  it.each([
-    { examples: 100, batchSize: 32, shards: 4 },
-    { examples: 96, batchSize: 32, shards: 4 },
-    { examples: 97, batchSize: 32, shards: 4 },
-    { examples: 7, batchSize: 8, shards: 8 },
-    { examples: 1, batchSize: 6, shards: 3 },
-  ])('cover $examples examples once by batches of $batchSize in $shards shards', ({ examples, batchSize, shards }) => {
-    const rows: number[] = [];
-    for (let step = 0; step < stepCount(examples, batchSize); step++) {
-      const batch = batchOf(step, examples, batchSize);
-      for (let shard = 0; shard < shards; shard++) {
-        const { start, count } = shardOf(batch.count, batchSize / shards, shard);
-        for (let i = 0; i < count; i++) rows.push(batch.start + start + i);
-      }
-    }
-    expect(rows).toEqual([...range(examples)]);
-  });
-
-  it('leave the last shards of a small batch empty', () => {
-    expect(stepCount(100, 32)).toBe(4);
-    expect(batchOf(3, 100, 32)).toEqual({ start: 96, count: 4 });
-    expect([0, 1, 2, 3].map((shard) => shardOf(11, 8, shard))).toEqual([
-      { start: 0, count: 8 },
-      { start: 8, count: 3 },
-      { start: 11, count: 0 },
-      { start: 11, count: 0 },
-    ]);
   });
 });

@@ -1,17 +1,15 @@
 /** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as `Run` asks for them. */
-import { batchOf, shardOf, stepCount } from '../../src/data/shards.js';
-import { clipFactor } from '../../src/optimizer/clip.js';
-import { createOptimizer } from '../../src/optimizer/optimizer.js';
-import { learningRateAt } from '../../src/optimizer/schedule.js';
+import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
+import { decideStep, type Update } from '../../src/optimizer/decide.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
-import { type PoolOptions, stepDivisor } from '../../src/pool/spec.js';
-import type { RowsAt, Update } from '../../src/pool/worker.js';
+import type { PoolOptions } from '../../src/pool/spec.js';
+import type { RowsAt } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import { StoppedError, type Trainer } from '../trainer.js';
 import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
-import { Round, type RoundOptions, type RoundResult, type RoundTask } from './round.js';
+import { Round, type RoundOptions, type RoundTask } from './round.js';
 import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
 
@@ -70,9 +68,9 @@ export class Cluster implements Trainer {
   }
 
   used(first: number, last: number): Int32Array[] {
-    const { training, batchSize } = this.#parts.options.geometry;
+    const { geometry } = this.#parts.options;
     return Array.from({ length: last - first }, (_, i) => {
-      const { start, count } = batchOf(first + i, training, batchSize);
+      const { start, count } = batchOf(geometry, first + i);
       return this.#used.slice(start, start + count);
     });
   }
@@ -173,54 +171,27 @@ export class Cluster implements Trainer {
   /** One round, and its commit; false when loss or gradient are not finite and nothing was committed. */
   async #step(epoch: number, order: Int32Array, step: number, rateScale: number): Promise<boolean> {
     const { world, options, round: settings } = this.#parts;
-    const { training, batchSize, shards, stepsPerEpoch } = options.geometry;
-    const batch = batchOf(step, training, batchSize);
+    const { geometry } = options;
     const rowsIn = (of: number, { low, high }: TreeNode): RowsAt => {
-      const { start: first, count } = batchOf(of, training, batchSize);
-      const last = shardOf(count, batchSize / shards, high - 1);
-      const start = first + shardOf(count, batchSize / shards, low).start;
-      return { start, rows: order.subarray(start, first + last.start + last.count) };
+      const { start, count } = shardsOf(geometry, of, low, high);
+      return { start, rows: order.subarray(start, start + count) };
     };
     const round = this.#roundOf(epoch, step);
     const task: RoundTask = {
-      ...{ round, epoch, step, shards: stepCount(batch.count, batchSize / shards) },
+      ...{ round, epoch, step, shards: activeShards(geometry, step) },
       rowsOf: (node) => [rowsIn(step, node)],
-      nextRowsOf: (node) => (step + 1 < stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
+      nextRowsOf: (node) => (step + 1 < geometry.stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
     };
     const result = await new Round(task, { ...settings, crew: world, clock: systemClock }).run();
-    const update = this.#verdict(result, round, step, batch.count, rateScale);
+    const { loss, norm, update } = decideStep(options, round, rateScale, result);
+    this.stepLosses[step] = loss;
+    this.stepNorms[step] = norm;
     if (!update) return false;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
     this.#commit(update);
     return true;
-  }
-
-  /** The update of a round; none where it diverged. */
-  #verdict(
-    { losses, divisors, squares }: RoundResult,
-    round: number,
-    step: number,
-    count: number,
-    rateScale: number,
-  ): Update | undefined {
-    const { geometry, schedule, optimizer, clipNorm } = this.#parts.options;
-    const divisor = stepDivisor(divisors);
-    let sum = 0;
-    for (const loss of losses) sum += loss;
-    this.stepLosses[step] = sum / divisor;
-    const norm = Math.sqrt(squares) / divisor;
-    this.stepNorms[step] = norm;
-    if (!Number.isFinite(sum) || !Number.isFinite(norm)) return undefined;
-    const steps = geometry.epochs * geometry.stepsPerEpoch;
-    const base = createOptimizer(optimizer).baseLearningRate;
-    return {
-      round,
-      learningRate: rateScale * learningRateAt(schedule, base, round, steps, geometry.stepsPerEpoch),
-      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / divisor,
-      stateScale: 1 / count,
-    };
   }
 
   /** From here on the step counts. Remote workers are told first: they apply it while the coordinator does. */
@@ -233,6 +204,6 @@ export class Cluster implements Trainer {
   }
 
   #roundOf(epoch: number, step: number): number {
-    return epoch * this.#parts.options.geometry.stepsPerEpoch + step;
+    return roundOf(this.#parts.options.geometry, epoch, step);
   }
 }

@@ -3,7 +3,8 @@
  * not would only cost them: it has the state sent when somebody needs it, and at times, so that little is lost if all
  * workers die at once.
  */
-import type { Update, Worker } from '../../src/pool/worker.js';
+import type { Update } from '../../src/optimizer/decide.js';
+import type { Worker } from '../../src/pool/worker.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
 import type { Clock } from './clock.js';
 

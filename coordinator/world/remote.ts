@@ -1,6 +1,7 @@
 /** A machine behind a socket as a Worker: commands go out as messages, answers settle promises, a loss fails them all. */
 import { type LockstepError, WireError } from '../../src/errors.js';
-import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../../src/pool/worker.js';
+import type { Update } from '../../src/optimizer/decide.js';
+import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
 import type { SlabParts } from '../../src/reduce/slab-frame.js';
 import { type BlobSink, type BlobSource, bytesSource } from '../../src/wire/blob.js';

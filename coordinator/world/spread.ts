@@ -1,5 +1,5 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
-import { batchOf, stepCount } from '../../src/data/shards.js';
+import { evaluationBatches } from '../../src/data/geometry.js';
 import { type MetricSpec, sumsWidth, totalSums } from '../../src/evaluate/metrics.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { Clock } from './clock.js';
@@ -40,9 +40,9 @@ export async function spreadEvaluation(
   clock: Clock,
   metrics: MetricSpec,
   rows: Int32Array,
-  batchSize: number,
+  evaluationBatch: number,
 ): Promise<Float64Array> {
-  return totalSums(metrics, await new Spread(crew, clock, sumsWidth(metrics), rows, batchSize).run());
+  return totalSums(metrics, await new Spread(crew, clock, sumsWidth(metrics), rows, evaluationBatch).run());
 }
 
 class Spread {
@@ -51,8 +51,7 @@ class Spread {
   readonly #mail: Mailbox<Answer>;
   /** Sums of a batch. */
   readonly #width: number;
-  readonly #rows: Int32Array;
-  readonly #batchSize: number;
+  readonly #batches: readonly EvaluationBatch[];
   readonly #table: Float64Array;
   /** Batches whose sums are not here, and those of them that nobody has. */
   readonly #missing: Set<number>;
@@ -61,16 +60,17 @@ class Spread {
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
 
-  constructor(crew: Crew, clock: Clock, width: number, rows: Int32Array, batchSize: number) {
+  constructor(crew: Crew, clock: Clock, width: number, rows: Int32Array, evaluationBatch: number) {
     this.#crew = crew;
     this.#clock = clock;
     this.#mail = new Mailbox(clock);
     this.#width = width;
-    this.#rows = rows;
-    this.#batchSize = batchSize;
-    const count = stepCount(rows.length, batchSize);
-    this.#table = new Float64Array(count * width);
-    this.#queue = Array.from({ length: count }, (_, batch) => batch);
+    this.#batches = evaluationBatches({ evaluationBatch }, rows.length).map(({ start, count }, batch) => ({
+      batch,
+      rows: rows.subarray(start, start + count),
+    }));
+    this.#table = new Float64Array(this.#batches.length * width);
+    this.#queue = this.#batches.map(({ batch }) => batch);
     this.#missing = new Set(this.#queue);
   }
 
@@ -106,10 +106,7 @@ class Spread {
   }
 
   #hand(worker: Worker, numbers: readonly number[]): void {
-    const batches = numbers.map((batch) => {
-      const { start, count } = batchOf(batch, this.#rows.length, this.#batchSize);
-      return { batch, rows: this.#rows.subarray(start, start + count) };
-    });
+    const batches = numbers.map((batch) => this.#batches[batch]);
     const group = { worker, batches, started: this.#clock.now(), late: false };
     this.#groups.add(group);
     worker.evaluate(batches).then(

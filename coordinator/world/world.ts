@@ -1,4 +1,5 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
+import { shardSize } from '../../src/data/geometry.js';
 import type { LockstepError } from '../../src/errors.js';
 import { RefusedError, WireError } from '../../src/errors.js';
 import { longestLag } from '../../src/pool/exchanging.js';
@@ -128,10 +129,9 @@ export class World implements Crew {
 
   /** Everybody who takes part, for people. */
   info(): WorkerInfo[] {
-    const { batchSize, shards } = this.#options;
     const rate = ({ name, threads }: Worker) => {
       const milliseconds = this.#speeds.get(name);
-      return milliseconds === undefined ? null : (1000 / milliseconds) * threads * (batchSize / shards);
+      return milliseconds === undefined ? null : (1000 / milliseconds) * threads * shardSize(this.#options);
     };
     const { id, name, threads } = this.self;
     const own = { id, name, address: 'here', threads, state: 'active', examplesPerSecond: rate(this.self) };

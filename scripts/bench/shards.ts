@@ -1,8 +1,8 @@
 /** `npm run bench -- shards`: throughput of two of the configs' models by number of shards and batch size. */
 import { fileURLToPath } from 'node:url';
-import { defaultShards } from '../../coordinator/geometry.js';
 import { loadRunConfig } from '../../src/config/load.js';
 import type { LayersConfig } from '../../src/config/model.js';
+import { defaultShards } from '../../src/data/geometry.js';
 import { measurePool } from './measure-pool.js';
 import { median } from './measurement.js';
 import { playRounds } from './rounds.js';

@@ -1,8 +1,8 @@
 /** What another machine asks a pool to compute, checked before threads read memory by it. */
-import { batchOf, shardOf } from '../data/shards.js';
+import { activeShards, evaluationBatches, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
 import { WireError } from '../errors.js';
 import { type TreeNode, treeNodes } from '../reduce/tree.js';
-import { activeShards, type Geometry, type PoolOptions } from './spec.js';
+import type { PoolOptions } from './spec.js';
 import type { ComputeTask, EvaluationBatch } from './worker.js';
 
 type Described = Pick<PoolOptions, 'geometry' | 'examples' | 'largestEvaluation'>;
@@ -14,7 +14,7 @@ const remedy = 'use the same version of Lockstep on both sides';
 /** @throws WireError unless the nodes are apart, nodes of the step's tree, and come with exactly their rows */
 export function checkTask(options: Described, { round, epoch, step, nodes, rows }: ComputeTask): void {
   const { geometry } = options;
-  if (step >= geometry.stepsPerEpoch || round !== epoch * geometry.stepsPerEpoch + step) {
+  if (step >= geometry.stepsPerEpoch || round !== roundOf(geometry, epoch, step)) {
     throw new WireError(`round ${round} is not step ${step} of epoch ${epoch}`, remedy);
   }
   const shards = activeShards(geometry, step);
@@ -42,7 +42,7 @@ export function checkBatches(options: Described, batches: readonly EvaluationBat
     if (rows.length > 0 && rows.length <= evaluationBatch) continue;
     throw new WireError(`evaluation batch ${batch} has ${rows.length} examples, not 1 to ${evaluationBatch}`, remedy);
   }
-  const most = Math.ceil(options.largestEvaluation / evaluationBatch);
+  const most = evaluationBatches(options.geometry, options.largestEvaluation).length;
   if (batches.length <= most) return;
   throw new WireError(`${batches.length} evaluation batches came, and no split has more than ${most}`, remedy);
 }
@@ -64,8 +64,7 @@ function joined(ranges: readonly Range[]): string {
 }
 
 /** Places in the epoch's order of a node's examples: from, and up to. */
-function placesOf({ training, batchSize, shards }: Geometry, step: number, node: TreeNode): Range {
-  const batch = batchOf(step, training, batchSize);
-  const [first, last] = [node.low, node.high - 1].map((shard) => shardOf(batch.count, batchSize / shards, shard));
-  return [batch.start + first.start, batch.start + last.start + last.count];
+function placesOf(geometry: Geometry, step: number, { low, high }: TreeNode): Range {
+  const { start, count } = shardsOf(geometry, step, low, high);
+  return [start, start + count];
 }

@@ -1,8 +1,8 @@
 /** Copies the examples of a shard or evaluation batch from where they are into an engine's private buffers. */
 import { type Augmenter, createAugmenter } from '../data/augment/augment.js';
 import { elements } from '../data/examples.js';
+import type { RowRange } from '../data/geometry.js';
 import { RowReader } from '../data/row-reader.js';
-import type { RowRange } from '../data/shards.js';
 import type { BatchBuffers } from '../engine/engine.js';
 import type { PoolSpec } from './spec.js';
 

@@ -1,5 +1,5 @@
 /** The gradients of the shards that a thread computes, folded into slots as they come. */
-import { batchOf, type RowRange, shardOf } from '../data/shards.js';
+import { type RowRange, roundOf, shardsOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
 import type { UpdateKernels } from '../kernels/load.js';
 import type { RankStep } from '../reduce/tree.js';
@@ -56,7 +56,7 @@ export class Gradients {
       await this.#gatherer.load(rows, this.#engine.buffers(count), shards[done] ?? after, epoch);
       shared.used.set(shared.keys.subarray(start, start + count), start);
       this.#clock.mark('gather');
-      const key = { seed, step: epoch * geometry.stepsPerEpoch + step, shard: action.compute };
+      const key = { seed, step: roundOf(geometry, epoch, step), shard: action.compute };
       const gradients = this.#slot(slots[action.into]);
       const { lossSum, divisor } = await this.#engine.computeGradients(count, key, gradients);
       shared.shardLosses[action.compute] = lossSum;
@@ -67,13 +67,9 @@ export class Gradients {
 
   /** Places in the epoch's order of the shards that `actions` compute, in that order. */
   rowsOf(step: number, actions: readonly RankStep[]): RowRange[] {
-    const { training, batchSize, shards } = this.#spec.geometry;
-    const batch = batchOf(step, training, batchSize);
-    return actions.flatMap((action) => {
-      if ('add' in action) return [];
-      const { start, count } = shardOf(batch.count, batchSize / shards, action.compute);
-      return [{ start: batch.start + start, count }];
-    });
+    const { geometry } = this.#spec;
+    const shards = actions.flatMap((action) => ('add' in action ? [] : action.compute));
+    return shards.map((shard) => shardsOf(geometry, step, shard, shard + 1));
   }
 
   #slot(offset: number): Float32Array {

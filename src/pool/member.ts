@@ -1,9 +1,10 @@
 /** This process as a worker of a world: its pool, and an exchange that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
+import type { Update } from '../optimizer/decide.js';
 import type { ExchangePlan } from '../reduce/plan.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
-import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from './worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, Worker } from './worker.js';
 
 /** What it asks of an exchange between the members of a world. */
 interface Exchanging {

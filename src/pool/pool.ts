@@ -1,19 +1,20 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
 import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
-import { batchOf, stepCount } from '../data/shards.js';
+import { activeShards, batchOf, evaluationBatches, examplesBefore } from '../data/geometry.js';
 import { DataError } from '../errors.js';
 import { sumsWidth, totalSums } from '../evaluate/metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
+import type { Update } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 import { StepTimes } from './clock.js';
 import { AbortedError, Control } from './control.js';
 import { RoundSlots } from './round-slots.js';
-import { activeShards, allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
+import { allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
 import { RowStage } from './stage.js';
 import type { Task } from './task.js';
-import type { Computed, ComputeTask, EvaluationBatch, RowsAt, Update } from './worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './worker.js';
 
 /** What a span of steps came to. */
 export interface SpanResult {
@@ -132,7 +133,7 @@ export class ThreadPool {
   used(first: number, last: number): Int32Array[] {
     const { shared, geometry } = this.#spec;
     return Array.from({ length: last - first }, (_, i) => {
-      const { start, count } = batchOf(first + i, geometry.training, geometry.batchSize);
+      const { start, count } = batchOf(geometry, first + i);
       return shared.used.slice(start, start + count);
     });
   }
@@ -162,7 +163,7 @@ export class ThreadPool {
   async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
     const { shared, geometry } = this.#spec;
     const release = this.#place([{ start: 0, rows: order }]);
-    shared.used.fill(-1, first * geometry.batchSize);
+    shared.used.fill(-1, examplesBefore(geometry, first));
     this.#first = first;
     this.#epoch = epoch;
     await this.#all({ kind: 'train', epoch, first, last, rateScale }).finally(release);
@@ -214,12 +215,11 @@ export class ThreadPool {
 
   /** Sums of the metrics over the examples `rows`; the same bits for any number of threads. */
   async evaluate(rows: Int32Array): Promise<Float64Array> {
-    const { evaluationBatch } = this.#spec.geometry;
     const started = performance.now();
-    const batches = Array.from({ length: stepCount(rows.length, evaluationBatch) }, (_, batch) => {
-      const { start, count } = batchOf(batch, rows.length, evaluationBatch);
-      return { batch, rows: rows.subarray(start, start + count) };
-    });
+    const batches = evaluationBatches(this.#spec.geometry, rows.length).map(({ start, count }, batch) => ({
+      batch,
+      rows: rows.subarray(start, start + count),
+    }));
     const sums = totalSums(this.#spec.metrics, await this.evaluateBatches(batches));
     this.#watch?.evaluated(performance.now() - started);
     return sums;

@@ -1,18 +1,18 @@
 /** One thread of a pool: its share of every training step, round and evaluation. */
-import { batchOf } from '../data/shards.js';
+import { activeShards, roundOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
 import { batchSums, sumsWidth } from '../evaluate/metrics.js';
 import { loadUpdateKernels } from '../kernels/load.js';
-import { clipFactor, globalNorm } from '../optimizer/clip.js';
+import { decideStep, type Update } from '../optimizer/decide.js';
 import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
-import { learningRateAt } from '../optimizer/schedule.js';
+import { totalSquares } from '../reduce/norm.js';
 import { nodePlan, type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import { PhaseClock, StepTimes } from './clock.js';
 import { Control } from './control.js';
 import { Gatherer } from './gather.js';
 import { Gradients } from './gradients.js';
 import { Slice } from './slice.js';
-import { activeShards, type PoolSpec, stepDivisor } from './spec.js';
+import type { PoolSpec } from './spec.js';
 import type { ApplyTask, EvaluateTask, NodesTask, TrainTask } from './task.js';
 
 /** What a thread computes with; one that only updates has none. */
@@ -47,16 +47,17 @@ export class Rank {
     this.#computer = { engine, gatherer, gradients: new Gradients(spec, engine, kernels, gatherer, this.#clock) };
   }
 
-  /** Runs the steps [first, last) of an epoch: compute, reduce, update. Stops early when asked to or when the loss is not finite. */
+  /** Runs the steps [first, last) of an epoch: compute, reduce, update. Stops early when asked to, or when loss or gradient are not finite. */
   async train({ epoch, first, last, rateScale }: TrainTask): Promise<void> {
     this.#clock.start();
     for (let step = first; step < last; step++) {
       await this.#compute(epoch, step);
       this.#barrier();
-      if (!this.#recordLoss(step)) return;
       this.#reduce(step);
       this.#barrier();
-      if (!this.#update(epoch, step, rateScale)) return;
+      const update = this.#decide(epoch, step, rateScale);
+      if (!update) return;
+      this.#update(update, this.#spec.shared.offsets.gradients[this.#plan(step).total]);
       if (this.#rank === 0) this.#control.decideHalt();
       this.#barrier();
       this.#clock.endStep(step);
@@ -81,10 +82,7 @@ export class Rank {
   /** Applies the total of a round to this rank's slice. */
   apply({ update }: ApplyTask): void {
     this.#clock.start();
-    const { round, learningRate, gradientScale, stateScale } = update;
-    const step = { number: round + 1, learningRate, gradientScale };
-    this.#slice.update(this.#optimizer, this.#spec.shared.offsets.total, step, stateScale);
-    this.#clock.mark('update');
+    this.#update(update, this.#spec.shared.offsets.total);
   }
 
   /** Gradients of this rank's shards, folded into its slots as they come. */
@@ -98,16 +96,6 @@ export class Rank {
     await gradients.compute({ epoch, step }, actionsOf(step), shared.offsets.gradients, after);
   }
 
-  /** Every rank adds the shards' losses in the same order, so all come to the same verdict. */
-  #recordLoss(step: number): boolean {
-    const { geometry, shared } = this.#spec;
-    let sum = 0;
-    for (let shard = 0; shard < activeShards(geometry, step); shard++) sum += shared.shardLosses[shard];
-    const loss = sum / this.#divisorOf(step);
-    if (this.#rank === 0) shared.stepLosses[step] = loss;
-    return Number.isFinite(loss);
-  }
-
   /** Sums the ranks' slots on this rank's slice, and the squares of the result. */
   #reduce(step: number): void {
     const { final, total } = this.#plan(step);
@@ -115,26 +103,27 @@ export class Rank {
     this.#clock.mark('reduce');
   }
 
-  /** Applies the optimizer to this rank's slice; leaves the parameters alone when the gradient is not finite. */
-  #update(epoch: number, step: number, rateScale: number): boolean {
-    const { shared, geometry, schedule, clipNorm } = this.#spec;
-    const divisor = this.#divisorOf(step);
-    const norm = globalNorm(shared.normSums) / divisor;
-    if (this.#rank === 0) shared.stepNorms[step] = norm;
-    if (!Number.isFinite(norm)) return false;
-    const index = epoch * geometry.stepsPerEpoch + step;
-    const steps = geometry.epochs * geometry.stepsPerEpoch;
-    const base = this.#optimizer.baseLearningRate;
-    const total = shared.offsets.gradients[this.#plan(step).total];
-    const optimizerStep = {
-      number: index + 1,
-      learningRate: rateScale * learningRateAt(schedule, base, index, steps, geometry.stepsPerEpoch),
-      gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / divisor,
+  /** Every rank decides by the same numbers, so all come to the same verdict; none where the run has diverged. */
+  #decide(epoch: number, step: number, rateScale: number): Update | undefined {
+    const { shared, geometry } = this.#spec;
+    const active = activeShards(geometry, step);
+    const sums = {
+      losses: shared.shardLosses.subarray(0, active),
+      divisors: shared.shardDivisors.subarray(0, active),
+      squares: totalSquares(shared.normSums),
     };
-    // State is averaged over examples, whatever the loss counts.
-    this.#slice.update(this.#optimizer, total, optimizerStep, 1 / this.#examplesOf(step));
+    const { loss, norm, update } = decideStep(this.#spec, roundOf(geometry, epoch, step), rateScale, sums);
+    if (this.#rank === 0) {
+      shared.stepLosses[step] = loss;
+      shared.stepNorms[step] = norm;
+    }
+    return update;
+  }
+
+  /** Applies the optimizer to this rank's slice. @param total byte offset of the step's gradient */
+  #update({ round, learningRate, gradientScale, stateScale }: Update, total: number): void {
+    this.#slice.update(this.#optimizer, total, { number: round + 1, learningRate, gradientScale }, stateScale);
     this.#clock.mark('update');
-    return true;
   }
 
   /** Metric sums of the batches that this rank gets hold of. */
@@ -160,17 +149,6 @@ export class Rank {
       const sums = batchSums(metrics, { ...result, targets: buffers.targets, weights });
       shared.evaluation.set(sums, current.batch * sumsWidth(metrics));
     }
-  }
-
-  #examplesOf(step: number): number {
-    const { training, batchSize } = this.#spec.geometry;
-    return batchOf(step, training, batchSize).count;
-  }
-
-  /** Of the sums of loss and gradient: every rank adds up the same numbers. */
-  #divisorOf(step: number): number {
-    const { geometry, shared } = this.#spec;
-    return stepDivisor(shared.shardDivisors.subarray(0, activeShards(geometry, step)));
   }
 
   #plan(step: number): ReductionPlan {

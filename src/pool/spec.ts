@@ -1,9 +1,7 @@
 /** What a pool's threads are given once, when they start; everything large in it is shared memory. */
 import type { AugmentConfig } from '../config/augment.js';
-import type { OptimizerConfig } from '../config/optimizer.js';
-import type { ScheduleConfig } from '../config/schedule.js';
 import type { Examples } from '../data/examples.js';
-import { batchOf, stepCount } from '../data/shards.js';
+import { evaluationBatches } from '../data/geometry.js';
 import type { BackendName } from '../engine/backends.js';
 import type { CompiledModel } from '../engine/onnx/session.js';
 import type { StepSpec } from '../engine/step.js';
@@ -11,6 +9,7 @@ import { EngineError } from '../errors.js';
 import type { MetricSpec } from '../evaluate/metrics.js';
 import { sumsWidth } from '../evaluate/metrics.js';
 import type { SlabLayout } from '../model/slab.js';
+import type { StepRule } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { normBlocks } from '../reduce/norm.js';
 import { Control } from './control.js';
@@ -19,43 +18,12 @@ export type EngineSpec =
   | { readonly kind: 'onnx'; readonly model: CompiledModel }
   | { readonly kind: 'tfjs'; readonly step: StepSpec; readonly backend: BackendName };
 
-/** How a run divides into epochs, steps and shards. */
-export interface Geometry {
-  /** Examples of the training split. */
-  readonly training: number;
-  readonly batchSize: number;
-  readonly shards: number;
-  readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  /** Examples of an evaluation batch; fixed, because the bits of a sum depend on it. */
-  readonly evaluationBatch: number;
-}
-
-/** Shards of a step of an epoch that hold examples. */
-export function activeShards({ training, batchSize, shards }: Geometry, step: number): number {
-  return stepCount(batchOf(step, training, batchSize).count, batchSize / shards);
-}
-
-/**
- * What the sums of a step are divided by, once, from what its shards counted: the examples, or the places that count. Where
- * none does, sums are 0, and so is the mean.
- */
-export function stepDivisor(divisors: Float64Array): number {
-  let sum = 0;
-  for (const divisor of divisors) sum += divisor;
-  return sum === 0 ? 1 : sum;
-}
-
-export interface PoolOptions {
+export interface PoolOptions extends StepRule {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
   readonly examples: Examples;
   /** Changes the images of training steps, never those of evaluations. */
   readonly augment?: AugmentConfig;
-  readonly geometry: Geometry;
-  readonly optimizer: OptimizerConfig;
-  readonly schedule: ScheduleConfig;
-  readonly clipNorm?: number;
   readonly metrics: MetricSpec;
   readonly seed: number;
   readonly threads: number;
@@ -156,7 +124,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number, time
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
     stepNorms: doubles(geometry.stepsPerEpoch),
-    evaluation: doubles(Math.ceil(options.largestEvaluation / geometry.evaluationBatch) * sumsWidth(options.metrics)),
+    evaluation: doubles(evaluationBatches(geometry, options.largestEvaluation).length * sumsWidth(options.metrics)),
     phases: doubles(threads * phaseNames.length),
     stepTimes: timed ? doubles(geometry.stepsPerEpoch * threads * (1 + phaseNames.length)) : undefined,
   };

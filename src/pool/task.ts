@@ -1,6 +1,7 @@
 /** What a pool asks of each of its threads: one task a command, answered when the thread's share of it is done. */
+
+import type { Update } from '../optimizer/decide.js';
 import type { TreeNode } from '../reduce/tree.js';
-import type { Update } from './worker.js';
 
 /** A span of steps. */
 export interface TrainTask {

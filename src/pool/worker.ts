@@ -3,6 +3,7 @@
  * exchanges sums with the others, applies a step, and evaluates batches.
  */
 
+import type { Update } from '../optimizer/decide.js';
 import type { ExchangePlan } from '../reduce/plan.js';
 import type { TreeNode } from '../reduce/tree.js';
 import type { Phase } from './spec.js';
@@ -39,16 +40,6 @@ export interface Computed {
   readonly milliseconds: number;
   /** Rows that were really read, where a ledger is kept. */
   readonly used: readonly RowsAt[];
-}
-
-/** The optimizer step of a round. Everything that JavaScript engines could compute differently is in here. */
-export interface Update {
-  readonly round: number;
-  readonly learningRate: number;
-  /** 1 / examples, times the clipping factor. */
-  readonly gradientScale: number;
-  /** 1 / examples: turns sums of new state into its mean. */
-  readonly stateScale: number;
 }
 
 export interface EvaluationBatch {

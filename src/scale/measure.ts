@@ -1,4 +1,5 @@
 /** From the trace of a run to its numbers: of the steps after the warm-up. */
+import { batchOf, stepsOf } from '../data/geometry.js';
 import { type ScaleRun, type Split, splitNames, type WorkerSplit } from './record.js';
 import { mean, median, quantile, sum } from './statistics.js';
 import type { RunTrace } from './trace.js';
@@ -73,19 +74,15 @@ export function windowOf({ time, steps }: RunTrace, warmUp: number): { from: num
   return { from: time + from, to: time + steps[steps.length - 1].end };
 }
 
-function countedSteps(
-  { steps }: RunTrace,
-  { batchSize, training, warmUp }: RunShape,
-  ids: readonly number[],
-): CountedStep[] {
-  const stepsPerEpoch = Math.ceil(training / batchSize);
+function countedSteps({ steps }: RunTrace, { warmUp, ...cut }: RunShape, ids: readonly number[]): CountedStep[] {
+  const stepsPerEpoch = stepsOf(cut);
   return steps.slice(warmUp).map(({ step, start, end, phases }, i) => {
     const place = (step - 1) % stepsPerEpoch;
     // Before the first step of an epoch others are validated and written down: that is no part of it.
     const before = place === 0 ? undefined : steps[warmUp + i - 1]?.end;
     const milliseconds = end - (before ?? start);
     const splits = ids.map((id) => phases.get(id) ?? splitNames.map(() => 0));
-    return { milliseconds, examples: Math.min(batchSize, training - place * batchSize), splits };
+    return { milliseconds, examples: batchOf(cut, place).count, splits };
   });
 }
 

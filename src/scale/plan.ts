@@ -1,4 +1,5 @@
 /** Which runs are made, in which order, on how many examples. */
+import { examplesBefore, stepsOf } from '../data/geometry.js';
 import { ConfigError } from '../errors.js';
 import type { StartEvent } from '../report/events.js';
 import type { Mode } from './record.js';
@@ -102,15 +103,15 @@ function grown(
 
 /** Examples of so many steps: the last step of an epoch may have fewer. */
 export function examplesIn(steps: number, batchSize: number, training: number): number {
-  const stepsPerEpoch = Math.ceil(training / batchSize);
-  const epochs = Math.floor(steps / stepsPerEpoch);
-  return epochs * training + (steps - epochs * stepsPerEpoch) * batchSize;
+  const cut = { training, batchSize };
+  const epochs = Math.floor(steps / stepsOf(cut));
+  return epochs * training + examplesBefore(cut, steps % stepsOf(cut));
 }
 
 /** Steps that come closest to so many examples. */
 function stepsWith(examples: number, batchSize: number, training: number): number {
   const epochs = Math.floor(examples / training);
-  return epochs * Math.ceil(training / batchSize) + Math.round((examples - epochs * training) / batchSize);
+  return epochs * stepsOf({ training, batchSize }) + Math.round((examples - epochs * training) / batchSize);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Whether the parts of a job fit together: what a hostile or broken coordinator could get wrong, a worker must not run into. */
 import { elements } from '../data/examples.js';
-import { batchOf, shardOf, stepCount } from '../data/shards.js';
+import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
 import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from '../engine/onnx/names.js';
@@ -8,7 +8,6 @@ import type { OnnxValue } from '../engine/onnx/proto.js';
 import type { Stage } from '../engine/onnx/stages.js';
 import { WireError } from '../errors.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
-import type { Geometry } from '../pool/spec.js';
 import type { Job } from './job.js';
 
 /** Bytes of all tensors of one graph: more does not fit into the memory that they share. */
@@ -61,19 +60,8 @@ function checkGeometry({ training, batchSize, shards, stepsPerEpoch }: Geometry,
   if (training > examples) refuse('geometry.training', `there are ${examples} examples`);
   if (batchSize > training) refuse('geometry.batchSize', `is more than the training split of ${training}`);
   if (batchSize % shards !== 0) refuse('geometry.shards', `does not divide the batch size ${batchSize}`);
-  const steps = stepCount(training, batchSize);
+  const steps = stepsOf({ training, batchSize });
   if (stepsPerEpoch !== steps) refuse('geometry.stepsPerEpoch', `is not ${steps}`);
-}
-
-/** Sizes of the shards of a full step and of an epoch's last. */
-function shardSizes({ training, batchSize, shards, stepsPerEpoch }: Geometry): Set<number> {
-  const sizes = new Set<number>();
-  for (const step of [0, stepsPerEpoch - 1]) {
-    const { count } = batchOf(step, training, batchSize);
-    for (let shard = 0; shard < shards; shard++) sizes.add(shardOf(count, batchSize / shards, shard).count);
-  }
-  sizes.delete(0);
-  return sizes;
 }
 
 function checkBatch({ engine, examples, metrics }: Job): void {

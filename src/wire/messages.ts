@@ -2,7 +2,8 @@
  * Every message of the protocol, in one screen. A connection carries frames (frame.ts): control messages, which are these,
  * and raw chunks of slabs and of blobs. C is the coordinator, W a worker; peers are workers among themselves.
  */
-import type { Computed, ComputeTask, EvaluationBatch, Update } from '../pool/worker.js';
+import type { Update } from '../optimizer/decide.js';
+import type { Computed, ComputeTask, EvaluationBatch } from '../pool/worker.js';
 import type { ExchangePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */

@@ -2,7 +2,8 @@
 import type { Clock } from '../../coordinator/world/clock.js';
 import { type Crew, Round, type RoundOptions, type RoundResult } from '../../coordinator/world/round.js';
 import { WireError } from '../../src/errors.js';
-import type { Computed, ComputeTask, EvaluationBatch, Update, Worker } from '../../src/pool/worker.js';
+import type { Update } from '../../src/optimizer/decide.js';
+import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
 
 export class FakeClock implements Clock {

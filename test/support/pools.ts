@@ -1,12 +1,11 @@
 /** Pools without a coordinator: a small model that has all that a step can have, on random images. */
 import { chooseEngine } from '../../coordinator/engine.js';
-import { evaluationSizes, planGeometry, shardSizes } from '../../coordinator/geometry.js';
 import { augmentSchema } from '../../src/config/augment.js';
 import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
 import type { Examples } from '../../src/data/examples.js';
-import { batchOf, shardOf } from '../../src/data/shards.js';
+import { activeShards, evaluationSizes, planGeometry, roundOf, shardSizes, shardsOf } from '../../src/data/geometry.js';
 import type { BatchSpec } from '../../src/engine/engine.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
@@ -107,17 +106,12 @@ export function taskOf(
   low: number,
   high: number,
 ): ComputeTask {
-  const { training, batchSize, shards, stepsPerEpoch } = geometry;
-  const batch = batchOf(step, training, batchSize);
-  const active = Math.ceil(batch.count / (batchSize / shards));
-  const nodes = treeNodes(low, high, active);
+  const nodes = treeNodes(low, high, activeShards(geometry, step));
   const rows = nodes.map((node) => {
-    const first = shardOf(batch.count, batchSize / shards, node.low);
-    const last = shardOf(batch.count, batchSize / shards, node.high - 1);
-    const start = batch.start + first.start;
-    return { start, rows: order.slice(start, batch.start + last.start + last.count) };
+    const { start, count } = shardsOf(geometry, step, node.low, node.high);
+    return { start, rows: order.slice(start, start + count) };
   });
-  return { round: epoch * stepsPerEpoch + step, epoch, step, nodes, rows };
+  return { round: roundOf(geometry, epoch, step), epoch, step, nodes, rows };
 }
 
 /** The sum of a node as its pool holds it. */

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { type Examples, elements } from '../examples.js';
+import type { RowRange } from '../geometry.js';
 import { Reading } from '../reading.js';
-import type { RowRange } from '../shards.js';
 import type { SplitPlan } from '../split.js';
 import { type IdxPair, readIdxPair } from './idx.js';
 

@@ -4,10 +4,10 @@ import type { ImagesConfig } from '../../config/data.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import type { Examples } from '../examples.js';
+import type { RowRange } from '../geometry.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { RowRange } from '../shards.js';
 import type { Source } from '../source.js';
 import { type Decoding, decodeImages, type Image, imagesBelow, listFolder, otherImagesBelow } from './files.js';
 

@@ -1,0 +1,138 @@
+/** How a run divides: epochs into steps, a step's global batch into shards, a split into evaluation batches. Nobody else divides. */
+import type { TrainingConfig } from '../config/training.js';
+import { ConfigError } from '../errors.js';
+import type { Splits } from './examples.js';
+
+export interface Geometry {
+  /** Examples of the training split. */
+  readonly training: number;
+  /** Examples of a step; the last one of an epoch takes what is left. */
+  readonly batchSize: number;
+  /** Divides `batchSize`. */
+  readonly shards: number;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** Examples of an evaluation batch; fixed, because the bits of a sum depend on it. */
+  readonly evaluationBatch: number;
+}
+
+/** What an epoch is cut by. */
+type Cut = Pick<Geometry, 'training' | 'batchSize'>;
+
+/** `count` rows from row `start`. */
+export interface RowRange {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** Examples of an evaluation batch: the sums of a batch are float32, so this is part of what fixes their bits. */
+export const evaluationBatch = 128;
+
+/** What `auto` chooses from: numbers of shards, and the fewest examples that make each worth its cost (README, Shards). */
+const autoShards = [
+  { shards: 8, examplesEach: 64 },
+  { shards: 4, examplesEach: 32 },
+  { shards: 2, examplesEach: 32 },
+];
+
+/** The number of shards of `auto`: a function of the batch size alone, because the bits depend on it. */
+export function defaultShards(batchSize: number): number {
+  const fits = autoShards.find(
+    ({ shards, examplesEach }) => batchSize % shards === 0 && batchSize / shards >= examplesEach,
+  );
+  return fits?.shards ?? 1;
+}
+
+/** @throws ConfigError when the batch does not fit the training split or the shards */
+export function planGeometry(
+  config: Pick<TrainingConfig, 'epochs' | 'batchSize' | 'shards' | 'accumulate'>,
+  splits: Pick<Splits, 'training'>,
+): Geometry {
+  const training = splits.training.length;
+  const batchSize = config.batchSize === 'all' ? training : config.batchSize;
+  if (batchSize > training) {
+    throw new ConfigError(
+      `training.batchSize: ${batchSize} exceeds the training split of ${training} examples`,
+      `use at most ${training}, or "all"`,
+    );
+  }
+  if (batchSize % config.accumulate !== 0) {
+    throw new ConfigError(
+      `training.accumulate: ${config.accumulate} does not divide the whole training split of ${batchSize} examples`,
+      'use accumulate: 1, or a batch size',
+    );
+  }
+  // Parts of a batch differ in nothing but when they are computed: each is some of its shards.
+  const parts = config.accumulate;
+  const shards = config.shards === 'auto' ? parts * defaultShards(batchSize / parts) : config.shards;
+  if (batchSize % shards !== 0) {
+    throw new ConfigError(
+      `training.shards: the whole training split of ${batchSize} examples is not a multiple of shards ${shards}`,
+      'use shards: auto, or shards: 1',
+    );
+  }
+  const { epochs } = config;
+  return { training, batchSize, shards, epochs, stepsPerEpoch: stepsOf({ training, batchSize }), evaluationBatch };
+}
+
+/** Steps of an epoch. */
+export function stepsOf({ training, batchSize }: Cut): number {
+  return Math.ceil(training / batchSize);
+}
+
+/** Examples of an epoch that come before its step `step`: all of them for the step after the last. */
+export function examplesBefore({ training, batchSize }: Cut, step: number): number {
+  return Math.min(training, step * batchSize);
+}
+
+/** Places in the epoch's order of the examples of its step `step`, counted from 0. */
+export function batchOf(cut: Cut, step: number): RowRange {
+  const start = examplesBefore(cut, step);
+  return { start, count: examplesBefore(cut, step + 1) - start };
+}
+
+/** Examples of a shard, but for the last of a smaller batch. */
+export function shardSize({ batchSize, shards }: Pick<Geometry, 'batchSize' | 'shards'>): number {
+  return batchSize / shards;
+}
+
+/**
+ * Places in the epoch's order of the examples that the shards [low, high) of step `step` hold together. A smaller batch fills
+ * the first shards; the one after may be smaller, the rest are empty.
+ */
+export function shardsOf(geometry: Geometry, step: number, low: number, high: number): RowRange {
+  const batch = batchOf(geometry, step);
+  const [from, to] = [low, high].map((shard) => Math.min(batch.count, shard * shardSize(geometry)));
+  return { start: batch.start + from, count: to - from };
+}
+
+/** Shards of a step of an epoch that hold examples: the first so many. */
+export function activeShards(geometry: Geometry, step: number): number {
+  return Math.ceil(batchOf(geometry, step).count / shardSize(geometry));
+}
+
+/** Sizes of the shards that occur: the full one, and what the last step of an epoch leaves over. */
+export function shardSizes(geometry: Geometry): number[] {
+  const sizes = new Set<number>();
+  for (const step of [0, geometry.stepsPerEpoch - 1]) {
+    for (let shard = 0; shard < geometry.shards; shard++) sizes.add(shardsOf(geometry, step, shard, shard + 1).count);
+  }
+  sizes.delete(0);
+  return [...sizes];
+}
+
+/** The number of a step from the start of the run, counted from 0. */
+export function roundOf({ stepsPerEpoch }: Pick<Geometry, 'stepsPerEpoch'>, epoch: number, step: number): number {
+  return epoch * stepsPerEpoch + step;
+}
+
+/** Evaluation batches of a split of `length` examples. */
+export function evaluationBatches({ evaluationBatch }: Pick<Geometry, 'evaluationBatch'>, length: number): RowRange[] {
+  const cut = { training: length, batchSize: evaluationBatch };
+  return Array.from({ length: stepsOf(cut) }, (_, batch) => batchOf(cut, batch));
+}
+
+/** Sizes of the evaluation batches of splits of these lengths. */
+export function evaluationSizes(geometry: Pick<Geometry, 'evaluationBatch'>, lengths: readonly number[]): number[] {
+  return [...new Set(lengths.flatMap((length) => evaluationBatches(geometry, length).map(({ count }) => count)))];
+}
