@@ -9,7 +9,7 @@ import { encodeControl } from '../src/wire/frame.js';
 import { CallerHandshake } from '../src/wire/handshake.js';
 import { type Message, protocolVersion } from '../src/wire/messages.js';
 import { certificate, hasOpenssl, signed } from './support/certificates.js';
-import { eventsOf, lockstep } from './support/cli.js';
+import { eventsOf, lockstep, lockstepServed } from './support/cli.js';
 import {
   Cluster,
   type ClusterWorker,
@@ -297,7 +297,7 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
     const out = join(pems, 'runs');
     await Promise.all(
       cases.map(async ([args, problem]) => {
-        const { code, stdout } = await lockstep(
+        const { code, stdout } = await lockstepServed(
           ['coordinator', file, '--port', '0', '--out', out, '--json', ...args],
           pems,
         );

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventsOf, type Finished, lockstep } from './support/cli.js';
+import { eventsOf, type Finished, lockstep, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { idxFile } from './support/idx.js';
 
@@ -199,11 +199,17 @@ const mistakes: Record<string, Mistake> = {
   },
 };
 
+/** Mistakes of each kind as a user makes them: in a process of their own. */
+const alone = [
+  ...['a config file that is missing', 'a truncated IDX file', 'an unknown layer', 'an output folder below a file'],
+  ...['a batch that exceeds the training split', 'no threads'],
+];
+
 /** Runs and asserts what holds for all mistakes: exit code 2, no stack trace, nothing written. */
-async function refused(args: readonly string[]): Promise<Finished> {
+async function refused(args: readonly string[], run = lockstepServed): Promise<Finished> {
   const current = join(work, String(started++));
   mkdirSync(current);
-  const finished = await lockstep(args, current);
+  const finished = await run(args, current);
   expect(finished.code).toBe(2);
   expect(`${finished.stdout}${finished.stderr}`).not.toMatch(/\n\s+at |node:internal|\.js:\d+/);
   expect(readdirSync(current)).toEqual([]);
@@ -212,8 +218,9 @@ async function refused(args: readonly string[]): Promise<Finished> {
 }
 
 describe('lockstep train refuses', () => {
-  it.concurrent.each(Object.entries(mistakes))('%s', async (_, { args, says, remedy, code = 'LOCKSTEP_CONFIG' }) => {
-    const { stdout, stderr } = await refused(['train', ...args, '--json']);
+  it.concurrent.each(Object.entries(mistakes))('%s', async (name, { args, says, remedy, code = 'LOCKSTEP_CONFIG' }) => {
+    const run = alone.includes(name) ? lockstep : lockstepServed;
+    const { stdout, stderr } = await refused(['train', ...args, '--json'], run);
     expect(stderr).toBe('');
     const events = eventsOf(stdout);
     expect(events).toHaveLength(1);
@@ -226,7 +233,7 @@ describe('lockstep train refuses', () => {
 
   it.concurrent.each(['an unknown layer', 'a truncated IDX file', 'no threads'])('%s, in words', async (name) => {
     const { args, says, remedy } = mistakes[name];
-    const { stdout, stderr } = await refused(['train', ...args]);
+    const { stdout, stderr } = await refused(['train', ...args], lockstep);
     const [problem, advice, code] = `${stdout}${stderr}`.split('\n');
     expect(problem).toMatch(/^error: /);
     for (const part of says) expect(problem).toMatch(part);
@@ -252,7 +259,7 @@ describe('the command line refuses', () => {
     { args: ['trian', 'tiny.yaml'], says: /unknown command 'trian'[\s\S]*train/ },
     { args: [], says: /Usage: lockstep/ },
   ])('$args', async ({ args, says }) => {
-    const { stdout, stderr } = await refused(args);
+    const { stdout, stderr } = await refused(args, args[0] === 'trian' ? lockstep : lockstepServed);
     expect(stdout).toBe('');
     expect(stderr).toMatch(says);
   });

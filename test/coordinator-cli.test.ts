@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ErrorEvent } from '../src/report/events.js';
-import { eventOf, lockstep, startLockstep } from './support/cli.js';
+import { eventOf, lockstep, lockstepServed, startLockstep } from './support/cli.js';
 import { urlOf, withCluster } from './support/cluster.js';
 import { newFolders, snapshot, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
@@ -195,7 +195,7 @@ describe('bad input', () => {
     const folder = newFolder();
     const given = args(folder);
     const before = snapshot(folder);
-    const { code, stdout, stderr } = await lockstep([...given, '--json'], folder);
+    const { code, stdout, stderr } = await lockstepServed([...given, '--json'], folder);
     const lines = stdout.trimEnd().split('\n');
     expect({ code, stderr, lines: lines.length, stdout }).toEqual({ code: 2, stderr: '', lines: 1, stdout });
     const { event, message, remedy } = JSON.parse(lines[0]) as ErrorEvent;

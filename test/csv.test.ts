@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
 import { tableInputs } from '../src/data/table/inputs.js';
 import { DataError } from '../src/errors.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { failure, load, rounded, rowsOf, tableEncoding } from './support/tables.js';
 
@@ -424,7 +424,7 @@ describe('a mistake', () => {
     };
     const file = writeConfig(folder, 'mistake', config);
     const before = snapshot(folder);
-    const { code, stdout, stderr } = await lockstep(['train', file, '--json'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['train', file, '--json'], folder);
     expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
     const { message, remedy } = eventOf(eventsOf(stdout), 'error');
     expect(message).toContain('line 4: column x holds "one"');

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { LossConfig, MetricConfig } from '../src/config/model.js';
 import { createStepModel } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
-import { eventsOf, lockstep } from './support/cli.js';
+import { eventsOf, lockstepServed } from './support/cli.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
@@ -179,7 +179,7 @@ describe('is refused:', () => {
       loss: custom('focal'),
       metrics: [custom('hit'), custom('hit')],
     });
-    const [a, b] = await Promise.all([wrong, twice].map((file) => lockstep(['train', file, '--json'], folder)));
+    const [a, b] = await Promise.all([wrong, twice].map((file) => lockstepServed(['train', file, '--json'], folder)));
     expect([a.code, b.code]).toEqual([2, 2]);
     expect(eventsOf(a.stdout)[0]).toMatchObject({ code: 'LOCKSTEP_MODEL' });
     expect(a.stdout).toContain('number returned number, not a tensor');

@@ -6,7 +6,7 @@ import { dataSchema } from '../src/config/data.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
-import { eventsOf, lockstep, startLockstep } from './support/cli.js';
+import { eventsOf, lockstepServed, startLockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
 import { resultOf, trained } from './support/runs.js';
@@ -247,7 +247,10 @@ describe('is refused:', () => {
       loss: 'meanSquaredError',
       training: { epochs: 1, batchSize: 'all' },
     });
-    const { code, stdout, stderr } = await lockstep(['train', config, '--json', '--out', join(folder, 'none')], folder);
+    const { code, stdout, stderr } = await lockstepServed(
+      ['train', config, '--json', '--out', join(folder, 'none')],
+      folder,
+    );
     expect([code, stderr]).toEqual([2, '']);
     expect(eventsOf(stdout)[0]).toMatchObject({ event: 'error', code: 'LOCKSTEP_DATA' });
     expect(stdout).toContain('example 1 has features of shape [1], example 0 of [2]');

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
 import type { DownloadEvent } from '../src/download/events.js';
 import { publishedSets } from '../src/download/sets.js';
-import { lockstep, startLockstep } from './support/cli.js';
+import { lockstep, lockstepServed, startLockstep } from './support/cli.js';
 import { fileServer, stallAfter } from './support/file-server.js';
 import { newFolders } from './support/folder.js';
 import { configFile } from './support/package.js';
@@ -36,11 +36,11 @@ describe('lockstep data', () => {
       [['mnist', '--mirror', 'host'], /--mirror host is not an address/],
     ];
     for (const [args, expected] of cases) {
-      const { code, stdout, stderr } = await lockstep(['data', ...args], folder);
+      const { code, stdout, stderr } = await lockstepServed(['data', ...args], folder);
       expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
       expect(stdout).toMatch(expected);
     }
-    expect((await lockstep(['data'], folder)).code).toBe(2);
+    expect((await lockstepServed(['data'], folder)).code).toBe(2);
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -48,7 +48,7 @@ describe('lockstep data', () => {
     const server = await fileServer({});
     await server.close();
     const folder = newFolder();
-    const { code, stdout } = await lockstep(['data', 'mnist', '--json', '--mirror', server.url], folder);
+    const { code, stdout } = await lockstepServed(['data', 'mnist', '--json', '--mirror', server.url], folder);
     expect(code).toBe(1);
     const [start, error] = eventsOf(stdout);
     expect(start).toEqual({ event: 'start', dir: 'data/mnist', files: 4, bytes: 11_594_722 });
@@ -107,7 +107,7 @@ describe('lockstep data', () => {
       ftruncateSync(file, size);
       closeSync(file);
     }
-    const { code, stdout, stderr } = await lockstep(['data', 'cifar10', '--dir', '.'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['data', 'cifar10', '--dir', '.'], folder);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.match(/ is here already\n/g)).toHaveLength(4);
     expect(stdout).toMatch(/Ready in \.\. Next:\n {2}lockstep train \S*configs.cifar10\.yaml .*--set data\.dir=\.\n$/);

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../coordinator/inference/evaluate.js';
 import { predict } from '../coordinator/inference/predict.js';
 import { LockstepError } from '../src/errors.js';
-import { lockstep } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { type Trained, trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
@@ -205,7 +205,7 @@ describe('a trained model', () => {
 
 it('a coordinator refuses them before any worker is sent anything', async () => {
   const file = writeConfig(folder, 'world', configOf(sources.values.data(idsWith(-1), '')));
-  const { code, stdout, stderr } = await lockstep(['coordinator', file, '--port', '0', '--threads', '1'], folder);
+  const { code, stdout, stderr } = await lockstepServed(['coordinator', file, '--port', '0', '--threads', '1'], folder);
   expect(stdout + stderr).toContain('data.features.5 holds -1, and ids takes whole numbers from 0 to 4');
   expect(stdout + stderr).not.toMatch(/\n\s+at /);
   expect(code).toBe(2);

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstep, lockstepServed } from './support/cli.js';
 import { lcg, relativeError } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
@@ -44,7 +44,7 @@ describe('a model with a kernel that the compiled engine lacks', () => {
   it('is refused with --engine onnx', async () => {
     const current = join(folder, 'refused');
     mkdirSync(current);
-    const { code, stdout } = await lockstep(['train', spectral, '--engine', 'onnx', '--json'], current);
+    const { code, stdout } = await lockstepServed(['train', spectral, '--engine', 'onnx', '--json'], current);
     expect(code).toBe(2);
     const events = eventsOf(stdout);
     expect(events).toHaveLength(1);
@@ -143,7 +143,7 @@ describe('lockstep doctor', () => {
   });
 
   it('says the same in words', async () => {
-    const { code, stdout, stderr } = await lockstep(['doctor'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['doctor'], folder);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^ok {7}node: \d+/m);
     expect(stdout).toMatch(/^ok {7}engine onnx: onnxruntime-node \d+/m);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type EvaluationResult, evaluate } from '../coordinator/inference/evaluate.js';
 import type { LockstepError } from '../src/errors.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstep, lockstepServed } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { idxFile } from './support/idx.js';
@@ -18,7 +18,7 @@ const mlp = { layers: ['flatten', { dense: { units: 12, activation: 'relu' } }, 
 const training = { epochs: 2, batchSize: 32 };
 
 async function evaluated(args: readonly string[]): Promise<EvaluationResult> {
-  const { code, stdout, stderr } = await lockstep(['evaluate', ...args, '--json'], folder);
+  const { code, stdout, stderr } = await lockstepServed(['evaluate', ...args, '--json'], folder);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const { event, ...result } = JSON.parse(stdout);
   expect(event).toBe('evaluation');
@@ -297,10 +297,10 @@ describe('what is not there', () => {
 
   it('ends the command with exit code 2, and nothing is written', async () => {
     const before = snapshot(folder);
-    const { code, stdout, stderr } = await lockstep(['evaluate', 'nowhere'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['evaluate', 'nowhere'], folder);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^error: nowhere: no such run or model\nremedy: .*\nLOCKSTEP_MODEL\n$/);
-    const json = await lockstep(['evaluate', run(), '--threads', '0', '--json'], folder);
+    const json = await lockstepServed(['evaluate', run(), '--threads', '0', '--json'], folder);
     expect(json.code).toBe(2);
     expect(eventOf(eventsOf(json.stdout), 'error').message).toContain('--threads 0');
     expect(snapshot(folder)).toEqual(before);

@@ -19,7 +19,7 @@ import { anyBatchGraph } from '../src/export/inference.js';
 import { buildModel, modelWeights } from '../src/model/build.js';
 import { layersModelFiles } from '../src/model/save.js';
 import { writeFolderAtomically } from '../src/model/write.js';
-import { lockstep } from './support/cli.js';
+import { lockstep, lockstepServed } from './support/cli.js';
 import { lcg, relativeError } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { trained } from './support/runs.js';
@@ -31,7 +31,7 @@ const random = lcg(9);
 
 async function exported(place: string, format: string, output: string, ...flags: string[]) {
   const args = ['export', place, '--format', format, '--output', output, '--json', ...flags];
-  const { code, stdout, stderr } = await lockstep(args, folder);
+  const { code, stdout, stderr } = await lockstepServed(args, folder);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 }
@@ -291,7 +291,7 @@ describe('what is there already', () => {
     await exported(mlp(), format, output);
     const before = snapshot(join(folder, 'there'));
     const args = ['export', mlp(), '--format', format, '--output', output];
-    const { code, stdout, stderr } = await lockstep(args, folder);
+    const { code, stdout, stderr } = await lockstepServed(args, folder);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(`error: ${output}: is there already\nremedy: choose another --output`);
     expect(snapshot(join(folder, 'there'))).toEqual(before);
@@ -349,7 +349,7 @@ it('refuses what it cannot export, and writes nothing', async () => {
     code: 2,
     problem: 'error: --batch 1.5 is not a whole number of at least 1',
   });
-  expect((await lockstep(['export', mlp(), '--format', 'keras', '--output', 'x'], folder)).code).toBe(2);
+  expect((await lockstepServed(['export', mlp(), '--format', 'keras', '--output', 'x'], folder)).code).toBe(2);
   const { model } = buildModel({ layers: cropped }, { featureShape: [4, 4, 1] }, 1);
   const path = join(folder, 'cropped');
   writeFolderAtomically(path, await layersModelFiles(model, undefined));

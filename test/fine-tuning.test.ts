@@ -10,7 +10,7 @@ import { ModelError } from '../src/errors.js';
 import { readModelFile } from '../src/model/file.js';
 import { encodeSafetensors } from '../src/model/safetensors.js';
 import { tensorOf } from '../src/model/slab.js';
-import { lockstep } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf } from './support/modules.js';
@@ -169,7 +169,7 @@ describe('weights are refused:', () => {
     ];
     const runs = wrong.map(([model], i) => {
       const config = writeConfig(folder, `cli-${i}`, { ...digits, model });
-      return lockstep(['train', config, '--json', '--out', join(folder, 'none')], folder);
+      return lockstepServed(['train', config, '--json', '--out', join(folder, 'none')], folder);
     });
     for (const [i, { code, stdout, stderr }] of (await Promise.all(runs)).entries()) {
       expect([code, stderr]).toEqual([2, '']);

@@ -24,7 +24,7 @@ import { resume } from '../coordinator/train.js';
 import { loadRunConfig } from '../src/config/load.js';
 import { loadDataset } from '../src/data/load.js';
 import { LockstepError } from '../src/errors.js';
-import { lockstep } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf } from './support/modules.js';
 import { trained } from './support/runs.js';
@@ -249,7 +249,7 @@ it.skipIf(process.platform === 'win32')('a module of data that others may write 
 
 it('the commands take --module', async () => {
   const { run, module } = newRun();
-  const { code, stdout, stderr } = await lockstep(
+  const { code, stdout, stderr } = await lockstepServed(
     ['predict', join(run, 'model'), input, '--module', module, '--json'],
     folder,
   );

@@ -8,7 +8,7 @@ import { imageInputs } from '../src/data/images/inputs.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { greyPixel, picture, writeFile } from './support/images.js';
 import { trained } from './support/runs.js';
@@ -396,7 +396,7 @@ describe('a folder that cannot be used', () => {
       training: { epochs: 1, batchSize: 2 },
     });
     const before = snapshot(dir);
-    const { code, stdout, stderr } = await lockstep(['train', file, '--json'], work);
+    const { code, stdout, stderr } = await lockstepServed(['train', file, '--json'], work);
     expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
     const { code: kind, message, remedy } = eventOf(eventsOf(stdout), 'error');
     expect({ kind, remedy }).toEqual({ kind: 'LOCKSTEP_DATA', remedy: 'save it as PNG or JPEG again, or remove it' });

@@ -7,7 +7,7 @@ import type { LayerConfig } from '../src/config/model.js';
 import { createStepModel, initialParameters, type StepSpec } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
 import { tensorOf } from '../src/model/slab.js';
-import { eventsOf, lockstep } from './support/cli.js';
+import { eventsOf, lockstepServed } from './support/cli.js';
 import { type Case, createEngines, type EngineWithSlabs, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
@@ -284,7 +284,7 @@ describe('lockstep train', () => {
     const config = writeConfig(folder, name, { ...digits, model: { module: name } });
     mkdirSync(current);
     writeModule(current, name, text);
-    const { code, stdout, stderr } = await lockstep(['train', config, '--json'], current);
+    const { code, stdout, stderr } = await lockstepServed(['train', config, '--json'], current);
     expect(code).toBe(2);
     expect(stderr).toBe('');
     const [event] = eventsOf(stdout);

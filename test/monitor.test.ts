@@ -11,7 +11,7 @@ import {
   monitorOf,
   monitorStateAfter,
 } from '../src/evaluate/monitor.js';
-import { lockstep } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { relativeError } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { trained, weightsOf } from './support/runs.js';
@@ -115,7 +115,7 @@ describe('a run', () => {
 
   it('is complete when it has stopped early', async () => {
     const { start } = await trained(file, [], folder);
-    const { code, stdout } = await lockstep(['train', '--resume', start.folder], folder);
+    const { code, stdout } = await lockstepServed(['train', '--resume', start.folder], folder);
     expect({ code, stdout }).toEqual({ code: 2, stdout: expect.stringContaining('the run has stopped early') });
   });
 

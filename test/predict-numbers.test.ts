@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../coordinator/inference/evaluate.js';
 import type { InputValues } from '../coordinator/inference/inputs.js';
 import { type Prediction, predict } from '../coordinator/inference/predict.js';
-import { lockstep, startLockstep } from './support/cli.js';
+import { lockstepServed, startLockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
@@ -101,7 +101,7 @@ describe('rows of a table', () => {
     const lines = linesOf(readFileSync(target, 'utf8'));
     expect(lines[0]).toBe('row,town,remark,price,rent');
     expect(lines[1]).toContain(`1,${fresh[0].town},"no 0, please",`);
-    const again = await lockstep(['predict', houses.start.folder, join(folder, 'inputs.csv'), ...keep], folder);
+    const again = await lockstepServed(['predict', houses.start.folder, join(folder, 'inputs.csv'), ...keep], folder);
     expect({ code: again.code, stderr: again.stderr }).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('is there already'),
@@ -187,7 +187,7 @@ describe('numbers', () => {
       ...{ model: { module }, loss: 'meanAbsoluteError', training: { epochs: 1, batchSize: 10 } },
     });
     const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training', threads: 1 });
-    const { code, stdout, stderr } = await lockstep(
+    const { code, stdout, stderr } = await lockstepServed(
       ['predict', start.folder, input, '--model', 'final', '--csv'],
       folder,
     );

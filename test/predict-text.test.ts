@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { continueText } from '../coordinator/inference/continue-text.js';
 import { predict } from '../coordinator/inference/predict.js';
-import { lockstep } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { predictionOutput, refusal } from './support/predictions.js';
 import { type Trained, trained } from './support/runs.js';
@@ -75,7 +75,7 @@ describe('a text', () => {
   it('must be one, of known characters', async () => {
     expect(await refusal(said('ONE', {}))).toContain('character 1, "O" (U+004F), is not among');
     const refused = async (...args: string[]) => {
-      const { code, stdout, stderr } = await lockstep(['predict', chant.start.folder, ...args], folder);
+      const { code, stdout, stderr } = await lockstepServed(['predict', chant.start.folder, ...args], folder);
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       return stderr;
     };

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../coordinator/inference/evaluate.js';
 import { type Prediction, predict } from '../coordinator/inference/predict.js';
 import { loadDataset } from '../src/data/load.js';
-import { lockstep } from './support/cli.js';
+import { lockstep, lockstepServed } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { picture } from './support/images.js';
@@ -197,7 +197,7 @@ describe('two classes from one output', () => {
 describe('what cannot be', () => {
   it('is refused with exit code 2', async () => {
     const refused = async (...args: string[]) => {
-      const { code, stdout, stderr } = await lockstep(['predict', ...args], folder);
+      const { code, stdout, stderr } = await lockstepServed(['predict', ...args], folder);
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
       return stderr;
     };

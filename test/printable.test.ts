@@ -10,7 +10,7 @@ import { printable, printableDeep, printableMessage, printableText } from '../sr
 import type { RunEvent } from '../src/report/events.js';
 import { jsonLine } from '../src/report/json.js';
 import { plainReporter } from '../src/report/plain.js';
-import { lockstep } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -161,7 +161,7 @@ it('names of files, YAML and options, by every command', async () => {
       ['train', `--${name}`],
     ],
   ];
-  const results = await Promise.all(tries.map((args) => lockstep(args, folder)));
+  const results = await Promise.all(tries.map((args) => lockstepServed(args, folder)));
   for (const [i, { code, stdout, stderr }] of results.entries()) {
     const said = stdout + stderr;
     expect({ tried: tries[i], code, said }).toMatchObject({ code: 2, said: expect.stringMatching(/./) });

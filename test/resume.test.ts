@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { resume } from '../coordinator/train.js';
-import { eventOf, eventsOf, lockstep, startLockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstep, lockstepServed, startLockstep } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { trained } from './support/runs.js';
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 async function refused(...flags: string[]): Promise<string> {
   const before = snapshot(run);
-  const { code, stdout, stderr } = await lockstep(['train', '--resume', run, ...flags], folder);
+  const { code, stdout, stderr } = await lockstepServed(['train', '--resume', run, ...flags], folder);
   expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
   expect(stdout).not.toMatch(/\n\s+at /);
   expect(snapshot(run)).toEqual(before);
@@ -59,10 +59,10 @@ it('refuses what is no run, and flags that make no sense', async () => {
   expect(await refused()).toContain('the run is complete: it has 4 of 4 epochs');
   expect(await refused('--out', 'x')).toContain('--out names another');
   expect(await refused('--ledger', '--set', 'training.epochs=9')).toContain('no ledger of the 12 steps');
-  const elsewhere = await lockstep(['train', '--resume', 'nowhere'], folder);
+  const elsewhere = await lockstepServed(['train', '--resume', 'nowhere'], folder);
   expect(elsewhere).toMatchObject({ code: 2, stdout: expect.stringContaining('nowhere: is no run (no such folder)') });
   await expect(resume('nowhere'.repeat(50))).rejects.toThrow(/nowhere: is no run \(no such folder\)/);
-  const parent = await lockstep(['train', '--resume', 'runs'], folder);
+  const parent = await lockstepServed(['train', '--resume', 'runs'], folder);
   expect(parent).toMatchObject({ code: 2, stdout: expect.stringContaining('runs: is no run (it has no config.yaml)') });
 });
 
@@ -85,7 +85,7 @@ it('refuses a model, loss or module that has changed behind the same config', as
 it('trains a complete run on with more epochs, as if they had been planned', async () => {
   const planned = await trained(join(folder, 'line.yaml'), ['training.epochs=6'], join(folder, 'planned'));
   const flags = ['--set', 'training.epochs=6', '--set', 'training.logEvery=1', '--json'];
-  const { code, stdout } = await lockstep(['train', '--resume', run, ...flags], folder);
+  const { code, stdout } = await lockstepServed(['train', '--resume', run, ...flags], folder);
   expect(code).toBe(0);
   const events = eventsOf(stdout);
   expect(eventOf(events, 'start')).toMatchObject({ resumed: { step: 12 }, epochs: 6 });
@@ -97,7 +97,10 @@ it('trains a complete run on with more epochs, as if they had been planned', asy
 it('refuses more epochs under a schedule that counts on their number', async () => {
   const file = writeConfig(folder, 'cosine', { ...config, schedule: 'cosine' });
   const { start } = await trained(file, [], join(folder, 'runs'));
-  const { code, stdout } = await lockstep(['train', '--resume', start.folder, '--set', 'training.epochs=5'], folder);
+  const { code, stdout } = await lockstepServed(
+    ['train', '--resume', start.folder, '--set', 'training.epochs=5'],
+    folder,
+  );
   expect(code).toBe(2);
   expect(stdout).toContain('training.epochs: 4 in the checkpoint, 5 now');
   expect(stdout).toContain('under schedule cosine every step depends on how many there will be');
@@ -137,12 +140,12 @@ it('a run that was killed before its first checkpoint starts over in its folder'
   const bare = join(folder, 'runs', 'bare');
   const flags = ['--json', '--threads', '1'];
   writeFileSync(join(folder, 'copy.yaml'), readFileSync(join(start.folder, 'config.yaml')));
-  const { code } = await lockstep(['train', 'copy.yaml', '--set', 'name=bare', ...flags], folder);
+  const { code } = await lockstepServed(['train', 'copy.yaml', '--set', 'name=bare', ...flags], folder);
   expect(code).toBe(0);
   // As if nothing but the folder had been made.
   renameSync(`${bare}-1`, bare);
   for (const name of readdirSync(bare)) if (name !== 'config.yaml') rmSync(join(bare, name), { recursive: true });
-  const again = await lockstep(['train', '--resume', bare, ...flags, '--ledger'], folder);
+  const again = await lockstepServed(['train', '--resume', bare, ...flags, '--ledger'], folder);
   const events = eventsOf(again.stdout);
   expect(eventOf(events, 'start').resumed).toEqual({ step: 0, checkpoint: null });
   expect(eventOf(events, 'end').sha256).toBe(end.sha256);

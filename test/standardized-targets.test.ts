@@ -15,7 +15,7 @@ import { defineConfig } from '../src/config/define.js';
 import { loadRunConfig } from '../src/config/load.js';
 import { fingerprintOf } from '../src/data/fingerprint.js';
 import { loadDataset } from '../src/data/load.js';
-import { eventsOf, lockstep } from './support/cli.js';
+import { eventsOf, lockstepServed } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
 import { packageRoot } from './support/package.js';
@@ -205,7 +205,7 @@ describe('a model', () => {
     );
     const [csvLines, json, plain] = await Promise.all(
       [['--csv'], ['--json'], []].map(
-        async (flags) => (await lockstep(['predict', place, heldFile, ...flags], folder)).stdout,
+        async (flags) => (await lockstepServed(['predict', place, heldFile, ...flags], folder)).stdout,
       ),
     );
     const [header, ...lines] = csvLines.trim().split('\n');

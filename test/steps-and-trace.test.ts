@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { resume, train } from '../coordinator/train.js';
 import type { RunConfigInput } from '../src/config/input.js';
 import { phaseNames } from '../src/pool/spec.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstep, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -31,7 +31,7 @@ describe('--steps', () => {
     expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
     const { folder: run } = eventOf(eventsOf(first.stdout), 'start');
     expect(readdirSync(join(folder, run, 'checkpoints'))).toContain('step-00000005');
-    const more = await lockstep(['train', '--resume', run, '--steps', '3', '--threads', '1', '--json'], folder);
+    const more = await lockstepServed(['train', '--resume', run, '--steps', '3', '--threads', '1', '--json'], folder);
     expect(more.code).toBe(0);
     expect(readdirSync(join(folder, run, 'checkpoints'))).toContain('step-00000008');
     const end = await resume(join(folder, run), { steps: 1000 });
@@ -40,7 +40,7 @@ describe('--steps', () => {
 
   it('says how to go on', async () => {
     const file = writeConfig(folder, 'told', config);
-    const { code, stdout } = await lockstep(['train', file, '--steps', '1', '--threads', '1'], folder);
+    const { code, stdout } = await lockstepServed(['train', file, '--steps', '1', '--threads', '1'], folder);
     expect(code).toBe(0);
     expect(stdout).toMatch(/lockstep train --resume runs\/told-1/);
   });
@@ -49,7 +49,7 @@ describe('--steps', () => {
     const file = writeConfig(folder, 'wrong', config);
     const before = snapshot(folder);
     for (const steps of ['0', '1.5', 'some']) {
-      const { code, stdout } = await lockstep(['train', file, '--steps', steps], folder);
+      const { code, stdout } = await lockstepServed(['train', file, '--steps', steps], folder);
       expect({ code, stdout }).toEqual({ code: 2, stdout: expect.stringMatching(/--steps.*\n.*use 100/) });
     }
     await expect(train(config, { steps: 0, out: folder })).rejects.toThrow(/steps: 0 is not a positive whole number/);

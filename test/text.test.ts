@@ -8,7 +8,7 @@ import { fingerprintOf } from '../src/data/fingerprint.js';
 import { loadDataset } from '../src/data/load.js';
 import { textInputs } from '../src/data/text/inputs.js';
 import { DataError, ModelError } from '../src/errors.js';
-import { eventsOf, lockstep } from './support/cli.js';
+import { eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { resultOf, trained } from './support/runs.js';
 
@@ -270,7 +270,7 @@ it.each(['last', 'all'] as const)('training comes to the same bits on 1, 2 and 4
 it('a mistake in the file ends the command with code 2 and nothing written', async () => {
   const work = temporaryFolder();
   const file = writeConfig(folder, 'missing', run('last', { file: join(folder, 'none.txt') }));
-  const { code, stdout } = await lockstep(['train', file, '--json'], work);
+  const { code, stdout } = await lockstepServed(['train', file, '--json'], work);
   expect(code).toBe(2);
   expect(eventsOf(stdout)).toMatchObject([
     { event: 'error', code: 'LOCKSTEP_DATA', message: expect.stringContaining('none.txt does not exist') },

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
-import { eventOf, eventsOf, groupIsAlive, lockstep, startLockstep } from './support/cli.js';
+import { eventOf, eventsOf, groupIsAlive, lockstep, lockstepServed, startLockstep } from './support/cli.js';
 import { newFolders, writeConfig } from './support/folder.js';
 import { configFile } from './support/package.js';
 import { weightsOf } from './support/runs.js';
@@ -48,7 +48,7 @@ describe('a run', () => {
 
     // The recorded config is complete: it is the run, whatever the defaults become.
     expect(loadRunConfig(join(run, 'config.yaml'), []).training.shards).toBe(eventOf(events, 'start').shards);
-    const again = await lockstep(
+    const again = await lockstepServed(
       ['train', join('runs', 'digits-1', 'config.yaml'), '--json', '--threads', '1'],
       folder,
     );
@@ -78,7 +78,7 @@ describe('configs/linear-regression.yaml', () => {
 
   it('comes to a weight of 2.000', async () => {
     const folder = newFolder();
-    const { code, stdout } = await lockstep(['train', config, '--json', '--threads', '2'], folder);
+    const { code, stdout } = await lockstepServed(['train', config, '--json', '--threads', '2'], folder);
     expect(code).toBe(0);
     const { weights, validation, test } = eventOf(eventsOf(stdout), 'end');
     expect(weights!['dense_1/kernel'][0].toFixed(3)).toBe('2.000');
@@ -89,7 +89,7 @@ describe('configs/linear-regression.yaml', () => {
   it('diverges with a learning rate of 0.1, and says when, why and what to try', async () => {
     const folder = newFolder();
     const rate = ['--set', 'optimizer.sgd.learningRate=0.1', '--threads', '2'];
-    const { code, stdout, stderr } = await lockstep(['train', config, ...rate, '--json'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['train', config, ...rate, '--json'], folder);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     const events = eventsOf(stdout);
     const error = eventOf(events, 'error');

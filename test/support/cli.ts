@@ -1,8 +1,9 @@
-/** Runs the `lockstep` command as users do: as a process of its own. */
+/** Runs the `lockstep` command as users do: as a process of its own, or where that is not what a test is about, in one that has run others. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { execPath } from 'node:process';
 import type { RunEvent } from '../../src/report/events.js';
 import { cliFile } from './package.js';
+import { serve } from './server.js';
 
 export interface Finished {
   /** null when a signal ended it. */
@@ -57,6 +58,15 @@ export function startLockstep(args: readonly string[], folder: string, more: Nod
 export function lockstep(args: readonly string[], folder: string, more?: NodeJS.ProcessEnv): Promise<Finished> {
   return startLockstep(args, folder, more).finished;
 }
+
+/**
+ * The same command in a process that is there already, since most of what a command takes is to load the program. For what
+ * is no property of the process: files, messages, exit codes.
+ */
+export const lockstepServed = async (args: readonly string[], folder: string): Promise<Finished> => ({
+  ...(await serve({ args, folder })),
+  signal: null,
+});
 
 /** Whether a process of the group that `child` led is alive. */
 export function groupIsAlive(child: ChildProcess): boolean {

@@ -2,11 +2,11 @@
 import { expect } from 'vitest';
 import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
-import { lockstep } from './cli.js';
+import { lockstepServed } from './cli.js';
 
 /** What `lockstep predict` prints, when it has nothing to complain of. */
 export async function predictionOutput(args: readonly string[], folder: string): Promise<string> {
-  const { code, stdout, stderr } = await lockstep(['predict', ...args], folder);
+  const { code, stdout, stderr } = await lockstepServed(['predict', ...args], folder);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 }
