@@ -113,6 +113,8 @@ async function readWeights(
   const [count, ...shape] = header.shape;
   const width = elements(shape);
   const weightShape = weightShapeOf(width === 1 ? [] : shape, targets, header.file);
+  const what = `${header.file}: its header announces ${header.shape.join(' x ')} numbers`;
+  requireMemory(what, 4 * count * width, DataError, 'use fewer rows');
   const weights = new Float32Array(new SharedArrayBuffer(4 * count * width));
   await readNpyRows(header, reading, (row, index) => {
     for (const weight of row) {

@@ -1,21 +1,41 @@
 /** Parquet files, and `source: parquet`: read by hyparquet, one row group in memory at a time. */
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { type ParquetConfig, usualCsv } from '../../config/data.js';
-import { DataError } from '../../errors.js';
+import { DataError, LockstepError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { unreadable } from '../unreadable.js';
+import { type Chunk, checkGroup, checkPages, boundedCompressors as compressors, extentOf } from './parquet-bounds.js';
 import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, type Value, type Visit } from './table.js';
 
 type Scan = Awaited<ReturnType<typeof parquetScan>>;
 type Tree = ReturnType<typeof parquetSchema>;
 
+/** A file's bytes. Those of the chunks that are about to be decoded are looked at on their way. */
+class Bytes implements AsyncBuffer {
+  readonly byteLength: number;
+  chunks: readonly Chunk[] = [];
+
+  constructor(readonly file: DataFile) {
+    this.byteLength = file.size;
+  }
+
+  async slice(start: number, end = this.byteLength): Promise<ArrayBuffer> {
+    const bytes = await bytesOf(this.file, start, end);
+    for (const chunk of this.chunks) {
+      const extent = extentOf(chunk);
+      if (extent.start < start || extent.end > end) continue;
+      checkPages(this.file.name, chunk, new DataView(bytes, extent.start - start, extent.end - extent.start));
+    }
+    return bytes;
+  }
+}
+
 interface ParquetFile {
   readonly path: string;
-  readonly file: AsyncBuffer;
+  readonly file: Bytes;
   readonly metadata: FileMetaData;
   readonly reading: Reading;
 }
@@ -33,7 +53,7 @@ export function parquetSource(config: ParquetConfig, reading: Reading): Promise<
 export async function openParquet(file: DataFile, reading: Reading): Promise<Table> {
   const { name: path } = file;
   try {
-    const buffer = { byteLength: file.size, slice: (start: number, end = file.size) => bytesOf(file, start, end) };
+    const buffer = new Bytes(file);
     const metadata = await decode(path, async () => parquetMetadataAsync(buffer));
     const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
     requireDistinct(path, columns);
@@ -86,16 +106,23 @@ async function readRows(
   const columns = [...new Set(names)];
   const place = new Map(columns.map((name, i) => [name, i]));
   const positions = names.map((name) => place.get(name)!);
-  const parts: { columns: readonly string[]; scan: Scan }[] = [];
+  const parts: { columns: readonly string[]; scan: Scan; groups: readonly Group[] }[] = [];
   for (const part of narrowed(metadata, columns)) {
     const scan = await decode(path, () => parquetScan({ file, ...part, compressors, parsers }));
-    parts.push({ columns: part.columns, scan });
+    parts.push({
+      columns: part.columns,
+      scan,
+      groups: part.metadata.row_groups.filter(({ num_rows }) => num_rows > 0),
+    });
   }
   const cells: Cell[] = names.map(() => null);
-  for (const { rowStart, rowEnd } of parts[0].scan.ranges) {
+  for (const [g, { rowStart, rowEnd }] of parts[0].scan.ranges.entries()) {
+    const chunks = parts.flatMap(({ groups }) => chunksOf(groups[g]));
+    checkGroup({ name: path, size: file.byteLength }, rowEnd - rowStart, chunks);
     const values: ArrayLike<unknown>[] = [];
     for (const part of parts) {
       for (const column of part.columns) {
+        file.chunks = chunksOf(part.groups[g], column);
         values.push(await decode(path, () => part.scan.readColumn({ column, rowStart, rowEnd })));
         if (reading.due) await reading.pause();
       }
@@ -119,6 +146,14 @@ const parsers = {
     }
   },
 };
+
+type Group = FileMetaData['row_groups'][number];
+
+/** Of a column, or of all; one of records or lists has several. */
+const chunksOf = ({ columns }: Group, name?: string): Chunk[] =>
+  columns.flatMap(({ meta_data }) =>
+    meta_data && (name === undefined || meta_data.path_in_schema[0] === name) ? meta_data : [],
+  );
 
 /** Columns whose metadata are given to hyparquet at once: it looks through all of them for each column that it reads. */
 const columnsAtOnce = 64;
@@ -162,6 +197,7 @@ async function decode<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
+    if (error instanceof LockstepError || /allocation failed/.test((error as Error).message)) throw error;
     if ((error as NodeJS.ErrnoException).syscall) throw unreadable(path, error);
     throw new DataError(
       `${path} is damaged or no Parquet file (${(error as Error).message})`,
