@@ -75,6 +75,30 @@ it('the operators are those that the lowerings name, no more and no fewer', () =
   expect([...standardOperators].filter((op) => runtimeOperators.has(op))).toEqual([]);
 });
 
+const sizes = (...list: number[]) => ({
+  name: 'c',
+  type: 'int64' as const,
+  shape: [list.length],
+  data: BigInt64Array.from(list, BigInt),
+});
+/** What asks for 2^50 numbers, by operators that make as many as they are told. */
+const giants: Record<string, Partial<OnnxGraph>> = {
+  Expand: { nodes: [node('Expand')], constants: [sizes(2 ** 25, 2 ** 25)] },
+  Tile: { nodes: [node('Tile')], constants: [sizes(2 ** 50, 1)] },
+  Resize: { nodes: [node('Resize', { inputs: ['x', '', '', 'c'] })], constants: [sizes(2 ** 25, 2 ** 25)] },
+  Pad: { nodes: [node('Pad')], constants: [sizes(0, 2 ** 24, 2 ** 25, 2 ** 24)] },
+  'Conv with padding': { nodes: [node('Conv', { attributes: { pads: [2 ** 24, 0, 2 ** 24, 2 ** 25] } })] },
+  'AveragePool with padding': { nodes: [node('AveragePool', { attributes: { pads: [0, 0, 2 ** 25, 2 ** 25] } })] },
+  'ConvTranspose with strides': { nodes: [node('ConvTranspose', { attributes: { strides: [2 ** 25, 2 ** 25] } })] },
+};
+it.each(Object.entries(giants))('%s is refused where it makes more than memory holds', (_, more) => {
+  expect(() => inspectModel(encodeModel({ ...graph, ...more }))).toThrow(
+    /makes 1125899906842624 numbers at least, which takes 4503\.6 TB of memory, and there are/,
+  );
+  const small = encodeModel({ ...graph, nodes: more.nodes!.map((one) => ({ ...one, attributes: {} })) });
+  expect(inspectModel(small).outputs).toHaveLength(1);
+});
+
 describe('is refused', () => {
   const [theGraph, theNode, theConstant] = [[7], [7, 1], [7, 5]];
   const file = Buffer.concat([field(1, text('location')), field(2, text('/etc/passwd'))]);

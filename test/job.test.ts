@@ -122,6 +122,16 @@ it('does not start where there is no memory for it', () => {
   );
   const many = { ...job.geometry, training: 2 ** 31 - 1 };
   expect(() => checkMemory({ ...job, geometry: many } as typeof job, 1, 1e9)).toThrow(/with 1 thread/);
+  const wide = { ...job.metrics, outputs: 2 ** 31 - 1 };
+  expect(() => checkMemory({ ...job, metrics: wide } as typeof job, 1, 1e9)).toThrow(/takes 17\.2 GB at least/);
+  const [[count, graph]] = job.engine.model.gradients;
+  for (const more of [
+    { noise: [{ kind: 'normal', shape: [2 ** 20, 2 ** 10] }] },
+    { stages: [{ kind: 'session', inputs: [], outputs: [], bytes: { length: 2 ** 32 } }] },
+  ]) {
+    const model = { ...job.engine.model, gradients: new Map([[count, { ...graph, ...more }]]) };
+    expect(() => checkMemory({ ...job, engine: { kind: 'onnx', model } } as never, 1, 4e9)).toThrow(/takes 4\.3 GB at/);
+  }
 });
 
 it('engine tfjs cannot be sent', () => {

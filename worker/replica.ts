@@ -45,16 +45,23 @@ export function stageCapacity({ geometry, examples }: Job, threads: number): num
  * @throws EngineError when this machine has not as much as the job takes at least
  */
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
-  const { engine, geometry, examples, optimizer, largestEvaluation, placement } = job;
+  const { engine, geometry, examples, metrics, optimizer, largestEvaluation, placement } = job;
   const { layout, gradients, evaluations } = engine.model;
   const slots = createOptimizer(optimizer).slots.length;
   const slabs = 4 * (layout.length + slots * layout.trainable + (1 + threads) * layout.state);
-  const tensors = [...gradients.values(), ...evaluations.values()].map(({ written }) =>
-    written.reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
+  const graphs = [...gradients.values(), ...evaluations.values()];
+  const tensors = graphs.map(({ written, noise }) =>
+    [...written, ...noise].reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
+  );
+  // Each thread has sessions of its own, and they keep the graphs' constants.
+  const constants = graphs.flatMap(({ stages }) =>
+    stages.map((stage) => (stage.kind === 'session' ? stage.bytes.length : 0)),
   );
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
   const staged = placement === 'stream' ? stageCapacity(job, threads) * packedRowBytes(examples) : 0;
-  const bytes = slabs + threads * Math.max(0, ...tensors) + places + staged;
+  const sums = 8 * metrics.outputs;
+  const held = constants.reduce((sum, length) => sum + length, sums);
+  const bytes = slabs + threads * (Math.max(0, ...tensors) + held) + places + staged;
   if (bytes <= memory) return;
   throw new EngineError(
     `the job takes ${bytesText(bytes)} at least with ${threads} ${threads === 1 ? 'thread' : 'threads'}, and there are ${bytesText(memory)}`,

@@ -52,7 +52,7 @@ const mostHeaderBytes = 100_000_000;
 
 const count = z.int().min(0);
 const headerSchema = z
-  .object({ __metadata__: z.record(z.string(), z.string()).default({}) })
+  .object({ __metadata__: z.record(z.string(), z.string()).nullish() })
   .catchall(z.object({ dtype: z.string(), shape: z.array(count), data_offsets: z.tuple([count, count]) }));
 
 /**
@@ -85,7 +85,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
       return { name, shape, values };
     },
   );
-  return { tensors, metadata };
+  return { tensors, metadata: metadata ?? {} };
 }
 
 /** @param held bytes of data */

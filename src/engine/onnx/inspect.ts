@@ -6,6 +6,7 @@ import { WireType } from '@bufbuild/protobuf/wire';
 import { elements } from '../../data/examples.js';
 import { WireError } from '../../errors.js';
 import { broken, bytesField, type Field, intField, many, nameField, push, readMessage } from './fields.js';
+import { checkGrowth, type GrowingNode } from './growth.js';
 import { runtimeOperators, standardOperators } from './operators.js';
 import type { ElementType, OnnxValue } from './proto.js';
 
@@ -39,7 +40,7 @@ function checkShape(where: string, shape: readonly number[]): void {
 }
 
 /** AttributeProto: one number, text or list of whole numbers. Tensors, graphs and types are not to be had. */
-function checkAttribute(bytes: Uint8Array): void {
+function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonly number[]] {
   const where = 'an attribute';
   const given: number[] = [];
   const items: number[] = [];
@@ -66,24 +67,25 @@ function checkAttribute(bytes: Uint8Array): void {
   });
   if (items.length > 0 || (type === 7 && given.length === 0)) given.push(7);
   if (name === '' || given.length !== 1 || given[0] !== type) throw broken(where, 'is not one value');
+  return [name, items];
 }
 
 /** NodeProto. */
-function checkNode(bytes: Uint8Array): void {
+function readNode(bytes: Uint8Array): GrowingNode {
   const where = 'a node';
-  const names: string[] = [];
+  const [inputs, outputs]: [string[], string[]] = [[], []];
   let [op, domain] = ['', ''];
-  let attributes = 0;
+  const attributes: (readonly [string, readonly number[]])[] = [];
   readMessage(bytes, where, {
-    1: many(nameField(where, push(names, limits.names, where))),
-    2: many(nameField(where, push(names, limits.names, where))),
+    1: many(nameField(where, push(inputs, limits.names, where))),
+    2: many(nameField(where, push(outputs, limits.names, where))),
     4: nameField(where, (name) => {
       op = name;
     }),
     5: many(
       bytesField((attribute) => {
-        if (++attributes > 32) throw broken(where, 'has more than 32 attributes');
-        checkAttribute(attribute);
+        if (attributes.length === 32) throw broken(where, 'has more than 32 attributes');
+        attributes.push(readAttribute(attribute));
       }),
     ),
     7: nameField(
@@ -95,18 +97,20 @@ function checkNode(bytes: Uint8Array): void {
     ),
   });
   const known = domain === 'com.microsoft' ? runtimeOperators : standardOperators;
-  if ((domain === '' || domain === 'com.microsoft') && known.has(op)) return;
+  if ((domain === '' || domain === 'com.microsoft') && known.has(op)) return { op, inputs, lists: new Map(attributes) };
   throw broken(
     where,
     `uses the operator ${JSON.stringify(domain === '' ? op : `${domain}.${op}`)}, which no layer needs`,
   );
 }
 
-/** TensorProto: a constant whose bytes are here. */
-function checkConstant(bytes: Uint8Array): void {
+/** TensorProto: a constant whose bytes are here. @returns its numbers where it can be a list of sizes */
+function readConstant(bytes: Uint8Array): { readonly name: string; readonly sizes: readonly number[] } {
   const where = 'a constant';
   const shape: number[] = [];
-  let [type, length] = [0, -1];
+  let name = '';
+  let type = 0;
+  let data: Uint8Array | undefined;
   const outside: Field = {
     wire: WireType.LengthDelimited,
     read: () => {
@@ -118,16 +122,22 @@ function checkConstant(bytes: Uint8Array): void {
     2: intField((code) => {
       type = code;
     }),
-    8: nameField(where, () => {}),
-    9: bytesField((data) => {
-      length = data.length;
+    8: nameField(where, (value) => {
+      name = value;
+    }),
+    9: bytesField((value) => {
+      data = value;
     }),
     13: outside,
     14: { ...outside, wire: WireType.Varint },
   });
   checkShape(where, shape);
-  const expected = elements(shape) * elementBytes[elementType(where, type)];
-  if (length !== expected) throw broken(where, `has ${length} bytes where its shape needs ${expected}`);
+  const kind = elementType(where, type);
+  const expected = elements(shape) * elementBytes[kind];
+  if (data?.length !== expected) throw broken(where, `has ${data?.length} bytes where its shape needs ${expected}`);
+  const areSizes = kind === 'int64' && shape.length === 1 && shape[0] <= 2 * limits.rank;
+  if (!areSizes) return { name, sizes: [] };
+  return { name, sizes: Array.from(new BigInt64Array(data.slice().buffer), Number) };
 }
 
 /** ValueInfoProto, whose tensor type and shape are messages in messages. */
@@ -165,21 +175,28 @@ function readPort(bytes: Uint8Array): OnnxValue {
 /** GraphProto. */
 function readGraph(bytes: Uint8Array): ModelPorts {
   const [inputs, outputs]: [OnnxValue[], OnnxValue[]] = [[], []];
-  let nodes = 0;
+  const nodes: GrowingNode[] = [];
+  const constants = new Map<string, readonly number[]>();
   const where = 'the graph';
   const port = (list: OnnxValue[]) => many(bytesField((part) => push(list, limits.nodes, where)(readPort(part))));
   readMessage(bytes, where, {
     1: many(
       bytesField((node) => {
-        if (++nodes > limits.nodes) throw broken(where, `has more than ${limits.nodes} nodes`);
-        checkNode(node);
+        if (nodes.length === limits.nodes) throw broken(where, `has more than ${limits.nodes} nodes`);
+        nodes.push(readNode(node));
       }),
     ),
     2: nameField(where, () => {}),
-    5: many(bytesField(checkConstant)),
+    5: many(
+      bytesField((bytes) => {
+        const { name, sizes } = readConstant(bytes);
+        if (sizes.length > 0) constants.set(name, sizes);
+      }),
+    ),
     11: port(inputs),
     12: port(outputs),
   });
+  checkGrowth(nodes, constants);
   return { inputs, outputs };
 }
 
@@ -206,6 +223,7 @@ function readOperatorSet(bytes: Uint8Array): string {
  * @returns what it takes and gives
  * @throws WireError unless it is what `encodeModel` writes for a compiled step: static shapes, operators that lowerings use,
  *   constants inline
+ * @throws WireError also when a number in it asks for more memory than there is
  */
 export function inspectModel(bytes: Uint8Array): ModelPorts {
   try {

@@ -1,9 +1,10 @@
 /** A tfjs backend that computes nothing: each kernel call becomes nodes of an ONNX graph. */
 import tf = require('@tensorflow/tfjs-core');
 
+import { requireMemory } from '../../config/memory.js';
 import '../../model/cpu-backend.js';
 import { elements } from '../../data/examples.js';
-import { UnsupportedModelError } from '../../errors.js';
+import { ModelError, UnsupportedModelError } from '../../errors.js';
 import { binaryLowerings } from './binary.js';
 import { inBothFormats } from './channels-first.js';
 import { convolutionLowerings } from './convolution.js';
@@ -150,10 +151,27 @@ export function lower(
       throw error;
     }
   });
-  // Where there is nothing, nothing need be computed.
-  const filled = (value: Value) =>
-    elements(value.shape) === 0 ? graph.splat(0, value.shape, value.storage.type) : value;
+  const filled = (value: Value) => {
+    const size = elements(value.shape);
+    // Where there is nothing, nothing need be computed.
+    if (size === 0) return graph.splat(0, value.shape, value.storage.type);
+    if (size > fewest && value.storage.splat === undefined) requireTensor(kernel, value.shape);
+    return value;
+  };
   return Array.isArray(result) ? result.map(filled) : filled(result);
+}
+
+/** Elements that any machine has memory for. */
+const fewest = 2 ** 24;
+
+/** One tensor must fit into the memory; what all of them need at a time is the library's to arrange. */
+function requireTensor(kernel: string, shape: readonly number[]): void {
+  requireMemory(
+    `${kernel} of the model makes a tensor of ${shape.join(' x ')} numbers for one shard of examples`,
+    4 * elements(shape),
+    ModelError,
+    'use a smaller training.batchSize, more training.shards, or smaller layers',
+  );
 }
 
 function missing(_: GraphBuilder, { kernel }: KernelCall): never {
