@@ -1,7 +1,8 @@
 /** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
 import { setImmediate } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
-import { type Dataset, type Examples, elements } from '../src/data/examples.js';
+import { type Column, type Dataset, inputColumn } from '../src/data/examples.js';
+import { fieldOf, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
 import { readFully } from '../src/data/row-reader.js';
 import { featuresOf } from '../src/data/table/values.js';
@@ -23,15 +24,16 @@ interface Odd {
  * Looks at every example once, on disk too, if the model has an embedding that its features reach.
  * @throws DataError naming row, value and rule; ModelError when an embedding has fewer rows than a text has characters
  */
-export async function checkIds(data: DataConfig, dataset: Dataset, { built, batch }: StepModel): Promise<void> {
-  const inputs = idInputs(built.model, batch.featureShape);
+export async function checkIds(data: DataConfig, dataset: Dataset, { built, fields }: StepModel): Promise<void> {
+  const inputs = idInputs(built.model, fieldOf(fields, 'input').shape);
   if (inputs.length === 0) return;
   const { input } = dataset.encoding;
   if (input.kind === 'text') return checkCharacters(inputs, input.vocabulary.length);
-  const scale = Math.fround(dataset.examples.featureScale);
+  const column = inputColumn(dataset.examples);
+  const scale = Math.fround(column.scale ?? 1);
   let odd: Odd | undefined;
   let highest = 0;
-  await eachRow(dataset.examples, (row, start, example) => {
+  await eachRow(column, dataset.examples.count, (row, start, example) => {
     for (const input of inputs) {
       for (const feature of input.features) {
         const value = Math.fround(row[start + feature] * scale);
@@ -53,31 +55,28 @@ function checkCharacters(inputs: readonly IdInput[], characters: number): void {
   );
 }
 
-type Values = Float32Array | Uint8Array;
-
 /** @param visit gets an array, where in it the row starts, and which example it is */
 async function eachRow(
-  examples: Examples,
+  column: Column,
+  count: number,
   visit: (values: Values, start: number, example: number) => void,
 ): Promise<void> {
-  const { features, featureShape, featureStride, count, file } = examples;
-  const width = elements(featureShape);
-  const stride = featureStride ?? width;
-  const rowBytes = width * features.BYTES_PER_ELEMENT;
-  const atOnce = Math.max(1, Math.floor(turn / rowBytes));
+  const { values: inputs, file, type } = column;
+  const [width, stride, bytes] = [widthOf(column), strideOf(column), rowBytes(column)];
+  const atOnce = Math.max(1, Math.floor(turn / bytes));
   const inMemory = file?.first ?? count;
   for (let first = 0; first < inMemory; first += atOnce) {
     const end = Math.min(inMemory, first + atOnce);
-    for (let example = first; example < end; example++) visit(features, example * stride, example);
+    for (let example = first; example < end; example++) visit(inputs, example * stride, example);
     if (end < count) await setImmediate();
   }
   if (!file) return;
-  const block = new Uint8Array(Math.min(atOnce, count - inMemory) * rowBytes);
-  const values = features instanceof Uint8Array ? block : new Float32Array(block.buffer);
+  const block = new Uint8Array(Math.min(atOnce, count - inMemory) * bytes);
+  const values = valuesOf(type, block.buffer);
   for (let first = inMemory; first < count; first += atOnce) {
     const end = Math.min(count, first + atOnce);
-    const part = block.subarray(0, (end - first) * rowBytes);
-    await readFully(file.fd, part, (file.start ?? 0) + (first - inMemory) * rowBytes);
+    const part = block.subarray(0, (end - first) * bytes);
+    await readFully(file.fd, part, (file.start ?? 0) + (first - inMemory) * bytes);
     for (let example = first; example < end; example++) visit(values, (example - first) * width, example);
   }
 }
@@ -89,7 +88,7 @@ export const takesIds = ({ layer, rows }: IdInput): string =>
 function noId(data: DataConfig, dataset: Dataset, { input, example, feature, value }: Odd, highest: number): DataError {
   const column = columnOf(dataset, feature);
   const shown = String(Number(value.toPrecision(7)));
-  const where = `${placeOf(dataset, example, 'features')}${column ? `: column ${column.name}` : ''}`;
+  const where = `${placeOf(dataset, example, inputColumn(dataset.examples).name)}${column ? `: column ${column.name}` : ''}`;
   const standardized = column && 'scale' in column && (column.scale !== 1 || column.mean !== 0);
   const became = standardized ? `is standardized to ${shown}` : `holds ${shown}`;
   return new DataError(`${where} ${became}, and ${takesIds(input)}`, remedy());

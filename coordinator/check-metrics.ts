@@ -1,6 +1,6 @@
 /** Whether the metrics of a run fit its targets, and whether the one that it watches can ever be a number. */
 import type { RunConfig } from '../src/config/run.js';
-import type { Dataset } from '../src/data/examples.js';
+import { type Dataset, targetColumn } from '../src/data/examples.js';
 import { isConstant, type TargetSurvey } from '../src/data/target-survey.js';
 import { ConfigError } from '../src/errors.js';
 import { misfitOf, vacuous } from '../src/evaluate/metric-fit.js';
@@ -43,7 +43,7 @@ export function checkMonitor(
   }
   if (!metricNames(metrics).includes('r2')) return;
   for (const name of ['validation', 'test'] as const) {
-    if (splits[name].length === 0 || !isConstant(examples, splits[name])) continue;
+    if (splits[name].length === 0 || !isConstant(targetColumn(examples), splits[name])) continue;
     const why =
       splits[name].length === 1
         ? 'it has one example only'

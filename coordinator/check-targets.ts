@@ -1,7 +1,8 @@
 /** Whether the targets of the whole data set are what the loss takes: a number beyond its range would be learnt without a word. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { RunConfig } from '../src/config/run.js';
-import { type Dataset, elements } from '../src/data/examples.js';
+import { type Dataset, targetColumn } from '../src/data/examples.js';
+import { widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
 import { surveyTargets, type TargetSurvey } from '../src/data/target-survey.js';
 import { DataError, ModelError } from '../src/errors.js';
@@ -16,16 +17,17 @@ type Config = Pick<RunConfig, 'data' | 'loss'>;
  *   targets are numbers, or the other way round
  */
 export async function checkTargets(config: Config, dataset: Dataset): Promise<TargetSurvey | undefined> {
-  const { classes } = dataset.examples;
+  const target = targetColumn(dataset.examples);
+  const { categories: classes } = target;
   const range = targetRange(config.loss);
   if (classes !== undefined) {
     if (range?.classes === 'never') refuseClasses(config, dataset);
     if (classes > 2 && ['binaryCrossentropy', 'hinge'].includes(lossName(config.loss))) await checkTwo(config, dataset);
     return undefined;
   }
-  const survey = await surveyTargets(dataset.examples);
+  const survey = await surveyTargets(target);
   if (!range) return survey;
-  const isColumn = elements(dataset.examples.targetShape) === 1;
+  const isColumn = widthOf(target) === 1;
   const needsClasses = range.classes === 'only' || (lossName(config.loss) === 'categoricalCrossentropy' && isColumn);
   if (needsClasses) throw noClasses(config, dataset, survey);
   const wrong = range.broken?.(survey);
@@ -55,13 +57,14 @@ export function warnOfBounds(
 
 /** `t.csv, line 3: column y holds 2` */
 function holds(dataset: Dataset, wrong: number, isRow: boolean): string {
-  const { targets, targetShape } = dataset.examples;
-  const width = elements(targetShape);
+  const target = targetColumn(dataset.examples);
+  const { values, shape } = target;
+  const width = widthOf(target);
   const name = isRow ? undefined : dataset.encoding.targets?.[wrong % width];
   const value = isRow
-    ? `[${[...targets.subarray(wrong, wrong + (targetShape.at(-1) ?? 1))].slice(0, 10).map(short).join(', ')}]`
-    : short(targets[wrong]);
-  const place = placeOf(dataset, Math.floor(wrong / width), 'targets');
+    ? `[${[...values.subarray(wrong, wrong + (shape.at(-1) ?? 1))].slice(0, 10).map(short).join(', ')}]`
+    : short(values[wrong]);
+  const place = placeOf(dataset, Math.floor(wrong / width), target.name);
   return `${place}${name === undefined ? ' holds' : `: column ${name} holds`} ${value}`;
 }
 
@@ -85,7 +88,7 @@ function remedyForRows({ broken }: TargetSurvey): string {
 }
 
 function remedyForNumbers(config: Config, { examples }: Dataset, { distinct, broken }: TargetSurvey): string {
-  const isColumn = elements(examples.targetShape) === 1;
+  const isColumn = widthOf(targetColumn(examples)) === 1;
   if (distinct.length === 2) return toTwoClasses(config, distinct, isColumn);
   const isWhole = broken.whole === undefined;
   const classes = isWhole && isColumn ? ', or sparseCategoricalCrossentropy and units: classes to predict classes' : '';
@@ -102,8 +105,7 @@ function toTwoClasses({ data }: Config, distinct: readonly number[], isColumn: b
 
 /** Numbers where class indices are due. */
 function noClasses({ data, loss }: Config, dataset: Dataset, survey: TargetSurvey): DataError | ModelError {
-  const { targetShape } = dataset.examples;
-  const isColumn = elements(targetShape) === 1;
+  const isColumn = widthOf(targetColumn(dataset.examples)) === 1;
   const { broken, highest, width } = survey;
   const problem = `loss ${lossName(loss)} does not fit targets that are not class indices`;
   if (!isColumn && broken.rows === undefined) {
@@ -133,18 +135,18 @@ function refuseClasses({ data, loss }: Config, { encoding }: Dataset): void {
 
 /** More than two classes under a loss of two: perhaps they are two that do not count from 0. */
 async function checkTwo(config: Config, { examples, encoding }: Dataset): Promise<void> {
-  const { distinct } = await surveyTargets(examples);
+  const { distinct } = await surveyTargets(targetColumn(examples));
   const [low, high] = distinct.toSorted((a, b) => a - b).map((index) => encoding.classes?.[index] ?? String(index));
   const name = lossName(config.loss);
   if (distinct.length > 2) {
     throw new ModelError(
-      `loss ${name} does not fit ${examples.classes} classes`,
+      `loss ${name} does not fit ${targetColumn(examples).categories} classes`,
       `use sparseCategoricalCrossentropy, with a last layer of units: classes and no sigmoid`,
     );
   }
   const numbers = config.data.source === 'npy' ? `, e.g. by numpy.unique(y, return_inverse=True)[1]` : '';
   throw new DataError(
-    `loss ${name} takes two classes, 0 and 1, and the targets are ${high === undefined ? low : `${low} and ${high}`} of ${examples.classes}`,
+    `loss ${name} takes two classes, 0 and 1, and the targets are ${high === undefined ? low : `${low} and ${high}`} of ${targetColumn(examples).categories}`,
     `number them 0 and 1${numbers}`,
   );
 }

@@ -88,7 +88,7 @@ function compile(step: StepModel, { gradients, evaluations }: BatchSizes): Engin
     kind: 'onnx',
     model: {
       layout: step.layout,
-      batch: step.batch,
+      fields: step.fields,
       gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),
       evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count)])),
     },

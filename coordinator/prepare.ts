@@ -5,10 +5,10 @@ import { resolvedYaml } from '../src/config/load.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment/augment.js';
-import type { Dataset } from '../src/data/examples.js';
+import { type Dataset, inputColumn } from '../src/data/examples.js';
 import { evaluationSizes, type Geometry, planGeometry, shardSizes } from '../src/data/geometry.js';
 import { loadDataset } from '../src/data/load.js';
-import { closeRows } from '../src/data/rows.js';
+import { closeExamples } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { OutputError } from '../src/errors.js';
 import type { MetricSpec } from '../src/evaluate/metrics.js';
@@ -99,8 +99,7 @@ export async function prepareRun(
     const warn = (message: string) => report({ event: 'warning', message });
     const { ignoreClass } = lossSettings(config.loss);
     const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal, ignoreClass });
-    const { file } = dataset.examples;
-    if (file) cleanups.push(() => closeRows(file));
+    cleanups.push(() => closeExamples(dataset.examples));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
     const prepared = await prepareSteps(config, dataset, options, unwritten);
     cleanups.push(() => prepared.pool.close());
@@ -141,7 +140,7 @@ async function prepareSteps(
 ) {
   const { splits } = dataset;
   const examples = weightedExamples(dataset, config.training.classWeights);
-  if (config.augment) checkAugment(config.augment, examples);
+  if (config.augment) checkAugment(config.augment, inputColumn(examples));
   const geometry = planGeometry(config.training, splits);
   const survey = await checkTargets(config, dataset);
   const spec = stepSpec(config, { ...dataset, examples }, survey);

@@ -2,7 +2,9 @@
 import type { DataConfig } from '../src/config/data.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
-import { type Dataset, elements } from '../src/data/examples.js';
+import { type Dataset, targetColumn } from '../src/data/examples.js';
+import { elements } from '../src/data/field.js';
+import { metaOf } from '../src/data/image.js';
 import type { TargetSurvey } from '../src/data/target-survey.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
@@ -33,20 +35,11 @@ export function stepSpec(config: RunConfig, { examples }: Dataset, survey: Targe
     model: config.model,
     loss: config.loss,
     seed: config.seed,
-    classes: examples.classes,
+    fields: metaOf(examples).fields,
     ...(isZeroOneHinge(config.loss, survey) ? { zeroOne: true } : {}),
     metrics: config.metrics,
     l1: config.training.l1,
     l2: config.training.l2,
-    batch: {
-      featureShape: examples.featureShape,
-      featureType: examples.features instanceof Uint8Array ? 'uint8' : 'float32',
-      featureScale: examples.featureScale,
-      targetShape: examples.targetShape,
-      targetType: examples.targets instanceof Int32Array ? 'int32' : 'float32',
-      weighted: examples.weights !== undefined,
-      ...(examples.weightShape && { weightShape: examples.weightShape }),
-    },
   };
 }
 
@@ -66,7 +59,7 @@ export function metricSpec(config: RunConfig, { examples, encoding }: Dataset, s
     metrics: config.metrics,
     outputs: elements(output.shape) / places,
     places,
-    classes: examples.classes !== undefined,
+    classes: targetColumn(examples).categories !== undefined,
     threshold: thresholdOf(config, step),
     binary: name === 'binaryCrossentropy' || name === 'hinge',
     ...(encoding.targetScaling && { deviations: encoding.targetScaling.deviation }),

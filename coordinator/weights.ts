@@ -2,7 +2,16 @@
 
 import { suggest } from '../src/config/suggest.js';
 import type { TrainingConfig } from '../src/config/training.js';
-import { type Dataset, type Examples, elements } from '../src/data/examples.js';
+import {
+  type Column,
+  type Dataset,
+  type Examples,
+  plainColumn,
+  targetColumn,
+  weightColumn,
+  withColumn,
+} from '../src/data/examples.js';
+import { widthOf } from '../src/data/field.js';
 import { ConfigError, DataError } from '../src/errors.js';
 
 /**
@@ -13,17 +22,20 @@ import { ConfigError, DataError } from '../src/errors.js';
  */
 export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
   const examples = withClassWeights(dataset, classWeights);
-  const { weights, weightShape = [] } = examples;
+  const weights = weightColumn(examples);
   const { training } = dataset.splits;
-  const width = elements(weightShape);
-  const weighs = (row: number) => weights!.subarray(row * width, (row + 1) * width).some((weight) => weight > 0);
-  if (weights && training.length > 0 && !training.some(weighs)) {
+  if (weights && training.length > 0 && !training.some((row) => weighs(weights, row))) {
     throw new DataError(
       'all examples of the training split have the weight 0, so that nothing would be learned',
       'correct or leave out the weights of the data and training.classWeights',
     );
   }
   return examples;
+}
+
+function weighs(column: Column, row: number): boolean {
+  const width = widthOf(column);
+  return column.values.subarray(row * width, (row + 1) * width).some((weight) => weight > 0);
 }
 
 /**
@@ -35,8 +47,9 @@ export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig[
 function withClassWeights(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
   const { examples } = dataset;
   if (classWeights === undefined) return examples;
-  const { classes, targets, targetShape, weights } = examples;
-  if (classes === undefined || targetShape.length > 0) {
+  const { categories: classes, values: targets, shape } = targetColumn(examples);
+  const weights = weightColumn(examples)?.values;
+  if (classes === undefined || shape.length > 0) {
     throw new ConfigError('training.classWeights: the targets are not one class each', 'remove it');
   }
   const factors = classWeights === 'balanced' ? balanced(dataset, classes) : named(dataset, classes, classWeights);
@@ -47,13 +60,14 @@ function withClassWeights(dataset: Dataset, classWeights: TrainingConfig['classW
     i++ // A class that the loss ignores may be none.
   )
     weighted[i] = (factors[targets[i]] ?? 0) * (weights?.[i] ?? 1);
-  return { ...examples, weights: weighted };
+  return withColumn(examples, plainColumn('weight', { shape: [], values: weighted }));
 }
 
 /** n / (classes * n of the class), as scikit-learn's "balanced" (King and Zeng, 2001); 0 for a class that training lacks. */
 function balanced({ examples, splits }: Dataset, classes: number): number[] {
+  const { values: targets } = targetColumn(examples);
   const counts = new Array<number>(classes).fill(0);
-  for (const row of splits.training) counts[examples.targets[row]]++;
+  for (const row of splits.training) counts[targets[row]]++;
   return counts.map((count) => (count === 0 ? 0 : splits.training.length / (classes * count)));
 }
 

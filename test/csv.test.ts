@@ -7,6 +7,7 @@ import { tableInputs } from '../src/data/table/inputs.js';
 import { DataError } from '../src/errors.js';
 import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { failure, load, rounded, rowsOf, tableEncoding } from './support/tables.js';
 
 const folder = temporaryFolder();
@@ -33,10 +34,16 @@ describe('a CSV file', () => {
       [0.5, 0, 0, 1],
       [40, 0, 1, 0],
     ]);
-    expect(examples.targets).toBeInstanceOf(Int32Array);
-    expect(examples.targets.buffer).toBeInstanceOf(SharedArrayBuffer);
-    expect([...examples.targets]).toEqual([1, 2, 0, 1]);
-    expect(examples).toMatchObject({ count: 4, featureShape: [4], targetShape: [], classes: 3, featureScale: 1 });
+    expect(partsOf(examples).targets).toBeInstanceOf(Int32Array);
+    expect(partsOf(examples).targets.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect([...partsOf(examples).targets]).toEqual([1, 2, 0, 1]);
+    expect(partsOf(examples)).toMatchObject({
+      count: 4,
+      featureShape: [4],
+      targetShape: [],
+      classes: 3,
+      featureScale: 1,
+    });
     expect(encoding.classes).toEqual(['maybe', 'no', 'yes']);
     expect(encoding.targets).toBeUndefined();
     expect(description).toContain('4 examples of shape [4], 3 classes');
@@ -48,9 +55,9 @@ describe('a CSV file', () => {
     const { examples, encoding } = dataset;
     expect(tableEncoding(dataset).columns.map(({ name }) => name)).toEqual(['a', 'b, c']);
     expect(tableEncoding(dataset).columns[1]).toMatchObject({ categories: ['x\r\nz', 'x "1", y', 'ü'] });
-    expect([...examples.targets]).toEqual([0.5, -1, 2]);
-    expect(examples.targets).toBeInstanceOf(Float32Array);
-    expect(examples).toMatchObject({ targetShape: [1], classes: undefined });
+    expect([...partsOf(examples).targets]).toEqual([0.5, -1, 2]);
+    expect(partsOf(examples).targets).toBeInstanceOf(Float32Array);
+    expect(partsOf(examples)).toMatchObject({ targetShape: [1], classes: undefined });
     expect(encoding.targets).toEqual(['y']);
   });
 
@@ -60,7 +67,7 @@ describe('a CSV file', () => {
       plain(file, { header: false, delimiter: '\t', target: 'c3', missing: 'drop', features: ['c2', 'c1'] }),
     );
     expect(rowsOf(examples)).toEqual([[5, 2]]);
-    expect([...examples.targets]).toEqual([8]);
+    expect([...partsOf(examples).targets]).toEqual([8]);
   });
 
   it('with Excel’s line about the delimiter is refused by name', async () => {
@@ -79,8 +86,8 @@ describe('a CSV file', () => {
   it('predicts several numbers, in the order asked for', async () => {
     const file = csv('a,y,x,id', '1,2,3,q', '4,5,6,r');
     const { examples, encoding } = await load(plain(file, { target: ['x', 'y'], exclude: ['id'] }));
-    expect([...examples.targets]).toEqual([3, 2, 6, 5]);
-    expect([examples.targetShape, examples.featureShape]).toEqual([[2], [1]]);
+    expect([...partsOf(examples).targets]).toEqual([3, 2, 6, 5]);
+    expect([partsOf(examples).targetShape, partsOf(examples).featureShape]).toEqual([[2], [1]]);
     expect(encoding.targets).toEqual(['x', 'y']);
   });
 
@@ -89,7 +96,7 @@ describe('a CSV file', () => {
       plain(csv('x,y', '1,10', '2,9', '3,-1', '4,10'), { targetType: 'class' }),
     );
     expect(encoding.classes).toEqual(['-1', '9', '10']);
-    expect([...examples.targets]).toEqual([2, 1, 0, 2]);
+    expect([...partsOf(examples).targets]).toEqual([2, 1, 0, 2]);
   });
 
   it('makes categories of numbers where asked, as they are written', async () => {
@@ -104,9 +111,9 @@ describe('a CSV file', () => {
 
   it('has weights', async () => {
     const { examples } = await load(plain(csv('x,w,y', '1,0.5,1', '2,0,2', '3,7,3'), { weight: 'w' }));
-    expect([...examples.weights!]).toEqual([0.5, 0, 7]);
-    expect(examples.featureShape).toEqual([1]);
-    expect((await load(plain(csv('x,y', '1,1')))).examples.weights).toBeUndefined();
+    expect([...partsOf(examples).weights!]).toEqual([0.5, 0, 7]);
+    expect(partsOf(examples).featureShape).toEqual([1]);
+    expect(partsOf((await load(plain(csv('x,y', '1,1')))).examples).weights).toBeUndefined();
   });
 });
 
@@ -122,7 +129,7 @@ describe('missing values', () => {
   it('leave the row out', async () => {
     const { examples, encoding } = await load(plain(file, { missing: 'drop' }));
     expect(rowsOf(examples)).toEqual([[1, 1]]);
-    expect([...examples.targets]).toEqual([1]);
+    expect([...partsOf(examples).targets]).toEqual([1]);
     expect(encoding.input).toMatchObject({ missing: 'drop' });
   });
 
@@ -212,7 +219,7 @@ describe('files of their own for splits', () => {
     const test = csv('x,kind,y', '1,b,no', '7,a,yes');
     const { examples, splits, encoding } = await load(source(training, { validation, test }));
     expect([...splits.training, -1, ...splits.validation, -1, ...splits.test]).toEqual([0, 1, 2, -1, 3, -1, 4, 5]);
-    expect([...examples.targets]).toEqual([0, 1, 0, 1, 0, 1]);
+    expect([...partsOf(examples).targets]).toEqual([0, 1, 0, 1, 0, 1]);
     const scale = 1 / Math.sqrt(8 / 3);
     expect(rowsOf(examples).slice(3)).toEqual(
       rounded([
@@ -480,17 +487,20 @@ describe('a table larger than data.memory', () => {
     const options = { targetType: 'class', weight: 'w', missing: 'mean', test: 0.1, stratify: true };
     const inMemory = await load(source(file, options));
     const onDisk = await load(source(file, { ...options, memory: '128KB' }));
-    expect(inMemory.examples.file).toBeUndefined();
-    expect(onDisk.examples.features.byteLength).toBeLessThanOrEqual(128 * 1024);
+    expect(partsOf(inMemory.examples).file).toBeUndefined();
+    expect(partsOf(onDisk.examples).features.byteLength).toBeLessThanOrEqual(128 * 1024);
     expect(onDisk.description).toContain('read from disk');
     // Not by the matcher, which would take its time over 80,000 numbers.
     expect(JSON.stringify(rowsOf(onDisk.examples)) === JSON.stringify(rowsOf(inMemory.examples))).toBe(true);
     expect(
-      Buffer.compare(Buffer.from(onDisk.examples.targets.buffer), Buffer.from(inMemory.examples.targets.buffer)),
+      Buffer.compare(
+        Buffer.from(partsOf(onDisk.examples).targets.buffer),
+        Buffer.from(partsOf(inMemory.examples).targets.buffer),
+      ),
     ).toBe(0);
     expect(onDisk.encoding).toEqual(inMemory.encoding);
     expect(onDisk.splits).toEqual(inMemory.splits);
-    closeRows(onDisk.examples.file!);
+    closeRows(partsOf(onDisk.examples).file!);
   });
 });
 

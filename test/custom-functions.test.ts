@@ -8,6 +8,7 @@ import { eventsOf, lockstepServed } from './support/cli.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
+import { batchParts } from './support/parts.js';
 import { resultOf, trained } from './support/runs.js';
 
 const folder = temporaryFolder();
@@ -47,7 +48,7 @@ async function measured(example: Case, count = 6) {
       losses: losses.slice(),
       metrics: metrics.map((metric) => metric.slice()),
     };
-    results.push({ loss, gradients, ...values, targets: [...engine.buffers(count).targets] });
+    results.push({ loss, gradients, ...values, targets: [...batchParts(engine.buffers(count)).targets] });
     await engine.dispose();
   }
   return results;

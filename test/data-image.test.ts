@@ -13,6 +13,7 @@ import { encodeRows } from '../src/wire/rows-blob.js';
 import { lcg } from './support/engines.js';
 import { byteExamples, overlappingExamples, partlyOnDisk, weightedExamples } from './support/examples.js';
 import { temporaryFolder } from './support/folder.js';
+import { examplesOf, partsOf } from './support/parts.js';
 
 const folder = temporaryFolder();
 const all = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
@@ -44,8 +45,8 @@ it.each(kinds)('$name: the fingerprint is that of the bytes, and opening gives t
   const bytes = await imageOf(examples);
   expect(await examplesFingerprint(examples)).toBe(createHash('sha256').update(bytes).digest('hex'));
   const opened = await openImage(await stored(name, examples), 1e9);
-  expect(opened.file).toBeUndefined();
-  expect(opened.features.buffer).toBeInstanceOf(SharedArrayBuffer);
+  expect(partsOf(opened).file).toBeUndefined();
+  expect(partsOf(opened).features.buffer).toBeInstanceOf(SharedArrayBuffer);
   expect(await encodeRows(opened, all(examples.count))).toEqual(await encodeRows(examples, all(examples.count)));
   expect(await examplesFingerprint(opened)).toBe(await examplesFingerprint(examples));
 });
@@ -53,45 +54,48 @@ it.each(kinds)('$name: the fingerprint is that of the bytes, and opening gives t
 it('rows on disk have the same image as rows in memory', async () => {
   const examples = byteExamples(41);
   const split = partlyOnDisk(examples, 10);
-  expect(split.file).toBeDefined();
+  expect(partsOf(split).file).toBeDefined();
   expect(await imageOf(split)).toEqual(await imageOf(examples));
-  closeRows(split.file!);
+  closeRows(partsOf(split).file!);
 });
 
 it('what exceeds the budget is read from the image itself, which outlives the examples', async () => {
   const examples = weightedExamples(23);
   const file = await stored('large', examples);
   const opened = await openImage(file, 7 * 12 + 5);
-  expect(opened.file?.first).toBe(7);
-  expect(opened.features.length).toBe(21);
+  expect(partsOf(opened).file?.first).toBe(7);
+  expect(partsOf(opened).features.length).toBe(21);
   const shuffled = Int32Array.of(22, 3, 7, 8, 6, 0, 7);
   expect(await encodeRows(opened, shuffled)).toEqual(await encodeRows(examples, shuffled));
   const split = { training: all(20), validation: all(0), test: all(3) };
   expect(fingerprintOf({ examples: opened, splits: split })).toEqual(fingerprintOf({ examples, splits: split }));
   expect(await imageOf(opened)).toEqual(readFileSync(file));
-  closeRows(opened.file!);
+  closeRows(partsOf(opened).file!);
   expect(readFileSync(file).length).toBe(examplesImage(examples).length);
 });
 
 it('rows that overlap are all in memory, whatever the budget', async () => {
   const opened = await openImage(await stored('text', overlappingExamples(30)), 1);
-  expect(opened.file).toBeUndefined();
+  expect(partsOf(opened).file).toBeUndefined();
 });
 
 it('every value and every size has a part in the fingerprint, and so have weights', async () => {
   const examples = weightedExamples(23);
-  const { weights, ...plain } = examples;
+  const parts = partsOf(examples);
+  const { weights, features, targets, ...plain } = parts;
   const first = await examplesFingerprint(examples);
-  const others: Examples[] = [
-    plain,
-    { ...examples, weights: weights!.map((x, i) => (i === 22 ? x + 1 : x)) },
-    { ...examples, features: examples.features.map((x, i) => (i === 0 ? x + 1 : x)) as Float32Array },
-    { ...examples, targets: examples.targets.map((x, i) => (i === 45 ? x + 1 : x)) as Float32Array },
-    { ...examples, featureShape: [3, 1] },
-    { ...examples, featureScale: 0.5 },
-  ];
+  const others = [
+    { ...plain, features, targets },
+    { ...parts, weights: weights!.map((x, i) => (i === 22 ? x + 1 : x)) },
+    { ...parts, features: features.map((x, i) => (i === 0 ? x + 1 : x)) as Float32Array },
+    { ...parts, targets: targets.map((x, i) => (i === 45 ? x + 1 : x)) as Float32Array },
+    { ...parts, featureShape: [3, 1] },
+    { ...parts, featureScale: 0.5 },
+  ].map(examplesOf);
+  const [input, ...columns] = examples.columns;
+  others.push({ count: examples.count, columns: [{ ...input, name: 'other' }, ...columns] });
   const hashes = await Promise.all(others.map(examplesFingerprint));
-  expect(new Set([first, ...hashes]).size).toBe(7);
+  expect(new Set([first, ...hashes]).size).toBe(8);
 });
 
 it('a file of another size, or whose first line is not in order, is refused', async () => {
@@ -102,14 +106,14 @@ it('a file of another size, or whose first line is not in order, is refused', as
     `${text}x`,
     '',
     'no image\n',
-    text.replace('"count":41', '"count":42'),
+    text.replace('"count":41', '"count":50'),
     text.replace('"count":41', '"count":-1'),
     text.replace('"count":41', '"count":1e9'),
     text.replace('"count":41', '"count":41.5'),
-    text.replace('"featureShape":[5,3,1]', '"featureShape":[3,5,1],"x":1'),
+    text.replace('"shape":[5,3,1]', '"shape":[3,5,1],"x":1'),
     text.replace('uint8', 'int16'),
-    text.replace('"weighted":false', '"weighted":true '),
-    text.replace('lockstep-examples 1', 'lockstep-examples 9'),
+    text.replace('"role":"target"', '"role":"weight"'),
+    text.replace('lockstep-examples 2', 'lockstep-examples 1'),
     text.replace('{"count":41,', '{ "count":41,'),
   ];
   for (const [i, edit] of edits.entries()) {

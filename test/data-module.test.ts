@@ -9,6 +9,7 @@ import { DataError } from '../src/errors.js';
 import { eventsOf, lockstepServed, startLockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
+import { partsOf } from './support/parts.js';
 import { resultOf, trained } from './support/runs.js';
 
 const folder = temporaryFolder();
@@ -32,12 +33,12 @@ describe('examples come from', () => {
     ['a generator object', 'object.mjs', [...loop('function* make(options)'), 'export default make({ count: 4 });']],
   ])('%s', async (_, name, lines) => {
     const { examples, splits, encoding, description } = await load(write(name, ...lines), { options: { count: 4 } });
-    expect(examples).toMatchObject({ count: 4, featureShape: [2], featureScale: 1, targetShape: [1] });
-    expect([...examples.features]).toEqual([0, 0, 1, 2, 2, 4, 3, 6]);
-    expect([...examples.targets]).toEqual([0, 0.25, 0.5, 0.75]);
-    expect(examples.targets).toBeInstanceOf(Float32Array);
-    expect(examples.features.buffer).toBeInstanceOf(SharedArrayBuffer);
-    expect(examples.weights).toBeUndefined();
+    expect(partsOf(examples)).toMatchObject({ count: 4, featureShape: [2], featureScale: 1, targetShape: [1] });
+    expect([...partsOf(examples).features]).toEqual([0, 0, 1, 2, 2, 4, 3, 6]);
+    expect([...partsOf(examples).targets]).toEqual([0, 0.25, 0.5, 0.75]);
+    expect(partsOf(examples).targets).toBeInstanceOf(Float32Array);
+    expect(partsOf(examples).features.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(examples).weights).toBeUndefined();
     expect(splits.training).toHaveLength(4);
     expect(encoding).toEqual({ input: { kind: 'numbers', scale: 1 } });
     expect(description).toContain(name);
@@ -54,28 +55,28 @@ describe('examples have', () => {
       '];',
     );
     const { examples } = await load(file);
-    expect(examples.featureShape).toEqual([3, 2, 1]);
-    expect([...examples.features]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    expect(examples.targetShape).toEqual([1, 2]);
-    expect([...examples.targets]).toEqual([1, 2, 3, 4]);
-    expect([...examples.weights!]).toEqual([2, 1]);
+    expect(partsOf(examples).featureShape).toEqual([3, 2, 1]);
+    expect([...partsOf(examples).features]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(partsOf(examples).targetShape).toEqual([1, 2]);
+    expect([...partsOf(examples).targets]).toEqual([1, 2, 3, 4]);
+    expect([...partsOf(examples).weights!]).toEqual([2, 1]);
   });
 
   it('plain numbers as rows of one, and classes where there are classes', async () => {
     const file = write('plain.mjs', 'export default [3, 4, 5].map((n) => ({ features: n, target: n - 3 }));');
     const numbers = (await load(file)).examples;
-    expect(numbers).toMatchObject({ featureShape: [1], targetShape: [1] });
-    expect(numbers.classes).toBeUndefined();
+    expect(partsOf(numbers)).toMatchObject({ featureShape: [1], targetShape: [1] });
+    expect(partsOf(numbers).classes).toBeUndefined();
     const { examples } = await load(file, { classes: 3 });
-    expect(examples).toMatchObject({ featureShape: [1], targetShape: [], classes: 3 });
-    expect(examples.targets).toEqual(Int32Array.of(0, 1, 2));
+    expect(partsOf(examples)).toMatchObject({ featureShape: [1], targetShape: [], classes: 3 });
+    expect(partsOf(examples).targets).toEqual(Int32Array.of(0, 1, 2));
     const sequences = write(
       'sequences.mjs',
       'export default [[0, 1], [2, 0]].map((target) => ({ features: [1], target }));',
     );
     const { examples: places } = await load(sequences, { classes: 3 });
-    expect(places.targetShape).toEqual([2]);
-    expect([...places.targets]).toEqual([0, 1, 2, 0]);
+    expect(partsOf(places).targetShape).toEqual([2]);
+    expect([...partsOf(places).targets]).toEqual([0, 1, 2, 0]);
   });
 
   it('bytes that stay bytes', async () => {
@@ -87,9 +88,9 @@ describe('examples have', () => {
       '}',
     );
     const { examples, encoding } = await load(file);
-    expect(examples.features).toBeInstanceOf(Uint8Array);
-    expect([...examples.features]).toEqual([0, 0, 0, 100, 100, 100, 200, 200, 200]);
-    expect(examples.featureScale).toBe(1);
+    expect(partsOf(examples).features).toBeInstanceOf(Uint8Array);
+    expect([...partsOf(examples).features]).toEqual([0, 0, 0, 100, 100, 100, 200, 200, 200]);
+    expect(partsOf(examples).featureScale).toBe(1);
     expect(encoding.input).toEqual({ kind: 'numbers', scale: 1 });
   });
 
@@ -101,9 +102,9 @@ describe('examples have', () => {
     );
     const { examples, description } = await load(file, { classes: 3, memory: '4MB' });
     expect(examples.count).toBe(rows);
-    expect(examples.file!.first).toBe(Math.floor((4 * 2 ** 20) / 4000));
+    expect(partsOf(examples).file!.first).toBe(Math.floor((4 * 2 ** 20) / 4000));
     expect(description).toContain('read from disk');
-    closeRows(examples.file!);
+    closeRows(partsOf(examples).file!);
   });
 });
 

@@ -14,6 +14,7 @@ import { buildModel } from '../src/model/build.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
 import { type Case, createEngines, specOf } from './support/engines.js';
 import { packageRoot } from './support/package.js';
+import { batchParts } from './support/parts.js';
 import { makeSlabs } from './support/slabs.js';
 
 type Value = number | string | boolean | readonly number[];
@@ -70,7 +71,7 @@ async function movingVariance(): Promise<number> {
   const layers: LayerConfig[] = [{ batchNormalization: { momentum: 0 } }, { dense: { units: 1 } }];
   const example: Case = { layers, input: [1], target: [1] };
   const { step, onnx, tfjs } = await createEngines(example, [2]);
-  onnx.buffers(2).features.set([0, 2]);
+  batchParts(onnx.buffers(2)).features.set([0, 2]);
   await onnx.computeGradients(2, { seed: 1, step: 1, shard: 0 });
   const { offset } = step.layout.tensors.find(({ name }) => name.endsWith('moving_variance'))!;
   await Promise.all([onnx.dispose(), tfjs.dispose()]);

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { generateDigits } from '../src/data/digits/digits.js';
+import { partsOf } from './support/parts.js';
 
 const PIXELS = 28 * 28;
 
 /** Accuracy on the last `tested` examples of softmax regression, trained on the others one by one. */
 async function linearAccuracy(count: number, tested: number, epochs: number): Promise<number> {
-  const { features, featureScale, targets } = await generateDigits(count, 0);
+  const { features, featureScale, targets } = partsOf(await generateDigits(count, 0));
   const inputs = Float64Array.from(features, (byte) => byte * featureScale);
   const weights = Array.from({ length: 10 }, () => new Float64Array(PIXELS));
   const biases = new Float64Array(10);
@@ -45,26 +46,26 @@ async function linearAccuracy(count: number, tested: number, epochs: number): Pr
 describe('generateDigits', () => {
   it('gives 28 x 28 x 1 bytes in shared memory with balanced classes', async () => {
     const digits = await generateDigits(105, 3);
-    expect(digits.featureShape).toEqual([28, 28, 1]);
-    expect(digits.featureScale).toBe(1 / 255);
-    expect(digits.features).toBeInstanceOf(Uint8Array);
-    expect(digits.features.buffer).toBeInstanceOf(SharedArrayBuffer);
-    expect(digits.targets.buffer).toBeInstanceOf(SharedArrayBuffer);
-    expect(digits.features.length).toBe(105 * PIXELS);
-    expect(digits.classes).toBe(10);
+    expect(partsOf(digits).featureShape).toEqual([28, 28, 1]);
+    expect(partsOf(digits).featureScale).toBe(1 / 255);
+    expect(partsOf(digits).features).toBeInstanceOf(Uint8Array);
+    expect(partsOf(digits).features.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(digits).targets.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(digits).features.length).toBe(105 * PIXELS);
+    expect(partsOf(digits).classes).toBe(10);
     const perClass = new Array(10).fill(0);
-    for (const digit of digits.targets) perClass[digit]++;
+    for (const digit of partsOf(digits).targets) perClass[digit]++;
     expect(perClass).toEqual([11, 11, 11, 11, 11, 10, 10, 10, 10, 10]);
   });
 
   it('makes example i the same whatever the count', async () => {
-    const few = (await generateDigits(30, 7)).features;
-    const many = (await generateDigits(60, 7)).features;
+    const few = partsOf(await generateDigits(30, 7)).features;
+    const many = partsOf(await generateDigits(60, 7)).features;
     expect(Buffer.from(many.slice(0, few.length)).equals(Buffer.from(few.slice()))).toBe(true);
   });
 
   it('makes the same bytes on every machine', async () => {
-    const bytes = (await generateDigits(500, 0)).features.slice();
+    const bytes = partsOf(await generateDigits(500, 0)).features.slice();
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(
       '53271f5d74cb90269f83f4a6b9e36884aacb111898bc777af2433901d8b0b8be',
     );
@@ -73,7 +74,7 @@ describe('generateDigits', () => {
   it('makes no two images alike, within a set or across seeds', async () => {
     const digests = new Set<string>();
     for (const seed of [0, 1, 2 ** 32]) {
-      const { features } = await generateDigits(300, seed);
+      const { features } = partsOf(await generateDigits(300, seed));
       for (let i = 0; i < 300; i++) {
         const image = features.slice(i * PIXELS, (i + 1) * PIXELS);
         digests.add(createHash('sha256').update(image).digest('hex'));
@@ -83,7 +84,7 @@ describe('generateDigits', () => {
   });
 
   it('puts a visible digit on a dark ground in every image', async () => {
-    const { features } = await generateDigits(2000, 1);
+    const { features } = partsOf(await generateDigits(2000, 1));
     for (let i = 0; i < 2000; i++) {
       const image = features.slice(i * PIXELS, (i + 1) * PIXELS);
       const ink = image.filter((value) => value > 128).length;

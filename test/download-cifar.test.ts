@@ -11,6 +11,7 @@ import type { CifarLayout } from '../src/download/sets.js';
 import { DataError } from '../src/errors.js';
 import { fileServer } from './support/file-server.js';
 import { newPaths } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 
 const newFolder = newPaths();
 
@@ -88,11 +89,11 @@ describe('an archive', () => {
     expect(readdirSync(dir).sort()).toEqual(converted);
 
     const { examples, plan } = await idxExamples({ source: 'idx', dir, validation: 0, test: 't10k', stratify: false });
-    expect(examples).toMatchObject({ count: 3 * records, featureShape: [32, 32, 3], classes: 10 });
+    expect(partsOf(examples)).toMatchObject({ count: 3 * records, featureShape: [32, 32, 3], classes: 10 });
     expect(plan.test).toEqual({ start: 2 * records, count: records });
     const indices = Array.from({ length: 3 * records }, (_, index) => index);
-    expect([...examples.targets]).toEqual(indices.map(labelOf));
-    const expected = Buffer.alloc(examples.features.length);
+    expect([...partsOf(examples).targets]).toEqual(indices.map(labelOf));
+    const expected = Buffer.alloc(partsOf(examples).features.length);
     let at = 0;
     for (const index of indices) {
       for (let y = 0; y < 32; y++) {
@@ -101,7 +102,7 @@ describe('an archive', () => {
         }
       }
     }
-    expect(expected.equals(Uint8Array.from(examples.features))).toBe(true);
+    expect(expected.equals(Uint8Array.from(partsOf(examples).features))).toBe(true);
   });
 
   it('is not asked for again once it is converted, and not needed twice once it is here', async () => {

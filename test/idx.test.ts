@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
 import { loadDataset } from '../src/data/load.js';
 import { DataError } from '../src/errors.js';
+import { partsOf } from './support/parts.js';
 
 const root = mkdtempSync(join(tmpdir(), 'lockstep-idx-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -60,12 +61,12 @@ describe('an IDX folder', () => {
     const pack = (content: Buffer) => (zip ? gzipSync(content) : content);
     const dir = folderOf({ [images]: pack(idx([10, 2, 3])), [labels]: pack(labelsOf(10)) });
     const { examples, splits, description } = await load(dir);
-    expect(examples.featureShape).toEqual([2, 3, 1]);
-    expect([...examples.features]).toEqual(Array.from({ length: 60 }, (_, i) => i));
-    expect([...examples.targets]).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
-    expect([examples.count, examples.classes, examples.featureScale]).toEqual([10, 3, 1 / 255]);
-    expect(examples.features.buffer).toBeInstanceOf(SharedArrayBuffer);
-    expect(examples.targets.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(examples).featureShape).toEqual([2, 3, 1]);
+    expect([...partsOf(examples).features]).toEqual(Array.from({ length: 60 }, (_, i) => i));
+    expect([...partsOf(examples).targets]).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0]);
+    expect([examples.count, partsOf(examples).classes, partsOf(examples).featureScale]).toEqual([10, 3, 1 / 255]);
+    expect(partsOf(examples).features.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(examples).targets.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect([splits.training.length, splits.validation.length, splits.test.length]).toEqual([8, 1, 1]);
     expect(description).toBe(`10 examples of shape [2, 3, 1], 3 classes (a of ${dir})`);
   });
@@ -74,8 +75,8 @@ describe('an IDX folder', () => {
     const { examples } = await load(
       folderOf({ 'a-images-idx4-ubyte': idx([10, 2, 3, 2]), 'a-labels-idx1-ubyte': labelsOf(10) }),
     );
-    expect(examples.featureShape).toEqual([2, 3, 2]);
-    expect(examples.features.length).toBe(120);
+    expect(partsOf(examples).featureShape).toEqual([2, 3, 2]);
+    expect(partsOf(examples).features.length).toBe(120);
   });
 
   it('trains on train by default and uses other files only when told', async () => {
@@ -85,7 +86,7 @@ describe('an IDX folder', () => {
     expect(examples.count).toBe(30);
     expect([...splits.test]).toEqual(Array.from({ length: 10 }, (_, i) => 20 + i));
     expect([splits.training.length, splits.validation.length]).toEqual([18, 2]);
-    expect([...examples.features.slice(20 * 6, 20 * 6 + 3)]).toEqual([0, 1, 2]);
+    expect([...partsOf(examples).features.slice(20 * 6, 20 * 6 + 3)]).toEqual([0, 1, 2]);
   });
 
   it('takes given files for every split', async () => {
@@ -230,10 +231,14 @@ if (absent) console.log(`MNIST test skipped: ${mnist} does not exist`);
 describe('MNIST', () => {
   it.skipIf(absent)('reads the 10,000 test images', async () => {
     const { examples, splits } = await load(mnist, { stratify: true });
-    expect([examples.count, examples.classes, examples.featureShape]).toEqual([10_000, 10, [28, 28, 1]]);
-    expect([...examples.targets.slice(0, 10)]).toEqual([7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
+    expect([examples.count, partsOf(examples).classes, partsOf(examples).featureShape]).toEqual([
+      10_000,
+      10,
+      [28, 28, 1],
+    ]);
+    expect([...partsOf(examples).targets.slice(0, 10)]).toEqual([7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
     const perClass = new Array(10).fill(0);
-    for (const label of examples.targets) perClass[label]++;
+    for (const label of partsOf(examples).targets) perClass[label]++;
     expect(perClass).toEqual([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
     expect([splits.training.length, splits.validation.length, splits.test.length]).toEqual([8000, 1000, 1000]);
   });

@@ -11,6 +11,7 @@ import { DataError } from '../src/errors.js';
 import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { greyPixel, picture, writeFile } from './support/images.js';
+import { partsOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 import { storedFeatures } from './support/tables.js';
 
@@ -33,7 +34,7 @@ const sorted = names.toSorted();
 
 /** Digits as PNG files, every third in colour. */
 async function exportDigits(count: number, seed: number): Promise<string> {
-  const { features, targets } = await generateDigits(count, seed);
+  const { features, targets } = partsOf(await generateDigits(count, seed));
   const files = Array.from({ length: count }, async (_, i) => {
     const grey = Uint8Array.from(features.subarray(i * 784, (i + 1) * 784));
     const colour = Array.from(grey).flatMap((value) => [value, value, value]);
@@ -46,11 +47,11 @@ async function exportDigits(count: number, seed: number): Promise<string> {
 describe('digits in PNG files', () => {
   it('come back bit for bit, class after class in the order of names', async () => {
     const count = 400;
-    const { features } = await generateDigits(count, 3);
+    const { features } = partsOf(await generateDigits(count, 3));
     const dir = await exportDigits(count, 3);
     const { examples, encoding, description } = await load(dir, { greyscale: true });
-    expect(examples).toMatchObject({ count, featureScale: 1 / 255, featureShape: [28, 28, 1], classes: 10 });
-    expect(examples.features.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(examples)).toMatchObject({ count, featureScale: 1 / 255, featureShape: [28, 28, 1], classes: 10 });
+    expect(partsOf(examples).features.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect(encoding).toEqual({
       input: { kind: 'image', height: 28, width: 28, channels: 1, greyscale: 'bt601', fit: 'cover' },
       classes: sorted,
@@ -59,8 +60,8 @@ describe('digits in PNG files', () => {
     let row = 0;
     for (const [label, name] of sorted.entries()) {
       for (let i = names.indexOf(name); i < count; i += 10, row++) {
-        expect(examples.targets[row]).toBe(label);
-        const stored = examples.features.subarray(row * 784, (row + 1) * 784);
+        expect(partsOf(examples).targets[row]).toBe(label);
+        const stored = partsOf(examples).features.subarray(row * 784, (row + 1) * 784);
         expect(Buffer.compare(stored as Uint8Array, features.subarray(i * 784, (i + 1) * 784) as Uint8Array)).toBe(0);
       }
     }
@@ -94,18 +95,18 @@ describe('digits in PNG files', () => {
     const { examples } = await load(dir, { greyscale: true });
     const spilled = (await load(dir, { greyscale: true, memory: '10KB' })).examples;
     const stored = storedFeatures(spilled);
-    closeRows(spilled.file!);
-    expect(spilled.file!.first).toBe(Math.floor(10_240 / 784));
-    expect(stored).toEqual(Uint8Array.from(examples.features));
+    closeRows(partsOf(spilled).file!);
+    expect(partsOf(spilled).file!.first).toBe(Math.floor(10_240 / 784));
+    expect(stored).toEqual(Uint8Array.from(partsOf(examples).features));
   });
 });
 
 /** Loads one image, as a class of two. */
 async function decoded(image: Buffer, options: object = {}, name = 'x.png') {
   const { examples } = await load(folderOf({ [`a/${name}`]: image, [`b/${name}`]: image }), options);
-  const [height, width, channels] = examples.featureShape;
-  const bytes = Array.from(examples.features.subarray(0, height * width * channels));
-  return { shape: [...examples.featureShape], bytes };
+  const [height, width, channels] = partsOf(examples).featureShape;
+  const bytes = Array.from(partsOf(examples).features.subarray(0, height * width * channels));
+  return { shape: [...partsOf(examples).featureShape], bytes };
 }
 
 const colours = [255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30, 40, 50, 60, 70, 80, 90];
@@ -163,8 +164,13 @@ describe('decoding', () => {
       'b/4.png': await picture(rows.colour, 1, 1, 3).png({ palette: true }).toBuffer(),
     });
     const { examples } = await load(dir);
-    expect([...examples.features]).toEqual([...rows.grey, ...rows.colour, ...rows.transparent, ...rows.colour]);
-    expect([...examples.targets]).toEqual([0, 0, 1, 1]);
+    expect([...partsOf(examples).features]).toEqual([
+      ...rows.grey,
+      ...rows.colour,
+      ...rows.transparent,
+      ...rows.colour,
+    ]);
+    expect([...partsOf(examples).targets]).toEqual([0, 0, 1, 1]);
   });
 
   it.each(['x.jpg', 'x.jpeg', 'x.JPG'])('reads JPEG files: %s', async (name) => {
@@ -233,9 +239,9 @@ describe('data.size', () => {
     }
     const dir = folderOf(files);
     const first = (await load(dir, { size: 24 })).examples;
-    expect(first.featureShape).toEqual([24, 24, 3]);
+    expect(partsOf(first).featureShape).toEqual([24, 24, 3]);
     for (let again = 0; again < 2; again++) {
-      expect((await load(dir, { size: 24 })).examples.features).toEqual(first.features);
+      expect(partsOf((await load(dir, { size: 24 })).examples).features).toEqual(partsOf(first).features);
     }
   });
 });
@@ -247,8 +253,8 @@ describe('the files', () => {
     for (const [i, path] of paths.entries()) files[path] = await greyPixel(i);
     const dir = folderOf(files);
     const { examples } = await load(dir, { greyscale: true });
-    expect([...examples.features].map((value) => paths[value])).toEqual(paths.toSorted());
-    expect([...examples.targets]).toEqual([0, 0, 0, 1, 1, 1, 1]);
+    expect([...partsOf(examples).features].map((value) => paths[value])).toEqual(paths.toSorted());
+    expect([...partsOf(examples).targets]).toEqual([0, 0, 0, 1, 1, 1, 1]);
   });
 
   it('are images alone: hidden files and folders and other names are left out', async () => {
@@ -278,7 +284,7 @@ describe('the files', () => {
     mkdirSync(join(dir, 'b'));
     symlinkSync(store, join(dir, 'b', 'linked'));
     symlinkSync(join(store, '1.png'), join(dir, 'b', 'x.png'));
-    expect([...(await load(dir, { greyscale: true })).examples.features]).toEqual([4, 5, 5]);
+    expect([...partsOf((await load(dir, { greyscale: true })).examples).features]).toEqual([4, 5, 5]);
   });
 
   it('of validation and test may be in folders of their own', async () => {
@@ -287,8 +293,8 @@ describe('the files', () => {
     const validation = folderOf({ 'b/1.png': two, 'c/1.png': two });
     const test = folderOf({ 'a/1.png': three, 'b/1.png': three, 'c/1.png': three });
     const { examples, splits } = await load(dir, { validation, test, greyscale: true });
-    expect([...examples.features]).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 3]);
-    expect([...examples.targets]).toEqual([0, 0, 1, 2, 1, 2, 0, 1, 2]);
+    expect([...partsOf(examples).features]).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 3]);
+    expect([...partsOf(examples).targets]).toEqual([0, 0, 1, 2, 1, 2, 0, 1, 2]);
     expect([...splits.training]).toEqual([0, 1, 2, 3]);
     expect([...splits.validation]).toEqual([4, 5]);
     expect([...splits.test]).toEqual([6, 7, 8]);
@@ -420,7 +426,7 @@ describe('images to predict from', () => {
     const { examples } = await load(dir, { greyscale: true });
     const { names: files, rows } = await readInputs(dir);
     expect(files.slice(0, 4)).toEqual(['eight/00008.png', 'eight/00018.png', 'eight/00028.png', 'five/00005.png']);
-    expect(Buffer.concat(rows)).toEqual(Buffer.from(examples.features));
+    expect(Buffer.concat(rows)).toEqual(Buffer.from(partsOf(examples).features));
     const file = join(dir, 'five', '00005.png');
     expect(await readInputs(file)).toEqual({ names: [file], rows: [rows[3]] });
   });

@@ -10,6 +10,7 @@ import { decodeJob, encodeJob, type Job } from '../src/wire/job.js';
 import { checkMemory } from '../worker/replica.js';
 import { type Case, fill, lcg, perturbed, specOf, withSlabs } from './support/engines.js';
 import { byteExamples } from './support/examples.js';
+import { fieldsOf } from './support/parts.js';
 
 const examples = { ...byteExamples(100), featureShape: [5, 3, 1] };
 
@@ -30,14 +31,10 @@ const example: Case = {
   bytes: true,
   features: (random) => Math.floor(random() * 256),
   spec: {
-    batch: {
-      featureShape: [5, 3, 1],
-      featureType: 'uint8',
-      featureScale: 1 / 255,
-      targetShape: [],
-      targetType: 'int32',
-      weighted: false,
-    },
+    fields: fieldsOf({
+      ...{ featureShape: [5, 3, 1], featureType: 'uint8', featureScale: 1 / 255 },
+      ...{ targetShape: [], targetType: 'int32', classes: 4 },
+    }),
   },
 };
 
@@ -47,13 +44,13 @@ let encoded: Uint8Array;
 
 beforeAll(async () => {
   step = await createStepModel(specOf(example));
-  const { layout, batch } = step;
+  const { layout } = step;
   job = {
     engine: {
       kind: 'onnx',
       model: {
         layout,
-        batch,
+        fields: metaOf(examples).fields,
         gradients: new Map([8, 4].map((count) => [count, compileGradients(step, count)])),
         evaluations: new Map([16, 4].map((count) => [count, compileEvaluation(step, count)])),
       },
@@ -171,11 +168,6 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['model.layout.state', 2 ** 29],
   ['model.layout.length', 0],
   ['model.layout.length', 2 ** 40],
-  ['model.batch.featureShape', [5, 3, 2]],
-  ['model.batch.featureType', 'float32'],
-  ['model.batch.targetType', 'float32'],
-  ['model.batch.weighted', true],
-  ['model.batch.featureScale', 1],
   ['model.gradients.0.0', 0],
   ['model.gradients.0.0', -8],
   ['model.gradients.0.0', 8.5],
@@ -222,7 +214,16 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['seed', Number.NaN],
   ['largestEvaluation', 101],
   ['examples.count', 0],
-  ['examples.featureShape', [5, 3], 'model.batch.featureShape'],
+  ['examples.fields', []],
+  ['examples.fields.0.shape', [5, 3, 2], 'model.gradients.8'],
+  ['examples.fields.0.shape', [5, 3], 'augment'],
+  ['examples.fields.0.type', 'float32', 'model.gradients.8'],
+  ['examples.fields.1.type', 'float32', 'model.gradients.8'],
+  ['examples.fields.1.categories', undefined, 'metrics.places'],
+  ['examples.fields.0.role', 'weight', 'examples'],
+  ['examples.fields.0.role', 'mask'],
+  ['examples.fields.0.name', 'targets', 'examples'],
+  ['examples.fields.0.name', '../features'],
   ['precision', 'float8'],
   ['placement', 'auto'],
   ['ledger', 1],

@@ -9,6 +9,7 @@ import { outputIsMasked } from '../src/model/run.js';
 import { createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder } from './support/folder.js';
 import { kerasCases, kerasDifference, runKeras } from './support/keras-fixture.js';
+import { fieldsOf } from './support/parts.js';
 
 const folder = temporaryFolder();
 
@@ -62,7 +63,7 @@ describe('a list of layers with a mask', () => {
     const masked = async (...layers: LayerConfig[]) => {
       const step = await createStepModel({
         ...specOf(onIds(...layers)),
-        batch: { ...specOf(onIds(...layers)).batch, targetShape: [5, 2] },
+        fields: fieldsOf({ featureShape: [5], targetShape: [5, 2] }),
       });
       return outputIsMasked(step.built.model);
     };

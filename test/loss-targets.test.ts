@@ -9,6 +9,7 @@ import { evaluate } from '../coordinator/inference/evaluate.js';
 import type { RunConfig } from '../src/config/run.js';
 import { LockstepError } from '../src/errors.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
 import { configOf, configWith, golden, lossOf, prepared, type Row } from './support/targets.js';
@@ -164,7 +165,7 @@ describe.each(['csv', 'npy'])('targets in %s', (source) => {
     for (const [loss, kind, units, classes] of cases) {
       const config = configWith(written(source, golden.targets[kind], `${loss}-${kind}-int`), loss, units, 'ones');
       const { dataset } = await prepared(config);
-      expect([loss, dataset.examples.classes]).toEqual([loss, classes]);
+      expect([loss, partsOf(dataset.examples).classes]).toEqual([loss, classes]);
       expect(await lossOf(config)).toBeGreaterThan(0);
     }
   });

@@ -2,7 +2,7 @@
 import '../src/model/tfjs-gaps.js';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { elements } from '../src/data/examples.js';
+import { elements } from '../src/data/field.js';
 import { loadBackend } from '../src/engine/backends.js';
 import { lcg, relativeError } from './support/engines.js';
 import { compiled, eager, type Found, type Given } from './support/traced.js';

@@ -9,6 +9,7 @@ import type { LossConfig, MetricConfig } from '../src/config/model.js';
 import { batchSums, type MetricSpec, metricsOf, totalSums } from '../src/evaluate/metrics.js';
 import { type Case, createEngines, relativeError } from './support/engines.js';
 import { packageRoot } from './support/package.js';
+import { batchParts, fieldsOf } from './support/parts.js';
 
 interface Expected {
   readonly loss: string;
@@ -46,19 +47,18 @@ function targetsOf({ loss, ignoreClass }: Expected): number[] {
 
 function caseOf({ loss, mask, weights, ignoreClass }: Expected): Case {
   const classes = loss.startsWith('sparse') ? units : undefined;
-  const batch = {
-    ...({ featureShape: [places], featureType: 'float32', featureScale: 1 } as const),
+  const fields = fieldsOf({
+    ...{ featureShape: [places], classes },
     targetShape: classes ? [places] : [places, units],
     targetType: classes ? 'int32' : 'float32',
-    weighted: weights !== null,
-    weightShape: weights === 'place' ? [places] : undefined,
-  } as const;
+    weightShape: weights === null ? undefined : weights === 'place' ? [places] : [],
+  });
   return {
     layers: [{ embedding: { inputDim: vocabulary, outputDim: units, maskZero: mask } }],
     input: [places],
     classes,
     loss: (ignoreClass === null ? loss : { [loss]: { ignoreClass } }) as LossConfig,
-    spec: { batch },
+    spec: { fields },
   };
 }
 
@@ -94,9 +94,9 @@ describe.each(fixture.cases.map((expected) => [nameOf(expected), expected] as co
     const engine = engines[name];
     engine.parameters.set(fixture.table.flat());
     const buffers = engine.buffers(count);
-    buffers.features.set(fixture.ids.flat());
-    buffers.targets.set(targetsOf(expected));
-    buffers.weights?.set(expected.weights === 'place' ? fixture.byPlace.flat() : fixture.byExample);
+    batchParts(buffers).features.set(fixture.ids.flat());
+    batchParts(buffers).targets.set(targetsOf(expected));
+    batchParts(buffers).weights?.set(expected.weights === 'place' ? fixture.byPlace.flat() : fixture.byExample);
     const { lossSum, divisor } = await engine.shard(count, key);
     expect(lossSum / divisor).toBeCloseTo(expected.value, 5);
     const length = vocabulary * units;
@@ -105,8 +105,8 @@ describe.each(fixture.cases.map((expected) => [nameOf(expected), expected] as co
 
     const evaluation = await engine.evaluate(count);
     const spec = specOf(expected, engines.step.places);
-    const weights = expected.weights === 'place' ? buffers.weights : undefined;
-    const sums = batchSums(spec, { ...evaluation, targets: buffers.targets, weights });
+    const weights = expected.weights === 'place' ? batchParts(buffers).weights : undefined;
+    const sums = batchSums(spec, { ...evaluation, targets: batchParts(buffers).targets, weights });
     const { r2, ...metrics } = metricsOf(spec, sums);
     const { r2: kerasR2, ...keras } = expected.evaluated;
     expect(Object.keys(metrics).sort()).toEqual(Object.keys(keras).sort());

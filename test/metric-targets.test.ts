@@ -10,6 +10,7 @@ import { metricSpec } from '../coordinator/specs.js';
 import { ConfigError } from '../src/errors.js';
 import { batchSums, metricsOf } from '../src/evaluate/metrics.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 import { configOf, evaluated, golden } from './support/targets.js';
 
@@ -59,7 +60,7 @@ describe.each(Object.keys(kinds))('under %s', (loss) => {
         continue;
       }
       expect(check, where).not.toThrow();
-      const { targets } = dataset.examples;
+      const { targets } = partsOf(dataset.examples);
       const batch = { outputs, targets, losses, divisor: losses.length, metrics: [] };
       const actual = metricsOf(spec, batchSums(spec, batch))[metric];
       const expected = golden.metrics[loss][kind][metric];

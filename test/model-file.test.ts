@@ -11,6 +11,7 @@ import { readModelFile } from '../src/model/file.js';
 import { tensorOf } from '../src/model/slab.js';
 import { type Case, createEngines, fill, perturbed, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { batchParts } from './support/parts.js';
 import { resultOf, trained } from './support/runs.js';
 import { artifactsOf, writeSaved } from './support/saved.js';
 
@@ -210,7 +211,7 @@ describe('a model of Keras 3', () => {
     const kernel = tensorOf(parameters, step.layout.tensors[0]);
     expect(loss - plain).toBeCloseTo(6 * 0.3 * kernel.reduce((sum, value) => sum + Math.abs(value), 0), 3);
     // The sum of input and activation is what the last layer reads.
-    const { features } = tfjs.buffers(6);
+    const { features } = batchParts(tfjs.buffers(6));
     const [a, offset, b, last] = step.layout.tensors.map((tensor) => tensorOf(parameters, tensor));
     const inputs = [0, 1, 2, 3].map((i) => features[i]);
     const hidden = inputs.map(

@@ -8,6 +8,7 @@ import { Reading } from '../src/data/reading.js';
 import { closeRows } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
 import { temporaryFolder } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { failure, load, npyFile, rounded, rowsOf } from './support/tables.js';
 
 const folder = temporaryFolder();
@@ -55,9 +56,9 @@ describe('npy files', () => {
       [5, 6],
       [7, 8],
     ]);
-    expect(examples.features).toBeInstanceOf(Float32Array);
-    expect(examples.targets).toEqual(new Int32Array(new SharedArrayBuffer(16)).map((_, i) => [2, 0, 1, 2][i]));
-    expect(examples).toMatchObject({ featureShape: [2], featureScale: 1, targetShape: [], classes: 3 });
+    expect(partsOf(examples).features).toBeInstanceOf(Float32Array);
+    expect(partsOf(examples).targets).toEqual(new Int32Array(new SharedArrayBuffer(16)).map((_, i) => [2, 0, 1, 2][i]));
+    expect(partsOf(examples)).toMatchObject({ featureShape: [2], featureScale: 1, targetShape: [], classes: 3 });
     expect(encoding).toEqual({ input: { kind: 'numbers', scale: 1 }, classes: ['0', '1', '2'] });
     expect(description).toContain('4 examples of shape [2], 3 classes');
   });
@@ -74,9 +75,9 @@ describe('npy files', () => {
   ])('of type $descr become float32', async ({ descr, array }) => {
     const targets = npy('<f4', [2], new Float32Array([0.5, 1]));
     const { examples } = await load(source({ features: npy(descr, [2], array), targets }));
-    expect(examples.featureShape).toEqual([1]);
+    expect(partsOf(examples).featureShape).toEqual([1]);
     expect(rowsOf(examples)).toEqual(rounded([[Number(array[0])], [Number(array[1])]]));
-    expect([examples.targetShape, examples.classes]).toEqual([[1], undefined]);
+    expect([partsOf(examples).targetShape, partsOf(examples).classes]).toEqual([[1], undefined]);
   });
 
   it.each([1, 2, 3])('may be of version %i', async (version) => {
@@ -91,9 +92,9 @@ describe('npy files', () => {
       Uint8Array.from({ length: 16 }, (_, i) => i * 17),
     );
     const { examples, encoding } = await load(source({ features: images, scale: 1 / 255 }));
-    expect(examples.features).toBeInstanceOf(Uint8Array);
+    expect(partsOf(examples).features).toBeInstanceOf(Uint8Array);
     expect(rowsOf(examples)[3]).toEqual([204, 221, 238, 255]);
-    expect(examples).toMatchObject({ featureShape: [2, 2, 1], featureScale: 1 / 255 });
+    expect(partsOf(examples)).toMatchObject({ featureShape: [2, 2, 1], featureScale: 1 / 255 });
     expect(encoding.input).toEqual({ kind: 'numbers', scale: 1 / 255 });
     const truths = npy('|b1', [4], new Uint8Array([0, 1, 1, 0]));
     expect(rowsOf((await load(source({ features: truths }))).examples)).toEqual([[0], [1], [1], [0]]);
@@ -102,54 +103,47 @@ describe('npy files', () => {
   it('are float32 with the factor applied', async () => {
     const { examples, encoding } = await load(source({ scale: 0.1 }));
     expect(rowsOf(examples)).toEqual(rounded([1, 3, 5, 7].map((x) => [x * 0.1, (x + 1) * 0.1])));
-    expect(examples.featureScale).toBe(1);
+    expect(partsOf(examples).featureScale).toBe(1);
     expect(encoding.input).toEqual({ kind: 'numbers', scale: 0.1 });
   });
 
   it('have classes or numbers as targets, one or several each', async () => {
     const column = npy('<i4', [4, 1], new Int32Array([0, 1, 0, 1]));
-    expect((await load(source({ targets: column }))).examples).toMatchObject({ targetShape: [], classes: 2 });
+    expect(partsOf((await load(source({ targets: column }))).examples)).toMatchObject({ targetShape: [], classes: 2 });
     const numbers = await load(source({ targets: labels, targetType: 'number' }));
-    expect([...numbers.examples.targets]).toEqual([2, 0, 1, 2]);
-    expect(numbers.examples.targets).toBeInstanceOf(Float32Array);
+    expect([...partsOf(numbers.examples).targets]).toEqual([2, 0, 1, 2]);
+    expect(partsOf(numbers.examples).targets).toBeInstanceOf(Float32Array);
     const whole = npy('<f8', [4], new Float64Array([1, 0, 3, 0]));
     const classes = await load(source({ targets: whole, targetType: 'class' }));
-    expect([classes.examples.classes, ...classes.examples.targets]).toEqual([4, 1, 0, 3, 0]);
+    expect([partsOf(classes.examples).classes, ...partsOf(classes.examples).targets]).toEqual([4, 1, 0, 3, 0]);
     const pairs = npy('<f4', [4, 2], new Float32Array([1, 2, 3, 4, 5, 6, 7, 8]));
-    expect((await load(source({ targets: pairs }))).examples.targetShape).toEqual([2]);
+    expect(partsOf((await load(source({ targets: pairs }))).examples).targetShape).toEqual([2]);
     const several = npy('|u1', [4, 2], new Uint8Array([0, 1, 2, 0, 1, 1, 0, 2]));
     const places = await load(source({ targets: several, targetType: 'class' }));
-    expect(places.examples).toMatchObject({ targetShape: [2], classes: 3 });
+    expect(partsOf(places.examples)).toMatchObject({ targetShape: [2], classes: 3 });
     // Rows of several labels, one-hot rows and several numbers look the same: that they are classes is said, by the loss too.
     const rows = await load(source({ targets: several }));
-    expect([rows.examples.targetShape, rows.examples.classes, ...rows.examples.targets]).toEqual([
-      [2],
-      undefined,
-      0,
-      1,
-      2,
-      0,
-      1,
-      1,
-      0,
-      2,
-    ]);
+    expect([
+      partsOf(rows.examples).targetShape,
+      partsOf(rows.examples).classes,
+      ...partsOf(rows.examples).targets,
+    ]).toEqual([[2], undefined, 0, 1, 2, 0, 1, 1, 0, 2]);
     const signs = await load(source({ targets: npy('|i1', [4], new Int8Array([0, 1, -1, 1])) }));
-    expect([signs.examples.classes, ...signs.examples.targets]).toEqual([undefined, 0, 1, -1, 1]);
+    expect([partsOf(signs.examples).classes, ...partsOf(signs.examples).targets]).toEqual([undefined, 0, 1, -1, 1]);
   });
 
   it('have weights', async () => {
     const weights = npy('<f8', [4, 1], new Float64Array([1, 0, 2.5, 4]));
-    expect([...(await load(source({ weights }))).examples.weights!]).toEqual([1, 0, 2.5, 4]);
+    expect([...partsOf((await load(source({ weights }))).examples).weights!]).toEqual([1, 0, 2.5, 4]);
   });
 
   it('larger than a block and than data.memory have the same rows in a file', async () => {
     const large = Float32Array.from({ length: 3 * 120_000 }, (_, i) => i);
     const targets = npy('<f4', [120_000], new Float32Array(120_000));
     const { examples } = await load(source({ features: npy('<f4', [120_000, 3], large), targets, memory: '1MB' }));
-    expect(examples.file).toBeDefined();
+    expect(partsOf(examples).file).toBeDefined();
     expect(Buffer.compare(bytesOf(Float32Array.from(rowsOf(examples).flat())), bytesOf(large))).toBe(0);
-    closeRows(examples.file!);
+    closeRows(partsOf(examples).file!);
   });
 
   it('are read whole for predictions', async () => {

@@ -12,6 +12,7 @@ import { createStepModel, evaluationStep, initialParameters, type StepSpec } fro
 import { ModelError } from '../src/errors.js';
 import type { OutputKind } from '../src/model/outputs.js';
 import { tensorOf } from '../src/model/slab.js';
+import { batchOfTensors, fieldsOf } from './support/parts.js';
 
 type Kind = OutputKind | 'undecided';
 interface Case {
@@ -207,14 +208,7 @@ function layersOf({ on, layer }: Case, activation: string): LayerConfig[] {
 }
 
 function specOf(model: StepSpec['model'], loss: LossConfig, targetShape: readonly number[]): StepSpec {
-  const batch = {
-    featureShape: [5],
-    featureType: 'float32',
-    featureScale: 1,
-    targetShape,
-    targetType: 'float32',
-  } as const;
-  return { model, loss, seed: 3, batch: { ...batch, weighted: false } };
+  return { model, loss, seed: 3, fields: fieldsOf({ featureShape: [5], targetShape }) };
 }
 
 const epsilon = 1e-7;
@@ -241,7 +235,7 @@ async function difference(spec: StepSpec, loss: string, logits: boolean): Promis
   const features = tf.randomUniform([rows, 5], -1, 1, 'float32', 4);
   const places = tf.randomUniform([rows, ...step.output.shape], 0, 1, 'float32', 5);
   const targets = loss === 'binaryCrossentropy' ? tf.cast(tf.greater(places, 0.5), 'float32') : tf.softmax(places);
-  const found = evaluationStep(step, tensors, [features, targets]);
+  const found = evaluationStep(step, tensors, batchOfTensors(features, targets));
   const [outputs, wanted] = [found.outputs, targets].map((tensor) => Array.from(tensor.dataSync()));
   const each = Array.from(found.losses.dataSync());
   const perRow = outputs.length / rows / width;

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
 import { tableInputs } from '../src/data/table/inputs.js';
 import { temporaryFolder } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { failure, load, rounded, rowsOf, tableEncoding } from './support/tables.js';
 
 const folder = temporaryFolder();
@@ -40,7 +41,7 @@ describe('a Parquet file', () => {
         [3, -6, 8, 1e9, 1, 0, 0, 1],
       ]),
     );
-    expect([...dataset.examples.targets]).toEqual([1, 2, 3]);
+    expect([...partsOf(dataset.examples).targets]).toEqual([1, 2, 3]);
     expect(tableEncoding(dataset).columns.slice(4)).toEqual([
       { name: 'text', categories: ['7', 'b'], missing: false },
       { name: 'flag', categories: ['false', 'true'], missing: false },
@@ -78,7 +79,7 @@ describe('a Parquet file', () => {
       [0, 1],
     ]);
     expect(encoding.classes).toEqual(['2', '11']);
-    expect([...examples.targets]).toEqual([0, 1, 0]);
+    expect([...partsOf(examples).targets]).toEqual([0, 1, 0]);
   });
 
   it('lacks values where they are null or NaN', async () => {
@@ -110,11 +111,11 @@ describe('a Parquet file', () => {
     const file = parquet(columns, { rowGroupSize: [700] });
     const { examples } = await load(plain(file));
     expect(rowsOf(examples).map(([x]) => x)).toEqual(numbers);
-    expect([...examples.targets]).toEqual(numbers.map((_, i) => i % 4));
+    expect([...partsOf(examples).targets]).toEqual(numbers.map((_, i) => i % 4));
     const onDisk = await load(plain(file, { memory: '16KB' }));
-    expect(onDisk.examples.file).toBeDefined();
+    expect(partsOf(onDisk.examples).file).toBeDefined();
     expect(rowsOf(onDisk.examples)).toEqual(rowsOf(examples));
-    closeRows(onDisk.examples.file!);
+    closeRows(partsOf(onDisk.examples).file!);
   });
 
   it('is what a CSV file of the same rows is', async () => {
@@ -126,7 +127,7 @@ describe('a Parquet file', () => {
     const fromCsv = await load({ ...source(csv, options), source: 'csv' });
     expect(rowsOf(fromParquet.examples)).toEqual(rowsOf(fromCsv.examples));
     expect(fromParquet.encoding).toEqual(fromCsv.encoding);
-    expect(fromParquet.examples.targets).toEqual(fromCsv.examples.targets);
+    expect(partsOf(fromParquet.examples).targets).toEqual(partsOf(fromCsv.examples).targets);
 
     const inputs = await tableInputs(parquet(columns.slice(0, 2)), tableEncoding(fromCsv));
     expect(inputs.count).toBe(count);
@@ -145,7 +146,7 @@ describe('a Parquet file', () => {
     for (const codec of ['SNAPPY', 'GZIP', 'BROTLI', 'UNCOMPRESSED']) {
       const { examples } = await load(plain(parquet(repeated, { codec, compressors })));
       expect(rowsOf(examples)).toEqual(new Array(3000).fill([1.5]));
-      expect([...examples.targets]).toEqual(numbers.slice(0, 3000));
+      expect([...partsOf(examples).targets]).toEqual(numbers.slice(0, 3000));
     }
   });
 });

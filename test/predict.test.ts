@@ -9,6 +9,7 @@ import { lockstep, lockstepServed } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { picture } from './support/images.js';
+import { partsOf } from './support/parts.js';
 import { linesOf, predictedRows, predictionOutput, refusal } from './support/predictions.js';
 import { type Trained, trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
@@ -34,8 +35,8 @@ beforeAll(async () => {
   });
   const { examples, splits } = await loadDataset(digitsData, 0);
   pictures = [...splits.test].map((row) => ({
-    bytes: examples.features.slice(row * 784, (row + 1) * 784) as Uint8Array,
-    target: examples.targets[row],
+    bytes: partsOf(examples).features.slice(row * 784, (row + 1) * 784) as Uint8Array,
+    target: partsOf(examples).targets[row],
   }));
 });
 const run = () => digits.start.folder;

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
 import { loadDataset } from '../src/data/load.js';
 import { temporaryFolder } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { load, npyFile } from './support/tables.js';
 
 const folder = temporaryFolder();
@@ -92,7 +93,7 @@ describe('a wide table', () => {
     }
     const { examples } = await load({ source, file, target: 'y' });
     vi.restoreAllMocks();
-    expect(examples.featureShape).toEqual([columns - 1]);
+    expect(partsOf(examples).featureShape).toEqual([columns - 1]);
     expect(looked).toBeLessThan(100 * columns);
   });
 });

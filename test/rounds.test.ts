@@ -1,12 +1,14 @@
 /** Rounds: steps whose nodes are computed by several pools come to the bits of one pool that takes the same steps by itself. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { batchOf, evaluationBatches } from '../src/data/geometry.js';
+import { metaOf } from '../src/data/image.js';
 import { epochOrder } from '../src/data/sampler.js';
 import { totalSums } from '../src/evaluate/metrics.js';
 import { learningRateOf, type Update } from '../src/optimizer/decide.js';
 import type { ThreadPool } from '../src/pool/pool.js';
 import { stagedExamples } from '../src/pool/stage.js';
 import type { ComputeTask } from '../src/pool/worker.js';
+import { partsOf } from './support/parts.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf, treeSum } from './support/pools.js';
 import { bits } from './support/slabs.js';
 
@@ -110,22 +112,21 @@ it('applies steps without an engine, and has no thread that computes', async () 
 });
 
 it('reads rows that arrive before each task', async () => {
-  const { options, batch } = setup;
-  const { features, targets, weights } = options.examples;
+  const { options } = setup;
+  const { features, targets, weights } = partsOf(options.examples);
   const width = 64;
   const rowsOf = (bytes: Uint8Array, rowBytes: number, rows: Int32Array) =>
     Uint8Array.from([...rows].flatMap((row) => [...bytes.subarray(row * rowBytes, (row + 1) * rowBytes)]));
   const send = ({ stage }: ThreadPool, task: ComputeTask) => {
     const missing = stage!.missing(Int32Array.from(task.rows.flatMap(({ rows }) => [...rows])));
-    stage!.put(
-      missing,
+    stage!.put(missing, [
       rowsOf(features as Uint8Array, width, missing),
       rowsOf(new Uint8Array(targets.buffer), 4, missing),
       rowsOf(new Uint8Array(weights!.buffer), 4, missing),
-    );
+    ]);
   };
   const start = (threads: number, capacity: number) => {
-    const examples = stagedExamples(batch, options.examples.count, capacity);
+    const examples = stagedExamples(metaOf(options.examples), capacity);
     return setup.start({ threads, examples, staged: { capacity }, ...rounds });
   };
   // Half a batch each: as few rows as a task can have, and a few more.

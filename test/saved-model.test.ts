@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
 import { loadDataset } from '../src/data/load.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 
 const run = promisify(execFile);
@@ -76,13 +77,15 @@ it.each(Object.entries(layers))('%s is loaded by plain tfjs', async (_, list) =>
   const { end } = await trained(file, [], folder);
   const config = loadRunConfig(file, []);
   const { examples, splits } = await loadDataset(config.data, config.seed);
-  const width = examples.features.length / examples.count;
-  const rows = [...splits.test].flatMap((row) => [...examples.features.subarray(row * width, (row + 1) * width)]);
-  const features = Float32Array.from(rows, (value) => value * examples.featureScale);
-  const outputs = await predictions(end.model, features, [splits.test.length, ...examples.featureShape]);
+  const width = partsOf(examples).features.length / examples.count;
+  const rows = [...splits.test].flatMap((row) => [
+    ...partsOf(examples).features.subarray(row * width, (row + 1) * width),
+  ]);
+  const features = Float32Array.from(rows, (value) => value * partsOf(examples).featureScale);
+  const outputs = await predictions(end.model, features, [splits.test.length, ...partsOf(examples).featureShape]);
 
   const probabilities = list.some((layer) => JSON.stringify(layer).includes('softmax'));
-  const targets = [...splits.test].map((row) => examples.targets[row]);
+  const targets = [...splits.test].map((row) => partsOf(examples).targets[row]);
   const losses = outputs.map((row, i) => {
     const total = row.map(Math.exp).reduce((sum, value) => sum + value, 0);
     return -Math.log(probabilities ? row[targets[i]] : Math.exp(row[targets[i]]) / total);

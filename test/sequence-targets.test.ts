@@ -8,6 +8,7 @@ import { ModelError } from '../src/errors.js';
 import { batchSums, type MetricSpec, metricsOf, totalSums } from '../src/evaluate/metrics.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { batchParts, examplesOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 import { randomFloats } from './support/slabs.js';
 
@@ -44,7 +45,7 @@ describe('the loss', () => {
       fill(engine, example, parameters, 7);
       const { outputs, losses } = await engine.evaluate(7);
       expect(outputs.length).toBe(7 * places * classes);
-      const expected = means(plainLosses(outputs, engine.buffers(7).targets), places);
+      const expected = means(plainLosses(outputs, batchParts(engine.buffers(7)).targets), places);
       expect(relativeError(losses, expected)).toBeLessThan(1e-5);
       const sum = await engine.computeGradients(7, { seed: 0, step: 0, shard: 0 });
       const total = expected.reduce((a, b) => a + b);
@@ -160,7 +161,7 @@ describe('mistakes', () => {
 
 it('stratifying by several classes an example is refused', () => {
   const shape = { count: 2, featureScale: 1, featureShape: [1], targetShape: [2], classes: 2 };
-  const examples = { ...shape, features: new Float32Array(2), targets: Int32Array.of(0, 1, 1, 0) };
+  const examples = examplesOf({ ...shape, features: new Float32Array(2), targets: Int32Array.of(0, 1, 1, 0) });
   expect(() => splitExamples(examples, { validation: 0.5, test: 0, stratify: true }, 0)).toThrow(
     'data.stratify: an example has several classes',
   );

@@ -8,6 +8,7 @@ import { loadNoiseKernels } from '../src/kernels/load.js';
 import { tensorOf } from '../src/model/slab.js';
 import { type Case, createEngines, type EngineWithSlabs, fill, lcg, relativeError } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { batchOfTensors, batchParts } from './support/parts.js';
 import { trained } from './support/runs.js';
 
 const folder = temporaryFolder();
@@ -60,10 +61,10 @@ function cut(shardSize: number): { start: number; count: number }[] {
 /** Puts rows of the whole batch's buffers into the buffers of a shard. */
 function fillShard(engine: EngineWithSlabs, start: number, count: number): void {
   const [whole, part] = [engine.buffers(batch), engine.buffers(count)];
-  for (const name of ['features', 'targets'] as const) {
-    const width = whole[name].length / batch;
-    part[name].set(whole[name].subarray(start * width, (start + count) * width));
-  }
+  whole.forEach((values, i) => {
+    const width = values.length / batch;
+    part[i].set(values.subarray(start * width, (start + count) * width));
+  });
 }
 
 /** Sums of losses and gradients over the shards, in the order of the shards. */
@@ -117,12 +118,13 @@ function composedNoise(shardSize: number): (shape: readonly number[]) => tf.Tens
 
 /** The gradients of the whole batch, with masks that a test decides. */
 function wholeGradients(step: StepModel, engine: EngineWithSlabs, uniform: (shape: readonly number[]) => tf.Tensor) {
-  const { features, targets } = engine.buffers(batch);
+  const { features, targets } = batchParts(engine.buffers(batch));
   return tf.tidy(() => {
     const parameters = step.layout.tensors.map((t) => tf.tensor(tensorOf(engine.parameters, t).slice(), [...t.shape]));
-    const inputs = tf.tensor(features.slice(), [batch, ...step.batch.featureShape]);
-    const wanted = tf.tensor(targets.slice(), [batch, ...step.batch.targetShape], step.batch.targetType);
-    const { gradients } = gradientStep(step, parameters, [inputs, wanted], { uniform, normal: uniform });
+    const [input, target] = step.fields;
+    const inputs = tf.tensor(features.slice(), [batch, ...input.shape]);
+    const wanted = tf.tensor(targets.slice(), [batch, ...target.shape], target.type as 'float32' | 'int32');
+    const { gradients } = gradientStep(step, parameters, batchOfTensors(inputs, wanted), { uniform, normal: uniform });
     const slab = new Float32Array(step.layout.state);
     gradients.forEach((gradient, i) => {
       tensorOf(slab, step.layout.tensors[i]).set(gradient.dataSync());
@@ -199,7 +201,7 @@ describe('the moving statistics of batch normalization', () => {
       const field = tensor.name.endsWith('mean') ? 'mean' : 'variance';
       const expected = Array.from(tensorOf(parameters, tensor), (before, feature) => {
         const weighted = cut(8).map(({ start, count }) => {
-          return count * statistics(engine.buffers(batch).features, feature, start, count)[field];
+          return count * statistics(batchParts(engine.buffers(batch)).features, feature, start, count)[field];
         });
         return momentum * before + ((1 - momentum) * weighted.reduce((sum, value) => sum + value, 0)) / batch;
       });

@@ -3,26 +3,27 @@ import { describe, expect, it } from 'vitest';
 import type { Examples, Splits } from '../src/data/examples.js';
 import { splitExamples } from '../src/data/split.js';
 import { DataError } from '../src/errors.js';
+import { examplesOf, partsOf } from './support/parts.js';
 
-function examplesOf(targets: Int32Array | Float32Array, classes?: number): Examples {
+function withTargets(targets: Int32Array | Float32Array, classes?: number): Examples {
   const common = {
     count: targets.length,
     features: new Float32Array(targets.length),
     featureScale: 1,
     featureShape: [1],
   };
-  return { ...common, targets, targetShape: [], classes };
+  return examplesOf({ ...common, targets, targetShape: [], classes });
 }
 
 /** Classes of very different sizes, mixed. */
 const SIZES = [400, 37, 11, 203, 75];
 const LABELS = Int32Array.from(SIZES.flatMap((size, label) => new Array<number>(size).fill(label)));
 const TOTAL = LABELS.length;
-const labelled = examplesOf(
+const labelled = withTargets(
   LABELS.map((_, i) => LABELS[(i * 101) % TOTAL]),
   SIZES.length,
 );
-const numbers = (count: number) => examplesOf(new Float32Array(count));
+const numbers = (count: number) => withTargets(new Float32Array(count));
 const plain = { validation: 0.1, test: 0.2, stratify: false };
 
 function expectPartition(splits: Splits, count: number): void {
@@ -113,7 +114,7 @@ describe('stratified', () => {
     const shares = { training: 1 - validation - test, validation, test };
     for (const name of ['training', 'validation', 'test'] as const) {
       SIZES.forEach((size, label) => {
-        const count = splits[name].filter((row) => labelled.targets[row] === label).length;
+        const count = splits[name].filter((row) => partsOf(labelled).targets[row] === label).length;
         expect(Math.abs(count - shares[name] * size)).toBeLessThan(1);
       });
       expect(Math.abs(splits[name].length - shares[name] * TOTAL)).toBeLessThan(1.5);
@@ -128,7 +129,7 @@ describe('stratified', () => {
 
   it('skips classes without examples', () => {
     const targets = Int32Array.from({ length: 40 }, (_, i) => (i % 2) * 3);
-    const splits = splitExamples(examplesOf(targets, 4), { validation: 0.1, test: 0.1, stratify: true }, 0);
+    const splits = splitExamples(withTargets(targets, 4), { validation: 0.1, test: 0.1, stratify: true }, 0);
     expect([splits.training.length, splits.validation.length, splits.test.length]).toEqual([32, 4, 4]);
   });
 

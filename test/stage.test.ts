@@ -1,32 +1,28 @@
 /** The stage of rows: what is put there is found again, the least recently used gives way, and never what is being read. */
 import { expect, it } from 'vitest';
-import type { BatchSpec } from '../src/engine/engine.js';
 import { RowStage, stagedExamples } from '../src/pool/stage.js';
 import { lcg } from './support/engines.js';
+import { fieldsOf, partsOf } from './support/parts.js';
 
-const batch: BatchSpec = {
-  ...{ featureShape: [3], featureType: 'float32', featureScale: 1 },
-  ...{ targetShape: [2], targetType: 'int32', weighted: true },
-};
+const fields = fieldsOf({ featureShape: [3], targetShape: [2], targetType: 'int32', weightShape: [] });
 const list = (...rows: number[]) => Int32Array.from(rows);
 const bytes = (values: Float32Array | Int32Array) => new Uint8Array(values.buffer);
 
 function makeStage(capacity: number) {
-  const examples = stagedExamples(batch, 1000, capacity);
+  const examples = stagedExamples({ count: 1000, fields }, capacity);
   const stage = new RowStage(examples, capacity);
   /** Every number of a row tells which row it is. */
   const put = (...rows: number[]) =>
-    stage.put(
-      list(...rows),
+    stage.put(list(...rows), [
       bytes(Float32Array.from(rows.flatMap((row) => [row, row + 0.25, row + 0.5]))),
       bytes(Int32Array.from(rows.flatMap((row) => [row, -1 - row]))),
       bytes(Float32Array.from(rows, (row) => row / 2)),
-    );
+    ]);
   const read = (...rows: number[]) =>
     [...stage.locate(list(...rows))].map((place) => [
-      ...examples.features.subarray(place * 3, place * 3 + 3),
-      ...examples.targets.subarray(place * 2, place * 2 + 2),
-      examples.weights![place],
+      ...partsOf(examples).features.subarray(place * 3, place * 3 + 3),
+      ...partsOf(examples).targets.subarray(place * 2, place * 2 + 2),
+      partsOf(examples).weights![place],
     ]);
   return { stage, put, read };
 }
@@ -76,7 +72,7 @@ it('keeps what is being read, and says when there is no place beside it', () => 
 it('takes whole rows only', () => {
   const { stage } = makeStage(3);
   const [features, targets, weights] = [12, 8, 4].map((length) => new Uint8Array(length));
-  const put = (...parts: [Uint8Array, Uint8Array, Uint8Array?]) => stage.put(list(1), ...parts);
+  const put = (...parts: Uint8Array[]) => stage.put(list(1), parts);
   expect(() => put(features.subarray(1), targets, weights)).toThrow('features of 1 rows of 12 bytes came as 11 bytes');
   expect(() => put(features, features, weights)).toThrow('targets of 1 rows of 8 bytes came as 12 bytes');
   expect(() => put(features, targets)).toThrow('weights of 1 rows of 4 bytes came as 0 bytes');

@@ -3,13 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
-import { type Dataset, elements } from '../src/data/examples.js';
+import type { Dataset } from '../src/data/examples.js';
+import { elements } from '../src/data/field.js';
 import { fingerprintOf } from '../src/data/fingerprint.js';
 import { loadDataset } from '../src/data/load.js';
 import { textInputs } from '../src/data/text/inputs.js';
 import { DataError, ModelError } from '../src/errors.js';
 import { eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
+import { partsOf } from './support/parts.js';
 import { resultOf, trained } from './support/runs.js';
 
 const folder = temporaryFolder();
@@ -32,7 +34,7 @@ async function failure(content: string | Uint8Array, options: object = {}): Prom
 
 /** The tokens that example `row` shows, and those that it asks for. */
 function exampleAt({ examples }: Dataset, row: number): { shown: number[]; asked: number[] } {
-  const { features, featureShape, featureStride, targets, targetShape, targetStride } = examples;
+  const { features, featureShape, featureStride, targets, targetShape, targetStride } = partsOf(examples);
   const part = (values: ArrayLike<number>, stride: number, shape: readonly number[]) =>
     Array.prototype.slice.call(values, row * stride, row * stride + elements(shape)) as number[];
   const shown = part(features, featureStride!, featureShape);
@@ -61,7 +63,7 @@ describe('windows', () => {
       [' wor', 'l'],
       ['worl', 'd'],
     ]);
-    expect([data.examples.featureShape, data.examples.targetShape]).toEqual([[4], []]);
+    expect([partsOf(data.examples).featureShape, partsOf(data.examples).targetShape]).toEqual([[4], []]);
   });
 
   it('ask for the character after each of theirs with targets: all', async () => {
@@ -73,18 +75,19 @@ describe('windows', () => {
       ['lo w', 'o wo'],
       ['worl', 'orld'],
     ]);
-    expect([data.examples.featureShape, data.examples.targetShape]).toEqual([[4], [4]]);
+    expect([partsOf(data.examples).featureShape, partsOf(data.examples).targetShape]).toEqual([[4], [4]]);
   });
 
   it('lie over one copy of the text, in memory that threads share', async () => {
     const text = 'abcdefghij'.repeat(1000);
     const { examples, description } = await load(text, { window: 500 });
-    expect(examples.features).toBeInstanceOf(Uint8Array);
-    expect(examples.features.byteLength).toBe(text.length);
-    expect(examples.targets.buffer.byteLength).toBe(4 * text.length);
-    for (const { buffer } of [examples.features, examples.targets]) expect(buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(examples).features).toBeInstanceOf(Uint8Array);
+    expect(partsOf(examples).features.byteLength).toBe(text.length);
+    expect(partsOf(examples).targets.buffer.byteLength).toBe(4 * text.length);
+    for (const { buffer } of [partsOf(examples).features, partsOf(examples).targets])
+      expect(buffer).toBeInstanceOf(SharedArrayBuffer);
     expect(examples.count).toBe(9500);
-    expect(examples.classes).toBe(10);
+    expect(partsOf(examples).classes).toBe(10);
     expect(description).toContain('9,500 examples of shape [500], 10 classes (windows of the 10,000 characters of ');
   });
 });
@@ -154,14 +157,14 @@ describe('characters', () => {
       targets: 'last',
       vocabulary: data.encoding.classes,
     });
-    expect(textOf(data, [...data.examples.features])).toBe(text);
+    expect(textOf(data, [...partsOf(data.examples).features])).toBe(text);
   });
 
   it('lose no byte where a block of the file ends inside one', async () => {
     const text = `x${'é€👍'.repeat(300_000)}`;
     const data = await load(text, { window: 2 });
-    expect(data.examples.features.length).toBe(900_001);
-    expect(textOf(data, [...data.examples.features])).toBe(text);
+    expect(partsOf(data.examples).features.length).toBe(900_001);
+    expect(textOf(data, [...partsOf(data.examples).features])).toBe(text);
   });
 
   it('do not include the byte-order mark', async () => {
@@ -174,15 +177,15 @@ describe('characters', () => {
     { name: 'floats', count: 257, type: Float32Array },
   ])('take $name where there are $count', async ({ count, type }) => {
     const { examples } = await load(distinct(count), { window: 3 });
-    expect(examples.features).toBeInstanceOf(type);
-    expect([...examples.features]).toEqual(numbers(0, count));
-    expect([examples.featureScale, examples.classes]).toEqual([1, count]);
+    expect(partsOf(examples).features).toBeInstanceOf(type);
+    expect([...partsOf(examples).features]).toEqual(numbers(0, count));
+    expect([partsOf(examples).featureScale, partsOf(examples).classes]).toEqual([1, count]);
   });
 
   it('stay in memory whatever the budget: as rows of a file they would take many times the room', async () => {
     const text = distinct(2000);
     const [small, large] = [await load(text, { window: 3, memory: '1KB' }), await load(text, { window: 3 })];
-    expect(small.examples.file).toBeUndefined();
+    expect(partsOf(small.examples).file).toBeUndefined();
     expect(fingerprintOf(small)).toEqual(fingerprintOf(large));
   });
 });

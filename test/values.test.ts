@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { dataSchema } from '../src/config/data.js';
 import { loadDataset } from '../src/data/load.js';
 import { DataError } from '../src/errors.js';
+import { partsOf } from './support/parts.js';
 
 const load = (values: object) => loadDataset(dataSchema.parse({ source: 'values', ...values }), 0);
 
@@ -17,11 +18,15 @@ describe('values', () => {
   it('reads flat lists as rows of one', async () => {
     const { examples, splits, description } = await load({ features: [1, 2, 3, 4, 5], targets: [2, 4, 6, 8, 10] });
     expect(examples.count).toBe(5);
-    expect(examples.features).toEqual(toShared([1, 2, 3, 4, 5]));
-    expect(examples.targets).toEqual(toShared([2, 4, 6, 8, 10]));
-    expect([examples.featureShape, examples.targetShape, examples.featureScale]).toEqual([[1], [1], 1]);
-    expect(examples.features.buffer).toBeInstanceOf(SharedArrayBuffer);
-    expect(examples.classes).toBeUndefined();
+    expect(partsOf(examples).features).toEqual(toShared([1, 2, 3, 4, 5]));
+    expect(partsOf(examples).targets).toEqual(toShared([2, 4, 6, 8, 10]));
+    expect([partsOf(examples).featureShape, partsOf(examples).targetShape, partsOf(examples).featureScale]).toEqual([
+      [1],
+      [1],
+      1,
+    ]);
+    expect(partsOf(examples).features.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(partsOf(examples).classes).toBeUndefined();
     expect([...splits.training]).toEqual([0, 1, 2, 3, 4]);
     expect(description).toBe('5 examples of shape [1] (values in the config)');
   });
@@ -37,9 +42,9 @@ describe('values', () => {
         [0.25, -2],
       ],
     });
-    expect([examples.featureShape, examples.targetShape]).toEqual([[3], [2]]);
-    expect(examples.features).toEqual(toShared([1, 2, 3, 4, 5, 6]));
-    expect(examples.targets).toEqual(toShared([0.5, -1, 0.25, -2]));
+    expect([partsOf(examples).featureShape, partsOf(examples).targetShape]).toEqual([[3], [2]]);
+    expect(partsOf(examples).features).toEqual(toShared([1, 2, 3, 4, 5, 6]));
+    expect(partsOf(examples).targets).toEqual(toShared([0.5, -1, 0.25, -2]));
   });
 
   it('reads class indices', async () => {
@@ -52,9 +57,9 @@ describe('values', () => {
       targets: [0, 2, 1],
       classes: 3,
     });
-    expect(examples.targets).toBeInstanceOf(Int32Array);
-    expect([...examples.targets]).toEqual([0, 2, 1]);
-    expect([examples.targetShape, examples.classes]).toEqual([[], 3]);
+    expect(partsOf(examples).targets).toBeInstanceOf(Int32Array);
+    expect([...partsOf(examples).targets]).toEqual([0, 2, 1]);
+    expect([partsOf(examples).targetShape, partsOf(examples).classes]).toEqual([[], 3]);
   });
 
   it.each([

@@ -7,6 +7,7 @@ import { type BlobSink, type BlobSource, bytesSink } from '../src/wire/blob.js';
 import { decodeRows, encodeRows } from '../src/wire/rows-blob.js';
 import { liveState, stateSink, stateSource } from '../src/wire/state-blob.js';
 import { byteExamples, overlappingExamples, partlyOnDisk, weightedExamples } from './support/examples.js';
+import { partsOf } from './support/parts.js';
 
 async function transfer(source: BlobSource, sink: BlobSink, piece: number): Promise<void> {
   for (let offset = 0; offset < source.length; offset += piece) {
@@ -30,15 +31,14 @@ it.each(sets)('rows of $name', async ({ examples }) => {
   for (const bytes of [encoded, moved.subarray(1)]) {
     const decoded = decodeRows(bytes, metaOf(examples));
     expect(decoded.rows).toEqual(rows);
-    const width = examples.featureShape.reduce((a, b) => a * b, 1);
-    const places = examples.targetShape.reduce((a, b) => a * b, 1);
-    rows.forEach((row, i) => {
-      const at = row * (examples.featureStride ?? width);
-      expect(decoded.features.slice(i * width, (i + 1) * width)).toEqual(examples.features.slice(at, at + width));
-      const from = row * (examples.targetStride ?? places);
-      expect(decoded.targets.slice(i * places, (i + 1) * places)).toEqual(examples.targets.slice(from, from + places));
+    examples.columns.forEach((column, field) => {
+      const width = column.shape.reduce((a, b) => a * b, 1);
+      rows.forEach((row, i) => {
+        const at = row * (column.stride ?? width);
+        const found = decoded.values[field].slice(i * width, (i + 1) * width);
+        expect(found).toEqual(column.values.slice(at, at + width));
+      });
     });
-    expect(decoded.weights).toEqual(examples.weights && Float32Array.from(rows, (row) => examples.weights![row]));
   }
 });
 
@@ -47,7 +47,7 @@ it('rows on disk are read', async () => {
   const split = partlyOnDisk(examples, 5);
   const rows = Int32Array.of(4, 5, 19, 6, 0);
   expect(await encodeRows(split, rows)).toEqual(await encodeRows(examples, rows));
-  closeRows(split.file!);
+  closeRows(partsOf(split).file!);
 });
 
 it('rows that are cut off, or are none of the data set, are refused', async () => {

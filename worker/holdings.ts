@@ -1,7 +1,7 @@
 /** The examples that a worker holds from one connection to the next: received, cached, its own, or none at all. */
 
 import type { Examples } from '../src/data/examples.js';
-import { closeRows } from '../src/data/rows.js';
+import { closeExamples } from '../src/data/rows.js';
 import { OutputError, RefusedError, WireError } from '../src/errors.js';
 import { megabytes } from '../src/report/text.js';
 import { type BlobSink, blobSink } from '../src/wire/blob.js';
@@ -70,7 +70,7 @@ export class Holdings {
 
   close(): void {
     this.#drop();
-    if (this.#local?.examples.file) closeRows(this.#local.examples.file);
+    if (this.#local) closeExamples(this.#local.examples);
     this.#cache.close();
   }
 
@@ -138,7 +138,7 @@ export class Holdings {
   }
 
   #drop(): void {
-    if (this.#held?.examples.file) closeRows(this.#held.examples.file);
+    if (this.#held) closeExamples(this.#held.examples);
     this.#held = undefined;
   }
 

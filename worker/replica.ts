@@ -1,6 +1,7 @@
 /** A worker's copy of the run: pool, parameters and examples, made from the job and from the data. */
 import { bytesText, memoryLimit } from '../src/config/memory.js';
-import { type Examples, elements } from '../src/data/examples.js';
+import type { Examples } from '../src/data/examples.js';
+import { elements } from '../src/data/field.js';
 import { EngineError, type WireError } from '../src/errors.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
 import { becomeMember, MEMBER_FLOATS } from '../src/pool/exchanging.js';

@@ -258,9 +258,9 @@ export class Session {
 
   #stage(bytes: Uint8Array): void {
     const { job, pool } = this.#replica();
-    const { rows, features, targets, weights } = decodeRows(bytes, job.examples);
+    const { rows, values } = decodeRows(bytes, job.examples);
     const raw = (values: ArrayBufferView) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    pool.stage!.put(rows, raw(features), raw(targets), weights && raw(weights));
+    pool.stage!.put(rows, values.map(raw));
   }
 
   async #useData(fingerprint: string, received: boolean): Promise<void> {
@@ -283,7 +283,7 @@ export class Session {
       await kept.replica?.pool.close();
       kept.replica = undefined;
       const staged = examples ? undefined : { capacity: stageCapacity(job, threads) };
-      const given = examples ?? stagedExamples(job.engine.model.batch, job.examples.count, staged!.capacity);
+      const given = examples ?? stagedExamples(job.examples, staged!.capacity);
       if (!examples) report({ event: 'data', from: 'step by step' });
       const send = (to: number, frame: SlabParts) => {
         if (to === 0) this.#options.kept.connection?.sendSlab(frame);

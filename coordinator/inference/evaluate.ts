@@ -9,7 +9,7 @@ import type { Encoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { evaluationBatch, evaluationSizes } from '../../src/data/geometry.js';
 import { loadDataset } from '../../src/data/load.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/rows.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { ConfigError, DataError, ModelError } from '../../src/errors.js';
 import { metricsOf } from '../../src/evaluate/metrics.js';
@@ -73,7 +73,7 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
     const metrics = await measure(located, config, chosen, options);
     return { model: located.path, split, data: dataset.description, examples: rows.length, metrics };
   } finally {
-    if (dataset.examples.file) closeRows(dataset.examples.file);
+    closeExamples(dataset.examples);
   }
 }
 

@@ -5,7 +5,7 @@ import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/c
 import { statusOf } from '../../src/config/status.js';
 import { type DataFile, openData } from '../../src/data/data-file.js';
 import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
 import { readNpy } from '../../src/data/npy/npy.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';

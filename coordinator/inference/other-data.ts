@@ -2,7 +2,7 @@
 import type { CsvConfig, DataConfig, ParquetConfig } from '../../src/config/data.js';
 import type { RunConfig } from '../../src/config/run.js';
 import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
-import type { Dataset, Examples } from '../../src/data/examples.js';
+import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { plainTargets, standardizeTargets } from '../../src/data/standardize.js';
@@ -29,7 +29,7 @@ export async function loadOther(
   const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed, options);
   const { splits, examples } = dataset;
   const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;
-  const found = { ...own, ...classesOf(own, dataset.encoding, encoding) };
+  const found = classesOf(own, dataset.encoding, encoding);
   return described(place, { ...dataset, examples: found }, splits.training);
 }
 
@@ -89,13 +89,11 @@ function described(place: string, data: Omit<Dataset, 'splits' | 'description'>,
 }
 
 /** Targets as indices of the model's classes: by name, because other data may lack some. */
-function classesOf(
-  { classes, targets }: Examples,
-  found: Encoding,
-  encoding: Encoding | undefined,
-): Pick<Examples, 'classes' | 'targets'> {
+function classesOf(examples: Examples, found: Encoding, encoding: Encoding | undefined): Examples {
   const names = encoding?.classes;
-  if (classes === undefined || !names) return { classes, targets };
+  const target = targetColumn(examples);
+  const { values } = target;
+  if (target.categories === undefined || !names) return examples;
   const known = found.classes!.map((name) => names.indexOf(name));
   const unknown = known.indexOf(-1);
   if (unknown >= 0) {
@@ -104,9 +102,9 @@ function classesOf(
       `its classes are ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}`,
     );
   }
-  const translated = new Int32Array(new SharedArrayBuffer(targets.byteLength));
-  for (let i = 0; i < targets.length; i++) translated[i] = known[targets[i]];
-  return { classes: names.length, targets: translated };
+  const translated = new Int32Array(new SharedArrayBuffer(values.byteLength));
+  for (let i = 0; i < values.length; i++) translated[i] = known[values[i]];
+  return withColumn(examples, { ...target, values: translated, categories: names.length });
 }
 
 /** Tokens of the other text as tokens of the model. */
@@ -124,9 +122,10 @@ function withTokensOf(
       'leave it out',
     );
   }
-  const features = new Float32Array(new SharedArrayBuffer(4 * examples.features.length));
-  examples.features.forEach((token, i) => {
-    features[i] = tokens[token];
+  const input = inputColumn(examples);
+  const values = new Float32Array(new SharedArrayBuffer(4 * input.values.length));
+  input.values.forEach((token, i) => {
+    values[i] = tokens[token];
   });
-  return { ...examples, features };
+  return withColumn(examples, { ...input, type: 'float32', values });
 }

@@ -1,5 +1,5 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { createPredictor, type Predict } from '../../src/export/predictor.js';
 import { type IdInput, idInputs, isId } from '../../src/model/embedding-ids.js';

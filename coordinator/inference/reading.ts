@@ -2,7 +2,7 @@
 
 import { lossSettings } from '../../src/config/model.js';
 import type { Encoding, OutputEncoding } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
 import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';

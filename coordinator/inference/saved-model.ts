@@ -10,7 +10,7 @@ import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { statusOf } from '../../src/config/status.js';
 import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
 import { type LayerWeight, modelWeights, outputShape } from '../../src/model/build.js';

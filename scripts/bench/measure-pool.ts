@@ -10,8 +10,10 @@ import { chooseEngine } from '../../coordinator/engine.js';
 import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
-import { type Examples, elements } from '../../src/data/examples.js';
+import { type Examples, plainColumn } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { type Geometry, planGeometry, shardSizes } from '../../src/data/geometry.js';
+import { metaOf } from '../../src/data/image.js';
 import { bell, randomStream, uniform } from '../../src/data/random.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import type { BackendName } from '../../src/engine/backends.js';
@@ -67,8 +69,11 @@ function randomExamples({ featureShape, featureType }: PoolCase): Examples {
   for (let i = 0; i < features.length; i++) features[i] = bytes ? uniform(random, 0, 256) : bell(random);
   const targets = new Int32Array(new SharedArrayBuffer(exampleCount * 4));
   for (let i = 0; i < exampleCount; i++) targets[i] = uniform(random, 0, classes);
-  const featureScale = bytes ? 1 / 255 : 1;
-  return { count: exampleCount, features, featureScale, featureShape, targets, targetShape: [], classes };
+  const columns = [
+    plainColumn('input', { shape: featureShape, scale: bytes ? 1 / 255 : 1, values: features }),
+    plainColumn('target', { shape: [], values: targets, categories: classes }),
+  ];
+  return { count: exampleCount, columns };
 }
 
 interface Trainer {
@@ -79,16 +84,13 @@ interface Trainer {
 }
 
 async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
-  const { layers, featureShape, featureType, batchSize, shards, threads, backend } = poolCase;
+  const { layers, batchSize, shards, threads, backend } = poolCase;
   const examples = randomExamples(poolCase);
   const training = Int32Array.from({ length: exampleCount }, (_, i) => i);
   const config = { epochs: 1, batchSize, shards, accumulate: 1 };
   const geometry = planGeometry(config, { training });
-  const batch = {
-    ...{ featureShape, featureType, featureScale: examples.featureScale },
-    ...{ targetShape: [], targetType: 'int32' as const },
-  };
-  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 0, classes, batch };
+  const { fields } = metaOf(examples);
+  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 0, fields };
   const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
   const choice = { engine: backend ? ('tfjs' as const) : ('onnx' as const), backend };

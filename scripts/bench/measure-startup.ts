@@ -64,11 +64,11 @@ const layers: LayerConfig[] = [...block(16), ...block(32), { flatten: {} }, { de
 async function compile(): Promise<Pick<StartupMeasurement, 'compile' | 'kernels'>> {
   const batch = 64;
   const step = await createStepModel({
-    ...{ model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 1, classes: 10, metrics: [], l1: 0, l2: 0 },
-    batch: {
-      ...{ featureShape: [28, 28, 1], featureType: 'float32', featureScale: 1 },
-      ...{ targetShape: [], targetType: 'int32', weighted: false },
-    },
+    ...{ model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 1, metrics: [], l1: 0, l2: 0 },
+    fields: [
+      { name: 'features', role: 'input', type: 'float32', shape: [28, 28, 1] },
+      { name: 'targets', role: 'target', type: 'int32', shape: [], categories: 10 },
+    ],
   });
   const engine = tf.engine();
   const run = engine.runKernel;

@@ -1,6 +1,6 @@
 /** Runs one kernel call of tfjs by itself: lowered to a graph of its own, compiled, and computed by ONNX Runtime. */
 import { sha256 } from '../../src/data/checksum.js';
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { PrivateMemory } from '../../src/engine/memory.js';
 import { GraphBuilder, type Value } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
@@ -90,7 +90,7 @@ function prepare({ staged, fed }: Compiled): Prepared {
   ];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
   const take = (type: ElementType, length: number) =>
-    type === 'float32' ? memory.floats(length) : type === 'int32' ? memory.integers(length) : memory.bytes(length);
+    memory.values(type === 'float32' || type === 'int32' ? type : 'uint8', length);
   const tensors = Object.fromEntries(
     ports.map(({ name, type, shape }): [string, Tensor] => [name, { type, shape, data: take(type, elements(shape)) }]),
   );

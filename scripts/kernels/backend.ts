@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type * as Tfjs from '@tensorflow/tfjs-core';
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
 import { UnsupportedModelError } from '../../src/errors.js';
 import { type Mode, modes, type Numbers, runAlone, type TypedArray } from './alone.js';

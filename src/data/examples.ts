@@ -1,8 +1,9 @@
 /** Examples: what every data source produces and every engine thread reads. */
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
+import { type Field, fieldOf, ofRole, typeOf, type Values } from './field.js';
 
-/** The feature rows that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
+/** The rows of a column that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
 export interface RowFile {
   /** The first row that is here and not in memory. */
   readonly first: number;
@@ -14,33 +15,63 @@ export interface RowFile {
   readonly path?: string;
 }
 
-/**
- * All examples of a run, one row each, in SharedArrayBuffers so that threads read them without a copy.
- * The feature row of example `i` is `features[i * stride .. i * stride + width)`, with width the product of `featureShape`
- * and stride `featureStride ?? width`; targets likewise.
- */
+/** A field of all examples, in a SharedArrayBuffer so that threads read it without a copy. */
+export interface Column extends Field {
+  /**
+   * Row of example `i`: `values[i * stride .. i * stride + width)`, with width the product of `shape` and stride `stride ??
+   * width`. Class indices (Int32Array, shape [], or one for each place: [places]), numbers or bytes.
+   */
+  readonly values: Values;
+  /** Holds the rows from `file.first` on, where there are too many for memory; never with `stride`. */
+  readonly file?: RowFile;
+}
+
+/** All examples of a run as a table: a column for each field, one row for each example. */
 export interface Examples {
   readonly count: number;
-  /** Values as stored; bytes stand for `value * featureScale` (1/255 for images). */
-  readonly features: Float32Array | Uint8Array;
-  /** Holds the rows from `file.first` on, where there are too many for memory; never with `featureStride`. */
-  readonly file?: RowFile;
-  /** Factor that engines apply to the stored features; 1 for Float32Array. */
-  readonly featureScale: number;
-  /** Shape of one example, e.g. [28, 28, 1]. */
-  readonly featureShape: readonly number[];
-  /** Elements from one row to the next where rows overlap, as windows of a text do. */
-  readonly featureStride?: number;
-  /** Class indices (Int32Array, targetShape [], or one for each place: [places]) or regression targets (Float32Array, targetShape e.g. [1]). */
-  readonly targets: Int32Array | Float32Array;
-  readonly targetShape: readonly number[];
-  readonly targetStride?: number;
-  /** Number of classes when targets are class indices. */
-  readonly classes?: number;
-  /** Factor of each example's loss in training; all 1 where there is none. Or of each place, in metrics too. */
-  readonly weights?: Float32Array;
-  /** Shape of an example's weights where each place has its own: of its class indices, or of its target but the last axis. */
-  readonly weightShape?: readonly number[];
+  readonly columns: readonly Column[];
+}
+
+/** A column as its source has it: targets that are to be standardized are kept in 64 bits until the splits are known. */
+export type SourceColumn = Omit<Column, 'values'> & { readonly values: Values | Float64Array };
+
+export interface SourceExamples {
+  readonly count: number;
+  readonly columns: readonly SourceColumn[];
+}
+
+/** Names of the fields where a config names none. */
+const plainNames = { input: 'features', target: 'targets', weight: 'weights' } as const;
+
+export const isPlain = ({ name, role }: Pick<Field, 'name' | 'role'>): boolean => name === plainNames[role];
+
+/** A column that its config gives no name; its type is that of its values. */
+export function plainColumn<V extends Values | Float64Array>(
+  role: Field['role'],
+  column: Omit<Column, 'name' | 'role' | 'type' | 'values'> & { readonly values: V },
+) {
+  const { values } = column;
+  const type = values instanceof Float64Array ? ('float32' as const) : typeOf(values);
+  return { name: plainNames[role], role, type, ...column };
+}
+
+export const inputColumn = <C extends Column | SourceColumn>({ columns }: { readonly columns: readonly C[] }): C =>
+  fieldOf(columns, 'input');
+export const targetColumn = <C extends Column | SourceColumn>({ columns }: { readonly columns: readonly C[] }): C =>
+  fieldOf(columns, 'target');
+export const weightColumn = <C extends Column | SourceColumn>({
+  columns,
+}: {
+  readonly columns: readonly C[];
+}): C | undefined => ofRole(columns, 'weight')[0];
+
+/** The examples with another column in the place of that of the same name, or behind all others. */
+export function withColumn<C extends SourceColumn>(
+  { count, columns }: { readonly count: number; readonly columns: readonly C[] },
+  column: C,
+): { readonly count: number; readonly columns: readonly C[] } {
+  const place = columns.findIndex(({ name }) => name === column.name);
+  return { count, columns: place < 0 ? [...columns, column] : columns.with(place, column) };
 }
 
 /** Example indices of each split, ascending, disjoint. */
@@ -59,9 +90,6 @@ export interface Dataset {
   readonly encoding: Encoding;
   /** What the columns of a table are for. */
   readonly columns?: ColumnReport;
-  /** Where a feature or a target of an example is, for messages: `flowers.csv, line 7`. */
-  readonly where?: (example: number, part: 'features' | 'targets') => string;
+  /** Where the value of a field of an example is, for messages: `flowers.csv, line 7`. */
+  readonly where?: (example: number, field: string) => string;
 }
-
-/** Elements of a shape. */
-export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);

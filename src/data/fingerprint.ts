@@ -2,18 +2,20 @@
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { addBytes, sourceHash } from './checksum.js';
-import { type Dataset, type Examples, elements } from './examples.js';
+import { type Column, type Dataset, type Examples, inputColumn, isPlain, targetColumn } from './examples.js';
+import { rowBytes } from './field.js';
 import { examplesImage } from './image.js';
 
 export interface DataFingerprint {
   readonly examples: number;
+  /** Of the first input. */
   readonly featureShape: readonly number[];
-  /** null where targets are numbers. */
+  /** Of the first target; null where it is numbers. */
   readonly classes: number | null;
   readonly training: number;
   readonly validation: number;
   readonly test: number;
-  /** Of features, targets, weights and splits. */
+  /** Of the values of every field, and of the splits. */
   readonly sha256: string;
 }
 
@@ -25,9 +27,11 @@ export function fingerprintOf({
   encoding,
 }: Pick<Dataset, 'examples' | 'splits'> & Partial<Pick<Dataset, 'encoding'>>): DataFingerprint {
   const hash = createHash('sha256');
-  hashFeatures(hash, examples);
-  addBytes(hash, examples.targets);
-  if (examples.weights) addBytes(hash, examples.weights);
+  for (const column of examples.columns) {
+    // Where a config names fields, the same values under other names are other data.
+    if (!isPlain(column)) hash.update(`|${column.role} ${column.name}|`);
+    hashColumn(hash, column, examples.count);
+  }
   // Other units can come to the same standardized targets.
   if (encoding?.targetScaling) hash.update(JSON.stringify(encoding.targetScaling));
   for (const split of [splits.training, splits.validation, splits.test]) {
@@ -36,8 +40,8 @@ export function fingerprintOf({
   }
   return {
     examples: examples.count,
-    featureShape: examples.featureShape,
-    classes: examples.classes ?? null,
+    featureShape: inputColumn(examples).shape,
+    classes: targetColumn(examples).categories ?? null,
     training: splits.training.length,
     validation: splits.validation.length,
     test: splits.test.length,
@@ -51,10 +55,11 @@ export function fingerprintOf({
  */
 export const examplesFingerprint = (examples: Examples): Promise<string> => sourceHash(examplesImage(examples));
 
-function hashFeatures(hash: Hash, { features, file, count, featureShape }: Examples): void {
-  addBytes(hash, features);
+function hashColumn(hash: Hash, column: Column, count: number): void {
+  const { values, file } = column;
+  addBytes(hash, values);
   if (!file) return;
-  const bytes = (count - file.first) * elements(featureShape) * features.BYTES_PER_ELEMENT;
+  const bytes = (count - file.first) * rowBytes(column);
   const start = file.start ?? 0;
   const block = Buffer.alloc(blockBytes);
   for (let position = 0; position < bytes; ) {

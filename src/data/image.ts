@@ -1,74 +1,53 @@
 /**
- * Examples as one sequence of bytes: a line that says what they are, then features, targets and weights, little-endian, one
- * behind the other. It is what workers are sent and keep in their caches; its SHA-256 is the fingerprint of the examples.
+ * Examples as one sequence of bytes: a line that says what they are, then the values of each field, little-endian, one behind
+ * the other. It is what workers are sent and keep in their caches; its SHA-256 is the fingerprint of the examples.
  */
-import { type Examples, elements } from './examples.js';
+import type { Column, Examples } from './examples.js';
+import { bytesPerElement, type Field, rowBytes, strideOf, widthOf } from './field.js';
 import { readFully } from './row-reader.js';
 
 /** What examples are, without their values. */
 export interface ExamplesMeta {
   readonly count: number;
-  readonly featureShape: readonly number[];
-  readonly featureType: 'float32' | 'uint8';
-  readonly featureScale: number;
-  /** Elements from one row to the next where rows overlap. */
-  readonly featureStride?: number;
-  readonly targetShape: readonly number[];
-  readonly targetType: 'float32' | 'int32';
-  readonly targetStride?: number;
-  readonly classes?: number;
-  /** Whether examples carry weights. */
-  readonly weighted: boolean;
-  /** Shape of an example's weights where each place has its own. */
-  readonly weightShape?: readonly number[];
+  readonly fields: readonly Field[];
 }
 
-export const metaOf = (examples: Examples): ExamplesMeta => ({
-  count: examples.count,
-  featureShape: [...examples.featureShape],
-  featureType: examples.features instanceof Uint8Array ? 'uint8' : 'float32',
-  featureScale: examples.featureScale,
-  ...(examples.featureStride === undefined ? {} : { featureStride: examples.featureStride }),
-  targetShape: [...examples.targetShape],
-  targetType: examples.targets instanceof Int32Array ? 'int32' : 'float32',
-  ...(examples.targetStride === undefined ? {} : { targetStride: examples.targetStride }),
-  ...(examples.classes === undefined ? {} : { classes: examples.classes }),
-  weighted: examples.weights !== undefined,
-  ...(examples.weightShape === undefined ? {} : { weightShape: [...examples.weightShape] }),
+/** A field as it is written: keys in this order, those that are absent left out. */
+const plainField = ({ name, role, type, shape, scale, stride, categories }: Field): Field => ({
+  ...{ name, role, type, shape: [...shape] },
+  ...(scale === undefined || scale === 1 ? {} : { scale }),
+  ...(stride === undefined ? {} : { stride }),
+  ...(categories === undefined ? {} : { categories }),
 });
 
-/** Bytes of a feature row. */
-export const featureRowBytes = ({ featureShape, featureType }: ExamplesMeta): number =>
-  elements(featureShape) * (featureType === 'uint8' ? 1 : 4);
+export const metaOf = ({ count, columns }: Examples): ExamplesMeta => ({ count, fields: columns.map(plainField) });
 
-/** Bytes of an example's weights. */
-export const weightRowBytes = ({ weighted, weightShape = [] }: ExamplesMeta): number =>
-  weighted ? elements(weightShape) * 4 : 0;
-
-/** Elements that `count` rows of `width` span, whatever the distance between them. */
-const span = (count: number, width: number, stride = width): number => (count === 0 ? 0 : (count - 1) * stride + width);
-
-/** Bytes of each part of the values. */
-export function imageSizes(meta: ExamplesMeta): { features: number; targets: number; weights: number } {
-  const { count, featureShape, featureStride, featureType, targetShape, targetStride } = meta;
-  const size = featureType === 'uint8' ? 1 : 4;
-  return {
-    features: span(count, elements(featureShape), featureStride) * size,
-    targets: span(count, elements(targetShape), targetStride) * 4,
-    weights: count * weightRowBytes(meta),
-  };
+/** Bytes of all rows of a field, whatever the distance between them. */
+export function columnBytes(field: Field, count: number): number {
+  const span = count === 0 ? 0 : (count - 1) * strideOf(field) + widthOf(field);
+  return span * bytesPerElement(field);
 }
 
 /** How the line starts, with the number of the form. */
-export const imageMagic = 'lockstep-examples 1 ';
-/** The line is filled up with spaces to a multiple of this. */
-const lineUnit = 64;
+export const imageMagic = 'lockstep-examples 2 ';
+/** The line, and the values of each field, are filled up to a multiple of this, so that each begins where numbers of four bytes may. */
+const unit = 64;
+
+export const padded = (bytes: number): number => Math.ceil(bytes / unit) * unit;
 
 /** The line of the examples, the same bytes wherever it is written. */
-export function imageHeader(meta: ExamplesMeta): Uint8Array {
-  const line = imageMagic + JSON.stringify(meta);
-  return new TextEncoder().encode(`${line.padEnd(Math.ceil((line.length + 1) / lineUnit) * lineUnit - 1)}\n`);
+export function imageHeader({ count, fields }: ExamplesMeta): Uint8Array {
+  const line = imageMagic + JSON.stringify({ count, fields: fields.map(plainField) });
+  const text = new TextEncoder().encode(line);
+  const header = new Uint8Array(padded(text.length + 1)).fill(0x20);
+  header.set(text);
+  header[header.length - 1] = 0x0a;
+  return header;
 }
+
+/** Bytes of the values of all fields. */
+export const imageBytes = ({ count, fields }: ExamplesMeta): number =>
+  fields.reduce((sum, field) => sum + padded(columnBytes(field, count)), 0);
 
 interface Part {
   readonly bytes: number;
@@ -86,18 +65,16 @@ const inFile = (fd: number, start: number, bytes: number): Part => ({
   fill: (target, offset) => readFully(fd, target, start + offset),
 });
 
-function partsOf(examples: Examples): Part[] {
-  const { features, file, targets, weights } = examples;
-  const meta = metaOf(examples);
-  const sizes = imageSizes(meta);
-  const header = imageHeader(meta);
-  const rowsInMemory = file ? file.first * featureRowBytes(meta) : sizes.features;
+const zeros = (bytes: number): Part => ({ bytes, fill: (target) => void target.fill(0) });
+
+function columnParts(column: Column, count: number): Part[] {
+  const { values, file } = column;
+  const bytes = columnBytes(column, count);
+  const rowsInMemory = file ? file.first * rowBytes(column) : bytes;
   return [
-    inMemory(header, header.length),
-    inMemory(features, rowsInMemory),
-    ...(file ? [inFile(file.fd, file.start ?? 0, sizes.features - rowsInMemory)] : []),
-    inMemory(targets, sizes.targets),
-    ...(weights ? [inMemory(weights, sizes.weights)] : []),
+    inMemory(values, rowsInMemory),
+    ...(file ? [inFile(file.fd, file.start ?? 0, bytes - rowsInMemory)] : []),
+    zeros(padded(bytes) - bytes),
   ];
 }
 
@@ -106,7 +83,9 @@ export function examplesImage(examples: Examples): {
   readonly length: number;
   read(offset: number, length: number): Promise<Uint8Array>;
 } {
-  const parts = partsOf(examples);
+  const header = imageHeader(metaOf(examples));
+  const columns = examples.columns.flatMap((column) => columnParts(column, examples.count));
+  const parts = [inMemory(header, header.length), ...columns];
   const length = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const read = async (offset: number, wanted: number): Promise<Uint8Array> => {
     const block = new Uint8Array(wanted);

@@ -2,12 +2,21 @@
 import type { DataConfig } from '../config/data.js';
 import { generateDigits } from './digits/digits.js';
 import type { Encoding, TargetScaling } from './encoding.js';
-import { type Dataset, elements, type Splits } from './examples.js';
+import {
+  type Dataset,
+  inputColumn,
+  type SourceColumn,
+  type SourceExamples,
+  type Splits,
+  targetColumn,
+  withColumn,
+} from './examples.js';
+import { ofRole, widthOf } from './field.js';
 import { idxExamples } from './idx/folder.js';
 import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
-import { budgetBytes, closeRows, RowWriter } from './rows.js';
-import type { Source, SourceExamples } from './source.js';
+import { budgetBytes, closeExamples, RowWriter } from './rows.js';
+import type { Source } from './source.js';
 import { splitExamples } from './split.js';
 import { fitTargets, plainTargets, requireNumbers, standardizeTargets } from './standardize.js';
 import { valueExamples } from './values.js';
@@ -31,7 +40,7 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
     const description = describe(examples, splits, source.origin, scaling);
     return { examples, splits, description, encoding, columns: source.columns, where: source.where };
   } catch (error) {
-    if (read.file) closeRows(read.file);
+    closeExamples(read);
     throw error;
   }
 }
@@ -57,7 +66,7 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
     case 'values':
       return {
         ...{ examples: valueExamples(config, reading.ignoreClass), split: config, origin: 'values in the config' },
-        where: (example, part) => `data.${part}.${example}`,
+        where: (example, field) => `data.${field}.${example}`,
       };
     case 'idx': {
       const { examples, plan, origin } = await idxExamples(config, reading);
@@ -90,19 +99,36 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
   }
 }
 
-/** Moves the features of a source that knows no budget to a file if they exceed it. */
+/** Moves to a file what a source that knows no budget has of inputs beyond it. */
 async function withinBudget(examples: SourceExamples, budget: number, reading: Reading): Promise<SourceExamples> {
-  const { features, count } = examples;
-  // Rows that overlap share their memory: written out one by one they would take many times the room.
-  if (examples.file || examples.featureStride !== undefined || features.byteLength <= budget) return examples;
-  const width = elements(examples.featureShape);
-  const rows = new RowWriter(width, features instanceof Uint8Array ? 'uint8' : 'float32', budget);
+  let moved = examples;
+  let left = budget;
+  for (const column of ofRole(examples.columns, 'input')) {
+    const { values, file, stride } = column;
+    const room = left;
+    left = Math.max(0, left - values.byteLength);
+    // Rows that overlap share their memory: written out one by one they would take many times the room.
+    if (file || stride !== undefined || values.byteLength <= room) continue;
+    try {
+      moved = withColumn(moved, { ...column, ...(await rowsWithin(column, examples.count, room, reading)) });
+    } catch (error) {
+      closeExamples(moved);
+      throw error;
+    }
+  }
+  return moved;
+}
+
+async function rowsWithin(column: SourceColumn, count: number, budget: number, reading: Reading) {
+  const { values, type } = column;
+  const width = widthOf(column);
+  const rows = new RowWriter(width, type === 'uint8' ? 'uint8' : 'float32', budget);
   try {
     for (let i = 0; i < count; i++) {
-      rows.append(features.subarray(i * width, (i + 1) * width));
+      rows.append(values.subarray(i * width, (i + 1) * width));
       if (reading.due) await reading.pause();
     }
-    return { ...examples, ...rows.finish() };
+    return rows.finish();
   } catch (error) {
     rows.discard();
     throw error;
@@ -110,18 +136,20 @@ async function withinBudget(examples: SourceExamples, budget: number, reading: R
 }
 
 /** Classes are called by their indices where the source has no names for them. */
-function classNames({ classes }: SourceExamples): Pick<Encoding, 'classes'> {
+function classNames(examples: SourceExamples): Pick<Encoding, 'classes'> {
+  const { categories: classes } = targetColumn(examples);
   return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
 }
 
 /** Small pictures are read as pictures, everything else as numbers. */
-function plainEncoding({ featureShape, featureScale, features }: SourceExamples): Encoding {
-  const [height, width, channels] = featureShape;
-  if (featureShape.length === 3 && (channels === 1 || channels === 3) && features instanceof Uint8Array) {
+function plainEncoding(examples: SourceExamples): Encoding {
+  const { shape, scale = 1, type } = inputColumn(examples);
+  const [height, width, channels] = shape;
+  if (shape.length === 3 && (channels === 1 || channels === 3) && type === 'uint8') {
     const greyscale = channels === 1 ? ('bt601' as const) : undefined;
     return { input: { kind: 'image', height, width, channels, greyscale, fit: 'fill' } };
   }
-  return { input: { kind: 'numbers', scale: featureScale } };
+  return { input: { kind: 'numbers', scale } };
 }
 
 function describe(
@@ -133,8 +161,9 @@ function describe(
   // Not examples.count: of all windows of a text, splits take some.
   const all = training.length + validation.length + test.length;
   const numbers = scaling ? ', standardized targets (the loss is of these; metrics are in their own units)' : '';
-  const targets = examples.classes === undefined ? numbers : `, ${examples.classes} classes`;
-  const shape = examples.featureShape.join(', ');
-  const place = examples.file ? ', in part read from disk' : '';
+  const { categories } = targetColumn(examples);
+  const targets = categories === undefined ? numbers : `, ${categories} classes`;
+  const shape = inputColumn(examples).shape.join(', ');
+  const place = examples.columns.some(({ file }) => file) ? ', in part read from disk' : '';
   return `${all.toLocaleString('en-US')} examples of shape [${shape}]${targets} (${origin}${place})`;
 }

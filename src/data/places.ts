@@ -32,7 +32,7 @@ export class Places {
 
 const unknownPlace = (example: number): string => `data: example ${example} (counted from 0)`;
 
-/** Where a feature or a target of an example is, as its source says it; columns of tables by their names. */
-export function placeOf({ where }: Pick<Dataset, 'where'>, example: number, part: 'features' | 'targets'): string {
-  return where?.(example, part) ?? unknownPlace(example);
+/** Where the value of a field of an example is, as its source says it; columns of tables by their names. */
+export function placeOf({ where }: Pick<Dataset, 'where'>, example: number, field: string): string {
+  return where?.(example, field) ?? unknownPlace(example);
 }

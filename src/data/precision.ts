@@ -1,6 +1,7 @@
 /** Numbers that 32 bits hold too coarsely: a time of 1.7e9 seconds is rounded to steps of 128. */
-import { elements } from './examples.js';
-import type { SourceExamples } from './source.js';
+
+import type { SourceExamples } from './examples.js';
+import { ofRole, widthOf } from './field.js';
 
 /** Rows that are looked at. */
 const sample = 2000;
@@ -12,23 +13,23 @@ const coarse = 0.01;
  * Tables take an offset off their features; everything else is stored as it comes.
  */
 export function warnOfRounding(examples: SourceExamples, warn: (message: string) => void): void {
-  const { features, featureShape, featureStride, targets, targetShape, file } = examples;
-  const inMemory = Math.min(sample, file?.first ?? examples.count);
-  if (targets instanceof Float32Array) {
-    const told = coarsest(targets, elements(targetShape), Math.min(sample, examples.count));
-    if (told) warn(`targets ${told}: set data.standardizeTargets: true`);
-  }
-  if (targets instanceof Float64Array) {
-    // Standardized ones keep their digits, unless the file had lost them already.
-    const sampled = targets.subarray(0, elements(targetShape) * Math.min(sample, examples.count));
-    const told = sampled.every((value) => value === Math.fround(value))
-      ? coarsest(sampled, elements(targetShape), Math.min(sample, examples.count))
-      : undefined;
-    if (told) warn(`targets ${told}: they come so, and standardizing is too late; save them as 64-bit numbers`);
-  }
-  if (features instanceof Float32Array && featureStride === undefined) {
-    const told = coarsest(features, elements(featureShape), inMemory);
-    if (told) warn(`features ${told}: take an offset off them, or measure in another unit`);
+  const targets = ofRole(examples.columns, 'target');
+  for (const column of [...targets, ...ofRole(examples.columns, 'input')]) {
+    const { name, role, values, stride, file } = column;
+    const rows = Math.min(sample, file?.first ?? examples.count);
+    const width = widthOf(column);
+    if (values instanceof Float32Array && stride === undefined) {
+      const told = coarsest(values, width, rows);
+      const remedy =
+        role === 'target' ? 'set data.standardizeTargets: true' : 'take an offset off them, or measure in another unit';
+      if (told) warn(`${name} ${told}: ${remedy}`);
+    }
+    if (values instanceof Float64Array) {
+      // Standardized ones keep their digits, unless the file had lost them already.
+      const sampled = values.subarray(0, width * rows);
+      const told = sampled.every((value) => value === Math.fround(value)) ? coarsest(sampled, width, rows) : undefined;
+      if (told) warn(`${name} ${told}: they come so, and standardizing is too late; save them as 64-bit numbers`);
+    }
   }
 }
 

@@ -1,8 +1,7 @@
 /** Brings the feature rows of batches that are not in memory from their file, the next batch's while the last one is being computed. */
 import { read } from 'node:fs';
 import type { RowFile } from './examples.js';
-
-type Values = Float32Array | Uint8Array;
+import { typeOf, type Values, valuesOf } from './field.js';
 
 interface Fetch {
   readonly rows: Int32Array;
@@ -52,12 +51,9 @@ export class RowReader {
   #start(rows: Int32Array, like: Values): Fetch {
     const length = (rows.length * this.#rowBytes) / like.BYTES_PER_ELEMENT;
     const spare = this.#spare.pop();
+    const type = typeOf(like);
     const values =
-      spare && spare.length >= length
-        ? spare
-        : like instanceof Uint8Array
-          ? new Uint8Array(length)
-          : new Float32Array(length);
+      spare && spare.length >= length ? spare : valuesOf(type, new ArrayBuffer(length * like.BYTES_PER_ELEMENT));
     const bytes = new Uint8Array(values.buffer);
     const runs: Promise<void>[] = [];
     for (let first = 0; first < rows.length; ) {

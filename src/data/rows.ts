@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { SIZE } from '../config/data.js';
 import { memoryLimit, requireMemory } from '../config/memory.js';
 import { DataError } from '../errors.js';
-import type { Examples, RowFile } from './examples.js';
+import type { Column, RowFile, SourceExamples } from './examples.js';
 import type { Reading } from './reading.js';
 import { removeTemporary, type TemporaryFile, temporaryFile } from './temporary.js';
 
@@ -88,13 +88,13 @@ export class RowWriter {
     }
   }
 
-  /** The rows, as `Examples` has them. None can follow, but `transform` still changes those there are. */
-  finish(): Pick<Examples, 'features' | 'file'> {
+  /** The rows, as a column has them. None can follow, but `transform` still changes those there are. */
+  finish(): Pick<Column, 'file'> & { readonly values: Values } {
     if (this.#file) this.#flush();
     const { buffer } = this.#memory;
     const length = (this.#file?.first ?? this.#count) * this.#width;
-    const features = this.#bytes ? new Uint8Array(buffer, 0, length) : new Float32Array(buffer, 0, length);
-    return { features, file: this.#file };
+    const values = this.#bytes ? new Uint8Array(buffer, 0, length) : new Float32Array(buffer, 0, length);
+    return { values, file: this.#file };
   }
 
   /** Gives the file back when the source fails. */
@@ -168,6 +168,12 @@ function reserve(budget: number, rowBytes: number): SharedArrayBuffer {
 export function closeRows({ fd, path }: RowFile): void {
   closeSync(fd);
   if (path !== undefined) removeTemporary(path);
+}
+
+/** Closes the files of all columns, which may share one. */
+export function closeExamples({ columns }: Pick<SourceExamples, 'columns'>): void {
+  const files = columns.flatMap(({ file }) => file ?? []);
+  for (const [, file] of new Map(files.map((file) => [file.fd, file]))) closeRows(file);
 }
 
 function openTemporary(): TemporaryFile {

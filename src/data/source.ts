@@ -1,11 +1,8 @@
 /** What every data source gives: rows, how to split them, and what is left to do once the splits are known. */
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
-import type { Examples, Splits } from './examples.js';
+import type { SourceExamples, Splits } from './examples.js';
 import type { SplitPlan } from './split.js';
-
-/** Targets that are to be standardized are kept in 64 bits until the splits are known. */
-export type SourceExamples = Omit<Examples, 'targets'> & { readonly targets: Examples['targets'] | Float64Array };
 
 export interface Source {
   readonly examples: SourceExamples;
@@ -13,10 +10,10 @@ export interface Source {
   readonly split: SplitPlan | Splits;
   /** Where the examples come from, for people. */
   readonly origin: string;
-  /** Where a feature or a target of an example is, for messages: `flowers.csv, line 7`. */
-  readonly where?: (example: number, part: 'features' | 'targets') => string;
+  /** Where the value of a field of an example is, for messages: `flowers.csv, line 7`. */
+  readonly where?: (example: number, field: string) => string;
   /**
-   * Fits what depends on the training split, such as means, and applies it to the features in place.
+   * Fits what depends on the training split, such as means, and applies it to the inputs in place.
    * Absent where inputs are plain numbers or pictures.
    */
   readonly encode?: (splits: Splits) => Encoding | Promise<Encoding>;

@@ -1,9 +1,8 @@
 /** Divides the examples into training, validation and test: seeded, disjoint, ascending. */
 import { DataError } from '../errors.js';
-import type { Splits } from './examples.js';
+import type { SourceExamples, Splits } from './examples.js';
 import type { RowRange } from './geometry.js';
 import { randomStream, shuffle } from './random.js';
-import type { SourceExamples } from './source.js';
 import { countStratified, groupByClass, type HeldOutCounts } from './stratify.js';
 
 /** A part is a fraction of the examples that no part claims as a range, or such a range. */

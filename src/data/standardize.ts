@@ -1,33 +1,44 @@
 /** Regression targets with mean 0 and deviation 1: fitted on the training split, in 64 bits, and undone in metrics and predictions. */
 import { DataError } from '../errors.js';
 import type { TargetScaling } from './encoding.js';
-import { type Dataset, type Examples, elements } from './examples.js';
+import {
+  type Dataset,
+  type Examples,
+  type SourceColumn,
+  type SourceExamples,
+  targetColumn,
+  weightColumn,
+  withColumn,
+} from './examples.js';
+import { elements, type Values, widthOf } from './field.js';
 import { placeOf } from './places.js';
-import type { SourceExamples } from './source.js';
 
-type Targets = Pick<SourceExamples, 'targets' | 'targetShape' | 'weights' | 'weightShape'>;
+/** The examples of a source that kept digits, for a data set that has them as the config asks. */
+export function plainTargets({ count, columns }: SourceExamples): Examples {
+  return { count, columns: columns.map((column) => ({ ...column, values: in32Bits(column.values) })) };
+}
 
-/** The targets of all examples as a source has them, for a data set that has them as the config asks. */
-export function plainTargets(examples: SourceExamples): Examples {
-  const { targets } = examples;
-  if (!(targets instanceof Float64Array)) return { ...examples, targets };
-  const floats = new Float32Array(new SharedArrayBuffer(4 * targets.length));
-  floats.set(targets);
-  return { ...examples, targets: floats };
+function in32Bits(values: SourceColumn['values']): Values {
+  if (!(values instanceof Float64Array)) return values;
+  const floats = new Float32Array(new SharedArrayBuffer(4 * values.length));
+  floats.set(values);
+  return floats;
 }
 
 /**
  * Mean and deviation (that of the population) of each column of the targets, their last axis, over the rows given. Places of
  * weight 0 are padding and left out. A column that never changes has the deviation 1, so that it becomes 0.
  */
-export function fitTargets({ targets, targetShape, weights, weightShape }: Targets, rows: Int32Array): TargetScaling {
-  const columns = targetShape.at(-1) ?? 1;
-  const places = elements(targetShape) / columns;
-  const counts = (place: number) => !weightShape || weights![place] !== 0;
+export function fitTargets(examples: SourceExamples, rows: Int32Array): TargetScaling {
+  const { shape, values } = targetColumn(examples);
+  const weights = weightColumn(examples);
+  const columns = shape.at(-1) ?? 1;
+  const places = elements(shape) / columns;
+  const counts = (place: number) => !weights || weights.shape.length === 0 || weights.values[place] !== 0;
   const each = (column: number, visit: (value: number) => void) => {
     for (const row of rows) {
       for (let place = row * places; place < (row + 1) * places; place++) {
-        if (counts(place)) visit(targets[place * columns + column]);
+        if (counts(place)) visit(values[place * columns + column]);
       }
     }
   };
@@ -56,11 +67,13 @@ function fitColumn(each: (visit: (value: number) => void) => void): { mean: numb
  * @throws DataError when targets are classes, have another number of columns, or one is too far from the mean
  */
 export function standardizeTargets(
-  { targets, ...examples }: SourceExamples,
+  examples: SourceExamples,
   { mean, deviation }: TargetScaling,
   where?: Dataset['where'],
 ): Examples {
-  const columns = examples.targetShape.at(-1) ?? 1;
+  const target = targetColumn(examples);
+  const { values: targets } = target;
+  const columns = target.shape.at(-1) ?? 1;
   if (columns !== mean.length) {
     throw new DataError(
       `the model's targets have ${mean.length} columns, and these ${columns}`,
@@ -71,18 +84,19 @@ export function standardizeTargets(
   for (let i = 0; i < targets.length; i++) {
     scaled[i] = (targets[i] - mean[i % columns]) / deviation[i % columns];
     if (!Number.isFinite(scaled[i])) {
-      const place = placeOf({ where }, Math.floor(i / elements(examples.targetShape)), 'targets');
+      const place = placeOf({ where }, Math.floor(i / widthOf(target)), target.name);
       throw new DataError(
         `${place} holds ${targets[i]}, too many of the training split's deviations of ${deviation[i % columns]} from its mean`,
         'correct it, or leave data.standardizeTargets out',
       );
     }
   }
-  return { ...examples, targets: scaled };
+  return plainTargets(withColumn(examples, { ...target, values: scaled }));
 }
 
 /** @throws DataError when targets are class indices */
-export function requireNumbers({ classes }: Pick<Examples, 'classes'>): void {
+export function requireNumbers(examples: SourceExamples): void {
+  const { categories: classes } = targetColumn(examples);
   if (classes === undefined) return;
   throw new DataError(
     `data.standardizeTargets: the targets are ${classes} classes, and classes have no mean`,

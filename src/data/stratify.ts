@@ -1,6 +1,6 @@
 /** Stratification: dividing each class by itself, so that all splits have the same mixture of classes. */
 import { DataError } from '../errors.js';
-import type { SourceExamples } from './source.js';
+import { type SourceExamples, targetColumn } from './examples.js';
 
 /** How many examples of a group are held out; the rest is for training. */
 export interface HeldOutCounts {
@@ -17,19 +17,20 @@ const TOLERANCE = 1e-9;
  * @throws DataError if the targets are no classes, or several an example
  */
 export function groupByClass(examples: SourceExamples, rows: Int32Array): Int32Array[] {
-  if (examples.classes === undefined) {
+  const { shape, values, categories } = targetColumn(examples);
+  if (categories === undefined) {
     throw new DataError(
       'data.stratify: the targets are numbers, not classes',
       'remove stratify, or set data.classes if they are class indices',
     );
   }
-  if (examples.targetShape.length > 0) {
+  if (shape.length > 0) {
     throw new DataError('data.stratify: an example has several classes', 'remove stratify');
   }
   // One that the loss ignores may be none of the classes.
   const groups = new Map<number, number[]>();
   for (const row of rows) {
-    const target = examples.targets[row];
+    const target = values[row];
     const group = groups.get(target);
     if (group) group.push(row);
     else groups.set(target, [row]);
@@ -74,7 +75,7 @@ export function countStratified(
 
 function tooFew(examples: SourceExamples, group: Int32Array, name: string, share: number): DataError {
   return new DataError(
-    `data.stratify: class ${examples.targets[group[0]]} has ${group.length} examples, ` +
+    `data.stratify: class ${targetColumn(examples).values[group[0]]} has ${group.length} examples, ` +
       `too few to give ${Number(share.toFixed(6))} of them to ${name}`,
     `remove stratify, or add examples: a class needs at least ${Math.ceil(1 / share - TOLERANCE)}`,
   );

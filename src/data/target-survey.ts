@@ -1,6 +1,7 @@
 /** What kind of numbers the targets of a whole data set are: one pass in memory, for losses and metrics to decide by. */
 import { setImmediate } from 'node:timers/promises';
-import { type Examples, elements } from './examples.js';
+import type { Column } from './examples.js';
+import { strideOf, type Values, widthOf } from './field.js';
 
 /**
  * `unit`: from 0 to 1. `binary`: 0 or 1. `signs`: -1 or 1. `whole`: integers of at least 0. `positive`: at least 0.
@@ -11,7 +12,7 @@ export type TargetRule = 'unit' | 'binary' | 'signs' | 'whole' | 'positive' | 'r
 export interface TargetSurvey {
   /** Numbers along the last axis. */
   readonly width: number;
-  /** Place in `targets` of the first number that breaks a rule; of a row, of its first number. */
+  /** Place in the target's values of the first number that breaks a rule; of a row, of its first number. */
   readonly broken: Readonly<Partial<Record<TargetRule, number>>>;
   /** Different numbers in the order in which they came, three at most. */
   readonly distinct: readonly number[];
@@ -32,8 +33,8 @@ const rules: readonly [TargetRule, (value: number) => boolean][] = [
 ];
 
 /** Overlapping targets, as windows of a text have them, are looked at once. */
-export async function surveyTargets({ targets, targetShape }: Pick<Examples, 'targets' | 'targetShape'>) {
-  const width = targetShape.at(-1) ?? 1;
+export async function surveyTargets({ values: targets, shape }: Pick<Column, 'values' | 'shape'>) {
+  const width = shape.at(-1) ?? 1;
   const broken: Partial<Record<TargetRule, number>> = {};
   const distinct: number[] = [];
   let highest = Number.NEGATIVE_INFINITY;
@@ -57,17 +58,12 @@ export async function surveyTargets({ targets, targetShape }: Pick<Examples, 'ta
   return survey;
 }
 
-function firstBreak(
-  values: Examples['targets'],
-  start: number,
-  end: number,
-  keeps: (value: number) => boolean,
-): number {
+function firstBreak(values: Values, start: number, end: number, keeps: (value: number) => boolean): number {
   for (let i = start; i < end; i++) if (!keeps(values[i])) return i;
   return -1;
 }
 
-function firstOddRow(values: Examples['targets'], start: number, end: number, width: number): number | undefined {
+function firstOddRow(values: Values, start: number, end: number, width: number): number | undefined {
   for (let row = start; row < end; row += width) {
     let sum = 0;
     let isOdd = false;
@@ -80,12 +76,12 @@ function firstOddRow(values: Examples['targets'], start: number, end: number, wi
   return undefined;
 }
 /** Whether targets do not differ from example to example: there is nothing to explain then. */
-export function isConstant({ targets, targetShape, targetStride }: Examples, rows: Int32Array): boolean {
-  const width = elements(targetShape);
-  const stride = targetStride ?? width;
+export function isConstant(column: Column, rows: Int32Array): boolean {
+  const { values } = column;
+  const [width, stride] = [widthOf(column), strideOf(column)];
   const first = rows[0] * stride;
   return rows.every((row) => {
-    for (let i = 0; i < width; i++) if (targets[row * stride + i] !== targets[first + i]) return false;
+    for (let i = 0; i < width; i++) if (values[row * stride + i] !== values[first + i]) return false;
     return true;
   });
 }

@@ -1,7 +1,7 @@
 /** `source: values`: numbers written in the config. */
 import type { ValuesConfig } from '../config/data.js';
 import { DataError } from '../errors.js';
-import type { SourceExamples } from './source.js';
+import { plainColumn, type SourceColumn, type SourceExamples } from './examples.js';
 
 type Row = number | readonly number[];
 
@@ -15,20 +15,16 @@ export function valueExamples(config: ValuesConfig, ignoreClass?: number): Sourc
     );
   }
   const width = rowWidth(features, 'data.features');
-  const common = {
-    count: features.length,
-    features: toFloats(features, width),
-    featureScale: 1,
-    featureShape: [width],
-  };
-  if (classes !== undefined)
-    return { ...common, targets: toClasses(targets, classes, ignoreClass), targetShape: [], classes };
+  const input = plainColumn('input', { shape: [width], values: toFloats(features, width) });
+  const examples = (target: SourceColumn) => ({ count: features.length, columns: [input, target] });
+  if (classes !== undefined) {
+    const values = toClasses(targets, classes, ignoreClass);
+    return examples(plainColumn('target', { shape: [], values, categories: classes }));
+  }
   const targetWidth = rowWidth(targets, 'data.targets');
   const floats = toFloats(targets, targetWidth);
-  return {
-    ...{ ...common, targetShape: [targetWidth] },
-    targets: config.standardizeTargets ? Float64Array.from(targets.flat()) : floats,
-  };
+  const values = config.standardizeTargets ? Float64Array.from(targets.flat()) : floats;
+  return examples(plainColumn('target', { shape: [targetWidth], values }));
 }
 
 /** Numbers in every row; a plain number is a row of one. */

@@ -1,7 +1,7 @@
 /** Writes an IDX file of unsigned bytes, rows in any order. The format is described in src/data/idx/idx.ts, which reads it. */
 
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import { elements } from '../data/examples.js';
+import { elements } from '../data/field.js';
 
 const UNSIGNED_BYTE = 0x08;
 

@@ -1,4 +1,5 @@
 /** What every engine does: from parameters and a batch to the sum of the examples' gradients. */
+import type { Values } from '../data/field.js';
 
 /** Names the random numbers of one shard of one step, so that a shard computed again is the same shard. */
 export interface NoiseKey {
@@ -8,13 +9,8 @@ export interface NoiseKey {
   readonly shard: number;
 }
 
-/** Where the rows of a batch go: features as stored (see Examples), targets one row each. */
-export interface BatchBuffers {
-  readonly features: Float32Array | Uint8Array;
-  readonly targets: Float32Array | Int32Array;
-  /** Factors of the losses of examples or places; there where the batch is `weighted`. */
-  readonly weights?: Float32Array;
-}
+/** Where the rows of a batch go: one array for each field of the examples, in their order; one row behind the other. */
+export type BatchBuffers = readonly Values[];
 
 export interface Evaluation {
   /** Model outputs of the batch, row-major. */
@@ -55,19 +51,3 @@ export interface GradientEngine {
   evaluate(count: number): Promise<Evaluation>;
   dispose(): Promise<void>;
 }
-
-/** The dtypes and widths of a batch's rows. */
-export interface BatchSpec {
-  readonly featureShape: readonly number[];
-  readonly featureType: 'float32' | 'uint8';
-  readonly featureScale: number;
-  readonly targetShape: readonly number[];
-  readonly targetType: 'float32' | 'int32';
-  /** Whether examples carry weights. */
-  readonly weighted?: boolean;
-  /** Shape of an example's weights where each place has one of its own. */
-  readonly weightShape?: readonly number[];
-}
-
-/** Whether evaluations are weighted too: weights of places say which of them count, those of examples how to train. */
-export const weighsPlaces = ({ weightShape }: BatchSpec): boolean => weightShape !== undefined;

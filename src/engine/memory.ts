@@ -2,8 +2,8 @@
  * A thread's own buffers for native code, where the bits of sums can depend on where a tensor starts. WebAssembly memories
  * start on a page, and kernels can work in them.
  */
-import { elements } from '../data/examples.js';
-import type { BatchBuffers, BatchSpec } from './engine.js';
+import { type Field, type FieldType, rowBytes, type Values, valuesOf, widthOf } from '../data/field.js';
+import type { BatchBuffers } from './engine.js';
 
 const pageBytes = 65536;
 const alignment = 64;
@@ -26,8 +26,8 @@ export class PrivateMemory {
   integers(length: number): Int32Array {
     return new Int32Array(this.memory.buffer, this.#take(length * 4), length);
   }
-  bytes(length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, this.#take(length), length);
+  values(type: FieldType, length: number): Values {
+    return valuesOf(type, this.memory.buffer, this.#take(type === 'uint8' ? length : length * 4), length);
   }
   #take(bytes: number): number {
     const start = this.#used;
@@ -36,24 +36,16 @@ export class PrivateMemory {
   }
 }
 
-/** Row buffers of batches, one pair a batch size, made on first use. */
+/** Row buffers of batches, one list a batch size, made on first use. */
 export class BatchMemory {
   readonly #buffers = new Map<number, BatchBuffers>();
-  constructor(readonly spec: BatchSpec) {}
+  constructor(readonly fields: readonly Field[]) {}
 
   buffers(count: number): BatchBuffers {
     const known = this.#buffers.get(count);
     if (known) return known;
-    const { featureShape, featureType, targetShape, targetType, weighted, weightShape = [] } = this.spec;
-    const features = count * elements(featureShape);
-    const targets = count * elements(targetShape);
-    const weights = weighted ? count * elements(weightShape) : 0;
-    const memory = new PrivateMemory([featureType === 'uint8' ? features : features * 4, targets * 4, weights * 4]);
-    const made = {
-      features: featureType === 'uint8' ? memory.bytes(features) : memory.floats(features),
-      targets: targetType === 'int32' ? memory.integers(targets) : memory.floats(targets),
-      weights: weighted ? memory.floats(weights) : undefined,
-    };
+    const memory = new PrivateMemory(this.fields.map((field) => count * rowBytes(field)));
+    const made = this.fields.map((field) => memory.values(field.type, count * widthOf(field)));
     this.#buffers.set(count, made);
     return made;
   }

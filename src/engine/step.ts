@@ -4,7 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
-import { elements } from '../data/examples.js';
+import { elements, type Field, fieldOf, ofRole, type Role, weighsPlaces } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import { type BuiltModel, type LayerWeight, modelWeights, outputShape } from '../model/build.js';
 import { createModel } from '../model/create.js';
@@ -15,15 +15,14 @@ import { outputsFor } from '../model/outputs.js';
 import { batchLosses, type Counting, makesMask, perPlace } from '../model/places.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
 import { everyLayer } from '../model/tree.js';
-import { type BatchSpec, weighsPlaces } from './engine.js';
 
 /** Everything an engine needs to know of a model; plain data, so that a thread can be given it. */
 export interface StepSpec {
   readonly model: ModelConfig;
   readonly loss: LossConfig;
   readonly seed: number;
-  readonly batch: BatchSpec;
-  readonly classes?: number;
+  /** What a batch consists of: one input, one target and perhaps weights. */
+  readonly fields: readonly Field[];
   /** Hinge reads targets of 0 as -1. */
   readonly zeroOne?: boolean;
   /** Those of users are computed with the loss. */
@@ -42,7 +41,7 @@ export interface StepModel {
   readonly metrics: readonly Loss[];
   readonly penalty: Penalty;
   readonly output: OutputSpec;
-  readonly batch: BatchSpec;
+  readonly fields: readonly Field[];
   /**
    * Places of an example that metrics count one by one: class indices, or rows of numbers where masks or weights tell them
    * apart.
@@ -61,14 +60,16 @@ interface Penalty {
  * @throws ModelError when a layer or the loss does not fit
  */
 export async function createStepModel(spec: StepSpec, withWeights = true): Promise<StepModel> {
-  const { featureShape, targetShape } = spec.batch;
-  const built = await createModel(spec.model, { featureShape, classes: spec.classes }, spec.seed, withWeights);
+  const { fields } = spec;
+  const { shape: featureShape } = fieldOf(fields, 'input');
+  const { shape: targetShape, categories: classes } = fieldOf(fields, 'target');
+  const built = await createModel(spec.model, { featureShape, classes }, spec.seed, withWeights);
   const { trainable, state, frozen } = modelWeights(built.model);
   const output: OutputSpec = {
     shape: outputShape(built.model, featureShape),
     outputs: outputsFor(built.model, spec.loss),
     targetShape,
-    classes: spec.classes,
+    classes,
     zeroOne: spec.zeroOne,
   };
   return {
@@ -79,15 +80,16 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
     metrics: await customMetrics(spec, built),
     penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
     output,
-    batch: spec.batch,
+    fields,
     places: placesOf(spec, built),
   };
 }
 
-function placesOf({ classes, batch }: StepSpec, { model }: BuiltModel): number {
-  if (classes !== undefined) return elements(batch.targetShape);
-  const tellsApart = weighsPlaces(batch) || [...everyLayer(model)].some(makesMask);
-  return tellsApart ? elements(batch.targetShape.slice(0, -1)) : 1;
+function placesOf({ fields }: StepSpec, { model }: BuiltModel): number {
+  const { shape, categories } = fieldOf(fields, 'target');
+  if (categories !== undefined) return elements(shape);
+  const tellsApart = weighsPlaces(fields) || [...everyLayer(model)].some(makesMask);
+  return tellsApart ? elements(shape.slice(0, -1)) : 1;
 }
 
 async function lossOf({ loss, model }: StepSpec, output: OutputSpec, { hooks }: BuiltModel): Promise<Loss> {
@@ -139,9 +141,9 @@ let variableIds = 0;
 const variable = (tensor: tf.Tensor, trainable: boolean): tf.Variable =>
   new tf.Variable(tensor, trainable, `lockstep_${variableIds++}`, tensor.id);
 
-const scaled = (features: tf.Tensor, { featureScale, featureType }: BatchSpec): tf.Tensor => {
-  const floats = featureType === 'uint8' ? tf.cast(features, 'float32') : features;
-  return featureScale === 1 ? floats : tf.mul(floats, featureScale);
+const scaled = (values: tf.Tensor, { scale = 1, type }: Field): tf.Tensor => {
+  const floats = type === 'uint8' ? tf.cast(values, 'float32') : values;
+  return scale === 1 ? floats : tf.mul(floats, scale);
 };
 
 export interface StepTensors {
@@ -153,19 +155,27 @@ export interface StepTensors {
   readonly gradients: tf.Tensor[];
 }
 
-/** The tensors of a batch: features [n, ...], targets [n, ...], and weights [n] or [n, ...] where the batch has them. */
-export type BatchTensors = readonly [features: tf.Tensor, targets: tf.Tensor, weights?: tf.Tensor];
+/** The tensors of a batch, [n, ...shape] each, by the names of its fields. */
+export type BatchTensors = ReadonlyMap<string, tf.Tensor>;
+
+/** The tensor of the first field of a role; undefined where there is none. */
+function tensorFor({ fields }: StepModel, batch: BatchTensors, role: Role): tf.Tensor | undefined {
+  const field = fields.find((field) => field.role === role);
+  return field && batch.get(field.name);
+}
 
 /** Outputs, and what decides which of their places count. @param kept gets what the caller disposes of */
 function runModel(
-  { built: { model, hooks }, batch }: StepModel,
-  features: tf.Tensor,
+  step: StepModel,
+  batch: BatchTensors,
   weights: tf.Tensor | undefined,
   training: boolean,
   kept: tf.Tensor[],
 ): { outputs: tf.Tensor; counting: Counting } {
+  const { model, hooks } = step.built;
   hooks.mask = undefined;
-  const outputs = model.apply(scaled(features, batch), { training }) as tf.Tensor;
+  const inputs = ofRole(step.fields, 'input').map((field) => scaled(batch.get(field.name)!, field));
+  const outputs = model.apply(inputs.length === 1 ? inputs[0] : inputs, { training }) as tf.Tensor;
   const { mask } = hooks;
   hooks.mask = undefined;
   if (mask) kept.push(mask);
@@ -176,11 +186,13 @@ function runModel(
 export function gradientStep(
   step: StepModel,
   parameters: readonly tf.Tensor[],
-  [features, targets, weights]: BatchTensors,
+  batch: BatchTensors,
   hooks: Omit<StepHooks, 'penalty'>,
 ): StepTensors {
   const { built, layout } = step;
-  const count = features.shape[0]!;
+  const targets = tensorFor(step, batch, 'target')!;
+  const weights = tensorFor(step, batch, 'weight');
+  const count = targets.shape[0];
   const ends = layout.tensors.map(({ offset }) => offset);
   const variables = parameters.map((tensor, i) => variable(tensor, ends[i] < layout.trainable));
   const trainable = variables.filter(({ trainable }) => trainable);
@@ -193,7 +205,7 @@ export function gradientStep(
     return withWeights(step.weights, variables, () => {
       const before = variables.map(({ dataId }) => dataId);
       const { value, grads } = tf.variableGrads(() => {
-        const { outputs, counting } = runModel(step, features, weights, true, masks);
+        const { outputs, counting } = runModel(step, batch, weights, true, masks);
         const { each, divisor: places } = batchLosses(step.loss(targets, outputs), counting);
         const losses = tf.sum(each);
         // A weight's penalty is part of every example's loss: the mean over the batch then holds it once.
@@ -250,6 +262,9 @@ const unexpectedWrite = (name: string) =>
     'only batch normalization may change its state',
   );
 
+/** Whether evaluations read a field: weights of examples say how to train. */
+export const evaluates = ({ role, shape }: Field): boolean => role !== 'weight' || shape.length > 0;
+
 export interface EvaluationTensors {
   readonly outputs: tf.Tensor;
   /** Of each example, [n]. */
@@ -266,14 +281,16 @@ export interface EvaluationTensors {
 export function evaluationStep(
   step: StepModel,
   parameters: readonly tf.Tensor[],
-  [features, targets, weights]: BatchTensors,
+  batch: BatchTensors,
 ): EvaluationTensors {
+  const targets = tensorFor(step, batch, 'target')!;
+  const weights = tensorFor(step, batch, 'weight');
   const variables = parameters.map((tensor) => variable(tensor, false));
   const masks: tf.Tensor[] = [];
   try {
     return withWeights(step.weights, variables, () => {
-      const used = weighsPlaces(step.batch) ? weights : undefined;
-      const { outputs, counting } = runModel(step, features, used, false, masks);
+      const used = weighsPlaces(step.fields) ? weights : undefined;
+      const { outputs, counting } = runModel(step, batch, used, false, masks);
       const loss = step.loss(targets, outputs);
       const metrics = step.metrics.map((metric) => {
         const values = metric(targets, outputs);

@@ -2,7 +2,7 @@
 
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../data/examples.js';
+import { elements } from '../data/field.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { tensorOf } from '../model/slab.js';
 import { type BackendName, loadBackend } from './backends.js';
@@ -39,7 +39,7 @@ class TfjsEngine implements GradientEngine {
   constructor(step: StepModel, parameters: Float32Array) {
     this.#step = step;
     this.#slab = parameters;
-    this.#batches = new BatchMemory(step.batch);
+    this.#batches = new BatchMemory(step.fields);
   }
 
   buffers(count: number): BatchBuffers {
@@ -85,15 +85,13 @@ class TfjsEngine implements GradientEngine {
   }
 
   #batch(count: number): BatchTensors {
-    const { featureShape, featureType, targetShape, targetType, weightShape = [] } = this.#step.batch;
-    const { features, targets, weights } = this.buffers(count);
-    const floats = featureType === 'uint8' ? Int32Array.from(features) : features.slice();
-    const dtype = featureType === 'uint8' ? 'int32' : 'float32';
-    return [
-      tf.tensor(floats, [count, ...featureShape], dtype),
-      tf.tensor(targets.slice(), [count, ...targetShape], targetType),
-      weights && tf.tensor(weights.slice(), [count, ...weightShape], 'float32'),
-    ];
+    const buffers = this.buffers(count);
+    const named = this.#step.fields.map(({ name, type, shape }, i): [string, tf.Tensor] => {
+      const isBytes = type === 'uint8';
+      const values = isBytes ? Int32Array.from(buffers[i]) : buffers[i].slice();
+      return [name, tf.tensor(values, [count, ...shape], isBytes ? 'int32' : type)];
+    });
+    return new Map(named);
   }
 }
 

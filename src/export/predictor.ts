@@ -2,7 +2,7 @@
 
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../data/examples.js';
+import { elements } from '../data/field.js';
 import { backendNames, loadBackend } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';
 import { encodeModel, type OnnxGraph, type OnnxPort } from '../engine/onnx/proto.js';

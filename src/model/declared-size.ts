@@ -2,7 +2,7 @@
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { requireMemory } from '../config/memory.js';
-import { elements } from '../data/examples.js';
+import { elements } from '../data/field.js';
 import { ModelError } from '../errors.js';
 
 type AddWeight = (name: string, shape: readonly number[], ...rest: unknown[]) => unknown;

@@ -1,5 +1,5 @@
 /** Reads saved models: tfjs's model.json with its weights, and the JSON that Keras's `model.to_json()` gives. */
-import { elements } from '../data/examples.js';
+import { elements } from '../data/field.js';
 import './tfjs-gaps.js';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { ruleOf } from '../config/json-file.js';
-import { elements } from '../data/examples.js';
+import { elements } from '../data/field.js';
 
 export interface NamedTensor {
   readonly name: string;

@@ -1,33 +1,35 @@
 /** Copies the examples of a shard or evaluation batch from where they are into an engine's private buffers. */
 import { type Augmenter, createAugmenter } from '../data/augment/augment.js';
-import { elements } from '../data/examples.js';
+import type { ImageRow } from '../data/augment/resample.js';
+import type { Column } from '../data/examples.js';
+import { bytesPerElement, strideOf, type Values, widthOf } from '../data/field.js';
 import type { RowRange } from '../data/geometry.js';
 import { RowReader } from '../data/row-reader.js';
 import type { BatchBuffers } from '../engine/engine.js';
 import type { PoolSpec } from './spec.js';
 
-type Values = Float32Array | Uint8Array;
+/** What a step of an epoch does to rows on their way. */
+interface Change {
+  readonly augment: Augmenter;
+  readonly seed: number;
+  readonly epoch: number;
+  /** Example indices of the rows. */
+  readonly keys: Int32Array;
+}
 
 export class Gatherer {
   readonly #spec: PoolSpec;
-  readonly #features: { readonly width: number; readonly stride: number };
-  readonly #targets: { readonly width: number; readonly stride: number };
-  readonly #weights: number;
-  /** Rows in memory: the first ones. */
-  readonly #inMemory: number;
-  readonly #reader: RowReader | undefined;
-  readonly #augment: Augmenter | undefined;
+  readonly #columns: readonly ColumnGatherer[];
+  /** Changes the images of the first input. */
+  readonly #augment: { readonly column: number; readonly change: Augmenter } | undefined;
 
   constructor(spec: PoolSpec) {
-    const { featureShape, featureStride, targetShape, targetStride, weightShape = [], features, file } = spec.examples;
+    const { examples, augment } = spec;
     this.#spec = spec;
-    const [width, targetWidth] = [elements(featureShape), elements(targetShape)];
-    this.#features = { width, stride: featureStride ?? width };
-    this.#targets = { width: targetWidth, stride: targetStride ?? targetWidth };
-    this.#weights = elements(weightShape);
-    this.#inMemory = file?.first ?? Number.POSITIVE_INFINITY;
-    this.#reader = file && new RowReader(file, width, features.BYTES_PER_ELEMENT);
-    this.#augment = spec.augment && createAugmenter(spec.augment, featureShape);
+    this.#columns = examples.columns.map((column) => new ColumnGatherer(column));
+    if (!augment) return;
+    const column = examples.columns.findIndex(({ role }) => role === 'input');
+    this.#augment = { column, change: createAugmenter(augment, examples.columns[column].shape) };
   }
 
   /**
@@ -41,59 +43,65 @@ export class Gatherer {
     next: RowRange | undefined,
     epoch?: number,
   ): Promise<void> {
-    const { rows, keys } = this.#spec.shared;
-    const wanted = rows.subarray(start, start + count);
-    let fromDisk: Values | undefined;
-    if (this.#reader) {
-      fromDisk = await this.#reader.load(this.#onDisk(wanted), batch.features);
-      if (next) {
-        this.#reader.prefetch(this.#onDisk(rows.subarray(next.start, next.start + next.count)), batch.features);
-      }
+    const { shared, seed } = this.#spec;
+    const rows = shared.rows.subarray(start, start + count);
+    const later = next && shared.rows.subarray(next.start, next.start + next.count);
+    for (let i = 0; i < this.#columns.length; i++) {
+      const augments = this.#augment?.column === i && epoch !== undefined;
+      const keys = augments ? shared.keys.subarray(start, start + count) : undefined;
+      const change = keys && { augment: this.#augment!.change, seed, epoch: epoch!, keys };
+      const column = this.#columns[i];
+      const fromDisk = await column.read(rows, batch[i], later);
+      column.copy(rows, batch[i], fromDisk, change);
     }
-    this.#copyFeatures(wanted, keys.subarray(start, start + count), batch, fromDisk, epoch);
-    this.#copyTargets(wanted, batch);
+  }
+}
+
+/** One column's rows. */
+class ColumnGatherer {
+  readonly #values: Values;
+  readonly #width: number;
+  readonly #stride: number;
+  /** Rows in memory: the first ones. */
+  readonly #inMemory: number;
+  readonly #reader: RowReader | undefined;
+
+  constructor(column: Column) {
+    const { values, file } = column;
+    this.#values = values;
+    this.#width = widthOf(column);
+    this.#stride = strideOf(column);
+    this.#inMemory = file?.first ?? Number.POSITIVE_INFINITY;
+    this.#reader = file && new RowReader(file, this.#width, bytesPerElement(column));
+  }
+
+  /** The rows that are not in memory, in their order. @param later is read ahead */
+  async read(rows: Int32Array, batch: Values, later: Int32Array | undefined): Promise<Values | undefined> {
+    if (!this.#reader) return undefined;
+    const values = await this.#reader.load(this.#onDisk(rows), batch);
+    if (later) this.#reader.prefetch(this.#onDisk(later), batch);
+    return values;
   }
 
   #onDisk(rows: Int32Array): Int32Array {
     return rows.filter((row) => row >= this.#inMemory);
   }
 
-  /**
-   * @param keys example indices of the rows
-   * @param fromDisk the rows that are not in memory, in their order
-   */
-  #copyFeatures(
-    rows: Int32Array,
-    keys: Int32Array,
-    batch: BatchBuffers,
-    fromDisk: Values | undefined,
-    epoch: number | undefined,
-  ): void {
-    const { features } = this.#spec.examples;
-    const { width, stride } = this.#features;
+  copy(rows: Int32Array, batch: Values, fromDisk: Values | undefined, change: Change | undefined): void {
+    const [values, width, stride] = [this.#values, this.#width, this.#stride];
+    if (width === 1 && !fromDisk && !change) {
+      for (let i = 0; i < rows.length; i++) batch[i] = values[rows[i] * stride];
+      return;
+    }
     let read = 0;
     for (let i = 0; i < rows.length; i++) {
       const isRead = rows[i] >= this.#inMemory;
       const start = isRead ? read++ * width : rows[i] * stride;
-      const row = (isRead ? fromDisk! : features).subarray(start, start + width);
-      if (this.#augment && epoch !== undefined) {
-        const target = batch.features.subarray(i * width, (i + 1) * width);
-        this.#augment(row, target, this.#spec.seed, epoch, keys[i]);
-      } else batch.features.set(row, i * width);
-    }
-  }
-
-  #copyTargets(rows: Int32Array, batch: BatchBuffers): void {
-    const { targets, weights } = this.#spec.examples;
-    const { width, stride } = this.#targets;
-    for (let i = 0; i < rows.length; i++) {
-      const start = rows[i] * stride;
-      if (width === 1) batch.targets[i] = targets[start];
-      else batch.targets.set(targets.subarray(start, start + width), i * width);
-      if (!batch.weights) continue;
-      const first = rows[i] * this.#weights;
-      if (this.#weights === 1) batch.weights[i] = weights![first];
-      else batch.weights.set(weights!.subarray(first, first + this.#weights), i * this.#weights);
+      const row = (isRead ? fromDisk! : values).subarray(start, start + width);
+      if (change) {
+        const target = batch.subarray(i * width, (i + 1) * width);
+        change.augment(row as ImageRow, target as ImageRow, change.seed, change.epoch, change.keys[i]);
+      } else batch.set(row, i * width);
     }
   }
 }

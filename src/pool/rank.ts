@@ -1,4 +1,5 @@
 /** One thread of a pool: its share of every training step, round and evaluation. */
+import { type Role, weighsPlaces } from '../data/field.js';
 import { activeShards, roundOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
 import { batchSums, sumsWidth } from '../evaluate/metrics.js';
@@ -129,7 +130,9 @@ export class Rank {
   /** Metric sums of the batches that this rank gets hold of. */
   async evaluate({ counts }: EvaluateTask): Promise<void> {
     const { shared, metrics, examples } = this.#spec;
-    const { weightShape } = examples;
+    const place = (role: Role) => examples.columns.findIndex((column) => column.role === role);
+    const [target, weight] = [place('target'), place('weight')];
+    const weighs = weighsPlaces(examples.columns);
     const { engine, gatherer } = this.#computer!;
     this.#clock.start();
     let start = 0;
@@ -145,8 +148,8 @@ export class Rank {
       const buffers = engine.buffers(count);
       await gatherer.load(current.rows, buffers, next?.rows);
       const result = await engine.evaluate(count);
-      const weights = weightShape && buffers.weights;
-      const sums = batchSums(metrics, { ...result, targets: buffers.targets, weights });
+      const weights = weighs ? (buffers[weight] as Float32Array) : undefined;
+      const sums = batchSums(metrics, { ...result, targets: buffers[target], weights });
       shared.evaluation.set(sums, current.batch * sumsWidth(metrics));
     }
   }

@@ -1,9 +1,10 @@
 /** Examples that arrive while they are needed: shared arrays of a fixed number of rows, the least recently used replaced. */
-import { type Examples, elements } from '../data/examples.js';
-import type { BatchSpec } from '../engine/engine.js';
+import type { Examples } from '../data/examples.js';
+import { rowBytes, valuesOf } from '../data/field.js';
+import type { ExamplesMeta } from '../data/image.js';
 import { WireError } from '../errors.js';
 
-/** Rows of one kind, as bytes. */
+/** Rows of one field, as bytes. */
 interface Part {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -14,18 +15,12 @@ interface Part {
  * Examples of which `capacity` rows at a time are in memory.
  * @param count all examples of the data set
  */
-export function stagedExamples(batch: BatchSpec, count: number, capacity: number): Examples {
-  const { featureShape, featureScale, featureType, targetShape, targetType, weighted, weightShape } = batch;
-  const shared = (shape: readonly number[], bytes: number) => new SharedArrayBuffer(capacity * elements(shape) * bytes);
-  const features = shared(featureShape, featureType === 'uint8' ? 1 : 4);
-  const targets = shared(targetShape, 4);
-  return {
-    ...{ count, featureShape, featureScale, targetShape },
-    features: featureType === 'uint8' ? new Uint8Array(features) : new Float32Array(features),
-    targets: targetType === 'int32' ? new Int32Array(targets) : new Float32Array(targets),
-    weights: weighted ? new Float32Array(shared(weightShape ?? [], 4)) : undefined,
-    weightShape,
-  };
+export function stagedExamples({ count, fields }: ExamplesMeta, capacity: number): Examples {
+  const columns = fields.map(({ stride, ...field }) => ({
+    ...field,
+    values: valuesOf(field.type, new SharedArrayBuffer(capacity * rowBytes(field))),
+  }));
+  return { count, columns };
 }
 
 /** Knows which row of the arrays holds which example. Belongs to the main thread; engine threads read the arrays. */
@@ -39,18 +34,15 @@ export class RowStage {
 
   /** @param examples arrays of `capacity` rows each, without strides */
   constructor(examples: Examples, capacity: number) {
-    const { features, featureShape, targets, targetShape, weights, weightShape = [] } = examples;
-    const part = (name: string, values: Float32Array | Int32Array | Uint8Array, width: number): Part => ({
-      name,
-      bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-      rowBytes: width * values.BYTES_PER_ELEMENT,
-    });
     this.#capacity = capacity;
-    this.#parts = [
-      part('features', features, elements(featureShape)),
-      part('targets', targets, elements(targetShape)),
-      ...(weights ? [part('weights', weights, elements(weightShape))] : []),
-    ];
+    this.#parts = examples.columns.map((column) => {
+      const { buffer, byteOffset, byteLength } = column.values;
+      return {
+        name: column.name,
+        bytes: new Uint8Array(buffer, byteOffset, byteLength),
+        rowBytes: rowBytes(column),
+      };
+    });
   }
 
   /**
@@ -65,11 +57,10 @@ export class RowStage {
   /**
    * Stores the examples `rows` that are not there yet, in the place of the least recently used ones.
    *
-   * @param features bytes of the rows, one behind the other; targets and weights likewise, weights where examples have some
+   * @param sources of each field the bytes of the rows, one behind the other
    * @throws WireError when the bytes are not those of so many rows, or when there is no place for all
    */
-  put(rows: Int32Array, features: Uint8Array, targets: Uint8Array, weights?: Uint8Array): void {
-    const sources = weights ? [features, targets, weights] : [features, targets];
+  put(rows: Int32Array, sources: readonly Uint8Array[]): void {
     const wanted = new Set(rows);
     this.#check(rows.length, wanted, sources);
     for (const row of wanted) this.#touch(row);

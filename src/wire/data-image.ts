@@ -1,8 +1,9 @@
 /** A data set as a worker holds it: a file that is an image (see data/image.ts), opened as examples. */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import type { Examples } from '../data/examples.js';
-import { type ExamplesMeta, featureRowBytes, imageHeader, imageMagic, imageSizes } from '../data/image.js';
+import type { Column, Examples } from '../data/examples.js';
+import { bytesPerElement, rowBytes, valuesOf } from '../data/field.js';
+import { columnBytes, type ExamplesMeta, imageBytes, imageHeader, imageMagic, padded } from '../data/image.js';
 import { readFully } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
 
@@ -14,22 +15,28 @@ const turnBytes = 1 << 24;
 const size = z.int().min(1).max(0x7fff_ffff);
 const shape = z.array(size).max(8);
 
+const fieldSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z_]\w{0,47}$/),
+  role: z.enum(['input', 'target', 'weight']),
+  type: z.enum(['float32', 'uint8', 'int32']),
+  shape,
+  scale: z.number().optional(),
+  stride: size.optional(),
+  categories: size.optional(),
+});
+
 /** What a peer may say of examples; sizes whose product is no exact number are none. */
 export const metaSchema = z
-  .strictObject({
-    count: size,
-    featureShape: shape,
-    featureType: z.enum(['float32', 'uint8']),
-    featureScale: z.number(),
-    featureStride: size.optional(),
-    targetShape: shape,
-    targetType: z.enum(['float32', 'int32']),
-    targetStride: size.optional(),
-    classes: z.int().min(1).max(0x7fff_ffff).optional(),
-    weighted: z.boolean(),
-    weightShape: shape.optional(),
+  .strictObject({ count: size, fields: z.array(fieldSchema).min(1).max(1024).readonly() })
+  .refine(({ fields }) => new Set(fields.map(({ name }) => name)).size === fields.length, {
+    error: 'names a field twice',
   })
-  .refine((meta) => Object.values(imageSizes(meta)).every((bytes) => bytes < 2 ** 50), { error: 'is too large' });
+  .refine(({ fields }) => ['input', 'target'].every((role) => fields.some((field) => field.role === role)), {
+    error: 'has no input or no target',
+  })
+  .refine(({ count, fields }) => fields.every((field) => columnBytes(field, count) < 2 ** 50), {
+    error: 'is too large',
+  });
 
 const damaged = (file: string, problem: string) =>
   new WireError(`${file}: ${problem}`, 'the data set has to be sent again');
@@ -67,12 +74,13 @@ function openHeader(file: string): OpenImage {
 function readHeader(name: string, line: Buffer, found: number): Omit<OpenImage, 'fd'> {
   const start = line.indexOf('\n') + 1;
   const text = line.toString('utf8', 0, start);
+  if (/^lockstep-examples \d+ /.test(text) && !text.startsWith(imageMagic))
+    throw damaged(name, 'is written as another version of Lockstep has it');
   if (start === 0 || !text.startsWith(imageMagic)) throw damaged(name, 'is no data set of Lockstep');
   const meta = parseMeta(name, text.slice(imageMagic.length));
   // Other bytes could say the same, under another fingerprint.
   if (!line.subarray(0, start).equals(imageHeader(meta))) throw damaged(name, 'its first line is not in order');
-  const { features, targets, weights } = imageSizes(meta);
-  const expected = start + features + targets + weights;
+  const expected = start + imageBytes(meta);
   if (found !== expected) throw damaged(name, `has ${found} bytes, not the ${expected} that its first line says`);
   return { meta, start };
 }
@@ -106,29 +114,26 @@ export function checkImage(file: string): ExamplesMeta {
  * The examples of an image: the first rows in shared memory, the others read from the file, which stays open until
  * `closeRows`. Rows that overlap are all in memory: they share it.
  *
- * @param budget bytes of features that may be held in memory
+ * @param budget bytes of inputs that may be held in memory
  * @throws WireError when the file is no whole image
  */
 export async function openImage(file: string, budget: number): Promise<Examples> {
   const { fd, meta, start } = openHeader(file);
   try {
-    const sizes = imageSizes(meta);
-    const rowBytes = featureRowBytes(meta);
-    const fits = meta.featureStride !== undefined || sizes.features <= budget;
-    const first = fits ? meta.count : Math.floor(budget / rowBytes);
-    const inMemory = fits ? sizes.features : first * rowBytes;
-    const features = await load(fd, start, inMemory);
-    const targets = await load(fd, start + sizes.features, sizes.targets);
-    const weights = await load(fd, start + sizes.features + sizes.targets, sizes.weights);
-    const { featureType, targetType, weighted, ...same } = meta;
-    if (fits) closeSync(fd);
-    return {
-      ...same,
-      features: featureType === 'uint8' ? new Uint8Array(features) : new Float32Array(features),
-      targets: targetType === 'int32' ? new Int32Array(targets) : new Float32Array(targets),
-      ...(weighted ? { weights: new Float32Array(weights) } : {}),
-      ...(fits ? {} : { file: { first, start: start + inMemory, fd } }),
-    };
+    const columns: Column[] = [];
+    let [place, left] = [start, budget];
+    for (const field of meta.fields) {
+      const bytes = columnBytes(field, meta.count);
+      const fits = field.role !== 'input' || field.stride !== undefined || bytes <= left;
+      const first = fits ? meta.count : Math.floor(left / rowBytes(field));
+      const inMemory = fits ? bytes : first * rowBytes(field);
+      const values = valuesOf(field.type, await load(fd, place, inMemory));
+      columns.push({ ...field, values, ...(fits ? {} : { file: { first, start: place + inMemory, fd } }) });
+      if (field.role === 'input') left -= inMemory;
+      place += padded(bytes);
+    }
+    if (!columns.some(({ file }) => file)) closeSync(fd);
+    return { count: meta.count, columns };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -136,34 +141,20 @@ export async function openImage(file: string, budget: number): Promise<Examples>
 }
 
 /**
- * The examples of an image that is in memory; the features are not copied.
+ * The examples of an image that is in memory, which are not copied.
  * @throws WireError when it is no whole image
  */
 export function imageInMemory(name: string, image: SharedArrayBuffer): Examples {
-  const { meta, start } = readHeader(
-    name,
-    Buffer.from(image, 0, Math.min(maximumHeader, image.byteLength)),
-    image.byteLength,
-  );
-  const sizes = imageSizes(meta);
-  // Only the features begin where numbers of four bytes may.
-  const copy = (from: number, length: number) => {
-    const part = new SharedArrayBuffer(length);
-    new Uint8Array(part).set(new Uint8Array(image, from, length));
-    return part;
-  };
-  const targets = copy(start + sizes.features, sizes.targets);
-  const weights = copy(start + sizes.features + sizes.targets, sizes.weights);
-  const { featureType, targetType, weighted, ...same } = meta;
-  return {
-    ...same,
-    features:
-      featureType === 'uint8'
-        ? new Uint8Array(image, start, sizes.features)
-        : new Float32Array(image, start, sizes.features / 4),
-    targets: targetType === 'int32' ? new Int32Array(targets) : new Float32Array(targets),
-    ...(weighted ? { weights: new Float32Array(weights) } : {}),
-  };
+  const line = Buffer.from(image, 0, Math.min(maximumHeader, image.byteLength));
+  const { meta, start } = readHeader(name, line, image.byteLength);
+  let place = start;
+  const columns = meta.fields.map((field) => {
+    const bytes = columnBytes(field, meta.count);
+    const values = valuesOf(field.type, image, place, bytes / bytesPerElement(field));
+    place += padded(bytes);
+    return { ...field, values };
+  });
+  return { count: meta.count, columns };
 }
 
 /** A part of a file in shared memory. */

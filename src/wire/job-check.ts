@@ -1,9 +1,17 @@
 /** Whether the parts of a job fit together: what a hostile or broken coordinator could get wrong, a worker must not run into. */
-import { elements } from '../data/examples.js';
+import { elements, fieldOf, widthOf } from '../data/field.js';
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
-import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from '../engine/onnx/names.js';
+import {
+  divisorName,
+  fieldName,
+  gradientName,
+  metricName,
+  noiseName,
+  parameterName,
+  validName,
+} from '../engine/onnx/names.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
 import type { Stage } from '../engine/onnx/stages.js';
 import { WireError } from '../errors.js';
@@ -26,10 +34,11 @@ export function checkJob(job: Job): void {
   const { model } = engine;
   checkLayout(model.layout);
   checkGeometry(geometry, examples.count);
-  checkBatch(job);
-  if (augment && examples.featureShape.length !== 3) refuse('augment', 'the examples are no images');
+  checkMetrics(job);
+  if (augment && fieldOf(examples.fields, 'input').shape.length !== 3) refuse('augment', 'the examples are no images');
   if (largestEvaluation > examples.count) refuse('largestEvaluation', `there are ${examples.count} examples`);
-  if (metrics.classes !== (examples.classes !== undefined)) refuse('metrics.classes', 'is not what the examples say');
+  const { categories } = fieldOf(examples.fields, 'target');
+  if (metrics.classes !== (categories !== undefined)) refuse('metrics.classes', 'is not what the examples say');
   for (const size of shardSizes(geometry)) {
     if (!model.gradients.has(size)) refuse('model.gradients', `there is no graph for shards of ${size}`);
   }
@@ -64,41 +73,29 @@ function checkGeometry({ training, batchSize, shards, stepsPerEpoch }: Geometry,
   if (stepsPerEpoch !== steps) refuse('geometry.stepsPerEpoch', `is not ${steps}`);
 }
 
-function checkBatch({ engine, examples, metrics }: Job): void {
-  const { batch } = engine.model;
-  const fits = {
-    featureShape: same(batch.featureShape, examples.featureShape),
-    featureType: batch.featureType === examples.featureType,
-    featureScale: batch.featureScale === examples.featureScale,
-    targetShape: same(batch.targetShape, examples.targetShape),
-    targetType: batch.targetType === examples.targetType,
-    weighted: (batch.weighted ?? false) === examples.weighted,
-    weightShape: same(batch.weightShape ?? [], examples.weightShape ?? []),
-  };
-  for (const [name, isFit] of Object.entries(fits))
-    if (!isFit) refuse(`model.batch.${name}`, 'is not that of the examples');
-  const targets = elements(examples.targetShape);
-  if (examples.classes !== undefined && metrics.places !== targets) refuse('metrics.places', `is not ${targets}`);
+function checkMetrics({ examples, metrics }: Job): void {
+  const { shape, categories } = fieldOf(examples.fields, 'target');
+  const targets = elements(shape);
+  if (categories !== undefined && metrics.places !== targets) refuse('metrics.places', `is not ${targets}`);
   // Metrics read as many numbers as there are.
-  const fit = examples.classes !== undefined || metrics.places * metrics.outputs === targets;
+  const fit = categories !== undefined || metrics.places * metrics.outputs === targets;
   if (!fit) refuse('metrics.places', `and metrics.outputs are not the ${targets} numbers of a target`);
   const { deviations } = metrics;
-  if (deviations && (examples.classes !== undefined || metrics.outputs % deviations.length !== 0))
+  if (deviations && (categories !== undefined || metrics.outputs % deviations.length !== 0))
     refuse('metrics.deviations', `are ${deviations.length}, not those of the targets`);
-  const weights = elements(examples.weightShape ?? []);
-  if (examples.weightShape && weights !== metrics.places)
-    refuse('examples.weightShape', `is not of ${metrics.places} places`);
+  examples.fields.forEach((field, i) => {
+    if (field.role !== 'weight') return;
+    if (field.type !== 'float32') refuse(`examples.fields.${i}.type`, 'is not that of weights');
+    if (field.shape.length > 0 && widthOf(field) !== metrics.places)
+      refuse(`examples.fields.${i}.shape`, `is not of ${metrics.places} places`);
+  });
 }
 
 /** What a step on `count` examples is given, by name. */
 function givenTensors({ engine }: Job, count: number, { noise }: CompiledGraph): Map<string, OnnxValue> {
-  const { batch, layout } = engine.model;
+  const { fields, layout } = engine.model;
   const values: OnnxValue[] = [
-    { name: 'features', type: batch.featureType, shape: [count, ...batch.featureShape] },
-    { name: 'targets', type: batch.targetType, shape: [count, ...batch.targetShape] },
-    ...(batch.weighted
-      ? [{ name: 'weights', type: 'float32', shape: [count, ...(batch.weightShape ?? [])] } as const]
-      : []),
+    ...fields.map((field) => ({ name: fieldName(field), type: field.type, shape: [count, ...field.shape] })),
     ...layout.tensors.map(({ shape }, i) => ({ name: parameterName(i), type: 'float32', shape }) as const),
     ...noise.map(({ shape }, i) => ({ name: noiseName(i), type: 'float32', shape }) as const),
   ];

@@ -26,16 +26,6 @@ const layoutSchema = z.strictObject({
   length: floats,
 });
 
-const batchSchema = z.strictObject({
-  featureShape: shape,
-  featureType: z.enum(['float32', 'uint8']),
-  featureScale: z.number(),
-  targetShape: shape,
-  targetType: z.enum(['float32', 'int32']),
-  weighted: z.boolean().optional(),
-  weightShape: shape.optional(),
-});
-
 /** A copy of its own: what was decoded is a view of the whole job, which each thread would be given with it. */
 const bytes = z.instanceof(Uint8Array).transform((view) => new Uint8Array(view));
 
@@ -77,7 +67,6 @@ const graphsSchema = z
 export const jobSchema = z.strictObject({
   model: z.strictObject({
     layout: layoutSchema,
-    batch: batchSchema,
     gradients: graphsSchema,
     evaluations: graphsSchema,
   }),

@@ -16,7 +16,7 @@ import { jobSchema } from './job-schema.js';
 import { unpack } from './msgpack.js';
 
 export interface Job {
-  /** Holds the slab's layout and what batches look like. */
+  /** Holds the slab's layout; batches have the fields of `examples`. */
   readonly engine: Extract<EngineSpec, { kind: 'onnx' }>;
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
@@ -53,7 +53,8 @@ export function encodeJob({
       'use engine: onnx, or train on this machine with `lockstep train`',
     );
   }
-  const { gradients, evaluations, ...model } = engine.model;
+  // Batches have the fields of the examples.
+  const { gradients, evaluations, fields, ...model } = engine.model;
   const graphs = { gradients: [...gradients], evaluations: [...evaluations] };
   return packr.pack(withoutUndefined({ ...job, model: { ...model, ...graphs }, metrics: plainMetrics(metrics) }));
 }
@@ -79,7 +80,8 @@ export function decodeJob(bytes: Uint8Array): Job {
     throw new WireError(`job.${path.join('.')}: ${message}`, remedy);
   }
   const { model, ...rest } = data;
-  const job: Job = { ...rest, engine: { kind: 'onnx', model } };
+  const { fields } = rest.examples;
+  const job: Job = { ...rest, engine: { kind: 'onnx', model: { ...model, fields } } };
   checkJob(job);
   return job;
 }

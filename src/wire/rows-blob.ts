@@ -1,72 +1,58 @@
-/** Rows of a data set that a worker does not hold, for its next step: their numbers, then their values, packed. */
-import { type Examples, elements } from '../data/examples.js';
-import { type ExamplesMeta, featureRowBytes, metaOf, weightRowBytes } from '../data/image.js';
+/** Rows of a data set that a worker does not hold, for its next step: their numbers, then the values of each field, packed. */
+import type { Examples } from '../data/examples.js';
+import { bytesPerElement, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../data/field.js';
+import { type ExamplesMeta, metaOf } from '../data/image.js';
 import { RowReader } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
-
-type Values = Float32Array | Uint8Array;
 
 /** Rows as an engine's batch has them: one behind the other, without overlap. */
 export interface RowValues {
   /** Rows of the data set that these are. */
   readonly rows: Int32Array;
-  readonly features: Values;
-  readonly targets: Int32Array | Float32Array;
-  readonly weights?: Float32Array;
-}
-
-/** Where the parts of `count` rows begin: what has four bytes a value first, so that each is aligned. */
-function placesOf(meta: ExamplesMeta, count: number) {
-  const targets = count * 4;
-  const weights = targets + count * elements(meta.targetShape) * 4;
-  const features = weights + count * weightRowBytes(meta);
-  return { targets, weights, features, end: features + count * featureRowBytes(meta) };
+  /** Of each field, in their order. */
+  readonly values: readonly Values[];
 }
 
 /** Bytes that a row takes on the wire. */
-export const packedRowBytes = (meta: ExamplesMeta): number => placesOf(meta, 1).end;
+export const packedRowBytes = ({ fields }: ExamplesMeta): number =>
+  fields.reduce((sum, field) => sum + rowBytes(field), 4);
 
 /** Views of the parts; `bytes` begins at a multiple of four bytes of its buffer. */
-function partsOf(meta: ExamplesMeta, bytes: Uint8Array<ArrayBuffer>, count: number): RowValues {
+function partsOf({ fields }: ExamplesMeta, bytes: Uint8Array<ArrayBuffer>, count: number): RowValues {
   const { buffer, byteOffset } = bytes;
-  const { targets, weights, features } = placesOf(meta, count);
-  const [width, targetWidth] = [elements(meta.featureShape), elements(meta.targetShape)];
-  const Features = meta.featureType === 'uint8' ? Uint8Array : Float32Array;
-  const Targets = meta.targetType === 'int32' ? Int32Array : Float32Array;
-  return {
-    rows: new Int32Array(buffer, byteOffset, count),
-    features: new Features(buffer, byteOffset + features, count * width),
-    targets: new Targets(buffer, byteOffset + targets, count * targetWidth),
-    ...(meta.weighted
-      ? { weights: new Float32Array(buffer, byteOffset + weights, (count * weightRowBytes(meta)) / 4) }
-      : {}),
-  };
+  let place = byteOffset + count * 4;
+  const values = new Array<Values>(fields.length);
+  // What has four bytes a value goes first, so that each is aligned.
+  for (const size of [4, 1]) {
+    fields.forEach((field, i) => {
+      if (bytesPerElement(field) !== size) return;
+      values[i] = valuesOf(field.type, buffer, place, count * widthOf(field));
+      place += count * rowBytes(field);
+    });
+  }
+  return { rows: new Int32Array(buffer, byteOffset, count), values };
 }
 
 /** Packs rows of the examples; those on disk are read. @param rows any of the examples, in any order */
 export async function encodeRows(examples: Examples, rows: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
   const meta = metaOf(examples);
-  const bytes = new Uint8Array(placesOf(meta, rows.length).end);
+  const bytes = new Uint8Array(rows.length * packedRowBytes(meta));
   const parts = partsOf(meta, bytes, rows.length);
-  const { features, file, targets, weights } = examples;
-  const [width, targetWidth] = [elements(meta.featureShape), elements(meta.targetShape)];
-  const [stride, targetStride] = [meta.featureStride ?? width, meta.targetStride ?? targetWidth];
-  const weightWidth = weightRowBytes(meta) / 4;
-  const inMemory = file?.first ?? meta.count;
-  const reader = file && new RowReader(file, width, features.BYTES_PER_ELEMENT);
-  const fromDisk = await reader?.load(
-    rows.filter((row) => row >= inMemory),
-    features,
-  );
-  let read = 0;
   parts.rows.set(rows);
-  rows.forEach((row, i) => {
-    const isRead = row >= inMemory;
-    const start = isRead ? read++ * width : row * stride;
-    parts.features.set((isRead ? fromDisk! : features).subarray(start, start + width), i * width);
-    parts.targets.set(targets.subarray(row * targetStride, row * targetStride + targetWidth), i * targetWidth);
-    if (weights) parts.weights!.set(weights.subarray(row * weightWidth, (row + 1) * weightWidth), i * weightWidth);
-  });
+  for (let i = 0; i < examples.columns.length; i++) {
+    const column = examples.columns[i];
+    const { values, file } = column;
+    const [width, stride] = [widthOf(column), strideOf(column)];
+    const inMemory = file?.first ?? meta.count;
+    const onDisk = rows.filter((row) => row >= inMemory);
+    const fromDisk = file && (await new RowReader(file, width, bytesPerElement(column)).load(onDisk, values));
+    let read = 0;
+    rows.forEach((row, place) => {
+      const isRead = row >= inMemory;
+      const start = isRead ? read++ * width : row * stride;
+      parts.values[i].set((isRead ? fromDisk! : values).subarray(start, start + width), place * width);
+    });
+  }
   return bytes;
 }
 

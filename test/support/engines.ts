@@ -10,6 +10,7 @@ import { OnnxEngine } from '../../src/engine/onnx/session.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs.js';
 import type { SlabLayout } from '../../src/model/slab.js';
+import { batchParts, fieldsOf } from './parts.js';
 
 export interface Case {
   readonly layers: LayerConfig[];
@@ -46,14 +47,13 @@ export function specOf(example: Case): StepSpec {
     model: { layers: example.layers },
     loss: example.loss ?? 'meanSquaredError',
     seed: 7,
-    classes: example.classes,
-    batch: {
+    fields: fieldsOf({
       featureShape: example.input,
       featureType: example.bytes ? 'uint8' : 'float32',
-      featureScale: 1,
       targetShape: example.classes === undefined ? (example.target ?? []) : classShape,
       targetType: example.classes === undefined ? 'float32' : 'int32',
-    },
+      classes: example.classes,
+    }),
     ...example.spec,
   };
 }
@@ -87,7 +87,7 @@ export async function withSlabs(
 export function fill(engine: EngineWithSlabs, example: Case, parameters: Float32Array, count: number, seed = 3): void {
   const random = lcg(seed);
   engine.parameters.set(parameters);
-  const { features, targets } = engine.buffers(count);
+  const { features, targets } = batchParts(engine.buffers(count));
   for (let i = 0; i < features.length; i++) features[i] = example.features?.(random) ?? random() * 2 - 1;
   for (let i = 0; i < targets.length; i++) {
     targets[i] =
@@ -114,7 +114,7 @@ export async function createEngines(example: Case, counts: readonly number[], ba
   const gradients = new Map(counts.map((count) => [count, compileGradients(step, count)]));
   const evaluations = new Map(counts.map((count) => [count, compileEvaluation(step, count)]));
   const { layout } = step;
-  const model = { layout, batch: spec.batch, gradients, evaluations };
+  const model = { layout, fields: spec.fields, gradients, evaluations };
   const onnx = await withSlabs(layout, (parameters) => new OnnxEngine(model, parameters));
   const graphs = [...gradients.values(), ...evaluations.values()];
   // Whatever the compiler writes, a worker that is sent it lets pass.

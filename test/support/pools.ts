@@ -6,20 +6,20 @@ import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
 import type { Examples } from '../../src/data/examples.js';
 import { activeShards, evaluationSizes, planGeometry, roundOf, shardSizes, shardsOf } from '../../src/data/geometry.js';
-import type { BatchSpec } from '../../src/engine/engine.js';
+import { metaOf } from '../../src/data/image.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
 import type { ComputeTask } from '../../src/pool/worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { lcg } from './engines.js';
+import { examplesOf } from './parts.js';
 
 const side = 8;
 const classes = 5;
 
 export interface PoolSetup {
   readonly options: Omit<PoolOptions, 'threads'>;
-  readonly batch: BatchSpec;
   readonly parameters: Float32Array;
   /** Starts a pool; whoever calls `close` of the setup closes all. */
   start(options: Partial<PoolOptions> & { readonly threads: number }): Promise<ThreadPool>;
@@ -34,10 +34,10 @@ function randomImages(count: number): Examples {
   for (let i = 0; i < features.length; i++) features[i] = random() * 256;
   for (let i = 0; i < count; i++) targets[i] = random() * classes;
   for (let i = 0; i < count; i++) weights[i] = 0.5 + random();
-  return {
+  return examplesOf({
     ...{ count, featureShape: [side, side, 1], featureScale: 1 / 255, targetShape: [], classes },
     ...{ features, targets, weights },
-  };
+  });
 }
 
 /** Batch normalization, dropout, augmentation, weights, Adam, and a last batch whose last shard is smaller than the others. */
@@ -48,10 +48,7 @@ export async function poolSetup(): Promise<PoolSetup> {
     { epochs: 2, batchSize: 32, shards: 4, accumulate: 1 },
     { training: Int32Array.from({ length: training }, (_, i) => i) },
   );
-  const batch: BatchSpec = {
-    ...{ featureShape: examples.featureShape, featureType: 'uint8', featureScale: examples.featureScale },
-    ...{ targetShape: [], targetType: 'int32', weighted: true },
-  };
+  const { fields } = metaOf(examples);
   const layers: LayerConfig[] = [
     { conv2d: { filters: 8, kernelSize: 3 } },
     { batchNormalization: {} },
@@ -61,7 +58,7 @@ export async function poolSetup(): Promise<PoolSetup> {
     { dense: { units: 32 } },
     { dense: { units: classes } },
   ];
-  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 3, classes, batch };
+  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 3, fields };
   const step = await createStepModel(spec);
   const largestEvaluation = examples.count;
   // Smaller batches than the program's, so that there are several.
@@ -85,7 +82,7 @@ export async function poolSetup(): Promise<PoolSetup> {
   const parameters = initialParameters(step);
   const pools: ThreadPool[] = [];
   return {
-    ...{ options, batch, parameters },
+    ...{ options, parameters },
     async start(more) {
       const pool = await ThreadPool.start({ ...options, ...more }, parameters);
       pools.push(pool);

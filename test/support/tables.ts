@@ -3,9 +3,11 @@ import { readSync } from 'node:fs';
 import { expect } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import type { TableEncoding } from '../../src/data/encoding.js';
-import { type Dataset, type Examples, elements } from '../../src/data/examples.js';
+import type { Dataset, Examples } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { loadDataset } from '../../src/data/load.js';
 import { DataError } from '../../src/errors.js';
+import { partsOf } from './parts.js';
 
 /** All rows for training where `data` asks for no split. */
 export const load = (data: object): Promise<Dataset> =>
@@ -18,9 +20,9 @@ export async function failure(data: object): Promise<DataError> {
   return error;
 }
 
-/** The features of each example, from memory or from the file of rows. */
 /** All feature rows, those in memory and those on disk. */
-export function storedFeatures({ features, file, count, featureShape }: Examples): Float32Array | Uint8Array {
+export function storedFeatures(examples: Examples): Float32Array | Uint8Array {
+  const { features, file, count, featureShape } = partsOf(examples);
   if (!file) return features;
   const length = count * elements(featureShape);
   const all = features instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length);
@@ -31,7 +33,7 @@ export function storedFeatures({ features, file, count, featureShape }: Examples
 }
 
 export function rowsOf(examples: Examples): number[][] {
-  const width = elements(examples.featureShape);
+  const width = elements(partsOf(examples).featureShape);
   const values = storedFeatures(examples);
   return Array.from({ length: examples.count }, (_, i) => [...values.subarray(i * width, (i + 1) * width)]);
 }

@@ -9,6 +9,7 @@ import type { RunConfig } from '../../src/config/run.js';
 import { loadDataset } from '../../src/data/load.js';
 import { createStepModel, evaluationStep } from '../../src/engine/step.js';
 import { packageRoot } from './package.js';
+import { batchOfTensors, partsOf } from './parts.js';
 
 export type Row = number | number[];
 export const golden = JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/losses-and-metrics.json'), 'utf8')) as {
@@ -48,12 +49,12 @@ export async function prepared(config: RunConfig) {
 /** Outputs and losses of all examples of a config. */
 export async function evaluated(config: RunConfig) {
   const made = await prepared(config);
-  const { features, featureShape, targets, targetShape, count } = made.dataset.examples;
+  const { features, featureShape, targets, targetShape, count } = partsOf(made.dataset.examples);
   tf.engine().startScope();
-  const batch = [
+  const batch = batchOfTensors(
     tf.tensor(features.slice(), [count, ...featureShape], 'float32'),
     tf.tensor(targets.slice(), [count, ...targetShape], targets instanceof Int32Array ? 'int32' : 'float32'),
-  ] as const;
+  );
   const weights = made.step.weights.map(({ val }) => val);
   const computed = evaluationStep(made.step, weights, batch);
   const [outputs, losses] = [computed.outputs, computed.losses].map((tensor) => tensor.dataSync() as Float32Array);

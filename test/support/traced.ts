@@ -1,7 +1,7 @@
 /** A function of tensors, compiled as a step is and run by ONNX Runtime. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../src/data/examples.js';
+import { elements } from '../../src/data/field.js';
 import { PrivateMemory } from '../../src/engine/memory.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { OnnxValue } from '../../src/engine/onnx/proto.js';
@@ -43,10 +43,10 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
   const ports = [...given, ...written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
-  const room = { float32: 'floats', int32: 'integers', bool: 'bytes', uint8: 'bytes', int64: 'bytes' } as const;
+  const room = { float32: 'float32', int32: 'int32', bool: 'uint8', uint8: 'uint8', int64: 'uint8' } as const;
   const tensors = Object.fromEntries(
     ports.map(({ name, type, shape }): [string, Tensor] => {
-      return [name, { type, shape, data: memory[room[type]](elements(shape)) }];
+      return [name, { type, shape, data: memory.values(room[type], elements(shape)) }];
     }),
   );
   inputs.forEach(({ data }, i) => {

@@ -3,7 +3,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import type { AugmentConfig } from '../../config/augment.js';
 import { ConfigError } from '../../errors.js';
-import type { Examples } from '../examples.js';
+import type { Field } from '../field.js';
 import { randomStream, uniform } from '../random.js';
 import { type ImageRow, type Movement, resample } from './resample.js';
 
@@ -11,14 +11,14 @@ import { type ImageRow, type Movement, resample } from './resample.js';
 export type Augmenter = (source: ImageRow, target: ImageRow, seed: number, epoch: number, example: number) => void;
 
 /** @throws ConfigError unless examples are images, [height, width, channels], that can hold `augment.fill` */
-export function checkAugment({ fill }: AugmentConfig, { featureShape, features }: Examples): void {
-  if (featureShape.length !== 3) {
+export function checkAugment({ fill }: AugmentConfig, { shape, type }: Field): void {
+  if (shape.length !== 3) {
     throw new ConfigError(
-      `augment: an example has shape [${featureShape.join(', ')}], an image [height, width, channels]`,
+      `augment: an example has shape [${shape.join(', ')}], an image [height, width, channels]`,
       'remove augment, or use data of images',
     );
   }
-  if (features instanceof Uint8Array && !(fill >= 0 && fill <= 255)) {
+  if (type === 'uint8' && !(fill >= 0 && fill <= 255)) {
     throw new ConfigError(`augment.fill: ${fill} is not a byte, as the images' values are`, 'use one from 0 to 255');
   }
 }

@@ -10,7 +10,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
-import type { Examples } from '../examples.js';
+import { type Examples, plainColumn } from '../examples.js';
 import { bell, randomStream, uniform } from '../random.js';
 import { Reading } from '../reading.js';
 import { Canvas, SIZE } from './canvas.js';
@@ -167,13 +167,9 @@ export async function generateDigits(count: number, seed: number, reading: Readi
     drawDigit(seed, index, canvas, features, index * SIZE * SIZE);
     if (reading.due) await reading.pause();
   }
-  return {
-    count,
-    features,
-    featureScale: 1 / 255,
-    featureShape: [SIZE, SIZE, 1],
-    targets,
-    targetShape: [],
-    classes: CLASSES,
-  };
+  const columns = [
+    plainColumn('input', { shape: [SIZE, SIZE, 1], scale: 1 / 255, values: features }),
+    plainColumn('target', { shape: [], values: targets, categories: CLASSES }),
+  ];
+  return { count, columns };
 }

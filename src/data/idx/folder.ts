@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
-import { type Examples, elements } from '../examples.js';
+import { type Examples, plainColumn } from '../examples.js';
+import { elements } from '../field.js';
 import type { RowRange } from '../geometry.js';
 import { Reading } from '../reading.js';
 import type { SplitPlan } from '../split.js';
@@ -155,7 +156,11 @@ function concatenate(parts: readonly Part[], dir: string): Examples {
     targets.set(part.labels, start);
     start += part.count;
   }
-  return { count, features, featureScale: 1 / 255, featureShape: imageShape, targets, targetShape: [], classes };
+  const columns = [
+    plainColumn('input', { shape: imageShape, scale: 1 / 255, values: features }),
+    plainColumn('target', { shape: [], values: targets, categories: classes }),
+  ];
+  return { count, columns };
 }
 
 function highest(labels: Uint8Array): number {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { constants, gunzip, type ZlibOptions } from 'node:zlib';
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
-import { elements } from '../examples.js';
+import { elements } from '../field.js';
 import type { Reading } from '../reading.js';
 
 const UNSIGNED_BYTE = 0x08;

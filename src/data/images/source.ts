@@ -3,7 +3,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import type { ImagesConfig } from '../../config/data.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
-import type { Examples } from '../examples.js';
+import { plainColumn } from '../examples.js';
 import type { RowRange } from '../geometry.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
@@ -45,16 +45,16 @@ export async function imageSource(config: ImagesConfig, reading: Reading): Promi
     fit: config.fit,
   };
   const files = parts.flatMap((part) => part.classes.flatMap((each) => each.files));
-  const { featureShape, ...rows } = await readImages(files, decoding, budgetBytes(config.memory), reading);
-  const examples: Examples = {
-    ...{ count: files.length, ...rows, featureScale: 1 / 255, featureShape },
-    ...{ targets: classIndices(parts, classes), targetShape: [], classes: classes.length },
-  };
+  const pictures = await readImages(files, decoding, budgetBytes(config.memory), reading);
+  const columns = [
+    plainColumn('input', { ...pictures, scale: 1 / 255 }),
+    plainColumn('target', { shape: [], values: classIndices(parts, classes), categories: classes.length }),
+  ];
   const { stratify, fit } = config;
-  const [height, width, channels] = featureShape as [number, number, 1 | 3];
+  const [height, width, channels] = pictures.shape as [number, number, 1 | 3];
   const { greyscale } = decoding;
   return {
-    examples,
+    examples: { count: files.length, columns },
     split: { validation: splitOf('validation', config, parts), test: splitOf('test', config, parts), stratify },
     origin: `images in ${parts.map(({ dir }) => dir).join(', ')}`,
     encode: () => ({ input: { kind: 'image', height, width, channels, greyscale, fit }, classes }),
@@ -140,7 +140,7 @@ async function readImages(files: readonly string[], decoding: Decoding, budget: 
     rows?.discard();
     throw error;
   }
-  return { ...rows!.finish(), featureShape: [first!.height, first!.width, decoding.greyscale ? 1 : 3] };
+  return { ...rows!.finish(), shape: [first!.height, first!.width, decoding.greyscale ? 1 : 3] };
 }
 
 function checkSize(image: Image, first: Image): void {

@@ -3,10 +3,11 @@
 import type { ModuleConfig } from '../../config/data.js';
 import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
 import { DataError } from '../../errors.js';
+import { plainColumn, type SourceExamples } from '../examples.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { Source, SourceExamples } from '../source.js';
+import type { Source } from '../source.js';
 import { described, type Numbers, numbersOf } from './nested.js';
 
 interface Example {
@@ -128,18 +129,17 @@ class Collector {
     this.#checkClasses();
     const { features, target, rows, weight = [] } = this.#form;
     const targetShape = target.shape.length === 0 && classes === undefined ? [1] : target.shape;
+    const values =
+      classes !== undefined ? integers(this.#targets) : (standardizeTargets ? doubles : floats)(this.#targets);
+    const wanted = plainColumn('target', { shape: targetShape, values, categories: classes });
+    const weightShape = weightShapeOf(weight, wanted, this.#where);
     const weighted = weight.length > 0 || this.#weights.some((value) => value !== 1);
-    return {
-      count: this.#count,
-      ...rows.finish(),
-      featureScale: 1,
-      featureShape: features.shape.length === 0 ? [1] : features.shape,
-      targets: classes !== undefined ? integers(this.#targets) : (standardizeTargets ? doubles : floats)(this.#targets),
-      targetShape,
-      classes,
-      weights: weighted ? floats(this.#weights) : undefined,
-      weightShape: weightShapeOf(weight, { targetShape, classes }, this.#where),
-    };
+    const columns = [
+      plainColumn('input', { shape: features.shape.length === 0 ? [1] : features.shape, ...rows.finish() }),
+      wanted,
+      ...(weighted ? [plainColumn('weight', { shape: weightShape, values: floats(this.#weights) })] : []),
+    ];
+    return { count: this.#count, columns };
   }
 
   /** Gives back what the rows hold when there is no use for them. */

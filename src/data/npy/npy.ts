@@ -5,7 +5,7 @@
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
-import { elements } from '../examples.js';
+import { elements } from '../field.js';
 import type { Reading } from '../reading.js';
 import { halfFloats } from './half.js';
 

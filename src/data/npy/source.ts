@@ -2,11 +2,12 @@
 import type { NpyConfig } from '../../config/data.js';
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
-import { type Examples, elements } from '../examples.js';
+import { type Column, plainColumn, type SourceColumn } from '../examples.js';
+import { elements, type Field } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { Source, SourceExamples } from '../source.js';
+import type { Source } from '../source.js';
 import { type Npy, openNpy, readNpyRows } from './npy.js';
 
 /** Labels beyond this are hardly classes that count from 0. */
@@ -20,19 +21,19 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
 
 async function readSource(config: NpyConfig, features: Npy, reading: Reading): Promise<Source> {
   const [count] = features.shape;
-  const targets = await readOneForEach(config.targets, features, 'targets', reading, (npy) =>
+  const target = await readOneForEach(config.targets, features, 'targets', reading, (npy) =>
     readTargets(npy, config, reading),
   );
-  const readOwn = (npy: Npy) => readWeights(npy, targets, reading);
+  const readOwn = (npy: Npy) => readWeights(npy, target, reading);
   const { weights: file } = config;
-  const weighing = file === undefined ? {} : await readOneForEach(file, features, 'weights', reading, readOwn);
-  const featureShape = features.shape.length === 1 ? [1] : features.shape.slice(1);
+  const weights = file === undefined ? [] : [await readOneForEach(file, features, 'weights', reading, readOwn)];
+  const shape = features.shape.length === 1 ? [1] : features.shape.slice(1);
   const type = features.bytes ? 'uint8' : 'float32';
-  const rows = new RowWriter(elements(featureShape), type, budgetBytes(config.memory));
+  const rows = new RowWriter(elements(shape), type, budgetBytes(config.memory));
   try {
     // Bytes stay bytes, and engines apply the factor; float32 is stored with it.
     const { scale } = config;
-    const stored = features.bytes || scale === 1 ? undefined : new Float64Array(elements(featureShape));
+    const stored = features.bytes || scale === 1 ? undefined : new Float64Array(elements(shape));
     await readNpyRows(features, reading, (row, index) => {
       stored?.forEach((_, i) => {
         stored[i] = finite(features.file, index, row[i] * scale);
@@ -43,10 +44,10 @@ async function readSource(config: NpyConfig, features: Npy, reading: Reading): P
     rows.discard();
     throw error;
   }
-  const featureScale = features.bytes ? config.scale : 1;
-  const examples = { count, featureScale, featureShape, ...weighing, ...targets, ...rows.finish() };
+  const input = plainColumn('input', { shape, scale: features.bytes ? config.scale : 1, ...rows.finish() });
+  const examples = { count, columns: [input, target, ...weights] };
   const encode = () => ({ input: { kind: 'numbers' as const, scale: config.scale } });
-  const where = (row: number, part: 'features' | 'targets') => `${config[part]}: row ${row}`;
+  const where = (row: number, field: string) => `${config[field as 'features' | 'targets']}: row ${row}`;
   return { examples, split: config, origin: `${config.features}, ${config.targets}`, encode, where };
 }
 
@@ -55,11 +56,7 @@ function finite(file: string, row: number, value: number): number {
   throw new DataError(`${file}: row ${row} times data.scale is ${value}, too large`, 'make data.scale smaller');
 }
 
-async function readTargets(
-  header: Npy,
-  config: NpyConfig,
-  reading: Reading,
-): Promise<Pick<SourceExamples, 'targets' | 'targetShape' | 'classes'>> {
+async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Promise<SourceColumn> {
   const [count, width = 1] = header.shape;
   if (header.shape.length > 2) {
     throw new DataError(
@@ -86,7 +83,7 @@ async function readTargets(
     }
     numbers.set(row, index * width);
   });
-  if (!isClass) return { targets: numbers, targetShape: [width] };
+  if (!isClass) return plainColumn('target', { shape: [width], values: numbers });
   // In place: 32-bit floats hold every index that there may be.
   const targets = new Int32Array(bytes, 0, numbers.length);
   numbers.forEach((value, i) => {
@@ -95,7 +92,7 @@ async function readTargets(
   if (highest === 0) {
     throw new DataError(`${header.file} has one class only, 0`, 'use two classes or more, or data.targetType: number');
   }
-  return { targets, targetShape: width === 1 ? [] : [width], classes: highest + 1 };
+  return plainColumn('target', { shape: width === 1 ? [] : [width], values: targets, categories: highest + 1 });
 }
 
 function noClass(file: string, row: number, value: number): DataError {
@@ -107,12 +104,12 @@ function noClass(file: string, row: number, value: number): DataError {
 
 async function readWeights(
   header: Npy,
-  targets: Pick<Examples, 'targetShape' | 'classes'>,
+  target: Pick<Field, 'shape' | 'categories'>,
   reading: Reading,
-): Promise<Pick<Examples, 'weights' | 'weightShape'>> {
+): Promise<Column> {
   const [count, ...shape] = header.shape;
   const width = elements(shape);
-  const weightShape = weightShapeOf(width === 1 ? [] : shape, targets, header.file);
+  const weightShape = weightShapeOf(width === 1 ? [] : shape, target, header.file);
   const what = `${header.file}: its header announces ${header.shape.join(' x ')} numbers`;
   requireMemory(what, 4 * count * width, DataError, 'use fewer rows');
   const weights = new Float32Array(new SharedArrayBuffer(4 * count * width));
@@ -123,7 +120,7 @@ async function readWeights(
     }
     weights.set(row, index * width);
   });
-  return { weights, weightShape };
+  return plainColumn('weight', { shape: weightShape, values: weights });
 }
 
 async function readOneForEach<T>(

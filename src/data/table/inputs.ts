@@ -2,10 +2,10 @@
 
 import { openData } from '../data-file.js';
 import type { TableEncoding } from '../encoding.js';
+import { plainColumn, type SourceExamples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { SourceExamples } from '../source.js';
 import { requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
@@ -129,9 +129,9 @@ async function readExamples(
   }
   const held = classes ? new Int32Array(new SharedArrayBuffer(4 * values.length)) : new Float64Array(values.length);
   held.set(values);
-  const shapes = { featureShape: [width], targetShape: classes ? [] : [targets.length] };
-  const counted = { count: rows.count, featureScale: 1, ...shapes, targets: held, classes: classes?.length };
-  return { examples: { ...counted, ...rows.finish() }, places };
+  const target = { shape: classes ? [] : [targets.length], values: held, categories: classes?.length };
+  const read = [plainColumn('input', { shape: [width], ...rows.finish() }), plainColumn('target', target)];
+  return { examples: { count: rows.count, columns: read }, places };
 }
 
 const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ name }) => name);

@@ -2,13 +2,13 @@
 import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { CsvFormat, Encoding } from '../encoding.js';
-import type { Splits } from '../examples.js';
+import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
 import type { RowRange } from '../geometry.js';
 import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
-import type { Source, SourceExamples } from '../source.js';
+import type { Source } from '../source.js';
 import { assignRoles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { TableRows, tableWidth } from './rows.js';
@@ -60,7 +60,7 @@ async function examplesOf(
 
   const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
   const places = new Places();
-  const targets = await fill(parts, schema, rows, places, config.standardizeTargets).catch((error) => {
+  const filled = await fill(parts, schema, rows, places, config.standardizeTargets).catch((error) => {
     rows.discard();
     throw error;
   });
@@ -70,10 +70,8 @@ async function examplesOf(
     const input = { kind: 'table' as const, columns, csv, missing: config.missing, dates: config.dates };
     return schema.classes ? { input, classes: schema.classes } : { input, targets: schema.targets };
   };
-  const examples = {
-    ...{ count: rows.count, featureScale: 1, featureShape: [tableWidth(schema.features)], ...rows.finish() },
-    ...{ ...targets, targetShape: schema.classes ? [] : [schema.targets.length], classes: schema.classes?.length },
-  };
+  const input = plainColumn('input', { shape: [tableWidth(schema.features)], ...rows.finish() });
+  const examples = { count: rows.count, columns: [input, ...filled] };
   const split = {
     validation: fractionOrRange(config.validation, parts),
     test: fractionOrRange(config.test, parts),
@@ -105,14 +103,14 @@ async function countRows(table: Table, schema: TableSchema, reading: Reading): P
   return count;
 }
 
-/** Writes the features of all parts to `rows`, and where they were to `places`. */
+/** Writes the features of all parts to `rows`, and where they were to `places`. @returns targets and weights */
 async function fill(
   parts: readonly Part[],
   schema: TableSchema,
   rows: RowWriter,
   places: Places,
   isExact = false,
-): Promise<Pick<SourceExamples, 'targets' | 'weights'>> {
+): Promise<SourceColumn[]> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   const width = schema.targets.length;
   const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
@@ -131,7 +129,11 @@ async function fill(
     });
     if (rows.count - start < count) throw changed(table);
   }
-  return { targets, weights };
+  const shape = schema.classes ? [] : [width];
+  return [
+    plainColumn('target', { shape, values: targets, categories: schema.classes?.length }),
+    ...(weights ? [plainColumn('weight', { shape: [], values: weights })] : []),
+  ];
 }
 
 function changed({ file }: Table): DataError {

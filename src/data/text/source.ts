@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { TextDecoder } from 'node:util';
 import type { TextConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
-import type { Examples, Splits } from '../examples.js';
+import { plainColumn, type Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 
@@ -42,19 +42,15 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
   const { vocabulary, features, classes } = await tokenize(await readBytes(file, reading), file, reading);
   const { window, targets } = config;
   const splits = splitText(features.length, config);
-  const examples: Examples = {
-    count: features.length - window,
-    features,
-    featureScale: 1,
-    featureShape: [window],
-    featureStride: 1,
-    targets: classes.subarray(targets === 'last' ? window : 1),
-    targetShape: targets === 'last' ? [] : [window],
-    targetStride: 1,
-    classes: vocabulary.length,
-  };
+  const input = plainColumn('input', { shape: [window], stride: 1, values: features });
+  const target = plainColumn('target', {
+    shape: targets === 'last' ? [] : [window],
+    stride: 1,
+    values: classes.subarray(targets === 'last' ? window : 1),
+    categories: vocabulary.length,
+  });
   return {
-    examples,
+    examples: { count: features.length - window, columns: [input, target] },
     split: splits,
     origin: `windows of the ${features.length.toLocaleString('en-US')} characters of ${file}`,
     encode: () => ({ input: { kind: 'text', window, targets, vocabulary }, classes: vocabulary }),

@@ -1,5 +1,5 @@
 /** Lowerings of kernels of two inputs that work element by element, and what they are fused with. */
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { elementwise, operator } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';

@@ -1,11 +1,11 @@
 /** Traces a model's training step and evaluation into ONNX graphs of a fixed batch size. */
 import tf = require('@tensorflow/tfjs-core');
 
+import type { Field } from '../../data/field.js';
 import type { DilatedKernels } from '../../model/dilated.js';
-import { weighsPlaces } from '../engine.js';
-import { type BatchTensors, evaluationStep, gradientStep, type StepModel } from '../step.js';
+import { type BatchTensors, evaluates, evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { accepted } from './accepted.js';
-import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
+import { divisorName, fieldName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
 import type { StagedGraph } from './stages.js';
 import { type Trace, trace } from './tracer.js';
 
@@ -20,16 +20,20 @@ export interface CompiledGraph extends StagedGraph {
   readonly noise: readonly NoiseInput[];
 }
 
-/** @param weighted whether the graph reads the weights of the batch, where it has some */
-function batchInputs({ input }: Trace, { batch }: StepModel, count: number, weighted: boolean): BatchTensors {
-  const { featureShape, featureType, targetShape, targetType, weightShape = [] } = batch;
-  const features =
-    featureType === 'uint8'
-      ? input('features', [count, ...featureShape], 'int32', 'uint8')
-      : input('features', [count, ...featureShape], 'float32');
-  const targets = input('targets', [count, ...targetShape], targetType);
-  const weights = weighted && batch.weighted ? input('weights', [count, ...weightShape], 'float32') : undefined;
-  return [features, targets, weights];
+/** @param used whether the graph reads a field */
+function batchInputs(
+  { input }: Trace,
+  { fields }: StepModel,
+  count: number,
+  used: (field: Field) => boolean,
+): BatchTensors {
+  const named = fields.filter(used).map((field): [string, tf.Tensor] => {
+    const shape = [count, ...field.shape];
+    const { type } = field;
+    const name = fieldName(field);
+    return [field.name, type === 'uint8' ? input(name, shape, 'int32', type) : input(name, shape, type)];
+  });
+  return new Map(named);
 }
 
 const parameterInputs = ({ input }: Trace, { layout }: StepModel): tf.Tensor[] =>
@@ -55,7 +59,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
       return t.input(noiseName(noise.length - 1), shape, 'float32');
     };
     const parameters = parameterInputs(t, step);
-    const batch = batchInputs(t, step, count, true);
+    const batch = batchInputs(t, step, count, () => true);
     const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels };
     const { lossSum, divisor, gradients } = gradientStep(step, parameters, batch, hooks);
     t.output('loss', lossSum);
@@ -71,7 +75,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
 export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
   const graph = trace((t) => {
     const parameters = parameterInputs(t, step);
-    const batch = batchInputs(t, step, count, weighsPlaces(step.batch));
+    const batch = batchInputs(t, step, count, evaluates);
     const { outputs, losses, divisor, metrics, valid } = evaluationStep(step, parameters, batch);
     t.output('outputs', outputs);
     t.output('losses', losses);

@@ -1,7 +1,7 @@
 /** Einsum of one tensor or two, which is all that tfjs has: a sum along named axes, or one matrix product. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import type { GraphBuilder, Value } from './graph.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { permuted, seenAs } from './pieces.js';

@@ -1,5 +1,5 @@
 /** What works element by element, in whichever memory layout its inputs already are. */
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { broadcast, type KernelCall, unsupported } from './lowering.js';
 import type { ElementType } from './proto.js';

@@ -1,7 +1,7 @@
 /** Kernels whose inputs are all known while a step is traced are computed there, once, by tfjs's backend `cpu`. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import type { GraphBuilder, Value } from './graph.js';
 import type { ElementType } from './proto.js';
 

@@ -1,7 +1,7 @@
 /** Lowerings of kernels that pick elements out by index, or put them at indices. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import type { GraphBuilder, Value } from './graph.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { castRows, filled, isEmpty, permuted, seenAs, typeCode } from './pieces.js';

@@ -3,7 +3,7 @@
  * ONNX can name files to read tensors from, operators of loaded libraries, and subgraphs; none of them passes here.
  */
 import { WireType } from '@bufbuild/protobuf/wire';
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { WireError } from '../../errors.js';
 import { broken, bytesField, type Field, intField, many, nameField, push, readMessage } from './fields.js';
 import { checkGrowth, type GrowingNode } from './growth.js';

@@ -1,5 +1,5 @@
 /** Lowerings of matrix products: one Gemm wherever the batch dimensions allow it. */
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { activation } from './elementwise.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { broadcast, type KernelCall, type Lowerings, unsupported } from './lowering.js';

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { addBytes } from '../../data/checksum.js';
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load.js';
 import { PrivateMemory } from '../memory.js';
 import { processorName } from './processor.js';

@@ -1,7 +1,7 @@
 /** Lowerings that find the greatest in windows and say where it is: grey-scale dilation, and max pooling with places. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { windowAttributes, windows } from './convolution.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';

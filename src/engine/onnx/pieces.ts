@@ -1,5 +1,5 @@
 /** What lowerings of several families are made of. */
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import type { GraphBuilder, Value } from './graph.js';
 import type { ElementType } from './proto.js';
 

@@ -1,5 +1,5 @@
 /** Lowerings of kernels that reduce axes. */
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { channelsFirstAxis, type GraphBuilder, type Value } from './graph.js';
 import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';
 import { castTo } from './types.js';

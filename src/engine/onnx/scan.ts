@@ -1,5 +1,5 @@
 /** Lowerings of running sums and products, of what is found in a sorted or any list, and of quantifiers. */
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { type Lowering, type Lowerings, normalAxes } from './lowering.js';
 import { castRows, isEmpty, seenAs, typeCode } from './pieces.js';

@@ -1,18 +1,19 @@
 /** The compiled engine: one ONNX Runtime session a graph, which reads and writes where the numbers are. */
-import { elements } from '../../data/examples.js';
+import { elements, type Field } from '../../data/field.js';
 import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
-import type { BatchBuffers, BatchSpec, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
+import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
 import { BatchMemory, PrivateMemory } from '../memory.js';
 import { fillNoise } from '../noise.js';
 import type { CompiledGraph } from './compile.js';
-import { divisorName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
+import { divisorName, fieldName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
 import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
 export interface CompiledModel {
   readonly layout: SlabLayout;
-  readonly batch: BatchSpec;
+  /** What a batch consists of. */
+  readonly fields: readonly Field[];
   readonly gradients: ReadonlyMap<number, CompiledGraph>;
   readonly evaluations: ReadonlyMap<number, CompiledGraph>;
 }
@@ -43,7 +44,7 @@ export class OnnxEngine implements GradientEngine {
   constructor(model: CompiledModel, parameters: Float32Array) {
     this.#model = model;
     this.#parameters = parameters;
-    this.#batches = new BatchMemory(model.batch);
+    this.#batches = new BatchMemory(model.fields);
   }
 
   buffers(count: number): BatchBuffers {
@@ -111,13 +112,12 @@ export class OnnxEngine implements GradientEngine {
 
   /** What a step is given: the batch and the parameters. */
   #givenTensors(count: number): Tensors {
-    const { layout, batch } = this.#model;
-    const { features, targets, weights } = this.buffers(count);
-    const given: Record<string, Tensor> = {
-      features: { type: batch.featureType, shape: [count, ...batch.featureShape], data: features },
-      targets: { type: batch.targetType, shape: [count, ...batch.targetShape], data: targets },
-    };
-    if (weights) given.weights = { type: 'float32', shape: [count, ...(batch.weightShape ?? [])], data: weights };
+    const { layout, fields } = this.#model;
+    const buffers = this.buffers(count);
+    const given: Record<string, Tensor> = {};
+    fields.forEach((field, i) => {
+      given[fieldName(field)] = { type: field.type, shape: [count, ...field.shape], data: buffers[i] };
+    });
     layout.tensors.forEach((tensor, i) => {
       given[parameterName(i)] = { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) };
     });

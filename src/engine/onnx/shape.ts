@@ -1,7 +1,7 @@
 /** Lowerings of kernels that move or rearrange elements. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { channelsFirstAxis, type GraphBuilder, type Value } from './graph.js';
 import { batchGather } from './indexing.js';
 import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';

@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { requireMemory } from '../../config/memory.js';
 import '../../model/cpu-backend.js';
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { ModelError, UnsupportedModelError } from '../../errors.js';
 import { binaryLowerings } from './binary.js';
 import { inBothFormats } from './channels-first.js';

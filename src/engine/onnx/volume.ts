@@ -1,7 +1,7 @@
 /** Lowerings of convolutions and poolings in three dimensions, and of their gradients. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../data/examples.js';
+import { elements } from '../../data/field.js';
 import { coveredShares, type Window, windowsOf } from '../../model/windows.js';
 import type { GraphBuilder, Value } from './graph.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
