@@ -11,7 +11,7 @@ import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { OutputError } from '../src/errors.js';
-import type { MetricSpec } from '../src/evaluate/metrics.js';
+import type { MetricSpec } from '../src/evaluate/output-metrics.js';
 import { checkIds as checkColumns } from '../src/model/ids.js';
 import type { EngineSpec, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
@@ -26,7 +26,7 @@ import { checkMetrics, checkMonitor } from './check-metrics.js';
 import { checkTargets, warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
-import { dataConfigOf, metricSpec, stepSpec, warnOfPooling } from './specs.js';
+import { dataConfigOf, metricSpec, stepSpec } from './specs.js';
 import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
@@ -154,7 +154,6 @@ async function prepareSteps(
   warnOfBounds(step.built.model, dataset, warn);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
-  warnOfPooling(metrics, warn);
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
     warn(
       `${threads} threads, but the batch of ${geometry.batchSize} has ${geometry.shards} shards: ` +

@@ -5,7 +5,6 @@ import { sha256 } from '../src/data/checksum.js';
 import { batchOf } from '../src/data/geometry.js';
 import { epochOrder } from '../src/data/sampler.js';
 import { LockstepError } from '../src/errors.js';
-import { metricsOf } from '../src/evaluate/metrics.js';
 import {
   bestAfter,
   initialMonitorState,
@@ -15,12 +14,13 @@ import {
   monitorStateAfter,
   warningOf,
 } from '../src/evaluate/monitor.js';
+import { type MetricResults, OutputMetrics } from '../src/evaluate/output-metrics.js';
 import { outputEncoding } from '../src/model/outputs.js';
 import { saveModel } from '../src/model/save.js';
 import { parameterCount, tensorOf } from '../src/model/slab.js';
 import { learningRateOf } from '../src/optimizer/decide.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
-import type { EndEvent, Metrics } from '../src/report/events.js';
+import { type EndEvent, figuresIn } from '../src/report/events.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
 import type { PreparedRun } from './prepare.js';
@@ -101,7 +101,7 @@ export class Run {
 
   async #loop(): Promise<Omit<EndEvent, 'seconds'>> {
     const { geometry } = this.#run;
-    let validation: Metrics | null = null;
+    let validation: MetricResults | null = null;
     while (this.#progress.epoch < geometry.epochs && !this.#progress.stopped) {
       const started = performance.now();
       const examplesPerSecond = await this.#trainEpoch();
@@ -175,13 +175,13 @@ export class Run {
   }
 
   /** Validates, remembers the best, and moves on to the next epoch. @param seconds that its steps took */
-  async #endEpoch(seconds: number, examplesPerSecond: number): Promise<Metrics | null> {
+  async #endEpoch(seconds: number, examplesPerSecond: number): Promise<MetricResults | null> {
     const { config, dataset, pool, report } = this.#run;
     const validation = await this.#evaluate(dataset.splits.validation);
     const loss = this.#epochLoss();
     const { step, best: before, monitor } = this.#progress;
     const epoch = this.#progress.epoch + 1;
-    const watched = validation ? this.#watched(validation) : loss;
+    const watched = validation ? validation.scalars[this.#monitor.metric] : loss;
     this.#warnOf(epoch, watched);
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
@@ -191,7 +191,10 @@ export class Run {
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
     const stopped = isExhausted(after, config.training.earlyStopping);
     this.#progress = { step, epoch, position: 0, losses: [], best, stopped, monitor: after };
-    report({ event: 'epoch', epoch, step, loss, validation, seconds, examplesPerSecond, best: best !== before });
+    report({
+      ...{ event: 'epoch', epoch, step, loss, validation: validation?.scalars ?? null, ...figuresIn({ validation }) },
+      ...{ seconds, examplesPerSecond, best: best !== before },
+    });
     return validation;
   }
 
@@ -207,10 +210,6 @@ export class Run {
     return this.#signal?.aborted === true || this.#progress.step >= this.#lastStep;
   }
 
-  #watched(validation: Metrics): number {
-    return validation[this.#monitor.metric];
-  }
-
   /** Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. */
   #epochLoss(): number {
     const { geometry, pool } = this.#run;
@@ -218,7 +217,7 @@ export class Run {
     return sum / geometry.training;
   }
 
-  async #finish(validation: Metrics | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
+  async #finish(validated: MetricResults | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
     const { config, dataset, pool, folder, report, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
@@ -234,10 +233,11 @@ export class Run {
     const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
     if (restored) pool.replaceParameters(this.#bestParameters!);
     const evaluate = (rows: Int32Array) => this.#evaluate(rows).catch(unlessStopped);
+    const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
+    const test = await evaluate(dataset.splits.test);
     return {
-      event: 'end',
-      validation: validation && !restored ? validation : await evaluate(dataset.splits.validation),
-      test: await evaluate(dataset.splits.test),
+      ...{ event: 'end', validation: validation?.scalars ?? null, test: test?.scalars ?? null },
+      ...figuresIn({ validation, test }),
       model: (await this.#save('model')) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: this.#readableWeights(),
@@ -270,9 +270,9 @@ export class Run {
     return [{ name: 'parameters', slab: pool.parameters }, ...slots, ...best];
   }
 
-  async #evaluate(rows: Int32Array): Promise<Metrics | null> {
+  async #evaluate(rows: Int32Array): Promise<MetricResults | null> {
     const { metrics, pool } = this.#run;
-    return rows.length === 0 ? null : metricsOf(metrics, await pool.evaluate(rows));
+    return rows.length === 0 ? null : new OutputMetrics(metrics).results(await pool.evaluate(rows));
   }
 
   /** @returns path of the model.json; null where it cannot be written, which the run survives */

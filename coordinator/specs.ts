@@ -3,12 +3,13 @@ import type { DataConfig } from '../src/config/data.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { type Dataset, targetColumn } from '../src/data/examples.js';
-import { elements } from '../src/data/field.js';
+import { elements, weighsPlaces } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import type { TargetSurvey } from '../src/data/target-survey.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
-import type { MetricSpec } from '../src/evaluate/metrics.js';
+import type { MetricSpec } from '../src/evaluate/output-metrics.js';
+import { AskedMetric } from '../src/metrics/families.js';
 import { layersReadIds } from '../src/model/ids.js';
 import { decided } from '../src/model/outputs.js';
 import { isZeroOneHinge } from '../src/model/target-range.js';
@@ -43,15 +44,6 @@ export function stepSpec(config: RunConfig, { examples }: Dataset, survey: Targe
   };
 }
 
-/** Which R² of several targets it is: the mean of each, as other programs report it, can be far from the pooled one. */
-export function warnOfPooling({ metrics, outputs, classes }: MetricSpec, warn: (message: string) => void): void {
-  if (classes || outputs === 1 || !metrics.includes('r2')) return;
-  warn(
-    `r2 is pooled over ${outputs} targets, so that those of large values decide; r2: { average: uniform } is the mean of ` +
-      "each target's own, as scikit-learn has it, and r2: { average: pooled } says that this is meant",
-  );
-}
-
 export function metricSpec(config: RunConfig, { examples, encoding }: Dataset, step: StepModel): MetricSpec {
   const { output, places } = step;
   const { name } = lossSettings(config.loss);
@@ -62,13 +54,15 @@ export function metricSpec(config: RunConfig, { examples, encoding }: Dataset, s
     classes: targetColumn(examples).categories !== undefined,
     threshold: thresholdOf(config, step),
     binary: name === 'binaryCrossentropy' || name === 'hinge',
+    weighted: weighsPlaces(examples.columns),
     ...(encoding.targetScaling && { deviations: encoding.targetScaling.deviation }),
   };
 }
 
 /** Where one output tells two classes apart: probabilities at 0.5, anything else by its sign. */
 function thresholdOf({ loss, metrics }: RunConfig, { output: { outputs, shape } }: StepModel): number {
-  const needed = lossSettings(loss).name === 'custom' && metrics.includes('accuracy') && (shape.at(-1) ?? 1) === 1;
-  const kind = needed ? decided(outputs, 'metric accuracy', 'custom') : outputs.kind;
+  const reader = metrics.map((metric) => new AskedMetric(metric)).find(({ family }) => family.needsThreshold);
+  const isUnknown = lossSettings(loss).name === 'custom' && (shape.at(-1) ?? 1) === 1;
+  const kind = reader && isUnknown ? decided(outputs, `metric ${reader.label}`, 'custom') : outputs.kind;
   return kind === 'sigmoid' ? 0.5 : 0;
 }

@@ -1,4 +1,5 @@
 /** What the training loop needs of whatever computes its steps: the threads of this machine, or a world of workers. */
+import type { MetricTotals } from '../src/evaluate/output-metrics.js';
 import type { SpanResult } from '../src/pool/pool.js';
 
 /** The run is to be stopped while it waits for workers, without whom it can neither train nor evaluate. */
@@ -23,8 +24,8 @@ export interface Trainer {
   requestStop(): void;
   /** Runs the steps [first, last) of an epoch. */
   train(epoch: number, order: Int32Array, first: number, last: number, rateScale?: number): Promise<SpanResult>;
-  /** Sums of the metrics over the examples `rows`. @throws StoppedError when nobody is there to compute them */
-  evaluate(rows: Int32Array): Promise<Float64Array>;
+  /** What the metrics come to over the examples `rows`. @throws StoppedError when nobody is there to compute them */
+  evaluate(rows: Int32Array): Promise<MetricTotals>;
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void;
   /** Reports what the workers did, where there are some. */

@@ -1,9 +1,10 @@
 /** Losses and metrics that users write: computed by both engines, reported under their names, and checked. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LossConfig, MetricConfig } from '../src/config/model.js';
+import type { LossConfig } from '../src/config/model.js';
 import { createStepModel } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
+import type { MetricConfig } from '../src/metrics/families.js';
 import { eventsOf, lockstepServed } from './support/cli.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';

@@ -6,6 +6,7 @@ import { packageRoot } from './support/package.js';
 
 /** Folders of src/ in the order in which data flows; each imports those before it. */
 const order = [
+  'metrics',
   'config',
   'data',
   'model',

@@ -61,7 +61,7 @@ beforeAll(async () => {
     augment: { shift: 0.1, rotate: 0, zoom: 0, flip: 'none', cutout: 0, fill: 0 },
     metrics: {
       ...{ metrics: ['accuracy', { topKAccuracy: { k: 2 } }], outputs: 4, places: 1 },
-      ...{ classes: true, threshold: 0, binary: false },
+      ...{ classes: true, threshold: 0, binary: false, weighted: false },
     },
     seed: 0xffff_ffff,
     largestEvaluation: 20,

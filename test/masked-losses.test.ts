@@ -5,9 +5,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LossConfig, MetricConfig } from '../src/config/model.js';
-import { batchSums, type MetricSpec, metricsOf, totalSums } from '../src/evaluate/metrics.js';
+import type { LossConfig } from '../src/config/model.js';
+import type { MetricSpec } from '../src/evaluate/output-metrics.js';
+import type { MetricConfig } from '../src/metrics/families.js';
 import { type Case, createEngines, relativeError } from './support/engines.js';
+import { scored } from './support/metrics.js';
 import { packageRoot } from './support/package.js';
 import { batchParts, fieldsOf } from './support/parts.js';
 
@@ -68,7 +70,8 @@ function specOf(expected: Expected, perPlace: number): MetricSpec {
     .filter((name) => name !== 'loss')
     .map((name) => (name === 'topKAccuracy' ? { topKAccuracy: { k: 2 } } : name)) as MetricConfig[];
   const outputs = (places * units) / perPlace;
-  return { metrics, outputs, places: perPlace, classes, threshold: 0, binary: false };
+  const weighted = expected.weights === 'place';
+  return { metrics, outputs, places: perPlace, classes, threshold: 0, binary: false, weighted };
 }
 
 const nameOf = ({ loss, mask, weights, ignoreClass }: Expected): string =>
@@ -105,9 +108,9 @@ describe.each(fixture.cases.map((expected) => [nameOf(expected), expected] as co
 
     const evaluation = await engine.evaluate(count);
     const spec = specOf(expected, engines.step.places);
-    const weights = expected.weights === 'place' ? batchParts(buffers).weights : undefined;
-    const sums = batchSums(spec, { ...evaluation, targets: batchParts(buffers).targets, weights });
-    const { r2, ...metrics } = metricsOf(spec, sums);
+    const { targets, weights: given } = batchParts(buffers);
+    const weights = expected.weights === 'place' ? given : undefined;
+    const { r2, ...metrics } = scored(spec, [{ ...evaluation, targets, weights }]);
     const { r2: kerasR2, ...keras } = expected.evaluated;
     expect(Object.keys(metrics).sort()).toEqual(Object.keys(keras).sort());
     for (const [metric, value] of Object.entries(keras)) expect(metrics[metric], metric).toBeCloseTo(value, 5);
@@ -124,24 +127,22 @@ it('metrics of several batches are sums over the places that count, not means of
     classes: false,
     threshold: 0,
     binary: false,
+    weighted: false,
   };
-  const batch = (errors: number[], valid: number[]) =>
-    batchSums(spec, {
-      outputs: Float32Array.from(errors),
-      targets: new Float32Array(errors.length),
-      losses: Float32Array.of(errors.reduce((sum, error, i) => sum + valid[i] * error * error, 0)),
-      divisor: valid.reduce((a, b) => a + b),
-      metrics: [],
-      valid: Float32Array.from(valid),
-    });
+  const batch = (errors: number[], valid: number[]) => ({
+    outputs: Float32Array.from(errors),
+    targets: new Float32Array(errors.length),
+    losses: Float32Array.of(errors.reduce((sum, error, i) => sum + valid[i] * error * error, 0)),
+    divisor: valid.reduce((a, b) => a + b),
+    metrics: [],
+    valid: Float32Array.from(valid),
+  });
   // One row a batch. Keras 3 gives the mean of the batches' means, ((0 + 1) / 2 + (16 + 16 + 16) / 3) / 2 = 8.25.
-  const table = [batch([0, 1, Number.NaN], [1, 1, 0]), batch([4, 4, 4], [1, 1, 1])];
-  const fixed = [batch([0, 1, 9], [1, 1, 0]), table[1]];
-  expect(metricsOf(spec, totalSums(spec, Float64Array.from(fixed.flatMap((row) => [...row]))))).toEqual({
+  expect(scored(spec, [batch([0, 1, 9], [1, 1, 0]), batch([4, 4, 4], [1, 1, 1])])).toEqual({
     loss: 49 / 5,
     mae: 13 / 5,
     mse: 49 / 5,
   });
   // What is left out may be anything.
-  expect(metricsOf(spec, table[0]).mae).toBe(1 / 2);
+  expect(scored(spec, [batch([0, 1, Number.NaN], [1, 1, 0])]).mae).toBe(1 / 2);
 });

@@ -1,5 +1,6 @@
 /** This process as a worker of a world: commands in their order, sums of its own nodes to the exchange, no round twice. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { MetricTotals } from '../src/evaluate/output-metrics.js';
 import { Member } from '../src/pool/member.js';
 import type { ThreadPool } from '../src/pool/pool.js';
 import type { ComputeTask } from '../src/pool/worker.js';
@@ -48,7 +49,7 @@ async function makeMember() {
 it('does one thing after the other, however fast they are asked for', async () => {
   const [patient, hasty] = [await makeMember(), await makeMember()];
   const batches = [{ batch: 0, rows: order.slice(0, 30) }];
-  const results: Float64Array[] = [];
+  const results: MetricTotals[] = [];
   const all: Promise<unknown>[] = [];
   for (const step of [0, 1]) {
     await patient.member.compute(task(step));

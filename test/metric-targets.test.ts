@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { checkMetrics } from '../coordinator/check-metrics.js';
 import { metricSpec } from '../coordinator/specs.js';
 import { ConfigError } from '../src/errors.js';
-import { batchSums, metricsOf } from '../src/evaluate/metrics.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { scored } from './support/metrics.js';
 import { partsOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 import { configOf, evaluated, golden } from './support/targets.js';
@@ -62,7 +62,7 @@ describe.each(Object.keys(kinds))('under %s', (loss) => {
       expect(check, where).not.toThrow();
       const { targets } = partsOf(dataset.examples);
       const batch = { outputs, targets, losses, divisor: losses.length, metrics: [] };
-      const actual = metricsOf(spec, batchSums(spec, batch))[metric];
+      const actual = scored(spec, [batch])[metric];
       const expected = golden.metrics[loss][kind][metric];
       if (expected === null) continue;
       expect(Math.abs(actual - expected!), where).toBeLessThan(1e-5 * Math.max(1, Math.abs(expected!)));

@@ -1,6 +1,7 @@
 /** Metrics of batches, merged, against a plain computation over all examples at once in float64. */
 import { describe, expect, it } from 'vitest';
-import { batchSums, type MetricSpec, metricsOf, sumsWidth, totalSums } from '../src/evaluate/metrics.js';
+import type { MetricSpec } from '../src/evaluate/output-metrics.js';
+import { scored } from './support/metrics.js';
 import { randomFloats } from './support/slabs.js';
 
 const spec = (options: Partial<MetricSpec>): MetricSpec => ({
@@ -10,6 +11,7 @@ const spec = (options: Partial<MetricSpec>): MetricSpec => ({
   classes: false,
   threshold: 0,
   binary: false,
+  weighted: false,
   ...options,
 });
 
@@ -21,20 +23,19 @@ function inBatches(
   targets: ArrayLike<number>,
   losses: Float32Array,
 ) {
-  const table = new Float64Array(sizes.length * sumsWidth(of));
   const targetWidth = targets.length / losses.length;
   let start = 0;
-  for (const [batch, size] of sizes.entries()) {
+  const batches = sizes.map((size) => {
     const rows = <T>(values: ArrayLike<T>, width: number) =>
       Array.prototype.slice.call(values, start * width, (start + size) * width) as T[];
     const part = Float32Array.from(rows(outputs, of.outputs));
     const counts = { losses: Float32Array.from(rows(losses, 1)), divisor: size, metrics: [] };
-    const sums = batchSums(of, { ...counts, outputs: part, targets: rows(targets, targetWidth) });
-    table.set(sums, batch * sumsWidth(of));
+    const batch = { ...counts, outputs: part, targets: rows(targets, targetWidth) };
     start += size;
-  }
+    return batch;
+  });
   expect(start).toBe(losses.length);
-  return metricsOf(of, totalSums(of, table));
+  return scored(of, batches);
 }
 
 const sizes = [128, 1, 7, 64, 37];
@@ -243,6 +244,6 @@ it('accuracy counts the outputs of several independent yes-or-no answers', () =>
   const of = spec({ outputs: 3, binary: true, threshold: 0.5, metrics: ['accuracy'] });
   const outputs = Float32Array.of(0.9, 0.2, 0.7, 0.4, 0.6, Number.NaN);
   const targets = [1, 0, 0, 1, 1, 0];
-  const sums = batchSums(of, { outputs, targets, losses: new Float32Array(2), divisor: 2, metrics: [] });
-  expect(metricsOf(of, sums).accuracy).toBe(3 / 6);
+  const batch = { outputs, targets, losses: new Float32Array(2), divisor: 2, metrics: [] };
+  expect(scored(of, [batch]).accuracy).toBe(3 / 6);
 });

@@ -5,9 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { splitExamples } from '../src/data/split.js';
 import { createStepModel } from '../src/engine/step.js';
 import { ModelError } from '../src/errors.js';
-import { batchSums, type MetricSpec, metricsOf, totalSums } from '../src/evaluate/metrics.js';
+import type { MetricSpec } from '../src/evaluate/output-metrics.js';
 import { type Case, createEngines, fill, relativeError, specOf } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { scored } from './support/metrics.js';
 import { batchParts, examplesOf } from './support/parts.js';
 import { trained } from './support/runs.js';
 import { randomFloats } from './support/slabs.js';
@@ -76,16 +77,16 @@ describe('metrics', () => {
   const losses = randomFloats(3, examples).map(Math.abs);
   const spec: MetricSpec = {
     metrics: ['accuracy', { topKAccuracy: { k: 3 } }, 'mae', 'mse', 'r2'],
-    ...{ outputs: classes, places, classes: true, threshold: 0, binary: false },
+    ...{ outputs: classes, places, classes: true, threshold: 0, binary: false, weighted: false },
   };
   const inBatches = (of: MetricSpec, batches: readonly [number, number][], losses: Float32Array) => {
-    const sums = batches.map(([from, to]) => {
+    const evaluated = batches.map(([from, to]) => {
       const part = (width: number) => [from * of.places * width, to * of.places * width] as const;
       const [rows, wanted] = [outputs.subarray(...part(classes)), targets.subarray(...part(1))];
       const counts = { losses: losses.subarray(from, to), divisor: to - from, metrics: [] };
-      return batchSums(of, { ...counts, outputs: rows, targets: wanted });
+      return { ...counts, outputs: rows, targets: wanted };
     });
-    return metricsOf(of, totalSums(of, Float64Array.from(sums.flatMap((row) => [...row]))));
+    return scored(of, evaluated);
   };
 
   it('count places as if each were an example', () => {
@@ -119,8 +120,8 @@ describe('metrics', () => {
     const two: MetricSpec = { ...spec, metrics: ['accuracy'], outputs: 1, places: 3, binary: true };
     const counts = { losses: new Float32Array(2), divisor: 2, metrics: [] };
     const outputs = Float32Array.of(1, -1, 2, -3, 1, -1);
-    const sums = batchSums(two, { ...counts, outputs, targets: [1, 0, 0, 0, 1, 1] });
-    expect(metricsOf(two, sums).accuracy).toBe(4 / 6);
+    const batch = { ...counts, outputs, targets: [1, 0, 0, 0, 1, 1] };
+    expect(scored(two, [batch]).accuracy).toBe(4 / 6);
   });
 });
 

@@ -3,13 +3,20 @@ import { expect, it } from 'vitest';
 import type { Clock } from '../coordinator/world/clock.js';
 import type { Crew } from '../coordinator/world/round.js';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
-import { type MetricSpec, sumsWidth, totalSums } from '../src/evaluate/metrics.js';
+import { type MetricTotals, OutputMetrics } from '../src/evaluate/output-metrics.js';
 import type { EvaluationBatch, Worker } from '../src/pool/worker.js';
 
-const metrics: MetricSpec = {
-  ...{ metrics: ['accuracy'], outputs: 2, places: 1, classes: true, threshold: 0, binary: false },
-};
-const width = sumsWidth(metrics);
+const metrics = new OutputMetrics({
+  ...{
+    metrics: ['accuracy'],
+    outputs: 2,
+    places: 1,
+    classes: true,
+    threshold: 0,
+    ...{ binary: false, weighted: false },
+  },
+});
+const { width } = metrics;
 const rows = Int32Array.from({ length: 95 }, (_, i) => i);
 
 /** A clock that goes on only when somebody waits for it. */
@@ -27,11 +34,14 @@ function fakeClock(): Clock {
   };
 }
 
-type Evaluate = (batches: readonly EvaluationBatch[]) => Promise<Float64Array>;
+type Evaluate = (batches: readonly EvaluationBatch[]) => Promise<MetricTotals>;
 
-const sums = (batches: readonly EvaluationBatch[]) =>
-  Float64Array.from(batches.flatMap(({ rows }) => Array.from({ length: width }, (_, i) => rows[0] + i)));
-const honest: Evaluate = async (batches) => sums(batches);
+/** The count of a batch is its first row. */
+const totals = (batches: readonly EvaluationBatch[]): MetricTotals => ({
+  sums: Float64Array.from(batches.flatMap(({ rows }) => Array.from({ length: width }, (_, i) => rows[0] + i))),
+  counts: Float64Array.of(batches.reduce((sum, { rows }) => sum + rows[0], 0)),
+});
+const honest: Evaluate = async (batches) => totals(batches);
 
 function crew(...evaluates: Evaluate[]) {
   const workers = evaluates.map((evaluate, id) => ({ id, name: `w${id}`, threads: 1, evaluate }) as unknown as Worker);
@@ -46,7 +56,7 @@ function crew(...evaluates: Evaluate[]) {
 
 const evaluated = (world: Crew) => spreadEvaluation(world, fakeClock(), metrics, rows, 10);
 const all = Array.from({ length: 10 }, (_, batch) => ({ batch, rows: rows.subarray(10 * batch, 10 * batch + 10) }));
-const right = totalSums(metrics, sums(all));
+const right = { ...totals(all), sums: metrics.merged(totals(all).sums) };
 
 it('gives the sums of all batches, in their order', async () => {
   expect(await evaluated(crew(honest, honest).world)).toEqual(right);
@@ -58,16 +68,34 @@ it('a worker that never answers is not waited for', async () => {
   expect(lost).toEqual([]);
 });
 
-it('a worker that gives too few sums, or too many, is lost', async () => {
+it('a worker that gives too few sums or counts, or too many, is lost', async () => {
   for (const length of [0, 1, 1000]) {
-    const { world, lost } = crew(async () => new Float64Array(length), honest);
-    expect(await evaluated(world)).toEqual(right);
-    expect(new Set(lost)).toEqual(new Set(['w0']));
+    const few: Evaluate = async (batches) => ({ ...totals(batches), sums: new Float64Array(length) });
+    const uncounted: Evaluate = async (batches) => ({ ...totals(batches), counts: new Float64Array(length + 2) });
+    for (const wrong of [few, uncounted]) {
+      const { world, lost } = crew(wrong, honest);
+      expect(await evaluated(world)).toEqual(right);
+      expect(new Set(lost)).toEqual(new Set(['w0']));
+    }
   }
 });
 
 it('what a lost worker had is done by others', async () => {
   let calls = 0;
-  const failing: Evaluate = async (batches) => (calls++ < 3 ? Promise.reject(new Error('lost')) : sums(batches));
+  const failing: Evaluate = async (batches) => (calls++ < 3 ? Promise.reject(new Error('lost')) : totals(batches));
   expect(await evaluated(crew(failing, honest).world)).toEqual(right);
+});
+
+it('what comes late counts once, whoever else has a part of it', async () => {
+  // It answers after everybody else has been given its batches, and has done some of them.
+  const waiting: (() => void)[] = [];
+  const late: Evaluate = (batches) => new Promise((resolve) => waiting.push(() => resolve(totals(batches))));
+  let calls = 0;
+  const slow: Evaluate = async (batches) => {
+    if (++calls % 2 === 0) waiting.shift()?.();
+    return totals(batches);
+  };
+  const { world, lost } = crew(late, slow);
+  expect(await evaluated(world)).toEqual(right);
+  expect(lost).toEqual([]);
 });

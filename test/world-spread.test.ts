@@ -2,15 +2,22 @@
 import { expect, it } from 'vitest';
 import { StoppedError } from '../coordinator/trainer.js';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
-import { type MetricSpec, sumsWidth, totalSums } from '../src/evaluate/metrics.js';
+import { type MetricTotals, OutputMetrics } from '../src/evaluate/output-metrics.js';
 import type { EvaluationBatch } from '../src/pool/worker.js';
 import { FakeClock, FakeCrew, FakeWorker, settled } from './support/crews.js';
 import { randomNumbers } from './support/exchanges.js';
 
-const metrics: MetricSpec = {
-  ...{ metrics: ['accuracy'], outputs: 3, places: 1, classes: true, threshold: 0, binary: false },
-};
-const width = sumsWidth(metrics);
+const metrics = new OutputMetrics({
+  ...{
+    metrics: ['accuracy'],
+    outputs: 3,
+    places: 1,
+    classes: true,
+    threshold: 0,
+    ...{ binary: false, weighted: false },
+  },
+});
+const { width } = metrics;
 const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);
 const batchSize = 10;
 
@@ -18,20 +25,24 @@ const batchSize = 10;
 const sumsOf = ({ batch }: EvaluationBatch): number[] =>
   Array.from({ length: width }, (_, i) => 0.1 * 7 ** (batch - i));
 
+/** Of batch b, 2^b: the total tells which were counted, and how often. */
+const countsOf = (batches: readonly EvaluationBatch[]) =>
+  Float64Array.of(batches.reduce((sum, { batch }) => sum + 2 ** batch, 0));
+
 async function answer(worker: FakeWorker, which: number): Promise<void> {
   const asked = worker.evaluating[which];
-  await asked.answer(Float64Array.from(asked.question.flatMap(sumsOf)));
+  await asked.answer({ sums: Float64Array.from(asked.question.flatMap(sumsOf)), counts: countsOf(asked.question) });
 }
 
-const expected = totalSums(
-  metrics,
-  Float64Array.from(Array.from({ length: 11 }, (_, batch) => sumsOf({ batch, rows })).flat()),
-);
+const expected: MetricTotals = {
+  sums: metrics.merged(Float64Array.from(Array.from({ length: 11 }, (_, batch) => sumsOf({ batch, rows })).flat())),
+  counts: Float64Array.of(2 ** 11 - 1),
+};
 
 /** Answers in random order until the evaluation is over. @param during may disturb it after so many answers */
 async function run(crew: FakeCrew, seed: number, during: (answers: number) => Promise<void> = async () => {}) {
   const random = randomNumbers(seed);
-  let result: Float64Array | undefined;
+  let result: MetricTotals | undefined;
   let answers = 0;
   const open = new Map<FakeWorker, Set<number>>();
   const evaluation = spreadEvaluation(crew, new FakeClock(), metrics, rows, batchSize).then((sums) => {

@@ -155,9 +155,9 @@ export class Session {
       case 'evaluate':
         this.#answer('evaluate', async ({ member }) => {
           const started = performance.now();
-          const sums = await member.evaluate(message.batches);
+          const totals = await member.evaluate(message.batches);
           const milliseconds = performance.now() - started;
-          this.#connection.send({ kind: 'evaluated', request: message.request, sums, milliseconds });
+          this.#connection.send({ kind: 'evaluated', request: message.request, ...totals, milliseconds });
         });
         break;
       case 'bye':

@@ -12,7 +12,8 @@ import { loadDataset } from '../../src/data/load.js';
 import { closeExamples } from '../../src/data/rows.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { ConfigError, DataError, ModelError } from '../../src/errors.js';
-import { metricsOf } from '../../src/evaluate/metrics.js';
+import { type MetricResults, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import type { MetricFigure } from '../../src/metrics/metric.js';
 import { readModelFile } from '../../src/model/file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { Metrics } from '../../src/report/events.js';
@@ -21,7 +22,7 @@ import { checkIds } from '../check-ids.js';
 import { checkMetrics } from '../check-metrics.js';
 import { checkTargets } from '../check-targets.js';
 import { chooseEngine } from '../engine.js';
-import { dataConfigOf, metricSpec, stepSpec, warnOfPooling } from '../specs.js';
+import { dataConfigOf, metricSpec, stepSpec } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
 import { loadOther } from './other-data.js';
@@ -56,6 +57,8 @@ export interface EvaluationResult {
   readonly examples: number;
   /** `loss` first, then the metrics of the config. */
   readonly metrics: Metrics;
+  /** Metrics that are tables or curves, where there are some. */
+  readonly figures?: Record<string, MetricFigure>;
 }
 
 /**
@@ -70,8 +73,11 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
   const chosen = await chooseData(located, config, options);
   const { dataset, split, rows } = chosen;
   try {
-    const metrics = await measure(located, config, chosen, options);
-    return { model: located.path, split, data: dataset.description, examples: rows.length, metrics };
+    const { scalars, figures } = await measure(located, config, chosen, options);
+    return {
+      ...{ model: located.path, split, data: dataset.description, examples: rows.length, metrics: scalars },
+      ...(Object.keys(figures).length > 0 && { figures }),
+    };
   } finally {
     closeExamples(dataset.examples);
   }
@@ -82,7 +88,7 @@ async function measure(
   config: RunConfig,
   { dataset, rows }: ChosenData,
   options: EvaluateOptions,
-): Promise<Metrics> {
+): Promise<MetricResults> {
   const { warn = () => {} } = options;
   const survey = await checkTargets(config, dataset);
   const spec = { ...stepSpec(config, dataset, survey), model: modelConfig(located, config, options) };
@@ -93,7 +99,6 @@ async function measure(
   assignWeights(step.built.model, weights, located.path, warn);
   const metrics = metricSpec(config, dataset, step);
   checkMetrics(config, metrics, survey, warn);
-  warnOfPooling(metrics, warn);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
   const geometry = { ...once, evaluationBatch };
   const sizes = { gradients: [], evaluations: evaluationSizes(geometry, [rows.length]) };
@@ -105,7 +110,7 @@ async function measure(
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {
-    return metricsOf(metrics, await pool.evaluate(rows));
+    return new OutputMetrics(metrics).results(await pool.evaluate(rows));
   } finally {
     await pool.close();
   }

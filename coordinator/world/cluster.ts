@@ -1,5 +1,6 @@
 /** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as `Run` asks for them. */
 import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
+import { type MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import { decideStep, type Update } from '../../src/optimizer/decide.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
@@ -136,11 +137,17 @@ export class Cluster implements Trainer {
     world.advance(own.round);
   }
 
-  async evaluate(rows: Int32Array): Promise<Float64Array> {
+  async evaluate(rows: Int32Array): Promise<MetricTotals> {
     const { world, options } = this.#parts;
     this.#open();
     world.go();
-    return spreadEvaluation(world, systemClock, options.metrics, rows, options.geometry.evaluationBatch);
+    return spreadEvaluation(
+      world,
+      systemClock,
+      new OutputMetrics(options.metrics),
+      rows,
+      options.geometry.evaluationBatch,
+    );
   }
 
   replaceParameters(parameters: Float32Array): void {

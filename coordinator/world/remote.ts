@@ -1,5 +1,6 @@
 /** A machine behind a socket as a Worker: commands go out as messages, answers settle promises, a loss fails them all. */
 import { type LockstepError, WireError } from '../../src/errors.js';
+import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
@@ -53,7 +54,7 @@ export class RemoteWorker implements Worker {
   applied = -1;
   readonly #computing: (Waiting<Computed> & { readonly task: ComputeTask })[] = [];
   #exchanging: (Waiting<number> & { readonly plan: ExchangePlan; answered: boolean }) | undefined;
-  readonly #evaluating = new Map<number, Waiting<Float64Array>>();
+  readonly #evaluating = new Map<number, Waiting<MetricTotals>>();
   #fetching: (Waiting<void> & { readonly round: number; readonly state: ReplicaState }) | undefined;
   readonly #incoming = new Incoming<BlobSink>();
   /** What goes out when the blob under way is through: frames must not overtake it. */
@@ -122,7 +123,7 @@ export class RemoteWorker implements Worker {
     this.#out(() => this.connection.send({ kind: 'commit', ...update }));
   }
 
-  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+  evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
     this.#doing = 'validating';
     const request = this.#requests++;
     return this.#expect((waiting) => {
@@ -253,7 +254,7 @@ export class RemoteWorker implements Worker {
       case 'evaluated': {
         const waiting = this.#answered(this.#evaluating.get(message.request), message.kind);
         this.#evaluating.delete(message.request);
-        waiting.resolve(message.sums);
+        waiting.resolve({ sums: message.sums, counts: message.counts });
         return true;
       }
       default:

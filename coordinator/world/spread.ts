@@ -1,6 +1,6 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
 import { evaluationBatches } from '../../src/data/geometry.js';
-import { type MetricSpec, sumsWidth, totalSums } from '../../src/evaluate/metrics.js';
+import type { MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { Clock } from './clock.js';
 import { Mailbox } from './mailbox.js';
@@ -17,7 +17,7 @@ interface Group {
 /** What a worker gave; nothing when it was lost. */
 interface Answer {
   readonly group: Group;
-  readonly sums?: Float64Array;
+  readonly totals?: MetricTotals;
   readonly error?: unknown;
 }
 
@@ -32,27 +32,28 @@ const look = 1000;
 
 /**
  * @param rows examples of the split
- * @returns metric sums, the same bits whoever computes which batch
+ * @returns what the metrics come to, the same bits whoever computes which batch
  * @throws StoppedError when the run is to be stopped while nobody is there to compute
  */
 export async function spreadEvaluation(
   crew: Crew,
   clock: Clock,
-  metrics: MetricSpec,
+  metrics: OutputMetrics,
   rows: Int32Array,
   evaluationBatch: number,
-): Promise<Float64Array> {
-  return totalSums(metrics, await new Spread(crew, clock, sumsWidth(metrics), rows, evaluationBatch).run());
+): Promise<MetricTotals> {
+  const { sums, counts } = await new Spread(crew, clock, metrics, rows, evaluationBatch).run();
+  return { sums: metrics.merged(sums), counts };
 }
 
 class Spread {
   readonly #crew: Crew;
   readonly #clock: Clock;
   readonly #mail: Mailbox<Answer>;
-  /** Sums of a batch. */
-  readonly #width: number;
+  readonly #metrics: OutputMetrics;
   readonly #batches: readonly EvaluationBatch[];
   readonly #table: Float64Array;
+  readonly #counts: Float64Array;
   /** Batches whose sums are not here, and those of them that nobody has. */
   readonly #missing: Set<number>;
   readonly #queue: number[];
@@ -60,22 +61,23 @@ class Spread {
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
 
-  constructor(crew: Crew, clock: Clock, width: number, rows: Int32Array, evaluationBatch: number) {
+  constructor(crew: Crew, clock: Clock, metrics: OutputMetrics, rows: Int32Array, evaluationBatch: number) {
     this.#crew = crew;
     this.#clock = clock;
     this.#mail = new Mailbox(clock);
-    this.#width = width;
+    this.#metrics = metrics;
     this.#batches = evaluationBatches({ evaluationBatch }, rows.length).map(({ start, count }, batch) => ({
       batch,
       rows: rows.subarray(start, start + count),
     }));
-    this.#table = new Float64Array(this.#batches.length * width);
+    this.#table = new Float64Array(this.#batches.length * metrics.width);
+    this.#counts = new Float64Array(metrics.counts);
     this.#queue = this.#batches.map(({ batch }) => batch);
     this.#missing = new Set(this.#queue);
   }
 
-  /** @returns the sums of all batches, in their order */
-  async run(): Promise<Float64Array> {
+  /** @returns the sums of all batches, in their order, and the counts of all together */
+  async run(): Promise<MetricTotals> {
     while (this.#missing.size > 0) {
       this.#share();
       const answer = this.#groups.size > 0 ? await this.#mail.take(this.#deadline()) : undefined;
@@ -87,7 +89,7 @@ class Spread {
       // Lets in who has come meanwhile.
       if (this.#queue.length > 0) await this.#crew.enough();
     }
-    return this.#table;
+    return { sums: this.#table, counts: this.#counts };
   }
 
   /** Gives every worker as much as it can have. */
@@ -110,29 +112,45 @@ class Spread {
     const group = { worker, batches, started: this.#clock.now(), late: false };
     this.#groups.add(group);
     worker.evaluate(batches).then(
-      (sums) => this.#mail.put({ group, sums }),
+      (totals) => this.#mail.put({ group, totals }),
       (error: unknown) => this.#mail.put({ group, error }),
     );
   }
 
-  #take({ group, sums, error }: Answer): void {
+  #take({ group, totals, error }: Answer): void {
     const { worker, batches, started } = group;
     this.#groups.delete(group);
     // Whoever else fails is lost, and the world says so.
-    if (!sums && worker === this.#crew.self) throw error;
-    const fits = sums?.length === batches.length * this.#width;
-    if (sums && !fits) {
-      this.#crew.lose(worker, `it gave ${sums.length} sums of ${batches.length} evaluation batches`);
-    }
-    if (!sums || !fits) {
+    if (!totals && worker === this.#crew.self) throw error;
+    const problem = totals && this.#misfit(totals, batches.length);
+    if (problem) this.#crew.lose(worker, problem);
+    if (!totals || problem) {
       this.#again(group);
       return;
     }
     this.#longest = Math.max(this.#longest ?? 0, this.#clock.now() - started);
+    // Counts are of the whole group: what somebody else has given a part of is of no use.
+    if (!batches.every(({ batch }) => this.#missing.has(batch))) {
+      this.#again(group);
+      return;
+    }
+    const { width } = this.#metrics;
     batches.forEach(({ batch }, i) => {
-      const own = sums.subarray(i * this.#width, (i + 1) * this.#width);
-      if (this.#missing.delete(batch)) this.#table.set(own, batch * this.#width);
+      this.#missing.delete(batch);
+      this.#table.set(totals.sums.subarray(i * width, (i + 1) * width), batch * width);
     });
+    totals.counts.forEach((count, i) => {
+      this.#counts[i] += count;
+    });
+  }
+
+  /** What is wrong with an answer of `batches` batches. */
+  #misfit({ sums, counts }: MetricTotals, batches: number): string | undefined {
+    if (sums.length !== batches * this.#metrics.width) {
+      return `it gave ${sums.length} sums of ${batches} evaluation batches`;
+    }
+    if (counts.length === this.#metrics.counts) return undefined;
+    return `it gave ${counts.length} counts of evaluation batches, not ${this.#metrics.counts}`;
   }
 
   /** Puts back what is not there yet. */

@@ -102,6 +102,7 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
     classes: true,
     threshold: 0,
     binary: false,
+    weighted: false,
   };
   const options = {
     ...{ engine, layout: step.layout, examples, geometry, metrics, threads, seed: 0, largestEvaluation: 0 },

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { EvaluationResult } from '../../coordinator/inference/evaluate.js';
 import { printableDeep } from '../config/printable.js';
+import { figureText } from '../report/figure-text.js';
 import { jsonLine } from '../report/json.js';
 import { count, number } from '../report/text.js';
 import { widthOf, wrapLines } from '../report/wrap.js';
@@ -69,7 +70,7 @@ function runEvaluate(place: string, { set: overrides, threads, json, ...options 
   });
 }
 
-function text({ model, split, data, examples, metrics }: EvaluationResult): string {
+function text({ model, split, data, examples, metrics, figures = {} }: EvaluationResult): string {
   const rows: [string, string][] = [
     ['model', model],
     ['data', data],
@@ -77,5 +78,6 @@ function text({ model, split, data, examples, metrics }: EvaluationResult): stri
     ...Object.entries(metrics).map(([name, value]): [string, string] => [name, number(value)]),
   ];
   const width = Math.max(...rows.map(([title]) => title.length));
-  return rows.map(([title, value]) => `${title.padEnd(width)}  ${value}\n`).join('');
+  const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, number));
+  return [...rows.map(([title, value]) => `${title.padEnd(width)}  ${value}\n`), ...drawn].join('');
 }

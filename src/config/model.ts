@@ -1,5 +1,6 @@
-/** The model as a list of tfjs layers, its loss and its metrics. */
+/** The model as a list of tfjs layers, and its loss. */
 import { z } from 'zod';
+import { customFunction } from '../metrics/custom.js';
 
 const layerMapping = z
   .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
@@ -73,19 +74,6 @@ export type ModelConfig = z.infer<typeof modelSchema>;
 export type LayerConfig = z.infer<typeof layerMapping>;
 export type LayersConfig = z.infer<typeof layersSchema>;
 
-/** A function that a module of the user's exports. */
-const customFunction = z
-  .strictObject({
-    name: z
-      .string()
-      .min(1)
-      .describe("The module's export: a function of tf, targets and outputs; one number an example"),
-    module: path.optional().describe("The module; default: the model's"),
-  })
-  .describe('A function of yours');
-const customSchema = z.strictObject({ custom: customFunction });
-export type CustomFunction = z.infer<typeof customFunction>;
-
 const fromLogits = z
   .boolean()
   .optional()
@@ -148,54 +136,3 @@ export function lossSettings(config: LossConfig): LossSettings {
   const [[name, options]] = Object.entries(config) as [[LossName | 'custom', object]];
   return { ...options, name };
 }
-
-const metricNames = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'] as const;
-
-const metricSchema = z.union([
-  z.enum(metricNames),
-  z.strictObject({
-    topKAccuracy: z.strictObject({
-      k: z.int().min(1).describe('The target counts as found among the k highest outputs'),
-    }),
-  }),
-  z.strictObject({
-    r2: z.strictObject({
-      average: z
-        .enum(['pooled', 'uniform'])
-        .describe(
-          'Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large ' +
-            "values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it",
-        ),
-    }),
-  }),
-  customSchema,
-]);
-/** Those that may be named with options, and are computed once. */
-const once = ['topKAccuracy', 'r2'] as const;
-export const metricsSchema = z
-  .array(metricSchema)
-  .superRefine((metrics, context) => {
-    for (const name of once) {
-      const named = metrics.filter((metric) => metric === name || (typeof metric !== 'string' && name in metric));
-      if (named.length <= 1) continue;
-      const params = { remedy: name === 'r2' ? 'keep one average' : 'keep one k' };
-      context.addIssue({ code: 'custom', message: `name ${name} more than once`, params });
-    }
-    metrics.forEach((metric, index) => {
-      if (typeof metric === 'string' || !('custom' in metric)) return;
-      const { name } = metric.custom;
-      const others = metrics
-        .slice(0, index)
-        .map((other) => (typeof other === 'object' && 'custom' in other ? other.custom.name : ''));
-      if (![...metricNames, 'loss', ...others].includes(name)) return;
-      const path = [index, 'custom', 'name'];
-      context.addIssue({
-        code: 'custom',
-        path,
-        message: `${JSON.stringify(name)} is the name of another metric`,
-        params: { remedy: 'give the function another name' },
-      });
-    });
-  })
-  .describe('Metrics of validation and test, besides the loss');
-export type MetricConfig = z.infer<typeof metricSchema>;

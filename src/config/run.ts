@@ -1,10 +1,11 @@
 /** The whole config of a run, composed from the schemas of its components. */
 import { z } from 'zod';
+import { metricsSchema } from '../metrics/schema.js';
 import { augmentSchema } from './augment.js';
 import { checkpointSchema } from './checkpoint.js';
 import { clusterSchema } from './cluster.js';
 import { dataSchema } from './data.js';
-import { lossSchema, metricsSchema, modelSchema } from './model.js';
+import { lossSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
 import { notStandardizable, withTargetType } from './target-type.js';

@@ -2,10 +2,11 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { LossConfig, MetricConfig, ModelConfig } from '../config/model.js';
+import type { LossConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
 import { elements, type Field, fieldOf, ofRole, type Role, weighsPlaces } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
+import type { MetricConfig } from '../metrics/families.js';
 import { type BuiltModel, type LayerWeight, modelWeights, outputShape } from '../model/build.js';
 import { createModel } from '../model/create.js';
 import { loadFunction } from '../model/custom.js';

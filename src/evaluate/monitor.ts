@@ -1,19 +1,18 @@
 /** Follows one metric from epoch to epoch: which epoch is best, when to stop, when to lower the learning rate. */
 import type { ScheduleConfig } from '../config/schedule.js';
 import type { TrainingConfig } from '../config/training.js';
+import { families } from '../metrics/families.js';
 
 export interface Monitor {
   readonly metric: string;
   readonly mode: 'min' | 'max';
 }
 
-/** Metrics of which more is better. */
-const ascending = ['accuracy', 'topKAccuracy', 'r2'];
-
 /** The metric that a config watches, and which way is better; a metric of the user's own is taken as an error to lower. */
 export function monitorOf({ monitor }: Pick<TrainingConfig, 'monitor'>): Monitor {
   if (typeof monitor !== 'string') return monitor;
-  return { metric: monitor, mode: ascending.includes(monitor) ? 'max' : 'min' };
+  const family = families.find(({ name }) => name === monitor);
+  return { metric: monitor, mode: family?.better === 'higher' ? 'max' : 'min' };
 }
 
 /** Whether `value` is better than `best`, if there is one, by more than `minDelta`; what is not finite never is. */

@@ -1,9 +1,10 @@
 /** Losses and metrics that users write: functions of tf, targets and outputs that give one number an example, or a place. */
 import tf = require('@tensorflow/tfjs-core');
 
-import type { CustomFunction, ModelConfig } from '../config/model.js';
+import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
+import type { CustomFunction } from '../metrics/custom.js';
 import type { HookSlot } from './hooks.js';
 import type { Loss } from './losses.js';
 import type { PlaceValues } from './places.js';

@@ -1,5 +1,6 @@
 /** This process as a worker of a world: its pool, and an exchange that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
+import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
 import type { ExchangePlan } from '../reduce/plan.js';
 import { checkBatches, checkTask } from './check-task.js';
@@ -94,7 +95,7 @@ export class Member implements Worker {
   }
 
   /** @throws WireError when the batches are none of the data set */
-  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+  evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
     return this.#inTurn(async () => {
       checkBatches(this.#pool.options, batches);
       return this.#pool.evaluateBatches(batches);

@@ -3,7 +3,7 @@ import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
 import { activeShards, batchOf, evaluationBatches, examplesBefore } from '../data/geometry.js';
 import { DataError } from '../errors.js';
-import { sumsWidth, totalSums } from '../evaluate/metrics.js';
+import { type MetricTotals, OutputMetrics } from '../evaluate/output-metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import type { Update } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
@@ -56,6 +56,7 @@ export class ThreadPool {
   readonly #piscina: Piscina;
   readonly #kernels: UpdateKernels;
   readonly #roundSlots: RoundSlots;
+  readonly #metrics: OutputMetrics;
   readonly #watch: PoolWatch | undefined;
   /** Tasks under way. */
   #tasks = 0;
@@ -101,6 +102,7 @@ export class ThreadPool {
     this.scratch = shared.offsets.scratch;
     this.stage = spec.staged && new RowStage(spec.examples, spec.staged.capacity);
     this.#kernels = loadUpdateKernels(shared.memory);
+    this.#metrics = new OutputMetrics(spec.metrics);
     this.#roundSlots = new RoundSlots(shared.offsets.gradients);
     this.stepLosses = shared.stepLosses;
     this.stepNorms = shared.stepNorms;
@@ -213,21 +215,21 @@ export class ThreadPool {
     await this.#all({ kind: 'apply', update });
   }
 
-  /** Sums of the metrics over the examples `rows`; the same bits for any number of threads. */
-  async evaluate(rows: Int32Array): Promise<Float64Array> {
+  /** What the metrics come to over the examples `rows`; the same bits for any number of threads. */
+  async evaluate(rows: Int32Array): Promise<MetricTotals> {
     const started = performance.now();
     const batches = evaluationBatches(this.#spec.geometry, rows.length).map(({ start, count }, batch) => ({
       batch,
       rows: rows.subarray(start, start + count),
     }));
-    const sums = totalSums(this.#spec.metrics, await this.evaluateBatches(batches));
+    const { sums, counts } = await this.evaluateBatches(batches);
     this.#watch?.evaluated(performance.now() - started);
-    return sums;
+    return { sums: this.#metrics.merged(sums), counts };
   }
 
-  /** @returns the metric sums of each batch, one behind the other; totalSums merges them */
-  async evaluateBatches(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
-    const { shared, metrics } = this.#spec;
+  /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
+  async evaluateBatches(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
+    const { shared } = this.#spec;
     let start = 0;
     const places = batches.map(({ rows }) => {
       const place = { start, rows };
@@ -235,8 +237,14 @@ export class ThreadPool {
       return place;
     });
     const release = this.#place(places);
+    shared.evaluationCounts.fill(0);
     await this.#all({ kind: 'evaluate', counts: batches.map(({ rows }) => rows.length) }).finally(release);
-    return shared.evaluation.slice(0, batches.length * sumsWidth(metrics));
+    const { width, counts: length } = this.#metrics;
+    const counts = new Float64Array(length);
+    shared.evaluationCounts.forEach((count, i) => {
+      counts[i % length] += count;
+    });
+    return { sums: shared.evaluation.slice(0, batches.length * width), counts };
   }
 
   /** Milliseconds that the threads spent in each phase of training so far, mean over the threads. */

@@ -2,7 +2,7 @@
 import { type Role, weighsPlaces } from '../data/field.js';
 import { activeShards, roundOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
-import { batchSums, sumsWidth } from '../evaluate/metrics.js';
+import { OutputMetrics } from '../evaluate/output-metrics.js';
 import { loadUpdateKernels } from '../kernels/load.js';
 import { decideStep, type Update } from '../optimizer/decide.js';
 import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
@@ -30,6 +30,7 @@ export class Rank {
   readonly #optimizer: Optimizer;
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
+  readonly #metrics: OutputMetrics;
   readonly #computer: Computer | undefined;
   readonly #plans = new Map<number, ReductionPlan>();
 
@@ -43,6 +44,7 @@ export class Rank {
     const { phases, stepTimes } = spec.shared;
     this.#clock = new PhaseClock(phases, rank, stepTimes && new StepTimes(stepTimes, spec.threads));
     this.#slice = new Slice(spec, rank, kernels);
+    this.#metrics = new OutputMetrics(spec.metrics);
     if (!engine) return;
     const gatherer = new Gatherer(spec);
     this.#computer = { engine, gatherer, gradients: new Gradients(spec, engine, kernels, gatherer, this.#clock) };
@@ -129,7 +131,9 @@ export class Rank {
 
   /** Metric sums of the batches that this rank gets hold of. */
   async evaluate({ counts }: EvaluateTask): Promise<void> {
-    const { shared, metrics, examples } = this.#spec;
+    const { shared, examples } = this.#spec;
+    const metrics = this.#metrics;
+    const totals = shared.evaluationCounts.subarray(this.#rank * metrics.counts, (this.#rank + 1) * metrics.counts);
     const place = (role: Role) => examples.columns.findIndex((column) => column.role === role);
     const [target, weight] = [place('target'), place('weight')];
     const weighs = weighsPlaces(examples.columns);
@@ -149,8 +153,9 @@ export class Rank {
       await gatherer.load(current.rows, buffers, next?.rows);
       const result = await engine.evaluate(count);
       const weights = weighs ? (buffers[weight] as Float32Array) : undefined;
-      const sums = batchSums(metrics, { ...result, targets: buffers[target], weights });
-      shared.evaluation.set(sums, current.batch * sumsWidth(metrics));
+      const sums = new Float64Array(metrics.width);
+      metrics.add({ ...result, targets: buffers[target], weights }, sums, totals);
+      shared.evaluation.set(sums, current.batch * metrics.width);
     }
   }
 

@@ -6,8 +6,7 @@ import type { BackendName } from '../engine/backends.js';
 import type { CompiledModel } from '../engine/onnx/session.js';
 import type { StepSpec } from '../engine/step.js';
 import { EngineError } from '../errors.js';
-import type { MetricSpec } from '../evaluate/metrics.js';
-import { sumsWidth } from '../evaluate/metrics.js';
+import { type MetricSpec, OutputMetrics } from '../evaluate/output-metrics.js';
 import type { SlabLayout } from '../model/slab.js';
 import type { StepRule } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
@@ -72,6 +71,8 @@ export interface SharedState {
   readonly stepNorms: Float64Array;
   /** Metric sums of each evaluation batch. */
   readonly evaluation: Float64Array;
+  /** Metric counts of each rank, over the batches that it got hold of. */
+  readonly evaluationCounts: Float64Array;
   /** Milliseconds that each rank spent in each phase. */
   readonly phases: Float64Array;
   /** Of each step and rank 1 + phases: what StepTimes says of the epoch under way; undefined where nobody wants to know. */
@@ -102,6 +103,7 @@ const doubles = (length: number) => new Float64Array(new SharedArrayBuffer(lengt
  */
 export function allocateShared(options: PoolOptions, gradientSlots: number, timed = false): SharedState {
   const { layout, geometry, threads } = options;
+  const metrics = new OutputMetrics(options.metrics);
   const { offsets, bytes } = planSlabs(options, gradientSlots);
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   if (pages > maximumPages) {
@@ -124,7 +126,8 @@ export function allocateShared(options: PoolOptions, gradientSlots: number, time
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
     stepNorms: doubles(geometry.stepsPerEpoch),
-    evaluation: doubles(evaluationBatches(geometry, options.largestEvaluation).length * sumsWidth(options.metrics)),
+    evaluation: doubles(evaluationBatches(geometry, options.largestEvaluation).length * metrics.width),
+    evaluationCounts: doubles(threads * metrics.counts),
     phases: doubles(threads * phaseNames.length),
     stepTimes: timed ? doubles(geometry.stepsPerEpoch * threads * (1 + phaseNames.length)) : undefined,
   };

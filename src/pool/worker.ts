@@ -3,6 +3,7 @@
  * exchanges sums with the others, applies a step, and evaluates batches.
  */
 
+import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
 import type { ExchangePlan } from '../reduce/plan.js';
 import type { TreeNode } from '../reduce/tree.js';
@@ -60,6 +61,6 @@ export interface Worker {
   /** @returns the sum of squares of the total gradient */
   exchange(plan: ExchangePlan): Promise<number>;
   commit(update: Update): Promise<void>;
-  /** @returns the metric sums of each batch, one behind the other */
-  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array>;
+  /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
+  evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals>;
 }

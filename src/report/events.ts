@@ -1,9 +1,30 @@
 /** Everything that a run tells the world, in the order in which it happens. */
 
 import type { ColumnReport } from '../data/column-report.js';
+import type { MetricFigure } from '../metrics/metric.js';
 
 /** Metric names and values, `loss` among them, in the order in which to show them. */
 export type Metrics = Record<string, number>;
+
+/** Metrics that are no numbers but tables or curves, by name, of each split that was evaluated. */
+export type Figures = Partial<Record<'validation' | 'test', Record<string, MetricFigure>>>;
+
+interface WithFigures {
+  /** Where a metric of the run is a table or a curve. */
+  figures?: Figures;
+}
+
+/** The figures of what splits came to, for an event: nothing where there are none. */
+export function figuresIn(
+  results: {
+    readonly [split in keyof Figures]: { readonly figures: Record<string, MetricFigure> } | null;
+  },
+): WithFigures {
+  const some = Object.entries(results).flatMap(([split, result]) =>
+    result && Object.keys(result.figures).length > 0 ? [[split, result.figures]] : [],
+  );
+  return some.length > 0 ? { figures: Object.fromEntries(some) } : {};
+}
 
 /** Once, before the first step. */
 export interface StartEvent {
@@ -67,7 +88,7 @@ export interface StepEvent {
 }
 
 /** After an epoch and its validation. */
-export interface EpochEvent {
+export interface EpochEvent extends WithFigures {
   event: 'epoch';
   epoch: number;
   /** Counted from the start of the run. */
@@ -95,7 +116,7 @@ export interface WarningEvent {
 }
 
 /** Once, after the last step and the test. */
-export interface EndEvent {
+export interface EndEvent extends WithFigures {
   event: 'end';
   validation: Metrics | null;
   test: Metrics | null;

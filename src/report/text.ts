@@ -3,6 +3,7 @@
 import { printableDeep } from '../config/printable.js';
 import { columnsText } from './columns-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
+import { figureText } from './figure-text.js';
 import { type Colors, table, worldText } from './world-text.js';
 
 /** Four decimals where that says something, else an exponent: 0.1234, 1.234e-7. */
@@ -145,7 +146,10 @@ function endBlock(event: EndEvent, command: string, colors: Colors): string {
   if (event.best !== null) rows.push(['best model', event.best]);
   rows.push(['time', duration(event.seconds)]);
   const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
-  return `\n${table(rows, colors)}parameters sha256: ${event.sha256}\n${resume}`;
+  const figures = Object.entries(event.figures ?? {}).flatMap(([split, figures]) =>
+    Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, number)),
+  );
+  return `\n${table(rows, colors)}${figures.join('')}parameters sha256: ${event.sha256}\n${resume}`;
 }
 
 function warningLine(message: string, colors: Colors): string {

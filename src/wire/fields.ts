@@ -79,6 +79,13 @@ export const bytes = (length: number): Check =>
 
 export const doubles: Check = rule('a Float64Array', (value) => value instanceof Float64Array);
 
+/** Integers that were counted. */
+export const counts: Check = (value, name) => {
+  doubles(value, name);
+  const at = (value as Float64Array).findIndex((count) => !Number.isSafeInteger(count) || count < 0);
+  if (at >= 0) refuse((value as Float64Array)[at], `${name}[${at}]`, 'a whole number from 0');
+};
+
 /** Numbers of examples. */
 export const rows: Check = (value, name) => {
   if (!(value instanceof Int32Array)) refuse(value, name, 'an Int32Array');

@@ -1,5 +1,5 @@
 /** Whether the parts of a job fit together: what a hostile or broken coordinator could get wrong, a worker must not run into. */
-import { elements, fieldOf, widthOf } from '../data/field.js';
+import { elements, fieldOf, weighsPlaces, widthOf } from '../data/field.js';
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
@@ -83,6 +83,7 @@ function checkMetrics({ examples, metrics }: Job): void {
   const { deviations } = metrics;
   if (deviations && (categories !== undefined || metrics.outputs % deviations.length !== 0))
     refuse('metrics.deviations', `are ${deviations.length}, not those of the targets`);
+  if (metrics.weighted !== weighsPlaces(examples.fields)) refuse('metrics.weighted', 'is not what the examples say');
   examples.fields.forEach((field, i) => {
     if (field.role !== 'weight') return;
     if (field.type !== 'float32') refuse(`examples.fields.${i}.type`, 'is not that of weights');

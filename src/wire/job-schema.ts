@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { augmentSchema } from '../config/augment.js';
 import { clusterSchema } from '../config/cluster.js';
-import { metricsSchema } from '../config/model.js';
 import { optimizerSchema } from '../config/optimizer.js';
+import { metricsSchema } from '../metrics/schema.js';
 import { metaSchema } from './data-image.js';
 
 const count = z.int().min(1).max(0x7fff_ffff);
@@ -88,6 +88,7 @@ export const jobSchema = z.strictObject({
     classes: z.boolean(),
     threshold: z.number(),
     binary: z.boolean(),
+    weighted: z.boolean(),
     deviations: z.array(z.number().positive()).min(1).readonly().optional(),
   }),
   seed: z.int().min(0).max(0xffff_ffff),

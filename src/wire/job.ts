@@ -9,7 +9,7 @@ import type { OptimizerConfig } from '../config/optimizer.js';
 import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/image.js';
 import { ConfigError, WireError } from '../errors.js';
-import type { MetricSpec } from '../evaluate/metrics.js';
+import type { MetricSpec } from '../evaluate/output-metrics.js';
 import type { EngineSpec } from '../pool/spec.js';
 import { checkJob } from './job-check.js';
 import { jobSchema } from './job-schema.js';

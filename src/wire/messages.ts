@@ -168,8 +168,10 @@ export interface Evaluate {
 export interface Evaluated {
   readonly kind: 'evaluated';
   readonly request: number;
-  /** Sums of each batch, one behind the other. */
+  /** Metric sums of each batch, one behind the other. */
   readonly sums: Float64Array;
+  /** Metric counts of all batches together: integers. */
+  readonly counts: Float64Array;
   readonly milliseconds: number;
 }
 

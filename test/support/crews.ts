@@ -2,6 +2,7 @@
 import type { Clock } from '../../coordinator/world/clock.js';
 import { type Crew, Round, type RoundOptions, type RoundResult } from '../../coordinator/world/round.js';
 import { WireError } from '../../src/errors.js';
+import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
@@ -63,7 +64,7 @@ export class FakeWorker implements Worker {
   readonly name: string;
   readonly computing: Asked<ComputeTask, Computed>[] = [];
   readonly exchanging: Asked<ExchangePlan, number>[] = [];
-  readonly evaluating: Asked<readonly EvaluationBatch[], Float64Array>[] = [];
+  readonly evaluating: Asked<readonly EvaluationBatch[], MetricTotals>[] = [];
   readonly committed: Update[] = [];
 
   constructor(
@@ -79,7 +80,7 @@ export class FakeWorker implements Worker {
   exchange(plan: ExchangePlan): Promise<number> {
     return asked(this.exchanging, plan);
   }
-  evaluate(batches: readonly EvaluationBatch[]): Promise<Float64Array> {
+  evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
     return asked(this.evaluating, batches);
   }
   async commit(update: Update): Promise<void> {

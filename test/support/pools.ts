@@ -68,7 +68,7 @@ export async function poolSetup(): Promise<PoolSetup> {
     ...{ engine: await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {}), layout: step.layout, examples },
     metrics: {
       ...{ metrics: ['accuracy' as const], outputs: classes, places: 1, classes: true },
-      ...{ threshold: step.output.outputs.kind === 'sigmoid' ? 0.5 : 0, binary: false },
+      ...{ threshold: step.output.outputs.kind === 'sigmoid' ? 0.5 : 0, binary: false, weighted: false },
     },
     ...{
       augment: augmentSchema.parse({ shift: 0.2, flip: 'horizontal' }),

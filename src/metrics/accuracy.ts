@@ -1,0 +1,31 @@
+/** Part of the places whose class is the highest output, or of the outputs that tell their two classes apart. */
+import { classMisfit } from './class-targets.js';
+import { countingMetric } from './counting.js';
+import type { MetricFamily } from './metric.js';
+import { tellsApart } from './rows.js';
+
+export const accuracy = {
+  name: 'accuracy',
+  bare: {},
+  better: 'higher',
+  needsThreshold: true,
+  misfit: classMisfit,
+  create(_, spec) {
+    const { outputs: width, binary, threshold } = spec;
+    if (!binary)
+      return countingMetric(
+        spec,
+        1,
+        ({ ranks }) =>
+          (row) =>
+            Number(ranks[row] === 0),
+      );
+    return countingMetric(spec, width, ({ outputs, values }) => (row) => {
+      let right = 0;
+      for (let at = row * width; at < (row + 1) * width; at++) {
+        if (tellsApart(outputs[at], values[at], threshold)) right++;
+      }
+      return right;
+    });
+  },
+} as const satisfies MetricFamily;

@@ -1,0 +1,31 @@
+/** Metrics that count what is right: integers where all places count alike, weights where they do not. */
+
+import { addSums, type Metric, type ScoredOutput } from './metric.js';
+import type { EvaluatedRows } from './rows.js';
+
+/**
+ * @param right how much of a row is right
+ * @param whole how much there is in a row
+ */
+export function countingMetric(
+  { weighted }: ScoredOutput,
+  whole: number,
+  right: (rows: EvaluatedRows) => (row: number) => number,
+): Metric {
+  return {
+    width: weighted ? 1 : 0,
+    counts: weighted ? 0 : 1,
+    add(rows, sums, counts) {
+      const { weights, count } = rows;
+      const rightOf = right(rows);
+      const into = weighted ? sums : counts;
+      for (let row = 0; row < count; row++) {
+        const weight = weights ? weights[row] : 1;
+        if (weight === 0) continue;
+        for (let left = rightOf(row); left > 0; left--) into[0] += weight;
+      }
+    },
+    merge: addSums,
+    result: ({ sums, weight }, counts) => (weighted ? sums : counts)[0] / (weight * whole),
+  };
+}

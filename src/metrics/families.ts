@@ -1,0 +1,54 @@
+/** Every metric that a config can name: a new one is a file of its own, and a line here. */
+import type { z } from 'zod';
+import { accuracy } from './accuracy.js';
+import { custom } from './custom.js';
+import { mae, mse } from './mean-errors.js';
+import type { Metric, MetricFamily, Misfit, ScoredOutput, TargetFacts } from './metric.js';
+import { r2 } from './r2.js';
+import { topKAccuracy } from './top-k-accuracy.js';
+
+const list = [accuracy, topKAccuracy, mae, mse, r2, custom] as const;
+
+export const families: readonly MetricFamily[] = list;
+
+type Family = (typeof list)[number];
+type Bare<F> = F extends { readonly name: infer Name; readonly bare: object } ? Name : never;
+type WithOptions<F> = F extends { readonly name: infer Name extends string; readonly schema: z.ZodType<infer Options> }
+  ? { [key in Name]: Options }
+  : never;
+
+/** A metric as a config names it: a bare name, or one with its options. */
+export type MetricConfig = Bare<Family> | WithOptions<Family>;
+
+/** A metric of a config with its family and options. */
+export class AskedMetric {
+  readonly #family: MetricFamily;
+  readonly #options: unknown;
+
+  constructor(config: MetricConfig) {
+    const [name, options] = typeof config === 'string' ? [config] : Object.entries(config)[0];
+    this.#family = families.find((family) => family.name === name)!;
+    this.#options = options ?? this.#family.bare;
+  }
+
+  get family(): MetricFamily {
+    return this.#family;
+  }
+
+  /** What it is called in reports. */
+  get label(): string {
+    return this.#family.label?.(this.#options) ?? this.#family.name;
+  }
+
+  create(spec: ScoredOutput): Metric {
+    return this.#family.create(this.#options, spec);
+  }
+
+  misfit(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined {
+    return this.#family.misfit?.(spec, loss, facts);
+  }
+
+  warning(spec: ScoredOutput): string | undefined {
+    return this.#family.warning?.(this.#options, spec);
+  }
+}

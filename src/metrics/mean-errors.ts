@@ -1,0 +1,50 @@
+/** Mean errors over all numbers of the outputs, in the units of the targets. */
+import { numberMisfit } from './class-targets.js';
+import { addSums, type Metric, type MetricFamily, type ScoredOutput } from './metric.js';
+import type { EvaluatedRows } from './rows.js';
+
+export const mae = {
+  name: 'mae',
+  bare: {},
+  better: 'lower',
+  misfit: numberMisfit,
+  create: (_, spec) => meanOf(spec, addAbsolute),
+} as const satisfies MetricFamily;
+
+export const mse = {
+  name: 'mse',
+  bare: {},
+  better: 'lower',
+  misfit: numberMisfit,
+  create: (_, spec) => meanOf(spec, addSquares),
+} as const satisfies MetricFamily;
+
+function meanOf({ outputs }: ScoredOutput, add: (rows: EvaluatedRows, width: number) => number): Metric {
+  return {
+    ...{ width: 1, counts: 0, merge: addSums },
+    add(rows, sums) {
+      sums[0] = add(rows, outputs);
+    },
+    result: ({ sums, weight }) => sums[0] / (weight * outputs),
+  };
+}
+
+function addAbsolute({ errors, weights, count }: EvaluatedRows, width: number): number {
+  let sum = 0;
+  for (let row = 0; row < count; row++) {
+    const weight = weights ? weights[row] : 1;
+    if (weight === 0) continue;
+    for (let at = row * width; at < (row + 1) * width; at++) sum += weight * Math.abs(errors[at]);
+  }
+  return sum;
+}
+
+function addSquares({ errors, weights, count }: EvaluatedRows, width: number): number {
+  let sum = 0;
+  for (let row = 0; row < count; row++) {
+    const weight = weights ? weights[row] : 1;
+    if (weight === 0) continue;
+    for (let at = row * width; at < (row + 1) * width; at++) sum += weight * errors[at] * errors[at];
+  }
+  return sum;
+}

@@ -1,0 +1,116 @@
+/**
+ * A metric as an object: what it adds up over a batch, how batches merge, and what it makes of the total. A family is a file of
+ * this folder, with the schema of its options; families.ts lists them all.
+ */
+import type { z } from 'zod';
+import type { EvaluatedRows } from './rows.js';
+
+/** Numbers by row and column, such as a confusion matrix. */
+export interface MetricTable {
+  readonly kind: 'table';
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  /** A list a row. */
+  readonly values: readonly (readonly number[])[];
+}
+
+/** Points in the order in which to draw them, such as those of a ROC curve. */
+export interface MetricCurve {
+  readonly kind: 'curve';
+  readonly x: { readonly name: string; readonly values: readonly number[] };
+  readonly y: { readonly name: string; readonly values: readonly number[] };
+}
+
+export type MetricFigure = MetricTable | MetricCurve;
+
+/** What the metrics need to know of an output and its targets. */
+export interface ScoredOutput {
+  /** Numbers in the output of one place of an example. */
+  readonly outputs: number;
+  /** Places of one example: as many as a sequence has class indices, or rows of numbers that masks or weights tell apart. */
+  readonly places: number;
+  /** Targets are class indices. */
+  readonly classes: boolean;
+  /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
+  readonly threshold: number;
+  /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
+  readonly binary: boolean;
+  /** Places have weights, so that what counts is no integer. */
+  readonly weighted: boolean;
+  /** Deviations by which targets were divided, in turn: metrics of numbers are in the units of the targets. */
+  readonly deviations?: readonly number[];
+}
+
+/** What a metric has added up. */
+export interface MetricSums {
+  /** `width` numbers, from one batch or from several that were merged in order. */
+  readonly sums: Float64Array;
+  /** Weight of the places that went into them. */
+  readonly weight: number;
+}
+
+export interface Metric {
+  /** Float64 sums of a batch: merged in the order of the batches, so that their bits do not depend on who computed which. */
+  readonly width: number;
+  /** Integers over all batches that a thread evaluates: exact in any order, below 2^53. */
+  readonly counts: number;
+  /**
+   * Adds up a batch.
+   * @param sums `width` zeros
+   * @param counts `counts` integers of the batches before
+   */
+  add(rows: EvaluatedRows, sums: Float64Array, counts: Float64Array): void;
+  /** Merges the sums of the batch that follows into those before it; `addSums` where they are plain sums. */
+  merge(total: MetricSums, batch: MetricSums): void;
+  /** A number, a table or a curve. */
+  result(total: MetricSums, counts: Float64Array): number | MetricFigure;
+}
+
+/** Why a metric does not fit, and what to do. */
+export interface Misfit {
+  /** What the metric needs and the targets are not. */
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** What is known of targets that are numbers (data/target-survey.ts). */
+export interface TargetFacts {
+  /** Numbers along the last axis. */
+  readonly width: number;
+  /** Defined where some target breaks the rule: is neither 0 nor 1; neither -1 nor 1; in no row that adds up to 1. */
+  readonly broken: { readonly binary?: number; readonly signs?: number; readonly rows?: number };
+}
+
+/** Written with `satisfies`, so that the types of its name and options are known to the config. */
+export interface MetricFamily<Options = unknown> {
+  /** What it is called in a config. */
+  readonly name: string;
+  /** Of its options; undefined where it has none. */
+  readonly schema?: z.ZodType<Options>;
+  /** What the bare name stands for; undefined where options are needed. */
+  readonly bare?: Options;
+  /** What the metric is called in reports; default: the family's name. */
+  label?(options: Options): string;
+  /** May be asked for once; with this remedy where it is twice. */
+  readonly once?: string;
+  /** Which values are better, for whoever watches them; undefined where it gives none, but a table or a curve. */
+  readonly better?: 'higher' | 'lower';
+  /** No number where all targets are the same. */
+  readonly needsSpread?: boolean;
+  /** Reads a single output by `threshold`, so that it must be known whether it is a probability. */
+  readonly needsThreshold?: boolean;
+  /**
+   * Why it says nothing about such targets: it would give numbers too, and they would be believed.
+   * @param loss its name
+   * @param facts of targets that are numbers
+   */
+  misfit?(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined;
+  /** What to warn of. */
+  warning?(options: Options, spec: ScoredOutput): string | undefined;
+  create(options: Options, spec: ScoredOutput): Metric;
+}
+
+/** Merges plain sums. */
+export function addSums({ sums: total }: MetricSums, { sums: batch }: MetricSums): void {
+  for (let i = 0; i < total.length; i++) total[i] += batch[i];
+}

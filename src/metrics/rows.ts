@@ -1,0 +1,144 @@
+/** An evaluated batch as the metrics read it: what several of them need is computed once, when the first one asks. */
+import type { ScoredOutput } from './metric.js';
+
+/** What an engine makes of a batch, and its targets. */
+export interface EvaluatedBatch {
+  /** Model outputs, [count, places, outputs]. */
+  readonly outputs: Float32Array;
+  /** Class indices, [count, places], or values, [count, places, outputs]. */
+  readonly targets: ArrayLike<number>;
+  /** Loss of each example, [count], and what their sum is divided by. */
+  readonly losses: Float32Array;
+  readonly divisor: number;
+  /** Values by the metrics of users, [count] each, or [count, places]. */
+  readonly metrics: readonly Float32Array[];
+  /** 1 for places that count, 0 for others, [count, places]; all do where there is none. */
+  readonly valid?: Float32Array;
+  /** Weights of places, [count, places]. */
+  readonly weights?: Float32Array;
+}
+
+/** A row is a place of an example. What is left out has weight 0, and must not count even where it is not finite. */
+export class EvaluatedRows {
+  readonly count: number;
+  readonly examples: number;
+  /** [count, outputs] */
+  readonly outputs: Float32Array;
+  /** What each row counts, [count]; all count 1 where there is none. */
+  readonly weights: Float64Array | undefined;
+  /** Sum of the weights. */
+  readonly weight: number;
+  readonly #spec: ScoredOutput;
+  readonly #batch: EvaluatedBatch;
+  readonly #customs: readonly string[];
+  #values: ArrayLike<number> | undefined;
+  #errors: Float64Array | undefined;
+  #ranks: Float64Array | undefined;
+
+  /** @param customs names of the users' metrics, in the order of their values */
+  constructor(spec: ScoredOutput, batch: EvaluatedBatch, customs: readonly string[]) {
+    this.#spec = spec;
+    this.#batch = batch;
+    this.#customs = customs;
+    this.examples = batch.losses.length;
+    this.count = this.examples * spec.places;
+    this.outputs = batch.outputs;
+    this.weights = weightsOf(batch, this.count);
+    this.weight = this.weights ? this.weights.reduce((sum, weight) => sum + weight, 0) : this.count;
+  }
+
+  /** Target of each output, [count, outputs], as they were standardized; class indices as one-hot rows, or 0 and 1 where there is one output. */
+  get values(): ArrayLike<number> {
+    this.#values ??= this.#spec.classes
+      ? oneHot(this.#batch.targets, this.count, this.#spec.outputs)
+      : this.#batch.targets;
+    return this.#values;
+  }
+
+  /** Output minus target, in the units of the targets, [count, outputs]. */
+  get errors(): Float64Array {
+    this.#errors ??= errorsOf(this.#spec, this.outputs, this.values, this.count);
+    return this.#errors;
+  }
+
+  /**
+   * How many outputs beat that of the target, [count]; ties go to the lower index. Infinity where that is NaN. A single output
+   * has rank 0 where it tells the two classes apart rightly, and 1 where it does not.
+   */
+  get ranks(): Float64Array {
+    this.#ranks ??= ranksOf(this.#spec, this.#batch, this.weights, this.count);
+    return this.#ranks;
+  }
+
+  /** Values of a metric of the user's, [examples] or [count]. */
+  custom(name: string): Float32Array {
+    return this.#batch.metrics[this.#customs.indexOf(name)];
+  }
+}
+
+/** What one of output `i` is in the units of its target. */
+export const unitOf = ({ deviations }: ScoredOutput, i: number): number => deviations?.[i % deviations.length] ?? 1;
+
+/** Whether an output tells two classes apart rightly; targets are 0 and 1, or -1 and 1. */
+export const tellsApart = (output: number, target: number, threshold: number): boolean =>
+  !Number.isNaN(output) && output > threshold === target > 0;
+
+function weightsOf({ valid, weights }: EvaluatedBatch, count: number): Float64Array | undefined {
+  if (!valid && !weights) return undefined;
+  return Float64Array.from({ length: count }, (_, row) => (valid?.[row] ?? 1) * (weights?.[row] ?? 1));
+}
+
+function oneHot(classes: ArrayLike<number>, count: number, outputs: number): ArrayLike<number> {
+  if (outputs === 1) return classes;
+  const values = new Uint8Array(count * outputs);
+  for (let row = 0; row < count; row++) {
+    const target = classes[row];
+    if (target >= 0 && target < outputs) values[row * outputs + target] = 1;
+  }
+  return values;
+}
+
+function errorsOf(spec: ScoredOutput, outputs: Float32Array, values: ArrayLike<number>, count: number): Float64Array {
+  const width = spec.outputs;
+  const units = Float64Array.from({ length: width }, (_, i) => unitOf(spec, i));
+  const errors = new Float64Array(count * width);
+  for (let row = 0, at = 0; row < count; row++) {
+    for (let i = 0; i < width; i++, at++) errors[at] = (outputs[at] - values[at]) * units[i];
+  }
+  return errors;
+}
+
+function ranksOf(
+  { outputs: width, classes, threshold }: ScoredOutput,
+  { outputs, targets }: EvaluatedBatch,
+  weights: Float64Array | undefined,
+  count: number,
+): Float64Array {
+  const ranks = new Float64Array(count);
+  for (let row = 0; row < count; row++) {
+    if (weights?.[row] === 0) continue;
+    if (width > 1) {
+      const start = row * width;
+      ranks[row] = rankOf(outputs, start, width, classes ? targets[row] : highest(targets, start, width));
+    } else if (Number.isNaN(outputs[row])) ranks[row] = Number.POSITIVE_INFINITY;
+    else ranks[row] = tellsApart(outputs[row], targets[row], threshold) ? 0 : 1;
+  }
+  return ranks;
+}
+
+function rankOf(values: ArrayLike<number>, start: number, length: number, target: number): number {
+  const wanted = values[start + target];
+  if (Number.isNaN(wanted)) return Number.POSITIVE_INFINITY;
+  let rank = 0;
+  for (let i = 0; i < length; i++) {
+    const value = values[start + i];
+    if (value > wanted || (value === wanted && i < target)) rank++;
+  }
+  return rank;
+}
+
+function highest(values: ArrayLike<number>, start: number, length: number): number {
+  let best = 0;
+  for (let i = 1; i < length; i++) if (values[start + i] > values[start + best]) best = i;
+  return best;
+}

@@ -1,0 +1,31 @@
+/** Metrics in a config, and in a job that is sent to a worker: each family checks its own options. */
+import { z } from 'zod';
+import { AskedMetric, families, type MetricConfig } from './families.js';
+
+const bare = families.flatMap(({ name, bare }) => (bare === undefined ? [] : name));
+const withOptions = families.flatMap(({ name, schema }) => (schema ? z.strictObject({ [name]: schema }) : []));
+
+const metricSchema = z.union([z.enum(bare), ...withOptions]) as unknown as z.ZodType<MetricConfig, MetricConfig>;
+
+export const metricsSchema = z
+  .array(metricSchema)
+  .superRefine((metrics, context) => {
+    const asked = metrics.map((metric) => new AskedMetric(metric));
+    for (const family of families) {
+      if (family.once === undefined || asked.filter((metric) => metric.family === family).length <= 1) continue;
+      const params = { remedy: family.once };
+      context.addIssue({ code: 'custom', message: `name ${family.name} more than once`, params });
+    }
+    asked.forEach(({ family, label }, index) => {
+      if (label === family.name && bare.includes(label)) return;
+      const others = asked.slice(0, index).map((other) => other.label);
+      if (![...bare, 'loss', ...others].includes(label)) return;
+      context.addIssue({
+        code: 'custom',
+        path: [index, family.name, 'name'],
+        message: `${JSON.stringify(label)} is the name of another metric`,
+        params: { remedy: 'give the function another name' },
+      });
+    });
+  })
+  .describe('Metrics of validation and test, besides the loss');

@@ -1,0 +1,25 @@
+/** Metrics that are tables and curves, for people; what is too much for a screen is in the JSON. */
+import type { MetricFigure, MetricTable } from '../metrics/metric.js';
+
+/** Rows and columns of a table that people are shown. */
+const most = 16;
+
+/** Lines, each with its end. @param title the metric's name, and the split's where there are several */
+export function figureText(title: string, figure: MetricFigure, number: (value: number) => string): string {
+  if (figure.kind === 'curve') {
+    const { x, y } = figure;
+    return `${title}: a curve of ${x.values.length} points, ${y.name} over ${x.name} (with --json)\n`;
+  }
+  const [rows, columns] = [figure.rows.length, figure.columns.length];
+  if (rows > most || columns > most) return `${title}: a table of ${rows} x ${columns} (with --json)\n`;
+  return `${title}\n${tableText(figure, number)}`;
+}
+
+function tableText({ rows, columns, values }: MetricTable, number: (value: number) => string): string {
+  const cells = values.map((row) => row.map((value) => (Number.isInteger(value) ? String(value) : number(value))));
+  const widths = columns.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i].length)));
+  const first = Math.max(0, ...rows.map((name) => name.length));
+  const line = (name: string, row: readonly string[]) =>
+    `  ${[name.padEnd(first), ...row.map((cell, i) => cell.padStart(widths[i]))].join('  ')}\n`;
+  return [line('', columns), ...rows.map((name, i) => line(name, cells[i]))].join('');
+}
