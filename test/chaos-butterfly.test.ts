@@ -9,8 +9,8 @@ const kinds: readonly Kind[] = [
 ];
 
 test.each([
-  [kinds, chaosConfig('butterfly', 24)],
-  [harmless, chaosConfig('butterfly', 8, 30)],
+  [kinds, chaosConfig('butterfly', 8)],
+  [harmless, chaosConfig('butterfly', 4, 30)],
 ] as const)(
   '%s: the weights are those of a quiet run',
   async (each, config) => {

@@ -3,8 +3,8 @@ import { beforeAll, test } from 'vitest';
 import { chaosConfig, chaotic, everyPhase, quietHash } from './support/chaos.js';
 import { harmless, type Kind } from './support/faults.js';
 
-const config = chaosConfig('star', 16);
-const patient = chaosConfig('star', 16, 30);
+const config = chaosConfig('star', 8);
+const patient = chaosConfig('star', 8, 30);
 let quiet = '';
 beforeAll(async () => {
   quiet = await quietHash(config);

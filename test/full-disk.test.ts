@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../src/report/events.js';
-import { eventOf, eventsOf, type Finished, lockstep, startLockstep } from './support/cli.js';
+import { eventOf, eventsOf, type Finished, lockstepServed, startLockstep } from './support/cli.js';
 import { newFolders, temporaryFolder, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
 import { cliFile, configFile } from './support/package.js';
@@ -67,7 +67,7 @@ function expectUnwritten({ code, stderr, stdout }: Finished, names: readonly str
 /** Does what the remedy says. */
 async function follow(remedy: string, out: string): Promise<void> {
   const [, run] = /lockstep train --resume (\S+):/.exec(remedy)!;
-  const { code, stdout } = await lockstep(['train', '--resume', run, '--threads', '1', '--json'], out);
+  const { code, stdout } = await lockstepServed(['train', '--resume', run, '--threads', '1', '--json'], out);
   const end = eventOf(eventsOf(stdout), 'end');
   expect({ code, sha256: end.sha256 }).toEqual({ code: 0, sha256 });
   expect(readdirSync(run)).toEqual(expect.arrayContaining(['checkpoints', 'config.yaml', 'metrics.jsonl', 'model']));
@@ -141,7 +141,7 @@ describe.skipIf(process.platform !== 'linux')('a run on a disk that is full', ()
     const warnings = warningsIn(eventsOf(stdout)).map((message) => basename(message.split(':')[0]));
     expect(warnings).toContain('ledger.jsonl');
     for (const name of warnings) expect(readFileSync(join(runOf(out), name), 'utf8')).toMatch(/\}\n$/);
-    const resumed = await lockstep(
+    const resumed = await lockstepServed(
       ['train', '--resume', runOf(out), '--set', 'training.epochs=41', '--threads', '1', '--json'],
       out,
     );
@@ -193,7 +193,7 @@ describe.skipIf(process.platform !== 'linux')('a command whose output is not tak
   const trainedRun = join(folder, 'trained');
   const input = join(folder, 'input.json');
   beforeAll(async () => {
-    await lockstep(['train', file, '--threads', '1', '--out', trainedRun, '--steps', '1'], folder);
+    await lockstepServed(['train', file, '--threads', '1', '--out', trainedRun, '--steps', '1'], folder);
     writeFileSync(input, JSON.stringify([Array.from({ length: 28 }, () => Array.from({ length: 28 }, () => [0]))]));
   });
   const model = join(trainedRun, 'run-1');
@@ -215,7 +215,7 @@ describe.skipIf(process.platform !== 'linux')('a command whose output is not tak
   });
 
   const commands: [name: string, args: string[], code: number][] = [
-    ['train', ['train', file, '--threads', '1', '--out', join(folder, 'full')], 1],
+    ['train', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--steps', '1'], 1],
     ['train --json', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--json'], 1],
     ['train of what is no config', ['train', join(folder, 'none.yaml')], 2],
     ['evaluate', ['evaluate', model], 1],
@@ -240,7 +240,8 @@ describe.skipIf(process.platform !== 'linux')('a command whose output is not tak
 
   it('goes on where standard error is full as well', async () => {
     mkdirSync(join(folder, 'both'));
-    const words = [execPath, cliFile, 'train', file, '--threads', '1', '--out', join(folder, 'both')].join(' ');
+    const args = ['train', file, '--threads', '1', '--out', join(folder, 'both'), '--steps', '1'];
+    const words = [execPath, cliFile, ...args].join(' ');
     expect((await command('bash', ['-c', `${words} > /dev/full 2> /dev/full`], folder)).code).toBe(1);
     expect(existsSync(join(folder, 'both', 'run-1', 'model', 'model.json'))).toBe(true);
   });

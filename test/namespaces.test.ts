@@ -4,8 +4,8 @@ import { Cluster } from '../scripts/namespaces/cluster.js';
 import { Network, switchHere } from '../scripts/namespaces/network.js';
 import type { Told } from '../scripts/namespaces/program.js';
 import type { RunEvent } from '../src/report/events.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { newFolders, writeConfig } from './support/folder.js';
+import { trained } from './support/runs.js';
 
 /** Why there can be no namespaces here; undefined where they can. */
 function obstacle(): string | undefined {
@@ -75,8 +75,7 @@ describe.skipIf(reason)('hosts that are apart', () => {
     for (const epochs of [1, 8]) {
       const folder = newFolder();
       const config = writeConfig(folder, 'alone', { ...model, training: training(epochs) });
-      const { stdout } = await lockstep(['train', config, '--threads', '1', '--json'], folder);
-      hashes.set(epochs, eventOf(eventsOf(stdout), 'end').sha256);
+      hashes.set(epochs, (await trained(config, [], folder, 1)).end.sha256);
     }
   }, 60_000);
   afterEach(stop);

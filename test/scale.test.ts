@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseReport } from '../src/scale/record.js';
-import { lockstep, startLockstep } from './support/cli.js';
+import { lockstep, lockstepServed, startLockstep } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -142,7 +142,7 @@ describe('bad input is refused before anything runs', () => {
     [['--workers', '1,2', '--set', 'training.epochs=none'], /training.epochs/],
     [['--workers', '1,2', '--kind', 'fibres'], /Allowed choices are threads, processes/],
   ])('%j', async (args, problem) => {
-    const { code, stdout, stderr } = await lockstep(['scale', file, ...args, '--out', 'refused'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['scale', file, ...args, '--out', 'refused'], folder);
     expect(code).toBe(2);
     expect(stdout + stderr).toMatch(problem);
     expect(existsSync(join(folder, 'refused'))).toBe(false);
@@ -162,7 +162,7 @@ describe('bad input is refused before anything runs', () => {
 
   it('and a batch beyond the data as soon as the data are known', async () => {
     const args = ['scale', file, '--workers', '1,32', '--mode', 'weak', '--out', 'refused'];
-    const { code, stderr, stdout } = await lockstep(args, folder);
+    const { code, stderr, stdout } = await lockstepServed(args, folder);
     expect(code).toBe(2);
     expect(stdout + stderr).toMatch(/32 workers would have a batch of 1024, more than the 480 training examples/);
     expect(existsSync(join(folder, 'refused'))).toBe(false);

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publishedSets } from '../src/download/sets.js';
-import { eventOf, eventsOf, groupIsAlive, lockstep, type Running, startLockstep } from './support/cli.js';
+import { eventOf, eventsOf, groupIsAlive, lockstepServed, type Running, startLockstep } from './support/cli.js';
 import { newFolders, temporaryFolder, writeConfig } from './support/folder.js';
 import { smallModel } from './support/small.js';
 
@@ -77,7 +77,10 @@ beforeAll(async () => {
     loss: 'meanSquaredError',
     training: { epochs: 1, batchSize: 32 },
   });
-  const { stdout, code } = await lockstep(['train', file, '--threads', '1', '--set', 'data.targetType=number'], folder);
+  const { stdout, code } = await lockstepServed(
+    ['train', file, '--threads', '1', '--set', 'data.targetType=number'],
+    folder,
+  );
   expect({ code, stdout }).toMatchObject({ code: 0 });
   writeFileSync(join(folder, 'many.csv'), table(300_000));
   const sizes = new Map(publishedSets.get('mnist')!.files.map(({ name, size }) => [name, size]));
@@ -232,7 +235,7 @@ describe.skipIf(process.platform === 'win32')('a second signal', () => {
     expect([signal, code]).toEqual(code === null ? ['SIGINT', null] : [null, 143]);
     const run = join(out, 'runs', 'run-1');
     expect(existsSync(join(run, 'lock'))).toBe(false);
-    const again = await lockstep(['train', '--resume', run, '--threads', '1', '--steps', '2', '--json'], out);
+    const again = await lockstepServed(['train', '--resume', run, '--threads', '1', '--steps', '2', '--json'], out);
     expect(again.code).toBe(0);
     expect(eventOf(eventsOf(again.stdout), 'start').resumed!.step).toBeGreaterThanOrEqual(3);
   });
