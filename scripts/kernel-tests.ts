@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: { json: { type: 'string' }, modes: { type: 'string', default: modes.join() } },
 });
 const chosen = modes.filter((mode) => values.modes.split(',').includes(mode));
-registerCompiledBackends();
+registerCompiledBackends(chosen);
 /** Of each test, in their order. */
 const outcomes: Outcome[][] = [];
 observe((outcome) => outcomes.at(-1)?.push(outcome));

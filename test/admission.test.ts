@@ -1,8 +1,7 @@
 /** Who is not admitted is told why and what to do, and so is the coordinator's user; the run takes no harm. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execPath } from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dial } from '../src/wire/dial.js';
 import { encodeControl } from '../src/wire/frame.js';
@@ -19,7 +18,7 @@ import {
   urlOf,
 } from './support/cluster.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
-import { cliFile } from './support/package.js';
+import { trained } from './support/runs.js';
 import { envelope, Stranger, upgrade, type WorkerIdentity, workerIdentity } from './support/strangers.js';
 
 const config = {
@@ -35,27 +34,21 @@ let sha256: string;
 
 beforeAll(async () => {
   identity = await workerIdentity('other', 'session');
-  const alone = await lockstep(['train', file, '--out', join(folder, 'alone'), '--json'], folder);
-  sha256 = eventsOf(alone.stdout).flatMap((event) => (event.event === 'end' ? event.sha256 : []))[0];
+  sha256 = (await trained(file, [], join(folder, 'alone'))).end.sha256;
 }, 60_000);
 
 /** A worker that ends by itself. */
-async function worker(url: string, args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(execPath, [cliFile, 'worker', url, '--threads', '1', '--cache', folder, '--json', ...args], {
-    env: { ...process.env, LOCKSTEP_TOKEN: '', ...env },
-    timeout: 50_000,
-  });
-  let text = '';
-  child.stdout.on('data', (piece) => {
-    text += piece;
-  });
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  const events = text
+async function worker(url: string, args: readonly string[], run = lockstepServed) {
+  const { code, stdout } = await run(['worker', url, '--threads', '1', '--cache', folder, '--json', ...args], folder);
+  const events = stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { event: string; code: string; message: string; remedy: string });
   return { code, error: events.find(({ event }) => event === 'error') };
 }
+
+const withToken = (LOCKSTEP_TOKEN: string) => (args: readonly string[], folder: string) =>
+  lockstep(args, folder, { LOCKSTEP_TOKEN });
 
 /** Connects as somebody that this program is not. @returns what the other side says to it */
 async function say(port: number, change: (hello: Message) => object): Promise<Message | undefined> {
@@ -94,7 +87,8 @@ describe('a run on loopback', () => {
 
   it('refuses a wrong token, and none', async () => {
     for (const args of [['--token', 'wrong'], []]) {
-      const { code, error } = await worker(url, args);
+      // The last one has nothing from its environment either.
+      const { code, error } = await worker(url, args, args.length === 0 ? withToken('') : lockstepServed);
       expect(code).toBe(2);
       expect(error).toMatchObject({ code: 'LOCKSTEP_REFUSED' });
       expect(error!.message).toMatch(/127\.0\.0\.1:\d+ refuses: the two sides do not have the same token/);
@@ -193,7 +187,7 @@ it('other arithmetic is admitted when asked for, and the run says so; the token 
     connection.handle({ ...nothing, closed: () => {} });
     await coordinator.until('warning', ({ message }) => /other .* cannot be reproduced bit for bit/.test(message));
     connection.terminate();
-    const honest = worker(url, [], { LOCKSTEP_TOKEN: token });
+    const honest = worker(url, [], withToken(token));
     expect(await coordinator.until('summary')).toMatchObject({ reproducible: false });
     expect((await honest).code).toBe(0);
   } finally {

@@ -2,21 +2,24 @@
 import { beforeAll, expect, it } from 'vitest';
 import { eventOf } from './support/cli.js';
 import { type Cluster, type Coordinator, urlOf, withCluster } from './support/cluster.js';
+import { temporaryFolder, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
+import { trained } from './support/runs.js';
 
-/** Two epochs of 300 steps, so that none ends meanwhile. */
+/** An epoch of 300 steps, so that it does not end meanwhile. */
 const config = {
   ...{ name: 'lost', seed: 5, data: { source: 'digits', examples: 1500, validation: 0.2, test: 0 } },
   model: { layers: [{ flatten: {} }, { dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },
   ...{ loss: 'sparseCategoricalCrossentropy', optimizer: { adam: { learningRate: 0.001 } } },
-  training: { epochs: 2, batchSize: 4, shards: 4, logEvery: 1 },
+  training: { epochs: 1, batchSize: 4, shards: 4, logEvery: 1 },
   ...{ checkpoint: { everyEpochs: 1 }, cluster: { allReduce: 'butterfly' } },
 };
 
+const folder = temporaryFolder();
 let quiet = '';
 beforeAll(async () => {
-  quiet = await withCluster(async (cluster) => (await cluster.train(config).until('end')).sha256);
-}, 60_000);
+  quiet = (await trained(writeConfig(folder, 'quiet', config), [], folder, 1)).end.sha256;
+});
 
 /** Has two workers train for a while, and kills both. @returns a step that was taken */
 async function loseAll(cluster: Cluster, coordinator: Coordinator, url: string): Promise<number> {
@@ -39,9 +42,9 @@ it('others compute again what is lost', async () => {
     expect(last).toBeGreaterThanOrEqual(step);
     expect((await coordinator.until('end')).sha256).toBe(quiet);
     expect(await coordinator.ended).toBe(0);
-    await checkLedger(cluster.run, 600);
+    await checkLedger(cluster.run, 300);
     // Each step is told once.
-    expect(coordinator.of('step').map((event) => event.step)).toEqual(Array.from({ length: 600 }, (_, i) => i + 1));
+    expect(coordinator.of('step').map((event) => event.step)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
   });
 });
 
@@ -56,6 +59,6 @@ it('Ctrl-C meanwhile leaves a run that can be gone on with', async () => {
     cluster.worker(await urlOf(resumed), { name: 'c' });
     expect((await resumed.until('end')).sha256).toBe(quiet);
     expect(await resumed.ended).toBe(0);
-    await checkLedger(cluster.run, 600);
+    await checkLedger(cluster.run, 300);
   });
 });

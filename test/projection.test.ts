@@ -28,9 +28,10 @@ describe('project', () => {
   });
 
   it('is a function of the seed', () => {
-    const line = `workers=4..16,${network},failures=1`;
-    expect(of(line, 1)).toEqual(of(line, 1));
-    expect(of(line, 1).rows).not.toEqual(of(line, 2).rows);
+    const line = `workers=4..8,${network},failures=1`;
+    const once = of(line, 1);
+    expect(of(line, 1)).toEqual(once);
+    expect(once.rows).not.toEqual(of(line, 2).rows);
   });
 
   it('counts speed-up and efficiency over one worker alone', () => {
@@ -60,9 +61,10 @@ describe('project', () => {
   it('takes longer with stragglers and with failures', () => {
     const mean = (luck: string) => of(`workers=32,${network},reduction=butterfly,${luck}`).rows[0].mean;
     expect(mean('stragglers=0.3')).toBeGreaterThan(1.2 * mean('stragglers=0'));
-    expect(mean('failures=1')).toBeGreaterThan(mean('failures=0'));
+    const [failing, never] = [mean('failures=1'), mean('failures=0')];
+    expect(failing).toBeGreaterThan(never);
     // Noticed after ten seconds; 32 of them in an hour.
-    expect(mean('failures=1') / mean('failures=0')).toBeCloseTo(1 + (32 * 10) / 3600, 2);
+    expect(failing / never).toBeCloseTo(1 + (32 * 10) / 3600, 2);
   });
 
   it('keeps the batch of a step in strong mode', () => {

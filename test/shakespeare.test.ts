@@ -18,7 +18,7 @@ it.skipIf(!here)(
     const file = join(folder, 'beginning.txt');
     writeFileSync(file, readFileSync(shakespeareFile).subarray(0, 450_000));
     const overrides = [`data.file=${file}`, 'training.epochs=1'];
-    const { start, end } = await trained(configFile('shakespeare.yaml'), overrides, folder);
+    const { start, end } = await trained(configFile('shakespeare.yaml'), overrides, folder, 2);
     expect(start).toMatchObject({ engine: 'onnx', test: 0 });
     expect(end.validation!.loss).toBeLessThan(1.9);
     expect(end.validation!.accuracy).toBeGreaterThan(0.44);

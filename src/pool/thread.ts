@@ -1,5 +1,5 @@
 /** What Piscina runs in each thread: it makes one engine and serves the pool's tasks with it. */
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import type { GradientEngine } from '../engine/engine.js';
 import { OnnxEngine } from '../engine/onnx/session.js';
 import { Rank } from './rank.js';

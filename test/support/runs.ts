@@ -13,8 +13,11 @@ export interface Trained {
   readonly events: readonly RunEvent[];
 }
 
-/** @param out parent of the run's folder */
-export async function trained(file: string, overrides: readonly string[], out: string, threads = 2): Promise<Trained> {
+/**
+ * @param out parent of the run's folder
+ * @param threads their number changes no bit: each takes longer to start than most tests train
+ */
+export async function trained(file: string, overrides: readonly string[], out: string, threads = 1): Promise<Trained> {
   const events: RunEvent[] = [];
   const report = (event: RunEvent) => events.push(event);
   const end = await train(loadRunConfig(file, overrides), { threads, out, report });
