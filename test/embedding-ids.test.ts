@@ -6,6 +6,7 @@ import { evaluate } from '../coordinator/inference/evaluate.js';
 import { predict } from '../coordinator/inference/predict.js';
 import { LockstepError } from '../src/errors.js';
 import { lockstepServed } from './support/cli.js';
+import { urlOf, withCluster } from './support/cluster.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { type Trained, trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
@@ -157,13 +158,75 @@ describe('ids reach an embedding', () => {
   });
 });
 
-it('that the model computes are told when they have no row', async () => {
-  // Kept numbers are doubled in training: 4 becomes 8.
-  const layers = [{ dropout: { rate: 0.5 } }, embedding, 'flatten', { dense: { units: 1 } }];
-  const file = writeConfig(folder, 'computed', configOf(sources.values.data(good, ''), layers));
-  await expect(trained(file, [], path('runs'))).rejects.toThrow(
-    /^an embedding of the model was given [68], and takes ids from 0 to 4: the model computes this id/,
-  );
+describe('ids that the model computes and that have no row', () => {
+  const configWith = (options: object, more: object = {}) => ({
+    ...configOf(sources.values.data(good, ''), [{ rescaling: options }, embedding, 'flatten', { dense: { units: 1 } }]),
+    ...more,
+  });
+  const told = (id: string) =>
+    new RegExp(
+      `^ids was given the id ${id}, which the model computes, and takes whole numbers from 0 to 4 \\(inputDim 5\\)$`,
+    );
+  const highest = { options: { scale: 2, offset: 0 }, id: '[68]' };
+  const negative = { options: { scale: 1, offset: -3 }, id: '-[123]' };
+  const cases = [
+    { name: 'too high', engine: 'onnx', ...highest },
+    { name: 'negative', engine: 'onnx', ...negative },
+    // Which also has one for the example of zeros that backends are tried with.
+    { name: 'negative', engine: 'tfjs', ...negative },
+  ];
+
+  it.each(cases)('$name, on engine $engine', async ({ name, engine, options, id }) => {
+    const file = writeConfig(folder, `computed-${name}`, configWith(options, { engine }));
+    const error = await trained(file, [], path('runs')).catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'LOCKSTEP_DATA', exitCode: 2, problem: expect.stringMatching(told(id)) });
+    expect(error.remedy).toMatch(/^correct the layers before it/);
+  });
+
+  it('are met by what the error advises', async () => {
+    const file = writeConfig(folder, 'advised', configWith(highest.options));
+    await trained(file, ['model.layers.1.embedding.inputDim=9'], path('runs'));
+  });
+
+  it('end a run that workers compute, once none is left', { timeout: 60_000 }, async () => {
+    await withCluster(async (cluster) => {
+      const coordinator = cluster.coordinator(configWith(highest.options), ['--min-workers', '1']);
+      cluster.worker(await urlOf(coordinator), { name: 'a' });
+      const { code, message, remedy } = await coordinator.until('error');
+      expect(code).toBe('LOCKSTEP_DATA');
+      expect(message).toMatch(told('[68]'));
+      expect(remedy).toBe(`correct the layers before it, or set an inputDim above ${/[68]/.exec(message)}`);
+      expect(await coordinator.ended).toBe(2);
+    });
+  });
+
+  it('are told where a trained model predicts', async () => {
+    const halves = configWith({ scale: 1, offset: 0 });
+    const inner = {
+      ...halves,
+      model: { layers: [{ rescaling: { scale: 0.5, offset: 0 } }, embedding, 'flatten', { dense: { units: 1 } }] },
+    };
+    const run = await trained(writeConfig(folder, 'halves', inner), [], path('runs'));
+    for (const [value, id] of [
+      [12, '6'],
+      [-2, '-1'],
+    ]) {
+      writeFileSync(
+        path('far.json'),
+        JSON.stringify([
+          [1, 1],
+          [value, 0],
+        ]),
+      );
+      const rows = async () => {
+        for await (const _ of (await predict(run.start.folder, path('far.json'))).rows);
+      };
+      await expect(rows()).rejects.toMatchObject({
+        code: 'LOCKSTEP_DATA',
+        problem: expect.stringMatching(told(String(id))),
+      });
+    }
+  });
 });
 
 describe('a trained model', () => {

@@ -1,7 +1,8 @@
 /** The workers of a run: who is there, in what state, how fast; admits at steps, declares lost, waits for enough. */
 import { shardSize } from '../../src/data/geometry.js';
 import type { LockstepError } from '../../src/errors.js';
-import { RefusedError, WireError } from '../../src/errors.js';
+import { type DataError, RefusedError, WireError } from '../../src/errors.js';
+import { toldComputedId } from '../../src/model/computed-ids.js';
 import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { Landings } from '../../src/reduce/landings.js';
@@ -84,6 +85,8 @@ export class World implements Crew {
   /** What a question, its examples and its answer take besides the work. */
   readonly #journeys = new Speeds();
   readonly #listeners = new Set<(worker: Worker) => void>();
+  /** What the last worker that failed told of the model or the data, where that was to blame: others would fail alike. */
+  #mistake: DataError | undefined;
   #nextId = 1;
   /** The last round that was committed. */
   #round = -1;
@@ -186,9 +189,10 @@ export class World implements Crew {
         if (message.kind === 'ready') this.#ready(worker);
         else if (message.kind === 'linked') worker.links = new Set(message.ids);
         else if (message.kind === 'drain') this.#drain(worker);
-        else if (message.kind === 'failed')
+        else if (message.kind === 'failed') {
+          this.#mistake = toldComputedId(message.message);
           this.drop(worker, new WireError(`it failed to ${message.phase}: ${message.message}`, 'see its own output'));
-        else if (worker.receive(message)) {
+        } else if (worker.receive(message)) {
           this.#account.message(worker, message);
           if (message.kind === 'applied') this.#applied(worker);
           if (message.kind === 'peerLost') this.#peerLost(worker, message);
@@ -267,6 +271,7 @@ export class World implements Crew {
     if (!stopped()) report({ event: 'waiting', step: this.committed, present, minimum, away: this.#awayNames() });
     while (!this.#isEnough()) {
       if (stopped()) throw new StoppedError();
+      if (this.#mistake && this.#active.length === 0) throw this.#mistake;
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
@@ -314,6 +319,7 @@ export class World implements Crew {
   /** The parameters hold this round, as soon as everybody has updated theirs. */
   advance(round: number): void {
     this.#round = round;
+    this.#mistake = undefined;
   }
 
   /** Resolves when the coordinator's parameters hold the last round. @throws StateLostError when nobody's do */

@@ -8,6 +8,7 @@ import { PrivateMemory } from '../engine/memory.js';
 import { encodeModel, type OnnxGraph, type OnnxPort } from '../engine/onnx/proto.js';
 import { createSession } from '../engine/onnx/runtime.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
+import { computedIdError, tablesOf } from '../model/computed-ids.js';
 import { inferenceGraph, inputName, outputName, type Predictable } from './inference.js';
 
 /**
@@ -18,9 +19,21 @@ export type Predict = (features: Float32Array, count: number) => Promise<Float32
 
 /**
  * @param warn told why the model is not compiled
+ * @returns what throws a DataError where the model computes an id that none of its embeddings has a row for
  * @throws EngineError when no backend of tfjs runs the model either
  */
 export async function createPredictor(target: Predictable, warn: (message: string) => void): Promise<Predict> {
+  const predict = await compiledOrEager(target, warn);
+  return async (features, count) => {
+    try {
+      return await predict(features, count);
+    } catch (error) {
+      throw computedIdError(error, tablesOf(target.model)) ?? error;
+    }
+  };
+}
+
+async function compiledOrEager(target: Predictable, warn: (message: string) => void): Promise<Predict> {
   try {
     // Compiled for one example first: what cannot be compiled is known before inputs are read.
     const runs = new Map([[1, runGraph(inferenceGraph(target, 1), 1)]]);
@@ -76,6 +89,8 @@ async function tfjsPredictor({ model, featureShape }: Predictable): Promise<Pred
       await predict(new Float32Array(elements(featureShape)), 1);
       return predict;
     } catch (error) {
+      // Of zeros, which are no input of the user's.
+      if (computedIdError(error, [])) return predict;
       reasons.push(error instanceof EngineError ? error.problem : `backend ${name}: ${(error as Error).message}`);
     }
   }

@@ -2,9 +2,9 @@
 import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
 import { activeShards, batchOf, evaluationBatches, examplesBefore } from '../data/geometry.js';
-import { DataError } from '../errors.js';
 import { type MetricTotals, OutputMetrics } from '../evaluate/output-metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
+import { computedIdError, tablesIn } from '../model/computed-ids.js';
 import type { Update } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
@@ -297,19 +297,6 @@ export class ThreadPool {
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as Error);
     // Errors from a thread are copies that have lost their class.
     const cause = failures.find(({ message }) => message !== AbortedError.reason);
-    if (failures.length > 0) throw idWithoutRow(cause) ?? cause ?? failures[0];
+    if (failures.length > 0) throw computedIdError(cause, tablesIn(this.#spec.layout)) ?? cause ?? failures[0];
   }
-}
-
-/** What engines say of an id that no embedding has a row for: one that the model computes, for those of the data are checked. */
-function idWithoutRow(error: Error | undefined): DataError | undefined {
-  const found =
-    /indices element out of data bounds, idx=(-?\d+) .*,(\d+)\]|index value (-?\d+) is not in \[0, (\d+)\]/.exec(
-      error?.message ?? '',
-    );
-  if (!found) return undefined;
-  return new DataError(
-    `an embedding of the model was given ${found[1] ?? found[3]}, and takes ids from 0 to ${found[2] ?? found[4]}`,
-    'the model computes this id: correct the layers before the embedding, or raise its inputDim',
-  );
 }
