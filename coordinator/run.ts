@@ -20,13 +20,13 @@ import { saveModel } from '../src/model/save.js';
 import { parameterCount, tensorOf } from '../src/model/slab.js';
 import { learningRateOf } from '../src/optimizer/decide.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
+import { StoppedError } from '../src/pool/control.js';
 import { type EndEvent, figuresIn } from '../src/report/events.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
 import type { PreparedRun } from './prepare.js';
 import type { Resumption } from './resume.js';
 import { type NamedSlab, restoreTensors } from './snapshot.js';
-import { StoppedError } from './trainer.js';
 import { watchEpoch } from './watch.js';
 
 /** Models of at most so many parameters are shown number by number. */
@@ -110,7 +110,7 @@ export class Run {
       try {
         validation = await this.#endEpoch(seconds, examplesPerSecond);
       } catch (error) {
-        if (error instanceof StoppedError) return this.#finish(null, true);
+        if (error instanceof StoppedError) return this.#finish(null, true, false);
         throw error;
       }
       const more = this.#progress.epoch < geometry.epochs && !this.#progress.stopped;
@@ -176,8 +176,8 @@ export class Run {
 
   /** Validates, remembers the best, and moves on to the next epoch. @param seconds that its steps took */
   async #endEpoch(seconds: number, examplesPerSecond: number): Promise<MetricResults | null> {
-    const { config, dataset, pool, report } = this.#run;
-    const validation = await this.#evaluate(dataset.splits.validation);
+    const { config, pool, report } = this.#run;
+    const validation = await this.#validate();
     const loss = this.#epochLoss();
     const { step, best: before, monitor } = this.#progress;
     const epoch = this.#progress.epoch + 1;
@@ -217,7 +217,12 @@ export class Run {
     return sum / geometry.training;
   }
 
-  async #finish(validated: MetricResults | null, interrupted: boolean): Promise<Omit<EndEvent, 'seconds'>> {
+  /** @param evaluates false where just that took too long */
+  async #finish(
+    validated: MetricResults | null,
+    interrupted: boolean,
+    evaluates = true,
+  ): Promise<Omit<EndEvent, 'seconds'>> {
     const { config, dataset, pool, folder, report, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
@@ -232,7 +237,7 @@ export class Run {
     }
     const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
     if (restored) pool.replaceParameters(this.#bestParameters!);
-    const evaluate = (rows: Int32Array) => this.#evaluate(rows).catch(unlessStopped);
+    const evaluate = (rows: Int32Array) => (evaluates ? this.#evaluate(rows).catch(unlessStopped) : null);
     const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
     const test = await evaluate(dataset.splits.test);
     return {
@@ -268,6 +273,19 @@ export class Run {
     const slots = createOptimizer(config.optimizer).slots.map(({ name }, i) => ({ name, slab: pool.slots[i] }));
     const best = this.#bestParameters ? [{ name: 'best', slab: this.#bestParameters }] : [];
     return [{ name: 'parameters', slab: pool.parameters }, ...slots, ...best];
+  }
+
+  /** @throws StoppedError when a signal comes before its end: it may take longer than anybody waits */
+  async #validate(): Promise<MetricResults | null> {
+    const { dataset, pool } = this.#run;
+    if (this.#signal?.aborted) throw new StoppedError();
+    const stop = () => pool.requestStop();
+    this.#signal?.addEventListener('abort', stop);
+    try {
+      return await this.#evaluate(dataset.splits.validation);
+    } finally {
+      this.#signal?.removeEventListener('abort', stop);
+    }
   }
 
   async #evaluate(rows: Int32Array): Promise<MetricResults | null> {

@@ -2,9 +2,6 @@
 import type { MetricTotals } from '../src/evaluate/output-metrics.js';
 import type { SpanResult } from '../src/pool/pool.js';
 
-/** The run is to be stopped while it waits for workers, without whom it can neither train nor evaluate. */
-export class StoppedError extends Error {}
-
 export interface Trainer {
   /** The parameter slab, as of the last committed step. To be read; may be written before the first step only. */
   readonly parameters: Float32Array;
@@ -20,11 +17,11 @@ export interface Trainer {
   readonly isFinite: boolean;
   /** Example indices that the steps [first, last) of the epoch read, one list a step. */
   used(first: number, last: number): Int32Array[];
-  /** Lets the span under way end after its current step. */
+  /** Lets the span under way end after its current step, and the evaluation under way without a result. */
   requestStop(): void;
   /** Runs the steps [first, last) of an epoch. */
   train(epoch: number, order: Int32Array, first: number, last: number, rateScale?: number): Promise<SpanResult>;
-  /** What the metrics come to over the examples `rows`. @throws StoppedError when nobody is there to compute them */
+  /** What the metrics come to over the examples `rows`. @throws StoppedError when it is to stop meanwhile */
   evaluate(rows: Int32Array): Promise<MetricTotals>;
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void;

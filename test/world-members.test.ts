@@ -1,10 +1,10 @@
 /** Who is in the world: admitted, lost, back again, left behind, asked to leave. On connections that lead nowhere. */
 import { describe, expect, it } from 'vitest';
-import { StoppedError } from '../coordinator/trainer.js';
 import type { OwnState } from '../coordinator/world/own-state.js';
 import type { RemoteWorker } from '../coordinator/world/remote.js';
 import { World, type WorldOptions } from '../coordinator/world/world.js';
 import { WireError } from '../src/errors.js';
+import { StoppedError } from '../src/pool/control.js';
 import type { RunEvent } from '../src/report/events.js';
 import type { Connection, Handlers } from '../src/wire/connection.js';
 import type { BlobFrame } from '../src/wire/frame.js';

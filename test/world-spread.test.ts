@@ -1,8 +1,8 @@
 /** An evaluation over the world: every batch once, added up in one order, whoever is lost meanwhile. */
 import { expect, it } from 'vitest';
-import { StoppedError } from '../coordinator/trainer.js';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
 import { type MetricTotals, OutputMetrics } from '../src/evaluate/output-metrics.js';
+import { StoppedError } from '../src/pool/control.js';
 import type { EvaluationBatch } from '../src/pool/worker.js';
 import { FakeClock, FakeCrew, FakeWorker, settled } from './support/crews.js';
 import { randomNumbers } from './support/exchanges.js';

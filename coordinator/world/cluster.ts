@@ -2,12 +2,13 @@
 import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
 import { type MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import { decideStep, type Update } from '../../src/optimizer/decide.js';
+import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
 import type { RowsAt } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
-import { StoppedError, type Trainer } from '../trainer.js';
+import type { Trainer } from '../trainer.js';
 import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import { Round, type RoundOptions, type RoundTask } from './round.js';
@@ -140,6 +141,7 @@ export class Cluster implements Trainer {
   async evaluate(rows: Int32Array): Promise<MetricTotals> {
     const { world, options } = this.#parts;
     this.#open();
+    this.#stopWanted = false;
     world.go();
     return spreadEvaluation(
       world,
@@ -147,6 +149,7 @@ export class Cluster implements Trainer {
       new OutputMetrics(options.metrics),
       rows,
       options.geometry.evaluationBatch,
+      () => this.#stopWanted,
     );
   }
 

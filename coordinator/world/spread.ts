@@ -1,6 +1,7 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
 import { evaluationBatches } from '../../src/data/geometry.js';
 import type { MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { Clock } from './clock.js';
 import { Mailbox } from './mailbox.js';
@@ -33,7 +34,8 @@ const look = 1000;
 /**
  * @param rows examples of the split
  * @returns what the metrics come to, the same bits whoever computes which batch
- * @throws StoppedError when the run is to be stopped while nobody is there to compute
+ * @param isStopped whether its result is not wanted any more, asked after each answer
+ * @throws StoppedError when the run is to be stopped meanwhile
  */
 export async function spreadEvaluation(
   crew: Crew,
@@ -41,8 +43,9 @@ export async function spreadEvaluation(
   metrics: OutputMetrics,
   rows: Int32Array,
   evaluationBatch: number,
+  isStopped = () => false,
 ): Promise<MetricTotals> {
-  const { sums, counts } = await new Spread(crew, clock, metrics, rows, evaluationBatch).run();
+  const { sums, counts } = await new Spread(crew, clock, metrics, rows, evaluationBatch).run(isStopped);
   return { sums: metrics.merged(sums), counts };
 }
 
@@ -77,8 +80,9 @@ class Spread {
   }
 
   /** @returns the sums of all batches, in their order, and the counts of all together */
-  async run(): Promise<MetricTotals> {
+  async run(isStopped: () => boolean): Promise<MetricTotals> {
     while (this.#missing.size > 0) {
+      if (isStopped()) throw new StoppedError();
       this.#share();
       const answer = this.#groups.size > 0 ? await this.#mail.take(this.#deadline()) : undefined;
       if (answer) {

@@ -3,6 +3,7 @@ import { shardSize } from '../../src/data/geometry.js';
 import type { LockstepError } from '../../src/errors.js';
 import { type DataError, RefusedError, WireError } from '../../src/errors.js';
 import { toldComputedId } from '../../src/model/computed-ids.js';
+import { StoppedError } from '../../src/pool/control.js';
 import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
 import type { Landings } from '../../src/reduce/landings.js';
@@ -11,7 +12,6 @@ import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello, PeerLost } from '../../src/wire/messages.js';
 import type { Trace } from '../trace.js';
-import { StoppedError } from '../trainer.js';
 import { Account } from './account.js';
 import type { Capacity } from './assign.js';
 import type { Clock } from './clock.js';

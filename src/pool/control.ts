@@ -11,6 +11,9 @@ export class AbortedError extends Error {
   }
 }
 
+/** What was asked for is not done, because it was to be stopped meanwhile. */
+export class StoppedError extends Error {}
+
 /**
  * Loads before a waiting thread goes to sleep: about 0.14 ms, since being woken up takes longer than a phase of a small
  * model. Where threads share cores, one that spins keeps from its core whom it waits for.
@@ -66,7 +69,7 @@ export class Control {
     Atomics.notify(this.#words, word.generation);
   }
 
-  /** Asks the threads to end their span after the step that is under way. */
+  /** Asks the threads to end their span after the step that is under way, an evaluation after the batches that are. */
   requestStop(): void {
     Atomics.store(this.#words, word.stopWanted, 1);
   }
@@ -86,8 +89,13 @@ export class Control {
     Atomics.add(this.#words, word.done, 1);
   }
 
-  /** Hands out the batches of an evaluation, each once. */
-  takeBatch(): number {
+  /** Hands out the batches of an evaluation, each once, until it is to stop. */
+  takeBatch(): number | undefined {
+    if (Atomics.load(this.#words, word.stopWanted) === 1) return undefined;
     return Atomics.add(this.#words, word.nextBatch, 1);
+  }
+  /** Batches that were handed out, and tries to have one more. */
+  get taken(): number {
+    return Atomics.load(this.#words, word.nextBatch);
   }
 }

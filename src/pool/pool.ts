@@ -9,7 +9,7 @@ import type { Update } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 import { StepTimes } from './clock.js';
-import { AbortedError, Control } from './control.js';
+import { AbortedError, Control, StoppedError } from './control.js';
 import { RoundSlots } from './round-slots.js';
 import { allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
 import { RowStage } from './stage.js';
@@ -223,6 +223,7 @@ export class ThreadPool {
       rows: rows.subarray(start, start + count),
     }));
     const { sums, counts } = await this.evaluateBatches(batches);
+    if (this.#control.taken < batches.length) throw new StoppedError();
     this.#watch?.evaluated(performance.now() - started);
     return { sums: this.#metrics.merged(sums), counts };
   }

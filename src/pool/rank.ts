@@ -145,7 +145,10 @@ export class Rank {
       start += count;
       return { batch, rows };
     });
-    const take = () => batches[this.#control.takeBatch()];
+    const take = () => {
+      const batch = this.#control.takeBatch();
+      return batch === undefined ? undefined : batches[batch];
+    };
     // One is taken ahead, so that its rows can be on their way.
     for (let current = take(), next = take(); current; current = next, next = take()) {
       const { count } = current.rows;
