@@ -6,6 +6,7 @@ import { elements } from '../data/field.js';
 import { backendNames, loadBackend } from '../engine/backends.js';
 import { PrivateMemory } from '../engine/memory.js';
 import { encodeModel, type OnnxGraph, type OnnxPort } from '../engine/onnx/proto.js';
+import { refusedAtRun } from '../engine/onnx/refused.js';
 import { createSession } from '../engine/onnx/runtime.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
 import { computedIdError, tablesOf } from '../model/computed-ids.js';
@@ -28,7 +29,7 @@ export async function createPredictor(target: Predictable, warn: (message: strin
     try {
       return await predict(features, count);
     } catch (error) {
-      throw computedIdError(error, tablesOf(target.model)) ?? error;
+      throw computedIdError(error, tablesOf(target.model)) ?? refusedAtRun(error) ?? error;
     }
   };
 }

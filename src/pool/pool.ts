@@ -2,6 +2,7 @@
 import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
 import { activeShards, batchOf, evaluationBatches, examplesBefore } from '../data/geometry.js';
+import { refusedAtRun } from '../engine/onnx/refused.js';
 import { type MetricTotals, OutputMetrics } from '../evaluate/output-metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import { computedIdError, tablesIn } from '../model/computed-ids.js';
@@ -298,6 +299,7 @@ export class ThreadPool {
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as Error);
     // Errors from a thread are copies that have lost their class.
     const cause = failures.find(({ message }) => message !== AbortedError.reason);
-    if (failures.length > 0) throw computedIdError(cause, tablesIn(this.#spec.layout)) ?? cause ?? failures[0];
+    if (failures.length > 0)
+      throw computedIdError(cause, tablesIn(this.#spec.layout)) ?? refusedAtRun(cause) ?? cause ?? failures[0];
   }
 }
