@@ -144,6 +144,28 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('of what runs in each thread are of no package that only other parts need', () => {
+    const loads = (text: string) =>
+      [...text.matchAll(/^(?:import|export)\s+(?!type\b)(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm)]
+        .filter(([, clause = '']) => !/^\{(?:\s*type\s+\w+,?)+\s*\}$/.test(clause))
+        .map(([, , target]) => target);
+    const seen = new Set<string>();
+    const packages = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const target of loads(readFileSync(join(packageRoot, file), 'utf8'))) {
+        if (target.endsWith('.wasm')) continue;
+        if (target.startsWith('.')) visit(posix.join(dirname(file), target).replace(/\.js$/, '.ts'));
+        else if (!target.startsWith('node:')) packages.add(target.split('/')[0]);
+      }
+    };
+    visit('src/pool/thread.ts');
+    expect(seen.size).toBeGreaterThan(20);
+    // Each thread takes time and memory for what it loads. The engine loads its library when it is made.
+    expect([...packages]).toEqual(['pure-rand']);
+  });
+
   it('are none in errors.ts', () => {
     expect(compiled.find(({ file }) => file === 'src/errors.ts')!.imports).toEqual([]);
   });

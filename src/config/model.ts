@@ -112,7 +112,7 @@ type WithOptions = { [Name in LossName]: z.ZodObject<{ [key in Name]: LossOption
 const withOptions = lossNames.map((name) => z.strictObject({ [name]: lossOptions[name] })) as unknown as WithOptions[];
 
 /** What a function of yours makes of the outputs decides how accuracy and predictions read them. */
-const customLoss = z.strictObject({ custom: customFunction.extend({ fromLogits }) });
+const customLoss = z.strictObject({ custom: customFunction(z).extend({ fromLogits }) });
 
 export const lossSchema = z
   .union([z.enum(lossNames), ...withOptions, customLoss])

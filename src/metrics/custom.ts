@@ -1,18 +1,19 @@
 /** The mean of a function of the user's: examples count once each, places as those of other metrics do. */
-import { z } from 'zod';
-import { addSums, type MetricFamily } from './metric.js';
+import type { z } from 'zod';
+import { addSums, type MetricFamily, type Zod } from './metric.js';
 
 /** A function that a module of the user's exports. */
-export const customFunction = z
-  .strictObject({
-    name: z
-      .string()
-      .min(1)
-      .describe("The module's export: a function of tf, targets and outputs; one number an example"),
-    module: z.string().min(1).optional().describe("The module; default: the model's"),
-  })
-  .describe('A function of yours');
-export type CustomFunction = z.infer<typeof customFunction>;
+export const customFunction = (z: Zod) =>
+  z
+    .strictObject({
+      name: z
+        .string()
+        .min(1)
+        .describe("The module's export: a function of tf, targets and outputs; one number an example"),
+      module: z.string().min(1).optional().describe("The module; default: the model's"),
+    })
+    .describe('A function of yours');
+export type CustomFunction = z.infer<ReturnType<typeof customFunction>>;
 
 export const custom = {
   name: 'custom',

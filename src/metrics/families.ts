@@ -13,7 +13,10 @@ export const families: readonly MetricFamily[] = list;
 
 type Family = (typeof list)[number];
 type Bare<F> = F extends { readonly name: infer Name; readonly bare: object } ? Name : never;
-type WithOptions<F> = F extends { readonly name: infer Name extends string; readonly schema: z.ZodType<infer Options> }
+type WithOptions<F> = F extends {
+  readonly name: infer Name extends string;
+  schema(zod: never): z.ZodType<infer Options>;
+}
   ? { [key in Name]: Options }
   : never;
 

@@ -5,6 +5,9 @@
 import type { z } from 'zod';
 import type { EvaluatedRows } from './rows.js';
 
+/** The library of schemas, given to whoever describes options: threads compute metrics, and should not load it. */
+export type Zod = typeof z;
+
 /** Numbers by row and column, such as a confusion matrix. */
 export interface MetricTable {
   readonly kind: 'table';
@@ -86,7 +89,7 @@ export interface MetricFamily<Options = unknown> {
   /** What it is called in a config. */
   readonly name: string;
   /** Of its options; undefined where it has none. */
-  readonly schema?: z.ZodType<Options>;
+  schema?(zod: Zod): z.ZodType<Options>;
   /** What the bare name stands for; undefined where options are needed. */
   readonly bare?: Options;
   /** What the metric is called in reports; default: the family's name. */

@@ -3,19 +3,20 @@
  * together, or the mean of each output's own, where one that does not vary counts as 0, or as 1 if it is met exactly
  * (scikit-learn's r2_score, multioutput uniform_average). NaN where no target varies: there is nothing to explain.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { numberMisfit } from './class-targets.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, type ScoredOutput } from './metric.js';
+import { addSums, type Metric, type MetricFamily, type MetricSums, type ScoredOutput, type Zod } from './metric.js';
 import { type EvaluatedRows, unitOf } from './rows.js';
 
-const schema = z.strictObject({
-  average: z
-    .enum(['pooled', 'uniform'])
-    .describe(
-      'Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large ' +
-        "values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it",
-    ),
-});
+const schema = (z: Zod) =>
+  z.strictObject({
+    average: z
+      .enum(['pooled', 'uniform'])
+      .describe(
+        'Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large ' +
+          "values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it",
+      ),
+  });
 
 export const r2 = {
   name: 'r2',
@@ -33,7 +34,7 @@ export const r2 = {
     );
   },
   create: ({ average }, spec): Metric => new RSquared(spec, average === 'uniform' ? spec.outputs : 1),
-} as const satisfies MetricFamily<Partial<z.infer<typeof schema>>>;
+} as const satisfies MetricFamily<Partial<z.infer<ReturnType<typeof schema>>>>;
 
 /** The parts of the sums: of the targets of each output; of squared errors, and squared deviations of targets, of each group. */
 class RSquared implements Metric {

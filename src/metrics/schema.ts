@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AskedMetric, families, type MetricConfig } from './families.js';
 
 const bare = families.flatMap(({ name, bare }) => (bare === undefined ? [] : name));
-const withOptions = families.flatMap(({ name, schema }) => (schema ? z.strictObject({ [name]: schema }) : []));
+const withOptions = families.flatMap(({ name, schema }) => (schema ? z.strictObject({ [name]: schema(z) }) : []));
 
 const metricSchema = z.union([z.enum(bare), ...withOptions]) as unknown as z.ZodType<MetricConfig, MetricConfig>;
 

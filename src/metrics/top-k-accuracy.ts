@@ -1,14 +1,14 @@
 /** Part of the places whose class is among the k highest outputs. */
-import { z } from 'zod';
 import { classMisfit } from './class-targets.js';
 import { countingMetric } from './counting.js';
-import type { MetricFamily } from './metric.js';
+import type { MetricFamily, Zod } from './metric.js';
 
 export const topKAccuracy = {
   name: 'topKAccuracy',
-  schema: z.strictObject({
-    k: z.int().min(1).describe('The target counts as found among the k highest outputs'),
-  }),
+  schema: (z: Zod) =>
+    z.strictObject({
+      k: z.int().min(1).describe('The target counts as found among the k highest outputs'),
+    }),
   bare: { k: 5 },
   once: 'keep one k',
   better: 'higher',
