@@ -2,7 +2,9 @@
 import { bytesText, memoryLimit } from '../src/config/memory.js';
 import type { Examples } from '../src/data/examples.js';
 import { elements } from '../src/data/field.js';
+import { evaluationBatchCount } from '../src/data/geometry.js';
 import { EngineError, type WireError } from '../src/errors.js';
+import { OutputMetrics } from '../src/evaluate/output-metrics.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
 import { becomeMember, MEMBER_FLOATS } from '../src/pool/exchanging.js';
 import type { Member } from '../src/pool/member.js';
@@ -59,10 +61,12 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
     stages.map((stage) => (stage.kind === 'session' ? stage.bytes.length : 0)),
   );
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
+  const measured = new OutputMetrics(metrics);
+  const table = 8 * evaluationBatchCount(geometry, largestEvaluation) * measured.width;
   const staged = placement === 'stream' ? stageCapacity(job, threads) * packedRowBytes(examples) : 0;
-  const sums = 8 * metrics.outputs;
+  const sums = 8 * (measured.width + measured.counts);
   const held = constants.reduce((sum, length) => sum + length, sums);
-  const bytes = slabs + threads * (Math.max(0, ...tensors) + held) + places + staged;
+  const bytes = slabs + threads * (Math.max(0, ...tensors) + held) + places + table + staged;
   if (bytes <= memory) return;
   throw new EngineError(
     `the job takes ${bytesText(bytes)} at least with ${threads} ${threads === 1 ? 'thread' : 'threads'}, and there are ${bytesText(memory)}`,

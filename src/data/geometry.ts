@@ -126,10 +126,15 @@ export function roundOf({ stepsPerEpoch }: Pick<Geometry, 'stepsPerEpoch'>, epoc
   return epoch * stepsPerEpoch + step;
 }
 
+/** How many evaluation batches a split of `length` examples has. */
+export function evaluationBatchCount(geometry: Pick<Geometry, 'evaluationBatch'>, length: number): number {
+  return Math.ceil(length / geometry.evaluationBatch);
+}
+
 /** Evaluation batches of a split of `length` examples. */
-export function evaluationBatches({ evaluationBatch }: Pick<Geometry, 'evaluationBatch'>, length: number): RowRange[] {
-  const cut = { training: length, batchSize: evaluationBatch };
-  return Array.from({ length: stepsOf(cut) }, (_, batch) => batchOf(cut, batch));
+export function evaluationBatches(geometry: Pick<Geometry, 'evaluationBatch'>, length: number): RowRange[] {
+  const cut = { training: length, batchSize: geometry.evaluationBatch };
+  return Array.from({ length: evaluationBatchCount(geometry, length) }, (_, batch) => batchOf(cut, batch));
 }
 
 /** Sizes of the evaluation batches of splits of these lengths. */

@@ -1,5 +1,5 @@
 /** What another machine asks a pool to compute, checked before threads read memory by it. */
-import { activeShards, evaluationBatches, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
+import { activeShards, evaluationBatchCount, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
 import { WireError } from '../errors.js';
 import { type TreeNode, treeNodes } from '../reduce/tree.js';
 import type { PoolOptions } from './spec.js';
@@ -42,7 +42,7 @@ export function checkBatches(options: Described, batches: readonly EvaluationBat
     if (rows.length > 0 && rows.length <= evaluationBatch) continue;
     throw new WireError(`evaluation batch ${batch} has ${rows.length} examples, not 1 to ${evaluationBatch}`, remedy);
   }
-  const most = evaluationBatches(options.geometry, options.largestEvaluation).length;
+  const most = evaluationBatchCount(options.geometry, options.largestEvaluation);
   if (batches.length <= most) return;
   throw new WireError(`${batches.length} evaluation batches came, and no split has more than ${most}`, remedy);
 }

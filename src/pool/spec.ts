@@ -1,7 +1,7 @@
 /** What a pool's threads are given once, when they start; everything large in it is shared memory. */
 import type { AugmentConfig } from '../config/augment.js';
 import type { Examples } from '../data/examples.js';
-import { evaluationBatches } from '../data/geometry.js';
+import { evaluationBatchCount } from '../data/geometry.js';
 import type { BackendName } from '../engine/backends.js';
 import type { CompiledModel } from '../engine/onnx/session.js';
 import type { StepSpec } from '../engine/step.js';
@@ -126,7 +126,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number, time
     normSums: doubles(normBlocks(layout.trainable)),
     stepLosses: doubles(geometry.stepsPerEpoch),
     stepNorms: doubles(geometry.stepsPerEpoch),
-    evaluation: doubles(evaluationBatches(geometry, options.largestEvaluation).length * metrics.width),
+    evaluation: doubles(evaluationBatchCount(geometry, options.largestEvaluation) * metrics.width),
     evaluationCounts: doubles(threads * metrics.counts),
     phases: doubles(threads * phaseNames.length),
     stepTimes: timed ? doubles(geometry.stepsPerEpoch * threads * (1 + phaseNames.length)) : undefined,
