@@ -1,6 +1,7 @@
 /** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
 import { setImmediate } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
+import type { CategoricalColumn, NumericColumn } from '../src/data/encoding.js';
 import { type Column, type Dataset, inputColumn } from '../src/data/examples.js';
 import { fieldOf, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
@@ -29,6 +30,7 @@ export async function checkIds(data: DataConfig, dataset: Dataset, { built, fiel
   if (inputs.length === 0) return;
   const { input } = dataset.encoding;
   if (input.kind === 'text') return checkCharacters(inputs, input.vocabulary.length);
+  checkColumns(dataset, inputs);
   const column = inputColumn(dataset.examples);
   const scale = Math.fround(column.scale ?? 1);
   let odd: Odd | undefined;
@@ -44,6 +46,27 @@ export async function checkIds(data: DataConfig, dataset: Dataset, { built, fiel
     }
   });
   if (odd) throw noId(data, dataset, odd, highest);
+}
+
+/** What is scaled, or made of texts, is no id whatever its rows hold. */
+function checkColumns(dataset: Dataset, inputs: readonly IdInput[]): void {
+  for (const { layer, features } of inputs) {
+    for (const feature of features) {
+      const column = columnOf(dataset, feature);
+      if (column && 'categories' in column) {
+        throw new DataError(
+          `${layer} looks up its features as ids, and column ${column.name} becomes features of 0 and 1`,
+          'write its categories as whole numbers from 0, or list it under data.exclude',
+        );
+      }
+      if (column && isStandardized(column)) {
+        throw new DataError(
+          `${layer} looks up its features as ids, and column ${column.name} is standardized, which makes fractions of ids`,
+          'set data.standardize: false',
+        );
+      }
+    }
+  }
 }
 
 function checkCharacters(inputs: readonly IdInput[], characters: number): void {
@@ -89,18 +112,18 @@ function noId(data: DataConfig, dataset: Dataset, { input, example, feature, val
   const column = columnOf(dataset, feature);
   const shown = String(Number(value.toPrecision(7)));
   const where = `${placeOf(dataset, example, inputColumn(dataset.examples).name)}${column ? `: column ${column.name}` : ''}`;
-  const standardized = column && 'scale' in column && (column.scale !== 1 || column.mean !== 0);
-  const became = standardized ? `is standardized to ${shown}` : `holds ${shown}`;
-  return new DataError(`${where} ${became}, and ${takesIds(input)}`, remedy());
+  return new DataError(`${where} holds ${shown}, and ${takesIds(input)}`, remedy());
 
   function remedy(): string {
-    if (standardized) return 'set data.standardize: false';
     if (!Number.isInteger(value) && 'scale' in data && data.scale !== 1) return 'leave data.scale out';
     if (!Number.isInteger(value)) return 'give it whole numbers, or leave out what is none';
     if (value < 0) return 'number the ids from 0';
     return `set inputDim: ${highest + 1}, or leave out what has no row`;
   }
 }
+
+const isStandardized = (column: NumericColumn | CategoricalColumn): boolean =>
+  'scale' in column && (column.scale !== 1 || column.mean !== 0);
 
 /** The column of a table that a feature comes from. */
 function columnOf({ encoding: { input } }: Dataset, feature: number) {

@@ -12,7 +12,6 @@ import { closeExamples } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { OutputError } from '../src/errors.js';
 import type { MetricSpec } from '../src/evaluate/output-metrics.js';
-import { checkIds as checkColumns } from '../src/model/ids.js';
 import type { EngineSpec, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
@@ -145,7 +144,6 @@ async function prepareSteps(
   const survey = await checkTargets(config, dataset);
   const spec = stepSpec(config, { ...dataset, examples }, survey);
   const step = await createStepModel(spec);
-  checkColumns(step.built.model, dataset.encoding);
   await checkIds(config.data, dataset, step);
   const metrics = metricSpec(config, dataset, step);
   const warn = (message: string) => report({ event: 'warning', message });

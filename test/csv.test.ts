@@ -1,6 +1,7 @@
 /** `source: csv`: text becomes rows, classes and weights as the config says, or an error that names the line. */
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { closeRows } from '../src/data/rows.js';
 import { tableInputs } from '../src/data/table/inputs.js';
@@ -8,7 +9,7 @@ import { DataError } from '../src/errors.js';
 import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { partsOf } from './support/parts.js';
-import { failure, load, rounded, rowsOf, tableEncoding } from './support/tables.js';
+import { failure, load, npyFile, rounded, rowsOf, tableEncoding } from './support/tables.js';
 
 const folder = temporaryFolder();
 let files = 0;
@@ -507,11 +508,27 @@ describe('a table larger than data.memory', () => {
 it.each(['[{"x":1,"y":2}]', '{"x":{"0":1},"y":{"0":2}}', '\ufeff [ [1, 2]]', '{"x":1,"y":2}\n{"x":2,"y":1}\n'])(
   'JSON in the place of a table is called that: %s',
   async (text) => {
-    const { problem, remedy } = await failure(source(raw(text)));
-    expect(problem).toContain('is JSON, no CSV');
-    expect(remedy).toContain('to_csv(index=False)');
+    const file = raw(text);
+    const packed = `${file}.gz`;
+    writeFileSync(packed, gzipSync(`${text}${' '.repeat(100_000)}`));
+    for (const one of [file, packed]) {
+      const { problem, remedy } = await failure(source(one));
+      expect(problem).toContain('is JSON, no CSV');
+      expect(remedy).toContain('to_csv(index=False)');
+    }
   },
 );
+
+it('an array of NumPy in the place of the table to predict is told so, with a remedy for that', async () => {
+  const encoding = tableEncoding(await load(plain(csv('x,y', '1,2', '2,1'), { targetType: 'number' })));
+  const file = `${raw('')}.npy`;
+  writeFileSync(file, npyFile('<f4', [1, 1], new Uint8Array(4)));
+  const error = await tableInputs(file, encoding).catch((reason) => reason);
+  expect(error.problem).toBe(`${file} is an array of NumPy, and the model reads columns by their names`);
+  // As the remedy says.
+  const named = csv('x', '5');
+  expect((await tableInputs(named, encoding)).count).toBe(1);
+});
 
 it('a column may be called what begins like JSON', async () => {
   const { examples } = await load(plain(csv('[a],{b},y', '1,2,3', '2,1,4'), { targetType: 'number' }));

@@ -104,6 +104,17 @@ it('columns that are standardized are said to be so, with the remedy', async () 
   expect(remedy).toBe('set data.standardize: false');
 });
 
+it('columns of text are no ids', async () => {
+  const file = path('text.csv');
+  writeFileSync(file, `a,b,y\n${fine.map((id, i) => `${id},${'uv'[i % 2]},${i % 2}`).join('\n')}\n`);
+  const { problem, remedy } = await refusal(
+    configOf({ source: 'csv', file, target: 'y', standardize: false, targetType: 'number' }),
+    'text',
+  );
+  expect(problem).toBe('ids looks up its features as ids, and column b becomes features of 0 and 1');
+  expect(remedy).toMatch(/^write its categories as whole numbers from 0/);
+});
+
 describe('ids reach an embedding', () => {
   const nested = `const inner = tf.sequential({ layers: [
     tf.layers.embedding({ inputDim: 5, outputDim: 2, inputLength: 2, name: 'ids' }), tf.layers.flatten()] });`;

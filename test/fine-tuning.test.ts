@@ -94,6 +94,23 @@ describe('weights', () => {
   });
 });
 
+it('weights of a DepthwiseConv2D are found under the name that Keras 3 gives them', async () => {
+  // Keras 3.15: "dw/kernel" of shape [2, 2, 2, 3], "dw/bias" of [6].
+  const kernel = { name: 'dw/kernel', shape: [2, 2, 2, 3], values: Float32Array.from({ length: 24 }, (_, i) => i) };
+  const bias = { name: 'dw/bias', shape: [6], values: new Float32Array(6).fill(2) };
+  const file = join(folder, 'depthwise.safetensors');
+  writeFileSync(file, Buffer.concat(encodeSafetensors([kernel, bias])));
+  const layers = [{ depthwiseConv2d: { kernelSize: 2, depthMultiplier: 3, name: 'dw' } }];
+  const spec = specOf({ layers, input: [4, 4, 2], target: [3, 3, 6] });
+  const step = await createStepModel({ ...spec, model: { layers, weights: file } });
+  expect(valuesOf(step)).toEqual(
+    new Map([
+      ['dw/depthwise_kernel', kernel.values],
+      ['dw/bias', bias.values],
+    ]),
+  );
+});
+
 describe('weights are refused:', () => {
   const message = async (model: ModelConfig) => {
     const { error, message } = await refusalOf(build(model));

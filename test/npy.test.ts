@@ -271,6 +271,11 @@ describe('a mistake', () => {
     },
     { what: 'one class', options: { targets: npy('|u1', [4], new Uint8Array(4)) }, problem: 'has one class only, 0' },
     {
+      what: 'another class alone',
+      options: { targets: npy('|u1', [4], new Uint8Array(4).fill(3)) },
+      problem: 'has one class only, 3',
+    },
+    {
       what: 'fewer weights',
       options: { weights: npy('<f4', [3], new Float32Array(3)) },
       problem: 'has 3 weights for the 4 examples',

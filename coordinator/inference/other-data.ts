@@ -1,5 +1,6 @@
 /** Examples from another place than the run's own, read as the model reads its inputs. */
 import type { CsvConfig, DataConfig, ParquetConfig } from '../../src/config/data.js';
+import { lossSettings } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
@@ -26,7 +27,8 @@ export async function loadOther(
 ): Promise<Dataset> {
   const { data, seed } = config;
   if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, place, encoding, options);
-  const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed, options);
+  const { ignoreClass } = lossSettings(config.loss);
+  const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed, { ...options, ignoreClass });
   const { splits, examples } = dataset;
   const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;
   const found = classesOf(own, dataset.encoding, encoding);

@@ -120,7 +120,10 @@ async function readSafetensors(path: string, where: string): Promise<SavedWeight
 
 type Find = (name: string) => { readonly shape: readonly number[]; readonly values: Float32Array } | undefined;
 
-/** Keras 2.2 and later put the name of a recurrent cell between that of the layer and that of the weight. */
+/**
+ * Keras 2.2 and later put the name of a recurrent cell between that of the layer and that of the weight; Keras 3 calls the
+ * kernel of a DepthwiseConv2D as those of other layers.
+ */
 function byName(saved: SavedWeights): Find {
   const shortened = new Map(
     [...saved].map(([name, value]) => {
@@ -128,7 +131,8 @@ function byName(saved: SavedWeights): Find {
       return [[...parts.slice(0, -2), parts.at(-1)].join('/'), value];
     }),
   );
-  return (name) => saved.get(name) ?? shortened.get(name);
+  return (name) =>
+    saved.get(name) ?? shortened.get(name) ?? saved.get(name.replace(/(?<=\/)depthwise_kernel$/, 'kernel'));
 }
 
 function checkWeights(wanted: readonly LayerWeight[], find: Find, saved: SavedWeights, where: string): void {

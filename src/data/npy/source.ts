@@ -70,7 +70,7 @@ async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Pr
   const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
   const numbers = isExact ? new Float64Array(bytes) : new Float32Array(bytes);
   let isClass = config.targetType === undefined ? header.integer && width === 1 : config.targetType === 'class';
-  let highest = 0;
+  let [lowest, highest] = [Number.POSITIVE_INFINITY, 0];
   await readNpyRows(header, reading, (row, index) => {
     if (isClass) {
       // What is ignored need be no class, and makes none.
@@ -79,7 +79,11 @@ async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Pr
       const odd = row.find((value) => counts(value) && isOdd(value));
       if (odd !== undefined && config.targetType === 'class') throw noClass(header.file, index, odd);
       isClass = odd === undefined;
-      for (const value of row) if (counts(value) && value > highest) highest = value;
+      for (const value of row) {
+        if (!counts(value)) continue;
+        lowest = Math.min(lowest, value);
+        highest = Math.max(highest, value);
+      }
     }
     numbers.set(row, index * width);
   });
@@ -89,8 +93,11 @@ async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Pr
   numbers.forEach((value, i) => {
     targets[i] = value;
   });
-  if (highest === 0) {
-    throw new DataError(`${header.file} has one class only, 0`, 'use two classes or more, or data.targetType: number');
+  if (highest === 0 || highest === lowest) {
+    throw new DataError(
+      `${header.file} has one class only, ${highest}`,
+      'use two classes or more, or data.targetType: number',
+    );
   }
   return plainColumn('target', { shape: width === 1 ? [] : [width], values: targets, categories: highest + 1 });
 }

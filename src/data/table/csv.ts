@@ -1,7 +1,7 @@
 /** CSV files, and `source: csv`: text of one row a line, as RFC 4180 describes it, read as a stream by csv-parse. */
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
 import type { CsvConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
@@ -45,8 +45,9 @@ export async function csvSource(config: CsvConfig, reading: Reading): Promise<So
 export async function openCsv(file: DataFile, format: CsvFormat, reading: Reading): Promise<Table> {
   try {
     const start = await file.read(64, 0);
-    refuseOtherFormats(file.name, start);
-    const csv = { file, format, gzip: start[0] === 0x1f && start[1] === 0x8b, reading };
+    const gzip = start[0] === 0x1f && start[1] === 0x8b;
+    refuseOtherFormats(file.name, gzip ? inflatedStart(await file.read(4096, 0)) : start);
+    const csv = { file, format, gzip, reading };
     const { columns, rowNames } = columnsOf(csv, await firstRows(csv));
     requireDistinct(file.name, columns);
     const read = (names: readonly string[], visit: Visit) => readRows(csv, columns, names, visit);
@@ -56,6 +57,15 @@ export async function openCsv(file: DataFile, format: CsvFormat, reading: Readin
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** What a gzip file begins with; nothing where it is damaged, which its reader says. */
+function inflatedStart(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, 64);
+  } catch {
+    return new Uint8Array();
   }
 }
 

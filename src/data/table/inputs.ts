@@ -1,5 +1,6 @@
 /** Inputs of a trained model from a table: the columns that it was trained on, encoded as they were then. */
 
+import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
 import type { TableEncoding } from '../encoding.js';
 import { plainColumn, type SourceExamples } from '../examples.js';
@@ -139,6 +140,13 @@ const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ nam
 async function openTable(path: string, { csv }: TableEncoding, reading: Reading): Promise<Table> {
   const file = await openData(path, reading);
   const start = await file.read(4, 0);
+  if (start[0] === 0x93 && start.toString('latin1', 1) === 'NUM') {
+    await file.close();
+    throw new DataError(
+      `${file.name} is an array of NumPy, and the model reads columns by their names`,
+      'write the rows as CSV or Parquet, e.g. by pandas.DataFrame(x, columns=[...]).to_csv(path, index=False)',
+    );
+  }
   return start.toString('latin1') === 'PAR1' ? openParquet(file, reading) : openCsv(file, csv, reading);
 }
 
