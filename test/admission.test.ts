@@ -25,7 +25,7 @@ const config = {
   ...{ name: 'admitting', seed: 7, data: { source: 'digits', examples: 400, validation: 0.1, test: 0.1 } },
   model: { layers: [{ flatten: {} }, { dense: { units: 'classes' } }] },
   ...{ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], optimizer: { sgd: { learningRate: 0.1 } } },
-  training: { epochs: 40, batchSize: 64, shards: 4 },
+  training: { epochs: 20, batchSize: 64, shards: 4 },
 };
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'run', config);

@@ -53,9 +53,16 @@ const cases = [
   { name: 'engine tfjs', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [2, 4] },
 ];
 
+/** Of each file on one thread, by the first test that asks. */
+const onOne = new Map<string, ReturnType<typeof trained>>();
+function onOneThread(file: string, overrides: readonly string[]): ReturnType<typeof trained> {
+  if (!onOne.has(file)) onOne.set(file, trained(file, overrides, folder, 1));
+  return onOne.get(file)!;
+}
+
 it.each(cases)('$name comes to the same bits on any number of threads, and again', async (example) => {
   const { file, overrides, others } = example;
-  const first = await trained(file, overrides, folder, 1);
+  const first = await onOneThread(file, overrides);
   const { training, batchSize, shards, threads } = first.start;
   expect(threads).toBe(1);
   expect(shards).toBeGreaterThan(1);
@@ -81,6 +88,6 @@ it('comes to the same bits in another process', async () => {
   );
   expect(code).toBe(0);
   const { sha256, validation, test } = eventOf(eventsOf(stdout), 'end');
-  const { end } = await trained(file, small, folder);
+  const { end } = await onOneThread(file, small);
   expect({ sha256, validation, test }).toEqual({ sha256: end.sha256, validation: end.validation, test: end.test });
 });
