@@ -214,6 +214,38 @@ describe.skipIf(process.platform !== 'linux')('a command whose output is not tak
     expect(readdirSync(out)).toEqual([]);
   });
 
+  it('scale says so where its report finds no place, and prints it', async () => {
+    const out = newFolder();
+    const place = join(out, 'runs');
+    const args = [
+      'scale',
+      configFile('linear-regression.yaml'),
+      '--workers',
+      '1',
+      '--mode',
+      'strong',
+      '--repeats',
+      '1',
+    ];
+    const running = startLockstep([...args, '--steps', '20', '--out', place, '--json'], out, { TMPDIR: out });
+    await running.says('"event":"run"');
+    writeFileSync(place, '');
+    const { code, stdout, stderr } = await running.finished;
+    expect(stderr).toBe('');
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.find(({ event }) => event === 'report')).toMatchObject({
+      folder: null,
+      report: { format: 'lockstep-scale' },
+    });
+    const { code: name, message, remedy } = events.at(-1);
+    expect({ code, name }).toEqual({ code: 1, name: 'LOCKSTEP_UNWRITTEN' });
+    expect(message).toContain(place);
+    expect(remedy).toMatch(/^keep what is printed above; free some space/);
+  });
+
   const commands: [name: string, args: string[], code: number][] = [
     ['train', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--steps', '1'], 1],
     ['train --json', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--json'], 1],

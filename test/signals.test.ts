@@ -66,6 +66,14 @@ const train = (out: string, text: string, ...more: readonly string[]) => {
   );
 };
 
+/** A command that uses a trained model, while that is made. */
+const loading = (out: string, command: string, args: readonly string[]) => {
+  const module = join(out, 'slow.mjs');
+  writeFileSync(module, "console.log('loading'); await new Promise((go) => setTimeout(go, 60_000));\n");
+  const run = join(folder, 'runs', 'table-1');
+  return said(startLockstep([command, run, '--module', module, ...args], out), 'loading');
+};
+
 let silent: ReturnType<typeof createServer>;
 let mirror: string;
 beforeAll(async () => {
@@ -183,6 +191,16 @@ const moments: Record<string, Moment> = {
     ends: 'at once',
     leaves: [],
   },
+  'of an evaluation': {
+    start: (out) => loading(out, 'evaluate', ['--set', `data.file=${join(folder, 'table.csv')}`]),
+    ends: 'at once',
+    leaves: [],
+  },
+  'of an export': {
+    start: (out) => loading(out, 'export', ['--format', 'onnx', '--output', join(out, 'model.onnx')]),
+    ends: 'at once',
+    leaves: [],
+  },
   'of a measurement': {
     start: (out) => {
       const args = ['scale', writeConfig(out, 'run', config), '--workers', '1', '--mode', 'strong', '--json'];
@@ -223,13 +241,13 @@ describe.skipIf(process.platform === 'win32').each(Object.entries(moments))('a s
   });
 });
 
-describe.skipIf(process.platform === 'win32')('a second signal', () => {
+describe.skipIf(process.platform === 'win32')('a second signal, or a third', () => {
   it('ends the run at once, without damage', async () => {
     const out = newFolder();
     const running = await train(out, '"event":"checkpoint"');
     running.process.kill('SIGTERM');
     await running.says('press Ctrl-C again');
-    running.process.kill('SIGINT');
+    for (let more = 0; more < 2; more++) running.process.kill('SIGINT');
     const { code, signal } = await running.finished;
     // It may have come to its end in that moment.
     expect([signal, code]).toEqual(code === null ? ['SIGINT', null] : [null, 143]);
