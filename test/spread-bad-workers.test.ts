@@ -86,16 +86,34 @@ it('what a lost worker had is done by others', async () => {
   expect(await evaluated(crew(failing, honest).world)).toEqual(right);
 });
 
-it('what comes late counts once, whoever else has a part of it', async () => {
-  // It answers after everybody else has been given its batches, and has done some of them.
-  const waiting: (() => void)[] = [];
-  const late: Evaluate = (batches) => new Promise((resolve) => waiting.push(() => resolve(totals(batches))));
-  let calls = 0;
-  const slow: Evaluate = async (batches) => {
-    if (++calls % 2 === 0) waiting.shift()?.();
-    return totals(batches);
-  };
-  const { world, lost } = crew(late, slow);
-  expect(await evaluated(world)).toEqual(right);
-  expect(lost).toEqual([]);
-});
+it.each([1, 2])(
+  'what comes late counts once, whoever else has done it or a part of it: %i threads',
+  async (threads) => {
+    // Of its two groups the second is begun again first: it answers when others have done a part of that, but not all.
+    const waiting: (() => void)[] = [];
+    const own = new Set<number>();
+    const late: Evaluate = (batches) => {
+      for (const { batch } of batches) own.add(batch);
+      return new Promise((resolve) => waiting.push(() => resolve(totals(batches))));
+    };
+    let again = 0;
+    let released: Promise<void> | undefined;
+    const release = async () => {
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      waiting[1]();
+    };
+    const other: Evaluate = async (batches) => {
+      if (own.has(batches[0].batch) && ++again >= 2) {
+        released ??= release();
+        await released;
+      }
+      await new Promise(setImmediate);
+      return totals(batches);
+    };
+    const { world, lost } = crew(late, other);
+    Object.assign(world.able()[0], { threads });
+    expect(await evaluated(world)).toEqual(right);
+    expect(released).toBeDefined();
+    expect(lost).toEqual([]);
+  },
+);
