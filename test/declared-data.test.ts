@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { tellMistake } from '../src/cli/outcome.js';
-import { usualCsv } from '../src/config/data.js';
+import { usualCsv } from '../src/config/table.js';
 import { openData } from '../src/data/data-file.js';
 import { readNpy } from '../src/data/npy/npy.js';
 import { Reading } from '../src/data/reading.js';

@@ -1,7 +1,8 @@
 /** Examples from another place than the run's own, read as the model reads its inputs. */
-import type { CsvConfig, DataConfig, ParquetConfig } from '../../src/config/data.js';
+import type { DataConfig } from '../../src/config/data.js';
 import { lossSettings } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
+import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
 import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';

@@ -1,56 +1,20 @@
 /** `data`: where the examples come from and how they are split. */
 import { z } from 'zod';
-
-const fraction = z.number().min(0).lt(1);
-const prefix = z.string().min(1);
-const path = z.string().min(1);
-const column = z.string().min(1);
-
-/** `512MB`, `1.5 GiB`: 1 MB is 2^20 bytes here, with or without the i. */
-export const SIZE = /^(\d+(?:\.\d+)?)\s*([KMGT])i?B$/i;
-
-const memory = z
-  .string()
-  .regex(SIZE, { error: (issue) => `${JSON.stringify(issue.input)} is not a size such as 512MB or 2GB` })
-  .optional()
-  .describe(
-    'Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.',
-  );
-
-const stratify = z
-  .boolean()
-  .default(false)
-  .describe('Give every split the same share of each class. Needs targets that are classes.');
-
-const VALIDATION = 'is held out and evaluated after every epoch.';
-const TEST = 'is held out and evaluated once, at the end.';
-
-function fractions(preset: number) {
-  return {
-    validation: fraction.default(preset).describe(`Fraction of the examples that ${VALIDATION}`),
-    test: fraction.default(preset).describe(`Fraction of the examples that ${TEST}`),
-    stratify,
-    memory,
-  };
-}
-
-/** A fraction of the training files, or the prefix of files of its own. */
-function fractionOrFiles(purpose: string) {
-  return z
-    .union([fraction, prefix])
-    .default(0.1)
-    .describe(`Fraction of the training files, or prefix of the files, that ${purpose}`);
-}
-
-/** Splits of sources where a split may have a file or folder of its own. */
-function fractionsOrPaths(what: string) {
-  const part = (purpose: string) =>
-    z
-      .union([fraction, path])
-      .default(0.1)
-      .describe(`Fraction of the examples, or a ${what} of its own, that ${purpose}`);
-  return { validation: part(VALIDATION), test: part(TEST), stratify, memory };
-}
+import {
+  fraction,
+  fractionOrFiles,
+  fractions,
+  fractionsOrPaths,
+  memory,
+  path,
+  prefix,
+  standardizeTargets,
+  stratify,
+  TEST,
+  targetType,
+  VALIDATION,
+} from './data-parts.js';
+import { csvSchema, parquetSchema } from './table.js';
 
 const digitsSchema = z
   .strictObject({
@@ -89,14 +53,6 @@ const idxSchema = z
 
 const rows = z.array(z.union([z.number(), z.array(z.number()).min(1)])).min(1);
 
-const standardizeTargets = z
-  .boolean()
-  .optional()
-  .describe(
-    'Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. ' +
-      'The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.',
-  );
-
 const valuesSchema = z
   .strictObject({
     source: z.literal('values'),
@@ -107,97 +63,6 @@ const valuesSchema = z
     ...fractions(0),
   })
   .describe('Numbers written in the config.');
-
-const targetType = z
-  .enum(['class', 'number'])
-  .optional()
-  .describe(
-    'Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.',
-  );
-
-const datePart = z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']);
-export type DatePart = z.infer<typeof datePart>;
-export const dateFormSchema = z.union([z.literal('epoch'), z.array(datePart).min(1)]);
-export type DateForm = z.infer<typeof dateFormSchema>;
-
-export const thousandsSchema = z.string().regex(/^[^\dA-Za-z+-]$/u, {
-  error: (issue) => `${JSON.stringify(issue.input)} is not one character that may stand between digits`,
-});
-
-/** What tables have in common, whatever file they come from. */
-const table = {
-  target: z
-    .union([column, z.array(column).min(1)])
-    .describe('The column to predict; several columns of numbers are predicted together.'),
-  targetType,
-  standardizeTargets,
-  features: z.array(column).min(1).optional().describe('Columns to predict from. Default: all the others.'),
-  exclude: z.array(column).optional().describe('Columns to leave out, such as an identifier.'),
-  dates: z
-    .record(column, dateFormSchema)
-    .optional()
-    .describe(
-      'Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, ' +
-        'weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).',
-    ),
-  categorical: z
-    .array(column)
-    .optional()
-    .describe(
-      'Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.',
-    ),
-  weight: column.optional().describe("The column of the examples' weights in the loss."),
-  standardize: z
-    .boolean()
-    .optional()
-    .describe(
-      'Give numeric columns mean 0 and deviation 1, as measured on the training split. ' +
-        'Default: true, except where the first layer is an embedding, which reads whole numbers.',
-    ),
-  missing: z
-    .enum(['error', 'mean', 'drop'])
-    .default('error')
-    .describe(
-      'Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.',
-    ),
-  ...fractionsOrPaths('file'),
-};
-
-/** How CSV files are written where nothing else is said. */
-export const usualCsv = {
-  header: true,
-  delimiter: ',',
-  missingValues: ['', 'NA', 'N/A', 'n/a', '#N/A', '<NA>', 'NaN', 'nan', 'NULL', 'null', '?'],
-};
-
-const csvSchema = z
-  .strictObject({
-    source: z.literal('csv'),
-    file: path.describe('Table of text, one row a line; a relative path starts at the current folder.'),
-    header: z
-      .boolean()
-      .default(usualCsv.header)
-      .describe('Whether the first line names the columns; else they are c1, c2, ...'),
-    delimiter: z.string().length(1).default(usualCsv.delimiter).describe('What separates the columns.'),
-    decimal: z.enum(['.', ',']).default('.').describe('What stands before the decimals of a number.'),
-    thousands: thousandsSchema
-      .optional()
-      .describe('What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.'),
-    missingValues: z
-      .array(z.string())
-      .default(usualCsv.missingValues)
-      .describe('Texts that stand for a missing value.'),
-    ...table,
-  })
-  .describe('A CSV file.');
-
-const parquetSchema = z
-  .strictObject({
-    source: z.literal('parquet'),
-    file: path.describe('A Parquet file; a relative path starts at the current folder.'),
-    ...table,
-  })
-  .describe('A Parquet file.');
 
 const npySchema = z
   .strictObject({
@@ -296,8 +161,6 @@ export const dataSchema = z.discriminatedUnion('source', [
 export type DataConfig = z.infer<typeof dataSchema>;
 export type IdxConfig = z.infer<typeof idxSchema>;
 export type ValuesConfig = z.infer<typeof valuesSchema>;
-export type CsvConfig = z.infer<typeof csvSchema>;
-export type ParquetConfig = z.infer<typeof parquetSchema>;
 export type NpyConfig = z.infer<typeof npySchema>;
 export type ImagesConfig = z.infer<typeof imagesSchema>;
 export type TextConfig = z.infer<typeof textSchema>;

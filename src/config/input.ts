@@ -178,6 +178,31 @@ export interface RunConfigInput {
          */
         missing?: 'error' | 'mean' | 'drop';
         /**
+         * Which rows are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
+           */
+          validation?: number | string;
+          /**
+           * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
+           */
+          test?: number | string;
+          /**
+           * Column of numbers or dates: the rows with the highest are for test, those before them for validation.
+           */
+          order?: string;
+          /**
+           * Column whose values stay together: no two splits have rows of one value.
+           */
+          group?: string;
+          /**
+           * Give every split the same share of each class, or of each value of a column.
+           */
+          stratify?: boolean | string;
+        };
+        /**
          * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
          */
         validation?: number | string;
@@ -244,6 +269,31 @@ export interface RunConfigInput {
          * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
          */
         missing?: 'error' | 'mean' | 'drop';
+        /**
+         * Which rows are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
+           */
+          validation?: number | string;
+          /**
+           * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
+           */
+          test?: number | string;
+          /**
+           * Column of numbers or dates: the rows with the highest are for test, those before them for validation.
+           */
+          order?: string;
+          /**
+           * Column whose values stay together: no two splits have rows of one value.
+           */
+          group?: string;
+          /**
+           * Give every split the same share of each class, or of each value of a column.
+           */
+          stratify?: boolean | string;
+        };
         /**
          * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
          */

@@ -1,6 +1,6 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
 import { z } from 'zod';
-import { dateFormSchema, thousandsSchema } from '../config/data.js';
+import { dateFormSchema, thousandsSchema } from '../config/table.js';
 
 const finite = z.number();
 const texts = z.array(z.string()).readonly();

@@ -32,7 +32,7 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   const read = await withinBudget(source.examples, budgetBytes(config.memory), reading);
   warnOfRounding(read, reading.warn);
   try {
-    const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed);
+    const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
     const scaling = scalingOf(config, read, splits, options.targetScaling);
     const examples = scaling ? standardizeTargets(read, scaling, source.where) : plainTargets(read);
     const input = (await source.encode?.(splits)) ?? plainEncoding(examples);

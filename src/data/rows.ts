@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { SIZE } from '../config/data.js';
+import { SIZE } from '../config/data-parts.js';
 import { memoryLimit, requireMemory } from '../config/memory.js';
 import { DataError } from '../errors.js';
 import type { Column, RowFile, SourceExamples } from './examples.js';

@@ -1,9 +1,24 @@
-/** Divides the examples into training, validation and test: seeded, disjoint, ascending. */
+/** Divides the examples into training, validation and test: disjoint, ascending, and seeded where chance decides. */
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { DataError } from '../errors.js';
 import type { SourceExamples, Splits } from './examples.js';
 import type { RowRange } from './geometry.js';
+import { divideGroups } from './groups.js';
 import { randomStream, shuffle } from './random.js';
-import { countStratified, groupByClass, type HeldOutCounts } from './stratify.js';
+import { countStratified, groupByClass, groupByKey, type HeldOutCounts, type Stratum } from './stratify.js';
+
+/** A column that decides, by a value for each example. */
+export interface SplitKey {
+  /**
+   * `order`: the highest values are for test, those before them for validation. `group`: no value is in two splits.
+   * `stratify`: each split has its share of each value.
+   */
+  readonly kind: 'order' | 'group' | 'stratify';
+  readonly column: string;
+  /** Finite numbers to order by, or places in `names`. */
+  readonly values: Int32Array | Float64Array;
+  readonly names?: readonly string[];
+}
 
 /** A part is a fraction of the examples that no part claims as a range, or such a range. */
 export interface SplitPlan {
@@ -11,53 +26,118 @@ export interface SplitPlan {
   readonly test: number | RowRange;
   /** Whether each class is divided by itself, so that all splits have the same mixture of classes. */
   readonly stratify: boolean;
+  /** What else decides; not with `stratify`. */
+  readonly by?: SplitKey;
+  /** Where a config says all this, for messages. */
+  readonly section?: string;
 }
+
+/** Rows for each split, in any order. */
+export type Division = Readonly<Record<keyof Splits, readonly Int32Array[]>>;
 
 /**
  * @param plan ranges must not overlap
  * @param seed seed of the run; it decides which examples a fraction takes
+ * @param warn told where groups are too large for the fractions
  * @throws DataError if fractions leave nothing for training or are too small for one example, or if classes cannot be
- *   stratified
+ *   stratified, or groups not be kept together
  */
-export function splitExamples(examples: SourceExamples, plan: SplitPlan, seed: number): Splits {
-  const validation = fractionOf(plan.validation);
-  const test = fractionOf(plan.test);
+export function splitExamples(
+  examples: SourceExamples,
+  plan: SplitPlan,
+  seed: number,
+  warn: (message: string) => void = () => {},
+): Splits {
+  const { section = 'data' } = plan;
+  const fractions = { validation: fractionOf(plan.validation), test: fractionOf(plan.test) };
+  const { validation, test } = fractions;
   if (validation + test >= 1) {
     throw new DataError(
-      `data.validation ${validation} and data.test ${test} leave nothing for training`,
+      `${section}.validation ${validation} and ${section}.test ${test} leave nothing for training`,
       'make their sum smaller than 1',
     );
   }
   const pool = freeRows(examples.count, plan);
-  const groups = plan.stratify ? groupByClass(examples, pool) : [pool];
-  const counts = plan.stratify
-    ? countStratified(examples, groups, validation, test)
-    : [countPlain(pool.length, validation, test)];
-
-  const training: number[] = [];
-  const heldOut = { validation: rowsOf(plan.validation), test: rowsOf(plan.test) };
   const random = randomStream('split', seed);
-  groups.forEach((group, i) => {
-    shuffle(group, random);
+  const parts = divide(examples, plan, pool, random, warn);
+  return {
+    training: gathered(parts.training),
+    validation: gathered([...parts.validation, rowsOf(plan.validation)]),
+    test: gathered([...parts.test, rowsOf(plan.test)]),
+  };
+}
+
+function divide(
+  examples: SourceExamples,
+  plan: SplitPlan,
+  pool: Int32Array,
+  random: RandomGenerator,
+  warn: (message: string) => void,
+): Division {
+  const { stratify, by, section = 'data' } = plan;
+  const [validation, test] = [fractionOf(plan.validation), fractionOf(plan.test)];
+  if (stratify || by?.kind === 'stratify') {
+    const strata = by ? groupByKey(by, pool) : groupByClass(examples, pool);
+    return cutAtRandom(strata, countStratified(strata, validation, test), random);
+  }
+  const counts = countPlain(pool.length, validation, test, section);
+  if (by?.kind === 'group') {
+    const ranges = { validation: rowsOf(plan.validation), test: rowsOf(plan.test) };
+    return divideGroups(by, pool, ranges, counts, random, warn);
+  }
+  if (by?.kind === 'order') return cutInOrder(by.values, pool, counts);
+  return cutAtRandom([{ rows: pool }], [counts], random);
+}
+
+/** Shuffles each part of the rows and takes its counts. */
+function cutAtRandom(
+  strata: readonly Pick<Stratum, 'rows'>[],
+  counts: readonly HeldOutCounts[],
+  random: RandomGenerator,
+): Division {
+  const division = { training: [] as Int32Array[], validation: [] as Int32Array[], test: [] as Int32Array[] };
+  strata.forEach(({ rows }, i) => {
+    shuffle(rows, random);
     const testStart = counts[i].validation;
     const trainingStart = testStart + counts[i].test;
-    for (const row of group.subarray(0, testStart)) heldOut.validation.push(row);
-    for (const row of group.subarray(testStart, trainingStart)) heldOut.test.push(row);
-    for (const row of group.subarray(trainingStart)) training.push(row);
+    division.validation.push(rows.subarray(0, testStart));
+    division.test.push(rows.subarray(testStart, trainingStart));
+    division.training.push(rows.subarray(trainingStart));
   });
+  return division;
+}
+
+/** Training, then validation, then test; equal values by their rows. */
+function cutInOrder(values: ArrayLike<number>, pool: Int32Array, { validation, test }: HeldOutCounts): Division {
+  const ordered = pool.slice().sort((a, b) => values[a] - values[b] || a - b);
+  const testStart = pool.length - test;
+  const validationStart = testStart - validation;
   return {
-    training: Int32Array.from(training).sort(),
-    validation: Int32Array.from(heldOut.validation).sort(),
-    test: Int32Array.from(heldOut.test).sort(),
+    training: [ordered.subarray(0, validationStart)],
+    validation: [ordered.subarray(validationStart, testStart)],
+    test: [ordered.subarray(testStart)],
   };
+}
+
+function gathered(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let next = 0;
+  for (const part of parts) {
+    all.set(part, next);
+    next += part.length;
+  }
+  return all.sort();
 }
 
 function fractionOf(part: number | RowRange): number {
   return typeof part === 'number' ? part : 0;
 }
 
-function rowsOf(part: number | RowRange): number[] {
-  return typeof part === 'number' ? [] : Array.from({ length: part.count }, (_, i) => part.start + i);
+function rowsOf(part: number | RowRange): Int32Array {
+  if (typeof part === 'number') return new Int32Array(0);
+  const rows = new Int32Array(part.count);
+  for (let i = 0; i < rows.length; i++) rows[i] = part.start + i;
+  return rows;
 }
 
 /** The rows that no range claims, ascending. */
@@ -71,19 +151,19 @@ function freeRows(count: number, plan: SplitPlan): Int32Array {
   return free;
 }
 
-function countPlain(total: number, validation: number, test: number): HeldOutCounts {
+function countPlain(total: number, validation: number, test: number, section: string): HeldOutCounts {
   const counts = { validation: Math.round(validation * total), test: Math.round(test * total) };
   for (const [name, fraction] of Object.entries({ validation, test })) {
     if (fraction > 0 && counts[name as keyof HeldOutCounts] === 0) {
       throw new DataError(
-        `data.${name}: ${fraction} of ${total} examples is not even one`,
+        `${section}.${name}: ${fraction} of ${total} examples is not even one`,
         `use 0 to do without, or at least ${Math.ceil(1000 / total) / 1000}`,
       );
     }
   }
   if (counts.validation + counts.test >= total) {
     throw new DataError(
-      `data.validation ${validation} and data.test ${test} leave none of ${total} examples for training`,
+      `${section}.validation ${validation} and ${section}.test ${test} leave none of ${total} examples for training`,
       'make them smaller, or add examples',
     );
   }

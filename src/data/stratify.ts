@@ -1,6 +1,8 @@
 /** Stratification: dividing each class by itself, so that all splits have the same mixture of classes. */
 import { DataError } from '../errors.js';
-import { type SourceExamples, targetColumn } from './examples.js';
+import type { SourceExamples } from './examples.js';
+import { ofRole } from './field.js';
+import type { SplitKey } from './split.js';
 
 /** How many examples of a group are held out; the rest is for training. */
 export interface HeldOutCounts {
@@ -11,13 +13,27 @@ export interface HeldOutCounts {
 /** A share this close to a whole number is one: it differs only by rounding. */
 const TOLERANCE = 1e-9;
 
+/** Examples that are divided by themselves. */
+export interface Stratum {
+  readonly rows: Int32Array;
+  /** `class 3`, for messages. */
+  readonly name: string;
+}
+
 /**
  * The rows of each class that occurs, in the order of classes.
  *
  * @throws DataError if the targets are no classes, or several an example
  */
-export function groupByClass(examples: SourceExamples, rows: Int32Array): Int32Array[] {
-  const { shape, values, categories } = targetColumn(examples);
+export function groupByClass(examples: SourceExamples, rows: Int32Array): Stratum[] {
+  const targets = ofRole(examples.columns, 'target');
+  if (targets.length > 1) {
+    throw new DataError(
+      `data.split.stratify: true: there are ${targets.length} targets`,
+      'name the column, such as data.split.stratify: COLUMN',
+    );
+  }
+  const [{ shape, values, categories }] = targets;
   if (categories === undefined) {
     throw new DataError(
       'data.stratify: the targets are numbers, not classes',
@@ -28,15 +44,37 @@ export function groupByClass(examples: SourceExamples, rows: Int32Array): Int32A
     throw new DataError('data.stratify: an example has several classes', 'remove stratify');
   }
   // One that the loss ignores may be none of the classes.
+  const groups = rowsByValue(values, rows);
+  const ordered = [...groups].sort(([a], [b]) => a - b);
+  return ordered.map(([target, group]) => ({ rows: Int32Array.from(group), name: `class ${target}` }));
+}
+
+/** The rows of each value of a column, in the order of numbers or of texts. */
+export function groupByKey({ column, values, names = [] }: SplitKey, rows: Int32Array): Stratum[] {
+  const groups = rowsByValue(values, rows);
+  const byName = new Map(names.map((name, code) => [name, groups.get(code)]));
+  return inOrder(names).flatMap((name) => {
+    const group = byName.get(name);
+    return group ? [{ rows: Int32Array.from(group), name: `${JSON.stringify(name)} of column ${column}` }] : [];
+  });
+}
+
+/** In the order of numbers where all are numbers, else of their characters' codes. */
+export function inOrder(names: Iterable<string>): string[] {
+  const list = [...names].sort();
+  const numeric = list.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
+  return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list;
+}
+
+export function rowsByValue(values: ArrayLike<number>, rows: Int32Array): Map<number, number[]> {
   const groups = new Map<number, number[]>();
   for (const row of rows) {
-    const target = values[row];
-    const group = groups.get(target);
+    const value = values[row];
+    const group = groups.get(value);
     if (group) group.push(row);
-    else groups.set(target, [row]);
+    else groups.set(value, [row]);
   }
-  const ordered = [...groups].sort(([a], [b]) => a - b);
-  return ordered.map(([, group]) => Int32Array.from(group));
+  return groups;
 }
 
 /**
@@ -45,22 +83,18 @@ export function groupByClass(examples: SourceExamples, rows: Int32Array): Int32A
  *
  * @throws DataError if a class has less than one example for a split
  */
-export function countStratified(
-  examples: SourceExamples,
-  groups: readonly Int32Array[],
-  validation: number,
-  test: number,
-): HeldOutCounts[] {
+export function countStratified(strata: readonly Stratum[], validation: number, test: number): HeldOutCounts[] {
   const shares = { training: 1 - validation - test, validation, test };
   const owed = { training: 0, validation: 0, test: 0 };
   const names = ['training', 'validation', 'test'] as const;
-  return groups.map((group) => {
+  return strata.map((stratum) => {
+    const { rows: group } = stratum;
     const counts = { training: 0, validation: 0, test: 0 };
     let left = group.length;
     for (const name of names) {
       const exact = shares[name] * group.length;
       counts[name] = Math.floor(exact + TOLERANCE);
-      if (shares[name] > 0 && counts[name] === 0) throw tooFew(examples, group, name, shares[name]);
+      if (shares[name] > 0 && counts[name] === 0) throw tooFew(stratum, name, shares[name]);
       owed[name] += exact - counts[name];
       left -= counts[name];
     }
@@ -73,10 +107,9 @@ export function countStratified(
   });
 }
 
-function tooFew(examples: SourceExamples, group: Int32Array, name: string, share: number): DataError {
+function tooFew({ rows, name }: Stratum, split: string, share: number): DataError {
   return new DataError(
-    `data.stratify: class ${targetColumn(examples).values[group[0]]} has ${group.length} examples, ` +
-      `too few to give ${Number(share.toFixed(6))} of them to ${name}`,
+    `data.stratify: ${name} has ${rows.length} examples, too few to give ${Number(share.toFixed(6))} of them to ${split}`,
     `remove stratify, or add examples: a class needs at least ${Math.ceil(1 / share - TOLERANCE)}`,
   );
 }

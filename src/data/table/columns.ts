@@ -1,8 +1,10 @@
 /** What each column of a table is for, as the config says. */
-import type { CsvConfig, ParquetConfig } from '../../config/data.js';
+
 import { suggest } from '../../config/suggest.js';
+import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { dateColumns } from './dates.js';
+import { deciderOf } from './split-key.js';
 import type { Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;
@@ -11,6 +13,8 @@ export interface Roles {
   readonly features: readonly string[];
   readonly targets: readonly string[];
   readonly weight?: string;
+  /** Decides which rows are held out. */
+  readonly split?: string;
 }
 
 /** A column that is not used, and why. */
@@ -27,6 +31,7 @@ export interface LeftOut {
 export function assignRoles(config: TableConfig, table: Table): Roles & { readonly leftOut: readonly LeftOut[] } {
   const targets = [config.target].flat();
   const { weight, exclude = [], categorical = [], dates = {} } = config;
+  const decider = deciderOf(config);
   const named = config.features?.flatMap((name) =>
     dateColumns(name, Object.hasOwn(dates, name) ? dates[name] : undefined),
   );
@@ -35,6 +40,9 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
   requireColumns(table, exclude, 'data.exclude');
   requireColumns(table, categorical, 'data.categorical');
   if (weight !== undefined) requireColumns(table, [weight], 'data.weight');
+  // A date that becomes parts is still to be ordered by.
+  const readable = { ...table, columns: [...new Set([...table.columns, ...Object.keys(dates)])] };
+  if (decider) requireColumns(readable, [decider.column], `data.split.${decider.kind}`);
 
   const taken = new Map<string, string>();
   const take = (key: string, names: readonly string[]) => {
@@ -55,17 +63,23 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
   const kept = new Set(categorical);
   const isRowName = (name: string) => table.rowNames.has(name) && !kept.has(name);
   const free = table.columns.filter((name) => !taken.has(name));
-  const features = named ?? free.filter((name) => !isRowName(name));
+  const decides = (name: string) => decider?.column === name && decider.kind !== 'stratify';
+  const features = named ?? free.filter((name) => !isRowName(name) && !decides(name));
   if (features.length === 0) {
     throw new DataError(`${table.file} has no column left to predict from`, 'leave out data.exclude, or add columns');
   }
   checkTargets(config, targets);
   const leftOut = [
-    ...free.filter(isRowName).map((name) => ({ name, why: table.rowNames.get(name)! })),
+    ...free
+      .filter((name) => isRowName(name) && !decides(name))
+      .map((name) => ({ name, why: table.rowNames.get(name)! })),
+    ...free.filter(decides).map((name) => ({ name, why: `data.split.${decider!.kind}` })),
     ...exclude.map((name) => ({ name, why: 'data.exclude' })),
-    ...(named ? free.filter((name) => !isRowName(name)).map((name) => ({ name, why: 'not in data.features' })) : []),
+    ...(named
+      ? free.filter((name) => !isRowName(name) && !decides(name)).map((name) => ({ name, why: 'not in data.features' }))
+      : []),
   ];
-  return { features, targets, weight, leftOut };
+  return { features, targets, weight, split: decider?.column, leftOut };
 }
 
 function checkTargets({ targetType, categorical }: TableConfig, targets: readonly string[]): void {

@@ -3,7 +3,7 @@ import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
-import type { CsvConfig } from '../../config/data.js';
+import type { CsvConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { CsvFormat } from '../encoding.js';

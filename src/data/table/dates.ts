@@ -1,5 +1,5 @@
 /** Dates as numbers: seconds since 1970, or the parts that a config names. */
-import type { DateForm, DatePart } from '../../config/data.js';
+import type { DateForm, DatePart } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { requireColumns } from './columns.js';
 import { type Cell, requireDistinct, type Table, type Value } from './table.js';

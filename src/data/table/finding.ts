@@ -1,11 +1,12 @@
 /** What the first pass over a table finds out about one column. */
 import { DataError } from '../../errors.js';
 import type { ColumnInfo } from '../column-report.js';
+import { inOrder } from '../stratify.js';
 import type { TableConfig } from './columns.js';
 import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
 import { type Cell, type Table, textOf } from './table.js';
-import { type ColumnRole, type FeatureColumn, featuresOf, numberOf } from './values.js';
+import { type FeatureColumn, type FieldColumn, featuresOf, numberOf } from './values.js';
 
 /** More are hardly categories, but identifiers or free text. */
 const mostCategories = 10_000;
@@ -20,7 +21,7 @@ const fewRows = 20;
 export class Finding {
   readonly name: string;
   readonly #table: Table;
-  readonly #column: ColumnRole;
+  readonly #column: FieldColumn;
   readonly #config: TableConfig;
   /** Whether the config says that the column holds categories. */
   readonly #asked: boolean;
@@ -38,7 +39,7 @@ export class Finding {
   categories: Map<string, number> | undefined;
 
   /** @param asked the columns of `data.categorical` */
-  constructor(table: Table, column: ColumnRole, config: TableConfig, asked: ReadonlySet<string>) {
+  constructor(table: Table, column: FieldColumn, config: TableConfig, asked: ReadonlySet<string>) {
     const { targetType } = config;
     this.name = column.name;
     this.#config = config;
@@ -128,7 +129,7 @@ export class Finding {
 
   feature(standardize: boolean): FeatureColumn {
     const { name, categories } = this;
-    if (categories) return { name, categories: sorted(categories), missing: this.#missing > 0 };
+    if (categories) return { name, categories: inOrder(categories.keys()), missing: this.#missing > 0 };
     return standardize && this.#isCoarse() ? { name, offset: this.#lowest } : { name };
   }
 
@@ -149,7 +150,7 @@ export class Finding {
         ...(role === 'feature' && { features: 1 }),
       };
     }
-    const names = sorted(categories);
+    const names = inOrder(categories.keys());
     const features = role === 'feature' ? featuresOf({ name, categories: names, missing: missing > 0 }) : undefined;
     return {
       ...{ name, role, type: 'category', categories: names.length, examples: names.slice(0, named), missing },
@@ -185,11 +186,4 @@ const isIdentifier = (name: string): boolean => /(?:^|[_\W])(?:id|uuid|guid)$/i.
 function isDay(number: number): boolean {
   const [year, month, day] = [Math.floor(number / 10_000), Math.floor(number / 100) % 100, number % 100];
   return year >= 1900 && year <= 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
-}
-
-/** In the order of numbers where all are numbers, else of their characters' codes. */
-export function sorted(names: ReadonlyMap<string, number>): string[] {
-  const list = [...names.keys()].sort();
-  const numeric = list.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
-  return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list;
 }

@@ -1,6 +1,6 @@
 /** Parquet files, and `source: parquet`: read by hyparquet, one row group in memory at a time. */
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet';
-import { type ParquetConfig, usualCsv } from '../../config/data.js';
+import { type ParquetConfig, usualCsv } from '../../config/table.js';
 import { DataError, LockstepError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';

@@ -4,7 +4,7 @@ import { DataError } from '../../errors.js';
 import type { CategoricalColumn } from '../encoding.js';
 import type { Reading } from '../reading.js';
 import { columnRoles, type TableSchema } from './survey.js';
-import { type Cell, type Table, textOf } from './table.js';
+import { type Cell, type Table, textOf, type Value } from './table.js';
 import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './values.js';
 
 /** What a row needs to be read; inputs of a trained model have features alone. */
@@ -17,6 +17,8 @@ export class TableRows {
   /** A class index, or a number each. */
   readonly targets: Float64Array;
   weight = 1;
+  /** What decides the row's split, where a column does. */
+  split: Value = '';
   readonly #table: Table;
   readonly #schema: RowSchema;
   readonly #columns: readonly ColumnRole[];
@@ -27,10 +29,10 @@ export class TableRows {
   readonly #unseen: { count: number; example: string }[];
 
   constructor(table: Table, schema: RowSchema) {
-    const { features, targets = [], weight, classes } = schema;
+    const { features, targets = [], weight, split, classes } = schema;
     this.#table = table;
     this.#schema = schema;
-    this.#columns = columnRoles({ features: features.map(({ name }) => name), targets, weight });
+    this.#columns = columnRoles({ features: features.map(({ name }) => name), targets, weight, split });
     this.#categories = features.map((column) => ('categories' in column ? indexOf(column.categories) : undefined));
     this.#classes = classes && indexOf(classes);
     this.#unseen = features.map(() => ({ count: 0, example: '' }));
@@ -43,14 +45,16 @@ export class TableRows {
    * @throws DataError naming the line or row of a value that does not fit its column
    */
   read(visit: (row: number) => void): Promise<void> {
-    const { missing, features, weight } = this.#schema;
+    const { missing, features, weight, split } = this.#schema;
+    const targets = this.targets.length;
     const names = this.#columns.map(({ name }) => name);
     return this.#table.read(names, (cells, row) => {
       if (!isComplete(this.#table, this.#columns, missing, cells, row)) return;
       this.#rows++;
       this.#setFeatures(cells, row);
-      for (let i = 0; i < this.targets.length; i++) this.targets[i] = this.#target(features.length + i, cells, row);
-      if (weight !== undefined) this.weight = this.#number(names.length - 1, cells, row);
+      for (let i = 0; i < targets; i++) this.targets[i] = this.#target(features.length + i, cells, row);
+      if (weight !== undefined) this.weight = this.#number(features.length + targets, cells, row);
+      if (split !== undefined) this.split = cells[names.length - 1]!;
       visit(row);
     });
   }

@@ -9,10 +9,12 @@ import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
+import type { SplitPlan } from '../split.js';
 import { assignRoles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { TableRows, tableWidth } from './rows.js';
 import { fitColumns, scaleRow } from './scale.js';
+import { keysOf, type SplitKeys } from './split-key.js';
 import { columnRoles, requireRows, surveyTable, type TableSchema } from './survey.js';
 import type { Table } from './table.js';
 
@@ -58,9 +60,13 @@ async function examplesOf(
   const parts: Part[] = [{ table: first, count }];
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
 
+  const keys = keysOf(
+    config,
+    parts.reduce((sum, part) => sum + part.count, 0),
+  );
   const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
   const places = new Places();
-  const filled = await fill(parts, schema, rows, places, config.standardizeTargets).catch((error) => {
+  const filled = await fill(parts, schema, rows, places, keys, config.standardizeTargets).catch((error) => {
     rows.discard();
     throw error;
   });
@@ -72,17 +78,15 @@ async function examplesOf(
   };
   const input = plainColumn('input', { shape: [tableWidth(schema.features)], ...rows.finish() });
   const examples = { count: rows.count, columns: [input, ...filled] };
-  const split = {
-    validation: fractionOrRange(config.validation, parts),
-    test: fractionOrRange(config.test, parts),
-    stratify: config.stratify,
-  };
+  const split = planOf(config, parts, keys);
   const where = (example: number) => places.of(example);
   return { examples, split, origin: files.join(', '), encode, columns: found, where };
 }
 
 /** The file for training, then those of the other splits. */
-function filesOf({ file, validation, test }: TableConfig): string[] {
+function filesOf(config: TableConfig): string[] {
+  const { file } = config;
+  const { validation, test } = heldOut(config);
   const files = [file, validation, test].filter((part) => typeof part === 'string');
   const paths = files.map(realPath);
   const twice = files.find((_, i) => paths.indexOf(paths[i]) < i);
@@ -109,6 +113,7 @@ async function fill(
   schema: TableSchema,
   rows: RowWriter,
   places: Places,
+  keys: SplitKeys | undefined,
   isExact = false,
 ): Promise<SourceColumn[]> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
@@ -124,6 +129,7 @@ async function fill(
       if (rows.count - start === count) throw changed(table);
       targets.set(reader.targets, rows.count * width);
       if (weights) weights[rows.count] = reader.weight;
+      keys?.add(rows.count, reader.split, table, row);
       rows.append(reader.features);
       places.add(table, row);
     });
@@ -138,6 +144,20 @@ async function fill(
 
 function changed({ file }: Table): DataError {
   return new DataError(`${file} changed while it was read`, 'run again once nothing writes to it');
+}
+
+/** What is held out: in either form of the config. */
+const heldOut = ({ split, validation = 0, test = 0 }: TableConfig) => split ?? { validation, test };
+
+function planOf(config: TableConfig, parts: readonly Part[], keys: SplitKeys | undefined): SplitPlan {
+  const { validation, test } = heldOut(config);
+  return {
+    validation: fractionOrRange(validation, parts),
+    test: fractionOrRange(test, parts),
+    stratify: (config.split ?? config).stratify === true,
+    by: keys?.finish(),
+    section: config.split ? 'data.split' : 'data',
+  };
 }
 
 function fractionOrRange(part: number | string, parts: readonly Part[]): number | RowRange {

@@ -2,12 +2,13 @@
 import { DataError } from '../../errors.js';
 import type { ColumnReport } from '../column-report.js';
 import type { Reading } from '../reading.js';
+import { inOrder } from '../stratify.js';
 import type { LeftOut, Roles, TableConfig } from './columns.js';
-import { Finding, sorted } from './finding.js';
+import { Finding } from './finding.js';
 import { LeakWatch } from './leak.js';
 import { Notes } from './notes.js';
 import type { Table } from './table.js';
-import { type ColumnRole, type FeatureColumn, isComplete } from './values.js';
+import { type ColumnRole, type FeatureColumn, type FieldColumn, isComplete } from './values.js';
 
 /** What the training file says about all files. */
 export interface TableSchema {
@@ -16,6 +17,7 @@ export interface TableSchema {
   /** Names of the classes, where the target is one. */
   readonly classes?: readonly string[];
   readonly weight?: string;
+  readonly split?: string;
   readonly missing: 'error' | 'mean' | 'drop';
 }
 
@@ -23,11 +25,12 @@ export interface TableSchema {
 const mostShown = 100;
 
 /** The columns that are read, in the order in which cells come. */
-export function columnRoles({ features, targets, weight }: Roles): ColumnRole[] {
+export function columnRoles({ features, targets, weight, split }: Roles): ColumnRole[] {
   return [
     ...features.map((name) => ({ name, role: 'feature' as const })),
     ...targets.map((name) => ({ name, role: 'target' as const })),
     ...(weight === undefined ? [] : [{ name: weight, role: 'weight' as const }]),
+    ...(split === undefined ? [] : [{ name: split, role: 'split' as const }]),
   ];
 }
 
@@ -44,7 +47,8 @@ export async function surveyTable(
 ): Promise<{ schema: TableSchema; count: number; columns: ColumnReport }> {
   const columns = columnRoles(roles);
   const asked = new Set(config.categorical);
-  const findings = columns.map((column) => new Finding(table, column, config, asked));
+  const found = columns.filter((column): column is FieldColumn => column.role !== 'split');
+  const findings = found.map((column) => new Finding(table, column, config, asked));
   const target = roles.features.length;
   const leak = new LeakWatch(target, target);
   let count = 0;
@@ -64,8 +68,8 @@ export async function surveyTable(
   const classes = classesOf(table, findings.slice(target, target + roles.targets.length));
   for (const place of leak.leaks(classes !== undefined)) notes.add('leak', columns[place].name);
   notes.tell(table.file, reading.warn);
-  const { leftOut, targets, weight } = roles;
-  const schema = { features, targets, weight, classes, missing: config.missing };
+  const { leftOut, targets, weight, split } = roles;
+  const schema = { features, targets, weight, split, classes, missing: config.missing };
   return { schema, count, columns: reportOf(table, findings, target, leftOut) };
 }
 
@@ -98,7 +102,7 @@ function classesOf({ file }: Table, targets: readonly Finding[]): readonly strin
       'name one column to predict classes',
     );
   }
-  const classes = sorted(text.categories);
+  const classes = inOrder(text.categories.keys());
   if (classes.length > 1) return classes;
   throw new DataError(
     `${file}: all rows have one class in column ${text.name}, ${JSON.stringify(classes[0])}`,

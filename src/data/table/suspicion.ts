@@ -5,10 +5,10 @@ import { looksLikeDate, secondsOf } from './dates.js';
 import type { Notes } from './notes.js';
 import { formatText, type NumberLook, numberLook, numberReader, unitOf } from './numbers.js';
 import type { Table } from './table.js';
-import type { ColumnRole } from './values.js';
+import type { FieldColumn } from './values.js';
 
 /** A column of text that nobody has called categorical. */
-export interface TextColumn extends ColumnRole {
+export interface TextColumn extends FieldColumn {
   readonly table: Table;
   /** Rows of each text, and of all. */
   readonly categories: ReadonlyMap<string, number>;
@@ -131,7 +131,7 @@ function numbersRemedy(looks: readonly NumberLook[], table: Table): string {
   return `set ${first} or ${second}, whichever is meant (${first} reads 1,100 as 1.1, ${second} as 1100)`;
 }
 
-const orCategories = (role: ColumnRole['role']): string =>
+const orCategories = (role: FieldColumn['role']): string =>
   role === 'target'
     ? '; for classes, set data.targetType: class'
     : ', or list it under data.categorical or data.exclude';

@@ -10,8 +10,11 @@ export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | Categorical
 /** A column and what it is for, as messages about its values need it. */
 export interface ColumnRole {
   readonly name: string;
-  readonly role: 'feature' | 'target' | 'weight';
+  readonly role: 'feature' | 'target' | 'weight' | 'split';
 }
+
+/** A column that becomes part of a field. */
+export type FieldColumn = ColumnRole & { readonly role: Exclude<ColumnRole['role'], 'split'> };
 
 /** Features that a column becomes. */
 export function featuresOf(column: FeatureColumn): number {
@@ -73,7 +76,7 @@ export function isComplete(
     `${place(table, row)}: column ${name} has no value`,
     role === 'feature'
       ? 'fill it in, or train with data.missing: mean (or drop, to leave out such rows)'
-      : `fill it in, or set data.missing: drop (a ${role} has no mean)`,
+      : `fill it in, or set data.missing: drop (a ${role === 'split' ? 'column that decides the splits' : role} has no mean)`,
   );
 }
 
