@@ -102,6 +102,22 @@ describe('as on backend cpu', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('bits of whole numbers, and shapes', () => {
+    const all = Int32Array.from([...values.int32, 2 ** 31 - 1, -(2 ** 31), 0x5555_5555, -0x1234_5678]);
+    const [a, b] = [numbers('int32', all, [all.length, 1]), numbers('int32', all)];
+    const wrong = outcome('int32', { kernel: 'BitwiseAnd', inputs: { a, b }, attributes: {} });
+    const shape = (...sizes: number[]) => numbers('int32', Int32Array.from(sizes));
+    for (const [s0, s1] of [
+      [shape(2, 1, 3), shape(5, 1)],
+      [shape(4), shape(4)],
+      [shape(1), shape(7, 2)],
+      [shape(3, 1), shape(1, 0)],
+    ]) {
+      wrong.push(...outcome('int32', { kernel: 'BroadcastArgs', inputs: { s0, s1 } as never, attributes: {} }));
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('reductions, with axes and without, NaN wherever it stands', () => {
     const rows = Float32Array.from({ length: 3 * 19 }, (_, i) => Math.sin(i));
     const places = Array.from({ length: 19 }, (_, at) => {

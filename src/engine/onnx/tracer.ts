@@ -6,6 +6,7 @@ import '../../model/cpu-backend.js';
 import { elements } from '../../data/field.js';
 import { ModelError, UnsupportedModelError } from '../../errors.js';
 import { binaryLowerings } from './binary.js';
+import { bitLowerings } from './bits.js';
 import { inBothFormats } from './channels-first.js';
 import { convolutionLowerings } from './convolution.js';
 import { einsumLowerings } from './einsum.js';
@@ -44,6 +45,7 @@ const lowerings: Lowerings = {
   ...functionLowerings,
   ...scanLowerings,
   ...indexingLowerings,
+  ...bitLowerings,
   ...spaceLowerings,
   ...einsumLowerings,
   ...resizeLowerings,
