@@ -2,8 +2,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
 import type { CategoricalColumn, NumericColumn } from '../src/data/encoding.js';
-import { type Column, type Dataset, inputColumn } from '../src/data/examples.js';
-import { fieldOf, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../src/data/field.js';
+import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
+import { rowBytes, strideOf, type Values, valuesOf, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
 import { readFully } from '../src/data/row-reader.js';
 import { featuresOf } from '../src/data/table/values.js';
@@ -26,12 +26,25 @@ interface Odd {
  * @throws DataError naming row, value and rule; ModelError when an embedding has fewer rows than a text has characters
  */
 export async function checkIds(data: DataConfig, dataset: Dataset, { built, fields }: StepModel): Promise<void> {
-  const inputs = idInputs(built.model, fieldOf(fields, 'input').shape);
+  const shapes = built.inputs.map((name) => fields.find((field) => field.name === name)!.shape);
+  const inputs = idInputs(built.model, shapes);
   if (inputs.length === 0) return;
   const { input } = dataset.encoding;
   if (input.kind === 'text') return checkCharacters(inputs, input.vocabulary.length);
   checkColumns(dataset, inputs);
-  const column = inputColumn(dataset.examples);
+  for (const [place, name] of built.inputs.entries()) {
+    const column = dataset.examples.columns.find((column) => column.name === name)!;
+    const own = inputs.filter((input) => input.input === place);
+    if (own.length > 0) await checkColumn(data, dataset, column, own);
+  }
+}
+
+async function checkColumn(
+  data: DataConfig,
+  dataset: Dataset,
+  column: Column,
+  inputs: readonly IdInput[],
+): Promise<void> {
   const scale = Math.fround(column.scale ?? 1);
   let odd: Odd | undefined;
   let highest = 0;
@@ -45,7 +58,7 @@ export async function checkIds(data: DataConfig, dataset: Dataset, { built, fiel
       }
     }
   });
-  if (odd) throw noId(data, dataset, odd, highest);
+  if (odd) throw noId(data, dataset, column, odd, highest);
 }
 
 /** What is scaled, or made of texts, is no id whatever its rows hold. */
@@ -108,10 +121,16 @@ async function eachRow(
 export const takesIds = ({ layer, rows }: IdInput): string =>
   `${layer} takes whole numbers from 0 to ${rows - 1} (inputDim: ${rows})`;
 
-function noId(data: DataConfig, dataset: Dataset, { input, example, feature, value }: Odd, highest: number): DataError {
-  const column = columnOf(dataset, feature);
+function noId(
+  data: DataConfig,
+  dataset: Dataset,
+  { name }: Column,
+  { input, example, feature, value }: Odd,
+  highest: number,
+): DataError {
+  const column = isPlain({ name, role: 'input' }) ? columnOf(dataset, feature) : undefined;
   const shown = String(Number(value.toPrecision(7)));
-  const where = `${placeOf(dataset, example, inputColumn(dataset.examples).name)}${column ? `: column ${column.name}` : ''}`;
+  const where = `${placeOf(dataset, example, name)}${column ? `: column ${column.name}` : ''}`;
   return new DataError(`${where} holds ${shown}, and ${takesIds(input)}`, remedy());
 
   function remedy(): string {

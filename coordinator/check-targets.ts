@@ -1,14 +1,20 @@
 /** Whether the targets of the whole data set are what the loss takes: a number beyond its range would be learnt without a word. */
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import type { RunConfig } from '../src/config/run.js';
-import { type Dataset, targetColumn } from '../src/data/examples.js';
-import { widthOf } from '../src/data/field.js';
+import type { layers } from '@tensorflow/tfjs-layers';
+import type { DataConfig } from '../src/config/data.js';
+import type { LossConfig } from '../src/config/model.js';
+import { targetEncoding } from '../src/data/encoding.js';
+import type { Column, Dataset } from '../src/data/examples.js';
+import { ofRole, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
 import { surveyTargets, type TargetSurvey } from '../src/data/target-survey.js';
 import { DataError, ModelError } from '../src/errors.js';
+import type { BuiltModel } from '../src/model/build.js';
 import { lossName, targetRange } from '../src/model/target-range.js';
 
-type Config = Pick<RunConfig, 'data' | 'loss'>;
+interface Config {
+  readonly data: DataConfig;
+  readonly loss: LossConfig;
+}
 
 /**
  * Looks at the targets of every split at once.
@@ -16,22 +22,26 @@ type Config = Pick<RunConfig, 'data' | 'loss'>;
  * @throws DataError naming the row, the value and the rule of the loss; ModelError where the loss takes classes and the
  *   targets are numbers, or the other way round
  */
-export async function checkTargets(config: Config, dataset: Dataset): Promise<TargetSurvey | undefined> {
-  const target = targetColumn(dataset.examples);
+export async function checkTargets(
+  config: Config,
+  dataset: Dataset,
+  target: Column,
+): Promise<TargetSurvey | undefined> {
   const { categories: classes } = target;
   const range = targetRange(config.loss);
   if (classes !== undefined) {
-    if (range?.classes === 'never') refuseClasses(config, dataset);
-    if (classes > 2 && ['binaryCrossentropy', 'hinge'].includes(lossName(config.loss))) await checkTwo(config, dataset);
+    if (range?.classes === 'never') refuseClasses(config, dataset, target);
+    if (classes > 2 && ['binaryCrossentropy', 'hinge'].includes(lossName(config.loss)))
+      await checkTwo(config, dataset, target);
     return undefined;
   }
   const survey = await surveyTargets(target);
   if (!range) return survey;
   const isColumn = widthOf(target) === 1;
   const needsClasses = range.classes === 'only' || (lossName(config.loss) === 'categoricalCrossentropy' && isColumn);
-  if (needsClasses) throw noClasses(config, dataset, survey);
+  if (needsClasses) throw noClasses(config, dataset, target, survey);
   const wrong = range.broken?.(survey);
-  if (wrong !== undefined) throw outOfRange(config, dataset, survey, wrong, range.takes);
+  if (wrong !== undefined) throw outOfRange(config, dataset, target, survey, wrong, range.takes);
   return survey;
 }
 
@@ -40,27 +50,28 @@ const bounded = ['relu', 'relu6', 'softplus', 'sigmoid', 'hardSigmoid', 'softmax
 
 /** Warns of a last layer that was right for targets as they come, and reaches few of the standardized ones. */
 export function warnOfBounds(
-  { outputs: [{ sourceLayer }] }: LayersModel,
-  { encoding }: Dataset,
+  { model, outputs }: Pick<BuiltModel, 'model' | 'outputs'>,
+  { encoding, examples }: Dataset,
   warn: (message: string) => void,
 ): void {
-  if (!encoding.targetScaling) return;
-  const layer = sourceLayer as layers.Layer;
-  const { activation } = layer.getConfig();
-  const ends = layer.getClassName() === 'ReLU' ? 'relu' : activation;
-  if (!bounded.includes(String(ends))) return;
-  warn(
-    `the model's last layer ends in ${ends}, and standardized targets lie around 0, about half of them below: ` +
-      'leave the activation out',
-  );
+  for (const target of ofRole(examples.columns, 'target')) {
+    if (!targetEncoding(encoding, target).targetScaling) continue;
+    const layer = model.outputs[outputs.indexOf(target.name)].sourceLayer as layers.Layer;
+    const { activation } = layer.getConfig();
+    const ends = layer.getClassName() === 'ReLU' ? 'relu' : activation;
+    if (!bounded.includes(String(ends))) continue;
+    warn(
+      `the model's last layer ends in ${ends}, and standardized targets lie around 0, about half of them below: ` +
+        'leave the activation out',
+    );
+  }
 }
 
 /** `t.csv, line 3: column y holds 2` */
-function holds(dataset: Dataset, wrong: number, isRow: boolean): string {
-  const target = targetColumn(dataset.examples);
+function holds(dataset: Dataset, target: Column, wrong: number, isRow: boolean): string {
   const { values, shape } = target;
   const width = widthOf(target);
-  const name = isRow ? undefined : dataset.encoding.targets?.[wrong % width];
+  const name = isRow ? undefined : targetEncoding(dataset.encoding, target).targets?.[wrong % width];
   const value = isRow
     ? `[${[...values.subarray(wrong, wrong + (shape.at(-1) ?? 1))].slice(0, 10).map(short).join(', ')}]`
     : short(values[wrong]);
@@ -71,11 +82,18 @@ function holds(dataset: Dataset, wrong: number, isRow: boolean): string {
 /** Without the digits that 32 bits add to a decimal fraction. */
 const short = (value: number): string => String(Number(value.toPrecision(7)));
 
-function outOfRange(config: Config, dataset: Dataset, survey: TargetSurvey, wrong: number, takes: string): DataError {
+function outOfRange(
+  config: Config,
+  dataset: Dataset,
+  target: Column,
+  survey: TargetSurvey,
+  wrong: number,
+  takes: string,
+): DataError {
   const name = lossName(config.loss);
   const isRow = name === 'categoricalCrossentropy';
-  const remedy = isRow ? remedyForRows(survey) : remedyForNumbers(config, dataset, survey);
-  return new DataError(`${holds(dataset, wrong, isRow)}, and loss ${name} takes ${takes}`, remedy);
+  const remedy = isRow ? remedyForRows(survey) : remedyForNumbers(config, target, survey);
+  return new DataError(`${holds(dataset, target, wrong, isRow)}, and loss ${name} takes ${takes}`, remedy);
 }
 
 function remedyForRows({ broken }: TargetSurvey): string {
@@ -87,8 +105,8 @@ function remedyForRows({ broken }: TargetSurvey): string {
     : 'give shares of the classes, or use meanSquaredError to predict numbers';
 }
 
-function remedyForNumbers(config: Config, { examples }: Dataset, { distinct, broken }: TargetSurvey): string {
-  const isColumn = widthOf(targetColumn(examples)) === 1;
+function remedyForNumbers(config: Config, target: Column, { distinct, broken }: TargetSurvey): string {
+  const isColumn = widthOf(target) === 1;
   if (distinct.length === 2) return toTwoClasses(config, distinct, isColumn);
   const isWhole = broken.whole === undefined;
   const classes = isWhole && isColumn ? ', or sparseCategoricalCrossentropy and units: classes to predict classes' : '';
@@ -104,8 +122,13 @@ function toTwoClasses({ data }: Config, distinct: readonly number[], isColumn: b
 }
 
 /** Numbers where class indices are due. */
-function noClasses({ data, loss }: Config, dataset: Dataset, survey: TargetSurvey): DataError | ModelError {
-  const isColumn = widthOf(targetColumn(dataset.examples)) === 1;
+function noClasses(
+  { data, loss }: Config,
+  dataset: Dataset,
+  target: Column,
+  survey: TargetSurvey,
+): DataError | ModelError {
+  const isColumn = widthOf(target) === 1;
   const { broken, highest, width } = survey;
   const problem = `loss ${lossName(loss)} does not fit targets that are not class indices`;
   if (!isColumn && broken.rows === undefined) {
@@ -119,13 +142,15 @@ function noClasses({ data, loss }: Config, dataset: Dataset, survey: TargetSurve
   if (broken.whole === undefined && (data.source === 'values' || data.source === 'module')) {
     return new ModelError(problem, `set data.classes: ${Math.max(2, highest + 1)}`);
   }
-  const wrong = holds(dataset, broken.whole ?? 0, false);
+  const wrong = holds(dataset, target, broken.whole ?? 0, false);
   return new DataError(`${wrong}, and loss ${lossName(loss)} takes class indices from 0`, 'use meanSquaredError');
 }
 
 /** Class indices where numbers are due. */
-function refuseClasses({ data, loss }: Config, { encoding }: Dataset): void {
-  const numeric = encoding.classes?.every((name) => name.trim() !== '' && Number.isFinite(Number(name))) ?? false;
+function refuseClasses({ data, loss }: Config, { encoding }: Dataset, target: Column): void {
+  const numeric =
+    targetEncoding(encoding, target).classes?.every((name) => name.trim() !== '' && Number.isFinite(Number(name))) ??
+    false;
   const given = 'targetType' in data && data.targetType === 'class' && numeric;
   const remedies = ['use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes) to predict classes'];
   if (given) remedies.push('set data.targetType: number');
@@ -134,19 +159,20 @@ function refuseClasses({ data, loss }: Config, { encoding }: Dataset): void {
 }
 
 /** More than two classes under a loss of two: perhaps they are two that do not count from 0. */
-async function checkTwo(config: Config, { examples, encoding }: Dataset): Promise<void> {
-  const { distinct } = await surveyTargets(targetColumn(examples));
-  const [low, high] = distinct.toSorted((a, b) => a - b).map((index) => encoding.classes?.[index] ?? String(index));
+async function checkTwo(config: Config, { encoding }: Dataset, target: Column): Promise<void> {
+  const { distinct } = await surveyTargets(target);
+  const { classes } = targetEncoding(encoding, target);
+  const [low, high] = distinct.toSorted((a, b) => a - b).map((index) => classes?.[index] ?? String(index));
   const name = lossName(config.loss);
   if (distinct.length > 2) {
     throw new ModelError(
-      `loss ${name} does not fit ${targetColumn(examples).categories} classes`,
+      `loss ${name} does not fit ${target.categories} classes`,
       `use sparseCategoricalCrossentropy, with a last layer of units: classes and no sigmoid`,
     );
   }
   const numbers = config.data.source === 'npy' ? `, e.g. by numpy.unique(y, return_inverse=True)[1]` : '';
   throw new DataError(
-    `loss ${name} takes two classes, 0 and 1, and the targets are ${high === undefined ? low : `${low} and ${high}`} of ${targetColumn(examples).categories}`,
+    `loss ${name} takes two classes, 0 and 1, and the targets are ${high === undefined ? low : `${low} and ${high}`} of ${target.categories}`,
     `number them 0 and 1${numbers}`,
   );
 }

@@ -1,8 +1,8 @@
 /** Everything before the first step: data, model, engine and threads, each checked before anything is written. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ignoredClass } from '../src/config/heads.js';
 import { resolvedYaml } from '../src/config/load.js';
-import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment/augment.js';
 import { type Dataset, inputColumn } from '../src/data/examples.js';
@@ -11,7 +11,7 @@ import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
 import { OutputError } from '../src/errors.js';
-import type { MetricSpec } from '../src/evaluate/output-metrics.js';
+import type { HeadMetrics } from '../src/evaluate/run-metrics.js';
 import type { EngineSpec, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
 import { Ledger } from '../src/report/ledger.js';
@@ -22,10 +22,10 @@ import { lockRun, type RunLock } from '../src/report/run-lock.js';
 import { Unwritten } from '../src/report/unwritten.js';
 import { checkIds } from './check-ids.js';
 import { checkMetrics, checkMonitor } from './check-metrics.js';
-import { checkTargets, warnOfBounds } from './check-targets.js';
+import { warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
-import { dataConfigOf, metricSpec, stepSpec } from './specs.js';
+import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
 import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
@@ -60,7 +60,7 @@ export interface PreparedRun {
   readonly step: StepModel;
   readonly engine: EngineSpec;
   readonly geometry: Geometry;
-  readonly metrics: MetricSpec;
+  readonly metrics: readonly HeadMetrics[];
   readonly threads: number;
   readonly pool: Trainer;
   readonly folder: string;
@@ -96,7 +96,7 @@ export async function prepareRun(
   const unwritten = new Unwritten(options.report);
   try {
     const warn = (message: string) => report({ event: 'warning', message });
-    const { ignoreClass } = lossSettings(config.loss);
+    const ignoreClass = ignoredClass(config.loss);
     const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal, ignoreClass });
     cleanups.push(() => closeExamples(dataset.examples));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
@@ -141,15 +141,15 @@ async function prepareSteps(
   const examples = weightedExamples(dataset, config.training.classWeights);
   if (config.augment) checkAugment(config.augment, inputColumn(examples));
   const geometry = planGeometry(config.training, splits);
-  const survey = await checkTargets(config, dataset);
-  const spec = stepSpec(config, { ...dataset, examples }, survey);
+  const targets = await askedTargets(config, dataset);
+  const spec = stepSpec(config, { ...dataset, examples }, targets);
   const step = await createStepModel(spec);
   await checkIds(config.data, dataset, step);
-  const metrics = metricSpec(config, dataset, step);
+  const metrics = metricSpecs(targets, dataset, step);
   const warn = (message: string) => report({ event: 'warning', message });
-  checkMetrics(config, metrics, survey, warn);
-  checkMonitor(config, dataset, warn);
-  warnOfBounds(step.built.model, dataset, warn);
+  checkMetrics(targets, metrics, warn);
+  checkMonitor(config, targets, dataset, warn);
+  warnOfBounds(step.built, dataset, warn);
   const evaluated = [splits.validation.length, splits.test.length];
   const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {

@@ -1,7 +1,10 @@
 /** The training loop: shard → compute → reduce → update, step after step; validate, checkpoint, epoch after epoch. */
+
 import { join } from 'node:path';
 import type { Progress } from '../src/checkpoint/state.js';
+import { headsOf } from '../src/config/heads.js';
 import { sha256 } from '../src/data/checksum.js';
+import { withTarget } from '../src/data/encoding.js';
 import { batchOf } from '../src/data/geometry.js';
 import { epochOrder } from '../src/data/sampler.js';
 import { LockstepError } from '../src/errors.js';
@@ -14,7 +17,8 @@ import {
   monitorStateAfter,
   warningOf,
 } from '../src/evaluate/monitor.js';
-import { type MetricResults, OutputMetrics } from '../src/evaluate/output-metrics.js';
+import type { MetricResults } from '../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { outputEncoding } from '../src/model/outputs.js';
 import { saveModel } from '../src/model/save.js';
 import { parameterCount, tensorOf } from '../src/model/slab.js';
@@ -290,14 +294,22 @@ export class Run {
 
   async #evaluate(rows: Int32Array): Promise<MetricResults | null> {
     const { metrics, pool } = this.#run;
-    return rows.length === 0 ? null : new OutputMetrics(metrics).results(await pool.evaluate(rows));
+    return rows.length === 0 ? null : new RunMetrics(metrics).results(await pool.evaluate(rows));
   }
 
   /** @returns path of the model.json; null where it cannot be written, which the run survives */
   async #save(name: string, parameters = this.#run.pool.parameters): Promise<string | null> {
     const { step, folder, dataset, config, lock, unwritten } = this.#run;
     const path = join(folder, name);
-    const encoding = { ...dataset.encoding, outputs: outputEncoding(step.output.outputs, config.loss) };
+    const losses = headsOf(
+      config,
+      step.heads.map(({ target }) => target.name),
+    );
+    const encoding = step.heads.reduce(
+      (encoding, { target, spec }, i) =>
+        withTarget(encoding, target, { outputs: outputEncoding(spec.outputs, losses[i].loss) }),
+      dataset.encoding,
+    );
     try {
       lock.check();
       const file = await saveModel(step.built.model, step.weights, step.layout, parameters, path, encoding);

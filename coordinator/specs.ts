@@ -1,18 +1,21 @@
 /** What engines and metrics need to know of a run, from its config, its data and its model. */
 import type { DataConfig } from '../src/config/data.js';
+import { type HeadConfig, headsOf } from '../src/config/heads.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
-import { type Dataset, targetColumn } from '../src/data/examples.js';
-import { elements, weighsPlaces } from '../src/data/field.js';
+import { targetEncoding } from '../src/data/encoding.js';
+import type { Column, Dataset } from '../src/data/examples.js';
+import { elements, ofRole, weighsPlaces } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import type { TargetSurvey } from '../src/data/target-survey.js';
-import type { StepModel, StepSpec } from '../src/engine/step.js';
+import type { Head, StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
-import type { MetricSpec } from '../src/evaluate/output-metrics.js';
+import type { HeadMetrics } from '../src/evaluate/run-metrics.js';
 import { AskedMetric } from '../src/metrics/families.js';
 import { layersReadIds } from '../src/model/ids.js';
 import { decided } from '../src/model/outputs.js';
 import { isZeroOneHinge } from '../src/model/target-range.js';
+import { checkTargets } from './check-targets.js';
 
 /**
  * The data of a run as they are to be read: numbers that an embedding looks up stay whole.
@@ -30,37 +33,66 @@ export function dataConfigOf({ data, model }: RunConfig): DataConfig {
   return { ...data, standardize: false };
 }
 
-/** @param survey of targets that are numbers */
-export function stepSpec(config: RunConfig, { examples }: Dataset, survey: TargetSurvey | undefined): StepSpec {
+/** A target of the data, and what the config asks of it. */
+export interface AskedTarget extends HeadConfig {
+  readonly column: Column;
+  /** Of targets that are numbers. */
+  readonly survey: TargetSurvey | undefined;
+}
+
+/**
+ * The targets of a run, checked.
+ * @throws ConfigError when a target has no loss, or a loss or metrics no target; as checkTargets does
+ */
+export async function askedTargets(config: RunConfig, dataset: Dataset): Promise<AskedTarget[]> {
+  const columns = ofRole(dataset.examples.columns, 'target');
+  const heads = headsOf(
+    config,
+    columns.map(({ name }) => name),
+  );
+  const asked: AskedTarget[] = [];
+  for (const [i, head] of heads.entries()) {
+    const survey = await checkTargets({ data: config.data, loss: head.loss }, dataset, columns[i]);
+    asked.push({ ...head, column: columns[i], survey });
+  }
+  return asked;
+}
+
+export function stepSpec(config: RunConfig, { examples }: Dataset, targets: readonly AskedTarget[]): StepSpec {
   return {
     model: config.model,
-    loss: config.loss,
+    heads: targets.map(({ target, loss, weight, metrics, survey }) => ({
+      ...{ target, loss, weight, metrics },
+      ...(isZeroOneHinge(loss, survey) ? { zeroOne: true } : {}),
+    })),
     seed: config.seed,
     fields: metaOf(examples).fields,
-    ...(isZeroOneHinge(config.loss, survey) ? { zeroOne: true } : {}),
-    metrics: config.metrics,
     l1: config.training.l1,
     l2: config.training.l2,
   };
 }
 
-export function metricSpec(config: RunConfig, { examples, encoding }: Dataset, step: StepModel): MetricSpec {
-  const { output, places } = step;
-  const { name } = lossSettings(config.loss);
+export const metricSpecs = (targets: readonly AskedTarget[], dataset: Dataset, step: StepModel): HeadMetrics[] =>
+  targets.map((target, i) => metricSpec(target, dataset, step.heads[i]));
+
+function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: Head): HeadMetrics {
+  const { target, loss, metrics, column, weight } = asked;
+  const { spec, places } = head;
+  const { name } = lossSettings(loss);
+  const { targetScaling } = targetEncoding(encoding, column);
   return {
-    metrics: config.metrics,
-    outputs: elements(output.shape) / places,
-    places,
-    classes: targetColumn(examples).categories !== undefined,
-    threshold: thresholdOf(config, step),
+    ...{ target, factor: weight, metrics, places },
+    outputs: elements(spec.shape) / places,
+    classes: column.categories !== undefined,
+    threshold: thresholdOf(asked, head),
     binary: name === 'binaryCrossentropy' || name === 'hinge',
-    weighted: weighsPlaces(examples.columns),
-    ...(encoding.targetScaling && { deviations: encoding.targetScaling.deviation }),
+    weighted: weighsPlaces(examples.columns, column),
+    ...(targetScaling && { deviations: targetScaling.deviation }),
   };
 }
 
 /** Where one output tells two classes apart: probabilities at 0.5, anything else by its sign. */
-function thresholdOf({ loss, metrics }: RunConfig, { output: { outputs, shape } }: StepModel): number {
+function thresholdOf({ loss, metrics }: AskedTarget, { spec: { outputs, shape } }: Head): number {
   const reader = metrics.map((metric) => new AskedMetric(metric)).find(({ family }) => family.needsThreshold);
   const isUnknown = lossSettings(loss).name === 'custom' && (shape.at(-1) ?? 1) === 1;
   const kind = reader && isUnknown ? decided(outputs, `metric ${reader.label}`, 'custom') : outputs.kind;

@@ -11,7 +11,7 @@ import {
   weightColumn,
   withColumn,
 } from '../src/data/examples.js';
-import { widthOf } from '../src/data/field.js';
+import { ofRole, widthOf } from '../src/data/field.js';
 import { ConfigError, DataError } from '../src/errors.js';
 
 /**
@@ -47,6 +47,9 @@ function weighs(column: Column, row: number): boolean {
 function withClassWeights(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
   const { examples } = dataset;
   if (classWeights === undefined) return examples;
+  if (ofRole(examples.columns, 'target').length > 1) {
+    throw new ConfigError('training.classWeights: the data have several targets', 'remove it');
+  }
   const { categories: classes, values: targets, shape } = targetColumn(examples);
   const weights = weightColumn(examples)?.values;
   if (classes === undefined || shape.length > 0) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defineConfig } from '../src/config/define.js';
 import { type LayersConfig, modelSchema } from '../src/config/model.js';
 import { LockstepError } from '../src/errors.js';
-import { buildModel } from '../src/model/build.js';
+import { buildModel, plainShape } from '../src/model/build.js';
 
 const config = {
   data: { source: 'digits' },
@@ -22,7 +22,7 @@ const remedyOf = (action: () => unknown): string => {
 };
 const forConfig = (part: object) => remedyOf(() => defineConfig({ ...config, ...part } as never));
 const forLayer = (layer: unknown) =>
-  remedyOf(() => buildModel(modelSchema.parse({ layers: [layer] }) as LayersConfig, { featureShape: [8, 8, 1] }, 1));
+  remedyOf(() => buildModel(modelSchema.parse({ layers: [layer] }) as LayersConfig, plainShape([8, 8, 1]), 1));
 
 /** Ours, and identifiers of Keras 3.15.1 (keras.losses.get, ...), of torch.nn, torch.optim and torch.nn.init 2.x. */
 const losses = {

@@ -82,7 +82,7 @@ describe('a loss of the user', () => {
 describe('metrics of the user', () => {
   it('give one number an example in both engines', async () => {
     const metrics: MetricConfig[] = ['accuracy', custom('hit'), custom('focal')];
-    const example: Case = { ...classification, loss: 'sparseCategoricalCrossentropy', spec: { metrics } };
+    const example: Case = { ...classification, loss: 'sparseCategoricalCrossentropy', head: { metrics } };
     for (const { metrics, outputs, targets } of await measured(example)) {
       const hits = targets.map((target, i) => {
         const row = [...outputs.subarray(3 * i, 3 * i + 3)];
@@ -124,7 +124,7 @@ describe('metrics of the user', () => {
       'export const far = (tf, targets, outputs) => tf.max(tf.abs(tf.sub(outputs, targets)), -1);',
     );
     const far = { custom: { name: 'far' } };
-    const example: Case = { ...regression, loss: far, spec: { model: { module: file }, metrics: [far] } };
+    const example: Case = { ...regression, loss: far, spec: { model: { module: file } }, head: { metrics: [far] } };
     const [{ metrics, losses, outputs, targets }] = await measured(example);
     expect([...metrics[0]]).toEqual([...losses]);
     const first = [0, 1, 2].map((i) => Math.abs(outputs[i] - targets[i]));
@@ -163,7 +163,7 @@ describe('is refused:', () => {
       /loss: f is in no module: name the file .*loss\.custom\.module/,
     );
     expect(await message(custom('f', join(folder, 'nowhere.ts')))).toMatch(/loss\.custom\.module: .*: no such file/);
-    const spec = { ...specOf(regression), metrics: [custom('squars')] };
+    const spec = specOf({ ...regression, head: { metrics: [custom('squars')] } });
     expect((await refusalOf(createStepModel(spec))).message).toMatch(
       /^metrics\.custom\.module: .*did you mean squares/,
     );

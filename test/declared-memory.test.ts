@@ -8,6 +8,7 @@ import { budgetBytes, RowWriter } from '../src/data/rows.js';
 import { compileGradients } from '../src/engine/onnx/compile.js';
 import { createStepModel } from '../src/engine/step.js';
 import { DataError, ModelError } from '../src/errors.js';
+import { plainShape } from '../src/model/build.js';
 import { createModel } from '../src/model/create.js';
 import { readModelFile } from '../src/model/file.js';
 import { decodeSafetensors, encodeSafetensors } from '../src/model/safetensors.js';
@@ -152,7 +153,7 @@ describe("a model's weights", () => {
 });
 
 describe('a config', () => {
-  const data = { featureShape: [10], classes: 2 };
+  const data = plainShape([10], 2);
   const build = (layers: object[]) => createModel({ layers } as never, data, 1, false);
 
   it.each([

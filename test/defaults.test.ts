@@ -10,7 +10,7 @@ import { type OptimizerConfig, optimizerSchema } from '../src/config/optimizer.j
 import { epochOrder } from '../src/data/sampler.js';
 import { createStepModel } from '../src/engine/step.js';
 import { loadUpdateKernels } from '../src/kernels/load.js';
-import { buildModel } from '../src/model/build.js';
+import { buildModel, plainShape } from '../src/model/build.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
 import { type Case, createEngines, specOf } from './support/engines.js';
 import { packageRoot } from './support/package.js';
@@ -55,7 +55,7 @@ async function firstStep(config: OptimizerConfig, gradient: number, from = 0): P
 
 /** A layer as a list of layers makes it. */
 function layer(kind: string, options: object, featureShape: readonly number[]) {
-  const built = buildModel({ layers: [{ [kind]: { ...options } }] }, { featureShape }, 1);
+  const built = buildModel({ layers: [{ [kind]: { ...options } }] }, plainShape(featureShape), 1);
   return built.model.layers[1];
 }
 const config = (kind: string, options: object, shape: readonly number[]) =>
@@ -80,10 +80,10 @@ async function movingVariance(): Promise<number> {
 
 /** Huber's loss of an error of 3 is 9 / 2 up to delta 3, and less below. */
 async function huberDelta(): Promise<number> {
-  const { loss } = await createStepModel(
+  const { heads } = await createStepModel(
     specOf({ layers: [{ dense: { units: 1 } }], input: [1], target: [1], loss: 'huber' }),
   );
-  const [value] = loss(tf.tensor2d([[3]]), tf.tensor2d([[0]])).values.dataSync();
+  const [value] = heads[0].loss(tf.tensor2d([[3]]), tf.tensor2d([[0]])).values.dataSync();
   return 3 - Math.sqrt(9 - 2 * value);
 }
 

@@ -16,7 +16,7 @@ import type { LayerConfig } from '../src/config/model.js';
 import { encodeModel } from '../src/engine/onnx/proto.js';
 import type { LockstepError } from '../src/errors.js';
 import { anyBatchGraph } from '../src/export/inference.js';
-import { buildModel, modelWeights } from '../src/model/build.js';
+import { buildModel, modelWeights, plainShape } from '../src/model/build.js';
 import { layersModelFiles } from '../src/model/save.js';
 import { writeFolderAtomically } from '../src/model/write.js';
 import { lockstep, lockstepServed } from './support/cli.js';
@@ -177,7 +177,7 @@ describe('a graph for any batch', () => {
   };
 
   it.each(Object.entries(shapes))('%s', async (_, layers) => {
-    const { model } = buildModel({ layers }, { featureShape: [12] }, 3);
+    const { model } = buildModel({ layers }, plainShape([12]), 3);
     const { trainable, state, frozen } = modelWeights(model);
     const target = { model, weights: [...trainable, ...state, ...frozen], featureShape: [12] };
     const session = await InferenceSession.create(encodeModel(anyBatchGraph(target)!), { logSeverityLevel: 3 });
@@ -319,7 +319,7 @@ it.each([
   [{ dense: { units: 1, activation: 'hardSilu' } }, ['hardSilu']],
   [{ dense: { units: 1, activation: 'hardSigmoid' } }, []],
 ] as [LayerConfig, string[]][])('says which activations plain tfjs lacks: %j', async (layer, lacks) => {
-  const { model } = buildModel({ layers: [layer] }, { featureShape: [2] }, 1);
+  const { model } = buildModel({ layers: [layer] }, plainShape([2]), 1);
   const path = join(folder, `activation-${lacks.length}`);
   writeFolderAtomically(path, await layersModelFiles(model, undefined));
   const warnings: string[] = [];
@@ -350,7 +350,7 @@ it('refuses what it cannot export, and writes nothing', async () => {
     problem: 'error: --batch 1.5 is not a whole number of at least 1',
   });
   expect((await lockstepServed(['export', mlp(), '--format', 'keras', '--output', 'x'], folder)).code).toBe(2);
-  const { model } = buildModel({ layers: cropped }, { featureShape: [4, 4, 1] }, 1);
+  const { model } = buildModel({ layers: cropped }, plainShape([4, 4, 1]), 1);
   const path = join(folder, 'cropped');
   writeFolderAtomically(path, await layersModelFiles(model, undefined));
   expect(await refusal(path, {})).toEqual(['LOCKSTEP_UNSUPPORTED', expect.stringContaining('CropAndResize')]);

@@ -59,10 +59,12 @@ beforeAll(async () => {
     geometry: { training: 76, batchSize: 16, shards: 2, epochs: 3, stepsPerEpoch: 5, evaluationBatch: 16 },
     optimizer: { momentum: { learningRate: 0.1, momentum: 0.9, nesterov: true } },
     augment: { shift: 0.1, rotate: 0, zoom: 0, flip: 'none', cutout: 0, fill: 0 },
-    metrics: {
-      ...{ metrics: ['accuracy', { topKAccuracy: { k: 2 } }], outputs: 4, places: 1 },
-      ...{ classes: true, threshold: 0, binary: false, weighted: false },
-    },
+    metrics: [
+      {
+        ...{ target: 'targets', factor: 1, metrics: ['accuracy', { topKAccuracy: { k: 2 } }], outputs: 4, places: 1 },
+        ...{ classes: true, threshold: 0, binary: false, weighted: false },
+      },
+    ],
     seed: 0xffff_ffff,
     largestEvaluation: 20,
     examples: metaOf(examples),
@@ -96,7 +98,7 @@ it('computes the same bits', async () => {
 
 it('says nothing of the files of users', () => {
   const custom = { custom: { name: 'spread', module: '/home/me/metrics.ts' } };
-  const bytes = encodeJob({ ...job, metrics: { ...job.metrics, metrics: [custom] } });
+  const bytes = encodeJob({ ...job, metrics: [{ ...job.metrics[0], metrics: [custom] }] });
   expect(Buffer.from(bytes).includes('/home/me')).toBe(false);
 });
 
@@ -120,7 +122,7 @@ it('does not start where there is no memory for it', () => {
   const many = { ...job.geometry, training: 2 ** 31 - 1 };
   expect(() => checkMemory({ ...job, geometry: many } as typeof job, 1, 1e9)).toThrow(/with 1 thread/);
   // R² has a sum for each output: of 2 batches, and of the one that a thread adds up.
-  const wide = { ...job.metrics, metrics: ['r2' as const], outputs: 2 ** 31 - 1 };
+  const wide = [{ ...job.metrics[0], metrics: ['r2' as const], outputs: 2 ** 31 - 1 }];
   expect(() => checkMemory({ ...job, metrics: wide } as typeof job, 1, 1e9)).toThrow(/takes 51\.5 GB at least/);
   const [[count, graph]] = job.engine.model.gradients;
   for (const more of [
@@ -205,12 +207,12 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['optimizer', { momentum: { learningRate: 0.1, momentum: 2 } }],
   ['optimizer', { script: 'process.exit()' }],
   ['augment.shift', 2],
-  ['metrics.outputs', 3, 'model.evaluations.16'],
-  ['metrics.places', 2],
-  ['metrics.classes', false],
-  ['metrics.deviations', [1]],
-  ['metrics.deviations', [0]],
-  ['metrics.metrics', [{ custom: { name: 'spread' } }], 'model.evaluations.16'],
+  ['metrics.0.outputs', 3, 'model.evaluations.16'],
+  ['metrics.0.places', 2],
+  ['metrics.0.classes', false],
+  ['metrics.0.deviations', [1]],
+  ['metrics.0.deviations', [0]],
+  ['metrics.0.metrics', [{ custom: { name: 'spread' } }], 'model.evaluations.16'],
   ['seed', -1],
   ['seed', Number.NaN],
   ['largestEvaluation', 101],
@@ -220,9 +222,12 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['examples.fields.0.shape', [5, 3], 'augment'],
   ['examples.fields.0.type', 'float32', 'model.gradients.8'],
   ['examples.fields.1.type', 'float32', 'model.gradients.8'],
-  ['examples.fields.1.categories', undefined, 'metrics.places'],
+  ['examples.fields.1.categories', undefined, 'metrics.0.classes'],
   ['examples.fields.0.role', 'weight', 'examples'],
-  ['examples.fields.0.role', 'mask'],
+  ['examples.fields.0.role', 'label'],
+  ['metrics', []],
+  ['metrics.0.target', 'other'],
+  ['metrics.0.factor', 0],
   ['examples.fields.0.name', 'targets', 'examples'],
   ['examples.fields.0.name', '../features'],
   ['precision', 'float8'],

@@ -1,9 +1,9 @@
 /** How a config may name its layers: by tf.layers function or class name, and alone where a layer needs no options. */
 import { expect, it } from 'vitest';
 import { type LayersConfig, modelSchema } from '../src/config/model.js';
-import { buildModel } from '../src/model/build.js';
+import { buildModel, plainShape } from '../src/model/build.js';
 
-const shape = { featureShape: [8, 8, 1], classes: 3 };
+const shape = plainShape([8, 8, 1], 3);
 const build = (layers: unknown[]) => buildModel(modelSchema.parse({ layers }) as LayersConfig, shape, 1).model;
 
 it('function names, class names and names alone build the same model', () => {

@@ -10,7 +10,7 @@ import { openModel } from '../coordinator/inference/saved-model.js';
 import type { LayerConfig } from '../src/config/model.js';
 import { loadBackend } from '../src/engine/backends.js';
 import { createPredictor } from '../src/export/predictor.js';
-import { buildModel, modelWeights } from '../src/model/build.js';
+import { buildModel, modelWeights, plainShape } from '../src/model/build.js';
 import { createModel } from '../src/model/create.js';
 import { saveModel } from '../src/model/save.js';
 import { slabLayout } from '../src/model/slab.js';
@@ -40,7 +40,7 @@ it('has a case for every layer', () => {
 
 it.each(refused)('refuses %s, which no seed repeats', (name) => {
   const options = { factor: 0.2 };
-  const build = () => buildModel({ layers: [{ [name]: options }] }, { featureShape: [4, 4, 1] }, 1);
+  const build = () => buildModel({ layers: [{ [name]: options }] }, plainShape([4, 4, 1]), 1);
   expect(build).toThrow(/is random without a seed: use `augment`/);
 });
 
@@ -68,7 +68,7 @@ describe.each(Object.keys(layerCases))('%s', (name) => {
   const list = feature ? [...layers, dense] : [dense, ...layers];
 
   it('is saved, opened, predicted by both, and saved again as it was', async () => {
-    const { model } = buildModel({ layers: list.map((layer) => structuredClone(layer)) }, { featureShape: input }, 7);
+    const { model } = buildModel({ layers: list.map((layer) => structuredClone(layer)) }, plainShape(input), 7);
     const all = modelWeights(model);
     const weights = [...all.trainable, ...all.state, ...all.frozen];
     const layout = slabLayout(all.trainable, all.state, all.frozen);
@@ -98,7 +98,7 @@ describe.each(Object.keys(layerCases))('%s', (name) => {
     expect(relativeError(predicted(model, features), wanted)).toBeLessThan(1e-5);
     await loadBackend('cpu');
 
-    const data = { featureShape: input, classes: undefined };
+    const data = plainShape(input);
     const again = await createModel({ file: folder }, data, 1, true);
     const copy = newPath();
     const { trainable, state, frozen } = modelWeights(again.model);

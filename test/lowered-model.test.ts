@@ -63,7 +63,8 @@ const metrics = [custom('amongThree'), custom('expected')];
 it('computes what tfjs computes, and the same gradients', async () => {
   const example: Case = {
     ...{ layers: [], input: [8, 8, 1], classes: 10, loss: custom('smoothed') },
-    spec: { model: { module }, metrics },
+    spec: { model: { module } },
+    head: { metrics },
   };
   const { parameters, onnx, tfjs } = await createEngines(example, [5]);
   for (const engine of [onnx, tfjs]) fill(engine, example, parameters, 5);

@@ -107,7 +107,7 @@ describe.each(fixture.cases.map((expected) => [nameOf(expected), expected] as co
     expect(relativeError(gradient, expected.gradient)).toBeLessThan(2e-5);
 
     const evaluation = await engine.evaluate(count);
-    const spec = specOf(expected, engines.step.places);
+    const spec = specOf(expected, engines.step.heads[0].places);
     const { targets, weights: given } = batchParts(buffers);
     const weights = expected.weights === 'place' ? given : undefined;
     const { r2, ...metrics } = scored(spec, [{ ...evaluation, targets, weights }]);
@@ -115,7 +115,7 @@ describe.each(fixture.cases.map((expected) => [nameOf(expected), expected] as co
     expect(Object.keys(metrics).sort()).toEqual(Object.keys(keras).sort());
     for (const [metric, value] of Object.entries(keras)) expect(metrics[metric], metric).toBeCloseTo(value, 5);
     // Where places are told apart, each is a row of its own.
-    if (kerasR2 !== undefined && engines.step.places > 1) expect(r2).toBeCloseTo(kerasR2, 5);
+    if (kerasR2 !== undefined && engines.step.heads[0].places > 1) expect(r2).toBeCloseTo(kerasR2, 5);
   });
 });
 

@@ -6,8 +6,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkMetrics } from '../coordinator/check-metrics.js';
-import { metricSpec } from '../coordinator/specs.js';
+import { metricSpecs } from '../coordinator/specs.js';
 import { ConfigError } from '../src/errors.js';
+import type { MetricConfig } from '../src/metrics/families.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { scored } from './support/metrics.js';
 import { partsOf } from './support/parts.js';
@@ -43,26 +44,30 @@ function fits(loss: string, kind: string, metric: string): boolean {
 describe.each(Object.keys(kinds))('under %s', (loss) => {
   it.each(kinds[loss])('metrics of targets %s', async (kind) => {
     const config = configOf(loss, kind, golden.targets[kind]);
-    const { dataset, survey, step, outputs, losses } = await evaluated(config);
+    const { dataset, targets: asked, step, outputs, losses } = await evaluated(config);
     for (const metric of metrics) {
-      const asked = { ...config, metrics: [metric === 'topKAccuracy' ? { topKAccuracy: { k: 2 } } : metric] as never };
-      const spec = metricSpec(asked, dataset, step);
-      const check = () => checkMetrics(asked, spec, survey, () => {});
+      const measuring = (name: string) => asked.map((target) => ({ ...target, metrics: [name as MetricConfig] }));
+      const named = asked.map((target) => ({
+        ...target,
+        metrics: [metric === 'topKAccuracy' ? { topKAccuracy: { k: 2 } } : metric] as MetricConfig[],
+      }));
+      const specs = metricSpecs(named, dataset, step);
+      const check = () => checkMetrics(named, specs, () => {});
       const where = `${metric} of ${kind}`;
       if (!fits(loss, kind, metric)) {
         expect(check, where).toThrow(ConfigError);
         expect(check, where).toThrow(`metrics.0: ${metric} `);
         const better = /use (\w+)/.exec((failureOf(check) as ConfigError).remedy)![1];
         if (better !== 'accuracy' || fits(loss, kind, 'accuracy')) {
-          const other = { ...config, metrics: [better] as never };
-          expect(() => checkMetrics(other, metricSpec(other, dataset, step), survey, () => {}), where).not.toThrow();
+          const other = measuring(better);
+          expect(() => checkMetrics(other, metricSpecs(other, dataset, step), () => {}), where).not.toThrow();
         }
         continue;
       }
       expect(check, where).not.toThrow();
       const { targets } = partsOf(dataset.examples);
       const batch = { outputs, targets, losses, divisor: losses.length, metrics: [] };
-      const actual = scored(spec, [batch])[metric];
+      const actual = scored(specs[0], [batch])[metric];
       const expected = golden.metrics[loss][kind][metric];
       if (expected === null) continue;
       expect(Math.abs(actual - expected!), where).toBeLessThan(1e-5 * Math.max(1, Math.abs(expected!)));
@@ -84,11 +89,9 @@ it('topKAccuracy of as many as there are classes is said to be always 1', async 
     ...configOf('categoricalCrossentropy', 'classes3', golden.targets.classes3),
     metrics: ['topKAccuracy'],
   };
-  const { dataset, survey, step } = await evaluated(config as never);
+  const { dataset, targets, step } = await evaluated(config as never);
   const warnings: string[] = [];
-  checkMetrics(config as never, metricSpec(config as never, dataset, step), survey, (message) =>
-    warnings.push(message),
-  );
+  checkMetrics(targets, metricSpecs(targets, dataset, step), (message) => warnings.push(message));
   expect(warnings).toEqual(['topKAccuracy is always 1: k is 5, and there are 3 classes']);
 });
 

@@ -119,7 +119,7 @@ describe('a model of Keras', () => {
       ['norm/moving_mean', [3]],
       ['norm/moving_variance', [3]],
     ]);
-    expect(step.output).toMatchObject({ shape: [4], outputs: { kind: 'softmax' } });
+    expect(step.heads[0].spec).toMatchObject({ shape: [4], outputs: { kind: 'softmax' } });
     const parameters = initialParameters(step);
     expect(initialParameters(await createStepModel(spec))).toEqual(parameters);
     const others = initialParameters(await createStepModel({ ...spec, seed: 8 }));
@@ -427,7 +427,7 @@ describe('is refused:', () => {
     const input = tfl.input({ shape: [4] });
     const outputs = ['p', 'q'].map((name) => tfl.layers.dense({ units: 2, name }).apply(input) as tfl.SymbolicTensor);
     const two = writeSaved(join(folder, 'two'), await artifactsOf(tfl.model({ inputs: input, outputs })));
-    expect(await refusal(two)).toMatch(/has 1 inputs and 2 outputs/);
+    expect(await refusal(two)).toMatch(/has 2 outputs, and the data one target/);
     const constrained = tfl.sequential({ layers: [dense({ name: 'c', kernelConstraint: 'nonNeg' })] });
     const saved = writeSaved(join(folder, 'constrained'), await artifactsOf(constrained));
     expect(await refusal(saved)).toMatch(/layer c: kernelConstraint is not supported/);
@@ -456,7 +456,7 @@ it('an input of any size takes that of the data', async () => {
   const saved = writeSaved(join(folder, 'any'), await artifactsOf(model));
   const example: Case = { layers: [], input: [7, 5, 1], target: [2], spec: { model: { file: saved } } };
   const step = await createStepModel(specOf(example));
-  expect(step.output.shape).toEqual([2]);
+  expect(step.heads[0].spec.shape).toEqual([2]);
   perturbed(initialParameters(step), step.layout);
   await enginesAgree(example);
 });

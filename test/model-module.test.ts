@@ -179,7 +179,7 @@ describe('a model that a module builds', () => {
     const layers = "[tf.layers.flatten({ inputShape }), tf.layers.dense({ units: classes, activation: 'softmax' })]";
     const file = write(name, start, `  tf.sequential({ layers: ${layers} });`);
     const step = await createStepModel(specOf(withModule(file)));
-    expect(step.output).toMatchObject({ shape: [3], outputs: { kind: 'softmax' } });
+    expect(step.heads[0].spec).toMatchObject({ shape: [3], outputs: { kind: 'softmax' } });
   });
 });
 

@@ -208,7 +208,12 @@ function layersOf({ on, layer }: Case, activation: string): LayerConfig[] {
 }
 
 function specOf(model: StepSpec['model'], loss: LossConfig, targetShape: readonly number[]): StepSpec {
-  return { model, loss, seed: 3, fields: fieldsOf({ featureShape: [5], targetShape }) };
+  return {
+    model,
+    heads: [{ target: 'targets', loss, weight: 1 }],
+    seed: 3,
+    fields: fieldsOf({ featureShape: [5], targetShape }),
+  };
 }
 
 const epsilon = 1e-7;
@@ -228,14 +233,14 @@ function kerasLoss(loss: string, targets: number[], outputs: number[], logits: b
 /** Largest difference between the step's losses and the formula's, over the rows of a batch. */
 async function difference(spec: StepSpec, loss: string, logits: boolean): Promise<number> {
   const step = await createStepModel(spec);
-  const width = step.output.shape.at(-1)!;
+  const width = step.heads[0].spec.shape.at(-1)!;
   const parameters = initialParameters(step);
   const tensors = step.layout.tensors.map((tensor) => tf.tensor(tensorOf(parameters, tensor), [...tensor.shape]));
   const rows = 3;
   const features = tf.randomUniform([rows, 5], -1, 1, 'float32', 4);
-  const places = tf.randomUniform([rows, ...step.output.shape], 0, 1, 'float32', 5);
+  const places = tf.randomUniform([rows, ...step.heads[0].spec.shape], 0, 1, 'float32', 5);
   const targets = loss === 'binaryCrossentropy' ? tf.cast(tf.greater(places, 0.5), 'float32') : tf.softmax(places);
-  const found = evaluationStep(step, tensors, batchOfTensors(features, targets));
+  const [found] = evaluationStep(step, tensors, batchOfTensors(features, targets));
   const [outputs, wanted] = [found.outputs, targets].map((tensor) => Array.from(tensor.dataSync()));
   const each = Array.from(found.losses.dataSync());
   const perRow = outputs.length / rows / width;
@@ -270,7 +275,7 @@ describe('behind a', () => {
         if (shape.at(-1) === 1 && name === 'categoricalCrossentropy') return;
         if (each.kind !== 'undecided') {
           const step = await createStepModel(specOf(model, name, shape));
-          expect(step.output.outputs).toEqual({ kind: each.kind });
+          expect(step.heads[0].spec.outputs).toEqual({ kind: each.kind });
           expect(await difference(specOf(model, name, shape), name, each.kind === 'logits')).toBeLessThan(2e-5);
           return;
         }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { batchOf, evaluationBatches } from '../src/data/geometry.js';
 import { metaOf } from '../src/data/image.js';
 import { epochOrder } from '../src/data/sampler.js';
-import { OutputMetrics } from '../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { learningRateOf, type Update } from '../src/optimizer/decide.js';
 import type { ThreadPool } from '../src/pool/pool.js';
 import { stagedExamples } from '../src/pool/stage.js';
@@ -199,7 +199,7 @@ it('evaluates batches anywhere', async () => {
     rows: rows.subarray(start, start + count),
   }));
   const parts = [await first.evaluateBatches(batches.slice(0, 2)), await second.evaluateBatches(batches.slice(2))];
-  const sums = new OutputMetrics(metrics).merged(Float64Array.from(parts.flatMap(({ sums }) => [...sums])));
+  const sums = new RunMetrics(metrics).merged(Float64Array.from(parts.flatMap(({ sums }) => [...sums])));
   const counts = parts[0].counts.map((count, i) => count + parts[1].counts[i]);
   expect(counts[0]).toBeGreaterThan(0);
   expect({ sums, counts }).toEqual(await alone.evaluate(rows));

@@ -3,11 +3,14 @@ import { expect, it } from 'vitest';
 import type { Clock } from '../coordinator/world/clock.js';
 import type { Crew } from '../coordinator/world/round.js';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
-import { type MetricTotals, OutputMetrics } from '../src/evaluate/output-metrics.js';
+import type { MetricTotals } from '../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import type { EvaluationBatch, Worker } from '../src/pool/worker.js';
 
-const metrics = new OutputMetrics({
-  ...{
+const metrics = new RunMetrics([
+  {
+    target: 'targets',
+    factor: 1,
     metrics: ['accuracy'],
     outputs: 2,
     places: 1,
@@ -15,7 +18,7 @@ const metrics = new OutputMetrics({
     threshold: 0,
     ...{ binary: false, weighted: false },
   },
-});
+]);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 95 }, (_, i) => i);
 

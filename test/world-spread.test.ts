@@ -1,14 +1,17 @@
 /** An evaluation over the world: every batch once, added up in one order, whoever is lost meanwhile. */
 import { expect, it } from 'vitest';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
-import { type MetricTotals, OutputMetrics } from '../src/evaluate/output-metrics.js';
+import type { MetricTotals } from '../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { StoppedError } from '../src/pool/control.js';
 import type { EvaluationBatch } from '../src/pool/worker.js';
 import { FakeClock, FakeCrew, FakeWorker, settled } from './support/crews.js';
 import { randomNumbers } from './support/exchanges.js';
 
-const metrics = new OutputMetrics({
-  ...{
+const metrics = new RunMetrics([
+  {
+    target: 'targets',
+    factor: 1,
     metrics: ['accuracy'],
     outputs: 3,
     places: 1,
@@ -16,7 +19,7 @@ const metrics = new OutputMetrics({
     threshold: 0,
     ...{ binary: false, weighted: false },
   },
-});
+]);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);
 const batchSize = 10;

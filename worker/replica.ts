@@ -4,7 +4,7 @@ import type { Examples } from '../src/data/examples.js';
 import { elements } from '../src/data/field.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
 import { EngineError, type WireError } from '../src/errors.js';
-import { OutputMetrics } from '../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
 import { becomeMember, MEMBER_FLOATS } from '../src/pool/exchanging.js';
 import type { Member } from '../src/pool/member.js';
@@ -61,7 +61,7 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
     stages.map((stage) => (stage.kind === 'session' ? stage.bytes.length : 0)),
   );
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
-  const measured = new OutputMetrics(metrics);
+  const measured = new RunMetrics(metrics);
   const table = 8 * evaluationBatchCount(geometry, largestEvaluation) * measured.width;
   const staged = placement === 'stream' ? stageCapacity(job, threads) * packedRowBytes(examples) : 0;
   const sums = 8 * (measured.width + measured.counts);

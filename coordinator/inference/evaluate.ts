@@ -1,8 +1,9 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
 import { join } from 'node:path';
 import type { DataConfig } from '../../src/config/data.js';
+import { ignoredClass } from '../../src/config/heads.js';
 import { loadRunConfig, namesCode } from '../../src/config/load.js';
-import { lossSettings, type ModelConfig } from '../../src/config/model.js';
+import { byTarget, type ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { notStandardizable, scalesTargets } from '../../src/config/target-type.js';
 import type { Encoding } from '../../src/data/encoding.js';
@@ -12,7 +13,8 @@ import { loadDataset } from '../../src/data/load.js';
 import { closeExamples } from '../../src/data/rows.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { ConfigError, DataError, ModelError } from '../../src/errors.js';
-import { type MetricResults, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import type { MetricResults } from '../../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { readModelFile } from '../../src/model/file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
@@ -20,9 +22,8 @@ import type { Metrics } from '../../src/report/events.js';
 import { configName } from '../../src/report/run-folder.js';
 import { checkIds } from '../check-ids.js';
 import { checkMetrics } from '../check-metrics.js';
-import { checkTargets } from '../check-targets.js';
 import { chooseEngine } from '../engine.js';
-import { dataConfigOf, metricSpec, stepSpec } from '../specs.js';
+import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
 import { loadOther } from './other-data.js';
@@ -90,15 +91,15 @@ async function measure(
   options: EvaluateOptions,
 ): Promise<MetricResults> {
   const { warn = () => {} } = options;
-  const survey = await checkTargets(config, dataset);
-  const spec = { ...stepSpec(config, dataset, survey), model: modelConfig(located, config, options) };
+  const targets = await askedTargets(config, dataset);
+  const spec = { ...stepSpec(config, dataset, targets), model: modelConfig(located, config, options) };
   const step = await createStepModel(spec, false);
   await checkIds(config.data, dataset, step);
   const { weights } = await readModelFile(located.path);
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
   assignWeights(step.built.model, weights, located.path, warn);
-  const metrics = metricSpec(config, dataset, step);
-  checkMetrics(config, metrics, survey, warn);
+  const metrics = metricSpecs(targets, dataset, step);
+  checkMetrics(targets, metrics, warn);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
   const geometry = { ...once, evaluationBatch };
   const sizes = { gradients: [], evaluations: evaluationSizes(geometry, [rows.length]) };
@@ -110,7 +111,7 @@ async function measure(
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {
-    return new OutputMetrics(metrics).results(await pool.evaluate(rows));
+    return new RunMetrics(metrics).results(await pool.evaluate(rows));
   } finally {
     await pool.close();
   }
@@ -163,7 +164,7 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
     const dataset = await loadOther({ ...config, data }, options.data, encoding, options);
     return { dataset, split: null, rows: dataset.splits.test };
   }
-  const { ignoreClass } = lossSettings(config.loss);
+  const ignoreClass = ignoredClass(config.loss);
   const { targetScaling } = encoding ?? {};
   const dataset = await loadDataset(data, config.seed, { ...options, ignoreClass, targetScaling });
   const split = chooseSplit(dataset.splits, options.split);
@@ -183,7 +184,7 @@ function asTrained(config: RunConfig, encoding: Encoding | undefined, { path }: 
       'add --set data.standardizeTargets=false, or name another model',
     );
   }
-  const found = notStandardizable(data, config.loss);
+  const found = byTarget(config.loss) ? undefined : notStandardizable(data, config.loss);
   if (found) {
     throw new ConfigError(
       `${path} was trained on standardized targets, and ${found.problem}`,

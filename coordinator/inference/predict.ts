@@ -100,7 +100,7 @@ async function withIds(
   { model, featureShape }: SavedModel,
   batches: AsyncIterable<InputBatch>,
 ): Promise<AsyncIterable<InputBatch>> {
-  const ids = idInputs(model, featureShape);
+  const ids = idInputs(model, [featureShape]);
   if (ids.length === 0) return batches;
   const width = elements(featureShape);
   const read: InputBatch[] = [];

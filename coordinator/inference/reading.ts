@@ -1,5 +1,6 @@
 /** What the numbers that a model gives mean: classes with their probabilities, or values by name. */
 
+import { lossesIn } from '../../src/config/heads.js';
 import { lossSettings } from '../../src/config/model.js';
 import type { Encoding, OutputEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
@@ -71,8 +72,9 @@ export function outputsOfSaved({
   config,
 }: SavedModel): Required<Omit<OutputEncoding, 'loss'>> & Partial<OutputEncoding> {
   if (encoding?.outputs) return { kind: 'logits', ...encoding.outputs };
-  const { kind } = config ? outputsFor(model, config.loss) : outputsOf(model);
-  return { kind: kind === 'undecided' ? 'logits' : kind, loss: config && lossSettings(config.loss).name };
+  const loss = config && lossesIn(config.loss)[0];
+  const { kind } = loss ? outputsFor(model, loss) : outputsOf(model);
+  return { kind: kind === 'undecided' ? 'logits' : kind, loss: loss && lossSettings(loss).name };
 }
 
 /** One output that tells the second class from the first. */

@@ -13,7 +13,7 @@ import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
 import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
-import { type LayerWeight, modelWeights, outputShape } from '../../src/model/build.js';
+import { type LayerWeight, modelWeights, outputShape, plainShape } from '../../src/model/build.js';
 import { createModel } from '../../src/model/create.js';
 import { countWeights } from '../../src/model/declared-size.js';
 import { readModelFile, type SavedWeights } from '../../src/model/file.js';
@@ -62,7 +62,7 @@ export async function openModel(
   const { trainable, state, frozen } = modelWeights(model);
   const weights = [...trainable, ...state, ...frozen];
   assignWeights(model, saved, path, warn);
-  const opened = { model, weights, featureShape, outputShape: outputShape(model, featureShape), encoding, config };
+  const opened = { model, weights, featureShape, outputShape: outputShape(model, [featureShape]), encoding, config };
   checkEncoding(path, opened);
   return opened;
 }
@@ -113,7 +113,7 @@ async function fromModule(
   encoding: Encoding | undefined,
 ): Promise<tfl.LayersModel> {
   const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
-  const built = await createModel(maker, { featureShape, classes: encoding?.classes?.length }, seed, false);
+  const built = await createModel(maker, plainShape(featureShape, encoding?.classes?.length), seed, false);
   return built.model;
 }
 

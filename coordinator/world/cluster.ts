@@ -1,6 +1,7 @@
 /** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as `Run` asks for them. */
 import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
-import { type MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { decideStep, type Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
@@ -146,7 +147,7 @@ export class Cluster implements Trainer {
     return spreadEvaluation(
       world,
       systemClock,
-      new OutputMetrics(options.metrics),
+      new RunMetrics(options.metrics),
       rows,
       options.geometry.evaluationBatch,
       () => this.#stopWanted,

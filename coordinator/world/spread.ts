@@ -1,6 +1,7 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
 import { evaluationBatches } from '../../src/data/geometry.js';
-import type { MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
+import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { Clock } from './clock.js';
@@ -40,7 +41,7 @@ const look = 1000;
 export async function spreadEvaluation(
   crew: Crew,
   clock: Clock,
-  metrics: OutputMetrics,
+  metrics: RunMetrics,
   rows: Int32Array,
   evaluationBatch: number,
   isStopped = () => false,
@@ -53,7 +54,7 @@ class Spread {
   readonly #crew: Crew;
   readonly #clock: Clock;
   readonly #mail: Mailbox<Answer>;
-  readonly #metrics: OutputMetrics;
+  readonly #metrics: RunMetrics;
   readonly #batches: readonly EvaluationBatch[];
   readonly #table: Float64Array;
   readonly #counts: Float64Array;
@@ -64,7 +65,7 @@ class Spread {
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
 
-  constructor(crew: Crew, clock: Clock, metrics: OutputMetrics, rows: Int32Array, evaluationBatch: number) {
+  constructor(crew: Crew, clock: Clock, metrics: RunMetrics, rows: Int32Array, evaluationBatch: number) {
     this.#crew = crew;
     this.#clock = clock;
     this.#mail = new Mailbox(clock);

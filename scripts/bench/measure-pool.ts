@@ -90,20 +90,25 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
   const config = { epochs: 1, batchSize, shards, accumulate: 1 };
   const geometry = planGeometry(config, { training });
   const { fields } = metaOf(examples);
-  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 0, fields };
+  const head = { target: 'targets', loss: 'sparseCategoricalCrossentropy', weight: 1 } as const;
+  const spec: StepSpec = { model: { layers }, heads: [head], seed: 0, fields };
   const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
   const choice = { engine: backend ? ('tfjs' as const) : ('onnx' as const), backend };
   const engine = await chooseEngine(choice, step, spec, sizes, () => {});
-  const metrics = {
-    metrics: [],
-    outputs: classes,
-    places: 1,
-    classes: true,
-    threshold: 0,
-    binary: false,
-    weighted: false,
-  };
+  const metrics = [
+    {
+      target: 'targets',
+      factor: 1,
+      metrics: [],
+      outputs: classes,
+      places: 1,
+      classes: true,
+      threshold: 0,
+      binary: false,
+      weighted: false,
+    },
+  ];
   const options = {
     ...{ engine, layout: step.layout, examples, geometry, metrics, threads, seed: 0, largestEvaluation: 0 },
     ...{ optimizer: optimizerSchema.parse('adam'), schedule: scheduleSchema.parse('constant') },

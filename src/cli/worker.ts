@@ -113,8 +113,8 @@ const timeoutOf = (value: string | undefined): number | undefined =>
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
 async function localData(file: string, set: readonly string[]): Promise<WorkerOptions['local']> {
   const { loadRunConfig } = await import('../config/load.js');
-  const { lossSettings } = await import('../config/model.js');
+  const { ignoredClass } = await import('../config/heads.js');
   const { dataConfigOf } = await import('../../coordinator/specs.js');
   const config = loadRunConfig(file, set);
-  return { data: dataConfigOf(config), seed: config.seed, ignoreClass: lossSettings(config.loss).ignoreClass };
+  return { data: dataConfigOf(config), seed: config.seed, ignoreClass: ignoredClass(config.loss) };
 }

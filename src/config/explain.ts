@@ -1,6 +1,15 @@
 /** What is wrong with a config, from zod's issues: one line each, with the path, the value, the rule and the remedy. */
 import type { z } from 'zod';
-import { alternatives, child, choiceNames, type JsonSchema, type Path, rule, runJsonSchema } from './json-schema.js';
+import {
+  alternatives,
+  child,
+  choiceNames,
+  isByName,
+  type JsonSchema,
+  type Path,
+  rule,
+  runJsonSchema,
+} from './json-schema.js';
 import { suggest } from './suggest.js';
 
 export interface Mistake {
@@ -81,6 +90,8 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   const keys = Object.keys(value);
   const names = choiceNames(schema);
   if (!names) return explainKinds(path, schema, value);
+  const named = alternatives(schema).find(isByName);
+  if (named && keys.length > 0 && !keys.some((key) => names.includes(key))) return explainNamed(path, named, value);
   const unknown = keys.find((key) => !names.includes(key));
   if (unknown !== undefined) {
     const { problem, remedy } = explainValue(path, schema, unknown);
@@ -88,6 +99,21 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   }
   const held = keys.length === 0 ? 'nothing' : keys.join(' and ');
   return { path, problem: `${label(path)}: holds ${held}, and takes exactly ${rule(schema)}`, remedy: 'name one' };
+}
+
+/** A mapping of names to values that each are one of several: which of them is none. */
+function explainNamed(path: Path, { additionalProperties }: JsonSchema, value: object): Mistake {
+  const schema = additionalProperties as JsonSchema;
+  const names = choiceNames(schema) ?? [];
+  const entries = Object.entries(value);
+  const [key, wrong] =
+    entries.find(([, each]) => typeof each !== 'object' && !names.includes(String(each))) ??
+    entries.find(([, each]) => typeof each === 'object') ??
+    entries[0];
+  const inner = [...path, key];
+  return typeof wrong === 'object' && wrong !== null
+    ? explainChoice(inner, schema, wrong)
+    : explainValue(inner, schema, wrong);
 }
 
 /** A mapping where one of several is due, each with a key of its own. */

@@ -498,6 +498,12 @@ export interface RunConfigInput {
          */
         layers: LayerInput[];
         /**
+         * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
+         */
+        outputs?: {
+          [k: string]: string;
+        };
+        /**
          * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
          */
         weights?: string;
@@ -515,6 +521,12 @@ export interface RunConfigInput {
          * A tfjs LayersModel's model.json, a Keras model's JSON, or a run (its best model); starts from its weights if it has any.
          */
         file: string;
+        /**
+         * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
+         */
+        outputs?: {
+          [k: string]: string;
+        };
         /**
          * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
          */
@@ -540,6 +552,12 @@ export interface RunConfigInput {
           [k: string]: unknown;
         };
         /**
+         * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
+         */
+        outputs?: {
+          [k: string]: string;
+        };
+        /**
          * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
          */
         weights?: string;
@@ -553,7 +571,7 @@ export interface RunConfigInput {
         freeze?: string[];
       };
   /**
-   * Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities
+   * Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities. Where data.targets has names: a loss for each.
    */
   loss:
     | (
@@ -629,44 +647,194 @@ export interface RunConfigInput {
            */
           fromLogits?: boolean;
         };
+      }
+    | {
+        [k: string]:
+          | 'meanSquaredError'
+          | 'meanAbsoluteError'
+          | 'huber'
+          | 'binaryCrossentropy'
+          | 'categoricalCrossentropy'
+          | 'sparseCategoricalCrossentropy'
+          | 'hinge'
+          | {
+              meanSquaredError: {
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              meanAbsoluteError: {
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              huber: {
+                /**
+                 * Where the square turns into a straight line; default: 1
+                 */
+                delta?: number;
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              binaryCrossentropy: {
+                /**
+                 * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+                 */
+                fromLogits?: boolean;
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              categoricalCrossentropy: {
+                /**
+                 * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+                 */
+                fromLogits?: boolean;
+                /**
+                 * Class index whose places count neither in the loss nor in metrics, such as that of padding; it may be none of the classes, such as -1 or 255.
+                 */
+                ignoreClass?: number;
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              sparseCategoricalCrossentropy: {
+                /**
+                 * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+                 */
+                fromLogits?: boolean;
+                /**
+                 * Class index whose places count neither in the loss nor in metrics, such as that of padding; it may be none of the classes, such as -1 or 255.
+                 */
+                ignoreClass?: number;
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              hinge: {
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            }
+          | {
+              custom: {
+                /**
+                 * The module's export: a function of tf, targets and outputs; one number an example
+                 */
+                name: string;
+                /**
+                 * The module; default: the model's
+                 */
+                module?: string;
+                /**
+                 * Whether the outputs are logits (true) or probabilities (false). Default: as the last layers say; needed where they do not.
+                 */
+                fromLogits?: boolean;
+                /**
+                 * Factor of this loss in the sum of all; default: 1
+                 */
+                weight?: number;
+              };
+            };
       };
   /**
-   * Metrics of validation and test, besides the loss
+   * Metrics of validation and test, besides the loss; where data.targets has names: a list for each
    */
-  metrics?: (
-    | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
-    | {
-        topKAccuracy: {
-          /**
-           * The target counts as found among the k highest outputs
-           */
-          k: number;
-        };
-      }
-    | {
-        r2: {
-          /**
-           * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
-           */
-          average: 'pooled' | 'uniform';
-        };
-      }
+  metrics?:
+    | (
+        | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
+        | {
+            topKAccuracy: {
+              /**
+               * The target counts as found among the k highest outputs
+               */
+              k: number;
+            };
+          }
+        | {
+            r2: {
+              /**
+               * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
+               */
+              average: 'pooled' | 'uniform';
+            };
+          }
+        | {
+            /**
+             * A function of yours
+             */
+            custom: {
+              /**
+               * The module's export: a function of tf, targets and outputs; one number an example
+               */
+              name: string;
+              /**
+               * The module; default: the model's
+               */
+              module?: string;
+            };
+          }
+      )[]
     | {
         /**
-         * A function of yours
+         * Metrics of validation and test, besides the loss
          */
-        custom: {
-          /**
-           * The module's export: a function of tf, targets and outputs; one number an example
-           */
-          name: string;
-          /**
-           * The module; default: the model's
-           */
-          module?: string;
-        };
-      }
-  )[];
+        [k: string]: (
+          | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
+          | {
+              topKAccuracy: {
+                /**
+                 * The target counts as found among the k highest outputs
+                 */
+                k: number;
+              };
+            }
+          | {
+              r2: {
+                /**
+                 * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
+                 */
+                average: 'pooled' | 'uniform';
+              };
+            }
+          | {
+              /**
+               * A function of yours
+               */
+              custom: {
+                /**
+                 * The module's export: a function of tf, targets and outputs; one number an example
+                 */
+                name: string;
+                /**
+                 * The module; default: the model's
+                 */
+                module?: string;
+              };
+            }
+        )[];
+      };
   /**
    * How a gradient changes the parameters; a bare name takes its defaults.
    */

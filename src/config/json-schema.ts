@@ -68,6 +68,7 @@ export function choiceNames(node: JsonSchema): string[] | undefined {
   const names = new Set<string>();
   let mappings = 0;
   for (const option of alternatives(node)) {
+    if (isByName(option)) continue;
     const keys = Object.keys(option.properties ?? {});
     if (keys.length === 1 && option.additionalProperties === false) {
       mappings++;
@@ -82,6 +83,10 @@ export function choiceNames(node: JsonSchema): string[] | undefined {
   }
   return mappings > 0 && names.size > 1 ? [...names] : undefined;
 }
+
+/** Whether a mapping takes any names as keys, with a value of one kind each. */
+export const isByName = ({ type, properties, additionalProperties }: JsonSchema): boolean =>
+  type === 'object' && !properties && typeof additionalProperties === 'object';
 
 /** What a value at `node` must be, in words that fit after "is not": `a whole number of at least 1`. */
 export function rule(node: JsonSchema): string {

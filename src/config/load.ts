@@ -1,10 +1,12 @@
 /** From a config file and the command line's overrides to one validated, frozen RunConfig. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, stringify } from 'yaml';
 import { ConfigError } from '../errors.js';
 import { explain, type Mistake } from './explain.js';
 import { deepFreeze } from './freeze.js';
+import { lossesIn, metricsIn } from './heads.js';
 import type { Path } from './json-schema.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { refuseReservedKey } from './reserved-key.js';
@@ -44,7 +46,11 @@ export function loadRunConfig(file: string, overrides: readonly string[]): RunCo
 /** Whether a run of this config imports a module. @param otherModel whether the model is made by another than its own */
 export function namesCode({ model, data, loss, metrics }: RunConfig, otherModel = false): boolean {
   const isCustom = (entry: unknown) => typeof entry === 'object' && entry !== null && 'custom' in entry;
-  return (!otherModel && 'module' in model) || data.source === 'module' || [loss, ...metrics].some(isCustom);
+  return (
+    (!otherModel && 'module' in model) ||
+    data.source === 'module' ||
+    [...lossesIn(loss), ...metricsIn(metrics)].some(isCustom)
+  );
 }
 
 /** The whole config as YAML, defaults included; loading it gives the same RunConfig. */

@@ -17,8 +17,15 @@ const layerSchema = z
 
 const path = z.string().min(1);
 
-/** Fine-tuning: where weights come from, and which stay as they are. */
-const tuning = {
+/** What every model may say: which output is compared with which target, where weights come from, and which stay as they are. */
+const common = {
+  outputs: z
+    .record(z.string(), z.string().min(1))
+    .optional()
+    .describe(
+      'Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are ' +
+        'several targets; default: the last layer, or the outputs of the same names.',
+    ),
   weights: path
     .optional()
     .describe(
@@ -45,7 +52,7 @@ const layersSchema = z
       .array(layerSchema)
       .min(1)
       .describe('Layers from the input to the output; the input shape comes from the data'),
-    ...tuning,
+    ...common,
   })
   .describe('A list of layers');
 
@@ -54,7 +61,7 @@ const fileSchema = z
     file: path.describe(
       "A tfjs LayersModel's model.json, a Keras model's JSON, or a run (its best model); starts from its weights if it has any.",
     ),
-    ...tuning,
+    ...common,
   })
   .describe('A saved model');
 
@@ -65,7 +72,7 @@ const moduleSchema = z
         'that returns a tf.LayersModel.',
     ),
     options: z.record(z.string(), z.unknown()).optional().describe('Given to the function.'),
-    ...tuning,
+    ...common,
   })
   .describe('A function of yours');
 
@@ -114,12 +121,41 @@ const withOptions = lossNames.map((name) => z.strictObject({ [name]: lossOptions
 /** What a function of yours makes of the outputs decides how accuracy and predictions read them. */
 const customLoss = z.strictObject({ custom: customFunction(z).extend({ fromLogits }) });
 
-export const lossSchema = z
-  .union([z.enum(lossNames), ...withOptions, customLoss])
-  .describe(
-    'Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities',
-  );
+const lossSchema = z.union([z.enum(lossNames), ...withOptions, customLoss]);
 export type LossConfig = z.infer<typeof lossSchema>;
+
+const isLossName = (name: string): boolean => name === 'custom' || (lossNames as string[]).includes(name);
+
+/** The loss of one of several outputs. */
+const weight = z.number().positive().optional().describe('Factor of this loss in the sum of all; default: 1');
+const weighted = [
+  ...lossNames.map((name) => z.strictObject({ [name]: lossOptions[name].extend({ weight }) })),
+  z.strictObject({ custom: customFunction(z).extend({ fromLogits, weight }) }),
+];
+type ByTarget = Record<string, LossConfig>;
+
+/** A loss for each target by its name, where the data name them. */
+const lossesByTarget = z
+  .record(
+    z.string().refine((name) => !isLossName(name)),
+    z.union([z.enum(lossNames), ...weighted]),
+  )
+  .describe('The loss of each target by its name under data.targets; their sum is trained') as unknown as z.ZodType<
+  ByTarget,
+  ByTarget
+>;
+
+export const lossesSchema = z
+  .union([...lossSchema.options, lossesByTarget])
+  .describe(
+    'Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities. ' +
+      'Where data.targets has names: a loss for each.',
+  );
+export type LossesConfig = z.infer<typeof lossesSchema>;
+
+/** Whether a config gives each target a loss by its name. */
+export const byTarget = (config: LossesConfig): config is ByTarget =>
+  typeof config === 'object' && !Object.keys(config).some(isLossName);
 
 /** A loss's name, `custom` for a function of the user's, and what options it has. */
 export interface LossSettings {
@@ -128,6 +164,8 @@ export interface LossSettings {
   readonly delta?: number;
   /** Class index that does not count. */
   readonly ignoreClass?: number;
+  /** Factor in the sum of the losses of several outputs. */
+  readonly weight?: number;
 }
 
 /** A loss in either of its forms as one. */

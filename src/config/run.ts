@@ -5,7 +5,7 @@ import { augmentSchema } from './augment.js';
 import { checkpointSchema } from './checkpoint.js';
 import { clusterSchema } from './cluster.js';
 import { dataSchema } from './data.js';
-import { lossSchema, modelSchema } from './model.js';
+import { byTarget, lossesSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
 import { notStandardizable, withTargetType } from './target-type.js';
@@ -29,7 +29,7 @@ export const runSchema = z
     data: dataSchema.describe('Where the examples come from, and how they are split.'),
     augment: augmentSchema.optional(),
     model: modelSchema,
-    loss: lossSchema,
+    loss: lossesSchema,
     metrics: metricsSchema.default([]),
     optimizer: optimizerSchema.prefault('adam'),
     schedule: scheduleSchema.prefault('constant'),
@@ -55,13 +55,16 @@ export const runSchema = z
     });
   })
   .superRefine(({ data, loss }, context) => {
-    if (!('standardizeTargets' in data) || !data.standardizeTargets) return;
+    if (!('standardizeTargets' in data) || !data.standardizeTargets || byTarget(loss)) return;
     const found = notStandardizable(data, loss);
     if (!found) return;
     const path = ['data', 'standardizeTargets'];
     context.addIssue({ code: 'custom', path, message: found.problem, params: { remedy: found.remedy } });
   })
-  .transform((config) => ({ ...config, data: withTargetType(config.data, config.loss) }));
+  .transform((config) => ({
+    ...config,
+    data: byTarget(config.loss) ? config.data : withTargetType(config.data, config.loss),
+  }));
 
 /** A validated config with every default filled in. `loadRunConfig` freezes it. */
 export type RunConfig = z.output<typeof runSchema>;

@@ -1,6 +1,8 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
 import { z } from 'zod';
 import { dateFormSchema, thousandsSchema } from '../config/table.js';
+import { isPlain } from './examples.js';
+import type { Field } from './field.js';
 
 const finite = z.number();
 const texts = z.array(z.string()).readonly();
@@ -83,9 +85,8 @@ const scalingSchema = z
     error: 'has means and deviations of unlike number',
   });
 
-/** What encoding.json must be. Keys that this version does not know are left out. */
-export const encodingSchema = z.object({
-  input: inputSchema,
+/** What is kept of a target. */
+const targetKeys = {
   /** Names of the classes, by index; absent where targets are numbers. */
   classes: texts.optional(),
   /** Names of the numbers that are predicted, where they have names. */
@@ -97,6 +98,15 @@ export const encodingSchema = z.object({
   targetScaling: scalingSchema.optional(),
   /** Absent in models that were saved before this was kept. */
   outputs: outputSchema.optional(),
+};
+
+/** What encoding.json must be. Keys that this version does not know are left out. */
+export const encodingSchema = z.object({
+  input: inputSchema,
+  /** Of the target of a config without names. */
+  ...targetKeys,
+  /** Of targets by their names, where the config names them. */
+  named: z.record(z.string(), z.object(targetKeys)).optional(),
 });
 
 /** From three channels to one: the luma of stored bytes (ITU-R BT.601), or the luminance of the light that they stand for. */
@@ -117,3 +127,14 @@ export type OutputEncoding = Fixed<z.output<typeof outputSchema>>;
 /** Mean and deviation of the targets in the training split. */
 export type TargetScaling = Fixed<z.output<typeof scalingSchema>>;
 export type Encoding = Fixed<z.output<typeof encodingSchema>>;
+export type TargetEncoding = Pick<Encoding, keyof typeof targetKeys>;
+
+/** What is kept of a target. */
+export const targetEncoding = (encoding: Encoding, target: Pick<Field, 'name' | 'role'>): TargetEncoding =>
+  isPlain(target) ? encoding : (encoding.named?.[target.name] ?? {});
+
+/** The encoding with more about a target. */
+export function withTarget(encoding: Encoding, target: Pick<Field, 'name' | 'role'>, more: TargetEncoding): Encoding {
+  if (isPlain(target)) return { ...encoding, ...more };
+  return { ...encoding, named: { ...encoding.named, [target.name]: { ...encoding.named?.[target.name], ...more } } };
+}

@@ -41,7 +41,7 @@ export interface SourceExamples {
 }
 
 /** Names of the fields where a config names none. */
-const plainNames = { input: 'features', target: 'targets', weight: 'weights' } as const;
+export const plainNames = { input: 'features', target: 'targets', weight: 'weights', mask: 'mask' } as const;
 
 export const isPlain = ({ name, role }: Pick<Field, 'name' | 'role'>): boolean => name === plainNames[role];
 

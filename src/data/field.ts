@@ -1,7 +1,7 @@
 /** Fields: what an example consists of, by name. The same list goes with a batch, a data set on the wire and a graph. */
 
 /** What a field is for. */
-export type Role = 'input' | 'target' | 'weight';
+export type Role = 'input' | 'target' | 'weight' | 'mask';
 
 /** How values are stored. */
 export type FieldType = 'float32' | 'uint8' | 'int32';
@@ -19,8 +19,10 @@ export interface Field {
   readonly scale?: number;
   /** Elements from one row to the next where rows overlap, as windows of a text do; those of `shape` where there is none. */
   readonly stride?: number;
-  /** Number of classes, where values are class indices. */
+  /** Number of classes, where values are class indices, or of the codes of an input. */
   readonly categories?: number;
+  /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input. */
+  readonly of?: string;
 }
 
 /** Elements of a shape. */
@@ -60,5 +62,11 @@ export function fieldOf<F extends Pick<Field, 'role'>>(fields: readonly F[], rol
  * Weights of places have a shape and say which places count, in metrics too; weights of examples have none and say how to
  * train.
  */
-export const weighsPlaces = (fields: readonly Field[]): boolean =>
-  ofRole(fields, 'weight').some(({ shape }) => shape.length > 0);
+export const weighsPlaces = (fields: readonly Field[], target: Pick<Field, 'name'>): boolean =>
+  (weightsOf(fields, target)?.shape.length ?? 0) > 0;
+
+/** The weights of a target's examples or places. */
+export const weightsOf = <F extends Pick<Field, 'role' | 'of'>>(
+  fields: readonly F[],
+  { name }: Pick<Field, 'name'>,
+): F | undefined => ofRole(fields, 'weight').find(({ of }) => of === undefined || of === name);

@@ -13,11 +13,12 @@ export interface ExamplesMeta {
 }
 
 /** A field as it is written: keys in this order, those that are absent left out. */
-const plainField = ({ name, role, type, shape, scale, stride, categories }: Field): Field => ({
+const plainField = ({ name, role, type, shape, scale, stride, categories, of }: Field): Field => ({
   ...{ name, role, type, shape: [...shape] },
   ...(scale === undefined || scale === 1 ? {} : { scale }),
   ...(stride === undefined ? {} : { stride }),
   ...(categories === undefined ? {} : { categories }),
+  ...(of === undefined ? {} : { of }),
 });
 
 export const metaOf = ({ count, columns }: Examples): ExamplesMeta => ({ count, fields: columns.map(plainField) });

@@ -12,6 +12,7 @@ export interface NoiseKey {
 /** Where the rows of a batch go: one array for each field of the examples, in their order; one row behind the other. */
 export type BatchBuffers = readonly Values[];
 
+/** What an output of the model came to. */
 export interface Evaluation {
   /** Model outputs of the batch, row-major. */
   readonly outputs: Float32Array;
@@ -47,7 +48,10 @@ export interface GradientEngine {
    *   new state times the example count. What an engine prepares for an array it keeps: give it the same ones again.
    */
   computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss>;
-  /** Runs the model as it predicts, on the examples in `buffers(count)`; the next call overwrites what it returns. */
-  evaluate(count: number): Promise<Evaluation>;
+  /**
+   * Runs the model as it predicts, on the examples in `buffers(count)`; the next call overwrites what it returns.
+   * @returns one for each target, in the order of the fields
+   */
+  evaluate(count: number): Promise<Evaluation[]>;
   dispose(): Promise<void>;
 }

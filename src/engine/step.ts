@@ -4,7 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { LossConfig, ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
-import { elements, type Field, fieldOf, ofRole, type Role, weighsPlaces } from '../data/field.js';
+import { elements, type Field, ofRole, weighsPlaces, weightsOf } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import type { MetricConfig } from '../metrics/families.js';
 import { type BuiltModel, type LayerWeight, modelWeights, outputShape } from '../model/build.js';
@@ -13,41 +13,63 @@ import { loadFunction } from '../model/custom.js';
 import type { StepHooks } from '../model/hooks.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
 import { outputsFor } from '../model/outputs.js';
-import { batchLosses, type Counting, makesMask, perPlace } from '../model/places.js';
+import { batchLosses, type Counting, exampleLosses, makesMask, perPlace } from '../model/places.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
 import { everyLayer } from '../model/tree.js';
 
-/** Everything an engine needs to know of a model; plain data, so that a thread can be given it. */
-export interface StepSpec {
-  readonly model: ModelConfig;
+/** What is asked of an output of the model. */
+export interface HeadSpec {
+  /** Name of the target that the output is compared with. */
+  readonly target: string;
   readonly loss: LossConfig;
-  readonly seed: number;
-  /** What a batch consists of: one input, one target and perhaps weights. */
-  readonly fields: readonly Field[];
+  /** Factor of the loss in the sum of all. */
+  readonly weight: number;
   /** Hinge reads targets of 0 as -1. */
   readonly zeroOne?: boolean;
   /** Those of users are computed with the loss. */
   readonly metrics?: readonly MetricConfig[];
+}
+
+/** Everything an engine needs to know of a model; plain data, so that a thread can be given it. */
+export interface StepSpec {
+  readonly model: ModelConfig;
+  /** One for each target, in the order of the fields. */
+  readonly heads: readonly HeadSpec[];
+  readonly seed: number;
+  /** What a batch consists of. */
+  readonly fields: readonly Field[];
   /** Factors of the kernels' absolute values and squares in the training loss. */
   readonly l1?: number;
   readonly l2?: number;
+}
+
+/** An output of the model, with the target that it is compared with. */
+export interface Head {
+  readonly target: Field;
+  /** Of places or of examples. */
+  readonly weights?: Field;
+  /** Which of the model's outputs it is. */
+  readonly output: number;
+  readonly spec: OutputSpec;
+  readonly loss: Loss;
+  /** Factor of the loss in the sum of all. */
+  readonly factor: number;
+  /** The metrics that users wrote, in the order of the config. */
+  readonly metrics: readonly Loss[];
+  /**
+   * Places of an example that metrics count one by one: class indices, or rows of numbers where masks or weights tell them
+   * apart.
+   */
+  readonly places: number;
 }
 
 export interface StepModel {
   readonly built: BuiltModel;
   readonly weights: LayerWeight[];
   readonly layout: SlabLayout;
-  readonly loss: Loss;
-  /** The metrics that users wrote, in the order of the config. */
-  readonly metrics: readonly Loss[];
+  readonly heads: readonly Head[];
   readonly penalty: Penalty;
-  readonly output: OutputSpec;
   readonly fields: readonly Field[];
-  /**
-   * Places of an example that metrics count one by one: class indices, or rows of numbers where masks or weights tell them
-   * apart.
-   */
-  readonly places: number;
 }
 
 interface Penalty {
@@ -56,49 +78,68 @@ interface Penalty {
 }
 
 /**
- * Builds the model of a step with its loss.
+ * Builds the model of a step with its losses.
  * @param withWeights false leaves out reading saved weights, for an engine that is given its parameters
- * @throws ModelError when a layer or the loss does not fit
+ * @throws ModelError when a layer or a loss does not fit
  */
 export async function createStepModel(spec: StepSpec, withWeights = true): Promise<StepModel> {
   const { fields } = spec;
-  const { shape: featureShape } = fieldOf(fields, 'input');
-  const { shape: targetShape, categories: classes } = fieldOf(fields, 'target');
-  const built = await createModel(spec.model, { featureShape, classes }, spec.seed, withWeights);
+  const masked = ofRole(fields, 'mask').flatMap(({ of }) => of ?? []);
+  const data = { inputs: ofRole(fields, 'input'), targets: ofRole(fields, 'target'), masked };
+  const built = await createModel(spec.model, data, spec.seed, withWeights);
   const { trainable, state, frozen } = modelWeights(built.model);
-  const output: OutputSpec = {
-    shape: outputShape(built.model, featureShape),
-    outputs: outputsFor(built.model, spec.loss),
-    targetShape,
-    classes,
-    zeroOne: spec.zeroOne,
-  };
+  const heads: Head[] = [];
+  for (const head of spec.heads) heads.push(await headOf(spec, head, built));
   return {
     built,
     weights: [...trainable, ...state, ...frozen],
     layout: slabLayout(trainable, state, frozen),
-    loss: await lossOf(spec, output, built),
-    metrics: await customMetrics(spec, built),
+    heads,
     penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
-    output,
     fields,
-    places: placesOf(spec, built),
   };
 }
 
-function placesOf({ fields }: StepSpec, { model }: BuiltModel): number {
-  const { shape, categories } = fieldOf(fields, 'target');
+async function headOf(spec: StepSpec, asked: HeadSpec, built: BuiltModel): Promise<Head> {
+  const { fields, model } = spec;
+  const target = fields.find(({ name }) => name === asked.target)!;
+  const output = built.outputs.indexOf(target.name);
+  const shapes = built.inputs.map((name) => fields.find((field) => field.name === name)!.shape);
+  const wanted = {
+    shape: outputShape(built.model, shapes, output),
+    outputs: outputsFor(built.model, asked.loss, output),
+    targetShape: target.shape,
+    classes: target.categories,
+    zeroOne: asked.zeroOne,
+  };
+  return {
+    target,
+    weights: weightsOf(fields, target),
+    output,
+    spec: wanted,
+    loss: await lossOf(asked.loss, model, wanted, built),
+    factor: asked.weight,
+    metrics: await customMetrics(asked.metrics, model, built),
+    places: placesOf(fields, target, built),
+  };
+}
+
+function placesOf(fields: readonly Field[], target: Field, { model }: BuiltModel): number {
+  const { shape, categories } = target;
   if (categories !== undefined) return elements(shape);
-  const tellsApart = weighsPlaces(fields) || [...everyLayer(model)].some(makesMask);
+  const tellsApart =
+    weighsPlaces(fields, target) ||
+    fields.some(({ role }) => role === 'mask') ||
+    [...everyLayer(model)].some(makesMask);
   return tellsApart ? elements(shape.slice(0, -1)) : 1;
 }
 
-async function lossOf({ loss, model }: StepSpec, output: OutputSpec, { hooks }: BuiltModel): Promise<Loss> {
+async function lossOf(loss: LossConfig, model: ModelConfig, spec: OutputSpec, { hooks }: BuiltModel): Promise<Loss> {
   const custom = typeof loss === 'object' && 'custom' in loss;
-  return custom ? loadFunction('loss', loss.custom, model, hooks) : createLoss(loss, output);
+  return custom ? loadFunction('loss', loss.custom, model, hooks) : createLoss(loss, spec);
 }
 
-function customMetrics({ metrics = [], model }: StepSpec, { hooks }: BuiltModel): Promise<Loss[]> {
+function customMetrics(metrics: HeadSpec['metrics'] = [], model: ModelConfig, { hooks }: BuiltModel): Promise<Loss[]> {
   const customs = metrics.flatMap((metric) => (typeof metric === 'object' && 'custom' in metric ? metric.custom : []));
   return Promise.all(customs.map((custom) => loadFunction('metrics', custom, model, hooks)));
 }
@@ -143,7 +184,7 @@ const variable = (tensor: tf.Tensor, trainable: boolean): tf.Variable =>
   new tf.Variable(tensor, trainable, `lockstep_${variableIds++}`, tensor.id);
 
 const scaled = (values: tf.Tensor, { scale = 1, type }: Field): tf.Tensor => {
-  const floats = type === 'uint8' ? tf.cast(values, 'float32') : values;
+  const floats = type === 'float32' ? values : tf.cast(values, 'float32');
   return scale === 1 ? floats : tf.mul(floats, scale);
 };
 
@@ -159,28 +200,39 @@ export interface StepTensors {
 /** The tensors of a batch, [n, ...shape] each, by the names of its fields. */
 export type BatchTensors = ReadonlyMap<string, tf.Tensor>;
 
-/** The tensor of the first field of a role; undefined where there is none. */
-function tensorFor({ fields }: StepModel, batch: BatchTensors, role: Role): tf.Tensor | undefined {
-  const field = fields.find((field) => field.role === role);
-  return field && batch.get(field.name);
+/** What the model made of a batch. */
+interface ModelOutputs {
+  readonly outputs: readonly tf.Tensor[];
+  /** Of each output: 1 where a place counts; null where all do. To be disposed of. */
+  readonly masks: readonly (tf.Tensor | null)[];
 }
 
-/** Outputs, and what decides which of their places count. @param kept gets what the caller disposes of */
-function runModel(
-  step: StepModel,
+/** Outputs, and what decides which of their places count. */
+function runModel({ built, fields }: StepModel, batch: BatchTensors, training: boolean): ModelOutputs {
+  const { model, hooks } = built;
+  const masks = ofRole(fields, 'mask');
+  const inputs = built.inputs.map((name) => scaled(batch.get(name)!, fields.find((field) => field.name === name)!));
+  if (masks.length > 0) {
+    const maskOf = (name: string) => masks.find(({ of }) => of === name);
+    hooks.inputMasks = built.inputs.map((name) => batch.get(maskOf(name)?.name ?? '') ?? null);
+  }
+  hooks.outputMasks = undefined;
+  const outputs = [model.apply(inputs.length === 1 ? inputs[0] : inputs, { training })].flat() as tf.Tensor[];
+  const made = hooks.outputMasks as ModelOutputs['masks'] | undefined;
+  hooks.outputMasks = undefined;
+  return { outputs, masks: made ?? [] };
+}
+
+/** What a head has to count. @param weighs whether weights of examples count too */
+function countingOf(
+  { output, weights }: Head,
+  { outputs, masks }: ModelOutputs,
   batch: BatchTensors,
-  weights: tf.Tensor | undefined,
-  training: boolean,
-  kept: tf.Tensor[],
-): { outputs: tf.Tensor; counting: Counting } {
-  const { model, hooks } = step.built;
-  hooks.mask = undefined;
-  const inputs = ofRole(step.fields, 'input').map((field) => scaled(batch.get(field.name)!, field));
-  const outputs = model.apply(inputs.length === 1 ? inputs[0] : inputs, { training }) as tf.Tensor;
-  const { mask } = hooks;
-  hooks.mask = undefined;
-  if (mask) kept.push(mask);
-  return { outputs, counting: { places: elements(outputs.shape.slice(1, -1) as number[]), mask, weights } };
+  weighs: boolean,
+): Counting {
+  const used = weights && (weighs || evaluates(weights)) ? batch.get(weights.name) : undefined;
+  const places = elements(outputs[output].shape.slice(1, -1) as number[]);
+  return { places, mask: masks[output] ?? undefined, weights: used };
 }
 
 /** Sum of the examples' gradients, by tfjs's own autograd. */
@@ -191,14 +243,12 @@ export function gradientStep(
   hooks: Omit<StepHooks, 'penalty'>,
 ): StepTensors {
   const { built, layout } = step;
-  const targets = tensorFor(step, batch, 'target')!;
-  const weights = tensorFor(step, batch, 'weight');
-  const count = targets.shape[0];
+  const count = batch.get(step.fields[0].name)!.shape[0];
   const ends = layout.tensors.map(({ offset }) => offset);
   const variables = parameters.map((tensor, i) => variable(tensor, ends[i] < layout.trainable));
   const trainable = variables.filter(({ trainable }) => trainable);
   const penalties: tf.Tensor[] = [];
-  const masks: tf.Tensor[] = [];
+  const masks: (tf.Tensor | null)[] = [];
   let divisor: tf.Tensor | undefined;
   // The model disposes of what its layers compute and do not return.
   built.hooks.current = { ...hooks, penalty: (sum) => penalties.push(tf.keep(sum)) };
@@ -206,9 +256,9 @@ export function gradientStep(
     return withWeights(step.weights, variables, () => {
       const before = variables.map(({ dataId }) => dataId);
       const { value, grads } = tf.variableGrads(() => {
-        const { outputs, counting } = runModel(step, batch, weights, true, masks);
-        const { each, divisor: places } = batchLosses(step.loss(targets, outputs), counting);
-        const losses = tf.sum(each);
+        const made = runModel(step, batch, true);
+        masks.push(...made.masks);
+        const { losses, divisor: places } = lossesOf(step, made, batch);
         // A weight's penalty is part of every example's loss: the mean over the batch then holds it once.
         const regularizers = [...layerPenalties(built), ...kernelPenalties(step, trainable)];
         const ofEvery = regularizers.map((term) => tf.mul(term, places ?? count));
@@ -233,8 +283,33 @@ export function gradientStep(
     });
   } finally {
     built.hooks.current = undefined;
-    tf.dispose([penalties, masks]);
+    tf.dispose([...penalties, ...masks.flatMap((mask) => mask ?? [])]);
+    built.hooks.inputMasks = undefined;
   }
+}
+
+/**
+ * The sum of the losses of all examples, over the heads. One head alone says what it is divided by where some places do not
+ * count; several heads are means over an example's own places each, so that examples divide them all.
+ */
+function lossesOf(
+  { heads }: StepModel,
+  made: ModelOutputs,
+  batch: BatchTensors,
+): { readonly losses: tf.Tensor; readonly divisor?: tf.Tensor } {
+  if (heads.length === 1) {
+    const [head] = heads;
+    const values = head.loss(batch.get(head.target.name)!, made.outputs[head.output]);
+    const { each, divisor } = batchLosses(values, countingOf(head, made, batch, true));
+    const sum = tf.sum(each);
+    return { losses: head.factor === 1 ? sum : tf.mul(sum, head.factor), divisor };
+  }
+  const sums = heads.map((head) => {
+    const values = head.loss(batch.get(head.target.name)!, made.outputs[head.output]);
+    const { each } = exampleLosses(values, countingOf(head, made, batch, true));
+    return tf.mul(tf.sum(each), head.factor);
+  });
+  return { losses: sums.reduce((a, b) => tf.add(a, b)) };
 }
 
 /** What the regularizers of layers add; those of layers inside others too. */
@@ -266,6 +341,7 @@ const unexpectedWrite = (name: string) =>
 /** Whether evaluations read a field: weights of examples say how to train. */
 export const evaluates = ({ role, shape }: Field): boolean => role !== 'weight' || shape.length > 0;
 
+/** Of one head. */
 export interface EvaluationTensors {
   readonly outputs: tf.Tensor;
   /** Of each example, [n]. */
@@ -278,32 +354,38 @@ export interface EvaluationTensors {
   readonly valid?: tf.Tensor;
 }
 
-/** Outputs, and the loss and the metrics of users of each example, as the model predicts. */
+/** Outputs, and the losses and the metrics of users of each example, as the model predicts: of each head. */
 export function evaluationStep(
   step: StepModel,
   parameters: readonly tf.Tensor[],
   batch: BatchTensors,
-): EvaluationTensors {
-  const targets = tensorFor(step, batch, 'target')!;
-  const weights = tensorFor(step, batch, 'weight');
+): EvaluationTensors[] {
   const variables = parameters.map((tensor) => variable(tensor, false));
-  const masks: tf.Tensor[] = [];
+  const masks: (tf.Tensor | null)[] = [];
   try {
     return withWeights(step.weights, variables, () => {
-      const used = weighsPlaces(step.fields) ? weights : undefined;
-      const { outputs, counting } = runModel(step, batch, used, false, masks);
-      const loss = step.loss(targets, outputs);
-      const metrics = step.metrics.map((metric) => {
-        const values = metric(targets, outputs);
-        return values.whole ? values.values : perPlace(values, counting.places);
-      });
-      const { each, divisor, valid } = batchLosses(loss, counting);
-      if (valid && counting.places !== step.places) throw unexpectedMask(step.places);
-      return { outputs, losses: each, divisor, metrics, valid };
+      const made = runModel(step, batch, false);
+      masks.push(...made.masks);
+      return step.heads.map((head) => evaluated(head, made, batch, step.heads.length === 1));
     });
   } finally {
-    tf.dispose(masks);
+    step.built.hooks.inputMasks = undefined;
+    tf.dispose(masks.flatMap((mask) => mask ?? []));
   }
+}
+
+function evaluated(head: Head, made: ModelOutputs, batch: BatchTensors, isOnly: boolean): EvaluationTensors {
+  const outputs = made.outputs[head.output];
+  const targets = batch.get(head.target.name)!;
+  const counting = countingOf(head, made, batch, false);
+  const loss = head.loss(targets, outputs);
+  const metrics = head.metrics.map((metric) => {
+    const values = metric(targets, outputs);
+    return values.whole ? values.values : perPlace(values, counting.places);
+  });
+  const { each, divisor, valid } = isOnly ? batchLosses(loss, counting) : exampleLosses(loss, counting);
+  if (valid && counting.places !== head.places) throw unexpectedMask(head.places);
+  return { outputs, losses: each, divisor, metrics, valid };
 }
 
 const unexpectedMask = (places: number) =>
@@ -312,13 +394,15 @@ const unexpectedMask = (places: number) =>
     'make masks by masking or embedding layers, or end the model with a layer that takes none further',
   );
 
-/** Outputs of a batch in the model's own units, without loss. @param parameters in the order of `weights` */
+/** Outputs of a batch in the model's own units, without loss. @param inputs in the order of the model's
+ * @param parameters in the order of `weights` */
 export function predictionStep(
   model: LayersModel,
   weights: LayerWeight[],
   parameters: readonly tf.Tensor[],
-  features: tf.Tensor,
-): tf.Tensor {
+  inputs: readonly tf.Tensor[],
+): tf.Tensor[] {
   const variables = parameters.map((tensor) => variable(tensor, false));
-  return withWeights(weights, variables, () => model.apply(features, { training: false }) as tf.Tensor);
+  const given = inputs.length === 1 ? inputs[0] : [...inputs];
+  return withWeights(weights, variables, () => [model.apply(given, { training: false })].flat() as tf.Tensor[]);
 }

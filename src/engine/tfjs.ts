@@ -63,13 +63,14 @@ class TfjsEngine implements GradientEngine {
     });
   }
 
-  async evaluate(count: number): Promise<Evaluation> {
+  async evaluate(count: number): Promise<Evaluation[]> {
     return tf.tidy(() => {
-      const tensors = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
-      const { outputs, losses, divisor, metrics, valid } = tensors;
       const values = (tensor: tf.Tensor) => tensor.dataSync() as Float32Array;
-      const counts = { divisor: divisor ? values(divisor)[0] : count, valid: valid && values(valid) };
-      return { outputs: values(outputs), losses: values(losses), metrics: metrics.map(values), ...counts };
+      const heads = evaluationStep(this.#step, this.#parameters(), this.#batch(count));
+      return heads.map(({ outputs, losses, divisor, metrics, valid }) => {
+        const counts = { divisor: divisor ? values(divisor)[0] : count, valid: valid && values(valid) };
+        return { outputs: values(outputs), losses: values(losses), metrics: metrics.map(values), ...counts };
+      });
     });
   }
 

@@ -11,7 +11,7 @@ export interface Monitor {
 /** The metric that a config watches, and which way is better; a metric of the user's own is taken as an error to lower. */
 export function monitorOf({ monitor }: Pick<TrainingConfig, 'monitor'>): Monitor {
   if (typeof monitor !== 'string') return monitor;
-  const family = families.find(({ name }) => name === monitor);
+  const family = families.find(({ name }) => name === monitor || monitor.endsWith(`_${name}`));
   return { metric: monitor, mode: family?.better === 'higher' ? 'max' : 'min' };
 }
 

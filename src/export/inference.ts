@@ -49,7 +49,7 @@ function traceInference({ model, weights, featureShape }: Predictable, count: nu
   const graph = trace(({ input, output }) => {
     const parameters = weights.map(({ shape }, i) => input(weightName(i), shape, 'float32'));
     const features = input(inputName, [count, ...featureShape], 'float32');
-    output(outputName, predictionStep(model, weights, parameters, features), true);
+    output(outputName, predictionStep(model, weights, parameters, [features])[0], true);
   }, false);
   const kernel = graph.nodes.find(({ domain }) => domain === kernelDomain);
   if (kernel) throw new UnsupportedModelError(`the model needs ${kernel.op}, which ONNX lacks`, 'export it as tfjs');

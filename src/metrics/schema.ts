@@ -7,7 +7,7 @@ const withOptions = families.flatMap(({ name, schema }) => (schema ? z.strictObj
 
 const metricSchema = z.union([z.enum(bare), ...withOptions]) as unknown as z.ZodType<MetricConfig, MetricConfig>;
 
-export const metricsSchema = z
+export const metricListSchema = z
   .array(metricSchema)
   .superRefine((metrics, context) => {
     const asked = metrics.map((metric) => new AskedMetric(metric));
@@ -29,3 +29,10 @@ export const metricsSchema = z
     });
   })
   .describe('Metrics of validation and test, besides the loss');
+
+export const metricsSchema = z
+  .union([
+    metricListSchema,
+    z.record(z.string(), metricListSchema).describe('Metrics of each target by its name under data.targets'),
+  ])
+  .describe('Metrics of validation and test, besides the loss; where data.targets has names: a list for each');

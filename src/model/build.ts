@@ -6,22 +6,39 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import tfl = require('@tensorflow/tfjs-layers');
 
 import type { LayerConfig, LayersConfig } from '../config/model.js';
+import { isPlain, plainNames } from '../data/examples.js';
+import type { Field } from '../data/field.js';
 import { ModelError } from '../errors.js';
 import { checkActivation, oneOf, remedyForName } from './choices.js';
 import { type HookSlot, installHooks } from './hooks.js';
 import { everyLayer } from './tree.js';
 
+export type InputShape = Pick<Field, 'name' | 'shape' | 'categories'>;
+type TargetShape = Pick<Field, 'name' | 'categories'>;
+
 /** What the data decides about a model. */
 export interface DataShape {
-  /** Shape of one example, e.g. [28, 28, 1]. */
-  readonly featureShape: readonly number[];
-  /** What the word `classes` stands for in a layer's options. */
-  readonly classes?: number;
+  /** `categories` is what that word stands for in the options of a layer that reads the input. */
+  readonly inputs: readonly InputShape[];
+  /** `categories` is what the word `classes` stands for in the options of the layer that gives the output. */
+  readonly targets: readonly TargetShape[];
+  /** Names of the inputs that come with masks. */
+  readonly masked?: readonly string[];
 }
+
+/** What data of one input and one target without names decide. */
+export const plainShape = (shape: readonly number[], classes?: number): DataShape => ({
+  inputs: [{ name: plainNames.input, shape }],
+  targets: [{ name: plainNames.target, categories: classes }],
+});
 
 export interface BuiltModel {
   readonly model: tfl.LayersModel;
   readonly hooks: HookSlot;
+  /** Which field each of the model's inputs reads. */
+  readonly inputs: readonly string[];
+  /** Which target each of the model's outputs is compared with. */
+  readonly outputs: readonly string[];
 }
 
 type Layer = tfl.layers.Layer;
@@ -39,24 +56,97 @@ const layerNames = Object.keys(tfl.layers).filter(
  * @throws ModelError naming the layer when its name, an option or its shape is wrong
  */
 export function buildModel(config: LayersConfig, data: DataShape, seed: number, hooks: HookSlot = {}): BuiltModel {
-  const input = tfl.input({ shape: [...data.featureShape], name: 'input' });
-  const outputs = new Map<string, Output>([['input', input]]);
-  let last: Output = input;
+  const inputs = data.inputs.map(({ name, shape }) => tfl.input({ shape: [...shape], name: inputNameOf(name) }));
+  const outputs = new Map<string, Output>(data.inputs.map(({ name }, i) => [inputNameOf(name), inputs[i]]));
+  const read = new Set<Output>();
+  let last: Output | undefined = inputs.length === 1 ? inputs[0] : undefined;
   config.layers.forEach((entry, index) => {
     const [kind, options] = Object.entries(entry)[0]!;
     const where = `model.layers.${index} (${kind})`;
     const { from, ...rest } = (options ?? {}) as Options;
     const name = (rest.name as string | undefined) ?? uniqueName(kind, outputs);
     if (outputs.has(name)) throw new ModelError(`${where}: the name ${name} is taken`, 'give the layer another name');
-    const sources = from === undefined ? [last] : [from].flat().map((source) => sourceOf(source, outputs, where));
-    const layer = createLayer(kind, { ...rest, name }, data, where);
+    if (from === undefined && !last) throw noSource(where, data);
+    const sources = from === undefined ? [last!] : [from].flat().map((source) => sourceOf(source, outputs, where));
+    for (const source of sources) read.add(source);
+    const words = wordsFor(config, data, name, data.inputs[inputs.indexOf(sources[0] as never)]);
+    const layer = createLayer(kind, { ...rest, name }, words, where);
     seedInitializers(layer, `${seed}/${index}`, new Set());
     installHooks(layer, hooks);
     last = connect(layer, sources, where);
     outputs.set(name, last);
   });
-  const model = attempt('model', () => tfl.model({ inputs: input, outputs: last, name: 'model' }));
-  return { model, hooks };
+  const unread = data.inputs.find((_, i) => !read.has(inputs[i]));
+  if (unread) {
+    throw new ModelError(
+      `model.layers: no layer reads the input ${unread.name}`,
+      `read it with from: ${unread.name}, or leave it out of data.inputs`,
+    );
+  }
+  const ends = endsOf(config, data, outputs, last!);
+  const model = attempt('model', () => tfl.model({ inputs: one(inputs), outputs: one(ends), name: 'model' }));
+  const [given, compared] = [data.inputs, data.targets].map((fields) => fields.map(({ name }) => name));
+  return { model, hooks, inputs: given, outputs: compared };
+}
+
+const one = <T>(list: T[]): T | T[] => (list.length === 1 ? list[0] : list);
+
+/** What layers call an input; that of a config without names is called `input`. */
+const inputNameOf = (name: string): string => (isPlain({ name, role: 'input' }) ? 'input' : name);
+
+function noSource(where: string, { inputs }: DataShape): ModelError {
+  const names = inputs.map(({ name }) => name);
+  return new ModelError(
+    `${where}: reads the data, which have the inputs ${names.join(', ')}`,
+    `say which: from: ${names[0]}, or several: from: [${names.join(', ')}]`,
+  );
+}
+
+/** The outputs in the order of the targets. */
+function endsOf(
+  { outputs: given }: LayersConfig,
+  { targets }: DataShape,
+  layers: ReadonlyMap<string, Output>,
+  last: Output,
+): Output[] {
+  const names = targets.map(({ name }) => name);
+  if (!given) {
+    if (targets.length === 1) return [last];
+    throw new ModelError(
+      `model.outputs: is missing, and the data have the targets ${names.join(', ')}`,
+      `say which layer gives each: outputs: { ${names.map((name) => `${name}: <layer>`).join(', ')} }`,
+    );
+  }
+  checkOutputs(given, names);
+  return names.map((name) => sourceOf(given[name], layers, `model.outputs.${name}`, 'layer'));
+}
+
+/** @throws ModelError unless `model.outputs` names every target, and no other */
+export function checkOutputs(given: Readonly<Record<string, string>>, targets: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !targets.includes(name));
+  if (unknown !== undefined) {
+    throw new ModelError(`model.outputs.${unknown}: the data have no such target`, oneOf(unknown, targets));
+  }
+  const missing = targets.find((name) => !(name in given));
+  if (missing === undefined) return;
+  throw new ModelError(
+    `model.outputs: no layer is named for the target ${missing}`,
+    `add ${missing}: <layer>, or leave it out of data.targets`,
+  );
+}
+
+/** What words in a layer's options stand for. */
+type Words = Readonly<Record<'classes' | 'categories', number | string>>;
+
+/** @param input that the layer reads, if it reads one */
+function wordsFor({ outputs }: LayersConfig, { targets }: DataShape, layer: string, input?: InputShape): Words {
+  const [target, ...others] = outputs ? targets.filter(({ name }) => outputs[name] === layer) : targets;
+  const only = targets.length === 1 ? targets[0] : others.length === 0 ? target : undefined;
+  const unnamed = 'the layer is not the output of one target under model.outputs';
+  return {
+    classes: only ? (only.categories ?? 'the targets are not class indices') : unnamed,
+    categories: input?.categories ?? 'the layer reads no input of categories',
+  };
 }
 
 function attempt<T>(where: string, action: () => T): T {
@@ -102,11 +192,16 @@ function uniqueName(kind: string, taken: ReadonlyMap<string, unknown>): string {
   return `${stem}_${n}`;
 }
 
-function sourceOf(name: unknown, outputs: ReadonlyMap<string, Output>, where: string): Output {
+function sourceOf(
+  name: unknown,
+  outputs: ReadonlyMap<string, Output>,
+  where: string,
+  what: 'earlier layer' | 'layer' = 'earlier layer',
+): Output {
   const output = outputs.get(String(name));
   if (output) return output;
   throw new ModelError(
-    `${where}: from: ${JSON.stringify(name)} names no earlier layer`,
+    `${where}: ${what === 'layer' ? '' : 'from: '}${JSON.stringify(name)} names no ${what}`,
     `use one of ${[...outputs.keys()].join(', ')}`,
   );
 }
@@ -118,7 +213,7 @@ const numbers = ['alpha', 'epsilon', 'maxValue', 'momentum', 'stddev', 'theta'];
 /** Options that a layer takes but does not report back. */
 const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
 
-function createLayer(kind: string, options: Options, data: DataShape, where: string): Layer {
+function createLayer(kind: string, options: Options, words: Words, where: string): Layer {
   // tfjs's class names differ from the names of its functions in capitals alone: MaxPooling2D, maxPooling2d.
   const name = layerNames.find((candidate) => candidate.toLowerCase() === kind.toLowerCase());
   if (!name) throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
@@ -126,11 +221,11 @@ function createLayer(kind: string, options: Options, data: DataShape, where: str
   const nested = (entry: unknown): unknown => {
     if (Array.isArray(entry)) return entry.map(nested);
     const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
-    return createLayer(name, inner ?? {}, data, `${where}.${name}`);
+    return createLayer(name, inner ?? {}, words, `${where}.${name}`);
   };
   const resolved = Object.fromEntries(
     Object.entries(options).map(([key, value]) => {
-      if (value === 'classes') return [key, classesOf(data, where, key)];
+      if (value === 'classes' || value === 'categories') return [key, numberFor(value, words, where, key)];
       // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
       return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(value)];
     }),
@@ -150,9 +245,10 @@ function checkNumber(key: string, value: unknown, where: string): void {
   throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is not ${rule}`, 'correct it');
 }
 
-function classesOf(data: DataShape, where: string, key: string): number {
-  if (data.classes !== undefined) return data.classes;
-  throw new ModelError(`${where}: ${key}: classes, but the targets are not class indices`, 'write the number instead');
+function numberFor(word: keyof Words, words: Words, where: string, key: string): number {
+  const meant = words[word];
+  if (typeof meant === 'number') return meant;
+  throw new ModelError(`${where}: ${key}: ${word}, but ${meant}`, 'write the number instead');
 }
 
 /** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
@@ -218,13 +314,18 @@ export function hash(text: string): number {
   return h;
 }
 
-/** Shape of one example's output, for an example of this shape. */
-export function outputShape(model: tfl.LayersModel, featureShape: readonly number[]): number[] {
-  const [, ...shape] = model.outputs[0].shape;
+/**
+ * Shape of one example's output.
+ * @param inputs shapes of an example's inputs, in the order of the model's
+ * @param index of the output
+ */
+export function outputShape(model: tfl.LayersModel, inputs: readonly (readonly number[])[], index = 0): number[] {
+  const [, ...shape] = model.outputs[index].shape;
   if (shape.every((size) => size !== null)) return shape as number[];
-  return attempt('model', () => model.computeOutputShape([1, ...featureShape]))
-    .flat()
-    .slice(1) as number[];
+  const given = inputs.map((input) => [1, ...input]);
+  const computed = attempt('model', () => model.computeOutputShape(given.length === 1 ? given[0] : given));
+  const shapes = (Array.isArray(computed[0]) ? computed : [computed]) as number[][];
+  return shapes[index].slice(1);
 }
 
 /** A layer's weight, as tfjs keeps it: `val` is swapped for the tensors of a step. */

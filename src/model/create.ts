@@ -3,14 +3,24 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
+import { isPlain } from '../data/examples.js';
 import { ModelError } from '../errors.js';
-import { type BuiltModel, buildModel, checkLayer, type DataShape, type LayerWeight, modelWeights } from './build.js';
+import {
+  type BuiltModel,
+  buildModel,
+  checkLayer,
+  checkOutputs,
+  type DataShape,
+  type InputShape,
+  type LayerWeight,
+  modelWeights,
+} from './build.js';
 import { countWeights } from './declared-size.js';
 import { readTopology } from './file.js';
 import type { HookSlot } from './hooks.js';
 import { intercepting } from './intercept.js';
 import { modelOfTopology } from './load.js';
-import { keepOutputMask, outputIsMasked } from './run.js';
+import { keepMasks, maskedOutputs } from './run.js';
 import { everyLayer } from './tree.js';
 import { freezeLayers, loadWeights } from './tuning.js';
 import { type ModelFunction, userTf } from './user-tf.js';
@@ -28,9 +38,13 @@ export async function createModel(
   withWeights: boolean,
 ): Promise<BuiltModel> {
   const built = await build(config, data, seed);
-  keepOutputMask(built.model, built.hooks);
+  keepMasks(built.model, built.hooks);
   freezeLayers(built.model, config.freeze);
-  outputIsMasked(built.model);
+  const masked = new Set(data.masked);
+  maskedOutputs(
+    built.model,
+    built.inputs.map((name) => masked.has(name)),
+  );
   const { trainable, state, frozen } = modelWeights(built.model);
   if (trainable.length === 0) {
     const cause = frozen.length > 0 ? 'every layer is frozen' : 'no layer has weights';
@@ -51,8 +65,8 @@ async function build(config: ModelConfig, data: DataShape, seed: number): Promis
     'file' in config
       ? await intercepting(seed, hooks, { reseed: true }, () => modelOfFile(config.file))
       : await intercepting(seed, hooks, { reseed: false }, () => modelOfModule(config, data, hooks));
-  checkModel(model, data, 'file' in config ? `model.file: ${config.file}` : `model.module: ${config.module}`);
-  return { model, hooks };
+  const where = 'file' in config ? `model.file: ${config.file}` : `model.module: ${config.module}`;
+  return { model, hooks, ...checkModel(model, config, data, where) };
 }
 
 async function modelOfFile(file: string): Promise<tfl.LayersModel> {
@@ -74,12 +88,16 @@ async function modelOfModule(
 ): Promise<tfl.LayersModel> {
   const module = await importModule('model.module', config.module, ModelError);
   const make = functionOf<ModelFunction>(module, 'default', ModelError);
-  const { featureShape, classes } = data;
+  const { inputs, targets } = data;
   let model: unknown;
   try {
     model = await make(userTf(hooks), {
-      inputShape: [...featureShape],
-      classes,
+      inputShape: inputs.length === 1 ? [...inputs[0].shape] : [],
+      classes: targets.length === 1 ? targets[0].categories : undefined,
+      inputs: Object.fromEntries(
+        inputs.map(({ name, shape, categories }) => [name, { shape: [...shape], categories }]),
+      ),
+      targets: Object.fromEntries(targets.map(({ name, categories }) => [name, { categories }])),
       options: structuredClone(config.options ?? {}),
     });
   } catch (error) {
@@ -107,36 +125,38 @@ function nameOf(value: unknown): string {
   return `an object of class ${value.constructor?.name ?? 'Object'}`;
 }
 
-/** What is checked of layers one by one as they are built from a list. */
-function checkModel(model: tfl.LayersModel, data: DataShape, where: string): void {
+/**
+ * What is checked of layers one by one as they are built from a list.
+ * @returns which field each input reads, and with which target each output is compared
+ */
+function checkModel(
+  model: tfl.LayersModel,
+  { outputs }: ModelConfig,
+  data: DataShape,
+  where: string,
+): Pick<BuiltModel, 'inputs' | 'outputs'> {
   try {
     // Sequential models put this off.
     if (!model.built) model.build(model.inputs[0]?.shape);
   } catch (error) {
     throw new ModelError(`${where}: ${(error as Error).message}`, 'correct the model');
   }
-  if (model.inputs.length !== 1 || model.outputs.length !== 1) {
-    throw new ModelError(
-      `${where}: has ${model.inputs.length} inputs and ${model.outputs.length} outputs`,
-      'give it one of each, for instance with a concatenate layer',
+  const inputs = matched(
+    { what: 'input', names: model.inputNames },
+    data.inputs.map(({ name }) => name),
+    where,
+  );
+  inputs.forEach((name, i) => {
+    checkInput(
+      model.inputs[i],
+      data.inputs.find((input) => input.name === name)!,
+      `${where}${inputs.length > 1 ? `: input ${name}` : ''}`,
     );
-  }
-  const [batch, ...shape] = model.inputs[0].shape;
-  if (batch !== null) {
-    throw new ModelError(
-      `${where}: takes batches of ${batch} only`,
-      'leave the batch size open: inputShape, not batchInputShape',
-    );
-  }
-  const fits =
-    shape.length === data.featureShape.length &&
-    shape.every((size, i) => size === null || size === data.featureShape[i]);
-  if (!fits) {
-    throw new ModelError(
-      `${where}: takes inputs of shape [${shape.map((size) => size ?? 'any').join(', ')}], and an example has the shape [${data.featureShape.join(', ')}]`,
-      'use the data that the model is for, or another model',
-    );
-  }
+  });
+  const targets = data.targets.map(({ name }) => name);
+  if (outputs) checkOutputs(outputs, targets);
+  // By the names of their layers, or of those that the config says.
+  const compared = matched({ what: 'output', names: model.outputNames }, targets, where, outputs);
   for (const layer of everyLayer(model)) {
     checkLayer(layer, `${where}: layer ${layer.name}`);
     const constrained = Object.entries(layer).find(([key, value]) => key.endsWith('Constraint') && value != null);
@@ -146,6 +166,63 @@ function checkModel(model: tfl.LayersModel, data: DataShape, where: string): voi
       'use a regularizer, or training.clipNorm',
     );
   }
+  return { inputs, outputs: compared };
+}
+
+const roles = { input: 'input', output: 'target' } as const;
+
+/**
+ * The field of each input or output of a model, by their names; where there is one of each, they belong together.
+ * @param names of the model's
+ * @param fields of the data
+ * @param given what the config calls the model's, by fields
+ */
+function matched(
+  { what, names }: { readonly what: 'input' | 'output'; readonly names: readonly string[] },
+  fields: readonly string[],
+  where: string,
+  given: Readonly<Record<string, string>> = {},
+): string[] {
+  if (names.length === 1 && fields.length === 1 && given[fields[0]] === undefined) return [...fields];
+  const own = fields.map((field) => given[field] ?? field);
+  if (names.length !== fields.length && fields.length === 1 && isPlain({ name: fields[0], role: roles[what] })) {
+    throw new ModelError(
+      `${where}: has ${names.length} ${what}s, and the data ${what === 'input' ? 'one input' : 'one target'}`,
+      `give data.${what === 'input' ? 'inputs' : 'targets'} a name for each of ${names.join(', ')}, or use a model of one ${what}`,
+    );
+  }
+  const fieldsAre = what === 'input' ? 'inputs' : 'targets';
+  const missing = own.findIndex((name) => !names.includes(name));
+  const shown = `${where}: its ${what}s are ${names.join(', ')}`;
+  const remedy =
+    what === 'input'
+      ? "give data.inputs the names of the model's inputs"
+      : `say which is which: model.outputs: { ${fields.map((field, i) => `${field}: ${names[i] ?? names[0]}`).join(', ')} }`;
+  if (missing >= 0) {
+    throw new ModelError(`${shown}, and the data have the ${fieldsAre} ${fields.join(', ')}`, remedy);
+  }
+  const extra = names.find((name) => !own.includes(name));
+  if (extra !== undefined) {
+    const lacks = what === 'input' ? `there is no data.inputs.${extra}` : `no target is compared with ${extra}`;
+    throw new ModelError(`${shown}, and ${lacks}`, `add it to data.${fieldsAre}, or use a model without it`);
+  }
+  return names.map((name) => fields[own.indexOf(name)]);
+}
+
+function checkInput({ shape: [batch, ...shape] }: tfl.SymbolicTensor, input: InputShape, where: string): void {
+  if (batch !== null) {
+    throw new ModelError(
+      `${where}: takes batches of ${batch} only`,
+      'leave the batch size open: inputShape, not batchInputShape',
+    );
+  }
+  const fits =
+    shape.length === input.shape.length && shape.every((size, i) => size === null || size === input.shape[i]);
+  if (fits) return;
+  throw new ModelError(
+    `${where}: takes inputs of shape [${shape.map((size) => size ?? 'any').join(', ')}], and an example has the shape [${input.shape.join(', ')}]`,
+    'use the data that the model is for, or another model',
+  );
 }
 
 function checkNames(weights: readonly LayerWeight[]): void {

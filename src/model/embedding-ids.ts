@@ -15,7 +15,9 @@ export interface IdInput {
   readonly layer: string;
   /** It takes ids from 0 to `rows - 1`. */
   readonly rows: number;
-  /** The features of an example that it is given, ascending. */
+  /** Which of the model's inputs they come from. */
+  readonly input: number;
+  /** The features of that input of an example that it is given, ascending. */
   readonly features: Int32Array;
 }
 
@@ -29,35 +31,50 @@ interface Sighting {
  * The ids that reach embeddings as they are in the data, through layers that only move numbers: two made-up examples of
  * distinct numbers tell which arrives where. Ids that the model computes are not among them.
  */
-export function idInputs(model: tfl.LayersModel, featureShape: readonly number[]): IdInput[] {
+export function idInputs(model: tfl.LayersModel, shapes: readonly (readonly number[])[]): IdInput[] {
   if (![...everyLayer(model)].some(isEmbedding)) return [];
-  const width = elements(featureShape);
+  const ends: number[] = [];
+  for (const shape of shapes) ends.push((ends.at(-1) ?? 0) + elements(shape));
+  // Features are counted over all inputs.
+  const width = ends.at(-1)!;
   const examples = [(i: number) => i + 1, (i: number) => width - i + 0.5];
   const [first, second] = examples.map((number) =>
     seen(
       model,
-      featureShape,
+      shapes,
       Float32Array.from({ length: width }, (_, i) => number(i)),
     ),
   );
   return first.flatMap(({ embedding, ids }, i) => {
-    const features = new Set<number>();
+    const features = shapes.map(() => new Set<number>());
     ids.forEach((id, place) => {
       const feature = id - 1;
       const isMoved = Number.isInteger(id) && feature >= 0 && feature < width;
-      if (isMoved && second[i].ids[place] === examples[1](feature)) features.add(feature);
+      if (!isMoved || second[i].ids[place] !== examples[1](feature)) return;
+      const input = ends.findIndex((end) => feature < end);
+      features[input].add(feature - (ends[input - 1] ?? 0));
     });
-    if (features.size === 0) return [];
     const rows = Number(embedding.getConfig().inputDim);
-    return { layer: embedding.name, rows, features: Int32Array.from(features).sort() };
+    return features.flatMap((own, input) =>
+      own.size === 0 ? [] : { layer: embedding.name, rows, input, features: Int32Array.from(own).sort() },
+    );
   });
 }
 
 const isEmbedding = (layer: Layer): boolean => layer.getClassName() === 'Embedding';
 
-function seen(model: tfl.LayersModel, featureShape: readonly number[], example: Float32Array): Sighting[] {
+/** @param example of all inputs, one behind the other */
+function seen(model: tfl.LayersModel, shapes: readonly (readonly number[])[], example: Float32Array): Sighting[] {
   const found: Sighting[] = [];
-  tf.tidy(() => visit(model, [tf.tensor(example, [1, ...featureShape])], found));
+  tf.tidy(() => {
+    let start = 0;
+    const inputs = shapes.map((shape) => {
+      const own = example.subarray(start, start + elements(shape));
+      start += own.length;
+      return tf.tensor(own, [1, ...shape]);
+    });
+    visit(model, inputs, found);
+  });
   return found;
 }
 

@@ -26,8 +26,10 @@ export interface StepHooks {
 /** Holds the hooks of the step that is under way; none outside a training step. */
 export interface HookSlot {
   current?: StepHooks;
-  /** Mask of the output that the model made last (see keepOutputMask); whoever ran the model disposes of it. */
-  mask?: tf.Tensor;
+  /** Masks of the inputs that the model is given next, null where all of one counts. */
+  inputMasks?: (tf.Tensor | null)[];
+  /** Masks of the outputs that the model made last (see keepMasks); whoever ran the model disposes of them. */
+  outputMasks?: (tf.Tensor | null)[];
 }
 
 interface Regularizer {

@@ -18,21 +18,21 @@ export type OutputKind = NonNullable<OutputEncoding['kind']>;
 /** What outputs are, or why that cannot be told. */
 export type Outputs = { readonly kind: OutputKind } | Undecided;
 
-/** What the model's layers say of its outputs. */
-export function outputsOf(model: tfl.LayersModel): Outputs {
-  return lastAxis(knownOf(model.outputs[0], new Map()), model.outputs[0].shape);
+/** What the model's layers say of one of its outputs. */
+export function outputsOf(model: tfl.LayersModel, index = 0): Outputs {
+  return lastAxis(knownOf(model.outputs[index], new Map()), model.outputs[index].shape);
 }
 
 /** What the user says of the outputs, else what the layers do. */
-export function outputsFor(model: tfl.LayersModel, loss: LossConfig): Outputs {
+export function outputsFor(model: tfl.LayersModel, loss: LossConfig, index = 0): Outputs {
   const { name, fromLogits } = lossSettings(loss);
-  if (fromLogits === undefined) return outputsOf(model);
+  if (fromLogits === undefined) return outputsOf(model, index);
   if (fromLogits) return { kind: 'logits' };
   if (name === 'binaryCrossentropy') return { kind: 'sigmoid' };
   if (name !== 'custom') return { kind: 'softmax' };
-  const found = outputsOf(model);
+  const found = outputsOf(model, index);
   if (found.kind === 'softmax' || found.kind === 'sigmoid') return found;
-  return { kind: model.outputs[0].shape.at(-1) === 1 ? 'sigmoid' : 'softmax' };
+  return { kind: model.outputs[index].shape.at(-1) === 1 ? 'sigmoid' : 'softmax' };
 }
 
 /**

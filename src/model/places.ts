@@ -88,6 +88,16 @@ export function batchLosses(loss: PlaceValues, counting: Counting): BatchLosses 
   return { each: tf.sum(tf.mul(losses, valid), 1), divisor: tf.sum(valid), valid };
 }
 
+/**
+ * As `batchLosses`, for one of several outputs: the loss of an example is the mean over its own places that count, 0 where none
+ * does, so that the number of examples divides the sum.
+ */
+export function exampleLosses(loss: PlaceValues, counting: Counting): BatchLosses {
+  const { each, divisor, valid } = batchLosses(loss, counting);
+  if (!divisor || !valid) return { each, valid };
+  return { each: tf.div(each, tf.maximum(tf.sum(valid, 1), 1)), valid };
+}
+
 /** Whether a layer of the model makes masks, which may reach its output. */
 export const makesMask = (layer: layers.Layer): boolean =>
   layer.getClassName() === 'Masking' || (layer as { maskZero?: boolean }).maskZero === true;

@@ -104,12 +104,16 @@ function disposeRead({ inputs }: Step, left: Map<number, number>, values: Readon
   }
 }
 
-/** Whether the model's output comes with a mask. @throws ModelError where a layer cannot take the mask that it is given */
-export function outputIsMasked(model: tfl.LayersModel): boolean {
+/**
+ * Which of the model's outputs come with masks.
+ * @param inputs which of its inputs do
+ * @throws ModelError where a layer cannot take the mask that it is given
+ */
+export function maskedOutputs(model: tfl.LayersModel, inputs: readonly boolean[] = []): boolean[] {
   return masked(
     model,
-    model.inputs.map(() => false),
-  )[0];
+    model.inputs.map((_, i) => inputs[i] ?? false),
+  );
 }
 
 /** Which of the model's outputs have masks, by which of its inputs have. */
@@ -129,8 +133,11 @@ function masked(model: tfl.LayersModel, inputs: readonly boolean[]): boolean[] {
 
 const slots = new WeakMap<tfl.LayersModel, HookSlot>();
 
-/** Has a model keep the mask of its output in `slot.mask` whenever it is applied: the caller's to dispose of. */
-export function keepOutputMask(model: tfl.LayersModel, slot: HookSlot): void {
+/**
+ * Has a model read the masks of its inputs from `slot.inputMasks` and keep those of its outputs in `slot.outputMasks`
+ * whenever it is applied: the caller's to dispose of.
+ */
+export function keepMasks(model: tfl.LayersModel, slot: HookSlot): void {
   // A sequential model runs one inside it.
   slots.set((model as { model?: tfl.LayersModel }).model ?? model, slot);
 }
@@ -139,11 +146,11 @@ export function keepOutputMask(model: tfl.LayersModel, slot: HookSlot): void {
 tfl.LayersModel.prototype.call = function call(inputs, kwargs) {
   const { training } = kwargs as { training?: boolean };
   return tf.tidy(() => {
-    const { outputs, masks } = runModel(this, [inputs].flat() as Tensor[], { training });
     const slot = slots.get(this);
+    const { outputs, masks } = runModel(this, [inputs].flat() as Tensor[], { training }, slot?.inputMasks);
     if (slot) {
-      slot.mask?.dispose();
-      slot.mask = masks[0] ? tf.keep(tf.clone(masks[0])) : undefined;
+      for (const mask of slot.outputMasks ?? []) mask?.dispose();
+      slot.outputMasks = masks.map((mask) => mask && tf.keep(tf.clone(mask)));
     }
     return outputs;
   });

@@ -14,10 +14,14 @@ export type Tf = Omit<typeof core & typeof layers, 'default'>;
 export type ModelFunction = (
   tf: Tf,
   data: {
-    /** Shape of one example. */
+    /** Shape of one example's input, where there is one. */
     inputShape: number[];
-    /** There where targets are class indices. */
+    /** There where the only target is class indices. */
     classes?: number;
+    /** Each input by its name under data.inputs (`features` where the config names none). */
+    inputs: Record<string, { shape: number[]; categories?: number }>;
+    /** Each target by its name under data.targets (`targets` where the config names none). */
+    targets: Record<string, { categories?: number }>;
     /** `model.options`. */
     options: Record<string, unknown>;
   },

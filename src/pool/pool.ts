@@ -3,7 +3,8 @@ import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
 import { activeShards, batchOf, evaluationBatches, examplesBefore } from '../data/geometry.js';
 import { refusedAtRun } from '../engine/onnx/refused.js';
-import { type MetricTotals, OutputMetrics } from '../evaluate/output-metrics.js';
+import type { MetricTotals } from '../evaluate/output-metrics.js';
+import { RunMetrics } from '../evaluate/run-metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
 import { computedIdError, tablesIn } from '../model/computed-ids.js';
 import type { Update } from '../optimizer/decide.js';
@@ -57,7 +58,7 @@ export class ThreadPool {
   readonly #piscina: Piscina;
   readonly #kernels: UpdateKernels;
   readonly #roundSlots: RoundSlots;
-  readonly #metrics: OutputMetrics;
+  readonly #metrics: RunMetrics;
   readonly #watch: PoolWatch | undefined;
   /** Tasks under way. */
   #tasks = 0;
@@ -103,7 +104,7 @@ export class ThreadPool {
     this.scratch = shared.offsets.scratch;
     this.stage = spec.staged && new RowStage(spec.examples, spec.staged.capacity);
     this.#kernels = loadUpdateKernels(shared.memory);
-    this.#metrics = new OutputMetrics(spec.metrics);
+    this.#metrics = new RunMetrics(spec.metrics);
     this.#roundSlots = new RoundSlots(shared.offsets.gradients);
     this.stepLosses = shared.stepLosses;
     this.stepNorms = shared.stepNorms;

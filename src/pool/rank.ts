@@ -1,8 +1,9 @@
 /** One thread of a pool: its share of every training step, round and evaluation. */
-import { type Role, weighsPlaces } from '../data/field.js';
+import type { Examples } from '../data/examples.js';
+import { ofRole, weighsPlaces, weightsOf } from '../data/field.js';
 import { activeShards, roundOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
-import { OutputMetrics } from '../evaluate/output-metrics.js';
+import { RunMetrics } from '../evaluate/run-metrics.js';
 import { loadUpdateKernels } from '../kernels/load.js';
 import { decideStep, type Update } from '../optimizer/decide.js';
 import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
@@ -15,6 +16,14 @@ import { Gradients } from './gradients.js';
 import { Slice } from './slice.js';
 import type { PoolSpec } from './spec.js';
 import type { ApplyTask, EvaluateTask, NodesTask, TrainTask } from './task.js';
+
+/** Where the buffers of a batch have each target, and the weights of its places. */
+function headsIn({ columns }: Examples): { target: number; weights?: number }[] {
+  return ofRole(columns, 'target').map((target) => ({
+    target: columns.indexOf(target),
+    weights: weighsPlaces(columns, target) ? columns.indexOf(weightsOf(columns, target)!) : undefined,
+  }));
+}
 
 /** What a thread computes with; one that only updates has none. */
 interface Computer {
@@ -30,7 +39,7 @@ export class Rank {
   readonly #optimizer: Optimizer;
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
-  readonly #metrics: OutputMetrics;
+  readonly #metrics: RunMetrics;
   readonly #computer: Computer | undefined;
   readonly #plans = new Map<number, ReductionPlan>();
 
@@ -44,7 +53,7 @@ export class Rank {
     const { phases, stepTimes } = spec.shared;
     this.#clock = new PhaseClock(phases, rank, stepTimes && new StepTimes(stepTimes, spec.threads));
     this.#slice = new Slice(spec, rank, kernels);
-    this.#metrics = new OutputMetrics(spec.metrics);
+    this.#metrics = new RunMetrics(spec.metrics);
     if (!engine) return;
     const gatherer = new Gatherer(spec);
     this.#computer = { engine, gatherer, gradients: new Gradients(spec, engine, kernels, gatherer, this.#clock) };
@@ -134,9 +143,7 @@ export class Rank {
     const { shared, examples } = this.#spec;
     const metrics = this.#metrics;
     const totals = shared.evaluationCounts.subarray(this.#rank * metrics.counts, (this.#rank + 1) * metrics.counts);
-    const place = (role: Role) => examples.columns.findIndex((column) => column.role === role);
-    const [target, weight] = [place('target'), place('weight')];
-    const weighs = weighsPlaces(examples.columns);
+    const heads = headsIn(examples);
     const { engine, gatherer } = this.#computer!;
     this.#clock.start();
     let start = 0;
@@ -154,10 +161,13 @@ export class Rank {
       const { count } = current.rows;
       const buffers = engine.buffers(count);
       await gatherer.load(current.rows, buffers, next?.rows);
-      const result = await engine.evaluate(count);
-      const weights = weighs ? (buffers[weight] as Float32Array) : undefined;
+      const results = await engine.evaluate(count);
+      const evaluated = heads.map(({ target, weights }, i) => ({
+        ...{ ...results[i], targets: buffers[target] },
+        weights: weights === undefined ? undefined : (buffers[weights] as Float32Array),
+      }));
       const sums = new Float64Array(metrics.width);
-      metrics.add({ ...result, targets: buffers[target], weights }, sums, totals);
+      metrics.add(evaluated, sums, totals);
       shared.evaluation.set(sums, current.batch * metrics.width);
     }
   }

@@ -6,7 +6,7 @@ import type { BackendName } from '../engine/backends.js';
 import type { CompiledModel } from '../engine/onnx/session.js';
 import type { StepSpec } from '../engine/step.js';
 import { EngineError } from '../errors.js';
-import { type MetricSpec, OutputMetrics } from '../evaluate/output-metrics.js';
+import { type HeadMetrics, RunMetrics } from '../evaluate/run-metrics.js';
 import type { SlabLayout } from '../model/slab.js';
 import type { StepRule } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
@@ -23,7 +23,8 @@ export interface PoolOptions extends StepRule {
   readonly examples: Examples;
   /** Changes the images of training steps, never those of evaluations. */
   readonly augment?: AugmentConfig;
-  readonly metrics: MetricSpec;
+  /** Of each target, in the order of the fields. */
+  readonly metrics: readonly HeadMetrics[];
   readonly seed: number;
   readonly threads: number;
   /** Rows of the largest split that is evaluated. */
@@ -103,7 +104,7 @@ const doubles = (length: number) => new Float64Array(new SharedArrayBuffer(lengt
  */
 export function allocateShared(options: PoolOptions, gradientSlots: number, timed = false): SharedState {
   const { layout, geometry, threads } = options;
-  const metrics = new OutputMetrics(options.metrics);
+  const metrics = new RunMetrics(options.metrics);
   const { offsets, bytes } = planSlabs(options, gradientSlots);
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   if (pages > maximumPages) {

@@ -17,12 +17,13 @@ const shape = z.array(size).max(8);
 
 const fieldSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z_]\w{0,47}$/),
-  role: z.enum(['input', 'target', 'weight']),
+  role: z.enum(['input', 'target', 'weight', 'mask']),
   type: z.enum(['float32', 'uint8', 'int32']),
   shape,
   scale: z.number().optional(),
   stride: size.optional(),
   categories: size.optional(),
+  of: z.string().max(48).optional(),
 });
 
 /** What a peer may say of examples; sizes whose product is no exact number are none. */

@@ -1,20 +1,13 @@
 /** Whether the parts of a job fit together: what a hostile or broken coordinator could get wrong, a worker must not run into. */
-import { elements, fieldOf, weighsPlaces, widthOf } from '../data/field.js';
+import { elements, type Field, fieldOf, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/field.js';
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
-import {
-  divisorName,
-  fieldName,
-  gradientName,
-  metricName,
-  noiseName,
-  parameterName,
-  validName,
-} from '../engine/onnx/names.js';
+import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from '../engine/onnx/names.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
 import type { Stage } from '../engine/onnx/stages.js';
 import { WireError } from '../errors.js';
+import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
 import type { Job } from './job.js';
 
@@ -30,15 +23,13 @@ const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
 
 /** @throws WireError naming the first field that does not fit the others */
 export function checkJob(job: Job): void {
-  const { geometry, examples, engine, metrics, augment, largestEvaluation } = job;
+  const { geometry, examples, engine, augment, largestEvaluation } = job;
   const { model } = engine;
   checkLayout(model.layout);
   checkGeometry(geometry, examples.count);
   checkMetrics(job);
   if (augment && fieldOf(examples.fields, 'input').shape.length !== 3) refuse('augment', 'the examples are no images');
   if (largestEvaluation > examples.count) refuse('largestEvaluation', `there are ${examples.count} examples`);
-  const { categories } = fieldOf(examples.fields, 'target');
-  if (metrics.classes !== (categories !== undefined)) refuse('metrics.classes', 'is not what the examples say');
   for (const size of shardSizes(geometry)) {
     if (!model.gradients.has(size)) refuse('model.gradients', `there is no graph for shards of ${size}`);
   }
@@ -74,22 +65,34 @@ function checkGeometry({ training, batchSize, shards, stepsPerEpoch }: Geometry,
 }
 
 function checkMetrics({ examples, metrics }: Job): void {
-  const { shape, categories } = fieldOf(examples.fields, 'target');
-  const targets = elements(shape);
-  if (categories !== undefined && metrics.places !== targets) refuse('metrics.places', `is not ${targets}`);
-  // Metrics read as many numbers as there are.
-  const fit = categories !== undefined || metrics.places * metrics.outputs === targets;
-  if (!fit) refuse('metrics.places', `and metrics.outputs are not the ${targets} numbers of a target`);
-  const { deviations } = metrics;
-  if (deviations && (categories !== undefined || metrics.outputs % deviations.length !== 0))
-    refuse('metrics.deviations', `are ${deviations.length}, not those of the targets`);
-  if (metrics.weighted !== weighsPlaces(examples.fields)) refuse('metrics.weighted', 'is not what the examples say');
-  examples.fields.forEach((field, i) => {
-    if (field.role !== 'weight') return;
-    if (field.type !== 'float32') refuse(`examples.fields.${i}.type`, 'is not that of weights');
-    if (field.shape.length > 0 && widthOf(field) !== metrics.places)
-      refuse(`examples.fields.${i}.shape`, `is not of ${metrics.places} places`);
+  const { fields } = examples;
+  const targets = ofRole(fields, 'target');
+  if (metrics.length !== targets.length) refuse('metrics', `are of ${metrics.length} outputs, not ${targets.length}`);
+  fields.forEach((field, i) => {
+    if (field.role === 'weight' && field.type !== 'float32')
+      refuse(`examples.fields.${i}.type`, 'is not that of weights');
   });
+  metrics.forEach((head, i) => {
+    checkHead(head, targets[i], fields, `metrics.${i}`);
+  });
+}
+
+function checkHead(head: HeadMetrics, target: Field, fields: readonly Field[], at: string): void {
+  const { shape, categories, name } = target;
+  const size = elements(shape);
+  if (head.target !== name) refuse(`${at}.target`, `is not ${name}`);
+  if (head.classes !== (categories !== undefined)) refuse(`${at}.classes`, 'is not what the examples say');
+  if (categories !== undefined && head.places !== size) refuse(`${at}.places`, `is not ${size}`);
+  // Metrics read as many numbers as there are.
+  const fit = categories !== undefined || head.places * head.outputs === size;
+  if (!fit) refuse(`${at}.places`, `and outputs are not the ${size} numbers of a target`);
+  const { deviations } = head;
+  if (deviations && (categories !== undefined || head.outputs % deviations.length !== 0))
+    refuse(`${at}.deviations`, `are ${deviations.length}, not those of the targets`);
+  if (head.weighted !== weighsPlaces(fields, target)) refuse(`${at}.weighted`, 'is not what the examples say');
+  const weights = weightsOf(fields, target);
+  if (weights && weights.shape.length > 0 && widthOf(weights) !== head.places)
+    refuse(`examples.fields.${fields.indexOf(weights)}.shape`, `is not of ${head.places} places`);
 }
 
 /** What a step on `count` examples is given, by name. */
@@ -119,17 +122,22 @@ function checkGradients(job: Job, count: number, graph: CompiledGraph, field: st
 
 function checkEvaluation(job: Job, count: number, graph: CompiledGraph, field: string): void {
   const made = checkGraph(job, count, graph, field);
-  const { outputs, places, metrics } = job.metrics;
-  checkResult(made, 'outputs', count * places * outputs, field);
-  checkResult(made, 'losses', count, field);
-  const customs = metrics.filter((metric) => typeof metric === 'object' && 'custom' in metric).length;
-  for (let i = 0; i < customs; i++) {
-    const byPlace = elements(made.get(metricName(i))?.shape ?? []) === count * places;
-    checkResult(made, metricName(i), byPlace ? count * places : count, field);
-  }
-  if (made.has(divisorName)) checkResult(made, divisorName, 1, field);
-  if (made.has(validName)) checkResult(made, validName, count * places, field);
-  if (made.has(metricName(customs))) refuse(`${field}.written`, `${metricName(customs)} is of no metric of the job`);
+  ofRole(job.examples.fields, 'target').forEach((target, i) => {
+    const { outputs, places, metrics } = job.metrics[i];
+    const names = headNames(target);
+    checkResult(made, names.outputs, count * places * outputs, field);
+    checkResult(made, names.losses, count, field);
+    const customs = metrics.filter((metric) => typeof metric === 'object' && 'custom' in metric).length;
+    for (let place = 0; place < customs; place++) {
+      const name = names.metric(place);
+      const byPlace = elements(made.get(name)?.shape ?? []) === count * places;
+      checkResult(made, name, byPlace ? count * places : count, field);
+    }
+    if (made.has(names.divisor)) checkResult(made, names.divisor, 1, field);
+    if (made.has(names.valid)) checkResult(made, names.valid, count * places, field);
+    const beyond = names.metric(customs);
+    if (made.has(beyond)) refuse(`${field}.written`, `${beyond} is of no metric of the job`);
+  });
   if (made.has(gradientName(0))) refuse(`${field}.written`, 'an evaluation has no gradients');
 }
 

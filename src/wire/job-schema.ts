@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { augmentSchema } from '../config/augment.js';
 import { clusterSchema } from '../config/cluster.js';
 import { optimizerSchema } from '../config/optimizer.js';
-import { metricsSchema } from '../metrics/schema.js';
+import { metricListSchema } from '../metrics/schema.js';
 import { metaSchema } from './data-image.js';
 
 const count = z.int().min(1).max(0x7fff_ffff);
@@ -64,6 +64,20 @@ const graphsSchema = z
   .refine((pairs) => new Set(pairs.map(([size]) => size)).size === pairs.length, { error: 'has a batch size twice' })
   .transform((pairs) => new Map(pairs));
 
+/** The metrics of one output. */
+const headSchema = z.strictObject({
+  target: z.string(),
+  factor: z.number().positive(),
+  metrics: metricListSchema,
+  outputs: count,
+  places: count,
+  classes: z.boolean(),
+  threshold: z.number(),
+  binary: z.boolean(),
+  weighted: z.boolean(),
+  deviations: z.array(z.number().positive()).min(1).readonly().optional(),
+});
+
 export const jobSchema = z.strictObject({
   model: z.strictObject({
     layout: layoutSchema,
@@ -81,16 +95,7 @@ export const jobSchema = z.strictObject({
   }),
   optimizer: optimizerSchema,
   augment: augmentSchema.optional(),
-  metrics: z.strictObject({
-    metrics: metricsSchema,
-    outputs: count,
-    places: count,
-    classes: z.boolean(),
-    threshold: z.number(),
-    binary: z.boolean(),
-    weighted: z.boolean(),
-    deviations: z.array(z.number().positive()).min(1).readonly().optional(),
-  }),
+  metrics: z.array(headSchema).min(1).max(1024).readonly(),
   seed: z.int().min(0).max(0xffff_ffff),
   largestEvaluation: countOrNone,
   examples: metaSchema,

@@ -9,7 +9,7 @@ import type { OptimizerConfig } from '../config/optimizer.js';
 import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/image.js';
 import { ConfigError, WireError } from '../errors.js';
-import type { MetricSpec } from '../evaluate/output-metrics.js';
+import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import type { EngineSpec } from '../pool/spec.js';
 import { checkJob } from './job-check.js';
 import { jobSchema } from './job-schema.js';
@@ -21,7 +21,8 @@ export interface Job {
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
   readonly augment?: AugmentConfig;
-  readonly metrics: MetricSpec;
+  /** Of each target, in the order of the fields. */
+  readonly metrics: readonly HeadMetrics[];
   readonly seed: number;
   /** Rows of the largest split that is evaluated. */
   readonly largestEvaluation: number;
@@ -56,11 +57,11 @@ export function encodeJob({
   // Batches have the fields of the examples.
   const { gradients, evaluations, fields, ...model } = engine.model;
   const graphs = { gradients: [...gradients], evaluations: [...evaluations] };
-  return packr.pack(withoutUndefined({ ...job, model: { ...model, ...graphs }, metrics: plainMetrics(metrics) }));
+  return packr.pack(withoutUndefined({ ...job, model: { ...model, ...graphs }, metrics: metrics.map(plainMetrics) }));
 }
 
 /** The graph computes users' metrics; where their modules are is nobody else's business. */
-const plainMetrics = (spec: MetricSpec): MetricSpec => ({
+const plainMetrics = (spec: HeadMetrics): HeadMetrics => ({
   ...spec,
   metrics: spec.metrics.map((metric) =>
     typeof metric === 'object' && 'custom' in metric ? { custom: { name: metric.custom.name } } : metric,

@@ -2,12 +2,12 @@
 
 import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
-import type { GradientEngine, NoiseKey, ShardLoss } from '../../src/engine/engine.js';
+import type { Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../../src/engine/engine.js';
 import { PrivateMemory } from '../../src/engine/memory.js';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import { OnnxEngine } from '../../src/engine/onnx/session.js';
-import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { createStepModel, type HeadSpec, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs.js';
 import type { SlabLayout } from '../../src/model/slab.js';
 import { batchParts, fieldsOf } from './parts.js';
@@ -16,6 +16,8 @@ export interface Case {
   readonly layers: LayerConfig[];
   /** Takes the place of what the other fields say. */
   readonly spec?: Partial<StepSpec>;
+  /** The same of the only output. */
+  readonly head?: Partial<HeadSpec>;
   /** Shape of one example. */
   readonly input: readonly number[];
   readonly loss?: LossConfig;
@@ -45,7 +47,7 @@ export function specOf(example: Case): StepSpec {
   const classShape = example.places === undefined ? [] : [example.places];
   return {
     model: { layers: example.layers },
-    loss: example.loss ?? 'meanSquaredError',
+    heads: [{ target: 'targets', loss: example.loss ?? 'meanSquaredError', weight: 1, ...example.head }],
     seed: 7,
     fields: fieldsOf({
       featureShape: example.input,
@@ -59,12 +61,15 @@ export function specOf(example: Case): StepSpec {
 }
 
 /** An engine, and slabs for it to compute with. */
-export interface EngineWithSlabs extends Omit<GradientEngine, 'computeGradients'> {
+export interface EngineWithSlabs extends Omit<GradientEngine, 'computeGradients' | 'evaluate'> {
   readonly parameters: Float32Array;
   readonly gradients: Float32Array;
   /** The sum of the losses; `shard` says what it is divided by, too. */
   computeGradients(count: number, key: NoiseKey): Promise<number>;
   shard(count: number, key: NoiseKey): Promise<ShardLoss>;
+  /** Of the first output. */
+  evaluate(count: number): Promise<Evaluation>;
+  evaluateAll(count: number): Promise<Evaluation[]>;
 }
 
 export async function withSlabs(
@@ -79,7 +84,8 @@ export async function withSlabs(
     buffers: (count) => engine.buffers(count),
     computeGradients: async (count, key) => (await engine.computeGradients(count, key, gradients)).lossSum,
     shard: (count, key) => engine.computeGradients(count, key, gradients),
-    evaluate: (count) => engine.evaluate(count),
+    evaluate: async (count) => (await engine.evaluate(count))[0],
+    evaluateAll: (count) => engine.evaluate(count),
     dispose: () => engine.dispose(),
   };
 }

@@ -8,7 +8,7 @@ import { checkLayer, type LayerWeight } from '../../src/model/build.js';
 import { readTopology } from '../../src/model/file.js';
 import { intercepting } from '../../src/model/intercept.js';
 import { modelOfTopology } from '../../src/model/load.js';
-import { type ModelRun, outputIsMasked, runModel } from '../../src/model/run.js';
+import { type ModelRun, maskedOutputs, runModel } from '../../src/model/run.js';
 import { everyLayer } from '../../src/model/tree.js';
 import { packageRoot } from './package.js';
 
@@ -40,7 +40,7 @@ export async function runKeras({ topology, weights, input, mask }: KerasCase, fo
     if (layer.getClassName() === 'BatchNormalization') layer.trainable = false;
     checkLayer(layer, file);
   }
-  outputIsMasked(model);
+  maskedOutputs(model);
   const own = model.weights as unknown as { originalName: string; shape: number[]; val: tf.Variable }[];
   if (own.length !== weights.length) throw new Error(`${own.length} weights for ${weights.length}`);
   const names = new Map(weights.map((weight) => [plainName(weight.name), weight]));
@@ -54,7 +54,7 @@ export async function runKeras({ topology, weights, input, mask }: KerasCase, fo
   const x = tf.tensor(input.values, input.shape, 'float32');
   const weightsOf = own as unknown as LayerWeight[];
   const values = weightsOf.map(({ val }) => val);
-  const outputs = [predictionStep(model, weightsOf, values, x)];
+  const outputs = predictionStep(model, weightsOf, values, [x]);
   return { outputs, masks: mask === undefined ? [] : runModel(model, [x], { training: false }).masks };
 }
 

@@ -58,7 +58,8 @@ export async function poolSetup(): Promise<PoolSetup> {
     { dense: { units: 32 } },
     { dense: { units: classes } },
   ];
-  const spec: StepSpec = { model: { layers }, loss: 'sparseCategoricalCrossentropy', seed: 3, fields };
+  const head = { target: 'targets', loss: 'sparseCategoricalCrossentropy', weight: 1 } as const;
+  const spec: StepSpec = { model: { layers }, heads: [head], seed: 3, fields };
   const step = await createStepModel(spec);
   const largestEvaluation = examples.count;
   // Smaller batches than the program's, so that there are several.
@@ -66,10 +67,12 @@ export async function poolSetup(): Promise<PoolSetup> {
   const sizes = { gradients: shardSizes(small), evaluations: evaluationSizes(small, [largestEvaluation]) };
   const options = {
     ...{ engine: await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {}), layout: step.layout, examples },
-    metrics: {
-      ...{ metrics: ['accuracy' as const], outputs: classes, places: 1, classes: true },
-      ...{ threshold: step.output.outputs.kind === 'sigmoid' ? 0.5 : 0, binary: false, weighted: false },
-    },
+    metrics: [
+      {
+        ...{ target: 'targets', factor: 1, metrics: ['accuracy' as const], outputs: classes, places: 1, classes: true },
+        ...{ threshold: 0, binary: false, weighted: false },
+      },
+    ],
     ...{
       augment: augmentSchema.parse({ shift: 0.2, flip: 'horizontal' }),
       geometry: small,

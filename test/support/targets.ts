@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkTargets } from '../../coordinator/check-targets.js';
-import { stepSpec } from '../../coordinator/specs.js';
+import { askedTargets, stepSpec } from '../../coordinator/specs.js';
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { loadDataset } from '../../src/data/load.js';
@@ -42,8 +41,8 @@ export const configWith = (data: object, loss: string, units: number, kernelInit
 
 export async function prepared(config: RunConfig) {
   const dataset = await loadDataset(config.data, config.seed);
-  const survey = await checkTargets(config, dataset);
-  return { dataset, survey, step: await createStepModel(stepSpec(config, dataset, survey)) };
+  const targets = await askedTargets(config, dataset);
+  return { dataset, targets, step: await createStepModel(stepSpec(config, dataset, targets)) };
 }
 
 /** Outputs and losses of all examples of a config. */
@@ -56,7 +55,7 @@ export async function evaluated(config: RunConfig) {
     tf.tensor(targets.slice(), [count, ...targetShape], targets instanceof Int32Array ? 'int32' : 'float32'),
   );
   const weights = made.step.weights.map(({ val }) => val);
-  const computed = evaluationStep(made.step, weights, batch);
+  const [computed] = evaluationStep(made.step, weights, batch);
   const [outputs, losses] = [computed.outputs, computed.losses].map((tensor) => tensor.dataSync() as Float32Array);
   tf.engine().endScope();
   return { ...made, outputs, losses };

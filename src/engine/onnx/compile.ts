@@ -5,7 +5,7 @@ import type { Field } from '../../data/field.js';
 import type { DilatedKernels } from '../../model/dilated.js';
 import { type BatchTensors, evaluates, evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { accepted } from './accepted.js';
-import { divisorName, fieldName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
+import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
 import type { StagedGraph } from './stages.js';
 import { type Trace, trace } from './tracer.js';
 
@@ -71,18 +71,20 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
   return { ...accepted(graph), noise };
 }
 
-/** Graph of the evaluation of `count` examples: outputs `outputs`, `losses`, `metric0`, `metric1`, ... of users, and `divisor` and `valid`. */
+/** Graph of the evaluation of `count` examples: for each target what headNames lists. */
 export function compileEvaluation(step: StepModel, count: number): CompiledGraph {
   const graph = trace((t) => {
     const parameters = parameterInputs(t, step);
     const batch = batchInputs(t, step, count, evaluates);
-    const { outputs, losses, divisor, metrics, valid } = evaluationStep(step, parameters, batch);
-    t.output('outputs', outputs);
-    t.output('losses', losses);
-    if (divisor) t.output(divisorName, divisor);
-    if (valid) t.output(validName, valid);
-    metrics.forEach((metric, i) => {
-      t.output(metricName(i), metric);
+    evaluationStep(step, parameters, batch).forEach(({ outputs, losses, divisor, metrics, valid }, head) => {
+      const names = headNames(step.heads[head].target);
+      t.output(names.outputs, outputs);
+      t.output(names.losses, losses);
+      if (divisor) t.output(names.divisor, divisor);
+      if (valid) t.output(names.valid, valid);
+      metrics.forEach((metric, i) => {
+        t.output(names.metric(i), metric);
+      });
     });
   }, true);
   return { ...accepted(graph), noise: [] };

@@ -5,10 +5,21 @@ import type { Field } from '../../data/field.js';
 export const parameterName = (index: number): string => `parameter${index}`;
 export const gradientName = (index: number): string => `gradient${index}`;
 export const noiseName = (index: number): string => `noise${index}`;
-export const metricName = (index: number): string => `metric${index}`;
 /** Of a field of the batch. Those that a config names get a name apart, which no node of the graph can have. */
 export const fieldName = (field: Pick<Field, 'name' | 'role'>): string =>
   isPlain(field) ? field.name : `field_${field.name}`;
-/** Outputs that only graphs with places that do not count have. */
+/** Output of a training step with places that do not count. */
 export const divisorName = 'divisor';
-export const validName = 'valid';
+
+/** Outputs of an evaluation for one target; those of a target that has a name carry it. */
+export function headNames(target: Pick<Field, 'name' | 'role'>) {
+  const end = isPlain(target) ? '' : `_${target.name}`;
+  return {
+    outputs: `outputs${end}`,
+    losses: `losses${end}`,
+    metric: (index: number) => `metric${index}${end}`,
+    /** Those that only graphs with places that do not count have. */
+    divisor: `${divisorName}${end}`,
+    valid: `valid${end}`,
+  };
+}

@@ -1,12 +1,12 @@
 /** The compiled engine: one ONNX Runtime session a graph, which reads and writes where the numbers are. */
-import { elements, type Field } from '../../data/field.js';
+import { elements, type Field, ofRole } from '../../data/field.js';
 import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
 import { BatchMemory, PrivateMemory } from '../memory.js';
 import { fillNoise } from '../noise.js';
 import type { CompiledGraph } from './compile.js';
-import { divisorName, fieldName, gradientName, metricName, noiseName, parameterName, validName } from './names.js';
+import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
 import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
@@ -59,16 +59,19 @@ export class OnnxEngine implements GradientEngine {
     return { lossSum: loss.data[0], divisor: divisor ? divisor.data[0] : count };
   }
 
-  async evaluate(count: number): Promise<Evaluation> {
+  async evaluate(count: number): Promise<Evaluation[]> {
     const prepared = this.#prepare(this.#model.evaluations.get(count)!, count);
     this.#run(prepared, noGradients)();
     const { tensors } = prepared;
     const values = (name: string) => tensors[name].data as Float32Array;
-    const metrics: Float32Array[] = [];
-    while (tensors[metricName(metrics.length)]) metrics.push(values(metricName(metrics.length)));
-    const divisor = tensors[divisorName] ? values(divisorName)[0] : count;
-    const valid = tensors[validName] && values(validName);
-    return { outputs: values('outputs'), losses: values('losses'), divisor, metrics, valid };
+    return ofRole(this.#model.fields, 'target').map((target) => {
+      const names = headNames(target);
+      const metrics: Float32Array[] = [];
+      while (tensors[names.metric(metrics.length)]) metrics.push(values(names.metric(metrics.length)));
+      const divisor = tensors[names.divisor] ? values(names.divisor)[0] : count;
+      const valid = tensors[names.valid] && values(names.valid);
+      return { outputs: values(names.outputs), losses: values(names.losses), divisor, metrics, valid };
+    });
   }
 
   async dispose(): Promise<void> {
