@@ -1,7 +1,7 @@
 /** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
 import { setImmediate } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
-import type { CategoricalColumn, NumericColumn } from '../src/data/encoding.js';
+import type { TableEncoding } from '../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
 import { rowBytes, strideOf, type Values, valuesOf, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
@@ -141,7 +141,7 @@ function noId(
   }
 }
 
-const isStandardized = (column: NumericColumn | CategoricalColumn): boolean =>
+const isStandardized = (column: TableEncoding['columns'][number]): boolean =>
   'scale' in column && (column.scale !== 1 || column.mean !== 0);
 
 /** The column of a table that a feature comes from. */

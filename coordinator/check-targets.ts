@@ -2,8 +2,9 @@
 import type { layers } from '@tensorflow/tfjs-layers';
 import type { DataConfig } from '../src/config/data.js';
 import type { LossConfig } from '../src/config/model.js';
+import { targetParts } from '../src/config/table-fields.js';
 import { targetEncoding } from '../src/data/encoding.js';
-import type { Column, Dataset } from '../src/data/examples.js';
+import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
 import { ofRole, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
 import { surveyTargets, type TargetSurvey } from '../src/data/target-survey.js';
@@ -107,16 +108,25 @@ function remedyForRows({ broken }: TargetSurvey): string {
 
 function remedyForNumbers(config: Config, target: Column, { distinct, broken }: TargetSurvey): string {
   const isColumn = widthOf(target) === 1;
-  if (distinct.length === 2) return toTwoClasses(config, distinct, isColumn);
+  if (distinct.length === 2) return toTwoClasses(config, target, distinct, isColumn);
   const isWhole = broken.whole === undefined;
   const classes = isWhole && isColumn ? ', or sparseCategoricalCrossentropy and units: classes to predict classes' : '';
   return `use meanSquaredError to predict numbers${classes}`;
 }
 
+/** How the column of a target is said to be classes, or numbers. */
+function typed(data: DataConfig, { name }: Column, type: 'class' | 'number'): string {
+  const named = (data.source === 'csv' || data.source === 'parquet') && data.targets?.[name];
+  if (!named) return `set data.targetType: ${type}`;
+  return `set data.targets.${name}: { column: ${JSON.stringify(targetParts(named).columns[0])}, type: ${type} }`;
+}
+
+const asClass = (data: DataConfig, target: Column): string => typed(data, target, 'class');
+
 /** How two numbers become the classes that they stand for. */
-function toTwoClasses({ data }: Config, distinct: readonly number[], isColumn: boolean): string {
+function toTwoClasses({ data }: Config, target: Column, distinct: readonly number[], isColumn: boolean): string {
   const [low, high] = distinct.toSorted((a, b) => a - b).map(short);
-  if ((data.source === 'csv' || data.source === 'parquet') && isColumn) return 'set data.targetType: class';
+  if ((data.source === 'csv' || data.source === 'parquet') && isColumn) return asClass(data, target);
   if (data.source !== 'npy') return `write 0 for ${low} and 1 for ${high}`;
   return `save 0 for ${low} and 1 for ${high}, e.g. (y == ${high}).astype('u1')`;
 }
@@ -135,9 +145,12 @@ function noClasses(
     return new ModelError(`${problem}: they are rows of ${width} that add up to 1`, 'use categoricalCrossentropy');
   }
   const isTable = data.source === 'csv' || data.source === 'parquet';
-  if (isTable && !isColumn) return new ModelError(problem, 'name one column under data.target');
+  if (isTable && !isColumn) {
+    const key = isPlain(target) ? 'data.target' : `data.targets.${target.name}`;
+    return new ModelError(problem, `name one column under ${key}`);
+  }
   if (isTable || (data.source === 'npy' && broken.whole === undefined)) {
-    return new ModelError(problem, 'set data.targetType: class');
+    return new ModelError(problem, asClass(data, target));
   }
   if (broken.whole === undefined && (data.source === 'values' || data.source === 'module')) {
     return new ModelError(problem, `set data.classes: ${Math.max(2, highest + 1)}`);
@@ -151,9 +164,11 @@ function refuseClasses({ data, loss }: Config, { encoding }: Dataset, target: Co
   const numeric =
     targetEncoding(encoding, target).classes?.every((name) => name.trim() !== '' && Number.isFinite(Number(name))) ??
     false;
-  const given = 'targetType' in data && data.targetType === 'class' && numeric;
+  const named = (data.source === 'csv' || data.source === 'parquet') && data.targets?.[target.name];
+  const asked = named ? targetParts(named).type : 'targetType' in data && data.targetType;
+  const given = asked === 'class' && numeric;
   const remedies = ['use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes) to predict classes'];
-  if (given) remedies.push('set data.targetType: number');
+  if (given) remedies.push(typed(data, target, 'number'));
   if ('classes' in data && data.classes !== undefined) remedies.push('leave data.classes out to predict numbers');
   throw new ModelError(`loss ${lossName(loss)} does not fit class indices`, remedies.join(', or '));
 }

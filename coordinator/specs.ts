@@ -12,24 +12,43 @@ import type { Head, StepModel, StepSpec } from '../src/engine/step.js';
 import { ConfigError } from '../src/errors.js';
 import type { HeadMetrics } from '../src/evaluate/run-metrics.js';
 import { AskedMetric } from '../src/metrics/families.js';
-import { layersReadIds } from '../src/model/ids.js';
+import { idInputsOf } from '../src/model/ids.js';
 import { decided } from '../src/model/outputs.js';
 import { isZeroOneHinge } from '../src/model/target-range.js';
 import { checkTargets } from './check-targets.js';
 
 /**
- * The data of a run as they are to be read: numbers that an embedding looks up stay whole.
+ * The data of a run as they are to be read: numbers that an embedding looks up stay whole, and a column of which it has as
+ * many rows as there are categories is coded.
  * @throws ConfigError when missing ones would become their mean, which is no id
  */
 export function dataConfigOf({ data, model }: RunConfig): DataConfig {
-  if (data.source !== 'csv' && data.source !== 'parquet') return data;
-  if (data.standardize !== undefined || !('layers' in model) || !layersReadIds(model.layers)) return data;
-  if (data.missing === 'mean') {
+  if ((data.source !== 'csv' && data.source !== 'parquet') || !('layers' in model)) return data;
+  const { inputs, standardize, missing } = data;
+  const ids = idInputsOf(model.layers, inputs && Object.keys(inputs));
+  const refuseMean = () => {
+    if (missing !== 'mean') return;
     throw new ConfigError(
       'data.missing: mean: an embedding reads the columns, and ids have no mean',
       'use drop or error',
     );
+  };
+  if (inputs) {
+    const read = Object.entries(inputs).map(([name, input]) => {
+      const dims = ids.get(name);
+      if (!dims || (typeof input === 'object' && 'index' in input)) return [name, input] as const;
+      if (typeof input === 'string' && dims.every((dim) => dim === 'categories'))
+        return [name, { index: input }] as const;
+      if (standardize !== undefined || (typeof input === 'object' && 'standardize' in input))
+        return [name, input] as const;
+      refuseMean();
+      const columns = typeof input === 'object' && 'columns' in input ? input.columns : input;
+      return [name, { columns, standardize: false }] as const;
+    });
+    return { ...data, inputs: Object.fromEntries(read) };
   }
+  if (standardize !== undefined || ids.size === 0) return data;
+  refuseMean();
   return { ...data, standardize: false };
 }
 

@@ -55,7 +55,7 @@ function unscaled(dataset: Dataset): number[][] {
   return rowsOf(dataset.examples).map((row) =>
     row.map((value, i) => {
       const column = columns[i];
-      return 'categories' in column ? value : value / column.scale + column.mean;
+      return !('scale' in column) ? value : value / column.scale + column.mean;
     }),
   );
 }

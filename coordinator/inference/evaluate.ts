@@ -165,8 +165,7 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
     return { dataset, split: null, rows: dataset.splits.test };
   }
   const ignoreClass = ignoredClass(config.loss);
-  const { targetScaling } = encoding ?? {};
-  const dataset = await loadDataset(data, config.seed, { ...options, ignoreClass, targetScaling });
+  const dataset = await loadDataset(data, config.seed, { ...options, ignoreClass, trained: encoding });
   const split = chooseSplit(dataset.splits, options.split);
   return { dataset, split, rows: dataset.splits[split] };
 }

@@ -5,11 +5,12 @@ import { ignoredClass } from '../../src/config/heads.js';
 
 import type { RunConfig } from '../../src/config/run.js';
 import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
-import type { Encoding, InputEncoding } from '../../src/data/encoding.js';
+import { type Encoding, type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
-import { plainTargets, standardizeTargets } from '../../src/data/standardize.js';
+import { standardizeTargets } from '../../src/data/standardize.js';
+import { targetsOf } from '../../src/data/table/columns.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 
@@ -61,7 +62,7 @@ function elsewhere(data: DataConfig, place: string, input: InputEncoding | undef
 }
 
 async function otherTable(
-  { target }: CsvConfig | ParquetConfig,
+  data: CsvConfig | ParquetConfig,
   place: string,
   encoding: Encoding | undefined,
   options: ReadingOptions,
@@ -73,16 +74,21 @@ async function otherTable(
     );
   }
   const reading = new Reading(options);
+  const targets = targetsOf(data).map((target) => ({
+    ...target,
+    ...targetEncoding(encoding, { name: target.name, role: 'target' }),
+  }));
   const { examples: read, places } = await tableExamples(
     place,
     encoding.input,
-    [target].flat(),
-    encoding.classes,
+    targets.map(({ name, columns, classes }) => ({ name, columns, classes })),
     reading,
   );
   const where = (example: number) => places.of(example);
-  const scaling = encoding.targetScaling;
-  const examples = scaling ? standardizeTargets(read, scaling, where) : plainTargets(read);
+  const scalings = new Map(
+    targets.flatMap(({ name, targetScaling }) => (targetScaling ? [[name, targetScaling] as const] : [])),
+  );
+  const examples = standardizeTargets(read, scalings, where);
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
   return described(place, { examples, encoding, where }, all);
 }

@@ -134,9 +134,33 @@ export interface RunConfigInput {
          */
         missingValues?: string[];
         /**
-         * The column to predict; several columns of numbers are predicted together.
+         * The column to predict; several columns of numbers are predicted together. Needed unless there are targets.
          */
-        target: string | string[];
+        target?: string | string[];
+        /**
+         * Targets by name, in the place of target: a column or a list of columns of numbers each.
+         */
+        targets?: {
+          [k: string]:
+            | string
+            | string[]
+            | {
+                column: string | string[];
+                /**
+                 * As data.targetType, for this target.
+                 */
+                type?: 'class' | 'number';
+                /**
+                 * As data.standardizeTargets, for this target.
+                 */
+                standardize?: boolean;
+              }
+            | {
+                columns: string | string[];
+                type?: 'class' | 'number';
+                standardize?: boolean;
+              };
+        };
         /**
          * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
          */
@@ -151,6 +175,27 @@ export interface RunConfigInput {
          * @minItems 1
          */
         features?: string[];
+        /**
+         * Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes categories as whole numbers from 0, and one more for what training did not see.
+         */
+        inputs?: {
+          [k: string]:
+            | string
+            | string[]
+            | {
+                /**
+                 * A column whose categories become whole numbers from 0.
+                 */
+                index: string;
+              }
+            | {
+                columns: string | string[];
+                /**
+                 * As data.standardize, for this input.
+                 */
+                standardize?: boolean;
+              };
+        };
         /**
          * Columns to leave out, such as an identifier.
          */
@@ -226,9 +271,33 @@ export interface RunConfigInput {
          */
         file: string;
         /**
-         * The column to predict; several columns of numbers are predicted together.
+         * The column to predict; several columns of numbers are predicted together. Needed unless there are targets.
          */
-        target: string | string[];
+        target?: string | string[];
+        /**
+         * Targets by name, in the place of target: a column or a list of columns of numbers each.
+         */
+        targets?: {
+          [k: string]:
+            | string
+            | string[]
+            | {
+                column: string | string[];
+                /**
+                 * As data.targetType, for this target.
+                 */
+                type?: 'class' | 'number';
+                /**
+                 * As data.standardizeTargets, for this target.
+                 */
+                standardize?: boolean;
+              }
+            | {
+                columns: string | string[];
+                type?: 'class' | 'number';
+                standardize?: boolean;
+              };
+        };
         /**
          * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
          */
@@ -243,6 +312,27 @@ export interface RunConfigInput {
          * @minItems 1
          */
         features?: string[];
+        /**
+         * Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes categories as whole numbers from 0, and one more for what training did not see.
+         */
+        inputs?: {
+          [k: string]:
+            | string
+            | string[]
+            | {
+                /**
+                 * A column whose categories become whole numbers from 0.
+                 */
+                index: string;
+              }
+            | {
+                columns: string | string[];
+                /**
+                 * As data.standardize, for this input.
+                 */
+                standardize?: boolean;
+              };
+        };
         /**
          * Columns to leave out, such as an identifier.
          */

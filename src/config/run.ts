@@ -8,7 +8,7 @@ import { dataSchema } from './data.js';
 import { byTarget, lossesSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
-import { notStandardizable, withTargetType } from './target-type.js';
+import { namedNotStandardizable, notStandardizable, withTargetType } from './target-type.js';
 import { trainingSchema } from './training.js';
 
 export const runSchema = z
@@ -61,9 +61,14 @@ export const runSchema = z
     const path = ['data', 'standardizeTargets'];
     context.addIssue({ code: 'custom', path, message: found.problem, params: { remedy: found.remedy } });
   })
+  .superRefine(({ data, loss }, context) => {
+    for (const { name, problem, remedy } of namedNotStandardizable(data, loss)) {
+      context.addIssue({ code: 'custom', path: ['data', 'targets', name], message: problem, params: { remedy } });
+    }
+  })
   .transform((config) => ({
     ...config,
-    data: byTarget(config.loss) ? config.data : withTargetType(config.data, config.loss),
+    data: withTargetType(config.data, config.loss),
   }));
 
 /** A validated config with every default filled in. `loadRunConfig` freezes it. */

@@ -1,6 +1,7 @@
 /** `source: csv` and `source: parquet`: tables, whose columns become fields. */
 import { z } from 'zod';
 import { column, fraction, memory, path, standardizeTargets, TEST, targetType, VALIDATION } from './data-parts.js';
+import { inputsSchema, tableRules, targetsSchema } from './table-fields.js';
 
 const datePart = z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']);
 export type DatePart = z.infer<typeof datePart>;
@@ -40,31 +41,19 @@ const splitSchema = z
     });
   });
 
-/** The form with `split` and the one without say the same. */
-function tableRules(
-  config: {
-    readonly split?: unknown;
-    readonly validation?: unknown;
-    readonly test?: unknown;
-    readonly stratify?: unknown;
-  },
-  context: z.RefinementCtx,
-): void {
-  for (const key of ['validation', 'test', 'stratify'] as const) {
-    if (config.split === undefined || config[key] === undefined) continue;
-    const params = { remedy: `write it as data.split.${key}` };
-    context.addIssue({ code: 'custom', path: [key], message: 'stands beside data.split, which says the same', params });
-  }
-}
-
 /** What tables have in common, whatever file they come from. */
 const table = {
   target: z
     .union([column, z.array(column).min(1)])
-    .describe('The column to predict; several columns of numbers are predicted together.'),
+    .optional()
+    .describe(
+      'The column to predict; several columns of numbers are predicted together. Needed unless there are targets.',
+    ),
+  targets: targetsSchema.optional(),
   targetType,
   standardizeTargets,
   features: z.array(column).min(1).optional().describe('Columns to predict from. Default: all the others.'),
+  inputs: inputsSchema.optional(),
   exclude: z.array(column).optional().describe('Columns to leave out, such as an identifier.'),
   dates: z
     .record(column, dateFormSchema)

@@ -1,6 +1,7 @@
 /** Whether targets are classes or numbers where the config does not say so: what the loss makes of them. */
 import type { DataConfig } from './data.js';
-import { type LossConfig, lossSettings } from './model.js';
+import { byTarget, type LossConfig, type LossesConfig, lossSettings } from './model.js';
+import { type TargetConfig, targetParts } from './table-fields.js';
 
 /** Losses that take numbers, whatever form they come in. */
 const ofNumbers = ['meanSquaredError', 'meanAbsoluteError', 'huber'];
@@ -32,12 +33,54 @@ export function notStandardizable(
   };
 }
 
+/** As `notStandardizable`, of targets that have names: those in whose way something stands. */
+export function namedNotStandardizable(
+  data: DataConfig,
+  loss: LossesConfig,
+): { name: string; problem: string; remedy: string }[] {
+  if ((data.source !== 'csv' && data.source !== 'parquet') || !data.targets) return [];
+  return Object.entries(data.targets).flatMap(([name, target]) => {
+    const { type, standardize } = targetParts(target);
+    const own = lossOf(loss, name);
+    if (!standardize || own === undefined) return [];
+    const { name: called } = lossSettings(own);
+    const problem =
+      type === 'class'
+        ? 'type: class makes it classes, which have no mean'
+        : called !== 'custom' && !ofNumbers.includes(called)
+          ? `its loss is ${called}, which takes no standardized targets`
+          : undefined;
+    if (problem === undefined) return [];
+    const remedy = `remove standardize, or predict numbers: loss ${ofNumbers.join(', ')} or one of your own`;
+    return [{ name, problem, remedy }];
+  });
+}
+
 /**
  * `data` with its `targetType` filled in where the loss leaves no choice. Where it does, the source decides: text is
  * classes, and so is one integer from 0 an example in an array of NumPy.
  */
-export function withTargetType<Data extends DataConfig>(data: Data, config: LossConfig): Data {
+export function withTargetType<Data extends DataConfig>(data: Data, loss: LossesConfig): Data {
   if (!['csv', 'parquet', 'npy'].includes(data.source)) return data;
+  if ((data.source === 'csv' || data.source === 'parquet') && data.targets) {
+    const typed = Object.entries(data.targets).map(([name, target]) => [name, typedBy(target, lossOf(loss, name))]);
+    return { ...data, targets: Object.fromEntries(typed) };
+  }
+  return byTarget(loss) ? data : withOwnType(data, loss);
+}
+
+/** The loss of a target that has a name; what is missing is told once the data are there. */
+const lossOf = (loss: LossesConfig, target: string): LossConfig | undefined => (byTarget(loss) ? loss[target] : loss);
+
+/** Only a single column can be a class. */
+function typedBy(target: TargetConfig, loss: LossConfig | undefined): TargetConfig {
+  const { columns, type, standardize } = targetParts(target);
+  if (type !== undefined || columns.length > 1 || loss === undefined) return target;
+  if (!['sparseCategoricalCrossentropy', 'categoricalCrossentropy'].includes(lossSettings(loss).name)) return target;
+  return { column: columns[0], type: 'class', ...(standardize && { standardize }) };
+}
+
+function withOwnType<Data extends DataConfig>(data: Data, config: LossConfig): Data {
   if ('targetType' in data && data.targetType !== undefined) return data;
   const { name: loss } = lossSettings(config);
   const isArray = data.source === 'npy';

@@ -2,6 +2,8 @@
 
 export interface ColumnInfo {
   readonly name: string;
+  /** The input or target that it belongs to, where the config names such. */
+  readonly field?: string;
   readonly role: 'feature' | 'target' | 'weight' | 'left out';
   /** What its values are; absent where it is left out. A date is seconds since 1970. */
   readonly type?: 'number' | 'date' | 'category';
@@ -11,6 +13,8 @@ export interface ColumnInfo {
   /** How many distinct values categories have, and the first few, in the order of their features or classes. */
   readonly categories?: number;
   readonly examples?: readonly string[];
+  /** Whether its categories become whole numbers from 0. */
+  readonly coded?: boolean;
   /** Rows of the training file without a value, of those that are used. */
   readonly missing?: number;
   /** Numbers that the model is given for it. */

@@ -24,6 +24,9 @@ const categoricalSchema = z.object({
   missing: z.boolean(),
 });
 
+/** One input of whole numbers, from 0: the place of its category in `codes`, and their number for any other. */
+const indexSchema = z.object({ name: z.string(), codes: texts });
+
 const csvSchema = z.object({
   /** Whether the first line names the columns; else they are c1, c2, ... */
   header: z.boolean(),
@@ -40,9 +43,15 @@ const tableSchema = z.object({
   kind: z.literal('table'),
   /** In the order of the features. */
   columns: z
-    .array(z.union([categoricalSchema, numericSchema]))
+    .array(z.union([categoricalSchema, indexSchema, numericSchema]))
     .min(1)
     .readonly(),
+  /** How many of the columns, in their order, make each input of the model; absent where all make the only one. */
+  inputs: z
+    .array(z.object({ name: z.string(), columns: size }))
+    .min(1)
+    .readonly()
+    .optional(),
   /** How tables of text are written. */
   csv: csvSchema,
   missing: z.enum(['error', 'mean', 'drop']),
@@ -118,6 +127,8 @@ type Fixed<T> = { readonly [K in keyof T]: T[K] };
 export type NumericColumn = Fixed<z.output<typeof numericSchema>>;
 /** A column of categories: one 0/1 feature each, in this order; all are 0 for a category that training did not see. */
 export type CategoricalColumn = Fixed<z.output<typeof categoricalSchema>>;
+/** A column of categories whose places are an input of the model. */
+export type IndexColumn = Fixed<z.output<typeof indexSchema>>;
 /** How a CSV file is written. */
 export type CsvFormat = Fixed<z.output<typeof csvSchema>>;
 export type TableEncoding = Fixed<z.output<typeof tableSchema>>;

@@ -1,7 +1,7 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
 import { generateDigits } from './digits/digits.js';
-import type { Encoding, TargetScaling } from './encoding.js';
+import { type Encoding, type TargetScaling, targetEncoding } from './encoding.js';
 import {
   type Dataset,
   inputColumn,
@@ -18,7 +18,7 @@ import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeExamples, RowWriter } from './rows.js';
 import type { Source } from './source.js';
 import { splitExamples } from './split.js';
-import { fitTargets, plainTargets, requireNumbers, standardizeTargets } from './standardize.js';
+import { fitTargets, requireNumbers, standardizeTargets } from './standardize.js';
 import { valueExamples } from './values.js';
 
 /**
@@ -33,11 +33,11 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   warnOfRounding(read, reading.warn);
   try {
     const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
-    const scaling = scalingOf(config, read, splits, options.targetScaling);
-    const examples = scaling ? standardizeTargets(read, scaling, source.where) : plainTargets(read);
-    const input = (await source.encode?.(splits)) ?? plainEncoding(examples);
-    const encoding = { ...classNames(examples), ...input, ...(scaling && { targetScaling: scaling }) };
-    const description = describe(examples, splits, source.origin, scaling);
+    const scalings = scalingsOf(config, source, read, splits, options.trained);
+    const examples = standardizeTargets(read, scalings, source.where);
+    const own = (await source.encode?.(splits)) ?? plainEncoding(examples);
+    const encoding = completeEncoding(own, examples, scalings);
+    const description = describe(examples, splits, source.origin, scalings.size > 0);
     return { examples, splits, description, encoding, columns: source.columns, where: source.where };
   } catch (error) {
     closeExamples(read);
@@ -45,16 +45,40 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   }
 }
 
-/** How targets are standardized: as a trained model's were, or as the config asks. */
-function scalingOf(
+/** How targets are standardized, by their names: as a trained model's were, or as the config asks. */
+function scalingsOf(
   config: DataConfig,
+  source: Source,
   examples: SourceExamples,
   { training }: Splits,
-  given: TargetScaling | undefined,
-): TargetScaling | undefined {
-  if (!given && !('standardizeTargets' in config && config.standardizeTargets)) return undefined;
-  requireNumbers(examples);
-  return given ?? fitTargets(examples, training);
+  trained: ReadingOptions['trained'],
+): Map<string, TargetScaling> {
+  const isAsked = 'standardizeTargets' in config && config.standardizeTargets === true;
+  const found = new Map<string, TargetScaling>();
+  for (const target of ofRole(examples.columns, 'target')) {
+    const given = trained && targetEncoding(trained, target).targetScaling;
+    if (!given && !(source.standardize?.includes(target.name) ?? isAsked)) continue;
+    requireNumbers(target);
+    found.set(target.name, given ?? fitTargets(examples, target, training));
+  }
+  return found;
+}
+
+/** With what is known of the targets. */
+function completeEncoding(
+  encoding: Encoding,
+  examples: SourceExamples,
+  scalings: ReadonlyMap<string, TargetScaling>,
+): Encoding {
+  if (!encoding.named) {
+    const [scaling] = scalings.values();
+    return { ...classNames(examples), ...encoding, ...(scaling && { targetScaling: scaling }) };
+  }
+  const named = Object.entries(encoding.named).map(([name, target]) => {
+    const targetScaling = scalings.get(name);
+    return [name, { ...target, ...(targetScaling && { targetScaling }) }] as const;
+  });
+  return { ...encoding, named: Object.fromEntries(named) };
 }
 
 async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
@@ -122,7 +146,7 @@ async function withinBudget(examples: SourceExamples, budget: number, reading: R
 async function rowsWithin(column: SourceColumn, count: number, budget: number, reading: Reading) {
   const { values, type } = column;
   const width = widthOf(column);
-  const rows = new RowWriter(width, type === 'uint8' ? 'uint8' : 'float32', budget);
+  const rows = new RowWriter(width, type, budget);
   try {
     for (let i = 0; i < count; i++) {
       rows.append(values.subarray(i * width, (i + 1) * width));
@@ -156,14 +180,20 @@ function describe(
   examples: SourceExamples,
   { training, validation, test }: Splits,
   origin: string,
-  scaling: TargetScaling | undefined,
+  isStandardized: boolean,
 ): string {
   // Not examples.count: of all windows of a text, splits take some.
   const all = training.length + validation.length + test.length;
-  const numbers = scaling ? ', standardized targets (the loss is of these; metrics are in their own units)' : '';
-  const { categories } = targetColumn(examples);
-  const targets = categories === undefined ? numbers : `, ${categories} classes`;
-  const shape = inputColumn(examples).shape.join(', ');
+  const standardized = isStandardized
+    ? ', standardized targets (the loss is of these; metrics are in their own units)'
+    : '';
+  const targets = ofRole(examples.columns, 'target');
+  const called = targets.length === 1 ? '' : targets.map(({ name }) => name).join(', ');
+  const classes = targets.length === 1 ? targets[0].categories : undefined;
+  const what = classes === undefined ? `${called && `, targets ${called}`}${standardized}` : `, ${classes} classes`;
+  const inputs = ofRole(examples.columns, 'input');
+  const shapes = inputs.map(({ name, shape }) => `${inputs.length > 1 ? `${name} ` : ''}[${shape.join(', ')}]`);
   const place = examples.columns.some(({ file }) => file) ? ', in part read from disk' : '';
-  return `${all.toLocaleString('en-US')} examples of shape [${shape}]${targets} (${origin}${place})`;
+  const shape = `${inputs.length > 1 ? 'inputs' : 'shape'} ${shapes.join(', ')}`;
+  return `${all.toLocaleString('en-US')} examples of ${shape}${what} (${origin}${place})`;
 }

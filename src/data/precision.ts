@@ -1,6 +1,6 @@
 /** Numbers that 32 bits hold too coarsely: a time of 1.7e9 seconds is rounded to steps of 128. */
 
-import type { SourceExamples } from './examples.js';
+import { isPlain, type SourceExamples } from './examples.js';
 import { ofRole, widthOf } from './field.js';
 
 /** Rows that are looked at. */
@@ -21,7 +21,11 @@ export function warnOfRounding(examples: SourceExamples, warn: (message: string)
     if (values instanceof Float32Array && stride === undefined) {
       const told = coarsest(values, width, rows);
       const remedy =
-        role === 'target' ? 'set data.standardizeTargets: true' : 'take an offset off them, or measure in another unit';
+        role !== 'target'
+          ? 'take an offset off them, or measure in another unit'
+          : isPlain(column)
+            ? 'set data.standardizeTargets: true'
+            : `set standardize: true in data.targets.${name}`;
       if (told) warn(`${name} ${told}: ${remedy}`);
     }
     if (values instanceof Float64Array) {

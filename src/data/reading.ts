@@ -1,6 +1,6 @@
 /** What readers of data share besides the data: whom to warn, and turns for everything else that the process does. */
 import { setImmediate } from 'node:timers/promises';
-import type { TargetScaling } from './encoding.js';
+import type { Encoding } from './encoding.js';
 
 /** Longest time, in milliseconds, that a reader may work before signals and connections get their turn. */
 const longestSpell = 50;
@@ -12,8 +12,8 @@ export interface ReadingOptions {
   readonly signal?: AbortSignal;
   /** Class index that the loss leaves out: it need be none of the classes. */
   readonly ignoreClass?: number;
-  /** By which targets are standardized, instead of what the training split gives: that of a trained model. */
-  readonly targetScaling?: TargetScaling;
+  /** By which targets are standardized, instead of what the training split gives: as those of a trained model were. */
+  readonly trained?: Encoding;
 }
 
 /** One reading of a data set. Loops call `pause` whenever one is `due`, which costs no more than a look at the clock. */

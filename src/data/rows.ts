@@ -6,6 +6,7 @@ import { SIZE } from '../config/data-parts.js';
 import { memoryLimit, requireMemory } from '../config/memory.js';
 import { DataError } from '../errors.js';
 import type { Column, RowFile, SourceExamples } from './examples.js';
+import { bytesPerElement, type FieldType, type Values, valuesOf } from './field.js';
 import type { Reading } from './reading.js';
 import { removeTemporary, type TemporaryFile, temporaryFile } from './temporary.js';
 
@@ -21,12 +22,10 @@ export function budgetBytes(memory: string | undefined): number {
   return Math.floor(Number(parts[1]) * 1024 ** (powers.indexOf(parts[2].toUpperCase()) + 1));
 }
 
-type Values = Float32Array | Uint8Array;
-
 /** Collects rows one by one; sources need not know how many will come. The first fill the budget, the rest go to a file. */
 export class RowWriter {
   readonly #width: number;
-  readonly #bytes: boolean;
+  readonly #type: FieldType;
   #count = 0;
   /** Over a buffer that can grow up to the budget. */
   readonly #memory: Values;
@@ -41,10 +40,10 @@ export class RowWriter {
    * @param budget bytes that may be held in memory
    * @throws DataError when a single row is more than there is memory for
    */
-  constructor(width: number, type: 'float32' | 'uint8', budget: number) {
+  constructor(width: number, type: FieldType, budget: number) {
     this.#width = width;
-    this.#bytes = type === 'uint8';
-    const rowBytes = this.#bytes ? width : width * 4;
+    this.#type = type;
+    const rowBytes = width * bytesPerElement({ type });
     const remedy = 'make examples smaller, or use a machine with more memory';
     requireMemory(`an example of ${width} numbers`, rowBytes, DataError, remedy);
     this.#memory = this.#view(reserve(Math.min(budget, constants.MAX_LENGTH), rowBytes));
@@ -93,8 +92,7 @@ export class RowWriter {
     if (this.#file) this.#flush();
     const { buffer } = this.#memory;
     const length = (this.#file?.first ?? this.#count) * this.#width;
-    const values = this.#bytes ? new Uint8Array(buffer, 0, length) : new Float32Array(buffer, 0, length);
-    return { values, file: this.#file };
+    return { values: valuesOf(this.#type, buffer, 0, length), file: this.#file };
   }
 
   /** Gives the file back when the source fails. */
@@ -103,7 +101,7 @@ export class RowWriter {
   }
 
   #view(buffer: ArrayBufferLike): Values {
-    return this.#bytes ? new Uint8Array(buffer) : new Float32Array(buffer);
+    return valuesOf(this.#type, buffer);
   }
 
   /** @param first index of the first of the rows that `values` starts with */

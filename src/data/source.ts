@@ -17,6 +17,8 @@ export interface Source {
    * Absent where inputs are plain numbers or pictures.
    */
   readonly encode?: (splits: Splits) => Encoding | Promise<Encoding>;
+  /** Targets that the config asks to standardize, by their names; absent where `data.standardizeTargets` says it of all. */
+  readonly standardize?: readonly string[];
   /** What the columns of a table are for. */
   readonly columns?: ColumnReport;
 }

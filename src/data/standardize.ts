@@ -4,19 +4,13 @@ import type { TargetScaling } from './encoding.js';
 import {
   type Dataset,
   type Examples,
+  isPlain,
   type SourceColumn,
   type SourceExamples,
-  targetColumn,
   weightColumn,
-  withColumn,
 } from './examples.js';
 import { elements, type Values, widthOf } from './field.js';
 import { placeOf } from './places.js';
-
-/** The examples of a source that kept digits, for a data set that has them as the config asks. */
-export function plainTargets({ count, columns }: SourceExamples): Examples {
-  return { count, columns: columns.map((column) => ({ ...column, values: in32Bits(column.values) })) };
-}
 
 function in32Bits(values: SourceColumn['values']): Values {
   if (!(values instanceof Float64Array)) return values;
@@ -29,8 +23,7 @@ function in32Bits(values: SourceColumn['values']): Values {
  * Mean and deviation (that of the population) of each column of the targets, their last axis, over the rows given. Places of
  * weight 0 are padding and left out. A column that never changes has the deviation 1, so that it becomes 0.
  */
-export function fitTargets(examples: SourceExamples, rows: Int32Array): TargetScaling {
-  const { shape, values } = targetColumn(examples);
+export function fitTargets(examples: SourceExamples, { shape, values }: SourceColumn, rows: Int32Array): TargetScaling {
   const weights = weightColumn(examples);
   const columns = shape.at(-1) ?? 1;
   const places = elements(shape) / columns;
@@ -63,15 +56,29 @@ function fitColumn(each: (visit: (value: number) => void) => void): { mean: numb
 }
 
 /**
- * The examples with `(target - mean) / deviation` as targets, which 32 bits then hold.
+ * The examples of a source that kept digits, in 32 bits, with `(target - mean) / deviation` in the place of targets.
+ * @param scalings of targets by their names; others stay as they are
  * @throws DataError when targets are classes, have another number of columns, or one is too far from the mean
  */
 export function standardizeTargets(
-  examples: SourceExamples,
-  { mean, deviation }: TargetScaling,
+  { count, columns }: SourceExamples,
+  scalings: ReadonlyMap<string, TargetScaling>,
   where?: Dataset['where'],
 ): Examples {
-  const target = targetColumn(examples);
+  return {
+    count,
+    columns: columns.map((column) => {
+      const scaling = column.role === 'target' ? scalings.get(column.name) : undefined;
+      return { ...column, values: scaling ? standardized(column, scaling, where) : in32Bits(column.values) };
+    }),
+  };
+}
+
+function standardized(
+  target: SourceColumn,
+  { mean, deviation }: TargetScaling,
+  where?: Dataset['where'],
+): Float32Array {
   const { values: targets } = target;
   const columns = target.shape.at(-1) ?? 1;
   if (columns !== mean.length) {
@@ -87,20 +94,23 @@ export function standardizeTargets(
       const place = placeOf({ where }, Math.floor(i / widthOf(target)), target.name);
       throw new DataError(
         `${place} holds ${targets[i]}, too many of the training split's deviations of ${deviation[i % columns]} from its mean`,
-        'correct it, or leave data.standardizeTargets out',
+        `correct it, or leave ${keyOf(target)} out`,
       );
     }
   }
-  return plainTargets(withColumn(examples, { ...target, values: scaled }));
+  return scaled;
 }
 
+/** Where a config asks for it. */
+const keyOf = (target: SourceColumn): string =>
+  isPlain(target) ? 'data.standardizeTargets' : `standardize of data.targets.${target.name}`;
+
 /** @throws DataError when targets are class indices */
-export function requireNumbers(examples: SourceExamples): void {
-  const { categories: classes } = targetColumn(examples);
-  if (classes === undefined) return;
+export function requireNumbers(target: SourceColumn): void {
+  if (target.categories === undefined) return;
   throw new DataError(
-    `data.standardizeTargets: the targets are ${classes} classes, and classes have no mean`,
-    'remove it, or set data.targetType: number where class indices are meant as numbers',
+    `${keyOf(target)}: the targets are ${target.categories} classes, and classes have no mean`,
+    `remove it, or set ${isPlain(target) ? 'data.targetType: number' : 'type: number'} where class indices are meant as numbers`,
   );
 }
 

@@ -66,6 +66,14 @@ export function inOrder(names: Iterable<string>): string[] {
   return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list;
 }
 
+/** As `inOrder`, with texts by their code points, which UTF-16 has in another order where one takes two units. */
+export function inCodeOrder(names: Iterable<string>): string[] {
+  const list = inOrder(names);
+  if (!list.some((name) => /[\uD800-\uDFFF]/.test(name))) return list;
+  const bytes = new Map(list.map((name) => [name, Buffer.from(name)]));
+  return list.sort((a, b) => Buffer.compare(bytes.get(a)!, bytes.get(b)!));
+}
+
 export function rowsByValue(values: ArrayLike<number>, rows: Int32Array): Map<number, number[]> {
   const groups = new Map<number, number[]>();
   for (const row of rows) {

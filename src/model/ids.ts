@@ -5,17 +5,26 @@ import type { LayerConfig } from '../config/model.js';
 const passing = ['reshape', 'flatten', 'permute', 'repeatvector'];
 const isEmbedding = (kind: string) => kind.toLowerCase() === 'embedding';
 
-/** Of a list of layers, before it is built: the data must be read by then. */
-export function layersReadIds(entries: readonly LayerConfig[]): boolean {
-  const inputs = new Set(['input']);
-  let isInput = true;
+/**
+ * Of a list of layers, before it is built, because the data must be read by then: what the `inputDim` of the embeddings is
+ * that read each input.
+ * @param inputs names of the inputs; the first layer reads the first unless it says otherwise
+ */
+export function idInputsOf(
+  entries: readonly LayerConfig[],
+  inputs: readonly string[] = ['input'],
+): Map<string, unknown[]> {
+  const sources = new Map(inputs.map((name) => [name, [name]]));
+  const found = new Map<string, unknown[]>();
+  let before = inputs.slice(0, 1);
   for (const entry of entries) {
     const [[kind, options]] = Object.entries(entry);
-    const { from, name } = options ?? {};
-    const reads: boolean = from === undefined ? isInput : [from].flat().some((source) => inputs.has(String(source)));
-    if (reads && isEmbedding(kind)) return true;
-    isInput = reads && passing.includes(kind.toLowerCase());
-    if (isInput && typeof name === 'string') inputs.add(name);
+    const { from, name, inputDim } = options ?? {};
+    const read: readonly string[] =
+      from === undefined ? before : [from].flat().flatMap((source) => sources.get(String(source)) ?? []);
+    if (isEmbedding(kind)) for (const input of read) found.set(input, [...(found.get(input) ?? []), inputDim]);
+    before = passing.includes(kind.toLowerCase()) ? [...read] : [];
+    if (typeof name === 'string') sources.set(name, before);
   }
-  return false;
+  return found;
 }

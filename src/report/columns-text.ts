@@ -11,20 +11,29 @@ const widths = { name: 24, values: 48 };
 export function columnsText({ total, features, shown }: ColumnsEvent, colors: Colors): string {
   const lines = shown.slice(0, mostLines);
   const nameWidth = Math.max(...lines.map(({ name }) => cut(name, widths.name).length));
+  const roleWidth = Math.max(8, ...lines.map((column) => fieldOf(column).length));
   const rows = lines.map(
-    (column) => `  ${cut(column.name, widths.name).padEnd(nameWidth)}  ${column.role.padEnd(8)}  ${held(column)}\n`,
+    (column) =>
+      `  ${cut(column.name, widths.name).padEnd(nameWidth)}  ${fieldOf(column).padEnd(roleWidth)}  ${held(column)}\n`,
   );
   const more = total - lines.length;
   const rest = more > 0 ? `  and ${whole(more)} more columns; ${whole(features)} are features\n` : '';
   return `${colors.dim('columns')}\n${rows.join('')}${rest}\n`;
 }
 
+/** What a column is for: by the name of its field, where the config gives one. */
+function fieldOf({ role, field }: ColumnInfo): string {
+  if (field === undefined) return role;
+  return `${role === 'target' ? 'target' : 'input'} ${cut(field, widths.name)}`;
+}
+
 function held(column: ColumnInfo): string {
-  const { type, role, why, categories = 0, missing = 0, features = 1 } = column;
+  const { type, role, why, categories = 0, missing = 0, features = 1, coded } = column;
   if (type === undefined) return why ?? '';
   const gaps = missing > 0 ? `, ${whole(missing)} missing` : '';
   if (type !== 'category') return `${type}, ${range(column)}${gaps}`;
   const what = role === 'target' ? 'classes' : 'categories';
+  if (coded) return `${whole(categories)} categories as whole numbers: ${names(column)}${gaps}`;
   const become = role === 'target' || features === categories ? '' : ` in ${whole(features)} features`;
   return `${whole(categories)} ${what}${become}: ${names(column)}${gaps}`;
 }

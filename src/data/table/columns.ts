@@ -1,7 +1,7 @@
 /** What each column of a table is for, as the config says. */
-
 import { suggest } from '../../config/suggest.js';
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
+import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import { dateColumns } from './dates.js';
 import { deciderOf } from './split-key.js';
@@ -9,9 +9,28 @@ import type { Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;
 
+/** The columns of an input of the model. */
+export interface InputRole {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Whether the categories of its only column are coded as whole numbers. */
+  readonly coded: boolean;
+  /** Whether its numbers are given mean 0 and deviation 1. */
+  readonly standardize: boolean;
+}
+
+/** The columns that are predicted together. */
+export interface TargetRole {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly type?: 'class' | 'number';
+  /** Whether the numbers keep their digits until they are standardized. */
+  readonly standardize: boolean;
+}
+
 export interface Roles {
-  readonly features: readonly string[];
-  readonly targets: readonly string[];
+  readonly inputs: readonly InputRole[];
+  readonly targets: readonly TargetRole[];
   readonly weight?: string;
   /** Decides which rows are held out. */
   readonly split?: string;
@@ -29,72 +48,118 @@ export interface LeftOut {
  * @throws DataError if the config names a column that is not there, or gives one two roles, or leaves no feature
  */
 export function assignRoles(config: TableConfig, table: Table): Roles & { readonly leftOut: readonly LeftOut[] } {
-  const targets = [config.target].flat();
   const { weight, exclude = [], categorical = [], dates = {} } = config;
   const decider = deciderOf(config);
-  const named = config.features?.flatMap((name) =>
-    dateColumns(name, Object.hasOwn(dates, name) ? dates[name] : undefined),
-  );
-  requireColumns(table, targets, 'data.target');
-  requireColumns(table, named ?? [], 'data.features');
-  requireColumns(table, exclude, 'data.exclude');
+  const named = namedInputs(config);
+  const targets = targetsOf(config);
+  const columns = new Columns(table);
+  for (const { key, columns: names } of targets) columns.take(key, names);
+  if (weight !== undefined) columns.take('data.weight', [weight]);
+  columns.take('data.exclude', exclude);
+  for (const { key, columns: names } of named ?? []) columns.take(key, names);
   requireColumns(table, categorical, 'data.categorical');
-  if (weight !== undefined) requireColumns(table, [weight], 'data.weight');
   // A date that becomes parts is still to be ordered by.
   const readable = { ...table, columns: [...new Set([...table.columns, ...Object.keys(dates)])] };
   if (decider) requireColumns(readable, [decider.column], `data.split.${decider.kind}`);
 
-  const taken = new Map<string, string>();
-  const take = (key: string, names: readonly string[]) => {
+  const kept = new Set(categorical);
+  const decides = (name: string) => decider?.column === name && decider.kind !== 'stratify';
+  const isRowName = (name: string) => table.rowNames.has(name) && !kept.has(name) && !decides(name);
+  const others = columns.free.filter((name) => !isRowName(name) && !decides(name));
+  const standardize = config.standardize ?? true;
+  const inputs = named ?? [{ name: 'features', columns: others, coded: false, standardize }];
+  if (inputs.every(({ columns }) => columns.length === 0)) {
+    throw new DataError(`${table.file} has no column left to predict from`, 'leave out data.exclude, or add columns');
+  }
+  for (const target of targets) checkTarget(config, target);
+  const leftOut = [
+    ...columns.free.filter(isRowName).map((name) => ({ name, why: table.rowNames.get(name)! })),
+    ...columns.free.filter(decides).map((name) => ({ name, why: `data.split.${decider!.kind}` })),
+    ...exclude.map((name) => ({ name, why: 'data.exclude' })),
+    ...(named
+      ? others.map((name) => ({ name, why: `not in ${config.inputs ? 'data.inputs' : 'data.features'}` }))
+      : []),
+  ];
+  return { inputs, targets, weight, split: decider?.column, leftOut };
+}
+
+/** Gives each column one role. */
+class Columns {
+  readonly #table: Table;
+  readonly #taken = new Map<string, string>();
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** @throws DataError if a column is not there, or has a role */
+  take(key: string, names: readonly string[]): void {
+    requireColumns(this.#table, names, key);
     for (const name of names) {
-      const other = taken.get(name);
+      const other = this.#taken.get(name);
       if (other !== undefined) {
         const problem =
           other === key ? `${key} names the column ${name} twice` : `${other} and ${key} both name ${name}`;
         throw new DataError(problem, 'give each column one role');
       }
-      taken.set(name, key);
+      this.#taken.set(name, key);
     }
-  };
-  take('data.target', targets);
-  if (weight !== undefined) take('data.weight', [weight]);
-  take('data.exclude', exclude);
-  if (named) take('data.features', named);
-  const kept = new Set(categorical);
-  const isRowName = (name: string) => table.rowNames.has(name) && !kept.has(name);
-  const free = table.columns.filter((name) => !taken.has(name));
-  const decides = (name: string) => decider?.column === name && decider.kind !== 'stratify';
-  const features = named ?? free.filter((name) => !isRowName(name) && !decides(name));
-  if (features.length === 0) {
-    throw new DataError(`${table.file} has no column left to predict from`, 'leave out data.exclude, or add columns');
   }
-  checkTargets(config, targets);
-  const leftOut = [
-    ...free
-      .filter((name) => isRowName(name) && !decides(name))
-      .map((name) => ({ name, why: table.rowNames.get(name)! })),
-    ...free.filter(decides).map((name) => ({ name, why: `data.split.${decider!.kind}` })),
-    ...exclude.map((name) => ({ name, why: 'data.exclude' })),
-    ...(named
-      ? free.filter((name) => !isRowName(name) && !decides(name)).map((name) => ({ name, why: 'not in data.features' }))
-      : []),
-  ];
-  return { features, targets, weight, split: decider?.column, leftOut };
+
+  get free(): string[] {
+    return this.#table.columns.filter((name) => !this.#taken.has(name));
+  }
 }
 
-function checkTargets({ targetType, categorical }: TableConfig, targets: readonly string[]): void {
-  if (targetType === 'class' && targets.length > 1) {
+/** What the config names to predict from; undefined where that is all that is left. */
+function namedInputs(config: TableConfig): (InputRole & { readonly key: string })[] | undefined {
+  const { features, inputs, dates = {}, standardize = true } = config;
+  const numbered = (names: readonly string[]) =>
+    names.flatMap((name) => dateColumns(name, Object.hasOwn(dates, name) ? dates[name] : undefined));
+  if (features) {
+    return [{ name: 'features', key: 'data.features', columns: numbered(features), coded: false, standardize }];
+  }
+  if (!inputs) return undefined;
+  return Object.entries(inputs).map(([name, input]) => {
+    const key = `data.inputs.${name}`;
+    const { columns, coded, standardize: own } = inputParts(input);
+    return { name, key, columns: coded ? columns : numbered(columns), coded, standardize: own ?? standardize };
+  });
+}
+
+/** What is predicted, and where the config says so. */
+export function targetsOf(config: TableConfig): (TargetRole & { readonly key: string })[] {
+  const { target = [], targets, targetType: type, standardizeTargets = false } = config;
+  if (!targets) {
+    const columns = [target].flat();
+    return [{ name: 'targets', key: 'data.target', columns, type, standardize: standardizeTargets }];
+  }
+  return Object.entries(targets).map(([name, target]) => ({
+    name,
+    key: `data.targets.${name}`,
+    ...targetParts(target),
+  }));
+}
+
+function checkTarget(
+  { categorical, targets }: TableConfig,
+  { key, columns, type }: TargetRole & { key: string },
+): void {
+  const asClass = targets ? 'type: class' : 'data.targetType: class';
+  if (type === 'class' && columns.length > 1) {
     throw new DataError(
-      `data.targetType: class takes one target, data.target names ${targets.length} columns`,
+      `${asClass} takes one target, ${key} names ${columns.length} columns`,
       'name one column, or predict numbers',
     );
   }
   const categories = new Set(categorical);
-  const listed = targets.find((name) => categories.has(name));
+  const listed = columns.find((name) => categories.has(name));
   if (listed !== undefined) {
     throw new DataError(
       `data.categorical names the target ${listed}`,
-      'for classes, take it out and set data.targetType: class',
+      targets
+        ? `for classes, take it out and set ${key}: { column: ${listed}, type: class }`
+        : 'for classes, take it out and set data.targetType: class',
     );
   }
 }

@@ -1,15 +1,17 @@
 /** What the first pass over a table finds out about one column. */
 import { DataError } from '../../errors.js';
 import type { ColumnInfo } from '../column-report.js';
-import { inOrder } from '../stratify.js';
+import { inCodeOrder, inOrder } from '../stratify.js';
 import type { TableConfig } from './columns.js';
 import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
 import { type Cell, type Table, textOf } from './table.js';
-import { type FeatureColumn, type FieldColumn, featuresOf, numberOf } from './values.js';
+import { chooseOther, type FeatureColumn, type FieldColumn, featuresOf, leaveOut, numberOf, readAs } from './values.js';
 
 /** More are hardly categories, but identifiers or free text. */
 const mostCategories = 10_000;
+/** Of codes: 32-bit numbers hold whole ones up to this. */
+const mostCodes = 2 ** 24;
 /** Numbers that are this many times as large as the range in which they lie, as times of day in seconds since 1970 are,
  * leave less than 14 of a 32-bit number's 24 bits to tell them apart. */
 const mostMagnitude = 1024;
@@ -40,14 +42,13 @@ export class Finding {
 
   /** @param asked the columns of `data.categorical` */
   constructor(table: Table, column: FieldColumn, config: TableConfig, asked: ReadonlySet<string>) {
-    const { targetType } = config;
     this.name = column.name;
     this.#config = config;
     this.#table = table;
     this.#column = column;
-    this.#asked = asked.has(column.name) || (column.role === 'target' && targetType === 'class');
+    this.#asked = asked.has(column.name) || column.coded === true || column.type === 'class';
     if (this.#asked) this.categories = new Map();
-    const isNumber = column.role === 'weight' || (column.role === 'target' && targetType === 'number');
+    const isNumber = column.role === 'weight' || column.type === 'number';
     this.#decided = isNumber || this.#asked;
   }
 
@@ -67,8 +68,8 @@ export class Finding {
     }
     const text = textOf(cell);
     const before = this.categories.get(text);
+    if (before === undefined && this.categories.size >= this.#most) throw this.#tooMany(text);
     this.categories.set(text, (before ?? 0) + 1);
-    if (before === undefined && this.categories.size > mostCategories) throw this.#tooMany();
   }
 
   #seeNumber(number: number): void {
@@ -90,10 +91,7 @@ export class Finding {
     const isFeature = this.#column.role === 'feature';
     if (this.#count === 0) {
       if (isFeature) {
-        throw new DataError(
-          `${this.#table.file}: column ${name} has no value in any row`,
-          'list it under data.exclude',
-        );
+        throw new DataError(`${this.#table.file}: column ${name} has no value in any row`, leaveOut(this.#column));
       }
       return;
     }
@@ -111,7 +109,7 @@ export class Finding {
     if (isConstant && this.#count > 1 && this.#missing === 0) notes.add('constant', name);
     if (categories || this.#count < fewRows || Object.hasOwn(this.#config.dates ?? {}, name)) return;
     // Whole numbers as they are may be ids on purpose, as embeddings read them.
-    if (Number.isNaN(this.#sum) || this.#config.standardize === false) return;
+    if (Number.isNaN(this.#sum) || this.#column.standardize === false) return;
     if (this.#isCounter()) notes.add('counter', name);
     else if (isIdentifier(name)) notes.add('identifier', name);
     else if (isDay(this.#lowest) && isDay(this.#highest) && !isConstant) notes.add('day', name);
@@ -127,21 +125,28 @@ export class Finding {
     return this.#sum === sum && Math.abs(this.#squares - squares) <= 1e-9 * squares;
   }
 
-  feature(standardize: boolean): FeatureColumn {
+  get #most(): number {
+    return this.#column.coded ? mostCodes : mostCategories;
+  }
+
+  feature(): FeatureColumn {
     const { name, categories } = this;
+    const { coded, standardize } = this.#column;
+    if (categories && coded) return { name, codes: inCodeOrder(categories.keys()) };
     if (categories) return { name, categories: inOrder(categories.keys()), missing: this.#missing > 0 };
     return standardize && this.#isCoarse() ? { name, offset: this.#lowest } : { name };
   }
 
   info(): ColumnInfo {
     const { name, categories } = this;
-    const { role } = this.#column;
+    const { role, field, coded } = this.#column;
     const missing = this.#missing;
     if (!categories) {
       const isDate = this.#config.dates !== undefined && Object.hasOwn(this.#config.dates, name);
       const type = isDate ? 'date' : 'number';
       return {
         name,
+        ...(field !== undefined && { field }),
         role,
         type,
         lowest: this.#lowest,
@@ -150,11 +155,24 @@ export class Finding {
         ...(role === 'feature' && { features: 1 }),
       };
     }
-    const names = inOrder(categories.keys());
-    const features = role === 'feature' ? featuresOf({ name, categories: names, missing: missing > 0 }) : undefined;
+    const names = coded ? inCodeOrder(categories.keys()) : inOrder(categories.keys());
+    const features = coded
+      ? 1
+      : role === 'feature'
+        ? featuresOf({ name, categories: names, missing: missing > 0 })
+        : undefined;
     return {
-      ...{ name, role, type: 'category', categories: names.length, examples: names.slice(0, named), missing },
+      ...{
+        name,
+        ...(field !== undefined && { field }),
+        role,
+        type: 'category',
+        categories: names.length,
+        examples: names.slice(0, named),
+        missing,
+      },
       ...(features !== undefined && { features }),
+      ...(coded && { coded }),
     };
   }
 
@@ -165,17 +183,20 @@ export class Finding {
     return range > 0 && magnitude > mostMagnitude * range;
   }
 
-  #tooMany(): DataError {
+  #tooMany(text: string): DataError {
     const { name, role } = this.#column;
     if (!this.#asked) {
+      this.categories!.set(text, 1);
       refuseSuspicious(
         { ...this.#column, table: this.#table, categories: this.categories!, count: this.#count },
         this.#config,
       );
     }
     return new DataError(
-      `${this.#table.file}: column ${name} has more than ${mostCategories.toLocaleString('en-US')} categories`,
-      role === 'feature' ? 'list it under data.exclude' : 'choose another data.target, or set data.targetType: number',
+      `${this.#table.file}: column ${name} has more than ${this.#most.toLocaleString('en-US')} categories`,
+      role === 'feature'
+        ? leaveOut(this.#column)
+        : `${chooseOther(this.#column)}, or ${readAs('number', this.#column)}`,
     );
   }
 }

@@ -3,26 +3,38 @@
 import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
 import type { TableEncoding } from '../encoding.js';
-import { plainColumn, type SourceExamples } from '../examples.js';
+import type { SourceExamples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
-import { budgetBytes, RowWriter } from '../rows.js';
+import { budgetBytes } from '../rows.js';
 import { requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
+import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
 import { scaleRow } from './scale.js';
-import { requireRows } from './survey.js';
+import { requireRows, type TargetSchema } from './survey.js';
 import { type Table, textOf } from './table.js';
+
+/** The rows of one input. */
+export interface NamedInput {
+  readonly name: string;
+  /** Numbers of a row. */
+  readonly width: number;
+  /** [count, width] */
+  readonly values: Float32Array;
+}
 
 export interface TableInputs {
   readonly count: number;
-  /** Features of a row. */
+  /** Features of a row, of the first input. */
   readonly width: number;
-  /** [count, width] */
+  /** [count, width]: the first input, which is the only one of a model whose config names none. */
   readonly features: Float32Array;
+  /** Every input, in the order of the encoding. */
+  readonly inputs: readonly NamedInput[];
   /** Of each row, what the columns to keep hold; empty where one holds nothing. */
   readonly kept?: readonly (readonly string[])[];
 }
@@ -50,26 +62,61 @@ async function readInputs(
   reading: Reading,
   keep: readonly string[] | undefined,
 ): Promise<TableInputs> {
-  const { columns } = encoding;
   const table = numbered(opened, encoding);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   const missing = encoding.missing === 'mean' ? 'mean' : 'error';
-  const reader = new TableRows(table, { features: columns, missing });
-  const width = tableWidth(columns);
+  const inputs = inputsOf(encoding);
+  const reader = new TableRows(table, { inputs, missing });
+  const grown = inputs.map(({ columns }) => new Grown(tableWidth(columns)));
   let count = 0;
-  let features = new Float32Array(1024 * width);
   await reader.read(() => {
-    if ((count + 1) * width > features.length) {
-      const larger = new Float32Array(2 * features.length);
-      larger.set(features);
-      features = larger;
-    }
-    scaleRow(columns, reader.features);
-    features.set(reader.features, count++ * width);
+    count++;
+    inputs.forEach(({ columns }, i) => {
+      scaleRow(columns, reader.inputs[i]);
+      grown[i].append(reader.inputs[i]);
+    });
   });
   requireRows(table, count, missing);
   reader.refuseUnseen(reading);
-  return { count, width, features: features.slice(0, count * width), kept: keep && (await textsOf(opened, keep)) };
+  const read = inputs.map(({ name }, i) => ({ name, width: grown[i].width, values: grown[i].values }));
+  const [{ width, values: features }] = read;
+  return { count, width, features, inputs: read, kept: keep && (await textsOf(opened, keep)) };
+}
+
+/** Rows of whose number nothing is known. */
+class Grown {
+  readonly width: number;
+  #values: Float32Array;
+  #length = 0;
+
+  constructor(width: number) {
+    this.width = width;
+    this.#values = new Float32Array(1024 * width);
+  }
+
+  append(row: ArrayLike<number>): void {
+    if (this.#length + this.width > this.#values.length) {
+      const larger = new Float32Array(2 * this.#values.length);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values.set(row, this.#length);
+    this.#length += this.width;
+  }
+
+  get values(): Float32Array {
+    return this.#values.slice(0, this.#length);
+  }
+}
+
+/** The columns of each input; of the only one, all. */
+function inputsOf({ columns, inputs }: TableEncoding): { name: string; columns: TableEncoding['columns'] }[] {
+  if (!inputs) return [{ name: 'features', columns }];
+  let next = 0;
+  return inputs.map(({ name, columns: count }) => {
+    next += count;
+    return { name, columns: columns.slice(next - count, next) };
+  });
 }
 
 /** What columns hold, row by row, as they are written. */
@@ -85,54 +132,60 @@ async function textsOf(table: Table, names: readonly string[]): Promise<string[]
 /**
  * Every row of the file with its targets, as examples; rows with missing values are used as in training.
  *
- * @param targets columns of the targets; one where `classes` are given
+ * @param targets as the model was trained on them
  * @throws DataError naming file, line or row, and column of what is wrong
  */
 export async function tableExamples(
   file: string,
   encoding: TableEncoding,
-  targets: readonly string[],
-  classes: readonly string[] | undefined,
+  targets: readonly TargetSchema[],
   reading: Reading,
 ): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
   const table = await openTable(file, encoding, reading);
-  return readExamples(table, encoding, targets, classes, reading).finally(() => table.close());
+  return readExamples(table, encoding, targets, reading).finally(() => table.close());
 }
 
 async function readExamples(
   opened: Table,
   encoding: TableEncoding,
-  targets: readonly string[],
-  classes: readonly string[] | undefined,
+  targets: readonly TargetSchema[],
   reading: Reading,
 ): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
-  const { columns, missing } = encoding;
-  const table = numbered(opened, encoding, targets);
+  const { missing } = encoding;
+  const names = targets.flatMap(({ columns }) => columns);
+  const table = numbered(opened, encoding, names);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
-  requireColumns(table, targets, 'data.target');
-  const reader = new TableRows(table, { features: columns, missing, targets, classes });
-  const width = tableWidth(columns);
-  const rows = new RowWriter(width, 'float32', budgetBytes(undefined));
-  const values: number[] = [];
+  requireColumns(table, names, 'data.target');
+  const inputs = inputsOf(encoding);
+  const reader = new TableRows(table, { inputs, missing, targets });
+  const writers = writersOf(inputs, budgetBytes(undefined));
+  const values: number[][] = targets.map(() => []);
   const places = new Places();
+  let count = 0;
   try {
     await reader.read((row) => {
-      scaleRow(columns, reader.features);
-      rows.append(reader.features);
-      values.push(...reader.targets);
+      inputs.forEach(({ columns }, i) => {
+        scaleRow(columns, reader.inputs[i]);
+        writers[i].append(reader.inputs[i]);
+      });
+      reader.targets.forEach((target, i) => {
+        values[i].push(...target);
+      });
       places.add(table, row);
+      count++;
     });
-    requireRows(table, rows.count, missing);
+    requireRows(table, count, missing);
     reader.warnOfUnseen(reading);
   } catch (error) {
-    rows.discard();
+    for (const writer of writers) writer.discard();
     throw error;
   }
-  const held = classes ? new Int32Array(new SharedArrayBuffer(4 * values.length)) : new Float64Array(values.length);
-  held.set(values);
-  const target = { shape: classes ? [] : [targets.length], values: held, categories: classes?.length };
-  const read = [plainColumn('input', { shape: [width], ...rows.finish() }), plainColumn('target', target)];
-  return { examples: { count: rows.count, columns: read }, places };
+  const read = targets.map((target, i) => {
+    const column = targetColumn(target, true, count);
+    column.values.set(values[i]);
+    return column;
+  });
+  return { examples: { count, columns: [...inputColumns(inputs, writers), ...read] }, places };
 }
 
 const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ name }) => name);

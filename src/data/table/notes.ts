@@ -27,11 +27,19 @@ const kinds = {
 
 export type NoteKind = keyof typeof kinds;
 
+const list = 'list them under data.exclude';
+
 /** Columns that a warning names. */
 const shown = 5;
 
 export class Notes {
+  readonly #leaveOut: string;
   readonly #columns = new Map<NoteKind, string[]>();
+
+  /** @param leaveOut how columns are left out, where data.exclude is not for those that are named */
+  constructor(leaveOut = list) {
+    this.#leaveOut = leaveOut;
+  }
 
   /** @param detail what was seen, e.g. `("12 cm")` */
   add(kind: NoteKind, column: string, detail = ''): void {
@@ -45,7 +53,9 @@ export class Notes {
     for (const [kind, columns] of this.#columns) {
       const [what, remedy] = kinds[kind];
       const more = columns.length > shown ? ` and ${(columns.length - shown).toLocaleString('en-US')} more` : '';
-      warn(`${file}: columns that ${what}: ${columns.slice(0, shown).join(', ')}${more}; ${remedy}`);
+      warn(
+        `${file}: columns that ${what}: ${columns.slice(0, shown).join(', ')}${more}; ${remedy.replace(list, this.#leaveOut)}`,
+      );
     }
   }
 }

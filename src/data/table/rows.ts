@@ -1,43 +1,59 @@
-/** The second pass over a table: rows of cells become rows of numbers. */
+/** The second pass over a table: rows of cells become rows of numbers, a field each. */
 
 import { DataError } from '../../errors.js';
-import type { CategoricalColumn } from '../encoding.js';
+import type { FieldType } from '../field.js';
 import type { Reading } from '../reading.js';
-import { columnRoles, type TableSchema } from './survey.js';
+import { columnRoles, type InputSchema, type TableSchema } from './survey.js';
 import { type Cell, type Table, textOf, type Value } from './table.js';
 import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './values.js';
 
-/** What a row needs to be read; inputs of a trained model have features alone. */
-type RowSchema = Pick<TableSchema, 'features' | 'missing'> & Partial<TableSchema>;
+/** What a row needs to be read; inputs of a trained model stand alone. */
+type RowSchema = Pick<TableSchema, 'inputs' | 'missing'> & Partial<TableSchema>;
+
+/** A column of an input, and where its numbers go. */
+interface Place {
+  readonly column: FeatureColumn;
+  readonly values: Float32Array | Int32Array;
+  readonly start: number;
+  readonly width: number;
+  /** Places of categories, where it has such. */
+  readonly places?: ReadonlyMap<string, number>;
+  /** Rows with a category that training did not see, and the first of these. */
+  unseen: number;
+  example: string;
+}
 
 /** Reads one row after the other into the same arrays. */
 export class TableRows {
-  /** Numbers as they are, less their column's offset, NaN where one is missing; categories as 0 and 1. */
-  readonly features: Float32Array;
-  /** A class index, or a number each. */
-  readonly targets: Float64Array;
+  /**
+   * An array each: numbers as they are, less their column's offset, NaN where one is missing; categories as 0 and 1, or as
+   * their place.
+   */
+  readonly inputs: readonly (Float32Array | Int32Array)[];
+  /** Of each target a class index, or a number for each of its columns. */
+  readonly targets: readonly Float64Array[];
   weight = 1;
   /** What decides the row's split, where a column does. */
   split: Value = '';
   readonly #table: Table;
   readonly #schema: RowSchema;
   readonly #columns: readonly ColumnRole[];
-  readonly #categories: readonly (ReadonlyMap<string, number> | undefined)[];
-  readonly #classes: ReadonlyMap<string, number> | undefined;
+  readonly #places: readonly Place[];
+  readonly #classes: readonly (ReadonlyMap<string, number> | undefined)[];
   #rows = 0;
-  /** Of each column: rows with a category that training did not see, and the first of these. */
-  readonly #unseen: { count: number; example: string }[];
 
   constructor(table: Table, schema: RowSchema) {
-    const { features, targets = [], weight, split, classes } = schema;
+    const { inputs, targets = [], weight, split } = schema;
     this.#table = table;
     this.#schema = schema;
-    this.#columns = columnRoles({ features: features.map(({ name }) => name), targets, weight, split });
-    this.#categories = features.map((column) => ('categories' in column ? indexOf(column.categories) : undefined));
-    this.#classes = classes && indexOf(classes);
-    this.#unseen = features.map(() => ({ count: 0, example: '' }));
-    this.features = new Float32Array(tableWidth(features));
-    this.targets = new Float64Array(targets.length);
+    const names = inputs.map(({ name, columns }) => ({ name, columns: columns.map((column) => column.name) }));
+    this.#columns = columnRoles({ inputs: names, targets, weight, split });
+    this.inputs = inputs.map((input) =>
+      typeOfInput(input) === 'int32' ? new Int32Array(1) : new Float32Array(tableWidth(input.columns)),
+    );
+    this.#places = inputs.flatMap((input, i) => placesOf(input, this.inputs[i]));
+    this.#classes = targets.map(({ classes }) => classes && indexOf(classes));
+    this.targets = targets.map(({ columns }) => new Float64Array(columns.length));
   }
 
   /**
@@ -45,16 +61,15 @@ export class TableRows {
    * @throws DataError naming the line or row of a value that does not fit its column
    */
   read(visit: (row: number) => void): Promise<void> {
-    const { missing, features, weight, split } = this.#schema;
-    const targets = this.targets.length;
+    const { missing, weight, split } = this.#schema;
     const names = this.#columns.map(({ name }) => name);
     return this.#table.read(names, (cells, row) => {
       if (!isComplete(this.#table, this.#columns, missing, cells, row)) return;
       this.#rows++;
-      this.#setFeatures(cells, row);
-      for (let i = 0; i < targets; i++) this.targets[i] = this.#target(features.length + i, cells, row);
-      if (weight !== undefined) this.weight = this.#number(features.length + targets, cells, row);
-      if (split !== undefined) this.split = cells[names.length - 1]!;
+      let next = this.#setInputs(cells, row);
+      for (let i = 0; i < this.targets.length; i++) next = this.#setTarget(i, next, cells, row);
+      if (weight !== undefined) this.weight = this.#number(next++, cells, row);
+      if (split !== undefined) this.split = cells[next]!;
       visit(row);
     });
   }
@@ -72,56 +87,82 @@ export class TableRows {
     this.warnOfUnseen(reading);
   }
 
-  #mostlyUnseen(part: number): { column: CategoricalColumn; problem: string }[] {
-    return this.#schema.features.flatMap((column, i) => {
-      const { count, example } = this.#unseen[i];
-      if (!('categories' in column) || count <= part * this.#rows) return [];
-      const rows = count === this.#rows ? `every row` : `${count} of ${this.#rows} rows`;
+  #mostlyUnseen(part: number): { column: FeatureColumn; problem: string }[] {
+    return this.#places.flatMap(({ column, places, unseen, example }) => {
+      if (!places || unseen <= part * this.#rows) return [];
+      const rows = unseen === this.#rows ? `every row` : `${unseen} of ${this.#rows} rows`;
       const problem = `${this.#table.file}: column ${column.name} holds in ${rows} a category that training did not see, such as ${JSON.stringify(example)}`;
       return [{ column, problem }];
     });
   }
 
-  #setFeatures(cells: readonly Cell[], row: number): void {
-    const { features } = this.#schema;
-    let start = 0;
-    for (let i = 0; i < features.length; i++) {
-      const column = features[i];
-      const width = featuresOf(column);
-      if ('categories' in column) {
-        this.features.fill(0, start, start + width);
+  /** @returns the next cell */
+  #setInputs(cells: readonly Cell[], row: number): number {
+    for (let i = 0; i < this.#places.length; i++) {
+      const place = this.#places[i];
+      const { column, values, start, width, places } = place;
+      const cell = cells[i];
+      const index = cell === null ? undefined : places?.get(textOf(cell));
+      if (places && cell !== null && index === undefined && place.unseen++ === 0) place.example = textOf(cell);
+      if ('codes' in column) values[start] = index ?? column.codes.length;
+      else if ('categories' in column) {
+        values.fill(0, start, start + width);
         // A category that training did not see stays without a 1.
-        const cell = cells[i];
-        const index = cell === null ? width - 1 : this.#categories[i]!.get(textOf(cell));
-        if (index !== undefined && (cell !== null || column.missing)) this.features[start + index] = 1;
-        if (index === undefined && this.#unseen[i].count++ === 0) this.#unseen[i].example = textOf(cell!);
-      } else {
-        this.features[start] = cells[i] === null ? Number.NaN : this.#number(i, cells, row) - (column.offset ?? 0);
-      }
-      start += width;
+        if (index !== undefined) values[start + index] = 1;
+        else if (cell === null && column.missing) values[start + width - 1] = 1;
+      } else values[start] = cell === null ? Number.NaN : this.#number(i, cells, row) - (column.offset ?? 0);
     }
+    return this.#places.length;
+  }
+
+  #setTarget(target: number, first: number, cells: readonly Cell[], row: number): number {
+    const values = this.targets[target];
+    const classes = this.#classes[target];
+    for (let i = 0; i < values.length; i++) {
+      const cell = first + i;
+      values[i] = classes
+        ? classOf(this.#table, this.#columns[cell].name, classes, cells[cell]!, row)
+        : this.#number(cell, cells, row);
+    }
+    return first + values.length;
   }
 
   #number(column: number, cells: readonly Cell[], row: number): number {
     return numberOf(this.#table, this.#columns[column], cells[column]!, row);
   }
+}
 
-  #target(column: number, cells: readonly Cell[], row: number): number {
-    if (!this.#classes) return this.#number(column, cells, row);
-    return classOf(this.#table, this.#columns[column].name, this.#classes, cells[column]!, row);
-  }
+function placesOf({ columns }: InputSchema, values: Float32Array | Int32Array): Place[] {
+  let next = 0;
+  return columns.map((column) => {
+    const start = next;
+    const width = featuresOf(column);
+    next += width;
+    const names = categoriesOf(column);
+    return { column, values, start, width, places: names && indexOf(names), unseen: 0, example: '' };
+  });
+}
+
+function categoriesOf(column: FeatureColumn): readonly string[] | undefined {
+  if ('categories' in column) return column.categories;
+  return 'codes' in column ? column.codes : undefined;
 }
 
 /** What training saw. */
-function known({ categories }: CategoricalColumn): string {
-  const shown = categories.slice(0, 5).map((name) => JSON.stringify(name));
-  return `training saw ${shown.join(', ')}${categories.length > 5 ? ', ...' : ''}`;
+function known(column: FeatureColumn): string {
+  const names = categoriesOf(column) ?? [];
+  const shown = names.slice(0, 5).map((name) => JSON.stringify(name));
+  return `training saw ${shown.join(', ')}${names.length > 5 ? ', ...' : ''}`;
 }
 
 /** Features of a row. */
 export function tableWidth(columns: readonly FeatureColumn[]): number {
   return columns.reduce((sum, column) => sum + featuresOf(column), 0);
 }
+
+/** The only column of an input may be one of codes. */
+export const typeOfInput = ({ columns }: InputSchema): Extract<FieldType, 'int32' | 'float32'> =>
+  columns.some((column) => 'codes' in column) ? 'int32' : 'float32';
 
 function indexOf(names: readonly string[]): Map<string, number> {
   return new Map(names.map((name, index) => [name, index]));

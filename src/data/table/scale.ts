@@ -1,6 +1,7 @@
 /** Means and deviations of numeric columns, and what they make of a row. */
 import { DataError } from '../../errors.js';
-import type { CategoricalColumn, NumericColumn } from '../encoding.js';
+import type { TableEncoding } from '../encoding.js';
+import type { Values } from '../field.js';
 import type { Reading } from '../reading.js';
 import type { RowWriter } from '../rows.js';
 import { type FeatureColumn, featuresOf } from './values.js';
@@ -25,6 +26,12 @@ class Moments {
   }
 }
 
+/** Neither one of categories nor one of their codes. */
+export const isNumeric = <C extends FeatureColumn>(
+  column: C,
+): column is Exclude<C, { categories: unknown } | { codes: unknown }> =>
+  !('categories' in column) && !('codes' in column);
+
 /**
  * Measures numeric columns on the training split, row by row in order.
  *
@@ -39,7 +46,7 @@ export async function fitColumns(
   training: Int32Array,
   standardize: boolean,
   reading: Reading,
-): Promise<(NumericColumn | CategoricalColumn)[]> {
+): Promise<TableEncoding['columns'][number][]> {
   const moments = columns.map(() => new Moments());
   let next = 0;
   await rows.transform(reading, (row, index) => {
@@ -47,12 +54,12 @@ export async function fitColumns(
     next++;
     let start = 0;
     for (let i = 0; i < columns.length; i++) {
-      if (!('categories' in columns[i])) moments[i].add(row[start]);
+      if (isNumeric(columns[i])) moments[i].add(row[start]);
       start += featuresOf(columns[i]);
     }
   });
   return columns.map((column, i) => {
-    if ('categories' in column) return column;
+    if (!isNumeric(column)) return column;
     const { name, offset = 0 } = column;
     const { count, mean: meanOfRest, deviation } = moments[i];
     const mean = meanOfRest + offset;
@@ -65,13 +72,10 @@ export async function fitColumns(
 }
 
 /** Fills in missing values and scales the others, in place. @param row less the columns' offsets */
-export function scaleRow(
-  columns: readonly (NumericColumn | CategoricalColumn)[],
-  row: Float32Array | Uint8Array,
-): void {
+export function scaleRow(columns: TableEncoding['columns'], row: Values): void {
   let start = 0;
   for (const column of columns) {
-    if (!('categories' in column)) {
+    if (isNumeric(column)) {
       const { offset = 0, fill, mean, scale } = column;
       const value = Number.isNaN(row[start]) ? fill - offset : row[start];
       row[start] = (value - (mean - offset)) * scale;

@@ -1,21 +1,22 @@
 /** `source: csv` and `source: parquet`: tables become examples in two passes, so that no more than the rows is held. */
 import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
-import type { CsvFormat, Encoding } from '../encoding.js';
+import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
 import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
 import type { RowRange } from '../geometry.js';
 import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
-import { budgetBytes, RowWriter } from '../rows.js';
+import { budgetBytes, type RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
 import type { SplitPlan } from '../split.js';
-import { assignRoles, requireColumns, type TableConfig } from './columns.js';
+import { assignRoles, type Roles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
-import { TableRows, tableWidth } from './rows.js';
-import { fitColumns, scaleRow } from './scale.js';
+import { inputColumns, targetColumn, writersOf } from './fields.js';
+import { TableRows } from './rows.js';
+import { fitColumns, isNumeric, scaleRow } from './scale.js';
 import { keysOf, type SplitKeys } from './split-key.js';
-import { columnRoles, requireRows, surveyTable, type TableSchema } from './survey.js';
+import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
 import type { Table } from './table.js';
 
 /** One file and how many of its rows are used. */
@@ -64,23 +65,48 @@ async function examplesOf(
     config,
     parts.reduce((sum, part) => sum + part.count, 0),
   );
-  const rows = new RowWriter(tableWidth(schema.features), 'float32', budgetBytes(config.memory));
+  const writers = writersOf(schema.inputs, budgetBytes(config.memory));
   const places = new Places();
-  const filled = await fill(parts, schema, rows, places, keys, config.standardizeTargets).catch((error) => {
-    rows.discard();
+  const filled = await fill(parts, schema, roles, writers, places, keys).catch((error) => {
+    for (const writer of writers) writer.discard();
     throw error;
   });
   const encode = async ({ training }: Splits): Promise<Encoding> => {
-    const columns = await fitColumns(schema.features, rows, training, config.standardize ?? true, reading);
-    await rows.transform(reading, (row) => scaleRow(columns, row));
-    const input = { kind: 'table' as const, columns, csv, missing: config.missing, dates: config.dates };
-    return schema.classes ? { input, classes: schema.classes } : { input, targets: schema.targets };
+    const columns: TableEncoding['columns'][number][] = [];
+    for (const [i, input] of schema.inputs.entries()) {
+      columns.push(...(await scaled(input, writers[i], training, roles.inputs[i].standardize, reading)));
+    }
+    const inputs = config.inputs && schema.inputs.map(({ name, columns }) => ({ name, columns: columns.length }));
+    const input = { kind: 'table' as const, columns, inputs, csv, missing: config.missing, dates: config.dates };
+    return { input, ...targetsEncoding(config, schema) };
   };
-  const input = plainColumn('input', { shape: [tableWidth(schema.features)], ...rows.finish() });
-  const examples = { count: rows.count, columns: [input, ...filled] };
-  const split = planOf(config, parts, keys);
-  const where = (example: number) => places.of(example);
-  return { examples, split, origin: files.join(', '), encode, columns: found, where };
+  const examples = { count: writers[0].count, columns: [...inputColumns(schema.inputs, writers), ...filled] };
+  return {
+    ...{ examples, split: planOf(config, parts, keys), origin: files.join(', '), encode, columns: found },
+    ...(config.targets && {
+      standardize: roles.targets.filter(({ standardize }) => standardize).map(({ name }) => name),
+    }),
+    where: (example) => places.of(example),
+  };
+}
+
+async function scaled(
+  { columns }: InputSchema,
+  rows: RowWriter,
+  training: Int32Array,
+  standardize: boolean,
+  reading: Reading,
+): Promise<TableEncoding['columns']> {
+  const fitted = await fitColumns(columns, rows, training, standardize, reading);
+  if (fitted.some(isNumeric)) await rows.transform(reading, (row) => scaleRow(fitted, row));
+  return fitted;
+}
+
+/** Names of classes and of numbers. */
+function targetsEncoding({ targets: named }: TableConfig, { targets }: TableSchema): Omit<Encoding, 'input'> {
+  const encodings = targets.map(({ classes, columns }) => (classes ? { classes } : { targets: columns }));
+  if (!named) return encodings[0];
+  return { named: Object.fromEntries(targets.map(({ name }, i) => [name, encodings[i]])) };
 }
 
 /** The file for training, then those of the other splits. */
@@ -107,39 +133,36 @@ async function countRows(table: Table, schema: TableSchema, reading: Reading): P
   return count;
 }
 
-/** Writes the features of all parts to `rows`, and where they were to `places`. @returns targets and weights */
+/** Writes the inputs of all parts, and where they were to `places`. @returns targets and weights */
 async function fill(
   parts: readonly Part[],
   schema: TableSchema,
-  rows: RowWriter,
+  roles: Roles,
+  writers: readonly RowWriter[],
   places: Places,
   keys: SplitKeys | undefined,
-  isExact = false,
 ): Promise<SourceColumn[]> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const width = schema.targets.length;
-  const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
-  const numbers = isExact ? new Float64Array(bytes) : new Float32Array(bytes);
-  const targets = schema.classes ? new Int32Array(bytes, 0, count * width) : numbers;
+  const targets = schema.targets.map((target, i) => targetColumn(target, roles.targets[i].standardize, count));
   const weights = schema.weight === undefined ? undefined : new Float32Array(new SharedArrayBuffer(4 * count));
+  let next = 0;
   for (const { table, count } of parts) {
-    const start = rows.count;
+    const start = next;
     const reader = new TableRows(table, schema);
     await reader.read((row) => {
-      if (rows.count - start === count) throw changed(table);
-      targets.set(reader.targets, rows.count * width);
-      if (weights) weights[rows.count] = reader.weight;
-      keys?.add(rows.count, reader.split, table, row);
-      rows.append(reader.features);
+      if (next - start === count) throw changed(table);
+      targets.forEach(({ values }, i) => {
+        values.set(reader.targets[i], next * reader.targets[i].length);
+      });
+      if (weights) weights[next] = reader.weight;
+      keys?.add(next, reader.split, table, row);
+      for (let i = 0; i < writers.length; i++) writers[i].append(reader.inputs[i]);
       places.add(table, row);
+      next++;
     });
-    if (rows.count - start < count) throw changed(table);
+    if (next - start < count) throw changed(table);
   }
-  const shape = schema.classes ? [] : [width];
-  return [
-    plainColumn('target', { shape, values: targets, categories: schema.classes?.length }),
-    ...(weights ? [plainColumn('weight', { shape: [], values: weights })] : []),
-  ];
+  return [...targets, ...(weights ? [plainColumn('weight', { shape: [], values: weights })] : [])];
 }
 
 function changed({ file }: Table): DataError {

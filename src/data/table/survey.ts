@@ -1,34 +1,59 @@
 /** The first pass over a table: which columns are numbers, which categories there are, and every mistake in it. */
 import { DataError } from '../../errors.js';
 import type { ColumnReport } from '../column-report.js';
+import { isPlain } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { inOrder } from '../stratify.js';
-import type { LeftOut, Roles, TableConfig } from './columns.js';
+import type { LeftOut, Roles, TableConfig, TargetRole } from './columns.js';
 import { Finding } from './finding.js';
 import { LeakWatch } from './leak.js';
 import { Notes } from './notes.js';
 import type { Table } from './table.js';
-import { type ColumnRole, type FeatureColumn, type FieldColumn, isComplete } from './values.js';
+import { type ColumnRole, chooseOther, type FeatureColumn, type FieldColumn, isComplete } from './values.js';
+
+export interface InputSchema {
+  readonly name: string;
+  readonly columns: readonly FeatureColumn[];
+}
+
+export interface TargetSchema {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Names of the classes, where the target is one. */
+  readonly classes?: readonly string[];
+}
 
 /** What the training file says about all files. */
 export interface TableSchema {
-  readonly features: readonly FeatureColumn[];
-  readonly targets: readonly string[];
-  /** Names of the classes, where the target is one. */
-  readonly classes?: readonly string[];
+  readonly inputs: readonly InputSchema[];
+  readonly targets: readonly TargetSchema[];
   readonly weight?: string;
   readonly split?: string;
   readonly missing: 'error' | 'mean' | 'drop';
 }
 
+type InputColumns = Pick<Roles['inputs'][number], 'name' | 'columns'> & Partial<Roles['inputs'][number]>;
+type TargetColumns = Pick<TargetRole, 'name' | 'columns'> & Partial<TargetRole>;
+
 /** Columns that a report shows; of a table of thousands, nobody reads more. */
 const mostShown = 100;
 
 /** The columns that are read, in the order in which cells come. */
-export function columnRoles({ features, targets, weight, split }: Roles): ColumnRole[] {
+export function columnRoles(roles: {
+  readonly inputs: readonly InputColumns[];
+  readonly targets: readonly TargetColumns[];
+  readonly weight?: string;
+  readonly split?: string;
+}): ColumnRole[] {
+  const { inputs, targets, weight, split } = roles;
+  const fieldOf = (name: string, role: 'input' | 'target') => (isPlain({ name, role }) ? undefined : name);
   return [
-    ...features.map((name) => ({ name, role: 'feature' as const })),
-    ...targets.map((name) => ({ name, role: 'target' as const })),
+    ...inputs.flatMap(({ name: field, columns, coded, standardize }) =>
+      columns.map((name) => ({ name, role: 'feature', field: fieldOf(field, 'input'), coded, standardize }) as const),
+    ),
+    ...targets.flatMap(({ name: field, columns, type }) =>
+      columns.map((name) => ({ name, role: 'target', field: fieldOf(field, 'target'), type }) as const),
+    ),
     ...(weight === undefined ? [] : [{ name: weight, role: 'weight' as const }]),
     ...(split === undefined ? [] : [{ name: split, role: 'split' as const }]),
   ];
@@ -46,11 +71,12 @@ export async function surveyTable(
   reading: Reading,
 ): Promise<{ schema: TableSchema; count: number; columns: ColumnReport }> {
   const columns = columnRoles(roles);
-  const asked = new Set(config.categorical);
   const found = columns.filter((column): column is FieldColumn => column.role !== 'split');
+  const asked = new Set(config.categorical);
   const findings = found.map((column) => new Finding(table, column, config, asked));
-  const target = roles.features.length;
-  const leak = new LeakWatch(target, target);
+  const features = found.filter(({ role }) => role === 'feature').length;
+  const places = startsOf(roles.targets, features);
+  const watches = places.map((place) => new LeakWatch(features, place));
   let count = 0;
   await table.read(
     columns.map(({ name }) => name),
@@ -58,19 +84,42 @@ export async function surveyTable(
       if (!isComplete(table, columns, config.missing, cells, row)) return;
       count++;
       for (let i = 0; i < findings.length; i++) findings[i].see(cells[i], row);
-      leak.see(cells);
+      for (const watch of watches) watch.see(cells);
     },
   );
   requireRows(table, count, config.missing);
-  const notes = new Notes();
+  const notes = new Notes(leaveOutOf(config));
   for (const finding of findings) finding.judge(notes);
-  const features = findings.slice(0, target).map((finding) => finding.feature(config.standardize ?? true));
-  const classes = classesOf(table, findings.slice(target, target + roles.targets.length));
-  for (const place of leak.leaks(classes !== undefined)) notes.add('leak', columns[place].name);
+  const starts = startsOf(roles.inputs, 0);
+  const inputs = roles.inputs.map(({ name, columns }, i) => ({
+    name,
+    columns: findings.slice(starts[i], starts[i] + columns.length).map((finding) => finding.feature()),
+  }));
+  const targets = roles.targets.map(({ name, columns }, i) => {
+    const range = [places[i], places[i] + columns.length] as const;
+    return { name, columns, classes: classesOf(table, found.slice(...range), findings.slice(...range)) };
+  });
+  const leaks = new Set(watches.flatMap((watch, i) => watch.leaks(targets[i].classes !== undefined)));
+  for (const place of leaks) notes.add('leak', columns[place].name);
   notes.tell(table.file, reading.warn);
-  const { leftOut, targets, weight, split } = roles;
-  const schema = { features, targets, weight, split, classes, missing: config.missing };
-  return { schema, count, columns: reportOf(table, findings, target, leftOut) };
+  const { leftOut, weight, split } = roles;
+  const schema = { inputs, targets, weight, split, missing: config.missing };
+  return { schema, count, columns: reportOf(table, findings, features, leftOut) };
+}
+
+/** Where the columns of each field start. */
+function startsOf(fields: readonly { readonly columns: readonly string[] }[], first: number): number[] {
+  let next = first;
+  return fields.map(({ columns }) => {
+    next += columns.length;
+    return next - columns.length;
+  });
+}
+
+/** Columns that are named cannot be left out by data.exclude. */
+function leaveOutOf({ features, inputs }: TableConfig): string | undefined {
+  if (inputs) return 'take them out of data.inputs';
+  return features && 'take them out of data.features';
 }
 
 function reportOf(
@@ -93,19 +142,25 @@ export function requireRows({ file }: Table, count: number, missing: TableSchema
     : new DataError(`${file} has no rows`, 'use a file with a row for each example');
 }
 
-function classesOf({ file }: Table, targets: readonly Finding[]): readonly string[] | undefined {
-  const text = targets.find(({ categories }) => categories);
+function classesOf(
+  { file }: Table,
+  columns: readonly FieldColumn[],
+  findings: readonly Finding[],
+): readonly string[] | undefined {
+  const text = findings.find(({ categories }) => categories);
   if (!text?.categories) return undefined;
-  if (targets.length > 1) {
+  const [{ field }] = columns;
+  const key = field === undefined ? 'data.target' : `data.targets.${field}`;
+  if (findings.length > 1) {
     throw new DataError(
-      `data.target: column ${text.name} is text, and several targets must be numbers`,
-      'name one column to predict classes',
+      `${key}: column ${text.name} is text, and several targets must be numbers`,
+      field === undefined ? 'name one column to predict classes' : 'give each class a target of its own name',
     );
   }
   const classes = inOrder(text.categories.keys());
   if (classes.length > 1) return classes;
   throw new DataError(
     `${file}: all rows have one class in column ${text.name}, ${JSON.stringify(classes[0])}`,
-    'use a file with two classes or more, or another data.target',
+    `use a file with two classes or more, or ${field === undefined ? 'another data.target' : chooseOther(columns[0])}`,
   );
 }

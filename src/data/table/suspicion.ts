@@ -5,7 +5,7 @@ import { looksLikeDate, secondsOf } from './dates.js';
 import type { Notes } from './notes.js';
 import { formatText, type NumberLook, numberLook, numberReader, unitOf } from './numbers.js';
 import type { Table } from './table.js';
-import type { FieldColumn } from './values.js';
+import { chooseOther, type FieldColumn, leaveOut, readAs } from './values.js';
 
 /** A column of text that nobody has called categorical. */
 export interface TextColumn extends FieldColumn {
@@ -32,8 +32,8 @@ export function refuseSuspicious(column: TextColumn, config: TableConfig): void 
   throw new DataError(
     `${table.file}: column ${name} holds another text in nearly every row: ${number(categories.size)} in ${number(count)} rows, such as ${sample(categories)}`,
     role === 'target'
-      ? 'choose another data.target, or set data.targetType: class if they are classes all the same'
-      : `list it under data.exclude, or under data.categorical to have ${number(categories.size)} features of it all the same`,
+      ? `${chooseOther(column)}, or ${readAs('class', column)} if they are classes all the same`
+      : `${leaveOut(column)}, or list it under data.categorical to have ${number(categories.size)} features of it all the same`,
   );
 }
 
@@ -63,7 +63,8 @@ export function tellSuspicious({ name, categories, count, role }: TextColumn, no
 const plain = numberReader();
 
 /** Numbers among which a few texts stand, as markers of what is missing do. */
-function refuseMarkers({ name, role, table, categories, count }: TextColumn, config: TableConfig): void {
+function refuseMarkers(column: TextColumn, config: TableConfig): void {
+  const { name, role, table, categories, count } = column;
   const isNumber = (text: string) => table.numberIn(text) !== undefined || plain(text) !== undefined;
   const numbers = rowsOf(categories, isNumber);
   if (numbers < count / 2 || numbers === count) return;
@@ -77,7 +78,7 @@ function refuseMarkers({ name, role, table, categories, count }: TextColumn, con
     ...(list
       ? [`if they stand for missing values, set data.missingValues: ${list} and data.missing: mean or drop`]
       : []),
-    `if all are ${role === 'target' ? 'classes, set data.targetType: class' : 'categories, list the column under data.categorical'}`,
+    `if all are ${role === 'target' ? `classes, ${readAs('class', column)}` : 'categories, list the column under data.categorical'}`,
   ];
   throw new DataError(
     `${table.file}: column ${name} holds numbers in ${number(numbers)} of ${number(count)} rows, and text in the others: ${quotedList(others)}`,
@@ -85,32 +86,34 @@ function refuseMarkers({ name, role, table, categories, count }: TextColumn, con
   );
 }
 
-function refuseDates({ name, role, table, categories, count }: TextColumn): void {
+function refuseDates(column: TextColumn): void {
+  const { name, role, table, categories, count } = column;
   if (rowsOf(categories, looksLikeDate) < most * count) return;
   const isRead = rowsOf(categories, (text) => secondsOf(text) !== undefined) >= most * count;
   const dates = `data.dates: { ${JSON.stringify(name)}: epoch }`;
   const asParts = role === 'feature' ? ' (or a list of year, month, day, weekday, hour, minute)' : '';
   throw new DataError(
     `${table.file}: column ${name} looks like dates or times, such as ${sample(categories)}, not like categories`,
-    `${isRead ? `set ${dates}${asParts}` : `write it as 2024-01-31 or 2024-01-31 12:30:00 and set ${dates}${asParts}, or write numbers`}${orCategories(role)}`,
+    `${isRead ? `set ${dates}${asParts}` : `write it as 2024-01-31 or 2024-01-31 12:30:00 and set ${dates}${asParts}, or write numbers`}${orCategories(column)}`,
   );
 }
 
-function refuseNumbers({ name, role, table, categories, count }: TextColumn): void {
+function refuseNumbers(column: TextColumn): void {
+  const { name, table, categories, count } = column;
   const looks = new Map([...categories.keys()].map((text) => [text, lookOf(text)]));
   const odd = rowsOf(categories, (text) => looks.get(text) !== undefined);
   if (odd >= most * count && [...looks.values()].some((look) => look && look !== 'plain')) {
     const found = [...looks.values()].filter((look): look is NumberLook => look !== undefined && look !== 'plain');
     throw new DataError(
       `${table.file}: column ${name} looks like numbers, such as ${sample(categories)}, not like categories`,
-      `${numbersRemedy(found, table)}${orCategories(role)}`,
+      `${numbersRemedy(found, table)}${orCategories(column)}`,
     );
   }
   const isBare = (text: string) => plain(text) !== undefined || unitOf(text) !== undefined;
   if (categories.size <= fewTexts || rowsOf(categories, isBare) < most * count) return;
   throw new DataError(
     `${table.file}: column ${name} holds numbers as text, such as ${sample(categories)}, and would become ${number(categories.size)} categories`,
-    `write them as numbers, without units${orCategories(role)}`,
+    `write them as numbers, without units${orCategories(column)}`,
   );
 }
 
@@ -131,10 +134,10 @@ function numbersRemedy(looks: readonly NumberLook[], table: Table): string {
   return `set ${first} or ${second}, whichever is meant (${first} reads 1,100 as 1.1, ${second} as 1100)`;
 }
 
-const orCategories = (role: FieldColumn['role']): string =>
-  role === 'target'
-    ? '; for classes, set data.targetType: class'
-    : ', or list it under data.categorical or data.exclude';
+const orCategories = (column: FieldColumn): string =>
+  column.role === 'target'
+    ? `; for classes, ${readAs('class', column)}`
+    : `, or list it under data.categorical${column.field === undefined ? ' or data.exclude' : `, or ${leaveOut(column)}`}`;
 
 function rowsOf(categories: ReadonlyMap<string, number>, test: (text: string) => boolean): number {
   let rows = 0;

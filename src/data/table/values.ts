@@ -1,20 +1,38 @@
 /** From the cells of a table to numbers, and what can be wrong with a cell. */
 import { DataError } from '../../errors.js';
-import type { CategoricalColumn, NumericColumn } from '../encoding.js';
+import type { CategoricalColumn, IndexColumn, NumericColumn } from '../encoding.js';
 import { formatText, numberLook } from './numbers.js';
 import { type Cell, type Table, textOf, type Value } from './table.js';
 
-/** A feature column as the first pass finds it: a number, or one of several categories. */
-export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn;
+/** A feature column as the first pass finds it: a number, one of several categories, or the place of one. */
+export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn | IndexColumn;
 
 /** A column and what it is for, as messages about its values need it. */
 export interface ColumnRole {
   readonly name: string;
   readonly role: 'feature' | 'target' | 'weight' | 'split';
+  /** Name of its input or target, where the config gives one. */
+  readonly field?: string;
+  /** Whether its categories become whole numbers. */
+  readonly coded?: boolean;
+  /** What the config says that it holds. */
+  readonly type?: 'class' | 'number';
+  /** Whether its numbers are given mean 0 and deviation 1. */
+  readonly standardize?: boolean;
 }
 
 /** A column that becomes part of a field. */
 export type FieldColumn = ColumnRole & { readonly role: Exclude<ColumnRole['role'], 'split'> };
+
+/** Remedies, as the config takes them. */
+export const leaveOut = ({ field }: ColumnRole): string =>
+  field === undefined ? 'list it under data.exclude' : `take it out of data.inputs.${field}`;
+export const readAs = (type: 'class' | 'number', { name, field }: ColumnRole): string =>
+  field === undefined
+    ? `set data.targetType: ${type}`
+    : `set data.targets.${field}: { column: ${JSON.stringify(name)}, type: ${type} }`;
+export const chooseOther = ({ field }: ColumnRole): string =>
+  field === undefined ? 'choose another data.target' : `choose another column for data.targets.${field}`;
 
 /** Features that a column becomes. */
 export function featuresOf(column: FeatureColumn): number {
@@ -28,28 +46,30 @@ const place = (table: Table, row: number): string => `${table.file}, ${table.uni
  * @returns the number of a value, which 32-bit numbers can hold
  * @throws DataError naming row, column and value if it is text, not finite or too large, or a weight below 0
  */
-export function numberOf(table: Table, { name, role }: ColumnRole, value: Value, row: number): number {
+export function numberOf(table: Table, column: ColumnRole, value: Value, row: number): number {
+  const { name, role } = column;
   const number = table.numberIn(value);
   if (number !== undefined && Number.isFinite(Math.fround(number)) && (role !== 'weight' || number >= 0)) return number;
   const holds = `${place(table, row)}: column ${name} holds ${JSON.stringify(textOf(value))}`;
   if (number === undefined) {
-    throw new DataError(`${holds}, not a number as the rows before`, remedies(table, role, value));
+    throw new DataError(`${holds}, not a number as the rows before`, remedies(table, column, value));
   }
-  if (!Number.isFinite(number)) throw new DataError(`${holds}, which is not finite`, remedies(table, role, value));
+  if (!Number.isFinite(number)) throw new DataError(`${holds}, which is not finite`, remedies(table, column, value));
   if (number < 0 && role === 'weight') {
     throw new DataError(`${holds}, but a weight is 0 or more`, 'correct it, or leave out data.weight');
   }
   throw new DataError(`${holds}, beyond the range of 32-bit numbers`, 'scale it to at most 3.4e38');
 }
 
-function remedies(table: Table, role: ColumnRole['role'], value: Value): string {
-  if (value instanceof Date) return 'name the column in data.dates, or list it under data.exclude';
+function remedies(table: Table, column: ColumnRole, value: Value): string {
+  const { role } = column;
+  if (value instanceof Date) return `name the column in data.dates, or ${leaveOut(column)}`;
   const ways = ['correct it'];
   const formats = table.unit === 'line' ? (numberLook(String(value))?.formats ?? []) : [];
   const [format] = formats.map(formatText).filter((way, _, all) => !way.includes(' and ') || all.length === 1);
   if (format !== undefined) ways.push(`set ${format}`);
   if (role === 'feature') ways.push('list the column under data.categorical');
-  if (role === 'target') ways.push('set data.targetType: class');
+  if (role === 'target') ways.push(readAs('class', column));
   if (table.unit === 'line') ways.push(`list ${JSON.stringify(textOf(value))} under data.missingValues`);
   return ways.length < 3 ? ways.join(' or ') : `${ways.slice(0, -1).join(', ')}, or ${ways.at(-1)}`;
 }

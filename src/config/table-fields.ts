@@ -1,0 +1,118 @@
+/** Fields of a table by name: which columns make each input and each target, and what must not stand beside each other. */
+import { z } from 'zod';
+import { column } from './data-parts.js';
+
+const NAME = /^[A-Za-z_]\w{0,47}$/;
+/** What fields are called where a config names none. */
+const plain = ['features', 'targets', 'weights'];
+
+const name = z
+  .string()
+  .regex(NAME, {
+    error: (issue) =>
+      `${JSON.stringify(issue.input)} is no name of a field: at most 48 letters, digits and _, the first no digit`,
+  })
+  .refine((text) => !plain.includes(text), {
+    error: (issue) => `${JSON.stringify(issue.input)} is what fields are called that have no name`,
+  });
+const columns = z.union([column, z.array(column).min(1)]);
+
+/** An input: a column, several, or a column of categories that are coded as whole numbers. */
+const inputSchema = z.union([
+  columns,
+  z.strictObject({ index: column.describe('A column whose categories become whole numbers from 0.') }),
+  z.strictObject({
+    columns,
+    standardize: z.boolean().optional().describe('As data.standardize, for this input.'),
+  }),
+]);
+export type InputConfig = z.infer<typeof inputSchema>;
+
+export const inputsSchema = z
+  .record(name, inputSchema)
+  .describe(
+    'Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes ' +
+      'categories as whole numbers from 0, and one more for what training did not see.',
+  );
+
+const targetSchema = z.union([
+  columns,
+  z.strictObject({
+    column: columns,
+    type: z.enum(['class', 'number']).optional().describe('As data.targetType, for this target.'),
+    standardize: z.boolean().optional().describe('As data.standardizeTargets, for this target.'),
+  }),
+  z.strictObject({
+    columns,
+    type: z.enum(['class', 'number']).optional(),
+    standardize: z.boolean().optional(),
+  }),
+]);
+export type TargetConfig = z.infer<typeof targetSchema>;
+
+export const targetsSchema = z
+  .record(name, targetSchema)
+  .describe('Targets by name, in the place of target: a column or a list of columns of numbers each.');
+
+/** The columns of an input, in whatever form it is written. */
+export function inputParts(input: InputConfig): { columns: string[]; coded: boolean; standardize?: boolean } {
+  if (typeof input === 'string' || Array.isArray(input)) return { columns: [input].flat(), coded: false };
+  if ('index' in input) return { columns: [input.index], coded: true };
+  return { columns: [input.columns].flat(), coded: false, standardize: input.standardize };
+}
+
+/** The columns of a target, and what is said of them. */
+export function targetParts(target: TargetConfig): {
+  columns: string[];
+  type?: 'class' | 'number';
+  standardize: boolean;
+} {
+  if (typeof target === 'string' || Array.isArray(target)) return { columns: [target].flat(), standardize: false };
+  const { type, standardize = false } = target;
+  return { columns: ['column' in target ? target.column : target.columns].flat(), type, standardize };
+}
+
+interface Fields {
+  readonly target?: unknown;
+  readonly targets?: Readonly<Record<string, unknown>>;
+  readonly targetType?: unknown;
+  readonly standardizeTargets?: unknown;
+  readonly features?: unknown;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly split?: unknown;
+  readonly validation?: unknown;
+  readonly test?: unknown;
+  readonly stratify?: unknown;
+}
+
+/** Keys that stand for the same, or that say something of what is not there. */
+const rivals: readonly (readonly [keyof Fields, keyof Fields, string])[] = [
+  ['targets', 'target', 'name all columns to predict under data.targets, or the one under data.target'],
+  ['targets', 'targetType', 'say it of the target: { column: NAME, type: class }'],
+  ['targets', 'standardizeTargets', 'say it of the target: { column: NAME, standardize: true }'],
+  ['inputs', 'features', 'name the columns under data.inputs, or all in one list under data.features'],
+  ['split', 'validation', 'write it as data.split.validation'],
+  ['split', 'test', 'write it as data.split.test'],
+  ['split', 'stratify', 'write it as data.split.stratify'],
+];
+
+/** @see rivals; names are unique over inputs and targets, and there is a target */
+export function tableRules(fields: Fields, context: z.RefinementCtx): void {
+  const refuse = (path: readonly string[], message: string, remedy: string) =>
+    context.addIssue({ code: 'custom', path: [...path], message, params: { remedy } });
+  for (const [key, rival, remedy] of rivals) {
+    if (fields[key] !== undefined && fields[rival] !== undefined) {
+      refuse([rival], `stands beside data.${key}, which says the same`, remedy);
+    }
+  }
+  if (fields.target === undefined && fields.targets === undefined) {
+    refuse(['target'], 'is missing', 'name the column to predict, or several by name under data.targets');
+  }
+  for (const key of ['inputs', 'targets'] as const) {
+    if (fields[key] && Object.keys(fields[key]).length === 0) refuse([key], 'names no field', 'name one, or remove it');
+  }
+  for (const name of Object.keys(fields.inputs ?? {})) {
+    if (!Object.hasOwn(fields.targets ?? {}, name)) continue;
+    refuse(['targets', name], 'is the name of an input too', 'give each field a name of its own');
+  }
+}
