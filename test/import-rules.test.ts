@@ -1,6 +1,7 @@
 /** The layering of the sources: who may import whom, no barrels, no exports that nobody imports. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from './support/package.js';
 
@@ -164,6 +165,22 @@ describe('imports', () => {
     expect(seen.size).toBeGreaterThan(20);
     // Each thread takes time and memory for what it loads. The engine loads its library when it is made.
     expect([...packages]).toEqual(['pure-rand']);
+  });
+
+  it('of the library of schemas are of its one file', () => {
+    const built = fileURLToPath(new URL('..', import.meta.url));
+    const files = ['src', 'coordinator', 'worker'].flatMap((folder) =>
+      (readdirSync(join(built, folder), { recursive: true }) as string[])
+        .filter((name) => name.endsWith('.js') && name !== 'zod.js')
+        .map((name) => join(folder, name)),
+    );
+    const taken = files.map((file) => ({
+      file,
+      from: /from '((?:[./]*\/)?zod)(?:\.js)?'/.exec(readFileSync(join(built, file), 'utf8')),
+    }));
+    const found = taken.filter(({ from }) => from !== null);
+    expect(found.length).toBeGreaterThan(20);
+    expect(found.filter(({ from }) => from![1] === 'zod')).toEqual([]);
   });
 
   it('are none in errors.ts', () => {

@@ -3,7 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { WebSocket } from 'ws';
+
+// Imported, each of its files would be parsed once more for the names that it exports.
+import ws = require('ws');
+
 import { ConfigError, type LockstepError, RefusedError, WireError } from '../errors.js';
 import { Connection } from './connection.js';
 import { CallerHandshake, type Identity } from './handshake.js';
@@ -33,7 +36,7 @@ export async function dial(
   { token, identity, ca, patience = 10, signal }: DialOptions,
 ): Promise<{ connection: Connection; welcome: Welcome }> {
   const url = coordinatorUrl(address, ca);
-  const socket = new WebSocket(url, {
+  const socket = new ws.WebSocket(url, {
     ...socketOptions,
     ...pinned(ca),
     // A mask of zeros is not applied: masks protect proxies from web pages, and cost more than the network.

@@ -3,7 +3,10 @@ import { lookup } from 'node:dns/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, BlockList, isIP, type Socket } from 'node:net';
-import { WebSocketServer } from 'ws';
+
+// See dial.ts.
+import ws = require('ws');
+
 import { ConfigError, type LockstepError, WireError } from '../errors.js';
 import { Connection, type Ending } from './connection.js';
 import { Gate } from './gate.js';
@@ -56,7 +59,7 @@ export async function listen<K extends Greeting>(options: ListenOptions<K>, visi
   const address = await addressOf(options);
   const server = serverFor(options);
   const gate = new Gate(options.patience ?? 10);
-  const sockets = new WebSocketServer({ ...socketOptions, noServer: true, clientTracking: false });
+  const sockets = new ws.WebSocketServer({ ...socketOptions, noServer: true, clientTracking: false });
   const connections = new Set<Connection>();
   server.on('connection', (socket: Socket) => gate.enter(socket));
   server.on('clientError', (_, socket) => socket.destroy());
