@@ -153,7 +153,8 @@ function noClasses(
     return new ModelError(problem, asClass(data, target));
   }
   if (broken.whole === undefined && (data.source === 'values' || data.source === 'module')) {
-    return new ModelError(problem, `set data.classes: ${Math.max(2, highest + 1)}`);
+    const classes = Math.max(2, highest + 1);
+    return new ModelError(problem, `set data.classes: ${isPlain(target) ? classes : `{ ${target.name}: ${classes} }`}`);
   }
   const wrong = holds(dataset, target, broken.whole ?? 0, false);
   return new DataError(`${wrong}, and loss ${lossName(loss)} takes class indices from 0`, 'use meanSquaredError');
@@ -169,7 +170,10 @@ function refuseClasses({ data, loss }: Config, { encoding }: Dataset, target: Co
   const given = asked === 'class' && numeric;
   const remedies = ['use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes) to predict classes'];
   if (given) remedies.push(typed(data, target, 'number'));
-  if ('classes' in data && data.classes !== undefined) remedies.push('leave data.classes out to predict numbers');
+  if ('classes' in data && data.classes !== undefined) {
+    const key = typeof data.classes === 'object' ? `data.classes.${target.name}` : 'data.classes';
+    remedies.push(`leave ${key} out to predict numbers`);
+  }
   throw new ModelError(`loss ${lossName(loss)} does not fit class indices`, remedies.join(', or '));
 }
 

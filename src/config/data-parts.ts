@@ -6,6 +6,16 @@ export const prefix = z.string().min(1);
 export const path = z.string().min(1);
 export const column = z.string().min(1);
 
+/** What a field may be called. */
+export const FIELD_NAME = /^[A-Za-z_]\w{0,47}$/;
+export const fieldName = z.string().regex(FIELD_NAME, {
+  error: (issue) =>
+    `${JSON.stringify(issue.input)} is no name of a field: at most 48 letters, digits and _, the first no digit`,
+});
+
+/** One for the only field, or one each by their names. */
+export const byField = <T extends z.ZodType>(value: T) => z.union([value, z.record(fieldName, value)]);
+
 /** `512MB`, `1.5 GiB`: 1 MB is 2^20 bytes here, with or without the i. */
 export const SIZE = /^(\d+(?:\.\d+)?)\s*([KMGT])i?B$/i;
 

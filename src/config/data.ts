@@ -1,6 +1,7 @@
 /** `data`: where the examples come from and how they are split. */
 import { z } from 'zod';
 import {
+  byField,
   fraction,
   fractionOrFiles,
   fractions,
@@ -137,10 +138,27 @@ const moduleSchema = z
     source: z.literal('module'),
     file: path.describe(
       'JavaScript or TypeScript file whose default export is, or is a function that returns, an iterable of ' +
-        '{ features, target, weight? }, sync or async; a relative path starts at the current folder.',
+        '{ features, target, weight? } or, by names, { inputs: { name: ... }, targets: { name: ... }, weights?: { target: ... } }, ' +
+        'sync or async; a relative path starts at the current folder.',
     ),
     options: z.record(z.string(), z.unknown()).optional().describe('Given to the function.'),
-    classes: z.int().min(2).optional().describe('Makes the targets class indices, 0 to classes - 1.'),
+    classes: byField(z.int().min(2))
+      .optional()
+      .describe('Makes a target class indices, 0 to classes - 1: of the only target, or { target: classes }.'),
+    categories: byField(z.int().min(1))
+      .optional()
+      .describe(
+        'Makes an input whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories: of the only input, ' +
+          'or { input: categories }.',
+      ),
+    length: byField(z.union([z.literal('longest'), z.int().min(1)]))
+      .optional()
+      .describe(
+        'Makes an input a sequence whose first axis differs from example to example: filled up with 0 to so many places, or to the ' +
+          'longest, with a mask that leaves those places out of layers, losses and metrics. Of the only input, or { input: length }. ' +
+          'Targets that have as many places as an input in every example go with it.',
+      ),
+    truncate: z.boolean().default(false).describe('Cut off what sequences have beyond data.length.'),
     standardizeTargets,
     ...fractions(0.1),
   })

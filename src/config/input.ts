@@ -513,7 +513,7 @@ export interface RunConfigInput {
     | {
         source: 'module';
         /**
-         * JavaScript or TypeScript file whose default export is, or is a function that returns, an iterable of { features, target, weight? }, sync or async; a relative path starts at the current folder.
+         * JavaScript or TypeScript file whose default export is, or is a function that returns, an iterable of { features, target, weight? } or, by names, { inputs: { name: ... }, targets: { name: ... }, weights?: { target: ... } }, sync or async; a relative path starts at the current folder.
          */
         file: string;
         /**
@@ -523,9 +523,33 @@ export interface RunConfigInput {
           [k: string]: unknown;
         };
         /**
-         * Makes the targets class indices, 0 to classes - 1.
+         * Makes a target class indices, 0 to classes - 1: of the only target, or { target: classes }.
          */
-        classes?: number;
+        classes?:
+          | number
+          | {
+              [k: string]: number;
+            };
+        /**
+         * Makes an input whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories: of the only input, or { input: categories }.
+         */
+        categories?:
+          | number
+          | {
+              [k: string]: number;
+            };
+        /**
+         * Makes an input a sequence whose first axis differs from example to example: filled up with 0 to so many places, or to the longest, with a mask that leaves those places out of layers, losses and metrics. Of the only input, or { input: length }. Targets that have as many places as an input in every example go with it.
+         */
+        length?:
+          | ('longest' | number)
+          | {
+              [k: string]: 'longest' | number;
+            };
+        /**
+         * Cut off what sequences have beyond data.length.
+         */
+        truncate?: boolean;
         /**
          * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
          */

@@ -1,20 +1,13 @@
 /** Fields of a table by name: which columns make each input and each target, and what must not stand beside each other. */
 import { z } from 'zod';
-import { column } from './data-parts.js';
+import { column, fieldName } from './data-parts.js';
 
-const NAME = /^[A-Za-z_]\w{0,47}$/;
 /** What fields are called where a config names none. */
 const plain = ['features', 'targets', 'weights'];
 
-const name = z
-  .string()
-  .regex(NAME, {
-    error: (issue) =>
-      `${JSON.stringify(issue.input)} is no name of a field: at most 48 letters, digits and _, the first no digit`,
-  })
-  .refine((text) => !plain.includes(text), {
-    error: (issue) => `${JSON.stringify(issue.input)} is what fields are called that have no name`,
-  });
+const name = fieldName.refine((text) => !plain.includes(text), {
+  error: (issue) => `${JSON.stringify(issue.input)} is what fields are called that have no name`,
+});
 const columns = z.union([column, z.array(column).min(1)]);
 
 /** An input: a column, several, or a column of categories that are coded as whole numbers. */

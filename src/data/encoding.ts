@@ -59,10 +59,25 @@ const tableSchema = z.object({
   dates: z.record(z.string(), dateFormSchema).optional(),
 });
 
+/** An input of numbers. */
+const fieldKeys = {
+  /** They are read as they are, times this (1/255 for bytes). */
+  scale: finite,
+  /** Where they are whole numbers from 0: how many there are. */
+  categories: size.optional(),
+  /**
+   * Of sequences: places of the model's input, its first axis. Shorter ones are filled up with 0 at their ends, and a mask of
+   * the input, 1 for each place that is there and 0 for the others, goes with them.
+   */
+  length: size.optional(),
+};
+const fieldSchema = z.object(fieldKeys);
+
 /** What a reader of inputs must know besides the shape of the model's input. */
 const inputSchema = z.discriminatedUnion('kind', [
-  /** Numbers as they are, times `scale` (1/255 for bytes). */
-  z.object({ kind: z.literal('numbers'), scale: finite }),
+  z.object({ kind: z.literal('numbers'), ...fieldKeys }),
+  /** Inputs of numbers by the names of the model's inputs. */
+  z.object({ kind: z.literal('fields'), fields: z.record(z.string(), fieldSchema) }),
   tableSchema,
   z.object({
     kind: z.literal('image'),
@@ -123,6 +138,7 @@ export type Greyscale = 'bt601' | 'linear';
 
 type Fixed<T> = { readonly [K in keyof T]: T[K] };
 
+export type FieldEncoding = Fixed<z.output<typeof fieldSchema>>;
 /** A numeric column; a missing value becomes `fill`, and then every value `(value - mean) * scale`. */
 export type NumericColumn = Fixed<z.output<typeof numericSchema>>;
 /** A column of categories: one 0/1 feature each, in this order; all are 0 for a category that training did not see. */

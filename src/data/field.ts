@@ -21,7 +21,7 @@ export interface Field {
   readonly stride?: number;
   /** Number of classes, where values are class indices, or of the codes of an input. */
   readonly categories?: number;
-  /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input. */
+  /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input or target. */
   readonly of?: string;
 }
 

@@ -1,15 +1,8 @@
 /** Regression targets with mean 0 and deviation 1: fitted on the training split, in 64 bits, and undone in metrics and predictions. */
 import { DataError } from '../errors.js';
 import type { TargetScaling } from './encoding.js';
-import {
-  type Dataset,
-  type Examples,
-  isPlain,
-  type SourceColumn,
-  type SourceExamples,
-  weightColumn,
-} from './examples.js';
-import { elements, type Values, widthOf } from './field.js';
+import { type Dataset, type Examples, isPlain, type SourceColumn, type SourceExamples } from './examples.js';
+import { elements, ofRole, type Values, weightsOf, widthOf } from './field.js';
 import { placeOf } from './places.js';
 
 function in32Bits(values: SourceColumn['values']): Values {
@@ -23,8 +16,10 @@ function in32Bits(values: SourceColumn['values']): Values {
  * Mean and deviation (that of the population) of each column of the targets, their last axis, over the rows given. Places of
  * weight 0 are padding and left out. A column that never changes has the deviation 1, so that it becomes 0.
  */
-export function fitTargets(examples: SourceExamples, { shape, values }: SourceColumn, rows: Int32Array): TargetScaling {
-  const weights = weightColumn(examples);
+export function fitTargets({ columns: all }: SourceExamples, target: SourceColumn, rows: Int32Array): TargetScaling {
+  const { shape, values } = target;
+  const mask = ofRole(all, 'mask').find(({ of }) => of === target.name);
+  const weights = mask ?? weightsOf(all, target);
   const columns = shape.at(-1) ?? 1;
   const places = elements(shape) / columns;
   const counts = (place: number) => !weights || weights.shape.length === 0 || weights.values[place] !== 0;

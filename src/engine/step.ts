@@ -48,6 +48,8 @@ export interface Head {
   readonly target: Field;
   /** Of places or of examples. */
   readonly weights?: Field;
+  /** Of its places: which of them are there. */
+  readonly mask?: Field;
   /** Which of the model's outputs it is. */
   readonly output: number;
   readonly spec: OutputSpec;
@@ -115,6 +117,7 @@ async function headOf(spec: StepSpec, asked: HeadSpec, built: BuiltModel): Promi
   return {
     target,
     weights: weightsOf(fields, target),
+    mask: ofRole(fields, 'mask').find(({ of }) => of === target.name),
     output,
     spec: wanted,
     loss: await lossOf(asked.loss, model, wanted, built),
@@ -188,6 +191,12 @@ const scaled = (values: tf.Tensor, { scale = 1, type }: Field): tf.Tensor => {
   return scale === 1 ? floats : tf.mul(floats, scale);
 };
 
+/** What a loss and a metric compare outputs with: class indices as they are, numbers in their scale. */
+const targetsOf = ({ target }: Head, batch: BatchTensors): tf.Tensor => {
+  const values = batch.get(target.name)!;
+  return target.categories === undefined ? scaled(values, target) : values;
+};
+
 export interface StepTensors {
   /** Sum of the losses of the examples, with penalties. */
   readonly lossSum: tf.Tensor;
@@ -225,14 +234,15 @@ function runModel({ built, fields }: StepModel, batch: BatchTensors, training: b
 
 /** What a head has to count. @param weighs whether weights of examples count too */
 function countingOf(
-  { output, weights }: Head,
+  { output, weights, mask }: Head,
   { outputs, masks }: ModelOutputs,
   batch: BatchTensors,
   weighs: boolean,
 ): Counting {
   const used = weights && (weighs || evaluates(weights)) ? batch.get(weights.name) : undefined;
   const places = elements(outputs[output].shape.slice(1, -1) as number[]);
-  return { places, mask: masks[output] ?? undefined, weights: used };
+  const present = mask && batch.get(mask.name);
+  return { places, mask: masks[output] ?? undefined, present, weights: used };
 }
 
 /** Sum of the examples' gradients, by tfjs's own autograd. */
@@ -299,13 +309,13 @@ function lossesOf(
 ): { readonly losses: tf.Tensor; readonly divisor?: tf.Tensor } {
   if (heads.length === 1) {
     const [head] = heads;
-    const values = head.loss(batch.get(head.target.name)!, made.outputs[head.output]);
+    const values = head.loss(targetsOf(head, batch), made.outputs[head.output]);
     const { each, divisor } = batchLosses(values, countingOf(head, made, batch, true));
     const sum = tf.sum(each);
     return { losses: head.factor === 1 ? sum : tf.mul(sum, head.factor), divisor };
   }
   const sums = heads.map((head) => {
-    const values = head.loss(batch.get(head.target.name)!, made.outputs[head.output]);
+    const values = head.loss(targetsOf(head, batch), made.outputs[head.output]);
     const { each } = exampleLosses(values, countingOf(head, made, batch, true));
     return tf.mul(tf.sum(each), head.factor);
   });
@@ -376,7 +386,7 @@ export function evaluationStep(
 
 function evaluated(head: Head, made: ModelOutputs, batch: BatchTensors, isOnly: boolean): EvaluationTensors {
   const outputs = made.outputs[head.output];
-  const targets = batch.get(head.target.name)!;
+  const targets = targetsOf(head, batch);
   const counting = countingOf(head, made, batch, false);
   const loss = head.loss(targets, outputs);
   const metrics = head.metrics.map((metric) => {

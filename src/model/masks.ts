@@ -143,6 +143,10 @@ function maskedMean(x: Tensor, mask: Tensor): Tensor {
 }
 
 const numbers = (mask: Tensor): Tensor => tf.cast(mask, 'float32');
+const maskZeroOf = (layer: Layer): boolean => (layer as unknown as { maskZero?: boolean }).maskZero === true;
+/** Of places that a layer finds, those that the data have. */
+const both = (found: Tensor, given: Mask | undefined): Tensor =>
+  given ? tf.mul(numbers(found), numbers(given)) : found;
 const either = (a: Tensor, b: Tensor): Tensor => tf.maximum(numbers(a), numbers(b));
 
 /** The masks of a layer's outputs. */
@@ -159,9 +163,11 @@ function maskOf(layer: Layer, inputs: readonly Tensor[], masks: readonly Mask[])
   const [first, ...others] = masks;
   switch (effectOf(layer)) {
     case 'embeds':
-      return tf.notEqual(inputs[0], 0);
-    case 'masks':
-      return tf.max(numbers(tf.notEqual(inputs[0], (layer as unknown as { maskValue: number }).maskValue)), -1);
+      return maskZeroOf(layer) ? both(tf.notEqual(inputs[0], 0), first) : first!;
+    case 'masks': {
+      const { maskValue } = layer as unknown as { maskValue: number };
+      return both(tf.max(numbers(tf.notEqual(inputs[0], maskValue)), -1), first);
+    }
     case 'any':
       return others.reduce<Tensor>((mask, other) => either(mask, other!), first!);
     case 'joins':
@@ -191,12 +197,12 @@ export function masksAfter(layer: Layer, masked: readonly boolean[], outputs: nu
 }
 
 function hasMask(layer: Layer, masked: readonly boolean[]): boolean {
-  const { returnSequences, maskZero } = layer as unknown as { returnSequences?: boolean; maskZero?: boolean };
+  const { returnSequences } = layer as unknown as { returnSequences?: boolean };
   switch (effectOf(layer)) {
     case 'masks':
       return true;
     case 'embeds':
-      return maskZero === true;
+      return maskZeroOf(layer) || masked[0];
     case 'any':
       return masked.every(Boolean);
     case 'joins':

@@ -23,6 +23,8 @@ export interface Counting {
   readonly places: number;
   /** Made by the model's layers, [n, ...]: false where a place is padding. */
   readonly mask?: tf.Tensor;
+  /** Of the target, [n, ...]: 0 where a place is padding. */
+  readonly present?: tf.Tensor;
   /** Factors of examples, [n], or of places, [n, ...places]. */
   readonly weights?: tf.Tensor;
 }
@@ -62,9 +64,9 @@ function ofEachPlace(given: tf.Tensor, places: number): tf.Tensor {
   return tf.reshape(spread, [count, places]);
 }
 
-function validPlaces({ valid }: PlaceValues, { mask, places }: Counting): tf.Tensor | undefined {
-  const [first, second] = [mask, valid].flatMap((given) => (given ? [ofEachPlace(given, places)] : []));
-  return second ? tf.mul(first, second) : first;
+function validPlaces({ valid }: PlaceValues, { mask, present, places }: Counting): tf.Tensor | undefined {
+  const given = [mask, present, valid].flatMap((each) => (each ? [ofEachPlace(each, places)] : []));
+  return given.length === 0 ? undefined : given.reduce((a, b) => tf.mul(a, b));
 }
 
 /** The losses of a batch, with what counts taken into account. */

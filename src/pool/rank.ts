@@ -1,6 +1,6 @@
 /** One thread of a pool: its share of every training step, round and evaluation. */
 import type { Examples } from '../data/examples.js';
-import { ofRole, weighsPlaces, weightsOf } from '../data/field.js';
+import { ofRole, type Values, weighsPlaces, weightsOf } from '../data/field.js';
 import { activeShards, roundOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
@@ -17,12 +17,18 @@ import { Slice } from './slice.js';
 import type { PoolSpec } from './spec.js';
 import type { ApplyTask, EvaluateTask, NodesTask, TrainTask } from './task.js';
 
-/** Where the buffers of a batch have each target, and the weights of its places. */
-function headsIn({ columns }: Examples): { target: number; weights?: number }[] {
+/** Where the buffers of a batch have each target, in what scale, and the weights of its places. */
+function headsIn({ columns }: Examples): { target: number; scale?: number; weights?: number }[] {
   return ofRole(columns, 'target').map((target) => ({
     target: columns.indexOf(target),
+    scale: target.scale,
     weights: weighsPlaces(columns, target) ? columns.indexOf(weightsOf(columns, target)!) : undefined,
   }));
+}
+
+/** Targets as the loss compares them. */
+function inScale(values: Values, scale = 1): Values {
+  return scale === 1 ? values : Float32Array.from(values, (value) => value * Math.fround(scale));
 }
 
 /** What a thread computes with; one that only updates has none. */
@@ -162,8 +168,8 @@ export class Rank {
       const buffers = engine.buffers(count);
       await gatherer.load(current.rows, buffers, next?.rows);
       const results = await engine.evaluate(count);
-      const evaluated = heads.map(({ target, weights }, i) => ({
-        ...{ ...results[i], targets: buffers[target] },
+      const evaluated = heads.map(({ target, scale, weights }, i) => ({
+        ...{ ...results[i], targets: inScale(buffers[target], scale) },
         weights: weights === undefined ? undefined : (buffers[weights] as Float32Array),
       }));
       const sums = new Float64Array(metrics.width);

@@ -1,0 +1,191 @@
+/** Takes the examples of a module as they come, and makes them columns. */
+import type { ModuleConfig } from '../../config/data.js';
+import { FIELD_NAME } from '../../config/data-parts.js';
+import { suggest } from '../../config/suggest.js';
+import { DataError } from '../../errors.js';
+import { plainNames, type SourceColumn, type SourceExamples } from '../examples.js';
+import type { Reading } from '../reading.js';
+import { budgetBytes } from '../rows.js';
+import { checkFields, checkNames, type ExampleFields, fieldsOfExample, ofAll } from './example.js';
+import { InputRows } from './inputs.js';
+import { type Numbers, numbersOf } from './nested.js';
+import { TargetValues, WeightValues } from './targets.js';
+
+/** What the first example fixes for all. */
+interface Form {
+  readonly first: ExampleFields;
+  readonly inputs: readonly InputRows[];
+  readonly targets: readonly TargetValues[];
+  readonly weights: readonly WeightValues[];
+}
+
+/** Makes an error of the example at hand. */
+export type Fail = (problem: string, remedy: string) => DataError;
+
+export class Collector {
+  readonly #config: ModuleConfig;
+  readonly #where: string;
+  readonly #ignoreClass: number | undefined;
+  readonly #fail: Fail = (problem, remedy) =>
+    new DataError(`${this.#where}: example ${this.#count} ${problem}`, remedy);
+  #form: Form | undefined;
+  #count = 0;
+
+  /** @param ignoreClass may be no class of the only target */
+  constructor(config: ModuleConfig, where: string, ignoreClass: number | undefined) {
+    this.#config = config;
+    this.#where = where;
+    this.#ignoreClass = ignoreClass;
+  }
+
+  /** @throws DataError when it is no example, or unlike the first */
+  add(value: unknown): void {
+    const fields = fieldsOfExample(value, [], this.#fail);
+    this.#form ??= this.#formOf(fields);
+    const { first, inputs, targets, weights } = this.#form;
+    checkFields(fields, first, this.#fail);
+    for (const input of inputs) input.add(this.#numbers(input.label, fields.inputs.get(input.name)), this.#fail);
+    for (const target of targets) target.add(this.#numbers(target.label, fields.targets.get(target.name)), this.#fail);
+    const stray = [...fields.weights.keys()].find((name) => !weights.some((each) => each.key === name));
+    if (stray !== undefined) checkNames(fields, [], this.#fail);
+    for (const each of weights) each.add(fields.weights.get(each.key), this.#fail);
+    this.#count++;
+  }
+
+  /** The columns: inputs, targets, weights, masks. */
+  async finish(reading: Reading): Promise<SourceExamples> {
+    if (!this.#form) {
+      throw new DataError(`${this.#where}: makes no examples`, 'yield at least one { features, target }');
+    }
+    const { inputs, targets, weights } = this.#form;
+    for (const target of targets) target.check(this.#where);
+    const columns: SourceColumn[] = [];
+    for (const input of inputs) columns.push(...(await input.finish(reading)));
+    for (const target of targets) {
+      const sequences = target.follows(inputs);
+      const made = target.finish(sequences, this.#where);
+      const own = weights.filter(({ key }) => key === target.name || (key === ofAll && target === targets[0]));
+      columns.push(...made, ...own.flatMap((each) => each.finish(made[0], sequences, this.#where)));
+    }
+    const order = ['input', 'target', 'weight', 'mask'];
+    columns.sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
+    const [all, named] = [true, false].map((isAll) =>
+      columns.find(({ role, of }) => role === 'weight' && !of === isAll),
+    );
+    if (all && named) {
+      throw new DataError(
+        `${this.#where}: some examples have a weight, others weights by target`,
+        'give every example weights: { TARGET: ... }, or every one a weight',
+      );
+    }
+    const twice = columns.find(({ name }, i) => columns.findIndex((other) => other.name === name) < i);
+    if (twice) {
+      throw new DataError(`${this.#where}: two fields are called ${twice.name}`, 'give inputs and targets other names');
+    }
+    const long = columns.find(({ name }) => !FIELD_NAME.test(name));
+    if (long) {
+      throw new DataError(
+        `${this.#where}: ${long.of} has a ${long.role}, and ${long.name} is longer than 48 characters`,
+        'give it a shorter name',
+      );
+    }
+    return { count: this.#count, columns };
+  }
+
+  /** Targets that are to be standardized, by name: of several those that are numbers. */
+  get standardized(): string[] | undefined {
+    const { targets = [] } = this.#form ?? {};
+    if (targets.length < 2 || this.#config.standardizeTargets !== true) return undefined;
+    return targets.filter(({ isExact }) => isExact).map(({ name }) => name);
+  }
+
+  /** Gives back what the rows hold when there is no use for them. */
+  discard(): void {
+    for (const input of this.#form?.inputs ?? []) input.discard();
+  }
+
+  #formOf(first: ExampleFields): Form {
+    checkNames(first, [], this.#fail);
+    const { classes, categories, length, standardizeTargets } = this.#config;
+    const [inputNames, targetNames] = [[...first.inputs.keys()], [...first.targets.keys()]];
+    const classesOf = byName<number>('classes', classes, targetNames, 'target');
+    const categoriesOf = byName<number>('categories', categories, inputNames, 'input');
+    const lengthOf = byName<number | 'longest'>('length', length, inputNames, 'input');
+    const rows = inputNames.map((name) => ({
+      name,
+      numbers: this.#numbers(labelOf('input', name), first.inputs.get(name)),
+    }));
+    const bytes = rows.map(({ numbers }) => numbers.values.length * (numbers.bytes ? 1 : 4));
+    const all = bytes.reduce((a, b) => a + b, 0);
+    const budget = budgetBytes(this.#config.memory);
+    const inputs = rows.map(({ name, numbers }, i) => {
+      const options = { categories: categoriesOf(name), length: lengthOf(name), truncate: this.#config.truncate };
+      return new InputRows(
+        name,
+        labelOf('input', name),
+        numbers,
+        options,
+        Math.floor((budget / all) * bytes[i]),
+        this.#fail,
+      );
+    });
+    const isSequence = length !== undefined;
+    const targets = targetNames.map((name) => {
+      const ignored = targetNames.length === 1 ? this.#ignoreClass : undefined;
+      const own = classesOf(name);
+      const key = typeof classes === 'object' ? `data.classes.${name}` : 'data.classes';
+      const isExact = standardizeTargets === true && own === undefined;
+      return new TargetValues(name, labelOf('target', name), { classes: own, key, ignored, isExact, isSequence });
+    });
+    if (first.weights.has(ofAll) && targetNames.length > 1 && typeof first.weights.get(ofAll) !== 'number') {
+      throw this.#fail('has one weight of places for several targets', 'give weights: { TARGET: ... }');
+    }
+    const keys = [ofAll, ...targetNames.filter((name) => name !== plainNames.target)];
+    return { first, inputs, targets, weights: keys.map((key) => new WeightValues(key, isSequence)) };
+  }
+
+  #numbers(name: string, value: unknown): Numbers {
+    const fail = (problem: string) => this.#fail(`has ${name} with ${problem}`, 'give a number, or arrays of numbers');
+    const numbers = numbersOf(value, fail);
+    if (numbers.bytes) return numbers;
+    for (let i = 0; i < numbers.values.length; i++) {
+      if (Number.isFinite(Math.fround(numbers.values[i]))) continue;
+      const problem = `has ${name} with ${numbers.values[i]} at place ${i}`;
+      throw this.#fail(problem, 'use finite numbers of at most 3.4e38, or leave the example out');
+    }
+    return numbers;
+  }
+}
+
+/** What messages call a field. */
+function labelOf(role: 'input' | 'target', name: string): string {
+  if (name !== plainNames[role]) return `${role} ${name}`;
+  return role === 'input' ? 'features' : 'a target';
+}
+
+/**
+ * What a key of the config says of each field.
+ * @throws DataError where it says one thing of several fields, or names one that is not there
+ */
+function byName<T extends number | string>(
+  key: string,
+  given: T | Readonly<Record<string, T>> | undefined,
+  names: readonly string[],
+  what: string,
+): (name: string) => T | undefined {
+  if (given === undefined) return () => undefined;
+  if (typeof given !== 'object') {
+    if (names.length === 1) return () => given;
+    throw new DataError(
+      `data.${key}: ${given}: the examples have the ${what}s ${names.join(', ')}, and it does not say of which it is`,
+      `write data.${key}: { ${names[0]}: ${given} }`,
+    );
+  }
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown === undefined) return (name) => given[name];
+  const near = suggest(unknown, names);
+  throw new DataError(
+    `data.${key}.${unknown}: the examples have no ${what} ${unknown}`,
+    near ? `did you mean ${near}?` : `use their names: ${names.join(', ')}`,
+  );
+}

@@ -1,0 +1,38 @@
+/** How inputs that are plain numbers are read, from the columns of the training's examples. */
+import type { Encoding, FieldEncoding } from './encoding.js';
+import { isPlain, type SourceColumn } from './examples.js';
+import { ofRole } from './field.js';
+
+/**
+ * @param columns their scales are of what is stored
+ * @param scales of inputs whose values were scaled as they were stored, by name
+ */
+export function numbersEncoding(
+  columns: readonly SourceColumn[],
+  scales: Readonly<Record<string, number>> = {},
+): Encoding {
+  const masks = ofRole(columns, 'mask');
+  const inputs = ofRole(columns, 'input').map((column): [string, FieldEncoding] => {
+    const { name, scale = 1, shape, categories } = column;
+    const isMasked = masks.some(({ of }) => of === name);
+    return [
+      name,
+      {
+        scale: scales[name] ?? scale,
+        ...(categories === undefined ? {} : { categories }),
+        ...(isMasked ? { length: shape[0] } : {}),
+      },
+    ];
+  });
+  const targets = ofRole(columns, 'target').filter((column) => !isPlain(column));
+  const named = targets.map(({ name, categories }) => [
+    name,
+    categories === undefined ? {} : { classes: Array.from({ length: categories }, (_, i) => String(i)) },
+  ]);
+  const [[first, only]] = inputs;
+  const isOne = inputs.length === 1 && isPlain({ name: first, role: 'input' });
+  return {
+    input: isOne ? { kind: 'numbers', ...only } : { kind: 'fields', fields: Object.fromEntries(inputs) },
+    ...(targets.length > 0 ? { named: Object.fromEntries(named) } : {}),
+  };
+}
