@@ -28,6 +28,14 @@ export {
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
-export type { InputValues } from './inference/inputs.js';
-export { type Prediction, type Predictions, type PredictOptions, predict } from './inference/predict.js';
+export type { NamedInputs } from './inference/named-inputs.js';
+export {
+  type PredictedTarget,
+  type PredictedValue,
+  type Prediction,
+  type Predictions,
+  type PredictOptions,
+  predict,
+} from './inference/predict.js';
+export type { InputValues } from './inference/rows.js';
 export { type ResumeOptions, resume, type TrainOptions, train } from './train.js';

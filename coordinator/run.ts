@@ -5,6 +5,7 @@ import type { Progress } from '../src/checkpoint/state.js';
 import { headsOf } from '../src/config/heads.js';
 import { sha256 } from '../src/data/checksum.js';
 import { withTarget } from '../src/data/encoding.js';
+import { isPlain } from '../src/data/examples.js';
 import { batchOf } from '../src/data/geometry.js';
 import { epochOrder } from '../src/data/sampler.js';
 import { LockstepError } from '../src/errors.js';
@@ -305,11 +306,10 @@ export class Run {
       config,
       step.heads.map(({ target }) => target.name),
     );
-    const encoding = step.heads.reduce(
-      (encoding, { target, spec }, i) =>
-        withTarget(encoding, target, { outputs: outputEncoding(spec.outputs, losses[i].loss) }),
-      dataset.encoding,
-    );
+    const encoding = step.heads.reduce((encoding, { target, spec, output }, i) => {
+      const index = isPlain(target) ? {} : { index: output };
+      return withTarget(encoding, target, { outputs: { ...outputEncoding(spec.outputs, losses[i].loss), ...index } });
+    }, dataset.encoding);
     try {
       lock.check();
       const file = await saveModel(step.built.model, step.weights, step.layout, parameters, path, encoding);

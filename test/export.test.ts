@@ -179,7 +179,10 @@ describe('a graph for any batch', () => {
   it.each(Object.entries(shapes))('%s', async (_, layers) => {
     const { model } = buildModel({ layers }, plainShape([12]), 3);
     const { trainable, state, frozen } = modelWeights(model);
-    const target = { model, weights: [...trainable, ...state, ...frozen], featureShape: [12] };
+    const target = {
+      ...{ model, weights: [...trainable, ...state, ...frozen] },
+      ...{ inputs: [{ name: 'input', shape: [12] }], outputs: [{ name: 'output' }] },
+    };
     const session = await InferenceSession.create(encodeModel(anyBatchGraph(target)!), { logSeverityLevel: 3 });
     for (const count of [1, 2, 41]) {
       const features = Float32Array.from({ length: 12 * count }, () => random() * 2 - 1);

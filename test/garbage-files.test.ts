@@ -97,7 +97,9 @@ const readers: Record<string, Reader> = {
   'model.json': inFolder('model.json', (path) => openModel({ path, name: 'x' })),
   'encoding.json': inFolder('encoding.json', (path) => readEncoding(path)),
   'coordinator.json': inFolder('coordinator.json', (path) => readAddress(path)),
-  'examples.json': inFolder('x.json', (_, file) => openInputs(file, [2], undefined)),
+  'examples.json': inFolder('x.json', (_, file) =>
+    openInputs(file, [{ name: 'input', shape: [2], isNamed: false }], undefined),
+  ),
   'scale.json': (content) => parseReport('scale.json', String(content)),
   'bench.json': (content) => parseResult(String(content), 'bench.json'),
 };

@@ -92,7 +92,7 @@ describe.each(Object.keys(layerCases))('%s', (name) => {
     expect(relativeError(predicted(opened.model, features), wanted)).toBe(0);
     const warnings: string[] = [];
     const predict = await createPredictor(opened, (message) => warnings.push(message));
-    expect(relativeError(await predict(rows, count), wanted)).toBeLessThan(1e-5);
+    expect(relativeError((await predict([rows], count))[0], wanted)).toBeLessThan(1e-5);
     expect(warnings).toHaveLength(uncompiled.includes(name) ? 1 : 0);
     await loadBackend('wasm');
     expect(relativeError(predicted(model, features), wanted)).toBeLessThan(1e-5);

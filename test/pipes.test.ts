@@ -121,7 +121,9 @@ describe.skipIf(process.platform === 'win32')('a pipe', () => {
     const pipe = join(folder, 'silent');
     execFileSync('mkfifo', [pipe]);
     const abort = new AbortController();
-    const reading = openInputs(pipe, [2], undefined, { signal: abort.signal });
+    const reading = openInputs(pipe, [{ name: 'input', shape: [2], isNamed: false }], undefined, {
+      signal: abort.signal,
+    });
     const reason = new Error('stopped');
     abort.abort(reason);
     await expect(reading).rejects.toBe(reason);
@@ -141,7 +143,8 @@ describe.skipIf(process.platform === 'win32')('a pipe', () => {
 
 async function inputsOf(file: string, shape: number[], encoding?: Encoding): Promise<number[]> {
   const values: number[] = [];
-  for await (const { features } of (await openInputs(file, shape, encoding)).batches)
-    for (const value of features) values.push(value);
+  const inputs = [{ name: 'input', shape, isNamed: false }];
+  for await (const batch of (await openInputs(file, inputs, encoding)).batches)
+    for (const value of batch.inputs[0]) values.push(value);
   return values;
 }

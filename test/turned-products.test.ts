@@ -28,7 +28,10 @@ it('copies what has rows of whole pages, once for all products that read it', as
 it('is not for models that others run', async () => {
   const { model } = (await modelOf(1024)).built;
   const weights = model.weights as unknown as LayerWeight[];
-  const { nodes } = inferenceGraph({ model, weights, featureShape: [5] }, 8);
+  const { nodes } = inferenceGraph(
+    { model, weights, inputs: [{ name: 'input', shape: [5] }], outputs: [{ name: 'output' }] },
+    8,
+  );
   expect(nodes.filter(({ op }) => op === 'Gemm').length).toBe(3);
   expect(nodes.filter(({ op }) => op === 'Transpose')).toEqual([]);
 });

@@ -46,7 +46,7 @@ export async function continueText(
   const random = randomStream('continue', seed);
   return (async function* characters() {
     for (let i = 0; i < length; i++) {
-      const outputs = await predict(window, 1);
+      const [outputs] = await predict([window], 1);
       // A model of every place says last what follows the window.
       const last = outputs.subarray(outputs.length - vocabulary.length);
       const logits = isProbability ? Float64Array.from(last, Math.log) : Float64Array.from(last);

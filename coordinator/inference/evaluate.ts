@@ -141,8 +141,8 @@ function modelConfig({ path, config: own }: LocatedModel, config: RunConfig, opt
   const maker = makerOf(config, options.module);
   if (maker) return maker;
   if ('layers' in model && own !== undefined && options.config === undefined)
-    return { layers: model.layers, freeze: model.freeze };
-  return { file: path };
+    return { layers: model.layers, freeze: model.freeze, outputs: model.outputs };
+  return { file: path, outputs: model.outputs };
 }
 
 interface ChosenData {

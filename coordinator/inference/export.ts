@@ -9,6 +9,7 @@ import { layersModelFiles } from '../../src/model/save.js';
 import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/model/write.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { openModel, type SavedModel } from './saved-model.js';
+import type { SavedInput, SavedOutput } from './signature.js';
 
 export type ExportFormat = 'tfjs' | 'onnx' | 'safetensors';
 
@@ -30,18 +31,21 @@ export interface ExportResult {
   readonly model: string;
   readonly format: ExportFormat;
   readonly output: string;
-  /** Shape of one example, and of what the model makes of it. */
-  readonly input: readonly number[];
-  readonly outputs: readonly number[];
+  /** Shape of one example, and of what the model makes of it; by name where there are names. */
+  readonly input: Shapes;
+  readonly outputs: Shapes;
 }
+
+export type Shapes = readonly number[] | Readonly<Record<string, readonly number[]>>;
 
 /**
  * Writes a saved model in another format. The output appears complete or not at all.
  *
  * - `tfjs`: a folder of model.json, weights.bin and encoding.json, for `tf.loadLayersModel`.
- * - `onnx`: one file with the weights inside. Input `input` [batch, ...] and output `output` are float32; the input is in the
- *   model's own units, which for images means pixels / 255, channels last. The metadata hold `encoding` and `classes` as JSON.
- *   Where targets were standardized, outputs are: `encoding.targetScaling` says how to undo it.
+ * - `onnx`: one file with the weights inside. Inputs and outputs, [batch, ...] and float32, have the names of the config's; `input`
+ *   and `output` where there is one without a name. Inputs are in the model's own units, which for images means pixels / 255,
+ *   channels last. The metadata hold `encoding`, and `classes` of an output without a name, as JSON. Where targets were
+ *   standardized, outputs are: `targetScaling` in the encoding says how to undo it.
  * - `safetensors`: the weights by their names, in tfjs's shapes; the metadata hold `format` (tf), `name` and `encoding`.
  *
  * @param place a run's folder or a model's
@@ -59,9 +63,11 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     throw new OutputError(`${output}: is there already`, 'choose another --output, or replace it with --force');
   }
   const saved = await openModel(located, options.module, warn);
-  if (saved.encoding?.targetScaling) {
+  const scaled = saved.outputs.filter(({ encoding }) => encoding.targetScaling);
+  if (scaled.length > 0) {
+    const named = scaled.flatMap(({ name, isNamed }) => (isNamed ? name : []));
     warn(
-      "the outputs are standardized, as the run's targets were: times deviation plus mean, which targetScaling in the encoding holds, " +
+      `the outputs ${named.length > 0 ? `${named.join(', ')} ` : ''}are standardized, as the run's targets were: times deviation plus mean, which targetScaling in the encoding holds, ` +
         'they are in the units of the targets',
     );
   }
@@ -81,8 +87,11 @@ export async function exportModel(place: string, options: ExportOptions): Promis
     const bytes = format === 'onnx' ? [onnxOf(saved, located.name, batch, warn)] : safetensorsOf(saved, located.name);
     writeFileAtomically(output, bytes);
   }
-  return { model: located.path, format, output, input: saved.featureShape, outputs: saved.outputShape };
+  return { model: located.path, format, output, input: shapesOf(saved.inputs), outputs: shapesOf(saved.outputs) };
 }
+
+const shapesOf = (ports: readonly (SavedInput | SavedOutput)[]): Shapes =>
+  ports[0].isNamed ? Object.fromEntries(ports.map(({ name, shape }) => [name, shape])) : ports[0].shape;
 
 function onnxOf(
   saved: SavedModel,

@@ -4,10 +4,11 @@ import { ConfigError, DataError } from '../../src/errors.js';
 import { createPredictor, type Predict } from '../../src/export/predictor.js';
 import { type IdInput, idInputs, isId } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../check-ids.js';
-import { type InputBatch, type InputValues, nameOfInput, openInputs } from './inputs.js';
+import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
 import { openModel, readEncoding, type SavedModel } from './saved-model.js';
+import type { SavedInput } from './signature.js';
 
 export interface PredictOptions {
   readonly model?: ModelChoice;
@@ -22,29 +23,44 @@ export interface PredictOptions {
   readonly warn?: (message: string) => void;
 }
 
-export interface Prediction {
+/** What is predicted of one target. */
+export interface PredictedValue {
+  /** Where the model tells classes apart: the surest first, `top` of them. */
+  readonly classes?: readonly RankedClass[];
+  /** Where it predicts numbers: in the order of `names`. */
+  readonly values?: readonly number[];
+}
+
+/** Of a model whose outputs have no names: what is predicted itself. */
+export interface Prediction extends PredictedValue {
   /** Of the input, from 1. */
   readonly row: number;
   /** File of the input, where each is a file. */
   readonly name?: string;
   /** What the columns to keep hold, in their order; empty where one holds nothing. */
   readonly kept?: readonly string[];
-  /** Where the model tells classes apart: the surest first, `top` of them. */
-  readonly classes?: readonly RankedClass[];
-  /** Where it predicts numbers: in the order of `Predictions.names`. */
-  readonly values?: readonly number[];
+  /** What is predicted of each target, by its name, where they have names. */
+  readonly targets?: Readonly<Record<string, PredictedValue>>;
 }
 
-export interface Predictions {
-  /** The folder or file of the model. */
-  readonly model: string;
+/** What predictions of a target are. */
+export interface PredictedTarget {
   readonly kind: Reading['kind'];
-  /** Whether each input is a file of its own. */
-  readonly inputs: 'files' | 'rows';
   /** Names of the classes or of the numbers. */
   readonly names: readonly string[];
   /** What the score of a class is. */
   readonly measure?: 'probability' | 'score';
+  /** Absent where the model's only output has none. */
+  readonly target?: string;
+}
+
+/** What the only target, or the first, is; `targets` has all. */
+export interface Predictions extends PredictedTarget {
+  /** The folder or file of the model. */
+  readonly model: string;
+  /** Whether each input is a file of its own. */
+  readonly inputs: 'files' | 'rows';
+  readonly targets: readonly PredictedTarget[];
   /** One for each row of the input, in its order; read and computed while they are asked for. */
   readonly rows: AsyncIterable<Prediction>;
 }
@@ -55,15 +71,12 @@ export interface Predictions {
  *
  * @param place a run's folder or a model's
  * @param input a path; or examples, [n, ...shape of one], as lists or in one typed array (of images: pixels from 0 to 255); or rows of
- *   a table as objects, `{ column: value }`
+ *   a table as objects, `{ column: value }`, or its columns, `{ column: [...] }`; or, for inputs that have names, `{ input: examples or path }` or a list
+ *   of `{ input: example }`
  * @throws LockstepError when there is no such model or `top` does not fit it; on the way through the rows, when an input
  *   cannot be read or does not fit the model
  */
-export async function predict(
-  place: string,
-  input: string | InputValues,
-  options: PredictOptions = {},
-): Promise<Predictions> {
+export async function predict(place: string, input: GivenInputs, options: PredictOptions = {}): Promise<Predictions> {
   const { model: choice, warn = () => {}, keep, every = false } = options;
   const located = locateModel(place, choice);
   const { path } = located;
@@ -71,15 +84,17 @@ export async function predict(
   if (saved.encoding?.input.kind === 'text') {
     throw new ConfigError(`${path}: is a model of text`, 'give it a text to continue');
   }
-  const reading = readingOf(saved);
-  const top = options.top === undefined ? (every ? Number.POSITIVE_INFINITY : 1) : checkTop(reading, options.top, warn);
+  const readings = saved.outputs.map(({ name, isNamed }, i) => ({
+    ...readingOf(saved, i),
+    ...(isNamed && { target: name }),
+  }));
+  if (options.top !== undefined) checkTop(readings, options.top, warn);
+  const top = options.top ?? (every ? Number.POSITIVE_INFINITY : 1);
   const run = await createPredictor(saved, warn);
-  const inputs = await openInputs(input, saved.featureShape, saved.encoding, { warn, keep });
-  const { kind, names } = reading;
-  const measure = kind === 'classes' ? reading.measure : undefined;
+  const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep });
   const batches = await withIds(input, saved, inputs.batches);
-  const rows = predictions(run, reading, top, batches);
-  return { model: path, kind, names, measure, inputs: inputs.kind, rows };
+  const targets = readings.map(({ read: _, ...about }): PredictedTarget => about);
+  return { model: path, ...targets[0], inputs: inputs.kind, targets, rows: predictions(run, readings, top, batches) };
 }
 
 /**
@@ -96,52 +111,74 @@ export async function isTextModel(place: string, choice?: ModelChoice): Promise<
  * memory anyway.
  */
 async function withIds(
-  input: string | InputValues,
-  { model, featureShape }: SavedModel,
+  given: GivenInputs,
+  { model, inputs }: SavedModel,
   batches: AsyncIterable<InputBatch>,
 ): Promise<AsyncIterable<InputBatch>> {
-  const ids = idInputs(model, [featureShape]);
+  const ids = idInputs(
+    model,
+    inputs.map(({ shape }) => shape),
+  );
   if (ids.length === 0) return batches;
-  const width = elements(featureShape);
+  const source = nameOfInput(given);
   const read: InputBatch[] = [];
   let row = 0;
   for await (const batch of batches) {
     read.push(batch);
-    for (let i = 0; i < batch.count; i++) checkRow(nameOfInput(input), batch.features, i * width, ++row, ids);
+    for (let i = 0; i < batch.count; i++) {
+      row++;
+      for (const one of ids) checkRow(`${source}: row ${row}`, batch.inputs[one.input], i, inputs[one.input], one);
+    }
   }
   return (async function* again() {
     yield* read;
   })();
 }
 
-/** @throws DataError when the row holds a number that an embedding has no row for */
-function checkRow(input: string, features: Float32Array, start: number, row: number, ids: readonly IdInput[]): void {
-  for (const one of ids) {
-    const odd = one.features.find((feature) => !isId(features[start + feature], one.rows));
-    if (odd === undefined) continue;
-    throw new DataError(
-      `${input}: row ${row} holds ${features[start + odd]} as its feature ${odd + 1} (both counted from 1), and ${takesIds(one)}`,
-      'leave the row out, or train a model that knows the id',
-    );
-  }
+/** @throws DataError when the row holds a number that the embedding has no row for */
+function checkRow(
+  where: string,
+  values: Float32Array,
+  row: number,
+  { name, shape, isNamed }: SavedInput,
+  ids: IdInput,
+) {
+  const start = row * elements(shape);
+  const odd = ids.features.find((feature) => !isId(values[start + feature], ids.rows));
+  if (odd === undefined) return;
+  const feature = elements(shape) === 1 && isNamed ? name : `its feature ${odd + 1}${isNamed ? ` of ${name}` : ''}`;
+  const counted = feature === name ? '' : ' (both counted from 1)';
+  throw new DataError(
+    `${where} holds ${values[start + odd]} as ${feature}${counted}, and ${takesIds(ids)}`,
+    'leave the row out, or train a model that knows the id',
+  );
 }
 
 async function* predictions(
   run: Predict,
-  reading: Reading,
+  readings: readonly (Reading & { readonly target?: string })[],
   top: number,
   batches: AsyncIterable<InputBatch>,
 ): AsyncGenerator<Prediction> {
   let row = 0;
-  for await (const { count, features, names, kept } of batches) {
-    const outputs = await run(features, count);
-    const width = outputs.length / count;
+  for await (const { count, inputs, names, kept } of batches) {
+    const outputs = await run(inputs, count);
     for (let i = 0; i < count; i++) {
-      const own = outputs.subarray(i * width, (i + 1) * width);
       row++;
       const input = { row, ...(names && { name: names[i] }), ...(kept && { kept: kept[i] }) };
-      if (reading.kind === 'numbers') yield { ...input, values: reading.read(own) };
-      else yield { ...input, classes: reading.read(own).slice(0, top) };
+      const values = readings.map((reading, j) => predicted(reading, rowOf(outputs[j], i, count), top));
+      if (readings.length === 1 && readings[0].target === undefined) yield { ...input, ...values[0] };
+      else yield { ...input, targets: Object.fromEntries(values.map((value, j) => [readings[j].target, value])) };
     }
   }
+}
+
+function rowOf(outputs: Float32Array, row: number, count: number): Float32Array {
+  const width = outputs.length / count;
+  return outputs.subarray(row * width, (row + 1) * width);
+}
+
+function predicted(reading: Reading, outputs: Float32Array, top: number): PredictedValue {
+  if (reading.kind === 'numbers') return { values: reading.read(outputs) };
+  return { classes: reading.read(outputs).slice(0, top) };
 }

@@ -1,8 +1,7 @@
 /** What the numbers that a model gives mean: classes with their probabilities, or values by name. */
 
-import { lossesIn } from '../../src/config/heads.js';
-import { lossSettings } from '../../src/config/model.js';
-import type { Encoding, OutputEncoding } from '../../src/data/encoding.js';
+import { byTarget, lossSettings } from '../../src/config/model.js';
+import type { OutputEncoding, TargetEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
@@ -29,24 +28,25 @@ export type Reading =
     };
 
 /**
- * The reading of a saved model's outputs.
+ * The reading of one of a saved model's outputs.
  * @throws ModelError when the model gives a class for each of several places
  */
-export function readingOf(saved: SavedModel): Reading {
-  const { outputShape, encoding } = saved;
-  const { loss, kind } = outputsOfSaved(saved);
-  const width = elements(outputShape);
+export function readingOf(saved: SavedModel, index = 0): Reading {
+  const { shape, encoding, name: target, isNamed } = saved.outputs[index];
+  const { loss, kind } = outputsOfSaved(saved, index);
+  const width = elements(shape);
   const names = classNames(encoding, loss, width);
   if (!names) {
-    const scaling = encoding?.targetScaling;
+    const scaling = encoding.targetScaling;
     const own = loss === 'binaryCrossentropy' && kind !== 'sigmoid' ? sigmoid : Number;
     const link = scaling ? (value: number, i: number) => unscaled(value, scaling, i) : own;
     if (scaling && width % scaling.mean.length !== 0) throw unlikeScaling(scaling.mean.length, width);
-    return { kind: 'numbers', names: targetNames(encoding, width), read: (outputs) => Array.from(outputs, link) };
+    const numbers = targetNames(encoding, width, isNamed ? target : 'output');
+    return { kind: 'numbers', names: numbers, read: (outputs) => Array.from(outputs, link) };
   }
-  if (outputShape.length > 1) {
+  if (shape.length > 1) {
     throw new ModelError(
-      `the model gives a class for each of ${outputShape[0]} places`,
+      `the model gives a class${isNamed ? ` of ${target}` : ''} for each of ${shape[0]} places`,
       'lockstep predict reads models that give one, and models of text',
     );
   }
@@ -66,14 +66,15 @@ const unlikeScaling = (scaled: number, width: number) =>
  * What the model's run took outputs for; without a run, what its layers say. Outputs of which nothing is known are logits,
  * as in models saved before that was kept.
  */
-export function outputsOfSaved({
-  model,
-  encoding,
-  config,
-}: SavedModel): Required<Omit<OutputEncoding, 'loss'>> & Partial<OutputEncoding> {
-  if (encoding?.outputs) return { kind: 'logits', ...encoding.outputs };
-  const loss = config && lossesIn(config.loss)[0];
-  const { kind } = loss ? outputsFor(model, loss) : outputsOf(model);
+export function outputsOfSaved(
+  { model, outputs, config }: SavedModel,
+  index = 0,
+): Required<Omit<OutputEncoding, 'loss' | 'index'>> & Partial<OutputEncoding> {
+  const { encoding, name } = outputs[index];
+  if (encoding.outputs) return { kind: 'logits', ...encoding.outputs };
+  const given = config?.loss;
+  const loss = given && (byTarget(given) ? given[name] : given);
+  const { kind } = loss ? outputsFor(model, loss, index) : outputsOf(model, index);
   return { kind: kind === 'undecided' ? 'logits' : kind, loss: loss && lossSettings(loss).name };
 }
 
@@ -88,16 +89,16 @@ function binaryReading(names: readonly string[], kind: OutputKind, loss: string 
 }
 
 /** undefined where outputs are numbers. */
-function classNames({ classes }: Partial<Encoding> = {}, loss: string | undefined, width: number) {
+function classNames({ classes }: TargetEncoding, loss: string | undefined, width: number) {
   const known = classes ?? (loss?.endsWith('ategoricalCrossentropy') ? [] : undefined);
   if (!known) return undefined;
   const count = Math.max(2, width);
   return known.length === count ? known : Array.from({ length: count }, (_, i) => String(i));
 }
 
-function targetNames({ targets }: Partial<Encoding> = {}, width: number): readonly string[] {
+function targetNames({ targets }: TargetEncoding, width: number, name: string): readonly string[] {
   if (targets?.length === width) return targets;
-  return width === 1 ? ['output'] : Array.from({ length: width }, (_, i) => `output${i + 1}`);
+  return width === 1 ? [name] : Array.from({ length: width }, (_, i) => `${name}${i + 1}`);
 }
 
 /** Ties go to the class that comes first, as in the accuracy. */
@@ -123,15 +124,18 @@ function shares(outputs: ArrayLike<number>): Float64Array {
   return values.map((value) => value / sum);
 }
 
-/**
- * @returns how many classes to name: all where more are asked for than there are
- * @throws ConfigError when the model tells no classes apart
- */
-export function checkTop(reading: Reading, top: number, warn: (message: string) => void): number {
-  if (reading.kind === 'numbers') {
+/** @throws ConfigError when the model tells no classes apart */
+export function checkTop(
+  readings: readonly (Reading & { readonly target?: string })[],
+  top: number,
+  warn: (message: string) => void,
+): void {
+  const ofClasses = readings.filter(({ kind }) => kind === 'classes');
+  if (ofClasses.length === 0) {
     throw new ConfigError(`--top ${top}: the model predicts numbers, not classes`, 'leave --top out');
   }
-  const { length } = reading.names;
-  if (top > length) warn(`--top ${top}: the model has ${length} classes, and all are named`);
-  return Math.min(top, length);
+  for (const { names, target } of ofClasses) {
+    if (top > names.length)
+      warn(`--top ${top}: ${target ?? 'the model'} has ${names.length} classes, and all are named`);
+  }
 }

@@ -10,25 +10,20 @@ import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { statusOf } from '../../src/config/status.js';
 import { type Encoding, encodingSchema } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/field.js';
-import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
-import { type LayerWeight, modelWeights, outputShape, plainShape } from '../../src/model/build.js';
+import { type LayerWeight, modelWeights } from '../../src/model/build.js';
 import { createModel } from '../../src/model/create.js';
 import { countWeights } from '../../src/model/declared-size.js';
 import { readModelFile, type SavedWeights } from '../../src/model/file.js';
 import { modelOfTopology } from '../../src/model/load.js';
 import { encodingFile } from '../../src/model/save.js';
 import { type LocatedModel, runAround } from './locate.js';
+import { type Signature, signatureOf, trainedShape } from './signature.js';
 
-export interface SavedModel {
+export interface SavedModel extends Signature {
   readonly model: tfl.LayersModel;
   /** With the saved values, in the order of a slab. */
   readonly weights: LayerWeight[];
-  /** Shape of one example, without the batch. */
-  readonly featureShape: readonly number[];
-  /** Shape of what the model makes of one example. */
-  readonly outputShape: readonly number[];
   readonly encoding?: Encoding;
   /** Of the run that made the model. */
   readonly config?: RunConfig;
@@ -40,7 +35,7 @@ export interface SavedModel {
  *
  * @param module whose default export makes the model; default: that of the run's config
  * @param warn told of weights that are not finite
- * @throws ModelError when a file is missing or damaged, or when the model is none with one input and one output
+ * @throws ModelError when a file is missing or damaged, or one is of another model
  */
 export async function openModel(
   { path, config: file }: LocatedModel,
@@ -55,37 +50,10 @@ export async function openModel(
   const model = maker
     ? await fromModule(path, topology, maker, config?.seed ?? 0, encoding)
     : await fromTopology(path, topology);
-  for (const [kind, { length }] of Object.entries({ input: model.inputs, output: model.outputs })) {
-    if (length !== 1) throw new ModelError(`${path}: the model has ${length} ${kind}s`, `use a model with one ${kind}`);
-  }
-  const featureShape = closedShape(path, model.inputs[0].shape.slice(1), encoding);
+  const signature = signatureOf(path, model, encoding);
   const { trainable, state, frozen } = modelWeights(model);
-  const weights = [...trainable, ...state, ...frozen];
   assignWeights(model, saved, path, warn);
-  const opened = { model, weights, featureShape, outputShape: outputShape(model, [featureShape]), encoding, config };
-  checkEncoding(path, opened);
-  return opened;
-}
-
-/** @throws ModelError when encoding.json describes inputs or classes that are not the model's */
-function checkEncoding(path: string, { featureShape, outputShape, encoding }: SavedModel): void {
-  const differ = (says: string, has: string) => {
-    throw new ModelError(
-      `${join(path, encodingFile)}: describes ${says}, and the model has ${has}`,
-      'put back the encoding.json that was saved with the model',
-    );
-  };
-  if (encoding?.input.kind === 'table') {
-    const [described, taken] = [tableWidth(encoding.input.columns), elements(featureShape)];
-    if (described !== taken) differ(`${described} features`, `${taken}`);
-  }
-  const units = outputShape.at(-1) ?? 1;
-  const { classes: names, outputs } = encoding ?? {};
-  // What a function of the user's makes of the outputs is its own affair.
-  const classes = outputs === undefined || outputs.loss === 'custom' ? undefined : names?.length;
-  if (classes !== undefined && units !== classes && !(units === 1 && classes === 2)) {
-    differ(`${classes} classes`, `${units} outputs`);
-  }
+  return { model, weights: [...trainable, ...state, ...frozen], ...signature, encoding, config };
 }
 
 async function fromTopology(path: string, topology: object): Promise<tfl.LayersModel> {
@@ -95,13 +63,15 @@ async function fromTopology(path: string, topology: object): Promise<tfl.LayersM
   return modelOfTopology(topology, path, remedy);
 }
 
-type Maker = Pick<Extract<ModelConfig, { module: string }>, 'module' | 'options' | 'freeze'>;
+type Maker = Pick<Extract<ModelConfig, { module: string }>, 'module' | 'options' | 'freeze' | 'outputs'>;
 
 /** What makes the model by a function of the user's: the config's module, or the one that was named instead. */
 export function makerOf(config: RunConfig | undefined, named: string | undefined): Maker | undefined {
   const own = config && 'module' in config.model ? config.model : undefined;
   const module = named ?? own?.module;
-  return module === undefined ? undefined : { module, options: own?.options, freeze: own?.freeze };
+  return module === undefined
+    ? undefined
+    : { module, options: own?.options, freeze: own?.freeze, outputs: own?.outputs };
 }
 
 /** The user's own function may make layers that nobody else knows. */
@@ -112,36 +82,9 @@ async function fromModule(
   seed: number,
   encoding: Encoding | undefined,
 ): Promise<tfl.LayersModel> {
-  const featureShape = closedShape(path, inputShapeIn(topology) ?? [null], encoding);
-  const built = await createModel(maker, plainShape(featureShape, encoding?.classes?.length), seed, false);
+  const { data, outputs } = trainedShape(path, topology, encoding);
+  const built = await createModel({ ...maker, outputs: maker.outputs ?? outputs }, data, seed, false);
   return built.model;
-}
-
-/** The first input shape that a topology gives. */
-function inputShapeIn(json: unknown): (number | null)[] | undefined {
-  if (typeof json !== 'object' || json === null) return undefined;
-  const { batch_input_shape: shape } = json as { batch_input_shape?: (number | null)[] };
-  if (Array.isArray(shape)) return shape.slice(1);
-  for (const inner of Object.values(json)) {
-    const found = inputShapeIn(inner);
-    if (found) return found;
-  }
-  return undefined;
-}
-
-/** A model's input may be open in size; then the encoding says what it was trained on. */
-function closedShape(path: string, shape: readonly (number | null)[], encoding: Encoding | undefined): number[] {
-  const { input } = encoding ?? {};
-  const trained =
-    input?.kind === 'image'
-      ? [input.height, input.width, input.channels]
-      : input?.kind === 'text'
-        ? [input.window]
-        : [];
-  const sizes = shape.map((size, i) => size ?? trained[i]);
-  if (sizes.every((size) => size !== undefined)) return sizes;
-  const known = sizes.map((size) => size ?? 'any').join(', ');
-  throw new ModelError(`${path}: takes inputs of shape [${known}]`, 'save it with an input of fixed size');
 }
 
 /**

@@ -1,6 +1,6 @@
 /** `lockstep export`: a trained model in the format of another program. */
 import { Command, Option } from 'commander';
-import type { ExportFormat } from '../../coordinator/inference/export.js';
+import type { ExportFormat, Shapes } from '../../coordinator/inference/export.js';
 import { printable } from '../config/printable.js';
 import { ConfigError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
@@ -37,6 +37,7 @@ Formats:
   tfjs         a folder for tf.loadLayersModel: model.json, weights.bin, and encoding.json on how to read its inputs
   onnx         one file, opset 17; input "input" and output "output" are float32, the input in the model's own units:
                for images pixels / 255 as [batch, height, width, channels]; metadata: encoding, classes
+               several inputs and outputs have the names of the config's
                where targets were standardized, outputs are; encoding holds targetScaling: output * deviation + mean
   safetensors  the weights by their names, in the shapes that tfjs has
 
@@ -57,7 +58,7 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
     const { exportModel } = await import('../../coordinator/inference/export.js');
     const result = await exportModel(place, given);
     const { model, output, input, outputs } = result;
-    const shapes = `[${input.join(', ')}] to [${outputs.join(', ')}] an example`;
+    const shapes = `${shapesText(input)} to ${shapesText(outputs)} an example`;
     process.stdout.write(
       json
         ? jsonLine({ event: 'export', ...result })
@@ -67,6 +68,17 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
   // A signal waits for the write that is under way.
   return untilKilled(() => reportMistakes(json, work));
 }
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
+
+const shapesText = (shapes: Shapes): string =>
+  isOne(shapes)
+    ? shapeText(shapes)
+    : Object.entries(shapes)
+        .map(([name, shape]) => `${name} ${shapeText(shape)}`)
+        .join(', ');
+
+const isOne = (shapes: Shapes): shapes is readonly number[] => Array.isArray(shapes);
 
 function batchSize(value: string | undefined): number | 'dynamic' | undefined {
   if (value === undefined || value === 'dynamic') return value;

@@ -14,6 +14,7 @@ interface PredictFlags {
   readonly output?: string;
   readonly force?: boolean;
   readonly keep?: string;
+  readonly input: readonly string[];
   readonly top?: string;
   readonly model?: string;
   readonly module?: string;
@@ -30,6 +31,12 @@ export function predictCommand(): Command {
     .argument(
       '[input]',
       'an image or a folder of images, a CSV or Parquet file, a .npy or .json file, or a text file; - is standard input',
+    )
+    .option(
+      '--input <name=file>',
+      'one of several inputs, by its name; repeatable, instead of [input]: --input user=user.npy',
+      (value: string, previous: readonly string[]) => [...previous, value],
+      [],
     )
     .option('--top <k>', 'name the k likeliest classes, not only the first')
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
@@ -53,6 +60,7 @@ export function predictCommand(): Command {
       `
 Inputs are read as those of the training were: images are scaled to the model's size, columns are found by their names and
 standardized as then. A .json file holds a list of examples, a .npy file an array of them; for a model of images, bytes.
+Of several inputs a .json file gives each by its name: { "user": [3, 1], "film": [5, 2] }, or [{ "user": 3, "film": 5 }, ...].
 
 Examples:
   lockstep predict runs/digits-1 ./scans --top 3
@@ -93,14 +101,14 @@ async function predictions(
   const given = textFlags.find((name) => flags[name] !== undefined);
   if (given)
     throw new ConfigError(`--${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
-  if (input === undefined) throw new ConfigError('no input is named', 'name a file of inputs after the model');
+  const inputs = inputsOf(input, flags.input);
   const { json, csv, model, module } = flags;
   const top = whole('--top', flags.top, 1);
   // Late, because tfjs takes most of the time that the command needs to start.
   const { predict } = await import('../../coordinator/inference/predict.js');
   const keep = flags.keep?.split(',');
   const every = csv && top === undefined;
-  const found = await predict(place, input, { model, module, top, every, keep, warn });
+  const found = await predict(place, inputs, { model, module, top, every, keep, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
   const { header, line } = predictionLines(format, { ...found, kept: keep }, top);
   return (async function* lines() {
@@ -116,8 +124,8 @@ async function continuation(
   warn: (message: string) => void,
 ): Promise<AsyncIterable<string>> {
   const given = (['csv', 'top', 'keep'] as const).find((name) => flags[name] !== undefined);
-  if (given) {
-    throw new ConfigError(`--${given}: ${place} is a model of text`, 'leave it out');
+  if (given || flags.input.length > 0) {
+    throw new ConfigError(`--${given ?? 'input'}: ${place} is a model of text`, 'leave it out');
   }
   if ((input === undefined) === (flags.text === undefined)) {
     const problem = input === undefined ? 'no text is given' : 'a file and --text are given';
@@ -140,6 +148,25 @@ async function continuation(
     }
     yield flags.json ? jsonLine({ text: all }) : '\n';
   })();
+}
+
+/** A file, or a file for each input. */
+function inputsOf(file: string | undefined, named: readonly string[]): string | Record<string, string> {
+  if (named.length === 0) {
+    if (file !== undefined) return file;
+    throw new ConfigError('no input is named', 'name a file of inputs after the model');
+  }
+  if (file !== undefined) {
+    throw new ConfigError(`${file} and --input ${named[0]}: both name inputs`, 'leave one of them out');
+  }
+  const files: Record<string, string> = {};
+  for (const entry of named) {
+    const [, name, path] = /^([^=]+)=(.+)$/s.exec(entry) ?? [];
+    if (name === undefined) throw new ConfigError(`--input ${entry}: is no name=file`, 'write it as user=user.npy');
+    if (Object.hasOwn(files, name)) throw new ConfigError(`--input ${entry}: ${name} is given twice`, 'leave one out');
+    files[name] = path;
+  }
+  return files;
 }
 
 function readText(file: string): string {

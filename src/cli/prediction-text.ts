@@ -1,5 +1,5 @@
 /** Predictions as lines: columns for people, CSV for tables, JSON for programs. */
-import type { Prediction, Predictions } from '../../coordinator/inference/predict.js';
+import type { PredictedTarget, PredictedValue, Prediction, Predictions } from '../../coordinator/inference/predict.js';
 import { printable } from '../config/printable.js';
 import { jsonLine } from '../report/json.js';
 import { number } from '../report/text.js';
@@ -25,37 +25,68 @@ export function predictionLines(format: PredictionFormat, about: Subject, top?: 
   return format === 'csv' ? csvLines(about, top) : plainLines(about);
 }
 
-function jsonOf({ names, measure, kept = [] }: Subject, { row, name, classes, values, ...own }: Prediction): object {
-  const columns = own.kept && { columns: Object.fromEntries(kept.map((column, i) => [column, own.kept![i]])) };
+function jsonOf({ targets, kept = [] }: Subject, { row, name, kept: own, ...prediction }: Prediction): object {
+  const columns = own && { columns: Object.fromEntries(kept.map((column, i) => [column, own[i]])) };
   const input = { row, ...(name !== undefined && { file: name }), ...columns };
-  if (values) return { ...input, values: Object.fromEntries(values.map((value, i) => [names[i], value])) };
-  const [first, ...others] = classes!.map((entry) => ({ class: entry.name, [measure!]: entry.score }));
-  return others.length > 0 ? { ...input, ...first, top: [first, ...others] } : { ...input, ...first };
+  if (!prediction.targets) return { ...input, ...jsonOfTarget(targets[0], prediction) };
+  const parts = Object.entries(prediction.targets).map(([target, value], i) => [
+    target,
+    jsonOfTarget(targets[i], value),
+  ]);
+  return { ...input, targets: Object.fromEntries(parts) };
 }
 
-function csvLines(
-  { kind, names, measure, inputs, kept: columns = [] }: Subject,
-  top: number | undefined,
-): PredictionLines {
+function jsonOfTarget({ names, measure }: PredictedTarget, { classes, values }: PredictedValue): object {
+  if (values) return { values: Object.fromEntries(values.map((value, i) => [names[i], value])) };
+  const [first, ...others] = classes!.map((entry) => ({ class: entry.name, [measure!]: entry.score }));
+  return others.length > 0 ? { ...first, top: [first, ...others] } : first;
+}
+
+/** What is predicted of each target, in their order. */
+const valuesOf = ({ targets, classes, values }: Prediction): PredictedValue[] =>
+  targets ? Object.values(targets) : [{ classes, values }];
+
+/** What to call one of several numbers of a target: by the target's name alone where it is the only one. */
+const nameOfNumber = ({ target, names }: PredictedTarget, i: number): string =>
+  target === undefined ? names[i] : names.length === 1 ? target : `${target}_${names[i]}`;
+
+/** The columns of a target, and what they hold. */
+interface TargetColumns {
+  readonly header: readonly string[];
+  cells(value: PredictedValue): readonly (string | number)[];
+}
+
+function targetColumns(about: PredictedTarget, top: number | undefined): TargetColumns {
+  const { kind, names, measure, target } = about;
+  if (kind === 'numbers')
+    return { header: names.map((_, i) => nameOfNumber(about, i)), cells: ({ values }) => values! };
+  const prefix = target === undefined ? '' : `${target}_`;
   const suffix = (i: number) => (i === 0 ? '' : String(i + 1));
   const shown = Math.min(top ?? 1, names.length);
   const ranked = Array.from({ length: shown }, (_, i) => [`class${suffix(i)}`, `${measure}${suffix(i)}`]).flat();
   const each = top === undefined ? names.map((name) => `${measure}_${name}`) : [];
-  const scores = (classes: NonNullable<Prediction['classes']>) => {
-    const byName = new Map(classes.map((entry) => [entry.name, entry.score]));
-    return [
-      ...classes.slice(0, shown).flatMap((entry) => [entry.name, entry.score]),
-      ...(top === undefined ? names.map((name) => byName.get(name)!) : []),
-    ];
+  return {
+    header: [...ranked, ...each].map((name) => `${prefix}${name}`),
+    cells: ({ classes = [] }) => {
+      const byName = new Map(classes.map((entry) => [entry.name, entry.score]));
+      return [
+        ...classes.slice(0, shown).flatMap((entry) => [entry.name, entry.score]),
+        ...(top === undefined ? names.map((name) => byName.get(name)!) : []),
+      ];
+    },
   };
+}
+
+function csvLines({ targets, inputs, kept: columns = [] }: Subject, top: number | undefined): PredictionLines {
+  const parts = targets.map((target) => targetColumns(target, top));
   const csv = (values: readonly (string | number)[]) => `${values.map(cell).join(',')}\n`;
   return {
-    header: csv([
-      inputs === 'files' ? 'file' : 'row',
-      ...columns,
-      ...(kind === 'numbers' ? names : [...ranked, ...each]),
-    ]),
-    line: ({ row, name, classes, values, kept = [] }) => csv([name ?? row, ...kept, ...(values ?? scores(classes!))]),
+    header: csv([inputs === 'files' ? 'file' : 'row', ...columns, ...parts.flatMap(({ header }) => header)]),
+    line: (prediction) => {
+      const { row, name, kept = [] } = prediction;
+      const cells = valuesOf(prediction).flatMap((value, i) => parts[i].cells(value));
+      return csv([name ?? row, ...kept, ...cells]);
+    },
   };
 }
 
@@ -80,18 +111,28 @@ const amount = (value: number): string =>
   Math.abs(value) >= 100_000 && Math.abs(value) < 1e15 ? value.toFixed(1) : number(value);
 
 /** Columns as wide as what is known to come, and names as wide as the widest so far. */
-function plainLines({ kind, names: given, kept: columns = [] }: Subject): PredictionLines {
-  const names = given.map((name) => printable(name));
-  const classWidth = Math.max(...names.map((name) => name.length));
+function plainLines({ targets, kept: columns = [] }: Subject): PredictionLines {
+  const parts = targets.map(plainCells);
   let nameWidth = 0;
-  const line = ({ row, name, classes, values, kept = [] }: Prediction): string => {
+  const line = (prediction: Prediction): string => {
+    const { row, name, kept = [] } = prediction;
     const label = printable(name ?? String(row));
     nameWidth = Math.max(nameWidth, label.length);
-    const cells =
-      kind === 'numbers'
-        ? values!.map((value, i) => (names.length > 1 ? `${names[i]} ${amount(value)}` : amount(value)))
-        : classes!.map((entry) => `${printable(entry.name).padEnd(classWidth)}  ${number(entry.score)}`);
+    const cells = valuesOf(prediction).flatMap((value, i) => parts[i](value));
     return `${[label.padEnd(nameWidth), ...kept.map((text, i) => printable(`${columns[i]} ${text}`)), ...cells].join('  ').trimEnd()}\n`;
   };
   return { header: '', line };
+}
+
+function plainCells(about: PredictedTarget): (value: PredictedValue) => string[] {
+  const { kind, names: given, target } = about;
+  if (kind === 'numbers') {
+    const names = given.map((_, i) => printable(nameOfNumber(about, i)));
+    const isBare = target === undefined && names.length === 1;
+    return ({ values }) => values!.map((value, i) => (isBare ? amount(value) : `${names[i]} ${amount(value)}`));
+  }
+  const width = Math.max(...given.map((name) => printable(name).length));
+  const prefix = target === undefined ? '' : `${printable(target)} `;
+  return ({ classes }) =>
+    classes!.map((entry) => `${prefix}${printable(entry.name).padEnd(width)}  ${number(entry.score)}`);
 }

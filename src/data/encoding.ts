@@ -73,21 +73,23 @@ const fieldKeys = {
 };
 const fieldSchema = z.object(fieldKeys);
 
+const imageSchema = z.object({
+  kind: z.literal('image'),
+  height: size,
+  width: size,
+  channels: z.literal([1, 3]),
+  /** How colours become one channel; absent where there are three, and in models that are older than the choice: linear. */
+  greyscale: z.enum(['bt601', 'linear']).optional(),
+  fit: z.enum(['cover', 'contain', 'fill']),
+});
+
 /** What a reader of inputs must know besides the shape of the model's input. */
 const inputSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('numbers'), ...fieldKeys }),
-  /** Inputs of numbers by the names of the model's inputs. */
-  z.object({ kind: z.literal('fields'), fields: z.record(z.string(), fieldSchema) }),
+  /** Inputs of numbers, or of images, by the names of the model's inputs. */
+  z.object({ kind: z.literal('fields'), fields: z.record(z.string(), z.union([imageSchema, fieldSchema])) }),
   tableSchema,
-  z.object({
-    kind: z.literal('image'),
-    height: size,
-    width: size,
-    channels: z.literal([1, 3]),
-    /** How colours become one channel; absent where there are three, and in models that are older than the choice: linear. */
-    greyscale: z.enum(['bt601', 'linear']).optional(),
-    fit: z.enum(['cover', 'contain', 'fill']),
-  }),
+  imageSchema,
   z.object({
     kind: z.literal('text'),
     window: size,
@@ -101,6 +103,8 @@ const outputSchema = z.object({
   loss: z.string(),
   /** What its outputs are; absent where nobody has to know. */
   kind: z.enum(['logits', 'softmax', 'sigmoid']).optional(),
+  /** Which of the model's outputs belongs to the target, from 0; absent where the target has no name. */
+  index: z.int().min(0).optional(),
 });
 
 const scalingSchema = z
@@ -139,6 +143,7 @@ export type Greyscale = 'bt601' | 'linear';
 type Fixed<T> = { readonly [K in keyof T]: T[K] };
 
 export type FieldEncoding = Fixed<z.output<typeof fieldSchema>>;
+export type ImageEncoding = Fixed<z.output<typeof imageSchema>>;
 /** A numeric column; a missing value becomes `fill`, and then every value `(value - mean) * scale`. */
 export type NumericColumn = Fixed<z.output<typeof numericSchema>>;
 /** A column of categories: one 0/1 feature each, in this order; all are 0 for a category that training did not see. */
@@ -155,6 +160,12 @@ export type OutputEncoding = Fixed<z.output<typeof outputSchema>>;
 export type TargetScaling = Fixed<z.output<typeof scalingSchema>>;
 export type Encoding = Fixed<z.output<typeof encodingSchema>>;
 export type TargetEncoding = Pick<Encoding, keyof typeof targetKeys>;
+
+/** Names of the inputs, where the config names them. */
+export function inputNames({ input }: Encoding): string[] | undefined {
+  if (input.kind === 'fields') return Object.keys(input.fields);
+  return input.kind === 'table' ? input.inputs?.map(({ name }) => name) : undefined;
+}
 
 /** What is kept of a target. */
 export const targetEncoding = (encoding: Encoding, target: Pick<Field, 'name' | 'role'>): TargetEncoding =>

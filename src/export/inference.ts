@@ -8,28 +8,33 @@ import { ModelError, UnsupportedModelError } from '../errors.js';
 import type { LayerWeight } from '../model/build.js';
 import { anyBatch } from './any-batch.js';
 
-/** Names of the graph's only input and output; both are float32 and have the batch as first axis. */
-export const inputName = 'input';
-export const outputName = 'output';
+/** An input or output of a model. */
+export interface Port {
+  /** What a graph calls it. */
+  readonly name: string;
+  /** Of one example, without the batch. */
+  readonly shape: readonly number[];
+}
 
 /** What is traced: a tfjs model, and its weights with the values to put into the graph. */
 export interface Predictable {
   readonly model: LayersModel;
   readonly weights: LayerWeight[];
-  /** Shape of one example, without the batch. */
-  readonly featureShape: readonly number[];
+  /** In the order of the model's. */
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Pick<Port, 'name'>[];
 }
 
 /** Two batch sizes that are no other size of any model, so that what depends on the batch shows. */
 const probes = [29, 37] as const;
 
 /**
- * The graph of the prediction of `count` examples: `input` [count, ...featureShape] in the model's own units (bytes already
- * scaled), `output` as the model's last layer gives it.
+ * The graph of the prediction of `count` examples: inputs [count, ...shape] in the model's own units (bytes already scaled),
+ * outputs as the model's last layers give them; all are float32.
  * @throws UnsupportedModelError when a layer has no lowering
  */
 export function inferenceGraph(target: Predictable, count: number): OnnxGraph {
-  return withWeights(traceInference(target, count), target);
+  return complete(traceInference(target, count), target);
 }
 
 /**
@@ -39,17 +44,24 @@ export function inferenceGraph(target: Predictable, count: number): OnnxGraph {
  */
 export function anyBatchGraph(target: Predictable): OnnxGraph | undefined {
   const traces = probes.map((count) => ({ count, graph: traceInference(target, count) }));
-  const graph = anyBatch(traces[0], traces[1], inputName);
-  return graph && withWeights(graph, target);
+  // Inputs that nothing depends on are in no graph.
+  const read = target.inputs.findIndex((_, i) => traces[0].graph.inputs.some(({ name }) => name === inputName(i)));
+  const graph = read < 0 ? undefined : anyBatch(traces[0], traces[1], inputName(read));
+  return graph && complete(graph, target);
 }
 
+// While a graph is traced: no name of a tensor inside can be the same.
 const weightName = (index: number): string => `weight${index}`;
+const inputName = (index: number): string => `input${index}`;
+const outputName = (index: number): string => `output${index}`;
 
-function traceInference({ model, weights, featureShape }: Predictable, count: number): StepGraph {
+function traceInference({ model, weights, inputs }: Predictable, count: number): StepGraph {
   const graph = trace(({ input, output }) => {
     const parameters = weights.map(({ shape }, i) => input(weightName(i), shape, 'float32'));
-    const features = input(inputName, [count, ...featureShape], 'float32');
-    output(outputName, predictionStep(model, weights, parameters, [features])[0], true);
+    const features = inputs.map(({ shape }, i) => input(inputName(i), [count, ...shape], 'float32'));
+    predictionStep(model, weights, parameters, features).forEach((made, i) => {
+      output(outputName(i), made, true);
+    });
   }, false);
   const kernel = graph.nodes.find(({ domain }) => domain === kernelDomain);
   if (kernel) throw new UnsupportedModelError(`the model needs ${kernel.op}, which ONNX lacks`, 'export it as tfjs');
@@ -59,11 +71,22 @@ function traceInference({ model, weights, featureShape }: Predictable, count: nu
 /** Bytes that a protobuf message can have. */
 const largestModel = 2 ** 31 - 1;
 
-/** Turns the inputs that stand for weights into constants, under the weights' own names. */
-function withWeights(graph: OnnxGraph, { weights }: Predictable): OnnxGraph {
-  const taken = new Set<string>();
-  const constants: OnnxConstant[] = [];
+/** Turns the inputs that stand for weights into constants, and gives everything the name that it has outside. */
+function complete(graph: OnnxGraph, { weights, inputs, outputs }: Predictable): OnnxGraph {
   const names = new Map<string, string>();
+  const ports = new Set<string>();
+  const port = (placeholder: string, name: string) => {
+    ports.add(name);
+    names.set(placeholder, name);
+  };
+  inputs.forEach(({ name }, i) => {
+    port(inputName(i), name);
+  });
+  outputs.forEach(({ name }, i) => {
+    port(outputName(i), name);
+  });
+  const taken = new Set(ports);
+  const constants: OnnxConstant[] = [];
   weights.forEach(({ originalName, shape, val }, i) => {
     const placeholder = weightName(i);
     if (!graph.inputs.some(({ name }) => name === placeholder)) return;
@@ -72,17 +95,34 @@ function withWeights(graph: OnnxGraph, { weights }: Predictable): OnnxGraph {
     names.set(placeholder, name);
     constants.push({ name, shape, type: 'float32', data: Float32Array.from(val.dataSync()) });
   });
-  const bytes = constants.reduce((sum, { data }) => sum + data.byteLength, 0);
-  if (bytes > largestModel) {
-    throw new ModelError(
-      `the weights take ${(bytes / 2 ** 30).toFixed(1)} GiB, and an ONNX file holds at most 2`,
-      'export the model as tfjs or safetensors',
-    );
-  }
-  return {
-    nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) })),
-    inputs: graph.inputs.filter(({ name }) => !names.has(name)),
-    outputs: graph.outputs,
-    constants: [...graph.constants, ...constants],
+  checkSize(constants);
+  const inside = (name: string) => {
+    let free = name;
+    // An input of the user's may be called as a tensor inside is.
+    while (taken.has(free)) free += '_';
+    return free;
   };
+  const nameOf = (name: string) => names.get(name) ?? inside(name);
+  return {
+    nodes: graph.nodes.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(nameOf),
+      outputs: node.outputs.map(nameOf),
+    })),
+    inputs: renamed(graph.inputs, nameOf).filter(({ name }) => ports.has(name)),
+    outputs: renamed(graph.outputs, nameOf),
+    constants: [...renamed(graph.constants, nameOf), ...constants],
+  };
+}
+
+const renamed = <T extends { readonly name: string }>(list: readonly T[], nameOf: (name: string) => string): T[] =>
+  list.map((entry) => ({ ...entry, name: nameOf(entry.name) }));
+
+function checkSize(constants: readonly OnnxConstant[]): void {
+  const bytes = constants.reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (bytes <= largestModel) return;
+  throw new ModelError(
+    `the weights take ${(bytes / 2 ** 30).toFixed(1)} GiB, and an ONNX file holds at most 2`,
+    'export the model as tfjs or safetensors',
+  );
 }

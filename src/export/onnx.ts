@@ -1,4 +1,5 @@
 /** A trained model as an ONNX file. */
+import { elements } from '../data/field.js';
 import { encodeModel, type OnnxDescription, type OnnxGraph } from '../engine/onnx/proto.js';
 import { anyBatchGraph, inferenceGraph, type Predictable } from './inference.js';
 import { runGraph } from './predictor.js';
@@ -7,7 +8,7 @@ import { runGraph } from './predictor.js';
 const trialCount = 3;
 
 /**
- * The file's bytes: `input` [batch, ...featureShape] and `output`, both float32, opset 17.
+ * The file's bytes: inputs and outputs [batch, ...shape] by their names, all float32, opset 17.
  *
  * @param batch examples of a batch, or `dynamic` for any number
  * @param warn told where the model cannot be exported for any number, and takes one example at a time instead
@@ -31,17 +32,19 @@ export function onnxFile(
 
 /** Whether the graph for any batch computes what one traced for a batch of this very size does. */
 function agrees(graph: OnnxGraph, bytes: Uint8Array, target: Predictable): boolean {
-  const length = target.featureShape.reduce((a, b) => a * b, trialCount);
   // Small whole numbers are inputs of every kind: pixels, categories, tokens.
-  const features = Float32Array.from({ length }, (_, i) => i % 2);
+  const inputs = target.inputs.map(({ shape }) =>
+    Float32Array.from({ length: trialCount * elements(shape) }, (_, i) => i % 2),
+  );
   try {
-    const outputs = runGraph(graph, trialCount, bytes)(features);
-    const expected = runGraph(inferenceGraph(target, trialCount), trialCount)(features);
-    const same = (value: number, i: number) =>
-      Object.is(value, expected[i]) || Math.abs(value - expected[i]) <= 1e-5 * Math.max(1, Math.abs(expected[i]));
-    return outputs.length === expected.length && outputs.every(same);
+    const outputs = runGraph(graph, target, trialCount, bytes)(inputs);
+    const expected = runGraph(inferenceGraph(target, trialCount), target, trialCount)(inputs);
+    return outputs.every((values, i) => values.every((value, j) => isNear(value, expected[i][j])));
   } catch {
     // ONNX Runtime refuses sizes that do not fit.
     return false;
   }
 }
+
+const isNear = (value: number, expected: number): boolean =>
+  Object.is(value, expected) || Math.abs(value - expected) <= 1e-5 * Math.max(1, Math.abs(expected));

@@ -10,13 +10,13 @@ import { refusedAtRun } from '../engine/onnx/refused.js';
 import { createSession } from '../engine/onnx/runtime.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
 import { computedIdError, tablesOf } from '../model/computed-ids.js';
-import { inferenceGraph, inputName, outputName, type Predictable } from './inference.js';
+import { inferenceGraph, type Predictable } from './inference.js';
 
 /**
- * Maps `count` examples, [count, ...featureShape] in the model's own units, to its outputs, row-major.
+ * Maps `count` examples, [count, ...shape] of each input in the model's own units, to the model's outputs, row-major each.
  * The same rows give the same bits in every batch of the same size.
  */
-export type Predict = (features: Float32Array, count: number) => Promise<Float32Array>;
+export type Predict = (inputs: readonly Float32Array[], count: number) => Promise<Float32Array[]>;
 
 /**
  * @param warn told why the model is not compiled
@@ -25,9 +25,9 @@ export type Predict = (features: Float32Array, count: number) => Promise<Float32
  */
 export async function createPredictor(target: Predictable, warn: (message: string) => void): Promise<Predict> {
   const predict = await compiledOrEager(target, warn);
-  return async (features, count) => {
+  return async (inputs, count) => {
     try {
-      return await predict(features, count);
+      return await predict(inputs, count);
     } catch (error) {
       throw computedIdError(error, tablesOf(target.model)) ?? refusedAtRun(error) ?? error;
     }
@@ -37,11 +37,11 @@ export async function createPredictor(target: Predictable, warn: (message: strin
 async function compiledOrEager(target: Predictable, warn: (message: string) => void): Promise<Predict> {
   try {
     // Compiled for one example first: what cannot be compiled is known before inputs are read.
-    const runs = new Map([[1, runGraph(inferenceGraph(target, 1), 1)]]);
-    return async (features, count) => {
-      const run = runs.get(count) ?? runGraph(inferenceGraph(target, count), count);
+    const runs = new Map([[1, runGraph(inferenceGraph(target, 1), target, 1)]]);
+    return async (inputs, count) => {
+      const run = runs.get(count) ?? runGraph(inferenceGraph(target, count), target, count);
       runs.set(count, run);
-      return run(features);
+      return run(inputs);
     };
   } catch (error) {
     if (!(error instanceof UnsupportedModelError)) throw error;
@@ -50,44 +50,50 @@ async function compiledOrEager(target: Predictable, warn: (message: string) => v
   }
 }
 
-/** @returns outputs, row-major, which are nobody else's */
-type RunGraph = (features: Float32Array) => Float32Array;
+/** @returns outputs, row-major each, which are nobody else's */
+type RunGraph = (inputs: readonly Float32Array[]) => Float32Array[];
 
 /**
  * Loads a graph and runs it on batches of `count` examples.
+ * @param target whose prediction the graph is
  * @param encoded the graph as a file, where there is one already
  */
-export function runGraph(graph: OnnxGraph, count: number, encoded = encodeModel(graph)): RunGraph {
+export function runGraph(graph: OnnxGraph, target: Predictable, count: number, encoded = encodeModel(graph)): RunGraph {
   const session = createSession(encoded);
   // A size that has a name is the batch's.
   const shapeOf = ({ shape }: OnnxPort) => shape.map((size) => (typeof size === 'number' ? size : count));
-  const [from, to] = [graph.inputs[0], graph.outputs[0]].map(shapeOf);
-  const memory = new PrivateMemory([from, to].map((shape) => elements(shape) * 4));
-  const [input, output] = [from, to].map((shape) => memory.floats(elements(shape)));
-  const run = session.bind(
-    { [inputName]: { type: 'float32', shape: from, data: input } },
-    { [outputName]: { type: 'float32', shape: to, data: output } },
-  );
-  return (features) => {
-    input.set(features);
+  const ports = [...graph.inputs, ...graph.outputs];
+  const memory = new PrivateMemory(ports.map((port) => elements(shapeOf(port)) * 4));
+  const tensors = ports.map((port) => {
+    const shape = shapeOf(port);
+    return [port.name, { type: 'float32' as const, shape, data: memory.floats(elements(shape)) }] as const;
+  });
+  const [inputs, outputs] = [tensors.slice(0, graph.inputs.length), tensors.slice(graph.inputs.length)];
+  const run = session.bind(Object.fromEntries(inputs), Object.fromEntries(outputs));
+  // Inputs that nothing depends on are in no graph.
+  const places = inputs.map(([name]) => target.inputs.findIndex((input) => input.name === name));
+  return (given) => {
+    inputs.forEach(([, { data }], i) => {
+      data.set(given[places[i]]);
+    });
     run();
-    return output.slice();
+    return outputs.map(([, { data }]) => data.slice());
   };
 }
 
-async function tfjsPredictor({ model, featureShape }: Predictable): Promise<Predict> {
-  const predict: Predict = async (features, count) =>
+async function tfjsPredictor({ model, inputs }: Predictable): Promise<Predict> {
+  const predict: Predict = async (given, count) =>
     tf.tidy(() => {
-      const outputs = model.apply(tf.tensor(features, [count, ...featureShape], 'float32'), {
-        training: false,
-      }) as tf.Tensor;
-      return outputs.dataSync() as Float32Array;
+      const tensors = inputs.map(({ shape }, i) => tf.tensor(given[i], [count, ...shape], 'float32'));
+      const outputs = model.apply(tensors.length === 1 ? tensors[0] : tensors, { training: false });
+      return ([outputs].flat() as tf.Tensor[]).map((output) => output.dataSync() as Float32Array);
     });
+  const zeros = inputs.map(({ shape }) => new Float32Array(elements(shape)));
   const reasons: string[] = [];
   for (const name of backendNames) {
     try {
       await loadBackend(name);
-      await predict(new Float32Array(elements(featureShape)), 1);
+      await predict(zeros, 1);
       return predict;
     } catch (error) {
       // Of zeros, which are no input of the user's.

@@ -1,0 +1,173 @@
+/** From what a user gives for one input to its rows, in their order: arrays in files or of a program, and images. */
+import { extname } from 'node:path';
+import { z } from 'zod';
+import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/config/json-file.js';
+import { statusOf } from '../../src/config/status.js';
+import { type DataFile, openData } from '../../src/data/data-file.js';
+import type { FieldEncoding, ImageEncoding } from '../../src/data/encoding.js';
+import { elements } from '../../src/data/field.js';
+import { imageInputs } from '../../src/data/images/inputs.js';
+import { readNpy } from '../../src/data/npy/npy.js';
+import type { Reading } from '../../src/data/reading.js';
+import { DataError } from '../../src/errors.js';
+
+/** One example each, as stored. */
+export type Row = ArrayLike<number>;
+type Rows = AsyncIterable<Row> | Iterable<Row>;
+
+interface Counted {
+  readonly rows: Rows;
+  readonly count: number;
+}
+
+/** An input, opened. */
+export interface InputRows extends Counted {
+  /** Factor from what is stored to the model's own units. */
+  readonly scale: number;
+  /** File of each image. */
+  readonly names?: readonly string[];
+}
+
+/**
+ * Inputs that a program holds: a list of examples, each a list of numbers, nested as the model's input or flat; all numbers in one
+ * typed array, example by example; or, for models of tables, a row an object.
+ */
+export type InputValues = readonly unknown[] | TypedValues;
+type TypedValues = Float32Array | Float64Array | Int32Array | Uint8Array;
+
+/** Of an input that is an array of its own, or made of images. */
+export type ArrayEncoding = FieldEncoding | ImageEncoding;
+
+/** What a model takes for one of its inputs. */
+export interface Wanted {
+  /** Of one example. */
+  readonly shape: readonly number[];
+  readonly encoding: ArrayEncoding;
+}
+
+/**
+ * @param given a path (`-` for standard input), or the examples themselves
+ * @param name what errors call examples that are in no file of their own
+ * @throws DataError naming the file, and the row of what does not fit the model
+ */
+export async function openRows(
+  given: string | InputValues,
+  { shape, encoding }: Wanted,
+  reading: Reading,
+  name = 'input',
+): Promise<InputRows> {
+  const scale = 'scale' in encoding ? encoding.scale : 1 / 255;
+  if (typeof given !== 'string') return { ...valueRows(name, given, shape), scale };
+  const format = formatOf(given, !('scale' in encoding));
+  if (format === 'image' && !('scale' in encoding)) {
+    const images = await imageInputs(given, encoding);
+    return { ...images, count: images.names.length, scale };
+  }
+  return { ...(await arrayRows(await openData(given, reading), format, shape, reading)), scale };
+}
+
+/** By the name; what comes through a pipe says itself what it is. */
+function formatOf(file: string, ofImages: boolean): 'json' | 'npy' | 'image' | 'pipe' {
+  const ending = extname(file).toLowerCase();
+  if (ending === '.json') return 'json';
+  if (ending === '.npy') return 'npy';
+  if (file === '-') return 'pipe';
+  if (ofImages) return 'image';
+  if (statusOf(file)?.isFIFO()) return 'pipe';
+  throw new DataError(`${file}: is no .npy and no .json file`, 'the model takes numbers: name a file of either kind');
+}
+
+/** @param data closed here */
+async function arrayRows(
+  data: DataFile,
+  format: 'json' | 'npy' | 'image' | 'pipe',
+  shape: readonly number[],
+  reading: Reading,
+): Promise<Counted> {
+  try {
+    const isNpy = format === 'npy' || (format === 'pipe' && (await isArray(data)));
+    return isNpy ? await npyRows(data, shape, reading) : listedRows(data.name, await jsonIn(data), shape);
+  } finally {
+    await data.close();
+  }
+}
+
+/** Whether a file is one of NumPy's. */
+const isArray = async (data: DataFile): Promise<boolean> => (await data.read(1, 0))[0] === 0x93;
+
+/** What a file or a pipe holds as JSON; undefined where it is an array of NumPy. */
+export async function readJson(file: string, reading: Reading): Promise<unknown> {
+  const data = await openData(file, reading);
+  try {
+    return (await isArray(data)) ? undefined : await jsonIn(data);
+  } finally {
+    await data.close();
+  }
+}
+
+/** Rows of one array, each a view of it. */
+export function* rowsOf(values: TypedValues, width: number, count: number): Generator<Row> {
+  for (let row = 0; row < count; row++) yield values.subarray(row * width, (row + 1) * width);
+}
+
+async function npyRows(data: DataFile, exampleShape: readonly number[], reading: Reading): Promise<Counted> {
+  const { features, shape } = await readNpy(data, reading);
+  const [count, ...rest] = shape;
+  const width = elements(exampleShape);
+  if (elements(rest) === width) return { rows: rowsOf(features, width, count), count };
+  throw new DataError(
+    `${data.name}: has the shape [${shape.join(', ')}], and the model takes examples of shape [${exampleShape.join(', ')}]`,
+    `give it the shape [${['n', ...exampleShape].join(', ')}]`,
+  );
+}
+
+function valueRows(name: string, values: InputValues, shape: readonly number[]): Counted {
+  if (!ArrayBuffer.isView(values)) return listedRows(name, values, shape);
+  const width = elements(shape);
+  const odd = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
+  if (odd >= 0) {
+    throw new DataError(`${name}: number ${odd + 1} is ${values[odd]}`, 'give numbers within the range of 32 bits');
+  }
+  const count = values.length / width;
+  if (count > 0 && Number.isInteger(count)) return { rows: rowsOf(values, width, count), count };
+  throw new DataError(
+    `${name}: has ${values.length} numbers, and the model takes ${width} an example`,
+    `give it [${['n', ...shape].join(', ')}] numbers, example by example`,
+  );
+}
+
+/** A list of examples; each is a list of numbers, nested as the model's input or flat. */
+function listedRows(name: string, list: unknown, exampleShape: readonly number[]): Counted {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new DataError(`${name}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
+  }
+  const width = elements(exampleShape);
+  const rows = list.map((entry: unknown, i) => {
+    const row: unknown[] = ArrayBuffer.isView(entry)
+      ? Array.from(entry as Float32Array)
+      : [entry].flat(exampleShape.length);
+    const where = `${name}: row ${i + 1}`;
+    const wrong = row.findIndex((value) => typeof value !== 'number' || !Number.isFinite(Math.fround(value)));
+    if (wrong >= 0) {
+      throw new DataError(`${where} holds ${JSON.stringify(row[wrong])}`, 'write numbers within the range of 32 bits');
+    }
+    if (row.length === width) return row as number[];
+    const shape = `[${exampleShape.join(', ')}]`;
+    throw new DataError(
+      `${where} has ${row.length} numbers, and the model takes ${width}`,
+      `give each example the shape ${shape}`,
+    );
+  });
+  return { rows, count: rows.length };
+}
+
+const examples: FileKind = {
+  Failure: DataError,
+  what: 'a JSON list of examples',
+  remedy: 'write a list of them, even of one: [[0.1, 0.2]]',
+};
+
+async function jsonIn(data: DataFile): Promise<unknown> {
+  checkTextSize(data.name, data.size, examples);
+  return parseJson(decodeText(await data.read(data.size, 0), data.name, examples), data.name, z.unknown(), examples);
+}
