@@ -99,9 +99,9 @@ describe.skipIf(process.platform === 'win32')('a pipe', () => {
     const script = `
       const { openInputs } = await import(${JSON.stringify(new URL('../coordinator/inference/inputs.js', import.meta.url).href)});
       let sum = 0, count = 0;
-      for await (const batch of (await openInputs(process.argv[1], [2])).batches) {
+      for await (const batch of (await openInputs(process.argv[1], [{ name: 'input', shape: [2], isNamed: false }])).batches) {
         count += batch.count;
-        for (const value of batch.features) sum += value;
+        for (const value of batch.inputs[0]) sum += value;
       }
       console.log(count, sum.toFixed(3));`;
     const run = (input: string) =>
