@@ -76,3 +76,13 @@ export const standardizeTargets = z
     'Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. ' +
       'The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.',
   );
+
+/** A target that is an input. */
+const copySchema = z.strictObject({ of: fieldName.describe('The input; `features` is one without a name.') });
+
+export const copies = z
+  .record(fieldName, copySchema)
+  .optional()
+  .describe(
+    'Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.',
+  );

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   byField,
+  copies,
   fraction,
   fractionOrFiles,
   fractions,
@@ -26,6 +27,7 @@ const digitsSchema = z
       .min(0)
       .default(0)
       .describe('Names the set of digits. Apart from the seed of the run, so that all seeds train on the same set.'),
+    targets: copies,
     ...fractions(0.1),
   })
   .describe('Synthetic handwritten digits, 28 x 28 x 1, ten classes, made when the run starts.');
@@ -45,6 +47,7 @@ const idxSchema = z
       .describe(
         "Prefix of the training files. Default: train where there is such a pair, else the folder's only pair.",
       ),
+    targets: copies,
     validation: fractionOrFiles(VALIDATION),
     test: fractionOrFiles(TEST),
     stratify,
@@ -107,6 +110,7 @@ const imagesSchema = z
         'One channel instead of three: bt601 (or true) weighs the stored bytes as ITU-R BT.601 does, 0.299 R + 0.587 G + ' +
           "0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.",
       ),
+    targets: copies,
     ...fractionsOrPaths('folder'),
   })
   .describe('Image files in one folder a class.');
@@ -158,6 +162,7 @@ const moduleSchema = z
           'longest, with a mask that leaves those places out of layers, losses and metrics. Of the only input, or { input: length }. ' +
           'Targets that have as many places as an input in every example go with it.',
       ),
+    targets: copies,
     truncate: z.boolean().default(false).describe('Cut off what sequences have beyond data.length.'),
     standardizeTargets,
     ...fractions(0.1),

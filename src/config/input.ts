@@ -25,6 +25,17 @@ export interface RunConfigInput {
          */
         seed?: number;
         /**
+         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+         */
+        targets?: {
+          [k: string]: {
+            /**
+             * The input; `features` is one without a name.
+             */
+            of: string;
+          };
+        };
+        /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
         validation?: number;
@@ -51,6 +62,17 @@ export interface RunConfigInput {
          * Prefix of the training files. Default: train where there is such a pair, else the folder's only pair.
          */
         training?: string;
+        /**
+         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+         */
+        targets?: {
+          [k: string]: {
+            /**
+             * The input; `features` is one without a name.
+             */
+            of: string;
+          };
+        };
         /**
          * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
          */
@@ -463,6 +485,17 @@ export interface RunConfigInput {
          */
         greyscale?: boolean | ('bt601' | 'linear');
         /**
+         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+         */
+        targets?: {
+          [k: string]: {
+            /**
+             * The input; `features` is one without a name.
+             */
+            of: string;
+          };
+        };
+        /**
          * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
          */
         validation?: number | string;
@@ -546,6 +579,17 @@ export interface RunConfigInput {
           | {
               [k: string]: 'longest' | number;
             };
+        /**
+         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+         */
+        targets?: {
+          [k: string]: {
+            /**
+             * The input; `features` is one without a name.
+             */
+            of: string;
+          };
+        };
         /**
          * Cut off what sequences have beyond data.length.
          */

@@ -1,10 +1,12 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
+import { copiesOf, withCopies, withoutTargets } from './copies.js';
 import { generateDigits } from './digits/digits.js';
 import { type Encoding, type TargetScaling, targetEncoding } from './encoding.js';
 import {
   type Dataset,
   inputColumn,
+  isPlain,
   type SourceColumn,
   type SourceExamples,
   type Splits,
@@ -34,7 +36,11 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   try {
     const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
     const scalings = scalingsOf(config, source, read, splits, options.trained);
-    const examples = standardizeTargets(read, scalings, source.where);
+    const copies = copiesOf('targets' in config ? config.targets : undefined);
+    // Classes of digits and folders are no targets where others are named.
+    const isReplaced = Object.keys(copies).length > 0 && ['digits', 'idx', 'images'].includes(config.source);
+    const rest = standardizeTargets(isReplaced ? withoutTargets(read) : read, scalings, source.where);
+    const examples = withCopies(rest, copies);
     const own = (await source.encode?.(splits)) ?? plainEncoding(examples);
     const encoding = completeEncoding(own, examples, scalings);
     const description = describe(examples, splits, source.origin, scalings.size > 0);
@@ -70,15 +76,18 @@ function completeEncoding(
   examples: SourceExamples,
   scalings: ReadonlyMap<string, TargetScaling>,
 ): Encoding {
-  if (!encoding.named) {
+  const targets = ofRole(examples.columns, 'target');
+  if (targets.some(isPlain)) {
     const [scaling] = scalings.values();
     return { ...classNames(examples), ...encoding, ...(scaling && { targetScaling: scaling }) };
   }
-  const named = Object.entries(encoding.named).map(([name, target]) => {
+  const named = targets.map((target) => {
+    const { name } = target;
     const targetScaling = scalings.get(name);
-    return [name, { ...target, ...(targetScaling && { targetScaling }) }] as const;
+    const own = encoding.named?.[name] ?? classNames({ columns: [target] });
+    return [name, { ...own, ...(targetScaling && { targetScaling }) }] as const;
   });
-  return { ...encoding, named: Object.fromEntries(named) };
+  return { input: encoding.input, named: Object.fromEntries(named) };
 }
 
 async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
@@ -160,7 +169,7 @@ async function rowsWithin(column: SourceColumn, count: number, budget: number, r
 }
 
 /** Classes are called by their indices where the source has no names for them. */
-function classNames(examples: SourceExamples): Pick<Encoding, 'classes'> {
+function classNames(examples: Pick<SourceExamples, 'columns'>): Pick<Encoding, 'classes'> {
   const { categories: classes } = targetColumn(examples);
   return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
 }

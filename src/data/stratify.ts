@@ -33,6 +33,9 @@ export function groupByClass(examples: SourceExamples, rows: Int32Array): Stratu
       'name the column, such as data.split.stratify: COLUMN',
     );
   }
+  if (targets.length === 0) {
+    throw new DataError('data.stratify: the targets are inputs, not classes', 'remove stratify');
+  }
   const [{ shape, values, categories }] = targets;
   if (categories === undefined) {
     throw new DataError(

@@ -33,7 +33,8 @@ const rules: readonly [TargetRule, (value: number) => boolean][] = [
 ];
 
 /** Overlapping targets, as windows of a text have them, are looked at once. */
-export async function surveyTargets({ values: targets, shape }: Pick<Column, 'values' | 'shape'>) {
+export async function surveyTargets({ values, shape, scale = 1 }: Pick<Column, 'values' | 'shape' | 'scale'>) {
+  const targets = scale === 1 ? values : Float32Array.from(values, (value) => value * Math.fround(scale));
   const width = shape.at(-1) ?? 1;
   const broken: Partial<Record<TargetRule, number>> = {};
   const distinct: number[] = [];
@@ -77,7 +78,8 @@ function firstOddRow(values: Values, start: number, end: number, width: number):
 }
 /** Whether targets do not differ from example to example: there is nothing to explain then. */
 export function isConstant(column: Column, rows: Int32Array): boolean {
-  const { values } = column;
+  const { values, file } = column;
+  if (file) return false;
   const [width, stride] = [widthOf(column), strideOf(column)];
   const first = rows[0] * stride;
   return rows.every((row) => {

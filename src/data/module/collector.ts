@@ -28,26 +28,29 @@ export class Collector {
   readonly #ignoreClass: number | undefined;
   readonly #fail: Fail = (problem, remedy) =>
     new DataError(`${this.#where}: example ${this.#count} ${problem}`, remedy);
+  /** Names of targets that are inputs. */
+  readonly #copies: readonly string[];
   #form: Form | undefined;
   #count = 0;
 
   /** @param ignoreClass may be no class of the only target */
   constructor(config: ModuleConfig, where: string, ignoreClass: number | undefined) {
     this.#config = config;
+    this.#copies = Object.keys(config.targets ?? {});
     this.#where = where;
     this.#ignoreClass = ignoreClass;
   }
 
   /** @throws DataError when it is no example, or unlike the first */
   add(value: unknown): void {
-    const fields = fieldsOfExample(value, [], this.#fail);
+    const fields = fieldsOfExample(value, this.#copies, this.#fail);
     this.#form ??= this.#formOf(fields);
     const { first, inputs, targets, weights } = this.#form;
     checkFields(fields, first, this.#fail);
     for (const input of inputs) input.add(this.#numbers(input.label, fields.inputs.get(input.name)), this.#fail);
     for (const target of targets) target.add(this.#numbers(target.label, fields.targets.get(target.name)), this.#fail);
     const stray = [...fields.weights.keys()].find((name) => !weights.some((each) => each.key === name));
-    if (stray !== undefined) checkNames(fields, [], this.#fail);
+    if (stray !== undefined) checkNames(fields, this.#copies, this.#fail);
     for (const each of weights) each.add(fields.weights.get(each.key), this.#fail);
     this.#count++;
   }
@@ -66,6 +69,11 @@ export class Collector {
       const made = target.finish(sequences, this.#where);
       const own = weights.filter(({ key }) => key === target.name || (key === ofAll && target === targets[0]));
       columns.push(...made, ...own.flatMap((each) => each.finish(made[0], sequences, this.#where)));
+    }
+    for (const each of weights) {
+      // Of targets that are inputs, examples as a whole have weights.
+      const isOfCopy = this.#copies.includes(each.key) || (each.key === ofAll && targets.length === 0);
+      if (isOfCopy) columns.push(...each.finish({ shape: [1] }, undefined, this.#where));
     }
     const order = ['input', 'target', 'weight', 'mask'];
     columns.sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
@@ -105,7 +113,7 @@ export class Collector {
   }
 
   #formOf(first: ExampleFields): Form {
-    checkNames(first, [], this.#fail);
+    checkNames(first, this.#copies, this.#fail);
     const { classes, categories, length, standardizeTargets } = this.#config;
     const [inputNames, targetNames] = [[...first.inputs.keys()], [...first.targets.keys()]];
     const classesOf = byName<number>('classes', classes, targetNames, 'target');
@@ -140,7 +148,7 @@ export class Collector {
     if (first.weights.has(ofAll) && targetNames.length > 1 && typeof first.weights.get(ofAll) !== 'number') {
       throw this.#fail('has one weight of places for several targets', 'give weights: { TARGET: ... }');
     }
-    const keys = [ofAll, ...targetNames.filter((name) => name !== plainNames.target)];
+    const keys = [ofAll, ...targetNames.filter((name) => name !== plainNames.target), ...this.#copies];
     return { first, inputs, targets, weights: keys.map((key) => new WeightValues(key, isSequence)) };
   }
 

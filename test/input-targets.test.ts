@@ -1,0 +1,102 @@
+/** Targets that are inputs, `data.targets: { copy: { of: features } }`: autoencoders, without a copy of the data. */
+import { expect, it } from 'vitest';
+import { dataSchema } from '../src/config/data.js';
+import { inputColumn, targetColumn } from '../src/data/examples.js';
+import { loadDataset } from '../src/data/load.js';
+import { closeExamples } from '../src/data/rows.js';
+import { temporaryFolder, writeConfig } from './support/folder.js';
+import { refusalOf, writeModule } from './support/modules.js';
+import { resultOf, trained } from './support/runs.js';
+import { trainedInWorld } from './support/worlds.js';
+
+const folder = temporaryFolder();
+const load = (data: object) => loadDataset(dataSchema.parse({ validation: 0, test: 0, ...data }), 1);
+const copied = { targets: { copy: { of: 'features' } } };
+
+const autoencoder = writeConfig(folder, 'autoencoder', {
+  data: { source: 'digits', examples: 120, validation: 0.2, test: 0.1, ...copied },
+  model: {
+    layers: [
+      'flatten',
+      { dense: { units: 6, activation: 'relu' } },
+      { dense: { units: 784, activation: 'sigmoid' } },
+      { reshape: { targetShape: [28, 28, 1] } },
+    ],
+  },
+  loss: 'binaryCrossentropy',
+  metrics: ['mse'],
+  training: { epochs: 1, batchSize: 32, shards: 4 },
+});
+
+it('share the memory of their inputs, in their scale', async () => {
+  const { examples, encoding } = await load({ source: 'digits', examples: 20, ...copied });
+  const [input, target] = [inputColumn(examples), targetColumn(examples)];
+  expect(target.values).toBe(input.values);
+  expect(target).toMatchObject({ name: 'copy', type: 'uint8', shape: [28, 28, 1], scale: 1 / 255 });
+  expect(examples.columns).toHaveLength(2);
+  expect(encoding.named).toEqual({ copy: {} });
+  expect(encoding.classes).toBeUndefined();
+});
+
+it('are on disk where their inputs are', async () => {
+  const file = writeModule(
+    folder,
+    'large.mjs',
+    'export default function* () { for (let i = 0; i < 2000; i++) yield { features: new Float32Array(300).fill(i) }; }',
+  );
+  const { examples } = await load({ source: 'module', file, memory: '1MB', ...copied });
+  expect(targetColumn(examples).file).toEqual(inputColumn(examples).file);
+  closeExamples(examples);
+});
+
+it('train an autoencoder on bytes to the same bits on 1, 2 and 4 threads and on two workers', async () => {
+  const one = await trained(autoencoder, [], folder, 1);
+  for (const threads of [2, 4])
+    expect(resultOf(await trained(autoencoder, [], folder, threads))).toEqual(resultOf(one));
+  const workers = [{ threads: 1 }, { threads: 1 }];
+  expect(resultOf(await trainedInWorld(autoencoder, [], folder, folder, { workers }))).toEqual(resultOf(one));
+  // Of numbers from 0 to 1, not of bytes.
+  expect(one.end.test!.mse).toBeLessThan(0.3);
+  expect(one.epochs[0].loss).toBeLessThan(Math.log(2) + 0.05);
+});
+
+it('stand beside other targets of a module, with masks and weights', async () => {
+  const file = writeModule(
+    folder,
+    'both.mjs',
+    'export default [[1, 2], [3]].map((words) => ({ inputs: { words }, targets: { n: words.length }, weights: { copy: 2 } }));',
+  );
+  const { examples } = await load({ source: 'module', file, length: 'longest', targets: { copy: { of: 'words' } } });
+  expect(examples.columns.map(({ name, role, of }) => [name, role, of])).toEqual([
+    ['words', 'input', undefined],
+    ['n', 'target', undefined],
+    ['copy', 'target', undefined],
+    ['copy_weight', 'weight', 'copy'],
+    ['words_mask', 'mask', 'words'],
+    ['copy_mask', 'mask', 'copy'],
+  ]);
+});
+
+it.each([
+  [
+    'an input that is not there',
+    { targets: { copy: { of: 'feature' } } },
+    'data.targets.copy.of: there is no input feature: did you mean features?',
+  ],
+  [
+    'a target without a name beside them',
+    { targets: { a: { of: 'features' } }, text: '[{ features: 1, target: 1 }]' },
+    'has a target without a name beside data.targets: name it',
+  ],
+  [
+    'stratify',
+    { ...copied, stratify: true, validation: 0.5 },
+    'data.stratify: the targets are inputs, not classes: remove stratify',
+  ],
+] as [string, { text?: string; [key: string]: unknown }, string][])(
+  'are refused with %s',
+  async (_, { text = '[{ features: 1 }, { features: 2 }]', ...more }, says) => {
+    const file = writeModule(folder, `wrong${says.length}.mjs`, `export default ${text};`);
+    expect((await refusalOf(load({ source: 'module', file, ...more }))).message).toContain(says);
+  },
+);
