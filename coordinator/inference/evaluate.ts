@@ -176,6 +176,8 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
  */
 function asTrained(config: RunConfig, encoding: Encoding | undefined, { path }: LocatedModel): DataConfig {
   const data = dataConfigOf(config);
+  // Targets with names are scaled one by one, as the model's were.
+  if (Object.values(encoding?.named ?? {}).some(({ targetScaling }) => targetScaling)) return data;
   if (!encoding?.targetScaling) {
     if (!('standardizeTargets' in data) || !data.standardizeTargets) return data;
     throw new ConfigError(
