@@ -1,18 +1,13 @@
 /** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
-import { setImmediate } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
+import { eachRow } from '../src/data/each-row.js';
 import type { TableEncoding } from '../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
-import { rowBytes, strideOf, type Values, valuesOf, widthOf } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
-import { readFully } from '../src/data/row-reader.js';
 import { featuresOf } from '../src/data/table/values.js';
 import type { StepModel } from '../src/engine/step.js';
 import { DataError, ModelError } from '../src/errors.js';
 import { type IdInput, idInputs, isId } from '../src/model/embedding-ids.js';
-
-/** Bytes that are looked at before signals get their turn. */
-const turn = 1 << 24;
 
 interface Odd {
   readonly input: IdInput;
@@ -89,32 +84,6 @@ function checkCharacters(inputs: readonly IdInput[], characters: number): void {
     `${short.layer}: inputDim: ${short.rows} is less than the ${characters} distinct characters of the text`,
     'use inputDim: classes',
   );
-}
-
-/** @param visit gets an array, where in it the row starts, and which example it is */
-async function eachRow(
-  column: Column,
-  count: number,
-  visit: (values: Values, start: number, example: number) => void,
-): Promise<void> {
-  const { values: inputs, file, type } = column;
-  const [width, stride, bytes] = [widthOf(column), strideOf(column), rowBytes(column)];
-  const atOnce = Math.max(1, Math.floor(turn / bytes));
-  const inMemory = file?.first ?? count;
-  for (let first = 0; first < inMemory; first += atOnce) {
-    const end = Math.min(inMemory, first + atOnce);
-    for (let example = first; example < end; example++) visit(inputs, example * stride, example);
-    if (end < count) await setImmediate();
-  }
-  if (!file) return;
-  const block = new Uint8Array(Math.min(atOnce, count - inMemory) * bytes);
-  const values = valuesOf(type, block.buffer);
-  for (let first = inMemory; first < count; first += atOnce) {
-    const end = Math.min(count, first + atOnce);
-    const part = block.subarray(0, (end - first) * bytes);
-    await readFully(file.fd, part, (file.start ?? 0) + (first - inMemory) * bytes);
-    for (let example = first; example < end; example++) visit(values, (example - first) * width, example);
-  }
 }
 
 /** The rule, for messages. */

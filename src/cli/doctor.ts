@@ -12,6 +12,7 @@ import { EngineError } from '../errors.js';
 import { loadNoiseKernels } from '../kernels/load.js';
 import { jsonLine } from '../report/json.js';
 import { widthOf, wrapLines } from '../report/wrap.js';
+import { doctorDataCommand } from './doctor-data.js';
 import { isTerminal } from './streams.js';
 
 interface Finding {
@@ -25,6 +26,7 @@ export function doctorCommand(): Command {
   return new Command('doctor')
     .description('Show what this machine has: cores, engines and backends that really load, versions.')
     .option('--json', 'print one JSON object')
+    .addCommand(doctorDataCommand())
     .action(runDoctor);
 }
 

@@ -38,7 +38,9 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   const name = args[0] ?? '';
   const wanted = Object.hasOwn(loaders, name) ? [loaders[name]] : Object.values(loaders);
   for (const load of wanted) {
-    program.addCommand((await load()).exitOverride().copyInheritedSettings(program));
+    const command = (await load()).exitOverride().copyInheritedSettings(program);
+    for (const inner of command.commands) inner.exitOverride().copyInheritedSettings(program);
+    program.addCommand(command);
   }
   try {
     await program.parseAsync(args, { from: 'user' });

@@ -201,7 +201,9 @@ export class Finding {
   }
 }
 
-const isIdentifier = (name: string): boolean => /(?:^|[_\W])(?:id|uuid|guid)$/i.test(name) || /[a-z]I[dD]$/.test(name);
+/** Whether a column is an identifier by its name. */
+export const isIdentifier = (name: string): boolean =>
+  /(?:^|[_\W])(?:id|uuid|guid)$/i.test(name) || /[a-z]I[dD]$/.test(name);
 
 /** Whether a number may be a day written as 20240131. */
 function isDay(number: number): boolean {

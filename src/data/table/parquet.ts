@@ -42,9 +42,13 @@ interface ParquetFile {
 
 /** @throws DataError naming file, row and column of what is wrong */
 export function parquetSource(config: ParquetConfig, reading: Reading): Promise<Source> {
-  const open = async (path: string) => openParquet(await openData(path, reading), reading);
-  return tableSource(config, open, usualCsv, reading);
+  return tableSource(config, parquetOpener(reading), usualCsv, reading);
 }
+
+export const parquetOpener =
+  (reading: Reading) =>
+  async (path: string): Promise<Table> =>
+    openParquet(await openData(path, reading), reading);
 
 /**
  * @param file closed with the table, or where this throws

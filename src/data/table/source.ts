@@ -110,7 +110,7 @@ function targetsEncoding({ targets: named }: TableConfig, { targets }: TableSche
 }
 
 /** The file for training, then those of the other splits. */
-function filesOf(config: TableConfig): string[] {
+export function filesOf(config: TableConfig): string[] {
   const { file } = config;
   const { validation, test } = heldOut(config);
   const files = [file, validation, test].filter((part) => typeof part === 'string');

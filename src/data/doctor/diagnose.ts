@@ -1,0 +1,72 @@
+/** Reads the data of a config as a run does, and says what there is and what is odd. */
+import type { DataConfig } from '../../config/data.js';
+import { targetParts } from '../../config/table-fields.js';
+import { loadDataset } from '../load.js';
+import { Reading, type ReadingOptions } from '../reading.js';
+import { closeExamples } from '../rows.js';
+import type { DataDiagnosis, DataFinding } from './diagnosis.js';
+import { duplicateFindings, duplicatesOf } from './duplicates.js';
+import { fieldFindings, fieldReports } from './fields.js';
+import { gapFindings, gapsOf, groupFindings, groupsOf } from './table.js';
+
+/**
+ * @param config as a run reads it; rows with gaps that a run would refuse are left out here, and told
+ * @param seed of the run
+ * @throws DataError if the data cannot be read
+ */
+export async function diagnose(
+  config: DataConfig,
+  seed: number,
+  options: Omit<ReadingOptions, 'warn'> = {},
+): Promise<DataDiagnosis> {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const table = config.source === 'csv' || config.source === 'parquet' ? config : undefined;
+  const quiet = new Reading({ signal: options.signal });
+  const missing = table && (await gapsOf(table, quiet));
+  const readable =
+    table && missing && missing.length > 0 && table.missing === 'error'
+      ? { ...table, missing: 'drop' as const }
+      : table;
+  const dataset = await loadDataset(readable ?? config, seed, { ...options, warn });
+  try {
+    const { splits } = dataset;
+    const rows = { training: splits.training.length, validation: splits.validation.length, test: splits.test.length };
+    const fields = await fieldReports(dataset);
+    const duplicates = await duplicatesOf(dataset);
+    const groups = readable && (await groupsOf(readable, splits, quiet));
+    return {
+      ...{ source: config.source, description: dataset.description },
+      rows: { total: rows.training + rows.validation + rows.test, ...rows },
+      fields,
+      columns: dataset.columns,
+      ...{ missing, duplicates, groups },
+      findings: [
+        ...warnings.map(asFinding),
+        ...(table && missing ? gapFindings(missing, table) : []),
+        ...fieldFindings(fields, dataset, (target) => mixingOf(config, target)),
+        ...duplicateFindings(duplicates, rows, table !== undefined),
+        ...groupFindings(groups ?? []),
+      ],
+    };
+  } finally {
+    closeExamples(dataset.examples);
+  }
+}
+
+/** The setting by which splits get a share of each class; a text and other splits of a table have none. */
+function mixingOf(config: DataConfig, target: string): string | undefined {
+  if (config.source === 'text') return undefined;
+  if (config.source !== 'csv' && config.source !== 'parquet') return 'data.stratify: true';
+  if (config.split?.order ?? config.split?.group) return undefined;
+  const named = config.targets?.[target];
+  if (named) return `data.split.stratify: ${targetParts(named).columns[0]}`;
+  return config.split ? 'data.split.stratify: true' : 'data.stratify: true';
+}
+
+/** Warnings end in what to do. */
+function asFinding(message: string): DataFinding {
+  const end = message.includes('; ') ? message.lastIndexOf('; ') : message.lastIndexOf(': ');
+  if (end < 0) return { about: 'reading', problem: message, remedy: 'look at it before you train' };
+  return { about: 'reading', problem: message.slice(0, end), remedy: message.slice(end + 2) };
+}

@@ -1,0 +1,80 @@
+/** What a look at the data of a config finds: for people and, as JSON, for programs. */
+import type { ColumnReport } from '../column-report.js';
+import type { Splits } from '../examples.js';
+import type { Role } from '../field.js';
+
+export type SplitName = keyof Splits;
+export const splitNames = ['training', 'validation', 'test'] as const satisfies readonly SplitName[];
+export type SplitCounts = Readonly<Record<SplitName, number>>;
+
+/** What is odd, and what can be done about it. */
+export interface DataFinding {
+  /** What it is about: `missing`, `balance`, `duplicates`, `groups`, `values`, or `reading` for what a run warns of too. */
+  readonly about: 'missing' | 'balance' | 'duplicates' | 'groups' | 'values' | 'reading';
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+export interface ClassCount {
+  readonly name: string;
+  readonly rows: SplitCounts;
+}
+
+/** A field of the examples, over all splits. */
+export interface FieldReport {
+  readonly name: string;
+  readonly role: Role;
+  readonly type: string;
+  /** Of one example. */
+  readonly shape: readonly number[];
+  readonly categories?: number;
+  /** Of the finite values, as the model gets them; of targets in their own units. */
+  readonly lowest?: number;
+  readonly highest?: number;
+  readonly mean?: number;
+  /** Values that are not finite. */
+  readonly notFinite?: number;
+  /** Of a target that is one class an example: rows of each, at most the 100 most frequent. */
+  readonly classes?: readonly ClassCount[];
+}
+
+export interface Gaps {
+  readonly column: string;
+  readonly rows: number;
+  /** `t.csv, line 7`: the first of them. */
+  readonly first: string;
+}
+
+export interface Duplicates {
+  /** Examples whose inputs all equal those of one before. */
+  readonly rows: number;
+  /** Examples of validation and test whose inputs are those of an example of an earlier split. */
+  readonly acrossSplits: number;
+  /** The first of the latter, with the one that it repeats. */
+  readonly example?: readonly [string, string];
+}
+
+/** A column whose values name groups. */
+export interface GroupReport {
+  readonly column: string;
+  readonly values: number;
+  /** Values that are in two splits or more. */
+  readonly shared: number;
+  /** The first few of them. */
+  readonly examples: readonly string[];
+}
+
+export interface DataDiagnosis {
+  readonly source: string;
+  readonly description: string;
+  readonly rows: SplitCounts & { readonly total: number };
+  readonly fields: readonly FieldReport[];
+  /** Of tables, as the file has them. */
+  readonly columns?: ColumnReport;
+  /** Of tables: columns with missing values. */
+  readonly missing?: readonly Gaps[];
+  readonly duplicates: Duplicates;
+  /** Of tables. */
+  readonly groups?: readonly GroupReport[];
+  readonly findings: readonly DataFinding[];
+}
