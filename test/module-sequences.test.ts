@@ -7,7 +7,7 @@ import type { Field } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
-import type { HeadSpec } from '../src/engine/step.js';
+import type { HeadSpec } from '../src/engine/heads.js';
 import { DataError } from '../src/errors.js';
 import { createEngines, type EngineWithSlabs, relativeError } from './support/engines.js';
 import { temporaryFolder } from './support/folder.js';

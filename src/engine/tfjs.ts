@@ -7,16 +7,10 @@ import { loadNoiseKernels } from '../kernels/load.js';
 import { tensorOf } from '../model/slab.js';
 import { type BackendName, loadBackend } from './backends.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from './engine.js';
+import type { BatchTensors } from './heads.js';
 import { BatchMemory, PrivateMemory } from './memory.js';
 import { fillNoise } from './noise.js';
-import {
-  type BatchTensors,
-  createStepModel,
-  evaluationStep,
-  gradientStep,
-  type StepModel,
-  type StepSpec,
-} from './step.js';
+import { createStepModel, evaluationStep, gradientStep, type StepModel, type StepSpec } from './step.js';
 
 /**
  * @param parameters slab to compute with

@@ -3,11 +3,12 @@
 import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import type { Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../../src/engine/engine.js';
+import type { HeadSpec } from '../../src/engine/heads.js';
 import { PrivateMemory } from '../../src/engine/memory.js';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import { OnnxEngine } from '../../src/engine/onnx/session.js';
-import { createStepModel, type HeadSpec, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs.js';
 import type { SlabLayout } from '../../src/model/slab.js';
 import { batchParts, fieldsOf } from './parts.js';

@@ -11,7 +11,7 @@ import {
 } from '../../src/data/examples.js';
 import type { Field, FieldType } from '../../src/data/field.js';
 import type { BatchBuffers } from '../../src/engine/engine.js';
-import type { BatchTensors } from '../../src/engine/step.js';
+import type { BatchTensors } from '../../src/engine/heads.js';
 
 export interface Parts {
   readonly count: number;

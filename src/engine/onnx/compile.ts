@@ -3,7 +3,8 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type { Field } from '../../data/field.js';
 import type { DilatedKernels } from '../../model/dilated.js';
-import { type BatchTensors, evaluates, evaluationStep, gradientStep, type StepModel } from '../step.js';
+import { type BatchTensors, evaluates } from '../heads.js';
+import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { accepted } from './accepted.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
 import type { StagedGraph } from './stages.js';
