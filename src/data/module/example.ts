@@ -68,7 +68,7 @@ function named(
 
 /** @throws fail's error unless names are names of fields, each of one field */
 export function checkNames({ inputs, targets, weights }: ExampleFields, copies: readonly string[], fail: Fail): void {
-  const plain: readonly string[] = Object.values(plainNames);
+  const plain: readonly string[] = [plainNames.input, plainNames.target, plainNames.weight];
   const names = [...inputs.keys(), ...targets.keys(), ...copies];
   for (const [place, name] of names.entries()) {
     const own = place < inputs.size ? plainNames.input : plainNames.target;
