@@ -36,7 +36,7 @@ it('others compute again what is lost', async () => {
     const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
     const url = await urlOf(coordinator);
     const step = await loseAll(cluster, coordinator, url);
-    for (const name of ['c', 'd']) cluster.worker(url, { name });
+    for (const name of ['c', 'd']) cluster.guest(url, name);
     const { message } = await coordinator.until('warning', (event) => event.message.includes('computed again'));
     const last = Number(/steps 1 to (\d+) are computed again/.exec(message)?.[1]);
     expect(last).toBeGreaterThanOrEqual(step);
@@ -56,7 +56,7 @@ it('Ctrl-C meanwhile leaves a run that can be gone on with', async () => {
     expect(await coordinator.ended).toBe(130);
     expect(eventOf(coordinator.events, 'end').interrupted).toBe(true);
     const resumed = cluster.resume();
-    cluster.worker(await urlOf(resumed), { name: 'c' });
+    cluster.guest(await urlOf(resumed), 'c');
     expect((await resumed.until('end')).sha256).toBe(quiet);
     expect(await resumed.ended).toBe(0);
     await checkLedger(cluster.run, 300);

@@ -52,7 +52,7 @@ async function interrupt(run: Coordinator): Promise<void> {
 /** Goes on with the run over one worker. */
 async function finish(cluster: Cluster): Promise<Coordinator> {
   const resumed = cluster.resume();
-  cluster.worker(await urlOf(resumed), { name: 'later' });
+  cluster.guest(await urlOf(resumed), 'later');
   await expectUndisturbed(resumed);
   return resumed;
 }
@@ -71,7 +71,7 @@ describe('Ctrl-C on the coordinator', () => {
     await withCluster(async (cluster) => {
       const training = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
       const url = await urlOf(training);
-      const workers = ['a', 'b'].map((name) => cluster.worker(url, { name }));
+      const workers = ['a', 'b'].map((name) => cluster.guest(url, name));
       await training.until('checkpoint');
       await interrupt(training);
       expect(await Promise.all(workers.map(({ ended }) => ended))).toEqual([0, 0]);
@@ -99,7 +99,7 @@ it('a run of one machine goes on over workers', async () => {
     await alone.until('checkpoint');
     await interrupt(alone);
     const resumed = cluster.resume(['--port', '0']);
-    cluster.worker(await urlOf(resumed), { name: 'a' });
+    cluster.guest(await urlOf(resumed), 'a');
     await expectUndisturbed(resumed);
   });
 });
@@ -108,7 +108,8 @@ it('Ctrl-C or SIGTERM lets a worker leave after the step, and the run goes on', 
   await withCluster(async (cluster) => {
     const coordinator = cluster.coordinator(config);
     const url = await urlOf(coordinator);
-    const [first, second, staying] = ['first', 'second', 'staying'].map((name) => cluster.worker(url, { name }));
+    const [first, second] = ['first', 'second'].map((name) => cluster.worker(url, { name }));
+    const staying = cluster.guest(url, 'staying');
     for (const [worker, signal] of [
       [first, 'SIGINT'],
       [second, 'SIGTERM'],
@@ -133,7 +134,7 @@ it('a coordinator that is killed and resumed gets its workers back, untouched', 
   await withCluster(async (cluster) => {
     const killed = cluster.coordinator(config, ['--min-workers', '2']);
     const url = await urlOf(killed);
-    const workers = ['a', 'b'].map((name) => cluster.worker(url, { name }));
+    const workers = ['a', 'b'].map((name) => cluster.guest(url, name));
     await killed.until('checkpoint');
     await killed.kill();
     await Promise.all(workers.map((worker) => worker.until('lost')));

@@ -202,7 +202,7 @@ describe('ids that the model computes and that have no row', () => {
   it('end a run that workers compute, once none is left', { timeout: 60_000 }, async () => {
     await withCluster(async (cluster) => {
       const coordinator = cluster.coordinator(configWith(highest.options), ['--min-workers', '1']);
-      cluster.worker(await urlOf(coordinator), { name: 'a' });
+      cluster.guest(await urlOf(coordinator), 'a');
       const { code, message, remedy } = await coordinator.until('error');
       expect(code).toBe('LOCKSTEP_DATA');
       expect(message).toMatch(told('[68]'));

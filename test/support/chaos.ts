@@ -1,5 +1,5 @@
 /** A run over two workers that suffers scheduled faults: every phase, every kind, and how long it takes to notice and to go on. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,10 +9,25 @@ import { loadDataset } from '../../src/data/load.js';
 import type { WorkerEvent } from '../../src/report/events.js';
 import type { LedgerEntry } from '../../src/report/ledger.js';
 import { type Cluster, type ClusterWorker, type Coordinator, urlOf, withCluster } from './cluster.js';
+import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
 import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
 import { writeConfig } from './folder.js';
+import { idxFile } from './idx.js';
 import { trained } from './runs.js';
+
+let images: string | undefined;
+/** 2,000 random images: read by each coordinator in less time than digits take to be drawn. Gone with all that tests write. */
+function imageFolder(): string {
+  if (images) return images;
+  images = mkdtempSync(join(process.env.LOCKSTEP_SCRATCH ?? tmpdir(), 'images-'));
+  const count = 2000;
+  const random = lcg(11);
+  const bytes = (length: number, below: number) => Uint8Array.from({ length }, () => random() * below);
+  writeFileSync(join(images, 'all-images-idx3-ubyte'), idxFile([count, 28, 28], bytes(count * 28 * 28, 256)));
+  writeFileSync(join(images, 'all-labels-idx1-ubyte'), idxFile([count], bytes(count, 10)));
+  return images;
+}
 
 /**
  * Small, but every phase is there: the data take two chunks, the gradient two segments, and validation is more than one
@@ -20,7 +35,7 @@ import { trained } from './runs.js';
  * @param patience seconds of silence; more of them where nobody is to be lost, however busy the machine is
  */
 export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, patience = silence) => ({
-  ...{ name: 'chaos', seed: 11, data: { source: 'digits', examples: 2000, validation: 0.35, test: 0 } },
+  ...{ name: 'chaos', seed: 11, data: { source: 'idx', dir: imageFolder(), validation: 0.35, test: 0 } },
   model: { layers: [{ flatten: {} }, { dense: { units: 84, activation: 'relu' } }, { dense: { units: 'classes' } }] },
   ...{ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], optimizer: { adam: { learningRate: 0.001 } } },
   training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LockstepError } from '../../src/errors.js';
 import type { RunEvent } from '../../src/report/events.js';
 import type { WorkerEvent } from '../../worker/events.js';
+import { type WorkerOptions, work } from '../../worker/worker.js';
 import { writeConfig } from './folder.js';
 import { cliFile } from './package.js';
 
@@ -22,43 +24,20 @@ type Kinds = { readonly event: string };
 export type Timed<Event> = Event & { readonly at: number };
 type Of<Event extends Kinds, Kind> = Timed<Extract<Event, { readonly event: Kind }>>;
 
-/** A program that runs, and what it has said. */
-export class Program<Event extends Kinds> {
+/** Who takes part in a run, and what it has said. */
+abstract class Party<Event extends Kinds> {
   readonly name: string;
-  readonly process: ChildProcess;
   readonly events: Timed<Event>[] = [];
-  /** Resolves with exit code or signal when the process has ended and everything that it said has been read. */
-  readonly ended: Promise<number | NodeJS.Signals>;
+  /** Resolves when it has ended and everything that it said has been read: with an exit code, or the signal that ended it. */
+  abstract readonly ended: Promise<number | NodeJS.Signals>;
   readonly #listeners = new Set<() => void>();
-  #errors = '';
   #over = false;
 
-  constructor(name: string, args: readonly string[], folder: string) {
+  constructor(name: string) {
     this.name = name;
-    // What is left behind by default would be there too, and be missed when the folder is looked through.
-    const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'caches'), LOCKSTEP_TOKEN: clusterToken };
-    this.process = spawn(execPath, [cliFile, ...args, '--json'], {
-      cwd: folder,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    createInterface({ input: this.process.stdout! }).on('line', (line) => {
-      this.events.push({ ...(JSON.parse(line) as Event), at: performance.now() });
-      this.#tell();
-    });
-    this.process.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.#errors += text;
-    });
-    this.ended = new Promise((resolve) => {
-      this.process.on('close', (code, signal) => {
-        this.#over = true;
-        resolve(signal ?? code!);
-        this.#tell();
-      });
-    });
   }
 
-  /** The first event of a kind that `fits`, from the event number `from` on; rejects when the program ends without it. */
+  /** The first event of a kind that `fits`, from the event number `from` on; rejects when the party ends without it. */
   async until<Kind extends Event['event']>(
     kind: Kind,
     fits: (event: Of<Event, Kind>) => boolean = () => true,
@@ -79,14 +58,20 @@ export class Program<Event extends Kinds> {
     return this.events.filter(({ event }) => event === kind) as Of<Event, Kind>[];
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.process.kill(signal);
+  /** Resolves when it is gone. */
+  abstract kill(): Promise<void>;
+
+  /** What it complained of besides its events. */
+  protected abstract errors(): string;
+
+  protected said(event: Event): void {
+    this.events.push({ ...event, at: performance.now() });
+    this.#tell();
   }
 
-  /** Resolves when it is gone. A stopped process dies of SIGKILL too. */
-  async kill(): Promise<void> {
-    this.signal('SIGKILL');
-    await this.ended;
+  protected over(): void {
+    this.#over = true;
+    this.#tell();
   }
 
   #next(deadline: number): Promise<void> {
@@ -108,7 +93,79 @@ export class Program<Event extends Kinds> {
   /** What it said last, for whoever wonders why it did not say more. */
   #story(): string {
     const last = this.events.slice(-12).map((event) => JSON.stringify(event).slice(0, 300));
-    return [`${this.name}:`, ...last, this.#errors].join('\n');
+    return [`${this.name}:`, ...last, this.errors()].join('\n');
+  }
+}
+
+/** A program that runs as a process. */
+export class Program<Event extends Kinds> extends Party<Event> {
+  readonly process: ChildProcess;
+  readonly ended: Promise<number | NodeJS.Signals>;
+  #errors = '';
+
+  constructor(name: string, args: readonly string[], folder: string) {
+    super(name);
+    // What is left behind by default would be there too, and be missed when the folder is looked through.
+    const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'caches'), LOCKSTEP_TOKEN: clusterToken };
+    this.process = spawn(execPath, [cliFile, ...args, '--json'], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    createInterface({ input: this.process.stdout! }).on('line', (line) => this.said(JSON.parse(line) as Event));
+    this.process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors += text;
+    });
+    this.ended = new Promise((resolve) => {
+      this.process.on('close', (code, signal) => {
+        resolve(signal ?? code!);
+        this.over();
+      });
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+
+  /** A stopped process dies of SIGKILL too. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended;
+  }
+
+  protected errors(): string {
+    return this.#errors;
+  }
+}
+
+/** A worker inside the test's process, which has loaded all that it needs: for what is no property of its process. */
+export class Guest extends Party<WorkerEvent> {
+  readonly ended: Promise<number>;
+  readonly #leave = new AbortController();
+  #errors = '';
+
+  constructor(options: WorkerOptions & { readonly name: string }) {
+    super(options.name);
+    const report = (event: WorkerEvent) => this.said(event);
+    this.ended = work({ ...options, report, signal: this.#leave.signal })
+      .then(
+        () => 0,
+        (error: Error) => {
+          this.#errors = error.stack!;
+          return error instanceof LockstepError ? error.exitCode : 1;
+        },
+      )
+      .finally(() => this.over());
+  }
+
+  async kill(): Promise<void> {
+    this.#leave.abort();
+    await this.ended;
+  }
+
+  protected errors(): string {
+    return this.#errors;
   }
 }
 
@@ -124,10 +181,10 @@ export interface WorkerStart {
   readonly args?: readonly string[];
 }
 
-/** Programs that belong together, in a folder of their own. */
+/** Parties that belong together, in a folder of their own. */
 export class Cluster {
   readonly folder: string;
-  readonly #programs: Program<Kinds>[] = [];
+  readonly #parties: { kill(): Promise<void> }[] = [];
 
   constructor() {
     this.folder = mkdtempSync(join(process.env.LOCKSTEP_SCRATCH ?? tmpdir(), 'cluster-'));
@@ -166,6 +223,15 @@ export class Cluster {
     return this.#start<WorkerEvent>(name, ['worker', url, ...given, ...args]);
   }
 
+  /** A worker of one thread inside this process. */
+  guest(url: string, name: string, more: Partial<WorkerOptions> = {}): Guest {
+    const cache = this.cacheOf(name);
+    mkdirSync(cache, { recursive: true });
+    const guest = new Guest({ url, name, threads: 1, token: clusterToken, cache, ...more });
+    this.#parties.push(guest);
+    return guest;
+  }
+
   /** Where a worker keeps data sets. */
   cacheOf(worker: string): string {
     return join(this.folder, 'caches', worker);
@@ -181,13 +247,13 @@ export class Cluster {
 
   /** Ends all that is still there, and sees to it that nothing stays. */
   async close(): Promise<void> {
-    await Promise.all(this.#programs.map((program) => program.kill()));
+    await Promise.all(this.#parties.map((party) => party.kill()));
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   #start<Event extends Kinds>(name: string, args: readonly string[]): Program<Event> {
     const program = new Program<Event>(name, args, this.folder);
-    this.#programs.push(program as unknown as Program<Kinds>);
+    this.#parties.push(program);
     return program;
   }
 }
