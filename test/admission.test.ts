@@ -198,7 +198,7 @@ it('other arithmetic is admitted when asked for, and the run says so; the token 
 it('nobody listens beyond this machine without a token; nothing is written', async () => {
   const out = join(folder, 'open');
   const args = ['coordinator', file, '--host', '0.0.0.0', '--port', '0', '--token', '', '--out', out, '--json'];
-  const { code, stdout } = await lockstep(args, folder);
+  const { code, stdout } = await lockstepServed(args, folder);
   expect(code).toBe(2);
   expect(eventsOf(stdout).at(-1)).toMatchObject({
     ...{ event: 'error', code: 'LOCKSTEP_CONFIG', remedy: 'set a token, or listen on 127.0.0.1' },
@@ -221,11 +221,12 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
     writeFileSync(path('bad.pem'), '-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n');
     mkdirSync(path('folder'));
   });
+  const read = (name: string) => readFileSync(path(name), 'utf8');
   const pair = (name: string) => ['--tls-cert', path(`${name}.cert`), '--tls-key', path(`${name}.key`)];
   const butterfly = { ...config, cluster: { allReduce: 'butterfly' } };
 
   /** A whole run of two workers. @returns the bytes that the coordinator sent in each exchange: none in a butterfly */
-  async function run(workerArgs: readonly string[], more: (url: string) => Promise<void>) {
+  async function run(own: readonly 'worker'[], more: (url: string) => Promise<void>) {
     const cluster = new Cluster();
     try {
       const trace = path('trace.json');
@@ -240,11 +241,14 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
       expect(url).toMatch(/^wss:/);
       expect((await coordinator.until('listening')).join).toMatch(/--tls-ca <certificate>$/);
       await more(url);
-      const start = (name: string): ClusterWorker =>
-        cluster.worker(url, { name, args: ['--tls-ca', path('ca.pem'), ...workerArgs] });
-      const workers = ['a', 'b'].map(start);
+      const a = cluster.worker(url, {
+        name: 'a',
+        args: ['--tls-ca', path('ca.pem'), ...own.flatMap((name) => pair(name))],
+      });
+      const tls = own.map((name) => ({ cert: read(`${name}.cert`), key: read(`${name}.key`) }))[0];
+      const b = cluster.guest(url, 'b', { ca: read('ca.pem'), peer: { tls } });
       expect((await coordinator.until('end')).sha256).toBe(sha256);
-      expect(await Promise.all(workers.map(({ ended }) => ended))).toEqual([0, 0]);
+      expect(await Promise.all([a.ended, b.ended])).toEqual([0, 0]);
       const spans = JSON.parse(readFileSync(trace, 'utf8')) as { pid: number; name: string; args: { step: number } }[];
       const exchanged = spans.filter(({ name }) => name === 'exchange');
       const stepsOf = (of: typeof spans) => new Set(of.map(({ args }) => args.step)).size;
@@ -255,7 +259,7 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
   }
 
   it('a run under TLS: workers with certificates link up, and others are told what is wrong', async () => {
-    const { steps, through } = await run(pair('worker'), async (url) => {
+    const { steps, through } = await run(['worker'], async (url) => {
       const wrong = worker(url, ['--token', token, '--tls-ca', path('other.pem')]);
       const none = worker(url, ['--token', token]);
       const bad = worker(url, ['--token', token, '--tls-ca', path('bad.pem')]);

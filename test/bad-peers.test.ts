@@ -2,15 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resume } from '../coordinator/train.js';
 import { sealSlab } from '../src/reduce/slab-frame.js';
 import type { Connection } from '../src/wire/connection.js';
 import { dial } from '../src/wire/dial.js';
 import { encodeControl } from '../src/wire/frame.js';
 import type { Message } from '../src/wire/messages.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
 import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from './support/cluster.js';
+import { writeConfig } from './support/folder.js';
 import { samples } from './support/messages.js';
 import { rubbish, strangeSlab } from './support/rubbish.js';
+import { trained } from './support/runs.js';
 import { inTwo } from './support/slab-frames.js';
 import {
   crowd,
@@ -303,10 +305,10 @@ describe('afterwards', () => {
     expect(changes.map(({ change }) => change)).toEqual(['joined', 'active']);
     expect(honest.of('lost')).toEqual([]);
     const count = `training.epochs=${coordinator.of('end')[0].epochs + 1}`;
-    // The interrupted epoch is brought to its end; another program starts from the beginning.
-    const resumed = lockstep(['train', '--resume', cluster.run, '--set', count, '--json'], cluster.folder);
-    const undisturbed = cluster.train({ ...config, name: 'undisturbed' }, ['--set', count]);
-    const { sha256 } = await undisturbed.until('end');
-    expect(eventOf(eventsOf((await resumed).stdout), 'end').sha256).toBe(sha256);
+    // The interrupted epoch is brought to its end; another run starts from the beginning.
+    const resumed = await resume(cluster.run, { threads: 1, set: [count] });
+    const file = writeConfig(cluster.folder, 'undisturbed', config);
+    const { end } = await trained(file, [count], `${cluster.folder}/undisturbed`);
+    expect(resumed.sha256).toBe(end.sha256);
   });
 });

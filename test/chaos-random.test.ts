@@ -1,6 +1,6 @@
 /** Faults drawn at random, the next one before the last is over: the result is that of a quiet run. */
 import { test } from 'vitest';
-import { chaosConfig, chaotic, quietHash } from './support/chaos.js';
+import { type Chaos, chaosConfig, chaotic, quietHash } from './support/chaos.js';
 import { type Kind, phases } from './support/faults.js';
 
 /** The suite has no time for these besides those of every phase. */
@@ -32,13 +32,14 @@ test.skipIf(given === undefined)(
   `${faults} faults of seed ${seed}: the weights are those of a quiet run`,
   async () => {
     const draw = drawer(seed);
-    await chaotic(config, await quietHash(config), async (chaos) => {
+    const strikes = async (chaos: Chaos) => {
       for (let i = 0; i < faults; i++) {
         const [kind, phase, name] = [draw(kinds), draw(drawn), draw(['a', 'b'])];
         console.log(`${kind} of ${name} while ${phase}`);
         await chaos.strike(kind, phase, name);
       }
-    });
+    };
+    await chaotic(config, await quietHash(config), strikes, ['a', 'b']);
   },
   240_000,
 );

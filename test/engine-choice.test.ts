@@ -124,7 +124,7 @@ describe('where ONNX Runtime has no library for the machine', () => {
 
 describe('lockstep doctor', () => {
   it('lists what this machine has, with a remedy for what is missing', async () => {
-    const { code, stdout, stderr } = await lockstep(['doctor', '--json'], folder);
+    const { code, stdout, stderr } = await lockstepServed(['doctor', '--json'], folder);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { canTrain, findings } = JSON.parse(stdout);
     expect(canTrain).toBe(true);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type EvaluationResult, evaluate } from '../coordinator/inference/evaluate.js';
 import type { LockstepError } from '../src/errors.js';
-import { eventOf, eventsOf, lockstep, lockstepServed } from './support/cli.js';
+import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { idxFile } from './support/idx.js';
@@ -88,7 +88,7 @@ describe('a run', () => {
   });
 
   it('is reported in words', async () => {
-    const { stdout, code } = await lockstep(['evaluate', run(), '--model', 'final'], folder);
+    const { stdout, code } = await lockstepServed(['evaluate', run(), '--model', 'final'], folder);
     expect(code).toBe(0);
     expect(stdout).toContain(`model         ${join(run(), 'model')}\n`);
     expect(stdout).toContain('examples      210 test\n');

@@ -19,7 +19,7 @@ import { anyBatchGraph } from '../src/export/inference.js';
 import { buildModel, modelWeights, plainShape } from '../src/model/build.js';
 import { layersModelFiles } from '../src/model/save.js';
 import { writeFolderAtomically } from '../src/model/write.js';
-import { lockstep, lockstepServed } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { lcg, relativeError } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { trained } from './support/runs.js';
@@ -344,7 +344,7 @@ it('refuses what it cannot export, and writes nothing', async () => {
   expect(await refusal(below, {})).toEqual(['LOCKSTEP_MODEL', `${below}: no such run or model`]);
   expect(await refusal(mlp(), { output: below })).toEqual(['LOCKSTEP_OUTPUT', expect.stringContaining(below)]);
   expect((await refusal(mlp(), { format: 'tfjs', batch: 3 }))[1]).toContain('--batch 3');
-  const { code, stderr } = await lockstep(
+  const { code, stderr } = await lockstepServed(
     ['export', mlp(), '--format', 'onnx', '--output', 'x', '--batch', '1.5'],
     folder,
   );

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../coordinator/inference/evaluate.js';
 import { type Prediction, predict } from '../coordinator/inference/predict.js';
 import { loadDataset } from '../src/data/load.js';
-import { lockstep, lockstepServed } from './support/cli.js';
+import { lockstepServed } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { picture } from './support/images.js';
@@ -119,7 +119,7 @@ describe('classes of pictures', () => {
     ]);
     rows.push([1, 2]);
     writeFileSync(join(folder, 'wrong.json'), JSON.stringify(rows));
-    const { code, stderr } = await lockstep(
+    const { code, stderr } = await lockstepServed(
       ['predict', run(), join(folder, 'wrong.json'), '--output', join(folder, 'made', 'none.csv')],
       folder,
     );

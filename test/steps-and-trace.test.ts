@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { resume, train } from '../coordinator/train.js';
 import type { RunConfigInput } from '../src/config/input.js';
 import { phaseNames } from '../src/pool/spec.js';
-import { eventOf, eventsOf, lockstep, lockstepServed } from './support/cli.js';
+import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 
 const folder = temporaryFolder();
@@ -27,7 +27,7 @@ beforeAll(async () => {
 describe('--steps', () => {
   it('ends with exit code 0 after so many, and the run goes on with the same bits', async () => {
     const file = writeConfig(folder, 'pieces', config);
-    const first = await lockstep(['train', file, '--steps', '5', '--threads', '2', '--json'], folder);
+    const first = await lockstepServed(['train', file, '--steps', '5', '--threads', '2', '--json'], folder);
     expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
     const { folder: run } = eventOf(eventsOf(first.stdout), 'start');
     expect(readdirSync(join(folder, run, 'checkpoints'))).toContain('step-00000005');

@@ -8,7 +8,15 @@ import { loadRunConfig } from '../../src/config/load.js';
 import { loadDataset } from '../../src/data/load.js';
 import type { WorkerEvent } from '../../src/report/events.js';
 import type { LedgerEntry } from '../../src/report/ledger.js';
-import { type Cluster, type ClusterWorker, type Coordinator, urlOf, withCluster } from './cluster.js';
+import {
+  type Cluster,
+  type ClusterWorker,
+  type Coordinator,
+  type Guest,
+  Program,
+  urlOf,
+  withCluster,
+} from './cluster.js';
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
 import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
@@ -56,7 +64,7 @@ interface Victim {
   readonly toCoordinator: FaultProxy;
   /** What others call instead of the worker. */
   readonly toPeer: FaultProxy;
-  program: ClusterWorker;
+  program: ClusterWorker | Guest;
   /** The program has replaced no other, whose data would be in the cache. */
   isFirst: boolean;
 }
@@ -74,10 +82,18 @@ export async function quietHash(config: object): Promise<string> {
   }
 }
 
-/** One run that `body` lets suffer. Its result has to be that of a quiet one. */
-export async function chaotic(config: object, quiet: string, body: (chaos: Chaos) => Promise<void>): Promise<void> {
+/**
+ * One run that `body` lets suffer. Its result has to be that of a quiet one.
+ * @param struck workers that faults hit; others are no processes of their own
+ */
+export async function chaotic(
+  config: object,
+  quiet: string,
+  body: (chaos: Chaos) => Promise<void>,
+  struck: readonly string[] = ['a'],
+): Promise<void> {
   await withCluster(async (cluster) => {
-    const chaos = await Chaos.start(cluster, config);
+    const chaos = await Chaos.start(cluster, config, struck);
     try {
       await body(chaos);
       expect(await chaos.end()).toBe(quiet);
@@ -101,7 +117,7 @@ export function everyPhase(kinds: readonly Kind[]): (chaos: Chaos) => Promise<vo
   };
 }
 
-class Chaos {
+export class Chaos {
   readonly #suffered: Suffered[] = [];
   readonly #cluster: Cluster;
   readonly #url: string;
@@ -118,14 +134,14 @@ class Chaos {
   }
 
   /** Starts a coordinator and the workers b and a, without both of which no step begins. */
-  static async start(cluster: Cluster, config: object): Promise<Chaos> {
+  static async start(cluster: Cluster, config: object, struck: readonly string[]): Promise<Chaos> {
     const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
     const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator));
-    for (const name of ['b', 'a']) await chaos.#add(name);
+    for (const name of ['b', 'a']) await chaos.#add(name, struck.includes(name));
     return chaos;
   }
 
-  async #add(name: string): Promise<void> {
+  async #add(name: string, isStruck: boolean): Promise<void> {
     const toCoordinator = await FaultProxy.start(
       () => this.#url,
       (passing) => this.#see(passing),
@@ -133,7 +149,7 @@ class Chaos {
     // The worker listens on the same port of another address of this machine: nobody else can have taken it.
     const toPeer = await FaultProxy.start((port) => `ws://127.0.0.2:${port}`);
     const victim = { name, toCoordinator, toPeer };
-    this.#victims.push({ ...victim, program: this.#start(victim), isFirst: true });
+    this.#victims.push({ ...victim, program: isStruck ? this.#start(victim) : this.#invite(victim), isFirst: true });
   }
 
   async close(): Promise<void> {
@@ -173,7 +189,7 @@ class Chaos {
     const at = await fired;
     const next = this.#nextCommit(kind === 'coordinator SIGKILL' ? -2 : this.#round);
     const { program } = victim;
-    if (kind === 'SIGSTOP') void sleep(silence * 1300).then(() => program.signal('SIGCONT'));
+    if (kind === 'SIGSTOP') void sleep(silence * 1300).then(() => processOf(program).signal('SIGCONT'));
     if (kind === 'SIGKILL') {
       await program.ended;
       this.#replace(victim);
@@ -224,6 +240,11 @@ class Chaos {
     return this.#cluster.worker(toCoordinator.url, { name, args });
   }
 
+  #invite({ name, toCoordinator, toPeer: { port } }: Pick<Victim, 'name' | 'toCoordinator' | 'toPeer'>): Guest {
+    const peer = { host: '127.0.0.2', port, advertise: `127.0.0.1:${port}` };
+    return this.#cluster.guest(toCoordinator.url, name, { peer });
+  }
+
   #see(passing: Passing): void {
     const { frame, link, up } = passing;
     // Else the run would be over before its last fault.
@@ -259,7 +280,7 @@ class Chaos {
     const action: Action = (passing, bytes) => {
       isDone = true;
       if (kind === 'coordinator SIGKILL') this.#coordinator.signal('SIGKILL');
-      else if (kind === 'SIGKILL' || kind === 'SIGSTOP') victim.program.signal(kind);
+      else if (kind === 'SIGKILL' || kind === 'SIGSTOP') processOf(victim.program).signal(kind);
       else return onFrame[kind](passing, bytes);
       return undefined;
     };
@@ -307,6 +328,12 @@ class Chaos {
     await this.#coordinator.ended;
     this.#coordinator = this.#cluster.resume(['--min-workers', '2']);
   }
+}
+
+/** What takes signals. */
+function processOf(program: ClusterWorker | Guest): ClusterWorker {
+  if (!(program instanceof Program)) throw new Error(`${program.name} is no process`);
+  return program;
 }
 
 /** When the coordinator told of the fault: of a worker that was in the world with its name, phase and step. */
