@@ -1,7 +1,7 @@
 /** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
 import type { DataConfig } from '../src/config/data.js';
 import { eachRow } from '../src/data/each-row.js';
-import type { TableEncoding } from '../src/data/encoding.js';
+import { fieldsOfTable, type TableEncoding } from '../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
 import { placeOf } from '../src/data/places.js';
 import { featuresOf } from '../src/data/table/values.js';
@@ -26,11 +26,13 @@ export async function checkIds(data: DataConfig, dataset: Dataset, { built, fiel
   if (inputs.length === 0) return;
   const { input } = dataset.encoding;
   if (input.kind === 'text') return checkCharacters(inputs, input.vocabulary.length);
-  checkColumns(dataset, inputs);
   for (const [place, name] of built.inputs.entries()) {
     const column = dataset.examples.columns.find((column) => column.name === name)!;
     const own = inputs.filter((input) => input.input === place);
-    if (own.length > 0) await checkColumn(data, dataset, column, own);
+    if (own.length === 0) continue;
+    checkColumns(dataset, column, own);
+    checkCategories(column, own);
+    await checkColumn(data, dataset, column, own);
   }
 }
 
@@ -57,24 +59,37 @@ async function checkColumn(
 }
 
 /** What is scaled, or made of texts, is no id whatever its rows hold. */
-function checkColumns(dataset: Dataset, inputs: readonly IdInput[]): void {
+function checkColumns(dataset: Dataset, field: Column, inputs: readonly IdInput[]): void {
+  const key = isPlain(field) ? undefined : `data.inputs.${field.name}`;
   for (const { layer, features } of inputs) {
     for (const feature of features) {
-      const column = columnOf(dataset, feature);
+      const column = columnOf(dataset, field, feature);
       if (column && 'categories' in column) {
         throw new DataError(
           `${layer} looks up its features as ids, and column ${column.name} becomes features of 0 and 1`,
-          'write its categories as whole numbers from 0, or list it under data.exclude',
+          key
+            ? `give it an input of its own, with its categories numbered: ${key}: { index: ${JSON.stringify(column.name)} }`
+            : 'write its categories as whole numbers from 0, or list it under data.exclude',
         );
       }
       if (column && isStandardized(column)) {
         throw new DataError(
           `${layer} looks up its features as ids, and column ${column.name} is standardized, which makes fractions of ids`,
-          'set data.standardize: false',
+          key ? `set ${key}: { columns: ..., standardize: false }` : 'set data.standardize: false',
         );
       }
     }
   }
+}
+
+/** Codes are of all categories, whether they occur in the examples or not: predictions may have any. */
+function checkCategories({ name, categories }: Column, inputs: readonly IdInput[]): void {
+  const short = inputs.find(({ rows }) => categories !== undefined && rows < categories);
+  if (!short) return;
+  throw new ModelError(
+    `${short.layer}: inputDim: ${short.rows} is less than the ${categories} categories of input ${name}, of which one is for those that training did not see`,
+    'use inputDim: categories',
+  );
 }
 
 function checkCharacters(inputs: readonly IdInput[], characters: number): void {
@@ -93,13 +108,13 @@ export const takesIds = ({ layer, rows }: IdInput): string =>
 function noId(
   data: DataConfig,
   dataset: Dataset,
-  { name }: Column,
+  field: Column,
   { input, example, feature, value }: Odd,
   highest: number,
 ): DataError {
-  const column = isPlain({ name, role: 'input' }) ? columnOf(dataset, feature) : undefined;
+  const column = columnOf(dataset, field, feature);
   const shown = String(Number(value.toPrecision(7)));
-  const where = `${placeOf(dataset, example, name)}${column ? `: column ${column.name}` : ''}`;
+  const where = `${placeOf(dataset, example, field.name)}${column ? `: column ${column.name}` : ''}`;
   return new DataError(`${where} holds ${shown}, and ${takesIds(input)}`, remedy());
 
   function remedy(): string {
@@ -113,12 +128,14 @@ function noId(
 const isStandardized = (column: TableEncoding['columns'][number]): boolean =>
   'scale' in column && (column.scale !== 1 || column.mean !== 0);
 
-/** The column of a table that a feature comes from. */
-function columnOf({ encoding: { input } }: Dataset, feature: number) {
+/** The column of a table that a feature of an input comes from. */
+function columnOf({ encoding: { input } }: Dataset, { name }: Column, feature: number) {
   if (input.kind !== 'table') return undefined;
   let start = 0;
-  return input.columns.find((column) => {
-    start += featuresOf(column);
-    return feature < start;
-  });
+  return fieldsOfTable(input)
+    .find((field) => field.name === name)
+    ?.columns.find((column) => {
+      start += featuresOf(column);
+      return feature < start;
+    });
 }

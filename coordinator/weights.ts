@@ -2,6 +2,7 @@
 
 import { suggest } from '../src/config/suggest.js';
 import type { TrainingConfig } from '../src/config/training.js';
+import { targetEncoding } from '../src/data/encoding.js';
 import {
   type Column,
   type Dataset,
@@ -74,8 +75,9 @@ function balanced({ examples, splits }: Dataset, classes: number): number[] {
   return counts.map((count) => (count === 0 ? 0 : splits.training.length / (classes * count)));
 }
 
-function named({ encoding }: Dataset, classes: number, given: Readonly<Record<string, number>>): number[] {
-  const names = encoding.classes ?? Array.from({ length: classes }, (_, i) => String(i));
+function named({ encoding, examples }: Dataset, classes: number, given: Readonly<Record<string, number>>): number[] {
+  const known = targetEncoding(encoding, targetColumn(examples)).classes;
+  const names = known ?? Array.from({ length: classes }, (_, i) => String(i));
   const factors = new Array<number>(classes).fill(1);
   for (const [name, factor] of Object.entries(given)) {
     const index = classIndex(name, names);

@@ -16,7 +16,7 @@ import { openObjects } from '../src/data/table/objects.js';
 import { DataError } from '../src/errors.js';
 import { columnsText } from '../src/report/columns-text.js';
 import { lockstepServed } from './support/cli.js';
-import { temporaryFolder } from './support/folder.js';
+import { temporaryFolder, writeConfig } from './support/folder.js';
 import { failure, load, tableEncoding } from './support/tables.js';
 
 const folder = temporaryFolder();
@@ -273,7 +273,7 @@ it.each(['1st', 'a-b', 'a b', '', 'a'.repeat(49), 'features', 'weights'])(
     const config = { ...given, data: { ...base, target: 'y', inputs: { [name]: 'x' } } } as Parameters<
       typeof defineConfig
     >[0];
-    expect(() => defineConfig(config)).toThrow(/data\.inputs/);
+    expect(() => defineConfig(config)).toThrow(/data\.inputs.*: ".*" is (?:no name of a field|what fields are called)/);
   },
 );
 
@@ -374,4 +374,77 @@ training: { epochs: 1, batchSize: 2 }
     expect.stringContaining('data.inputs.a and data.inputs.b both name age'),
   ]);
   expect(existsSync(join(folder, 'runs'))).toBe(false);
+});
+
+describe('a run', () => {
+  const run = async (change: { inputs?: object; layers?: object[]; training?: object }) => {
+    const config = {
+      data: {
+        ...{ source: 'csv', file: tableFile('csv', ratings), split: { test: 0, validation: 0 } },
+        inputs: change.inputs ?? { rest: ['age', 'city'], user: 'userId' },
+        targets: { liked: 'liked' },
+      },
+      model: {
+        layers: [
+          ...(change.layers ?? [{ embedding: { from: 'user', inputDim: 11, outputDim: 2 } }]),
+          { flatten: { name: 'u' } },
+          { concatenate: { from: ['u', 'rest'] } },
+          { dense: { units: 'classes' } },
+        ],
+      },
+      loss: { liked: 'sparseCategoricalCrossentropy' },
+      training: { epochs: 1, batchSize: 2, ...change.training },
+    };
+    const out = join(folder, `run-${files++}`);
+    const { code, stdout, stderr } = await lockstepServed(
+      ['train', writeConfig(folder, `c${files++}`, config), '--threads', '1', '--out', out],
+      folder,
+    );
+    expect(existsSync(out)).toBe(code === 0);
+    return { code, text: stdout + stderr };
+  };
+
+  it('reads ids as they are beside an input that is standardized', async () => {
+    expect(await run({})).toMatchObject({ code: 0 });
+  });
+
+  it('knows the classes of a target by their names', async () => {
+    expect(await run({ training: { classWeights: { yes: 2, no: 1 } } })).toMatchObject({ code: 0 });
+    const { code, text } = await run({ training: { classWeights: { yess: 2 } } });
+    expect([code, text]).toEqual([2, expect.stringContaining('did you mean yes?')]);
+  });
+
+  it.each([
+    [
+      {
+        inputs: { rest: 'age', user: { index: 'userId' } },
+        layers: [{ embedding: { from: 'user', inputDim: 3, outputDim: 2 } }],
+      },
+      'inputDim: 3 is less than the 4 categories of input user',
+      'use inputDim: categories',
+    ],
+    [
+      { inputs: { rest: 'age', user: 'city' } },
+      'column city becomes features of 0 and 1',
+      'data.inputs.user: { index: "city" }',
+    ],
+    [
+      { inputs: { rest: 'age', user: { columns: 'userId', standardize: true } } },
+      'column userId is standardized',
+      'set data.inputs.user: { columns: ..., standardize: false }',
+    ],
+    [
+      {
+        inputs: { rest: 'city', user: 'userId' },
+        layers: [{ embedding: { from: 'user', inputDim: 10, outputDim: 2 } }],
+      },
+      ': column userId holds 10,',
+      'set inputDim: 11',
+    ],
+  ])('refuses ids that are none: %j', async (change, problem, remedy) => {
+    const { code, text } = await run(change);
+    expect(code).toBe(2);
+    expect(text).toContain(problem);
+    expect(text).toContain(remedy);
+  });
 });

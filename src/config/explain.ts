@@ -32,6 +32,10 @@ function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
   const { schema, value } = lookUp(config, path);
   // zod's own messages are switched off, so any message is one that a schema of ours wrote.
   if (issue.message !== '') return [{ path, problem: `${label(path)}: ${issue.message}`, remedy: remedyOf(issue) }];
+  if (issue.code === 'invalid_key') {
+    const said = issue.issues.find(({ message }) => message !== '');
+    if (said) return [{ path, problem: `${label(path)}: ${said.message}`, remedy: 'use another name' }];
+  }
   if (value === undefined || value === null) return [explainMissing(path, value, schema)];
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => explainUnknownKey([...path, key], schema, value));

@@ -1,7 +1,7 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
 import { z } from 'zod';
 import { dateFormSchema, thousandsSchema } from '../config/table.js';
-import { isPlain } from './examples.js';
+import { isPlain, plainNames } from './examples.js';
 import type { Field } from './field.js';
 
 const finite = z.number();
@@ -175,4 +175,17 @@ export const targetEncoding = (encoding: Encoding, target: Pick<Field, 'name' | 
 export function withTarget(encoding: Encoding, target: Pick<Field, 'name' | 'role'>, more: TargetEncoding): Encoding {
   if (isPlain(target)) return { ...encoding, ...more };
   return { ...encoding, named: { ...encoding.named, [target.name]: { ...encoding.named?.[target.name], ...more } } };
+}
+
+/** The columns of each input of a table; of the only one, all. */
+export function fieldsOfTable({
+  columns,
+  inputs,
+}: TableEncoding): { name: string; columns: TableEncoding['columns'] }[] {
+  if (!inputs) return [{ name: plainNames.input, columns }];
+  let next = 0;
+  return inputs.map(({ name, columns: count }) => {
+    next += count;
+    return { name, columns: columns.slice(next - count, next) };
+  });
 }

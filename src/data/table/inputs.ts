@@ -2,7 +2,7 @@
 
 import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
-import type { TableEncoding } from '../encoding.js';
+import { fieldsOfTable, type TableEncoding } from '../encoding.js';
 import type { SourceExamples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
@@ -65,7 +65,7 @@ async function readInputs(
   const table = numbered(opened, encoding);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   const missing = encoding.missing === 'mean' ? 'mean' : 'error';
-  const inputs = inputsOf(encoding);
+  const inputs = fieldsOfTable(encoding);
   const reader = new TableRows(table, { inputs, missing });
   const grown = inputs.map(({ columns }) => new Grown(tableWidth(columns)));
   let count = 0;
@@ -109,16 +109,6 @@ class Grown {
   }
 }
 
-/** The columns of each input; of the only one, all. */
-function inputsOf({ columns, inputs }: TableEncoding): { name: string; columns: TableEncoding['columns'] }[] {
-  if (!inputs) return [{ name: 'features', columns }];
-  let next = 0;
-  return inputs.map(({ name, columns: count }) => {
-    next += count;
-    return { name, columns: columns.slice(next - count, next) };
-  });
-}
-
 /** What columns hold, row by row, as they are written. */
 async function textsOf(table: Table, names: readonly string[]): Promise<string[][]> {
   requireColumns(table, names, '--keep');
@@ -156,7 +146,7 @@ async function readExamples(
   const table = numbered(opened, encoding, names);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   requireColumns(table, names, 'data.target');
-  const inputs = inputsOf(encoding);
+  const inputs = fieldsOfTable(encoding);
   const reader = new TableRows(table, { inputs, missing, targets });
   const writers = writersOf(inputs, budgetBytes(undefined));
   const values: number[][] = targets.map(() => []);
