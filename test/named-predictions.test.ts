@@ -239,6 +239,64 @@ it('a table gives inputs by its columns, and each target has columns of its own'
   expect(plain).toMatch(/^1 {2}rating -?[\d.]+ {2}liked (?:yes|no ) {2}0\.\d+$/);
 });
 
+it('sequences of unequal length are predicted as they are evaluated, without what fills them up', async () => {
+  const file = join(folder, 'sequences.mjs');
+  const sequences = Array.from({ length: 30 }, (_, i) => Array.from({ length: 1 + (i % 5) }, (_, j) => (i + j) % 6));
+  const sums = sequences.map((ids) => ids.reduce((a, b) => a + b));
+  writeFileSync(
+    file,
+    `export default ${JSON.stringify(sequences)}.map((words, i) => (
+      { inputs: { words, bias: i % 2 }, targets: { sum: ${JSON.stringify(sums)}[i] } }));`,
+  );
+  const { start } = await train('sequences', {
+    data: { source: 'module', file, categories: { words: 6 }, length: { words: 5 }, validation: 0, test: 0 },
+    model: {
+      layers: [
+        { embedding: { from: 'words', inputDim: 'categories', outputDim: 3 } },
+        { gru: { units: 4, returnSequences: true } },
+        { globalAveragePooling1d: { name: 'mean' } },
+        { concatenate: { from: ['mean', 'bias'] } },
+        { dense: { units: 1 } },
+      ],
+    },
+    loss: { sum: 'meanSquaredError' },
+    metrics: { sum: ['mae'] },
+    ...common,
+  });
+  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
+  const bias = sequences.map((_, i) => i % 2);
+  const options = { top: undefined };
+  const valuesOf = (rows: Prediction[]) => rows.map(({ targets }) => targets!.sum.values![0]);
+  const found = valuesOf(await rowsOf(start.folder, { words: sequences, bias }, options));
+  const errors = found.map((value, i) => Math.abs(value - sums[i]));
+  expect(errors.reduce((a, b) => a + b) / 30).toBeCloseTo(metrics.mae, 5);
+  // Zeros that are given count.
+  const [filled] = valuesOf(await rowsOf(start.folder, { words: [[0, 0, 0, 0, 0]], bias: [0] }, options));
+  expect(Math.abs(filled - found[0])).toBeGreaterThan(1e-3);
+
+  const output = join(folder, 'sequences.onnx');
+  await exportModel(start.folder, { format: 'onnx', output, model: 'final' });
+  const session = await InferenceSession.create(output, { logSeverityLevel: 3 });
+  expect([...session.inputNames].sort()).toEqual(['bias', 'words', 'words_mask']);
+  const places = (fill: (ids: number[], j: number) => number) =>
+    new Tensor(
+      'float32',
+      Float32Array.from(sequences.flatMap((ids) => [0, 1, 2, 3, 4].map((j) => fill(ids, j)))),
+      [30, 5],
+    );
+  const run = await session.run({
+    words: places((ids, j) => ids[j] ?? 0),
+    words_mask: places((ids, j) => Number(j < ids.length)),
+    bias: new Tensor('float32', Float32Array.from(bias), [30, 1]),
+  });
+  expect(relativeError(run.sum.data as Float32Array, found)).toBeLessThan(1e-5);
+  await session.release();
+
+  const odd = await rowsOf(start.folder, { words: [[1, 2, 3, 4, 5, 0]], bias: [1] }, options).catch((reason) => reason);
+  expect(odd.problem).toContain('words: row 1 has 6 numbers, and the model takes 5');
+  expect(odd.remedy).toContain('[5], or fewer places');
+});
+
 describe('a model that another program saved', () => {
   /** A siamese pair under a shared encoder; its inputs and outputs are called as tensors inside of graphs are. */
   function siamese(): tfl.LayersModel {

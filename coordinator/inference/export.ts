@@ -43,7 +43,8 @@ export type Shapes = readonly number[] | Readonly<Record<string, readonly number
  *
  * - `tfjs`: a folder of model.json, weights.bin and encoding.json, for `tf.loadLayersModel`.
  * - `onnx`: one file with the weights inside. Inputs and outputs, [batch, ...] and float32, have the names of the config's; `input`
- *   and `output` where there is one without a name. Inputs are in the model's own units, which for images means pixels / 255,
+ *   and `output` where there is one without a name. Of sequences of unequal length there is an input `<name>_mask` [batch, places],
+ *   1 for each place that is there. Inputs are in the model's own units, which for images means pixels / 255,
  *   channels last. The metadata hold `encoding`, and `classes` of an output without a name, as JSON. Where targets were
  *   standardized, outputs are: `targetScaling` in the encoding says how to undo it.
  * - `safetensors`: the weights by their names, in tfjs's shapes; the metadata hold `format` (tf), `name` and `encoding`.

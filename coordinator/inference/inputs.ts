@@ -15,7 +15,7 @@ const batchSize = 128;
 
 export interface InputBatch {
   readonly count: number;
-  /** [count, ...shape] of each of the model's inputs, in its order and its own units. */
+  /** [count, ...shape] of each of the model's inputs, in its order and its own units, and of each mask behind them. */
   readonly inputs: readonly Float32Array[];
   /** File of each image. */
   readonly names?: readonly string[];
@@ -128,20 +128,22 @@ async function* batches(
   kept?: InputBatch['kept'],
 ): AsyncGenerator<InputBatch> {
   const names = rows.find((input) => input.names)?.names;
-  const blocks = rows.map((input, i) => blocksOf(input, elements(inputs[i].shape)));
+  const blocks = rows.map((input, i) => blocksOf(input, inputs[i]));
   let first = 0;
   try {
     for (;;) {
       const parts: Float32Array[] = [];
+      const masks: Float32Array[] = [];
       let count = 0;
       for (const next of blocks) {
         const { value, done } = await next.next();
         if (done) return;
         parts.push(value.features);
+        if (value.mask) masks.push(value.mask);
         count = value.count;
       }
       const end = first + count;
-      yield { count, inputs: parts, names: names?.slice(first, end), kept: kept?.slice(first, end) };
+      yield { count, inputs: [...parts, ...masks], names: names?.slice(first, end), kept: kept?.slice(first, end) };
       first = end;
     }
   } finally {
@@ -149,21 +151,34 @@ async function* batches(
   }
 }
 
-async function* blocksOf(
-  { rows, scale }: InputRows,
-  width: number,
-): AsyncGenerator<{ count: number; features: Float32Array }, undefined> {
+interface Block {
+  readonly count: number;
+  readonly features: Float32Array;
+  readonly mask?: Float32Array;
+}
+
+async function* blocksOf({ rows, scale }: InputRows, { shape, places }: SavedInput): AsyncGenerator<Block, undefined> {
   // As engines scale: both factors and the product are float32.
   const factor = Math.fround(scale);
-  let features = new Float32Array(batchSize * width);
+  const width = elements(shape);
+  const room = () => ({
+    features: new Float32Array(batchSize * width),
+    mask: places === undefined ? undefined : new Float32Array(batchSize * places),
+  });
+  let block = room();
   let count = 0;
   for await (const row of rows) {
-    for (let i = 0; i < width; i++) features[count * width + i] = row[i] * factor;
+    const { features, mask } = block;
+    for (let i = 0; i < row.length; i++) features[count * width + i] = row[i] * factor;
+    if (places !== undefined) mask!.fill(1, count * places, count * places + (row.length * places) / width);
     count++;
     if (count < batchSize) continue;
-    yield { count, features };
-    features = new Float32Array(batchSize * width);
+    yield { count, ...block };
+    block = room();
     count = 0;
   }
-  if (count > 0) yield { count, features: features.subarray(0, count * width) };
+  const { features, mask } = block;
+  if (count > 0) {
+    yield { count, features: features.subarray(0, count * width), mask: mask?.subarray(0, count * (places ?? 0)) };
+  }
 }

@@ -11,7 +11,7 @@ import { readNpy } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';
 import { DataError } from '../../src/errors.js';
 
-/** One example each, as stored. */
+/** One example each, as stored; a sequence as long as it is. */
 export type Row = ArrayLike<number>;
 type Rows = AsyncIterable<Row> | Iterable<Row>;
 
@@ -52,18 +52,19 @@ export interface Wanted {
  */
 export async function openRows(
   given: string | InputValues,
-  { shape, encoding }: Wanted,
+  wanted: Wanted,
   reading: Reading,
   name = 'input',
 ): Promise<InputRows> {
+  const { encoding } = wanted;
   const scale = 'scale' in encoding ? encoding.scale : 1 / 255;
-  if (typeof given !== 'string') return { ...valueRows(name, given, shape), scale };
+  if (typeof given !== 'string') return { ...valueRows(name, given, wanted), scale };
   const format = formatOf(given, !('scale' in encoding));
   if (format === 'image' && !('scale' in encoding)) {
     const images = await imageInputs(given, encoding);
     return { ...images, count: images.names.length, scale };
   }
-  return { ...(await arrayRows(await openData(given, reading), format, shape, reading)), scale };
+  return { ...(await arrayRows(await openData(given, reading), format, wanted, reading)), scale };
 }
 
 /** By the name; what comes through a pipe says itself what it is. */
@@ -81,12 +82,12 @@ function formatOf(file: string, ofImages: boolean): 'json' | 'npy' | 'image' | '
 async function arrayRows(
   data: DataFile,
   format: 'json' | 'npy' | 'image' | 'pipe',
-  shape: readonly number[],
+  wanted: Wanted,
   reading: Reading,
 ): Promise<Counted> {
   try {
     const isNpy = format === 'npy' || (format === 'pipe' && (await isArray(data)));
-    return isNpy ? await npyRows(data, shape, reading) : listedRows(data.name, await jsonIn(data), shape);
+    return isNpy ? await npyRows(data, wanted, reading) : listedRows(data.name, await jsonIn(data), wanted);
   } finally {
     await data.close();
   }
@@ -94,6 +95,17 @@ async function arrayRows(
 
 /** Whether a file is one of NumPy's. */
 const isArray = async (data: DataFile): Promise<boolean> => (await data.read(1, 0))[0] === 0x93;
+
+/** Whether so many numbers are a sequence of fewer places than the longest. */
+function isShorter(count: number, { shape, encoding }: Wanted): boolean {
+  const isSequence = 'scale' in encoding && encoding.length !== undefined;
+  return isSequence && count > 0 && count < elements(shape) && count % elements(shape.slice(1)) === 0;
+}
+
+const shapeText = ({ shape, encoding }: Wanted): string => {
+  const isSequence = 'scale' in encoding && encoding.length !== undefined;
+  return `[${shape.join(', ')}]${isSequence ? ', or fewer places' : ''}`;
+};
 
 /** What a file or a pipe holds as JSON; undefined where it is an array of NumPy. */
 export async function readJson(file: string, reading: Reading): Promise<unknown> {
@@ -110,19 +122,22 @@ export function* rowsOf(values: TypedValues, width: number, count: number): Gene
   for (let row = 0; row < count; row++) yield values.subarray(row * width, (row + 1) * width);
 }
 
-async function npyRows(data: DataFile, exampleShape: readonly number[], reading: Reading): Promise<Counted> {
+async function npyRows(data: DataFile, wanted: Wanted, reading: Reading): Promise<Counted> {
   const { features, shape } = await readNpy(data, reading);
+  const { shape: exampleShape } = wanted;
   const [count, ...rest] = shape;
-  const width = elements(exampleShape);
-  if (elements(rest) === width) return { rows: rowsOf(features, width, count), count };
+  const width = elements(rest);
+  if (width === elements(exampleShape) || isShorter(width, wanted))
+    return { rows: rowsOf(features, width, count), count };
   throw new DataError(
-    `${data.name}: has the shape [${shape.join(', ')}], and the model takes examples of shape [${exampleShape.join(', ')}]`,
+    `${data.name}: has the shape [${shape.join(', ')}], and the model takes examples of shape ${shapeText(wanted)}`,
     `give it the shape [${['n', ...exampleShape].join(', ')}]`,
   );
 }
 
-function valueRows(name: string, values: InputValues, shape: readonly number[]): Counted {
-  if (!ArrayBuffer.isView(values)) return listedRows(name, values, shape);
+function valueRows(name: string, values: InputValues, wanted: Wanted): Counted {
+  if (!ArrayBuffer.isView(values)) return listedRows(name, values, wanted);
+  const { shape } = wanted;
   const width = elements(shape);
   const odd = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
   if (odd >= 0) {
@@ -137,7 +152,8 @@ function valueRows(name: string, values: InputValues, shape: readonly number[]):
 }
 
 /** A list of examples; each is a list of numbers, nested as the model's input or flat. */
-function listedRows(name: string, list: unknown, exampleShape: readonly number[]): Counted {
+function listedRows(name: string, list: unknown, wanted: Wanted): Counted {
+  const { shape: exampleShape } = wanted;
   if (!Array.isArray(list) || list.length === 0) {
     throw new DataError(`${name}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
   }
@@ -151,8 +167,8 @@ function listedRows(name: string, list: unknown, exampleShape: readonly number[]
     if (wrong >= 0) {
       throw new DataError(`${where} holds ${JSON.stringify(row[wrong])}`, 'write numbers within the range of 32 bits');
     }
-    if (row.length === width) return row as number[];
-    const shape = `[${exampleShape.join(', ')}]`;
+    if (row.length === width || isShorter(row.length, wanted)) return row as number[];
+    const shape = shapeText(wanted);
     throw new DataError(
       `${where} has ${row.length} numbers, and the model takes ${width}`,
       `give each example the shape ${shape}`,

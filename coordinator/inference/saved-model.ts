@@ -15,7 +15,9 @@ import { type LayerWeight, modelWeights } from '../../src/model/build.js';
 import { createModel } from '../../src/model/create.js';
 import { countWeights } from '../../src/model/declared-size.js';
 import { readModelFile, type SavedWeights } from '../../src/model/file.js';
+import type { HookSlot } from '../../src/model/hooks.js';
 import { modelOfTopology } from '../../src/model/load.js';
+import { keepMasks } from '../../src/model/run.js';
 import { encodingFile } from '../../src/model/save.js';
 import { type LocatedModel, runAround } from './locate.js';
 import { type Signature, signatureOf, trainedShape } from './signature.js';
@@ -24,6 +26,8 @@ export interface SavedModel extends Signature {
   readonly model: tfl.LayersModel;
   /** With the saved values, in the order of a slab. */
   readonly weights: LayerWeight[];
+  /** Where the model reads masks. */
+  readonly hooks: HookSlot;
   readonly encoding?: Encoding;
   /** Of the run that made the model. */
   readonly config?: RunConfig;
@@ -53,7 +57,9 @@ export async function openModel(
   const signature = signatureOf(path, model, encoding);
   const { trainable, state, frozen } = modelWeights(model);
   assignWeights(model, saved, path, warn);
-  return { model, weights: [...trainable, ...state, ...frozen], ...signature, encoding, config };
+  const hooks: HookSlot = {};
+  if (signature.masks.length > 0) keepMasks(model, hooks);
+  return { model, weights: [...trainable, ...state, ...frozen], ...signature, hooks, encoding, config };
 }
 
 async function fromTopology(path: string, topology: object): Promise<tfl.LayersModel> {

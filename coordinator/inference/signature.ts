@@ -14,7 +14,7 @@ import { plainNames } from '../../src/data/examples.js';
 import { elements } from '../../src/data/field.js';
 import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
-import type { Port } from '../../src/export/inference.js';
+import type { MaskPort, Port } from '../../src/export/inference.js';
 import { type DataShape, outputShape, plainShape } from '../../src/model/build.js';
 import { encodingFile } from '../../src/model/save.js';
 import type { ArrayEncoding } from './rows.js';
@@ -23,6 +23,8 @@ import type { ArrayEncoding } from './rows.js';
 export interface SavedInput extends Port {
   /** Whether it goes by its name: its config gave it one, or the model has several. */
   readonly isNamed: boolean;
+  /** Of sequences of unequal length: places that they are filled up to. */
+  readonly places?: number;
 }
 
 /** Called `output` outside where it has no name. */
@@ -35,6 +37,8 @@ export interface SavedOutput extends Port {
 export interface Signature {
   readonly inputs: readonly SavedInput[];
   readonly outputs: readonly SavedOutput[];
+  /** Of inputs that are sequences of unequal length. */
+  readonly masks: readonly MaskPort[];
 }
 
 /** @throws ModelError when a size of an input is open, or encoding.json describes inputs or classes that are not the model's */
@@ -44,8 +48,9 @@ export function signatureOf(path: string, model: LayersModel, encoding: Encoding
   const taken = new Set<string>();
   const inputs = model.inputs.map(({ shape }, i) => {
     const name = model.inputs.length > 1 ? model.inputNames[i] : (named?.[0] ?? 'input');
-    const sizes = closedShape(path, shape.slice(1), encoding && encodingOf(encoding, name));
-    return { name: free(name, taken), isNamed, shape: sizes };
+    const own = encoding && encodingOf(encoding, name);
+    const sizes = closedShape(path, shape.slice(1), own);
+    return { name: free(name, taken), isNamed, shape: sizes, ...(own && 'length' in own && { places: own.length }) };
   });
   const shapes = inputs.map(({ shape }) => shape);
   const outputs = model.outputs.map((_, i) => {
@@ -55,7 +60,10 @@ export function signatureOf(path: string, model: LayersModel, encoding: Encoding
     const port = { name: free(name, taken), shape: outputShape(model, shapes, i) };
     return { ...port, isNamed: target !== undefined || model.outputs.length > 1, encoding: own };
   });
-  const signature = { inputs, outputs };
+  const masks = inputs.flatMap(({ name, places }, of): MaskPort[] =>
+    places === undefined ? [] : [{ name: free(`${name}_mask`, taken), shape: [places], of }],
+  );
+  const signature = { inputs, outputs, masks };
   checkEncoding(path, signature, encoding);
   return signature;
 }

@@ -8,7 +8,8 @@ import { type Field, ofRole } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import { type BuiltModel, type LayerWeight, modelWeights } from '../model/build.js';
 import { createModel } from '../model/create.js';
-import type { StepHooks } from '../model/hooks.js';
+import type { HookSlot, StepHooks } from '../model/hooks.js';
+import { predicted } from '../model/run.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
 import { everyLayer } from '../model/tree.js';
 import {
@@ -236,15 +237,20 @@ export function evaluationStep(
   }
 }
 
-/** Outputs of a batch in the model's own units, without loss. @param inputs in the order of the model's
- * @param parameters in the order of `weights` */
+/**
+ * Outputs of a batch in the model's own units, without loss.
+ * @param parameters in the order of `weights`
+ * @param inputs in the order of the model's
+ * @param masks of the inputs, and where the model reads them
+ */
 export function predictionStep(
   model: LayersModel,
   weights: LayerWeight[],
   parameters: readonly tf.Tensor[],
   inputs: readonly tf.Tensor[],
+  masks: readonly (tf.Tensor | null)[] = [],
+  hooks?: HookSlot,
 ): tf.Tensor[] {
   const variables = parameters.map((tensor) => variable(tensor, false));
-  const given = inputs.length === 1 ? inputs[0] : [...inputs];
-  return withWeights(weights, variables, () => [model.apply(given, { training: false })].flat() as tf.Tensor[]);
+  return withWeights(weights, variables, () => predicted(model, inputs, masks, hooks));
 }

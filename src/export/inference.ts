@@ -6,6 +6,7 @@ import { trace } from '../engine/onnx/tracer.js';
 import { predictionStep } from '../engine/step.js';
 import { ModelError, UnsupportedModelError } from '../errors.js';
 import type { LayerWeight } from '../model/build.js';
+import type { HookSlot } from '../model/hooks.js';
 import { anyBatch } from './any-batch.js';
 
 /** An input or output of a model. */
@@ -16,6 +17,12 @@ export interface Port {
   readonly shape: readonly number[];
 }
 
+/** The mask of an input: 1 for each place that counts, 0 for what fills an example up. */
+export interface MaskPort extends Port {
+  /** Which of the inputs it is of. */
+  readonly of: number;
+}
+
 /** What is traced: a tfjs model, and its weights with the values to put into the graph. */
 export interface Predictable {
   readonly model: LayersModel;
@@ -23,6 +30,10 @@ export interface Predictable {
   /** In the order of the model's. */
   readonly inputs: readonly Port[];
   readonly outputs: readonly Pick<Port, 'name'>[];
+  /** They are given behind the inputs. */
+  readonly masks?: readonly MaskPort[];
+  /** Where the model reads masks, if it has some. */
+  readonly hooks?: HookSlot;
 }
 
 /** Two batch sizes that are no other size of any model, so that what depends on the batch shows. */
@@ -45,9 +56,22 @@ export function inferenceGraph(target: Predictable, count: number): OnnxGraph {
 export function anyBatchGraph(target: Predictable): OnnxGraph | undefined {
   const traces = probes.map((count) => ({ count, graph: traceInference(target, count) }));
   // Inputs that nothing depends on are in no graph.
-  const read = target.inputs.findIndex((_, i) => traces[0].graph.inputs.some(({ name }) => name === inputName(i)));
+  const read = portsOf(target).findIndex((_, i) => traces[0].graph.inputs.some(({ name }) => name === inputName(i)));
   const graph = read < 0 ? undefined : anyBatch(traces[0], traces[1], inputName(read));
   return graph && complete(graph, target);
+}
+
+/** All that a prediction is given, in its order. */
+export const portsOf = ({ inputs, masks = [] }: Predictable): Port[] => [...inputs, ...masks];
+
+/** The mask of each input, among what a prediction is given; none where no input has one. */
+export function masksOf<T>({ inputs, masks = [] }: Predictable, given: readonly T[]): (T | null)[] {
+  if (masks.length === 0) return [];
+  const found: (T | null)[] = inputs.map(() => null);
+  masks.forEach(({ of }, i) => {
+    found[of] = given[inputs.length + i];
+  });
+  return found;
 }
 
 // While a graph is traced: no name of a tensor inside can be the same.
@@ -55,11 +79,13 @@ const weightName = (index: number): string => `weight${index}`;
 const inputName = (index: number): string => `input${index}`;
 const outputName = (index: number): string => `output${index}`;
 
-function traceInference({ model, weights, inputs }: Predictable, count: number): StepGraph {
+function traceInference(target: Predictable, count: number): StepGraph {
+  const { model, weights, inputs, hooks } = target;
   const graph = trace(({ input, output }) => {
     const parameters = weights.map(({ shape }, i) => input(weightName(i), shape, 'float32'));
-    const features = inputs.map(({ shape }, i) => input(inputName(i), [count, ...shape], 'float32'));
-    predictionStep(model, weights, parameters, features).forEach((made, i) => {
+    const given = portsOf(target).map(({ shape }, i) => input(inputName(i), [count, ...shape], 'float32'));
+    const features = given.slice(0, inputs.length);
+    predictionStep(model, weights, parameters, features, masksOf(target, given), hooks).forEach((made, i) => {
       output(outputName(i), made, true);
     });
   }, false);
@@ -72,14 +98,15 @@ function traceInference({ model, weights, inputs }: Predictable, count: number):
 const largestModel = 2 ** 31 - 1;
 
 /** Turns the inputs that stand for weights into constants, and gives everything the name that it has outside. */
-function complete(graph: OnnxGraph, { weights, inputs, outputs }: Predictable): OnnxGraph {
+function complete(graph: OnnxGraph, target: Predictable): OnnxGraph {
+  const { weights, outputs } = target;
   const names = new Map<string, string>();
   const ports = new Set<string>();
   const port = (placeholder: string, name: string) => {
     ports.add(name);
     names.set(placeholder, name);
   };
-  inputs.forEach(({ name }, i) => {
+  portsOf(target).forEach(({ name }, i) => {
     port(inputName(i), name);
   });
   outputs.forEach(({ name }, i) => {

@@ -10,10 +10,11 @@ import { refusedAtRun } from '../engine/onnx/refused.js';
 import { createSession } from '../engine/onnx/runtime.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
 import { computedIdError, tablesOf } from '../model/computed-ids.js';
-import { inferenceGraph, type Predictable } from './inference.js';
+import { predicted } from '../model/run.js';
+import { inferenceGraph, masksOf, type Predictable, portsOf } from './inference.js';
 
 /**
- * Maps `count` examples, [count, ...shape] of each input in the model's own units, to the model's outputs, row-major each.
+ * Maps `count` examples, [count, ...shape] of each input in the model's own units and of each mask behind them, to the model's outputs, row-major each.
  * The same rows give the same bits in every batch of the same size.
  */
 export type Predict = (inputs: readonly Float32Array[], count: number) => Promise<Float32Array[]>;
@@ -71,24 +72,27 @@ export function runGraph(graph: OnnxGraph, target: Predictable, count: number, e
   const [inputs, outputs] = [tensors.slice(0, graph.inputs.length), tensors.slice(graph.inputs.length)];
   const run = session.bind(Object.fromEntries(inputs), Object.fromEntries(outputs));
   // Inputs that nothing depends on are in no graph.
-  const places = inputs.map(([name]) => target.inputs.findIndex((input) => input.name === name));
-  return (given) => {
+  const given = portsOf(target);
+  const places = inputs.map(([name]) => given.findIndex((port) => port.name === name));
+  return (values) => {
     inputs.forEach(([, { data }], i) => {
-      data.set(given[places[i]]);
+      data.set(values[places[i]]);
     });
     run();
     return outputs.map(([, { data }]) => data.slice());
   };
 }
 
-async function tfjsPredictor({ model, inputs }: Predictable): Promise<Predict> {
+async function tfjsPredictor(target: Predictable): Promise<Predict> {
+  const { model, inputs, hooks } = target;
+  const ports = portsOf(target);
   const predict: Predict = async (given, count) =>
     tf.tidy(() => {
-      const tensors = inputs.map(({ shape }, i) => tf.tensor(given[i], [count, ...shape], 'float32'));
-      const outputs = model.apply(tensors.length === 1 ? tensors[0] : tensors, { training: false });
-      return ([outputs].flat() as tf.Tensor[]).map((output) => output.dataSync() as Float32Array);
+      const tensors = ports.map(({ shape }, i) => tf.tensor(given[i], [count, ...shape], 'float32'));
+      const outputs = predicted(model, tensors.slice(0, inputs.length), masksOf(target, tensors), hooks);
+      return outputs.map((output) => output.dataSync() as Float32Array);
     });
-  const zeros = inputs.map(({ shape }) => new Float32Array(elements(shape)));
+  const zeros = ports.map(({ shape }) => new Float32Array(elements(shape)));
   const reasons: string[] = [];
   for (const name of backendNames) {
     try {

@@ -105,6 +105,26 @@ function disposeRead({ inputs }: Step, left: Map<number, number>, values: Readon
 }
 
 /**
+ * What the model predicts.
+ * @param masks of the inputs, which a model reads that `keepMasks` has given `slot`
+ */
+export function predicted(
+  model: tfl.LayersModel,
+  inputs: readonly Tensor[],
+  masks: readonly Mask[] = [],
+  slot: HookSlot = {},
+): Tensor[] {
+  slot.inputMasks = masks.length > 0 ? [...masks] : undefined;
+  try {
+    return [model.apply(inputs.length === 1 ? inputs[0] : [...inputs], { training: false })].flat() as Tensor[];
+  } finally {
+    for (const mask of slot.outputMasks ?? []) mask?.dispose();
+    slot.inputMasks = undefined;
+    slot.outputMasks = undefined;
+  }
+}
+
+/**
  * Which of the model's outputs come with masks.
  * @param inputs which of its inputs do
  * @throws ModelError where a layer cannot take the mask that it is given
