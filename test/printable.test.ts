@@ -108,7 +108,8 @@ it('a text that goes on keeps its line ends and tabs', async () => {
 
 describe('predictions', () => {
   const names = ['=1+1', '+a', '-1', '-1.5e3', '@x', '\tx', '\rx', '-x', 'plain', evil, 'a"b', '＝1'];
-  const about = { kind: 'classes', names, measure: 'probability', inputs: 'files' } as unknown as Predictions;
+  const predictionsOf = (target: object) => ({ ...target, targets: [target] }) as unknown as Predictions;
+  const about = predictionsOf({ kind: 'classes', names, measure: 'probability', inputs: 'files' });
   const given = (name: string) => ({ row: 1, name: 'f.png', classes: [{ name, score: 0.5 }] });
 
   it('as CSV begin with no formula, and numbers stay numbers', () => {
@@ -119,7 +120,7 @@ describe('predictions', () => {
     ]);
     expect(cells[9].replace(/[\t\r]/g, '')).not.toMatch(raw);
     expect(cells.slice(10)).toEqual(['f.png,"a""b",0.5\n', "f.png,'＝1,0.5\n"]);
-    const numbers = { kind: 'numbers', names: ['=y', 'z'], inputs: 'rows' } as unknown as Predictions;
+    const numbers = predictionsOf({ kind: 'numbers', names: ['=y', 'z'], inputs: 'rows' });
     const lines = predictionLines('csv', numbers, 1);
     expect(lines.header).toBe("row,'=y,z\n");
     expect(lines.line({ row: 1, values: [-1.5, 2] })).toBe('1,-1.5,2\n');
