@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ErrorEvent } from '../src/report/events.js';
-import { eventOf, lockstep, lockstepServed, startLockstep } from './support/cli.js';
+import { eventOf, lockstepServed, startLockstep } from './support/cli.js';
 import { urlOf, withCluster } from './support/cluster.js';
 import { newFolders, snapshot, writeConfig } from './support/folder.js';
 import { checkLedger } from './support/ledgers.js';
@@ -21,7 +21,7 @@ const config = {
 
 describe('help', () => {
   it.each(['coordinator', 'worker'])('of %s shows examples and exit codes', async (command) => {
-    const { code, stdout, stderr } = await lockstep([command, '--help'], newFolder());
+    const { code, stdout, stderr } = await lockstepServed([command, '--help'], newFolder());
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`Usage: lockstep ${command}`);
     expect(stdout).toMatch(/Examples:\n {2}lockstep/);
@@ -64,7 +64,7 @@ it('tells everything as JSON, keeps a ledger and writes a trace', async () => {
     const trace = join(cluster.folder, 'trace.json');
     const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger', '--trace', trace]);
     const url = await urlOf(coordinator);
-    const workers = ['a', 'b'].map((name) => cluster.worker(url, { name }));
+    const workers = [cluster.worker(url, { name: 'a' }), cluster.guest(url, 'b')];
     expect(await Promise.all([coordinator, ...workers].map(({ ended }) => ended))).toEqual([0, 0, 0]);
 
     const { events } = coordinator;

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
 import type { DownloadEvent } from '../src/download/events.js';
 import { publishedSets } from '../src/download/sets.js';
-import { lockstep, lockstepServed, startLockstep } from './support/cli.js';
+import { lockstepServed, startLockstep } from './support/cli.js';
 import { fileServer, stallAfter } from './support/file-server.js';
 import { newFolders } from './support/folder.js';
 import { configFile } from './support/package.js';
@@ -85,7 +85,7 @@ describe('lockstep data', () => {
     });
     expect(readFileSync(partial).equals(content.subarray(0, 1000))).toBe(true);
 
-    const again = await lockstep(args, folder);
+    const again = await lockstepServed(args, folder);
     expect(server.requests.map(({ path, headers }) => [path, headers.range])).toEqual([
       [`sub/${FIRST}`, undefined],
       [`sub/${FIRST}`, 'bytes=1000-'],

@@ -127,7 +127,7 @@ it('Ctrl-C writes a checkpoint, names the command that goes on, and that ends as
   const stopped = join(folder, 'runs', 'stopped-1');
   expect(readdirSync(join(stopped, 'checkpoints'))).toHaveLength(1);
   expect(readFileSync(join(stopped, 'metrics.jsonl'), 'utf8')).toContain('"interrupted":true');
-  const again = await lockstep([...command.split(' '), '--json', '--threads', '1'], folder);
+  const again = await lockstepServed([...command.split(' '), '--json', '--threads', '1'], folder);
   const end = eventOf(eventsOf(again.stdout), 'end');
   expect(end).toMatchObject({ sha256: undisturbed.end.sha256, interrupted: false, resume: null });
   expect(readFileSync(join(stopped, 'metrics.jsonl'), 'utf8')).not.toContain('"interrupted":true');

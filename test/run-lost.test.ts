@@ -6,7 +6,7 @@ import { train } from '../coordinator/train.js';
 import { loadRunConfig } from '../src/config/load.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { RunEvent } from '../src/report/events.js';
-import { eventOf, eventsOf, lockstep } from './support/cli.js';
+import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { newFolders, snapshot, temporaryFolder, writeConfig } from './support/folder.js';
 import { trained } from './support/runs.js';
 import { smallModel } from './support/small.js';
@@ -96,7 +96,7 @@ describe('a run that is to stop while it validates stops before the end of that,
     expect(end).toMatchObject({ interrupted: true, validation: null, test: null, resume: join(out, 'validating-1') });
     expect(events.filter(({ event }) => event === 'epoch')).toEqual([]);
     ThreadPool.prototype.evaluate = evaluate;
-    const { code, stdout } = await lockstep(['train', '--resume', end.resume!, '--threads', '1', '--json'], out);
+    const { code, stdout } = await lockstepServed(['train', '--resume', end.resume!, '--threads', '1', '--json'], out);
     const quiet = await trained(config, [], out, 1);
     const { sha256, validation } = eventOf(eventsOf(stdout), 'end');
     expect({ code, sha256, validation }).toEqual({

@@ -76,7 +76,7 @@ it('measures processes, and compares and projects what it has measured', async (
     'processes',
   ];
   const against = ['--against', join('threads', 'small-scale-1', 'scale.json')];
-  const { code, stdout } = await lockstep([...args, ...more, ...against], folder);
+  const { code, stdout } = await lockstepServed([...args, ...more, ...against], folder);
   expect(code).toBe(0);
   const { points, hashesAgree, projection, warnings } = reportIn('processes');
   expect(hashesAgree).toBe(true);
