@@ -116,6 +116,11 @@ function remedyForNumbers(config: Config, target: Column, { distinct, broken }: 
 
 /** How the column of a target is said to be classes, or numbers. */
 function typed(data: DataConfig, { name }: Column, type: 'class' | 'number'): string {
+  const array = data.source === 'npy' && typeof data.targets === 'object' ? data.targets[name] : undefined;
+  if (array && (typeof array === 'string' || 'file' in array)) {
+    const file = typeof array === 'string' ? array : array.file;
+    return `set data.targets.${name}: { file: ${JSON.stringify(file)}, type: ${type} }`;
+  }
   const named = (data.source === 'csv' || data.source === 'parquet') && data.targets?.[name];
   if (!named) return `set data.targetType: ${type}`;
   return `set data.targets.${name}: { column: ${JSON.stringify(targetParts(named).columns[0])}, type: ${type} }`;

@@ -78,7 +78,7 @@ export const standardizeTargets = z
   );
 
 /** A target that is an input. */
-const copySchema = z.strictObject({ of: fieldName.describe('The input; `features` is one without a name.') });
+export const copySchema = z.strictObject({ of: fieldName.describe('The input; `features` is one without a name.') });
 
 export const copies = z
   .record(fieldName, copySchema)

@@ -13,9 +13,9 @@ import {
   standardizeTargets,
   stratify,
   TEST,
-  targetType,
   VALIDATION,
 } from './data-parts.js';
+import { npySchema } from './npy.js';
 import { csvSchema, parquetSchema } from './table.js';
 
 const digitsSchema = z
@@ -67,27 +67,6 @@ const valuesSchema = z
     ...fractions(0),
   })
   .describe('Numbers written in the config.');
-
-const npySchema = z
-  .strictObject({
-    source: z.literal('npy'),
-    features: path.describe('NumPy array whose first axis counts the examples; bytes stay bytes, else float32.'),
-    targets: path.describe('NumPy array of as many classes or numbers.'),
-    weights: path
-      .optional()
-      .describe(
-        "NumPy array of the examples' weights in the training loss, [n]; or of weights of places, [n, places], which evaluation counts too: " +
-          '0 leaves a place out of metrics.',
-      ),
-    targetType: targetType.describe(
-      'Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example ' +
-        'has one integer from 0, else numbers.',
-    ),
-    standardizeTargets,
-    scale: z.number().positive().default(1).describe('Factor of the features, such as 0.00392156862745098 for bytes.'),
-    ...fractions(0.1),
-  })
-  .describe('NumPy .npy files.');
 
 const imagesSchema = z
   .strictObject({

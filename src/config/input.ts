@@ -428,11 +428,55 @@ export interface RunConfigInput {
         /**
          * NumPy array whose first axis counts the examples; bytes stay bytes, else float32.
          */
-        features: string;
+        features?: string;
         /**
-         * NumPy array of as many classes or numbers.
+         * Inputs of the model by name, in the place of features: a file each, or { file, scale, categories }.
          */
-        targets: string;
+        inputs?: {
+          [k: string]:
+            | string
+            | {
+                file: string;
+                /**
+                 * As data.scale, for this input.
+                 */
+                scale?: number;
+                /**
+                 * Makes it whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories.
+                 */
+                categories?: number;
+              };
+        };
+        /**
+         * NumPy array of as many classes or numbers; or several by name: a file each, or { file, type, standardize, weights }, or { of: input } for what an input holds.
+         */
+        targets:
+          | string
+          | {
+              [k: string]:
+                | string
+                | {
+                    /**
+                     * The input; `features` is one without a name.
+                     */
+                    of: string;
+                  }
+                | {
+                    file: string;
+                    /**
+                     * As data.targetType, for this target.
+                     */
+                    type?: 'class' | 'number';
+                    /**
+                     * As data.standardizeTargets, for this target.
+                     */
+                    standardize?: boolean;
+                    /**
+                     * As data.weights, for this target.
+                     */
+                    weights?: string;
+                  };
+            };
         /**
          * NumPy array of the examples' weights in the training loss, [n]; or of weights of places, [n, places], which evaluation counts too: 0 leaves a place out of metrics.
          */

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { column, fieldName } from './data-parts.js';
 
 /** What fields are called where a config names none. */
-const plain = ['features', 'targets', 'weights'];
+export const plainFieldNames = ['features', 'targets', 'weights'];
 
-const name = fieldName.refine((text) => !plain.includes(text), {
+const name = fieldName.refine((text) => !plainFieldNames.includes(text), {
   error: (issue) => `${JSON.stringify(issue.input)} is what fields are called that have no name`,
 });
 const columns = z.union([column, z.array(column).min(1)]);

@@ -1,6 +1,7 @@
 /** Whether targets are classes or numbers where the config does not say so: what the loss makes of them. */
 import type { DataConfig } from './data.js';
 import { byTarget, type LossConfig, type LossesConfig, lossSettings } from './model.js';
+import { typedArray } from './npy.js';
 import { type TargetConfig, targetParts } from './table-fields.js';
 
 /** Losses that take numbers, whatever form they come in. */
@@ -66,6 +67,13 @@ export function withTargetType<Data extends DataConfig>(data: Data, loss: Losses
     const typed = Object.entries(data.targets).map(([name, target]) => [name, typedBy(target, lossOf(loss, name))]);
     return { ...data, targets: Object.fromEntries(typed) };
   }
+  if (data.source === 'npy' && typeof data.targets === 'object') {
+    const typed = Object.entries(data.targets).map(([name, target]) => [
+      name,
+      typedArray(target, arrayType(lossOf(loss, name))),
+    ]);
+    return { ...data, targets: Object.fromEntries(typed) };
+  }
   return byTarget(loss) ? data : withOwnType(data, loss);
 }
 
@@ -80,13 +88,22 @@ function typedBy(target: TargetConfig, loss: LossConfig | undefined): TargetConf
   return { column: columns[0], type: 'class', ...(standardize && { standardize }) };
 }
 
+/** What a loss makes of arrays, where it leaves no choice. */
+function arrayType(loss: LossConfig | undefined): 'class' | 'number' | undefined {
+  if (loss === undefined) return undefined;
+  const { name } = lossSettings(loss);
+  return name === 'sparseCategoricalCrossentropy' ? 'class' : ofNumbers.includes(name) ? 'number' : undefined;
+}
+
 function withOwnType<Data extends DataConfig>(data: Data, config: LossConfig): Data {
   if ('targetType' in data && data.targetType !== undefined) return data;
+  if (data.source === 'npy') {
+    const type = arrayType(config);
+    return type === undefined ? data : { ...data, targetType: type };
+  }
   const { name: loss } = lossSettings(config);
-  const isArray = data.source === 'npy';
   const isColumn = 'target' in data && [data.target].flat().length === 1;
   // One number is no distribution over classes; a row of an array may be.
   const isClass = loss === 'sparseCategoricalCrossentropy' || (loss === 'categoricalCrossentropy' && isColumn);
-  if (isClass && (isArray || isColumn)) return { ...data, targetType: 'class' };
-  return isArray && ofNumbers.includes(loss) ? { ...data, targetType: 'number' } : data;
+  return isClass && isColumn ? { ...data, targetType: 'class' } : data;
 }

@@ -1,10 +1,13 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
+import { FIELD_NAME } from '../config/data-parts.js';
+import { DataError } from '../errors.js';
 import { copiesOf, withCopies, withoutTargets } from './copies.js';
 import { generateDigits } from './digits/digits.js';
 import { type Encoding, type TargetScaling, targetEncoding } from './encoding.js';
 import {
   type Dataset,
+  type Examples,
   inputColumn,
   isPlain,
   type SourceColumn,
@@ -41,6 +44,7 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
     const isReplaced = Object.keys(copies).length > 0 && ['digits', 'idx', 'images'].includes(config.source);
     const rest = standardizeTargets(isReplaced ? withoutTargets(read) : read, scalings, source.where);
     const examples = withCopies(rest, copies);
+    checkNames(examples);
     const own = (await source.encode?.(splits)) ?? plainEncoding(examples);
     const encoding = completeEncoding(own, examples, scalings);
     const description = describe(examples, splits, source.origin, scalings.size > 0);
@@ -48,6 +52,21 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   } catch (error) {
     closeExamples(read);
     throw error;
+  }
+}
+
+/** Names of weights and masks are made from those of their fields. @throws DataError where one is taken, or too long */
+function checkNames({ columns }: Examples): void {
+  for (const [i, { name, role, of }] of columns.entries()) {
+    if (columns.findIndex((other) => other.name === name) < i) {
+      throw new DataError(`data: two fields are called ${name}`, 'give inputs and targets other names');
+    }
+    if (!FIELD_NAME.test(name)) {
+      throw new DataError(
+        `data: ${of} has a ${role}, and ${name} is longer than 48 characters`,
+        'give it a shorter name',
+      );
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 /** Takes the examples of a module as they come, and makes them columns. */
 import type { ModuleConfig } from '../../config/data.js';
-import { FIELD_NAME } from '../../config/data-parts.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import { plainNames, type SourceColumn, type SourceExamples } from '../examples.js';
@@ -84,17 +83,6 @@ export class Collector {
       throw new DataError(
         `${this.#where}: some examples have a weight, others weights by target`,
         'give every example weights: { TARGET: ... }, or every one a weight',
-      );
-    }
-    const twice = columns.find(({ name }, i) => columns.findIndex((other) => other.name === name) < i);
-    if (twice) {
-      throw new DataError(`${this.#where}: two fields are called ${twice.name}`, 'give inputs and targets other names');
-    }
-    const long = columns.find(({ name }) => !FIELD_NAME.test(name));
-    if (long) {
-      throw new DataError(
-        `${this.#where}: ${long.of} has a ${long.role}, and ${long.name} is longer than 48 characters`,
-        'give it a shorter name',
       );
     }
     return { count: this.#count, columns };

@@ -2,41 +2,103 @@
 import type { NpyConfig } from '../../config/data.js';
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
-import { type Column, plainColumn, type SourceColumn } from '../examples.js';
+import { type Column, isPlain, plainColumn, plainNames, type SourceColumn } from '../examples.js';
 import { elements, type Field } from '../field.js';
+import { numbersEncoding } from '../numbers-encoding.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, RowWriter } from '../rows.js';
+import { budgetBytes, closeExamples, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
 import { type Npy, openNpy, readNpyRows } from './npy.js';
 
 /** Labels beyond this are hardly classes that count from 0. */
 const mostClasses = 1_000_000;
 
-/** @throws DataError naming the file that cannot be read, or does not fit the features, and the row of a wrong number */
-export async function npySource(config: NpyConfig, reading: Reading): Promise<Source> {
-  const features = await openNpy(config.features, reading);
-  return readSource(config, features, reading).finally(() => features.data.close());
+/** An input, as the config says it. */
+interface InputFile {
+  readonly name: string;
+  readonly file: string;
+  readonly scale: number;
+  readonly categories?: number;
 }
 
-async function readSource(config: NpyConfig, features: Npy, reading: Reading): Promise<Source> {
-  const [count] = features.shape;
-  const target = await readOneForEach(config.targets, features, 'targets', reading, (npy) =>
-    readTargets(npy, config, reading),
+/** A target, as the config says it. */
+interface TargetFile {
+  readonly name: string;
+  readonly file: string;
+  readonly type?: 'class' | 'number';
+  readonly standardize?: boolean;
+  readonly weights?: string;
+}
+
+function inputFiles({ features, inputs, scale }: NpyConfig): InputFile[] {
+  if (!inputs) return [{ name: plainNames.input, file: features!, scale }];
+  return Object.entries(inputs).map(([name, input]) =>
+    typeof input === 'string' ? { name, file: input, scale: 1 } : { name, scale: 1, ...input },
   );
-  const readOwn = (npy: Npy) => readWeights(npy, target, reading);
-  const { weights: file } = config;
-  const weights = file === undefined ? [] : [await readOneForEach(file, features, 'weights', reading, readOwn)];
-  const shape = features.shape.length === 1 ? [1] : features.shape.slice(1);
-  const type = features.bytes ? 'uint8' : 'float32';
-  const rows = new RowWriter(elements(shape), type, budgetBytes(config.memory));
+}
+
+/** Those that are inputs are not read. */
+function targetFiles(config: NpyConfig): TargetFile[] {
+  const { targets, targetType: type, standardizeTargets: standardize, weights } = config;
+  if (typeof targets === 'string') return [{ name: plainNames.target, file: targets, type, standardize, weights }];
+  return Object.entries(targets).flatMap(([name, target]) => {
+    if (typeof target === 'string') return { name, file: target };
+    return 'of' in target ? [] : { name, ...target };
+  });
+}
+
+/** @throws DataError naming the file that cannot be read, or does not fit the others, and the row of a wrong number */
+export async function npySource(config: NpyConfig, reading: Reading): Promise<Source> {
+  const inputs = inputFiles(config);
+  const targets = targetFiles(config);
+  const opened: Npy[] = [];
+  const columns: SourceColumn[] = [];
+  try {
+    for (const { file } of inputs) opened.push(await openNpy(file, reading));
+    const [first] = opened;
+    for (const npy of opened) requireCount(npy, first, 'inputs');
+    // Before inputs, which may take a while.
+    const compared: SourceColumn[] = [];
+    for (const target of targets) compared.push(...(await readTarget(target, targets.length, first, reading)));
+    const bytes = opened.map((npy) => elements(npy.shape) * (npy.bytes ? 1 : 4));
+    const all = bytes.reduce((a, b) => a + b, 0);
+    for (const [i, input] of inputs.entries()) {
+      const budget = Math.floor((budgetBytes(config.memory) / all) * bytes[i]);
+      columns.push(await readInput(input, opened[i], budget, reading));
+    }
+    columns.push(
+      ...compared.filter(({ role }) => role === 'target'),
+      ...compared.filter(({ role }) => role === 'weight'),
+    );
+    return {
+      examples: { count: first.shape[0], columns },
+      split: config,
+      origin: [...inputs, ...targets].map(({ file }) => file).join(', '),
+      encode: () => numbersEncoding(columns, Object.fromEntries(inputs.map(({ name, scale }) => [name, scale]))),
+      where: (row, field) => `${[...inputs, ...targets].find(({ name }) => name === field)?.file}: row ${row}`,
+      standardize: targets.filter(({ standardize }) => standardize).map(({ name }) => name),
+    };
+  } catch (error) {
+    closeExamples({ columns });
+    throw error;
+  } finally {
+    for (const { data } of opened) await data.close();
+  }
+}
+
+async function readInput(input: InputFile, npy: Npy, budget: number, reading: Reading): Promise<SourceColumn> {
+  const { name, scale, categories } = input;
+  const shape = npy.shape.length === 1 ? [1] : npy.shape.slice(1);
+  const type = categories !== undefined ? 'int32' : npy.bytes ? 'uint8' : 'float32';
+  const rows = new RowWriter(elements(shape), type, budget);
   try {
     // Bytes stay bytes, and engines apply the factor; float32 is stored with it.
-    const { scale } = config;
-    const stored = features.bytes || scale === 1 ? undefined : new Float64Array(elements(shape));
-    await readNpyRows(features, reading, (row, index) => {
+    const stored = type !== 'float32' || scale === 1 ? undefined : new Float64Array(elements(shape));
+    await readNpyRows(npy, reading, (row, index) => {
+      if (categories !== undefined) checkCategories(npy.file, index, row, categories);
       stored?.forEach((_, i) => {
-        stored[i] = finite(features.file, index, row[i] * scale);
+        stored[i] = finite(npy.file, index, row[i] * scale, name);
       });
       rows.append(stored ?? row);
     });
@@ -44,20 +106,48 @@ async function readSource(config: NpyConfig, features: Npy, reading: Reading): P
     rows.discard();
     throw error;
   }
-  const input = plainColumn('input', { shape, scale: features.bytes ? config.scale : 1, ...rows.finish() });
-  const examples = { count, columns: [input, target, ...weights] };
-  const encode = () => ({ input: { kind: 'numbers' as const, scale: config.scale } });
-  const where = (row: number, field: string) => `${config[field as 'features' | 'targets']}: row ${row}`;
-  return { examples, split: config, origin: `${config.features}, ${config.targets}`, encode, where };
+  const own = type === 'float32' ? 1 : scale;
+  return { name, role: 'input', type, shape, scale: own, categories, ...rows.finish() };
 }
 
-function finite(file: string, row: number, value: number): number {
+function finite(file: string, row: number, value: number, input: string): number {
   if (Number.isFinite(Math.fround(value))) return value;
-  throw new DataError(`${file}: row ${row} times data.scale is ${value}, too large`, 'make data.scale smaller');
+  const key = input === plainNames.input ? 'data.scale' : `the scale of data.inputs.${input}`;
+  throw new DataError(`${file}: row ${row} times ${key} is ${value}, too large`, `make ${key} smaller`);
 }
 
-async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Promise<SourceColumn> {
+function checkCategories(file: string, index: number, row: ArrayLike<number>, categories: number): void {
+  for (let i = 0; i < row.length; i++) {
+    if (Number.isInteger(row[i]) && row[i] >= 0 && row[i] < categories) continue;
+    throw new DataError(
+      `${file}: row ${index} holds ${row[i]}, not one of ${categories} categories`,
+      `use whole numbers from 0 to ${categories - 1}, or say how many there are under categories`,
+    );
+  }
+}
+
+/** The column of a target, and its weights. @param all targets that are read */
+async function readTarget(target: TargetFile, all: number, first: Npy, reading: Reading): Promise<SourceColumn[]> {
+  const { name, file, weights } = target;
+  // What a loss ignores is known of the only target.
+  const ignored = all === 1 ? reading.ignoreClass : undefined;
+  const read = (npy: Npy) => readTargets(npy, target, ignored, reading);
+  const column = { ...(await readOneForEach(file, first, 'targets', reading, read)), name };
+  if (weights === undefined) return [column];
+  const own = await readOneForEach(weights, first, 'weights', reading, (npy) => readWeights(npy, column, reading));
+  return [column, isPlain(column) ? own : { ...own, name: `${name}_weight`, of: name }];
+}
+
+async function readTargets(
+  header: Npy,
+  target: TargetFile,
+  ignored: number | undefined,
+  reading: Reading,
+): Promise<SourceColumn> {
   const [count, width = 1] = header.shape;
+  const key = isPlain({ name: target.name, role: 'target' })
+    ? 'data.targetType'
+    : `type of data.targets.${target.name}`;
   if (header.shape.length > 2) {
     throw new DataError(
       `${header.file} has the shape [${header.shape.join(', ')}]`,
@@ -65,19 +155,19 @@ async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Pr
     );
   }
   const what = `${header.file}: its header announces ${header.shape.join(' x ')} numbers`;
-  const isExact = config.standardizeTargets === true;
+  const isExact = target.standardize === true;
   requireMemory(what, (isExact ? 12 : 4) * count * width, DataError, 'use fewer rows');
   const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
   const numbers = isExact ? new Float64Array(bytes) : new Float32Array(bytes);
-  let isClass = config.targetType === undefined ? header.integer && width === 1 : config.targetType === 'class';
+  let isClass = target.type === undefined ? header.integer && width === 1 : target.type === 'class';
   let [lowest, highest] = [Number.POSITIVE_INFINITY, 0];
   await readNpyRows(header, reading, (row, index) => {
     if (isClass) {
       // What is ignored need be no class, and makes none.
-      const counts = (value: number) => value !== reading.ignoreClass;
+      const counts = (value: number) => value !== ignored;
       const isOdd = (value: number) => !Number.isInteger(value) || value < 0 || value >= mostClasses;
       const odd = row.find((value) => counts(value) && isOdd(value));
-      if (odd !== undefined && config.targetType === 'class') throw noClass(header.file, index, odd);
+      if (odd !== undefined && target.type === 'class') throw noClass(header.file, index, odd, key);
       isClass = odd === undefined;
       for (const value of row) {
         if (!counts(value)) continue;
@@ -94,18 +184,15 @@ async function readTargets(header: Npy, config: NpyConfig, reading: Reading): Pr
     targets[i] = value;
   });
   if (highest === 0 || highest === lowest) {
-    throw new DataError(
-      `${header.file} has one class only, ${highest}`,
-      'use two classes or more, or data.targetType: number',
-    );
+    throw new DataError(`${header.file} has one class only, ${highest}`, `use two classes or more, or ${key}: number`);
   }
   return plainColumn('target', { shape: width === 1 ? [] : [width], values: targets, categories: highest + 1 });
 }
 
-function noClass(file: string, row: number, value: number): DataError {
+function noClass(file: string, row: number, value: number, key: string): DataError {
   return new DataError(
     `${file}: row ${row} holds ${value}, not a class index from 0 to ${mostClasses - 1}`,
-    'number the classes from 0, e.g. by numpy.unique(y, return_inverse=True)[1], or set data.targetType: number',
+    `number the classes from 0, e.g. by numpy.unique(y, return_inverse=True)[1], or set ${key}: number`,
   );
 }
 
@@ -139,13 +226,17 @@ async function readOneForEach<T>(
 ): Promise<T> {
   const header = await openNpy(file, reading);
   try {
-    const [count] = header.shape;
-    if (count === features.shape[0]) return await read(header);
-    throw new DataError(
-      `${header.file} has ${count} ${what} for the ${features.shape[0]} examples of ${features.file}`,
-      'use files that belong together',
-    );
+    requireCount(header, features, what);
+    return await read(header);
   } finally {
     await header.data.close();
   }
+}
+
+function requireCount({ file, shape: [count] }: Npy, { file: other, shape: [examples] }: Npy, what: string): void {
+  if (count === examples) return;
+  throw new DataError(
+    `${file} has ${count} ${what} for the ${examples} examples of ${other}`,
+    'use files that belong together',
+  );
 }
