@@ -2,9 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { predict } from '../coordinator/inference/predict.js';
 import type { Field } from '../src/data/field.js';
 import type { HeadSpec } from '../src/engine/heads.js';
 import { createStepModel, type StepSpec } from '../src/engine/step.js';
+import { saveModel } from '../src/model/save.js';
 import { createEngines, type EngineWithSlabs, relativeError } from './support/engines.js';
 import { temporaryFolder } from './support/folder.js';
 import { packageRoot } from './support/package.js';
@@ -66,6 +68,34 @@ it.each(['keras2', 'keras3'] as const)('%s: outputs and losses are those of Kera
     expect(lossSum / count).toBeCloseTo(fixture.losses.all, 5);
   }
   expect(relativeError(onnx.gradients, tfjs.gradients)).toBeLessThan(1e-4);
+});
+
+it.each(['keras2', 'keras3'] as const)('%s: a trained one predicts what Keras does', async (kind) => {
+  const spec = { model: { file: written(kind), outputs }, heads, fields, seed: 1 };
+  const { built, weights, layout } = await createStepModel(spec);
+  const slab = new Float32Array(layout.length);
+  for (const { name, offset } of layout.tensors) slab.set(fixture.weights[name], offset);
+  const place = join(folder, `${kind}-model`);
+  const encoding = {
+    input: { kind: 'fields' as const, fields: { right: { scale: 1 }, left: { scale: 1 } } },
+    named: {
+      liked: { classes: ['no', 'yes'], outputs: { loss: 'binaryCrossentropy', kind: 'logits' as const, index: 1 } },
+      rating: { outputs: { loss: 'meanSquaredError', index: 0 } },
+    },
+  };
+  await saveModel(built.model, weights, layout, slab, place, encoding);
+  const given = {
+    left: Float32Array.from(fixture.fields.left),
+    right: Float32Array.from(fixture.fields.right),
+  };
+  let row = 0;
+  for await (const { targets } of (await predict(place, given)).rows) {
+    const [logit, rating] = [fixture.outputs.liked[row], fixture.outputs.rating[row++]];
+    expect(targets!.rating.values).toEqual([expect.closeTo(rating, 5)]);
+    const chance = 1 / (1 + Math.exp(-Math.abs(logit)));
+    expect(targets!.liked.classes).toEqual([{ name: logit > 0 ? 'yes' : 'no', score: expect.closeTo(chance, 5) }]);
+  }
+  expect(row).toBe(count);
 });
 
 it.each([

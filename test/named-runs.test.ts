@@ -1,15 +1,24 @@
 /** Runs on named fields end to end: equal bits on any number of threads and on workers, and gradients of both engines. */
+import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
+import { evaluate } from '../coordinator/inference/evaluate.js';
+import { exportModel } from '../coordinator/inference/export.js';
+import { locateModel } from '../coordinator/inference/locate.js';
+import { openModel } from '../coordinator/inference/saved-model.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { ModelConfig } from '../src/config/model.js';
+import { elements } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import { loadDataset } from '../src/data/load.js';
 import type { HeadSpec } from '../src/engine/heads.js';
+import { portsOf } from '../src/export/inference.js';
+import { createPredictor } from '../src/export/predictor.js';
 import { eventOf, eventsOf, lockstepServed } from './support/cli.js';
 import { createEngines, type EngineWithSlabs, relativeError } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
-import { resultOf, trained } from './support/runs.js';
+import { resultOf, type Trained, trained } from './support/runs.js';
 import { trainedInWorld } from './support/worlds.js';
 
 const folder = temporaryFolder();
@@ -177,12 +186,19 @@ const configs = Object.entries(cases).map(([name, config]) => {
   return [name, file] as const;
 });
 
+const runs = new Map<string, Promise<Trained>>();
+function onOneThread(file: string): Promise<Trained> {
+  const run = runs.get(file) ?? trained(file, [], folder, 1);
+  runs.set(file, run);
+  return run;
+}
+
 it('the command trains them too', async () => {
   const [, file] = configs[0];
   const args = ['train', file, '--json', '--threads', '2', '--out', folder];
   const { stdout, code } = await lockstepServed(args, folder);
   expect(code).toBe(0);
-  const { end } = await trained(file, [], folder);
+  const { end } = await onOneThread(file);
   expect(eventOf(eventsOf(stdout), 'end')).toMatchObject({ sha256: end.sha256, test: end.test });
 });
 
@@ -193,11 +209,41 @@ afterAll(async () => {
 
 describe.each(configs)('%s', (_, file) => {
   it('come to the same bits on 1, 2 and 4 threads and on two workers', async () => {
-    const one = await trained(file, [], folder, 1);
+    const one = await onOneThread(file);
     for (const threads of [2, 4]) expect(resultOf(await trained(file, [], folder, threads))).toEqual(resultOf(one));
     const world = await trainedInWorld(file, [], folder, folder, { workers: [{ threads: 1 }, { threads: 1 }] });
     expect(resultOf(world)).toEqual(resultOf(one));
     expect(one.epochs[1].loss).toBeLessThan(one.epochs[0].loss);
+  });
+
+  it('are evaluated to what they report, and exported as what predicts the same', async () => {
+    const { start, end } = await onOneThread(file);
+    expect((await evaluate(start.folder, { model: 'final' })).metrics).toEqual(end.test);
+    const output = join(start.folder, 'model.onnx');
+    const warnings: string[] = [];
+    const warn = (message: string) => warnings.push(message);
+    await exportModel(start.folder, { format: 'onnx', output, model: 'final', warn });
+    const saved = await openModel(locateModel(start.folder, 'final'), undefined, warn);
+    const predict = await createPredictor(saved, warn);
+    const { data, seed } = loadRunConfig(file, []);
+    const { examples } = await loadDataset(data, seed);
+    const count = 6;
+    const given = portsOf(saved).map(({ name, shape }) => {
+      const { values } = examples.columns.find((column) => column.name === name)!;
+      return Float32Array.from(values.subarray(0, count * elements(shape)));
+    });
+    const outputs = await predict(given, count);
+    const session = await InferenceSession.create(output, { logSeverityLevel: 3 });
+    const feeds = portsOf(saved).map(({ name, shape }, i) => [
+      name,
+      new Tensor('float32', given[i], [count, ...shape]),
+    ]);
+    const made = await session.run(Object.fromEntries(feeds));
+    saved.outputs.forEach(({ name }, i) => {
+      expect(relativeError(made[name].data as Float32Array, outputs[i])).toBeLessThan(1e-5);
+    });
+    await session.release();
+    expect(warnings).toEqual([]);
   });
 
   it('have the gradients of tfjs', async () => {
