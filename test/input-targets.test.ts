@@ -1,9 +1,13 @@
 /** Targets that are inputs, `data.targets: { copy: { of: features } }`: autoencoders, without a copy of the data. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
 import { inputColumn, targetColumn } from '../src/data/examples.js';
+import { examplesImage } from '../src/data/image.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
+import { imageInMemory, openImage } from '../src/wire/data-image.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
 import { resultOf, trained } from './support/runs.js';
@@ -38,6 +42,28 @@ it('share the memory of their inputs, in their scale', async () => {
   expect(encoding.classes).toBeUndefined();
 });
 
+it('are sent to workers once, and opened as one', async () => {
+  const [plain, twice] = [
+    await load({ source: 'digits', examples: 20 }),
+    await load({ source: 'digits', examples: 20, ...copied }),
+  ];
+  const image = examplesImage(twice.examples);
+  // The classes of the digits, four bytes each, and a line of its own are what the other has more.
+  expect(Math.abs(image.length - examplesImage(plain.examples).length)).toBeLessThan(256);
+  const bytes = await image.read(0, image.length);
+  const file = join(folder, 'image');
+  writeFileSync(file, bytes);
+  const shared = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(shared).set(bytes);
+  for (const opened of [imageInMemory('image', shared), await openImage(file, 1e9), await openImage(file, 7840)]) {
+    const [input, target] = [inputColumn(opened), targetColumn(opened)];
+    expect(target.values).toBe(input.values);
+    expect(target.file).toEqual(input.file);
+    expect([...input.values]).toEqual([...inputColumn(twice.examples).values].slice(0, input.values.length));
+    closeExamples(opened);
+  }
+});
+
 it('are on disk where their inputs are', async () => {
   const file = writeModule(
     folder,
@@ -55,6 +81,8 @@ it('train an autoencoder on bytes to the same bits on 1, 2 and 4 threads and on 
     expect(resultOf(await trained(autoencoder, [], folder, threads))).toEqual(resultOf(one));
   const workers = [{ threads: 1 }, { threads: 1 }];
   expect(resultOf(await trainedInWorld(autoencoder, [], folder, folder, { workers }))).toEqual(resultOf(one));
+  const streamed = await trainedInWorld(autoencoder, ['cluster.placement=stream'], folder, folder, { workers });
+  expect(resultOf(streamed)).toEqual(resultOf(one));
   // Of numbers from 0 to 1, not of bytes.
   expect(one.end.test!.mse).toBeLessThan(0.3);
   expect(one.epochs[0].loss).toBeLessThan(Math.log(2) + 0.05);
@@ -70,7 +98,7 @@ it('stand beside other targets of a module, with masks and weights', async () =>
   expect(examples.columns.map(({ name, role, of }) => [name, role, of])).toEqual([
     ['words', 'input', undefined],
     ['n', 'target', undefined],
-    ['copy', 'target', undefined],
+    ['copy', 'target', 'words'],
     ['copy_weight', 'weight', 'copy'],
     ['words_mask', 'mask', 'words'],
     ['copy_mask', 'mask', 'copy'],

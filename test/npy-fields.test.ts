@@ -73,7 +73,7 @@ it('arrays are columns of their names, types and scales', async () => {
     { name: 'table', role: 'input', type: 'float32', shape: [2], scale: 1, first: 0.5 },
     { name: 'rating', role: 'target', type: 'float32', shape: [1], first: Math.fround((1 - 2) / Math.SQRT2) },
     { name: 'liked', role: 'target', type: 'int32', shape: [], categories: 2, first: 1 },
-    { name: 'copy', role: 'target', type: 'uint8', shape: [2, 2], scale: 0.5, first: 1 },
+    { name: 'copy', role: 'target', type: 'uint8', shape: [2, 2], scale: 0.5, of: 'picture', first: 1 },
     { name: 'liked_weight', role: 'weight', type: 'float32', shape: [], of: 'liked', first: 2 },
   ]);
   expect(encoding).toEqual({

@@ -32,7 +32,7 @@ export function withCopies({ count, columns }: Examples, copies: Copies): Exampl
     }
     // A class for each place, or one an example.
     const isOne = input.categories !== undefined && input.shape.length === 1 && input.shape[0] === 1;
-    made.push({ ...input, name, role: 'target', shape: isOne ? [] : input.shape });
+    made.push({ ...input, name, role: 'target', shape: isOne ? [] : input.shape, of: input.name });
     const mask = others.find(({ role, of }) => role === 'mask' && of === input.name);
     if (mask) masks.push({ ...mask, name: `${name}_mask`, of: name });
   }

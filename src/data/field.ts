@@ -21,7 +21,7 @@ export interface Field {
   readonly stride?: number;
   /** Number of classes, where values are class indices, or of the codes of an input. */
   readonly categories?: number;
-  /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input or target. */
+  /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input or target. Of a target: the input that it is. */
   readonly of?: string;
 }
 
@@ -46,6 +46,9 @@ export function valuesOf(type: FieldType, buffer: ArrayBufferLike, byteOffset?: 
 
 export const typeOf = (values: Values): FieldType =>
   values instanceof Uint8Array ? 'uint8' : values instanceof Int32Array ? 'int32' : 'float32';
+
+/** Whether its values are those of an input, which are stored and sent once. */
+export const isCopy = ({ role, of }: Pick<Field, 'role' | 'of'>): boolean => role === 'target' && of !== undefined;
 
 /** The fields of a role, in their order. */
 export const ofRole = <F extends Pick<Field, 'role'>>(fields: readonly F[], role: Role): F[] =>

@@ -3,7 +3,7 @@
  * the other. It is what workers are sent and keep in their caches; its SHA-256 is the fingerprint of the examples.
  */
 import type { Column, Examples } from './examples.js';
-import { bytesPerElement, type Field, rowBytes, strideOf, widthOf } from './field.js';
+import { bytesPerElement, type Field, isCopy, rowBytes, strideOf, widthOf } from './field.js';
 import { readFully } from './row-reader.js';
 
 /** What examples are, without their values. */
@@ -23,8 +23,9 @@ const plainField = ({ name, role, type, shape, scale, stride, categories, of }: 
 
 export const metaOf = ({ count, columns }: Examples): ExamplesMeta => ({ count, fields: columns.map(plainField) });
 
-/** Bytes of all rows of a field, whatever the distance between them. */
+/** Bytes of all rows of a field, whatever the distance between them; none of one that is an input. */
 export function columnBytes(field: Field, count: number): number {
+  if (isCopy(field)) return 0;
   const span = count === 0 ? 0 : (count - 1) * strideOf(field) + widthOf(field);
   return span * bytesPerElement(field);
 }
@@ -69,6 +70,7 @@ const inFile = (fd: number, start: number, bytes: number): Part => ({
 const zeros = (bytes: number): Part => ({ bytes, fill: (target) => void target.fill(0) });
 
 function columnParts(column: Column, count: number): Part[] {
+  if (isCopy(column)) return [];
   const { values, file } = column;
   const bytes = columnBytes(column, count);
   const rowsInMemory = file ? file.first * rowBytes(column) : bytes;

@@ -1,6 +1,6 @@
 /** Examples that arrive while they are needed: shared arrays of a fixed number of rows, the least recently used replaced. */
-import type { Examples } from '../data/examples.js';
-import { rowBytes, valuesOf } from '../data/field.js';
+import type { Column, Examples } from '../data/examples.js';
+import { isCopy, rowBytes, valuesOf } from '../data/field.js';
 import type { ExamplesMeta } from '../data/image.js';
 import { WireError } from '../errors.js';
 
@@ -16,10 +16,12 @@ interface Part {
  * @param count all examples of the data set
  */
 export function stagedExamples({ count, fields }: ExamplesMeta, capacity: number): Examples {
-  const columns = fields.map(({ stride, ...field }) => ({
-    ...field,
-    values: valuesOf(field.type, new SharedArrayBuffer(capacity * rowBytes(field))),
-  }));
+  const columns: Column[] = [];
+  for (const { stride, ...field } of fields) {
+    const input = isCopy(field) ? columns.find(({ name }) => name === field.of) : undefined;
+    const values = input?.values ?? valuesOf(field.type, new SharedArrayBuffer(capacity * rowBytes(field)));
+    columns.push({ ...field, values });
+  }
   return { count, columns };
 }
 

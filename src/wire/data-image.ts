@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Column, Examples } from '../data/examples.js';
-import { bytesPerElement, rowBytes, valuesOf } from '../data/field.js';
+import { bytesPerElement, type Field, isCopy, rowBytes, strideOf, valuesOf, widthOf } from '../data/field.js';
 import { columnBytes, type ExamplesMeta, imageBytes, imageHeader, imageMagic, padded } from '../data/image.js';
 import { readFully } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
@@ -26,6 +26,15 @@ const fieldSchema = z.strictObject({
   of: z.string().max(48).optional(),
 });
 
+/** The input whose values a target has. */
+const inputOf = <F extends Field>(fields: readonly F[], { of }: Field): F | undefined =>
+  fields.find(({ role, name }) => role === 'input' && name === of);
+const isFormOf = (field: Field, input: Field | undefined): boolean =>
+  input !== undefined &&
+  field.type === input.type &&
+  widthOf(field) === widthOf(input) &&
+  strideOf(field) === strideOf(input);
+
 /** What a peer may say of examples; sizes whose product is no exact number are none. */
 export const metaSchema = z
   .strictObject({ count: size, fields: z.array(fieldSchema).min(1).max(1024).readonly() })
@@ -35,6 +44,12 @@ export const metaSchema = z
   .refine(({ fields }) => ['input', 'target'].every((role) => fields.some((field) => field.role === role)), {
     error: 'has no input or no target',
   })
+  .refine(
+    ({ fields }) => fields.every((field, i) => !isCopy(field) || isFormOf(field, inputOf(fields.slice(0, i), field))),
+    {
+      error: 'has a target that is no input',
+    },
+  )
   .refine(({ count, fields }) => fields.every((field) => columnBytes(field, count) < 2 ** 50), {
     error: 'is too large',
   });
@@ -124,6 +139,11 @@ export async function openImage(file: string, budget: number): Promise<Examples>
     const columns: Column[] = [];
     let [place, left] = [start, budget];
     for (const field of meta.fields) {
+      if (isCopy(field)) {
+        const { values, file } = inputOf(columns, field)!;
+        columns.push({ ...field, values, file });
+        continue;
+      }
       const bytes = columnBytes(field, meta.count);
       const fits = field.role !== 'input' || field.stride !== undefined || bytes <= left;
       const first = fits ? meta.count : Math.floor(left / rowBytes(field));
@@ -149,12 +169,13 @@ export function imageInMemory(name: string, image: SharedArrayBuffer): Examples 
   const line = Buffer.from(image, 0, Math.min(maximumHeader, image.byteLength));
   const { meta, start } = readHeader(name, line, image.byteLength);
   let place = start;
-  const columns = meta.fields.map((field) => {
+  const columns: Column[] = [];
+  for (const field of meta.fields) {
     const bytes = columnBytes(field, meta.count);
-    const values = valuesOf(field.type, image, place, bytes / bytesPerElement(field));
+    const own = isCopy(field) ? inputOf(columns, field)!.values : undefined;
+    columns.push({ ...field, values: own ?? valuesOf(field.type, image, place, bytes / bytesPerElement(field)) });
     place += padded(bytes);
-    return { ...field, values };
-  });
+  }
   return { count: meta.count, columns };
 }
 

@@ -1,6 +1,6 @@
 /** Rows of a data set that a worker does not hold, for its next step: their numbers, then the values of each field, packed. */
 import type { Examples } from '../data/examples.js';
-import { bytesPerElement, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../data/field.js';
+import { bytesPerElement, isCopy, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../data/field.js';
 import { type ExamplesMeta, metaOf } from '../data/image.js';
 import { RowReader } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
@@ -15,7 +15,7 @@ export interface RowValues {
 
 /** Bytes that a row takes on the wire. */
 export const packedRowBytes = ({ fields }: ExamplesMeta): number =>
-  fields.reduce((sum, field) => sum + rowBytes(field), 4);
+  fields.reduce((sum, field) => sum + (isCopy(field) ? 0 : rowBytes(field)), 4);
 
 /** Views of the parts; `bytes` begins at a multiple of four bytes of its buffer. */
 function partsOf({ fields }: ExamplesMeta, bytes: Uint8Array<ArrayBuffer>, count: number): RowValues {
@@ -25,11 +25,14 @@ function partsOf({ fields }: ExamplesMeta, bytes: Uint8Array<ArrayBuffer>, count
   // What has four bytes a value goes first, so that each is aligned.
   for (const size of [4, 1]) {
     fields.forEach((field, i) => {
-      if (bytesPerElement(field) !== size) return;
+      if (bytesPerElement(field) !== size || isCopy(field)) return;
       values[i] = valuesOf(field.type, buffer, place, count * widthOf(field));
       place += count * rowBytes(field);
     });
   }
+  fields.forEach((field, i) => {
+    if (isCopy(field)) values[i] = values[fields.findIndex(({ name }) => name === field.of)];
+  });
   return { rows: new Int32Array(buffer, byteOffset, count), values };
 }
 
@@ -41,6 +44,7 @@ export async function encodeRows(examples: Examples, rows: Int32Array): Promise<
   parts.rows.set(rows);
   for (let i = 0; i < examples.columns.length; i++) {
     const column = examples.columns[i];
+    if (isCopy(column)) continue;
     const { values, file } = column;
     const [width, stride] = [widthOf(column), strideOf(column)];
     const inMemory = file?.first ?? meta.count;
