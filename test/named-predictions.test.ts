@@ -297,6 +297,57 @@ it('sequences of unequal length are predicted as they are evaluated, without wha
   expect(odd.remedy).toContain('[5], or fewer places');
 });
 
+it('a class for each place is the likeliest, of the places that there are', async () => {
+  const file = join(folder, 'tags.mjs');
+  const words = Array.from({ length: 24 }, (_, i) => Array.from({ length: 1 + (i % 4) }, (_, j) => (i + j) % 6));
+  writeFileSync(
+    file,
+    `export default ${JSON.stringify(words)}.map((words) => (
+      { inputs: { words }, targets: { tags: words.map((id) => id % 3), odd: words.map((id) => id % 2) } }));`,
+  );
+  const classes = { tags: 3, odd: 2 };
+  const { start, end } = await train('tags', {
+    data: { source: 'module', file, categories: { words: 6 }, classes, length: 'longest', validation: 0, test: 0.5 },
+    model: {
+      layers: [
+        { embedding: { name: 'h', inputDim: 'categories', outputDim: 4 } },
+        { dense: { name: 'tag', units: 'classes' } },
+        { dense: { name: 'parity', from: 'h', units: 1 } },
+      ],
+      outputs: { tags: 'tag', odd: 'parity' },
+    },
+    loss: { tags: 'sparseCategoricalCrossentropy', odd: 'binaryCrossentropy' },
+    metrics: { tags: ['accuracy'], odd: ['accuracy'] },
+    ...common,
+    training: { epochs: 4, batchSize: 4 },
+  });
+  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
+  expect(metrics.tags_accuracy).toBeGreaterThan(0.4);
+  expect(end.test!.odd_accuracy).toBeGreaterThan(0.4);
+  const rows = await rowsOf(start.folder, { words }, { top: undefined });
+  const both = await Promise.all(
+    (['training', 'test'] as const).map((split) => evaluate(start.folder, { model: 'final', split })),
+  );
+  for (const [name, count] of [
+    ['tags', 3],
+    ['odd', 2],
+  ] as const) {
+    const right = rows.map(({ targets }, i) => {
+      expect(targets![name].places).toHaveLength(words[i].length);
+      return targets![name].places!.filter((found, j) => found === String(words[i][j] % count)).length;
+    });
+    const places = words.flat().length;
+    const sum = right.reduce((a, b) => a + b);
+    const [least, most] = both.map(({ metrics }) => metrics[`${name}_accuracy`]).sort();
+    expect(sum / places).toBeGreaterThanOrEqual(least);
+    expect(sum / places).toBeLessThanOrEqual(most);
+  }
+  writeFileSync(join(folder, 'words.json'), JSON.stringify({ words: [[0, 1]] }));
+  const [csv, line] = linesOf(await predictionOutput([start.folder, join(folder, 'words.json'), '--csv'], folder));
+  expect(csv).toBe('row,tags_places,odd_places');
+  expect(line).toMatch(/^1,[0-2] [0-2],[01] [01]$/);
+});
+
 describe('a model that another program saved', () => {
   /** A siamese pair under a shared encoder; its inputs and outputs are called as tensors inside of graphs are. */
   function siamese(): tfl.LayersModel {

@@ -29,6 +29,8 @@ export interface PredictedValue {
   readonly classes?: readonly RankedClass[];
   /** Where it predicts numbers: in the order of `names`. */
   readonly values?: readonly number[];
+  /** Where it tells a class for each of several places, pixels or words: the likeliest of each, row-major. */
+  readonly places?: readonly string[];
 }
 
 /** Of a model whose outputs have no names: what is predicted itself. */
@@ -94,7 +96,13 @@ export async function predict(place: string, input: GivenInputs, options: Predic
   const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep });
   const batches = await withIds(input, saved, inputs.batches);
   const targets = readings.map(({ read: _, ...about }): PredictedTarget => about);
-  return { model: path, ...targets[0], inputs: inputs.kind, targets, rows: predictions(run, readings, top, batches) };
+  return {
+    model: path,
+    ...targets[0],
+    inputs: inputs.kind,
+    targets,
+    rows: predictions(run, saved, readings, top, batches),
+  };
 }
 
 /**
@@ -156,6 +164,7 @@ function checkRow(
 
 async function* predictions(
   run: Predict,
+  saved: SavedModel,
   readings: readonly (Reading & { readonly target?: string })[],
   top: number,
   batches: AsyncIterable<InputBatch>,
@@ -166,7 +175,11 @@ async function* predictions(
     for (let i = 0; i < count; i++) {
       row++;
       const input = { row, ...(names && { name: names[i] }), ...(kept && { kept: kept[i] }) };
-      const values = readings.map((reading, j) => predicted(reading, rowOf(outputs[j], i, count), top));
+      const values = readings.map((reading, j) => {
+        const own = rowOf(outputs[j], i, count);
+        const shown = reading.kind === 'places' ? present(saved, inputs, i, j, own) : own;
+        return predicted(reading, shown, top);
+      });
       if (readings.length === 1 && readings[0].target === undefined) yield { ...input, ...values[0] };
       else yield { ...input, targets: Object.fromEntries(values.map((value, j) => [readings[j].target, value])) };
     }
@@ -178,7 +191,24 @@ function rowOf(outputs: Float32Array, row: number, count: number): Float32Array 
   return outputs.subarray(row * width, (row + 1) * width);
 }
 
+/** The outputs of the places that are there: of a sequence that is filled up, where the model tells something of each place. */
+function present(
+  { inputs, outputs, masks }: SavedModel,
+  given: readonly Float32Array[],
+  row: number,
+  output: number,
+  values: Float32Array,
+): Float32Array {
+  const [mask, ...others] = masks;
+  const places = mask?.shape[0];
+  if (!mask || others.length > 0 || places !== outputs[output].shape[0]) return values;
+  const own = given[inputs.length].subarray(row * places, (row + 1) * places);
+  const there = own.reduce((sum, each) => sum + each, 0);
+  return values.subarray(0, (values.length / places) * there);
+}
+
 function predicted(reading: Reading, outputs: Float32Array, top: number): PredictedValue {
   if (reading.kind === 'numbers') return { values: reading.read(outputs) };
+  if (reading.kind === 'places') return { places: reading.read(outputs) };
   return { classes: reading.read(outputs).slice(0, top) };
 }

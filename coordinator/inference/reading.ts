@@ -25,17 +25,24 @@ export type Reading =
       readonly measure: 'probability' | 'score';
       /** The surest class first. */
       read(outputs: Float32Array): RankedClass[];
+    }
+  | {
+      readonly kind: 'places';
+      readonly names: readonly string[];
+      /** The likeliest class of each place, row-major. */
+      read(outputs: Float32Array): string[];
     };
 
 /**
  * The reading of one of a saved model's outputs.
- * @throws ModelError when the model gives a class for each of several places
+ * @throws ModelError when encoding.json scales other numbers than the model gives
  */
 export function readingOf(saved: SavedModel, index = 0): Reading {
   const { shape, encoding, name: target, isNamed } = saved.outputs[index];
   const { loss, kind } = outputsOfSaved(saved, index);
   const width = elements(shape);
-  const names = classNames(encoding, loss, width);
+  const isOfPlaces = shape.length > 1;
+  const names = classNames(encoding, loss, isOfPlaces ? shape.at(-1)! : width);
   if (!names) {
     const scaling = encoding.targetScaling;
     const own = loss === 'binaryCrossentropy' && kind !== 'sigmoid' ? sigmoid : Number;
@@ -44,12 +51,7 @@ export function readingOf(saved: SavedModel, index = 0): Reading {
     const numbers = targetNames(encoding, width, isNamed ? target : 'output');
     return { kind: 'numbers', names: numbers, read: (outputs) => Array.from(outputs, link) };
   }
-  if (shape.length > 1) {
-    throw new ModelError(
-      `the model gives a class${isNamed ? ` of ${target}` : ''} for each of ${shape[0]} places`,
-      'lockstep predict reads models that give one, and models of text',
-    );
-  }
+  if (isOfPlaces) return placesReading(names, shape.at(-1)!, kind === 'sigmoid' ? 0.5 : 0);
   if (width === 1) return binaryReading(names, kind, loss);
   const link = { logits: softmax, softmax: shares, sigmoid: Array.from<number> }[kind];
   const read = (outputs: Float32Array) => rank(names, link(outputs));
@@ -76,6 +78,20 @@ export function outputsOfSaved(
   const loss = given && (byTarget(given) ? given[name] : given);
   const { kind } = loss ? outputsFor(model, loss, index) : outputsOf(model, index);
   return { kind: kind === 'undecided' ? 'logits' : kind, loss: loss && lossSettings(loss).name };
+}
+
+/** @param threshold above which one output stands for the second class */
+function placesReading(names: readonly string[], units: number, threshold: number): Reading {
+  const classAt = (values: Float32Array) =>
+    units === 1
+      ? Number(values[0] > threshold)
+      : values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+  const read = (outputs: Float32Array) =>
+    Array.from(
+      { length: outputs.length / units },
+      (_, i) => names[classAt(outputs.subarray(i * units, (i + 1) * units))],
+    );
+  return { kind: 'places', names, read };
 }
 
 /** One output that tells the second class from the first. */
@@ -132,7 +148,8 @@ export function checkTop(
 ): void {
   const ofClasses = readings.filter(({ kind }) => kind === 'classes');
   if (ofClasses.length === 0) {
-    throw new ConfigError(`--top ${top}: the model predicts numbers, not classes`, 'leave --top out');
+    const what = readings.some(({ kind }) => kind === 'places') ? 'one class for each place' : 'numbers, not classes';
+    throw new ConfigError(`--top ${top}: the model predicts ${what}`, 'leave --top out');
   }
   for (const { names, target } of ofClasses) {
     if (top > names.length)

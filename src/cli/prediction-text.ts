@@ -36,15 +36,16 @@ function jsonOf({ targets, kept = [] }: Subject, { row, name, kept: own, ...pred
   return { ...input, targets: Object.fromEntries(parts) };
 }
 
-function jsonOfTarget({ names, measure }: PredictedTarget, { classes, values }: PredictedValue): object {
+function jsonOfTarget({ names, measure }: PredictedTarget, { classes, values, places }: PredictedValue): object {
+  if (places) return { places };
   if (values) return { values: Object.fromEntries(values.map((value, i) => [names[i], value])) };
   const [first, ...others] = classes!.map((entry) => ({ class: entry.name, [measure!]: entry.score }));
   return others.length > 0 ? { ...first, top: [first, ...others] } : first;
 }
 
 /** What is predicted of each target, in their order. */
-const valuesOf = ({ targets, classes, values }: Prediction): PredictedValue[] =>
-  targets ? Object.values(targets) : [{ classes, values }];
+const valuesOf = ({ targets, classes, values, places }: Prediction): PredictedValue[] =>
+  targets ? Object.values(targets) : [{ classes, values, places }];
 
 /** What to call one of several numbers of a target: by the target's name alone where it is the only one. */
 const nameOfNumber = ({ target, names }: PredictedTarget, i: number): string =>
@@ -61,6 +62,7 @@ function targetColumns(about: PredictedTarget, top: number | undefined): TargetC
   if (kind === 'numbers')
     return { header: names.map((_, i) => nameOfNumber(about, i)), cells: ({ values }) => values! };
   const prefix = target === undefined ? '' : `${target}_`;
+  if (kind === 'places') return { header: [`${prefix}places`], cells: ({ places }) => [places!.join(' ')] };
   const suffix = (i: number) => (i === 0 ? '' : String(i + 1));
   const shown = Math.min(top ?? 1, names.length);
   const ranked = Array.from({ length: shown }, (_, i) => [`class${suffix(i)}`, `${measure}${suffix(i)}`]).flat();
@@ -133,6 +135,7 @@ function plainCells(about: PredictedTarget): (value: PredictedValue) => string[]
   }
   const width = Math.max(...given.map((name) => printable(name).length));
   const prefix = target === undefined ? '' : `${printable(target)} `;
+  if (kind === 'places') return ({ places }) => [`${prefix}${places!.map((name) => printable(name)).join(' ')}`];
   return ({ classes }) =>
     classes!.map((entry) => `${prefix}${printable(entry.name).padEnd(width)}  ${number(entry.score)}`);
 }
