@@ -9,6 +9,7 @@ import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
 import { imageInMemory, openImage } from '../src/wire/data-image.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { greyPixel, writeFile } from './support/images.js';
 import { refusalOf, writeModule } from './support/modules.js';
 import { resultOf, trained } from './support/runs.js';
 import { trainedInWorld } from './support/worlds.js';
@@ -62,6 +63,23 @@ it('are sent to workers once, and opened as one', async () => {
     expect([...input.values]).toEqual([...inputColumn(twice.examples).values].slice(0, input.values.length));
     closeExamples(opened);
   }
+});
+
+it('take the place of the classes of folders, by which splits may still be balanced', async () => {
+  const dir = join(folder, 'pictures');
+  for (const [i, name] of ['a', 'b'].entries()) {
+    for (let k = 0; k < 4; k++) writeFile(join(dir, name, `${k}.png`), await greyPixel(60 * k + i));
+  }
+  const greys = { source: 'images', dir, greyscale: true, validation: 0.5, stratify: true };
+  const { examples, splits, encoding } = await load({ ...greys, ...copied });
+  expect(examples.columns.map(({ name, role }) => [name, role])).toEqual([
+    ['features', 'input'],
+    ['copy', 'target'],
+  ]);
+  expect(targetColumn(examples)).toMatchObject({ type: 'uint8', shape: [1, 1, 1], scale: 1 / 255 });
+  expect([...splits.validation].filter((row) => row < 4)).toHaveLength(2);
+  expect(encoding.classes).toBeUndefined();
+  expect(encoding.input.kind).toBe('image');
 });
 
 it('are on disk where their inputs are', async () => {
