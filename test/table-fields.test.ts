@@ -9,6 +9,7 @@ import { defineConfig } from '../src/config/define.js';
 import { encodingSchema } from '../src/data/encoding.js';
 import type { Column, Dataset } from '../src/data/examples.js';
 import { widthOf } from '../src/data/field.js';
+import { loadDataset } from '../src/data/load.js';
 import { closeRows } from '../src/data/rows.js';
 import { Finding } from '../src/data/table/finding.js';
 import { tableInputs } from '../src/data/table/inputs.js';
@@ -163,6 +164,14 @@ describe.each(['csv', 'parquet'] as const)('named fields of %s', (source) => {
     expect(target[0] * scaling!.deviation[0] + scaling!.mean[0]).toBeCloseTo(4, 5);
     expect(dataset.encoding.named?.both).toEqual({ targets: ['age', 'trust'] });
     expect([...columnOf(dataset, 'both').values.subarray(0, 4)]).toEqual([30, 1, 40, 2]);
+    // A model that was trained on the numbers as they come is not measured on others.
+    const trained = { input: { kind: 'numbers', scale: 1 }, named: { both: {} } } as const;
+    const other = loadDataset(dataSchema.parse(data), 0, { trained });
+    await expect(other).rejects.toThrow('data.targets.rating: the model was not trained on standardized numbers');
+    const plain = { ...data, targets: { ...targets, rating: { column: 'rating', standardize: false } } };
+    expect((await loadDataset(dataSchema.parse(plain), 0, { trained })).encoding.named?.rating.targetScaling).toBe(
+      undefined,
+    );
   });
 
   it('share the memory budget', async () => {

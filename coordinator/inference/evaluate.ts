@@ -165,7 +165,11 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
     return { dataset, split: null, rows: dataset.splits.test };
   }
   const ignoreClass = ignoredClass(config.loss);
-  const dataset = await loadDataset(data, config.seed, { ...options, ignoreClass, trained: encoding });
+  const dataset = await loadDataset(data, config.seed, {
+    ...options,
+    ignoreClass,
+    trained: encoding ?? { input: { kind: 'numbers', scale: 1 } },
+  });
   const split = chooseSplit(dataset.splits, options.split);
   return { dataset, split, rows: dataset.splits[split] };
 }

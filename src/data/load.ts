@@ -83,6 +83,12 @@ function scalingsOf(
   for (const target of ofRole(examples.columns, 'target')) {
     const given = trained && targetEncoding(trained, target).targetScaling;
     if (!given && !(source.standardize?.includes(target.name) ?? isAsked)) continue;
+    if (trained && !given) {
+      throw new DataError(
+        `data.targets.${target.name}: the model was not trained on standardized numbers of it, or its encoding.json is gone`,
+        `add --set data.targets.${target.name}.standardize=false, or name another model`,
+      );
+    }
     requireNumbers(target);
     found.set(target.name, given ?? fitTargets(examples, target, training));
   }
