@@ -54,7 +54,7 @@ it('takes what fits beside everything else', () => {
       layout: { tensors: [], trainable: state, state, length: state },
       geometry: { training: 64, batchSize: 64, shards: 64, epochs: 1, stepsPerEpoch: 1, evaluationBatch: 128 },
       ...{ optimizer: { sgd: { learningRate: 1 } }, threads: 1, largestEvaluation: 0 },
-      metrics: { metrics: [], outputs: 1, places: 1, classes: false, threshold: 0, binary: false },
+      metrics: [{ target: 'targets', factor: 1, metrics: [], outputs: 1, places: 1, classes: false, binary: false }],
       ...more,
     }) as unknown as PoolOptions;
   const offsets = (...of: Parameters<typeof options>) => allocateShared(options(...of), 7).offsets;

@@ -24,7 +24,8 @@ type Issue = z.core.$ZodIssue;
 
 /** One mistake for each issue that validating `config` found. */
 export function explain(config: unknown, issues: readonly Issue[]): Mistake[] {
-  return issues.flatMap((issue) => explainIssue(config, issue, []));
+  const mistakes = issues.flatMap((issue) => explainIssue(config, issue, []));
+  return mistakes.filter(({ problem }, i) => mistakes.findIndex((other) => other.problem === problem) === i);
 }
 
 function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
@@ -40,6 +41,8 @@ function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => explainUnknownKey([...path, key], schema, value));
   }
+  const misspelt = misspeltChoice(config, path);
+  if (misspelt) return [misspelt];
   if (issue.code === 'invalid_union') {
     const branch = intendedBranch(issue);
     if (branch) return branch.flatMap((nested) => explainIssue(config, nested, path));
@@ -95,7 +98,8 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   const names = choiceNames(schema);
   if (!names) return explainKinds(path, schema, value);
   const named = alternatives(schema).find(isByName);
-  if (named && keys.length > 0 && !keys.some((key) => names.includes(key))) return explainNamed(path, named, value);
+  if (named && keys.length > 0 && !keys.some((key) => names.includes(key) || isMisspelt(value, key, names)))
+    return explainNamed(path, named, value);
   const unknown = keys.find((key) => !names.includes(key));
   if (unknown !== undefined) {
     const { problem, remedy } = explainValue(path, schema, unknown);
@@ -103,6 +107,25 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   }
   const held = keys.length === 0 ? 'nothing' : keys.join(' and ');
   return { path, problem: `${label(path)}: holds ${held}, and takes exactly ${rule(schema)}`, remedy: 'name one' };
+}
+
+/** Where a mapping may be one of several by its key, or one by names: a key that was meant for the former. */
+function misspeltChoice(config: unknown, path: Path): Mistake | undefined {
+  for (let length = 0; length < path.length; length++) {
+    const { schema, value } = lookUp(config, path.slice(0, length));
+    const names = alternatives(schema).some(isByName) ? choiceNames(schema) : undefined;
+    if (!names || typeof value !== 'object' || value === null) continue;
+    if (isMisspelt(value, String(path[length]), names)) return explainChoice(path.slice(0, length), schema, value);
+  }
+  return undefined;
+}
+
+/** Whether a key is meant as one of the names: it is like one, and its value none of them. */
+function isMisspelt(value: object, key: string, names: readonly string[]): boolean {
+  const inner = (value as Record<string, unknown>)[key];
+  const holdsName =
+    typeof inner === 'object' && inner !== null && Object.keys(inner).some((own) => names.includes(own));
+  return typeof inner === 'object' && !holdsName && suggest(key, names) !== undefined;
 }
 
 /** A mapping of names to values that each are one of several: which of them is none. */

@@ -31,6 +31,9 @@ export function headsOf({ loss, metrics }: Asked, targets: readonly string[]): H
   for (const [key, given] of Object.entries({ loss: losses, metrics: lists })) checkTargets(key, given, targets);
   return targets.map((target) => {
     const own = losses[target];
+    if (own === undefined && Object.keys(losses).length === 0) {
+      throw new ConfigError('loss: holds nothing', 'name one, such as loss: meanSquaredError');
+    }
     if (own === undefined) {
       throw new ConfigError(
         `loss: there is none for the target ${target}`,
