@@ -1,5 +1,5 @@
 /** Saved models are whole at every moment, however the run that writes them ends. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -45,6 +45,20 @@ it('a folder whose making was broken off is made anew', () => {
   writeFolderAtomically(target, { a: 'two' });
   expect(readFileSync(join(target, 'a'), 'utf8')).toBe('two');
   expect([...readFileSync(join(target, 'b'))]).toEqual([1, 2, 3]);
+});
+
+it('a folder whose name is taken while it is made leaves nothing of itself', () => {
+  const target = join(folder, 'taken');
+  const files = {
+    a: 'one',
+    get b() {
+      writeFileSync(target, 'of somebody else');
+      return 'two';
+    },
+  };
+  expect(() => writeFolderAtomically(target, files)).toThrow(OutputError);
+  expect(readFileSync(target, 'utf8')).toBe('of somebody else');
+  expect(existsSync(`${target}.partial`)).toBe(false);
 });
 
 it('what cannot be written is told by its path', () => {

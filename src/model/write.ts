@@ -47,7 +47,7 @@ export function writeFolderAtomically(folder: string, files: FolderContent): voi
       }
       return;
     }
-    renameSync(partialFolder(folder, files), folder);
+    moveTo(partialFolder(folder, files), folder);
     syncFolder(dirname(resolve(folder)));
   });
 }
@@ -62,7 +62,7 @@ export function replaceFolder(folder: string, files: FolderContent): void {
     const old = `${folder}.old`;
     rmSync(old, { recursive: true, force: true });
     renameSync(folder, old);
-    renameSync(temporary, folder);
+    moveTo(temporary, folder);
     syncFolder(dirname(resolve(folder)));
     rmSync(old, { recursive: true, force: true });
   });
@@ -96,6 +96,16 @@ function partialFolder(folder: string, files: FolderContent): string {
     throw error;
   }
   return temporary;
+}
+
+/** Gives a finished folder its name; where that is taken meanwhile, nothing stays of it. */
+function moveTo(temporary: string, folder: string): void {
+  try {
+    renameSync(temporary, folder);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 function replaceFile(file: string, content: Content, mode?: number): void {
