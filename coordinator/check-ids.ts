@@ -1,13 +1,15 @@
 /** Whether the ids that a model's embeddings are given are ids: whole numbers from 0, with a row each. */
+
 import type { DataConfig } from '../src/config/data.js';
 import { eachRow } from '../src/data/each-row.js';
 import { fieldsOfTable, type TableEncoding } from '../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
+import { isCode } from '../src/data/field.js';
 import { placeOf } from '../src/data/places.js';
 import { featuresOf } from '../src/data/table/values.js';
 import type { StepModel } from '../src/engine/step.js';
 import { DataError, ModelError } from '../src/errors.js';
-import { type IdInput, idInputs, isId } from '../src/model/embedding-ids.js';
+import { type IdInput, idInputs } from '../src/model/embedding-ids.js';
 
 interface Odd {
   readonly input: IdInput;
@@ -49,7 +51,7 @@ async function checkColumn(
     for (const input of inputs) {
       for (const feature of input.features) {
         const value = Math.fround(row[start + feature] * scale);
-        if (isId(value, input.rows)) continue;
+        if (isCode(value, input.rows)) continue;
         if (value > highest && Number.isInteger(value)) highest = value;
         odd ??= { input, example, feature, value };
       }

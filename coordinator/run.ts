@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import type { Progress } from '../src/checkpoint/state.js';
-import { headsOf } from '../src/config/heads.js';
 import { sha256 } from '../src/data/checksum.js';
 import { withTarget } from '../src/data/encoding.js';
 import { isPlain } from '../src/data/examples.js';
@@ -300,15 +299,11 @@ export class Run {
 
   /** @returns path of the model.json; null where it cannot be written, which the run survives */
   async #save(name: string, parameters = this.#run.pool.parameters): Promise<string | null> {
-    const { step, folder, dataset, config, lock, unwritten } = this.#run;
+    const { step, folder, dataset, lock, unwritten } = this.#run;
     const path = join(folder, name);
-    const losses = headsOf(
-      config,
-      step.heads.map(({ target }) => target.name),
-    );
-    const encoding = step.heads.reduce((encoding, { target, spec, output }, i) => {
+    const encoding = step.heads.reduce((encoding, { target, spec, output, lossConfig }) => {
       const index = isPlain(target) ? {} : { index: output };
-      return withTarget(encoding, target, { outputs: { ...outputEncoding(spec.outputs, losses[i].loss), ...index } });
+      return withTarget(encoding, target, { outputs: { ...outputEncoding(spec.outputs, lossConfig), ...index } });
     }, dataset.encoding);
     try {
       lock.check();

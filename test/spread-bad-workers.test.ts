@@ -4,21 +4,10 @@ import type { Clock } from '../coordinator/world/clock.js';
 import type { Crew } from '../coordinator/world/round.js';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
 import type { MetricTotals } from '../src/evaluate/output-metrics.js';
-import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import type { EvaluationBatch, Worker } from '../src/pool/worker.js';
+import { accuracyOf } from './support/crews.js';
 
-const metrics = new RunMetrics([
-  {
-    target: 'targets',
-    factor: 1,
-    metrics: ['accuracy'],
-    outputs: 2,
-    places: 1,
-    classes: true,
-    threshold: 0,
-    ...{ binary: false, weighted: false },
-  },
-]);
+const metrics = accuracyOf(2);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 95 }, (_, i) => i);
 

@@ -2,24 +2,12 @@
 import { expect, it } from 'vitest';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
 import type { MetricTotals } from '../src/evaluate/output-metrics.js';
-import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { StoppedError } from '../src/pool/control.js';
 import type { EvaluationBatch } from '../src/pool/worker.js';
-import { FakeClock, FakeCrew, FakeWorker, settled } from './support/crews.js';
+import { accuracyOf, FakeClock, FakeCrew, FakeWorker, settled } from './support/crews.js';
 import { randomNumbers } from './support/exchanges.js';
 
-const metrics = new RunMetrics([
-  {
-    target: 'targets',
-    factor: 1,
-    metrics: ['accuracy'],
-    outputs: 3,
-    places: 1,
-    classes: true,
-    threshold: 0,
-    ...{ binary: false, weighted: false },
-  },
-]);
+const metrics = accuracyOf(3);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);
 const batchSize = 10;

@@ -1,8 +1,8 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
-import { elements } from '../../src/data/field.js';
+import { elements, isCode } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { createPredictor, type Predict } from '../../src/export/predictor.js';
-import { type IdInput, idInputs, isId } from '../../src/model/embedding-ids.js';
+import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../check-ids.js';
 import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
@@ -152,7 +152,7 @@ function checkRow(
   ids: IdInput,
 ) {
   const start = row * elements(shape);
-  const odd = ids.features.find((feature) => !isId(values[start + feature], ids.rows));
+  const odd = ids.features.find((feature) => !isCode(values[start + feature], ids.rows));
   if (odd === undefined) return;
   const feature = elements(shape) === 1 && isNamed ? name : `its feature ${odd + 1}${isNamed ? ` of ${name}` : ''}`;
   const counted = feature === name ? '' : ' (both counted from 1)';

@@ -47,6 +47,9 @@ export function valuesOf(type: FieldType, buffer: ArrayBufferLike, byteOffset?: 
 export const typeOf = (values: Values): FieldType =>
   values instanceof Uint8Array ? 'uint8' : values instanceof Int32Array ? 'int32' : 'float32';
 
+/** Whether a number is a code, or an id, of so many: what embeddings and classes count by. */
+export const isCode = (value: number, count: number): boolean => Number.isInteger(value) && value >= 0 && value < count;
+
 /** Whether its values are those of an input, which are stored and sent once. */
 export const isCopy = ({ role, of }: Pick<Field, 'role' | 'of'>): boolean => role === 'target' && of !== undefined;
 

@@ -22,6 +22,12 @@ export function budgetBytes(memory: string | undefined): number {
   return Math.floor(Number(parts[1]) * 1024 ** (powers.indexOf(parts[2].toUpperCase()) + 1));
 }
 
+/** The parts of a budget that columns get, by the bytes of a row of each. */
+export function sharesOf(budget: number, bytes: readonly number[]): number[] {
+  const all = bytes.reduce((a, b) => a + b, 0);
+  return bytes.map((each) => Math.floor((budget / all) * each));
+}
+
 /** Collects rows one by one; sources need not know how many will come. The first fill the budget, the rest go to a file. */
 export class RowWriter {
   readonly #width: number;

@@ -36,6 +36,8 @@ export interface Head {
   readonly output: number;
   readonly spec: OutputSpec;
   readonly loss: Loss;
+  /** The loss as the config says it. */
+  readonly lossConfig: LossConfig;
   /** Factor of the loss in the sum of all. */
   readonly factor: number;
   /** The metrics that users wrote, in the order of the config. */
@@ -80,6 +82,7 @@ export async function headOf(
     output,
     spec: wanted,
     loss: await lossOf(asked.loss, model, wanted, built),
+    lossConfig: asked.loss,
     factor: asked.weight,
     metrics: await customMetrics(asked.metrics, model, built),
     places: placesOf(fields, target, built),

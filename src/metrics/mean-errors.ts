@@ -3,23 +3,21 @@ import { numberMisfit } from './class-targets.js';
 import { addSums, type Metric, type MetricFamily, type ScoredOutput } from './metric.js';
 import type { EvaluatedRows } from './rows.js';
 
-export const mae = {
-  name: 'mae',
-  bare: {},
-  better: 'lower',
-  misfit: numberMisfit,
-  create: (_, spec) => meanOf(spec, addAbsolute),
-} as const satisfies MetricFamily;
+type Add = (rows: EvaluatedRows, width: number) => number;
 
-export const mse = {
-  name: 'mse',
-  bare: {},
-  better: 'lower',
-  misfit: numberMisfit,
-  create: (_, spec) => meanOf(spec, addSquares),
-} as const satisfies MetricFamily;
+const meanError = <Name extends string>(name: Name, add: Add) =>
+  ({
+    name,
+    bare: {},
+    better: 'lower',
+    misfit: numberMisfit,
+    create: (_, spec) => meanOf(spec, add),
+  }) as const satisfies MetricFamily;
 
-function meanOf({ outputs }: ScoredOutput, add: (rows: EvaluatedRows, width: number) => number): Metric {
+export const mae = meanError('mae', addAbsolute);
+export const mse = meanError('mse', addSquares);
+
+function meanOf({ outputs }: ScoredOutput, add: Add): Metric {
   return {
     ...{ width: 1, counts: 0, merge: addSums },
     add(rows, sums) {

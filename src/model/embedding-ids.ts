@@ -107,6 +107,3 @@ function enter(layer: Layer, inputs: tf.Tensor[], found: Sighting[]): void {
     enter((layer as unknown as { layer: Layer }).layer, [tf.reshape(inputs[0], [places, ...rest])], found);
   }
 }
-
-/** Whether a number is an id of a table of so many rows. */
-export const isId = (value: number, rows: number): boolean => Number.isInteger(value) && value >= 0 && value < rows;

@@ -3,6 +3,7 @@ import type { Clock } from '../../coordinator/world/clock.js';
 import { type Crew, Round, type RoundOptions, type RoundResult } from '../../coordinator/world/round.js';
 import { WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
+import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { ExchangePlan } from '../../src/reduce/plan.js';
@@ -221,3 +222,12 @@ export async function begin(
   await settled();
   return { clock, result };
 }
+
+/** The accuracy of an output of so many classes. */
+export const accuracyOf = (outputs: number): RunMetrics =>
+  new RunMetrics([
+    {
+      ...{ target: 'targets', factor: 1, metrics: ['accuracy'], outputs, places: 1 },
+      ...{ classes: true, threshold: 0, binary: false, weighted: false },
+    },
+  ]);

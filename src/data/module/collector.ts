@@ -4,8 +4,8 @@ import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import { plainNames, type SourceColumn, type SourceExamples } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes } from '../rows.js';
-import { checkFields, checkNames, type ExampleFields, fieldsOfExample, ofAll } from './example.js';
+import { budgetBytes, sharesOf } from '../rows.js';
+import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
 import { InputRows } from './inputs.js';
 import { type Numbers, numbersOf } from './nested.js';
 import { TargetValues, WeightValues } from './targets.js';
@@ -17,9 +17,6 @@ interface Form {
   readonly targets: readonly TargetValues[];
   readonly weights: readonly WeightValues[];
 }
-
-/** Makes an error of the example at hand. */
-export type Fail = (problem: string, remedy: string) => DataError;
 
 export class Collector {
   readonly #config: ModuleConfig;
@@ -112,18 +109,10 @@ export class Collector {
       numbers: this.#numbers(labelOf('input', name), first.inputs.get(name)),
     }));
     const bytes = rows.map(({ numbers }) => numbers.values.length * (numbers.bytes ? 1 : 4));
-    const all = bytes.reduce((a, b) => a + b, 0);
-    const budget = budgetBytes(this.#config.memory);
+    const budgets = sharesOf(budgetBytes(this.#config.memory), bytes);
     const inputs = rows.map(({ name, numbers }, i) => {
       const options = { categories: categoriesOf(name), length: lengthOf(name), truncate: this.#config.truncate };
-      return new InputRows(
-        name,
-        labelOf('input', name),
-        numbers,
-        options,
-        Math.floor((budget / all) * bytes[i]),
-        this.#fail,
-      );
+      return new InputRows(name, labelOf('input', name), numbers, options, budgets[i], this.#fail);
     });
     const isSequence = length !== undefined;
     const targets = targetNames.map((name) => {

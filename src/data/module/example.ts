@@ -16,7 +16,8 @@ export interface ExampleFields {
 /** The weight of an example that has no name. */
 export const ofAll = '';
 
-type Fail = (problem: string, remedy: string) => DataError;
+/** Makes an error of the example at hand. */
+export type Fail = (problem: string, remedy: string) => DataError;
 type Keys = readonly [one: string, several: string];
 
 /**

@@ -1,9 +1,10 @@
 /** The rows of one input, as a module gives them. */
+
 import type { SourceColumn } from '../examples.js';
-import { elements, type FieldType } from '../field.js';
+import { elements, type FieldType, isCode } from '../field.js';
 import type { Reading } from '../reading.js';
 import { RowWriter } from '../rows.js';
-import type { Fail } from './collector.js';
+import type { Fail } from './example.js';
 import type { Numbers } from './nested.js';
 import { maskOf, padRows, SequenceLengths } from './sequences.js';
 
@@ -108,7 +109,7 @@ export class InputRows {
 
   #checkCategories(values: ArrayLike<number>, categories: number, fail: Fail): void {
     for (let i = 0; i < values.length; i++) {
-      if (Number.isInteger(values[i]) && values[i] >= 0 && values[i] < categories) continue;
+      if (isCode(values[i], categories)) continue;
       throw fail(
         `has ${this.label} with ${values[i]}, not a category of the ${categories} that data.categories says`,
         `use whole numbers from 0 to ${categories - 1}, or say how many there are`,

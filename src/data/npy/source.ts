@@ -3,11 +3,11 @@ import type { NpyConfig } from '../../config/data.js';
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
 import { type Column, isPlain, plainColumn, plainNames, type SourceColumn } from '../examples.js';
-import { elements, type Field } from '../field.js';
+import { elements, type Field, isCode } from '../field.js';
 import { numbersEncoding } from '../numbers-encoding.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, closeExamples, RowWriter } from '../rows.js';
+import { budgetBytes, closeExamples, RowWriter, sharesOf } from '../rows.js';
 import type { Source } from '../source.js';
 import { type Npy, openNpy, readNpyRows } from './npy.js';
 
@@ -62,10 +62,9 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
     const compared: SourceColumn[] = [];
     for (const target of targets) compared.push(...(await readTarget(target, targets.length, first, reading)));
     const bytes = opened.map((npy) => elements(npy.shape) * (npy.bytes ? 1 : 4));
-    const all = bytes.reduce((a, b) => a + b, 0);
+    const budgets = sharesOf(budgetBytes(config.memory), bytes);
     for (const [i, input] of inputs.entries()) {
-      const budget = Math.floor((budgetBytes(config.memory) / all) * bytes[i]);
-      columns.push(await readInput(input, opened[i], budget, reading));
+      columns.push(await readInput(input, opened[i], budgets[i], reading));
     }
     columns.push(
       ...compared.filter(({ role }) => role === 'target'),
@@ -118,7 +117,7 @@ function finite(file: string, row: number, value: number, input: string): number
 
 function checkCategories(file: string, index: number, row: ArrayLike<number>, categories: number): void {
   for (let i = 0; i < row.length; i++) {
-    if (Number.isInteger(row[i]) && row[i] >= 0 && row[i] < categories) continue;
+    if (isCode(row[i], categories)) continue;
     throw new DataError(
       `${file}: row ${index} holds ${row[i]}, not one of ${categories} categories`,
       `use whole numbers from 0 to ${categories - 1}, or say how many there are under categories`,

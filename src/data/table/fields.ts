@@ -1,14 +1,14 @@
 /** The fields that the columns of a table become, and the room for their values. */
 import { plainColumn, type SourceColumn } from '../examples.js';
-import { RowWriter } from '../rows.js';
+import { RowWriter, sharesOf } from '../rows.js';
 import { tableWidth, typeOfInput } from './rows.js';
 import type { InputSchema, TargetSchema } from './survey.js';
 
 /** Memory goes to inputs by the room that their rows take. */
 export function writersOf(inputs: readonly InputSchema[], budget: number): RowWriter[] {
   const widths = inputs.map(({ columns }) => tableWidth(columns));
-  const total = widths.reduce((sum, width) => sum + width, 0);
-  return inputs.map((input, i) => new RowWriter(widths[i], typeOfInput(input), budget * (widths[i] / total)));
+  const budgets = sharesOf(budget, widths);
+  return inputs.map((input, i) => new RowWriter(widths[i], typeOfInput(input), budgets[i]));
 }
 
 /** @param writers have the rows, and get no more */
