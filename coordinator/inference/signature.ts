@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-
+import { plainNames } from '../../src/config/plain-names.js';
 import {
   type Encoding,
   type InputEncoding,
@@ -10,7 +10,6 @@ import {
   type TargetEncoding,
   targetEncoding,
 } from '../../src/data/encoding.js';
-import { plainNames } from '../../src/data/examples.js';
 import { elements } from '../../src/data/field.js';
 import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';

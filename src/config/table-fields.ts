@@ -1,9 +1,9 @@
 /** Fields of a table by name: which columns make each input and each target, and what must not stand beside each other. */
 import { z } from 'zod';
 import { column, fieldName } from './data-parts.js';
+import { plainNames } from './plain-names.js';
 
-/** What fields are called where a config names none. */
-export const plainFieldNames = ['features', 'targets', 'weights'];
+export const plainFieldNames: readonly string[] = Object.values(plainNames);
 
 const name = fieldName.refine((text) => !plainFieldNames.includes(text), {
   error: (issue) => `${JSON.stringify(issue.input)} is what fields are called that have no name`,

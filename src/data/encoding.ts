@@ -1,7 +1,8 @@
 /** How a trained model's inputs and outputs are to be read: saved beside the model as encoding.json. */
 import { z } from 'zod';
+import { plainNames } from '../config/plain-names.js';
 import { dateFormSchema, thousandsSchema } from '../config/table.js';
-import { isPlain, plainNames } from './examples.js';
+import { isPlain } from './examples.js';
 import type { Field } from './field.js';
 
 const finite = z.number();

@@ -1,4 +1,5 @@
 /** Examples: what every data source produces and every engine thread reads. */
+import { plainNames } from '../config/plain-names.js';
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 import { type Field, fieldOf, ofRole, typeOf, type Values } from './field.js';
@@ -40,14 +41,13 @@ export interface SourceExamples {
   readonly columns: readonly SourceColumn[];
 }
 
-/** Names of the fields where a config names none. */
-export const plainNames = { input: 'features', target: 'targets', weight: 'weights', mask: 'mask' } as const;
-
-export const isPlain = ({ name, role }: Pick<Field, 'name' | 'role'>): boolean => name === plainNames[role];
+/** Whether a config gives the field no name. */
+export const isPlain = ({ name, role }: Pick<Field, 'name' | 'role'>): boolean =>
+  role !== 'mask' && name === plainNames[role];
 
 /** A column that its config gives no name; its type is that of its values. */
 export function plainColumn<V extends Values | Float64Array>(
-  role: Field['role'],
+  role: keyof typeof plainNames,
   column: Omit<Column, 'name' | 'role' | 'type' | 'values'> & { readonly values: V },
 ) {
   const { values } = column;

@@ -6,7 +6,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import tfl = require('@tensorflow/tfjs-layers');
 
 import type { LayerConfig, LayersConfig } from '../config/model.js';
-import { isPlain, plainNames } from '../data/examples.js';
+import { plainNames } from '../config/plain-names.js';
+import { isPlain } from '../data/examples.js';
 import type { Field } from '../data/field.js';
 import { ModelError } from '../errors.js';
 import { checkActivation, oneOf, remedyForName } from './choices.js';

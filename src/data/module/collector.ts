@@ -1,8 +1,9 @@
 /** Takes the examples of a module as they come, and makes them columns. */
 import type { ModuleConfig } from '../../config/data.js';
+import { plainNames } from '../../config/plain-names.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
-import { plainNames, type SourceColumn, type SourceExamples } from '../examples.js';
+import type { SourceColumn, SourceExamples } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, sharesOf } from '../rows.js';
 import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';

@@ -1,8 +1,8 @@
 /** What an example of a module says, by the names of its fields. */
 import { FIELD_NAME } from '../../config/data-parts.js';
+import { plainNames } from '../../config/plain-names.js';
 import { suggest } from '../../config/suggest.js';
 import type { DataError } from '../../errors.js';
-import { plainNames } from '../examples.js';
 import { described } from './nested.js';
 
 /** An example's values by the names of their fields; those without names are called as `plainNames` has it. */
@@ -69,7 +69,7 @@ function named(
 
 /** @throws fail's error unless names are names of fields, each of one field */
 export function checkNames({ inputs, targets, weights }: ExampleFields, copies: readonly string[], fail: Fail): void {
-  const plain: readonly string[] = [plainNames.input, plainNames.target, plainNames.weight];
+  const plain: readonly string[] = Object.values(plainNames);
   const names = [...inputs.keys(), ...targets.keys(), ...copies];
   for (const [place, name] of names.entries()) {
     const own = place < inputs.size ? plainNames.input : plainNames.target;

@@ -1,6 +1,8 @@
 /** The values of one target, and weights, as a module gives them. */
+
+import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
-import { isPlain, plainNames, type SourceColumn } from '../examples.js';
+import { isPlain, type SourceColumn } from '../examples.js';
 import { elements, type Field } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
 import { type Fail, ofAll } from './example.js';

@@ -1,8 +1,9 @@
 /** `source: npy`: arrays of NumPy as examples. */
 import type { NpyConfig } from '../../config/data.js';
 import { requireMemory } from '../../config/memory.js';
+import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
-import { type Column, isPlain, plainColumn, plainNames, type SourceColumn } from '../examples.js';
+import { type Column, isPlain, plainColumn, type SourceColumn } from '../examples.js';
 import { elements, type Field, isCode } from '../field.js';
 import { numbersEncoding } from '../numbers-encoding.js';
 import { weightShapeOf } from '../place-weights.js';
