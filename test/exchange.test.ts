@@ -50,14 +50,18 @@ function expectTotal(world: World, plan: ExchangePlan, gradients: Gradients, squ
   expect(Math.sqrt(squares[0])).toBe(norm(total));
 }
 
+/** Of the four rounds that members of any number go through. */
+const rounds = [8, 7, 11, 1].map((shards, round) => ({
+  shards,
+  gradients: new Gradients(shards, layout.state, round + 1),
+}));
+
 describe.each(algorithms)('%s', (algorithm) => {
   it.each([1, 2, 3, 4, 5, 6])('gives %i members the bits of one, round after round', async (n) => {
     const ids = Array.from({ length: n }, (_, i) => (i === 0 ? 0 : i + 2));
     const world = new World(ids, layout);
-    for (let round = 0; round < 4; round++) {
+    for (const [round, { shards, gradients }] of rounds.entries()) {
       const random = randomNumbers(n * 100 + round);
-      const shards = [8, 7, 11, 1][round];
-      const gradients = new Gradients(shards, layout.state, round + 1);
       const plan = planOf(deal(ids, shards, random, round % 2 === 0), shards, { round, algorithm });
       const squares = await world.exchange(plan, gradients, random);
       expectTotal(world, plan, gradients, squares);

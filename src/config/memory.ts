@@ -10,9 +10,13 @@ let limit: number | undefined;
  * `ulimit -v` leaves of addresses.
  */
 export function memoryLimit(): number {
-  const constrained = process.constrainedMemory?.() ?? 0;
-  limit ??= Math.min(totalmem(), constrained > 0 ? constrained : Number.POSITIVE_INFINITY, addressLimit());
+  limit ??= Math.min(totalmem(), containerLimit(), addressLimit());
   return limit;
+}
+
+function containerLimit(): number {
+  const bytes = process.constrainedMemory?.() ?? 0;
+  return bytes > 0 ? bytes : Number.POSITIVE_INFINITY;
 }
 
 /** Soft limit of addresses; Linux alone tells. */

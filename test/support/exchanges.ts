@@ -28,15 +28,15 @@ export function randomNumbers(seed: number): (below: number) => number {
 /** Gradients of shards and their sums along the tree, as one machine with one thread computes them. */
 export class Gradients {
   readonly #leaves: readonly Float32Array[];
-  readonly #length: number;
 
   constructor(shards: number, length: number, seed: number, magnitude = 1) {
-    this.#length = length;
     const scales = [1, 10, 100, 1000].map((scale) => scale * magnitude);
     // Of several magnitudes, so that another order of additions has other bits.
-    this.#leaves = Array.from({ length: shards }, (_, shard) =>
-      randomFloats(seed * 1000 + shard, length).map((value, i) => value * scales[(i + shard) % 4]),
-    );
+    this.#leaves = Array.from({ length: shards }, (_, shard) => {
+      const leaf = randomFloats(seed * 1000 + shard, length);
+      for (let i = 0; i < length; i++) leaf[i] *= scales[(i + shard) % 4];
+      return leaf;
+    });
   }
 
   sum({ low, high }: TreeNode): Float32Array {
@@ -44,10 +44,15 @@ export class Gradients {
     const plan = reductionPlan(high - low, 1);
     for (const step of [...plan.steps.flat(), ...plan.final]) {
       if ('compute' in step) slots[step.into] = this.#leaves[low + step.compute].slice();
-      else for (let i = 0; i < this.#length; i++) slots[step.to][i] += slots[step.add][i];
+      else add(slots[step.to], slots[step.add]);
     }
     return slots[plan.total];
   }
+}
+
+/** Adds `other` to `total`, number by number. */
+function add(total: Float32Array, other: Float32Array): void {
+  for (let i = 0; i < total.length; i++) total[i] += other[i];
 }
 
 const SLOTS = 8;

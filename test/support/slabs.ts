@@ -19,10 +19,12 @@ export function makeSlabs(count: number, length: number): Slabs {
 /** Float32 numbers in (-1, 1) from a linear congruential generator. */
 export function randomFloats(seed: number, length: number): Float32Array {
   let state = seed >>> 0;
-  return Float32Array.from({ length }, () => {
+  const floats = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
+    floats[i] = state / 2 ** 31 - 1;
+  }
+  return floats;
 }
 
 /** The bits of floats, so that NaN equals itself and -0 differs from 0. */
