@@ -1,7 +1,7 @@
 /** Everything before the first step: data, model, engine and threads, each checked before anything is written. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ignoredClass } from '../src/config/heads.js';
+import { ignoredClasses } from '../src/config/heads.js';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment/augment.js';
@@ -96,7 +96,7 @@ export async function prepareRun(
   const unwritten = new Unwritten(options.report);
   try {
     const warn = (message: string) => report({ event: 'warning', message });
-    const ignoreClass = ignoredClass(config.loss);
+    const ignoreClass = ignoredClasses(config.loss);
     const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal, ignoreClass });
     cleanups.push(() => closeExamples(dataset.examples));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
@@ -138,10 +138,10 @@ async function prepareSteps(
   unwritten: Unwritten,
 ) {
   const { splits } = dataset;
-  const examples = weightedExamples(dataset, config.training.classWeights);
-  if (config.augment) checkAugment(config.augment, inputColumn(examples));
+  if (config.augment) checkAugment(config.augment, inputColumn(dataset.examples));
   const geometry = planGeometry(config.training, splits);
   const targets = await askedTargets(config, dataset);
+  const examples = weightedExamples(dataset, targets, config.training.classWeights);
   const spec = stepSpec(config, { ...dataset, examples }, targets);
   const step = await createStepModel(spec);
   await checkIds(config.data, dataset, step);

@@ -3,14 +3,15 @@ import type { DataConfig } from '../src/config/data.js';
 import { type HeadConfig, headsOf } from '../src/config/heads.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
+import { eachRow } from '../src/data/each-row.js';
 import { targetEncoding } from '../src/data/encoding.js';
 import type { Column, Dataset } from '../src/data/examples.js';
-import { elements, ofRole, weighsPlaces } from '../src/data/field.js';
+import { elements, ofRole, weighsPlaces, widthOf } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import type { TargetSurvey } from '../src/data/target-survey.js';
 import type { Head } from '../src/engine/heads.js';
 import type { StepModel, StepSpec } from '../src/engine/step.js';
-import { ConfigError } from '../src/errors.js';
+import { ConfigError, DataError } from '../src/errors.js';
 import type { HeadMetrics } from '../src/evaluate/run-metrics.js';
 import { AskedMetric } from '../src/metrics/families.js';
 import { idInputsOf } from '../src/model/ids.js';
@@ -58,6 +59,8 @@ export interface AskedTarget extends HeadConfig {
   readonly column: Column;
   /** Of targets that are numbers. */
   readonly survey: TargetSurvey | undefined;
+  /** As HeadSpec has it. */
+  readonly counted?: number;
 }
 
 /**
@@ -73,16 +76,49 @@ export async function askedTargets(config: RunConfig, dataset: Dataset): Promise
   const asked: AskedTarget[] = [];
   for (const [i, head] of heads.entries()) {
     const survey = await checkTargets({ data: config.data, loss: head.loss }, dataset, columns[i]);
-    asked.push({ ...head, column: columns[i], survey });
+    const counted = columns.length > 1 ? await countedPlaces(dataset, columns[i], head) : undefined;
+    asked.push({ ...head, column: columns[i], survey, counted });
   }
   return asked;
+}
+
+/**
+ * Places of an example of the training split that a loss does not ignore, on average; undefined where it ignores no class.
+ * @throws DataError where there are none
+ */
+async function countedPlaces(
+  { examples, splits: { training } }: Dataset,
+  column: Column,
+  { target, loss }: HeadConfig,
+): Promise<number | undefined> {
+  const { ignoreClass } = lossSettings(loss);
+  if (ignoreClass === undefined || training.length === 0) return undefined;
+  const width = widthOf(column);
+  const mask = ofRole(examples.columns, 'mask').find(({ of }) => of === target);
+  const wide = mask ? width / widthOf(mask) : 1;
+  const isTrained = new Uint8Array(examples.count);
+  for (const row of training) isTrained[row] = 1;
+  let places = 0;
+  await eachRow(column, examples.count, (values, start, example) => {
+    if (isTrained[example] === 0) return;
+    for (let i = 0; i < width; i++) {
+      const isThere = mask === undefined || mask.values[Math.floor((example * width + i) / wide)] > 0;
+      if (isThere && values[start + i] !== ignoreClass) places++;
+    }
+  });
+  if (places > 0) return places / training.length;
+  throw new DataError(
+    `loss.${target}: ignoreClass ${ignoreClass} leaves none of the targets in the training split`,
+    'name another class, or add examples of other classes',
+  );
 }
 
 export function stepSpec(config: RunConfig, { examples }: Dataset, targets: readonly AskedTarget[]): StepSpec {
   return {
     model: config.model,
-    heads: targets.map(({ target, loss, weight, metrics, survey }) => ({
+    heads: targets.map(({ target, loss, weight, metrics, survey, counted }) => ({
       ...{ target, loss, weight, metrics },
+      ...(counted !== undefined && { counted }),
       ...(isZeroOneHinge(loss, survey) ? { zeroOne: true } : {}),
     })),
     seed: config.seed,

@@ -1,37 +1,49 @@
 /** Weights of the examples in the training loss: those of the data, times those of their classes. */
 
+import { lossSettings } from '../src/config/model.js';
 import { suggest } from '../src/config/suggest.js';
 import type { TrainingConfig } from '../src/config/training.js';
 import { targetEncoding } from '../src/data/encoding.js';
-import {
-  type Column,
-  type Dataset,
-  type Examples,
-  plainColumn,
-  targetColumn,
-  weightColumn,
-  withColumn,
-} from '../src/data/examples.js';
-import { ofRole, widthOf } from '../src/data/field.js';
+import { type Column, type Dataset, type Examples, isPlain, plainColumn, withColumn } from '../src/data/examples.js';
+import { ofRole, weightsOf, widthOf } from '../src/data/field.js';
 import { ConfigError, DataError } from '../src/errors.js';
+import type { AskedTarget } from './specs.js';
+
+type ClassWeights = NonNullable<TrainingConfig['classWeights']>;
+/** Of one target. */
+type OwnWeights = 'balanced' | Readonly<Record<string, number>>;
+
+/** A target whose classes have weights. */
+interface Weighted extends AskedTarget {
+  readonly given: OwnWeights;
+  /** Where the config says so, for messages. */
+  readonly key: string;
+}
 
 /**
  * The examples with the weights that the training loss takes.
  *
- * @throws ConfigError as `withClassWeights` does
+ * @throws ConfigError if targets are no classes, or a target or a class is not there
  * @throws DataError if no example of the training split weighs anything
  */
-export function weightedExamples(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
-  const examples = withClassWeights(dataset, classWeights);
-  const weights = weightColumn(examples);
-  const { training } = dataset.splits;
-  if (weights && training.length > 0 && !training.some((row) => weighs(weights, row))) {
-    throw new DataError(
-      'all examples of the training split have the weight 0, so that nothing would be learned',
-      'correct or leave out the weights of the data and training.classWeights',
-    );
+export function weightedExamples(
+  dataset: Dataset,
+  targets: readonly AskedTarget[],
+  classWeights: TrainingConfig['classWeights'],
+): Examples {
+  let { examples } = dataset;
+  for (const target of classWeights === undefined ? [] : weightedTargets(classWeights, targets)) {
+    examples = withColumn(examples, classWeightColumn(dataset, target));
   }
-  return examples;
+  const { training } = dataset.splits;
+  const empty = ofRole(examples.columns, 'weight').find(
+    (weights) => training.length > 0 && !training.some((row) => weighs(weights, row)),
+  );
+  if (!empty) return examples;
+  throw new DataError(
+    `all examples of the training split have the weight 0${empty.of === undefined ? '' : ` for ${empty.of}`}, so that nothing would be learned`,
+    'correct or leave out the weights of the data and training.classWeights',
+  );
 }
 
 function weighs(column: Column, row: number): boolean {
@@ -39,44 +51,79 @@ function weighs(column: Column, row: number): boolean {
   return column.values.subarray(row * width, (row + 1) * width).some((weight) => weight > 0);
 }
 
+/** Which targets the config weighs: the only one, or those that it names. */
+function weightedTargets(classWeights: ClassWeights, targets: readonly AskedTarget[]): Weighted[] {
+  const key = 'training.classWeights';
+  const names = targets.map(({ target }) => target);
+  if (!isByTarget(classWeights)) {
+    if (targets.length === 1) return [{ ...targets[0], given: classWeights, key }];
+    throw new ConfigError(
+      `${key}: the data have the targets ${names.join(', ')}, and it does not say of which it is`,
+      `name the target: ${key}: { ${names[0]}: ${classWeights === 'balanced' ? 'balanced' : '{ ... }'} }`,
+    );
+  }
+  return Object.entries(classWeights).map(([name, given]) => {
+    const target = targets.find((each) => each.target === name);
+    if (target) return { ...target, given, key: `${key}.${name}` };
+    const near = suggest(name, names);
+    throw new ConfigError(
+      `${key}.${name}: the data have no target ${name}`,
+      near ? `did you mean ${near}?` : `use ${names.join(', ')}`,
+    );
+  });
+}
+
+function isByTarget(given: ClassWeights): given is Readonly<Record<string, OwnWeights>> {
+  return typeof given === 'object' && Object.values(given).some((value) => typeof value !== 'number');
+}
+
 /**
- * The examples with `classWeights` taken into their weights. An example counts as often as its weight says; the mean
- * still divides by the number of examples, as in tfjs and Keras.
- *
- * @throws ConfigError if targets are no classes, or a class is not there
+ * The weights of a target with those of its classes. An example counts as often as its weight says; the mean still divides by
+ * the number of examples, as in tfjs and Keras.
  */
-function withClassWeights(dataset: Dataset, classWeights: TrainingConfig['classWeights']): Examples {
+function classWeightColumn(dataset: Dataset, target: Weighted): Column {
   const { examples } = dataset;
-  if (classWeights === undefined) return examples;
-  if (ofRole(examples.columns, 'target').length > 1) {
-    throw new ConfigError('training.classWeights: the data have several targets', 'remove it');
-  }
-  const { categories: classes, values: targets, shape } = targetColumn(examples);
-  const weights = weightColumn(examples)?.values;
+  const { column, key, given } = target;
+  const { categories: classes, values: targets, shape } = column;
   if (classes === undefined || shape.length > 0) {
-    throw new ConfigError('training.classWeights: the targets are not one class each', 'remove it');
+    throw new ConfigError(`${key}: the targets are not one class each`, 'remove it');
   }
-  const factors = classWeights === 'balanced' ? balanced(dataset, classes) : named(dataset, classes, classWeights);
+  const factors = given === 'balanced' ? balanced(dataset, target, classes) : named(dataset, target, classes, given);
+  const weights = weightsOf(examples.columns, column)?.values;
   const weighted = new Float32Array(new SharedArrayBuffer(4 * examples.count));
-  for (
-    let i = 0;
-    i < weighted.length;
-    i++ // A class that the loss ignores may be none.
-  )
+  for (let i = 0; i < weighted.length; i++) {
+    // A class that the loss ignores may be none.
     weighted[i] = (factors[targets[i]] ?? 0) * (weights?.[i] ?? 1);
-  return withColumn(examples, plainColumn('weight', { shape: [], values: weighted }));
+  }
+  const own = plainColumn('weight', { shape: [], values: weighted });
+  return isPlain(column) ? own : { ...own, name: `${column.name}_weight`, of: column.name };
 }
 
-/** n / (classes * n of the class), as scikit-learn's "balanced" (King and Zeng, 2001); 0 for a class that training lacks. */
-function balanced({ examples, splits }: Dataset, classes: number): number[] {
-  const { values: targets } = targetColumn(examples);
+/**
+ * n / (classes * n of the class), as scikit-learn's "balanced" (King and Zeng, 2001), over the examples that the loss does not
+ * ignore; 0 for a class that training lacks.
+ */
+function balanced({ splits }: Dataset, { column, loss }: Weighted, classes: number): number[] {
+  const { ignoreClass } = lossSettings(loss);
   const counts = new Array<number>(classes).fill(0);
-  for (const row of splits.training) counts[targets[row]]++;
-  return counts.map((count) => (count === 0 ? 0 : splits.training.length / (classes * count)));
+  let counted = 0;
+  for (const row of splits.training) {
+    const index = column.values[row];
+    if (index === ignoreClass) continue;
+    counts[index]++;
+    counted++;
+  }
+  const isIgnored = ignoreClass !== undefined && ignoreClass >= 0 && ignoreClass < classes;
+  return counts.map((count) => (count === 0 ? 0 : counted / ((classes - Number(isIgnored)) * count)));
 }
 
-function named({ encoding, examples }: Dataset, classes: number, given: Readonly<Record<string, number>>): number[] {
-  const known = targetEncoding(encoding, targetColumn(examples)).classes;
+function named(
+  { encoding }: Dataset,
+  { column, key }: Weighted,
+  classes: number,
+  given: Readonly<Record<string, number>>,
+): number[] {
+  const known = targetEncoding(encoding, column).classes;
   const names = known ?? Array.from({ length: classes }, (_, i) => String(i));
   const factors = new Array<number>(classes).fill(1);
   for (const [name, factor] of Object.entries(given)) {
@@ -85,10 +132,7 @@ function named({ encoding, examples }: Dataset, classes: number, given: Readonly
       const near = isNumber(name) ? undefined : suggest(name, names);
       const list =
         classes > 20 && !names.every(isNumber) ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
-      throw new ConfigError(
-        `training.classWeights: there is no class ${name}`,
-        near ? `did you mean ${near}?` : `name ${list}`,
-      );
+      throw new ConfigError(`${key}: there is no class ${name}`, near ? `did you mean ${near}?` : `name ${list}`);
     }
     factors[index] = factor;
   }

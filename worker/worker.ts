@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataConfig } from '../src/config/data.js';
+import type { IgnoredClasses } from '../src/config/heads.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
 import { LockstepError, WireError } from '../src/errors.js';
@@ -38,7 +39,7 @@ export interface WorkerOptions {
   /** Folder where data sets are kept; default: the system's place for caches. */
   readonly cache?: string;
   /** A copy of the data that this machine has: sections of a config. */
-  readonly local?: { readonly data: DataConfig; readonly seed: number; readonly ignoreClass?: number };
+  readonly local?: { readonly data: DataConfig; readonly seed: number; readonly ignoreClass?: IgnoredClasses };
   /** Seconds without a coordinator, or without being admitted, after which it gives up; 0 for never. Default: 600. */
   readonly timeout?: number;
   /** Leaves after the step under way. */

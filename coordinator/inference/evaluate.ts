@@ -1,7 +1,7 @@
 /** Evaluates a saved model on a split of its run's data, or on data of its own: the numbers that the run itself reports. */
 import { join } from 'node:path';
 import type { DataConfig } from '../../src/config/data.js';
-import { ignoredClass } from '../../src/config/heads.js';
+import { ignoredClasses } from '../../src/config/heads.js';
 import { loadRunConfig, namesCode } from '../../src/config/load.js';
 import { byTarget, type ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
@@ -164,7 +164,7 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
     const dataset = await loadOther({ ...config, data }, options.data, encoding, options);
     return { dataset, split: null, rows: dataset.splits.test };
   }
-  const ignoreClass = ignoredClass(config.loss);
+  const ignoreClass = ignoredClasses(config.loss);
   const dataset = await loadDataset(data, config.seed, {
     ...options,
     ignoreClass,

@@ -1,7 +1,7 @@
 /** Examples from another place than the run's own, read as the model reads its inputs. */
 
 import type { DataConfig } from '../../src/config/data.js';
-import { ignoredClass } from '../../src/config/heads.js';
+import { ignoredClasses } from '../../src/config/heads.js';
 
 import type { RunConfig } from '../../src/config/run.js';
 import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
@@ -31,7 +31,7 @@ export async function loadOther(
 ): Promise<Dataset> {
   const { data, seed } = config;
   if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, place, encoding, options);
-  const ignoreClass = ignoredClass(config.loss);
+  const ignoreClass = ignoredClasses(config.loss);
   const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed, { ...options, ignoreClass });
   const { splits, examples } = dataset;
   const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;

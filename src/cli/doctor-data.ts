@@ -43,11 +43,11 @@ Exit codes: 0 done, whatever was found, 2 data that cannot be read, or bad input
 function runDoctorData(file: string, { set, json }: DoctorDataFlags): Promise<void> {
   return reportMistakes(json, async () => {
     const { loadRunConfig } = await import('../config/load.js');
-    const { ignoredClass } = await import('../config/heads.js');
+    const { ignoredClasses } = await import('../config/heads.js');
     const { dataConfigOf } = await import('../../coordinator/specs.js');
     const { diagnose } = await import('../data/doctor/diagnose.js');
     const config = loadRunConfig(file, set);
-    const found = await diagnose(dataConfigOf(config), config.seed, { ignoreClass: ignoredClass(config.loss) });
+    const found = await diagnose(dataConfigOf(config), config.seed, { ignoreClass: ignoredClasses(config.loss) });
     process.stdout.write(json ? jsonLine(found) : wrapLines(text(printableDeep(found)), widthOf(process.stdout)));
   });
 }

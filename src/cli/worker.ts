@@ -113,8 +113,8 @@ const timeoutOf = (value: string | undefined): number | undefined =>
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
 async function localData(file: string, set: readonly string[]): Promise<WorkerOptions['local']> {
   const { loadRunConfig } = await import('../config/load.js');
-  const { ignoredClass } = await import('../config/heads.js');
+  const { ignoredClasses } = await import('../config/heads.js');
   const { dataConfigOf } = await import('../../coordinator/specs.js');
   const config = loadRunConfig(file, set);
-  return { data: dataConfigOf(config), seed: config.seed, ignoreClass: ignoredClass(config.loss) };
+  return { data: dataConfigOf(config), seed: config.seed, ignoreClass: ignoredClasses(config.loss) };
 }

@@ -71,6 +71,11 @@ export const lossesIn = (loss: LossesConfig): LossConfig[] => (byTarget(loss) ? 
 export const metricsIn = (metrics: Asked['metrics']): readonly MetricConfig[] =>
   isList(metrics) ? metrics : Object.values(metrics).flat();
 
-/** The class index that the only target's loss ignores. */
-export const ignoredClass = (loss: LossesConfig): number | undefined =>
-  byTarget(loss) ? undefined : lossSettings(loss).ignoreClass;
+/** The class index that a loss ignores: of the only target, or of each by its name. */
+export type IgnoredClasses = number | Readonly<Record<string, number>>;
+
+export function ignoredClasses(loss: LossesConfig): IgnoredClasses | undefined {
+  if (!byTarget(loss)) return lossSettings(loss).ignoreClass;
+  const ignored = Object.entries(loss).map(([name, own]) => [name, lossSettings(own).ignoreClass] as const);
+  return Object.fromEntries(ignored.filter((each): each is [string, number] => each[1] !== undefined));
+}

@@ -1320,12 +1320,19 @@ export interface RunConfigInput {
      */
     l2?: number;
     /**
-     * Weight of each class in the training loss, by name or index (others 1); "balanced" evens out their frequency.
+     * Weight of each class in the training loss, by name or index (others 1); "balanced" evens out their frequency. Of several targets: by their names, { TARGET: balanced } or { TARGET: { CLASS: weight } }. The mean still divides by the number of examples, as in Keras; PyTorch divides by the sum of their weights.
      */
     classWeights?:
       | 'balanced'
       | {
           [k: string]: number;
+        }
+      | {
+          [k: string]:
+            | 'balanced'
+            | {
+                [k: string]: number;
+              };
         };
     /**
      * Metric of validation that decides which epoch is best. Without validation: the training loss.

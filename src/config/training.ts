@@ -1,6 +1,8 @@
 /** The `training` section: how long, in what batches, and how often to write a line. */
 import { z } from 'zod';
 
+const weightOfClasses = z.record(z.string(), z.number().min(0));
+
 /** Checks against the size of the training split live with the loop; here is what the config alone can tell. */
 export const trainingSchema = z
   .strictObject({
@@ -23,10 +25,16 @@ export const trainingSchema = z
     l1: z.number().min(0).default(0).describe("Adds the kernels' absolute values, times this, to the loss."),
     l2: z.number().min(0).default(0).describe("Adds the kernels' squares, times this, to the loss."),
     classWeights: z
-      .union([z.literal('balanced'), z.record(z.string(), z.number().min(0))])
+      .union([
+        z.literal('balanced'),
+        weightOfClasses,
+        z.record(z.string(), z.union([z.literal('balanced'), weightOfClasses])),
+      ])
       .optional()
       .describe(
-        'Weight of each class in the training loss, by name or index (others 1); "balanced" evens out their frequency.',
+        'Weight of each class in the training loss, by name or index (others 1); "balanced" evens out their frequency. Of several ' +
+          'targets: by their names, { TARGET: balanced } or { TARGET: { CLASS: weight } }. The mean still divides by the number of ' +
+          'examples, as in Keras; PyTorch divides by the sum of their weights.',
       ),
     monitor: z
       .union([

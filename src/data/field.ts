@@ -71,8 +71,11 @@ export function fieldOf<F extends Pick<Field, 'role'>>(fields: readonly F[], rol
 export const weighsPlaces = (fields: readonly Field[], target: Pick<Field, 'name'>): boolean =>
   (weightsOf(fields, target)?.shape.length ?? 0) > 0;
 
-/** The weights of a target's examples or places. */
+/** The weights of a target's examples or places: its own, else those of all targets. */
 export const weightsOf = <F extends Pick<Field, 'role' | 'of'>>(
   fields: readonly F[],
   { name }: Pick<Field, 'name'>,
-): F | undefined => ofRole(fields, 'weight').find(({ of }) => of === undefined || of === name);
+): F | undefined => {
+  const weights = ofRole(fields, 'weight');
+  return weights.find(({ of }) => of === name) ?? weights.find(({ of }) => of === undefined);
+};

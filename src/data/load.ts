@@ -1,6 +1,7 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
 import { FIELD_NAME } from '../config/data-parts.js';
+import { plainNames } from '../config/plain-names.js';
 import { DataError } from '../errors.js';
 import { copiesOf, withCopies, withoutTargets } from './copies.js';
 import { generateDigits } from './digits/digits.js';
@@ -123,7 +124,11 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
     }
     case 'values':
       return {
-        ...{ examples: valueExamples(config, reading.ignoreClass), split: config, origin: 'values in the config' },
+        ...{
+          examples: valueExamples(config, reading.ignoredClass(plainNames.target)),
+          split: config,
+          origin: 'values in the config',
+        },
         where: (example, field) => `data.${field}.${example}`,
       };
     case 'idx': {

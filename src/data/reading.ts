@@ -1,5 +1,6 @@
 /** What readers of data share besides the data: whom to warn, and turns for everything else that the process does. */
 import { setImmediate } from 'node:timers/promises';
+import type { IgnoredClasses } from '../config/heads.js';
 import type { Encoding } from './encoding.js';
 
 /** Longest time, in milliseconds, that a reader may work before signals and connections get their turn. */
@@ -10,8 +11,8 @@ export interface ReadingOptions {
   readonly warn?: (message: string) => void;
   /** Ends the reading; it throws the signal's reason then. */
   readonly signal?: AbortSignal;
-  /** Class index that the loss leaves out: it need be none of the classes. */
-  readonly ignoreClass?: number;
+  /** Class index that the loss of a target leaves out: it need be none of the classes. */
+  readonly ignoreClass?: IgnoredClasses;
   /** By which targets are standardized, instead of what the training split gives: as those of a trained model were. */
   readonly trained?: Encoding;
 }
@@ -20,13 +21,19 @@ export interface ReadingOptions {
 export class Reading {
   readonly warn: (message: string) => void;
   readonly signal?: AbortSignal;
-  readonly ignoreClass?: number;
+  readonly #ignoreClass?: IgnoredClasses;
   #paused = performance.now();
 
   constructor({ warn = () => {}, signal, ignoreClass }: ReadingOptions = {}) {
     this.warn = warn;
     this.signal = signal;
-    this.ignoreClass = ignoreClass;
+    this.#ignoreClass = ignoreClass;
+  }
+
+  /** The class index that the loss of a target leaves out. @param target name of its field */
+  ignoredClass(target: string): number | undefined {
+    if (typeof this.#ignoreClass !== 'object') return this.#ignoreClass;
+    return Object.hasOwn(this.#ignoreClass, target) ? this.#ignoreClass[target] : undefined;
   }
 
   get due(): boolean {

@@ -1,7 +1,7 @@
 /** The outputs of a model, each with its target, its loss and its metrics: what a step makes of them. */
 import tf = require('@tensorflow/tfjs-core');
 
-import type { LossConfig, ModelConfig } from '../config/model.js';
+import { type LossConfig, lossSettings, type ModelConfig } from '../config/model.js';
 import { elements, type Field, ofRole, weighsPlaces, weightsOf } from '../data/field.js';
 import { ModelError } from '../errors.js';
 import type { MetricConfig } from '../metrics/families.js';
@@ -23,6 +23,11 @@ export interface HeadSpec {
   readonly zeroOne?: boolean;
   /** Those of users are computed with the loss. */
   readonly metrics?: readonly MetricConfig[];
+  /**
+   * Of one of several targets whose loss ignores a class: places that count in an example of the training split, on average.
+   * The loss is then a mean over these places; one gradient for all heads leaves no room for what each batch has of them.
+   */
+  readonly counted?: number;
 }
 
 /** An output of the model, with the target that it is compared with. */
@@ -40,6 +45,7 @@ export interface Head {
   readonly lossConfig: LossConfig;
   /** Factor of the loss in the sum of all. */
   readonly factor: number;
+  readonly counted?: number;
   /** The metrics that users wrote, in the order of the config. */
   readonly metrics: readonly Loss[];
   /**
@@ -84,6 +90,7 @@ export async function headOf(
     loss: await lossOf(asked.loss, model, wanted, built),
     lossConfig: asked.loss,
     factor: asked.weight,
+    counted: asked.counted,
     metrics: await customMetrics(asked.metrics, model, built),
     places: placesOf(fields, target, built),
   };
@@ -136,7 +143,8 @@ function countingOf(
 
 /**
  * The sum of the losses of all examples, over the heads. One head alone says what it is divided by where some places do not
- * count; several heads are means over an example's own places each, so that examples divide them all.
+ * count; several heads are means over an example's own places each, so that examples divide them all, or over the places that
+ * count on average where a class is ignored.
  */
 export function lossesOf(
   heads: readonly Head[],
@@ -152,8 +160,9 @@ export function lossesOf(
   }
   const sums = heads.map((head) => {
     const values = head.loss(targetsOf(head, batch), made.outputs[head.output]);
-    const { each } = exampleLosses(values, countingOf(head, made, batch, true));
-    return tf.mul(tf.sum(each), head.factor);
+    const counting = countingOf(head, made, batch, true);
+    if (head.counted === undefined) return tf.mul(tf.sum(exampleLosses(values, counting).each), head.factor);
+    return tf.mul(tf.sum(batchLosses(values, counting).each), head.factor / head.counted);
   });
   return { losses: sums.reduce((a, b) => tf.add(a, b)) };
 }
@@ -174,6 +183,8 @@ export interface EvaluationTensors {
   readonly valid?: tf.Tensor;
 }
 
+const ignoresClass = (loss: LossConfig): boolean => lossSettings(loss).ignoreClass !== undefined;
+
 /** @param isOnly whether the model has this output alone */
 export function evaluated(head: Head, made: ModelOutputs, batch: BatchTensors, isOnly: boolean): EvaluationTensors {
   const outputs = made.outputs[head.output];
@@ -184,7 +195,8 @@ export function evaluated(head: Head, made: ModelOutputs, batch: BatchTensors, i
     const values = metric(targets, outputs);
     return values.whole ? values.values : perPlace(values, counting.places);
   });
-  const { each, divisor, valid } = isOnly ? batchLosses(loss, counting) : exampleLosses(loss, counting);
+  const countsPlaces = isOnly || ignoresClass(head.lossConfig);
+  const { each, divisor, valid } = countsPlaces ? batchLosses(loss, counting) : exampleLosses(loss, counting);
   if (valid && counting.places !== head.places) throw unexpectedMask(head.places);
   return { outputs, losses: each, divisor, metrics, valid };
 }

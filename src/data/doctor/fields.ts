@@ -110,7 +110,7 @@ function balanceFindings(name: string, classes: readonly ClassCount[], isOnly: b
     {
       about: 'balance',
       problem: `target ${name} is unbalanced: of the training examples, class ${many} and class ${few}`,
-      remedy: isOnly ? `set training.classWeights: balanced, or ${look}` : look,
+      remedy: `set training.classWeights: ${isOnly ? 'balanced' : `{ ${name}: balanced }`}, or ${look}`,
     },
   ];
 }

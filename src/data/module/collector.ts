@@ -22,7 +22,7 @@ interface Form {
 export class Collector {
   readonly #config: ModuleConfig;
   readonly #where: string;
-  readonly #ignoreClass: number | undefined;
+  readonly #ignoredClass: (target: string) => number | undefined;
   readonly #fail: Fail = (problem, remedy) =>
     new DataError(`${this.#where}: example ${this.#count} ${problem}`, remedy);
   /** Names of targets that are inputs. */
@@ -30,12 +30,12 @@ export class Collector {
   #form: Form | undefined;
   #count = 0;
 
-  /** @param ignoreClass may be no class of the only target */
-  constructor(config: ModuleConfig, where: string, ignoreClass: number | undefined) {
+  /** @param ignoredClass of a target: it may be none of its classes */
+  constructor(config: ModuleConfig, where: string, ignoredClass: (target: string) => number | undefined) {
     this.#config = config;
     this.#copies = Object.keys(config.targets ?? {});
     this.#where = where;
-    this.#ignoreClass = ignoreClass;
+    this.#ignoredClass = ignoredClass;
   }
 
   /** @throws DataError when it is no example, or unlike the first */
@@ -117,7 +117,7 @@ export class Collector {
     });
     const isSequence = length !== undefined;
     const targets = targetNames.map((name) => {
-      const ignored = targetNames.length === 1 ? this.#ignoreClass : undefined;
+      const ignored = this.#ignoredClass(name);
       const own = classesOf(name);
       const key = typeof classes === 'object' ? `data.classes.${name}` : 'data.classes';
       const isExact = standardizeTargets === true && own === undefined;

@@ -17,7 +17,7 @@ export function moduleExamples(config: ModuleConfig, reading: Reading): Promise<
 
 async function collect(config: ModuleConfig, reading: Reading): Promise<Source> {
   const module = await importModule('data.file', config.file, DataError);
-  const collector = new Collector(config, module.where, reading.ignoreClass);
+  const collector = new Collector(config, module.where, (target) => reading.ignoredClass(target));
   try {
     for await (const example of await iterable(module, config.options ?? {})) {
       collector.add(example);

@@ -61,7 +61,7 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
     for (const npy of opened) requireCount(npy, first, 'inputs');
     // Before inputs, which may take a while.
     const compared: SourceColumn[] = [];
-    for (const target of targets) compared.push(...(await readTarget(target, targets.length, first, reading)));
+    for (const target of targets) compared.push(...(await readTarget(target, first, reading)));
     const bytes = opened.map((npy) => elements(npy.shape) * (npy.bytes ? 1 : 4));
     const budgets = sharesOf(budgetBytes(config.memory), bytes);
     for (const [i, input] of inputs.entries()) {
@@ -126,12 +126,10 @@ function checkCategories(file: string, index: number, row: ArrayLike<number>, ca
   }
 }
 
-/** The column of a target, and its weights. @param all targets that are read */
-async function readTarget(target: TargetFile, all: number, first: Npy, reading: Reading): Promise<SourceColumn[]> {
+/** The column of a target, and its weights. */
+async function readTarget(target: TargetFile, first: Npy, reading: Reading): Promise<SourceColumn[]> {
   const { name, file, weights } = target;
-  // What a loss ignores is known of the only target.
-  const ignored = all === 1 ? reading.ignoreClass : undefined;
-  const read = (npy: Npy) => readTargets(npy, target, ignored, reading);
+  const read = (npy: Npy) => readTargets(npy, target, reading.ignoredClass(name), reading);
   const column = { ...(await readOneForEach(file, first, 'targets', reading, read)), name };
   if (weights === undefined) return [column];
   const own = await readOneForEach(weights, first, 'weights', reading, (npy) => readWeights(npy, column, reading));
