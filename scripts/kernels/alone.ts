@@ -1,5 +1,5 @@
 /** Runs one kernel call of tfjs by itself: lowered to a graph of its own, compiled, and computed by ONNX Runtime. */
-import { sha256 } from '../../src/data/checksum.js';
+import { inspect } from 'node:util';
 import { elements } from '../../src/data/field.js';
 import { PrivateMemory } from '../../src/engine/memory.js';
 import { GraphBuilder, type Value } from '../../src/engine/onnx/graph.js';
@@ -14,6 +14,7 @@ import { loadPoolKernels } from '../../src/kernels/load.js';
 export const modes = ['inputs', 'constants', 'turned'] as const;
 export type Mode = (typeof modes)[number];
 
+const arrays = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
 /** Numbers of a tensor, row-major. */
@@ -40,26 +41,34 @@ function channelsFirst({ type, shape, data }: Numbers): Numbers {
   return { type, shape: [n, c, h, w], data: turned };
 }
 
+/** An input of a call on its way into the graph. */
+interface Feed {
+  readonly name: string;
+  readonly input: string;
+  readonly turned: boolean;
+}
+
 interface Compiled {
   readonly staged: StagedGraph;
-  readonly fed: ReadonlyMap<string, Numbers>;
+  readonly feeds: readonly (Feed & Pick<Numbers, 'type' | 'shape'>)[];
   readonly outputs: readonly string[];
 }
 
 /** @throws UnsupportedModelError when the call has no lowering */
 function compile({ kernel, inputs, attributes }: Call, mode: Mode): Compiled {
   const graph = new GraphBuilder(true);
-  const fed = new Map<string, Numbers>();
-  const feed = (numbers: Numbers): Value => {
-    const name = `x${fed.size}`;
-    fed.set(name, numbers);
-    return graph.input(name, numbers.shape, numbers.type);
+  const feeds: Compiled['feeds'][number][] = [];
+  const feed = (input: string, { type, shape }: Numbers, turned = false): Value => {
+    const name = `x${feeds.length}`;
+    feeds.push({ name, input, turned, type, shape });
+    return graph.input(name, shape, type);
   };
   const values = Object.entries(inputs).map(([name, numbers]): [string, Value] => {
     const { type, shape, data } = numbers;
     if (mode === 'constants') return [name, graph.constant(data, shape, type)];
-    if (mode === 'inputs' || shape.length !== 4) return [name, feed(numbers)];
-    const turned = feed(channelsFirst(numbers));
+    if (mode === 'inputs' || shape.length !== 4) return [name, feed(name, numbers)];
+    const [n, h, w, c] = shape;
+    const turned = feed(name, { ...numbers, shape: [n, c, h, w] }, true);
     return [name, graph.channelsFirstValue(graph.rows(turned), shape, type)];
   });
   const results = [lower(graph, kernel, Object.fromEntries(values), attributes as never)].flat();
@@ -67,30 +76,26 @@ function compile({ kernel, inputs, attributes }: Call, mode: Mode): Compiled {
     graph.output(`y${i}`, value, true);
     return `y${i}`;
   });
-  return { staged: stageGraph(graph.build()), fed, outputs };
+  return { staged: stageGraph(graph.build()), feeds, outputs };
 }
 
 interface Prepared {
+  readonly feeds: readonly Feed[];
   readonly tensors: Tensors;
+  readonly outputs: readonly string[];
   readonly run: () => void;
 }
 
-/** Compiled calls by what they are compiled to: tests repeat themselves. */
-const known = new Map<string, Prepared>();
-
-function prepare({ staged, fed }: Compiled): Prepared {
-  const parts = staged.stages.map((stage) => (stage.kind === 'session' ? stage.bytes : JSON.stringify(stage)));
-  const key = sha256(...parts);
-  const found = known.get(key);
-  if (found) return found;
+function prepare({ staged, feeds, outputs }: Compiled): Prepared {
   const read = new Set(staged.stages.flatMap(({ inputs }) => inputs));
-  const ports = [
-    ...staged.written,
-    ...[...fed].filter(([name]) => read.has(name)).map(([name, { type, shape }]) => ({ name, type, shape })),
-  ];
-  const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
-  const take = (type: ElementType, length: number) =>
-    memory.values(type === 'float32' || type === 'int32' ? type : 'uint8', length);
+  const ports = [...staged.written, ...feeds.filter(({ name }) => read.has(name))];
+  // A memory of WebAssembly reserves addresses, of which a process has so many: only for those that need one.
+  const takesKernels = staged.stages.some(({ kind }) => kind !== 'session');
+  const memory = takesKernels ? new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4)) : undefined;
+  const take = (type: ElementType, length: number): TypedArray => {
+    const kind = type === 'float32' || type === 'int32' ? type : 'uint8';
+    return memory ? memory.values(kind, length) : new arrays[kind](length);
+  };
   const tensors = Object.fromEntries(
     ports.map(({ name, type, shape }): [string, Tensor] => [name, { type, shape, data: take(type, elements(shape)) }]),
   );
@@ -101,26 +106,49 @@ function prepare({ staged, fed }: Compiled): Prepared {
       inspectModel(stage.bytes);
       return createSession(stage.bytes).bind(pick(stage.inputs), pick(stage.outputs));
     }
-    const kernels = loadPoolKernels(memory.memory) as unknown as Record<string, (...numbers: number[]) => void>;
+    const kernels = loadPoolKernels(memory!.memory) as unknown as Record<string, (...numbers: number[]) => void>;
     const addresses = [...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset);
     return () => kernels[stage.kernel](...addresses, ...stage.numbers);
   });
-  // Each has a memory of its own, and a process has room for so many.
-  if (known.size >= 1000) known.clear();
-  const prepared = { tensors, run: () => runs.forEach((run) => void run()) };
-  known.set(key, prepared);
-  return prepared;
+  return { feeds, tensors, outputs, run: () => runs.forEach((run) => void run()) };
+}
+
+/** What the graph of a call depends on, as text. */
+function signature({ kernel, inputs, attributes }: Call, mode: Mode): string {
+  const known = Object.entries(inputs).map(([name, { type, shape, data }]) => [
+    ...[name, type, shape],
+    // Data that are known at trace time are part of the graph.
+    mode === 'constants' && Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+  ]);
+  // JSON has neither NaN nor infinities nor -0.
+  const exact = (_: string, value: unknown) => (typeof value === 'number' ? inspect(value) : value);
+  return JSON.stringify([kernel, mode, known, attributes], exact);
+}
+
+/** Calls by their signatures, the latest last: tests repeat themselves, and mostly soon. */
+const prepared = new Map<string, Prepared>();
+const most = 1000;
+
+function preparedOf(call: Call, mode: Mode): Prepared {
+  const key = signature(call, mode);
+  const found = prepared.get(key) ?? prepare(compile(call, mode));
+  prepared.delete(key);
+  prepared.set(key, found);
+  if (prepared.size > most) prepared.delete(prepared.keys().next().value!);
+  return found;
 }
 
 /**
  * @throws UnsupportedModelError when the call has no lowering; anything else that is thrown is a fault of the compiled engine
  */
 export function runAlone(call: Call, mode: Mode): Numbers[] {
-  const compiled = compile(call, mode);
-  const { tensors, run } = prepare(compiled);
-  for (const [name, { data }] of compiled.fed) tensors[name]?.data.set(data);
+  const { feeds, tensors, outputs, run } = preparedOf(call, mode);
+  for (const { name, input, turned } of feeds) {
+    const numbers = call.inputs[input];
+    tensors[name]?.data.set((turned ? channelsFirst(numbers) : numbers).data);
+  }
   run();
-  return compiled.outputs.map((name) => {
+  return outputs.map((name) => {
     const { type, shape, data } = tensors[name];
     return { type, shape, data: data.slice() as TypedArray };
   });
