@@ -128,6 +128,15 @@ describe('npy files', () => {
       partsOf(rows.examples).classes,
       ...partsOf(rows.examples).targets,
     ]).toEqual([[2], undefined, 0, 1, 2, 0, 1, 1, 0, 2]);
+    // Masks of pictures.
+    const mask = npy(
+      '|u1',
+      [4, 2, 2],
+      Uint8Array.from({ length: 16 }, (_, i) => i % 3),
+    );
+    const pixels = partsOf((await load(source({ targets: mask, targetType: 'class' }))).examples);
+    expect([pixels.targetShape, pixels.classes, pixels.targets[4]]).toEqual([[2, 2], 3, 1]);
+    expect(partsOf((await load(source({ targets: mask }))).examples).targetShape).toEqual([2, 2]);
     const signs = await load(source({ targets: npy('|i1', [4], new Int8Array([0, 1, -1, 1])) }));
     expect([partsOf(signs.examples).classes, ...partsOf(signs.examples).targets]).toEqual([undefined, 0, 1, -1, 1]);
   });
@@ -252,11 +261,6 @@ describe('a mistake', () => {
       what: 'fewer targets',
       options: { targets: npy('|u1', [3], new Uint8Array(3)) },
       problem: 'has 3 targets for the 4 examples of',
-    },
-    {
-      what: 'targets of rank 3',
-      options: { targets: npy('|u1', [4, 1, 1], new Uint8Array(4)) },
-      problem: 'has the shape [4, 1, 1]',
     },
     {
       what: 'a negative class',

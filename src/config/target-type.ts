@@ -68,9 +68,10 @@ export function withTargetType<Data extends DataConfig>(data: Data, loss: Losses
     return { ...data, targets: Object.fromEntries(typed) };
   }
   if (data.source === 'npy' && typeof data.targets === 'object') {
+    const isMember = data.file !== undefined;
     const typed = Object.entries(data.targets).map(([name, target]) => [
       name,
-      typedArray(target, arrayType(lossOf(loss, name))),
+      typedArray(target, arrayType(lossOf(loss, name)), isMember),
     ]);
     return { ...data, targets: Object.fromEntries(typed) };
   }

@@ -1,4 +1,4 @@
-/** A data file, opened once and read at any place and as often as needed; what can be read only once is kept first. */
+/** A data file, or a part of one, opened once and read at any place and as often as needed; what can be read only once is kept first. */
 import { close, constants, createReadStream, fstat, open, read, type Stats, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,15 +22,23 @@ export class DataFile {
   readonly size: number;
   readonly #fd: number;
   readonly #temporary: string | undefined;
+  /** Of a part: the byte of the whole file that it starts with. */
+  readonly #start: number | undefined;
 
   /** @param name for people: the path, or what was read instead of one */
   constructor(
     readonly name: string,
-    { fd, size, temporary }: { fd: number; size: number; temporary?: string },
+    { fd, size, temporary, start }: { fd: number; size: number; temporary?: string; start?: number },
   ) {
     this.#fd = fd;
     this.size = size;
     this.#temporary = temporary;
+    this.#start = start;
+  }
+
+  /** Bytes of this file as a file of its own, to be read while this one is open. */
+  part(name: string, start: number, size: number): DataFile {
+    return new DataFile(name, { fd: this.#fd, size, start: (this.#start ?? 0) + start });
   }
 
   /**
@@ -39,13 +47,14 @@ export class DataFile {
    * @throws DataError
    */
   async read(length: number, position: number, buffer = Buffer.from(new ArrayBuffer(length))): Promise<Buffer> {
+    const isPart = this.#start !== undefined;
+    const wanted = isPart ? Math.max(0, Math.min(length, this.size - position)) : length;
+    const from = (this.#start ?? 0) + position;
     let done = 0;
-    while (done < length) {
-      const { bytesRead } = await promisify(read)(this.#fd, buffer, done, length - done, position + done).catch(
-        (error) => {
-          throw unreadable(this.name, error);
-        },
-      );
+    while (done < wanted) {
+      const { bytesRead } = await promisify(read)(this.#fd, buffer, done, wanted - done, from + done).catch((error) => {
+        throw unreadable(this.name, error);
+      });
       if (bytesRead === 0) break;
       done += bytesRead;
     }
@@ -54,10 +63,11 @@ export class DataFile {
 
   /** All of it from the start, as a stream of its own. Not Node's, which closes the file when it is destroyed. */
   stream(): Readable {
-    return Readable.from(this.#blocks(), { objectMode: false });
+    return Readable.from(this.blocks(), { objectMode: false });
   }
 
-  async *#blocks(): AsyncGenerator<Buffer> {
+  /** All of it from the start, in blocks. */
+  async *blocks(): AsyncGenerator<Buffer> {
     for (let position = 0; ; ) {
       const block = await this.read(blockBytes, position);
       if (block.length === 0) return;
@@ -66,7 +76,9 @@ export class DataFile {
     }
   }
 
+  /** A part stays open with the whole. */
   async close(): Promise<void> {
+    if (this.#start !== undefined) return;
     await closed(this.#fd);
     if (this.#temporary !== undefined) removeTemporary(this.#temporary);
   }
@@ -77,7 +89,7 @@ export class DataFile {
  * @throws DataError if there is no such file, or it is a folder or a device
  */
 export async function openData(path: string, reading: Reading): Promise<DataFile> {
-  if (path === standardInput) return kept('standard input', process.stdin, reading);
+  if (path === standardInput) return keptPipe('standard input', process.stdin, reading);
   const name = resolve(path);
   // A pipe nobody writes to yet is opened all the same, and waited for where Ctrl-C is heard.
   const flags = constants.O_RDONLY | (process.platform === 'linux' ? constants.O_NONBLOCK : 0);
@@ -91,7 +103,7 @@ export async function openData(path: string, reading: Reading): Promise<DataFile
     throw notAFile(name, status);
   }
   const socket = process.platform === 'linux' ? new Socket({ fd, readable: true, writable: false }) : undefined;
-  return kept(name, socket ?? createReadStream('', { fd }), reading);
+  return keptPipe(name, socket ?? createReadStream('', { fd }), reading);
 }
 
 function notAFile(name: string, status: Stats): DataError {
@@ -99,9 +111,28 @@ function notAFile(name: string, status: Stats): DataError {
   return new DataError(`${name} is no file but a device`, 'name a file or a pipe, or - for standard input');
 }
 
-/** Everything that comes, in a temporary file. */
-async function kept(name: string, source: Readable, reading: Reading): Promise<DataFile> {
-  const { fd, path } = copyOf(name);
+const keptPipe = (name: string, source: Readable, reading: Reading): Promise<DataFile> =>
+  keptStream(name, source, reading, {
+    unreadable: (error) => unreadable(name, error),
+    noRoom: (reason) =>
+      new DataError(
+        `${name} is a pipe, and ${tmpdir()} takes no copy of what comes through it (${reason})`,
+        'name a folder with space in the environment variable TMPDIR, or write the data to a file and name that',
+      ),
+  });
+
+/**
+ * Everything that comes, in a temporary file.
+ * @param name of the file that is returned
+ * @param failures what to say where the source fails, and where the file cannot be written
+ */
+export async function keptStream(
+  name: string,
+  source: Readable,
+  reading: Reading,
+  failures: { unreadable(error: unknown): DataError; noRoom(reason: string): DataError },
+): Promise<DataFile> {
+  const { fd, path } = copyOf(failures.noRoom);
   const file = { fd, size: 0, temporary: path };
   const stop = () => source.destroy();
   reading.signal?.addEventListener('abort', stop);
@@ -118,24 +149,19 @@ async function kept(name: string, source: Readable, reading: Reading): Promise<D
   } catch (error) {
     await new DataFile(name, file).close();
     reading.signal?.throwIfAborted();
-    throw (error as NodeJS.ErrnoException).syscall === 'write' ? noRoom(name, error) : unreadable(name, error);
+    throw (error as NodeJS.ErrnoException).syscall === 'write'
+      ? failures.noRoom((error as Error).message)
+      : failures.unreadable(error);
   } finally {
     reading.signal?.removeEventListener('abort', stop);
   }
   return new DataFile(name, file);
 }
 
-function copyOf(name: string): TemporaryFile {
+function copyOf(noRoom: (reason: string) => DataError): TemporaryFile {
   try {
     return temporaryFile();
   } catch (error) {
-    throw noRoom(name, error);
+    throw noRoom((error as Error).message);
   }
-}
-
-function noRoom(name: string, error: unknown): DataError {
-  return new DataError(
-    `${name} is a pipe, and ${tmpdir()} takes no copy of what comes through it (${(error as Error).message})`,
-    'name a folder with space in the environment variable TMPDIR, or write the data to a file and name that',
-  );
 }

@@ -1,5 +1,6 @@
 /** Tables for tests: files of text, arrays of NumPy, and what a data set holds. */
 import { readSync } from 'node:fs';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { expect } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import type { TableEncoding } from '../../src/data/encoding.js';
@@ -71,4 +72,36 @@ export function npyFile(
   if (version === 1) start.writeUInt16LE(header.length, 8);
   else start.writeUInt32LE(header.length, 8);
   return Buffer.concat([start, header, body]);
+}
+
+/** A zip archive of such members, as they are or deflated. */
+export function zipFile(members: readonly (readonly [name: string, content: Uint8Array])[], deflate = false): Buffer {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let place = 0;
+  for (const [name, content] of members) {
+    const body = deflate ? deflateRawSync(content) : Buffer.from(content);
+    // From the version that is needed to the length of the name: the same in both headers.
+    const about = Buffer.alloc(26);
+    about.writeUInt16LE(20, 0);
+    about.writeUInt16LE(deflate ? 8 : 0, 4);
+    about.writeUInt32LE(crc32(content), 10);
+    about.writeUInt32LE(body.length, 14);
+    about.writeUInt32LE(content.length, 18);
+    about.writeUInt16LE(Buffer.byteLength(name), 22);
+    const header = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), about, Buffer.from(name)]);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE(place, 10);
+    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00', 'latin1'), about, rest, Buffer.from(name)]));
+    parts.push(header, body);
+    place += header.length + body.length;
+  }
+  const all = Buffer.concat(directory);
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(members.length, 8);
+  end.writeUInt16LE(members.length, 10);
+  end.writeUInt32LE(all.length, 12);
+  end.writeUInt32LE(place, 16);
+  return Buffer.concat([...parts, all, end]);
 }

@@ -4,9 +4,9 @@ import type { SourceColumn } from '../examples.js';
 import { elements, type FieldType, isCode } from '../field.js';
 import type { Reading } from '../reading.js';
 import { RowWriter } from '../rows.js';
+import { maskOf, padRows, SequenceLengths } from '../sequences.js';
 import type { Fail } from './example.js';
 import type { Numbers } from './nested.js';
-import { maskOf, padRows, SequenceLengths } from './sequences.js';
 
 interface InputOptions {
   readonly categories?: number;

@@ -5,10 +5,10 @@ import { DataError } from '../../errors.js';
 import { isPlain, type SourceColumn } from '../examples.js';
 import { elements, type Field } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
+import { maskOf, paddedNumbers, type SequenceLengths } from '../sequences.js';
 import { type Fail, ofAll } from './example.js';
 import type { InputRows } from './inputs.js';
 import { described, type Numbers, numbersOf } from './nested.js';
-import { maskOf, paddedNumbers, type SequenceLengths } from './sequences.js';
 
 interface TargetOptions {
   readonly classes: number | undefined;

@@ -4,7 +4,7 @@
  */
 import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
-import { type DataFile, openData } from '../data-file.js';
+import type { DataFile } from '../data-file.js';
 import { elements } from '../field.js';
 import type { Reading } from '../reading.js';
 import { halfFloats } from './half.js';
@@ -51,6 +51,8 @@ const blockBytes = 1 << 20;
 const spreadBytes = 1 << 25;
 const MAGIC = '\x93NUMPY';
 
+export type NpyRow = Float64Array | Uint8Array;
+
 /** An open file and what its header says. */
 export interface Npy {
   readonly file: string;
@@ -70,25 +72,12 @@ export interface Npy {
   readonly offset: number;
 }
 
-/**
- * @param path of a file or a pipe
- * @throws DataError if the file cannot be read, is no .npy file, or holds what this reader does not take
- */
-export async function openNpy(path: string, reading: Reading): Promise<Npy> {
-  const data = await openData(path, reading);
-  try {
-    return await readHeader(data);
-  } catch (error) {
-    await data.close();
-    throw error;
-  }
-}
-
-async function readHeader(data: DataFile): Promise<Npy> {
+/** @throws DataError if a file is no .npy file, or holds what this reader does not take */
+export async function readHeader(data: DataFile): Promise<Npy> {
   const { name: file, size } = data;
   const start = await data.read(12, 0);
   if (start.length < 10 || start.toString('latin1', 0, 6) !== MAGIC) {
-    throw new DataError(`${file} is no .npy file`, 'write it by numpy.save');
+    throw new DataError(`${file} is no .npy file`, 'write it by numpy.save, or several by numpy.savez');
   }
   const [version] = start.subarray(6);
   if (version < 1 || version > 3) {
@@ -108,13 +97,15 @@ async function readHeader(data: DataFile): Promise<Npy> {
  * Shows the elements one row after the other; a row is everything that shares an index of the first axis, row-major.
  *
  * @param visit gets a view that it must not keep
+ * @param counted numbers of a row, from its start, that matter; others may be whatever they are. Default: all
  * @throws DataError if the file cannot be read, naming the row of a number that is not finite or beyond 32 bits, and
  *   whatever `visit` throws
  */
 export async function readNpyRows(
   npy: Npy,
   reading: Reading,
-  visit: (row: Float64Array | Uint8Array, index: number) => void,
+  visit: (row: NpyRow, index: number) => void,
+  counted?: (index: number) => number,
 ): Promise<void> {
   const { type, shape, fortran, bytes } = npy;
   const width = elements(shape.slice(1));
@@ -126,7 +117,7 @@ export async function readNpyRows(
     const count = Math.min(rowsAtOnce, shape[0] - first);
     const stored = await block(first, count);
     for (let row = 0; row < count; row++) {
-      const part = stored.subarray(row * width, (row + 1) * width);
+      const part = stored.subarray(row * width, row * width + (counted?.(first + row) ?? width));
       visit(values ? toNumbers(npy, part, values, first + row) : (part as Uint8Array), first + row);
       if (reading.due) await reading.pause();
     }
@@ -255,6 +246,7 @@ function checkSize({ file, offset, shape, type }: Npy, size: number): void {
   }
 }
 
+/** Into the start of `values`. */
 function toNumbers({ file }: Npy, stored: Elements, values: Float64Array, row: number): Float64Array {
   for (let i = 0; i < stored.length; i++) {
     const value = Number(stored[i]);
@@ -267,7 +259,7 @@ function toNumbers({ file }: Npy, stored: Elements, values: Float64Array, row: n
     }
     values[i] = value;
   }
-  return values;
+  return stored.length === values.length ? values : values.subarray(0, stored.length);
 }
 
 function truncated(file: string, held: number, expected: number): DataError {

@@ -1,0 +1,79 @@
+/** Opens arrays: .npy files, and members of .npz files, each archive once, as it may come through a pipe. */
+import { DataError } from '../../errors.js';
+import { type DataFile, openData } from '../data-file.js';
+import type { Reading } from '../reading.js';
+import { type Npy, readHeader } from './npy.js';
+import type { Npz } from './npz.js';
+
+/** Where an array is. */
+export interface ArrayPlace {
+  readonly file: string;
+  /** Of a .npz file; absent where it has one only, or one of the field's name. */
+  readonly member?: string;
+}
+
+/** Whether a file is a zip archive, by its first bytes: of a member, or of the end of an archive without any. */
+async function isZip(data: DataFile): Promise<boolean> {
+  const start = await data.read(4, 0);
+  return ['PK\x03\x04', 'PK\x05\x06'].includes(start.toString('latin1'));
+}
+
+export class ArrayFiles {
+  readonly #reading: Reading;
+  readonly #archives = new Map<string, Npz>();
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  /**
+   * @param names that the member may have where the place names none
+   * @returns the header; its file is to be closed by the caller
+   * @throws DataError if the file cannot be read, is none of NumPy's, has no such member, or holds what is not taken
+   */
+  async open({ file, member }: ArrayPlace, names?: readonly string[]): Promise<Npy> {
+    const opened = await this.#opened(file);
+    if (!('members' in opened) && member !== undefined) {
+      await opened.close();
+      throw new DataError(`${opened.name} is no .npz file, and has no member ${member}`, 'name a .npz file');
+    }
+    const data = 'members' in opened ? await opened.open(opened.nameOf(member, names), this.#reading) : opened;
+    try {
+      return await readHeader(data);
+    } catch (error) {
+      await data.close();
+      throw error;
+    }
+  }
+
+  /** Names of the arrays in an archive; undefined of a file that is none. */
+  async members(file: string): Promise<readonly string[] | undefined> {
+    const opened = await this.#opened(file);
+    if ('members' in opened) return opened.members;
+    await opened.close();
+    return undefined;
+  }
+
+  /** Closes the archives. */
+  async close(): Promise<void> {
+    for (const { data } of this.#archives.values()) await data.close();
+    this.#archives.clear();
+  }
+
+  async #opened(file: string): Promise<Npz | DataFile> {
+    const known = this.#archives.get(file);
+    if (known) return known;
+    const data = await openData(file, this.#reading);
+    try {
+      if (!(await isZip(data))) return data;
+      // Late: most arrays lie in files of their own.
+      const { Npz } = await import('./npz.js');
+      const archive = await Npz.open(data);
+      this.#archives.set(file, archive);
+      return archive;
+    } catch (error) {
+      await data.close();
+      throw error;
+    }
+  }
+}
