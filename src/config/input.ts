@@ -426,17 +426,28 @@ export interface RunConfigInput {
     | {
         source: 'npy';
         /**
+         * A .npz file (numpy.savez, numpy.savez_compressed): features, targets and weights, or the texts under inputs and targets, are then names of its arrays in the place of files.
+         */
+        file?: string;
+        /**
          * NumPy array whose first axis counts the examples; bytes stay bytes, else float32.
          */
         features?: string;
         /**
-         * Inputs of the model by name, in the place of features: a file each, or { file, scale, categories }.
+         * Inputs of the model by name, in the place of features: a file each, or an array of data.file, or { file, member, scale, categories, lengths, ... }.
          */
         inputs?: {
           [k: string]:
             | string
             | {
-                file: string;
+                /**
+                 * A .npy or .npz file. Default: data.file.
+                 */
+                file?: string;
+                /**
+                 * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+                 */
+                member?: string;
                 /**
                  * As data.scale, for this input.
                  */
@@ -445,10 +456,48 @@ export interface RunConfigInput {
                  * Makes it whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories.
                  */
                 categories?: number;
+                /**
+                 * NumPy array [n] of the places of each sequence. The input is then sequences of unequal length, one behind the other, [all places, ...], or a row each, [n, places, ...], whose further places are not looked at. They are filled up with 0, with a mask that leaves those places out of layers, losses and metrics.
+                 */
+                lengths?:
+                  | string
+                  | {
+                      /**
+                       * A .npy or .npz file. Default: data.file.
+                       */
+                      file?: string;
+                      /**
+                       * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+                       */
+                      member?: string;
+                    };
+                /**
+                 * In the place of lengths: NumPy array of where each sequence starts, from 0, with or without where the last one ends ([n] or [n + 1]).
+                 */
+                offsets?:
+                  | string
+                  | {
+                      /**
+                       * A .npy or .npz file. Default: data.file.
+                       */
+                      file?: string;
+                      /**
+                       * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+                       */
+                      member?: string;
+                    };
+                /**
+                 * Places that sequences are filled up to. Default: the longest, or as many as a row has.
+                 */
+                length?: 'longest' | number;
+                /**
+                 * Cut off what sequences have beyond length. Default: false.
+                 */
+                truncate?: boolean;
               };
         };
         /**
-         * NumPy array of as many classes or numbers; or several by name: a file each, or { file, type, standardize, weights }, or { of: input } for what an input holds.
+         * NumPy array of as many classes or numbers; or several by name: a file each, or an array of data.file, or { file, member, type, standardize, weights }, or { of: input } for what an input holds.
          */
         targets:
           | string
@@ -462,7 +511,14 @@ export interface RunConfigInput {
                     of: string;
                   }
                 | {
-                    file: string;
+                    /**
+                     * A .npy or .npz file. Default: data.file.
+                     */
+                    file?: string;
+                    /**
+                     * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+                     */
+                    member?: string;
                     /**
                      * As data.targetType, for this target.
                      */
@@ -474,7 +530,22 @@ export interface RunConfigInput {
                     /**
                      * As data.weights, for this target.
                      */
-                    weights?: string;
+                    weights?:
+                      | string
+                      | {
+                          /**
+                           * A .npy or .npz file. Default: data.file.
+                           */
+                          file?: string;
+                          /**
+                           * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+                           */
+                          member?: string;
+                        };
+                    /**
+                     * The input of sequences that it has a class, or numbers, for each place of; it has their mask then, and weights may be of places.
+                     */
+                    placesOf?: string;
                   };
             };
         /**
@@ -493,6 +564,26 @@ export interface RunConfigInput {
          * Factor of the features, such as 0.00392156862745098 for bytes.
          */
         scale?: number;
+        /**
+         * NumPy array [n] of the places of each sequence. The input is then sequences of unequal length, one behind the other, [all places, ...], or a row each, [n, places, ...], whose further places are not looked at. They are filled up with 0, with a mask that leaves those places out of layers, losses and metrics.
+         */
+        lengths?: string;
+        /**
+         * In the place of lengths: NumPy array of where each sequence starts, from 0, with or without where the last one ends ([n] or [n + 1]).
+         */
+        offsets?: string;
+        /**
+         * Places that sequences are filled up to. Default: the longest, or as many as a row has.
+         */
+        length?: 'longest' | number;
+        /**
+         * Cut off what sequences have beyond length. Default: false.
+         */
+        truncate?: boolean;
+        /**
+         * The input of sequences that it has a class, or numbers, for each place of; it has their mask then, and weights may be of places.
+         */
+        placesOf?: string;
         /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
