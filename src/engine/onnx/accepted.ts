@@ -1,14 +1,24 @@
 /** Looks before a run whether ONNX Runtime takes a graph, so that what it refuses is said by the name of the kernel. */
+import { sha256 } from '../../data/checksum.js';
 import { UnsupportedModelError } from '../../errors.js';
 import type { StepGraph } from './graph.js';
 import { checkModel } from './runtime.js';
 import { type StagedGraph, stageGraph } from './stages.js';
 
+/** Hashes of what the library took: looking costs as much as a session, and sweeps train the same graphs again and again. */
+const known = new Set<string>();
+
 /** The graph in stages, of which the library takes each. @throws UnsupportedModelError naming the kernel that it refuses */
 export function accepted(graph: StepGraph): StagedGraph {
   const staged = stageGraph(graph);
   const check = ({ stages }: StagedGraph) => {
-    for (const stage of stages) if (stage.kind === 'session') checkModel(stage.bytes);
+    for (const stage of stages) {
+      if (stage.kind !== 'session') continue;
+      const hash = sha256(stage.bytes);
+      if (known.has(hash)) continue;
+      checkModel(stage.bytes);
+      known.add(hash);
+    }
   };
   try {
     check(staged);
