@@ -26,14 +26,18 @@ import { chooseEngine } from '../engine.js';
 import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
+import type { OtherPlace } from './other-arrays.js';
 import { loadOther } from './other-data.js';
 import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 
 export interface EvaluateOptions {
   /** Which split of the run; default: test where the run has one, else validation. */
   readonly split?: keyof Splits;
-  /** Where other examples of the same kind are: all of them are evaluated instead of a split. */
-  readonly data?: string;
+  /**
+   * Where other examples of the same kind are: all of them are evaluated instead of a split. A path; of source npy also a file for
+   * each array, by its name.
+   */
+  readonly data?: OtherPlace;
   /** Config file; default: that of the model's run. */
   readonly config?: string;
   /** `path.to.key=value`, as `lockstep train --set` takes them. */
@@ -157,7 +161,7 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
   if (options.data !== undefined) {
     if (options.split !== undefined) {
       throw new ConfigError(
-        `--split ${options.split} and --data ${options.data}: other data are evaluated as a whole`,
+        `--split ${options.split} and --data ${placeText(options.data)}: other data are evaluated as a whole`,
         'leave one of them out',
       );
     }
@@ -173,6 +177,13 @@ async function chooseData(located: LocatedModel, config: RunConfig, options: Eva
   const split = chooseSplit(dataset.splits, options.split);
   return { dataset, split, rows: dataset.splits[split] };
 }
+
+const placeText = (place: OtherPlace): string =>
+  typeof place === 'string'
+    ? place
+    : Object.entries(place)
+        .map(([name, file]) => `${name}=${file}`)
+        .join(' ');
 
 /**
  * The data as they are to be read: whether targets are standardized is up to the model, whose outputs are.

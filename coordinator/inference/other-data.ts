@@ -13,11 +13,12 @@ import { standardizeTargets } from '../../src/data/standardize.js';
 import { targetsOf } from '../../src/data/table/columns.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
+import { type OtherPlace, otherArrays } from './other-arrays.js';
 
 /**
  * All examples at `place`, as a data set whose test split they are: the pair of files of an `idx` folder that
- * `data.training` names, the folders of `images`, the rows of `csv` and `parquet`, the windows of `text`. Columns are scaled
- * by what training measured; classes, categories and characters are those of training.
+ * `data.training` names, the folders of `images`, the rows of `csv` and `parquet`, the windows of `text`, the arrays of `npy`, what a
+ * `module` makes. Columns and targets are scaled by what training measured; classes, categories and characters are those of training.
  *
  * @param encoding saved with the model
  * @throws ConfigError where the config's source has no place that could be another
@@ -25,18 +26,30 @@ import { ConfigError, DataError } from '../../src/errors.js';
  */
 export async function loadOther(
   config: RunConfig,
-  place: string,
+  place: OtherPlace,
   encoding: Encoding | undefined,
   options: ReadingOptions = {},
 ): Promise<Dataset> {
   const { data, seed } = config;
-  if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, place, encoding, options);
+  if (typeof place !== 'string' && data.source !== 'npy') {
+    const [[name, file]] = Object.entries(place);
+    throw new ConfigError(
+      `--data ${name}=${file}: source ${data.source} has its data in one place`,
+      'give --data once, with a path alone',
+    );
+  }
+  const path = typeof place === 'string' ? place : Object.values(place).join(', ');
+  if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, path, encoding, options);
   const ignoreClass = ignoredClasses(config.loss);
-  const dataset = await loadDataset(elsewhere(data, place, encoding?.input), seed, { ...options, ignoreClass });
+  const dataset = await loadDataset(elsewhere(data, path, encoding?.input), seed, {
+    ...options,
+    ...{ ignoreClass, trained: encoding },
+    ...(data.source === 'npy' && { arrays: otherArrays(data, place) }),
+  });
   const { splits, examples } = dataset;
   const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;
   const found = classesOf(own, dataset.encoding, encoding);
-  return described(place, { ...dataset, examples: found }, splits.training);
+  return described(path, { ...dataset, examples: found }, splits.training);
 }
 
 /** Held out is nothing: what is left for training is everything. */
@@ -50,6 +63,10 @@ function elsewhere(data: DataConfig, place: string, input: InputEncoding | undef
       const size: [number, number] | undefined = input?.kind === 'image' ? [input.height, input.width] : undefined;
       return { ...data, ...whole, dir: place, stratify: false, size: size ?? data.size };
     }
+    case 'npy':
+      return { ...data, ...whole, stratify: false };
+    case 'module':
+      return { ...data, ...whole, stratify: false, file: place };
     case 'text':
       // As in splits that are held out.
       return { ...data, ...whole, file: place, stride: data.targets === 'last' ? 1 : data.window };

@@ -1,17 +1,19 @@
 /** `lockstep evaluate`: loss and metrics of a saved model. */
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import type { EvaluationResult } from '../../coordinator/inference/evaluate.js';
+import type { EvaluateOptions, EvaluationResult } from '../../coordinator/inference/evaluate.js';
 import { printableDeep } from '../config/printable.js';
 import { figureText } from '../report/figure-text.js';
 import { jsonLine } from '../report/json.js';
 import { count, number } from '../report/text.js';
 import { widthOf, wrapLines } from '../report/wrap.js';
+import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { threadCount } from './running.js';
 
 interface EvaluateFlags {
   readonly split?: 'training' | 'validation' | 'test';
-  readonly data?: string;
+  readonly data: readonly string[];
   readonly config?: string;
   readonly set: readonly string[];
   readonly model?: string;
@@ -32,7 +34,12 @@ export function evaluateCommand(): Command {
         'test',
       ]),
     )
-    .option('--data <path>', 'evaluate all examples of another file or folder instead')
+    .option(
+      '--data <path>',
+      'evaluate all examples of another file or folder instead; of source npy also name=file for each array',
+      collect,
+      [],
+    )
     .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
     .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
@@ -42,8 +49,8 @@ export function evaluateCommand(): Command {
     .addHelpText(
       'after',
       `
---data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet and
-text. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
+--data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet, text and
+module, a .npz file for npy, or a file for each of its arrays: --data user=u.npy --data rating=r.npy. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
 
 Examples:
   lockstep evaluate runs/digits-1
@@ -56,9 +63,9 @@ Exit codes: 0 done, 2 bad input.`,
     .action(runEvaluate);
 }
 
-function runEvaluate(place: string, { set: overrides, threads, json, ...options }: EvaluateFlags): Promise<void> {
+function runEvaluate(place: string, { set: overrides, threads, json, data, ...options }: EvaluateFlags): Promise<void> {
   return reportMistakes(json, async (warn) => {
-    const given = { ...options, overrides, threads: threadCount(threads), warn };
+    const given = { ...options, data: placeOf(data), overrides, threads: threadCount(threads), warn };
     // Late, because tfjs takes most of the time that the command needs to start.
     const { evaluate } = await import('../../coordinator/inference/evaluate.js');
     const result = await evaluate(place, given);
@@ -68,6 +75,14 @@ function runEvaluate(place: string, { set: overrides, threads, json, ...options 
         : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
     );
   });
+}
+
+/** A path, or files by name. */
+function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
+  if (entries.length === 0) return undefined;
+  const [first, ...others] = entries;
+  // A file that is there may have any name.
+  return others.length === 0 && (!first.includes('=') || existsSync(first)) ? first : namedFiles('--data', entries);
 }
 
 function text({ model, split, data, examples, metrics, figures = {} }: EvaluationResult): string {

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { printableText } from '../config/printable.js';
 import { ConfigError, DataError, OutputError } from '../errors.js';
 import { jsonLine } from '../report/json.js';
+import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
 import { writeLines } from './sink.js';
@@ -159,14 +160,7 @@ function inputsOf(file: string | undefined, named: readonly string[]): string | 
   if (file !== undefined) {
     throw new ConfigError(`${file} and --input ${named[0]}: both name inputs`, 'leave one of them out');
   }
-  const files: Record<string, string> = {};
-  for (const entry of named) {
-    const [, name, path] = /^([^=]+)=(.+)$/s.exec(entry) ?? [];
-    if (name === undefined) throw new ConfigError(`--input ${entry}: is no name=file`, 'write it as user=user.npy');
-    if (Object.hasOwn(files, name)) throw new ConfigError(`--input ${entry}: ${name} is given twice`, 'leave one out');
-    files[name] = path;
-  }
-  return files;
+  return namedFiles('--input', named);
 }
 
 function readText(file: string): string {

@@ -22,7 +22,7 @@ interface Form {
 export class Collector {
   readonly #config: ModuleConfig;
   readonly #where: string;
-  readonly #ignoredClass: (target: string) => number | undefined;
+  readonly #reading: Reading;
   readonly #fail: Fail = (problem, remedy) =>
     new DataError(`${this.#where}: example ${this.#count} ${problem}`, remedy);
   /** Names of targets that are inputs. */
@@ -30,12 +30,11 @@ export class Collector {
   #form: Form | undefined;
   #count = 0;
 
-  /** @param ignoredClass of a target: it may be none of its classes */
-  constructor(config: ModuleConfig, where: string, ignoredClass: (target: string) => number | undefined) {
+  constructor(config: ModuleConfig, where: string, reading: Reading) {
     this.#config = config;
     this.#copies = Object.keys(config.targets ?? {});
     this.#where = where;
-    this.#ignoredClass = ignoredClass;
+    this.#reading = reading;
   }
 
   /** @throws DataError when it is no example, or unlike the first */
@@ -53,12 +52,14 @@ export class Collector {
   }
 
   /** The columns: inputs, targets, weights, masks. */
-  async finish(reading: Reading): Promise<SourceExamples> {
+  async finish(): Promise<SourceExamples> {
+    const reading = this.#reading;
     if (!this.#form) {
       throw new DataError(`${this.#where}: makes no examples`, 'yield at least one { features, target }');
     }
     const { inputs, targets, weights } = this.#form;
-    for (const target of targets) target.check(this.#where);
+    // Of a trained model's classes, other data may have one only.
+    for (const target of targets) if (!reading.trained) target.check(this.#where);
     const columns: SourceColumn[] = [];
     for (const input of inputs) columns.push(...(await input.finish(reading)));
     for (const target of targets) {
@@ -112,12 +113,14 @@ export class Collector {
     const bytes = rows.map(({ numbers }) => numbers.values.length * (numbers.bytes ? 1 : 4));
     const budgets = sharesOf(budgetBytes(this.#config.memory), bytes);
     const inputs = rows.map(({ name, numbers }, i) => {
-      const options = { categories: categoriesOf(name), length: lengthOf(name), truncate: this.#config.truncate };
+      const asked = lengthOf(name);
+      const places = asked === undefined ? undefined : (this.#reading.lengthOf(name) ?? asked);
+      const options = { categories: categoriesOf(name), length: places, truncate: this.#config.truncate };
       return new InputRows(name, labelOf('input', name), numbers, options, budgets[i], this.#fail);
     });
     const isSequence = length !== undefined;
     const targets = targetNames.map((name) => {
-      const ignored = this.#ignoredClass(name);
+      const ignored = this.#reading.ignoredClass(name);
       const own = classesOf(name);
       const key = typeof classes === 'object' ? `data.classes.${name}` : 'data.classes';
       const isExact = standardizeTargets === true && own === undefined;

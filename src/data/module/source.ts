@@ -17,14 +17,14 @@ export function moduleExamples(config: ModuleConfig, reading: Reading): Promise<
 
 async function collect(config: ModuleConfig, reading: Reading): Promise<Source> {
   const module = await importModule('data.file', config.file, DataError);
-  const collector = new Collector(config, module.where, (target) => reading.ignoredClass(target));
+  const collector = new Collector(config, module.where, reading);
   try {
     for await (const example of await iterable(module, config.options ?? {})) {
       collector.add(example);
       // Ctrl-C must end a module that never does.
       if (reading.due) await reading.pause();
     }
-    const examples = await collector.finish(reading);
+    const examples = await collector.finish();
     // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => numbersEncoding(examples.columns);
     const where = (example: number) => `${module.where}: example ${example}`;

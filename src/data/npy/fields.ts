@@ -4,6 +4,13 @@ import type { NpyArrayConfig, SequenceKeys } from '../../config/npy.js';
 import { plainNames } from '../../config/plain-names.js';
 import type { ArrayPlace } from './files.js';
 
+/**
+ * Gives another place in the place of one.
+ * @param name of the array: that of its field, or what it says of the field behind it, as in `user_lengths`; weights, lengths and
+ *   offsets of fields without names are called so alone
+ */
+export type Exchange = (name: string, place: ArrayPlace) => ArrayPlace;
+
 export interface InputArray {
   readonly name: string;
   readonly place: ArrayPlace;
@@ -27,42 +34,52 @@ export interface TargetArray {
   readonly placesOf?: string;
 }
 
-/** Where an array is: texts are files, or members of the file that all are in. */
-function placeIn({ file }: NpyConfig, array: NpyArrayConfig): ArrayPlace {
-  if (typeof array !== 'string') return { file: array.file ?? file!, member: array.member };
-  return file === undefined ? { file: array } : { file, member: array };
+const same: Exchange = (_, place) => place;
+
+/** Where arrays are: texts are files, or members of the file that all are in. */
+function placer({ file }: NpyConfig, exchange: Exchange) {
+  function placed(name: string, array: NpyArrayConfig): ArrayPlace;
+  function placed(name: string, array: NpyArrayConfig | undefined): ArrayPlace | undefined;
+  function placed(name: string, array: NpyArrayConfig | undefined): ArrayPlace | undefined {
+    if (array === undefined) return undefined;
+    if (typeof array !== 'string') return exchange(name, { file: array.file ?? file!, member: array.member });
+    return exchange(name, file === undefined ? { file: array } : { file, member: array });
+  }
+  return placed;
 }
 
-const placed = (config: NpyConfig, array: NpyArrayConfig | undefined): ArrayPlace | undefined =>
-  array === undefined ? undefined : placeIn(config, array);
-
-export function inputArrays(config: NpyConfig): InputArray[] {
+export function inputArrays(config: NpyConfig, exchange = same): InputArray[] {
   const { features, inputs } = config;
-  const sequences = ({ lengths, offsets, length, truncate }: SequenceKeys) => ({
-    ...{ lengths: placed(config, lengths), offsets: placed(config, offsets), length, truncate: truncate ?? false },
+  const placed = placer(config, exchange);
+  const sequences = (prefix: string, { lengths, offsets, length, truncate = false }: SequenceKeys) => ({
+    lengths: placed(`${prefix}lengths`, lengths),
+    offsets: placed(`${prefix}offsets`, offsets),
+    ...{ length, truncate },
   });
   if (!inputs) {
-    const { scale } = config;
-    return [{ name: plainNames.input, place: placeIn(config, features!), scale, ...sequences(config) }];
+    const name = plainNames.input;
+    return [{ name, place: placed(name, features!), scale: config.scale, ...sequences('', config) }];
   }
   return Object.entries(inputs).map(([name, input]) => {
     const { scale = 1, categories, ...rest } = typeof input === 'string' ? {} : input;
-    return { name, place: placeIn(config, input), scale, categories, ...sequences(rest) };
+    return { name, place: placed(name, input), scale, categories, ...sequences(`${name}_`, rest) };
   });
 }
 
 /** Those that are inputs are not read. */
-export function targetArrays(config: NpyConfig): TargetArray[] {
+export function targetArrays(config: NpyConfig, exchange = same): TargetArray[] {
   const { targets, targetType: type, standardizeTargets: standardize, weights, placesOf } = config;
+  const placed = placer(config, exchange);
   if (typeof targets === 'string') {
-    const more = { type, standardize, weights: placed(config, weights), placesOf };
-    return [{ name: plainNames.target, place: placeIn(config, targets), ...more }];
+    const name = plainNames.target;
+    const own = placed(plainNames.weight, weights);
+    return [{ name, place: placed(name, targets), type, standardize, weights: own, placesOf }];
   }
   return Object.entries(targets).flatMap(([name, target]) => {
-    if (typeof target === 'string') return { name, place: placeIn(config, target) };
-    if ('of' in target) return [];
-    const { type, standardize, weights, placesOf } = target;
-    const more = { type, standardize, weights: placed(config, weights), placesOf };
-    return { name, place: placeIn(config, target), ...more };
+    if (typeof target === 'object' && 'of' in target) return [];
+    const place = placed(name, target);
+    if (typeof target === 'string') return { name, place };
+    const own = placed(`${name}_weights`, target.weights);
+    return { name, place, type: target.type, standardize: target.standardize, weights: own, placesOf: target.placesOf };
   });
 }

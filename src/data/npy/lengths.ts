@@ -1,5 +1,6 @@
 /** How long the sequences of an input are: an array of their lengths, or of where each starts. */
 import { requireMemory } from '../../config/memory.js';
+import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
 import { elements } from '../field.js';
 import type { Reading } from '../reading.js';
@@ -13,13 +14,14 @@ import { type ArrayRows, formOf, plainRows, sequenceRows } from './rows.js';
 export async function inputRows(input: InputArray, npy: Npy, files: ArrayFiles, reading: Reading): Promise<ArrayRows> {
   const { name, lengths, offsets, length, truncate } = input;
   if (!lengths && !offsets) return plainRows(npy);
-  const array = await files.open(lengths ?? offsets!, [`${name}_${lengths ? 'lengths' : 'offsets'}`]);
+  const key = lengths ? 'lengths' : 'offsets';
+  const array = await files.open(lengths ?? offsets!, name === plainNames.input ? [key] : [`${name}_${key}`]);
   try {
     const given = lengths
       ? await lengthsIn(array, reading)
       : differences(array, await wholeNumbers(array, reading), npy);
     const form = formOf(npy, sequences(given, 'longest'), offsets !== undefined);
-    const asked = length ?? (form === 'padded' ? npy.shape[1] : 'longest');
+    const asked = reading.lengthOf(name) ?? length ?? (form === 'padded' ? npy.shape[1] : 'longest');
     if (asked !== 'longest' && !truncate) requireRoom(array.file, name, given, asked);
     const found = sequences(given, asked);
     const what = `${npy.file}: ${given.length} sequences of ${found.length} places`;

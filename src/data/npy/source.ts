@@ -16,8 +16,8 @@ import { readTarget, requireCount } from './targets.js';
 
 /** @throws DataError naming the file that cannot be read, or does not fit the others, and the row of a wrong number */
 export async function npySource(config: NpyConfig, reading: Reading): Promise<Source> {
-  const inputs = inputArrays(config);
-  const targets = targetArrays(config);
+  const inputs = inputArrays(config, reading.arrays);
+  const targets = targetArrays(config, reading.arrays);
   const files = new ArrayFiles(reading);
   const opened: Npy[] = [];
   const columns: SourceColumn[] = [];

@@ -95,6 +95,9 @@ async function readValues(array: ArrayRows, target: TargetArray, reading: Readin
     ? 'data.targetType'
     : `type of data.targets.${target.name}`;
   const ignored = reading.ignoredClass(target.name);
+  const known = reading.classesOf(target.name);
+  const most = known?.length ?? mostClasses;
+  const type = target.type ?? reading.kindOf(target.name);
   const isExact = target.standardize === true;
   requireMemory(announced(array), (isExact ? 12 : 4) * count * width, DataError, 'use fewer rows');
   const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
@@ -102,16 +105,16 @@ async function readValues(array: ArrayRows, target: TargetArray, reading: Readin
   // Of each place of a sequence, where it is one.
   const inner = lengths ? shape.slice(1) : shape;
   const isOne = elements(inner) === 1;
-  let isClass = target.type === undefined ? npy.integer && isOne : target.type === 'class';
+  let isClass = type === undefined ? npy.integer && isOne : type === 'class';
   let [lowest, highest] = [Number.POSITIVE_INFINITY, 0];
   await array.read(reading, (row, index, used) => {
     if (isClass) {
       // What is ignored need be no class, and makes none.
       const counts = (value: number) => value !== ignored;
-      const isOdd = (value: number) => !Number.isInteger(value) || value < 0 || value >= mostClasses;
+      const isOdd = (value: number) => !Number.isInteger(value) || value < 0 || value >= most;
       const own = row.subarray(0, used);
       const odd = own.find((value) => counts(value) && isOdd(value));
-      if (odd !== undefined && target.type === 'class') throw noClass(npy.file, index, odd, key);
+      if (odd !== undefined && type === 'class') throw noClass(npy.file, index, odd, key, known);
       isClass = odd === undefined;
       for (const value of own) {
         if (!counts(value)) continue;
@@ -130,13 +133,13 @@ async function readValues(array: ArrayRows, target: TargetArray, reading: Readin
   numbers.forEach((value, i) => {
     targets[i] = value;
   });
-  if (highest === 0 || highest === lowest) {
+  if (!known && (highest === 0 || highest === lowest)) {
     throw new DataError(`${npy.file} has one class only, ${highest}`, `use two classes or more, or ${key}: number`);
   }
   return plainColumn('target', {
     shape: [...outer, ...(isOne ? [] : inner)],
     values: targets,
-    categories: highest + 1,
+    categories: known?.length ?? highest + 1,
   });
 }
 
@@ -145,7 +148,19 @@ const announced = ({ npy, count, shape, lengths }: ArrayRows): string =>
     ? `${npy.file}: filled up it is ${[count, ...shape].join(' x ')} numbers`
     : `${npy.file}: its header announces ${npy.shape.join(' x ')} numbers`;
 
-function noClass(file: string, row: number, value: number, key: string): DataError {
+function noClass(
+  file: string,
+  row: number,
+  value: number,
+  key: string,
+  known: readonly string[] | undefined,
+): DataError {
+  if (known) {
+    return new DataError(
+      `${file}: row ${row} holds ${value}, not one of the ${known.length} classes that the model was trained on`,
+      `its classes are 0 to ${known.length - 1}`,
+    );
+  }
   return new DataError(
     `${file}: row ${row} holds ${value}, not a class index from 0 to ${mostClasses - 1}`,
     `number the classes from 0, e.g. by numpy.unique(y, return_inverse=True)[1], or set ${key}: number`,
