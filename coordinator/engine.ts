@@ -3,40 +3,40 @@ import { sha256 } from '../src/data/checksum.js';
 import { type BackendName, backendNames, loadBackend } from '../src/engine/backends.js';
 import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
 import { runtimeVersion } from '../src/engine/onnx/runtime.js';
-import type { StepModel, StepSpec } from '../src/engine/step.js';
+import type { CompiledModel } from '../src/engine/onnx/session.js';
+import type { StepModel } from '../src/engine/step.js';
 import { createTfjsEngine } from '../src/engine/tfjs.js';
 import { EngineError, ModelError, UnsupportedModelError } from '../src/errors.js';
 import { computedIdError } from '../src/model/computed-ids.js';
 import type { EngineSpec } from '../src/pool/spec.js';
+import { type BatchSizes, type Form, type MadeStep, specIn, withForm } from './forms.js';
 
 export interface EngineChoice {
   readonly engine: 'auto' | 'onnx' | 'tfjs';
   readonly backend?: BackendName;
 }
 
-/** Batch sizes that occur in training and in evaluation: graphs have static shapes. */
-export interface BatchSizes {
-  readonly gradients: readonly number[];
-  readonly evaluations: readonly number[];
-}
-
 /**
+ * @param whole the step on whole examples
+ * @param forms one for each bucket; the last is that of whole examples
  * @param warn told why `auto` falls back
+ * @throws ModelError when the model cannot be made in some form
  * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model
  * @throws EngineError when engine `onnx` is asked for and does not load, or no backend of engine `tfjs` does
  */
 export async function chooseEngine(
   { engine, backend }: EngineChoice,
-  step: StepModel,
-  spec: StepSpec,
-  sizes: BatchSizes,
+  whole: MadeStep,
+  forms: readonly Form[],
   warn: (message: string) => void,
 ): Promise<EngineSpec> {
   // Asking for a backend is asking for the engine that has backends.
   if (engine !== 'tfjs' && backend === undefined) {
     try {
       runtimeVersion();
-      return compile(step, sizes);
+      const models: CompiledModel[] = [];
+      for (const form of forms) models.push(await withForm(whole, form, ({ step }) => compile(step, form.sizes)));
+      return { kind: 'onnx', models };
     } catch (error) {
       const other = error instanceof UnsupportedModelError || error instanceof EngineError;
       if (engine === 'onnx' || !other) throw error;
@@ -45,15 +45,16 @@ export async function chooseEngine(
       );
     }
   }
+  const steps = forms.map((form) => specIn(whole.spec, form));
   const reasons: string[] = [];
   let last: unknown;
   for (const candidate of backend ? [backend] : backendNames) {
     try {
-      await tryStep(step, spec, candidate, sizes);
-      return { kind: 'tfjs', step: spec, backend: candidate };
+      for (const form of forms) await withForm(whole, form, (made) => tryStep(made, form.sizes, candidate));
+      return { kind: 'tfjs', steps, backend: candidate };
     } catch (error) {
       // The step was of made-up zeros: the ids that come from them need not be those of the data.
-      if (computedIdError(error, [])) return { kind: 'tfjs', step: spec, backend: candidate };
+      if (computedIdError(error, [])) return { kind: 'tfjs', steps, backend: candidate };
       last = error;
       reasons.push(error instanceof EngineError ? error.problem : `backend ${candidate}: ${(error as Error).message}`);
     }
@@ -69,11 +70,11 @@ export async function chooseEngine(
  * name of an operation's attribute in a set without a lock, which threads then only read.
  */
 async function tryStep(
-  { layout }: StepModel,
-  spec: StepSpec,
-  backend: BackendName,
+  { step: { layout }, spec }: MadeStep,
   { gradients, evaluations }: BatchSizes,
+  backend: BackendName,
 ): Promise<void> {
+  if (gradients.length + evaluations.length === 0) return;
   try {
     const engine = await createTfjsEngine(spec, backend, new Float32Array(layout.length));
     const few = Math.min((gradients[0] ?? evaluations[0])!, 2);
@@ -86,21 +87,23 @@ async function tryStep(
   }
 }
 
-function compile(step: StepModel, { gradients, evaluations }: BatchSizes): EngineSpec {
-  return {
-    kind: 'onnx',
-    model: {
-      layout: step.layout,
-      fields: step.fields,
-      gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),
-      evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count)])),
-    },
-  };
+const compile = (step: StepModel, { gradients, evaluations }: BatchSizes): CompiledModel => ({
+  layout: step.layout,
+  fields: step.fields,
+  gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),
+  evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count)])),
+});
+
+/** Graphs that were compiled. */
+export function graphCount(engine: EngineSpec): number {
+  if (engine.kind !== 'onnx') return 0;
+  return engine.models.reduce((sum, { gradients, evaluations }) => sum + gradients.size + evaluations.size, 0);
 }
 
 /** SHA-256 of a compiled training step, null of one that is run eagerly. */
 export function graphHash(engine: EngineSpec): string | null {
   if (engine.kind !== 'onnx') return null;
-  const stages = [...engine.model.gradients.values()].flatMap((graph) => graph.stages);
+  const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
+  const stages = graphs.flatMap((graph) => graph.stages);
   return sha256(...stages.map((stage) => (stage.kind === 'session' ? stage.bytes : JSON.stringify(stage))));
 }

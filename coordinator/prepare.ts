@@ -5,12 +5,13 @@ import { ignoredClasses } from '../src/config/heads.js';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment/augment.js';
-import { type Dataset, inputColumn } from '../src/data/examples.js';
-import { evaluationSizes, type Geometry, planGeometry, shardSizes } from '../src/data/geometry.js';
+import { type Buckets, cutFields } from '../src/data/buckets.js';
+import { type Dataset, type Examples, inputColumn } from '../src/data/examples.js';
+import { type Geometry, planGeometry, shardSizes } from '../src/data/geometry.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
 import { createStepModel, initialParameters, type StepModel } from '../src/engine/step.js';
-import { OutputError } from '../src/errors.js';
+import { ConfigError, OutputError } from '../src/errors.js';
 import type { HeadMetrics } from '../src/evaluate/run-metrics.js';
 import type { EngineSpec, PoolOptions } from '../src/pool/spec.js';
 import type { Reporter } from '../src/report/events.js';
@@ -24,6 +25,7 @@ import { checkIds } from './check-ids.js';
 import { checkMetrics, checkMonitor } from './check-metrics.js';
 import { warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './engine.js';
+import { bucketsFor, formsOf } from './forms.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
 import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
 import type { Trainer } from './trainer.js';
@@ -59,6 +61,8 @@ export interface PreparedRun {
   readonly dataset: Dataset;
   readonly step: StepModel;
   readonly engine: EngineSpec;
+  /** Where the sequences of batches are cut. */
+  readonly buckets?: Buckets;
   readonly geometry: Geometry;
   readonly metrics: readonly HeadMetrics[];
   readonly threads: number;
@@ -150,22 +154,42 @@ async function prepareSteps(
   checkMetrics(targets, metrics, warn);
   checkMonitor(config, targets, dataset, warn);
   warnOfBounds(step.built, dataset, warn);
-  const evaluated = [splits.validation.length, splits.test.length];
-  const sizes = { gradients: shardSizes(geometry), evaluations: evaluationSizes(geometry, evaluated) };
+  const evaluated = [splits.validation, splits.test];
+  const buckets = bucketsFor(config, examples, splits, evaluated);
+  if (buckets) checkBuckets(buckets, config, examples, warn);
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
     warn(
       `${threads} threads, but the batch of ${geometry.batchSize} has ${geometry.shards} shards: ` +
         'the others only help to add up and update; a larger training.batchSize or more training.shards would use them',
     );
   }
-  const engine = await chooseEngine(config, step, spec, sizes, warn);
+  const forms = formsOf(buckets, { shardSizes: shardSizes(geometry), evaluated });
+  const engine = await chooseEngine(config, { step, spec }, forms, warn);
   const poolOptions = {
-    ...{ engine, layout: step.layout, examples, augment: config.augment, geometry, metrics, threads },
+    ...{ engine, layout: step.layout, examples, buckets, augment: config.augment, geometry, metrics, threads },
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
-    ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated) },
+    ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated.map(({ length }) => length)) },
   };
   const pool = await start(poolOptions, initialParameters(step), unwritten);
-  return { step, metrics, engine, geometry, pool };
+  return { step, metrics, engine, buckets, geometry, pool };
+}
+
+/** @throws ConfigError when what is cut is to be augmented */
+function checkBuckets(
+  { places }: Buckets,
+  { augment }: RunConfig,
+  { columns }: Examples,
+  warn: (message: string) => void,
+): void {
+  if (places.length === 1) {
+    warn(`training.buckets: hardly a batch is shorter than the full length of ${places[0]} places: nothing is cut`);
+  }
+  const input = inputColumn({ columns });
+  if (!augment || cutFields(columns, 0).includes(input)) return;
+  throw new ConfigError(
+    'training.buckets: the images that augment changes are sequences, which would be cut',
+    'leave augment or training.buckets out',
+  );
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { Progress } from '../src/checkpoint/state.js';
+import { stepBuckets } from '../src/data/buckets.js';
 import { sha256 } from '../src/data/checksum.js';
 import { withTarget } from '../src/data/encoding.js';
 import { isPlain } from '../src/data/examples.js';
@@ -197,9 +198,19 @@ export class Run {
     this.#progress = { step, epoch, position: 0, losses: [], best, stopped, monitor: after };
     report({
       ...{ event: 'epoch', epoch, step, loss, validation: validation?.scalars ?? null, ...figuresIn({ validation }) },
-      ...{ seconds, examplesPerSecond, best: best !== before },
+      ...{ seconds, examplesPerSecond, best: best !== before, stepsByPlaces: this.#stepsByPlaces(epoch - 1) },
     });
     return validation;
+  }
+
+  /** How many steps of an epoch had sequences of each length. */
+  #stepsByPlaces(epoch: number): Record<string, number> | undefined {
+    const { buckets, geometry, dataset, config } = this.#run;
+    if (!buckets) return undefined;
+    const order = epochOrder(dataset.splits.training, config.seed, epoch);
+    const steps = stepBuckets(buckets, geometry, order);
+    const counts = buckets.places.map((places, own) => [places, steps.filter((bucket) => bucket === own).length]);
+    return Object.fromEntries(counts);
   }
 
   /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */

@@ -7,6 +7,7 @@ import { parameterCount } from '../src/model/slab.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../src/report/events.js';
 import { lockRun } from '../src/report/run-lock.js';
+import { graphCount } from './engine.js';
 import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from './prepare.js';
 import { checkpointFolder, checkRun, findResumption, type Resumption } from './resume.js';
 import { Run } from './run.js';
@@ -139,7 +140,7 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
   const { tensors, trainable } = run.step.layout;
   const { splits, description } = run.dataset;
   const { shards, batchSize, epochs, stepsPerEpoch } = run.geometry;
-  const { engine, threads, config, folder } = run;
+  const { engine, buckets, threads, config, folder } = run;
   const checkpoint = resumption?.checkpoint;
   const { columns } = run.dataset;
   run.report({
@@ -152,6 +153,7 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
     training: splits.training.length,
     validation: splits.validation.length,
     test: splits.test.length,
+    buckets: buckets && { places: buckets.places, graphs: graphCount(engine) },
     resumed: resumption && { step: checkpoint?.state.progress.step ?? 0, checkpoint: checkpoint?.path ?? null },
   });
   if (columns) run.report({ event: 'columns', ...columns });

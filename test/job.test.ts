@@ -48,12 +48,14 @@ beforeAll(async () => {
   job = {
     engine: {
       kind: 'onnx',
-      model: {
-        layout,
-        fields: metaOf(examples).fields,
-        gradients: new Map([8, 4].map((count) => [count, compileGradients(step, count)])),
-        evaluations: new Map([16, 4].map((count) => [count, compileEvaluation(step, count)])),
-      },
+      models: [
+        {
+          layout,
+          fields: metaOf(examples).fields,
+          gradients: new Map([8, 4].map((count) => [count, compileGradients(step, count)])),
+          evaluations: new Map([16, 4].map((count) => [count, compileEvaluation(step, count)])),
+        },
+      ],
     },
     // 4 full steps of 2 shards, and a last one of 8 examples and none in its second shard; of 12 examples would be 8 and 4.
     geometry: { training: 76, batchSize: 16, shards: 2, epochs: 3, stepsPerEpoch: 5, evaluationBatch: 16 },
@@ -69,6 +71,7 @@ beforeAll(async () => {
     largestEvaluation: 20,
     examples: metaOf(examples),
     precision: 'float32',
+    buckets: [],
     placement: 'replicate',
     ledger: true,
   };
@@ -85,7 +88,8 @@ it('computes the same bits', async () => {
   const parameters = perturbed(initialParameters(step), step.layout);
   const results = [];
   for (const { engine } of [job, decodeJob(encoded)]) {
-    const onnx = await withSlabs(engine.model.layout, (slab) => new OnnxEngine(engine.model, slab));
+    const [model] = engine.models;
+    const onnx = await withSlabs(model.layout, (slab) => new OnnxEngine(model, slab));
     fill(onnx, example, parameters, 4);
     const loss = await onnx.computeGradients(4, { seed: 1, step: 2, shard: 3 });
     const { outputs } = await onnx.evaluate(4);
@@ -124,18 +128,21 @@ it('does not start where there is no memory for it', () => {
   // R² has a sum for each output: of 2 batches, and of the one that a thread adds up.
   const wide = [{ ...job.metrics[0], metrics: ['r2' as const], outputs: 2 ** 31 - 1 }];
   expect(() => checkMemory({ ...job, metrics: wide } as typeof job, 1, 1e9)).toThrow(/takes 51\.5 GB at least/);
-  const [[count, graph]] = job.engine.model.gradients;
+  const [model] = job.engine.models;
+  const [[count, graph]] = model.gradients;
   for (const more of [
     { noise: [{ kind: 'normal', shape: [2 ** 20, 2 ** 10] }] },
     { stages: [{ kind: 'session', inputs: [], outputs: [], bytes: { length: 2 ** 32 } }] },
   ]) {
-    const model = { ...job.engine.model, gradients: new Map([[count, { ...graph, ...more }]]) };
-    expect(() => checkMemory({ ...job, engine: { kind: 'onnx', model } } as never, 1, 4e9)).toThrow(/takes 4\.3 GB at/);
+    const models = [{ ...model, gradients: new Map([[count, { ...graph, ...more }]]) }];
+    expect(() => checkMemory({ ...job, engine: { kind: 'onnx', models } } as never, 1, 4e9)).toThrow(
+      /takes 4\.3 GB at/,
+    );
   }
 });
 
 it('engine tfjs cannot be sent', () => {
-  const engine = { kind: 'tfjs', step: specOf(example), backend: 'cpu' } as const;
+  const engine = { kind: 'tfjs', steps: [specOf(example)], backend: 'cpu' } as const;
   expect(() => encodeJob({ ...job, engine })).toThrow(ConfigError);
   expect(() => encodeJob({ ...job, engine })).toThrow(
     /use engine: onnx, or train on this machine with `lockstep train`/,
@@ -160,43 +167,48 @@ const valueAt = (path: string): unknown =>
   path.split('.').reduce((at, key) => at[key as never] as Plain, packr.unpack(encoded) as Plain);
 
 const wrong: [path: string, value: unknown, named?: string][] = [
-  ['model', undefined],
-  ['model.layout.tensors', {}],
-  ['model.layout.tensors.1.offset', 1],
-  ['model.layout.tensors.1.offset', 0],
-  ['model.layout.tensors.0.size', 13],
-  ['model.layout.tensors.0.shape', [1e9, 1e9], 'model.layout.tensors.0.size'],
-  ['model.layout.tensors.0.offset', -16],
-  ['model.layout.trainable', 17],
-  ['model.layout.state', 2 ** 29],
-  ['model.layout.length', 0],
-  ['model.layout.length', 2 ** 40],
-  ['model.gradients.0.0', 0],
-  ['model.gradients.0.0', -8],
-  ['model.gradients.0.0', 8.5],
-  ['model.gradients.0.0', 4, 'model.gradients'],
-  ['model.gradients.0.0', 7, 'model.gradients'],
-  ['model.gradients', [], 'model.gradients'],
-  ['model.gradients.1.1.noise.0.shape', [4, 5], 'model.gradients.4'],
-  ['model.gradients.1.1.noise', [], 'model.gradients.4'],
-  ['model.gradients.1.1.noise.0.kind', 'file'],
-  ['model.gradients.1.1.written.0.shape', [1, 2, 3], 'model.gradients.4'],
-  ['model.gradients.1.1.written.0.name', 'gradient99', 'model.gradients.4'],
-  ['model.gradients.1.1.stages.0.bytes', new Uint8Array(3), undefined],
-  ['model.gradients.1.1.stages.0.bytes', 'text'],
-  ['model.gradients.1.1.stages.0.inputs', [], 'model.gradients.4.stages.0.inputs'],
-  ['model.gradients.1.1.stages.0.outputs', ['loss'], 'model.gradients.4.stages.0.outputs'],
-  ['model.gradients.1.1.stages.0.kind', 'script'],
-  ['model.gradients.1.1.stages.1.kernel', 'constructor'],
-  ['model.gradients.1.1.stages.1.inputs', ['features', 'targets'], 'model.gradients.4.stages.1.inputs'],
-  ['model.gradients.1.1.stages.1.output', 'gradient0', 'model.gradients.4.stages.1.output'],
-  ['model.gradients.1.1.stages.1.numbers.0', 2 ** 30, 'model.gradients.4.stages.1'],
-  ['model.gradients.1.1.stages.1.numbers.1', 4, 'model.gradients.4.stages.1'],
-  ['model.gradients.1.1.stages.1.numbers.7', 100, 'model.gradients.4.stages.1.numbers'],
-  ['model.gradients.1.1.stages.1.numbers.7', 0, 'model.gradients.4.stages.1.numbers'],
-  ['model.gradients.1.1.stages.1.numbers.9', 99, 'model.gradients.4.stages.1.numbers'],
-  ['model.gradients.1.1.stages.1.numbers', []],
-  ['model.evaluations.0.1.written', [], 'model.evaluations.16'],
+  ['layout', undefined],
+  ['models', []],
+  ['models', undefined],
+  ['buckets', [3]],
+  ['buckets', [0, 3]],
+  ['buckets', undefined],
+  ['layout.tensors', {}],
+  ['layout.tensors.1.offset', 1],
+  ['layout.tensors.1.offset', 0],
+  ['layout.tensors.0.size', 13],
+  ['layout.tensors.0.shape', [1e9, 1e9], 'layout.tensors.0.size'],
+  ['layout.tensors.0.offset', -16],
+  ['layout.trainable', 17],
+  ['layout.state', 2 ** 29],
+  ['layout.length', 0],
+  ['layout.length', 2 ** 40],
+  ['models.0.gradients.0.0', 0],
+  ['models.0.gradients.0.0', -8],
+  ['models.0.gradients.0.0', 8.5],
+  ['models.0.gradients.0.0', 4, 'models.0.gradients'],
+  ['models.0.gradients.0.0', 7, 'models.0.gradients'],
+  ['models.0.gradients', [], 'models.0.gradients'],
+  ['models.0.gradients.1.1.noise.0.shape', [4, 5], 'models.0.gradients.4'],
+  ['models.0.gradients.1.1.noise', [], 'models.0.gradients.4'],
+  ['models.0.gradients.1.1.noise.0.kind', 'file'],
+  ['models.0.gradients.1.1.written.0.shape', [1, 2, 3], 'models.0.gradients.4'],
+  ['models.0.gradients.1.1.written.0.name', 'gradient99', 'models.0.gradients.4'],
+  ['models.0.gradients.1.1.stages.0.bytes', new Uint8Array(3), undefined],
+  ['models.0.gradients.1.1.stages.0.bytes', 'text'],
+  ['models.0.gradients.1.1.stages.0.inputs', [], 'models.0.gradients.4.stages.0.inputs'],
+  ['models.0.gradients.1.1.stages.0.outputs', ['loss'], 'models.0.gradients.4.stages.0.outputs'],
+  ['models.0.gradients.1.1.stages.0.kind', 'script'],
+  ['models.0.gradients.1.1.stages.1.kernel', 'constructor'],
+  ['models.0.gradients.1.1.stages.1.inputs', ['features', 'targets'], 'models.0.gradients.4.stages.1.inputs'],
+  ['models.0.gradients.1.1.stages.1.output', 'gradient0', 'models.0.gradients.4.stages.1.output'],
+  ['models.0.gradients.1.1.stages.1.numbers.0', 2 ** 30, 'models.0.gradients.4.stages.1'],
+  ['models.0.gradients.1.1.stages.1.numbers.1', 4, 'models.0.gradients.4.stages.1'],
+  ['models.0.gradients.1.1.stages.1.numbers.7', 100, 'models.0.gradients.4.stages.1.numbers'],
+  ['models.0.gradients.1.1.stages.1.numbers.7', 0, 'models.0.gradients.4.stages.1.numbers'],
+  ['models.0.gradients.1.1.stages.1.numbers.9', 99, 'models.0.gradients.4.stages.1.numbers'],
+  ['models.0.gradients.1.1.stages.1.numbers', []],
+  ['models.0.evaluations.0.1.written', [], 'models.0.evaluations.16'],
   ['geometry.training', 101],
   ['geometry.training', 8, 'geometry.batchSize'],
   ['geometry.shards', 3],
@@ -207,21 +219,21 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['optimizer', { momentum: { learningRate: 0.1, momentum: 2 } }],
   ['optimizer', { script: 'process.exit()' }],
   ['augment.shift', 2],
-  ['metrics.0.outputs', 3, 'model.evaluations.16'],
+  ['metrics.0.outputs', 3, 'models.0.evaluations.16'],
   ['metrics.0.places', 2],
   ['metrics.0.classes', false],
   ['metrics.0.deviations', [1]],
   ['metrics.0.deviations', [0]],
-  ['metrics.0.metrics', [{ custom: { name: 'spread' } }], 'model.evaluations.16'],
+  ['metrics.0.metrics', [{ custom: { name: 'spread' } }], 'models.0.evaluations.16'],
   ['seed', -1],
   ['seed', Number.NaN],
   ['largestEvaluation', 101],
   ['examples.count', 0],
   ['examples.fields', []],
-  ['examples.fields.0.shape', [5, 3, 2], 'model.gradients.8'],
+  ['examples.fields.0.shape', [5, 3, 2], 'models.0.gradients.8'],
   ['examples.fields.0.shape', [5, 3], 'augment'],
-  ['examples.fields.0.type', 'float32', 'model.gradients.8'],
-  ['examples.fields.1.type', 'float32', 'model.gradients.8'],
+  ['examples.fields.0.type', 'float32', 'models.0.gradients.8'],
+  ['examples.fields.1.type', 'float32', 'models.0.gradients.8'],
   ['examples.fields.1.categories', undefined, 'metrics.0.classes'],
   ['examples.fields.0.role', 'weight', 'examples'],
   ['examples.fields.0.role', 'label'],
@@ -245,10 +257,10 @@ it.each(wrong)('%s: %j is refused', (path, value, named = path) => {
 });
 
 it('a tensor that a stage wrote may not be written again, or by nobody', () => {
-  const stages = valueAt('model.gradients.1.1.stages') as unknown[];
-  expect(() => decodeJob(changed('model.gradients.1.1.stages', [...stages, stages[0]]))).toThrow(/there already/);
-  expect(() => decodeJob(changed('model.gradients.1.1.stages', stages.slice(0, -1)))).toThrow(WireError);
-  expect(() => decodeJob(changed('model.gradients.1.1.stages', [...stages].reverse()))).toThrow(
+  const stages = valueAt('models.0.gradients.1.1.stages') as unknown[];
+  expect(() => decodeJob(changed('models.0.gradients.1.1.stages', [...stages, stages[0]]))).toThrow(/there already/);
+  expect(() => decodeJob(changed('models.0.gradients.1.1.stages', stages.slice(0, -1)))).toThrow(WireError);
+  expect(() => decodeJob(changed('models.0.gradients.1.1.stages', [...stages].reverse()))).toThrow(
     /not (there yet|among)/,
   );
 });
@@ -268,12 +280,12 @@ it('a job that is cut off or damaged is refused, and nothing else is thrown', ()
   for (let i = 0; i < cuts; i++) attempt('cut', encoded.subarray(0, Math.floor(random() * encoded.length)));
   expect(refusals.cut).toBe(cuts);
   // A job that is quick to check, so that many can be.
-  const { evaluations, gradients, ...model } = (job.engine as Job['engine']).model;
+  const [{ evaluations, gradients, ...model }] = (job.engine as Job['engine']).models;
   const small = encodeJob({
     ...job,
     engine: {
       kind: 'onnx',
-      model: { ...model, gradients: new Map([...gradients].slice(0, 1)), evaluations: new Map() },
+      models: [{ ...model, gradients: new Map([...gradients].slice(0, 1)), evaluations: new Map() }],
     },
     geometry: { ...job.geometry, training: 80 },
   });

@@ -48,7 +48,7 @@ async function makeMember() {
 
 it('does one thing after the other, however fast they are asked for', async () => {
   const [patient, hasty] = [await makeMember(), await makeMember()];
-  const batches = [{ batch: 0, rows: order.slice(0, 30) }];
+  const batches = [{ batch: 0, bucket: 0, rows: order.slice(0, 30) }];
   const results: MetricTotals[] = [];
   const all: Promise<unknown>[] = [];
   for (const step of [0, 1]) {
@@ -113,7 +113,7 @@ it('refuses what would read memory that is not there', async () => {
   await compute({ rows: [{ start: 64, rows: wrong.fill(-1) }] }).toThrow('example -1 is none of the 200');
   expect((await member.compute({ ...task(2), rows: [rows(84, 6), rows(64, 20)] })).losses).toHaveLength(4);
   const evaluate = (...batches: Int32Array[]) =>
-    expect(member.evaluate(batches.map((rows, batch) => ({ batch, rows })))).rejects;
+    expect(member.evaluate(batches.map((rows, batch) => ({ batch, bucket: 0, rows })))).rejects;
   await evaluate(order.slice(0, 31)).toThrow('evaluation batch 0 has 31 examples, not 1 to 30');
   await evaluate(order.slice(0, 3), order.slice(0, 0)).toThrow('evaluation batch 1 has 0 examples');
   await evaluate(Int32Array.from([200])).toThrow('example 200');

@@ -196,6 +196,7 @@ it('evaluates batches anywhere', async () => {
   const rows = all.toReversed();
   const batches = evaluationBatches(geometry, rows.length).map(({ start, count }, batch) => ({
     batch,
+    bucket: 0,
     rows: rows.subarray(start, start + count),
   }));
   const parts = [await first.evaluateBatches(batches.slice(0, 2)), await second.evaluateBatches(batches.slice(2))];

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { Clock } from '../coordinator/world/clock.js';
 import type { Crew } from '../coordinator/world/round.js';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
+import { bucketedBatches } from '../src/data/buckets.js';
 import type { MetricTotals } from '../src/evaluate/output-metrics.js';
 import type { EvaluationBatch, Worker } from '../src/pool/worker.js';
 import { accuracyOf } from './support/crews.js';
@@ -46,8 +47,8 @@ function crew(...evaluates: Evaluate[]) {
   return { world, lost };
 }
 
-const evaluated = (world: Crew) => spreadEvaluation(world, fakeClock(), metrics, rows, 10);
-const all = Array.from({ length: 10 }, (_, batch) => ({ batch, rows: rows.subarray(10 * batch, 10 * batch + 10) }));
+const all = bucketedBatches(undefined, { evaluationBatch: 10 }, rows);
+const evaluated = (world: Crew) => spreadEvaluation(world, fakeClock(), metrics, all);
 const right = { ...totals(all), sums: metrics.merged(totals(all).sums) };
 
 it('gives the sums of all batches, in their order', async () => {

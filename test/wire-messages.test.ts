@@ -89,6 +89,7 @@ describe('a message', () => {
       { ...samples.compute, rows: [{ start: 0, rows: Int32Array.of(3, -7) }] },
       'compute.rows[0].rows[1]: -7 is not zero or',
     ],
+    [{ ...samples.compute, bucket: -1 }, 'compute.bucket: -1 is not'],
     [{ ...samples.compute, round: 2 ** 32 }, 'compute.round: 4294967296 is not'],
     [{ ...samples.computed, losses: [0, '1'] }, 'computed.losses[1]: "1" is not a number'],
     [{ ...samples.computed, phases: { sleep: 1 } }, 'computed.phases.sleep is not a field'],
@@ -108,7 +109,7 @@ describe('a message', () => {
     [{ ...samples.commit, stateScale: null }, 'commit.stateScale: null is not a finite number'],
     [{ ...samples.applied, milliseconds: -1 }, 'applied.milliseconds: -1 is not'],
     [
-      { ...samples.evaluate, batches: [{ batch: 0, rows: Int32Array.of(-1) }] },
+      { ...samples.evaluate, batches: [{ batch: 0, bucket: 0, rows: Int32Array.of(-1) }] },
       'evaluate.batches[0].rows[0]: -1 is not',
     ],
     [{ ...samples.evaluated, sums: [1] }, 'evaluated.sums: a list of 1 is not a Float64Array'],
@@ -132,7 +133,7 @@ describe('a message', () => {
     for (const kind of ['challenge', 'hello', 'peerHello'] as const) {
       const newer = { ...samples[kind], protocol: 77, nonce: 'another form', extra: 1 };
       expect(() => throughWire(newer)).toThrow(RefusedError);
-      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 3/);
+      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 4/);
     }
   });
 

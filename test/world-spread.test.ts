@@ -1,6 +1,7 @@
 /** An evaluation over the world: every batch once, added up in one order, whoever is lost meanwhile. */
 import { expect, it } from 'vitest';
 import { spreadEvaluation } from '../coordinator/world/spread.js';
+import { bucketedBatches } from '../src/data/buckets.js';
 import type { MetricTotals } from '../src/evaluate/output-metrics.js';
 import { StoppedError } from '../src/pool/control.js';
 import type { EvaluationBatch } from '../src/pool/worker.js';
@@ -10,7 +11,7 @@ import { randomNumbers } from './support/exchanges.js';
 const metrics = accuracyOf(3);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);
-const batchSize = 10;
+const batches = bucketedBatches(undefined, { evaluationBatch: 10 }, rows);
 
 /** Sums of a batch, of magnitudes so different that their order matters. */
 const sumsOf = ({ batch }: EvaluationBatch): number[] =>
@@ -26,7 +27,9 @@ async function answer(worker: FakeWorker, which: number): Promise<void> {
 }
 
 const expected: MetricTotals = {
-  sums: metrics.merged(Float64Array.from(Array.from({ length: 11 }, (_, batch) => sumsOf({ batch, rows })).flat())),
+  sums: metrics.merged(
+    Float64Array.from(Array.from({ length: 11 }, (_, batch) => sumsOf({ batch, bucket: 0, rows })).flat()),
+  ),
   counts: Float64Array.of(2 ** 11 - 1),
 };
 
@@ -36,7 +39,7 @@ async function run(crew: FakeCrew, seed: number, during: (answers: number) => Pr
   let result: MetricTotals | undefined;
   let answers = 0;
   const open = new Map<FakeWorker, Set<number>>();
-  const evaluation = spreadEvaluation(crew, new FakeClock(), metrics, rows, batchSize).then((sums) => {
+  const evaluation = spreadEvaluation(crew, new FakeClock(), metrics, batches).then((sums) => {
     result = sums;
   });
   await settled();
@@ -95,12 +98,12 @@ it('ends when the run is stopped while nobody is there', async () => {
   crew.enough = async () => {
     throw new StoppedError();
   };
-  await expect(spreadEvaluation(crew, new FakeClock(), metrics, rows, batchSize)).rejects.toThrow(StoppedError);
+  await expect(spreadEvaluation(crew, new FakeClock(), metrics, batches)).rejects.toThrow(StoppedError);
 });
 
 it("ends with the error of the coordinator's own threads", async () => {
   const crew = new FakeCrew(1, 1);
-  const result = spreadEvaluation(crew, new FakeClock(), metrics, rows, batchSize);
+  const result = spreadEvaluation(crew, new FakeClock(), metrics, batches);
   result.catch(() => {});
   await settled();
   await crew.self.evaluating[0].fail(new Error('out of memory'));

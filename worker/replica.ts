@@ -49,10 +49,13 @@ export function stageCapacity({ geometry, examples }: Job, threads: number): num
  */
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
   const { engine, geometry, examples, metrics, optimizer, largestEvaluation, placement } = job;
-  const { layout, gradients, evaluations } = engine.model;
+  const [{ layout }] = engine.models;
   const slots = createOptimizer(optimizer).slots.length;
   const slabs = 4 * (layout.length + slots * layout.trainable + (1 + threads) * layout.state);
-  const graphs = [...gradients.values(), ...evaluations.values()];
+  const graphs = engine.models.flatMap(({ gradients, evaluations }) => [
+    ...gradients.values(),
+    ...evaluations.values(),
+  ]);
   const tensors = graphs.map(({ written, noise }) =>
     [...written, ...noise].reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
   );
@@ -79,7 +82,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
   const { id, name, threads, staged, send, refused } = options;
   checkMemory(job, threads);
   const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = job;
-  const { layout } = engine.model;
+  const [{ layout }] = engine.models;
   const pool = await ThreadPool.start(
     {
       ...{ engine, layout, examples, augment, geometry, optimizer, metrics, seed, threads, largestEvaluation },

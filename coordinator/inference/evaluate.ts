@@ -6,9 +6,10 @@ import { loadRunConfig, namesCode } from '../../src/config/load.js';
 import { byTarget, type ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { notStandardizable, scalesTargets } from '../../src/config/target-type.js';
+import type { Buckets } from '../../src/data/buckets.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
-import { evaluationBatch, evaluationSizes } from '../../src/data/geometry.js';
+import { evaluationBatch } from '../../src/data/geometry.js';
 import { loadDataset } from '../../src/data/load.js';
 import { closeExamples } from '../../src/data/rows.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
@@ -18,11 +19,13 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { readModelFile } from '../../src/model/file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
+import type { EngineSpec } from '../../src/pool/spec.js';
 import type { Metrics } from '../../src/report/events.js';
 import { configName } from '../../src/report/run-folder.js';
 import { checkIds } from '../check-ids.js';
 import { checkMetrics } from '../check-metrics.js';
 import { chooseEngine } from '../engine.js';
+import { bucketsFor, formsOf, type MadeStep } from '../forms.js';
 import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
@@ -106,9 +109,9 @@ async function measure(
   checkMetrics(targets, metrics, warn);
   const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
   const geometry = { ...once, evaluationBatch };
-  const sizes = { gradients: [], evaluations: evaluationSizes(geometry, [rows.length]) };
+  const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, rows }, warn);
   const poolOptions = {
-    ...{ engine: await chooseEngine(config, step, spec, sizes, warn), layout: step.layout, examples: dataset.examples },
+    ...{ engine, layout: step.layout, examples: dataset.examples, buckets },
     // Nothing is trained: this optimizer takes no memory.
     ...{ optimizer: { sgd: { learningRate: 1 } }, schedule: config.schedule, seed: config.seed },
     ...{ geometry, metrics, threads: threadsOf(options.threads), largestEvaluation: rows.length },
@@ -118,6 +121,24 @@ async function measure(
     return new RunMetrics(metrics).results(await pool.evaluate(rows));
   } finally {
     await pool.close();
+  }
+}
+
+/** A model of a file that says the length of its sequences is evaluated at that length. */
+async function engineFor(
+  config: RunConfig,
+  whole: MadeStep,
+  { dataset: { examples, splits }, rows }: Pick<ChosenData, 'dataset' | 'rows'>,
+  warn: (message: string) => void,
+): Promise<{ engine: EngineSpec; buckets?: Buckets }> {
+  const batched = { shardSizes: [], evaluated: [rows] };
+  const buckets = bucketsFor(config, examples, splits, [rows]);
+  try {
+    return { engine: await chooseEngine(config, whole, formsOf(buckets, batched), warn), buckets };
+  } catch (error) {
+    if (!buckets || !(error instanceof ModelError) || !('file' in whole.spec.model)) throw error;
+    warn(`${error.problem}; all batches are evaluated at the full length`);
+    return { engine: await chooseEngine(config, whole, formsOf(undefined, batched), warn) };
   }
 }
 

@@ -1,4 +1,5 @@
 /** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as `Run` asks for them. */
+import { bucketedBatches, bucketOf } from '../../src/data/buckets.js';
 import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
@@ -148,8 +149,7 @@ export class Cluster implements Trainer {
       world,
       systemClock,
       new RunMetrics(options.metrics),
-      rows,
-      options.geometry.evaluationBatch,
+      bucketedBatches(options.buckets, options.geometry, rows),
       () => this.#stopWanted,
     );
   }
@@ -188,8 +188,12 @@ export class Cluster implements Trainer {
       return { start, rows: order.subarray(start, start + count) };
     };
     const round = this.#roundOf(epoch, step);
+    const { buckets } = options;
+    const { start, count } = batchOf(geometry, step);
+    const bucket = bucketOf(buckets, order.subarray(start, start + count));
+    const effort = buckets ? buckets.places[bucket] / buckets.places.at(-1)! : 1;
     const task: RoundTask = {
-      ...{ round, epoch, step, shards: activeShards(geometry, step) },
+      ...{ round, epoch, step, bucket, effort, shards: activeShards(geometry, step) },
       rowsOf: (node) => [rowsIn(step, node)],
       nextRowsOf: (node) => (step + 1 < geometry.stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
     };

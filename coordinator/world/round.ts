@@ -24,10 +24,10 @@ export interface Crew {
   /** Waits until there are workers enough. @throws StoppedError when the run is to be stopped instead */
   enough(): Promise<void>;
   capacityOf(worker: Worker): Capacity;
-  /** Milliseconds after which a worker is late with so many shards; infinite while nothing is known. */
-  patienceWith(worker: Worker, shards: number): number;
+  /** Milliseconds after which a worker is late with so many shards of such effort; infinite while nothing is known. */
+  patienceWith(worker: Worker, shards: number, effort: number): number;
   /** Remembers how fast a worker was, and how many milliseconds passed here from the question to its answer. */
-  learn(worker: Worker, computed: Computed, elapsed: number): void;
+  learn(worker: Worker, computed: Computed, elapsed: number, effort: number): void;
   /** Whether these workers all have links to each other. */
   linked(workers: readonly Worker[]): boolean;
   /** Some link does not do what it is there for: none counts until workers tell of theirs anew. */
@@ -45,6 +45,8 @@ export interface Crew {
 export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
   /** Shards that hold examples. */
   readonly shards: number;
+  /** What a shard of this step takes, in those of the longest bucket. */
+  readonly effort: number;
   /** Rows of a node's shards. */
   rowsOf(node: TreeNode): readonly RowsAt[];
   /** Rows that these nodes will have in the next step, for workers that are sent them ahead. */
@@ -166,16 +168,16 @@ export class Round {
   #give(worker: Worker, nodes: readonly TreeNode[]): void {
     if (nodes.length === 0) return;
     const { crew, clock } = this.#options;
-    const { round, epoch, step, rowsOf } = this.#task;
+    const { round, epoch, step, bucket, effort, rowsOf } = this.#task;
     const given = clock.now();
-    const deadline = given + crew.patienceWith(worker, this.#load(worker) + size(nodes));
+    const deadline = given + crew.patienceWith(worker, this.#load(worker) + size(nodes), effort);
     this.#outstanding.push({ worker, nodes, deadline });
-    const task = { round, epoch, step, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
+    const task = { round, epoch, step, bucket, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
       (computed) => {
         // Whether the answer still counts or not: else who is always too late would be asked for as much again.
-        crew.learn(worker, computed, clock.now() - given);
+        crew.learn(worker, computed, clock.now() - given, effort);
         this.#mail.put({ kind: 'computed', worker, nodes, computed });
       },
       (error: unknown) => this.#failed(worker, error),

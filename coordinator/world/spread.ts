@@ -1,5 +1,4 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
-import { evaluationBatches } from '../../src/data/geometry.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
@@ -33,7 +32,7 @@ const firstPatience = 15_000;
 const look = 1000;
 
 /**
- * @param rows examples of the split
+ * @param batches of the split, in their order
  * @returns what the metrics come to, the same bits whoever computes which batch
  * @param isStopped whether its result is not wanted any more, asked after each answer
  * @throws StoppedError when the run is to be stopped meanwhile
@@ -42,11 +41,10 @@ export async function spreadEvaluation(
   crew: Crew,
   clock: Clock,
   metrics: RunMetrics,
-  rows: Int32Array,
-  evaluationBatch: number,
+  batches: readonly EvaluationBatch[],
   isStopped = () => false,
 ): Promise<MetricTotals> {
-  const { sums, counts } = await new Spread(crew, clock, metrics, rows, evaluationBatch).run(isStopped);
+  const { sums, counts } = await new Spread(crew, clock, metrics, batches).run(isStopped);
   return { sums: metrics.merged(sums), counts };
 }
 
@@ -65,15 +63,12 @@ class Spread {
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
 
-  constructor(crew: Crew, clock: Clock, metrics: RunMetrics, rows: Int32Array, evaluationBatch: number) {
+  constructor(crew: Crew, clock: Clock, metrics: RunMetrics, batches: readonly EvaluationBatch[]) {
     this.#crew = crew;
     this.#clock = clock;
     this.#mail = new Mailbox(clock);
     this.#metrics = metrics;
-    this.#batches = evaluationBatches({ evaluationBatch }, rows.length).map(({ start, count }, batch) => ({
-      batch,
-      rows: rows.subarray(start, start + count),
-    }));
+    this.#batches = batches;
     this.#table = new Float64Array(this.#batches.length * metrics.width);
     this.#counts = new Float64Array(metrics.counts);
     this.#queue = this.#batches.map(({ batch }) => batch);

@@ -83,11 +83,17 @@ async function start(
   const { threads, config, report, token = generateToken(), ledger } = choices;
   const image = examplesImage(options.examples);
   const placement = placementOf(config, image.length);
-  const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
+  const { engine, buckets, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
   const encoded = (where: Job['placement']) => {
     const bytes = encodeJob({
       ...{ engine, geometry, optimizer, augment, metrics, seed, largestEvaluation },
-      ...{ examples: metaOf(options.examples), precision: config.precision, placement: where, ledger },
+      ...{
+        examples: metaOf(options.examples),
+        buckets: buckets?.places ?? [],
+        precision: config.precision,
+        placement: where,
+        ledger,
+      },
     });
     return { source: bytesSource(bytes), hash: sha256(bytes) };
   };

@@ -283,19 +283,19 @@ export class World implements Crew {
     return { threads: worker.threads, shardMilliseconds: this.#speeds.expected(worker.name) };
   }
 
-  patienceWith(worker: Worker, shards: number): number {
+  patienceWith(worker: Worker, shards: number, effort: number): number {
     const usual = this.#speeds.get(worker.name);
     const slowest = usual ?? this.#speeds.slowest();
     // Who has never answered must not hold up a run: there may be others who would.
     if (slowest === undefined) return unknownPatience;
     const least = usual === undefined ? firstPatience : leastPatience;
     const journey = this.#journeys.get(worker.name) ?? 0;
-    return least + this.#options.stragglerFactor * (slowest * Math.ceil(shards / worker.threads) + journey);
+    return least + this.#options.stragglerFactor * (effort * slowest * Math.ceil(shards / worker.threads) + journey);
   }
 
-  learn(worker: Worker, { milliseconds, losses }: Computed, elapsed: number): void {
+  learn(worker: Worker, { milliseconds, losses }: Computed, elapsed: number, effort: number): void {
     this.#journeys.seen(worker.name, elapsed - milliseconds);
-    this.#speeds.seen(worker.name, milliseconds / Math.ceil(losses.length / worker.threads));
+    this.#speeds.seen(worker.name, milliseconds / effort / Math.ceil(losses.length / worker.threads));
     this.tally.computed(worker, milliseconds, losses.length);
   }
 

@@ -95,7 +95,7 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
   const step = await createStepModel(spec);
   const sizes = { gradients: shardSizes(geometry), evaluations: [] };
   const choice = { engine: backend ? ('tfjs' as const) : ('onnx' as const), backend };
-  const engine = await chooseEngine(choice, step, spec, sizes, () => {});
+  const engine = await chooseEngine(choice, { step, spec }, [{ sizes }], () => {});
   const metrics = [
     {
       target: 'targets',

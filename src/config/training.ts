@@ -21,6 +21,24 @@ export const trainingSchema = z
       .describe(
         'Compute each batch in so many parts, one after the other: the memory of a smaller batch, the step of this one.',
       ),
+    buckets: z
+      .union([
+        z.literal('auto'),
+        z
+          .array(z.int().min(1))
+          .min(1)
+          .max(16)
+          .refine((places) => places.every((each, i) => i === 0 || each > places[i - 1]), {
+            error: 'is not ascending',
+            params: { remedy: 'write each length once, from the shortest to the longest' },
+          }),
+      ])
+      .optional()
+      .describe(
+        'Lengths for batches of sequences that were filled up (data.length): each batch is computed at the first that holds its ' +
+          'longest sequence, in training and in evaluation, or else at the full length. For each a graph is compiled. `auto` takes ' +
+          '8, 16, 32, ... places. Default: all batches have the full length.',
+      ),
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient; longer ones are scaled.'),
     l1: z.number().min(0).default(0).describe("Adds the kernels' absolute values, times this, to the loss."),
     l2: z.number().min(0).default(0).describe("Adds the kernels' squares, times this, to the loss."),

@@ -41,7 +41,8 @@ export class EvaluatedRows {
     this.#batch = batch;
     this.#customs = customs;
     this.examples = batch.losses.length;
-    this.count = this.examples * spec.places;
+    // Not by `places`: those of sequences that are cut in this batch are fewer.
+    this.count = batch.outputs.length / spec.outputs;
     this.outputs = batch.outputs;
     this.weights = weightsOf(batch, this.count);
     this.weight = this.weights ? this.weights.reduce((sum, weight) => sum + weight, 0) : this.count;

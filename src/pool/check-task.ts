@@ -5,15 +5,16 @@ import { type TreeNode, treeNodes } from '../reduce/tree.js';
 import type { PoolOptions } from './spec.js';
 import type { ComputeTask, EvaluationBatch } from './worker.js';
 
-type Described = Pick<PoolOptions, 'geometry' | 'examples' | 'largestEvaluation'>;
+type Described = Pick<PoolOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation'>;
 
 type Range = readonly [number, number];
 
 const remedy = 'use the same version of Lockstep on both sides';
 
 /** @throws WireError unless the nodes are apart, nodes of the step's tree, and come with exactly their rows */
-export function checkTask(options: Described, { round, epoch, step, nodes, rows }: ComputeTask): void {
+export function checkTask(options: Described, { round, epoch, step, bucket, nodes, rows }: ComputeTask): void {
   const { geometry } = options;
+  checkBucket(options, bucket);
   if (step >= geometry.stepsPerEpoch || round !== roundOf(geometry, epoch, step)) {
     throw new WireError(`round ${round} is not step ${step} of epoch ${epoch}`, remedy);
   }
@@ -37,7 +38,8 @@ export function checkTask(options: Described, { round, epoch, step, nodes, rows 
 /** @throws WireError unless the batches fit where a split of the data set does */
 export function checkBatches(options: Described, batches: readonly EvaluationBatch[]): void {
   const { evaluationBatch } = options.geometry;
-  for (const { batch, rows } of batches) {
+  for (const { batch, bucket, rows } of batches) {
+    checkBucket(options, bucket);
     checkExamples(options, rows);
     if (rows.length > 0 && rows.length <= evaluationBatch) continue;
     throw new WireError(`evaluation batch ${batch} has ${rows.length} examples, not 1 to ${evaluationBatch}`, remedy);
@@ -45,6 +47,12 @@ export function checkBatches(options: Described, batches: readonly EvaluationBat
   const most = evaluationBatchCount(options.geometry, options.largestEvaluation);
   if (batches.length <= most) return;
   throw new WireError(`${batches.length} evaluation batches came, and no split has more than ${most}`, remedy);
+}
+
+function checkBucket({ engine }: Described, bucket: number): void {
+  const { length } = engine.kind === 'onnx' ? engine.models : engine.steps;
+  if (bucket < length) return;
+  throw new WireError(`bucket ${bucket} of sequences is none of the ${length} of the job`, remedy);
 }
 
 function checkExamples({ examples: { count } }: Described, rows: Int32Array): void {

@@ -87,8 +87,10 @@ class ColumnGatherer {
     return rows.filter((row) => row >= this.#inMemory);
   }
 
+  /** @param batch of whole rows, or of rows that are cut: of sequences the places that come first */
   copy(rows: Int32Array, batch: Values, fromDisk: Values | undefined, change: Change | undefined): void {
     const [values, width, stride] = [this.#values, this.#width, this.#stride];
+    const taken = batch.length / rows.length;
     if (width === 1 && !fromDisk && !change) {
       for (let i = 0; i < rows.length; i++) batch[i] = values[rows[i] * stride];
       return;
@@ -97,11 +99,11 @@ class ColumnGatherer {
     for (let i = 0; i < rows.length; i++) {
       const isRead = rows[i] >= this.#inMemory;
       const start = isRead ? read++ * width : rows[i] * stride;
-      const row = (isRead ? fromDisk! : values).subarray(start, start + width);
+      const row = (isRead ? fromDisk! : values).subarray(start, start + taken);
       if (change) {
-        const target = batch.subarray(i * width, (i + 1) * width);
+        const target = batch.subarray(i * taken, (i + 1) * taken);
         change.augment(row as ImageRow, target as ImageRow, change.seed, change.epoch, change.keys[i]);
-      } else batch.set(row, i * width);
+      } else batch.set(row, i * taken);
     }
   }
 }

@@ -11,20 +11,28 @@ export interface StepPlace {
   readonly epoch: number;
   /** Of the epoch. */
   readonly step: number;
+  readonly bucket: number;
 }
 
 export class Gradients {
   readonly #spec: PoolSpec;
-  readonly #engine: GradientEngine;
+  /** One for each bucket. */
+  readonly #engines: readonly GradientEngine[];
   readonly #kernels: UpdateKernels;
   readonly #gatherer: Gatherer;
   readonly #clock: PhaseClock;
   /** The slots by their byte offsets: an engine wants to see the same arrays again. */
   readonly #slots = new Map<number, Float32Array>();
 
-  constructor(spec: PoolSpec, engine: GradientEngine, kernels: UpdateKernels, gatherer: Gatherer, clock: PhaseClock) {
+  constructor(
+    spec: PoolSpec,
+    engines: readonly GradientEngine[],
+    kernels: UpdateKernels,
+    gatherer: Gatherer,
+    clock: PhaseClock,
+  ) {
     this.#spec = spec;
-    this.#engine = engine;
+    this.#engines = engines;
     this.#kernels = kernels;
     this.#gatherer = gatherer;
     this.#clock = clock;
@@ -37,12 +45,13 @@ export class Gradients {
    * @param after what will be gathered first by the next call
    */
   async compute(
-    { epoch, step }: StepPlace,
+    { epoch, step, bucket }: StepPlace,
     actions: readonly RankStep[],
     slots: readonly number[],
     after?: RowRange,
   ): Promise<void> {
     const { geometry, layout, shared, seed } = this.#spec;
+    const engine = this.#engines[bucket];
     const shards = this.rowsOf(step, actions);
     let done = 0;
     for (const action of actions) {
@@ -53,12 +62,12 @@ export class Gradients {
       }
       const rows = shards[done++];
       const { start, count } = rows;
-      await this.#gatherer.load(rows, this.#engine.buffers(count), shards[done] ?? after, epoch);
+      await this.#gatherer.load(rows, engine.buffers(count), shards[done] ?? after, epoch);
       shared.used.set(shared.keys.subarray(start, start + count), start);
       this.#clock.mark('gather');
       const key = { seed, step: roundOf(geometry, epoch, step), shard: action.compute };
       const gradients = this.#slot(slots[action.into]);
-      const { lossSum, divisor } = await this.#engine.computeGradients(count, key, gradients);
+      const { lossSum, divisor } = await engine.computeGradients(count, key, gradients);
       shared.shardLosses[action.compute] = lossSum;
       shared.shardDivisors[action.compute] = divisor;
       this.#clock.mark('compute');

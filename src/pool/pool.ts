@@ -1,7 +1,8 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
 import '../engine/onnx/telemetry.js';
 import { Piscina } from 'piscina';
-import { activeShards, batchOf, evaluationBatches, examplesBefore } from '../data/geometry.js';
+import { bucketedBatches, stepBuckets } from '../data/buckets.js';
+import { activeShards, batchOf, examplesBefore } from '../data/geometry.js';
 import { refusedAtRun } from '../engine/onnx/refused.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
@@ -170,7 +171,8 @@ export class ThreadPool {
     shared.used.fill(-1, examplesBefore(geometry, first));
     this.#first = first;
     this.#epoch = epoch;
-    await this.#all({ kind: 'train', epoch, first, last, rateScale }).finally(release);
+    const buckets = stepBuckets(this.#spec.buckets, geometry, order);
+    await this.#all({ kind: 'train', epoch, first, last, rateScale, buckets }).finally(release);
     const committed = this.#control.done;
     const { stepTimes } = shared;
     if (stepTimes) this.#watch?.trained(epoch, first, committed, new StepTimes(stepTimes, this.#spec.threads));
@@ -186,14 +188,14 @@ export class ThreadPool {
    */
   async compute(task: ComputeTask): Promise<Computed> {
     const { shared, geometry, threads } = this.#spec;
-    const { round, epoch, step, nodes, rows } = task;
+    const { round, epoch, step, bucket, nodes, rows } = task;
     const started = performance.now();
     const plan = nodePlan(nodes, activeShards(geometry, step), threads);
     const slots = this.#roundSlots.take(round, plan);
     const before = this.phases();
     const release = this.#place(rows);
     for (const { start, rows: at } of rows) shared.used.fill(-1, start, start + at.length);
-    await this.#all({ kind: 'nodes', epoch, step, nodes, slots }).finally(release);
+    await this.#all({ kind: 'nodes', epoch, step, bucket, nodes, slots }).finally(release);
     this.#roundSlots.hold(plan, slots);
     const after = this.phases();
     const phases = Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]]));
@@ -220,10 +222,8 @@ export class ThreadPool {
   /** What the metrics come to over the examples `rows`; the same bits for any number of threads. */
   async evaluate(rows: Int32Array): Promise<MetricTotals> {
     const started = performance.now();
-    const batches = evaluationBatches(this.#spec.geometry, rows.length).map(({ start, count }, batch) => ({
-      batch,
-      rows: rows.subarray(start, start + count),
-    }));
+    const { buckets, geometry } = this.#spec;
+    const batches = bucketedBatches(buckets, geometry, rows);
     const { sums, counts } = await this.evaluateBatches(batches);
     if (this.#control.taken < batches.length) throw new StoppedError();
     this.#watch?.evaluated(performance.now() - started);
@@ -241,7 +241,8 @@ export class ThreadPool {
     });
     const release = this.#place(places);
     shared.evaluationCounts.fill(0);
-    await this.#all({ kind: 'evaluate', counts: batches.map(({ rows }) => rows.length) }).finally(release);
+    const asked = batches.map(({ bucket, rows }) => ({ count: rows.length, bucket }));
+    await this.#all({ kind: 'evaluate', batches: asked }).finally(release);
     const { width, counts: length } = this.#metrics;
     const counts = new Float64Array(length);
     shared.evaluationCounts.forEach((count, i) => {

@@ -12,7 +12,7 @@ import { nodePlan, type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import { PhaseClock, StepTimes } from './clock.js';
 import { Control } from './control.js';
 import { Gatherer } from './gather.js';
-import { Gradients } from './gradients.js';
+import { Gradients, type StepPlace } from './gradients.js';
 import { Slice } from './slice.js';
 import type { PoolSpec } from './spec.js';
 import type { ApplyTask, EvaluateTask, NodesTask, TrainTask } from './task.js';
@@ -33,7 +33,8 @@ function inScale(values: Values, scale = 1): Values {
 
 /** What a thread computes with; one that only updates has none. */
 interface Computer {
-  readonly engine: GradientEngine;
+  /** One for each bucket. */
+  readonly engines: readonly GradientEngine[];
   readonly gatherer: Gatherer;
   readonly gradients: Gradients;
 }
@@ -49,8 +50,8 @@ export class Rank {
   readonly #computer: Computer | undefined;
   readonly #plans = new Map<number, ReductionPlan>();
 
-  /** @param engine undefined where threads only update */
-  constructor(spec: PoolSpec, rank: number, engine: GradientEngine | undefined) {
+  /** @param engines one for each bucket; undefined where threads only update */
+  constructor(spec: PoolSpec, rank: number, engines: readonly GradientEngine[] | undefined) {
     const kernels = loadUpdateKernels(spec.shared.memory);
     this.#spec = spec;
     this.#rank = rank;
@@ -60,16 +61,16 @@ export class Rank {
     this.#clock = new PhaseClock(phases, rank, stepTimes && new StepTimes(stepTimes, spec.threads));
     this.#slice = new Slice(spec, rank, kernels);
     this.#metrics = new RunMetrics(spec.metrics);
-    if (!engine) return;
+    if (!engines) return;
     const gatherer = new Gatherer(spec);
-    this.#computer = { engine, gatherer, gradients: new Gradients(spec, engine, kernels, gatherer, this.#clock) };
+    this.#computer = { engines, gatherer, gradients: new Gradients(spec, engines, kernels, gatherer, this.#clock) };
   }
 
   /** Runs the steps [first, last) of an epoch: compute, reduce, update. Stops early when asked to, or when loss or gradient are not finite. */
-  async train({ epoch, first, last, rateScale }: TrainTask): Promise<void> {
+  async train({ epoch, first, last, rateScale, buckets }: TrainTask): Promise<void> {
     this.#clock.start();
     for (let step = first; step < last; step++) {
-      await this.#compute(epoch, step);
+      await this.#compute({ epoch, step, bucket: buckets[step] });
       this.#barrier();
       this.#reduce(step);
       this.#barrier();
@@ -85,12 +86,12 @@ export class Rank {
   }
 
   /** The sums of nodes of a round, each in its slot. */
-  async computeNodes({ epoch, step, nodes, slots }: NodesTask): Promise<void> {
+  async computeNodes({ epoch, step, bucket, nodes, slots }: NodesTask): Promise<void> {
     const { gradients } = this.#computer!;
     this.#clock.start();
     const plan = nodePlan(nodes, activeShards(this.#spec.geometry, step), this.#spec.threads);
     const actions = plan.steps[this.#rank];
-    await gradients.compute({ epoch, step }, actions, slots);
+    await gradients.compute({ epoch, step, bucket }, actions, slots);
     if (plan.final.length === 0) return;
     this.#barrier();
     this.#slice.reduce(plan.final, slots);
@@ -104,14 +105,15 @@ export class Rank {
   }
 
   /** Gradients of this rank's shards, folded into its slots as they come. */
-  async #compute(epoch: number, step: number): Promise<void> {
+  async #compute(place: StepPlace): Promise<void> {
     const { geometry, shared } = this.#spec;
     const { gradients } = this.#computer!;
     const actionsOf = (of: number) => this.#plan(of).steps[this.#rank];
     // The first shard of the next step follows the last of this one, except at the end of an epoch.
+    const { step } = place;
     const next = step + 1;
     const after = next < geometry.stepsPerEpoch ? gradients.rowsOf(next, actionsOf(next))[0] : undefined;
-    await gradients.compute({ epoch, step }, actionsOf(step), shared.offsets.gradients, after);
+    await gradients.compute(place, actionsOf(step), shared.offsets.gradients, after);
   }
 
   /** Sums the ranks' slots on this rank's slice, and the squares of the result. */
@@ -145,18 +147,18 @@ export class Rank {
   }
 
   /** Metric sums of the batches that this rank gets hold of. */
-  async evaluate({ counts }: EvaluateTask): Promise<void> {
+  async evaluate({ batches: asked }: EvaluateTask): Promise<void> {
     const { shared, examples } = this.#spec;
     const metrics = this.#metrics;
     const totals = shared.evaluationCounts.subarray(this.#rank * metrics.counts, (this.#rank + 1) * metrics.counts);
     const heads = headsIn(examples);
-    const { engine, gatherer } = this.#computer!;
+    const { engines, gatherer } = this.#computer!;
     this.#clock.start();
     let start = 0;
-    const batches = counts.map((count, batch) => {
+    const batches = asked.map(({ count, bucket }, batch) => {
       const rows = { start, count };
       start += count;
-      return { batch, rows };
+      return { batch, bucket, rows };
     });
     const take = () => {
       const batch = this.#control.takeBatch();
@@ -165,6 +167,7 @@ export class Rank {
     // One is taken ahead, so that its rows can be on their way.
     for (let current = take(), next = take(); current; current = next, next = take()) {
       const { count } = current.rows;
+      const engine = engines[current.bucket];
       const buffers = engine.buffers(count);
       await gatherer.load(current.rows, buffers, next?.rows);
       const results = await engine.evaluate(count);

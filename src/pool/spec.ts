@@ -1,5 +1,6 @@
 /** What a pool's threads are given once, when they start; everything large in it is shared memory. */
 import type { AugmentConfig } from '../config/augment.js';
+import type { Buckets } from '../data/buckets.js';
 import type { Examples } from '../data/examples.js';
 import { evaluationBatchCount } from '../data/geometry.js';
 import type { BackendName } from '../engine/backends.js';
@@ -13,14 +14,17 @@ import { createOptimizer } from '../optimizer/optimizer.js';
 import { normBlocks } from '../reduce/norm.js';
 import { Control } from './control.js';
 
+/** What batches are computed by: for each bucket one model or step, which differ in the length of sequences alone. */
 export type EngineSpec =
-  | { readonly kind: 'onnx'; readonly model: CompiledModel }
-  | { readonly kind: 'tfjs'; readonly step: StepSpec; readonly backend: BackendName };
+  | { readonly kind: 'onnx'; readonly models: readonly CompiledModel[] }
+  | { readonly kind: 'tfjs'; readonly steps: readonly StepSpec[]; readonly backend: BackendName };
 
 export interface PoolOptions extends StepRule {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
   readonly examples: Examples;
+  /** Of the examples, for whoever says what is to be computed; absent where sequences are not cut. */
+  readonly buckets?: Buckets;
   /** Changes the images of training steps, never those of evaluations. */
   readonly augment?: AugmentConfig;
   /** Of each target, in the order of the fields. */

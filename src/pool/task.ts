@@ -11,6 +11,8 @@ export interface TrainTask {
   readonly last: number;
   /** Multiplies the learning rate of the schedule. */
   readonly rateScale: number;
+  /** Of every step of the epoch. */
+  readonly buckets: Uint8Array;
 }
 
 /** Nodes of a round. */
@@ -18,6 +20,7 @@ export interface NodesTask {
   readonly kind: 'nodes';
   readonly epoch: number;
   readonly step: number;
+  readonly bucket: number;
   readonly nodes: readonly TreeNode[];
   /** Byte offsets of the slots of their plan. */
   readonly slots: readonly number[];
@@ -30,8 +33,8 @@ export interface ApplyTask {
 
 export interface EvaluateTask {
   readonly kind: 'evaluate';
-  /** Examples of each batch; they follow one another in `shared.rows`. */
-  readonly counts: readonly number[];
+  /** Examples of each batch, which follow one another in `shared.rows`, and its bucket. */
+  readonly batches: readonly { readonly count: number; readonly bucket: number }[];
 }
 
 /** The first and the last: a thread that ends frees nothing of native code by itself. */

@@ -8,25 +8,32 @@ import type { Task } from './task.js';
 
 const spec = workerData as PoolSpec;
 
-async function createEngine(): Promise<GradientEngine | undefined> {
+/** One for each bucket. */
+async function createEngines(): Promise<GradientEngine[] | undefined> {
   if (spec.computes === false) return undefined;
   const { memory, offsets } = spec.shared;
   const parameters = new Float32Array(memory.buffer, offsets.parameters, spec.layout.length);
-  if (spec.engine.kind === 'onnx') return new OnnxEngine(spec.engine.model, parameters);
+  const { engine } = spec;
+  if (engine.kind === 'onnx') return engine.models.map((model) => new OnnxEngine(model, parameters));
   // Only this engine needs tfjs, which takes longer to load than everything else.
   const { createTfjsEngine } = await import('../engine/tfjs.js');
-  return createTfjsEngine(spec.engine.step, spec.engine.backend, parameters);
+  const engines: GradientEngine[] = [];
+  for (const step of engine.steps) engines.push(await createTfjsEngine(step, engine.backend, parameters));
+  return engines;
 }
 
-let engine: Promise<GradientEngine | undefined> | undefined;
+let engines: Promise<GradientEngine[] | undefined> | undefined;
 /** Any thread can take any rank's task: threads differ in nothing. */
 const ranks = new Map<number, Rank>();
 
 export default async function run({ rank: number, task }: { rank: number; task: Task }): Promise<void> {
-  engine ??= createEngine();
-  const ready = await engine;
+  engines ??= createEngines();
+  const ready = await engines;
   if (task.kind === 'start') return;
-  if (task.kind === 'stop') return ready?.dispose();
+  if (task.kind === 'stop') {
+    for (const engine of ready ?? []) await engine.dispose();
+    return;
+  }
   let rank = ranks.get(number);
   if (!rank) {
     rank = new Rank(spec, number, ready);

@@ -23,6 +23,8 @@ export interface ComputeTask {
   readonly epoch: number;
   /** Step of the epoch. */
   readonly step: number;
+  /** What the step's sequences are cut to (data/buckets.ts); 0 where they are not. */
+  readonly bucket: number;
   /** Nodes to compute: aligned ranges of shards, one sum each. */
   readonly nodes: readonly TreeNode[];
   /** Rows of every shard of the nodes. */
@@ -46,6 +48,8 @@ export interface Computed {
 export interface EvaluationBatch {
   /** Number of the batch in its split. */
   readonly batch: number;
+  /** What its sequences are cut to. */
+  readonly bucket: number;
   readonly rows: Int32Array;
 }
 

@@ -49,6 +49,8 @@ export interface StartEvent {
   validation: number;
   test: number;
   seed: number;
+  /** Where sequences are cut by batch (training.buckets): the lengths, and how many graphs were compiled for them. */
+  buckets?: { places: readonly number[]; graphs: number };
   /** Where a resumed run goes on; absent where it starts. */
   resumed?: { step: number; checkpoint: string | null };
 }
@@ -100,6 +102,8 @@ export interface EpochEvent extends WithFigures {
   examplesPerSecond: number;
   /** Whether this epoch's model is the best so far. */
   best: boolean;
+  /** Where sequences are cut by batch: how many steps of the epoch had each length. */
+  stepsByPlaces?: Record<string, number>;
 }
 
 /** A checkpoint is on the disk. */

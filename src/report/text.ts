@@ -105,6 +105,10 @@ function startBlock(run: StartEvent, colors: Colors): string {
     ['training', `${plural(run.epochs, 'epoch')}, ${plural(run.steps, 'step')}, seed ${run.seed}`],
     ['folder', run.folder],
   ];
+  if (run.buckets) {
+    const { places, graphs } = run.buckets;
+    rows.push(['sequences', `${places.join(', ')} places, by the longest of the batch (${plural(graphs, 'graph')})`]);
+  }
   if (run.resumed) rows.push(['resumed', resumedText(run.resumed)]);
   return `${colors.bold(run.name)}\n${table(rows, colors)}\n`;
 }

@@ -5,6 +5,7 @@ import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from '../engine/onnx/names.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
+import type { CompiledModel } from '../engine/onnx/session.js';
 import type { Stage } from '../engine/onnx/stages.js';
 import { WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
@@ -24,17 +25,39 @@ const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
 /** @throws WireError naming the first field that does not fit the others */
 export function checkJob(job: Job): void {
   const { geometry, examples, engine, augment, largestEvaluation } = job;
-  const { model } = engine;
-  checkLayout(model.layout);
+  const { models } = engine;
+  checkLayout(models[0].layout);
+  checkBuckets(job);
   checkGeometry(geometry, examples.count);
   checkMetrics(job);
   if (augment && fieldOf(examples.fields, 'input').shape.length !== 3) refuse('augment', 'the examples are no images');
   if (largestEvaluation > examples.count) refuse('largestEvaluation', `there are ${examples.count} examples`);
-  for (const size of shardSizes(geometry)) {
-    if (!model.gradients.has(size)) refuse('model.gradients', `there is no graph for shards of ${size}`);
+  models.forEach((model, i) => {
+    checkModel(job, model, `models.${i}`);
+  });
+}
+
+/** Each bucket has a model of its own, and the last one the examples as they are. */
+function checkBuckets({ buckets, engine, examples }: Job): void {
+  if (buckets.length === 0 && engine.models.length === 1) return;
+  if (buckets.length !== engine.models.length)
+    refuse('buckets', `are ${buckets.length}, the models ${engine.models.length}`);
+  const masks = ofRole(examples.fields, 'mask');
+  const odd = masks.findIndex(({ shape }) => shape.length !== 1);
+  if (odd >= 0) refuse('examples.fields', `${masks[odd].name} is no mask of sequences`);
+  const longest = Math.max(...masks.map(({ shape: [places] }) => places));
+  const isAscending = buckets.every((places, i) => i === 0 || places > buckets[i - 1]);
+  if (!isAscending || buckets.at(-1) !== longest)
+    refuse('buckets', `do not ascend to ${longest}, the longest sequence`);
+}
+
+function checkModel(job: Job, model: CompiledModel, at: string): void {
+  for (const size of shardSizes(job.geometry)) {
+    if (!model.gradients.has(size)) refuse(`${at}.gradients`, `there is no graph for shards of ${size}`);
   }
-  for (const [count, graph] of model.gradients) checkGradients(job, count, graph, `model.gradients.${count}`);
-  for (const [count, graph] of model.evaluations) checkEvaluation(job, count, graph, `model.evaluations.${count}`);
+  for (const [count, graph] of model.gradients) checkGradients(model, count, graph, `${at}.gradients.${count}`);
+  for (const [count, graph] of model.evaluations)
+    checkEvaluation(job, model, count, graph, `${at}.evaluations.${count}`);
 }
 
 /** The layout must be the one that its own tensors give: aligned, in order, without gaps. */
@@ -46,13 +69,13 @@ function checkLayout(layout: SlabLayout): void {
   const expected = slabLayout(weights.slice(0, a), weights.slice(a, b), weights.slice(b));
   tensors.forEach(({ offset, size }, i) => {
     const tensor = expected.tensors[i];
-    if (size !== tensor.size) refuse(`model.layout.tensors.${i}.size`, `is ${size}, and its shape has ${tensor.size}`);
-    if (offset !== tensor.offset) refuse(`model.layout.tensors.${i}.offset`, `is ${offset}, and not ${tensor.offset}`);
+    if (size !== tensor.size) refuse(`layout.tensors.${i}.size`, `is ${size}, and its shape has ${tensor.size}`);
+    if (offset !== tensor.offset) refuse(`layout.tensors.${i}.offset`, `is ${offset}, and not ${tensor.offset}`);
   });
   const ends = { trainable, state, length };
   for (const [name, end] of Object.entries(ends)) {
     const fits = expected[name as keyof typeof ends];
-    if (end !== fits) refuse(`model.layout.${name}`, `is ${end}, and the tensors end at ${fits}`);
+    if (end !== fits) refuse(`layout.${name}`, `is ${end}, and the tensors end at ${fits}`);
   }
 }
 
@@ -96,8 +119,11 @@ function checkHead(head: HeadMetrics, target: Field, fields: readonly Field[], a
 }
 
 /** What a step on `count` examples is given, by name. */
-function givenTensors({ engine }: Job, count: number, { noise }: CompiledGraph): Map<string, OnnxValue> {
-  const { fields, layout } = engine.model;
+function givenTensors(
+  { fields, layout }: CompiledModel,
+  count: number,
+  { noise }: CompiledGraph,
+): Map<string, OnnxValue> {
   const values: OnnxValue[] = [
     ...fields.map((field) => ({ name: fieldName(field), type: field.type, shape: [count, ...field.shape] })),
     ...layout.tensors.map(({ shape }, i) => ({ name: parameterName(i), type: 'float32', shape }) as const),
@@ -106,9 +132,9 @@ function givenTensors({ engine }: Job, count: number, { noise }: CompiledGraph):
   return new Map(values.map((value) => [value.name, value]));
 }
 
-function checkGradients(job: Job, count: number, graph: CompiledGraph, field: string): void {
-  const made = checkGraph(job, count, graph, field);
-  const { tensors, state } = job.engine.model.layout;
+function checkGradients(model: CompiledModel, count: number, graph: CompiledGraph, field: string): void {
+  const made = checkGraph(model, count, graph, field);
+  const { tensors, state } = model.layout;
   const averaged = tensors.filter(({ offset }) => offset < state);
   checkResult(made, 'loss', 1, field);
   if (made.has(divisorName)) checkResult(made, divisorName, 1, field);
@@ -120,10 +146,13 @@ function checkGradients(job: Job, count: number, graph: CompiledGraph, field: st
   if (beyond >= 0) refuse(`${field}.written`, `${gradientName(beyond)} is of a tensor that does not change`);
 }
 
-function checkEvaluation(job: Job, count: number, graph: CompiledGraph, field: string): void {
-  const made = checkGraph(job, count, graph, field);
-  ofRole(job.examples.fields, 'target').forEach((target, i) => {
-    const { outputs, places, metrics } = job.metrics[i];
+function checkEvaluation(job: Job, model: CompiledModel, count: number, graph: CompiledGraph, field: string): void {
+  const made = checkGraph(model, count, graph, field);
+  const whole = ofRole(job.examples.fields, 'target');
+  ofRole(model.fields, 'target').forEach((target, i) => {
+    const { outputs, metrics } = job.metrics[i];
+    // Of sequences that are cut there are fewer.
+    const places = (job.metrics[i].places * widthOf(target)) / widthOf(whole[i]);
     const names = headNames(target);
     checkResult(made, names.outputs, count * places * outputs, field);
     checkResult(made, names.losses, count, field);
@@ -148,8 +177,8 @@ function checkResult(made: ReadonlyMap<string, OnnxValue>, name: string, length:
 }
 
 /** Follows the tensors from stage to stage. @returns what the stages write */
-function checkGraph(job: Job, count: number, graph: CompiledGraph, field: string): Map<string, OnnxValue> {
-  const given = givenTensors(job, count, graph);
+function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, field: string): Map<string, OnnxValue> {
+  const given = givenTensors(model, count, graph);
   const declared = new Map(graph.written.map((value) => [value.name, value]));
   if (declared.size !== graph.written.length) refuse(`${field}.written`, 'has a name twice');
   const bytes = [...given.values(), ...declared.values()].reduce((sum, { shape }) => sum + elements(shape) * 4, 0);

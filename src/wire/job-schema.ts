@@ -6,6 +6,8 @@ import { optimizerSchema } from '../config/optimizer.js';
 import { metricListSchema } from '../metrics/schema.js';
 import { metaSchema } from './data-image.js';
 
+/** Models of one job. */
+const mostBuckets = 32;
 const count = z.int().min(1).max(0x7fff_ffff);
 const countOrNone = z.int().min(0).max(0x7fff_ffff);
 /** A slab has at most the floats of one WebAssembly memory. */
@@ -79,11 +81,13 @@ const headSchema = z.strictObject({
 });
 
 export const jobSchema = z.strictObject({
-  model: z.strictObject({
-    layout: layoutSchema,
-    gradients: graphsSchema,
-    evaluations: graphsSchema,
-  }),
+  layout: layoutSchema,
+  models: z
+    .array(z.strictObject({ gradients: graphsSchema, evaluations: graphsSchema }).readonly())
+    .min(1)
+    .max(mostBuckets)
+    .readonly(),
+  buckets: z.array(count).max(mostBuckets).readonly(),
   geometry: z.strictObject({
     training: count,
     batchSize: count,

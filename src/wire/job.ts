@@ -6,6 +6,7 @@ import { Packr } from 'msgpackr';
 import type { AugmentConfig } from '../config/augment.js';
 import type { ClusterConfig } from '../config/cluster.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
+import { cutFields } from '../data/buckets.js';
 import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/image.js';
 import { ConfigError, WireError } from '../errors.js';
@@ -16,7 +17,7 @@ import { jobSchema } from './job-schema.js';
 import { unpack } from './msgpack.js';
 
 export interface Job {
-  /** Holds the slab's layout; batches have the fields of `examples`. */
+  /** Its models have one layout; batches have the fields of `examples`. */
   readonly engine: Extract<EngineSpec, { kind: 'onnx' }>;
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
@@ -28,6 +29,8 @@ export interface Job {
   readonly largestEvaluation: number;
   /** What the examples are that will come, or be found here. */
   readonly examples: ExamplesMeta;
+  /** Places of the sequences in the batches of each of the engine's models; empty where there is one, and nothing is cut. */
+  readonly buckets: readonly number[];
   /** Of gradients on the wire. */
   readonly precision: ClusterConfig['precision'];
   /** Where the worker has the examples from, with `auto` resolved. */
@@ -54,10 +57,13 @@ export function encodeJob({
       'use engine: onnx, or train on this machine with `lockstep train`',
     );
   }
+  const [{ layout }] = engine.models;
   // Batches have the fields of the examples.
-  const { gradients, evaluations, fields, ...model } = engine.model;
-  const graphs = { gradients: [...gradients], evaluations: [...evaluations] };
-  return packr.pack(withoutUndefined({ ...job, model: { ...model, ...graphs }, metrics: metrics.map(plainMetrics) }));
+  const models = engine.models.map(({ gradients, evaluations }) => ({
+    gradients: [...gradients],
+    evaluations: [...evaluations],
+  }));
+  return packr.pack(withoutUndefined({ ...job, layout, models, metrics: metrics.map(plainMetrics) }));
 }
 
 /** The graph computes users' metrics; where their modules are is nobody else's business. */
@@ -80,9 +86,10 @@ export function decodeJob(bytes: Uint8Array): Job {
     const [{ path, message }] = error.issues;
     throw new WireError(`job.${path.join('.')}: ${message}`, remedy);
   }
-  const { model, ...rest } = data;
-  const { fields } = rest.examples;
-  const job: Job = { ...rest, engine: { kind: 'onnx', model: { ...model, fields } } };
+  const { layout, models, ...rest } = data;
+  const { examples, buckets } = rest;
+  const cut = models.map((graphs, i) => ({ layout, fields: cutFields(examples.fields, buckets[i]), ...graphs }));
+  const job: Job = { ...rest, engine: { kind: 'onnx', models: cut } };
   checkJob(job);
   return job;
 }

@@ -7,7 +7,7 @@ import type { Computed, ComputeTask, EvaluationBatch } from '../pool/worker.js';
 import type { ExchangePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {

@@ -36,6 +36,8 @@ const mostShards = 65535;
 const mostMembers = 4096;
 /** Up to 24 days: sums of them stay numbers. */
 const milliseconds = between(0, 2 ** 31);
+/** Which it is of those of the job. */
+const bucket = whole(0, 255);
 const nonce = bytes(nonceBytes);
 const hash = text(128);
 const address = text(512);
@@ -107,7 +109,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
   ready: {},
   world: { members: list(mostMembers, record({ id: member, peer: orNull(address) }), distinct) },
   linked: { ids: list(mostMembers, member) },
-  compute: { round: u32, epoch: u32, step: u32, nodes, rows: rowsAt },
+  compute: { round: u32, epoch: u32, step: u32, bucket, nodes, rows: rowsAt },
   computed: {
     round: u32,
     nodes,
@@ -135,7 +137,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
   commit: { round: u32, learningRate: finite, gradientScale: finite, stateScale: finite },
   applied: { round: lastRound, milliseconds },
   fetch: { round: lastRound },
-  evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, rows })) },
+  evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, bucket, rows })) },
   evaluated: { request: u32, sums: doubles, counts, milliseconds },
   failed: { phase: text(64), message: prose },
   peerLost: { id: member, round: u32, reason: prose },

@@ -213,7 +213,10 @@ export async function begin(
     { start: 10 * low, rows: Int32Array.from({ length: 10 * (high - low) }, (_, i) => 10 * low + i) },
   ];
   const round = new Round(
-    { round: 3, epoch: 0, step: 3, shards, rowsOf, nextRowsOf: (node) => rowsOf(node).map(({ rows }) => rows) },
+    {
+      ...{ round: 3, epoch: 0, step: 3, bucket: 0, effort: 1, shards, rowsOf },
+      nextRowsOf: (node) => rowsOf(node).map(({ rows }) => rows),
+    },
     { crew, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
   );
   const result = round.run();

@@ -39,7 +39,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     ],
   },
   linked: { kind: 'linked', ids: [1, 2] },
-  compute: { kind: 'compute', round: 9, epoch: 1, step: 2, nodes, rows },
+  compute: { kind: 'compute', round: 9, epoch: 1, step: 2, bucket: 3, nodes, rows },
   computed: {
     kind: 'computed',
     round: 9,
@@ -67,7 +67,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
 
   applied: { kind: 'applied', round: 9, milliseconds: 0.5 },
   fetch: { kind: 'fetch', round: 7 },
-  evaluate: { kind: 'evaluate', request: 1, batches: [{ batch: 3, rows: Int32Array.of(1, 2) }] },
+  evaluate: { kind: 'evaluate', request: 1, batches: [{ batch: 3, bucket: 1, rows: Int32Array.of(1, 2) }] },
   evaluated: {
     kind: 'evaluated',
     request: 1,

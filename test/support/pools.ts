@@ -66,7 +66,11 @@ export async function poolSetup(): Promise<PoolSetup> {
   const small = { ...geometry, evaluationBatch: 30 };
   const sizes = { gradients: shardSizes(small), evaluations: evaluationSizes(small, [largestEvaluation]) };
   const options = {
-    ...{ engine: await chooseEngine({ engine: 'onnx' }, step, spec, sizes, () => {}), layout: step.layout, examples },
+    ...{
+      engine: await chooseEngine({ engine: 'onnx' }, { step, spec }, [{ sizes }], () => {}),
+      layout: step.layout,
+      examples,
+    },
     metrics: [
       {
         ...{ target: 'targets', factor: 1, metrics: ['accuracy' as const], outputs: classes, places: 1, classes: true },
@@ -111,7 +115,7 @@ export function taskOf(
     const { start, count } = shardsOf(geometry, step, node.low, node.high);
     return { start, rows: order.slice(start, start + count) };
   });
-  return { round: roundOf(geometry, epoch, step), epoch, step, nodes, rows };
+  return { round: roundOf(geometry, epoch, step), epoch, step, bucket: 0, nodes, rows };
 }
 
 /** The sum of a node as its pool holds it. */
