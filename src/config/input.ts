@@ -1399,6 +1399,10 @@ export interface RunConfigInput {
      */
     accumulate?: number;
     /**
+     * Lengths for batches of sequences that were filled up (data.length): each batch is computed at the first that holds its longest sequence, in training and in evaluation, or else at the full length. For each a graph is compiled. `auto` takes 8, 16, 32, ... places. Default: all batches have the full length.
+     */
+    buckets?: 'auto' | number[];
+    /**
      * Largest global norm of the gradient; longer ones are scaled.
      */
     clipNorm?: number;
