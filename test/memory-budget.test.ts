@@ -45,7 +45,7 @@ function npy(file: string, shape: readonly number[], type: string, data: Uint8Ar
 }
 
 const megabyte = 2 ** 20;
-const budget = 64;
+const budget = 48;
 
 /** Peak resident megabytes of a training process, and its result. */
 async function measured(config: string, ...set: string[]): Promise<{ peak: number; sha256: string; data: string }> {

@@ -16,10 +16,11 @@ if (!here) console.log(`The tests on MNIST are left out: there is no folder ${mn
 describe.skipIf(!here)('configs/mnist.yaml', () => {
   const folder = temporaryFolder();
 
-  it('reaches 97 % on the held-out test images in its 5 epochs', { timeout: 120_000 }, async () => {
-    const { start, epochs, end } = await trained(config, [`data.dir=${mnistFolder}`], folder, 2);
-    expect(start).toMatchObject({ engine: 'onnx', training: 8000, validation: 1000, test: 1000, epochs: 5 });
-    expect(epochs).toHaveLength(5);
+  it('reaches 97 % on the held-out test images in 4 of its 5 epochs', { timeout: 120_000 }, async () => {
+    const overrides = [`data.dir=${mnistFolder}`, 'training.epochs=4'];
+    const { start, epochs, end } = await trained(config, overrides, folder, 2);
+    expect(start).toMatchObject({ engine: 'onnx', training: 8000, validation: 1000, test: 1000, epochs: 4 });
+    expect(epochs).toHaveLength(4);
     expect(end.test!.accuracy).toBeGreaterThanOrEqual(0.97);
     expect(end.validation!.accuracy).toBeGreaterThanOrEqual(0.97);
   });
