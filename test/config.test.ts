@@ -180,7 +180,7 @@ describe('a value that breaks a rule', () => {
     [
       'data.dir=x',
       'data.dir: unknown key',
-      'the keys here are source, examples, seed, targets, validation, test, stratify, memory',
+      'the keys here are source, examples, seed, targets, split, validation, test, stratify, memory',
     ],
     [
       'data.source=idy',

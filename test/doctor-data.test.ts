@@ -104,6 +104,27 @@ describe('a table', () => {
     return { source: 'csv', file: path(name), target: 'y', exclude: ['patientId'], ...half, ...more };
   };
 
+  it('says what decided about the splits, in every source that has such', async () => {
+    const who = values.map((value) => value % 5);
+    writeFileSync(path('who.npy'), npyFile('|u1', [20], Uint8Array.from(who)));
+    const rows = values.map((value, i) => ({ features: value, target: classes[i], who: who[i] }));
+    const npy = { source: 'npy', features: path('x.npy'), targets: path('y.npy'), targetType: 'class' };
+    const module = writeModule(folder, 'who.mjs', `export default ${JSON.stringify(rows)};`);
+    const file = path('who.csv');
+    writeFileSync(file, `x,y,who\n${rows.map((row) => `${row.features},c${row.target},${row.who}`).join('\n')}\n`);
+    for (const [data, key, unit] of [
+      [npy, path('who.npy'), 'file'],
+      [{ source: 'module', file: module, classes: 2 }, 'who', 'field'],
+      [{ source: 'csv', file, target: 'y' }, 'who', 'column'],
+    ] as const) {
+      const found = await look({ ...data, split: { test: 0.4, validation: 0, group: key } });
+      expect(found.splitBy).toEqual({ kind: 'group', of: `${unit} ${key}` });
+      expect(found.groups).toEqual([{ column: key, values: 5, shared: 0, examples: [] }]);
+      const ordered = await look({ ...data, split: { test: 0.4, validation: 0, order: key } });
+      expect(ordered.splitBy?.ranges).toEqual({ training: [0, 2], test: [3, 4] });
+    }
+  });
+
   it('shows groups in two splits, and none once they stay together', async () => {
     const found = await look(table('g.csv', text()));
     expect(found.groups).toEqual([

@@ -232,7 +232,7 @@ describe('groups of any sizes', () => {
     });
   const keyOf = (sizes: readonly number[]): SplitKey => {
     const values = Int32Array.from(sizes.flatMap((size, group) => new Array<number>(size).fill(group)));
-    return { kind: 'group', column: 'g', values, names: sizes.map(String) };
+    return { kind: 'group', unit: 'column', name: 'g', values, names: sizes.map(String) };
   };
   const total = (sizes: readonly number[]) => sizes.reduce((a, b) => a + b, 0);
   const split = (sizes: readonly number[], validation: number, test: number, seed = 0) =>

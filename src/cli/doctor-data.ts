@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { printableDeep } from '../config/printable.js';
-import type { DataDiagnosis, FieldReport, SplitCounts } from '../data/doctor/diagnosis.js';
+import type { DataDiagnosis, FieldReport, SplitCounts, SplitReport } from '../data/doctor/diagnosis.js';
 import { columnsText } from '../report/columns-text.js';
 import { jsonLine } from '../report/json.js';
 import { count } from '../report/text.js';
@@ -55,10 +55,11 @@ function runDoctorData(file: string, { set, json }: DoctorDataFlags): Promise<vo
 function text(found: DataDiagnosis): string {
   // picocolors alone would also colour what a CI run writes to a file.
   const colors = pc.createColors(pc.isColorSupported && isTerminal(process.stdout));
-  const { description, rows, fields, columns, missing = [], duplicates, groups = [], findings } = found;
+  const { description, rows, fields, columns, missing = [], duplicates, splitBy, groups = [], findings } = found;
   const lines = [
     `data      ${description}`,
     `splits    ${splitsText(rows)}`,
+    ...(splitBy ? [`by        ${splitByText(splitBy)}`] : []),
     `repeated  ${count(duplicates.rows)} examples, ${count(duplicates.acrossSplits)} of them in another split`,
     ...missing.map(({ column, rows, first }) => `missing   ${column}: ${count(rows)} rows, the first ${first}`),
     ...groups.map(
@@ -81,6 +82,11 @@ function text(found: DataDiagnosis): string {
 
 const splitsText = ({ training, validation, test }: SplitCounts): string =>
   `${count(training)} training, ${count(validation)} validation, ${count(test)} test`;
+
+function splitByText({ kind, of, ranges = {} }: SplitReport): string {
+  const each = Object.entries(ranges).map(([split, [lowest, highest]]) => `${split} ${lowest} to ${highest}`);
+  return [`${kind} of ${of}`, ...each].join(', ');
+}
 
 function fieldLines({ name, role, type, shape, lowest, highest, mean, categories, classes }: FieldReport): string[] {
   const short = (value: number) => String(Number(value.toPrecision(6)));

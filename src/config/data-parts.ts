@@ -2,7 +2,6 @@
 import { z } from 'zod';
 
 export const fraction = z.number().min(0).lt(1);
-export const prefix = z.string().min(1);
 export const path = z.string().min(1);
 export const column = z.string().min(1);
 
@@ -27,40 +26,8 @@ export const memory = z
     'Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.',
   );
 
-export const stratify = z
-  .boolean()
-  .default(false)
-  .describe('Give every split the same share of each class. Needs targets that are classes.');
-
 export const VALIDATION = 'is held out and evaluated after every epoch.';
 export const TEST = 'is held out and evaluated once, at the end.';
-
-export function fractions(preset: number) {
-  return {
-    validation: fraction.default(preset).describe(`Fraction of the examples that ${VALIDATION}`),
-    test: fraction.default(preset).describe(`Fraction of the examples that ${TEST}`),
-    stratify,
-    memory,
-  };
-}
-
-/** A fraction of the training files, or the prefix of files of its own. */
-export function fractionOrFiles(purpose: string) {
-  return z
-    .union([fraction, prefix])
-    .default(0.1)
-    .describe(`Fraction of the training files, or prefix of the files, that ${purpose}`);
-}
-
-/** Splits of sources where a split may have a file or folder of its own. */
-export function fractionsOrPaths(what: string) {
-  const part = (purpose: string) =>
-    z
-      .union([fraction, path])
-      .default(0.1)
-      .describe(`Fraction of the examples, or a ${what} of its own, that ${purpose}`);
-  return { validation: part(VALIDATION), test: part(TEST), stratify, memory };
-}
 
 export const targetType = z
   .enum(['class', 'number'])

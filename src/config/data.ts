@@ -1,21 +1,8 @@
 /** `data`: where the examples come from and how they are split. */
 import { z } from 'zod';
-import {
-  byField,
-  copies,
-  fraction,
-  fractionOrFiles,
-  fractions,
-  fractionsOrPaths,
-  memory,
-  path,
-  prefix,
-  standardizeTargets,
-  stratify,
-  TEST,
-  VALIDATION,
-} from './data-parts.js';
+import { byField, copies, fraction, memory, path, standardizeTargets } from './data-parts.js';
 import { npySchema } from './npy.js';
+import { byClass, byKey, oneWay, partOfExamples, partOrOwn, splitKeys, withSplits } from './split.js';
 import { csvSchema, parquetSchema } from './table.js';
 
 const digitsSchema = z
@@ -28,8 +15,11 @@ const digitsSchema = z
       .default(0)
       .describe('Names the set of digits. Apart from the seed of the run, so that all seeds train on the same set.'),
     targets: copies,
-    ...fractions(0.1),
+    ...splitKeys(partOfExamples, byClass),
+    memory,
   })
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('Synthetic handwritten digits, 28 x 28 x 1, ten classes, made when the run starts.');
 
 const idxSchema = z
@@ -42,20 +32,26 @@ const idxSchema = z
         'Folder of <prefix>-images-idx3-ubyte and <prefix>-labels-idx1-ubyte files, with or without .gz; ' +
           'a relative path starts at the current folder.',
       ),
-    training: prefix
+    training: z
+      .string()
+      .min(1)
       .optional()
       .describe(
         "Prefix of the training files. Default: train where there is such a pair, else the folder's only pair.",
       ),
     targets: copies,
-    validation: fractionOrFiles(VALIDATION),
-    test: fractionOrFiles(TEST),
-    stratify,
+    ...splitKeys(partOrOwn('prefix of the files', 'training files'), byClass),
     memory,
   })
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('Images of the MNIST family (MNIST, Fashion-MNIST, EMNIST, KMNIST) in IDX files.');
 
 const rows = z.array(z.union([z.number(), z.array(z.number()).min(1)])).min(1);
+
+/** What is held out where nothing is said. */
+const none = { validation: 0, test: 0, stratify: false } as const;
+const noTest = { validation: 0.1, test: 0 };
 
 const valuesSchema = z
   .strictObject({
@@ -64,8 +60,11 @@ const valuesSchema = z
     targets: rows.describe('One row of numbers for each example, or one class index each if classes is given.'),
     classes: z.int().min(2).optional().describe('Makes the targets class indices, 0 to classes - 1.'),
     standardizeTargets,
-    ...fractions(0),
+    ...splitKeys(partOfExamples, byClass, none),
+    memory,
   })
+  .superRefine(oneWay)
+  .transform(withSplits(none))
   .describe('Numbers written in the config.');
 
 const imagesSchema = z
@@ -90,9 +89,20 @@ const imagesSchema = z
           "0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.",
       ),
     targets: copies,
-    ...fractionsOrPaths('folder'),
+    ...splitKeys(partOrOwn('a folder of its own'), byClass),
+    memory,
   })
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('Image files in one folder a class.');
+
+/** The text for validation lies in one piece before that for test. */
+const pieces = splitKeys(
+  (purpose) =>
+    fraction.describe(`Fraction of the text, in one piece at its end (validation before test), that ${purpose}`),
+  {},
+  noTest,
+);
 
 const textSchema = z
   .strictObject({
@@ -108,12 +118,13 @@ const textSchema = z
       .enum(['last', 'all'])
       .default('last')
       .describe('Predict the character after the window, or the one after each character of it.'),
-    validation: fraction
-      .default(0.1)
-      .describe(`Fraction of the text, in one piece before that for test, that ${VALIDATION}`),
-    test: fraction.default(0).describe(`Fraction of the text, in one piece at its end, that ${TEST}`),
+    split: pieces.split,
+    validation: pieces.validation,
+    test: pieces.test,
     memory,
   })
+  .superRefine(oneWay)
+  .transform(withSplits(noTest))
   .describe('Characters of a text: the examples are windows of it, the targets the characters that follow.');
 
 const moduleSchema = z
@@ -144,8 +155,11 @@ const moduleSchema = z
     targets: copies,
     truncate: z.boolean().default(false).describe('Cut off what sequences have beyond data.length.'),
     standardizeTargets,
-    ...fractions(0.1),
+    ...splitKeys(partOfExamples, byKey('Key of the examples that is no input')),
+    memory,
   })
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('Examples that a module of yours makes.');
 
 export const dataSchema = z.discriminatedUnion('source', [

@@ -1,6 +1,7 @@
 /** `data.source: npy`: arrays of NumPy, one of each kind or several by the names of their fields. */
 import { z } from 'zod';
-import { copySchema, fieldName, fractions, path, standardizeTargets, targetType } from './data-parts.js';
+import { copySchema, fieldName, memory, path, standardizeTargets, targetType } from './data-parts.js';
+import { byKey, oneWay, partOfExamples, splitKeys, withSplits } from './split.js';
 import { plainFieldNames } from './table-fields.js';
 
 const name = fieldName.refine((text) => !plainFieldNames.includes(text), {
@@ -119,9 +120,12 @@ export const npySchema = z
     scale: z.number().positive().default(1).describe('Factor of the features, such as 0.00392156862745098 for bytes.'),
     ...sequence(path),
     placesOf,
-    ...fractions(0.1),
+    ...splitKeys(partOfExamples, byKey('NumPy array of one number an example')),
+    memory,
   })
   .superRefine(npyRules)
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('NumPy .npy and .npz files.');
 
 type Fields = {

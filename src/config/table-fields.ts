@@ -72,10 +72,6 @@ interface Fields {
   readonly standardizeTargets?: unknown;
   readonly features?: unknown;
   readonly inputs?: Readonly<Record<string, unknown>>;
-  readonly split?: unknown;
-  readonly validation?: unknown;
-  readonly test?: unknown;
-  readonly stratify?: unknown;
 }
 
 /** Keys that stand for the same, or that say something of what is not there. */
@@ -84,9 +80,6 @@ const rivals: readonly (readonly [keyof Fields, keyof Fields, string])[] = [
   ['targets', 'targetType', 'say it of the target: { column: NAME, type: class }'],
   ['targets', 'standardizeTargets', 'say it of the target: { column: NAME, standardize: true }'],
   ['inputs', 'features', 'name the columns under data.inputs, or all in one list under data.features'],
-  ['split', 'validation', 'write it as data.split.validation'],
-  ['split', 'test', 'write it as data.split.test'],
-  ['split', 'stratify', 'write it as data.split.stratify'],
 ];
 
 /** @see rivals; names are unique over inputs and targets, and there is a target */

@@ -1,6 +1,7 @@
 /** `source: csv` and `source: parquet`: tables, whose columns become fields. */
 import { z } from 'zod';
-import { column, fraction, memory, path, standardizeTargets, TEST, targetType, VALIDATION } from './data-parts.js';
+import { column, memory, path, standardizeTargets, targetType } from './data-parts.js';
+import { byKey, oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
 import { inputsSchema, tableRules, targetsSchema } from './table-fields.js';
 
 const datePart = z.enum(['year', 'month', 'day', 'weekday', 'hour', 'minute']);
@@ -11,35 +12,6 @@ export type DateForm = z.infer<typeof dateFormSchema>;
 export const thousandsSchema = z.string().regex(/^[^\dA-Za-z+-]$/u, {
   error: (issue) => `${JSON.stringify(issue.input)} is not one character that may stand between digits`,
 });
-
-const part = (purpose: string) =>
-  z.union([fraction, path]).describe(`Fraction of the examples, or a file of its own, that ${purpose}`);
-
-const splitSchema = z
-  .strictObject({
-    validation: part(VALIDATION).default(0.1),
-    test: part(TEST).default(0.1),
-    order: column
-      .optional()
-      .describe(
-        'Column of numbers or dates: the rows with the highest are for test, those before them for validation.',
-      ),
-    group: column.optional().describe('Column whose values stay together: no two splits have rows of one value.'),
-    stratify: z
-      .union([z.boolean(), column])
-      .optional()
-      .describe('Give every split the same share of each class, or of each value of a column.'),
-  })
-  .superRefine(({ order, group, stratify }, context) => {
-    const given = Object.entries({ order, group, stratify }).filter(([, value]) => value);
-    if (given.length < 2) return;
-    const names = given.map(([name]) => name).join(' and ');
-    context.addIssue({
-      code: 'custom',
-      message: `${names} cannot decide together`,
-      params: { remedy: 'keep one of them' },
-    });
-  });
 
 /** What tables have in common, whatever file they come from. */
 const table = {
@@ -82,31 +54,9 @@ const table = {
     .describe(
       'Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.',
     ),
-  split: splitSchema
-    .optional()
-    .describe('Which rows are held out, and what decides it; in the place of validation, test and stratify.'),
-  validation: part(VALIDATION).optional().meta({ default: 0.1 }),
-  test: part(TEST).optional().meta({ default: 0.1 }),
-  stratify: z.boolean().optional().meta({
-    default: false,
-    description: 'Give every split the same share of each class. Needs targets that are classes.',
-  }),
+  ...splitKeys(partOrOwn('a file of its own'), byKey('Column')),
   memory,
 };
-
-/** The config with its defaults, in the form in which it says how to split. */
-function withSplits<
-  T extends {
-    readonly split?: unknown;
-    readonly validation?: number | string;
-    readonly test?: number | string;
-    readonly stratify?: boolean;
-  },
->(config: T): T {
-  if (config.split !== undefined) return config;
-  const { validation = 0.1, test = 0.1, stratify = false } = config;
-  return { ...config, validation, test, stratify };
-}
 
 /** How CSV files are written where nothing else is said. */
 export const usualCsv = {
@@ -135,7 +85,8 @@ export const csvSchema = z
     ...table,
   })
   .superRefine(tableRules)
-  .transform(withSplits)
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('A CSV file.');
 
 export const parquetSchema = z
@@ -145,7 +96,8 @@ export const parquetSchema = z
     ...table,
   })
   .superRefine(tableRules)
-  .transform(withSplits)
+  .superRefine(oneWay)
+  .transform(withSplits())
   .describe('A Parquet file.');
 
 export type CsvConfig = z.infer<typeof csvSchema>;

@@ -3,6 +3,7 @@ import { plainNames } from '../config/plain-names.js';
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 import { type Field, fieldOf, ofRole, typeOf, type Values } from './field.js';
+import type { SplitKey } from './split.js';
 
 /** The rows of a column that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
 export interface RowFile {
@@ -84,6 +85,8 @@ export interface Splits {
 export interface Dataset {
   readonly examples: Examples;
   readonly splits: Splits;
+  /** What decided about the splits, besides chance and classes. */
+  readonly by?: SplitKey;
   /** One line for people: what was loaded, and from where. */
   readonly description: string;
   /** How inputs of the trained model are read; saved with it. */

@@ -20,20 +20,22 @@ const tolerance = 0.2;
  * @throws DataError if there are fewer groups than splits, or if a group is in two files
  */
 export function divideGroups(
-  { column, values, names = [] }: SplitKey,
+  key: SplitKey,
   pool: Int32Array,
   given: Readonly<Record<'validation' | 'test', Int32Array>>,
   counts: HeldOutCounts,
   random: RandomGenerator,
   warn: (message: string) => void,
 ): Division {
+  const { unit, values } = key;
+  const label = `${unit} ${key.name}`;
   const groups = rowsByValue(values, pool);
-  refuseShared(column, names, [groups, rowsByValue(values, given.validation), rowsByValue(values, given.test)]);
+  refuseShared(key, [groups, rowsByValue(values, given.validation), rowsByValue(values, given.test)]);
   const wanted = (['test', 'validation'] as const).filter((split) => counts[split] > 0);
   if (groups.size < wanted.length + 1) {
     throw new DataError(
-      `data.split.group: column ${column} has ${groups.size} values, too few for ${wanted.length + 1} splits`,
-      'set data.split.validation or data.split.test to 0, or name another column',
+      `data.split.group: ${label} has ${groups.size} values, too few for ${wanted.length + 1} splits`,
+      `set data.split.validation or data.split.test to 0, or name another ${unit}`,
     );
   }
   const order = Int32Array.from(groups.keys());
@@ -48,7 +50,7 @@ export function divideGroups(
     const size = division[split].reduce((sum, { length }) => sum + length, 0);
     if (Math.abs(size - counts[split]) <= tolerance * counts[split]) return;
     warn(
-      `data.split.${split}: ${counts[split].toLocaleString('en-US')} examples were asked for, and whole groups of column ${column} ` +
+      `data.split.${split}: ${counts[split].toLocaleString('en-US')} examples were asked for, and whole groups of ${label} ` +
         `make it ${size.toLocaleString('en-US')}`,
     );
   });
@@ -56,14 +58,14 @@ export function divideGroups(
 }
 
 /** Files of their own may have no group of another split. */
-function refuseShared(column: string, names: readonly string[], parts: readonly ReadonlyMap<number, unknown>[]): void {
+function refuseShared({ unit, name, names = [] }: SplitKey, parts: readonly ReadonlyMap<number, unknown>[]): void {
   const seen = new Set<number>();
   for (const part of parts) {
     for (const code of part.keys()) {
       if (!seen.has(code)) continue;
       throw new DataError(
-        `data.split.group: ${JSON.stringify(names[code])} of column ${column} is in the files of two splits`,
-        'take its rows out of one of them, or give fractions of one file',
+        `data.split.group: ${JSON.stringify(names[code])} of ${unit} ${name} is in the files of two splits`,
+        'take its examples out of one of them, or give fractions',
       );
     }
     for (const code of part.keys()) seen.add(code);

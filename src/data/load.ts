@@ -24,6 +24,7 @@ import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeExamples, RowWriter } from './rows.js';
 import type { Source } from './source.js';
 import { splitExamples } from './split.js';
+import { planOf } from './split-plan.js';
 import { fitTargets, requireNumbers, standardizeTargets } from './standardize.js';
 import { valueExamples } from './values.js';
 
@@ -49,7 +50,8 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
     const own = (await source.encode?.(splits)) ?? plainEncoding(examples);
     const encoding = completeEncoding(own, examples, scalings);
     const description = describe(examples, splits, source.origin, scalings.size > 0);
-    return { examples, splits, description, encoding, columns: source.columns, where: source.where };
+    const by = 'training' in source.split ? undefined : source.split.by;
+    return { examples, splits, by, description, encoding, columns: source.columns, where: source.where };
   } catch (error) {
     closeExamples(read);
     throw error;
@@ -120,15 +122,13 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
   switch (config.source) {
     case 'digits': {
       const examples = await generateDigits(config.examples, config.seed, reading);
-      return { examples, split: config, origin: `synthetic digits, seed ${config.seed}` };
+      return { examples, split: planOf(config), origin: `synthetic digits, seed ${config.seed}` };
     }
     case 'values':
       return {
-        ...{
-          examples: valueExamples(config, reading.ignoredClass(plainNames.target)),
-          split: config,
-          origin: 'values in the config',
-        },
+        examples: valueExamples(config, reading.ignoredClass(plainNames.target)),
+        split: planOf(config),
+        origin: 'values in the config',
         where: (example, field) => `data.${field}.${example}`,
       };
     case 'idx': {

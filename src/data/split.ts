@@ -7,14 +7,16 @@ import { divideGroups } from './groups.js';
 import { randomStream, shuffle } from './random.js';
 import { countStratified, groupByClass, groupByKey, type HeldOutCounts, type Stratum } from './stratify.js';
 
-/** A column that decides, by a value for each example. */
+/** What decides, by a value for each example. */
 export interface SplitKey {
   /**
    * `order`: the highest values are for test, those before them for validation. `group`: no value is in two splits.
    * `stratify`: each split has its share of each value.
    */
   readonly kind: 'order' | 'group' | 'stratify';
-  readonly column: string;
+  /** What has the values: a column of a table, a key of a module's examples, a NumPy file or an array in one. */
+  readonly unit: 'column' | 'field' | 'file' | 'array';
+  readonly name: string;
   /** Finite numbers to order by, or places in `names`. */
   readonly values: Int32Array | Float64Array;
   readonly names?: readonly string[];
@@ -24,8 +26,8 @@ export interface SplitKey {
 export interface SplitPlan {
   readonly validation: number | RowRange;
   readonly test: number | RowRange;
-  /** Whether each class is divided by itself, so that all splits have the same mixture of classes. */
-  readonly stratify: boolean;
+  /** Whether each class is divided by itself, so that all splits have the same mixture of classes; or of which target. */
+  readonly stratify: boolean | string;
   /** What else decides; not with `stratify`. */
   readonly by?: SplitKey;
   /** Where a config says all this, for messages. */
@@ -74,18 +76,18 @@ function divide(
   random: RandomGenerator,
   warn: (message: string) => void,
 ): Division {
-  const { stratify, by, section = 'data' } = plan;
+  const { by, section = 'data' } = plan;
   const [validation, test] = [fractionOf(plan.validation), fractionOf(plan.test)];
-  if (stratify || by?.kind === 'stratify') {
-    const strata = by ? groupByKey(by, pool) : groupByClass(examples, pool);
-    return cutAtRandom(strata, countStratified(strata, validation, test), random);
+  if (plan.stratify !== false || by?.kind === 'stratify') {
+    const strata = by ? groupByKey(by, pool) : groupByClass(examples, pool, plan);
+    return cutAtRandom(strata, countStratified(strata, validation, test, section), random);
   }
   const counts = countPlain(pool.length, validation, test, section);
   if (by?.kind === 'group') {
     const ranges = { validation: rowsOf(plan.validation), test: rowsOf(plan.test) };
     return divideGroups(by, pool, ranges, counts, random, warn);
   }
-  if (by?.kind === 'order') return cutInOrder(by.values, pool, counts);
+  if (by?.kind === 'order') return cutInOrder(by, pool, counts);
   return cutAtRandom([{ rows: pool }], [counts], random);
 }
 
@@ -108,7 +110,14 @@ function cutAtRandom(
 }
 
 /** Training, then validation, then test; equal values by their rows. */
-function cutInOrder(values: ArrayLike<number>, pool: Int32Array, { validation, test }: HeldOutCounts): Division {
+function cutInOrder(key: SplitKey, pool: Int32Array, { validation, test }: HeldOutCounts): Division {
+  const { values, unit, name } = key;
+  if (validation + test > 0 && pool.length > 1 && pool.every((row) => values[row] === values[pool[0]])) {
+    throw new DataError(
+      `data.split.order: ${unit} ${name} is the same in every example, which is no order`,
+      `name another ${unit}, or leave order out`,
+    );
+  }
   const ordered = pool.slice().sort((a, b) => values[a] - values[b] || a - b);
   const testStart = pool.length - test;
   const validationStart = testStart - validation;

@@ -2,7 +2,7 @@
 import { DataError } from '../errors.js';
 import type { SourceExamples } from './examples.js';
 import { ofRole } from './field.js';
-import type { SplitKey } from './split.js';
+import type { SplitKey, SplitPlan } from './split.js';
 
 /** How many examples of a group are held out; the rest is for training. */
 export interface HeldOutCounts {
@@ -25,26 +25,34 @@ export interface Stratum {
  *
  * @throws DataError if the targets are no classes, or several an example
  */
-export function groupByClass(examples: SourceExamples, rows: Int32Array): Stratum[] {
-  const targets = ofRole(examples.columns, 'target');
+export function groupByClass(
+  examples: SourceExamples,
+  rows: Int32Array,
+  { stratify, section = 'data' }: Pick<SplitPlan, 'stratify' | 'section'>,
+): Stratum[] {
+  const all = ofRole(examples.columns, 'target');
+  const targets = typeof stratify === 'string' ? all.filter(({ name }) => name === stratify) : all;
+  const key = `${section}.stratify`;
   if (targets.length > 1) {
+    const names = targets.map(({ name }) => name);
     throw new DataError(
-      `data.split.stratify: true: there are ${targets.length} targets`,
-      'name the column, such as data.split.stratify: COLUMN',
+      `${key}: true: there are the targets ${names.join(', ')}`,
+      `say by which: data.split: { stratify: ${names[0]} } (a table: by the name of its column)`,
     );
   }
   if (targets.length === 0) {
-    throw new DataError('data.stratify: the targets are inputs, not classes', 'remove stratify');
+    throw new DataError(`${key}: the targets are inputs, not classes`, 'remove stratify');
   }
   const [{ shape, values, categories }] = targets;
+  const which = typeof stratify === 'string' ? `target ${stratify} has` : 'the targets are';
   if (categories === undefined) {
     throw new DataError(
-      'data.stratify: the targets are numbers, not classes',
+      `${key}: ${which} numbers, not classes`,
       'remove stratify, or set data.classes if they are class indices',
     );
   }
   if (shape.length > 0) {
-    throw new DataError('data.stratify: an example has several classes', 'remove stratify');
+    throw new DataError(`${key}: an example has several classes`, 'remove stratify');
   }
   // One that the loss ignores may be none of the classes.
   const groups = rowsByValue(values, rows);
@@ -53,12 +61,12 @@ export function groupByClass(examples: SourceExamples, rows: Int32Array): Stratu
 }
 
 /** The rows of each value of a column, in the order of numbers or of texts. */
-export function groupByKey({ column, values, names = [] }: SplitKey, rows: Int32Array): Stratum[] {
+export function groupByKey({ unit, name: what, values, names = [] }: SplitKey, rows: Int32Array): Stratum[] {
   const groups = rowsByValue(values, rows);
   const byName = new Map(names.map((name, code) => [name, groups.get(code)]));
   return inOrder(names).flatMap((name) => {
     const group = byName.get(name);
-    return group ? [{ rows: Int32Array.from(group), name: `${JSON.stringify(name)} of column ${column}` }] : [];
+    return group ? [{ rows: Int32Array.from(group), name: `${JSON.stringify(name)} of ${unit} ${what}` }] : [];
   });
 }
 
@@ -94,7 +102,12 @@ export function rowsByValue(values: ArrayLike<number>, rows: Int32Array): Map<nu
  *
  * @throws DataError if a class has less than one example for a split
  */
-export function countStratified(strata: readonly Stratum[], validation: number, test: number): HeldOutCounts[] {
+export function countStratified(
+  strata: readonly Stratum[],
+  validation: number,
+  test: number,
+  section = 'data',
+): HeldOutCounts[] {
   const shares = { training: 1 - validation - test, validation, test };
   const owed = { training: 0, validation: 0, test: 0 };
   const names = ['training', 'validation', 'test'] as const;
@@ -105,7 +118,7 @@ export function countStratified(strata: readonly Stratum[], validation: number, 
     for (const name of names) {
       const exact = shares[name] * group.length;
       counts[name] = Math.floor(exact + TOLERANCE);
-      if (shares[name] > 0 && counts[name] === 0) throw tooFew(stratum, name, shares[name]);
+      if (shares[name] > 0 && counts[name] === 0) throw tooFew(stratum, name, shares[name], section);
       owed[name] += exact - counts[name];
       left -= counts[name];
     }
@@ -118,9 +131,9 @@ export function countStratified(strata: readonly Stratum[], validation: number, 
   });
 }
 
-function tooFew({ rows, name }: Stratum, split: string, share: number): DataError {
+function tooFew({ rows, name }: Stratum, split: string, share: number, section: string): DataError {
   return new DataError(
-    `data.stratify: ${name} has ${rows.length} examples, too few to give ${Number(share.toFixed(6))} of them to ${split}`,
+    `${section}.stratify: ${name} has ${rows.length} examples, too few to give ${Number(share.toFixed(6))} of them to ${split}`,
     `remove stratify, or add examples: a class needs at least ${Math.ceil(1 / share - TOLERANCE)}`,
   );
 }

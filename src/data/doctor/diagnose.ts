@@ -4,9 +4,11 @@ import { targetParts } from '../../config/table-fields.js';
 import { loadDataset } from '../load.js';
 import { Reading, type ReadingOptions } from '../reading.js';
 import { closeExamples } from '../rows.js';
+import { deciderOf, sectionOf } from '../split-plan.js';
 import type { DataDiagnosis, DataFinding } from './diagnosis.js';
 import { duplicateFindings, duplicatesOf } from './duplicates.js';
 import { fieldFindings, fieldReports } from './fields.js';
+import { groupsByKey, splitReport } from './splits.js';
 import { gapFindings, gapsOf, groupFindings, groupsOf } from './table.js';
 
 /**
@@ -33,18 +35,19 @@ export async function diagnose(
     const { splits } = dataset;
     const rows = { training: splits.training.length, validation: splits.validation.length, test: splits.test.length };
     const fields = await fieldReports(dataset);
+    const targets = fields.filter(({ role }) => role === 'target').map(({ name }) => name);
     const duplicates = await duplicatesOf(dataset);
-    const groups = readable && (await groupsOf(readable, splits, quiet));
+    const groups = readable ? await groupsOf(readable, splits, quiet) : groupsByKey(dataset);
     return {
       ...{ source: config.source, description: dataset.description },
       rows: { total: rows.training + rows.validation + rows.test, ...rows },
       fields,
       columns: dataset.columns,
-      ...{ missing, duplicates, groups },
+      ...{ missing, duplicates, splitBy: splitReport(dataset), groups },
       findings: [
         ...warnings.map(asFinding),
         ...(table && missing ? gapFindings(missing, table) : []),
-        ...fieldFindings(fields, dataset, (target) => mixingOf(config, target)),
+        ...fieldFindings(fields, dataset, (target) => mixingOf(config, targets, target)),
         ...duplicateFindings(duplicates, rows, table !== undefined),
         ...groupFindings(groups ?? []),
       ],
@@ -54,14 +57,14 @@ export async function diagnose(
   }
 }
 
-/** The setting by which splits get a share of each class; a text and other splits of a table have none. */
-function mixingOf(config: DataConfig, target: string): string | undefined {
+/** The setting by which splits get a share of each class; a text, and what is divided by something else, has none. */
+function mixingOf(config: DataConfig, targets: readonly string[], target: string): string | undefined {
   if (config.source === 'text') return undefined;
-  if (config.source !== 'csv' && config.source !== 'parquet') return 'data.stratify: true';
-  if (config.split?.order ?? config.split?.group) return undefined;
-  const named = config.targets?.[target];
+  const decider = deciderOf(config);
+  if (decider && decider.kind !== 'stratify') return undefined;
+  const named = (config.source === 'csv' || config.source === 'parquet') && config.targets?.[target];
   if (named) return `data.split.stratify: ${targetParts(named).columns[0]}`;
-  return config.split ? 'data.split.stratify: true' : 'data.stratify: true';
+  return targets.length > 1 ? `data.split.stratify: ${target}` : `${sectionOf(config)}.stratify: true`;
 }
 
 /** Warnings end in what to do. */

@@ -54,14 +54,24 @@ export interface Duplicates {
   readonly example?: readonly [string, string];
 }
 
-/** A column whose values name groups. */
+/** Values that name groups. */
 export interface GroupReport {
+  /** What has them: a column of a table, a file, a key of the examples of a module. */
   readonly column: string;
   readonly values: number;
   /** Values that are in two splits or more. */
   readonly shared: number;
   /** The first few of them. */
   readonly examples: readonly string[];
+}
+
+/** How examples were divided by a value of each. */
+export interface SplitReport {
+  readonly kind: 'order' | 'group' | 'stratify';
+  /** `column when` */
+  readonly of: string;
+  /** Of an order: the lowest and the highest value of each split that has examples; dates in seconds since 1970. */
+  readonly ranges?: Readonly<Partial<Record<SplitName, readonly [number, number]>>>;
 }
 
 export interface DataDiagnosis {
@@ -74,7 +84,9 @@ export interface DataDiagnosis {
   /** Of tables: columns with missing values. */
   readonly missing?: readonly Gaps[];
   readonly duplicates: Duplicates;
-  /** Of tables. */
+  /** What decided about the splits, and its ranges in each where it is an order. */
+  readonly splitBy?: SplitReport;
+  /** Of tables, and where `data.split.group` says so. */
   readonly groups?: readonly GroupReport[];
   readonly findings: readonly DataFinding[];
 }

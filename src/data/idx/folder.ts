@@ -5,9 +5,9 @@ import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { type Examples, plainColumn } from '../examples.js';
 import { elements } from '../field.js';
-import type { RowRange } from '../geometry.js';
 import { Reading } from '../reading.js';
 import type { SplitPlan } from '../split.js';
+import { givenOf, planOf } from '../split-plan.js';
 import { type IdxPair, readIdxPair } from './idx.js';
 
 /** `train-images-idx3-ubyte.gz`, or with a dot before `idx3` as some mirrors have it. */
@@ -40,7 +40,7 @@ export interface IdxExamples {
 /** @throws DataError naming the folder or file that is missing or damaged, or that does not fit the others */
 export async function idxExamples(config: IdxConfig, reading = new Reading()): Promise<IdxExamples> {
   const folder = await listFolder(config.dir);
-  const heldOut = [config.validation, config.test].filter((part) => typeof part === 'string');
+  const heldOut = givenOf(config).map(({ path }) => path);
   const prefixes = [config.training ?? defaultPrefix(folder, heldOut), ...heldOut];
   const twice = prefixes.find((prefix, i) => prefixes.indexOf(prefix) < i);
   if (twice !== undefined) {
@@ -51,12 +51,12 @@ export async function idxExamples(config: IdxConfig, reading = new Reading()): P
   }
   const parts: Part[] = [];
   for (const prefix of prefixes) parts.push({ prefix, ...(await readPart(folder, prefix, reading)) });
-  const plan = {
-    validation: fractionOrRange(config.validation, parts),
-    test: fractionOrRange(config.test, parts),
-    stratify: config.stratify,
+  const given = { first: parts[0].count, counts: parts.slice(1).map(({ count }) => count) };
+  return {
+    examples: concatenate(parts, folder.dir),
+    plan: planOf(config, { given }),
+    origin: `${prefixes.join(', ')} of ${folder.dir}`,
   };
-  return { examples: concatenate(parts, folder.dir), plan, origin: `${prefixes.join(', ')} of ${folder.dir}` };
 }
 
 async function listFolder(relative: string): Promise<Folder> {
@@ -119,13 +119,6 @@ function readPart({ dir, files }: Folder, prefix: string, reading: Reading): Pro
     );
   }
   return readIdxPair(join(dir, images), join(dir, labels), reading);
-}
-
-function fractionOrRange(part: number | string, parts: readonly Part[]): number | RowRange {
-  if (typeof part === 'number') return part;
-  const position = parts.findIndex(({ prefix }) => prefix === part);
-  const start = parts.slice(0, position).reduce((sum, { count }) => sum + count, 0);
-  return { start, count: parts[position].count };
 }
 
 /** The parts as one set; the first, for training, says which image shape and which classes there are. */

@@ -4,11 +4,11 @@ import type { ImagesConfig } from '../../config/data.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import { plainColumn } from '../examples.js';
-import type { RowRange } from '../geometry.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
+import { givenOf, planOf } from '../split-plan.js';
 import { type Decoding, decodeImages, type Image, imagesBelow, listFolder, otherImagesBelow } from './files.js';
 
 /** Classes that a message lists before it breaks off. */
@@ -16,7 +16,8 @@ const LISTED = 10;
 
 /** The folder that serves the training split or, whole, another one. */
 interface Part {
-  readonly key: 'dir' | 'validation' | 'test';
+  /** Under `data`. */
+  readonly key: string;
   readonly dir: string;
   readonly classes: readonly ImageClass[];
 }
@@ -50,12 +51,13 @@ export async function imageSource(config: ImagesConfig, reading: Reading): Promi
     plainColumn('input', { ...pictures, scale: 1 / 255 }),
     plainColumn('target', { shape: [], values: classIndices(parts, classes), categories: classes.length }),
   ];
-  const { stratify, fit } = config;
+  const { fit } = config;
+  const [first, ...counts] = parts.map(({ classes }) => classes.reduce((sum, { files }) => sum + files.length, 0));
   const [height, width, channels] = pictures.shape as [number, number, 1 | 3];
   const { greyscale } = decoding;
   return {
     examples: { count: files.length, columns },
-    split: { validation: splitOf('validation', config, parts), test: splitOf('test', config, parts), stratify },
+    split: planOf(config, { given: { first, counts } }),
     origin: `images in ${parts.map(({ dir }) => dir).join(', ')}`,
     encode: () => ({ input: { kind: 'image', height, width, channels, greyscale, fit }, classes }),
   };
@@ -70,9 +72,8 @@ function listParts(config: ImagesConfig): Part[] {
   }
   const names = classes.map(({ name }) => name);
   const parts = [training];
-  for (const key of ['validation', 'test'] as const) {
-    const path = config[key];
-    if (typeof path !== 'string') continue;
+  for (const { split, path } of givenOf(config)) {
+    const key = config.split ? `split.${split}` : split;
     const part = listPart(key, path, names);
     const other = parts.find((earlier) => isWithin(earlier.dir, part.dir) || isWithin(part.dir, earlier.dir));
     if (other) {
@@ -92,7 +93,7 @@ function isWithin(outer: string, inner: string): boolean {
 }
 
 /** @param known classes that there may be; absent for the folder that says which there are */
-function listPart(key: Part['key'], path: string, known?: readonly string[]): Part {
+function listPart(key: string, path: string, known?: readonly string[]): Part {
   const dir = resolve(path);
   const label = `data.${key}: `;
   const entries = listFolder(dir, label);
@@ -159,13 +160,4 @@ function classIndices(parts: readonly Part[], names: readonly string[]): Int32Ar
   const targets = new Int32Array(new SharedArrayBuffer(indices.length * Int32Array.BYTES_PER_ELEMENT));
   targets.set(indices);
   return targets;
-}
-
-/** The fraction that the config asks for, or the rows of the split's own folder. */
-function splitOf(key: 'validation' | 'test', config: ImagesConfig, parts: readonly Part[]): number | RowRange {
-  const fraction = config[key];
-  if (typeof fraction === 'number') return fraction;
-  const position = parts.findIndex((part) => part.key === key);
-  const sizes = parts.map(({ classes }) => classes.reduce((sum, { files }) => sum + files.length, 0));
-  return { start: sizes.slice(0, position).reduce((a, b) => a + b, 0), count: sizes[position] };
 }

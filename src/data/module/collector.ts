@@ -6,8 +6,12 @@ import { DataError } from '../../errors.js';
 import type { SourceColumn, SourceExamples } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, sharesOf } from '../rows.js';
+import type { SplitPlan } from '../split.js';
+import type { SplitKeys } from '../split-key.js';
+import { planOf } from '../split-plan.js';
 import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
 import { InputRows } from './inputs.js';
+import { addKey, moduleKeys } from './keys.js';
 import { type Numbers, numbersOf } from './nested.js';
 import { TargetValues, WeightValues } from './targets.js';
 
@@ -17,6 +21,8 @@ interface Form {
   readonly inputs: readonly InputRows[];
   readonly targets: readonly TargetValues[];
   readonly weights: readonly WeightValues[];
+  /** What decides about splits. */
+  readonly splitKeys: SplitKeys | undefined;
 }
 
 export class Collector {
@@ -40,14 +46,15 @@ export class Collector {
   /** @throws DataError when it is no example, or unlike the first */
   add(value: unknown): void {
     const fields = fieldsOfExample(value, this.#copies, this.#fail);
-    this.#form ??= this.#formOf(fields);
-    const { first, inputs, targets, weights } = this.#form;
+    this.#form ??= this.#formOf(fields, value as object);
+    const { first, inputs, targets, weights, splitKeys } = this.#form;
     checkFields(fields, first, this.#fail);
     for (const input of inputs) input.add(this.#numbers(input.label, fields.inputs.get(input.name)), this.#fail);
     for (const target of targets) target.add(this.#numbers(target.label, fields.targets.get(target.name)), this.#fail);
     const stray = [...fields.weights.keys()].find((name) => !weights.some((each) => each.key === name));
     if (stray !== undefined) checkNames(fields, this.#copies, this.#fail);
     for (const each of weights) each.add(fields.weights.get(each.key), this.#fail);
+    if (splitKeys) addKey(splitKeys, this.#config, value as object, this.#count, this.#where, this.#fail);
     this.#count++;
   }
 
@@ -87,6 +94,11 @@ export class Collector {
     return { count: this.#count, columns };
   }
 
+  /** How the examples are to be divided. */
+  get split(): SplitPlan {
+    return planOf(this.#config, { by: this.#form?.splitKeys?.finish() });
+  }
+
   /** Targets that are to be standardized, by name: of several those that are numbers. */
   get standardized(): string[] | undefined {
     const { targets = [] } = this.#form ?? {};
@@ -99,7 +111,7 @@ export class Collector {
     for (const input of this.#form?.inputs ?? []) input.discard();
   }
 
-  #formOf(first: ExampleFields): Form {
+  #formOf(first: ExampleFields, example: object): Form {
     checkNames(first, this.#copies, this.#fail);
     const { classes, categories, length, standardizeTargets } = this.#config;
     const [inputNames, targetNames] = [[...first.inputs.keys()], [...first.targets.keys()]];
@@ -130,7 +142,8 @@ export class Collector {
       throw this.#fail('has one weight of places for several targets', 'give weights: { TARGET: ... }');
     }
     const keys = [ofAll, ...targetNames.filter((name) => name !== plainNames.target), ...this.#copies];
-    return { first, inputs, targets, weights: keys.map((key) => new WeightValues(key, isSequence)) };
+    const splitKeys = moduleKeys(this.#config, example, targetNames, this.#fail);
+    return { first, inputs, targets, weights: keys.map((key) => new WeightValues(key, isSequence)), splitKeys };
   }
 
   #numbers(name: string, value: unknown): Numbers {

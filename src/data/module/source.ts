@@ -28,7 +28,14 @@ async function collect(config: ModuleConfig, reading: Reading): Promise<Source> 
     // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => numbersEncoding(examples.columns);
     const where = (example: number) => `${module.where}: example ${example}`;
-    return { examples, split: config, origin: config.file, encode, where, standardize: collector.standardized };
+    return {
+      examples,
+      split: collector.split,
+      origin: config.file,
+      encode,
+      where,
+      standardize: collector.standardized,
+    };
   } catch (error) {
     collector.discard();
     reading.signal?.throwIfAborted();

@@ -6,9 +6,11 @@ import { numbersEncoding } from '../numbers-encoding.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, closeExamples, sharesOf } from '../rows.js';
 import type { Source } from '../source.js';
+import { planOf } from '../split-plan.js';
 import { inputArrays, targetArrays } from './fields.js';
 import { ArrayFiles } from './files.js';
 import { readInput } from './inputs.js';
+import { readKey } from './keys.js';
 import { inputRows } from './lengths.js';
 import type { Npy } from './npy.js';
 import type { ArrayRows } from './rows.js';
@@ -50,7 +52,7 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
     columns.sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
     return {
       examples: { count: first.count, columns },
-      split: config,
+      split: planOf(config, { by: await readKey(config, files, arrays, reading) }),
       origin: [...new Set([...inputs, ...targets].map(({ place }) => place.file))].join(', '),
       encode: () => numbersEncoding(columns, Object.fromEntries(inputs.map(({ name, scale }) => [name, scale]))),
       where: (row, field) => `${called.get(field)}: row ${row}`,

@@ -191,7 +191,7 @@ async function readWeights(
 export function requireCount(
   { npy, count, lengths }: ArrayRows,
   inputs: ReadonlyMap<string, ArrayRows>,
-  what: 'inputs' | 'targets' | 'weights',
+  what: 'inputs' | 'targets' | 'weights' | 'values',
 ): void {
   const [[, first]] = inputs;
   if (count === first.count) return;

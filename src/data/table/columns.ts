@@ -3,8 +3,8 @@ import { suggest } from '../../config/suggest.js';
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
+import { deciderOf } from '../split-plan.js';
 import { dateColumns } from './dates.js';
-import { deciderOf } from './split-key.js';
 import type { Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;
@@ -60,10 +60,10 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
   requireColumns(table, categorical, 'data.categorical');
   // A date that becomes parts is still to be ordered by.
   const readable = { ...table, columns: [...new Set([...table.columns, ...Object.keys(dates)])] };
-  if (decider) requireColumns(readable, [decider.column], `data.split.${decider.kind}`);
+  if (decider) requireColumns(readable, [decider.name], `data.split.${decider.kind}`);
 
   const kept = new Set(categorical);
-  const decides = (name: string) => decider?.column === name && decider.kind !== 'stratify';
+  const decides = (name: string) => decider?.name === name && decider.kind !== 'stratify';
   const isRowName = (name: string) => table.rowNames.has(name) && !kept.has(name) && !decides(name);
   const others = columns.free.filter((name) => !isRowName(name) && !decides(name));
   const standardize = config.standardize ?? true;
@@ -80,7 +80,7 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
       ? others.map((name) => ({ name, why: `not in ${config.inputs ? 'data.inputs' : 'data.features'}` }))
       : []),
   ];
-  return { inputs, targets, weight, split: decider?.column, leftOut };
+  return { inputs, targets, weight, split: decider?.name, leftOut };
 }
 
 /** Gives each column one role. */

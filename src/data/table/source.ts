@@ -1,21 +1,19 @@
 /** `source: csv` and `source: parquet`: tables become examples in two passes, so that no more than the rows is held. */
-import { resolve } from 'node:path';
 import { DataError } from '../../errors.js';
 import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
 import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
-import type { RowRange } from '../geometry.js';
 import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, type RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
-import type { SplitPlan } from '../split.js';
+import { type KeyOrigin, keysOf, type SplitKeys } from '../split-key.js';
+import { deciderOf, givenOf, planOf } from '../split-plan.js';
 import { assignRoles, type Roles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
 import { fitColumns, isNumeric, scaleRow } from './scale.js';
-import { keysOf, type SplitKeys } from './split-key.js';
 import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
 import type { Table } from './table.js';
 
@@ -61,10 +59,9 @@ async function examplesOf(
   const parts: Part[] = [{ table: first, count }];
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
 
-  const keys = keysOf(
-    config,
-    parts.reduce((sum, part) => sum + part.count, 0),
-  );
+  const decider = deciderOf(config);
+  const total = parts.reduce((sum, part) => sum + part.count, 0);
+  const keys = decider && keysOf({ ...decider, unit: 'column' }, total);
   const writers = writersOf(schema.inputs, budgetBytes(config.memory));
   const places = new Places();
   const filled = await fill(parts, schema, roles, writers, places, keys).catch((error) => {
@@ -80,9 +77,16 @@ async function examplesOf(
     const input = { kind: 'table' as const, columns, inputs, csv, missing: config.missing, dates: config.dates };
     return { input, ...targetsEncoding(config, schema) };
   };
+  const given = { first: parts[0].count, counts: parts.slice(1).map(({ count }) => count) };
   const examples = { count: writers[0].count, columns: [...inputColumns(schema.inputs, writers), ...filled] };
   return {
-    ...{ examples, split: planOf(config, parts, keys), origin: files.join(', '), encode, columns: found },
+    ...{
+      examples,
+      split: planOf(config, { given, by: keys?.finish() }),
+      origin: files.join(', '),
+      encode,
+      columns: found,
+    },
     ...(config.targets && {
       standardize: roles.targets.filter(({ standardize }) => standardize).map(({ name }) => name),
     }),
@@ -111,9 +115,7 @@ function targetsEncoding({ targets: named }: TableConfig, { targets }: TableSche
 
 /** The file for training, then those of the other splits. */
 export function filesOf(config: TableConfig): string[] {
-  const { file } = config;
-  const { validation, test } = heldOut(config);
-  const files = [file, validation, test].filter((part) => typeof part === 'string');
+  const files = [config.file, ...givenOf(config).map(({ path }) => path)];
   const paths = files.map(realPath);
   const twice = files.find((_, i) => paths.indexOf(paths[i]) < i);
   if (twice === undefined) return files;
@@ -149,13 +151,17 @@ async function fill(
   for (const { table, count } of parts) {
     const start = next;
     const reader = new TableRows(table, schema);
+    const origin: KeyOrigin = {
+      place: (row) => `${table.file}, ${table.unit} ${row}`,
+      numberIn: (value) => table.numberIn(value),
+    };
     await reader.read((row) => {
       if (next - start === count) throw changed(table);
       targets.forEach(({ values }, i) => {
         values.set(reader.targets[i], next * reader.targets[i].length);
       });
       if (weights) weights[next] = reader.weight;
-      keys?.add(next, reader.split, table, row);
+      keys?.add(next, reader.split, origin, row);
       for (let i = 0; i < writers.length; i++) writers[i].append(reader.inputs[i]);
       places.add(table, row);
       next++;
@@ -167,25 +173,4 @@ async function fill(
 
 function changed({ file }: Table): DataError {
   return new DataError(`${file} changed while it was read`, 'run again once nothing writes to it');
-}
-
-/** What is held out: in either form of the config. */
-const heldOut = ({ split, validation = 0, test = 0 }: TableConfig) => split ?? { validation, test };
-
-function planOf(config: TableConfig, parts: readonly Part[], keys: SplitKeys | undefined): SplitPlan {
-  const { validation, test } = heldOut(config);
-  return {
-    validation: fractionOrRange(validation, parts),
-    test: fractionOrRange(test, parts),
-    stratify: (config.split ?? config).stratify === true,
-    by: keys?.finish(),
-    section: config.split ? 'data.split' : 'data',
-  };
-}
-
-function fractionOrRange(part: number | string, parts: readonly Part[]): number | RowRange {
-  if (typeof part === 'number') return part;
-  const position = parts.findIndex(({ table }) => table.file === resolve(part));
-  const start = parts.slice(0, position).reduce((sum, { count }) => sum + count, 0);
-  return { start, count: parts[position].count };
 }

@@ -10,6 +10,7 @@ import { DataError } from '../../errors.js';
 import { plainColumn, type Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
+import { partsOf, sectionOf } from '../split-plan.js';
 
 /** Bytes decoded at once: the whole of a large file would not fit into one string. */
 const blockBytes = 1 << 20;
@@ -135,8 +136,9 @@ function decode(decoder: TextDecoder, bytes: Uint8Array, stream: boolean, file: 
 /** Training first, then validation, then test: no window sees or predicts a character of another split. */
 function splitText(length: number, config: TextConfig): Splits {
   const { window, stride, targets } = config;
-  const test = Math.round(config.test * length);
-  const validation = Math.round(config.validation * length);
+  const parts = partsOf(config);
+  const test = Math.round(Number(parts.test) * length);
+  const validation = Math.round(Number(parts.validation) * length);
   const training = length - validation - test;
   const pieces = {
     training: { start: 0, end: training },
@@ -146,9 +148,9 @@ function splitText(length: number, config: TextConfig): Splits {
   // Held-out characters are predicted once each, whatever the stride of training.
   const heldOutStride = targets === 'last' ? 1 : window;
   const part = (name: keyof Splits, step: number) => {
-    if (name !== 'training' && config[name] === 0) return new Int32Array(0);
+    if (name !== 'training' && parts[name] === 0) return new Int32Array(0);
     const { start, end } = pieces[name];
-    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), window);
+    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), window, sectionOf(config));
     return windowsOf({ start, end }, window, step);
   };
   return {
@@ -164,8 +166,9 @@ function windowsOf({ start, end }: Piece, window: number, step: number): Int32Ar
   return Int32Array.from({ length: count }, (_, i) => start + i * step);
 }
 
-function tooShort(name: keyof Splits, characters: number, window: number): DataError {
-  const share = name === 'training' ? 'smaller data.validation and data.test' : `a larger data.${name}`;
+function tooShort(name: keyof Splits, characters: number, window: number, section: string): DataError {
+  const share =
+    name === 'training' ? `smaller ${section}.validation and ${section}.test` : `a larger ${section}.${name}`;
   return new DataError(
     `data.window: ${window} characters and the one after them do not fit into the ${characters} of the ${name} split`,
     `use ${characters > 1 ? `a window of at most ${characters - 1}` : 'more text'}, or ${share}`,
