@@ -14,7 +14,7 @@ import { idxFile } from './support/idx.js';
 import { greyPixel } from './support/images.js';
 import { writeModule } from './support/modules.js';
 import { resultOf, trained } from './support/runs.js';
-import { npyFile } from './support/tables.js';
+import { npyFile, zipFile } from './support/tables.js';
 
 const folder = temporaryFolder();
 const count = 60;
@@ -281,6 +281,18 @@ it('a file of another length, or of several numbers an example, decides nothing'
   expect((await refusal({ ...sources.npy, split: { group: wide } })).problem).toBe(
     `data.split.group: ${wide} has 2 numbers for an example`,
   );
+});
+
+it('an array of an archive decides as one in a file of its own', async () => {
+  const member = (name: string, values: readonly number[]) =>
+    [`${name}.npy`, npyFile('<f8', [values.length], new Uint8Array(Float64Array.from(values).buffer))] as const;
+  const file = join(folder, 'all.npz');
+  writeFileSync(file, zipFile([member('x', x), member('y', y), member('who', who)]));
+  const data = { source: 'npy', file, features: 'x', targets: 'y', targetType: 'class' };
+  const split = { validation: 0.2, test: 0.1 };
+  const own = await load({ ...data, split: { ...split, group: 'who' } });
+  expect(own.splits).toEqual((await load({ ...sources.npy, split: { ...split, group: keys.npy('who') } })).splits);
+  expect((await refusal({ ...data, split: { group: 'whom' } })).message).toContain('who');
 });
 
 describe('several targets', () => {

@@ -36,6 +36,23 @@ export interface RunConfigInput {
           };
         };
         /**
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples that is held out and evaluated after every epoch.
+           */
+          validation?: number;
+          /**
+           * Fraction of the examples that is held out and evaluated once, at the end.
+           */
+          test?: number;
+          /**
+           * Give every split the same share of each class. Needs targets that are classes.
+           */
+          stratify?: boolean;
+        };
+        /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
         validation?: number;
@@ -72,6 +89,23 @@ export interface RunConfigInput {
              */
             of: string;
           };
+        };
+        /**
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
+           */
+          validation?: number | string;
+          /**
+           * Fraction of the training files, or prefix of the files, that is held out and evaluated once, at the end.
+           */
+          test?: number | string;
+          /**
+           * Give every split the same share of each class. Needs targets that are classes.
+           */
+          stratify?: boolean;
         };
         /**
          * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
@@ -112,6 +146,23 @@ export interface RunConfigInput {
          * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
          */
         standardizeTargets?: boolean;
+        /**
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples that is held out and evaluated after every epoch.
+           */
+          validation?: number;
+          /**
+           * Fraction of the examples that is held out and evaluated once, at the end.
+           */
+          test?: number;
+          /**
+           * Give every split the same share of each class. Needs targets that are classes.
+           */
+          stratify?: boolean;
+        };
         /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
@@ -245,7 +296,7 @@ export interface RunConfigInput {
          */
         missing?: 'error' | 'mean' | 'drop';
         /**
-         * Which rows are held out, and what decides it; in the place of validation, test and stratify.
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
          */
         split?: {
           /**
@@ -257,15 +308,15 @@ export interface RunConfigInput {
            */
           test?: number | string;
           /**
-           * Column of numbers or dates: the rows with the highest are for test, those before them for validation.
+           * Column of numbers or dates: the examples with the highest are for test, those before them for validation.
            */
           order?: string;
           /**
-           * Column whose values stay together: no two splits have rows of one value.
+           * Column whose values stay together: no two splits have examples of one value.
            */
           group?: string;
           /**
-           * Give every split the same share of each class, or of each value of a column.
+           * Give every split the same share of each class, or of each class of a target by its name, or of each value: column.
            */
           stratify?: boolean | string;
         };
@@ -382,7 +433,7 @@ export interface RunConfigInput {
          */
         missing?: 'error' | 'mean' | 'drop';
         /**
-         * Which rows are held out, and what decides it; in the place of validation, test and stratify.
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
          */
         split?: {
           /**
@@ -394,15 +445,15 @@ export interface RunConfigInput {
            */
           test?: number | string;
           /**
-           * Column of numbers or dates: the rows with the highest are for test, those before them for validation.
+           * Column of numbers or dates: the examples with the highest are for test, those before them for validation.
            */
           order?: string;
           /**
-           * Column whose values stay together: no two splits have rows of one value.
+           * Column whose values stay together: no two splits have examples of one value.
            */
           group?: string;
           /**
-           * Give every split the same share of each class, or of each value of a column.
+           * Give every split the same share of each class, or of each class of a target by its name, or of each value: column.
            */
           stratify?: boolean | string;
         };
@@ -585,6 +636,31 @@ export interface RunConfigInput {
          */
         placesOf?: string;
         /**
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples that is held out and evaluated after every epoch.
+           */
+          validation?: number;
+          /**
+           * Fraction of the examples that is held out and evaluated once, at the end.
+           */
+          test?: number;
+          /**
+           * NumPy array of one number an example of numbers or dates: the examples with the highest are for test, those before them for validation.
+           */
+          order?: string;
+          /**
+           * NumPy array of one number an example whose values stay together: no two splits have examples of one value.
+           */
+          group?: string;
+          /**
+           * Give every split the same share of each class, or of each class of a target by its name, or of each value: numpy array of one number an example.
+           */
+          stratify?: boolean | string;
+        };
+        /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
         validation?: number;
@@ -631,6 +707,23 @@ export interface RunConfigInput {
           };
         };
         /**
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
+           */
+          validation?: number | string;
+          /**
+           * Fraction of the examples, or a folder of its own, that is held out and evaluated once, at the end.
+           */
+          test?: number | string;
+          /**
+           * Give every split the same share of each class. Needs targets that are classes.
+           */
+          stratify?: boolean;
+        };
+        /**
          * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
          */
         validation?: number | string;
@@ -666,11 +759,24 @@ export interface RunConfigInput {
          */
         targets?: 'last' | 'all';
         /**
-         * Fraction of the text, in one piece before that for test, that is held out and evaluated after every epoch.
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated after every epoch.
+           */
+          validation?: number;
+          /**
+           * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated once, at the end.
+           */
+          test?: number;
+        };
+        /**
+         * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated after every epoch.
          */
         validation?: number;
         /**
-         * Fraction of the text, in one piece at its end, that is held out and evaluated once, at the end.
+         * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated once, at the end.
          */
         test?: number;
         /**
@@ -733,6 +839,31 @@ export interface RunConfigInput {
          * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
          */
         standardizeTargets?: boolean;
+        /**
+         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+         */
+        split?: {
+          /**
+           * Fraction of the examples that is held out and evaluated after every epoch.
+           */
+          validation?: number;
+          /**
+           * Fraction of the examples that is held out and evaluated once, at the end.
+           */
+          test?: number;
+          /**
+           * Key of the examples that is no input of numbers or dates: the examples with the highest are for test, those before them for validation.
+           */
+          order?: string;
+          /**
+           * Key of the examples that is no input whose values stay together: no two splits have examples of one value.
+           */
+          group?: string;
+          /**
+           * Give every split the same share of each class, or of each class of a target by its name, or of each value: key of the examples that is no input.
+           */
+          stratify?: boolean | string;
+        };
         /**
          * Fraction of the examples that is held out and evaluated after every epoch.
          */
