@@ -37,14 +37,14 @@ export interface Batched {
  * @throws ConfigError as planBuckets does
  */
 export function bucketsFor(
-  { training: { buckets: asked, batchSize } }: RunConfig,
+  { training: { buckets: asked, batchSize, groupByLength = false } }: RunConfig,
   examples: Examples,
   { training }: Pick<Splits, 'training'>,
   evaluated: readonly Int32Array[],
 ): Buckets | undefined {
   if (asked === undefined) return undefined;
   const whole = batchSize === 'all' || batchSize > training.length ? training.length : batchSize;
-  const batched = { evaluated, evaluationBatch, training: { rows: training, batchSize: whole } };
+  const batched = { evaluated, evaluationBatch, training: { rows: training, batchSize: whole, groupByLength } };
   return planBuckets(asked, examples, training.length > 0 ? batched : { evaluated, evaluationBatch });
 }
 

@@ -7,7 +7,7 @@ import { sha256 } from '../src/data/checksum.js';
 import { withTarget } from '../src/data/encoding.js';
 import { isPlain } from '../src/data/examples.js';
 import { batchOf } from '../src/data/geometry.js';
-import { epochOrder } from '../src/data/sampler.js';
+import { epochOrder, groupedOrder } from '../src/data/sampler.js';
 import { LockstepError } from '../src/errors.js';
 import {
   bestAfter,
@@ -130,10 +130,10 @@ export class Run {
    * @returns examples a second; undefined when it was stopped before its end
    */
   async #trainEpoch(): Promise<number | undefined> {
-    const { config, dataset, geometry, pool, report } = this.#run;
+    const { config, geometry, pool, report } = this.#run;
     const { epoch } = this.#progress;
     const { stepsPerEpoch } = geometry;
-    const order = epochOrder(dataset.splits.training, config.seed, epoch);
+    const order = this.#order(epoch);
     const learningRate = (step: number) => this.#learningRate(step);
     const watching = { pool, geometry, logEvery: config.training.logEvery, learningRate, report };
     const watch = watchEpoch(epoch, this.#progress.position, watching);
@@ -203,12 +203,20 @@ export class Run {
     return validation;
   }
 
+  /** Example indices of an epoch, in the order in which they are trained on. */
+  #order(epoch: number): Int32Array {
+    const { buckets, geometry, dataset, config } = this.#run;
+    const { seed, training } = config;
+    const order = epochOrder(dataset.splits.training, seed, epoch);
+    if (!buckets || !training.groupByLength) return order;
+    return groupedOrder(order, buckets, geometry.batchSize, seed, epoch);
+  }
+
   /** How many steps of an epoch had sequences of each length. */
   #stepsByPlaces(epoch: number): Record<string, number> | undefined {
-    const { buckets, geometry, dataset, config } = this.#run;
+    const { buckets, geometry } = this.#run;
     if (!buckets) return undefined;
-    const order = epochOrder(dataset.splits.training, config.seed, epoch);
-    const steps = stepBuckets(buckets, geometry, order);
+    const steps = stepBuckets(buckets, geometry, this.#order(epoch));
     const counts = buckets.places.map((places, own) => [places, steps.filter((bucket) => bucket === own).length]);
     return Object.fromEntries(counts);
   }

@@ -134,6 +134,16 @@ describe('a run in buckets', () => {
     expect(cut.end.validation!.tags_accuracy).toBe(whole.end.validation!.tags_accuracy);
   });
 
+  it('may have batches of examples of like length', async () => {
+    const grouped = ['training.groupByLength=true'];
+    const one = await trained(file, grouped, newPath());
+    expect(resultOf(await trained(file, grouped, newPath(), 2))).toEqual(resultOf(one));
+    const mixed = await trained(file, [], newPath());
+    // Sorted, the 200 examples make eleven batches of four words at most, one of more, and the rest with those of twelve.
+    expect(one.epochs[0].stepsByPlaces).toEqual({ 4: 11, 8: 1, 12: 1 });
+    expect(mixed.epochs[0].stepsByPlaces![4]).toBeLessThan(11);
+  });
+
   it('runs on engine tfjs too', async () => {
     const few = ['data.options.count=60', 'training.epochs=1'];
     const [onnx, tfjs] = [
@@ -172,8 +182,12 @@ const rowsOf = (count: number): Int32Array => Int32Array.from({ length: count },
 
 describe('buckets', () => {
   const examples = sequence([1, 2, 3, 9, 5, 20, 2, 3], 20);
-  const plan = (asked: readonly number[] | 'auto', batchSize: number) =>
-    planBuckets(asked, examples, { training: { rows: rowsOf(8), batchSize }, evaluated: [], evaluationBatch: 128 });
+  const plan = (asked: readonly number[] | 'auto', batchSize: number, groupByLength = false) =>
+    planBuckets(asked, examples, {
+      training: { rows: rowsOf(8), batchSize, groupByLength },
+      evaluated: [],
+      evaluationBatch: 128,
+    });
 
   it('are those asked for and the full length; auto has powers of two', () => {
     expect(plan([2, 6], 1).places).toEqual([2, 6, 20]);
@@ -186,6 +200,7 @@ describe('buckets', () => {
     expect(plan([2, 6, 12, 19, 20, 30], 3).places).toEqual([2, 6, 12, 20]);
     expect(plan([2, 6], 4).places).toEqual([6, 20]);
     expect(plan([2, 6], 8).places).toEqual([20]);
+    expect(plan([2, 6], 4, true).places).toEqual([2, 6, 20]);
     const evaluated = [Int32Array.of(0, 1), Int32Array.of(2, 4)];
     expect(planBuckets([2, 6], examples, { evaluated, evaluationBatch: 2 }).places).toEqual([2, 6, 20]);
   });
@@ -315,6 +330,12 @@ describe('is refused with a remedy', () => {
       { ...readsAll({ reshape: { targetShape: [36] } }), data },
       'training.buckets: 4: sequences of 4 places: model.layers.1 (reshape)',
       'leave training.buckets out',
+    ],
+    [
+      'grouping without lengths',
+      { ...config, training: { epochs: 1, batchSize: 2, groupByLength: true } },
+      'training.groupByLength: true needs lengths to group by',
+      'add training.buckets: auto',
     ],
     [
       'data without sequences',

@@ -151,7 +151,7 @@ describe('overrides', () => {
 describe('a value that breaks a rule', () => {
   const optimizers = 'sgd, momentum, adagrad, rmsprop, adam, adamw';
   const trainingKeys =
-    'epochs, batchSize, shards, accumulate, buckets, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
+    'epochs, batchSize, shards, accumulate, buckets, groupByLength, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
   it.each([
     ['training.epochs=ten', 'training.epochs: "ten" is not a whole number of at least 1', 'correct it'],
     ['training.epochs="3"', 'training.epochs: "3" is not a whole number of at least 1', 'write 3 without quotes'],

@@ -1,6 +1,6 @@
 /** The order of an epoch, and how it divides into steps and shards: every example exactly once. */
 import { describe, expect, it } from 'vitest';
-import { epochOrder } from '../src/data/sampler.js';
+import { epochOrder, groupedOrder } from '../src/data/sampler.js';
 
 const range = (count: number, start = 0) => Int32Array.from({ length: count }, (_, i) => start + i);
 
@@ -58,5 +58,40 @@ describe('epochOrder', () => {
     // 19 * 19 degrees of freedom: mean 361, standard deviation 27.
     expect(chiSquare).toBeGreaterThan(361 - 4 * 27);
     expect(chiSquare).toBeLessThan(361 + 4 * 27);
+  });
+});
+
+describe('groupedOrder', () => {
+  const buckets = {
+    places: [2, 5, 9],
+    of: Uint8Array.from({ length: 500 }, (_, i) => (i % 10 === 3 ? 2 : i % 3 === 0 ? 1 : 0)),
+  };
+  const order = epochOrder(range(500), 7, 1);
+  const grouped = (batchSize: number, epoch = 1) => groupedOrder(order, buckets, batchSize, 7, epoch);
+
+  it('has each example once, and batches of one bucket but for those where one ends', () => {
+    // 4 examples a batch: 125 batches, of which the first 50, the next 50 and the rest are sorted by themselves.
+    for (const batchSize of [4, 7, 500]) expect(grouped(batchSize).toSorted()).toEqual(range(500));
+    const mixed = Array.from({ length: 125 }, (_, batch) => {
+      const own = grouped(4).subarray(4 * batch, 4 * batch + 4);
+      return new Set(Array.from(own, (example) => buckets.of[example])).size > 1;
+    });
+    expect(mixed.filter(Boolean).length).toBeLessThanOrEqual(6);
+    const before = new Set(order.subarray(0, 200));
+    expect(
+      grouped(4)
+        .subarray(0, 200)
+        .every((example) => before.has(example)),
+    ).toBe(true);
+  });
+
+  it('shuffles batches and what is in them, and keeps the smaller batch at the end', () => {
+    const bucketsOf = (of: Int32Array) => Array.from(of, (example) => buckets.of[example]);
+    const first = bucketsOf(grouped(4).subarray(0, 200));
+    expect(first).not.toEqual(first.toSorted());
+    expect(grouped(4, 2)).not.toEqual(grouped(4));
+    expect(grouped(4)).toEqual(grouped(4));
+    // 500 = 71 * 7 + 3: the three longest of the last 21 batches.
+    expect(bucketsOf(grouped(7).subarray(497))).toEqual([2, 2, 2]);
   });
 });

@@ -39,6 +39,13 @@ export const trainingSchema = z
           'longest sequence, in training and in evaluation, or else at the full length. For each a graph is compiled. `auto` takes ' +
           '8, 16, 32, ... places. Default: all batches have the full length.',
       ),
+    groupByLength: z
+      .boolean()
+      .optional()
+      .describe(
+        'Make batches of examples of one of the `buckets`, as far as there are enough: shuffled, then sorted by bucket within 50 batches, ' +
+          'and these shuffled. Fewer places are computed for nothing, and batches are less mixed. Default: false.',
+      ),
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient; longer ones are scaled.'),
     l1: z.number().min(0).default(0).describe("Adds the kernels' absolute values, times this, to the loss."),
     l2: z.number().min(0).default(0).describe("Adds the kernels' squares, times this, to the loss."),
@@ -74,9 +81,12 @@ export const trainingSchema = z
     restoreBest: z.boolean().default(false).describe('End with the parameters of the best epoch instead of the last.'),
     logEvery: z.int().min(1).default(50).describe('Steps between two step lines in metrics.jsonl.'),
   })
-  .superRefine(({ batchSize, shards, accumulate }, context) => {
+  .superRefine(({ batchSize, shards, accumulate, buckets, groupByLength }, context) => {
     const issue = (path: string, message: string, remedy: string) =>
       context.addIssue({ code: 'custom', path: [path], message, params: { remedy } });
+    if (groupByLength && buckets === undefined) {
+      issue('groupByLength', 'true needs lengths to group by', 'add training.buckets: auto, or leave it out');
+    }
     if (batchSize !== 'all' && batchSize % accumulate !== 0) {
       issue('accumulate', `${accumulate} does not divide batchSize ${batchSize}`, 'use a divisor of the batch size');
     }

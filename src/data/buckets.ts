@@ -14,7 +14,12 @@ export interface Buckets {
 /** What is cut into batches. */
 export interface BatchedRows {
   /** Examples of the training split, and of its batches; absent where nothing is trained. */
-  readonly training?: { readonly rows: Int32Array; readonly batchSize: number };
+  readonly training?: {
+    readonly rows: Int32Array;
+    readonly batchSize: number;
+    /** Whether examples of one bucket come together. */
+    readonly groupByLength: boolean;
+  };
   /** Examples of the splits that are evaluated. */
   readonly evaluated: readonly Int32Array[];
   readonly evaluationBatch: number;
@@ -131,7 +136,8 @@ function worthIt(buckets: Buckets, { training, evaluated, evaluationBatch }: Bat
     const batches = evaluated.flatMap((rows) => bucketedBatches(buckets, { evaluationBatch }, rows));
     return new Set(batches.map(({ bucket }) => bucket));
   }
-  const { rows, batchSize } = training;
+  const { rows, batchSize, groupByLength } = training;
+  const drawn = groupByLength ? 1 : batchSize;
   const counts = new Int32Array(buckets.places.length);
   for (const row of rows) counts[buckets.of[row]]++;
   const worth = new Set<number>();
@@ -140,7 +146,7 @@ function worthIt(buckets: Buckets, { training, evaluated, evaluationBatch }: Bat
     upTo += count;
     // That a whole batch is among these; less that it is in a bucket before.
     let within = 1;
-    for (let i = 0; i < batchSize; i++) within *= Math.max(0, upTo - i) / (rows.length - i);
+    for (let i = 0; i < drawn; i++) within *= Math.max(0, upTo - i) / (rows.length - i);
     if (within - before < leastShare) return;
     worth.add(bucket);
     before = within;
