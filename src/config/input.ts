@@ -1534,6 +1534,10 @@ export interface RunConfigInput {
      */
     buckets?: 'auto' | number[];
     /**
+     * Make batches of examples of one of the `buckets`, as far as there are enough: shuffled, then sorted by bucket within 50 batches, and these shuffled. Fewer places are computed for nothing, and batches are less mixed. Default: false.
+     */
+    groupByLength?: boolean;
+    /**
      * Largest global norm of the gradient; longer ones are scaled.
      */
     clipNorm?: number;
