@@ -16,7 +16,7 @@ import type { LayerWeight } from '../src/model/build.js';
 import { lockstepServed } from './support/cli.js';
 import { relativeError } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
-import { linesOf, predictionOutput } from './support/predictions.js';
+import { linesOf, numbersOf, predictionOutput } from './support/predictions.js';
 import { type Trained, trained } from './support/runs.js';
 import { artifactsOf, writeSaved } from './support/saved.js';
 import { npyFile } from './support/tables.js';
@@ -109,7 +109,7 @@ describe.each(['layers', 'module'])('a model of %s', (name) => {
     expect(mean[0]).toBeGreaterThan(1000);
     rows.forEach(({ targets }, i) => {
       const wanted = score[i].map((value, j) => value * deviation[j] + mean[j]);
-      expect(relativeError(targets!.rating.values!, wanted)).toBeLessThan(1e-5);
+      expect(relativeError(numbersOf(targets!.rating), wanted)).toBeLessThan(1e-5);
       const shares = softmax(kindLogits[i]);
       const found = targets!.kind.classes!;
       expect(found.map(({ score }) => score)).toEqual(
@@ -225,7 +225,7 @@ it('a table gives inputs by its columns, and each target has columns of its own'
   expect(Object.keys(whole.metrics)).toEqual(['loss', 'rating_loss', 'liked_loss']);
 
   const rows = await rowsOf(place, file);
-  const squares = rows.map(({ targets }, i) => (targets!.rating.values![0] - (i % 5)) ** 2);
+  const squares = rows.map(({ targets }, i) => (numbersOf(targets!.rating)[0] - (i % 5)) ** 2);
   expect(squares.reduce((a, b) => a + b) / 40).toBeCloseTo(whole.metrics.rating_loss, 5);
   const columns = { who: ['a', 'z'], film: [1, 2], age: [0.5, 1] };
   const two = await rowsOf(place, columns);
@@ -266,7 +266,7 @@ it('sequences of unequal length are predicted as they are evaluated, without wha
   const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
   const bias = sequences.map((_, i) => i % 2);
   const options = { top: undefined };
-  const valuesOf = (rows: Prediction[]) => rows.map(({ targets }) => targets!.sum.values![0]);
+  const valuesOf = (rows: Prediction[]) => rows.map(({ targets }) => numbersOf(targets!.sum)[0]);
   const found = valuesOf(await rowsOf(start.folder, { words: sequences, bias }, options));
   const errors = found.map((value, i) => Math.abs(value - sums[i]));
   expect(errors.reduce((a, b) => a + b) / 30).toBeCloseTo(metrics.mae, 5);
@@ -371,8 +371,8 @@ describe('a model that another program saved', () => {
     );
     const found = await rowsOf(place, { t0: rows, output: rows }, { model: undefined, top: undefined });
     found.forEach(({ targets }, i) => {
-      expect(relativeError(targets!.t1.values!, distance[i])).toBeLessThan(1e-5);
-      expect(relativeError(targets!.c1.values!, both[i])).toBeLessThan(1e-5);
+      expect(relativeError(numbersOf(targets!.t1), distance[i])).toBeLessThan(1e-5);
+      expect(relativeError(numbersOf(targets!.c1), both[i])).toBeLessThan(1e-5);
     });
     const weights = model.weights as unknown as LayerWeight[];
     const inputs = ['t0', 'output'].map((name) => ({ name, shape: [3] }));

@@ -10,6 +10,7 @@ import { loadDataset } from '../src/data/load.js';
 import { relativeError } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
+import { numbersOf } from './support/predictions.js';
 import { trained } from './support/runs.js';
 import { failure, npyFile, zipFile } from './support/tables.js';
 
@@ -137,7 +138,7 @@ it('a model of them is evaluated as each is predicted', async () => {
     { model: 'final' },
   );
   for await (const { row, targets } of found) {
-    squares += (targets!.total.values![0]! - rows.total[row - 1][0]) ** 2;
+    squares += (numbersOf(targets!.total)[0] - rows.total[row - 1][0]) ** 2;
     right += targets!.tags.places!.filter((name, j) => Number(name) === sequences(tags)[row - 1][j]).length;
   }
   expect(relativeError([squares / lengths.length], [metrics.total_loss])).toBeLessThan(1e-6);

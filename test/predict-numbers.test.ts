@@ -9,7 +9,7 @@ import { lockstepServed, startLockstep } from './support/cli.js';
 import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
-import { linesOf, predictedRows, predictionOutput, refusal } from './support/predictions.js';
+import { linesOf, numbersOf, predictedRows, predictionOutput, refusal } from './support/predictions.js';
 import { type Trained, trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
 
@@ -135,7 +135,7 @@ describe('numbers', () => {
     expect(end.test).toBe(null);
     const evaluation = await evaluate(start.folder, { model: 'final', split: 'training' });
     const rows = await predictedRows(start.folder, input);
-    const losses = rows.flatMap(({ values }, i) => values!.map((p, j) => -Math.log(targets[i][j] ? p : 1 - p)));
+    const losses = rows.flatMap((row, i) => numbersOf(row).map((p, j) => -Math.log(targets[i][j] ? p : 1 - p)));
     expect(losses.reduce((a, b) => a + b) / 90).toBeCloseTo(evaluation.metrics.loss, 6);
     const [line] = linesOf(await output(start.folder, input, '--model', 'final', '--csv'));
     expect(line).toBe('row,output1,output2,output3');

@@ -8,7 +8,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../coordinator/inference/evaluate.js';
 import { exportModel } from '../coordinator/inference/export.js';
-import { predict } from '../coordinator/inference/predict.js';
+import { type PredictedValue, predict } from '../coordinator/inference/predict.js';
+
 import { resume } from '../coordinator/train.js';
 import { dataSchema } from '../src/config/data.js';
 import { defineConfig } from '../src/config/define.js';
@@ -20,6 +21,7 @@ import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
 import { packageRoot } from './support/package.js';
 import { partsOf } from './support/parts.js';
+import { numbersOf } from './support/predictions.js';
 import { resultOf, type Trained, trained } from './support/runs.js';
 import { npyFile } from './support/tables.js';
 import { trainedInWorld } from './support/worlds.js';
@@ -75,9 +77,9 @@ function expectNear(actual: Record<string, number>, expected: Record<string, num
   }
 }
 
-async function valuesOf(rows: AsyncIterable<{ values?: readonly number[] }>): Promise<number[]> {
+async function valuesOf(rows: AsyncIterable<PredictedValue>): Promise<number[]> {
   const values: number[] = [];
-  for await (const row of rows) values.push(...row.values!);
+  for await (const row of rows) values.push(...numbersOf(row));
   return values;
 }
 

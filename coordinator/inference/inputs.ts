@@ -3,9 +3,11 @@ import { extname } from 'node:path';
 import { statusOf } from '../../src/config/status.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
+import { ArrayFiles } from '../../src/data/npy/files.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { ConfigError } from '../../src/errors.js';
+import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys } from './array-rows.js';
 import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
 import { type ArrayEncoding, type InputRows, type InputValues, openRows, readJson, rowsOf } from './rows.js';
 import { encodingOf, type SavedInput } from './signature.js';
@@ -52,23 +54,48 @@ export async function openInputs(
   encoding: Encoding | undefined,
   options: InputOptions = {},
 ): Promise<Inputs> {
-  const reading = new Reading(options);
+  const reading = new Reading({ ...options, trained: encoding });
   if (encoding?.input.kind === 'table') return openTable(given, inputs, encoding, reading, options.keep);
   if (options.keep) {
     throw new ConfigError(`--keep ${options.keep.join(',')}: the model's inputs have no columns`, 'leave --keep out');
   }
   const wanted = inputs.map(({ name, shape }) => ({ shape, encoding: arrayEncoding(encoding, name) }));
-  const found = inputs[0].isNamed ? await givenByName(given, inputs, reading) : given;
   const source = nameOfInput(given);
-  if (!isNamed(found)) return opened([await openRows(found, wanted[0], reading, source)], inputs);
-  const rows: InputRows[] = [];
-  for (const [i, { name }] of inputs.entries()) {
-    // What a file of JSON holds are no paths.
-    const own = typeof given === 'string' ? [found[name]].flat() : found[name];
-    rows.push(await openRows(own, wanted[i], reading, `${source}: ${name}`));
+  if (typeof given === 'string' && isArchive(given)) {
+    return opened(counted(source, await archiveRows(given, inputs, wanted, reading), inputs), inputs);
   }
+  const found = inputs[0].isNamed ? await givenByName(given, inputs, reading) : given;
+  if (!isNamed(found)) return opened([await openRows(found, wanted[0], reading, source)], inputs);
+  const files = new ArrayFiles(reading);
+  try {
+    const rows: InputRows[] = [];
+    for (const [i, input] of inputs.entries()) {
+      const { name } = input;
+      // What a file of JSON holds are no paths.
+      const own = typeof given === 'string' ? [found[name]].flat() : found[name];
+      const place = typeof own === 'string' ? placeOf(own, found, input) : undefined;
+      rows.push(
+        place
+          ? await arrayRows(input, place, wanted[i], files, reading)
+          : await openRows(own, wanted[i], reading, `${source}: ${name}`),
+      );
+    }
+    return opened(counted(source, rows, inputs), inputs);
+  } finally {
+    await files.close();
+  }
+}
+
+/** Where an input is that is a file of arrays, or has one beside it that says how long its sequences are. */
+function placeOf(file: string, given: NamedInputs, input: SavedInput): InputPlace | undefined {
+  const said = lengthKeys(input).filter(([, name]) => typeof given[name] === 'string');
+  if (said.length === 0 && !isArchive(file)) return undefined;
+  return { place: { file }, ...Object.fromEntries(said.map(([key, name]) => [key, { file: given[name] as string }])) };
+}
+
+function counted(source: string, rows: InputRows[], inputs: readonly SavedInput[]): InputRows[] {
   checkCounts(source, new Map(rows.map(({ count }, i) => [inputs[i].name, count])));
-  return opened(rows, inputs);
+  return rows;
 }
 
 const plainNumbers: ArrayEncoding = { scale: 1 };
@@ -91,7 +118,8 @@ async function givenByName(given: GivenInputs, inputs: readonly SavedInput[], re
   const isOnly = inputs.length === 1 && !isNamed(value) && !(Array.isArray(value) && value.some(isNamed));
   // A text in a file is no path.
   if (isOnly && typeof value !== 'string') return value as InputValues;
-  return byName(nameOfInput(given), value, names);
+  const more = inputs.flatMap((input) => lengthKeys(input).map(([, name]) => name));
+  return byName(nameOfInput(given), value, names, more);
 }
 
 /** Rows of a table, each with what all inputs have. */

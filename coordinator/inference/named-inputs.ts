@@ -15,11 +15,16 @@ export const isNamed = (given: unknown): given is NamedInputs =>
  * @param source what errors call what is given
  * @param given an object of arrays, or a list of objects
  * @param names of the model's inputs
+ * @param more that may be given besides: files of lengths
  * @throws DataError for an input that is missing or that the model has not
  */
-export function byName(source: string, given: unknown, names: readonly string[]): NamedInputs {
+export function byName(source: string, given: unknown, names: readonly string[], more: readonly string[]): NamedInputs {
   if (isNamed(given)) {
-    checkNames(source, Object.keys(given), names);
+    checkNames(
+      source,
+      Object.keys(given).filter((name) => !more.includes(name) || typeof given[name] !== 'string'),
+      names,
+    );
     return given;
   }
   if (Array.isArray(given) && given.length > 0 && given.every(isNamed)) return columnsOf(source, given, names);

@@ -1,7 +1,8 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
+import { plainNames } from '../../src/config/plain-names.js';
 import { elements, isCode } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
-import { createPredictor, type Predict } from '../../src/export/predictor.js';
+import { createPredictor, maskedOf, type Predict } from '../../src/export/predictor.js';
 import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../check-ids.js';
 import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './inputs.js';
@@ -27,10 +28,13 @@ export interface PredictOptions {
 export interface PredictedValue {
   /** Where the model tells classes apart: the surest first, `top` of them. */
   readonly classes?: readonly RankedClass[];
-  /** Where it predicts numbers: in the order of `names`. */
-  readonly values?: readonly number[];
-  /** Where it tells a class for each of several places, pixels or words: the likeliest of each, row-major. */
-  readonly places?: readonly string[];
+  /** Where it predicts numbers: in the order of `names`, null where a place does not count. */
+  readonly values?: readonly (number | null)[];
+  /**
+   * Where it tells a class for each of several places, pixels or words: the likeliest of each, row-major, null where a place does not
+   * count; those at the end of a sequence are left out.
+   */
+  readonly places?: readonly (string | null)[];
 }
 
 /** Of a model whose outputs have no names: what is predicted itself. */
@@ -169,6 +173,7 @@ async function* predictions(
   top: number,
   batches: AsyncIterable<InputBatch>,
 ): AsyncGenerator<Prediction> {
+  const masked = maskedOf(saved);
   let row = 0;
   for await (const { count, inputs, names, kept } of batches) {
     const outputs = await run(inputs, count);
@@ -176,9 +181,12 @@ async function* predictions(
       row++;
       const input = { row, ...(names && { name: names[i] }), ...(kept && { kept: kept[i] }) };
       const values = readings.map((reading, j) => {
-        const own = rowOf(outputs[j], i, count);
-        const shown = reading.kind === 'places' ? present(saved, inputs, i, j, own) : own;
-        return predicted(reading, shown, top);
+        const made = masked.indexOf(j);
+        const masks = [
+          made < 0 ? undefined : rowOf(outputs[saved.outputs.length + made], i, count),
+          givenMask(saved, inputs, i, j),
+        ];
+        return predicted(reading, rowOf(outputs[j], i, count), top, counted(saved.outputs[j].shape, masks));
       });
       if (readings.length === 1 && readings[0].target === undefined) yield { ...input, ...values[0] };
       else yield { ...input, targets: Object.fromEntries(values.map((value, j) => [readings[j].target, value])) };
@@ -191,24 +199,41 @@ function rowOf(outputs: Float32Array, row: number, count: number): Float32Array 
   return outputs.subarray(row * width, (row + 1) * width);
 }
 
-/** The outputs of the places that are there: of a sequence that is filled up, where the model tells something of each place. */
-function present(
+/** What the data say of the places of an output: those of an input of sequences, where its target has them. */
+function givenMask(
   { inputs, outputs, masks }: SavedModel,
   given: readonly Float32Array[],
   row: number,
   output: number,
-  values: Float32Array,
-): Float32Array {
-  const [mask, ...others] = masks;
-  const places = mask?.shape[0];
-  if (!mask || others.length > 0 || places !== outputs[output].shape[0]) return values;
-  const own = given[inputs.length].subarray(row * places, (row + 1) * places);
-  const there = own.reduce((sum, each) => sum + each, 0);
-  return values.subarray(0, (values.length / places) * there);
+): Float32Array | undefined {
+  const { placesOf } = outputs[output].encoding;
+  if (placesOf === undefined) return undefined;
+  const of = inputs.findIndex(({ name, isNamed }) => (isNamed ? name : plainNames.input) === placesOf);
+  const index = masks.findIndex((mask) => mask.of === of);
+  const width = masks[index]?.shape[0] ?? 0;
+  return index < 0 ? undefined : given[inputs.length + index].subarray(row * width, (row + 1) * width);
 }
 
-function predicted(reading: Reading, outputs: Float32Array, top: number): PredictedValue {
-  if (reading.kind === 'numbers') return { values: reading.read(outputs) };
-  if (reading.kind === 'places') return { places: reading.read(outputs) };
-  return { classes: reading.read(outputs).slice(0, top) };
+/** Which places of an output count in all masks that are of its places; undefined where all do. */
+function counted(shape: readonly number[], masks: readonly (Float32Array | undefined)[]): boolean[] | undefined {
+  const own = masks.filter((mask) => shape.length > 1 && mask?.length === shape[0]);
+  if (own.every((mask) => mask!.every(Boolean))) return undefined;
+  return Array.from({ length: shape[0] }, (_, place) => own.every((mask) => mask![place] !== 0));
+}
+
+function predicted(
+  reading: Reading,
+  outputs: Float32Array,
+  top: number,
+  counts: readonly boolean[] | undefined,
+): PredictedValue {
+  /** Of so many values, those of places that count. */
+  const shown = <T>(values: readonly T[]): (T | null)[] =>
+    counts
+      ? values.map((value, i) => (counts[Math.floor((i * counts.length) / values.length)] ? value : null))
+      : [...values];
+  if (reading.kind === 'numbers') return { values: shown(reading.read(outputs)) };
+  if (reading.kind === 'classes') return { classes: reading.read(outputs).slice(0, top) };
+  const places = shown(reading.read(outputs));
+  return { places: places.slice(0, places.findLastIndex((place) => place !== null) + 1) };
 }

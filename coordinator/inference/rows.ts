@@ -7,7 +7,7 @@ import { type DataFile, openData } from '../../src/data/data-file.js';
 import type { FieldEncoding, ImageEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
-import { readNpy } from '../../src/data/npy/npy.js';
+import { type NpyArray, readNpy } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';
 import { DataError } from '../../src/errors.js';
 
@@ -15,7 +15,7 @@ import { DataError } from '../../src/errors.js';
 export type Row = ArrayLike<number>;
 type Rows = AsyncIterable<Row> | Iterable<Row>;
 
-interface Counted {
+export interface Counted {
   readonly rows: Rows;
   readonly count: number;
 }
@@ -57,7 +57,7 @@ export async function openRows(
   name = 'input',
 ): Promise<InputRows> {
   const { encoding } = wanted;
-  const scale = 'scale' in encoding ? encoding.scale : 1 / 255;
+  const scale = scaleOf(wanted);
   if (typeof given !== 'string') return { ...valueRows(name, given, wanted), scale };
   const format = formatOf(given, !('scale' in encoding));
   if (format === 'image' && !('scale' in encoding)) {
@@ -67,6 +67,9 @@ export async function openRows(
   return { ...(await arrayRows(await openData(given, reading), format, wanted, reading)), scale };
 }
 
+/** Factor from what is stored to the model's own units. */
+export const scaleOf = ({ encoding }: Wanted): number => ('scale' in encoding ? encoding.scale : 1 / 255);
+
 /** By the name; what comes through a pipe says itself what it is. */
 function formatOf(file: string, ofImages: boolean): 'json' | 'npy' | 'image' | 'pipe' {
   const ending = extname(file).toLowerCase();
@@ -75,7 +78,10 @@ function formatOf(file: string, ofImages: boolean): 'json' | 'npy' | 'image' | '
   if (file === '-') return 'pipe';
   if (ofImages) return 'image';
   if (statusOf(file)?.isFIFO()) return 'pipe';
-  throw new DataError(`${file}: is no .npy and no .json file`, 'the model takes numbers: name a file of either kind');
+  throw new DataError(
+    `${file}: is no .npy, .npz or .json file`,
+    'the model takes numbers: name a file of one of these kinds',
+  );
 }
 
 /** @param data closed here */
@@ -87,14 +93,22 @@ async function arrayRows(
 ): Promise<Counted> {
   try {
     const isNpy = format === 'npy' || (format === 'pipe' && (await isArray(data)));
-    return isNpy ? await npyRows(data, wanted, reading) : listedRows(data.name, await jsonIn(data), wanted);
+    return isNpy
+      ? rowsOfArray(data.name, await readNpy(data, reading), wanted)
+      : listedRows(data.name, await jsonIn(data), wanted);
   } finally {
     await data.close();
   }
 }
 
-/** Whether a file is one of NumPy's. */
-const isArray = async (data: DataFile): Promise<boolean> => (await data.read(1, 0))[0] === 0x93;
+/** Whether a file is one of NumPy's. @throws DataError for an archive, which is read by its name */
+async function isArray(data: DataFile): Promise<boolean> {
+  const start = (await data.read(4, 0)).toString('latin1');
+  if (start.startsWith('PK\x03\x04')) {
+    throw new DataError(`${data.name}: is a zip archive without a name`, 'name the file itself, as FILE.npz');
+  }
+  return start.startsWith('\x93');
+}
 
 /** Whether so many numbers are a sequence of fewer places than the longest. */
 function isShorter(count: number, { shape, encoding }: Wanted): boolean {
@@ -122,15 +136,20 @@ export function* rowsOf(values: TypedValues, width: number, count: number): Gene
   for (let row = 0; row < count; row++) yield values.subarray(row * width, (row + 1) * width);
 }
 
-async function npyRows(data: DataFile, wanted: Wanted, reading: Reading): Promise<Counted> {
-  const { features, shape } = await readNpy(data, reading);
-  const { shape: exampleShape } = wanted;
+/** @throws DataError unless rows are examples of the model */
+export function rowsOfArray(name: string, { features, shape }: NpyArray, wanted: Wanted): Counted {
+  requireExamples(name, shape, wanted);
   const [count, ...rest] = shape;
-  const width = elements(rest);
-  if (width === elements(exampleShape) || isShorter(width, wanted))
-    return { rows: rowsOf(features, width, count), count };
+  return { rows: rowsOf(features, elements(rest), count), count };
+}
+
+/** @throws DataError unless an array holds examples of the model */
+export function requireExamples(name: string, shape: readonly number[], wanted: Wanted): void {
+  const { shape: exampleShape } = wanted;
+  const width = elements(shape.slice(1));
+  if (width === elements(exampleShape) || isShorter(width, wanted)) return;
   throw new DataError(
-    `${data.name}: has the shape [${shape.join(', ')}], and the model takes examples of shape ${shapeText(wanted)}`,
+    `${name}: has the shape [${shape.join(', ')}], and the model takes examples of shape ${shapeText(wanted)}`,
     `give it the shape [${['n', ...exampleShape].join(', ')}]`,
   );
 }

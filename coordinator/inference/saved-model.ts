@@ -58,7 +58,7 @@ export async function openModel(
   const { trainable, state, frozen } = modelWeights(model);
   assignWeights(model, saved, path, warn);
   const hooks: HookSlot = {};
-  if (signature.masks.length > 0) keepMasks(model, hooks);
+  keepMasks(model, hooks);
   return { model, weights: [...trainable, ...state, ...frozen], ...signature, hooks, encoding, config };
 }
 

@@ -38,7 +38,11 @@ function jsonOf({ targets, kept = [] }: Subject, { row, name, kept: own, ...pred
 
 function jsonOfTarget({ names, measure }: PredictedTarget, { classes, values, places }: PredictedValue): object {
   if (places) return { places };
-  if (values) return { values: Object.fromEntries(values.map((value, i) => [names[i], value])) };
+  if (values) {
+    // Places that do not count are left out.
+    const shown = values.flatMap((value, i) => (value === null ? [] : [[names[i], value] as const]));
+    return { values: Object.fromEntries(shown) };
+  }
   const [first, ...others] = classes!.map((entry) => ({ class: entry.name, [measure!]: entry.score }));
   return others.length > 0 ? { ...first, top: [first, ...others] } : first;
 }
@@ -51,6 +55,9 @@ const valuesOf = ({ targets, classes, values, places }: Prediction): PredictedVa
 const nameOfNumber = ({ target, names }: PredictedTarget, i: number): string =>
   target === undefined ? names[i] : names.length === 1 ? target : `${target}_${names[i]}`;
 
+/** A place that does not count has no class. */
+const placeText = (place: string | null): string => place ?? '-';
+
 /** The columns of a target, and what they hold. */
 interface TargetColumns {
   readonly header: readonly string[];
@@ -60,9 +67,13 @@ interface TargetColumns {
 function targetColumns(about: PredictedTarget, top: number | undefined): TargetColumns {
   const { kind, names, measure, target } = about;
   if (kind === 'numbers')
-    return { header: names.map((_, i) => nameOfNumber(about, i)), cells: ({ values }) => values! };
+    return {
+      header: names.map((_, i) => nameOfNumber(about, i)),
+      cells: ({ values }) => values!.map((value) => value ?? ''),
+    };
   const prefix = target === undefined ? '' : `${target}_`;
-  if (kind === 'places') return { header: [`${prefix}places`], cells: ({ places }) => [places!.join(' ')] };
+  if (kind === 'places')
+    return { header: [`${prefix}places`], cells: ({ places }) => [places!.map(placeText).join(' ')] };
   const suffix = (i: number) => (i === 0 ? '' : String(i + 1));
   const shown = Math.min(top ?? 1, names.length);
   const ranked = Array.from({ length: shown }, (_, i) => [`class${suffix(i)}`, `${measure}${suffix(i)}`]).flat();
@@ -131,11 +142,13 @@ function plainCells(about: PredictedTarget): (value: PredictedValue) => string[]
   if (kind === 'numbers') {
     const names = given.map((_, i) => printable(nameOfNumber(about, i)));
     const isBare = target === undefined && names.length === 1;
-    return ({ values }) => values!.map((value, i) => (isBare ? amount(value) : `${names[i]} ${amount(value)}`));
+    return ({ values }) =>
+      values!.flatMap((value, i) => (value === null ? [] : [isBare ? amount(value) : `${names[i]} ${amount(value)}`]));
   }
   const width = Math.max(...given.map((name) => printable(name).length));
   const prefix = target === undefined ? '' : `${printable(target)} `;
-  if (kind === 'places') return ({ places }) => [`${prefix}${places!.map((name) => printable(name)).join(' ')}`];
+  if (kind === 'places')
+    return ({ places }) => [`${prefix}${places!.map((place) => printable(placeText(place))).join(' ')}`];
   return ({ classes }) =>
     classes!.map((entry) => `${prefix}${printable(entry.name).padEnd(width)}  ${number(entry.score)}`);
 }

@@ -127,6 +127,8 @@ const targetKeys = {
   targetScaling: scalingSchema.optional(),
   /** Absent in models that were saved before this was kept. */
   outputs: outputSchema.optional(),
+  /** The input of sequences whose places it has; `features` is one without a name. */
+  placesOf: z.string().optional(),
 };
 
 /** What encoding.json must be. Keys that this version does not know are left out. */

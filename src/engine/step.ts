@@ -242,6 +242,7 @@ export function evaluationStep(
  * @param parameters in the order of `weights`
  * @param inputs in the order of the model's
  * @param masks of the inputs, and where the model reads them
+ * @param see is shown the masks of the outputs, which it must not keep
  */
 export function predictionStep(
   model: LayersModel,
@@ -250,7 +251,8 @@ export function predictionStep(
   inputs: readonly tf.Tensor[],
   masks: readonly (tf.Tensor | null)[] = [],
   hooks?: HookSlot,
+  see?: (masks: readonly (tf.Tensor | null)[]) => void,
 ): tf.Tensor[] {
   const variables = parameters.map((tensor) => variable(tensor, false));
-  return withWeights(weights, variables, () => predicted(model, inputs, masks, hooks));
+  return withWeights(weights, variables, () => predicted(model, inputs, masks, hooks, see));
 }

@@ -1,4 +1,6 @@
 /** A model's prediction as an ONNX graph that needs nothing else: its weights are inside. */
+import tf = require('@tensorflow/tfjs-core');
+
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { kernelDomain, type StepGraph } from '../engine/onnx/graph.js';
 import type { OnnxConstant, OnnxGraph } from '../engine/onnx/proto.js';
@@ -32,8 +34,10 @@ export interface Predictable {
   readonly outputs: readonly Pick<Port, 'name'>[];
   /** They are given behind the inputs. */
   readonly masks?: readonly MaskPort[];
-  /** Where the model reads masks, if it has some. */
+  /** Where the model reads masks and leaves those of its outputs, if it has some. */
   readonly hooks?: HookSlot;
+  /** Of which of its outputs masks are asked for: they are given behind the outputs. */
+  readonly outputMasks?: readonly number[];
 }
 
 /** Two batch sizes that are no other size of any model, so that what depends on the batch shows. */
@@ -80,19 +84,29 @@ const inputName = (index: number): string => `input${index}`;
 const outputName = (index: number): string => `output${index}`;
 
 function traceInference(target: Predictable, count: number): StepGraph {
-  const { model, weights, inputs, hooks } = target;
+  const { model, weights, inputs, outputs, hooks, outputMasks = [] } = target;
   const graph = trace(({ input, output }) => {
     const parameters = weights.map(({ shape }, i) => input(weightName(i), shape, 'float32'));
     const given = portsOf(target).map(({ shape }, i) => input(inputName(i), [count, ...shape], 'float32'));
     const features = given.slice(0, inputs.length);
-    predictionStep(model, weights, parameters, features, masksOf(target, given), hooks).forEach((made, i) => {
+    let masks: tf.Tensor[] = [];
+    predictionStep(model, weights, parameters, features, masksOf(target, given), hooks, (found) => {
+      masks = maskNumbers(found, outputMasks);
+    }).forEach((made, i) => {
       output(outputName(i), made, true);
+    });
+    masks.forEach((mask, i) => {
+      output(outputName(outputs.length + i), mask, true);
     });
   }, false);
   const kernel = graph.nodes.find(({ domain }) => domain === kernelDomain);
   if (kernel) throw new UnsupportedModelError(`the model needs ${kernel.op}, which ONNX lacks`, 'export it as tfjs');
   return graph;
 }
+
+/** Those masks that are asked for, as 0 and 1. */
+export const maskNumbers = (masks: readonly (tf.Tensor | null)[], asked: readonly number[]): tf.Tensor[] =>
+  asked.map((output) => tf.cast(tf.clone(masks[output]!), 'float32'));
 
 /** Bytes that a protobuf message can have. */
 const largestModel = 2 ** 31 - 1;

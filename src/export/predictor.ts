@@ -10,14 +10,21 @@ import { refusedAtRun } from '../engine/onnx/refused.js';
 import { createSession } from '../engine/onnx/runtime.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
 import { computedIdError, tablesOf } from '../model/computed-ids.js';
-import { predicted } from '../model/run.js';
-import { inferenceGraph, masksOf, type Predictable, portsOf } from './inference.js';
+import { maskedOutputs, predicted } from '../model/run.js';
+import { inferenceGraph, maskNumbers, masksOf, type Predictable, portsOf } from './inference.js';
 
 /**
- * Maps `count` examples, [count, ...shape] of each input in the model's own units and of each mask behind them, to the model's outputs, row-major each.
+ * Maps `count` examples, [count, ...shape] of each input in the model's own units and of each mask behind them, to the model's outputs, row-major each,
+ * and the masks of those that have some (see `maskedOf`) behind them.
  * The same rows give the same bits in every batch of the same size.
  */
 export type Predict = (inputs: readonly Float32Array[], count: number) => Promise<Float32Array[]>;
+
+/** Which of a model's outputs have masks. */
+export function maskedOf({ model, inputs, masks = [] }: Predictable): number[] {
+  const given = inputs.map((_, i) => masks.some(({ of }) => of === i));
+  return maskedOutputs(model, given, false).flatMap((has, i) => (has ? [i] : []));
+}
 
 /**
  * @param warn told why the model is not compiled
@@ -25,7 +32,7 @@ export type Predict = (inputs: readonly Float32Array[], count: number) => Promis
  * @throws EngineError when no backend of tfjs runs the model either
  */
 export async function createPredictor(target: Predictable, warn: (message: string) => void): Promise<Predict> {
-  const predict = await compiledOrEager(target, warn);
+  const predict = await compiledOrEager({ ...target, outputMasks: target.hooks && maskedOf(target) }, warn);
   return async (inputs, count) => {
     try {
       return await predict(inputs, count);
@@ -84,13 +91,16 @@ export function runGraph(graph: OnnxGraph, target: Predictable, count: number, e
 }
 
 async function tfjsPredictor(target: Predictable): Promise<Predict> {
-  const { model, inputs, hooks } = target;
+  const { model, inputs, hooks, outputMasks = [] } = target;
   const ports = portsOf(target);
   const predict: Predict = async (given, count) =>
     tf.tidy(() => {
       const tensors = ports.map(({ shape }, i) => tf.tensor(given[i], [count, ...shape], 'float32'));
-      const outputs = predicted(model, tensors.slice(0, inputs.length), masksOf(target, tensors), hooks);
-      return outputs.map((output) => output.dataSync() as Float32Array);
+      let found: tf.Tensor[] = [];
+      const outputs = predicted(model, tensors.slice(0, inputs.length), masksOf(target, tensors), hooks, (masks) => {
+        found = maskNumbers(masks, outputMasks);
+      });
+      return [...outputs, ...found].map((output) => output.dataSync() as Float32Array);
     });
   const zeros = ports.map(({ shape }) => new Float32Array(elements(shape)));
   const reasons: string[] = [];

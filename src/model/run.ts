@@ -107,16 +107,20 @@ function disposeRead({ inputs }: Step, left: Map<number, number>, values: Readon
 /**
  * What the model predicts.
  * @param masks of the inputs, which a model reads that `keepMasks` has given `slot`
+ * @param see is shown the masks of the outputs of such a model, which it must not keep
  */
 export function predicted(
   model: tfl.LayersModel,
   inputs: readonly Tensor[],
   masks: readonly Mask[] = [],
   slot: HookSlot = {},
+  see: (masks: readonly Mask[]) => void = () => {},
 ): Tensor[] {
   slot.inputMasks = masks.length > 0 ? [...masks] : undefined;
   try {
-    return [model.apply(inputs.length === 1 ? inputs[0] : [...inputs], { training: false })].flat() as Tensor[];
+    const outputs = [model.apply(inputs.length === 1 ? inputs[0] : [...inputs], { training: false })].flat();
+    see(slot.outputMasks ?? []);
+    return outputs as Tensor[];
   } finally {
     for (const mask of slot.outputMasks ?? []) mask?.dispose();
     slot.inputMasks = undefined;
@@ -127,22 +131,24 @@ export function predicted(
 /**
  * Which of the model's outputs come with masks.
  * @param inputs which of its inputs do
- * @throws ModelError where a layer cannot take the mask that it is given
+ * @param isChecked whether it is to be trained
+ * @throws ModelError where it is, and a layer cannot take the mask that it is given
  */
-export function maskedOutputs(model: tfl.LayersModel, inputs: readonly boolean[] = []): boolean[] {
+export function maskedOutputs(model: tfl.LayersModel, inputs: readonly boolean[] = [], isChecked = true): boolean[] {
   return masked(
     model,
     model.inputs.map((_, i) => inputs[i] ?? false),
+    isChecked,
   );
 }
 
 /** Which of the model's outputs have masks, by which of its inputs have. */
-function masked(model: tfl.LayersModel, inputs: readonly boolean[]): boolean[] {
+function masked(model: tfl.LayersModel, inputs: readonly boolean[], isChecked: boolean): boolean[] {
   const found = new Map(model.inputs.map(({ id }, i) => [id, inputs[i]]));
   for (const { layer, inputs, outputs } of stepsOf(model)) {
     const given = inputs.map(({ id }) => found.get(id) === true);
-    const nested = layer instanceof tfl.LayersModel ? masked(layer, given) : undefined;
-    if (!nested && given.includes(true)) checkMasked(layer, layer.trainable);
+    const nested = layer instanceof tfl.LayersModel ? masked(layer, given, isChecked) : undefined;
+    if (isChecked && !nested && given.includes(true)) checkMasked(layer, layer.trainable);
     const after = nested ?? masksAfter(layer, given, outputs.length);
     outputs.forEach(({ id }, i) => {
       found.set(id, after[i]);

@@ -1,6 +1,6 @@
 /** Predictions as tests ask for them. */
 import { expect } from 'vitest';
-import { type Prediction, predict } from '../../coordinator/inference/predict.js';
+import { type PredictedValue, type Prediction, predict } from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
 import { lockstepServed } from './cli.js';
 
@@ -9,6 +9,12 @@ export async function predictionOutput(args: readonly string[], folder: string):
   const { code, stdout, stderr } = await lockstepServed(['predict', ...args], folder);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
+}
+
+/** The numbers of a target, all of whose places count. */
+export function numbersOf({ values = [] }: PredictedValue): readonly number[] {
+  expect(values).not.toContain(null);
+  return values as readonly number[];
 }
 
 export const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);

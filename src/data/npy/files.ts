@@ -28,16 +28,17 @@ export class ArrayFiles {
 
   /**
    * @param names that the member may have where the place names none
+   * @param remedy where it has none of them
    * @returns the header; its file is to be closed by the caller
    * @throws DataError if the file cannot be read, is none of NumPy's, has no such member, or holds what is not taken
    */
-  async open({ file, member }: ArrayPlace, names?: readonly string[]): Promise<Npy> {
+  async open({ file, member }: ArrayPlace, names?: readonly string[], remedy?: string): Promise<Npy> {
     const opened = await this.#opened(file);
     if (!('members' in opened) && member !== undefined) {
       await opened.close();
       throw new DataError(`${opened.name} is no .npz file, and has no member ${member}`, 'name a .npz file');
     }
-    const data = 'members' in opened ? await opened.open(opened.nameOf(member, names), this.#reading) : opened;
+    const data = 'members' in opened ? await opened.open(opened.nameOf(member, names, remedy), this.#reading) : opened;
     try {
       return await readHeader(data);
     } catch (error) {

@@ -22,7 +22,7 @@ export async function inputRows(input: InputArray, npy: Npy, files: ArrayFiles, 
       : differences(array, await wholeNumbers(array, reading), npy);
     const form = formOf(npy, sequences(given, 'longest'), offsets !== undefined);
     const asked = reading.lengthOf(name) ?? length ?? (form === 'padded' ? npy.shape[1] : 'longest');
-    if (asked !== 'longest' && !truncate) requireRoom(array.file, name, given, asked);
+    if (asked !== 'longest' && !truncate) requireRoom(array.file, name, given, asked, reading.trained !== undefined);
     const found = sequences(given, asked);
     const what = `${npy.file}: ${given.length} sequences of ${found.length} places`;
     requireMemory(what, 4 * given.length * found.length, DataError, 'cut sequences by length and truncate: true');
@@ -80,11 +80,14 @@ async function wholeNumbers(array: Npy, reading: Reading): Promise<number[]> {
   return numbers;
 }
 
-function requireRoom(file: string, name: string, given: readonly number[], asked: number): void {
+function requireRoom(file: string, name: string, given: readonly number[], asked: number, isTrained: boolean): void {
   const long = given.findIndex((places) => places > asked);
   if (long < 0) return;
+  const most = given.reduce((a, b) => Math.max(a, b));
   throw new DataError(
-    `${file}: sequence ${long} of ${name} has ${given[long]} places, and its length is ${asked}`,
-    `make it ${given.reduce((a, b) => Math.max(a, b))} or longest, or set truncate: true to cut off what is beyond it`,
+    `${file}: sequence ${long} of ${name} has ${given[long]} places, and ${isTrained ? 'the model takes' : 'its length is'} ${asked}`,
+    isTrained
+      ? `cut it there, or train with length: ${most}`
+      : `make it ${most} or longest, or set truncate: true to cut off what is beyond it`,
   );
 }

@@ -180,17 +180,21 @@ async function readElements(
   if (type.bytes === 8) block.swap64();
 }
 
+/** A whole array: bytes as they are, everything else as float32, row-major. */
+export interface NpyArray {
+  readonly features: Float32Array | Uint8Array;
+  readonly shape: readonly number[];
+}
+
+/** @throws DataError as `readHeader` and `readArray` do */
+export const readNpy = async (data: DataFile, reading: Reading): Promise<NpyArray> =>
+  readArray(await readHeader(data), reading);
+
 /**
- * A whole array, for prediction.
- *
- * @returns bytes as they are, everything else as float32, row-major
- * @throws DataError as `openNpy` and `readNpyRows` do, or if there is no row
+ * Reads an array as a whole, for prediction.
+ * @throws DataError as `readNpyRows` does, or if there is no memory for it
  */
-export async function readNpy(
-  data: DataFile,
-  reading: Reading,
-): Promise<{ readonly features: Float32Array | Uint8Array; readonly shape: readonly number[] }> {
-  const npy = await readHeader(data);
+export async function readArray(npy: Npy, reading: Reading): Promise<NpyArray> {
   const { shape } = npy;
   const what = `${npy.file}: its header announces ${shape.join(' x ')} numbers`;
   requireMemory(what, 4 * elements(shape), DataError, 'give it fewer rows at a time');

@@ -87,9 +87,10 @@ export class Npz {
   /**
    * @param wanted as it was given to numpy.savez; absent for the only one there is
    * @param names that it may have where none is wanted and there are several
+   * @param remedy where none of them is there
    * @throws DataError that lists the members where there is no such member, or several
    */
-  nameOf(wanted: string | undefined, names: readonly string[] = []): string {
+  nameOf(wanted: string | undefined, names: readonly string[] = [], remedy?: string): string {
     const { members } = this;
     const list = `${members.slice(0, LISTED).join(', ')}${members.length > LISTED ? ', ...' : ''}`;
     if (wanted === undefined) {
@@ -97,7 +98,7 @@ export class Npz {
       if (found !== undefined) return found;
       throw new DataError(
         `${this.data.name} holds ${members.length} arrays, and nothing says which is ${names[0] ?? 'meant'}: ${list}`,
-        `name one: { file: ${this.data.name}, member: ${members[0]} }`,
+        remedy ?? `name one: { file: ${this.data.name}, member: ${members[0]} }`,
       );
     }
     const name = memberName(wanted);
