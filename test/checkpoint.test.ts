@@ -12,7 +12,13 @@ import { configFile } from './support/package.js';
 import { resultOf, trained } from './support/runs.js';
 
 const folder = temporaryFolder();
-const small = ['data.examples=600', 'training.batchSize=32', 'training.epochs=3', 'checkpoint.keep=4'];
+const small = [
+  'data.examples=600',
+  'model.layers.1.dense.units=32',
+  'training.batchSize=32',
+  'training.epochs=3',
+  'checkpoint.keep=4',
+];
 const overrides = [...small, 'checkpoint.everySteps=7'];
 
 /** Resumes a run whose newest checkpoints have been tampered with. */
@@ -46,7 +52,7 @@ it('a checkpoint is safetensors and JSON, and only so many are kept', async () =
   const { tensors } = decodeSafetensors(readFileSync(join(newest, 'tensors.safetensors')));
   const names = tensors.map(({ name }) => name);
   for (const kind of ['parameters', 'gradientMean', 'squareMean']) expect(names).toContain(`${kind}/dense_1/kernel`);
-  expect(tensors.find(({ name }) => name === 'parameters/dense_1/kernel')!.shape).toEqual([784, 256]);
+  expect(tensors.find(({ name }) => name === 'parameters/dense_1/kernel')!.shape).toEqual([784, 32]);
   const { state } = JSON.parse(readFileSync(join(newest, 'checkpoint.json'), 'utf8'));
   expect(state.progress).toMatchObject({ step: 42, epoch: 2, position: 12 });
   expect(state.progress.losses).toHaveLength(12);

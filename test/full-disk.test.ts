@@ -40,8 +40,8 @@ const runOf = (out: string) => join(out, 'run-1');
 /** The undisturbed run. */
 let sha256: string;
 beforeAll(async () => {
-  const out = newFolder();
-  sha256 = eventOf(eventsOf((await begin(out).finished).stdout), 'end').sha256;
+  const { stdout } = await lockstepServed(['train', file, '--threads', '1', '--json'], newFolder());
+  sha256 = eventOf(eventsOf(stdout), 'end').sha256;
 });
 
 const warningsIn = (events: readonly RunEvent[]): string[] =>
