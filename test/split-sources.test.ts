@@ -138,6 +138,33 @@ it('a text is cut by data.split as by the keys beside it', async () => {
   expect((await refusal({ ...text, split: { validation: 0.01 } })).remedy).toContain('data.split.validation');
 });
 
+it('a text has splits in files of their own, whose characters are of one vocabulary', async () => {
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const [first, second, third] = ['abcabcabcabcé', 'bcdbcdb', 'aaaaaaax'];
+  const text = { source: 'text', file: write('a.txt', first), window: 3 };
+  const [validation, test] = [write('b.txt', second), write('c.txt', third)];
+  for (const said of [{ validation, test }, { split: { validation, test } }]) {
+    const { splits, examples, encoding } = await load({ ...text, ...said });
+    expect(encoding.classes).toEqual(['a', 'b', 'c', 'd', 'x', 'é']);
+    // Of 13, 7 and 8 characters: those that have three and one more before their own end.
+    expect(lists(splits)).toEqual([range(10, (i) => i), range(4, (i) => 13 + i), range(5, (i) => 20 + i)]);
+    const characters = [...examples.columns[0].values].map((token) => encoding.classes![token]).join('');
+    expect(characters).toBe(first + second + third);
+  }
+  // A fraction is of the file for training.
+  const { splits } = await load({ ...text, split: { test, validation: 0.4 } });
+  expect(lists(splits)).toEqual([range(5, (i) => i), range(2, (i) => 8 + i), range(5, (i) => 13 + i)]);
+  expect((await refusal({ ...text, test: text.file })).problem).toContain('is to serve two splits');
+  expect((await refusal({ ...text, split: { test: join(folder, 'none.txt') } })).message).toContain(
+    'data.split.test: ',
+  );
+  const short = await refusal({ ...text, split: { test: write('short.txt', 'abc'), validation: 0.4 } });
+  expect(short.remedy).toBe('use a window of at most 2, or a longer file');
+});
+
 describe.each(Object.keys(keys))('what decides, in %s', (name) => {
   const source = sources[name];
   const by = (kind: string, key: 'who' | 'when', more: object = {}) => ({

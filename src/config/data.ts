@@ -1,6 +1,6 @@
 /** `data`: where the examples come from and how they are split. */
 import { z } from 'zod';
-import { byField, copies, fraction, memory, path, standardizeTargets } from './data-parts.js';
+import { byField, copies, memory, path, standardizeTargets } from './data-parts.js';
 import { npySchema } from './npy.js';
 import { byClass, byKey, oneWay, partOfExamples, partOrOwn, splitKeys, withSplits } from './split.js';
 import { csvSchema, parquetSchema } from './table.js';
@@ -98,8 +98,7 @@ const imagesSchema = z
 
 /** The text for validation lies in one piece before that for test. */
 const pieces = splitKeys(
-  (purpose) =>
-    fraction.describe(`Fraction of the text, in one piece at its end (validation before test), that ${purpose}`),
+  partOrOwn('a file of its own', 'text (in one piece at its end, validation before test)'),
   {},
   noTest,
 );

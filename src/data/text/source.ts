@@ -9,15 +9,23 @@ import type { TextConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { plainColumn, type Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
+import { realPath } from '../real-path.js';
 import type { Source } from '../source.js';
-import { partsOf, sectionOf } from '../split-plan.js';
+import { givenOf, partsOf, sectionOf } from '../split-plan.js';
 
 /** Bytes decoded at once: the whole of a large file would not fit into one string. */
 const blockBytes = 1 << 20;
 /** One more than the highest Unicode code point. */
 const codePoints = 0x110000;
 
+interface TextFile {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
 interface Tokens {
+  /** Characters of each file. */
+  readonly counts: readonly number[];
   /** Distinct characters, by their code points. */
   readonly vocabulary: readonly string[];
   /** Index in the vocabulary of each character; in bytes where they suffice. */
@@ -39,10 +47,20 @@ interface Piece {
  * @throws DataError if the file is missing, empty, not UTF-8 or of one character only, or a split too short for a window
  */
 export async function textSource(config: TextConfig, reading: Reading): Promise<Source> {
-  const file = resolve(config.file);
-  const { vocabulary, features, classes } = await tokenize(await readBytes(file, reading), file, reading);
+  const files: TextFile[] = [];
+  for (const [key, path] of [
+    ['file', config.file],
+    ...givenOf(config).map(({ split, path }) => [config.split ? `split.${split}` : split, path]),
+  ]) {
+    const file = resolve(path);
+    if (files.some((other) => realPath(other.file) === realPath(file))) {
+      throw new DataError(`data: the file ${file} is to serve two splits`, 'give each split a file of its own');
+    }
+    files.push({ file, bytes: await readBytes(file, `data.${key}`, reading) });
+  }
+  const { vocabulary, features, classes, counts } = await tokenize(files, reading);
   const { window, targets } = config;
-  const splits = splitText(features.length, config);
+  const splits = splitText(counts, config);
   const input = plainColumn('input', { shape: [window], stride: 1, values: features });
   const target = plainColumn('target', {
     shape: targets === 'last' ? [] : [window],
@@ -53,12 +71,12 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
   return {
     examples: { count: features.length - window, columns: [input, target] },
     split: splits,
-    origin: `windows of the ${features.length.toLocaleString('en-US')} characters of ${file}`,
+    origin: `windows of the ${features.length.toLocaleString('en-US')} characters of ${files.map(({ file }) => file).join(', ')}`,
     encode: () => ({ input: { kind: 'text', window, targets, vocabulary }, classes: vocabulary }),
   };
 }
 
-async function readBytes(file: string, { signal }: Reading): Promise<Uint8Array> {
+async function readBytes(file: string, key: string, { signal }: Reading): Promise<Uint8Array> {
   try {
     return await readFile(file, { signal });
   } catch (error) {
@@ -66,19 +84,25 @@ async function readBytes(file: string, { signal }: Reading): Promise<Uint8Array>
     const { code, message } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = { ENOENT: 'does not exist', EISDIR: 'is a folder' };
     throw new DataError(
-      `data.file: ${file} ${reasons[code ?? ''] ?? `cannot be read (${message})`}`,
-      'set it to a text file, e.g. --set data.file=...',
+      `${key}: ${file} ${reasons[code ?? ''] ?? `cannot be read (${message})`}`,
+      `set it to a text file, e.g. --set ${key}=...`,
     );
   }
 }
 
-async function tokenize(bytes: Uint8Array, file: string, reading: Reading): Promise<Tokens> {
+async function tokenize(files: readonly TextFile[], reading: Reading): Promise<Tokens> {
   const seen = new Uint8Array(codePoints);
-  let count = 0;
-  await eachCharacter(bytes, file, reading, (code) => {
-    seen[code] = 1;
-    count++;
-  });
+  const counts: number[] = [];
+  for (const { file, bytes } of files) {
+    let characters = 0;
+    await eachCharacter(bytes, file, reading, (code) => {
+      seen[code] = 1;
+      characters++;
+    });
+    counts.push(characters);
+  }
+  const count = counts.reduce((a, b) => a + b, 0);
+  const [{ file }] = files;
   const token = new Int32Array(codePoints);
   const vocabulary: string[] = [];
   seen.forEach((present, code) => {
@@ -97,11 +121,13 @@ async function tokenize(bytes: Uint8Array, file: string, reading: Reading): Prom
   const features = vocabulary.length <= 256 ? new Uint8Array(shared(1)) : new Float32Array(shared(4));
   const classes = new Int32Array(shared(4));
   let place = 0;
-  await eachCharacter(bytes, file, reading, (code) => {
-    features[place] = token[code];
-    classes[place++] = token[code];
-  });
-  return { vocabulary, features, classes };
+  for (const each of files) {
+    await eachCharacter(each.bytes, each.file, reading, (code) => {
+      features[place] = token[code];
+      classes[place++] = token[code];
+    });
+  }
+  return { vocabulary, features, classes, counts };
 }
 
 /** Calls `visit` with the code point of every character, in order. */
@@ -133,24 +159,33 @@ function decode(decoder: TextDecoder, bytes: Uint8Array, stream: boolean, file: 
   }
 }
 
-/** Training first, then validation, then test: no window sees or predicts a character of another split. */
-function splitText(length: number, config: TextConfig): Splits {
+/**
+ * Training first, then validation, then test, then those that have files of their own: no window sees or predicts a character of
+ * another split.
+ * @param counts characters of each file
+ */
+function splitText([length, ...counts]: readonly number[], config: TextConfig): Splits {
   const { window, stride, targets } = config;
   const parts = partsOf(config);
-  const test = Math.round(Number(parts.test) * length);
-  const validation = Math.round(Number(parts.validation) * length);
+  const shareOf = (part: number | string) => (typeof part === 'string' ? 0 : Math.round(part * length));
+  const [validation, test] = [shareOf(parts.validation), shareOf(parts.test)];
   const training = length - validation - test;
   const pieces = {
     training: { start: 0, end: training },
     validation: { start: training, end: training + validation },
     test: { start: training + validation, end: length },
   };
+  let start = length;
+  givenOf(config).forEach(({ split }, i) => {
+    pieces[split] = { start, end: start + counts[i] };
+    start += counts[i];
+  });
   // Held-out characters are predicted once each, whatever the stride of training.
   const heldOutStride = targets === 'last' ? 1 : window;
   const part = (name: keyof Splits, step: number) => {
     if (name !== 'training' && parts[name] === 0) return new Int32Array(0);
     const { start, end } = pieces[name];
-    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), window, sectionOf(config));
+    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), config);
     return windowsOf({ start, end }, window, step);
   };
   return {
@@ -166,9 +201,15 @@ function windowsOf({ start, end }: Piece, window: number, step: number): Int32Ar
   return Int32Array.from({ length: count }, (_, i) => start + i * step);
 }
 
-function tooShort(name: keyof Splits, characters: number, window: number, section: string): DataError {
-  const share =
-    name === 'training' ? `smaller ${section}.validation and ${section}.test` : `a larger ${section}.${name}`;
+function tooShort(name: keyof Splits, characters: number, config: TextConfig): DataError {
+  const { window } = config;
+  const section = sectionOf(config);
+  const isOwn = givenOf(config).some(({ split }) => split === name);
+  const share = isOwn
+    ? 'a longer file'
+    : name === 'training'
+      ? `smaller ${section}.validation and ${section}.test`
+      : `a larger ${section}.${name}`;
   return new DataError(
     `data.window: ${window} characters and the one after them do not fit into the ${characters} of the ${name} split`,
     `use ${characters > 1 ? `a window of at most ${characters - 1}` : 'more text'}, or ${share}`,
