@@ -763,22 +763,22 @@ export interface RunConfigInput {
          */
         split?: {
           /**
-           * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated after every epoch.
+           * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated after every epoch.
            */
-          validation?: number;
+          validation?: number | string;
           /**
-           * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated once, at the end.
+           * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated once, at the end.
            */
-          test?: number;
+          test?: number | string;
         };
         /**
-         * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated after every epoch.
+         * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated after every epoch.
          */
-        validation?: number;
+        validation?: number | string;
         /**
-         * Fraction of the text, in one piece at its end (validation before test), that is held out and evaluated once, at the end.
+         * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated once, at the end.
          */
-        test?: number;
+        test?: number | string;
         /**
          * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
          */
