@@ -1,6 +1,8 @@
 /** The job: a decoded one computes the same bits; one whose parts do not fit together is refused by the field's name. */
 import { Packr } from 'msgpackr';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { cutFields } from '../src/data/buckets.js';
+import type { Field } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import { compileEvaluation, compileGradients } from '../src/engine/onnx/compile.js';
 import { OnnxEngine } from '../src/engine/onnx/session.js';
@@ -298,4 +300,52 @@ it('a job that is cut off or damaged is refused, and nothing else is thrown', ()
     attempt('flipped', bytes);
   }
   expect(refusals.flipped).toBeGreaterThan(1000);
+});
+
+describe('a job of two buckets', () => {
+  const sequences: Field[] = [
+    { name: 'steps', role: 'input', type: 'float32', shape: [5, 2] },
+    { name: 'tags', role: 'target', type: 'int32', shape: [5], categories: 3 },
+    { name: 'steps_mask', role: 'mask', type: 'float32', shape: [5], of: 'steps' },
+    { name: 'tags_mask', role: 'mask', type: 'float32', shape: [5], of: 'tags' },
+  ];
+  const bucketed = async (buckets: readonly number[]): Promise<Job> => {
+    const models = [];
+    for (const places of [3, 5]) {
+      const fields = cutFields(sequences, places);
+      const head = { target: 'tags', loss: 'sparseCategoricalCrossentropy', weight: 1 } as const;
+      const made = await createStepModel({
+        model: { layers: [{ dense: { units: 3 } }] },
+        heads: [head],
+        seed: 1,
+        fields,
+      });
+      models.push({
+        ...{ layout: made.layout, fields },
+        gradients: new Map([8, 4].map((count) => [count, compileGradients(made, count)])),
+        evaluations: new Map([16, 4].map((count) => [count, compileEvaluation(made, count)])),
+      });
+    }
+    const metrics = [{ ...job.metrics[0], target: 'tags', outputs: 3, places: 5 }];
+    const examples = { count: 100, fields: sequences };
+    const { augment, ...rest } = job;
+    return { ...rest, engine: { kind: 'onnx', models }, examples, metrics, buckets };
+  };
+
+  it('comes out as it went in, each model with the fields of its bucket', async () => {
+    const whole = await bucketed([3, 5]);
+    expect(decodeJob(encodeJob(whole))).toEqual(whole);
+  });
+
+  it.each([
+    [[5, 3], 'job.buckets: do not ascend to 5'],
+    [[3, 4], 'job.buckets: do not ascend to 5'],
+    [[5], 'job.buckets: are 1, the models 2'],
+    [[], 'job.buckets: are 0, the models 2'],
+    [[4, 5], 'job.models.0.gradients.8'],
+  ])('is refused where the buckets %j are not those of its models', async (buckets, problem) => {
+    const bytes = encodeJob(await bucketed(buckets));
+    expect(() => decodeJob(bytes)).toThrow(problem);
+    expect(() => decodeJob(bytes)).toThrow(WireError);
+  });
 });

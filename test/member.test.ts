@@ -104,6 +104,9 @@ it('refuses what would read memory that is not there', async () => {
   await compute({ nodes: [{ low: 1, high: 3 }] }).toThrow('shards [1, 3) are no node of the tree over 4');
   await compute({ nodes: [whole, { low: 1, high: 2 }] }).toThrow('shards [1, 2) are no node');
   await compute({ nodes: [{ low: 0, high: 8 }] }).toThrow('shards [0, 8) are no node');
+  await compute({ bucket: 1 }).toThrow('bucket 1 of sequences is none of the 1 of the job');
+  const beyond = [{ batch: 0, bucket: 1, rows: order.slice(0, 3) }];
+  await expect(member.evaluate(beyond)).rejects.toThrow('bucket 1 of sequences is none of the 1 of the job');
   const rows = (start: number, count: number) => ({ start, rows: order.slice(0, count) });
   await compute({ rows: [rows(64, 25)] }).toThrow('rows of the places 64 to 88 of the epoch came with a task over');
   await compute({ rows: [rows(64, 20), rows(86, 4)] }).toThrow('rows of the places 64 to 83, 86 to 89 of the epoch');
