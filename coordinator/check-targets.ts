@@ -1,6 +1,6 @@
 /** Whether the targets of the whole data set are what the loss takes: a number beyond its range would be learnt without a word. */
 import type { layers } from '@tensorflow/tfjs-layers';
-import type { DataConfig } from '../src/config/data.js';
+import { type DataConfig, tableIn } from '../src/config/data.js';
 import type { LossConfig } from '../src/config/model.js';
 import { targetParts } from '../src/config/table-fields.js';
 import { targetEncoding } from '../src/data/encoding.js';
@@ -121,7 +121,7 @@ function typed(data: DataConfig, { name }: Column, type: 'class' | 'number'): st
     const file = typeof array === 'string' ? array : array.file;
     return `set data.targets.${name}: { file: ${JSON.stringify(file)}, type: ${type} }`;
   }
-  const named = (data.source === 'csv' || data.source === 'parquet') && data.targets?.[name];
+  const named = tableIn(data)?.targets?.[name];
   if (!named) return `set data.targetType: ${type}`;
   return `set data.targets.${name}: { column: ${JSON.stringify(targetParts(named).columns[0])}, type: ${type} }`;
 }
@@ -131,7 +131,7 @@ const asClass = (data: DataConfig, target: Column): string => typed(data, target
 /** How two numbers become the classes that they stand for. */
 function toTwoClasses({ data }: Config, target: Column, distinct: readonly number[], isColumn: boolean): string {
   const [low, high] = distinct.toSorted((a, b) => a - b).map(short);
-  if ((data.source === 'csv' || data.source === 'parquet') && isColumn) return asClass(data, target);
+  if (tableIn(data) && isColumn) return asClass(data, target);
   if (data.source !== 'npy') return `write 0 for ${low} and 1 for ${high}`;
   return `save 0 for ${low} and 1 for ${high}, e.g. (y == ${high}).astype('u1')`;
 }
@@ -149,7 +149,7 @@ function noClasses(
   if (!isColumn && broken.rows === undefined) {
     return new ModelError(`${problem}: they are rows of ${width} that add up to 1`, 'use categoricalCrossentropy');
   }
-  const isTable = data.source === 'csv' || data.source === 'parquet';
+  const isTable = tableIn(data) !== undefined;
   if (isTable && !isColumn) {
     const key = isPlain(target) ? 'data.target' : `data.targets.${target.name}`;
     return new ModelError(problem, `name one column under ${key}`);
@@ -170,7 +170,7 @@ function refuseClasses({ data, loss }: Config, { encoding }: Dataset, target: Co
   const numeric =
     targetEncoding(encoding, target).classes?.every((name) => name.trim() !== '' && Number.isFinite(Number(name))) ??
     false;
-  const named = (data.source === 'csv' || data.source === 'parquet') && data.targets?.[target.name];
+  const named = tableIn(data)?.targets?.[target.name];
   const asked = named ? targetParts(named).type : 'targetType' in data && data.targetType;
   const given = asked === 'class' && numeric;
   const remedies = ['use sparseCategoricalCrossentropy (or binaryCrossentropy for two classes) to predict classes'];

@@ -5,8 +5,9 @@ import { ignoredClasses } from '../src/config/heads.js';
 import { resolvedYaml } from '../src/config/load.js';
 import type { RunConfig } from '../src/config/run.js';
 import { checkAugment } from '../src/data/augment/augment.js';
+import { pictureIn } from '../src/data/augment/moved.js';
 import { type Buckets, cutFields } from '../src/data/buckets.js';
-import { type Dataset, type Examples, inputColumn } from '../src/data/examples.js';
+import type { Dataset, Examples } from '../src/data/examples.js';
 import { type Geometry, planGeometry, shardSizes } from '../src/data/geometry.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
@@ -27,7 +28,7 @@ import { warnOfBounds } from './check-targets.js';
 import { chooseEngine, graphHash } from './engine.js';
 import { bucketsFor, formsOf } from './forms.js';
 import { checkData, checkGraph, type Resumption } from './resume.js';
-import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
+import { askedTargets, augmentationOf, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
 import type { Trainer } from './trainer.js';
 import { weightedExamples } from './weights.js';
 
@@ -142,7 +143,7 @@ async function prepareSteps(
   unwritten: Unwritten,
 ) {
   const { splits } = dataset;
-  if (config.augment) checkAugment(config.augment, inputColumn(dataset.examples));
+  if (config.augment) checkAugment(config.augment, dataset.examples.columns);
   const geometry = planGeometry(config.training, splits);
   const targets = await askedTargets(config, dataset);
   const examples = weightedExamples(dataset, targets, config.training.classWeights);
@@ -166,7 +167,8 @@ async function prepareSteps(
   const forms = formsOf(buckets, { shardSizes: shardSizes(geometry), evaluated });
   const engine = await chooseEngine(config, { step, spec }, forms, warn);
   const poolOptions = {
-    ...{ engine, layout: step.layout, examples, buckets, augment: config.augment, geometry, metrics, threads },
+    ...{ engine, layout: step.layout, examples, buckets, augment: augmentationOf(config, targets) },
+    ...{ geometry, metrics, threads },
     ...{ optimizer: config.optimizer, schedule: config.schedule, clipNorm: config.training.clipNorm },
     ...{ seed: config.seed, largestEvaluation: Math.max(...evaluated.map(({ length }) => length)) },
   };
@@ -184,8 +186,8 @@ function checkBuckets(
   if (places.length === 1) {
     warn(`training.buckets: hardly a batch is shorter than the full length of ${places[0]} places: nothing is cut`);
   }
-  const input = inputColumn({ columns });
-  if (!augment || cutFields(columns, 0).includes(input)) return;
+  const picture = pictureIn(columns);
+  if (!augment || !picture || cutFields(columns, 0).includes(picture)) return;
   throw new ConfigError(
     'training.buckets: the images that augment changes are sequences, which would be cut',
     'leave augment or training.buckets out',

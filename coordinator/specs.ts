@@ -3,6 +3,8 @@ import type { DataConfig } from '../src/config/data.js';
 import { type HeadConfig, headsOf } from '../src/config/heads.js';
 import { lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
+import { isInputColumns } from '../src/config/table-fields.js';
+import type { Augmentation } from '../src/data/augment/moved.js';
 import { eachRow } from '../src/data/each-row.js';
 import { targetEncoding } from '../src/data/encoding.js';
 import type { Column, Dataset } from '../src/data/examples.js';
@@ -25,7 +27,8 @@ import { checkTargets } from './check-targets.js';
  * @throws ConfigError when missing ones would become their mean, which is no id
  */
 export function dataConfigOf({ data, model }: RunConfig): DataConfig {
-  if ((data.source !== 'csv' && data.source !== 'parquet') || !('layers' in model)) return data;
+  if (!('layers' in model)) return data;
+  if (data.source !== 'csv' && data.source !== 'parquet' && (data.source !== 'images' || !data.table)) return data;
   const { inputs, standardize, missing } = data;
   const ids = idInputsOf(model.layers, inputs && Object.keys(inputs));
   const refuseMean = () => {
@@ -38,7 +41,8 @@ export function dataConfigOf({ data, model }: RunConfig): DataConfig {
   if (inputs) {
     const read = Object.entries(inputs).map(([name, input]) => {
       const dims = ids.get(name);
-      if (!dims || (typeof input === 'object' && 'index' in input)) return [name, input] as const;
+      if (!dims || !isInputColumns(input) || (typeof input === 'object' && 'index' in input))
+        return [name, input] as const;
       if (typeof input === 'string' && dims.every((dim) => dim === 'categories'))
         return [name, { index: input }] as const;
       if (standardize !== undefined || (typeof input === 'object' && 'standardize' in input))
@@ -47,7 +51,8 @@ export function dataConfigOf({ data, model }: RunConfig): DataConfig {
       const columns = typeof input === 'object' && 'columns' in input ? input.columns : input;
       return [name, { columns, standardize: false }] as const;
     });
-    return { ...data, inputs: Object.fromEntries(read) };
+    // Each is what it was, or columns of the same table.
+    return { ...data, inputs: Object.fromEntries(read) } as DataConfig;
   }
   if (standardize !== undefined || ids.size === 0) return data;
   refuseMean();
@@ -111,6 +116,13 @@ async function countedPlaces(
     `loss.${target}: ignoreClass ${ignoreClass} leaves none of the targets in the training split`,
     'name another class, or add examples of other classes',
   );
+}
+
+/** Augmentation with the classes that losses leave out: what comes in from outside of a picture is of such. */
+export function augmentationOf({ augment }: RunConfig, targets: readonly AskedTarget[]): Augmentation | undefined {
+  const ignored = targets.map(({ target, loss }) => [target, lossSettings(loss).ignoreClass] as const);
+  const outside = Object.fromEntries(ignored.filter((each): each is [string, number] => each[1] !== undefined));
+  return augment && (Object.keys(outside).length === 0 ? augment : { ...augment, outside });
 }
 
 export function stepSpec(config: RunConfig, { examples }: Dataset, targets: readonly AskedTarget[]): StepSpec {

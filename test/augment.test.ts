@@ -122,7 +122,7 @@ it('zooms about the centre', () => {
 });
 
 const augment = (config: Partial<AugmentConfig>, size: readonly number[]) =>
-  createAugmenter(augmentSchema.parse(config), size);
+  createAugmenter(augmentSchema.parse(config), size, { how: 'picture', fill: config.fill ?? 0 });
 
 /** The images that `draws` examples become. */
 function drawn(config: Partial<AugmentConfig>, source: ImageRow, size: readonly number[], draws: number): ImageRow[] {

@@ -6,6 +6,7 @@ import { evaluate } from '../coordinator/inference/evaluate.js';
 import { exportModel } from '../coordinator/inference/export.js';
 import { locateModel } from '../coordinator/inference/locate.js';
 import { openModel } from '../coordinator/inference/saved-model.js';
+import { ignoredClasses } from '../src/config/heads.js';
 import { loadRunConfig } from '../src/config/load.js';
 import type { ModelConfig } from '../src/config/model.js';
 import { elements } from '../src/data/field.js';
@@ -19,6 +20,7 @@ import { createEngines, type EngineWithSlabs, relativeError } from './support/en
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { writeModule } from './support/modules.js';
 import { resultOf, type Trained, trained } from './support/runs.js';
+import { edge, writeScenes } from './support/scenes.js';
 import { trainedInWorld } from './support/worlds.js';
 
 const folder = temporaryFolder();
@@ -110,6 +112,7 @@ const training = { epochs: 2, batchSize: 32, shards: 4 };
 const common = { source: 'module', options: { count: 90 }, validation: 0.2, test: 0.1 };
 interface Case {
   data: object;
+  augment?: object;
   model: object;
   loss: unknown;
   metrics?: unknown;
@@ -181,6 +184,55 @@ cases['sequences of unequal length'] = {
   loss: { tags: 'sparseCategoricalCrossentropy', size: 'meanSquaredError' },
   metrics: { tags: ['accuracy'], size: ['mae'] },
 };
+const { folder: digits } = await writeScenes(join(folder, 'scenes'), 60);
+const images = { source: 'images', greyscale: true, validation: 0.2, test: 0.1 };
+const small = { conv2d: { filters: 4, kernelSize: 3, padding: 'same', activation: 'relu' } };
+cases['masks in a folder, augmented, with places that do not count'] = {
+  data: {
+    ...images,
+    inputs: { picture: { images: join(digits, 'pictures') } },
+    targets: { mask: { masks: join(digits, 'masks'), classes: 11 } },
+  },
+  augment: { shift: 0.1, rotate: 20, flip: 'horizontal' },
+  model: { layers: [small, { conv2d: { filters: 'classes', kernelSize: 3, padding: 'same' } }] },
+  loss: { sparseCategoricalCrossentropy: { ignoreClass: edge } },
+  metrics: ['accuracy'],
+};
+cases['an image that a table names, its columns and its mask'] = {
+  data: {
+    ...images,
+    ...{ table: join(digits, 'scenes.csv'), dir: join(digits, 'pictures') },
+    inputs: { table: ['tint', 'kind'], picture: { image: 'file' } },
+    targets: {
+      sum: 'sum',
+      mask: {
+        mask: 'mask',
+        dir: join(digits, 'masks'),
+        values: [0, ...Array.from({ length: 10 }, (_, i) => i + 1), edge],
+      },
+    },
+  },
+  augment: { shift: 0.1 },
+  model: {
+    layers: [
+      { ...small, conv2d: { ...small.conv2d, name: 'seen', from: 'picture' } },
+      { globalAveragePooling2d: { name: 'mean' } },
+      { concatenate: { from: ['mean', 'table'] } },
+      { dense: { name: 'price', units: 1 } },
+      { conv2d: { name: 'places', from: 'seen', filters: 'classes', kernelSize: 1 } },
+    ],
+    outputs: { sum: 'price', mask: 'places' },
+  },
+  loss: { sum: 'meanSquaredError', mask: 'sparseCategoricalCrossentropy' },
+  metrics: { sum: ['mae'], mask: ['accuracy'] },
+};
+cases['an autoencoder of a folder'] = {
+  data: { ...images, inputs: { picture: { images: join(digits, 'pictures') } }, targets: { copy: { of: 'picture' } } },
+  augment: { flip: 'horizontal', cutout: 0.3 },
+  model: { layers: [small, { conv2d: { filters: 1, kernelSize: 3, padding: 'same', activation: 'sigmoid' } }] },
+  loss: 'binaryCrossentropy',
+  metrics: ['mse'],
+};
 const configs = Object.entries(cases).map(([name, config]) => {
   const file = writeConfig(folder, name.replaceAll(' ', '-'), { ...config, training });
   return [name, file] as const;
@@ -225,8 +277,8 @@ describe.each(configs)('%s', (_, file) => {
     await exportModel(start.folder, { format: 'onnx', output, model: 'final', warn });
     const saved = await openModel(locateModel(start.folder, 'final'), undefined, warn);
     const predict = await createPredictor(saved, warn);
-    const { data, seed } = loadRunConfig(file, []);
-    const { examples } = await loadDataset(data, seed);
+    const { data, seed, loss } = loadRunConfig(file, []);
+    const { examples } = await loadDataset(data, seed, { ignoreClass: ignoredClasses(loss) });
     const count = 6;
     const given = portsOf(saved).map(({ name, shape }) => {
       const { values } = examples.columns.find((column) => column.name === name)!;
@@ -248,13 +300,13 @@ describe.each(configs)('%s', (_, file) => {
 
   it('have the gradients of tfjs', async () => {
     const { data, model, loss, seed } = loadRunConfig(file, []);
-    const { examples } = await loadDataset(data, seed);
+    const { examples } = await loadDataset(data, seed, { ignoreClass: ignoredClasses(loss) });
     const fields = metaOf(examples).fields;
     const count = 8;
     const targets = fields.filter(({ role }) => role === 'target');
     const heads = targets.map(({ name }) => {
       const own = typeof loss === 'object' && name in loss ? (loss as Record<string, unknown>)[name] : loss;
-      const isWeighted = typeof own === 'object';
+      const isWeighted = typeof own === 'object' && own !== null && 'binaryCrossentropy' in own;
       return { target: name, loss: isWeighted ? 'binaryCrossentropy' : own, weight: isWeighted ? 0.3 : 1 } as HeadSpec;
     });
     const spec = { model: model as ModelConfig, heads, fields };

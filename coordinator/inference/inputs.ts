@@ -1,12 +1,15 @@
 /** From what a user gives to batches of inputs for a trained model, in the order that they are given in. */
-import { extname } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { statusOf } from '../../src/config/status.js';
-import type { Encoding } from '../../src/data/encoding.js';
+import type { Encoding, TableEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
+import { isFolder, isImageName } from '../../src/data/images/files.js';
+import { imageRows } from '../../src/data/images/inputs.js';
+import { fileOf } from '../../src/data/images/table.js';
 import { ArrayFiles } from '../../src/data/npy/files.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
-import { ConfigError } from '../../src/errors.js';
+import { ConfigError, DataError } from '../../src/errors.js';
 import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys } from './array-rows.js';
 import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
 import { type ArrayEncoding, type InputRows, type InputValues, openRows, readJson, rowsOf } from './rows.js';
@@ -28,6 +31,8 @@ export interface InputBatch {
 export interface InputOptions extends ReadingOptions {
   /** Columns of a table to repeat. */
   readonly keep?: readonly string[];
+  /** Folder where names of images in a table start; default: that of the file, for rows without one the current. */
+  readonly dir?: string;
 }
 
 export interface Inputs {
@@ -55,7 +60,10 @@ export async function openInputs(
   options: InputOptions = {},
 ): Promise<Inputs> {
   const reading = new Reading({ ...options, trained: encoding });
-  if (encoding?.input.kind === 'table') return openTable(given, inputs, encoding, reading, options.keep);
+  if (encoding?.input.kind === 'table') return openTable(given, inputs, encoding.input, reading, options);
+  if (options.dir !== undefined) {
+    throw new ConfigError(`--dir ${options.dir}: the model reads no table that names images`, 'leave --dir out');
+  }
   if (options.keep) {
     throw new ConfigError(`--keep ${options.keep.join(',')}: the model's inputs have no columns`, 'leave --keep out');
   }
@@ -126,27 +134,62 @@ async function givenByName(given: GivenInputs, inputs: readonly SavedInput[], re
 async function openTable(
   given: GivenInputs,
   inputs: readonly SavedInput[],
-  { input }: Encoding,
+  encoding: TableEncoding,
   reading: Reading,
-  keep: readonly string[] | undefined,
+  { keep, dir }: InputOptions,
 ): Promise<Inputs> {
-  if (input.kind !== 'table') throw new Error('inputs are no table');
-  const table = typeof given === 'string' ? given : tableRows(given);
-  const { count, kept, inputs: read } = await tableInputs(table, input, reading, keep);
+  const { images = {} } = encoding;
+  const ofImages = Object.keys(images);
+  if (dir !== undefined && ofImages.length === 0) {
+    throw new ConfigError(`--dir ${dir}: the table names no images`, 'leave --dir out');
+  }
+  if (typeof given === 'string' && ofImages.length > 0) refuseImages(given, encoding);
+  const table = await tableOf(given, reading);
+  const name = nameOfInput(given);
+  const { count, kept, inputs: read, files, where } = await tableInputs(table, encoding, reading, keep, name);
+  const start = resolve(dir ?? (typeof given === 'string' && given !== '-' ? dirname(given) : '.'));
   const rows = inputs.map(({ name }): InputRows => {
+    const image = images[name];
+    if (image) {
+      const named = { column: image.column, dir: start, asked: '--dir FOLDER' };
+      const names = files.map((row) => row[ofImages.indexOf(name)]);
+      const paths = names.map((file, row) => fileOf(file, named, () => where(row)));
+      return { rows: imageRows(paths, image), count, scale: 1 / 255, names };
+    }
     const { values, width } = read.length === 1 ? read[0] : read.find((own) => own.name === name)!;
     return { rows: rowsOf(values, width, count), count, scale: 1 };
   });
-  return { kind: 'rows', batches: batches(rows, inputs, kept) };
+  return opened(rows, inputs, kept);
+}
+
+/** @throws DataError where an image is given, or a folder of them, and columns stand beside it */
+function refuseImages(given: string, { columns, images = {} }: TableEncoding): void {
+  if (!isFolder(given) && !isImageName(given)) return;
+  const named = Object.values(images).map(({ column }) => column);
+  const all = [...named, ...columns.map(({ name }) => name)];
+  throw new DataError(
+    `${given}: the model reads a row of a table for each image, with the columns ${all.join(', ')}`,
+    `give a CSV or Parquet file with these, or a .json file: [{ ${all.map((name) => `${JSON.stringify(name)}: ...`).join(', ')} }]`,
+  );
+}
+
+/** A path, or rows as objects: those of a program, or of a file of JSON. */
+async function tableOf(given: GivenInputs, reading: Reading): Promise<string | readonly unknown[]> {
+  if (typeof given !== 'string') return tableRows(given);
+  if (extname(given).toLowerCase() !== '.json') return given;
+  const value = await readJson(given, reading);
+  if (isNamed(value)) return rowsFromColumns(given, value);
+  if (Array.isArray(value) && value.length > 0) return value;
+  throw new DataError(`${given}: holds no list of rows`, 'write a list of objects, even of one: [{ "age": 31 }]');
 }
 
 const tableRows = (given: InputValues | NamedInputs): readonly unknown[] =>
   isNamed(given) ? rowsFromColumns('input', given) : Array.from(given as readonly unknown[]);
 
-function opened(rows: readonly InputRows[], inputs: readonly SavedInput[]): Inputs {
+function opened(rows: readonly InputRows[], inputs: readonly SavedInput[], kept?: InputBatch['kept']): Inputs {
   // Of a picture and a table of numbers, it is the picture that has a name.
   const kind = rows.some(({ names }) => names) ? 'files' : 'rows';
-  return { kind, batches: batches(rows, inputs) };
+  return { kind, batches: batches(rows, inputs, kept) };
 }
 
 /** Batches of all inputs, which have as many rows. */

@@ -7,6 +7,7 @@ import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../check-ids.js';
 import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
+import { PictureWriter } from './pictures.js';
 import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
 import { openModel, readEncoding, type SavedModel } from './saved-model.js';
 import type { SavedInput } from './signature.js';
@@ -21,11 +22,19 @@ export interface PredictOptions {
   readonly every?: boolean;
   /** Columns of a table to repeat beside the predictions, such as ids and targets. */
   readonly keep?: readonly string[];
+  /** Folder where names of images in a table start; default: that of the table's file, for rows of a program the current. */
+  readonly dir?: string;
+  /** Folder to write masks and pictures that are predicted to, as PNG: grey, classes as the values of the training's masks. */
+  readonly images?: string;
+  /** Whether files in that folder may be replaced. */
+  readonly force?: boolean;
   readonly warn?: (message: string) => void;
 }
 
 /** What is predicted of one target. */
 export interface PredictedValue {
+  /** The PNG file that was written of it; there is nothing else then. */
+  readonly file?: string;
   /** Where the model tells classes apart: the surest first, `top` of them. */
   readonly classes?: readonly RankedClass[];
   /** Where it predicts numbers: in the order of `names`, null where a place does not count. */
@@ -58,6 +67,8 @@ export interface PredictedTarget {
   readonly measure?: 'probability' | 'score';
   /** Absent where the model's only output has none. */
   readonly target?: string;
+  /** Whether predictions are written as PNG files. */
+  readonly isWritten?: boolean;
 }
 
 /** What the only target, or the first, is; `targets` has all. */
@@ -83,7 +94,7 @@ export interface Predictions extends PredictedTarget {
  *   cannot be read or does not fit the model
  */
 export async function predict(place: string, input: GivenInputs, options: PredictOptions = {}): Promise<Predictions> {
-  const { model: choice, warn = () => {}, keep, every = false } = options;
+  const { model: choice, warn = () => {}, keep, every = false, dir, images, force } = options;
   const located = locateModel(place, choice);
   const { path } = located;
   const saved = await openModel(located, options.module, warn);
@@ -96,16 +107,25 @@ export async function predict(place: string, input: GivenInputs, options: Predic
   }));
   if (options.top !== undefined) checkTop(readings, options.top, warn);
   const top = options.top ?? (every ? Number.POSITIVE_INFINITY : 1);
+  const pictures =
+    images === undefined
+      ? undefined
+      : new PictureWriter(
+          readings.map((reading, i) => ({ reading, shape: saved.outputs[i].shape, target: reading.target })),
+          { folder: images, force },
+        );
   const run = await createPredictor(saved, warn);
-  const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep });
+  const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep, dir });
   const batches = await withIds(input, saved, inputs.batches);
-  const targets = readings.map(({ read: _, ...about }): PredictedTarget => about);
+  const targets = readings.map(
+    ({ read: _, ...about }, i): PredictedTarget => ({ ...about, ...(pictures?.writes(i) && { isWritten: true }) }),
+  );
   return {
     model: path,
     ...targets[0],
     inputs: inputs.kind,
     targets,
-    rows: predictions(run, saved, readings, top, batches),
+    rows: predictions(run, saved, readings, { top, pictures }, batches),
   };
 }
 
@@ -170,7 +190,7 @@ async function* predictions(
   run: Predict,
   saved: SavedModel,
   readings: readonly (Reading & { readonly target?: string })[],
-  top: number,
+  { top, pictures }: { readonly top: number; readonly pictures?: PictureWriter },
   batches: AsyncIterable<InputBatch>,
 ): AsyncGenerator<Prediction> {
   const masked = maskedOf(saved);
@@ -180,14 +200,17 @@ async function* predictions(
     for (let i = 0; i < count; i++) {
       row++;
       const input = { row, ...(names && { name: names[i] }), ...(kept && { kept: kept[i] }) };
-      const values = readings.map((reading, j) => {
+      const values: PredictedValue[] = [];
+      for (const [j, reading] of readings.entries()) {
         const made = masked.indexOf(j);
         const masks = [
           made < 0 ? undefined : rowOf(outputs[saved.outputs.length + made], i, count),
           givenMask(saved, inputs, i, j),
         ];
-        return predicted(reading, rowOf(outputs[j], i, count), top, counted(saved.outputs[j].shape, masks));
-      });
+        const value = predicted(reading, rowOf(outputs[j], i, count), top, counted(saved.outputs[j].shape, masks));
+        const file = await pictures?.write(j, value.places ?? value.values ?? [], row, names?.[i]);
+        values.push(file === undefined ? value : { file });
+      }
       if (readings.length === 1 && readings[0].target === undefined) yield { ...input, ...values[0] };
       else yield { ...input, targets: Object.fromEntries(values.map((value, j) => [readings[j].target, value])) };
     }

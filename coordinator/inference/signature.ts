@@ -86,12 +86,12 @@ function targetOf(model: LayersModel, index: number, encoding: Encoding | undefi
 const encodingFor = (encoding: Encoding, target: string | undefined): TargetEncoding =>
   targetEncoding(encoding, { name: target ?? plainNames.target, role: 'target' });
 
-/** How one input is read; undefined for a part of a table. */
+/** How one input is read; undefined for columns of a table. */
 export function encodingOf(
   { input }: Encoding,
   name: string,
 ): ArrayEncoding | Extract<InputEncoding, { kind: 'text' }> | undefined {
-  if (input.kind === 'table') return undefined;
+  if (input.kind === 'table') return input.images?.[name];
   return input.kind === 'fields' ? input.fields[name] : input;
 }
 

@@ -14,6 +14,8 @@ interface PredictFlags {
   readonly csv?: boolean;
   readonly output?: string;
   readonly force?: boolean;
+  readonly dir?: string;
+  readonly images?: string;
   readonly keep?: string;
   readonly input: readonly string[];
   readonly top?: string;
@@ -46,8 +48,13 @@ export function predictCommand(): Command {
       '--keep <columns>',
       'repeat columns of the table beside the predictions, such as ids and targets: id,species',
     )
+    .option('--dir <folder>', 'where names of images in a table start (default: the folder of the table)')
+    .option(
+      '--images <folder>',
+      'write masks and pictures that are predicted there, as PNG files, instead of printing them',
+    )
     .option('--output <file>', 'write there instead of to standard output')
-    .option('--force', 'write to --output although there is such a file')
+    .option('--force', 'write to --output or --images although there are such files')
     .addOption(
       new Option('--csv', 'print CSV with a header line; without --top, a column for each class').conflicts('json'),
     )
@@ -67,6 +74,7 @@ Of several inputs a .json file gives each by its name: { "user": [3, 1], "film":
 Examples:
   lockstep predict runs/digits-1 ./scans --top 3
   lockstep predict runs/iris-1 flowers.csv --csv --keep id --output predictions.csv
+  lockstep predict runs/cells-1 ./scans --images ./masks
   zcat flowers.csv.gz | lockstep predict runs/iris-1 - --csv
   lockstep predict runs/shakespeare-1 --text "ROMEO:" --length 500 --temperature 0.7
 
@@ -104,13 +112,13 @@ async function predictions(
   if (given)
     throw new ConfigError(`--${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
   const inputs = inputsOf(input, flags.input);
-  const { json, csv, model, module } = flags;
+  const { json, csv, model, module, dir, images, force } = flags;
   const top = whole('--top', flags.top, 1);
   // Late, because tfjs takes most of the time that the command needs to start.
   const { predict } = await import('../../coordinator/inference/predict.js');
   const keep = flags.keep?.split(',');
   const every = csv && top === undefined;
-  const found = await predict(place, inputs, { model, module, top, every, keep, warn });
+  const found = await predict(place, inputs, { model, module, top, every, keep, dir, images, force, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
   const { header, line } = predictionLines(format, { ...found, kept: keep }, top);
   return (async function* lines() {
@@ -125,7 +133,7 @@ async function continuation(
   flags: PredictFlags,
   warn: (message: string) => void,
 ): Promise<AsyncIterable<string>> {
-  const given = (['csv', 'top', 'keep'] as const).find((name) => flags[name] !== undefined);
+  const given = (['csv', 'top', 'keep', 'dir', 'images'] as const).find((name) => flags[name] !== undefined);
   if (given || flags.input.length > 0) {
     throw new ConfigError(`--${given ?? 'input'}: ${place} is a model of text`, 'leave it out');
   }

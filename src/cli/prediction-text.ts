@@ -36,7 +36,8 @@ function jsonOf({ targets, kept = [] }: Subject, { row, name, kept: own, ...pred
   return { ...input, targets: Object.fromEntries(parts) };
 }
 
-function jsonOfTarget({ names, measure }: PredictedTarget, { classes, values, places }: PredictedValue): object {
+function jsonOfTarget({ names, measure }: PredictedTarget, { file, classes, values, places }: PredictedValue): object {
+  if (file !== undefined) return { image: file };
   if (places) return { places };
   if (values) {
     // Places that do not count are left out.
@@ -48,8 +49,8 @@ function jsonOfTarget({ names, measure }: PredictedTarget, { classes, values, pl
 }
 
 /** What is predicted of each target, in their order. */
-const valuesOf = ({ targets, classes, values, places }: Prediction): PredictedValue[] =>
-  targets ? Object.values(targets) : [{ classes, values, places }];
+const valuesOf = ({ targets, file, classes, values, places }: Prediction): PredictedValue[] =>
+  targets ? Object.values(targets) : [{ file, classes, values, places }];
 
 /** What to call one of several numbers of a target: by the target's name alone where it is the only one. */
 const nameOfNumber = ({ target, names }: PredictedTarget, i: number): string =>
@@ -65,7 +66,8 @@ interface TargetColumns {
 }
 
 function targetColumns(about: PredictedTarget, top: number | undefined): TargetColumns {
-  const { kind, names, measure, target } = about;
+  const { kind, names, measure, target, isWritten } = about;
+  if (isWritten) return { header: [target === undefined ? 'image' : `${target}_image`], cells: ({ file }) => [file!] };
   if (kind === 'numbers')
     return {
       header: names.map((_, i) => nameOfNumber(about, i)),
@@ -138,7 +140,8 @@ function plainLines({ targets, kept: columns = [] }: Subject): PredictionLines {
 }
 
 function plainCells(about: PredictedTarget): (value: PredictedValue) => string[] {
-  const { kind, names: given, target } = about;
+  const { kind, names: given, target, isWritten } = about;
+  if (isWritten) return ({ file }) => [printable(target === undefined ? file! : `${target} ${file}`)];
   if (kind === 'numbers') {
     const names = given.map((_, i) => printable(nameOfNumber(about, i)));
     const isBare = target === undefined && names.length === 1;

@@ -1,9 +1,10 @@
 /** `data`: where the examples come from and how they are split. */
 import { z } from 'zod';
 import { byField, copies, memory, path, standardizeTargets } from './data-parts.js';
+import { imagesSchema, tableOf } from './images.js';
 import { npySchema } from './npy.js';
 import { byClass, byKey, oneWay, partOfExamples, partOrOwn, splitKeys, withSplits } from './split.js';
-import { csvSchema, parquetSchema } from './table.js';
+import { type CsvConfig, csvSchema, type ParquetConfig, parquetSchema } from './table.js';
 
 const digitsSchema = z
   .strictObject({
@@ -66,35 +67,6 @@ const valuesSchema = z
   .superRefine(oneWay)
   .transform(withSplits(none))
   .describe('Numbers written in the config.');
-
-const imagesSchema = z
-  .strictObject({
-    source: z.literal('images'),
-    dir: path.describe(
-      'Folder with a folder of PNG or JPEG files for each class; a relative path starts at the current folder.',
-    ),
-    size: z
-      .union([z.int().min(1), z.tuple([z.int().min(1), z.int().min(1)])])
-      .optional()
-      .describe('Height and width to scale images to; one number for both. Default: images must be of one size.'),
-    fit: z
-      .enum(['cover', 'contain', 'fill'])
-      .default('cover')
-      .describe('Images of another shape are cropped (cover), padded with black (contain) or distorted (fill).'),
-    greyscale: z
-      .union([z.boolean(), z.enum(['bt601', 'linear'])])
-      .default(false)
-      .describe(
-        'One channel instead of three: bt601 (or true) weighs the stored bytes as ITU-R BT.601 does, 0.299 R + 0.587 G + ' +
-          "0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.",
-      ),
-    targets: copies,
-    ...splitKeys(partOrOwn('a folder of its own'), byClass),
-    memory,
-  })
-  .superRefine(oneWay)
-  .transform(withSplits())
-  .describe('Image files in one folder a class.');
 
 /** The text for validation lies in one piece before that for test. */
 const pieces = splitKeys(
@@ -174,9 +146,15 @@ export const dataSchema = z.discriminatedUnion('source', [
 ]);
 
 export type DataConfig = z.infer<typeof dataSchema>;
+
+/** The table that a config reads, as the source of tables would; undefined where it reads none. */
+export function tableIn(data: DataConfig): CsvConfig | ParquetConfig | undefined {
+  if (data.source === 'images') return tableOf(data);
+  return data.source === 'csv' || data.source === 'parquet' ? data : undefined;
+}
+
 export type IdxConfig = z.infer<typeof idxSchema>;
 export type ValuesConfig = z.infer<typeof valuesSchema>;
 export type NpyConfig = z.infer<typeof npySchema>;
-export type ImagesConfig = z.infer<typeof imagesSchema>;
 export type TextConfig = z.infer<typeof textSchema>;
 export type ModuleConfig = z.infer<typeof moduleSchema>;

@@ -680,9 +680,172 @@ export interface RunConfigInput {
     | {
         source: 'images';
         /**
-         * Folder with a folder of PNG or JPEG files for each class; a relative path starts at the current folder.
+         * Folder with a folder of PNG or JPEG files for each class; where targets are masks or pictures, with files at any depth; with a table, where its names start (default: the table's folder). A relative path starts at the current folder.
          */
-        dir: string;
+        dir?: string;
+        /**
+         * A CSV or Parquet file with a row for each example, whose columns name its images and hold what else there is.
+         */
+        table?: string;
+        /**
+         * Inputs of the model by name: with a table { image: column }, or columns as those of source csv; without one { images: folder }, in the place of dir.
+         */
+        inputs?: {
+          [k: string]:
+            | string
+            | string[]
+            | {
+                /**
+                 * A column whose categories become whole numbers from 0.
+                 */
+                index: string;
+              }
+            | {
+                columns: string | string[];
+                /**
+                 * As data.standardize, for this input.
+                 */
+                standardize?: boolean;
+              }
+            | {
+                /**
+                 * The column of their names.
+                 */
+                image: string;
+                /**
+                 * Where its names start. Default: data.dir.
+                 */
+                dir?: string;
+                /**
+                 * As data.size, for these.
+                 */
+                size?: number | [number, number];
+                /**
+                 * As data.greyscale, for these.
+                 */
+                greyscale?: boolean | ('bt601' | 'linear');
+              }
+            | {
+                /**
+                 * A folder with a file for each picture, of the same name but for its ending.
+                 */
+                images: string;
+                /**
+                 * As data.size, for these.
+                 */
+                size?: number | [number, number];
+                /**
+                 * As data.greyscale, for these.
+                 */
+                greyscale?: boolean | ('bt601' | 'linear');
+              };
+        };
+        /**
+         * Targets by name. Masks are PNG files whose values are class indices, those of a palette too: { masks: folder, classes, values }, or with a table { mask: column }. Pictures, bytes times 1/255: { images: folder }, { image: column }, or { of: input }, as autoencoders have them. With a table also columns, as those of source csv.
+         */
+        targets?: {
+          [k: string]:
+            | string
+            | string[]
+            | {
+                column: string | string[];
+                /**
+                 * As data.targetType, for this target.
+                 */
+                type?: 'class' | 'number';
+                /**
+                 * As data.standardizeTargets, for this target.
+                 */
+                standardize?: boolean;
+              }
+            | {
+                columns: string | string[];
+                type?: 'class' | 'number';
+                standardize?: boolean;
+              }
+            | {
+                /**
+                 * The input; `features` is one without a name.
+                 */
+                of: string;
+              }
+            | {
+                /**
+                 * The column of their names.
+                 */
+                mask: string;
+                /**
+                 * Where its names start. Default: data.dir.
+                 */
+                dir?: string;
+                /**
+                 * As data.size, for these.
+                 */
+                size?: number | [number, number];
+                /**
+                 * How many classes there are. Default: up to the highest value that a mask holds.
+                 */
+                classes?: number;
+                /**
+                 * The value that stands for each class, in their order: [0, 255] where 255 is class 1. Default: values are class indices.
+                 *
+                 * @minItems 2
+                 */
+                values?: number[];
+              }
+            | {
+                /**
+                 * A folder with a file for each picture, of the same name but for its ending.
+                 */
+                masks: string;
+                /**
+                 * As data.size, for these.
+                 */
+                size?: number | [number, number];
+                /**
+                 * How many classes there are. Default: up to the highest value that a mask holds.
+                 */
+                classes?: number;
+                /**
+                 * The value that stands for each class, in their order: [0, 255] where 255 is class 1. Default: values are class indices.
+                 *
+                 * @minItems 2
+                 */
+                values?: number[];
+              }
+            | {
+                /**
+                 * The column of their names.
+                 */
+                image: string;
+                /**
+                 * Where its names start. Default: data.dir.
+                 */
+                dir?: string;
+                /**
+                 * As data.size, for these.
+                 */
+                size?: number | [number, number];
+                /**
+                 * As data.greyscale, for these.
+                 */
+                greyscale?: boolean | ('bt601' | 'linear');
+              }
+            | {
+                /**
+                 * A folder with a file for each picture, of the same name but for its ending.
+                 */
+                images: string;
+                /**
+                 * As data.size, for these.
+                 */
+                size?: number | [number, number];
+                /**
+                 * As data.greyscale, for these.
+                 */
+                greyscale?: boolean | ('bt601' | 'linear');
+              };
+        };
         /**
          * Height and width to scale images to; one number for both. Default: images must be of one size.
          */
@@ -696,39 +859,78 @@ export interface RunConfigInput {
          */
         greyscale?: boolean | ('bt601' | 'linear');
         /**
-         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+         * Whether the first line names the columns; else they are c1, c2, ...
          */
-        targets?: {
-          [k: string]: {
-            /**
-             * The input; `features` is one without a name.
-             */
-            of: string;
-          };
+        header?: boolean;
+        /**
+         * What separates the columns.
+         */
+        delimiter?: string;
+        /**
+         * What stands before the decimals of a number.
+         */
+        decimal?: '.' | ',';
+        /**
+         * What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.
+         */
+        thousands?: string;
+        /**
+         * Texts that stand for a missing value.
+         */
+        missingValues?: string[];
+        /**
+         * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
+         */
+        dates?: {
+          [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
         };
+        /**
+         * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
+         */
+        categorical?: string[];
+        /**
+         * The column of the examples' weights in the loss.
+         */
+        weight?: string;
+        /**
+         * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
+         */
+        standardize?: boolean;
+        /**
+         * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
+         */
+        missing?: 'error' | 'mean' | 'drop';
         /**
          * Which examples are held out, and what decides it; in the place of validation, test and stratify.
          */
         split?: {
           /**
-           * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
+           * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
            */
           validation?: number | string;
           /**
-           * Fraction of the examples, or a folder of its own, that is held out and evaluated once, at the end.
+           * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated once, at the end.
            */
           test?: number | string;
           /**
-           * Give every split the same share of each class. Needs targets that are classes.
+           * Column of the table of numbers or dates: the examples with the highest are for test, those before them for validation.
            */
-          stratify?: boolean;
+          order?: string;
+          /**
+           * Column of the table whose values stay together: no two splits have examples of one value.
+           */
+          group?: string;
+          /**
+           * Give every split the same share of each class, or of each class of a target by its name, or of each value: column of the table.
+           */
+          stratify?: boolean | string;
         };
         /**
-         * Fraction of the examples, or a folder of its own, that is held out and evaluated after every epoch.
+         * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
          */
         validation?: number | string;
         /**
-         * Fraction of the examples, or a folder of its own, that is held out and evaluated once, at the end.
+         * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated once, at the end.
          */
         test?: number | string;
         /**

@@ -5,13 +5,14 @@ import { plainNames } from './plain-names.js';
 
 export const plainFieldNames: readonly string[] = Object.values(plainNames);
 
-const name = fieldName.refine((text) => !plainFieldNames.includes(text), {
+/** What a field may be called where it has a name. */
+export const ownFieldName = fieldName.refine((text) => !plainFieldNames.includes(text), {
   error: (issue) => `${JSON.stringify(issue.input)} is what fields are called that have no name`,
 });
 const columns = z.union([column, z.array(column).min(1)]);
 
 /** An input: a column, several, or a column of categories that are coded as whole numbers. */
-const inputSchema = z.union([
+export const inputSchema = z.union([
   columns,
   z.strictObject({ index: column.describe('A column whose categories become whole numbers from 0.') }),
   z.strictObject({
@@ -22,13 +23,13 @@ const inputSchema = z.union([
 export type InputConfig = z.infer<typeof inputSchema>;
 
 export const inputsSchema = z
-  .record(name, inputSchema)
+  .record(ownFieldName, inputSchema)
   .describe(
     'Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes ' +
       'categories as whole numbers from 0, and one more for what training did not see.',
   );
 
-const targetSchema = z.union([
+export const targetSchema = z.union([
   columns,
   z.strictObject({
     column: columns,
@@ -44,8 +45,17 @@ const targetSchema = z.union([
 export type TargetConfig = z.infer<typeof targetSchema>;
 
 export const targetsSchema = z
-  .record(name, targetSchema)
+  .record(ownFieldName, targetSchema)
   .describe('Targets by name, in the place of target: a column or a list of columns of numbers each.');
+
+/** Whether columns of a table make a field. */
+export const isInputColumns = (input: unknown): input is InputConfig => isColumns(input, 'index', 'columns');
+export const isTargetColumns = (target: unknown): target is TargetConfig => isColumns(target, 'column', 'columns');
+
+const isColumns = (entry: unknown, ...keys: readonly string[]): boolean =>
+  typeof entry === 'string' ||
+  Array.isArray(entry) ||
+  (typeof entry === 'object' && entry !== null && keys.some((key) => key in entry));
 
 /** The columns of an input, in whatever form it is written. */
 export function inputParts(input: InputConfig): { columns: string[]; coded: boolean; standardize?: boolean } {
@@ -65,7 +75,7 @@ export function targetParts(target: TargetConfig): {
   return { columns: ['column' in target ? target.column : target.columns].flat(), type, standardize };
 }
 
-interface Fields {
+export interface Fields {
   readonly target?: unknown;
   readonly targets?: Readonly<Record<string, unknown>>;
   readonly targetType?: unknown;
@@ -82,18 +92,25 @@ const rivals: readonly (readonly [keyof Fields, keyof Fields, string])[] = [
   ['inputs', 'features', 'name the columns under data.inputs, or all in one list under data.features'],
 ];
 
-/** @see rivals; names are unique over inputs and targets, and there is a target */
-export function tableRules(fields: Fields, context: z.RefinementCtx): void {
-  const refuse = (path: readonly string[], message: string, remedy: string) =>
+/** How a rule says what is wrong. */
+export type Refuse = (path: readonly string[], message: string, remedy: string) => void;
+
+export const refusal =
+  (context: z.RefinementCtx): Refuse =>
+  (path, message, remedy) =>
     context.addIssue({ code: 'custom', path: [...path], message, params: { remedy } });
+
+/** @see rivals */
+function refuseRivals(fields: Fields, refuse: Refuse): void {
   for (const [key, rival, remedy] of rivals) {
     if (fields[key] !== undefined && fields[rival] !== undefined) {
       refuse([rival], `stands beside data.${key}, which says the same`, remedy);
     }
   }
-  if (fields.target === undefined && fields.targets === undefined) {
-    refuse(['target'], 'is missing', 'name the column to predict, or several by name under data.targets');
-  }
+}
+
+/** Each name is of one field, and each list names some. */
+export function refuseNames(fields: Pick<Fields, 'inputs' | 'targets'>, refuse: Refuse): void {
   for (const key of ['inputs', 'targets'] as const) {
     if (fields[key] && Object.keys(fields[key]).length === 0) refuse([key], 'names no field', 'name one, or remove it');
   }
@@ -101,4 +118,14 @@ export function tableRules(fields: Fields, context: z.RefinementCtx): void {
     if (!Object.hasOwn(fields.targets ?? {}, name)) continue;
     refuse(['targets', name], 'is the name of an input too', 'give each field a name of its own');
   }
+}
+
+/** @see rivals; names are unique over inputs and targets, and there is a target */
+export function tableRules(fields: Fields, context: z.RefinementCtx): void {
+  const refuse = refusal(context);
+  refuseRivals(fields, refuse);
+  if (fields.target === undefined && fields.targets === undefined) {
+    refuse(['target'], 'is missing', 'name the column to predict, or several by name under data.targets');
+  }
+  refuseNames(fields, refuse);
 }

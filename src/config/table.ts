@@ -13,20 +13,8 @@ export const thousandsSchema = z.string().regex(/^[^\dA-Za-z+-]$/u, {
   error: (issue) => `${JSON.stringify(issue.input)} is not one character that may stand between digits`,
 });
 
-/** What tables have in common, whatever file they come from. */
-const table = {
-  target: z
-    .union([column, z.array(column).min(1)])
-    .optional()
-    .describe(
-      'The column to predict; several columns of numbers are predicted together. Needed unless there are targets.',
-    ),
-  targets: targetsSchema.optional(),
-  targetType,
-  standardizeTargets,
-  features: z.array(column).min(1).optional().describe('Columns to predict from. Default: all the others.'),
-  inputs: inputsSchema.optional(),
-  exclude: z.array(column).optional().describe('Columns to leave out, such as an identifier.'),
+/** What is said of columns, whatever examples they are part of. */
+export const tableKeys = {
   dates: z
     .record(column, dateFormSchema)
     .optional()
@@ -50,10 +38,27 @@ const table = {
     ),
   missing: z
     .enum(['error', 'mean', 'drop'])
-    .default('error')
     .describe(
       'Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.',
     ),
+};
+
+/** What tables have in common, whatever file they come from. */
+const table = {
+  target: z
+    .union([column, z.array(column).min(1)])
+    .optional()
+    .describe(
+      'The column to predict; several columns of numbers are predicted together. Needed unless there are targets.',
+    ),
+  targets: targetsSchema.optional(),
+  targetType,
+  standardizeTargets,
+  features: z.array(column).min(1).optional().describe('Columns to predict from. Default: all the others.'),
+  inputs: inputsSchema.optional(),
+  exclude: z.array(column).optional().describe('Columns to leave out, such as an identifier.'),
+  ...tableKeys,
+  missing: tableKeys.missing.default('error'),
   ...splitKeys(partOrOwn('a file of its own'), byKey('Column')),
   memory,
 };
@@ -65,23 +70,26 @@ export const usualCsv = {
   missingValues: ['', 'NA', 'N/A', 'n/a', '#N/A', '<NA>', 'NaN', 'nan', 'NULL', 'null', '?'],
 };
 
+/** How CSV files may be written. */
+export const textKeys = {
+  header: z.boolean().describe('Whether the first line names the columns; else they are c1, c2, ...'),
+  delimiter: z.string().length(1).describe('What separates the columns.'),
+  decimal: z.enum(['.', ',']).describe('What stands before the decimals of a number.'),
+  thousands: thousandsSchema.describe(
+    'What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.',
+  ),
+  missingValues: z.array(z.string()).describe('Texts that stand for a missing value.'),
+};
+
 export const csvSchema = z
   .strictObject({
     source: z.literal('csv'),
     file: path.describe('Table of text, one row a line; a relative path starts at the current folder.'),
-    header: z
-      .boolean()
-      .default(usualCsv.header)
-      .describe('Whether the first line names the columns; else they are c1, c2, ...'),
-    delimiter: z.string().length(1).default(usualCsv.delimiter).describe('What separates the columns.'),
-    decimal: z.enum(['.', ',']).default('.').describe('What stands before the decimals of a number.'),
-    thousands: thousandsSchema
-      .optional()
-      .describe('What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.'),
-    missingValues: z
-      .array(z.string())
-      .default(usualCsv.missingValues)
-      .describe('Texts that stand for a missing value.'),
+    header: textKeys.header.default(usualCsv.header),
+    delimiter: textKeys.delimiter.default(usualCsv.delimiter),
+    decimal: textKeys.decimal.default('.'),
+    thousands: textKeys.thousands.optional(),
+    missingValues: textKeys.missingValues.default(usualCsv.missingValues),
     ...table,
   })
   .superRefine(tableRules)

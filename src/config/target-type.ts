@@ -1,8 +1,8 @@
 /** Whether targets are classes or numbers where the config does not say so: what the loss makes of them. */
-import type { DataConfig } from './data.js';
+import { type DataConfig, tableIn } from './data.js';
 import { byTarget, type LossConfig, type LossesConfig, lossSettings } from './model.js';
 import { typedArray } from './npy.js';
-import { type TargetConfig, targetParts } from './table-fields.js';
+import { isTargetColumns, type TargetConfig, targetParts } from './table-fields.js';
 
 /** Losses that take numbers, whatever form they come in. */
 const ofNumbers = ['meanSquaredError', 'meanAbsoluteError', 'huber'];
@@ -39,8 +39,7 @@ export function namedNotStandardizable(
   data: DataConfig,
   loss: LossesConfig,
 ): { name: string; problem: string; remedy: string }[] {
-  if ((data.source !== 'csv' && data.source !== 'parquet') || !data.targets) return [];
-  return Object.entries(data.targets).flatMap(([name, target]) => {
+  return Object.entries(tableIn(data)?.targets ?? {}).flatMap(([name, target]) => {
     const { type, standardize } = targetParts(target);
     const own = lossOf(loss, name);
     if (!standardize || own === undefined) return [];
@@ -62,9 +61,12 @@ export function namedNotStandardizable(
  * classes, and so is one integer from 0 an example in an array of NumPy.
  */
 export function withTargetType<Data extends DataConfig>(data: Data, loss: LossesConfig): Data {
-  if (!['csv', 'parquet', 'npy'].includes(data.source)) return data;
-  if ((data.source === 'csv' || data.source === 'parquet') && data.targets) {
-    const typed = Object.entries(data.targets).map(([name, target]) => [name, typedBy(target, lossOf(loss, name))]);
+  if (!['csv', 'parquet', 'npy', 'images'].includes(data.source)) return data;
+  if ((data.source === 'csv' || data.source === 'parquet' || data.source === 'images') && data.targets) {
+    const typed = Object.entries(data.targets).map(([name, target]) => [
+      name,
+      isTargetColumns(target) ? typedBy(target, lossOf(loss, name)) : target,
+    ]);
     return { ...data, targets: Object.fromEntries(typed) };
   }
   if (data.source === 'npy' && typeof data.targets === 'object') {

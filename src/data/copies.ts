@@ -1,7 +1,7 @@
 /** Targets that are inputs, as autoencoders have them: they share the memory, or the file, of their inputs. */
 import { suggest } from '../config/suggest.js';
 import { DataError } from '../errors.js';
-import type { Column, Examples, SourceExamples } from './examples.js';
+import { type Column, type Examples, isPlain, type SourceExamples } from './examples.js';
 import { ofRole } from './field.js';
 
 /** Targets by their names. */
@@ -50,7 +50,7 @@ function sourceOf(name: string, of: string, inputs: readonly Column[]): Column {
   );
 }
 
-/** The examples without the targets that a source has of itself, once they are split. */
+/** The examples without the classes that a source has of itself, once they are split. */
 export function withoutTargets({ count, columns }: SourceExamples): SourceExamples {
-  return { count, columns: columns.filter(({ role }) => role === 'input' || role === 'mask') };
+  return { count, columns: columns.filter((column) => column.role !== 'target' || !isPlain(column)) };
 }

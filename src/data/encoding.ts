@@ -40,26 +40,6 @@ const csvSchema = z.object({
   missingValues: texts,
 });
 
-const tableSchema = z.object({
-  kind: z.literal('table'),
-  /** In the order of the features. */
-  columns: z
-    .array(z.union([categoricalSchema, indexSchema, numericSchema]))
-    .min(1)
-    .readonly(),
-  /** How many of the columns, in their order, make each input of the model; absent where all make the only one. */
-  inputs: z
-    .array(z.object({ name: z.string(), columns: size }))
-    .min(1)
-    .readonly()
-    .optional(),
-  /** How tables of text are written. */
-  csv: csvSchema,
-  missing: z.enum(['error', 'mean', 'drop']),
-  /** Columns of dates: what each becomes before it is one of `columns`, or several called `column.part`. */
-  dates: z.record(z.string(), dateFormSchema).optional(),
-});
-
 /** An input of numbers. */
 const fieldKeys = {
   /** They are read as they are, times this (1/255 for bytes). */
@@ -83,6 +63,26 @@ const imageSchema = z.object({
   greyscale: z.enum(['bt601', 'linear']).optional(),
   fit: z.enum(['cover', 'contain', 'fill']),
 });
+
+const tableSchema = z
+  .object({
+    kind: z.literal('table'),
+    /** In the order of the features. */
+    columns: z.array(z.union([categoricalSchema, indexSchema, numericSchema])).readonly(),
+    /** How many of the columns, in their order, make each input of the model; absent where all make the only one. */
+    inputs: z
+      .array(z.object({ name: z.string(), columns: size }))
+      .readonly()
+      .optional(),
+    /** Inputs that are images, by their names: each with the column that names its files. */
+    images: z.record(z.string(), imageSchema.extend({ column: z.string() })).optional(),
+    /** How tables of text are written. */
+    csv: csvSchema,
+    missing: z.enum(['error', 'mean', 'drop']),
+    /** Columns of dates: what each becomes before it is one of `columns`, or several called `column.part`. */
+    dates: z.record(z.string(), dateFormSchema).optional(),
+  })
+  .refine(({ columns, images }) => columns.length > 0 || images !== undefined, { error: 'has no columns' });
 
 /** What a reader of inputs must know besides the shape of the model's input. */
 const inputSchema = z.discriminatedUnion('kind', [
@@ -167,7 +167,8 @@ export type TargetEncoding = Pick<Encoding, keyof typeof targetKeys>;
 /** Names of the inputs, where the config names them. */
 export function inputNames({ input }: Encoding): string[] | undefined {
   if (input.kind === 'fields') return Object.keys(input.fields);
-  return input.kind === 'table' ? input.inputs?.map(({ name }) => name) : undefined;
+  if (input.kind !== 'table') return undefined;
+  return input.inputs && [...input.inputs.map(({ name }) => name), ...Object.keys(input.images ?? {})];
 }
 
 /** What is kept of a target. */

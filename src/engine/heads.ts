@@ -125,7 +125,8 @@ export const scaled = (values: tf.Tensor, { scale = 1, type }: Field): tf.Tensor
 /** What a loss and a metric compare outputs with: class indices as they are, numbers in their scale. */
 const targetsOf = ({ target }: Head, batch: BatchTensors): tf.Tensor => {
   const values = batch.get(target.name)!;
-  return target.categories === undefined ? scaled(values, target) : values;
+  if (target.categories === undefined) return scaled(values, target);
+  return target.type === 'uint8' ? tf.cast(values, 'int32') : values;
 };
 
 /** What a head has to count. @param weighs whether weights of examples count too */

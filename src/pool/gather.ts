@@ -1,5 +1,6 @@
 /** Copies the examples of a shard or evaluation batch from where they are into an engine's private buffers. */
 import { type Augmenter, createAugmenter } from '../data/augment/augment.js';
+import { movedFields } from '../data/augment/moved.js';
 import type { ImageRow } from '../data/augment/resample.js';
 import type { Column } from '../data/examples.js';
 import { bytesPerElement, strideOf, type Values, widthOf } from '../data/field.js';
@@ -20,16 +21,18 @@ interface Change {
 export class Gatherer {
   readonly #spec: PoolSpec;
   readonly #columns: readonly ColumnGatherer[];
-  /** Changes the images of the first input. */
-  readonly #augment: { readonly column: number; readonly change: Augmenter } | undefined;
+  /** Of each column: what changes its rows in training steps. */
+  readonly #augmenters: readonly (Augmenter | undefined)[];
 
   constructor(spec: PoolSpec) {
     const { examples, augment } = spec;
     this.#spec = spec;
     this.#columns = examples.columns.map((column) => new ColumnGatherer(column));
-    if (!augment) return;
-    const column = examples.columns.findIndex(({ role }) => role === 'input');
-    this.#augment = { column, change: createAugmenter(augment, examples.columns[column].shape) };
+    const moved = augment && movedFields(examples.columns, augment);
+    this.#augmenters = examples.columns.map(({ name, shape }) => {
+      const how = moved?.get(name);
+      return how && createAugmenter(augment!, shape, how);
+    });
   }
 
   /**
@@ -47,9 +50,9 @@ export class Gatherer {
     const rows = shared.rows.subarray(start, start + count);
     const later = next && shared.rows.subarray(next.start, next.start + next.count);
     for (let i = 0; i < this.#columns.length; i++) {
-      const augments = this.#augment?.column === i && epoch !== undefined;
-      const keys = augments ? shared.keys.subarray(start, start + count) : undefined;
-      const change = keys && { augment: this.#augment!.change, seed, epoch: epoch!, keys };
+      const augment = epoch === undefined ? undefined : this.#augmenters[i];
+      const keys = augment && shared.keys.subarray(start, start + count);
+      const change = keys && { augment, seed, epoch: epoch!, keys };
       const column = this.#columns[i];
       const fromDisk = await column.read(rows, batch[i], later);
       column.copy(rows, batch[i], fromDisk, change);

@@ -1,5 +1,5 @@
 /** What a pool's threads are given once, when they start; everything large in it is shared memory. */
-import type { AugmentConfig } from '../config/augment.js';
+import type { Augmentation } from '../data/augment/moved.js';
 import type { Buckets } from '../data/buckets.js';
 import type { Examples } from '../data/examples.js';
 import { evaluationBatchCount } from '../data/geometry.js';
@@ -25,8 +25,8 @@ export interface PoolOptions extends StepRule {
   readonly examples: Examples;
   /** Of the examples, for whoever says what is to be computed; absent where sequences are not cut. */
   readonly buckets?: Buckets;
-  /** Changes the images of training steps, never those of evaluations. */
-  readonly augment?: AugmentConfig;
+  /** Changes the images of training steps, and what is said of their pixels; never those of evaluations. */
+  readonly augment?: Augmentation;
   /** Of each target, in the order of the fields. */
   readonly metrics: readonly HeadMetrics[];
   readonly seed: number;

@@ -1,5 +1,6 @@
 /** Whether the parts of a job fit together: what a hostile or broken coordinator could get wrong, a worker must not run into. */
-import { elements, type Field, fieldOf, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/field.js';
+import { pictureIn } from '../data/augment/moved.js';
+import { elements, type Field, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/field.js';
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
@@ -30,7 +31,7 @@ export function checkJob(job: Job): void {
   checkBuckets(job);
   checkGeometry(geometry, examples.count);
   checkMetrics(job);
-  if (augment && fieldOf(examples.fields, 'input').shape.length !== 3) refuse('augment', 'the examples are no images');
+  if (augment && !pictureIn(examples.fields)) refuse('augment', 'the examples are no images');
   if (largestEvaluation > examples.count) refuse('largestEvaluation', `there are ${examples.count} examples`);
   models.forEach((model, i) => {
     checkModel(job, model, `models.${i}`);

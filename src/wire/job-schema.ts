@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { augmentSchema } from '../config/augment.js';
 import { clusterSchema } from '../config/cluster.js';
+import { fieldName } from '../config/data-parts.js';
 import { optimizerSchema } from '../config/optimizer.js';
 import { metricListSchema } from '../metrics/schema.js';
 import { metaSchema } from './data-image.js';
@@ -98,7 +99,7 @@ export const jobSchema = z.strictObject({
     evaluationBatch: count,
   }),
   optimizer: optimizerSchema,
-  augment: augmentSchema.optional(),
+  augment: augmentSchema.extend({ outside: z.record(fieldName, z.int()).optional() }).optional(),
   metrics: z.array(headSchema).min(1).max(1024).readonly(),
   seed: z.int().min(0).max(0xffff_ffff),
   largestEvaluation: countOrNone,

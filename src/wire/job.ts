@@ -3,9 +3,9 @@
  * operators, sizes and settings. Nothing in it names a file or a module.
  */
 import { Packr } from 'msgpackr';
-import type { AugmentConfig } from '../config/augment.js';
 import type { ClusterConfig } from '../config/cluster.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
+import type { Augmentation } from '../data/augment/moved.js';
 import { cutFields } from '../data/buckets.js';
 import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/image.js';
@@ -21,7 +21,7 @@ export interface Job {
   readonly engine: Extract<EngineSpec, { kind: 'onnx' }>;
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
-  readonly augment?: AugmentConfig;
+  readonly augment?: Augmentation;
   /** Of each target, in the order of the fields. */
   readonly metrics: readonly HeadMetrics[];
   readonly seed: number;

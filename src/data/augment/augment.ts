@@ -3,19 +3,37 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import type { AugmentConfig } from '../../config/augment.js';
 import { ConfigError } from '../../errors.js';
-import type { Field } from '../field.js';
+import { elements, type Field, fieldOf, ofRole } from '../field.js';
 import { randomStream, uniform } from '../random.js';
-import { type ImageRow, type Movement, resample } from './resample.js';
+import { liesOn, type Moved, pictureIn } from './moved.js';
+import { type ImageRow, type Movement, resample, resampleNearest } from './resample.js';
 
-/** Writes the changed image of an example into `target`; both are rows of the augmenter's shape, and apart. */
+/**
+ * Writes what an example's image, or what is said of its pixels, becomes into `target`; both are rows of the augmenter's shape,
+ * and apart. All augmenters of a run move an example alike.
+ */
 export type Augmenter = (source: ImageRow, target: ImageRow, seed: number, epoch: number, example: number) => void;
 
-/** @throws ConfigError unless examples are images, [height, width, channels], that can hold `augment.fill` */
-export function checkAugment({ fill }: AugmentConfig, { shape, type }: Field): void {
-  if (shape.length !== 3) {
+/**
+ * @throws ConfigError unless an input is an image, [height, width, channels], that can hold `augment.fill`, and what is said of
+ *   its pixels can move with it
+ */
+export function checkAugment({ fill }: AugmentConfig, fields: readonly Field[]): void {
+  const picture = pictureIn(fields);
+  if (!picture) {
     throw new ConfigError(
-      `augment: an example has shape [${shape.join(', ')}], an image [height, width, channels]`,
+      `augment: an example has shape [${fieldOf(fields, 'input').shape.join(', ')}], an image [height, width, channels]`,
       'remove augment, or use data of images',
+    );
+  }
+  const { shape, type } = picture;
+  const other = ofRole(fields, 'target').find(
+    (target) => target.type === 'uint8' && target.of === undefined && !liesOn(target, picture),
+  );
+  if (other) {
+    throw new ConfigError(
+      `augment: ${other.name} has shape [${other.shape.join(', ')}], and moves with images of [${shape.join(', ')}]`,
+      `give it their size: data.targets.${other.name}.size: [${shape[0]}, ${shape[1]}]; or remove augment`,
     );
   }
   if (type === 'uint8' && !(fill >= 0 && fill <= 255)) {
@@ -27,21 +45,23 @@ export function checkAugment({ fill }: AugmentConfig, { shape, type }: Field): v
  * The square is that of DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural Networks with
  * Cutout", but always wholly inside the image.
  *
- * @param shape [height, width, channels]
+ * @param shape of the field, whose first axes are height and width
  */
-export function createAugmenter(config: AugmentConfig, shape: readonly number[]): Augmenter {
-  const { shift, rotate, zoom, flip, cutout, fill } = config;
-  const [height, width] = shape;
+export function createAugmenter(config: AugmentConfig, shape: readonly number[], { how, fill }: Moved): Augmenter {
+  const { shift, rotate, zoom, flip, cutout } = config;
+  const [height, width, ...channels] = shape;
+  const image = [height, width, elements(channels)];
   const moves = shift > 0 || rotate > 0 || zoom > 0 || flip !== 'none';
-  const side = cutout === 0 ? 0 : Math.max(1, Math.round(cutout * Math.min(height, width)));
+  const side = cutout === 0 || how !== 'picture' ? 0 : Math.max(1, Math.round(cutout * Math.min(height, width)));
+  const move = how === 'labels' ? resampleNearest : resample;
   return (source, target, seed, epoch, example) => {
     const random = randomStream('augment', seed, epoch, example);
     // Drawn even if nothing moves, so that the square is where it would be anyway.
     const movement = drawMovement(config, height, width, random);
-    if (moves) resample(source, target, shape, movement, fill);
+    if (moves) move(source, target, image, movement, fill);
     else target.set(source);
     if (side > 0) {
-      blank(target, shape, side, uniformInt(random, 0, width - side), uniformInt(random, 0, height - side), fill);
+      blank(target, image, side, uniformInt(random, 0, width - side), uniformInt(random, 0, height - side), fill);
     }
   };
 }

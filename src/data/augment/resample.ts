@@ -1,7 +1,7 @@
-/** Moving an image by one affine map: zoom, rotation, shift and mirroring in a single bilinear resampling. */
+/** Moving an image by one affine map: zoom, rotation, shift and mirroring in a single resampling. */
 
 /** One row of features, seen as [height, width, channels]. */
-export type ImageRow = Uint8Array | Float32Array;
+export type ImageRow = Uint8Array | Float32Array | Int32Array;
 
 /** What is done to an image, in this order, about its centre. */
 export interface Movement {
@@ -33,6 +33,40 @@ function sineAndCosine(angle: number): { sine: number; cosine: number } {
   return { sine, cosine };
 }
 
+/** The point (xx * x + xy * y + startX, yx * x + yy * y + startY) of an image comes to lie on pixel (x, y) of the moved one. */
+function mapOf([height, width]: readonly number[], movement: Movement) {
+  const { sine, cosine } = sineAndCosine(movement.angle);
+  const signX = (movement.flipX ? -1 : 1) / movement.zoom;
+  const signY = (movement.flipY ? -1 : 1) / movement.zoom;
+  const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
+  const [xx, xy, yx, yy] = [signX * cosine, signX * sine, -signY * sine, signY * cosine];
+  const startX = centreX - xx * (centreX + movement.shiftX) - xy * (centreY + movement.shiftY);
+  const startY = centreY - yx * (centreX + movement.shiftX) - yy * (centreY + movement.shiftY);
+  return { xx, xy, yx, yy, startX, startY };
+}
+
+/** As `resample`, but each pixel is that of `source` which is nearest to the point: labels have nothing in between. */
+export function resampleNearest(
+  source: ImageRow,
+  target: ImageRow,
+  shape: readonly number[],
+  movement: Movement,
+  fill: number,
+): void {
+  const [height, width, channels] = shape;
+  const { xx, xy, yx, yy, startX, startY } = mapOf(shape, movement);
+  let to = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const column = Math.floor(xx * x + (xy * y + startX) + 0.5);
+      const row = Math.floor(yx * x + (yy * y + startY) + 0.5);
+      const isInside = column >= 0 && column < width && row >= 0 && row < height;
+      let from = (row * width + column) * channels;
+      for (let channel = 0; channel < channels; channel++) target[to++] = isInside ? source[from++] : fill;
+    }
+  }
+}
+
 /**
  * Writes the moved image: each pixel of `target` is the bilinear blend of the four pixels of `source` around the point
  * that comes to lie on it, rounded to nearest for bytes. Whole-pixel movements copy exactly.
@@ -48,14 +82,7 @@ export function resample(
   fill: number,
 ): void {
   const [height, width, channels] = shape;
-  const { sine, cosine } = sineAndCosine(movement.angle);
-  const signX = (movement.flipX ? -1 : 1) / movement.zoom;
-  const signY = (movement.flipY ? -1 : 1) / movement.zoom;
-  const [centreX, centreY] = [(width - 1) / 2, (height - 1) / 2];
-  // The point (xx * x + xy * y + startX, yx * x + yy * y + startY) of the source comes to lie on pixel (x, y).
-  const [xx, xy, yx, yy] = [signX * cosine, signX * sine, -signY * sine, signY * cosine];
-  const startX = centreX - xx * (centreX + movement.shiftX) - xy * (centreY + movement.shiftY);
-  const startY = centreY - yx * (centreX + movement.shiftX) - yy * (centreY + movement.shiftY);
+  const { xx, xy, yx, yy, startX, startY } = mapOf(shape, movement);
   // Bytes are cut off when stored.
   const rounding = target instanceof Uint8Array ? 0.5 : 0;
   const stride = width * channels;

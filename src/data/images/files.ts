@@ -12,6 +12,9 @@ import type { Greyscale } from '../encoding.js';
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
 const OTHER_IMAGE_NAME = /\.(?:webp|gif|bmp|tiff?|avif|hei[cf]|jxl|jfif|ppm|pgm)$/i;
 
+/** Whether a file is an image by its name. */
+export const isImageName = (name: string): boolean => IMAGE_NAME.test(name) || OTHER_IMAGE_NAME.test(name);
+
 /** How files become images of one kind. */
 export interface Decoding {
   /** How colours become one channel; absent where there are three. */
@@ -20,12 +23,19 @@ export interface Decoding {
   readonly size?: readonly [number, number];
   /** What becomes of an image of another shape than `size`. */
   readonly fit: 'cover' | 'contain' | 'fill';
+  /** Whether sizes before scaling are wanted. */
+  readonly measure?: boolean;
 }
 
-export interface Image {
-  readonly file: string;
+export interface Size {
   readonly height: number;
   readonly width: number;
+}
+
+export interface Image extends Size {
+  readonly file: string;
+  /** Of the file, before it was scaled; absent where nobody asked. */
+  readonly original?: Size;
   /** [height, width, channels]. */
   readonly bytes: Uint8Array;
 }
@@ -106,7 +116,7 @@ export async function* decodeImages(files: readonly string[], decoding: Decoding
   yield* images;
 }
 
-async function imageDecoder({ greyscale, size, fit }: Decoding): Promise<(file: string) => Promise<Image>> {
+async function imageDecoder({ greyscale, size, fit, measure }: Decoding): Promise<(file: string) => Promise<Image>> {
   const open = await loadSharp();
   const remedy = 'make data.size smaller';
   if (size) requireMemory(`data.size: ${size.join(' x ')} pixels`, 3 * size[0] * size[1], DataError, remedy);
@@ -119,6 +129,7 @@ async function imageDecoder({ greyscale, size, fit }: Decoding): Promise<(file: 
     try {
       // Truncated files and all others that the decoders complain of are refused.
       const image = open(content, { autoOrient: true, ignoreIcc: true, failOn: 'warning', limitInputPixels });
+      const original = measure ? (await image.metadata()).autoOrient : undefined;
       image.flatten({ background: 'black' });
       if (greyscale === 'linear') image.greyscale();
       else image.toColourspace('srgb');
@@ -129,31 +140,34 @@ async function imageDecoder({ greyscale, size, fit }: Decoding): Promise<(file: 
       }
       const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
       const bytes = greyscale === 'bt601' ? luma(data) : data;
-      return { file, height: info.height, width: info.width, bytes };
+      return { file, height: info.height, width: info.width, bytes, ...(original && { original }) };
     } catch (error) {
-      const [reason] = (error as Error).message.split('\n');
-      if (/pixel limit/.test(reason)) {
-        throw new DataError(
-          `${file} has more pixels than the ${limitInputPixels.toLocaleString('en-US')} that are decoded`,
-          'scale it down, or remove it',
-        );
-      }
-      throw undecoded(file, reason);
+      throw decodingError(file, error, limitInputPixels);
     }
   };
+}
+
+/** What a decoder says of a file, as an error of the user's. */
+export function decodingError(file: string, error: unknown, limitInputPixels: number): DataError {
+  const [reason] = (error as Error).message.split('\n');
+  if (!/pixel limit/.test(reason)) return undecoded(file, reason);
+  return new DataError(
+    `${file} has more pixels than the ${limitInputPixels.toLocaleString('en-US')} that are decoded`,
+    'scale it down, or remove it',
+  );
 }
 
 const undecoded = (file: string, reason: string): DataError =>
   new DataError(`${file} cannot be decoded (${reason})`, 'save it as PNG or JPEG again, or remove it');
 
 /** What stands in the file, whatever its name: other formats have decoders that do more than decode. */
-function isPngOrJpeg(content: Uint8Array): boolean {
-  const signatures = [
-    [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a],
-    [0xff, 0xd8, 0xff],
-  ];
-  return signatures.some((signature) => signature.every((byte, i) => content[i] === byte));
-}
+const isPngOrJpeg = (content: Uint8Array): boolean => isPng(content) || startsWith(content, [0xff, 0xd8, 0xff]);
+
+export const isPng = (content: Uint8Array): boolean =>
+  startsWith(content, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+const startsWith = (content: Uint8Array, signature: readonly number[]): boolean =>
+  signature.every((byte, i) => content[i] === byte);
 
 /** What decoding takes for a pixel: four channels of 16 bits. */
 const pixelBytes = 8;
@@ -161,7 +175,7 @@ const pixelBytes = 8;
 const usualPixels = 0x3fff ** 2;
 
 /** Pixels that a header may announce: as many images as are decoded at once have half of the memory. */
-const mostPixels = (): number =>
+export const mostPixels = (): number =>
   Math.min(usualPixels, Math.floor(memoryLimit() / 2 / pixelBytes / availableParallelism()));
 
 /** The luma of ITU-R BT.601 of RGB bytes, in the integers of PIL's mode L: grey stays what it is. */
@@ -173,7 +187,7 @@ function luma(rgb: Uint8Array): Uint8Array {
 }
 
 /** Through memory, because libvips caches what it reads by path, and so that a missing right is told from damage. */
-async function readImage(file: string): Promise<Uint8Array> {
+export async function readImage(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
@@ -182,7 +196,7 @@ async function readImage(file: string): Promise<Uint8Array> {
 }
 
 /** sharp's library is an optional dependency of sharp: an installation may lack it. */
-async function loadSharp(): Promise<typeof sharp> {
+export async function loadSharp(): Promise<typeof sharp> {
   try {
     return (await import('sharp')).default;
   } catch (error) {

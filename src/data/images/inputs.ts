@@ -1,8 +1,8 @@
 /** Image files as inputs of a trained model. */
 import { join } from 'node:path';
 import { DataError } from '../../errors.js';
-import type { InputEncoding } from '../encoding.js';
-import { decodeImages, type Image, imagesBelow, isFolder } from './files.js';
+import type { ImageEncoding } from '../encoding.js';
+import { decodeImages, imagesBelow, isFolder } from './files.js';
 
 export interface ImageInputs {
   /** The file as given, or the paths of a folder's images from the folder on, sorted. */
@@ -12,14 +12,11 @@ export interface ImageInputs {
 }
 
 /**
- * Decodes and scales images as the training's were.
+ * The images at a path, to be decoded and scaled as the training's were.
  * @param path an image file, or a folder with PNG and JPEG files at any depth
  * @throws DataError if the path is missing or a folder holds no images; on the way through the rows, if a file does not decode
  */
-export async function imageInputs(
-  path: string,
-  { height, width, channels, greyscale, fit }: Extract<InputEncoding, { kind: 'image' }>,
-): Promise<ImageInputs> {
+export async function imageInputs(path: string, encoding: ImageEncoding): Promise<ImageInputs> {
   const folder = isFolder(path);
   if (folder === undefined) {
     throw new DataError(`${path} does not exist or may not be read`, 'name an image file or a folder of images');
@@ -29,11 +26,15 @@ export async function imageInputs(
     throw new DataError(`${path} holds no PNG or JPEG files`, 'name an image file or a folder of images');
   }
   const files = folder ? names.map((name) => join(path, name)) : names;
-  // Models that do not say were trained before there was a choice.
-  const grey = channels === 1 ? (greyscale ?? 'linear') : undefined;
-  return { names, rows: bytesOf(decodeImages(files, { greyscale: grey, size: [height, width], fit })) };
+  return { names, rows: imageRows(files, encoding) };
 }
 
-async function* bytesOf(images: AsyncIterable<Image>): AsyncGenerator<Uint8Array> {
-  for await (const { bytes } of images) yield bytes;
+/** Decodes and scales images as the training's were, as they are asked for. */
+export async function* imageRows(
+  files: readonly string[],
+  { height, width, channels, greyscale, fit }: ImageEncoding,
+): AsyncGenerator<Uint8Array> {
+  // Models that do not say were trained before there was a choice.
+  const grey = channels === 1 ? (greyscale ?? 'linear') : undefined;
+  for await (const { bytes } of decodeImages(files, { greyscale: grey, size: [height, width], fit })) yield bytes;
 }

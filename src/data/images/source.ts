@@ -1,15 +1,18 @@
-/** `source: images`: a folder of image files for each class, decoded to bytes of one shape. */
-import { join, relative, resolve, sep } from 'node:path';
-import type { ImagesConfig } from '../../config/data.js';
+/** `source: images`: image files, decoded to bytes of one shape; here those in a folder for each class. */
+import { join, resolve } from 'node:path';
+import type { ImagesConfig } from '../../config/images.js';
+import { plainNames } from '../../config/plain-names.js';
 import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import { plainColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { realPath } from '../real-path.js';
-import { budgetBytes, RowWriter } from '../rows.js';
+import { budgetBytes } from '../rows.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf } from '../split-plan.js';
-import { type Decoding, decodeImages, type Image, imagesBelow, listFolder, otherImagesBelow } from './files.js';
+import { decodingOf, imageEncoding, readFields } from './fields.js';
+import { imagesBelow, listFolder } from './files.js';
+import { folderSource, isWithin, warnOfOthers } from './folders.js';
+import { tableOfImages } from './table.js';
 
 /** Classes that a message lists before it breaks off. */
 const LISTED = 10;
@@ -28,43 +31,44 @@ interface ImageClass {
 }
 
 /**
- * The classes are the names of the folders in `dir`, sorted; a folder of another split may lack some but add none.
- * @throws DataError naming the folder or file that is missing, damaged or of another size than the first
+ * A folder a class, folders of pictures and what belongs to them, or a table of names, as the config says.
+ * @throws DataError naming the folder, file or row that is missing, damaged or does not fit the others
  */
 export async function imageSource(config: ImagesConfig, reading: Reading): Promise<Source> {
+  const { dir, inputs, targets = {} } = config;
+  if (config.table !== undefined) return tableOfImages(config, reading);
+  const isOfFolders = inputs !== undefined || Object.values(targets).some((target) => !isCopy(target));
+  if (dir === undefined || isOfFolders || (config.targets && !holdsFolders(dir))) return folderSource(config, reading);
+  return classSource({ ...config, dir }, reading);
+}
+
+const isCopy = (target: unknown): boolean => typeof target === 'object' && target !== null && 'of' in target;
+
+const holdsFolders = (dir: string): boolean => listFolder(resolve(dir), 'data.dir: ').some(({ folder }) => folder);
+
+type ClassesConfig = ImagesConfig & { readonly dir: string };
+
+/** The classes are the names of the folders in `dir`, sorted; a folder of another split may lack some but add none. */
+async function classSource(config: ClassesConfig, reading: Reading): Promise<Source> {
   const parts = listParts(config);
   const classes = parts[0].classes.map(({ name }) => name);
-  for (const { dir } of parts) {
-    const others = otherImagesBelow(dir);
-    if (others.length === 0) continue;
-    const which = others.length === 1 ? others[0] : `${others.length} images, such as ${others[0]}`;
-    reading.warn(`${dir}: left out ${which}: neither PNG nor JPEG; convert them if they are to count`);
-  }
-  const decoding: Decoding = {
-    greyscale: config.greyscale === true ? 'bt601' : config.greyscale || undefined,
-    size: typeof config.size === 'number' ? [config.size, config.size] : config.size,
-    fit: config.fit,
-  };
+  for (const { dir } of parts) warnOfOthers(dir, reading);
+  const decoding = decodingOf(config);
   const files = parts.flatMap((part) => part.classes.flatMap((each) => each.files));
-  const pictures = await readImages(files, decoding, budgetBytes(config.memory), reading);
-  const columns = [
-    plainColumn('input', { ...pictures, scale: 1 / 255 }),
-    plainColumn('target', { shape: [], values: classIndices(parts, classes), categories: classes.length }),
-  ];
-  const { fit } = config;
+  const field = { name: plainNames.input, role: 'input', kind: 'picture', files, decoding } as const;
+  const [pictures] = await readFields([field], budgetBytes(config.memory), reading);
+  const labels = { shape: [], values: classIndices(parts, classes), categories: classes.length };
   const [first, ...counts] = parts.map(({ classes }) => classes.reduce((sum, { files }) => sum + files.length, 0));
-  const [height, width, channels] = pictures.shape as [number, number, 1 | 3];
-  const { greyscale } = decoding;
   return {
-    examples: { count: files.length, columns },
+    examples: { count: files.length, columns: [pictures, plainColumn('target', labels)] },
     split: planOf(config, { given: { first, counts } }),
     origin: `images in ${parts.map(({ dir }) => dir).join(', ')}`,
-    encode: () => ({ input: { kind: 'image', height, width, channels, greyscale, fit }, classes }),
+    encode: () => ({ input: imageEncoding(pictures, decoding), classes }),
   };
 }
 
 /** The training folder, then those of other splits. */
-function listParts(config: ImagesConfig): Part[] {
+function listParts(config: ClassesConfig): Part[] {
   const training = listPart('dir', config.dir);
   const { classes, dir } = training;
   if (classes.length === 1) {
@@ -85,11 +89,6 @@ function listParts(config: ImagesConfig): Part[] {
     parts.push(part);
   }
   return parts;
-}
-
-function isWithin(outer: string, inner: string): boolean {
-  const path = relative(realPath(outer), realPath(inner));
-  return path === '' || !(path === '..' || path.startsWith(`..${sep}`) || resolve(path) === path);
 }
 
 /** @param known classes that there may be; absent for the folder that says which there are */
@@ -123,34 +122,6 @@ function remedyForUnknown(name: string, known: readonly string[]): string {
   const near = suggest(name, known);
   if (near !== undefined) return `did you mean ${near}?`;
   return `remove it; the classes are ${known.slice(0, LISTED).join(', ')}${known.length > LISTED ? ', ...' : ''}`;
-}
-
-/** Decodes into rows, once the first image has said of what shape they are. */
-async function readImages(files: readonly string[], decoding: Decoding, budget: number, reading: Reading) {
-  let first: Image | undefined;
-  let rows: RowWriter | undefined;
-  try {
-    for await (const image of decodeImages(files, decoding)) {
-      first ??= image;
-      rows ??= new RowWriter(image.bytes.length, 'uint8', budget);
-      checkSize(image, first);
-      rows.append(image.bytes);
-      if (reading.due) await reading.pause();
-    }
-  } catch (error) {
-    rows?.discard();
-    throw error;
-  }
-  return { ...rows!.finish(), shape: [first!.height, first!.width, decoding.greyscale ? 1 : 3] };
-}
-
-function checkSize(image: Image, first: Image): void {
-  if (image.height === first.height && image.width === first.width) return;
-  const size = ({ height, width }: Image) => `${height} x ${width} pixels`;
-  throw new DataError(
-    `${image.file} is ${size(image)} (height x width), ${first.file} is ${size(first)}`,
-    `scale all images to one size, e.g. --set data.size=[${first.height},${first.width}]`,
-  );
 }
 
 function classIndices(parts: readonly Part[], names: readonly string[]): Int32Array {

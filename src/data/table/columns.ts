@@ -34,6 +34,14 @@ export interface Roles {
   readonly weight?: string;
   /** Decides which rows are held out. */
   readonly split?: string;
+  /** Columns that name a file for each row. */
+  readonly files?: readonly string[];
+}
+
+/** A column that names a file for each row, and where the config says so. */
+export interface FileColumn {
+  readonly key: string;
+  readonly column: string;
 }
 
 /** A column that is not used, and why. */
@@ -45,9 +53,14 @@ export interface LeftOut {
 /**
  * Columns that number or name the rows are features only where the config names them.
  * @param table with its dates as numbers
+ * @param files columns of names of files, beside which there need be no features
  * @throws DataError if the config names a column that is not there, or gives one two roles, or leaves no feature
  */
-export function assignRoles(config: TableConfig, table: Table): Roles & { readonly leftOut: readonly LeftOut[] } {
+export function assignRoles(
+  config: TableConfig,
+  table: Table,
+  files: readonly FileColumn[] = [],
+): Roles & { readonly leftOut: readonly LeftOut[] } {
   const { weight, exclude = [], categorical = [], dates = {} } = config;
   const decider = deciderOf(config);
   const named = namedInputs(config);
@@ -57,6 +70,7 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
   if (weight !== undefined) columns.take('data.weight', [weight]);
   columns.take('data.exclude', exclude);
   for (const { key, columns: names } of named ?? []) columns.take(key, names);
+  for (const { key, column } of files) columns.take(key, [column]);
   requireColumns(table, categorical, 'data.categorical');
   // A date that becomes parts is still to be ordered by.
   const readable = { ...table, columns: [...new Set([...table.columns, ...Object.keys(dates)])] };
@@ -68,7 +82,7 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
   const others = columns.free.filter((name) => !isRowName(name) && !decides(name));
   const standardize = config.standardize ?? true;
   const inputs = named ?? [{ name: 'features', columns: others, coded: false, standardize }];
-  if (inputs.every(({ columns }) => columns.length === 0)) {
+  if (files.length === 0 && inputs.every(({ columns }) => columns.length === 0)) {
     throw new DataError(`${table.file} has no column left to predict from`, 'leave out data.exclude, or add columns');
   }
   for (const target of targets) checkTarget(config, target);
@@ -80,7 +94,7 @@ export function assignRoles(config: TableConfig, table: Table): Roles & { readon
       ? others.map((name) => ({ name, why: `not in ${config.inputs ? 'data.inputs' : 'data.features'}` }))
       : []),
   ];
-  return { inputs, targets, weight, split: decider?.name, leftOut };
+  return { inputs, targets, weight, split: decider?.name, files: files.map(({ column }) => column), leftOut };
 }
 
 /** Gives each column one role. */

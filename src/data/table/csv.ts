@@ -28,17 +28,17 @@ interface CsvFile {
 
 /** @throws DataError naming file, line and column of what is wrong */
 export async function csvSource(config: CsvConfig, reading: Reading): Promise<Source> {
-  const format = formatOf(config);
+  const format = csvFormat(config);
   return tableSource(config, csvOpener(config, reading), format, reading);
 }
 
 /** @returns what opens a file that is written as the config says */
 export function csvOpener(config: CsvConfig, reading: Reading): (path: string) => Promise<Table> {
-  const format = formatOf(config);
+  const format = csvFormat(config);
   return async (path) => openCsv(await openData(path, reading), format, reading);
 }
 
-function formatOf(config: CsvConfig): CsvFormat {
+export function csvFormat(config: CsvConfig): CsvFormat {
   const { header, delimiter, decimal, thousands, missingValues } = config;
   if (decimal === thousands) {
     throw new DataError(`data.decimal and data.thousands are both ${JSON.stringify(decimal)}`, 'leave out one of them');

@@ -2,7 +2,7 @@
 
 import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
-import { fieldsOfTable, type TableEncoding } from '../encoding.js';
+import { type CsvFormat, fieldsOfTable, type TableEncoding } from '../encoding.js';
 import type { SourceExamples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
@@ -37,6 +37,10 @@ export interface TableInputs {
   readonly inputs: readonly NamedInput[];
   /** Of each row, what the columns to keep hold; empty where one holds nothing. */
   readonly kept?: readonly (readonly string[])[];
+  /** Of each row, the names of its images, in the order of the encoding; empty where there are none. */
+  readonly files: readonly (readonly string[])[];
+  /** Where a row is, for messages. */
+  where(row: number): string;
 }
 
 /**
@@ -44,6 +48,7 @@ export interface TableInputs {
  * value is refused unless the model was trained with `missing: mean`.
  *
  * @param input a CSV or Parquet file, told apart by its first bytes, or rows as objects, with at least the columns of the features
+ * @param name what errors call rows that are no file
  * @throws DataError naming file, line or row, and column of what is wrong
  */
 export async function tableInputs(
@@ -51,8 +56,9 @@ export async function tableInputs(
   encoding: TableEncoding,
   reading: Reading = new Reading(),
   keep?: readonly string[],
+  name = 'input',
 ): Promise<TableInputs> {
-  const table = typeof input === 'string' ? await openTable(input, encoding, reading) : openObjects('input', input);
+  const table = typeof input === 'string' ? await openTable(input, encoding.csv, reading) : openObjects(name, input);
   return readInputs(table, encoding, reading, keep).finally(() => table.close());
 }
 
@@ -66,11 +72,16 @@ async function readInputs(
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   const missing = encoding.missing === 'mean' ? 'mean' : 'error';
   const inputs = fieldsOfTable(encoding);
-  const reader = new TableRows(table, { inputs, missing });
+  const named = fileColumns(encoding);
+  const reader = new TableRows(table, { inputs, missing, files: named });
+  const files: (readonly string[])[] = [];
+  const places = new Places();
   const grown = inputs.map(({ columns }) => new Grown(tableWidth(columns)));
   let count = 0;
-  await reader.read(() => {
+  await reader.read((row) => {
     count++;
+    places.add(table, row);
+    if (named.length > 0) files.push(reader.files);
     inputs.forEach(({ columns }, i) => {
       scaleRow(columns, reader.inputs[i]);
       grown[i].append(reader.inputs[i]);
@@ -79,8 +90,9 @@ async function readInputs(
   requireRows(table, count, missing);
   reader.refuseUnseen(reading);
   const read = inputs.map(({ name }, i) => ({ name, width: grown[i].width, values: grown[i].values }));
-  const [{ width, values: features }] = read;
-  return { count, width, features, inputs: read, kept: keep && (await textsOf(opened, keep)) };
+  const [{ width, values: features } = { width: 0, values: new Float32Array() }] = read;
+  const kept = keep && (await textsOf(opened, keep));
+  return { count, width, features, inputs: read, kept, files, where: (row) => places.of(row) };
 }
 
 /** Rows of whose number nothing is known. */
@@ -131,7 +143,7 @@ export async function tableExamples(
   targets: readonly TargetSchema[],
   reading: Reading,
 ): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
-  const table = await openTable(file, encoding, reading);
+  const table = await openTable(file, encoding.csv, reading);
   return readExamples(table, encoding, targets, reading).finally(() => table.close());
 }
 
@@ -178,9 +190,16 @@ async function readExamples(
   return { examples: { count, columns: [...inputColumns(inputs, writers), ...read] }, places };
 }
 
-const columnNames = ({ columns }: TableEncoding): string[] => columns.map(({ name }) => name);
+/** The columns that name the images of a row. */
+const fileColumns = ({ images = {} }: TableEncoding): string[] => Object.values(images).map(({ column }) => column);
 
-async function openTable(path: string, { csv }: TableEncoding, reading: Reading): Promise<Table> {
+const columnNames = (encoding: TableEncoding): string[] => [
+  ...encoding.columns.map(({ name }) => name),
+  ...fileColumns(encoding),
+];
+
+/** A CSV or Parquet file, told apart by its first bytes. */
+export async function openTable(path: string, csv: CsvFormat, reading: Reading): Promise<Table> {
   const file = await openData(path, reading);
   const start = await file.read(4, 0);
   if (start[0] === 0x93 && start.toString('latin1', 1) === 'NUM') {

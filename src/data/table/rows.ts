@@ -35,6 +35,8 @@ export class TableRows {
   weight = 1;
   /** What decides the row's split, where a column does. */
   split: Value = '';
+  /** Names of the row's files. */
+  files: readonly string[] = [];
   readonly #table: Table;
   readonly #schema: RowSchema;
   readonly #columns: readonly ColumnRole[];
@@ -43,11 +45,11 @@ export class TableRows {
   #rows = 0;
 
   constructor(table: Table, schema: RowSchema) {
-    const { inputs, targets = [], weight, split } = schema;
+    const { inputs, targets = [], weight, split, files } = schema;
     this.#table = table;
     this.#schema = schema;
     const names = inputs.map(({ name, columns }) => ({ name, columns: columns.map((column) => column.name) }));
-    this.#columns = columnRoles({ inputs: names, targets, weight, split });
+    this.#columns = columnRoles({ inputs: names, targets, weight, split, files });
     this.inputs = inputs.map((input) =>
       typeOfInput(input) === 'int32' ? new Int32Array(1) : new Float32Array(tableWidth(input.columns)),
     );
@@ -61,7 +63,7 @@ export class TableRows {
    * @throws DataError naming the line or row of a value that does not fit its column
    */
   read(visit: (row: number) => void): Promise<void> {
-    const { missing, weight, split } = this.#schema;
+    const { missing, weight, split, files } = this.#schema;
     const names = this.#columns.map(({ name }) => name);
     return this.#table.read(names, (cells, row) => {
       if (!isComplete(this.#table, this.#columns, missing, cells, row)) return;
@@ -69,7 +71,8 @@ export class TableRows {
       let next = this.#setInputs(cells, row);
       for (let i = 0; i < this.targets.length; i++) next = this.#setTarget(i, next, cells, row);
       if (weight !== undefined) this.weight = this.#number(next++, cells, row);
-      if (split !== undefined) this.split = cells[next]!;
+      if (split !== undefined) this.split = cells[next++]!;
+      if (files) this.files = cells.slice(next).map((cell) => textOf(cell!));
       visit(row);
     });
   }

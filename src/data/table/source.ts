@@ -7,9 +7,9 @@ import type { Reading } from '../reading.js';
 import { realPath } from '../real-path.js';
 import { budgetBytes, type RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
-import { type KeyOrigin, keysOf, type SplitKeys } from '../split-key.js';
+import { type KeyOrigin, keysOf } from '../split-key.js';
 import { deciderOf, givenOf, planOf } from '../split-plan.js';
-import { assignRoles, type Roles, requireColumns, type TableConfig } from './columns.js';
+import { assignRoles, type FileColumn, type Roles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
@@ -23,9 +23,16 @@ interface Part {
   readonly count: number;
 }
 
+/** A source whose rows name files. */
+export interface TableSource extends Source {
+  /** Of each example, what its columns of names hold. */
+  readonly files: readonly (readonly string[])[];
+}
+
 /**
  * @param open of a path; the table is closed here
  * @param csv how inputs of the trained model are written that come as text
+ * @param named columns of names of files, beside which there need be neither inputs nor targets
  * @throws DataError naming file, line or row, and column of what is wrong
  */
 export async function tableSource(
@@ -33,13 +40,14 @@ export async function tableSource(
   open: (file: string) => Promise<Table>,
   csv: CsvFormat,
   reading: Reading,
-): Promise<Source> {
+  named: readonly FileColumn[] = [],
+): Promise<TableSource> {
   const files = filesOf(config);
   const tables: Table[] = [];
   try {
     for (const file of files) tables.push(await open(file));
     const numbered = tables.map((table) => withDates(table, config.dates));
-    return await examplesOf(config, files, numbered, csv, reading);
+    return await examplesOf(config, files, numbered, csv, reading, named);
   } finally {
     for (const table of tables) await table.close();
   }
@@ -51,10 +59,11 @@ async function examplesOf(
   [first, ...others]: readonly Table[],
   csv: CsvFormat,
   reading: Reading,
-): Promise<Source> {
-  const roles = assignRoles(config, first);
-  const names = columnRoles(roles).map(({ name }) => name);
-  for (const table of others) requireColumns(table, names, `data.file ${first.file} names a column that is used`);
+  named: readonly FileColumn[],
+): Promise<TableSource> {
+  const roles = assignRoles(config, first, named);
+  const used = columnRoles(roles).map(({ name }) => name);
+  for (const table of others) requireColumns(table, used, `data.file ${first.file} names a column that is used`);
   const { schema, count, columns: found } = await surveyTable(first, roles, config, reading);
   const parts: Part[] = [{ table: first, count }];
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
@@ -64,7 +73,12 @@ async function examplesOf(
   const keys = decider && keysOf({ ...decider, unit: 'column' }, total);
   const writers = writersOf(schema.inputs, budgetBytes(config.memory));
   const places = new Places();
-  const filled = await fill(parts, schema, roles, writers, places, keys).catch((error) => {
+  const names: string[][] = [];
+  const visit = (example: number, reader: TableRows, origin: KeyOrigin, row: number) => {
+    keys?.add(example, reader.split, origin, row);
+    if (named.length > 0) names.push([...reader.files]);
+  };
+  const filled = await fill(parts, schema, roles, writers, places, visit).catch((error) => {
     for (const writer of writers) writer.discard();
     throw error;
   });
@@ -78,7 +92,7 @@ async function examplesOf(
     return { input, ...targetsEncoding(config, schema) };
   };
   const given = { first: parts[0].count, counts: parts.slice(1).map(({ count }) => count) };
-  const examples = { count: writers[0].count, columns: [...inputColumns(schema.inputs, writers), ...filled] };
+  const examples = { count: total, columns: [...inputColumns(schema.inputs, writers), ...filled] };
   return {
     ...{
       examples,
@@ -91,6 +105,7 @@ async function examplesOf(
       standardize: roles.targets.filter(({ standardize }) => standardize).map(({ name }) => name),
     }),
     where: (example) => places.of(example),
+    files: names,
   };
 }
 
@@ -135,14 +150,14 @@ async function countRows(table: Table, schema: TableSchema, reading: Reading): P
   return count;
 }
 
-/** Writes the inputs of all parts, and where they were to `places`. @returns targets and weights */
+/** Writes the inputs of all parts, and where they were to `places`. @param visit gets each row @returns targets and weights */
 async function fill(
   parts: readonly Part[],
   schema: TableSchema,
   roles: Roles,
   writers: readonly RowWriter[],
   places: Places,
-  keys: SplitKeys | undefined,
+  visit: (example: number, reader: TableRows, origin: KeyOrigin, row: number) => void,
 ): Promise<SourceColumn[]> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   const targets = schema.targets.map((target, i) => targetColumn(target, roles.targets[i].standardize, count));
@@ -161,7 +176,7 @@ async function fill(
         values.set(reader.targets[i], next * reader.targets[i].length);
       });
       if (weights) weights[next] = reader.weight;
-      keys?.add(next, reader.split, origin, row);
+      visit(next, reader, origin, row);
       for (let i = 0; i < writers.length; i++) writers[i].append(reader.inputs[i]);
       places.add(table, row);
       next++;

@@ -29,6 +29,7 @@ export interface TableSchema {
   readonly targets: readonly TargetSchema[];
   readonly weight?: string;
   readonly split?: string;
+  readonly files?: readonly string[];
   readonly missing: 'error' | 'mean' | 'drop';
 }
 
@@ -44,8 +45,9 @@ export function columnRoles(roles: {
   readonly targets: readonly TargetColumns[];
   readonly weight?: string;
   readonly split?: string;
+  readonly files?: readonly string[];
 }): ColumnRole[] {
-  const { inputs, targets, weight, split } = roles;
+  const { inputs, targets, weight, split, files = [] } = roles;
   const fieldOf = (name: string, role: 'input' | 'target') => (isPlain({ name, role }) ? undefined : name);
   return [
     ...inputs.flatMap(({ name: field, columns, coded, standardize }) =>
@@ -56,6 +58,7 @@ export function columnRoles(roles: {
     ),
     ...(weight === undefined ? [] : [{ name: weight, role: 'weight' as const }]),
     ...(split === undefined ? [] : [{ name: split, role: 'split' as const }]),
+    ...files.map((name) => ({ name, role: 'file' as const })),
   ];
 }
 
@@ -71,7 +74,7 @@ export async function surveyTable(
   reading: Reading,
 ): Promise<{ schema: TableSchema; count: number; columns: ColumnReport }> {
   const columns = columnRoles(roles);
-  const found = columns.filter((column): column is FieldColumn => column.role !== 'split');
+  const found = columns.filter((column): column is FieldColumn => column.role !== 'split' && column.role !== 'file');
   const asked = new Set(config.categorical);
   const findings = found.map((column) => new Finding(table, column, config, asked));
   const features = found.filter(({ role }) => role === 'feature').length;
@@ -102,8 +105,8 @@ export async function surveyTable(
   const leaks = new Set(watches.flatMap((watch, i) => watch.leaks(targets[i].classes !== undefined)));
   for (const place of leaks) notes.add('leak', columns[place].name);
   notes.tell(table.file, reading.warn);
-  const { leftOut, weight, split } = roles;
-  const schema = { inputs, targets, weight, split, missing: config.missing };
+  const { leftOut, weight, split, files } = roles;
+  const schema = { inputs, targets, weight, split, files, missing: config.missing };
   return { schema, count, columns: reportOf(table, findings, features, leftOut) };
 }
 

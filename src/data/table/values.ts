@@ -10,7 +10,7 @@ export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | Categorical
 /** A column and what it is for, as messages about its values need it. */
 export interface ColumnRole {
   readonly name: string;
-  readonly role: 'feature' | 'target' | 'weight' | 'split';
+  readonly role: 'feature' | 'target' | 'weight' | 'split' | 'file';
   /** Name of its input or target, where the config gives one. */
   readonly field?: string;
   /** Whether its categories become whole numbers. */
@@ -22,7 +22,7 @@ export interface ColumnRole {
 }
 
 /** A column that becomes part of a field. */
-export type FieldColumn = ColumnRole & { readonly role: Exclude<ColumnRole['role'], 'split'> };
+export type FieldColumn = ColumnRole & { readonly role: Exclude<ColumnRole['role'], 'split' | 'file'> };
 
 /** Remedies, as the config takes them. */
 export const leaveOut = ({ field }: ColumnRole): string =>
@@ -96,9 +96,16 @@ export function isComplete(
     `${place(table, row)}: column ${name} has no value`,
     role === 'feature'
       ? 'fill it in, or train with data.missing: mean (or drop, to leave out such rows)'
-      : `fill it in, or set data.missing: drop (a ${role === 'split' ? 'column that decides the splits' : role} has no mean)`,
+      : `fill it in, or set data.missing: drop (a ${withoutMean[role]} has no mean)`,
   );
 }
+
+const withoutMean = {
+  target: 'target',
+  weight: 'weight',
+  split: 'column that decides the splits',
+  file: "file's name",
+} as const;
 
 /** @throws DataError naming the row of a class that training did not see */
 export function classOf(

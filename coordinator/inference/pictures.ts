@@ -1,0 +1,109 @@
+/** Predicted masks and pictures as PNG files. */
+import { mkdirSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { statusOf } from '../../src/config/status.js';
+import { encodePng } from '../../src/data/images/png.js';
+import { ConfigError, OutputError } from '../../src/errors.js';
+import { writeFileAtomically } from '../../src/model/write.js';
+import type { Reading } from './reading.js';
+
+/** An output of the model, and how it is read. */
+export interface PictureOutput {
+  readonly reading: Reading;
+  /** Of one example. */
+  readonly shape: readonly number[];
+  /** Name of the target, where it has one. */
+  readonly target?: string;
+}
+
+export interface PictureOptions {
+  /** Is made if it is not there. */
+  readonly folder: string;
+  /** Whether files may be replaced. */
+  readonly force?: boolean;
+}
+
+/** Whether an output has something for each pixel: a class, or one or three numbers. */
+const isPicture = ({ reading, shape }: PictureOutput): boolean =>
+  shape.length === 3 && (reading.kind === 'places' || (reading.kind === 'numbers' && [1, 3].includes(shape[2])));
+
+/** Writes a file for each output that is a mask or a picture, of each input. */
+export class PictureWriter {
+  readonly #options: PictureOptions;
+  readonly #outputs: readonly PictureOutput[];
+  readonly #written = new Set<string>();
+
+  /** @throws ConfigError where no output is a mask or a picture */
+  constructor(outputs: readonly PictureOutput[], options: PictureOptions) {
+    this.#options = options;
+    this.#outputs = outputs;
+    if (outputs.some(isPicture)) return;
+    throw new ConfigError(
+      `--images ${options.folder}: the model gives no masks and no pictures, but ${outputs.map(({ shape }) => `[${shape.join(', ')}]`).join(' and ')}`,
+      'leave --images out',
+    );
+  }
+
+  /** Whether an output is written. */
+  writes(output: number): boolean {
+    return isPicture(this.#outputs[output]);
+  }
+
+  /**
+   * @param output index of the output
+   * @param values of one example: places by their classes, numbers from 0 to 1, of which what is beyond is cut off
+   * @param name of the input's file, where it has one
+   * @returns the file; undefined where the output is neither a mask nor a picture
+   */
+  async write(
+    output: number,
+    values: readonly (string | number | null)[],
+    row: number,
+    name?: string,
+  ): Promise<string | undefined> {
+    const about = this.#outputs[output];
+    if (!isPicture(about)) return undefined;
+    const [height, width, channels] = about.shape;
+    const isMask = about.reading.kind === 'places';
+    const own = isMask
+      ? maskBytes(about.reading.names, values as (string | null)[])
+      : pictureBytes(values as (number | null)[]);
+    // What does not count is 0, and so are places at the end that are not there.
+    const bytes = new Uint8Array(height * width * (isMask ? 1 : channels));
+    bytes.set(own);
+    const png = await encodePng(bytes, height, width, isMask ? 1 : (channels as 1 | 3));
+    const file = this.#fileFor(about, row, name);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileAtomically(file, [png]);
+    return file;
+  }
+
+  /** Called as its input is, and as its target where there are several. @throws OutputError where it is there already */
+  #fileFor({ target }: PictureOutput, row: number, name: string | undefined): string {
+    const { folder, force = false } = this.#options;
+    const several = this.#outputs.filter(isPicture).length > 1;
+    const stem = name === undefined ? String(row).padStart(6, '0') : basename(name, extname(name));
+    const suffix = several && target !== undefined ? `.${target}` : '';
+    // Inputs of other folders, and of other endings, may have the same name.
+    let file = join(folder, `${stem}${suffix}.png`);
+    for (let i = 2; this.#written.has(file); i++) file = join(folder, `${stem}-${i}${suffix}.png`);
+    if (!force && statusOf(file)) {
+      throw new OutputError(
+        `${file}: is there already`,
+        'choose another --images, or give --force to replace its files',
+      );
+    }
+    this.#written.add(file);
+    return file;
+  }
+}
+
+/** The values that masks of the training had: classes that are numbers by these, others by their indices. */
+function maskBytes(names: readonly string[], places: readonly (string | null)[]): Uint8Array {
+  const areValues = names.every((name) => /^\d{1,3}$/.test(name) && Number(name) <= 255);
+  const values = new Map(names.map((name, i) => [name, areValues ? Number(name) : i]));
+  return Uint8Array.from(places, (place) => (place === null ? 0 : values.get(place)!));
+}
+
+const pictureBytes = (values: readonly (number | null)[]): Uint8Array =>
+  Uint8Array.from(values, (value) => Math.round(255 * Math.min(1, Math.max(0, value ?? 0))));

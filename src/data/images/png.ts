@@ -1,0 +1,16 @@
+/** Bytes as PNG files. */
+import { loadSharp } from './files.js';
+
+/** @param bytes [height, width, channels] */
+export async function encodePng(
+  bytes: Uint8Array,
+  height: number,
+  width: number,
+  channels: 1 | 3,
+): Promise<Uint8Array> {
+  const open = await loadSharp();
+  const image = open(bytes, { raw: { height, width, channels } });
+  // Without this, grey is written as three equal channels.
+  if (channels === 1) image.toColourspace('b-w');
+  return image.png().toBuffer();
+}

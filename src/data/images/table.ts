@@ -1,0 +1,164 @@
+/** Images that a table names, a row for each example, beside what its other columns hold. */
+import { statSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { type ImagesConfig, type MaskKeys, type PictureKeys, tableOf } from '../../config/images.js';
+import { DataError } from '../../errors.js';
+import type { Encoding } from '../encoding.js';
+import type { SourceColumn } from '../examples.js';
+import type { Reading } from '../reading.js';
+import { budgetBytes, closeExamples } from '../rows.js';
+import type { Source } from '../source.js';
+import { csvFormat } from '../table/csv.js';
+import { openTable } from '../table/inputs.js';
+import { type TableSource, tableSource } from '../table/source.js';
+import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';
+
+/** A field whose files a column names. */
+interface Named {
+  readonly name: string;
+  readonly role: 'input' | 'target';
+  readonly kind: FileField['kind'];
+  readonly key: string;
+  readonly column: string;
+  /** Where names start. */
+  readonly dir: string;
+  readonly own: PictureKeys & MaskKeys;
+}
+
+function namedBy({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): Named[] {
+  const start = dir ?? dirname(resolve(table));
+  return [['input', inputs] as const, ['target', targets] as const].flatMap(([role, fields]) =>
+    Object.entries(fields).flatMap(([name, entry]): Named[] => {
+      if (typeof entry !== 'object' || !('image' in entry || 'mask' in entry)) return [];
+      const key = `data.${role}s.${name}`;
+      const about = { name, role, key, dir: resolve(entry.dir ?? start), own: entry };
+      if ('mask' in entry) return [{ ...about, kind: 'mask', column: entry.mask }];
+      return [{ ...about, kind: 'picture', column: entry.image }];
+    }),
+  );
+}
+
+/** @throws DataError naming the row of a file that is missing, outside of its folder or named twice, and what tables and images may have wrong */
+export async function tableOfImages(config: ImagesConfig, reading: Reading): Promise<Source> {
+  const table = tableOf(config)!;
+  const named = namedBy(config, table.file);
+  const format = csvFormat(table);
+  const source = await tableSource(table, (file) => openTable(file, format, reading), format, reading, named);
+  const { count, columns: read } = source.examples;
+  try {
+    const fields = named.map(
+      ({ name, role, kind, own }, i): FileField => ({
+        ...{ name, role, kind, mask: own, decoding: decodingOf(config, own) },
+        files: source.files.map((names, example) =>
+          fileOf(names[i], { ...named[i], asked: 'data.dir' }, () => source.where!(example, name)),
+        ),
+      }),
+    );
+    refuseRepeated(config, named, fields, source);
+    const taken = read.reduce((sum, { values }) => sum + values.byteLength, 0);
+    const room = Math.max(0, budgetBytes(config.memory) - taken);
+    const images = await readFields(fields, room, reading, (example) => source.where!(example, ''));
+    const columns = inOrder(config, [...read, ...images]);
+    const encode: Source['encode'] = async (splits) => encodingOf(await source.encode!(splits), named, fields, images);
+    return { ...source, examples: { count, columns }, encode, origin: `images in ${source.origin}` };
+  } catch (error) {
+    closeExamples(source.examples);
+    throw error;
+  }
+}
+
+/** Columns in the order in which the config has their fields, and then the others. */
+function inOrder({ inputs = {}, targets = {} }: ImagesConfig, columns: readonly SourceColumn[]): SourceColumn[] {
+  const names = [...Object.keys(inputs), ...Object.keys(targets)];
+  const placed = names.flatMap((name) => columns.find((column) => column.name === name) ?? []);
+  return [...placed, ...columns.filter((column) => !placed.includes(column))];
+}
+
+function encodingOf(
+  encoding: Encoding,
+  named: readonly Named[],
+  fields: readonly FileField[],
+  columns: readonly SourceColumn[],
+): Encoding {
+  const { input } = encoding;
+  if (input.kind !== 'table') throw new Error('inputs are no table');
+  const images = named.flatMap(({ name, role, column }, i) =>
+    role === 'input' ? [[name, { column, ...imageEncoding(columns[i], fields[i].decoding) }] as const] : [],
+  );
+  return {
+    input: { ...input, images: Object.fromEntries(images) },
+    named: Object.assign({ ...encoding.named }, ...fields.map(maskEncoding)),
+  };
+}
+
+/** Where the names of a column start. */
+export interface NamedFiles {
+  readonly column: string;
+  readonly dir: string;
+  /** What says so. */
+  readonly asked: string;
+}
+
+/** @param where the name stands @throws DataError if it leads out of the folder, or to no file */
+export function fileOf(name: string, { column, dir, asked }: NamedFiles, where: () => string): string {
+  const file = resolve(dir, name);
+  const way = relative(dir, file);
+  const holds = () => `${where()}: column ${column} holds ${JSON.stringify(name)}`;
+  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) {
+    throw new DataError(`${holds()}, which is outside of ${dir}`, `name the folder that holds them all: ${asked}`);
+  }
+  if (!isFile(file))
+    throw new DataError(
+      `${holds()}, and there is no file ${file}`,
+      `correct it, or name the folder where names start: ${asked}`,
+    );
+  return file;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Two rows may show one picture where something else tells them apart, and never may one mask lie on two pictures.
+ * @throws DataError naming both rows
+ */
+function refuseRepeated(
+  { inputs = {} }: ImagesConfig,
+  named: readonly Named[],
+  fields: readonly FileField[],
+  { files, where }: TableSource,
+): void {
+  const pictures = fields.filter(({ role }) => role === 'input');
+  const onlyPictures = pictures.length === Object.keys(inputs).length;
+  const shownAt = new Map<string, number>();
+  const lieAt = new Map<string, number>();
+  const twice = (example: number, other: number, field: number) =>
+    `${where!(example, '')}: column ${named[field].column} holds ${JSON.stringify(files[example][field])}, as ${where!(other, '')} does`;
+  for (let example = 0; example < files.length; example++) {
+    const shown = pictures.map((field) => field.files[example]).join('\n');
+    const before = shownAt.get(shown);
+    if (before === undefined) shownAt.set(shown, example);
+    else if (onlyPictures) {
+      throw new DataError(
+        twice(example, before, fields.indexOf(pictures[0])),
+        'remove one of the rows: an example is what its pictures show; data.weight makes one count more',
+      );
+    }
+    fields.forEach(({ role, files: own }, field) => {
+      if (role === 'input') return;
+      const place = `${field} ${own[example]}`;
+      const other = lieAt.get(place) ?? example;
+      lieAt.set(place, other);
+      if (pictures[0].files[other] === pictures[0].files[example]) return;
+      throw new DataError(
+        `${twice(example, other, field)}, for another picture`,
+        `give each picture its own ${fields[field].kind}`,
+      );
+    });
+  }
+}
