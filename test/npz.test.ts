@@ -50,7 +50,11 @@ describe.each(['stored', 'compressed', '64 bits'])('%s archives of numpy', (name
     ]);
     expect(encoding.input).toEqual({
       kind: 'fields',
-      fields: { user: { scale: 1, categories: 5 }, table: { scale: 1 }, pixels: { scale: 0.5 } },
+      fields: {
+        user: { scale: 1, categories: 5, members: { values: 'user' } },
+        table: { scale: 1, members: { values: 'table' } },
+        pixels: { scale: 0.5, members: { values: 'picture' } },
+      },
     });
   });
 

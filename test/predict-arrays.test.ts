@@ -117,6 +117,14 @@ describe('an archive gives each input its member:', () => {
     expect(await predicted(runs.plain, file)).toEqual(wanted);
   });
 
+  it('of the very archive that was trained on, whatever its arrays are called', async () => {
+    expect(await predicted(runs.plain, stored)).toEqual(await predicted(runs.plain, rows.table));
+    const wanted = await predicted(runs.words, { words: sequences });
+    expect(await predicted(runs.words, stored)).toEqual(wanted);
+    expect(await predicted(runs.words, { words: stored })).toEqual(wanted);
+    expect(await predicted(runs.several, stored)).toHaveLength(24);
+  });
+
   it('sequences with their lengths, beside them or in a file of their own', async () => {
     const wanted = await predicted(runs.words, { words: sequences });
     const [words, lengths] = [ints(...rows.words.flat()), ints(...rows.lengths.flat())];

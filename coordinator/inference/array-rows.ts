@@ -17,13 +17,36 @@ export interface InputPlace {
   readonly offsets?: ArrayPlace;
 }
 
-/** What is said of an input that is sequences goes by its name; of one without a name by these words alone. */
+const keys = ['lengths', 'offsets'] as const;
+
+/** What says how long an input's sequences are goes by its name; of one without a name by these words alone. */
 export const lengthKeys = ({
   name,
   isNamed,
   places,
-}: SavedInput): readonly (readonly ['lengths' | 'offsets', string])[] =>
-  places === undefined ? [] : (['lengths', 'offsets'] as const).map((key) => [key, isNamed ? `${name}_${key}` : key]);
+}: SavedInput): readonly (readonly [(typeof keys)[number], string])[] =>
+  places === undefined ? [] : keys.map((key) => [key, isNamed ? `${name}_${key}` : key]);
+
+/**
+ * Where an input is in an archive: under its name, or under that of training.
+ * @param isOnly whether the archive is for this input alone: its only array may have any name
+ */
+export async function placeInArchive(
+  file: string,
+  input: SavedInput,
+  isOnly: boolean,
+  files: ArrayFiles,
+): Promise<InputPlace> {
+  const members = (await files.members(file)) ?? [];
+  const { name, isNamed, places, members: trained = {} } = input;
+  const there = (member: string | undefined): member is string => member !== undefined && members.includes(member);
+  const known = places === undefined ? [] : keys.map((key) => [key, trained[key]] as const);
+  const [key, length] = [...lengthKeys(input), ...known].find(([, member]) => there(member)) ?? [];
+  const others = members.filter((member) => member !== length);
+  const found = [isNamed ? name : plainNames.input, name, trained.values].find(there);
+  const member = found ?? (isOnly ? (others.length === 1 ? others[0] : undefined) : name);
+  return { place: { file, member }, ...(key && { [key]: { file, member: length } }) };
+}
 
 /** @throws DataError naming the file, and the row of what does not fit the model */
 export async function arrayRows(
@@ -33,12 +56,12 @@ export async function arrayRows(
   files: ArrayFiles,
   reading: Reading,
 ): Promise<InputRows> {
-  const names = isNamed ? [name] : [plainNames.input, name];
-  const npy = await files.open(place, names, `call the array of the input ${names[0]}`);
+  const called = isNamed ? name : plainNames.input;
+  const npy = await files.open(place, [called], `call the array of the input ${called}`);
   try {
     const scale = scaleOf(wanted);
     if (!lengths && !offsets) return { ...rowsOfArray(npy.file, await readArray(npy, reading), wanted), scale };
-    const input = { name: isNamed ? name : plainNames.input, place, lengths, offsets, scale: 1, truncate: false };
+    const input = { name: called, place, lengths, offsets, scale: 1, truncate: false };
     const array = await inputRows(input, npy, files, reading);
     requireExamples(npy.file, [array.count, ...array.shape], wanted);
     const rows: Row[] = [];
@@ -49,7 +72,7 @@ export async function arrayRows(
   }
 }
 
-/** The inputs of a model from the members of one archive, by their names; the only one may have any. */
+/** The inputs of a model from the members of one archive, by their names. */
 export async function archiveRows(
   file: string,
   inputs: readonly SavedInput[],
@@ -58,15 +81,10 @@ export async function archiveRows(
 ): Promise<InputRows[]> {
   const files = new ArrayFiles(reading);
   try {
-    const members = (await files.members(file)) ?? [];
     const rows: InputRows[] = [];
     for (const [i, input] of inputs.entries()) {
-      const said = lengthKeys(input).filter(([, member]) => members.includes(member));
-      const beside = Object.fromEntries(said.map(([key, member]) => [key, { file, member }]));
-      const others = members.filter((member) => !said.some(([, own]) => own === member));
-      // Of all members but those that say how long it is.
-      const member = inputs.length > 1 ? input.name : others.length === 1 ? others[0] : undefined;
-      rows.push(await arrayRows(input, { place: { file, member }, ...beside }, wanted[i], files, reading));
+      const place = await placeInArchive(file, input, inputs.length === 1, files);
+      rows.push(await arrayRows(input, place, wanted[i], files, reading));
     }
     return rows;
   } finally {

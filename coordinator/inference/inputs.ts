@@ -10,7 +10,7 @@ import { ArrayFiles } from '../../src/data/npy/files.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
-import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys } from './array-rows.js';
+import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys, placeInArchive } from './array-rows.js';
 import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
 import { type ArrayEncoding, type InputRows, type InputValues, openRows, readJson, rowsOf } from './rows.js';
 import { encodingOf, type SavedInput } from './signature.js';
@@ -81,7 +81,7 @@ export async function openInputs(
       const { name } = input;
       // What a file of JSON holds are no paths.
       const own = typeof given === 'string' ? [found[name]].flat() : found[name];
-      const place = typeof own === 'string' ? placeOf(own, found, input) : undefined;
+      const place = typeof own === 'string' ? await placeOf(own, found, input, files) : undefined;
       rows.push(
         place
           ? await arrayRows(input, place, wanted[i], files, reading)
@@ -95,10 +95,20 @@ export async function openInputs(
 }
 
 /** Where an input is that is a file of arrays, or has one beside it that says how long its sequences are. */
-function placeOf(file: string, given: NamedInputs, input: SavedInput): InputPlace | undefined {
+async function placeOf(
+  file: string,
+  given: NamedInputs,
+  input: SavedInput,
+  files: ArrayFiles,
+): Promise<InputPlace | undefined> {
   const said = lengthKeys(input).filter(([, name]) => typeof given[name] === 'string');
   if (said.length === 0 && !isArchive(file)) return undefined;
-  return { place: { file }, ...Object.fromEntries(said.map(([key, name]) => [key, { file: given[name] as string }])) };
+  const own = isArchive(file) ? await placeInArchive(file, input, true, files) : { place: { file } };
+  // What is named is meant.
+  const { place } = own;
+  return said.length === 0
+    ? own
+    : { place, ...Object.fromEntries(said.map(([key, name]) => [key, { file: given[name] as string }])) };
 }
 
 function counted(source: string, rows: InputRows[], inputs: readonly SavedInput[]): InputRows[] {

@@ -5,6 +5,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { plainNames } from '../../src/config/plain-names.js';
 import {
   type Encoding,
+  type FieldEncoding,
   type InputEncoding,
   inputNames,
   type TargetEncoding,
@@ -24,6 +25,8 @@ export interface SavedInput extends Port {
   readonly isNamed: boolean;
   /** Of sequences of unequal length: places that they are filled up to. */
   readonly places?: number;
+  /** What its arrays were called in the .npz file that it was trained on. */
+  readonly members?: FieldEncoding['members'];
 }
 
 /** Called `output` outside where it has no name. */
@@ -49,7 +52,13 @@ export function signatureOf(path: string, model: LayersModel, encoding: Encoding
     const name = model.inputs.length > 1 ? model.inputNames[i] : (named?.[0] ?? 'input');
     const own = encoding && encodingOf(encoding, name);
     const sizes = closedShape(path, shape.slice(1), own);
-    return { name: free(name, taken), isNamed, shape: sizes, ...(own && 'length' in own && { places: own.length }) };
+    return {
+      name: free(name, taken),
+      isNamed,
+      shape: sizes,
+      ...(own && 'length' in own && { places: own.length }),
+      ...(own && 'members' in own && { members: own.members }),
+    };
   });
   const shapes = inputs.map(({ shape }) => shape);
   const outputs = model.outputs.map((_, i) => {

@@ -8,6 +8,7 @@ import type { Field } from './field.js';
 const finite = z.number();
 const texts = z.array(z.string()).readonly();
 const size = z.int().min(1);
+const name = z.string();
 
 const numericSchema = z.object({
   name: z.string(),
@@ -51,6 +52,8 @@ const fieldKeys = {
    * the input, 1 for each place that is there and 0 for the others, goes with them.
    */
   length: size.optional(),
+  /** What its arrays were called in the .npz file that it was trained on. */
+  members: z.object({ values: name, lengths: name, offsets: name }).partial().optional(),
 };
 const fieldSchema = z.object(fieldKeys);
 

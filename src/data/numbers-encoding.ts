@@ -5,11 +5,11 @@ import { ofRole } from './field.js';
 
 /**
  * @param columns their scales are of what is stored
- * @param scales of inputs whose values were scaled as they were stored, by name
+ * @param known more of inputs, by name: the scale of those whose values were scaled as they were stored
  */
 export function numbersEncoding(
   columns: readonly SourceColumn[],
-  scales: Readonly<Record<string, number>> = {},
+  known: Readonly<Record<string, Partial<FieldEncoding>>> = {},
 ): Encoding {
   const masks = ofRole(columns, 'mask');
   const inputs = ofRole(columns, 'input').map((column): [string, FieldEncoding] => {
@@ -18,7 +18,8 @@ export function numbersEncoding(
     return [
       name,
       {
-        scale: scales[name] ?? scale,
+        scale,
+        ...known[name],
         ...(categories === undefined ? {} : { categories }),
         ...(isMasked ? { length: shape[0] } : {}),
       },

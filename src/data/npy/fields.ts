@@ -2,6 +2,7 @@
 import type { NpyConfig } from '../../config/data.js';
 import type { NpyArrayConfig, SequenceKeys } from '../../config/npy.js';
 import { plainNames } from '../../config/plain-names.js';
+import type { FieldEncoding } from '../encoding.js';
 import type { ArrayPlace } from './files.js';
 
 /**
@@ -64,6 +65,13 @@ export function inputArrays(config: NpyConfig, exchange = same): InputArray[] {
     const { scale = 1, categories, ...rest } = typeof input === 'string' ? {} : input;
     return { name, place: placed(name, input), scale, categories, ...sequences(`${name}_`, rest) };
   });
+}
+
+/** What is kept of an input for whoever gives a trained model others. */
+export function knownOf({ scale, place, lengths, offsets }: InputArray): Partial<FieldEncoding> {
+  const found = { values: place.member, lengths: lengths?.member, offsets: offsets?.member };
+  const members = Object.fromEntries(Object.entries(found).filter(([, member]) => member !== undefined));
+  return { scale, ...(Object.keys(members).length > 0 && { members }) };
 }
 
 /** Those that are inputs are not read. */

@@ -7,7 +7,7 @@ import type { Reading } from '../reading.js';
 import { budgetBytes, closeExamples, sharesOf } from '../rows.js';
 import type { Source } from '../source.js';
 import { planOf } from '../split-plan.js';
-import { inputArrays, targetArrays } from './fields.js';
+import { inputArrays, knownOf, targetArrays } from './fields.js';
 import { ArrayFiles } from './files.js';
 import { readInput } from './inputs.js';
 import { readKey } from './keys.js';
@@ -54,7 +54,7 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
       examples: { count: first.count, columns },
       split: planOf(config, { by: await readKey(config, files, arrays, reading) }),
       origin: [...new Set([...inputs, ...targets].map(({ place }) => place.file))].join(', '),
-      encode: () => numbersEncoding(columns, Object.fromEntries(inputs.map(({ name, scale }) => [name, scale]))),
+      encode: () => numbersEncoding(columns, Object.fromEntries(inputs.map((input) => [input.name, knownOf(input)]))),
       where: (row, field) => `${called.get(field)}: row ${row}`,
       standardize: targets.filter(({ standardize }) => standardize).map(({ name }) => name),
     };
