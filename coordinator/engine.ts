@@ -18,7 +18,7 @@ export interface EngineChoice {
 
 /**
  * @param whole the step on whole examples
- * @param forms one for each bucket; the last is that of whole examples
+ * @param forms one for each bucket
  * @param warn told why `auto` falls back
  * @throws ModelError when the model cannot be made in some form
  * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model

@@ -48,7 +48,7 @@ export function bucketsFor(
   return planBuckets(asked, examples, training.length > 0 ? batched : { evaluated, evaluationBatch });
 }
 
-/** One for each bucket; the last has whole examples. */
+/** One for each bucket. */
 export function formsOf(buckets: Buckets | undefined, { shardSizes, evaluated }: Batched): Form[] {
   const batches = evaluated.flatMap((rows) => bucketedBatches(buckets, { evaluationBatch }, rows));
   const sizesOf = (own: number): BatchSizes => {
@@ -56,8 +56,10 @@ export function formsOf(buckets: Buckets | undefined, { shardSizes, evaluated }:
     return { gradients: shardSizes, evaluations: [...new Set(counts)] };
   };
   if (!buckets) return [{ sizes: sizesOf(0) }];
-  const cut = buckets.places.slice(0, -1).map((places, bucket) => ({ places, sizes: sizesOf(bucket) }));
-  return [...cut, { sizes: sizesOf(cut.length) }];
+  return buckets.places.map((places, bucket) => ({
+    ...(places < buckets.full && { places }),
+    sizes: sizesOf(bucket),
+  }));
 }
 
 /** What a step in a form is made from. */

@@ -178,13 +178,13 @@ async function prepareSteps(
 
 /** @throws ConfigError when what is cut is to be augmented */
 function checkBuckets(
-  { places }: Buckets,
+  { places, full }: Buckets,
   { augment }: RunConfig,
   { columns }: Examples,
   warn: (message: string) => void,
 ): void {
-  if (places.length === 1) {
-    warn(`training.buckets: hardly a batch is shorter than the full length of ${places[0]} places: nothing is cut`);
+  if (places[0] === full) {
+    warn(`training.buckets: hardly a batch is shorter than the full length of ${full} places: nothing is cut`);
   }
   const picture = pictureIn(columns);
   if (!augment || !picture || cutFields(columns, 0).includes(picture)) return;

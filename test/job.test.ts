@@ -339,7 +339,8 @@ describe('a job of two buckets', () => {
 
   it.each([
     [[5, 3], 'job.buckets: do not ascend to 5'],
-    [[3, 4], 'job.buckets: do not ascend to 5'],
+    [[3, 6], 'job.buckets: do not ascend to 5'],
+    [[3, 4], 'job.models.1.gradients.8'],
     [[5], 'job.buckets: are 1, the models 2'],
     [[], 'job.buckets: are 0, the models 2'],
     [[4, 5], 'job.models.0.gradients.8'],

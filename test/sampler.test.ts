@@ -64,6 +64,7 @@ describe('epochOrder', () => {
 describe('groupedOrder', () => {
   const buckets = {
     places: [2, 5, 9],
+    full: 9,
     of: Uint8Array.from({ length: 500 }, (_, i) => (i % 10 === 3 ? 2 : i % 3 === 0 ? 1 : 0)),
   };
   const order = epochOrder(range(500), 7, 1);

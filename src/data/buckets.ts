@@ -7,6 +7,8 @@ import { batchOf, evaluationBatches, type Geometry, stepsOf } from './geometry.j
 export interface Buckets {
   /** Places of the sequences of each, ascending; the last holds all. */
   readonly places: readonly number[];
+  /** Places to which the examples are filled up. */
+  readonly full: number;
   /** Of each example the first bucket that holds its sequences. */
   readonly of: Uint8Array;
 }
@@ -93,12 +95,14 @@ export function planBuckets(asked: readonly number[] | 'auto', examples: Example
       'say which is by data.length, where the source has it, or leave training.buckets out',
     );
   }
-  const longest = Math.max(...masks.map(({ shape: [places] }) => places));
-  const shorter = (asked === 'auto' ? powersOfTwo(longest) : asked).filter((places) => places < longest);
+  const full = Math.max(...masks.map(({ shape: [places] }) => places));
   const lengths = lengthsOf(examples);
-  const all = bucketsOf(lengths, [...shorter, longest]);
-  const kept = worthIt(all, batched);
-  return bucketsOf(lengths, [...shorter.filter((_, bucket) => kept.has(bucket)), longest]);
+  const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
+  const wanted = asked === 'auto' ? powersOfTwo(full) : asked;
+  const last = Math.min(full, wanted.find((places) => places >= longest) ?? full);
+  const shorter = wanted.filter((places) => places < last);
+  const kept = worthIt(bucketsOf(lengths, [...shorter, last], full), batched);
+  return bucketsOf(lengths, [...shorter.filter((_, bucket) => kept.has(bucket)), last], full);
 }
 
 function powersOfTwo(below: number): number[] {
@@ -107,10 +111,10 @@ function powersOfTwo(below: number): number[] {
   return powers;
 }
 
-function bucketsOf(lengths: Int32Array, places: readonly number[]): Buckets {
+function bucketsOf(lengths: Int32Array, places: readonly number[], full: number): Buckets {
   const of = new Uint8Array(lengths.length);
   for (let i = 0; i < of.length; i++) of[i] = places.findIndex((most) => lengths[i] <= most);
-  return { places, of };
+  return { places, full, of };
 }
 
 /** Places of each example's longest sequence. */

@@ -38,7 +38,7 @@ export function checkJob(job: Job): void {
   });
 }
 
-/** Each bucket has a model of its own, and the last one the examples as they are. */
+/** Each bucket has a model of its own, and none is longer than the examples. */
 function checkBuckets({ buckets, engine, examples }: Job): void {
   if (buckets.length === 0 && engine.models.length === 1) return;
   if (buckets.length !== engine.models.length)
@@ -48,8 +48,8 @@ function checkBuckets({ buckets, engine, examples }: Job): void {
   if (odd >= 0) refuse('examples.fields', `${masks[odd].name} is no mask of sequences`);
   const longest = Math.max(...masks.map(({ shape: [places] }) => places));
   const isAscending = buckets.every((places, i) => i === 0 || places > buckets[i - 1]);
-  if (!isAscending || buckets.at(-1) !== longest)
-    refuse('buckets', `do not ascend to ${longest}, the longest sequence`);
+  if (!isAscending || buckets.at(-1)! > longest)
+    refuse('buckets', `do not ascend to ${longest} at most, the longest sequence`);
 }
 
 function checkModel(job: Job, model: CompiledModel, at: string): void {
