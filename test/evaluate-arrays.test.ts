@@ -222,6 +222,64 @@ it('images that are their own targets are evaluated on another folder', async ()
   expect(await metricsOf(run, { data: join(dir, 'test') })).toEqual(await metricsOf(run, { split: 'test' }));
 });
 
+it('pictures and masks have folders each', async () => {
+  const draw = async (part: string, count: number, inside: number) => {
+    for (let i = 0; i < count; i++) {
+      const mask = Uint8Array.from({ length: 16 }, (_, j) => (j % 4 > i % 3 ? inside : 0));
+      const pixels = Uint8Array.from({ length: 48 }, (_, j) => 40 + 3 * mask[Math.floor(j / 3)] + ((i + j) % 9));
+      writeFile(join(folder, part, 'pictures', `${i}.png`), await picture(pixels, 4, 4, 3).png().toBuffer());
+      writeFile(join(folder, part, 'masks', `${i}.png`), await picture(mask, 4, 4, 1).png().toBuffer());
+    }
+    return { picture: join(folder, part, 'pictures'), mask: join(folder, part, 'masks') };
+  };
+  const [train1, rest] = [await draw('scenes', 12, 2), await draw('empty', 3, 0)];
+  const data = {
+    ...{ source: 'images', ...split },
+    inputs: { picture: { images: train1.picture, size: 4 } },
+    targets: { mask: { masks: train1.mask } },
+  };
+  const run = await train('masks', {
+    data,
+    model: { layers: [{ conv2d: { filters: 3, kernelSize: 1 } }] },
+    loss: { mask: 'sparseCategoricalCrossentropy' },
+    metrics: { mask: ['accuracy'] },
+    ...common,
+  });
+  expect(await metricsOf(run, { data: train1 })).toEqual(await metricsOf(run, { split: 'training' }));
+  // Masks of one class alone, where training has three.
+  const { data: said, examples } = await evaluate(run, { model: 'final', data: rest });
+  expect([examples, said]).toEqual([3, expect.stringContaining('masks')]);
+  const error = await evaluate(run, { model: 'final', data: rest.picture }).catch((reason) => reason);
+  expect(error.problem).toContain("is one folder, and the model's data are picture, mask");
+  expect(error.remedy).toBe('name each: --data picture=FOLDER --data mask=FOLDER');
+  const { mask: _, ...one } = rest;
+  const missing = await evaluate(run, { model: 'final', data: one }).catch((reason) => reason);
+  expect([missing.problem, missing.remedy]).toEqual([
+    `--data picture=${rest.picture}: mask is missing`,
+    'add --data mask=PATH',
+  ]);
+});
+
+it('a folder may have one class of images', async () => {
+  const dir = join(folder, 'kinds');
+  for (let i = 0; i < 12; i++) {
+    const pixels = new Uint8Array(48).fill((i % 2) * 200 + i);
+    writeFile(join(dir, 'train', 'ab'[i % 2], `${i}.png`), await picture(pixels, 4, 4, 3).png().toBuffer());
+    if (i % 2) writeFile(join(dir, 'test', 'b', `${i}.png`), await picture(pixels, 4, 4, 3).png().toBuffer());
+  }
+  const run = await train('kinds', {
+    data: { source: 'images', dir: join(dir, 'train'), ...split },
+    model: { layers: ['flatten', { dense: { units: 'classes' } }] },
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['accuracy'],
+    ...common,
+    training: { epochs: 30, batchSize: 12 },
+  });
+  const { accuracy } = await metricsOf(run, { data: join(dir, 'test') });
+  const { accuracy: both } = await metricsOf(run, { split: 'training' });
+  expect([accuracy, both]).toEqual([1, 1]);
+});
+
 describe('is refused by name, with a remedy:', () => {
   const { rating: _, ...less } = other.files;
   it.each([
@@ -231,8 +289,8 @@ describe('is refused by name, with a remedy:', () => {
       "is one array, and the model's data are words, words_lengths, bias, rating",
       '--data words=FILE --data words_lengths=FILE',
     ],
-    ['an array that is missing', less, 'the array rating is missing', 'add --data rating=FILE'],
-    ['an array that it has not', { ...other.files, ratings: 'x' }, 'have no array ratings', 'did you mean rating?'],
+    ['an array that is missing', less, 'rating is missing', 'add --data rating=PATH'],
+    ['an array that it has not', { ...other.files, ratings: 'x' }, 'have no ratings', 'did you mean rating?'],
     [
       'a class that the model has not',
       { ...other.files, tags: other.files.words },

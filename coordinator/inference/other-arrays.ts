@@ -41,17 +41,18 @@ function arraysOf(data: NpyConfig): Map<string, ArrayPlace> {
   return arrays;
 }
 
-function checkNames(files: Readonly<Record<string, string>>, names: readonly string[]): void {
+/** @throws ConfigError unless there is one for each name, and no other */
+export function checkNames(files: Readonly<Record<string, string>>, names: readonly string[]): void {
   const unknown = Object.keys(files).find((name) => !names.includes(name));
   if (unknown !== undefined) {
     const near = suggest(unknown, names);
     throw new ConfigError(
-      `--data ${unknown}=${files[unknown]}: the model's data have no array ${unknown}`,
+      `--data ${unknown}=${files[unknown]}: the model's data have no ${unknown}`,
       `${near === undefined ? '' : `did you mean ${near}? `}they are ${names.join(', ')}`,
     );
   }
   const missing = names.find((name) => !Object.hasOwn(files, name));
   if (missing === undefined) return;
   const given = Object.entries(files).map(([name, file]) => `--data ${name}=${file}`);
-  throw new ConfigError(`${given.join(' ')}: the array ${missing} is missing`, `add --data ${missing}=FILE`);
+  throw new ConfigError(`${given.join(' ')}: ${missing} is missing`, `add --data ${missing}=PATH`);
 }

@@ -14,6 +14,7 @@ import { targetsOf } from '../../src/data/table/columns.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { type OtherPlace, otherArrays } from './other-arrays.js';
+import { otherImages } from './other-images.js';
 
 /**
  * All examples at `place`, as a data set whose test split they are: the pair of files of an `idx` folder that
@@ -31,7 +32,7 @@ export async function loadOther(
   options: ReadingOptions = {},
 ): Promise<Dataset> {
   const { data, seed } = config;
-  if (typeof place !== 'string' && data.source !== 'npy') {
+  if (typeof place !== 'string' && data.source !== 'npy' && data.source !== 'images') {
     const [[name, file]] = Object.entries(place);
     throw new ConfigError(
       `--data ${name}=${file}: source ${data.source} has its data in one place`,
@@ -41,7 +42,11 @@ export async function loadOther(
   const path = typeof place === 'string' ? place : Object.values(place).join(', ');
   if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, path, encoding, options);
   const ignoreClass = ignoredClasses(config.loss);
-  const dataset = await loadDataset(elsewhere(data, path, encoding?.input), seed, {
+  const other =
+    data.source === 'images' && data.table === undefined
+      ? { ...otherImages(data, place, encoding), ...whole, stratify: false as const }
+      : elsewhere(data, path);
+  const dataset = await loadDataset(other, seed, {
     ...options,
     ...{ ignoreClass, trained: encoding },
     ...(data.source === 'npy' && { arrays: otherArrays(data, place) }),
@@ -55,14 +60,10 @@ export async function loadOther(
 /** Held out is nothing: what is left for training is everything. */
 const whole = { split: undefined, validation: 0, test: 0 } as const;
 
-function elsewhere(data: DataConfig, place: string, input: InputEncoding | undefined): DataConfig {
+function elsewhere(data: DataConfig, place: string): DataConfig {
   switch (data.source) {
     case 'idx':
       return { ...data, ...whole, dir: place, stratify: false };
-    case 'images': {
-      const size: [number, number] | undefined = input?.kind === 'image' ? [input.height, input.width] : undefined;
-      return { ...data, ...whole, dir: place, stratify: false, size: size ?? data.size };
-    }
     case 'npy':
       return { ...data, ...whole, stratify: false };
     case 'module':

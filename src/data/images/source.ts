@@ -50,7 +50,7 @@ type ClassesConfig = ImagesConfig & { readonly dir: string };
 
 /** The classes are the names of the folders in `dir`, sorted; a folder of another split may lack some but add none. */
 async function classSource(config: ClassesConfig, reading: Reading): Promise<Source> {
-  const parts = listParts(config);
+  const parts = listParts(config, reading);
   const classes = parts[0].classes.map(({ name }) => name);
   for (const { dir } of parts) warnOfOthers(dir, reading);
   const decoding = decodingOf(config);
@@ -68,10 +68,11 @@ async function classSource(config: ClassesConfig, reading: Reading): Promise<Sou
 }
 
 /** The training folder, then those of other splits. */
-function listParts(config: ClassesConfig): Part[] {
+function listParts(config: ClassesConfig, { trained }: Reading): Part[] {
   const training = listPart('dir', config.dir);
   const { classes, dir } = training;
-  if (classes.length === 1) {
+  // Other data of a trained model may have one only.
+  if (classes.length === 1 && !trained) {
     throw new DataError(`data.dir: ${dir} has one class only, ${classes[0].name}`, 'add a folder for each other class');
   }
   const names = classes.map(({ name }) => name);
