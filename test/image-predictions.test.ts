@@ -18,6 +18,7 @@ const count = 12;
 let scenes: Scenes;
 let patient: string;
 let repainted: string;
+let segmented: string;
 
 beforeAll(async () => {
   scenes = await writeScenes(join(folder, 'scenes'), count);
@@ -59,6 +60,14 @@ beforeAll(async () => {
     training,
   });
   repainted = (await trained(again, [], folder)).start.folder;
+  const masks = writeConfig(folder, 'segmented', {
+    data: { ...common, dir: at('pictures'), targets: { mask: { masks: at('masks') } } },
+    model: { layers: [{ conv2d: seen }, { conv2d: { filters: 'classes', kernelSize: 1 } }] },
+    loss: { sparseCategoricalCrossentropy: { ignoreClass: edge } },
+    metrics: ['accuracy'],
+    training,
+  });
+  segmented = (await trained(masks, [], folder)).start.folder;
 });
 
 async function rowsOf(place: string, input: Parameters<typeof predict>[1], options: PredictOptions = {}) {
@@ -103,6 +112,33 @@ it('evaluations count pixels, as predictions have them', async () => {
   const pixels = count * sceneSize[0] * sceneSize[1];
   const mean = (3 * metrics.mask_accuracy + 9 * all.metrics.mask_accuracy) / count;
   expect(mean).toBeCloseTo(rights.reduce((a, b) => a + b, 0) / pixels, 12);
+});
+
+it('evaluations of other data read them as the training was read', async () => {
+  const table = join(scenes.folder, 'scenes.csv');
+  const [training, test] = [
+    await evaluate(patient, { model: 'final', split: 'training' }),
+    await evaluate(patient, { model: 'final', split: 'test' }),
+  ];
+  const other = await evaluate(patient, { model: 'final', data: table });
+  expect(other).toMatchObject({ split: null, examples: count });
+  for (const name of ['sum_mae', 'mask_accuracy']) {
+    expect(other.metrics[name]).toBeCloseTo((9 * training.metrics[name] + 3 * test.metrics[name]) / count, 12);
+  }
+  const pictures = join(scenes.folder, 'pictures');
+  const [first] = Object.values((await evaluate(repainted, { model: 'final', data: pictures })).metrics);
+  expect(Number.isFinite(first)).toBe(true);
+  const masks = { features: pictures, mask: join(scenes.folder, 'masks') };
+  const { metrics } = await evaluate(segmented, { model: 'final', data: masks });
+  const halves = [
+    await evaluate(segmented, { model: 'final', split: 'training' }),
+    await evaluate(segmented, { model: 'final', split: 'test' }),
+  ];
+  expect(metrics.accuracy).toBeGreaterThanOrEqual(Math.min(...halves.map((half) => half.metrics.accuracy)));
+  expect(metrics.accuracy).toBeLessThanOrEqual(Math.max(...halves.map((half) => half.metrics.accuracy)));
+  const refused = await refusalOf(evaluate(patient, { model: 'final', data: { scene: pictures } }));
+  expect(refused.message).toContain('--data scene=');
+  expect(refused.message).toContain("a table names the images of the model's data: give --data once");
 });
 
 it('masks are written as PNG files whose values are those of the training, and replaced only with --force', async () => {

@@ -1,12 +1,15 @@
 /** Examples from another place than the run's own, read as the model reads its inputs. */
 
-import type { DataConfig } from '../../src/config/data.js';
+import { type DataConfig, tableIn } from '../../src/config/data.js';
 import { ignoredClasses } from '../../src/config/heads.js';
 
+import type { ImagesConfig } from '../../src/config/images.js';
 import type { RunConfig } from '../../src/config/run.js';
 import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
+import { copiesOf, withCopies } from '../../src/data/copies.js';
 import { type Encoding, type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
+import { otherTableOfImages } from '../../src/data/images/table.js';
 import { loadDataset } from '../../src/data/load.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { standardizeTargets } from '../../src/data/standardize.js';
@@ -18,7 +21,7 @@ import { otherImages } from './other-images.js';
 
 /**
  * All examples at `place`, as a data set whose test split they are: the pair of files of an `idx` folder that
- * `data.training` names, the folders of `images`, the rows of `csv` and `parquet`, the windows of `text`, the arrays of `npy`, what a
+ * `data.training` names, the folders or the table of `images`, the rows of `csv` and `parquet`, the windows of `text`, the arrays of `npy`, what a
  * `module` makes. Columns and targets are scaled by what training measured; classes, categories and characters are those of training.
  *
  * @param encoding saved with the model
@@ -40,10 +43,14 @@ export async function loadOther(
     );
   }
   const path = typeof place === 'string' ? place : Object.values(place).join(', ');
-  if (data.source === 'csv' || data.source === 'parquet') return otherTable(data, path, encoding, options);
   const ignoreClass = ignoredClasses(config.loss);
+  const table = tableIn(data);
+  if (table) {
+    const images = data.source === 'images' ? otherImages(data, place, encoding) : undefined;
+    return otherTable(table, images, path, encoding, { ...options, ignoreClass });
+  }
   const other =
-    data.source === 'images' && data.table === undefined
+    data.source === 'images'
       ? { ...otherImages(data, place, encoding), ...whole, stratify: false as const }
       : elsewhere(data, path);
   const dataset = await loadDataset(other, seed, {
@@ -81,6 +88,7 @@ function elsewhere(data: DataConfig, place: string): DataConfig {
 
 async function otherTable(
   data: CsvConfig | ParquetConfig,
+  images: ImagesConfig | undefined,
   place: string,
   encoding: Encoding | undefined,
   options: ReadingOptions,
@@ -96,17 +104,14 @@ async function otherTable(
     ...target,
     ...targetEncoding(encoding, { name: target.name, role: 'target' }),
   }));
-  const { examples: read, places } = await tableExamples(
-    place,
-    encoding.input,
-    targets.map(({ name, columns, classes }) => ({ name, columns, classes })),
-    reading,
-  );
-  const where = (example: number) => places.of(example);
+  const schemas = targets.map(({ name, columns, classes }) => ({ name, columns, classes }));
+  const { examples: read, where } = images
+    ? await otherTableOfImages(images, encoding.input, schemas, reading)
+    : await tableExamples(place, encoding.input, schemas, reading);
   const scalings = new Map(
     targets.flatMap(({ name, targetScaling }) => (targetScaling ? [[name, targetScaling] as const] : [])),
   );
-  const examples = standardizeTargets(read, scalings, where);
+  const examples = withCopies(standardizeTargets(read, scalings, where), copiesOf(images?.targets));
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
   return described(place, { examples, encoding, where }, all);
 }

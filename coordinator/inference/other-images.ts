@@ -1,17 +1,26 @@
-/** Other folders in the places of those that a config of `source: images` names. */
+/** Other folders, or another table, in the places of those that a config of `source: images` names. */
 import type { ImagesConfig } from '../../src/config/images.js';
 import { plainNames } from '../../src/config/plain-names.js';
-import { type Encoding, targetEncoding } from '../../src/data/encoding.js';
+import { type Encoding, encodedImages, targetEncoding } from '../../src/data/encoding.js';
 import { ConfigError } from '../../src/errors.js';
 import { checkNames, type OtherPlace } from './other-arrays.js';
-import { encodingOf } from './signature.js';
 
 /**
- * Folders go by the names of their fields, that of images without a name by `features`; one path stands for the only one.
+ * Folders go by the names of their fields, that of images without a name by `features`; one path stands for the only one, or for the
+ * table.
  * @param encoding saved with the model: images have its sizes, and masks its classes
  * @throws ConfigError where the place says not of all folders where others are
  */
 export function otherImages(data: ImagesConfig, place: OtherPlace, encoding: Encoding | undefined): ImagesConfig {
+  const read = asTrained(data, encoding);
+  if (data.table !== undefined) {
+    if (typeof place === 'string') return { ...read, table: place };
+    const [[name, file]] = Object.entries(place);
+    throw new ConfigError(
+      `--data ${name}=${file}: a table names the images of the model's data`,
+      'give --data once, with the path of another table alone',
+    );
+  }
   const names = foldersIn(data);
   const [first, ...others] = names;
   if (typeof place === 'string' && others.length > 0) {
@@ -22,31 +31,48 @@ export function otherImages(data: ImagesConfig, place: OtherPlace, encoding: Enc
   }
   const folders = typeof place === 'string' ? { [first]: place } : place;
   checkNames(folders, names);
-  const sizeOf = (name: string) => {
-    const own = encoding && encodingOf(encoding, name);
-    return own && 'height' in own ? { size: [own.height, own.width] as [number, number] } : {};
-  };
-  const classesOf = (name: string) => {
-    const classes = encoding && targetEncoding(encoding, { name, role: 'target' }).classes;
-    return classes ? { classes: classes.length } : {};
-  };
   const exchanged = <T>(fields: Readonly<Record<string, T>>): Record<string, T> =>
-    Object.fromEntries(
-      Object.entries(fields).map(([name, field]) => {
-        if (isOf(field, 'images')) return [name, { ...sizeOf(name), ...field, images: folders[name] }];
-        if (!isOf(field, 'masks')) return [name, field];
-        return [name, { ...('values' in field ? {} : classesOf(name)), ...field, masks: folders[name] }];
-      }),
-    );
+    mapped(fields, (name, field) => {
+      if (isOf(field, 'images')) return { ...field, images: folders[name] };
+      return isOf(field, 'masks') ? { ...field, masks: folders[name] } : field;
+    });
   return {
-    ...data,
-    ...(data.dir !== undefined && { ...sizeOf(plainNames.input), dir: folders[plainNames.input] }),
-    inputs: data.inputs && exchanged(data.inputs),
-    targets: data.targets && exchanged(data.targets),
+    ...read,
+    ...(data.dir !== undefined && { dir: folders[plainNames.input] }),
+    inputs: read.inputs && exchanged(read.inputs),
+    targets: read.targets && exchanged(read.targets),
   };
 }
 
-const isOf = <K extends string>(field: unknown, key: K): field is Record<K, string> =>
+/** The config with the sizes of the model's inputs, and the classes of its masks. */
+function asTrained(data: ImagesConfig, encoding: Encoding | undefined): ImagesConfig {
+  if (!encoding) return data;
+  const images = encodedImages(encoding);
+  const sizeOf = (name: string) => images[name] && ([images[name].height, images[name].width] as [number, number]);
+  const [picture] = Object.keys(images);
+  return {
+    ...data,
+    // Of masks too, which have the size of the picture that they lie on.
+    size: data.size ?? (picture === undefined ? undefined : sizeOf(picture)),
+    inputs:
+      data.inputs &&
+      mapped(data.inputs, (name, field) =>
+        isOf(field, 'image') || isOf(field, 'images') ? { ...field, size: sizeOf(name) ?? field.size } : field,
+      ),
+    targets:
+      data.targets &&
+      mapped(data.targets, (name, field) => {
+        const { classes } = targetEncoding(encoding, { name, role: 'target' });
+        const isMask = (isOf(field, 'mask') || isOf(field, 'masks')) && !isOf(field, 'values');
+        return isMask && classes ? { ...field, classes: classes.length } : field;
+      }),
+  };
+}
+
+const mapped = <T>(fields: Readonly<Record<string, T>>, change: (name: string, field: T) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, change(name, field)]));
+
+const isOf = <T, K extends string>(field: T, key: K): field is Extract<T, Readonly<Record<K, unknown>>> =>
   typeof field === 'object' && field !== null && key in field;
 
 /** The fields that have folders. */

@@ -50,7 +50,8 @@ export function evaluateCommand(): Command {
       'after',
       `
 --data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet, text and
-module, a .npz file for npy, or a file for each of its arrays: --data user=u.npy --data rating=r.npy, as for folders of images. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
+module, a .npz file for npy, or a file for each of its arrays: --data user=u.npy --data rating=r.npy, as for folders of images; for
+images that a table names, another table. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
 
 Examples:
   lockstep evaluate runs/digits-1

@@ -174,6 +174,15 @@ export function inputNames({ input }: Encoding): string[] | undefined {
   return input.inputs && [...input.inputs.map(({ name }) => name), ...Object.keys(input.images ?? {})];
 }
 
+/** Inputs that are images, by their names. */
+export function encodedImages({ input }: Encoding): Readonly<Record<string, ImageEncoding>> {
+  if (input.kind === 'image') return { [plainNames.input]: input };
+  if (input.kind === 'table') return input.images ?? {};
+  if (input.kind !== 'fields') return {};
+  const images = Object.entries(input.fields).filter((field): field is [string, ImageEncoding] => 'height' in field[1]);
+  return Object.fromEntries(images);
+}
+
 /** What is kept of a target. */
 export const targetEncoding = (encoding: Encoding, target: Pick<Field, 'name' | 'role'>): TargetEncoding =>
   isPlain(target) ? encoding : (encoding.named?.[target.name] ?? {});

@@ -3,14 +3,15 @@ import { statSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { type ImagesConfig, type MaskKeys, type PictureKeys, tableOf } from '../../config/images.js';
 import { DataError } from '../../errors.js';
-import type { Encoding } from '../encoding.js';
+import type { Encoding, TableEncoding } from '../encoding.js';
 import type { SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, closeExamples } from '../rows.js';
 import type { Source } from '../source.js';
 import { csvFormat } from '../table/csv.js';
-import { openTable } from '../table/inputs.js';
+import { openTable, type TableExamples, tableExamples } from '../table/inputs.js';
 import { type TableSource, tableSource } from '../table/source.js';
+import type { TargetSchema } from '../table/survey.js';
 import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';
 
 /** A field whose files a column names. */
@@ -44,25 +45,52 @@ export async function tableOfImages(config: ImagesConfig, reading: Reading): Pro
   const named = namedBy(config, table.file);
   const format = csvFormat(table);
   const source = await tableSource(table, (file) => openTable(file, format, reading), format, reading, named);
-  const { count, columns: read } = source.examples;
+  const { fields, images, columns } = await readNamed(config, named, source, reading);
+  const encode: Source['encode'] = async (splits) => encodingOf(await source.encode!(splits), named, fields, images);
+  const examples = { count: source.examples.count, columns };
+  return { ...source, examples, encode, origin: `images in ${source.origin}` };
+}
+
+/**
+ * The examples of another table with what it names, as a model was trained on them.
+ * @param targets those that are columns
+ */
+export async function otherTableOfImages(
+  config: ImagesConfig,
+  encoding: TableEncoding,
+  targets: readonly TargetSchema[],
+  reading: Reading,
+): Promise<TableExamples> {
+  const named = namedBy(config, config.table!);
+  const table = await tableExamples(config.table!, encoding, targets, reading, named);
+  const { columns } = await readNamed(config, named, table, reading);
+  return { ...table, examples: { count: table.examples.count, columns } };
+}
+
+/** Reads what rows name, to stand beside what they hold. */
+async function readNamed(
+  config: ImagesConfig,
+  named: readonly Named[],
+  { examples, files, where = String }: Pick<TableSource, 'examples' | 'files' | 'where'>,
+  reading: Reading,
+) {
+  const placed = (example: number) => where(example, '');
   try {
     const fields = named.map(
-      ({ name, role, kind, own }, i): FileField => ({
+      ({ name, role, kind, own, column, dir }, i): FileField => ({
         ...{ name, role, kind, mask: own, decoding: decodingOf(config, own) },
-        files: source.files.map((names, example) =>
-          fileOf(names[i], { ...named[i], asked: 'data.dir' }, () => source.where!(example, name)),
+        files: files.map((names, example) =>
+          fileOf(names[i], { column, dir, asked: 'data.dir' }, () => placed(example)),
         ),
       }),
     );
-    refuseRepeated(config, named, fields, source);
-    const taken = read.reduce((sum, { values }) => sum + values.byteLength, 0);
+    refuseRepeated(config, named, fields, files, placed);
+    const taken = examples.columns.reduce((sum, { values }) => sum + values.byteLength, 0);
     const room = Math.max(0, budgetBytes(config.memory) - taken);
-    const images = await readFields(fields, room, reading, (example) => source.where!(example, ''));
-    const columns = inOrder(config, [...read, ...images]);
-    const encode: Source['encode'] = async (splits) => encodingOf(await source.encode!(splits), named, fields, images);
-    return { ...source, examples: { count, columns }, encode, origin: `images in ${source.origin}` };
+    const images = await readFields(fields, room, reading, placed);
+    return { fields, images, columns: inOrder(config, [...examples.columns, ...images]) };
   } catch (error) {
-    closeExamples(source.examples);
+    closeExamples(examples);
     throw error;
   }
 }
@@ -131,14 +159,15 @@ function refuseRepeated(
   { inputs = {} }: ImagesConfig,
   named: readonly Named[],
   fields: readonly FileField[],
-  { files, where }: TableSource,
+  files: TableSource['files'],
+  where: (example: number) => string,
 ): void {
   const pictures = fields.filter(({ role }) => role === 'input');
   const onlyPictures = pictures.length === Object.keys(inputs).length;
   const shownAt = new Map<string, number>();
   const lieAt = new Map<string, number>();
   const twice = (example: number, other: number, field: number) =>
-    `${where!(example, '')}: column ${named[field].column} holds ${JSON.stringify(files[example][field])}, as ${where!(other, '')} does`;
+    `${where(example)}: column ${named[field].column} holds ${JSON.stringify(files[example][field])}, as ${where(other)} does`;
   for (let example = 0; example < files.length; example++) {
     const shown = pictures.map((field) => field.files[example]).join('\n');
     const before = shownAt.get(shown);

@@ -7,7 +7,7 @@ import type { SourceExamples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
 import { budgetBytes } from '../rows.js';
-import { requireColumns } from './columns.js';
+import { type FileColumn, requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
@@ -131,10 +131,19 @@ async function textsOf(table: Table, names: readonly string[]): Promise<string[]
   return rows;
 }
 
+/** Rows with their targets. */
+export interface TableExamples {
+  readonly examples: SourceExamples;
+  /** Of each, what its columns of names of files hold. */
+  readonly files: readonly (readonly string[])[];
+  where(example: number): string;
+}
+
 /**
  * Every row of the file with its targets, as examples; rows with missing values are used as in training.
  *
  * @param targets as the model was trained on them
+ * @param files columns of names of files
  * @throws DataError naming file, line or row, and column of what is wrong
  */
 export async function tableExamples(
@@ -142,9 +151,10 @@ export async function tableExamples(
   encoding: TableEncoding,
   targets: readonly TargetSchema[],
   reading: Reading,
-): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
+  files: readonly FileColumn[] = [],
+): Promise<TableExamples> {
   const table = await openTable(file, encoding.csv, reading);
-  return readExamples(table, encoding, targets, reading).finally(() => table.close());
+  return readExamples(table, encoding, targets, reading, files).finally(() => table.close());
 }
 
 async function readExamples(
@@ -152,14 +162,17 @@ async function readExamples(
   encoding: TableEncoding,
   targets: readonly TargetSchema[],
   reading: Reading,
-): Promise<{ readonly examples: SourceExamples; readonly places: Places }> {
+  named: readonly FileColumn[],
+): Promise<TableExamples> {
   const { missing } = encoding;
   const names = targets.flatMap(({ columns }) => columns);
   const table = numbered(opened, encoding, names);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   requireColumns(table, names, 'data.target');
+  for (const { key, column } of named) requireColumns(table, [column], key);
   const inputs = fieldsOfTable(encoding);
-  const reader = new TableRows(table, { inputs, missing, targets });
+  const reader = new TableRows(table, { inputs, missing, targets, files: named.map(({ column }) => column) });
+  const files: (readonly string[])[] = [];
   const writers = writersOf(inputs, budgetBytes(undefined));
   const values: number[][] = targets.map(() => []);
   const places = new Places();
@@ -173,6 +186,7 @@ async function readExamples(
       reader.targets.forEach((target, i) => {
         values[i].push(...target);
       });
+      files.push(reader.files);
       places.add(table, row);
       count++;
     });
@@ -187,7 +201,11 @@ async function readExamples(
     column.values.set(values[i]);
     return column;
   });
-  return { examples: { count, columns: [...inputColumns(inputs, writers), ...read] }, places };
+  return {
+    examples: { count, columns: [...inputColumns(inputs, writers), ...read] },
+    files,
+    where: (row) => places.of(row),
+  };
 }
 
 /** The columns that name the images of a row. */
