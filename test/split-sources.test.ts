@@ -6,8 +6,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
+import { eachRow } from '../src/data/each-row.js';
 import type { Dataset, Splits } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
+import { closeExamples } from '../src/data/rows.js';
 import { DataError } from '../src/errors.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { idxFile } from './support/idx.js';
@@ -348,6 +350,114 @@ describe('several targets', () => {
     expect(unnamed.remedy).toContain('data.split: { stratify: kind }');
     const numbers = await refusal({ ...source, split: { stratify: 'size' } });
     expect(numbers.problem).toBe('data.split.stratify: target size has numbers, not classes');
+  });
+});
+
+describe('given files of modules and arrays', () => {
+  const held = rows.slice(0, 5).map((row, i) => ({ ...row, features: 100 + i, target: 1 }));
+  const own = module('held', held);
+  const arrays = () => ({
+    features: array(
+      'hx',
+      held.map(({ features }) => features),
+    ),
+    targets: array(
+      'hy',
+      held.map(({ target }) => target),
+    ),
+  });
+  const archive = (name: string, members: Record<string, readonly number[]>) => {
+    const file = join(folder, name);
+    const content = Object.entries(members).map(
+      ([key, values]) =>
+        [`${key}.npy`, npyFile('<f8', [values.length], new Uint8Array(Float64Array.from(values).buffer))] as const,
+    );
+    writeFileSync(file, zipFile(content));
+    return file;
+  };
+
+  it.each([
+    ['module', () => own],
+    ['npy', arrays],
+    ['npy', () => archive('held.npz', { features: range(5, (i) => 100 + i), targets: range(5, () => 1) })],
+  ])('are a split of their own, read as the others were (%s)', async (name, given) => {
+    for (const said of [{ test: given(), validation: 0.2 }, { split: { test: given(), validation: 0.2 } }]) {
+      const { splits, examples, where } = await load({ ...sources[name], ...said });
+      expectPartition(splits, 65);
+      expect(lists(splits)[2]).toEqual([60, 61, 62, 63, 64]);
+      expect([...examples.columns[0].values].slice(58)).toEqual([...x.slice(58), 100, 101, 102, 103, 104]);
+      expect([...examples.columns[1].values]).toEqual([...y, 1, 1, 1, 1, 1]);
+      // One class alone is no mistake there: the classes are those of the others.
+      expect(examples.columns[1].categories).toBe(2);
+      expect(where?.(61, 'features')).toMatch(/1$/);
+      const alone = await load({ ...sources[name], validation: 0.2, test: 0 });
+      expect(lists(splits)[1]).toEqual(lists(alone.splits)[1]);
+    }
+  });
+
+  it('go to disk beyond the memory that there may be, with the same values', async () => {
+    const wide = (name: string, from: number, length: number) =>
+      array(
+        name,
+        range(length * 50_000, (i) => (from + i) % 251),
+        [length, 50_000],
+      );
+    const data = {
+      ...{
+        source: 'npy',
+        features: wide('wx', 0, 8),
+        targets: array(
+          'wy',
+          range(8, (i) => i % 2),
+        ),
+        targetType: 'class',
+      },
+      split: { validation: 0, test: { features: wide('vx', 7, 3), targets: array('vy', [1, 0, 1]) } },
+    };
+    const [inMemory, onDisk] = [await load(data), await load({ ...data, memory: '1MB' })];
+    expect(onDisk.examples.columns[0].file).toBeDefined();
+    const sums = async ({ examples }: Dataset) => {
+      const found: number[] = [];
+      await eachRow(examples.columns[0], 11, (values, start) => {
+        found.push(values[start], values[start + 1], values[start + 49_999]);
+      });
+      closeExamples(examples);
+      return found;
+    };
+    expect(await sums(onDisk)).toEqual(await sums(inMemory));
+  });
+
+  it('are measured by the training split, and weigh 1 where they say nothing', async () => {
+    const numbers = range(20, (i) => ({ features: [i, 1], target: 10 * i, weight: 1 + (i % 3) }));
+    const data = {
+      ...{ source: 'module', file: module('n', numbers), standardizeTargets: true },
+      split: { validation: 0, test: module('h', [{ features: [1, 2], target: 95 }]) },
+    };
+    const { examples, encoding } = await load(data);
+    const { mean, deviation } = encoding.targetScaling!;
+    expect(examples.columns[1].values[20]).toBeCloseTo((95 - mean[0]) / deviation[0], 6);
+    const plain = await load({ ...data, split: { validation: 0, test: 0 } });
+    expect(encoding).toEqual(plain.encoding);
+    expect(examples.columns[2].values[20]).toBe(1);
+  });
+
+  it('are refused where they do not fit', async () => {
+    const { module: one, npy } = sources;
+    const twice = await refusal({ ...one, test: one.file });
+    expect(twice.problem).toContain('is to serve two splits');
+    const wide = module('wide', [{ features: [1, 2], target: 0 }]);
+    expect((await refusal({ ...one, split: { test: wide } })).problem).toBe(
+      'data.split.test: the input features is float32 [2], and that of other splits float32 [1]',
+    );
+    expect((await refusal({ ...one, split: { test: own, group: 'who' } })).problem).toContain('data.split.group: ');
+    const other = module('classes', [{ features: 1, target: 2 }]);
+    expect((await refusal({ ...one, test: other })).problem).toContain('classes.mjs: example 0');
+    const { features } = arrays();
+    const missing = await load({ ...npy, split: { test: { features } } }).catch((error) => error);
+    expect(missing.message).toContain('data.split.test: ');
+    expect(missing.message).toContain('targets is missing');
+    const three = { features: array('h3', [1]), targets: array('y3', [2]) };
+    expect((await refusal({ ...npy, test: three })).problem).toContain('not one of the 2 classes');
   });
 });
 

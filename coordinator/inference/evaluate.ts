@@ -11,6 +11,7 @@ import type { Encoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { evaluationBatch } from '../../src/data/geometry.js';
 import { loadDataset } from '../../src/data/load.js';
+import type { OtherPlace } from '../../src/data/npy/other-arrays.js';
 import { closeExamples } from '../../src/data/rows.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { ConfigError, DataError, ModelError } from '../../src/errors.js';
@@ -29,7 +30,6 @@ import { bucketsFor, formsOf, type MadeStep } from '../forms.js';
 import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from '../specs.js';
 import { threadsOf } from '../threads.js';
 import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
-import type { OtherPlace } from './other-arrays.js';
 import { loadOther } from './other-data.js';
 import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 

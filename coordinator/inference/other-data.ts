@@ -11,12 +11,12 @@ import { type Encoding, type InputEncoding, targetEncoding } from '../../src/dat
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
 import { otherTableOfImages } from '../../src/data/images/table.js';
 import { loadDataset } from '../../src/data/load.js';
+import { type OtherPlace, otherArrays } from '../../src/data/npy/other-arrays.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { standardizeTargets } from '../../src/data/standardize.js';
 import { targetsOf } from '../../src/data/table/columns.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
-import { type OtherPlace, otherArrays } from './other-arrays.js';
 import { otherImages } from './other-images.js';
 
 /**

@@ -2,8 +2,8 @@
 import type { ImagesConfig } from '../../src/config/images.js';
 import { plainNames } from '../../src/config/plain-names.js';
 import { type Encoding, encodedImages, targetEncoding } from '../../src/data/encoding.js';
+import { checkNames, type OtherPlace } from '../../src/data/npy/other-arrays.js';
 import { ConfigError } from '../../src/errors.js';
-import { checkNames, type OtherPlace } from './other-arrays.js';
 
 /**
  * Folders go by the names of their fields, that of images without a name by `features`; one path stands for the only one, or for the

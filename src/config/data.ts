@@ -126,7 +126,7 @@ const moduleSchema = z
     targets: copies,
     truncate: z.boolean().default(false).describe('Cut off what sequences have beyond data.length.'),
     standardizeTargets,
-    ...splitKeys(partOfExamples, byKey('Key of the examples that is no input')),
+    ...splitKeys(partOrOwn('a module of its own'), byKey('Key of the examples that is no input')),
     memory,
   })
   .superRefine(oneWay)

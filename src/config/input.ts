@@ -640,13 +640,23 @@ export interface RunConfigInput {
          */
         split?: {
           /**
-           * Fraction of the examples that is held out and evaluated after every epoch.
+           * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
            */
-          validation?: number;
+          validation?:
+            | number
+            | string
+            | {
+                [k: string]: string;
+              };
           /**
-           * Fraction of the examples that is held out and evaluated once, at the end.
+           * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated once, at the end.
            */
-          test?: number;
+          test?:
+            | number
+            | string
+            | {
+                [k: string]: string;
+              };
           /**
            * NumPy array of one number an example of numbers or dates: the examples with the highest are for test, those before them for validation.
            */
@@ -661,13 +671,23 @@ export interface RunConfigInput {
           stratify?: boolean | string;
         };
         /**
-         * Fraction of the examples that is held out and evaluated after every epoch.
+         * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
          */
-        validation?: number;
+        validation?:
+          | number
+          | string
+          | {
+              [k: string]: string;
+            };
         /**
-         * Fraction of the examples that is held out and evaluated once, at the end.
+         * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated once, at the end.
          */
-        test?: number;
+        test?:
+          | number
+          | string
+          | {
+              [k: string]: string;
+            };
         /**
          * Give every split the same share of each class. Needs targets that are classes.
          */
@@ -1046,13 +1066,13 @@ export interface RunConfigInput {
          */
         split?: {
           /**
-           * Fraction of the examples that is held out and evaluated after every epoch.
+           * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
            */
-          validation?: number;
+          validation?: number | string;
           /**
-           * Fraction of the examples that is held out and evaluated once, at the end.
+           * Fraction of the examples, or a module of its own, that is held out and evaluated once, at the end.
            */
-          test?: number;
+          test?: number | string;
           /**
            * Key of the examples that is no input of numbers or dates: the examples with the highest are for test, those before them for validation.
            */
@@ -1067,13 +1087,13 @@ export interface RunConfigInput {
           stratify?: boolean | string;
         };
         /**
-         * Fraction of the examples that is held out and evaluated after every epoch.
+         * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
          */
-        validation?: number;
+        validation?: number | string;
         /**
-         * Fraction of the examples that is held out and evaluated once, at the end.
+         * Fraction of the examples, or a module of its own, that is held out and evaluated once, at the end.
          */
-        test?: number;
+        test?: number | string;
         /**
          * Give every split the same share of each class. Needs targets that are classes.
          */

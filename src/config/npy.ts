@@ -1,7 +1,7 @@
 /** `data.source: npy`: arrays of NumPy, one of each kind or several by the names of their fields. */
 import { z } from 'zod';
-import { copySchema, fieldName, memory, path, standardizeTargets, targetType } from './data-parts.js';
-import { byKey, oneWay, partOfExamples, splitKeys, withSplits } from './split.js';
+import { copySchema, fieldName, fraction, memory, path, standardizeTargets, targetType } from './data-parts.js';
+import { byKey, oneWay, splitKeys, withSplits } from './split.js';
 import { plainFieldNames } from './table-fields.js';
 
 const name = fieldName.refine((text) => !plainFieldNames.includes(text), {
@@ -82,6 +82,14 @@ const targetSchema = z.union([
 ]);
 type NpyTargetConfig = z.infer<typeof targetSchema>;
 
+const part = (purpose: string) =>
+  z
+    .union([fraction, path, z.record(z.string(), path)])
+    .describe(
+      'Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its ' +
+        `field ({ features: x.npy, targets: y.npy }), that ${purpose}`,
+    );
+
 export const npySchema = z
   .strictObject({
     source: z.literal('npy'),
@@ -120,7 +128,7 @@ export const npySchema = z
     scale: z.number().positive().default(1).describe('Factor of the features, such as 0.00392156862745098 for bytes.'),
     ...sequence(path),
     placesOf,
-    ...splitKeys(partOfExamples, byKey('NumPy array of one number an example')),
+    ...splitKeys(part, byKey('NumPy array of one number an example')),
     memory,
   })
   .superRefine(npyRules)

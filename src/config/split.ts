@@ -44,7 +44,7 @@ const usual: Presets = { validation: 0.1, test: 0.1, stratify: false };
  * @param part made for each part that is held out
  * @param decides the keys of `split` beside these
  */
-export function splitKeys<Part extends z.ZodType<number | string>, Decides extends z.ZodRawShape>(
+export function splitKeys<Part extends z.ZodType, Decides extends z.ZodRawShape>(
   part: (purpose: string) => Part,
   decides: Decides,
   { validation, test }: Presets = usual,
@@ -86,8 +86,8 @@ const besides = ['validation', 'test', 'stratify'] as const;
 /** The keys, in whichever of the two ways they are said. */
 interface Said {
   readonly split?: unknown;
-  readonly validation?: number | string;
-  readonly test?: number | string;
+  readonly validation?: unknown;
+  readonly test?: unknown;
   readonly stratify?: boolean;
 }
 

@@ -18,7 +18,9 @@ import {
   withColumn,
 } from './examples.js';
 import { ofRole, widthOf } from './field.js';
+import { withGiven } from './given.js';
 import { idxExamples } from './idx/folder.js';
+import type { OtherPlace, Wording } from './npy/other-arrays.js';
 import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeExamples, RowWriter } from './rows.js';
@@ -118,6 +120,16 @@ function completeEncoding(
   return { input: encoding.input, named: Object.fromEntries(named) };
 }
 
+/** Nothing is held out of what a split has of its own. */
+const allOfIt = { split: undefined, validation: 0, test: 0, stratify: false } as const;
+
+/** The encoding that a model will have that is trained on these examples: by it others are read alike. */
+async function trainedLike({ encode, examples }: Source): Promise<Encoding> {
+  const none = new Int32Array(0);
+  const own = (await encode?.({ training: none, validation: none, test: none })) ?? plainEncoding(examples as Examples);
+  return completeEncoding(own, examples, new Map());
+}
+
 async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
   switch (config.source) {
     case 'digits': {
@@ -153,11 +165,21 @@ async function loadSource(config: DataConfig, reading: Reading): Promise<Source>
     }
     case 'npy': {
       const { npySource } = await import('./npy/source.js');
-      return npySource(config, reading);
+      const { otherArrays } = await import('./npy/other-arrays.js');
+      const source = await npySource(config, reading);
+      const read = async (own: OtherPlace, key: string) => {
+        const wording: Wording = (place) => `${key}: ${JSON.stringify(place)}`;
+        const arrays = otherArrays(config, own, wording);
+        return npySource({ ...config, ...allOfIt }, reading.like(await trainedLike(source), arrays));
+      };
+      return withGiven(source, config, read, reading);
     }
     case 'module': {
       const { moduleExamples } = await import('./module/source.js');
-      return moduleExamples(config, reading);
+      const source = await moduleExamples(config, reading);
+      const read = async (file: string, key: string) =>
+        moduleExamples({ ...config, ...allOfIt, file }, reading.like(await trainedLike(source)), key);
+      return withGiven(source, config, read, reading);
     }
   }
 }

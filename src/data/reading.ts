@@ -64,6 +64,12 @@ export class Reading {
     return own && 'length' in own ? own.length : undefined;
   }
 
+  /** The same for examples that are read as those of a model that was trained. */
+  like(trained: Encoding, arrays?: Exchange): Reading {
+    const { warn, signal } = this;
+    return new Reading({ warn, signal, ignoreClass: this.#ignoreClass, trained, arrays });
+  }
+
   get due(): boolean {
     return performance.now() - this.#paused >= longestSpell;
   }

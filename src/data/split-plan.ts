@@ -2,17 +2,17 @@
 import type { RowRange } from './geometry.js';
 import type { SplitKey, SplitPlan } from './split.js';
 
-/** The keys of a source's config. */
-export interface SplitConfig {
+/** The keys of a source's config. @template Own what a split may have of its own: a path */
+export interface SplitConfig<Own = string> {
   readonly split?: {
-    readonly validation: number | string;
-    readonly test: number | string;
+    readonly validation: number | Own;
+    readonly test: number | Own;
     readonly stratify?: boolean | string;
     readonly order?: string;
     readonly group?: string;
   };
-  readonly validation?: number | string;
-  readonly test?: number | string;
+  readonly validation?: number | Own;
+  readonly test?: number | Own;
   readonly stratify?: boolean;
 }
 
@@ -22,25 +22,22 @@ export type Decider = Pick<SplitKey, 'kind' | 'name'>;
 const heldOut = ['validation', 'test'] as const;
 
 /** What is held out: fractions, or what a split has of its own. */
-export function partsOf({
-  split,
-  validation = 0,
-  test = 0,
-}: SplitConfig): Record<'validation' | 'test', number | string> {
-  return split ? { validation: split.validation, test: split.test } : { validation, test };
+export function partsOf<Own>(config: SplitConfig<Own>): Record<'validation' | 'test', number | Own> {
+  const { validation = 0, test = 0 } = config.split ?? config;
+  return { validation, test };
 }
 
 /** What splits have of their own, in the order in which their examples follow those of the others. */
-export function givenOf(config: SplitConfig): { readonly split: 'validation' | 'test'; readonly path: string }[] {
+export function givenOf<Own>(config: SplitConfig<Own>): { readonly split: 'validation' | 'test'; readonly own: Own }[] {
   const parts = partsOf(config);
   return heldOut.flatMap((split) => {
-    const path = parts[split];
-    return typeof path === 'string' ? { split, path } : [];
+    const own = parts[split];
+    return typeof own === 'number' ? [] : { split, own };
   });
 }
 
 /** @param classes names of targets, which `stratify` may name too: their classes are known without a key */
-export function deciderOf({ split }: SplitConfig, classes: readonly string[] = []): Decider | undefined {
+export function deciderOf({ split }: SplitConfig<unknown>, classes: readonly string[] = []): Decider | undefined {
   const { order, group, stratify } = split ?? {};
   if (order !== undefined) return { kind: 'order', name: order };
   if (group !== undefined) return { kind: 'group', name: group };
@@ -48,20 +45,20 @@ export function deciderOf({ split }: SplitConfig, classes: readonly string[] = [
 }
 
 /** Where a config says how to divide, for messages. */
-export const sectionOf = ({ split }: SplitConfig): 'data' | 'data.split' => (split ? 'data.split' : 'data');
+export const sectionOf = ({ split }: SplitConfig<unknown>): 'data' | 'data.split' => (split ? 'data.split' : 'data');
 
 interface PlanOptions {
-  /** Examples that each of `givenOf` has, which come last and in that order; `first` of all others. */
+  /** Examples that each of `givenOf` has, which come last and in that order; `first` of all others. Absent before they are read. */
   readonly given?: { readonly first: number; readonly counts: readonly number[] };
   /** The values of what decides. */
   readonly by?: SplitKey;
 }
 
-export function planOf(config: SplitConfig, { given, by }: PlanOptions = {}): SplitPlan {
+export function planOf(config: SplitConfig<unknown>, { given, by }: PlanOptions = {}): SplitPlan {
   const ranges: Partial<Record<'validation' | 'test', RowRange>> = {};
   let start = given?.first ?? 0;
   givenOf(config).forEach(({ split }, i) => {
-    const count = given!.counts[i];
+    const count = given?.counts[i] ?? 0;
     ranges[split] = { start, count };
     start += count;
   });

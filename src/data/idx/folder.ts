@@ -40,7 +40,7 @@ export interface IdxExamples {
 /** @throws DataError naming the folder or file that is missing or damaged, or that does not fit the others */
 export async function idxExamples(config: IdxConfig, reading = new Reading()): Promise<IdxExamples> {
   const folder = await listFolder(config.dir);
-  const heldOut = givenOf(config).map(({ path }) => path);
+  const heldOut = givenOf(config).map(({ own }) => own);
   const prefixes = [config.training ?? defaultPrefix(folder, heldOut), ...heldOut];
   const twice = prefixes.find((prefix, i) => prefixes.indexOf(prefix) < i);
   if (twice !== undefined) {

@@ -97,7 +97,7 @@ function heldOut(
   folders: readonly Folder[],
   reading: Reading,
 ): { key: string; dir: string; files: string[] }[] {
-  return givenOf(config).map(({ split, path: given }) => {
+  return givenOf(config).map(({ split, own: given }) => {
     const key = `${sectionOf(config)}.${split}`;
     if (folders.length > 1) {
       throw new DataError(

@@ -77,7 +77,7 @@ function listParts(config: ClassesConfig, { trained }: Reading): Part[] {
   }
   const names = classes.map(({ name }) => name);
   const parts = [training];
-  for (const { split, path } of givenOf(config)) {
+  for (const { split, own: path } of givenOf(config)) {
     const key = config.split ? `split.${split}` : split;
     const part = listPart(key, path, names);
     const other = parts.find((earlier) => isWithin(earlier.dir, part.dir) || isWithin(part.dir, earlier.dir));

@@ -10,13 +10,19 @@ import { Collector } from './collector.js';
 
 type Iterable = AsyncIterable<unknown> | globalThis.Iterable<unknown>;
 
-/** @throws DataError when the module cannot be loaded, throws, never ends to wait, or makes an example unlike the others */
-export function moduleExamples(config: ModuleConfig, reading: Reading): Promise<Source> {
-  return unlessStalled(`data.file: ${config.file}`, collect(config, reading));
+/**
+ * @param key of the config that names the file
+ * @throws DataError when the module cannot be loaded, throws, never ends to wait, or makes an example unlike the others
+ */
+export function moduleExamples(config: ModuleConfig, reading: Reading, key = 'data.file'): Promise<Source> {
+  return unlessStalled(`${key}: ${config.file}`, collect(config, reading, key));
 }
 
-async function collect(config: ModuleConfig, reading: Reading): Promise<Source> {
-  const module = await importModule('data.file', config.file, DataError);
+/** Apart, so that what messages need keeps no examples. */
+const examplesIn = (where: string) => (example: number) => `${where}: example ${example}`;
+
+async function collect(config: ModuleConfig, reading: Reading, key: string): Promise<Source> {
+  const module = await importModule(key, config.file, DataError);
   const collector = new Collector(config, module.where, reading);
   try {
     for await (const example of await iterable(module, config.options ?? {})) {
@@ -27,7 +33,7 @@ async function collect(config: ModuleConfig, reading: Reading): Promise<Source> 
     const examples = await collector.finish();
     // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => numbersEncoding(examples.columns);
-    const where = (example: number) => `${module.where}: example ${example}`;
+    const where = examplesIn(module.where);
     return {
       examples,
       split: collector.split,

@@ -16,6 +16,12 @@ import type { Npy } from './npy.js';
 import type { ArrayRows } from './rows.js';
 import { readTarget, requireCount } from './targets.js';
 
+/** Apart, so that what messages need keeps no arrays. */
+const rowsIn =
+  (called: ReadonlyMap<string, string>): Source['where'] =>
+  (row, field) =>
+    `${called.get(field)}: row ${row}`;
+
 /** @throws DataError naming the file that cannot be read, or does not fit the others, and the row of a wrong number */
 export async function npySource(config: NpyConfig, reading: Reading): Promise<Source> {
   const inputs = inputArrays(config, reading.arrays);
@@ -55,7 +61,7 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
       split: planOf(config, { by: await readKey(config, files, arrays, reading) }),
       origin: [...new Set([...inputs, ...targets].map(({ place }) => place.file))].join(', '),
       encode: () => numbersEncoding(columns, Object.fromEntries(inputs.map((input) => [input.name, knownOf(input)]))),
-      where: (row, field) => `${called.get(field)}: row ${row}`,
+      where: rowsIn(called),
       standardize: targets.filter(({ standardize }) => standardize).map(({ name }) => name),
     };
   } catch (error) {

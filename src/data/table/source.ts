@@ -130,7 +130,7 @@ function targetsEncoding({ targets: named }: TableConfig, { targets }: TableSche
 
 /** The file for training, then those of the other splits. */
 export function filesOf(config: TableConfig): string[] {
-  const files = [config.file, ...givenOf(config).map(({ path }) => path)];
+  const files = [config.file, ...givenOf(config).map(({ own }) => own)];
   const paths = files.map(realPath);
   const twice = files.find((_, i) => paths.indexOf(paths[i]) < i);
   if (twice === undefined) return files;

@@ -50,7 +50,7 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
   const files: TextFile[] = [];
   for (const [key, path] of [
     ['file', config.file],
-    ...givenOf(config).map(({ split, path }) => [config.split ? `split.${split}` : split, path]),
+    ...givenOf(config).map(({ split, own }) => [config.split ? `split.${split}` : split, own]),
   ]) {
     const file = resolve(path);
     if (files.some((other) => realPath(other.file) === realPath(file))) {
