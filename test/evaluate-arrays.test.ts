@@ -260,6 +260,64 @@ it('pictures and masks have folders each', async () => {
   ]);
 });
 
+it('a table of pictures has another, whose columns are read as training read them', async () => {
+  const table = (name: string, rows: readonly number[], age: (i: number) => number) => {
+    const lines = rows.map((i) => `${i}.png,${age(i)},${'rgb'[i % 3]},${i % 2 ? 'cat' : 'dog'},m${i}.png,${i * 10}`);
+    writeFile(join(folder, 'table', name), Buffer.from(['file,age,colour,kind,mask,size', ...lines].join('\n')));
+    return join(folder, 'table', name);
+  };
+  const all = Array.from({ length: 12 }, (_, i) => i);
+  for (const i of all) {
+    const pixels = Uint8Array.from({ length: 75 }, (_, j) => (i * 20 + j) % 256);
+    const mask = Uint8Array.from({ length: 25 }, (_, j) => (i < 10 ? j % 3 : 0));
+    writeFile(join(folder, 'table', `${i}.png`), await picture(pixels, 5, 5, 3).png().toBuffer());
+    writeFile(join(folder, 'table', `m${i}.png`), await picture(mask, 5, 5, 1).png().toBuffer());
+  }
+  const file = table('train.csv', all, (i) => 20 + i);
+  const run = await train('table', {
+    data: {
+      ...{ source: 'images', table: file, size: 4, ...split },
+      inputs: { picture: { image: 'file' }, about: ['age', 'colour'] },
+      targets: {
+        kind: { column: 'kind', type: 'class' },
+        mask: { mask: 'mask' },
+        size: { column: 'size', standardize: true },
+        copy: { of: 'picture' },
+      },
+    },
+    model: {
+      layers: [
+        { conv2d: { name: 'places', from: 'picture', filters: 3, kernelSize: 1 } },
+        { conv2d: { name: 'back', from: 'picture', filters: 3, kernelSize: 1 } },
+        { flatten: { name: 'flat', from: 'picture' } },
+        { concatenate: { name: 'both', from: ['flat', 'about'] } },
+        { dense: { name: 'logit', units: 1 } },
+        { dense: { name: 'number', from: 'both', units: 1 } },
+      ],
+      outputs: { kind: 'logit', mask: 'places', size: 'number', copy: 'back' },
+    },
+    loss: {
+      kind: 'binaryCrossentropy',
+      mask: 'sparseCategoricalCrossentropy',
+      size: 'meanSquaredError',
+      copy: 'meanSquaredError',
+    },
+    metrics: { kind: ['accuracy'], size: ['mae'] },
+    ...common,
+  });
+  const whole = await metricsOf(run, { data: file });
+  expect(whole).toEqual(await metricsOf(run, { split: 'training' }));
+  // Rows that measure another mean and have no other kind or colour than each other: parts come to the whole.
+  const parts = [all.slice(0, 11), [11]];
+  const found = await Promise.all(
+    parts.map((part, i) => metricsOf(run, { data: table(`${i}.csv`, part, (own) => 20 + own) })),
+  );
+  for (const name of ['kind_loss', 'mask_loss', 'size_mae', 'copy_loss'] as const) {
+    const sum = found.reduce((all, own, i) => all + own[name] * parts[i].length, 0);
+    expect(sum / 12).toBeCloseTo(whole[name], 4);
+  }
+});
+
 it('a folder may have one class of images', async () => {
   const dir = join(folder, 'kinds');
   for (let i = 0; i < 12; i++) {
