@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
+import { diagnose } from '../src/data/doctor/diagnose.js';
 import { eachRow } from '../src/data/each-row.js';
 import type { Dataset, Splits } from '../src/data/examples.js';
 import { loadDataset } from '../src/data/load.js';
@@ -297,6 +298,23 @@ describe('a module', () => {
     const { problem: input } = await refusal({ ...sources.module, split: { group: 'features' } });
     expect(input).toContain('has no features, which data.split.group names');
   });
+});
+
+it('a table of images is divided by its columns, as other tables are', async () => {
+  const name = range(count, (i) => (i < 36 ? `c0/${i}.png` : `c1/${i - 36}.png`));
+  const data = {
+    ...{ source: 'images', dir: join(folder, 'images'), table: table('pictures', { name, y, who, when }) },
+    inputs: { picture: { image: 'name' } },
+    targets: { kind: { column: 'y', type: 'class' } },
+  };
+  const parts = { validation: 0.2, test: 0.1 };
+  for (const by of [{ group: 'who' }, { order: 'when' }, { stratify: 'y' }, { stratify: true }, {}]) {
+    const { splits } = await load({ ...data, split: { ...parts, ...by } });
+    expect(splits).toEqual((await load({ ...sources.csv, split: { ...parts, ...by } })).splits);
+  }
+  const found = await diagnose(dataSchema.parse({ ...data, split: { ...parts, group: 'who' } }), 3);
+  expect(found.splitBy).toEqual({ kind: 'group', of: 'column who' });
+  expect(found.groups?.[0].shared).toBe(0);
 });
 
 it('a file of another length, or of several numbers an example, decides nothing', async () => {

@@ -1,5 +1,5 @@
 /** Reads the data of a config as a run does, and says what there is and what is odd. */
-import type { DataConfig } from '../../config/data.js';
+import { type DataConfig, tableIn } from '../../config/data.js';
 import { targetParts } from '../../config/table-fields.js';
 import { loadDataset } from '../load.js';
 import { Reading, type ReadingOptions } from '../reading.js';
@@ -62,7 +62,7 @@ function mixingOf(config: DataConfig, targets: readonly string[], target: string
   if (config.source === 'text') return undefined;
   const decider = deciderOf(config);
   if (decider && decider.kind !== 'stratify') return undefined;
-  const named = (config.source === 'csv' || config.source === 'parquet') && config.targets?.[target];
+  const named = tableIn(config)?.targets?.[target];
   if (named) return `data.split.stratify: ${targetParts(named).columns[0]}`;
   return targets.length > 1 ? `data.split.stratify: ${target}` : `${sectionOf(config)}.stratify: true`;
 }
