@@ -6,6 +6,7 @@ import type { GivenInputs } from '../coordinator/inference/inputs.js';
 import { type Prediction, predict } from '../coordinator/inference/predict.js';
 import { lockstepServed } from './support/cli.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
+import { writeModule } from './support/modules.js';
 import { linesOf, predictionOutput } from './support/predictions.js';
 import { trained } from './support/runs.js';
 import { npyFile, zipFile } from './support/tables.js';
@@ -165,6 +166,45 @@ describe('an archive gives each input its member:', () => {
     const flags = Object.entries(own).flatMap(([name, file]) => ['--input', `${name}=${file}`]);
     const lines = linesOf(await predictionOutput([runs.words, ...flags, '--model', 'final', '--json'], folder));
     expect(lines).toHaveLength(24);
+  });
+});
+
+describe('a module gives inputs as for training:', () => {
+  it('by their names, or the only one, with or without targets', async () => {
+    const { user, table, picture } = rows;
+    const by = writeModule(
+      folder,
+      'by.mjs',
+      `const { user, table, picture } = ${JSON.stringify({ user, table, picture })};`,
+      'export default user.map((id, i) => ({ inputs: { user: id, table: table[i], picture: picture[i] }, targets: {} }));',
+    );
+    expect(await predicted(runs.several, by)).toEqual(await predicted(runs.several, { user, table, picture }));
+    const one = writeModule(
+      folder,
+      'one.mjs',
+      `export default async function* () { for (const features of ${JSON.stringify(table)}) yield { features, target: 1 }; }`,
+    );
+    expect(await predicted(runs.plain, one)).toEqual(await predicted(runs.plain, table));
+    const lines = linesOf(await predictionOutput([runs.plain, one, '--model', 'final', '--json'], folder));
+    expect(lines).toHaveLength(24);
+  });
+
+  it.each([
+    [
+      'an example without',
+      'export default [{ target: 1 }];',
+      'example 0 has neither features nor inputs',
+      'yield objects',
+    ],
+    ['none', 'export default [];', 'makes no examples', 'at least one'],
+    ['what it throws', 'export default function* () { throw new Error("no"); }', 'no', ''],
+    ['another shape', 'export default [{ features: [1] }];', 'row 1 has 1 numbers', '[3]'],
+  ])('%s is told', async (name, text, problem, remedy) => {
+    const file = writeModule(folder, `${name.replaceAll(' ', '-')}.mjs`, text);
+    const error = await refusal(runs.plain, file);
+    expect(error.code).toBe('LOCKSTEP_DATA');
+    expect(error.problem).toContain(problem);
+    expect(error.remedy).toContain(remedy);
   });
 });
 

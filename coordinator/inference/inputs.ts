@@ -1,5 +1,6 @@
 /** From what a user gives to batches of inputs for a trained model, in the order that they are given in. */
 import { dirname, extname, resolve } from 'node:path';
+import { isModule } from '../../src/config/module.js';
 import { statusOf } from '../../src/config/status.js';
 import type { Encoding, TableEncoding } from '../../src/data/encoding.js';
 import { elements } from '../../src/data/field.js';
@@ -33,6 +34,8 @@ export interface InputOptions extends ReadingOptions {
   readonly keep?: readonly string[];
   /** Folder where names of images in a table start; default: that of the file, for rows without one the current. */
   readonly dir?: string;
+  /** Given to the function of a module that makes the inputs. */
+  readonly moduleOptions?: object;
 }
 
 export interface Inputs {
@@ -72,7 +75,9 @@ export async function openInputs(
   if (typeof given === 'string' && isArchive(given)) {
     return opened(counted(source, await archiveRows(given, inputs, wanted, reading), inputs), inputs);
   }
-  const found = inputs[0].isNamed ? await givenByName(given, inputs, reading) : given;
+  // What a module makes is given as by a program.
+  const own = typeof given === 'string' && isModule(given) ? await madeBy(given, options, reading) : given;
+  const found = inputs[0].isNamed ? await givenByName(own, inputs, reading) : own;
   if (!isNamed(found)) return opened([await openRows(found, wanted[0], reading, source)], inputs);
   const files = new ArrayFiles(reading);
   try {
@@ -80,18 +85,23 @@ export async function openInputs(
     for (const [i, input] of inputs.entries()) {
       const { name } = input;
       // What a file of JSON holds are no paths.
-      const own = typeof given === 'string' ? [found[name]].flat() : found[name];
-      const place = typeof own === 'string' ? await placeOf(own, found, input, files) : undefined;
+      const values = typeof own === 'string' ? [found[name]].flat() : found[name];
+      const place = typeof values === 'string' ? await placeOf(values, found, input, files) : undefined;
       rows.push(
         place
           ? await arrayRows(input, place, wanted[i], files, reading)
-          : await openRows(own, wanted[i], reading, `${source}: ${name}`),
+          : await openRows(values, wanted[i], reading, `${source}: ${name}`),
       );
     }
     return opened(counted(source, rows, inputs), inputs);
   } finally {
     await files.close();
   }
+}
+
+async function madeBy(file: string, { moduleOptions = {} }: InputOptions, reading: Reading): Promise<InputValues> {
+  const { moduleInputs } = await import('../../src/data/module/source.js');
+  return moduleInputs(file, moduleOptions, reading);
 }
 
 /** Where an input is that is a file of arrays, or has one beside it that says how long its sequences are. */

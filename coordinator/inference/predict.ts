@@ -84,7 +84,7 @@ export interface Predictions extends PredictedTarget {
 
 /**
  * Opens a model and an input for it. The encoding that was saved with the model says what that may be: PNG and JPEG files
- * or a folder of them, a CSV or Parquet file, or numbers in a .npy or .json file; or the inputs themselves, as a program has them.
+ * or a folder of them, a CSV or Parquet file, or numbers in a .npy, .npz or .json file, or what a module makes; or the inputs themselves, as a program has them.
  *
  * @param place a run's folder or a model's
  * @param input a path; or examples, [n, ...shape of one], as lists or in one typed array (of images: pixels from 0 to 255); or rows of
@@ -115,7 +115,9 @@ export async function predict(place: string, input: GivenInputs, options: Predic
           { folder: images, force },
         );
   const run = await createPredictor(saved, warn);
-  const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep, dir });
+  const data = saved.config?.data;
+  const moduleOptions = data?.source === 'module' ? data.options : undefined;
+  const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep, dir, moduleOptions });
   const batches = await withIds(input, saved, inputs.batches);
   const targets = readings.map(
     ({ read: _, ...about }, i): PredictedTarget => ({ ...about, ...(pictures?.writes(i) && { isWritten: true }) }),

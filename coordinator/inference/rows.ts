@@ -79,7 +79,7 @@ function formatOf(file: string, ofImages: boolean): 'json' | 'npy' | 'image' | '
   if (ofImages) return 'image';
   if (statusOf(file)?.isFIFO()) return 'pipe';
   throw new DataError(
-    `${file}: is no .npy, .npz or .json file`,
+    `${file}: is no .npy, .npz or .json file, and no module`,
     'the model takes numbers: name a file of one of these kinds',
   );
 }

@@ -33,7 +33,7 @@ export function predictCommand(): Command {
     .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
     .argument(
       '[input]',
-      'an image or a folder of images, a CSV or Parquet file, a .npy, .npz or .json file, or a text file; - is standard input',
+      'an image or a folder of images, a CSV or Parquet file, a .npy, .npz or .json file, a module, or a text file; - is standard input',
     )
     .option(
       '--input <name=file>',
@@ -70,6 +70,7 @@ Inputs are read as those of the training were: images are scaled to the model's 
 standardized as then. A .json file holds a list of examples, a .npy file an array of them; for a model of images, bytes.
 Of several inputs a .json file gives each by its name: { "user": [3, 1], "film": [5, 2] }, or [{ "user": 3, "film": 5 }, ...]; so does a
 .npz file. Sequences of unequal length lie one behind the other there, and <input>_lengths says how long each is.
+A module makes inputs as for training, { features } or { inputs: {...} }; naming one runs it.
 
 Examples:
   lockstep predict runs/digits-1 ./scans --top 3

@@ -18,6 +18,9 @@ export interface UserModule {
 
 const endings = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 
+/** Whether a file is a module, by its ending. */
+export const isModule = (file: string): boolean => endings.includes(extname(file));
+
 /**
  * Imports a module: JavaScript as Node does, TypeScript by jiti, which drops the types and does not check them.
  *
@@ -31,7 +34,7 @@ export async function importModule(key: string, file: string, Failure: Failure):
   const status = statusOf(path);
   if (!status)
     throw new Failure(`${where}: no such file`, 'check the path; a relative one starts at the current folder');
-  if (!status.isFile() || !endings.includes(extname(path))) {
+  if (!status.isFile() || !isModule(path)) {
     throw new Failure(`${where}: is no module`, `name a file that ends in ${endings.join(', ')}`);
   }
   requireOwn(path, where, Failure);

@@ -18,6 +18,37 @@ export function moduleExamples(config: ModuleConfig, reading: Reading, key = 'da
   return unlessStalled(`${key}: ${config.file}`, collect(config, reading, key));
 }
 
+/**
+ * The inputs of examples that a module makes, for a trained model; they need no targets.
+ * @param options for the module's function
+ * @returns of each example its `features`, or its `inputs` by their names
+ * @throws DataError as moduleExamples does
+ */
+export function moduleInputs(file: string, options: object, reading: Reading): Promise<unknown[]> {
+  return unlessStalled(file, collectInputs(file, options, reading));
+}
+
+async function collectInputs(file: string, options: object, reading: Reading): Promise<unknown[]> {
+  const module = await importModule('input', file, DataError);
+  const found: unknown[] = [];
+  try {
+    for await (const example of await iterable(module, options)) {
+      const { features, inputs = features } = (example ?? {}) as { features?: unknown; inputs?: unknown };
+      if (inputs === undefined) {
+        const problem = `${module.where}: example ${found.length} has neither features nor inputs`;
+        throw new DataError(problem, 'yield objects with features, or with inputs by their names');
+      }
+      found.push(inputs);
+      if (reading.due) await reading.pause();
+    }
+  } catch (error) {
+    reading.signal?.throwIfAborted();
+    throw mistakeIn(module.where, error, DataError);
+  }
+  if (found.length === 0) throw new DataError(`${module.where}: makes no examples`, 'yield at least one { features }');
+  return found;
+}
+
 /** Apart, so that what messages need keeps no examples. */
 const examplesIn = (where: string) => (example: number) => `${where}: example ${example}`;
 
