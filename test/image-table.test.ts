@@ -1,10 +1,11 @@
 /** Images that a table names: images, columns and masks in one example, and what names must not be. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { dataConfigOf } from '../coordinator/specs.js';
 import { dataSchema } from '../src/config/data.js';
 import { loadRunConfig } from '../src/config/load.js';
+import { diagnose } from '../src/data/doctor/diagnose.js';
 import { loadDataset } from '../src/data/load.js';
 import { closeExamples } from '../src/data/rows.js';
 import { newFolders, writeConfig } from './support/folder.js';
@@ -89,6 +90,28 @@ it('gaps leave rows out where they may, and pictures go to disk where memory end
   expect(examples.columns[0].file!.first).toBeLessThan(30);
   expect([...examples.columns[1].values].slice(0, 4)).toEqual([1, 2, 3, 5]);
   closeExamples(examples);
+});
+
+it('a diagnosis tells gaps, and groups that are in two splits', async () => {
+  const { folder } = await writeScenes(newFolder(), 12);
+  const lines = readFileSync(join(folder, 'scenes.csv'), 'utf8').trimEnd().split('\n');
+  const patients = lines.map((line, i) => `${line},${i === 0 ? 'patient' : i === 5 ? '' : i % 4}`);
+  writeFileSync(
+    join(folder, 'patients.csv'),
+    `${patients.map((line, i) => (i === 7 ? line.replace('006.png', '') : line)).join('\n')}\n`,
+  );
+  const data = dataSchema.parse({
+    ...{ source: 'images', greyscale: true, table: join(folder, 'patients.csv'), dir: join(folder, 'pictures') },
+    ...{ inputs: { scene: { image: 'file' } }, targets: { kind: 'kind' }, validation: 0, test: 0.5 },
+  });
+  const { missing, groups, findings, columns } = await diagnose(data, 1);
+  expect(missing).toEqual([{ column: 'file', rows: 1, first: `${join(folder, 'patients.csv')}, line 8` }]);
+  expect(groups!.map(({ column, values }) => [column, values])).toEqual([['patient', 4]]);
+  expect(findings.map(({ about }) => about)).toEqual(expect.arrayContaining(['missing', 'groups']));
+  expect(columns!.shown[0]).toEqual({
+    ...{ name: 'file', field: 'scene', role: 'feature' },
+    why: `names pictures in ${join(folder, 'pictures')}`,
+  });
 });
 
 it('an embedding codes the column that it reads, and a loss of classes makes numbers classes', async () => {

@@ -1,6 +1,7 @@
 /** Reads the data of a config as a run does, and says what there is and what is odd. */
 import { type DataConfig, tableIn } from '../../config/data.js';
 import { targetParts } from '../../config/table-fields.js';
+import { namedFiles } from '../images/table.js';
 import { loadDataset } from '../load.js';
 import { Reading, type ReadingOptions } from '../reading.js';
 import { closeExamples } from '../rows.js';
@@ -23,21 +24,21 @@ export async function diagnose(
 ): Promise<DataDiagnosis> {
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
-  const table = config.source === 'csv' || config.source === 'parquet' ? config : undefined;
+  const table = tableIn(config);
+  const files = config.source === 'images' && table ? namedFiles(config, table.file) : [];
   const quiet = new Reading({ signal: options.signal });
-  const missing = table && (await gapsOf(table, quiet));
-  const readable =
-    table && missing && missing.length > 0 && table.missing === 'error'
-      ? { ...table, missing: 'drop' as const }
-      : table;
-  const dataset = await loadDataset(readable ?? config, seed, { ...options, warn });
+  const missing = table && (await gapsOf({ config: table, files }, quiet));
+  const hasGaps = table && missing && missing.length > 0 && table.missing === 'error';
+  const readable = hasGaps ? { ...config, missing: 'drop' as const } : config;
+  const dataset = await loadDataset(readable, seed, { ...options, warn });
   try {
     const { splits } = dataset;
     const rows = { training: splits.training.length, validation: splits.validation.length, test: splits.test.length };
     const fields = await fieldReports(dataset);
     const targets = fields.filter(({ role }) => role === 'target').map(({ name }) => name);
     const duplicates = await duplicatesOf(dataset);
-    const groups = readable ? await groupsOf(readable, splits, quiet) : groupsByKey(dataset);
+    const rowsOf = tableIn(readable);
+    const groups = rowsOf ? await groupsOf({ config: rowsOf, files }, splits, quiet) : groupsByKey(dataset);
     return {
       ...{ source: config.source, description: dataset.description },
       rows: { total: rows.training + rows.validation + rows.test, ...rows },

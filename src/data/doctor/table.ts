@@ -1,9 +1,10 @@
 /** What the rows of a table say beyond the examples that they become: gaps, and groups that are in two splits. */
 import type { Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { assignRoles, type TableConfig } from '../table/columns.js';
+import { assignRoles, type FileColumn, type TableConfig } from '../table/columns.js';
 import { withDates } from '../table/dates.js';
 import { isIdentifier } from '../table/finding.js';
+import { openTable } from '../table/inputs.js';
 import { filesOf } from '../table/source.js';
 import { columnRoles } from '../table/survey.js';
 import { type Table, textOf } from '../table/table.js';
@@ -15,12 +16,19 @@ const groupNames =
   /^(?:user|patient|subject|person|customer|client|group|session|speaker|writer|author|device|sensor|store|site|household|school)s?$/i;
 const shown = 5;
 
+/** A table of a config, and its columns of names of files. */
+export interface DoctoredTable {
+  readonly config: TableConfig;
+  readonly files: readonly FileColumn[];
+}
+
 /** Calls `use` with each table in the order of the examples, its dates as numbers. */
-async function eachTable(config: TableConfig, reading: Reading, use: (table: Table) => Promise<void>): Promise<void> {
-  const open =
-    config.source === 'csv'
-      ? (await import('../table/csv.js')).csvOpener(config, reading)
-      : (await import('../table/parquet.js')).parquetOpener(reading);
+async function eachTable(
+  { config, files }: DoctoredTable,
+  reading: Reading,
+  use: (table: Table) => Promise<void>,
+): Promise<void> {
+  const open = await openerOf(config, files, reading);
   for (const file of filesOf(config)) {
     const table = await open(file);
     try {
@@ -31,12 +39,21 @@ async function eachTable(config: TableConfig, reading: Reading, use: (table: Tab
   }
 }
 
+/** A table that names files may be of either kind, whatever its config is called. */
+async function openerOf(config: TableConfig, files: readonly FileColumn[], reading: Reading) {
+  if (config.source === 'parquet') return (await import('../table/parquet.js')).parquetOpener(reading);
+  const { csvFormat, csvOpener } = await import('../table/csv.js');
+  if (files.length === 0) return csvOpener(config, reading);
+  return (path: string) => openTable(path, csvFormat(config), reading);
+}
+
 /** Columns that are used and have no value in some rows. */
-export async function gapsOf(config: TableConfig, reading: Reading): Promise<Gaps[]> {
+export async function gapsOf(doctored: DoctoredTable, reading: Reading): Promise<Gaps[]> {
   const found = new Map<string, { rows: number; first: string }>();
   let names: string[] | undefined;
-  await eachTable(config, reading, async (table) => {
-    names ??= columnRoles(assignRoles(config, table)).map(({ name }) => name);
+  const { config, files } = doctored;
+  await eachTable(doctored, reading, async (table) => {
+    names ??= columnRoles(assignRoles(config, table, files)).map(({ name }) => name);
     const columns = [...new Set(names)].filter((name) => table.columns.includes(name) || config.dates?.[name]);
     await table.read(columns, (cells, row) => {
       for (let i = 0; i < columns.length; i++) {
@@ -51,7 +68,8 @@ export async function gapsOf(config: TableConfig, reading: Reading): Promise<Gap
 }
 
 /** Columns that look like what rows belong to, or that the config splits by, and how many of their values are in two splits. */
-export async function groupsOf(config: TableConfig, splits: Splits, reading: Reading): Promise<GroupReport[]> {
+export async function groupsOf(doctored: DoctoredTable, splits: Splits, reading: Reading): Promise<GroupReport[]> {
+  const { config, files } = doctored;
   const splitOf = new Map<number, number>();
   splitNames.forEach((split, i) => {
     for (const row of splits[split]) splitOf.set(row, i);
@@ -59,8 +77,8 @@ export async function groupsOf(config: TableConfig, splits: Splits, reading: Rea
   let groups: { column: string; rows: number; seen: Map<string, number> }[] | undefined;
   let roles: ReturnType<typeof columnRoles> | undefined;
   let example = 0;
-  await eachTable(config, reading, async (table) => {
-    roles ??= columnRoles(assignRoles(config, table));
+  await eachTable(doctored, reading, async (table) => {
+    roles ??= columnRoles(assignRoles(config, table, files));
     const targets = new Set(roles.filter(({ role }) => role === 'target').map(({ name }) => name));
     groups ??= table.columns
       .filter((name) => !targets.has(name))

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { type ImagesConfig, type MaskKeys, type PictureKeys, tableOf } from '../../config/images.js';
 import { DataError } from '../../errors.js';
+import type { ColumnReport } from '../column-report.js';
 import type { Encoding, TableEncoding } from '../encoding.js';
 import type { SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
@@ -26,7 +27,8 @@ interface Named {
   readonly own: PictureKeys & MaskKeys;
 }
 
-function namedBy({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): Named[] {
+/** What a config says of columns that name images. @param table its path: names start beside it by default */
+export function namedFiles({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): Named[] {
   const start = dir ?? dirname(resolve(table));
   return [['input', inputs] as const, ['target', targets] as const].flatMap(([role, fields]) =>
     Object.entries(fields).flatMap(([name, entry]): Named[] => {
@@ -42,13 +44,22 @@ function namedBy({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string
 /** @throws DataError naming the row of a file that is missing, outside of its folder or named twice, and what tables and images may have wrong */
 export async function tableOfImages(config: ImagesConfig, reading: Reading): Promise<Source> {
   const table = tableOf(config)!;
-  const named = namedBy(config, table.file);
+  const named = namedFiles(config, table.file);
   const format = csvFormat(table);
   const source = await tableSource(table, (file) => openTable(file, format, reading), format, reading, named);
   const { fields, images, columns } = await readNamed(config, named, source, reading);
   const encode: Source['encode'] = async (splits) => encodingOf(await source.encode!(splits), named, fields, images);
   const examples = { count: source.examples.count, columns };
-  return { ...source, examples, encode, origin: `images in ${source.origin}` };
+  return { ...source, examples, encode, columns: reportOf(source, named), origin: `images in ${source.origin}` };
+}
+
+/** What columns are for, with those that name images. */
+function reportOf({ columns }: TableSource, named: readonly Named[]): ColumnReport {
+  const images = named.map(({ column, name, role, kind, dir }) => ({
+    ...{ name: column, field: name, role: role === 'input' ? ('feature' as const) : role },
+    why: `names ${kind}s in ${dir}`,
+  }));
+  return { ...columns!, shown: [...images, ...columns!.shown] };
 }
 
 /**
@@ -61,7 +72,7 @@ export async function otherTableOfImages(
   targets: readonly TargetSchema[],
   reading: Reading,
 ): Promise<TableExamples> {
-  const named = namedBy(config, config.table!);
+  const named = namedFiles(config, config.table!);
   const table = await tableExamples(config.table!, encoding, targets, reading, named);
   const { columns } = await readNamed(config, named, table, reading);
   return { ...table, examples: { count: table.examples.count, columns } };

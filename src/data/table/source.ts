@@ -63,7 +63,12 @@ async function examplesOf(
 ): Promise<TableSource> {
   const roles = assignRoles(config, first, named);
   const used = columnRoles(roles).map(({ name }) => name);
-  for (const table of others) requireColumns(table, used, `data.file ${first.file} names a column that is used`);
+  for (const table of others)
+    requireColumns(
+      table,
+      used,
+      `data.${named.length > 0 ? 'table' : 'file'} ${first.file} names a column that is used`,
+    );
   const { schema, count, columns: found } = await surveyTable(first, roles, config, reading);
   const parts: Part[] = [{ table: first, count }];
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
