@@ -167,7 +167,9 @@ async function unlessBroken<T>({ name }: DataFile, read: () => Promise<T>): Prom
     return await read();
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${name} is a damaged .npz file (${(error as Error).message})`, again);
+    // Its first sentence says what is wrong.
+    const [reason] = (error as Error).message.split('. ');
+    throw new DataError(`${name} is a damaged .npz file (${reason})`, again);
   }
 }
 
