@@ -101,6 +101,28 @@ it('a table, JSON and rows of a program give the same, each row by the name of i
   expect(lines[3].startsWith(`002.png,${scenes.sums[2]},${found[2].targets!.sum.values![0]},`)).toBe(true);
 });
 
+it('images alone are enough where a table names nothing else', async () => {
+  const file = writeConfig(folder, 'alone', {
+    data: {
+      ...{
+        source: 'images',
+        greyscale: true,
+        table: join(scenes.folder, 'scenes.csv'),
+        dir: join(scenes.folder, 'pictures'),
+      },
+      ...{ inputs: { scene: { image: 'file' } }, targets: { kind: 'kind' }, validation: 0, test: 0.25 },
+    },
+    model: { layers: ['flatten', { dense: { units: 'classes' } }] },
+    loss: 'sparseCategoricalCrossentropy',
+    training: { epochs: 1, batchSize: 3 },
+  });
+  const { start } = await trained(file, [], folder);
+  const found = await rowsOf(start.folder, join(scenes.folder, 'scenes.csv'), { dir: join(scenes.folder, 'pictures') });
+  const alone = await rowsOf(start.folder, join(scenes.folder, 'pictures'));
+  expect(alone).toEqual(found);
+  expect(['a', 'b']).toContain(alone[0].targets!.kind.classes![0].name);
+});
+
 it('evaluations count pixels, as predictions have them', async () => {
   const { examples, metrics } = await evaluate(patient, { model: 'final', split: 'test' });
   expect(examples).toBe(3);

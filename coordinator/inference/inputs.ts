@@ -13,7 +13,15 @@ import { tableInputs } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys, placeInArchive } from './array-rows.js';
 import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
-import { type ArrayEncoding, type InputRows, type InputValues, openRows, readJson, rowsOf } from './rows.js';
+import {
+  type ArrayEncoding,
+  type InputRows,
+  type InputValues,
+  openRows,
+  readJson,
+  rowsOf,
+  type Wanted,
+} from './rows.js';
 import { encodingOf, type SavedInput } from './signature.js';
 
 /** Examples of a batch. */
@@ -163,7 +171,10 @@ async function openTable(
   if (dir !== undefined && ofImages.length === 0) {
     throw new ConfigError(`--dir ${dir}: the table names no images`, 'leave --dir out');
   }
-  if (typeof given === 'string' && ofImages.length > 0) refuseImages(given, encoding);
+  if (typeof given === 'string' && ofImages.length > 0 && (isFolder(given) || isImageName(given))) {
+    if (keep) throw new ConfigError(`--keep ${keep.join(',')}: ${given} has no columns`, 'leave --keep out');
+    return opened([await openRows(given, onlyImage(given, inputs[0], encoding), reading)], inputs);
+  }
   const table = await tableOf(given, reading);
   const name = nameOfInput(given);
   const { count, kept, inputs: read, files, where } = await tableInputs(table, encoding, reading, keep, name);
@@ -182,11 +193,11 @@ async function openTable(
   return opened(rows, inputs, kept);
 }
 
-/** @throws DataError where an image is given, or a folder of them, and columns stand beside it */
-function refuseImages(given: string, { columns, images = {} }: TableEncoding): void {
-  if (!isFolder(given) && !isImageName(given)) return;
-  const named = Object.values(images).map(({ column }) => column);
-  const all = [...named, ...columns.map(({ name }) => name)];
+/** The picture that is all that a row names. @throws DataError where something stands beside it */
+function onlyImage(given: string, { shape }: SavedInput, { columns, images = {} }: TableEncoding): Wanted {
+  const [encoding, ...others] = Object.values(images);
+  if (columns.length === 0 && others.length === 0) return { shape, encoding };
+  const all = [...Object.values(images).map(({ column }) => column), ...columns.map(({ name }) => name)];
   throw new DataError(
     `${given}: the model reads a row of a table for each image, with the columns ${all.join(', ')}`,
     `give a CSV or Parquet file with these, or a .json file: [{ ${all.map((name) => `${JSON.stringify(name)}: ...`).join(', ')} }]`,

@@ -90,7 +90,7 @@ export async function readFields(
         writers = widths.map((width, i) => new RowWriter(width, 'uint8', budgets[i]));
       }
       for (const [i, row] of rows.entries()) {
-        checkSize(row, first[i], fields[i], where(example));
+        checkSize(row, first[i], where(example));
         writers[i].append(row.bytes);
       }
       if (reading.due) await reading.pause();
@@ -130,11 +130,10 @@ function requireSize(mask: Mask, picture: Image): void {
   );
 }
 
-function checkSize(image: Row, first: Row, { role, name }: FileField, where: string): void {
+function checkSize(image: Row, first: Row, where: string): void {
   if (image.height === first.height && image.width === first.width) return;
-  const key = name === 'features' ? 'data.size' : `data.${role}s.${name}.size`;
   throw new DataError(
     `${where && `${where}: `}${image.file} is ${sizeText(image)} (height x width), ${first.file} is ${sizeText(first)}`,
-    `scale all images to one size, e.g. --set ${key}=[${first.height},${first.width}]`,
+    `scale all images to one size, e.g. --set data.size=[${first.height},${first.width}]`,
   );
 }
