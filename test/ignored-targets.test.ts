@@ -232,6 +232,48 @@ describe('a class that is ignored and none of the classes', () => {
   });
 });
 
+it('counts neither what fills sequences up nor the ignored class, in training as in evaluation', async () => {
+  const rows = Array.from({ length: 12 }, (_, i) => {
+    const words = Array.from({ length: 1 + (i % 5) }, (_, place) => [Math.sin(i + place), Math.cos(i * place)]);
+    return { inputs: { words }, targets: { tags: words.map((_, place) => (i + place) % 3), long: Number(i % 5 > 2) } };
+  });
+  const file = writeModule(folder, 'sequences.mjs', `export default ${JSON.stringify(rows)};`);
+  const sparse = 'sparseCategoricalCrossentropy';
+  const run = writeConfig(folder, 'sequences', {
+    data: {
+      ...{ source: 'module', file, length: { words: 'longest' }, classes: { tags: 3, long: 2 } },
+      ...{ validation: 0, test: 0 },
+    },
+    model: {
+      layers: [
+        { dense: { name: 'tags', units: 3, from: 'words' } },
+        { globalAveragePooling1d: { from: 'words' } },
+        { dense: { name: 'long', units: 2 } },
+      ],
+      outputs: { tags: 'tags', long: 'long' },
+    },
+    loss: { tags: { [sparse]: { ignoreClass: 1 } }, long: sparse },
+    metrics: { tags: ['accuracy'] },
+    // Next to nothing changes, so that the losses before and after the step are alike.
+    optimizer: { sgd: { learningRate: 1e-9 } },
+    training: { epochs: 1, batchSize: 'all', shards: 3 },
+  });
+  const { end, epochs } = await trained(run, [], folder);
+  const { metrics } = await evaluate(end.model, { split: 'training', config: run });
+  expect(epochs[0].loss).toBeCloseTo(metrics.loss, 6);
+  expect(metrics.loss).toBeCloseTo(metrics.tags_loss + metrics.long_loss, 6);
+  // The mean over all places that count, by hand.
+  const [kernel, bias] = ['tags/kernel', 'tags/bias'].map((name) => namedWeights(end.model).get(name)!);
+  const losses = rows.flatMap(({ inputs: { words }, targets: { tags } }) =>
+    words.flatMap(([a, b], place) => {
+      if (tags[place] === 1) return [];
+      const logits = [0, 1, 2].map((tag) => a * kernel[tag] + b * kernel[3 + tag] + bias[tag]);
+      return Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - logits[tags[place]];
+    }),
+  );
+  expect(metrics.tags_loss).toBeCloseTo(losses.reduce((a, b) => a + b, 0) / losses.length, 6);
+});
+
 describe('class weights of several targets', () => {
   const run = writeConfig(folder, 'refused', config([], 1));
   it.each([
