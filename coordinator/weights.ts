@@ -1,7 +1,7 @@
 /** Weights of the examples in the training loss: those of the data, times those of their classes. */
 
 import { lossSettings } from '../src/config/model.js';
-import { suggest } from '../src/config/suggest.js';
+import { oneOf } from '../src/config/suggest.js';
 import type { TrainingConfig } from '../src/config/training.js';
 import { targetEncoding } from '../src/data/encoding.js';
 import { type Column, type Dataset, type Examples, isPlain, plainColumn, withColumn } from '../src/data/examples.js';
@@ -65,10 +65,9 @@ function weightedTargets(classWeights: ClassWeights, targets: readonly AskedTarg
   return Object.entries(classWeights).map(([name, given]) => {
     const target = targets.find((each) => each.target === name);
     if (target) return { ...target, given, key: `${key}.${name}` };
-    const near = suggest(name, names);
     throw new ConfigError(
       `${key}.${name}: the data have no target ${name}`,
-      near ? `did you mean ${near}?` : `use ${names.join(', ')}`,
+      oneOf(name, names, `use ${names.join(', ')}`),
     );
   });
 }
@@ -129,10 +128,11 @@ function named(
   for (const [name, factor] of Object.entries(given)) {
     const index = classIndex(name, names);
     if (!(index >= 0 && index < classes)) {
-      const near = isNumber(name) ? undefined : suggest(name, names);
       const list =
         classes > 20 && !names.every(isNumber) ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
-      throw new ConfigError(`${key}: there is no class ${name}`, near ? `did you mean ${near}?` : `name ${list}`);
+      // No number is a slip for another.
+      const remedy = oneOf(name, isNumber(name) ? [] : names, `name ${list}`);
+      throw new ConfigError(`${key}: there is no class ${name}`, remedy);
     }
     factors[index] = factor;
   }

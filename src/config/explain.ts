@@ -10,7 +10,7 @@ import {
   rule,
   runJsonSchema,
 } from './json-schema.js';
-import { suggest } from './suggest.js';
+import { oneOf, suggest } from './suggest.js';
 
 export interface Mistake {
   /** The key to show the user, for its line in the file. */
@@ -168,11 +168,8 @@ function remedyForValue(schema: JsonSchema, value: unknown): string {
   const numeric = options.some(({ type }) => type === 'integer' || type === 'number');
   if (numeric && value.trim() !== '' && Number.isFinite(Number(value))) return `write ${value} without quotes`;
   const names = choiceNames(schema) ?? options.flatMap((option) => option.enum ?? [option.const]);
-  const near = suggest(
-    value,
-    names.filter((name) => typeof name === 'string'),
-  );
-  return near ? `did you mean ${near}?` : otherwise;
+  const texts = names.filter((name) => typeof name === 'string');
+  return oneOf(value, texts, otherwise);
 }
 
 /** Follows `path` through the schema and the value together, for the value tells a union's branches apart. */

@@ -4,7 +4,7 @@ import { extname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LockstepError } from '../errors.js';
 import { statusOf } from './status.js';
-import { suggest } from './suggest.js';
+import { oneOf } from './suggest.js';
 import { requireOwn } from './trust.js';
 
 /** The class of error that a mistake is: that of the model or of the data. */
@@ -75,9 +75,8 @@ export function functionOf<F>({ where, exports }: UserModule, name: string, Fail
     throw new Failure(`${where}: its export ${name} is no function`, 'export a function by that name');
   }
   if (name === 'default') throw new Failure(`${where}: has no default export`, 'write export default in front of it');
-  const near = suggest(name, others);
-  const remedy = near ? `did you mean ${near}?` : `the functions that it exports: ${others.join(', ') || 'none'}`;
-  throw new Failure(`${where}: exports no ${name}`, remedy);
+  const list = `the functions that it exports: ${others.join(', ') || 'none'}`;
+  throw new Failure(`${where}: exports no ${name}`, oneOf(name, others, list));
 }
 
 /** What compilers make of `export default` for CommonJS is a key of what Node takes for the default export. */

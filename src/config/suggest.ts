@@ -23,6 +23,16 @@ export function suggest(name: string, candidates: readonly string[]): string | u
   return best;
 }
 
+/** The remedy for a name that is none of the candidates. @param otherwise where none of them is near */
+export function oneOf(
+  name: string,
+  candidates: readonly string[],
+  otherwise = `use one of ${candidates.join(', ')}`,
+): string {
+  const near = suggest(name, candidates);
+  return near === undefined ? otherwise : `did you mean ${near}?`;
+}
+
 /** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */
 function editDistance(a: string, b: string): number {
   const rows = Array.from({ length: a.length + 1 }, (_, i) => [i]);

@@ -1,5 +1,5 @@
 /** Targets that are inputs, as autoencoders have them: they share the memory, or the file, of their inputs. */
-import { suggest } from '../config/suggest.js';
+import { oneOf } from '../config/suggest.js';
 import { DataError } from '../errors.js';
 import { type Column, type Examples, isPlain, type SourceExamples } from './examples.js';
 import { ofRole } from './field.js';
@@ -43,11 +43,7 @@ function sourceOf(name: string, of: string, inputs: readonly Column[]): Column {
   const input = inputs.find((column) => column.name === of);
   if (input) return input;
   const names = inputs.map((column) => column.name);
-  const near = suggest(of, names);
-  throw new DataError(
-    `data.targets.${name}.of: there is no input ${of}`,
-    near ? `did you mean ${near}?` : `use ${names.join(', ')}`,
-  );
+  throw new DataError(`data.targets.${name}.of: there is no input ${of}`, oneOf(of, names, `use ${names.join(', ')}`));
 }
 
 /** The examples without the classes that a source has of itself, once they are split. */

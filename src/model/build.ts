@@ -7,10 +7,11 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 import type { LayerConfig, LayersConfig } from '../config/model.js';
 import { plainNames } from '../config/plain-names.js';
+import { oneOf } from '../config/suggest.js';
 import { isPlain } from '../data/examples.js';
 import type { Field } from '../data/field.js';
 import { ModelError } from '../errors.js';
-import { checkActivation, oneOf, remedyForName } from './choices.js';
+import { checkActivation, remedyForName } from './choices.js';
 import { type HookSlot, installHooks } from './hooks.js';
 import { everyLayer } from './tree.js';
 

@@ -1,7 +1,7 @@
 /** Options of layers that take one of a closed set of names: what a wrong one was meant to be. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { suggest } from '../config/suggest.js';
+import { oneOf } from '../config/suggest.js';
 import { ModelError } from '../errors.js';
 
 const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
@@ -13,11 +13,6 @@ const kinds = {
   regularizer: { known: 'L1L2', write: (name: string) => name.toLowerCase() },
 };
 type Kind = keyof typeof kinds;
-
-export function oneOf(name: string, candidates: readonly string[]): string {
-  const near = suggest(name, candidates);
-  return near ? `did you mean ${near}?` : `use one of ${candidates.join(', ')}`;
-}
 
 /** Names of all activations, initializers or regularizers that are registered. */
 function namesOf(kind: Kind): string[] {

@@ -5,7 +5,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
-import { suggest } from '../config/suggest.js';
+import { oneOf } from '../config/suggest.js';
 import { ModelError } from '../errors.js';
 import { type LayerWeight, modelWeights } from './build.js';
 import { readModelFile, type SavedWeights } from './file.js';
@@ -54,10 +54,9 @@ function layersNamed(model: LayersModel, patterns: readonly string[], key: strin
     const letters = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
     const test = new RegExp(`^${letters.join('.*')}$`);
     if (names.some((name) => test.test(name))) return test;
-    const near = suggest(pattern, names);
     throw new ModelError(
       `${key}: ${JSON.stringify(pattern)} names no layer of the model`,
-      near ? `did you mean ${near}?` : `its layers: ${list(names, ', ')}`,
+      oneOf(pattern, names, `its layers: ${list(names, ', ')}`),
     );
   });
   return layersWhere(model, ({ name }) => tests.some((test) => test.test(name)));

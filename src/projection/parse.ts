@@ -2,7 +2,7 @@
  * `workers=8..4096,bandwidth=10Gbps,latency=100us`: a scenario in one line. Optional are perHost=8, stragglers=0.1 (coefficient
  * of variation), failures=0.001 (per worker and hour), reduction=star+butterfly, mode=strong and batch=64.
  */
-import { suggest } from '../config/suggest.js';
+import { oneOf } from '../config/suggest.js';
 import { ConfigError } from '../errors.js';
 import { type Reduction, reductions, type Scenario } from './scenario.js';
 
@@ -52,8 +52,7 @@ function partsOf(text: string): Map<string, string> {
       throw wrong(`"${part.trim()}" is not key=value`, `separate parts by commas, as in ${example}`);
     }
     if (!keys.includes(key)) {
-      const near = suggest(key, keys);
-      throw wrong(`"${key}" is none of ${keys.join(', ')}`, near ? `did you mean ${near}?` : 'leave it out');
+      throw wrong(`"${key}" is none of ${keys.join(', ')}`, oneOf(key, keys, 'leave it out'));
     }
     if (parts.has(key)) throw wrong(`${key} is given twice`, 'leave one out');
     parts.set(key, value);

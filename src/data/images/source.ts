@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { ImagesConfig } from '../../config/images.js';
 import { plainNames } from '../../config/plain-names.js';
-import { suggest } from '../../config/suggest.js';
+import { oneOf } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import { plainColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
@@ -120,9 +120,8 @@ function listPart(key: string, path: string, known?: readonly string[]): Part {
 }
 
 function remedyForUnknown(name: string, known: readonly string[]): string {
-  const near = suggest(name, known);
-  if (near !== undefined) return `did you mean ${near}?`;
-  return `remove it; the classes are ${known.slice(0, LISTED).join(', ')}${known.length > LISTED ? ', ...' : ''}`;
+  const list = `${known.slice(0, LISTED).join(', ')}${known.length > LISTED ? ', ...' : ''}`;
+  return oneOf(name, known, `remove it; the classes are ${list}`);
 }
 
 function classIndices(parts: readonly Part[], names: readonly string[]): Int32Array {

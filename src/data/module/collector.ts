@@ -1,7 +1,7 @@
 /** Takes the examples of a module as they come, and makes them columns. */
 import type { ModuleConfig } from '../../config/data.js';
 import { plainNames } from '../../config/plain-names.js';
-import { suggest } from '../../config/suggest.js';
+import { oneOf } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import type { SourceColumn, SourceExamples } from '../examples.js';
 import type { Reading } from '../reading.js';
@@ -185,9 +185,8 @@ function byName<T extends number | string>(
   }
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown === undefined) return (name) => given[name];
-  const near = suggest(unknown, names);
   throw new DataError(
     `data.${key}.${unknown}: the examples have no ${what} ${unknown}`,
-    near ? `did you mean ${near}?` : `use their names: ${names.join(', ')}`,
+    oneOf(unknown, names, `use their names: ${names.join(', ')}`),
   );
 }

@@ -1,7 +1,7 @@
 /** What an example of a module says, by the names of its fields. */
 import { FIELD_NAME } from '../../config/data-parts.js';
 import { plainNames } from '../../config/plain-names.js';
-import { suggest } from '../../config/suggest.js';
+import { oneOf } from '../../config/suggest.js';
 import type { DataError } from '../../errors.js';
 import { described } from './nested.js';
 
@@ -84,10 +84,9 @@ export function checkNames({ inputs, targets, weights }: ExampleFields, copies: 
   }
   for (const name of weights.keys()) {
     if (name === ofAll || targets.has(name) || copies.includes(name)) continue;
-    const near = suggest(name, [...targets.keys(), ...copies]);
     throw fail(
       `has weights for ${name}, which is no target`,
-      near ? `did you mean ${near}?` : 'name them as targets are',
+      oneOf(name, [...targets.keys(), ...copies], 'name them as targets are'),
     );
   }
 }

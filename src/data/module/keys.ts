@@ -1,6 +1,6 @@
 /** What decides about the splits of a module's examples: a key of theirs that is no input. */
 import type { ModuleConfig } from '../../config/data.js';
-import { suggest } from '../../config/suggest.js';
+import { oneOf } from '../../config/suggest.js';
 import { keysOf, type SplitKeys } from '../split-key.js';
 import { deciderOf } from '../split-plan.js';
 import type { Cell } from '../table/table.js';
@@ -28,10 +28,9 @@ export function moduleKeys(
   const { kind, name } = decider;
   const own = Object.keys(example).filter((key) => !fieldKeys.includes(key));
   if (own.includes(name)) return keysOf({ ...decider, unit: 'field' });
-  const near = suggest(name, own);
   throw fail(
     `has no ${name}, which data.split.${kind} names`,
-    near ? `did you mean ${near}?` : `give every example one beside its fields: { features, target, ${name} }`,
+    oneOf(name, own, `give every example one beside its fields: { features, target, ${name} }`),
   );
 }
 

@@ -1,6 +1,6 @@
 /** One target from its array, and its weights. */
 import { requireMemory } from '../../config/memory.js';
-import { suggest } from '../../config/suggest.js';
+import { oneOf } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import { type Column, isPlain, plainColumn, type SourceColumn } from '../examples.js';
 import { elements, type Field } from '../field.js';
@@ -77,14 +77,13 @@ function lengthsOf(
   const key = isPlain({ name, role: 'target' }) ? 'data.placesOf' : `data.targets.${name}.placesOf`;
   if (input?.lengths) return input.lengths;
   const names = [...inputs].flatMap(([other, { lengths }]) => (lengths ? [other] : []));
-  const near = suggest(placesOf, names);
   throw new DataError(
     input ? `${key}: the input ${placesOf} has no lengths` : `${key}: there is no input ${placesOf}`,
-    near !== undefined
-      ? `did you mean ${near}?`
-      : names.length > 0
-        ? `use ${names.join(', ')}`
-        : 'say how long its sequences are, by lengths or offsets',
+    oneOf(
+      placesOf,
+      names,
+      names.length > 0 ? `use ${names.join(', ')}` : 'say how long its sequences are, by lengths or offsets',
+    ),
   );
 }
 

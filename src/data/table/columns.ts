@@ -1,5 +1,5 @@
 /** What each column of a table is for, as the config says. */
-import { suggest } from '../../config/suggest.js';
+import { oneOf } from '../../config/suggest.js';
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
@@ -186,10 +186,9 @@ export function requireColumns(table: Table, names: readonly string[], origin: s
   const known = new Set(table.columns);
   const absent = names.find((name) => !known.has(name));
   if (absent === undefined) return;
-  const near = suggest(absent, table.columns);
   const shown = table.columns.slice(0, 20).join(', ');
   throw new DataError(
     `${origin}: ${table.file} has no column ${JSON.stringify(absent)}`,
-    near ? `did you mean ${near}?` : `it has ${shown}${table.columns.length > 20 ? ', ...' : ''}`,
+    oneOf(absent, table.columns, `it has ${shown}${table.columns.length > 20 ? ', ...' : ''}`),
   );
 }
