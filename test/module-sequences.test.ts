@@ -1,4 +1,6 @@
 /** Sequences of unequal length: filled up with a mask, which comes to what each comes to by itself. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dataSchema } from '../src/config/data.js';
 import type { LayerConfig } from '../src/config/model.js';
@@ -12,6 +14,7 @@ import { DataError } from '../src/errors.js';
 import { createEngines, type EngineWithSlabs, relativeError } from './support/engines.js';
 import { temporaryFolder } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
+import { npyFile, zipFile } from './support/tables.js';
 
 const folder = temporaryFolder();
 let files = 0;
@@ -25,6 +28,33 @@ const taggedFile = (...ids: number[][]) =>
     `export default ${JSON.stringify(ids)}.map(of);`,
   );
 const tagged = taggedFile([1, 2, 3], [4], [5, 6]);
+
+/** The same in rows of NumPy that are filled up to 5 places with what is no id. */
+async function loadArrays(ids: number[][]) {
+  const file = join(folder, `sequences${files++}.npz`);
+  const ints = (shape: number[], values: number[]) =>
+    npyFile('<i4', shape, new Uint8Array(Int32Array.from(values).buffer));
+  const rows = (of: (id: number) => number) => ids.flatMap((own) => [0, 1, 2, 3, 4].map((j) => of(own[j] ?? -1)));
+  const lengths = ids.map((own) => own.length);
+  const content = zipFile([
+    ['words.npy', ints([ids.length, 5], rows(Number))],
+    [
+      'tags.npy',
+      ints(
+        [ids.length, 5],
+        rows((id) => id % 2),
+      ),
+    ],
+    ['lengths.npy', ints([ids.length], lengths)],
+  ]);
+  writeFileSync(file, content);
+  const data = {
+    ...{ source: 'npy', file, validation: 0, test: 0 },
+    inputs: { words: { member: 'words', categories: 7, lengths: 'lengths' } },
+    targets: { tags: { member: 'tags', type: 'class', placesOf: 'words' }, sum: { member: 'lengths', type: 'number' } },
+  };
+  return loadDataset(dataSchema.parse(data), 1);
+}
 
 describe('sequences are', () => {
   it('filled up to the longest, with masks of inputs and of targets that go with them', async () => {
@@ -153,11 +183,17 @@ describe('a model of masked sequences', () => {
     ['two outputs', layers, [tags, sum], { tags: 'tag', sum: 'total' }],
     ['one output of places', layers.slice(0, 7), [tags], { tags: 'tag' }],
     ['one output that has lost the mask', unmasked, [tags], { tags: 'tag' }],
-  ])('comes to the sums of each sequence by itself: %s', async (_, layers, heads, outputs) => {
+    ['two outputs, from arrays', layers, [tags, sum], { tags: 'tag', sum: 'total' }],
+  ])('comes to the sums of each sequence by itself: %s', async (name, layers, heads, outputs) => {
     const more = { length: { words: 5 }, categories: { words: 7 }, classes: { tags: 2 } };
     // tfjs trains no recurrent layer over a single place.
     const lengths = [3, 2, 4];
-    const { examples } = await load(taggedFile([1, 2, 3], [4, 1], [5, 6, 2, 5]), more);
+    const ids = [
+      [1, 2, 3],
+      [4, 1],
+      [5, 6, 2, 5],
+    ];
+    const { examples } = name.endsWith('arrays') ? await loadArrays(ids) : await load(taggedFile(...ids), more);
     const used = (fields: readonly Field[]) =>
       fields.filter(
         ({ name, of, role }) =>
