@@ -222,6 +222,16 @@ it.each([
     { targets: { m: { mask: 'other', values: [1, 1] } } },
     'data.targets.m.values: names a value twice',
   ],
+  [
+    'too few classes',
+    { targets: { m: { mask: 'other', classes: 1 } } },
+    'data.targets.m.classes: 1 is not a whole number from 2 to 256',
+  ],
+  [
+    'a mask that is a folder',
+    { table: undefined, inputs: undefined, targets: { m: { mask: 'm' } } },
+    'data.targets.m: is a column, and there is no data.table: name the table, or a folder: { masks: FOLDER }',
+  ],
 ])('a config with %s is refused', async (_, more, says) => {
   const folder = newFolder();
   const data = {

@@ -162,11 +162,19 @@ function imagesRules(config: Given, context: z.RefinementCtx): void {
   }
 }
 
+/** What a folder is called in the place of a column. */
+const folderKey = ([list]: readonly string[], entry: unknown): 'masks' | 'images' =>
+  has(entry, 'mask') || (list === 'targets' && !has(entry, 'image')) ? 'masks' : 'images';
+
 function fieldRules(path: readonly string[], entry: unknown, hasTable: boolean, refuse: Refuse): void {
   if (has(entry, 'of')) return;
   const isFolder = has(entry, 'images', 'masks');
   if (!hasTable && !isFolder)
-    refuse(path, 'is a column, and there is no data.table', 'name the table, or a folder: { images: FOLDER }');
+    refuse(
+      path,
+      'is a column, and there is no data.table',
+      `name the table, or a folder: { ${folderKey(path, entry)}: FOLDER }`,
+    );
   if (hasTable && isFolder) {
     const key = has(entry, 'masks') ? 'mask' : 'image';
     refuse(path, 'is a folder beside data.table', `name the column of their names: { ${key}: COLUMN, dir: FOLDER }`);

@@ -54,10 +54,12 @@ export function alternatives(node: JsonSchema, value?: unknown): JsonSchema[] {
 
 /** The schema of `key` in the mapping or list `value`, whose own schema is `node`. */
 export function child(node: JsonSchema, key: PropertyKey, value: unknown): JsonSchema | undefined {
+  // What may also be a list is none where a mapping was written.
+  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
   for (const { properties, additionalProperties, items } of alternatives(node, value)) {
     if (properties && Object.hasOwn(properties, key)) return properties[key as string];
     if (typeof additionalProperties === 'object') return additionalProperties;
-    const item = Array.isArray(items) ? items[Number(key)] : items;
+    const item = isMapping ? undefined : Array.isArray(items) ? items[Number(key)] : items;
     if (item) return item;
   }
   return undefined;
