@@ -55,14 +55,14 @@ function weighs(column: Column, row: number): boolean {
 function weightedTargets(classWeights: ClassWeights, targets: readonly AskedTarget[]): Weighted[] {
   const key = 'training.classWeights';
   const names = targets.map(({ target }) => target);
-  if (!isByTarget(classWeights)) {
+  if (isOfOne(classWeights)) {
     if (targets.length === 1) return [{ ...targets[0], given: classWeights, key }];
     throw new ConfigError(
       `${key}: the data have the targets ${names.join(', ')}, and it does not say of which it is`,
       `name the target: ${key}: { ${names[0]}: ${classWeights === 'balanced' ? 'balanced' : '{ ... }'} }`,
     );
   }
-  return Object.entries(classWeights).map(([name, given]) => {
+  return Object.entries(classWeights as Readonly<Record<string, OwnWeights>>).map(([name, given]) => {
     const target = targets.find((each) => each.target === name);
     if (target) return { ...target, given, key: `${key}.${name}` };
     throw new ConfigError(
@@ -72,9 +72,9 @@ function weightedTargets(classWeights: ClassWeights, targets: readonly AskedTarg
   });
 }
 
-function isByTarget(given: ClassWeights): given is Readonly<Record<string, OwnWeights>> {
-  return typeof given === 'object' && Object.values(given).some((value) => typeof value !== 'number');
-}
+/** Values that are numbers are of classes: the config has either kind of names. */
+const isOfOne = (given: ClassWeights): given is OwnWeights =>
+  given === 'balanced' || Object.values(given).every((value) => typeof value === 'number');
 
 /**
  * The weights of a target with those of its classes. An example counts as often as its weight says; the mean still divides by

@@ -285,6 +285,8 @@ describe('class weights of several targets', () => {
     ['{"knd": "balanced"}', 'training.classWeights.knd: the data have no target knd: did you mean kind?'],
     ['{"parts": "balanced"}', 'training.classWeights.parts: the targets are not one class each: remove it'],
     ['{"size": {"0": 1}}', 'training.classWeights.size: the targets are not one class each: remove it'],
+    ['{"kind": {"0": -1}}', 'training.classWeights.kind.0: -1 is not a number of at least 0'],
+    ['{"kind": "balanced", "0": 2}', '0 has a number, as classes have, and kind has none, as targets'],
     ['{"kind": {"7": 1}}', 'training.classWeights.kind: there is no class 7: name one of 0, 1, 2'],
     ['{"kind": {"0": 0, "1": 0, "2": 0}}', 'all examples of the training split have the weight 0 for kind'],
   ])('refuses %s', async (given, problem) => {

@@ -1777,10 +1777,8 @@ export interface RunConfigInput {
     classWeights?:
       | 'balanced'
       | {
-          [k: string]: number;
-        }
-      | {
           [k: string]:
+            | number
             | 'balanced'
             | {
                 [k: string]: number;

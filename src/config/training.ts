@@ -1,7 +1,19 @@
 /** The `training` section: how long, in what batches, and how often to write a line. */
 import { z } from 'zod';
 
-const weightOfClasses = z.record(z.string(), z.number().min(0));
+const weight = z.number().min(0);
+
+/** A number is of a class, all else of a target. */
+function oneKindOfNames(given: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {
+  const [name] = Object.entries(given).find(([, value]) => typeof value === 'number') ?? [];
+  const [target] = Object.entries(given).find(([, value]) => typeof value !== 'number') ?? [];
+  if (name === undefined || target === undefined) return;
+  context.addIssue({
+    code: 'custom',
+    message: `${name} has a number, as classes have, and ${target} has none, as targets`,
+    params: { remedy: 'write { CLASS: weight } for one target, or { TARGET: { CLASS: weight } } for several' },
+  });
+}
 
 /** Checks against the size of the training split live with the loop; here is what the config alone can tell. */
 export const trainingSchema = z
@@ -52,8 +64,9 @@ export const trainingSchema = z
     classWeights: z
       .union([
         z.literal('balanced'),
-        weightOfClasses,
-        z.record(z.string(), z.union([z.literal('balanced'), weightOfClasses])),
+        z
+          .record(z.string(), z.union([weight, z.literal('balanced'), z.record(z.string(), weight)]))
+          .superRefine(oneKindOfNames),
       ])
       .optional()
       .describe(
