@@ -4,7 +4,6 @@ import {
   activeShards,
   batchOf,
   evaluationBatches,
-  evaluationSizes,
   examplesBefore,
   planGeometry,
   roundOf,
@@ -69,5 +68,4 @@ it('evaluation batches cover a split', () => {
     { start: 30, count: 30 },
     { start: 60, count: 10 },
   ]);
-  expect(evaluationSizes(geometry, [70, 60, 0, 7])).toEqual([30, 10, 7]);
 });

@@ -136,8 +136,3 @@ export function evaluationBatches(geometry: Pick<Geometry, 'evaluationBatch'>, l
   const cut = { training: length, batchSize: geometry.evaluationBatch };
   return Array.from({ length: evaluationBatchCount(geometry, length) }, (_, batch) => batchOf(cut, batch));
 }
-
-/** Sizes of the evaluation batches of splits of these lengths. */
-export function evaluationSizes(geometry: Pick<Geometry, 'evaluationBatch'>, lengths: readonly number[]): number[] {
-  return [...new Set(lengths.flatMap((length) => evaluationBatches(geometry, length).map(({ count }) => count)))];
-}

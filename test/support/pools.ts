@@ -5,7 +5,14 @@ import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
 import type { Examples } from '../../src/data/examples.js';
-import { activeShards, evaluationSizes, planGeometry, roundOf, shardSizes, shardsOf } from '../../src/data/geometry.js';
+import {
+  activeShards,
+  evaluationBatches,
+  planGeometry,
+  roundOf,
+  shardSizes,
+  shardsOf,
+} from '../../src/data/geometry.js';
 import { metaOf } from '../../src/data/image.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
@@ -64,7 +71,8 @@ export async function poolSetup(): Promise<PoolSetup> {
   const largestEvaluation = examples.count;
   // Smaller batches than the program's, so that there are several.
   const small = { ...geometry, evaluationBatch: 30 };
-  const sizes = { gradients: shardSizes(small), evaluations: evaluationSizes(small, [largestEvaluation]) };
+  const evaluations = new Set(evaluationBatches(small, largestEvaluation).map(({ count }) => count));
+  const sizes = { gradients: shardSizes(small), evaluations: [...evaluations] };
   const options = {
     ...{
       engine: await chooseEngine({ engine: 'onnx' }, { step, spec }, [{ sizes }], () => {}),
