@@ -99,12 +99,12 @@ describe('a run in buckets', () => {
   it('has the same bits on any number of threads, on workers, and when it is resumed', {
     timeout: 90_000,
   }, async () => {
-    const alone = await trained(file, [], newPath());
+    const alone = await trained(file, quick, newPath());
     expect(alone.start.buckets!.places).toEqual([4, 8, 12]);
-    expect(resultOf(await trained(file, [], newPath(), 2))).toEqual(resultOf(alone));
+    expect(resultOf(await trained(file, quick, newPath(), 2))).toEqual(resultOf(alone));
     for (const [threads, set] of [
-      [0, []],
-      [1, ['cluster.placement=stream']],
+      [0, quick],
+      [1, [...quick, 'cluster.placement=stream']],
     ] as const) {
       const run = await trainedInWorld(file, set, newPath(), newPath(), { threads, workers: [{ threads: 1 }] });
       expect(resultOf(run)).toEqual(resultOf(alone));
@@ -112,7 +112,7 @@ describe('a run in buckets', () => {
         alone.epochs.map(({ stepsByPlaces }) => stepsByPlaces),
       );
     }
-    const part = await train(loadRunConfig(file, []), { threads: 1, out: newPath(), steps: 5 });
+    const part = await train(loadRunConfig(file, quick), { threads: 1, out: newPath(), steps: 5 });
     const events: RunEvent[] = [];
     const end = await resume(part.resume!, { threads: 2, report: (event) => events.push(event) });
     expect(end.sha256).toBe(alone.end.sha256);

@@ -260,9 +260,9 @@ afterAll(async () => {
 });
 
 describe.each(configs)('%s', (_, file) => {
-  it('come to the same bits on 1, 2 and 4 threads and on two workers', async () => {
+  it('come to the same bits on 1 and 4 threads and on two workers', async () => {
     const one = await onOneThread(file);
-    for (const threads of [2, 4]) expect(resultOf(await trained(file, [], folder, threads))).toEqual(resultOf(one));
+    expect(resultOf(await trained(file, [], folder, 4))).toEqual(resultOf(one));
     const world = await trainedInWorld(file, [], folder, folder, { workers: [{ threads: 1 }, { threads: 1 }] });
     expect(resultOf(world)).toEqual(resultOf(one));
     expect(one.epochs[1].loss).toBeLessThan(one.epochs[0].loss);
