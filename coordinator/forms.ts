@@ -70,7 +70,7 @@ export const specIn = (spec: StepSpec, { places }: Form): StepSpec => ({
 
 const remedy =
   'use layers that read sequences of any length, such as recurrent ones or globalAveragePooling1d, not flatten, reshape or a ' +
-  'file that says the length; or leave training.buckets out';
+  'file that says the length; list longer ones alone where a layer needs more places; or leave training.buckets out';
 
 /**
  * Makes a step in a form, for as long as it is used: each has weights of its own.

@@ -7,7 +7,7 @@ import { isInputColumns } from '../src/config/table-fields.js';
 import type { Augmentation } from '../src/data/augment/moved.js';
 import { eachRow } from '../src/data/each-row.js';
 import { targetEncoding } from '../src/data/encoding.js';
-import type { Column, Dataset } from '../src/data/examples.js';
+import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
 import { elements, ofRole, weighsPlaces, widthOf } from '../src/data/field.js';
 import { metaOf } from '../src/data/image.js';
 import type { TargetSurvey } from '../src/data/target-survey.js';
@@ -81,7 +81,9 @@ export async function askedTargets(config: RunConfig, dataset: Dataset): Promise
   const asked: AskedTarget[] = [];
   for (const [i, head] of heads.entries()) {
     const survey = await checkTargets({ data: config.data, loss: head.loss }, dataset, columns[i]);
-    const counted = columns.length > 1 ? await countedPlaces(dataset, columns[i], head) : undefined;
+    const places = await countedPlaces(dataset, columns[i], head);
+    // One alone is divided by the places of the batch.
+    const counted = columns.length > 1 ? places : undefined;
     asked.push({ ...head, column: columns[i], survey, counted });
   }
   return asked;
@@ -113,7 +115,7 @@ async function countedPlaces(
   });
   if (places > 0) return places / training.length;
   throw new DataError(
-    `loss.${target}: ignoreClass ${ignoreClass} leaves none of the targets in the training split`,
+    `${isPlain(column) ? 'loss' : `loss.${target}`}: ignoreClass ${ignoreClass} leaves none of the targets in the training split`,
     'name another class, or add examples of other classes',
   );
 }

@@ -343,6 +343,15 @@ describe('is refused with a remedy', () => {
       'leave training.buckets out',
     ],
     [
+      'a layer that needs more places than the shortest have',
+      {
+        ...readsAll({ conv1d: { filters: 2, kernelSize: 5 } }, { globalMaxPooling1d: {} }),
+        data,
+      },
+      'training.buckets: 4: sequences of 4 places: model.layers.1 (conv1d)',
+      'list longer ones alone',
+    ],
+    [
       'grouping without lengths',
       { ...config, training: { epochs: 1, batchSize: 2, groupByLength: true } },
       'training.groupByLength: true needs lengths to group by',
@@ -387,6 +396,31 @@ describe('is refused with a remedy', () => {
     expect((error as ConfigError).message).toContain(problem);
     expect((error as ConfigError).message + (error as ConfigError).remedy).toContain(remedy);
   });
+});
+
+it('may have a single place, and the shorter ones may be left out where a layer needs more', async () => {
+  const singles = writeModule(
+    folder,
+    'singles.mjs',
+    'export default Array.from({ length: 30 }, (_, i) => ({ features: Array(i % 3 ? 1 : 6).fill([i / 30, 1]), target: i % 3 }));',
+  );
+  const of = (layers: object[], buckets: number[]) =>
+    writeConfig(folder, 'singles', {
+      data: { source: 'module', file: singles, length: 'longest', validation: 0, test: 0 },
+      model: { layers: [...layers, { dense: { units: 1 } }] },
+      loss: 'meanSquaredError',
+      training: { epochs: 2, batchSize: 5, shards: 1, buckets, groupByLength: true },
+    });
+  // What comes before a recurrent layer needs the gradient of what that takes apart.
+  const recurrent = [{ dense: { units: 2 } }, { gru: { units: 2, returnSequences: true } }, { lstm: { units: 2 } }];
+  const single = of(recurrent, [1]);
+  const onnx = await trained(single, [], newPath());
+  const tfjs = await trained(single, ['engine=tfjs', 'backend=cpu'], newPath());
+  expect(onnx.epochs[0].stepsByPlaces).toEqual({ 1: 4, 6: 2 });
+  expect(relativeError(weightsOf(onnx.end.model), weightsOf(tfjs.end.model))).toBeLessThan(1e-5);
+  const convolved = [{ conv1d: { filters: 2, kernelSize: 5 } }, { globalMaxPooling1d: {} }];
+  const { start } = await trained(of(convolved, [5]), [], newPath());
+  expect(start.buckets!.places).toEqual([5, 6]);
 });
 
 it('buckets that hardly a batch has are no mistake, and a warning', async () => {

@@ -157,6 +157,35 @@ describe('a value that breaks a rule', () => {
     ['training.epochs="3"', 'training.epochs: "3" is not a whole number of at least 1', 'write 3 without quotes'],
     ['training.epochs=null', 'training.epochs is missing', 'add a whole number of at least 1'],
     ['training.batchSize=0', 'training.batchSize: 0 is not a whole number of at least 1 or "all"', 'correct it'],
+    // Options of each loss, of the only target and of one by its name.
+    ...['loss', 'loss.kind'].flatMap((loss): [string, string, unknown][] => [
+      [`${loss}={huber: {delta: 0}}`, `${loss}.huber.delta: 0 is not a number above 0`, 'correct it'],
+      [`${loss}={huber: {delta: x}}`, `${loss}.huber.delta: "x" is not a number above 0`, 'correct it'],
+      [
+        `${loss}={huber: {dleta: 1}}`,
+        `${loss}.huber.dleta: unknown key`,
+        expect.stringMatching(/^did you mean delta\?/),
+      ],
+      ...['binaryCrossentropy', 'categoricalCrossentropy', 'sparseCategoricalCrossentropy'].map(
+        (name): [string, string, string] => [
+          `${loss}={${name}: {fromLogits: 3}}`,
+          `${loss}.${name}.fromLogits: 3 is not true or false`,
+          'correct it',
+        ],
+      ),
+      ...['categoricalCrossentropy', 'sparseCategoricalCrossentropy'].flatMap((name) =>
+        ['-1.5', 'none', '1e12'].map((wrong): [string, string, string] => [
+          `${loss}={${name}: {ignoreClass: ${wrong}}}`,
+          `${loss}.${name}.ignoreClass: ${wrong === 'none' ? '"none"' : Number(wrong)} is not a whole number from -2147483648 to 2147483647`,
+          'correct it',
+        ]),
+      ),
+      [
+        `${loss}={custom: {module: 3, name: a}}`,
+        `${loss}.custom.module: 3 is not text that is not empty`,
+        'correct it',
+      ],
+    ]),
     ['training.clipNorm=0', 'training.clipNorm: 0 is not a number above 0', 'correct it'],
     [
       'training.logEvery=0.5',

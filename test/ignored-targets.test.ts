@@ -232,6 +232,27 @@ describe('a class that is ignored and none of the classes', () => {
   });
 });
 
+it('of one target that leaves nothing to learn from is refused', async () => {
+  const run = {
+    data: {
+      source: 'values',
+      features: [[1], [2], [3], [4]],
+      targets: [2, 2, 2, 2],
+      classes: 3,
+      validation: 0,
+      test: 0,
+    },
+    model: { layers: [{ dense: { units: 'classes' } }] },
+    training: { epochs: 1, batchSize: 2 },
+  };
+  for (const loss of ['sparseCategoricalCrossentropy', 'categoricalCrossentropy']) {
+    const alone = writeConfig(folder, 'alone', { ...run, loss: { [loss]: { ignoreClass: 2 } } });
+    expect((await refusalOf(trained(alone, [], folder))).message).toBe(
+      'loss: ignoreClass 2 leaves none of the targets in the training split: name another class, or add examples of other classes',
+    );
+  }
+});
+
 it('counts neither what fills sequences up nor the ignored class, in training as in evaluation', async () => {
   const rows = Array.from({ length: 12 }, (_, i) => {
     const words = Array.from({ length: 1 + (i % 5) }, (_, place) => [Math.sin(i + place), Math.cos(i * place)]);

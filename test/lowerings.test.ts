@@ -88,6 +88,17 @@ const trains = (name: string, body: Body, ...inputs: Given[]) =>
     compareWithDifferences(body, inputs, expected.slice(-count));
   });
 
+describe('what is taken apart, into one piece too', () => {
+  for (const axis of [0, 1, 2]) {
+    for (const count of [1, 3]) {
+      const shape = [2, 2, 2].map((size, i) => (i === axis ? count : size));
+      const joined = (parts: tf.Tensor[]) => parts.map((part, i) => tf.mul(part, i + 2)).reduce((a, b) => tf.add(a, b));
+      trains(`unstack ${count} of axis ${axis}`, (x) => tf.square(joined(tf.unstack(x, axis))), floats(shape));
+      trains(`split ${count} of axis ${axis}`, (x) => tf.square(joined(tf.split(x, count, axis))), floats(shape));
+    }
+  }
+});
+
 describe('running sums and products', () => {
   for (const axis of [0, 1, 2]) {
     for (const [exclusive, reverse] of [

@@ -57,7 +57,8 @@ function intendedBranch(issue: z.core.$ZodIssueInvalidUnion): Issue[] | undefine
     branch.every(({ code, path }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value')),
   );
   const known = fits.filter((branch) =>
-    branch.every(({ code, path }) => path.length > 0 || code !== 'unrecognized_keys'),
+    // A key that cannot be a name is that of another branch.
+    branch.every(({ code, path }) => code !== 'invalid_key' && (path.length > 0 || code !== 'unrecognized_keys')),
   );
   const candidates = known.length > 0 ? known : fits;
   return candidates.length === 1 ? candidates[0] : undefined;
@@ -125,7 +126,7 @@ function isMisspelt(value: object, key: string, names: readonly string[]): boole
   const inner = (value as Record<string, unknown>)[key];
   const holdsName =
     typeof inner === 'object' && inner !== null && Object.keys(inner).some((own) => names.includes(own));
-  return typeof inner === 'object' && !holdsName && suggest(key, names) !== undefined;
+  return typeof inner === 'object' && !holdsName && !names.includes(key) && suggest(key, names) !== undefined;
 }
 
 /** A mapping of names to values that each are one of several: which of them is none. */

@@ -106,12 +106,17 @@ const transposedConvolution: Gradient = (dy, [x, filter], { strides, pad }) => (
     } as unknown as tf.NamedAttrMap) as tf.Tensor,
 });
 
+/** tfjs hands the gradient of a single piece on as it is, and joins lists alone. */
+const pieces = (dy: tf.Tensor | tf.Tensor[]): tf.Tensor[] => (Array.isArray(dy) ? dy : [dy]);
+
 /** Registers our gradients in place of tfjs's; again for whoever loads the union package, which registers its own anew. */
 export function correctGradients(): void {
   // ThresholdedReLU multiplies by a comparison. Its gradient is zero, as tfjs has it for GreaterEqual.
   replace('Greater', ['a', 'b'], (_, [a, b]) => ({ a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) }));
   replace('Cumsum', [], cumsum);
   replace('MirrorPad', ['x'], mirrorPad);
+  replace('Unpack', [], (dy, _, { axis }) => ({ value: () => tf.stack(pieces(dy), axis as number) }));
+  replace('SplitV', [], (dy, _, { axis }) => ({ x: () => tf.concat(pieces(dy), axis as number) }));
   replace('ResizeBilinear', ['images'], resize('bilinear'));
   replace('ResizeNearestNeighbor', ['images'], resize('nearest'));
   replace('Conv3DBackpropInputV2', ['dy', 'filter'], transposedConvolution);

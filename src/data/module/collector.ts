@@ -126,8 +126,11 @@ export class Collector {
     const budgets = sharesOf(budgetBytes(this.#config.memory), bytes);
     const inputs = rows.map(({ name, numbers }, i) => {
       const asked = lengthOf(name);
-      const places = asked === undefined ? undefined : (this.#reading.lengthOf(name) ?? asked);
-      const options = { categories: categoriesOf(name), length: places, truncate: this.#config.truncate };
+      const trained = this.#reading.lengthOf(name);
+      const options = {
+        ...{ categories: categoriesOf(name), length: asked && (trained ?? asked), truncate: this.#config.truncate },
+        isTrained: trained !== undefined,
+      };
       return new InputRows(name, labelOf('input', name), numbers, options, budgets[i], this.#fail);
     });
     const isSequence = length !== undefined;

@@ -14,6 +14,8 @@ interface InputOptions {
   readonly length?: number | 'longest';
   /** Whether what is longer is cut. */
   readonly truncate: boolean;
+  /** Whether the places are those of a model that was trained. */
+  readonly isTrained: boolean;
 }
 
 export class InputRows {
@@ -118,12 +120,14 @@ export class InputRows {
   }
 
   #placesOf({ shape: [places] }: Numbers, fail: Fail): number {
-    const { length, truncate } = this.#options;
+    const { length, truncate, isTrained } = this.#options;
     if (length === 'longest' || places <= length!) return places;
     if (truncate) return length!;
     throw fail(
-      `has ${this.label} of ${places} places, and data.length is ${length}`,
-      `make it ${places} or longest, or set data.truncate: true to cut off what is beyond it`,
+      `has ${this.label} of ${places} places, and ${isTrained ? 'the model takes' : 'data.length is'} ${length}`,
+      isTrained
+        ? `cut it there or set data.truncate: true, or train with data.length: ${places} or more`
+        : `make it ${places} or longest, or set data.truncate: true to cut off what is beyond it`,
     );
   }
 }
