@@ -244,6 +244,11 @@ describe('a value that breaks a rule', () => {
       'metrics.0: "acuracy" is not one of accuracy, topKAccuracy, mae, mse, r2, custom',
       'did you mean accuracy?',
     ],
+    [
+      'data={source: csv, file: a.csv, target: y, inputs: {u: {index: [a, b]}}}',
+      'data.inputs.u.index: ["a","b"] is not text that is not empty',
+      'correct it',
+    ],
     ['name=a/b', 'name: "a/b" holds more than letters, digits, ".", "_" and "-"', 'correct it'],
     ['__proto__.x=1', '__proto__: unknown key', expect.stringMatching(/^the keys here are name, seed/)],
   ])('%s', (override, problem, remedy) => {

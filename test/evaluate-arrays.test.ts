@@ -256,7 +256,7 @@ it('pictures and masks have folders each', async () => {
   const missing = await evaluate(run, { model: 'final', data: one }).catch((reason) => reason);
   expect([missing.problem, missing.remedy]).toEqual([
     `--data picture=${rest.picture}: mask is missing`,
-    'add --data mask=PATH',
+    `give --data picture=${rest.picture} --data mask=PATH`,
   ]);
 });
 
@@ -347,7 +347,7 @@ describe('is refused by name, with a remedy:', () => {
       "is one array, and the model's data are words, words_lengths, bias, rating",
       '--data words=FILE --data words_lengths=FILE',
     ],
-    ['an array that is missing', less, 'rating is missing', 'add --data rating=PATH'],
+    ['an array that is missing', less, 'rating is missing', '--data rating=PATH'],
     ['an array that it has not', { ...other.files, ratings: 'x' }, 'have no ratings', 'did you mean rating?'],
     [
       'a class that the model has not',

@@ -1,6 +1,6 @@
 /** `source: npy` with fields by name: a file each. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../src/config/load.js';
 import { ConfigError, type LockstepError } from '../src/errors.js';
@@ -118,11 +118,45 @@ describe('is refused by name, with a remedy:', () => {
       'row 4 holds 4, not one of 4 categories',
       '0 to 3',
     ],
+    [
+      'an array as two inputs',
+      { inputs: { user: table, table } },
+      `data.inputs.user and data.inputs.table both name ${table}`,
+      'several layers may read one input, by from',
+    ],
+    [
+      'an input as a target',
+      { targets: { rating, copy: table } },
+      `data.inputs.table and data.targets.copy both name ${table}`,
+      'write data.targets: { copy: { of: table } }',
+    ],
+    [
+      'an array as two targets, by another path',
+      { targets: { rating, liked: { file: join(folder, '..', basename(folder), 'rating.npy'), type: 'class' } } },
+      `data.targets.rating and data.targets.liked both name ${rating}`,
+      'one role',
+    ],
+    [
+      'a target as its weights',
+      { targets: { rating: { file: rating, weights: rating } } },
+      `data.targets.rating and data.targets.rating.weights both name ${rating}`,
+      'one role',
+    ],
     ['a copy of no input', { targets: { copy: { of: 'pictures' } } }, 'no input pictures', 'did you mean picture?'],
   ] as [string, object, string, string][])('%s', async (_, more, problem, remedy) => {
     const { error } = await refusalOf(load({ ...data, ...more, validation: 0, test: 0 }));
     expect((error as LockstepError).problem).toContain(problem);
     expect((error as LockstepError).remedy).toContain(remedy);
+  });
+
+  it('an array as input and target of no names; weights may be of several targets', async () => {
+    const plain = { source: 'npy', features: table, targets: table, validation: 0, test: 0 };
+    const { error } = await refusalOf(load(plain));
+    expect((error as LockstepError).problem).toBe(`data.features and data.targets both name ${table}`);
+    await load({ ...plain, targets: { copy: { of: 'features' } } });
+    const shared = { rating: { file: rating, weights }, liked: { file: liked, weights } };
+    const { examples } = await load({ ...data, targets: shared, validation: 0, test: 0 });
+    expect(examples.columns.filter(({ role }) => role === 'weight')).toHaveLength(2);
   });
 
   it.each([

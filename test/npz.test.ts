@@ -74,7 +74,7 @@ it('an archive stands where a file does: with a member, with one array, or with 
   const one = archive('one');
   const { examples } = await load({
     source: 'npy',
-    inputs: { table: one, who: { file, member: 'user' }, values: { file: one } },
+    inputs: { table: one, who: { file, member: 'user' }, values: { file: archive('one') } },
     targets: { rating: file, liked: { file, member: 'liked', weights: { file, member: 'lengths' } } },
   });
   expect(examples.columns.map(({ name, values }) => [name, values[5]])).toEqual([

@@ -227,7 +227,7 @@ describe.each(Object.keys(keys))('what decides, in %s', (name) => {
       `data.split.order: ${label} ${key} is the same in every example, which is no order`,
     );
     expect((await refusal({ ...data, split: { group: key } })).problem).toBe(
-      `data.split.group: ${label} ${key} has 1 values, too few for 3 splits`,
+      `data.split.group: ${label} ${key} has one value, too few for 3 splits`,
     );
     const both = dataSchema.safeParse({ ...data, split: { order: key, group: key } });
     expect(both.error?.issues[0].message).toBe('order and group cannot decide together');
@@ -348,12 +348,16 @@ describe('several targets', () => {
     targets: { kind: target, size: features },
     who: group,
   }));
+  const sizes = array(
+    'sizes',
+    range(count, (i) => i),
+  );
   const data = {
     module: { source: 'module', file: module('two', two), classes: { kind: 2 } },
     npy: {
       source: 'npy',
       inputs: { x: join(folder, 'x.npy') },
-      targets: { kind: { file: targetsFile, type: 'class' }, size: { file: join(folder, 'x.npy'), type: 'number' } },
+      targets: { kind: { file: targetsFile, type: 'class' }, size: { file: sizes, type: 'number' } },
     },
   };
 

@@ -53,15 +53,18 @@ function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
 
 /** The branch of a union that the value was meant for: the one that complains about something inside it. */
 function intendedBranch(issue: z.core.$ZodIssueInvalidUnion): Issue[] | undefined {
-  const fits = issue.errors.filter((branch) =>
-    branch.every(({ code, path }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value')),
-  );
+  const fits = issue.errors.filter((branch) => branch.every((each) => each.path.length > 0 || isAboutInside(each)));
   const known = fits.filter((branch) =>
     // A key that cannot be a name is that of another branch.
     branch.every(({ code, path }) => code !== 'invalid_key' && (path.length > 0 || code !== 'unrecognized_keys')),
   );
   const candidates = known.length > 0 ? known : fits;
   return candidates.length === 1 ? candidates[0] : undefined;
+}
+
+function isAboutInside(issue: Issue): boolean {
+  if (issue.code === 'invalid_union') return intendedBranch(issue) !== undefined;
+  return issue.code !== 'invalid_type' && issue.code !== 'invalid_value';
 }
 
 function explainMissing(path: Path, value: null | undefined, schema: JsonSchema): Mistake {

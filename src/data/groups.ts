@@ -33,9 +33,10 @@ export function divideGroups(
   refuseShared(key, [groups, rowsByValue(values, given.validation), rowsByValue(values, given.test)]);
   const wanted = (['test', 'validation'] as const).filter((split) => counts[split] > 0);
   if (groups.size < wanted.length + 1) {
+    const fewer = groups.size > 1 ? 'set data.split.validation or data.split.test to 0, or ' : '';
     throw new DataError(
-      `data.split.group: ${label} has ${groups.size} values, too few for ${wanted.length + 1} splits`,
-      `set data.split.validation or data.split.test to 0, or name another ${unit}`,
+      `data.split.group: ${label} has ${groups.size > 1 ? `${groups.size} values` : 'one value'}, too few for ${wanted.length + 1} splits`,
+      `${fewer}name another ${unit}, or leave group out`,
     );
   }
   const order = Int32Array.from(groups.keys());

@@ -2,6 +2,7 @@
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
+import { realPath } from '../real-path.js';
 import { type Npy, readHeader } from './npy.js';
 import type { Npz } from './npz.js';
 
@@ -45,6 +46,12 @@ export class ArrayFiles {
       await data.close();
       throw error;
     }
+  }
+
+  /** What two places of one array have in common, once it was opened. @param names as then */
+  identityOf({ file, member }: ArrayPlace, names?: readonly string[]): string {
+    const archive = this.#archives.get(file);
+    return archive ? `${realPath(file)}: ${archive.nameOf(member, names)}` : realPath(file);
   }
 
   /** Names of the arrays in an archive; undefined of a file that is none. */

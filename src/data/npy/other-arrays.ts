@@ -70,5 +70,5 @@ export function checkNames(
   }
   const missing = names.find((name) => !Object.hasOwn(files, name));
   if (missing === undefined) return;
-  throw new ConfigError(`${wording(files)}: ${missing} is missing`, `add ${wording({ [missing]: 'PATH' })}`);
+  throw new ConfigError(`${wording(files)}: ${missing} is missing`, `give ${wording({ ...files, [missing]: 'PATH' })}`);
 }

@@ -13,6 +13,7 @@ import { readInput } from './inputs.js';
 import { readKey } from './keys.js';
 import { inputRows } from './lengths.js';
 import type { Npy } from './npy.js';
+import { refuseRepeated } from './repeated.js';
 import type { ArrayRows } from './rows.js';
 import { readTarget, requireCount } from './targets.js';
 
@@ -48,6 +49,7 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
       compared.push(...own);
       called.set(target.name, file);
     }
+    refuseRepeated(inputs, targets, files);
     const bytes = [...arrays.values()].map(({ shape, npy }) => elements(shape) * (npy.bytes ? 1 : 4));
     const budgets = sharesOf(budgetBytes(config.memory), bytes);
     for (const [i, input] of inputs.entries()) {
