@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadRunConfig, resolvedYaml } from '../src/config/load.js';
 import type { LayersConfig } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
+import { suggest } from '../src/config/suggest.js';
 import { ConfigError } from '../src/errors.js';
 
 const GOOD = `data: { source: digits }
@@ -374,4 +375,10 @@ it.each([
   ['model.options.__proto__', ['model={module: x.js, options: {__proto__: {a: 1}}}']],
 ])('the key __proto__ is refused where names are free, not dropped: %s', (place, overrides) => {
   expect(() => loadRunConfig(good, overrides)).toThrow(`${place}: a key of that name cannot be used`);
+});
+
+it('a name is near another only where they have something in common', () => {
+  expect(suggest('a', ['y', 'w'])).toBeUndefined();
+  expect(suggest('a', ['ab', 'A'])).toBe('A');
+  expect(suggest('x', ['xs'])).toBe('xs');
 });

@@ -15,7 +15,8 @@ export function suggest(name: string, candidates: readonly string[]): string | u
   let bestDistance = limit + 1;
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
+    // What has no letter in common is another name, however short both are.
+    if (distance < Math.min(bestDistance, Math.max(name.length, candidate.length))) {
       best = candidate;
       bestDistance = distance;
     }
