@@ -33,7 +33,7 @@ export async function checkIds(data: DataConfig, dataset: Dataset, { built, fiel
     const own = inputs.filter((input) => input.input === place);
     if (own.length === 0) continue;
     checkColumns(dataset, column, own);
-    checkCategories(column, own);
+    checkCategories(column, own, input.kind === 'table');
     await checkColumn(data, dataset, column, own);
   }
 }
@@ -84,12 +84,15 @@ function checkColumns(dataset: Dataset, field: Column, inputs: readonly IdInput[
   }
 }
 
-/** Codes are of all categories, whether they occur in the examples or not: predictions may have any. */
-function checkCategories({ name, categories }: Column, inputs: readonly IdInput[]): void {
+/**
+ * Codes are of all categories, whether they occur in the examples or not: predictions may have any.
+ * @param coded by us, with a code for what training did not see
+ */
+function checkCategories({ name, categories }: Column, inputs: readonly IdInput[], coded: boolean): void {
   const short = inputs.find(({ rows }) => categories !== undefined && rows < categories);
   if (!short) return;
   throw new ModelError(
-    `${short.layer}: inputDim: ${short.rows} is less than the ${categories} categories of input ${name}, of which one is for those that training did not see`,
+    `${short.layer}: inputDim: ${short.rows} is less than the ${categories} categories of input ${name}${coded ? ', of which one is for those that training did not see' : ''}`,
     'use inputDim: categories',
   );
 }

@@ -252,7 +252,7 @@ describe('values of masks', () => {
       'white, which may be a class or not',
       [[0, 255]],
       {},
-      'set values: [0, 255] where it is a class; where it does not count, loss: {',
+      'set values: [0, 255] where it is a class; where it does not count, loss: { mask: {',
     ],
     [
       'one value only',
@@ -264,7 +264,7 @@ describe('values of masks', () => {
       'a value beyond the classes',
       [[0, 5]],
       { classes: 3 },
-      'pixel (1, 0) (x, y from 0) is 5, not a class from 0 to 2: add it to classes',
+      'pixel (1, 0) (x, y from 0) is 5, not a class from 0 to 2: set classes: 6 of data.targets.mask, or leave such places out by loss: { mask: { sparse',
     ],
     [
       'a value that is not listed',

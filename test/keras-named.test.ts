@@ -123,6 +123,22 @@ it.each([
     'its outputs are score, logit',
     'model.outputs: {',
   ],
+  [
+    'outputs of two targets',
+    { outputs: { liked: 'logit', rating: 'logit' } },
+    'model.outputs: liked and rating both name logit',
+    'name an output each',
+  ],
+  [
+    'targets beyond its outputs',
+    {
+      fields: [...fields, { ...fields[3], name: 'third' }],
+      heads: [...heads, { ...heads[0], target: 'third' }],
+      outputs: { ...outputs, third: 'none' },
+    },
+    'its outputs are score, logit, and the data have the targets',
+    'use a model with an output for each target',
+  ],
 ] as [string, Partial<StepSpec> & { outputs?: Record<string, string> }, string, string][])(
   'a file whose %s do not match is refused',
   async (_, { outputs: own, ...more }, problem, remedy) => {

@@ -114,7 +114,7 @@ describe('is refused by name, with a remedy:', () => {
       [good, '{ inputs: { a: 1, b: 1 }, targets: { y: 0 }, weights: { q: 1 } }'],
       {},
       'weights for q',
-      'did you mean y?',
+      'name them as targets are',
     ],
     ['classes of no target', [good], { classes: { z: 2 } }, 'data.classes.z', 'y'],
     [

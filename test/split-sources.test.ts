@@ -231,6 +231,11 @@ describe.each(Object.keys(keys))('what decides, in %s', (name) => {
     );
     const both = dataSchema.safeParse({ ...data, split: { order: key, group: key } });
     expect(both.error?.issues[0].message).toBe('order and group cannot decide together');
+    if (name === 'module') {
+      const field = await refusal({ ...data, split: { group: 'target' } });
+      expect(field.problem).toContain('has target for its fields, and data.split.group names a key beside them');
+      expect(field.remedy).toContain('{ features, target, key }');
+    }
     const error = await refusal({ ...data, split: { group: `${keys[name]('who')}x` } });
     expect(error.problem).toMatch(/who(.npy)?x/);
   });
@@ -296,7 +301,7 @@ describe('a module', () => {
       'did you mean who?',
     ]);
     const { problem: input } = await refusal({ ...sources.module, split: { group: 'features' } });
-    expect(input).toContain('has no features, which data.split.group names');
+    expect(input).toContain('has features for its fields, and data.split.group names a key beside them');
   });
 });
 

@@ -123,18 +123,27 @@ function endsOf(
   return names.map((name) => sourceOf(given[name], layers, `model.outputs.${name}`, 'layer'));
 }
 
-/** @throws ModelError unless `model.outputs` names every target, and no other */
+/** @throws ModelError unless `model.outputs` names every target, and no other, with an output each */
 export function checkOutputs(given: Readonly<Record<string, string>>, targets: readonly string[]): void {
   const unknown = Object.keys(given).find((name) => !targets.includes(name));
   if (unknown !== undefined) {
     throw new ModelError(`model.outputs.${unknown}: the data have no such target`, oneOf(unknown, targets));
   }
   const missing = targets.find((name) => !(name in given));
-  if (missing === undefined) return;
-  throw new ModelError(
-    `model.outputs: no layer is named for the target ${missing}`,
-    `add ${missing}: <layer>, or leave it out of data.targets`,
-  );
+  if (missing !== undefined) {
+    throw new ModelError(
+      `model.outputs: no layer is named for the target ${missing}`,
+      `add ${missing}: <layer>, or leave it out of data.targets`,
+    );
+  }
+  for (const [i, target] of targets.entries()) {
+    const other = targets.slice(0, i).find((name) => given[name] === given[target]);
+    if (other === undefined) continue;
+    throw new ModelError(
+      `model.outputs: ${other} and ${target} both name ${given[target]}`,
+      `name an output each; in a list of layers, activation: { name: ${target}Output, from: ${given[target]}, activation: linear } hands one on`,
+    );
+  }
 }
 
 /** What words in a layer's options stand for. */

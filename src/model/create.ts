@@ -194,10 +194,7 @@ function matched(
   const fieldsAre = what === 'input' ? 'inputs' : 'targets';
   const missing = own.findIndex((name) => !names.includes(name));
   const shown = `${where}: its ${what}s are ${names.join(', ')}`;
-  const remedy =
-    what === 'input'
-      ? "give data.inputs the names of the model's inputs"
-      : `say which is which: model.outputs: { ${fields.map((field, i) => `${field}: ${names[i] ?? names[0]}`).join(', ')} }`;
+  const remedy = what === 'input' ? "give data.inputs the names of the model's inputs" : outputRemedy(names, fields);
   if (missing >= 0) {
     throw new ModelError(`${shown}, and the data have the ${fieldsAre} ${fields.join(', ')}`, remedy);
   }
@@ -207,6 +204,14 @@ function matched(
     throw new ModelError(`${shown}, and ${lacks}`, `add it to data.${fieldsAre}, or use a model without it`);
   }
   return names.map((name) => fields[own.indexOf(name)]);
+}
+
+function outputRemedy(names: readonly string[], targets: readonly string[]): string {
+  if (names.length < targets.length) {
+    return 'use a model with an output for each target, or leave out of data.targets what it does not tell';
+  }
+  const others = names.length > targets.length ? ', and give each other output a target under data.targets' : '';
+  return `say which is which: model.outputs: { ${targets.map((target, i) => `${target}: ${names[i]}`).join(', ')} }${others}`;
 }
 
 function checkInput({ shape: [batch, ...shape] }: tfl.SymbolicTensor, input: InputShape, where: string): void {

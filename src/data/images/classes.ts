@@ -59,7 +59,7 @@ export class MaskClasses {
     const known = values ? `one of ${values.join(', ')}` : `a class from 0 to ${classes! - 1}`;
     return new DataError(
       `${file}: pixel ${place} is ${value}, not ${known}`,
-      `add it to ${values ? 'values' : 'classes'} of ${this.#key}, or leave such places out by loss: { sparseCategoricalCrossentropy: { ignoreClass: ${value} } }`,
+      `${values ? 'add it to values' : `set classes: ${value + 1}`} of ${this.#key}, or leave such places out by ${this.#ignoring(value)}`,
     );
   }
 
@@ -95,7 +95,11 @@ export class MaskClasses {
     const listed = others.length < 10 ? `values: [${[...others, white].join(', ')}]` : 'classes: 256';
     return new DataError(
       `${this.#key}: masks hold ${white}, such as ${this.#files.get(white)}: a class, or what does not count?`,
-      `set ${listed} where it is a class; where it does not count, loss: { sparseCategoricalCrossentropy: { ignoreClass: ${white} } }`,
+      `set ${listed} where it is a class; where it does not count, ${this.#ignoring(white)}`,
     );
+  }
+
+  #ignoring(value: number): string {
+    return `loss: { ${this.#field.name}: { sparseCategoricalCrossentropy: { ignoreClass: ${value} } } }`;
   }
 }

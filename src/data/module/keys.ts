@@ -28,6 +28,12 @@ export function moduleKeys(
   const { kind, name } = decider;
   const own = Object.keys(example).filter((key) => !fieldKeys.includes(key));
   if (own.includes(name)) return keysOf({ ...decider, unit: 'field' });
+  if (fieldKeys.includes(name)) {
+    throw fail(
+      `has ${name} for its fields, and data.split.${kind} names a key beside them`,
+      `give it another name too, such as { features, target, key }, and name that: ${kind}: key`,
+    );
+  }
   throw fail(
     `has no ${name}, which data.split.${kind} names`,
     oneOf(name, own, `give every example one beside its fields: { features, target, ${name} }`),
