@@ -105,10 +105,9 @@ async function otherTable(
     ...targetEncoding(encoding, { name: target.name, role: 'target' }),
   }));
   const schemas = targets.map(({ name, columns, classes }) => ({ name, columns, classes }));
-  const answers = { targets: schemas, weight: data.weight };
   const { examples: read, where } = images
-    ? await otherTableOfImages(images, encoding.input, answers, reading)
-    : await tableExamples(place, encoding.input, answers, reading);
+    ? await otherTableOfImages(images, encoding.input, schemas, reading)
+    : await tableExamples(place, encoding.input, schemas, reading);
   const scalings = new Map(
     targets.flatMap(({ name, targetScaling }) => (targetScaling ? [[name, targetScaling] as const] : [])),
   );

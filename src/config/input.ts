@@ -284,7 +284,7 @@ export interface RunConfigInput {
          */
         categorical?: string[];
         /**
-         * The column of the examples' weights in the loss.
+         * The column of the examples' weights in the loss of training; evaluation counts each row once.
          */
         weight?: string;
         /**
@@ -421,7 +421,7 @@ export interface RunConfigInput {
          */
         categorical?: string[];
         /**
-         * The column of the examples' weights in the loss.
+         * The column of the examples' weights in the loss of training; evaluation counts each row once.
          */
         weight?: string;
         /**
@@ -909,7 +909,7 @@ export interface RunConfigInput {
          */
         categorical?: string[];
         /**
-         * The column of the examples' weights in the loss.
+         * The column of the examples' weights in the loss of training; evaluation counts each row once.
          */
         weight?: string;
         /**

@@ -28,7 +28,9 @@ export const tableKeys = {
     .describe(
       'Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.',
     ),
-  weight: column.optional().describe("The column of the examples' weights in the loss."),
+  weight: column
+    .optional()
+    .describe("The column of the examples' weights in the loss of training; evaluation counts each row once."),
   standardize: z
     .boolean()
     .optional()

@@ -10,8 +10,9 @@ import type { Reading } from '../reading.js';
 import { budgetBytes, closeExamples } from '../rows.js';
 import type { Source } from '../source.js';
 import { csvFormat } from '../table/csv.js';
-import { type Answers, openTable, type TableExamples, tableExamples } from '../table/inputs.js';
+import { openTable, type TableExamples, tableExamples } from '../table/inputs.js';
 import { type TableSource, tableSource } from '../table/source.js';
+import type { TargetSchema } from '../table/survey.js';
 import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';
 
 /** A field whose files a column names. */
@@ -63,16 +64,16 @@ function reportOf({ columns }: TableSource, named: readonly Named[]): ColumnRepo
 
 /**
  * The examples of another table with what it names, as a model was trained on them.
- * @param answers those that are columns
+ * @param targets those that are columns
  */
 export async function otherTableOfImages(
   config: ImagesConfig,
   encoding: TableEncoding,
-  answers: Answers,
+  targets: readonly TargetSchema[],
   reading: Reading,
 ): Promise<TableExamples> {
   const named = namedFiles(config, config.table!);
-  const table = await tableExamples(config.table!, encoding, answers, reading, named);
+  const table = await tableExamples(config.table!, encoding, targets, reading, named);
   const { columns } = await readNamed(config, named, table, reading);
   return { ...table, examples: { count: table.examples.count, columns } };
 }

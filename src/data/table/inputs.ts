@@ -3,7 +3,7 @@
 import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
 import { type CsvFormat, fieldsOfTable, type TableEncoding } from '../encoding.js';
-import { plainColumn, type SourceColumn, type SourceExamples } from '../examples.js';
+import type { SourceExamples } from '../examples.js';
 import { Places } from '../places.js';
 import { Reading } from '../reading.js';
 import { budgetBytes } from '../rows.js';
@@ -15,7 +15,7 @@ import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
 import { scaleRow } from './scale.js';
-import { requireRows, type TableSchema } from './survey.js';
+import { requireRows, type TargetSchema } from './survey.js';
 import { type Table, textOf } from './table.js';
 
 /** The rows of one input. */
@@ -139,47 +139,42 @@ export interface TableExamples {
   where(example: number): string;
 }
 
-/** What rows hold beside the inputs: targets as the model was trained on them, and the column of the weights where it had one. */
-export type Answers = Pick<TableSchema, 'targets' | 'weight'>;
-
 /**
- * Every row of the file with its targets and weight, as examples; rows with missing values are used as in training.
+ * Every row of the file with its targets, as examples; rows with missing values are used as in training.
  *
+ * @param targets as the model was trained on them
  * @param files columns of names of files
  * @throws DataError naming file, line or row, and column of what is wrong
  */
 export async function tableExamples(
   file: string,
   encoding: TableEncoding,
-  answers: Answers,
+  targets: readonly TargetSchema[],
   reading: Reading,
   files: readonly FileColumn[] = [],
 ): Promise<TableExamples> {
   const table = await openTable(file, encoding.csv, reading);
-  return readExamples(table, encoding, answers, reading, files).finally(() => table.close());
+  return readExamples(table, encoding, targets, reading, files).finally(() => table.close());
 }
 
 async function readExamples(
   opened: Table,
   encoding: TableEncoding,
-  { targets, weight }: Answers,
+  targets: readonly TargetSchema[],
   reading: Reading,
   named: readonly FileColumn[],
 ): Promise<TableExamples> {
   const { missing } = encoding;
   const names = targets.flatMap(({ columns }) => columns);
-  const weighted = weight === undefined ? [] : [weight];
-  const table = numbered(opened, encoding, [...names, ...weighted]);
+  const table = numbered(opened, encoding, names);
   requireColumns(table, columnNames(encoding), 'the model reads a column that is not there');
   requireColumns(table, names, 'data.target');
-  requireWeight(table, weight);
   for (const { key, column } of named) requireColumns(table, [column], key);
   const inputs = fieldsOfTable(encoding);
-  const reader = new TableRows(table, { inputs, missing, targets, weight, files: named.map(({ column }) => column) });
+  const reader = new TableRows(table, { inputs, missing, targets, files: named.map(({ column }) => column) });
   const files: (readonly string[])[] = [];
   const writers = writersOf(inputs, budgetBytes(undefined));
   const values: number[][] = targets.map(() => []);
-  const weights: number[] = [];
   const places = new Places();
   let count = 0;
   try {
@@ -191,7 +186,6 @@ async function readExamples(
       reader.targets.forEach((target, i) => {
         values[i].push(...target);
       });
-      weights.push(reader.weight);
       files.push(reader.files);
       places.add(table, row);
       count++;
@@ -202,12 +196,11 @@ async function readExamples(
     for (const writer of writers) writer.discard();
     throw error;
   }
-  const read: SourceColumn[] = targets.map((target, i) => {
+  const read = targets.map((target, i) => {
     const column = targetColumn(target, true, count);
     column.values.set(values[i]);
     return column;
   });
-  if (weight !== undefined) read.push(plainColumn('weight', { shape: [], values: shared(weights) }));
   return {
     examples: { count, columns: [...inputColumns(inputs, writers), ...read] },
     files,
@@ -222,20 +215,6 @@ const columnNames = (encoding: TableEncoding): string[] => [
   ...encoding.columns.map(({ name }) => name),
   ...fileColumns(encoding),
 ];
-
-function requireWeight({ file, columns }: Table, weight: string | undefined): void {
-  if (weight === undefined || columns.includes(weight)) return;
-  throw new DataError(
-    `data.weight: ${file} has no column ${JSON.stringify(weight)}`,
-    'add it, or weigh all rows alike with --set data.weight=null',
-  );
-}
-
-function shared(numbers: readonly number[]): Float32Array {
-  const values = new Float32Array(new SharedArrayBuffer(4 * numbers.length));
-  values.set(numbers);
-  return values;
-}
 
 /** A CSV or Parquet file, told apart by its first bytes. */
 export async function openTable(path: string, csv: CsvFormat, reading: Reading): Promise<Table> {
