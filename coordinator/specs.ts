@@ -1,7 +1,7 @@
 /** What engines and metrics need to know of a run, from its config, its data and its model. */
 import type { DataConfig } from '../src/config/data.js';
 import { type HeadConfig, headsOf } from '../src/config/heads.js';
-import { lossSettings } from '../src/config/model.js';
+import { type LossConfig, lossSettings } from '../src/config/model.js';
 import type { RunConfig } from '../src/config/run.js';
 import { isInputColumns } from '../src/config/table-fields.js';
 import type { Augmentation } from '../src/data/augment/moved.js';
@@ -79,9 +79,10 @@ export async function askedTargets(config: RunConfig, dataset: Dataset): Promise
     columns.map(({ name }) => name),
   );
   const asked: AskedTarget[] = [];
-  for (const [i, head] of heads.entries()) {
+  for (const [i, given] of heads.entries()) {
+    const head = { ...given, loss: ignoringByName(given.loss, targetEncoding(dataset.encoding, columns[i]).classes) };
     const survey = await checkTargets({ data: config.data, loss: head.loss }, dataset, columns[i]);
-    const places = await countedPlaces(dataset, columns[i], head);
+    const places = await countedPlaces(dataset, columns[i], head, given.loss);
     // One alone is divided by the places of the batch.
     const counted = columns.length > 1 ? places : undefined;
     asked.push({ ...head, column: columns[i], survey, counted });
@@ -90,13 +91,30 @@ export async function askedTargets(config: RunConfig, dataset: Dataset): Promise
 }
 
 /**
+ * The loss with the index of the class that it ignores: classes whose names are numbers, as of a column of labels, go by those.
+ * @param names of the classes, where they have some
+ */
+function ignoringByName(loss: LossConfig, names: readonly string[] | undefined): LossConfig {
+  const { name, ...options } = lossSettings(loss);
+  const { ignoreClass } = options;
+  if (ignoreClass === undefined || !names?.every((each) => each.trim() !== '' && Number.isFinite(Number(each))))
+    return loss;
+  const index = names.findIndex((each) => Number(each) === ignoreClass);
+  // An index that is another class's number; what is no index may be in the data as it is.
+  const none = ignoreClass >= 0 && ignoreClass < names.length ? -1 : ignoreClass;
+  return { [name]: { ...options, ignoreClass: index < 0 ? none : index } } as LossConfig;
+}
+
+/**
  * Places of an example of the training split that a loss does not ignore, on average; undefined where it ignores no class.
+ * @param said the loss as the config has it
  * @throws DataError where there are none
  */
 async function countedPlaces(
   { examples, splits: { training } }: Dataset,
   column: Column,
   { target, loss }: HeadConfig,
+  said: LossConfig,
 ): Promise<number | undefined> {
   const { ignoreClass } = lossSettings(loss);
   if (ignoreClass === undefined || training.length === 0) return undefined;
@@ -115,7 +133,7 @@ async function countedPlaces(
   });
   if (places > 0) return places / training.length;
   throw new DataError(
-    `${isPlain(column) ? 'loss' : `loss.${target}`}: ignoreClass ${ignoreClass} leaves none of the targets in the training split`,
+    `${isPlain(column) ? 'loss' : `loss.${target}`}: ignoreClass ${lossSettings(said).ignoreClass} leaves none of the targets in the training split`,
     'name another class, or add examples of other classes',
   );
 }
