@@ -294,7 +294,9 @@ it('sequences of unequal length are predicted as they are evaluated, without wha
 
   const odd = await rowsOf(start.folder, { words: [[1, 2, 3, 4, 5, 0]], bias: [1] }, options).catch((reason) => reason);
   expect(odd.problem).toContain('words: row 1 has 6 numbers, and the model takes 5');
-  expect(odd.remedy).toContain('[5], or fewer places');
+  const none = await rowsOf(start.folder, { words: [[]], bias: [1] }, options).catch((reason) => reason);
+  expect(none.problem).toContain('words: row 1 has 0 numbers, and the model takes 5');
+  for (const { remedy } of [odd, none]) expect(remedy).toContain('[5], or of 1 to 4 places');
 });
 
 it('a class for each place is the likeliest, of the places that there are', async () => {

@@ -118,7 +118,7 @@ function isShorter(count: number, { shape, encoding }: Wanted): boolean {
 
 const shapeText = ({ shape, encoding }: Wanted): string => {
   const isSequence = 'scale' in encoding && encoding.length !== undefined;
-  return `[${shape.join(', ')}]${isSequence ? ', or fewer places' : ''}`;
+  return `[${shape.join(', ')}]${isSequence && shape[0] > 1 ? `, or of 1 to ${shape[0] - 1} places` : ''}`;
 };
 
 /** What a file or a pipe holds as JSON; undefined where it is an array of NumPy. */
