@@ -50,7 +50,7 @@ const cases = [
     overrides: [],
     others: [3, 4],
   },
-  { name: 'engine tfjs', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [2, 4] },
+  { name: 'engine tfjs', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [3] },
 ];
 
 /** Of each file on one thread, by the first test that asks. */
