@@ -4,12 +4,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // Tests run compiled, so that threads and the CLI start from the same files that users get.
 const dist = process.env.LOCKSTEP_DIST ?? 'dist';
 
-/** Those that take longest, so that none of them is left alone at the end. */
+/** Those that take longest, so that none of them is left alone at the end; each that waits for others is among some that compute. */
 const slow = [
-  ...['chaos-lost', 'namespaces', 'chaos-butterfly', 'chaos-silent', 'coordinator-stops', 'scale', 'admission'],
-  ...['same-bits', 'kill-resume', 'all-workers-lost', 'mnist', 'digits-accuracy', 'coordinator-cli', 'bad-peers'],
-  ...['shakespeare', 'memory-budget', 'resume', 'export', 'train-cli', 'same-bits-world'],
-  ...['full-disk', 'masked-runs', 'tfjs-kernels', 'signals', 'worker-needs', 'augment', 'library'],
+  ...['chaos-lost', 'mnist', 'same-bits', 'namespaces', 'tfjs-kernels', 'coordinator-stops', 'digits-accuracy'],
+  ...['full-disk', 'named-runs', 'chaos-silent', 'memory-budget', 'signals', 'chaos-butterfly', 'same-bits-world'],
+  ...['scale', 'shakespeare', 'masked-runs', 'admission', 'images', 'bad-peers', 'buckets', 'augment'],
+  ...['all-workers-lost', 'library', 'coordinator-cli', 'evaluate', 'kill-resume', 'worker-needs', 'soak'],
+  ...['engine-conformance', 'resume', 'text', 'export', 'train-cli', 'checkpoint', 'evaluate-arrays', 'projection'],
 ];
 
 class SlowestFirst extends BaseSequencer {

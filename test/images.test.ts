@@ -71,7 +71,7 @@ describe('digits in PNG files', () => {
   it('are learnt, with a folder of their own for the test', { timeout: 120_000 }, async () => {
     const data = { source: 'images', greyscale: true, validation: 0.1, stratify: true };
     const file = writeConfig(root, 'images', {
-      data: { ...data, dir: await exportDigits(1200, 0), test: await exportDigits(200, 99) },
+      data: { ...data, dir: await exportDigits(900, 0), test: await exportDigits(200, 99) },
       model: {
         layers: [
           { conv2d: { filters: 8, kernelSize: 5, strides: 2, activation: 'relu' } },
@@ -86,7 +86,7 @@ describe('digits in PNG files', () => {
       training: { epochs: 5, batchSize: 32 },
     });
     const { start, end } = await trained(file, [], root);
-    expect(start).toMatchObject({ training: 1080, validation: 120, test: 200 });
+    expect(start).toMatchObject({ training: 810, validation: 90, test: 200 });
     expect(end.test!.accuracy).toBeGreaterThan(0.8);
   });
 

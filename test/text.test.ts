@@ -255,17 +255,15 @@ const run = (targets: 'last' | 'all', options: object = {}) => ({
   training: { epochs: 2, batchSize: 64, shards: 4 },
 });
 
-it.each(['last', 'all'] as const)('training comes to the same bits on 1, 2 and 4 threads (%s)', async (targets) => {
+it.each(['last', 'all'] as const)('training comes to the same bits on 1 and 4 threads (%s)', async (targets) => {
   const file = writeConfig(folder, targets, run(targets));
   const first = await trained(file, ['data.stride=3'], folder, 1);
   const { training, batchSize, shards, engine } = first.start;
   expect(engine).toBe('onnx');
   expect((training % batchSize) % (batchSize / shards)).toBeGreaterThan(0);
-  for (const threads of [2, 4]) {
-    const other = await trained(file, ['data.stride=3'], folder, threads);
-    expect(other.start.threads).toBe(threads);
-    expect(resultOf(other)).toEqual(resultOf(first));
-  }
+  const other = await trained(file, ['data.stride=3'], folder, 4);
+  expect(other.start.threads).toBe(4);
+  expect(resultOf(other)).toEqual(resultOf(first));
   const otherStride = await trained(file, ['data.stride=2'], folder, 2);
   expect(otherStride.end.sha256).not.toBe(first.end.sha256);
 });
