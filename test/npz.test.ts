@@ -147,6 +147,13 @@ describe('is refused by name, with a remedy, and nothing left behind:', () => {
       'has no member tabel',
       'did you mean table? it holds user',
     ],
+    [
+      'a member that is said to be a file',
+      whole,
+      { inputs: { user: { file: 'user' } }, features: undefined },
+      'user does not exist',
+      '{ member: user }',
+    ],
     ['a member of no likeness', whole, { features: 'zzzzzz' }, 'has no member zzzzzz', `it holds ${list}`],
     ['an archive cut short', whole.subarray(0, -30), {}, 'damaged .npz file', 'numpy.savez'],
     ['an archive of which little is left', whole.subarray(0, 40), {}, 'damaged .npz file', 'numpy.savez'],

@@ -1,4 +1,6 @@
 /** Opens arrays: .npy files, and members of .npz files, each archive once, as it may come through a pipe. */
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
@@ -22,9 +24,12 @@ async function isZip(data: DataFile): Promise<boolean> {
 export class ArrayFiles {
   readonly #reading: Reading;
   readonly #archives = new Map<string, Npz>();
+  readonly #common: string | undefined;
 
-  constructor(reading: Reading) {
+  /** @param common the archive of arrays that name no file */
+  constructor(reading: Reading, common?: string) {
     this.#reading = reading;
+    this.#common = common;
   }
 
   /**
@@ -71,6 +76,14 @@ export class ArrayFiles {
   async #opened(file: string): Promise<Npz | DataFile> {
     const known = this.#archives.get(file);
     if (known) return known;
+    if (this.#common !== undefined && file !== this.#common && !existsSync(file)) {
+      const members = await this.members(this.#common);
+      const name = basename(file);
+      if (members?.includes(name)) {
+        const remedy = `name the array of ${this.#common}: { member: ${name} }`;
+        throw new DataError(`${file} does not exist`, remedy);
+      }
+    }
     const data = await openData(file, this.#reading);
     try {
       if (!(await isZip(data))) return data;

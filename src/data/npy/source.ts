@@ -27,7 +27,7 @@ const rowsIn =
 export async function npySource(config: NpyConfig, reading: Reading): Promise<Source> {
   const inputs = inputArrays(config, reading.arrays);
   const targets = targetArrays(config, reading.arrays);
-  const files = new ArrayFiles(reading);
+  const files = new ArrayFiles(reading, config.file);
   const opened: Npy[] = [];
   const columns: SourceColumn[] = [];
   /** What messages call the arrays of fields. */
