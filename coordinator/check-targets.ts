@@ -1,7 +1,9 @@
 /** Whether the targets of the whole data set are what the loss takes: a number beyond its range would be learnt without a word. */
+
 import type { layers } from '@tensorflow/tfjs-layers';
 import { type DataConfig, tableIn } from '../src/config/data.js';
 import type { LossConfig } from '../src/config/model.js';
+import { isNumeral } from '../src/config/numeral.js';
 import { targetParts } from '../src/config/table-fields.js';
 import { targetEncoding } from '../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../src/data/examples.js';
@@ -167,9 +169,7 @@ function noClasses(
 
 /** Class indices where numbers are due. */
 function refuseClasses({ data, loss }: Config, { encoding }: Dataset, target: Column): void {
-  const numeric =
-    targetEncoding(encoding, target).classes?.every((name) => name.trim() !== '' && Number.isFinite(Number(name))) ??
-    false;
+  const numeric = targetEncoding(encoding, target).classes?.every(isNumeral) ?? false;
   const named = tableIn(data)?.targets?.[target.name];
   const asked = named ? targetParts(named).type : 'targetType' in data && data.targetType;
   const given = asked === 'class' && numeric;

@@ -1,7 +1,9 @@
 /** What engines and metrics need to know of a run, from its config, its data and its model. */
+
 import type { DataConfig } from '../src/config/data.js';
 import { type HeadConfig, headsOf } from '../src/config/heads.js';
 import { type LossConfig, lossSettings } from '../src/config/model.js';
+import { indexOfNumeral } from '../src/config/numeral.js';
 import type { RunConfig } from '../src/config/run.js';
 import { isInputColumns } from '../src/config/table-fields.js';
 import type { Augmentation } from '../src/data/augment/moved.js';
@@ -97,9 +99,9 @@ export async function askedTargets(config: RunConfig, dataset: Dataset): Promise
 function ignoringByName(loss: LossConfig, names: readonly string[] | undefined): LossConfig {
   const { name, ...options } = lossSettings(loss);
   const { ignoreClass } = options;
-  if (ignoreClass === undefined || !names?.every((each) => each.trim() !== '' && Number.isFinite(Number(each))))
-    return loss;
-  const index = names.findIndex((each) => Number(each) === ignoreClass);
+  if (ignoreClass === undefined || !names) return loss;
+  const index = indexOfNumeral(names, ignoreClass);
+  if (index === undefined) return loss;
   // An index that is another class's number; what is no index may be in the data as it is.
   const none = ignoreClass >= 0 && ignoreClass < names.length ? -1 : ignoreClass;
   return { [name]: { ...options, ignoreClass: index < 0 ? none : index } } as LossConfig;

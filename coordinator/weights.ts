@@ -1,6 +1,7 @@
 /** Weights of the examples in the training loss: those of the data, times those of their classes. */
 
 import { lossSettings } from '../src/config/model.js';
+import { indexOfNumeral, isNumeral } from '../src/config/numeral.js';
 import { oneOf } from '../src/config/suggest.js';
 import type { TrainingConfig } from '../src/config/training.js';
 import { targetEncoding } from '../src/data/encoding.js';
@@ -129,9 +130,9 @@ function named(
     const index = classIndex(name, names);
     if (!(index >= 0 && index < classes)) {
       const list =
-        classes > 20 && !names.every(isNumber) ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
+        classes > 20 && !names.every(isNumeral) ? `one of ${classes} classes, by index` : `one of ${names.join(', ')}`;
       // No number is a slip for another.
-      const remedy = oneOf(name, isNumber(name) ? [] : names, `name ${list}`);
+      const remedy = oneOf(name, isNumeral(name) ? [] : names, `name ${list}`);
       throw new ConfigError(`${key}: there is no class ${name}`, remedy);
     }
     factors[index] = factor;
@@ -139,12 +140,9 @@ function named(
   return factors;
 }
 
-const isNumber = (name: string): boolean => name.trim() !== '' && Number.isFinite(Number(name));
-
 /** Classes whose names are numbers go by those alone, as 2 for "2.0": an index would be taken for another class. */
 function classIndex(name: string, names: readonly string[]): number {
   if (names.includes(name)) return names.indexOf(name);
-  if (!isNumber(name)) return -1;
-  if (names.every(isNumber)) return names.findIndex((other) => Number(other) === Number(name));
-  return /^\d+$/.test(name) ? Number(name) : -1;
+  if (!isNumeral(name)) return -1;
+  return indexOfNumeral(names, Number(name)) ?? (/^\d+$/.test(name) ? Number(name) : -1);
 }

@@ -8,6 +8,7 @@ import { relativeError } from './support/engines.js';
 import { newPaths, temporaryFolder, writeConfig } from './support/folder.js';
 import { refusalOf, writeModule } from './support/modules.js';
 import { resultOf, trained, weightsOf } from './support/runs.js';
+import { npyFile } from './support/tables.js';
 import { trainedInWorld } from './support/worlds.js';
 
 const folder = temporaryFolder();
@@ -153,14 +154,10 @@ describe('functions of users', () => {
 });
 
 describe('weights of places from a file', () => {
-  /** NumPy's format 1.0, C order. */
   const npy = (name: string, shape: number[], values: ArrayLike<number>): string => {
-    const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
-    const header = `${text.padEnd(117)}\n`;
     const file = join(folder, name);
     mkdirSync(folder, { recursive: true });
-    const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length & 255, header.length >> 8]);
-    writeFileSync(file, Buffer.concat([start, Buffer.from(header), Buffer.from(Float32Array.from(values).buffer)]));
+    writeFileSync(file, npyFile('<f4', shape, new Uint8Array(Float32Array.from(values).buffer)));
     return file;
   };
   const count = 40;

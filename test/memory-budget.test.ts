@@ -9,6 +9,7 @@ import { lcg } from './support/engines.js';
 import { temporaryFolder, writeConfig } from './support/folder.js';
 import { configFile } from './support/package.js';
 import { resultOf, trained } from './support/runs.js';
+import { npyFile } from './support/tables.js';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();
@@ -33,14 +34,6 @@ it.each([
   expect(resultOf(fromDisk)).toEqual(resultOf(inMemory));
   expect(readdirSync(temporary)).toEqual([]);
 });
-
-/** A little-endian float32 .npy file of `rows` rows that `fill` writes. */
-function npy(file: string, shape: readonly number[], type: string, data: Uint8Array): void {
-  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
-  const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11).concat('\n');
-  const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, padded.length & 255, padded.length >> 8]);
-  writeFileSync(file, Buffer.concat([start, Buffer.from(padded), data]));
-}
 
 const megabyte = 2 ** 20;
 const budget = 48;
@@ -68,12 +61,15 @@ it.skipIf(!existsSync('/proc/self/status'))(
     const random = lcg(1);
     const features = new Float32Array(count * width);
     for (let i = 0; i < features.length; i++) features[i] = random() - 0.5;
-    npy(join(folder, 'x.npy'), [count, width], '<f4', new Uint8Array(features.buffer));
+    writeFileSync(join(folder, 'x.npy'), npyFile('<f4', [count, width], new Uint8Array(features.buffer)));
     const few = 2048;
-    npy(join(folder, 'small.npy'), [few, width], '<f4', new Uint8Array(features.buffer, 0, few * width * 4));
+    writeFileSync(
+      join(folder, 'small.npy'),
+      npyFile('<f4', [few, width], new Uint8Array(features.buffer, 0, few * width * 4)),
+    );
     const targets = Int32Array.from({ length: count }, (_, i) => Number(features[i * width] > 0));
-    npy(join(folder, 'y.npy'), [count], '<i4', new Uint8Array(targets.buffer));
-    npy(join(folder, 'small-y.npy'), [few], '<i4', new Uint8Array(targets.buffer, 0, few * 4));
+    writeFileSync(join(folder, 'y.npy'), npyFile('<i4', [count], new Uint8Array(targets.buffer)));
+    writeFileSync(join(folder, 'small-y.npy'), npyFile('<i4', [few], new Uint8Array(targets.buffer, 0, few * 4)));
     const config = writeConfig(folder, 'large', {
       data: { source: 'npy', features: join(folder, 'x.npy'), targets: join(folder, 'y.npy'), memory: `${budget}MB` },
       model: { layers: [{ dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },

@@ -2,7 +2,6 @@
 
 import { type DataConfig, tableIn } from '../../src/config/data.js';
 import { ignoredClasses } from '../../src/config/heads.js';
-
 import type { ImagesConfig } from '../../src/config/images.js';
 import type { RunConfig } from '../../src/config/run.js';
 import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';

@@ -1,4 +1,5 @@
 /** What is wrong with a config, from zod's issues: one line each, with the path, the value, the rule and the remedy. */
+
 import type { z } from 'zod';
 import {
   alternatives,
@@ -10,6 +11,7 @@ import {
   rule,
   runJsonSchema,
 } from './json-schema.js';
+import { isNumeral } from './numeral.js';
 import { oneOf, suggest } from './suggest.js';
 
 export interface Mistake {
@@ -170,7 +172,7 @@ function remedyForValue(schema: JsonSchema, value: unknown): string {
   if (typeof value !== 'string') return otherwise;
   const options = alternatives(schema);
   const numeric = options.some(({ type }) => type === 'integer' || type === 'number');
-  if (numeric && value.trim() !== '' && Number.isFinite(Number(value))) return `write ${value} without quotes`;
+  if (numeric && isNumeral(value)) return `write ${value} without quotes`;
   const names = choiceNames(schema) ?? options.flatMap((option) => option.enum ?? [option.const]);
   const texts = names.filter((name) => typeof name === 'string');
   return oneOf(value, texts, otherwise);

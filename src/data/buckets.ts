@@ -60,7 +60,7 @@ export function bucketOf(buckets: Buckets | undefined, batch: Int32Array): numbe
 
 /** The bucket of each step of an epoch. @param order example indices of the epoch */
 export function stepBuckets(
-  buckets: Buckets | undefined,
+  buckets: Buckets,
   cut: Pick<Geometry, 'training' | 'batchSize'>,
   order: Int32Array,
 ): Uint8Array {

@@ -1,7 +1,8 @@
 /** Fields: what an example consists of, by name. The same list goes with a batch, a data set on the wire and a graph. */
 
-/** What a field is for. */
-export type Role = 'input' | 'target' | 'weight' | 'mask';
+/** What fields are for. */
+export const roles = ['input', 'target', 'weight', 'mask'] as const;
+export type Role = (typeof roles)[number];
 
 /** How values are stored. */
 export type FieldType = 'float32' | 'uint8' | 'int32';
@@ -56,6 +57,10 @@ export const isCopy = ({ role, of }: Pick<Field, 'role' | 'of'>): boolean => rol
 /** The fields of a role, in their order. */
 export const ofRole = <F extends Pick<Field, 'role'>>(fields: readonly F[], role: Role): F[] =>
   fields.filter((field) => field.role === role);
+
+/** In the order in which examples have their fields: by role. */
+export const inRoleOrder = <F extends Pick<Field, 'role'>>(fields: readonly F[]): F[] =>
+  roles.flatMap((role) => ofRole(fields, role));
 
 /** The first field of a role that examples must have. */
 export function fieldOf<F extends Pick<Field, 'role'>>(fields: readonly F[], role: Role): F {

@@ -2,7 +2,7 @@
 import { DataError } from '../errors.js';
 import { eachRow } from './each-row.js';
 import type { Column, SourceColumn, SourceExamples } from './examples.js';
-import { rowBytes, widthOf } from './field.js';
+import { inRoleOrder, rowBytes, widthOf } from './field.js';
 import type { Reading } from './reading.js';
 import { realPath } from './real-path.js';
 import { budgetBytes, closeExamples, RowWriter, sharesOf } from './rows.js';
@@ -83,8 +83,7 @@ interface Read {
 function aligned(parts: readonly Read[]): SourceExamples[] {
   const all = parts.flatMap(({ source }) => source.examples.columns);
   const firsts = all.filter(({ name }, i) => all.findIndex((other) => other.name === name) === i);
-  const order = ['input', 'target', 'weight', 'mask'];
-  const wanted = firsts.sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
+  const wanted = inRoleOrder(firsts);
   return parts.map(({ key, source: { examples } }) => ({
     count: examples.count,
     columns: wanted.map((column) => {

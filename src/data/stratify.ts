@@ -1,4 +1,5 @@
 /** Stratification: dividing each class by itself, so that all splits have the same mixture of classes. */
+import { isNumeral } from '../config/numeral.js';
 import { DataError } from '../errors.js';
 import type { SourceExamples } from './examples.js';
 import { ofRole } from './field.js';
@@ -73,8 +74,7 @@ export function groupByKey({ unit, name: what, values, names = [] }: SplitKey, r
 /** In the order of numbers where all are numbers, else of their characters' codes. */
 export function inOrder(names: Iterable<string>): string[] {
   const list = [...names].sort();
-  const numeric = list.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
-  return numeric ? list.sort((a, b) => Number(a) - Number(b)) : list;
+  return list.every(isNumeral) ? list.sort((a, b) => Number(a) - Number(b)) : list;
 }
 
 /** As `inOrder`, with texts by their code points, which UTF-16 has in another order where one takes two units. */

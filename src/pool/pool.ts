@@ -171,7 +171,8 @@ export class ThreadPool {
     shared.used.fill(-1, examplesBefore(geometry, first));
     this.#first = first;
     this.#epoch = epoch;
-    const buckets = stepBuckets(this.#spec.buckets, geometry, order);
+    const { buckets: cut } = this.#spec;
+    const buckets = cut && stepBuckets(cut, geometry, order);
     await this.#all({ kind: 'train', epoch, first, last, rateScale, buckets }).finally(release);
     const committed = this.#control.done;
     const { stepTimes } = shared;

@@ -70,7 +70,7 @@ export class Rank {
   async train({ epoch, first, last, rateScale, buckets }: TrainTask): Promise<void> {
     this.#clock.start();
     for (let step = first; step < last; step++) {
-      await this.#compute({ epoch, step, bucket: buckets[step] });
+      await this.#compute({ epoch, step, bucket: buckets?.[step] ?? 0 });
       this.#barrier();
       this.#reduce(step);
       this.#barrier();

@@ -11,8 +11,8 @@ export interface TrainTask {
   readonly last: number;
   /** Multiplies the learning rate of the schedule. */
   readonly rateScale: number;
-  /** Of every step of the epoch. */
-  readonly buckets: Uint8Array;
+  /** Of every step of the epoch; absent where sequences are not cut. */
+  readonly buckets?: Uint8Array;
 }
 
 /** Nodes of a round. */

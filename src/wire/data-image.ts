@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Column, Examples } from '../data/examples.js';
-import { bytesPerElement, type Field, isCopy, rowBytes, strideOf, valuesOf, widthOf } from '../data/field.js';
+import { bytesPerElement, type Field, isCopy, roles, rowBytes, strideOf, valuesOf, widthOf } from '../data/field.js';
 import { columnBytes, type ExamplesMeta, imageBytes, imageHeader, imageMagic, padded } from '../data/image.js';
 import { readFully } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
@@ -17,7 +17,7 @@ const shape = z.array(size).max(8);
 
 const fieldSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z_]\w{0,47}$/),
-  role: z.enum(['input', 'target', 'weight', 'mask']),
+  role: z.enum(roles),
   type: z.enum(['float32', 'uint8', 'int32']),
   shape,
   scale: z.number().optional(),

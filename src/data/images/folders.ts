@@ -115,18 +115,18 @@ function heldOut(
 }
 
 /** @throws DataError where the files of one folder would be those of another too */
-function checkApart(folders: readonly Folder[]): void {
+export function checkApart(
+  folders: readonly Pick<Folder, 'key' | 'dir'>[],
+  remedy = 'give each a folder outside of the others, or name the files in a table: data.table',
+): void {
   folders.forEach(({ key, dir }, i) => {
     const other = folders.slice(0, i).find((earlier) => isWithin(earlier.dir, dir) || isWithin(dir, earlier.dir));
     if (!other) return;
-    throw new DataError(
-      `${key}: ${dir} shares images with ${other.key}, ${other.dir}`,
-      'give each a folder outside of the others, or name the files in a table: data.table',
-    );
+    throw new DataError(`${key}: ${dir} shares images with ${other.key}, ${other.dir}`, remedy);
   });
 }
 
-export function isWithin(outer: string, inner: string): boolean {
+function isWithin(outer: string, inner: string): boolean {
   const path = relative(realPath(outer), realPath(inner));
   return path === '' || !(path === '..' || path.startsWith(`..${sep}`) || resolve(path) === path);
 }

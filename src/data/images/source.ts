@@ -11,7 +11,7 @@ import type { Source } from '../source.js';
 import { givenOf, planOf } from '../split-plan.js';
 import { decodingOf, imageEncoding, readFields } from './fields.js';
 import { imagesBelow, listFolder } from './files.js';
-import { folderSource, isWithin, warnOfOthers } from './folders.js';
+import { checkApart, folderSource, warnOfOthers } from './folders.js';
 import { tableOfImages } from './table.js';
 
 /** Classes that a message lists before it breaks off. */
@@ -79,15 +79,11 @@ function listParts(config: ClassesConfig, { trained }: Reading): Part[] {
   const parts = [training];
   for (const { split, own: path } of givenOf(config)) {
     const key = config.split ? `split.${split}` : split;
-    const part = listPart(key, path, names);
-    const other = parts.find((earlier) => isWithin(earlier.dir, part.dir) || isWithin(part.dir, earlier.dir));
-    if (other) {
-      throw new DataError(
-        `data.${key}: ${part.dir} shares images with data.${other.key}, ${other.dir}`,
-        'give each split a folder outside of the others, or a fraction of data.dir',
-      );
-    }
-    parts.push(part);
+    parts.push(listPart(key, path, names));
+    checkApart(
+      parts.map(({ key, dir }) => ({ key: `data.${key}`, dir })),
+      'give each split a folder outside of the others, or a fraction of data.dir',
+    );
   }
   return parts;
 }

@@ -1,9 +1,11 @@
 /** Takes the examples of a module as they come, and makes them columns. */
+
 import type { ModuleConfig } from '../../config/data.js';
 import { plainNames } from '../../config/plain-names.js';
 import { oneOf } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
 import type { SourceColumn, SourceExamples } from '../examples.js';
+import { inRoleOrder } from '../field.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, sharesOf } from '../rows.js';
 import type { SplitPlan } from '../split.js';
@@ -80,8 +82,6 @@ export class Collector {
       const isOfCopy = this.#copies.includes(each.key) || (each.key === ofAll && targets.length === 0);
       if (isOfCopy) columns.push(...each.finish({ shape: [1] }, undefined, this.#where));
     }
-    const order = ['input', 'target', 'weight', 'mask'];
-    columns.sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
     const [all, named] = [true, false].map((isAll) =>
       columns.find(({ role, of }) => role === 'weight' && !of === isAll),
     );
@@ -91,7 +91,7 @@ export class Collector {
         'give every example weights: { TARGET: ... }, or every one a weight',
       );
     }
-    return { count: this.#count, columns };
+    return { count: this.#count, columns: inRoleOrder(columns) };
   }
 
   /** How the examples are to be divided. */

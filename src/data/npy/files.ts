@@ -1,5 +1,4 @@
 /** Opens arrays: .npy files, and members of .npz files, each archive once, as it may come through a pipe. */
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { DataError } from '../../errors.js';
 import { type DataFile, openData } from '../data-file.js';
@@ -73,18 +72,19 @@ export class ArrayFiles {
     this.#archives.clear();
   }
 
+  /** What helps better where a file that is not there is called as an array of the common archive is. */
+  async #meant(file: string, { problem }: DataError): Promise<DataError | undefined> {
+    const [common, name] = [this.#common, basename(file)];
+    if (common === undefined || file === common || !(await this.members(common))?.includes(name)) return undefined;
+    return new DataError(problem, `name the array of ${common}: { member: ${name} }`);
+  }
+
   async #opened(file: string): Promise<Npz | DataFile> {
     const known = this.#archives.get(file);
     if (known) return known;
-    if (this.#common !== undefined && file !== this.#common && !existsSync(file)) {
-      const members = await this.members(this.#common);
-      const name = basename(file);
-      if (members?.includes(name)) {
-        const remedy = `name the array of ${this.#common}: { member: ${name} }`;
-        throw new DataError(`${file} does not exist`, remedy);
-      }
-    }
-    const data = await openData(file, this.#reading);
+    const data = await openData(file, this.#reading).catch(async (error: DataError) => {
+      throw (await this.#meant(file, error)) ?? error;
+    });
     try {
       if (!(await isZip(data))) return data;
       // Late: most arrays lie in files of their own.

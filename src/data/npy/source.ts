@@ -1,7 +1,7 @@
 /** `source: npy`: arrays of NumPy as examples. */
 import type { NpyConfig } from '../../config/data.js';
 import type { SourceColumn } from '../examples.js';
-import { elements } from '../field.js';
+import { elements, inRoleOrder } from '../field.js';
 import { numbersEncoding } from '../numbers-encoding.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, closeExamples, sharesOf } from '../rows.js';
@@ -56,10 +56,8 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
       columns.push(...(await readInput(input, arrays.get(input.name)!, budgets[i], reading)));
     }
     columns.push(...compared);
-    const order = ['input', 'target', 'weight', 'mask'];
-    columns.sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role));
     return {
-      examples: { count: first.count, columns },
+      examples: { count: first.count, columns: inRoleOrder(columns) },
       split: planOf(config, { by: await readKey(config, files, arrays, reading) }),
       origin: [...new Set([...inputs, ...targets].map(({ place }) => place.file))].join(', '),
       encode: () => numbersEncoding(columns, Object.fromEntries(inputs.map((input) => [input.name, knownOf(input)]))),
