@@ -200,7 +200,6 @@ export class Chaos {
 
   async #suffer(kind: Kind, phase: Phase, name: string): Promise<Suffered> {
     const before = this.#coordinator;
-    const workers = this.#victims.map(({ program }) => program);
     const { at, next } = await this.strike(kind, phase, name);
     if (harmless.includes(kind)) {
       const recovered = (await next) - at;
@@ -208,9 +207,10 @@ export class Chaos {
       expect(losses.map(({ name, reason }) => `${name}: ${reason}`)).toEqual([]);
       return { kind, phase, detected: null, recovered };
     }
+    // Programs that were replaced on the way to the phase tell nothing any more.
     const told =
       kind === 'coordinator SIGKILL'
-        ? Promise.race(workers.map((program) => program.until('lost', (event) => event.at >= at)))
+        ? Promise.race(this.#victims.map(({ program }) => program.until('lost', (event) => event.at >= at)))
         : noticed(before, kind, phase, name, at);
     return { kind, phase, detected: (await told).at - at, recovered: (await next) - at };
   }
