@@ -28,7 +28,7 @@ export default defineConfig({
     root: dist,
     include: ['test/**/*.test.js'],
     globalSetup: ['test/support/scratch.js'],
-    server: { deps: { external: [/\/src\//, /\/coordinator\//, /\/worker\//, /\/support\/server\./] } },
+    server: { deps: { external: [/\/src\//, /\/cli\//, /\/coordinator\//, /\/worker\//, /\/support\/server\./] } },
     testTimeout: 60_000,
     // Hooks train the runs that the tests of a file look at.
     hookTimeout: 60_000,

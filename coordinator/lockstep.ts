@@ -3,8 +3,8 @@
 export { defineConfig } from '../src/config/define.js';
 export type { RunConfigInput } from '../src/config/input.js';
 export type { LayerInput } from '../src/config/layer-input.js';
-export { loadRunConfig } from '../src/config/load.js';
-export type { RunConfig } from '../src/config/run.js';
+export { loadRunConfig } from '../src/config/load-config.js';
+export type { RunConfig } from '../src/config/run-config.js';
 export {
   ConfigError,
   DataError,
@@ -19,12 +19,6 @@ export {
 } from '../src/errors.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
-export {
-  type CoordinateOptions,
-  type CoordinateResumeOptions,
-  coordinate,
-  resumeCoordinating,
-} from './coordinate.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
@@ -38,4 +32,10 @@ export {
   predict,
 } from './inference/predict.js';
 export type { InputValues } from './inference/rows.js';
-export { type ResumeOptions, resume, type TrainOptions, train } from './train.js';
+export { type ResumeOptions, resume, type TrainOptions, train } from './local/train.js';
+export {
+  type CoordinateOptions,
+  type CoordinateResumeOptions,
+  coordinate,
+  resumeCoordinating,
+} from './world/coordinate.js';

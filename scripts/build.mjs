@@ -58,7 +58,7 @@ async function bundleZod() {
  */
 async function bundleThread() {
   const file = join(outDir, 'src', 'pool', 'thread.js');
-  const apart = /\/(engine\/tfjs|kernels\/load)\.js$/;
+  const apart = /\/(engine\/tfjs-engine|kernels\/load-kernels)\.js$/;
   const asIs = ({ path, resolveDir }) => ({
     path: relative(dirname(file), join(resolveDir, path)).replaceAll(sep, posix.sep),
     external: true,
@@ -71,13 +71,13 @@ async function bundleThread() {
 }
 
 // Only folders that the compiler writes: DIR may be anything.
-const folders = ['src', 'coordinator', 'worker', 'scripts', 'test'];
+const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'];
 for (const folder of folders) {
   rmSync(join(outDir, folder), { recursive: true, force: true });
 }
 await compileKernels('update', '--enable=threads', '--sharedMemory', '--maximumMemory=65536');
 await compileKernels('noise');
-await compileKernels('pool');
+await compileKernels('pooling');
 
 // The package exports no path to its compiler except package.json, which stands beside bin/.
 const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
@@ -86,5 +86,5 @@ process.exitCode = spawnSync(process.execPath, compiler, { cwd: root, stdio: 'in
 await bundleZod();
 await bundleThread();
 
-const main = join(outDir, 'src', 'cli', 'main.js');
+const main = join(outDir, 'cli', 'main.js');
 if (existsSync(main)) chmodSync(main, 0o755);

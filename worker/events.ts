@@ -1,6 +1,6 @@
 /** What a worker tells whoever started it. */
 
-export type WorkerEvent =
+export type WorkerProgramEvent =
   /** Tries to reach the coordinator; told at first, then about once a minute. Seconds: for how long, and until it gives up (0: never). */
   | {
       readonly event: 'connecting';
@@ -25,4 +25,4 @@ export type WorkerEvent =
   | { readonly event: 'warning'; readonly message: string }
   | { readonly event: 'error'; readonly code: string; readonly message: string; readonly remedy: string };
 
-export type WorkerReporter = (event: WorkerEvent) => void;
+export type WorkerReporter = (event: WorkerProgramEvent) => void;

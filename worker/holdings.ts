@@ -6,7 +6,7 @@ import { OutputError, RefusedError, WireError } from '../src/errors.js';
 import { megabytes } from '../src/report/text.js';
 import { type BlobSink, blobSink } from '../src/wire/blob.js';
 import { checkFingerprint, DataCache } from '../src/wire/data-cache.js';
-import { imageInMemory } from '../src/wire/data-image.js';
+import { packedInMemory } from '../src/wire/packed-data.js';
 import type { WorkerReporter } from './events.js';
 
 /** A copy of the data that this machine has. */
@@ -127,7 +127,7 @@ export class Holdings {
       write: sink.write,
       finish: () => {
         sink.finish();
-        this.#held = { sha256, examples: imageInMemory(name, image) };
+        this.#held = { sha256, examples: packedInMemory(name, image) };
       },
     };
   }

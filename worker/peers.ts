@@ -147,7 +147,8 @@ export class Peers {
     try {
       const { token, ca } = this.#options;
       const { connection } = await dial(peer, {
-        ...{ token, ca: peer.startsWith('wss:') ? ca : undefined },
+        token,
+        ca: peer.startsWith('wss:') ? ca : undefined,
         identity: { kind: 'peerHello', id: this.#self },
       });
       this.#failures = 0;

@@ -1,15 +1,16 @@
 /** A worker's copy of the run: pool, parameters and examples, made from the job and from the data. */
-import { bytesText, memoryLimit } from '../src/config/memory.js';
+
 import type { Examples } from '../src/data/examples.js';
-import { elements } from '../src/data/field.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
 import { EngineError, type WireError } from '../src/errors.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
+import { elements } from '../src/ground/elements.js';
+import { bytesText, memoryLimit } from '../src/ground/memory.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
-import { becomeMember, MEMBER_FLOATS } from '../src/pool/exchanging.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
-import type { Exchange } from '../src/reduce/exchange.js';
+import { becomeMember, MEMBER_FLOATS } from '../src/pool/world-member.js';
+import type { AllReduce } from '../src/reduce/all-reduce.js';
 import type { Landings } from '../src/reduce/landings.js';
 import type { SlabParts } from '../src/reduce/slab-frame.js';
 import type { Job } from '../src/wire/job.js';
@@ -18,7 +19,7 @@ import { packedRowBytes } from '../src/wire/rows-blob.js';
 export interface Replica {
   readonly job: Job;
   readonly pool: ThreadPool;
-  readonly exchange: Exchange;
+  readonly exchange: AllReduce;
   readonly member: Member;
   readonly landings: Landings;
 }
@@ -37,7 +38,7 @@ export interface ReplicaOptions {
 const batchesInFlight = 4;
 
 /** Rows that are staged at most: those of two whole steps, because all others may be lost, and of batches under evaluation. */
-export function stageCapacity({ geometry, examples }: Job, threads: number): number {
+export function rowCacheCapacity({ geometry, examples }: Job, threads: number): number {
   const evaluated = batchesInFlight * threads * geometry.evaluationBatch;
   return Math.min(examples.count, 2 * geometry.batchSize + evaluated);
 }
@@ -66,7 +67,7 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
   const measured = new RunMetrics(metrics);
   const table = 8 * evaluationBatchCount(geometry, largestEvaluation) * measured.width;
-  const staged = placement === 'stream' ? stageCapacity(job, threads) * packedRowBytes(examples) : 0;
+  const staged = placement === 'stream' ? rowCacheCapacity(job, threads) * packedRowBytes(examples) : 0;
   const sums = 8 * (measured.width + measured.counts);
   const held = constants.reduce((sum, length) => sum + length, sums);
   const bytes = slabs + threads * (Math.max(0, ...tensors) + held) + places + table + staged;
@@ -85,8 +86,20 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
   const [{ layout }] = engine.models;
   const pool = await ThreadPool.start(
     {
-      ...{ engine, layout, examples, augment, geometry, optimizer, metrics, seed, threads, largestEvaluation },
-      ...{ rounds: true, scratchFloats: MEMBER_FLOATS, staged, schedule: { constant: { warmupSteps: 0 } } },
+      engine,
+      layout,
+      examples,
+      augment,
+      geometry,
+      optimizer,
+      metrics,
+      seed,
+      threads,
+      largestEvaluation,
+      rounds: true,
+      scratchFloats: MEMBER_FLOATS,
+      rowCache: staged,
+      schedule: { constant: { warmupSteps: 0 } },
     },
     // The coordinator's come before the first step.
     new Float32Array(layout.length),

@@ -11,8 +11,8 @@ import { coordinatorUrl, dial } from '../src/wire/dial.js';
 import type { WorkerReporter } from './events.js';
 import { Holdings } from './holdings.js';
 import { localAddressTo } from './local-address.js';
+import { type Kept, Membership } from './membership.js';
 import { Peers } from './peers.js';
-import { type Kept, Session } from './session.js';
 
 export interface WorkerOptions {
   /** Where the coordinator listens: ws://host:port, wss://host:port or host:port. */
@@ -100,7 +100,7 @@ export async function work(given: WorkerOptions): Promise<void> {
 
 async function loadLocal({ data, seed, ignoreClass }: NonNullable<WorkerOptions['local']>, signal: AbortSignal) {
   // Late: readers of every format, which most workers never need.
-  const { loadDataset } = await import('../src/data/load.js');
+  const { loadDataset } = await import('../src/data/load-data.js');
   const { examples } = await loadDataset(data, seed, { signal, ignoreClass });
   return { examples, sha256: await examplesFingerprint(examples) };
 }
@@ -189,7 +189,7 @@ class Joining {
     connection.watch(silence);
     report({ event: 'joined', url, id, name, threads });
     const parts = { id, name, threads, holdings: this.#holdings, peers: this.#peers, kept: this.#kept, report };
-    const session = new Session(connection, parts);
+    const session = new Membership(connection, parts);
     this.#kept.connection = connection;
     this.#kept.session = session;
     const leave = () => session.drain();
@@ -214,8 +214,16 @@ class Joining {
     const { name, threads } = this.#options;
     const { engine, processor, hash } = this.#numerics;
     return {
-      ...{ kind: 'hello' as const, name, session: this.#session, threads, engine, processor, numerics: hash },
-      ...{ peer: peers.address, data: this.#holdings.fingerprints(), local: this.#holdings.local },
+      kind: 'hello' as const,
+      name,
+      session: this.#session,
+      threads,
+      engine,
+      processor,
+      numerics: hash,
+      peer: peers.address,
+      data: this.#holdings.fingerprints(),
+      local: this.#holdings.local,
     };
   }
 

@@ -2,15 +2,15 @@
 import { join } from 'node:path';
 import type { DataConfig } from '../../src/config/data.js';
 import { ignoredClasses } from '../../src/config/heads.js';
-import { loadRunConfig, namesCode } from '../../src/config/load.js';
+import { loadRunConfig, namesCode } from '../../src/config/load-config.js';
 import { byTarget, type ModelConfig } from '../../src/config/model.js';
-import type { RunConfig } from '../../src/config/run.js';
+import type { RunConfig } from '../../src/config/run-config.js';
 import { notStandardizable, scalesTargets } from '../../src/config/target-type.js';
 import type { Buckets } from '../../src/data/buckets.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { evaluationBatch } from '../../src/data/geometry.js';
-import { loadDataset } from '../../src/data/load.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import type { OtherPlace } from '../../src/data/npy/other-arrays.js';
 import { closeExamples } from '../../src/data/rows.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
@@ -18,17 +18,17 @@ import { ConfigError, DataError, ModelError } from '../../src/errors.js';
 import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
-import { readModelFile } from '../../src/model/file.js';
+import { readModelFile } from '../../src/model/files/file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EngineSpec } from '../../src/pool/spec.js';
 import type { Metrics } from '../../src/report/events.js';
 import { configName } from '../../src/report/run-folder.js';
-import { checkIds } from '../check-ids.js';
-import { checkMetrics } from '../check-metrics.js';
-import { chooseEngine } from '../engine.js';
-import { bucketsFor, formsOf, type MadeStep } from '../forms.js';
-import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from '../specs.js';
-import { threadsOf } from '../threads.js';
+import { threadsOf } from '../local/threads.js';
+import { checkIds } from '../prepare/check-ids.js';
+import { checkMetrics } from '../prepare/check-metrics.js';
+import { chooseEngine } from '../prepare/choose-engine.js';
+import { bucketsFor, formsOf, type MadeStep } from '../prepare/forms.js';
+import { askedTargets, dataConfigOf, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround } from './locate.js';
 import { loadOther } from './other-data.js';
 import { assignWeights, makerOf, readEncoding } from './saved-model.js';
@@ -83,7 +83,11 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
   try {
     const { scalars, figures } = await measure(located, config, chosen, options);
     return {
-      ...{ model: located.path, split, data: dataset.description, examples: rows.length, metrics: scalars },
+      model: located.path,
+      split,
+      data: dataset.description,
+      examples: rows.length,
+      metrics: scalars,
       ...(Object.keys(figures).length > 0 && { figures }),
     };
   } finally {
@@ -111,10 +115,18 @@ async function measure(
   const geometry = { ...once, evaluationBatch };
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, rows }, warn);
   const poolOptions = {
-    ...{ engine, layout: step.layout, examples: dataset.examples, buckets },
+    engine,
+    layout: step.layout,
+    examples: dataset.examples,
+    buckets,
     // Nothing is trained: this optimizer takes no memory.
-    ...{ optimizer: { sgd: { learningRate: 1 } }, schedule: config.schedule, seed: config.seed },
-    ...{ geometry, metrics, threads: threadsOf(options.threads), largestEvaluation: rows.length },
+    optimizer: { sgd: { learningRate: 1 } },
+    schedule: config.schedule,
+    seed: config.seed,
+    geometry,
+    metrics,
+    threads: threadsOf(options.threads),
+    largestEvaluation: rows.length,
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {

@@ -1,12 +1,12 @@
 /** Gives a trained model to other programs: as a tfjs model, an ONNX file or a safetensors file. */
 import { readdirSync, statSync } from 'node:fs';
-import { statusOf } from '../../src/config/status.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import { onnxFile } from '../../src/export/onnx.js';
-import { addedActivations } from '../../src/model/activations.js';
-import { encodeSafetensors } from '../../src/model/safetensors.js';
-import { layersModelFiles } from '../../src/model/save.js';
-import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/model/write.js';
+import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/ground/atomic-file.js';
+import { statusOf } from '../../src/ground/status.js';
+import { encodeSafetensors } from '../../src/model/files/safetensors.js';
+import { layersModelFiles } from '../../src/model/files/save.js';
+import { addedActivations } from '../../src/model/tfjs/activations.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { openModel, type SavedModel } from './saved-model.js';
 import type { SavedInput, SavedOutput } from './signature.js';
@@ -109,7 +109,8 @@ function onnxOf(
 
 function safetensorsOf({ weights, encoding }: SavedModel, name: string): Uint8Array[] {
   const tensors = weights.map(({ originalName, shape, val }) => ({
-    ...{ name: originalName, shape },
+    name: originalName,
+    shape,
     values: Float32Array.from(val.dataSync()),
   }));
   return encodeSafetensors(tensors, { format: 'tf', name, ...(encoding && { encoding: JSON.stringify(encoding) }) });

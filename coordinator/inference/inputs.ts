@@ -1,9 +1,7 @@
 /** From what a user gives to batches of inputs for a trained model, in the order that they are given in. */
 import { dirname, extname, resolve } from 'node:path';
 import { isModule } from '../../src/config/module.js';
-import { statusOf } from '../../src/config/status.js';
 import type { Encoding, TableEncoding } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/field.js';
 import { isFolder, isImageName } from '../../src/data/images/files.js';
 import { imageRows } from '../../src/data/images/inputs.js';
 import { fileOf } from '../../src/data/images/table.js';
@@ -11,6 +9,8 @@ import { ArrayFiles } from '../../src/data/npy/files.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
+import { elements } from '../../src/ground/elements.js';
+import { statusOf } from '../../src/ground/status.js';
 import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys, placeInArchive } from './array-rows.js';
 import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
 import {

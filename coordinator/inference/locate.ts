@@ -1,11 +1,11 @@
 /** From what a user names, a run or a model, to the files to read. */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
-import { statusOf } from '../../src/config/status.js';
-import { suggest } from '../../src/config/suggest.js';
 import { ModelError } from '../../src/errors.js';
+import { statusOf } from '../../src/ground/status.js';
+import { suggest } from '../../src/ground/suggest.js';
 import { configName } from '../../src/report/run-folder.js';
-import { checkpointFolder } from '../resume.js';
+import { checkpointFolder } from '../training/resume.js';
 
 export interface LocatedModel {
   /** Folder that holds model.json, or a JSON file, as `readModelFile` takes it. */

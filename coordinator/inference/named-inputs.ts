@@ -1,6 +1,7 @@
 /** Inputs that are given by their names: an array or a file each, or a row an object. */
-import { suggest } from '../../src/config/suggest.js';
+
 import { DataError } from '../../src/errors.js';
+import { suggest } from '../../src/ground/suggest.js';
 import type { InputValues } from './rows.js';
 
 /** For each input of the model, by its name, its examples or the file that holds them; for models of tables, each column. */

@@ -3,13 +3,13 @@
 import { type DataConfig, tableIn } from '../../src/config/data.js';
 import { ignoredClasses } from '../../src/config/heads.js';
 import type { ImagesConfig } from '../../src/config/images.js';
-import type { RunConfig } from '../../src/config/run.js';
+import type { RunConfig } from '../../src/config/run-config.js';
 import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
 import { copiesOf, withCopies } from '../../src/data/copies.js';
 import { type Encoding, type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
 import { otherTableOfImages } from '../../src/data/images/table.js';
-import { loadDataset } from '../../src/data/load.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import { type OtherPlace, otherArrays } from '../../src/data/npy/other-arrays.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { standardizeTargets } from '../../src/data/standardize.js';
@@ -54,7 +54,8 @@ export async function loadOther(
       : elsewhere(data, path);
   const dataset = await loadDataset(other, seed, {
     ...options,
-    ...{ ignoreClass, trained: encoding },
+    ignoreClass,
+    trained: encoding,
     ...(data.source === 'npy' && { arrays: otherArrays(data, place) }),
   });
   const { splits, examples } = dataset;

@@ -1,10 +1,10 @@
 /** Predicted masks and pictures as PNG files. */
 import { mkdirSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { statusOf } from '../../src/config/status.js';
 import { encodePng } from '../../src/data/images/png.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
-import { writeFileAtomically } from '../../src/model/write.js';
+import { writeFileAtomically } from '../../src/ground/atomic-file.js';
+import { statusOf } from '../../src/ground/status.js';
 import type { Reading } from './reading.js';
 
 /** An output of the model, and how it is read. */

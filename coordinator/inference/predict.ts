@@ -1,10 +1,11 @@
 /** Predicts from files with a saved model: classes with their probabilities, or numbers, one prediction a row. */
 import { plainNames } from '../../src/config/plain-names.js';
-import { elements, isCode } from '../../src/data/field.js';
+import { isCode } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { createPredictor, maskedOf, type Predict } from '../../src/export/predictor.js';
+import { elements } from '../../src/ground/elements.js';
 import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
-import { takesIds } from '../check-ids.js';
+import { takesIds } from '../prepare/check-ids.js';
 import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './inputs.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { PictureWriter } from './pictures.js';

@@ -2,9 +2,9 @@
 
 import { byTarget, lossSettings } from '../../src/config/model.js';
 import type { OutputEncoding, TargetEncoding } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/field.js';
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
+import { elements } from '../../src/ground/elements.js';
 import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';
 import type { SavedModel } from './saved-model.js';
 

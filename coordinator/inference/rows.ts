@@ -2,14 +2,14 @@
 import { extname } from 'node:path';
 import { z } from 'zod';
 import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/config/json-file.js';
-import { statusOf } from '../../src/config/status.js';
 import { type DataFile, openData } from '../../src/data/data-file.js';
 import type { FieldEncoding, ImageEncoding } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/field.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
 import { type NpyArray, readNpy } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';
 import { DataError } from '../../src/errors.js';
+import { elements } from '../../src/ground/elements.js';
+import { statusOf } from '../../src/ground/status.js';
 
 /** One example each, as stored; a sequence as long as it is. */
 export type Row = ArrayLike<number>;

@@ -11,12 +11,12 @@ import {
   type TargetEncoding,
   targetEncoding,
 } from '../../src/data/encoding.js';
-import { elements } from '../../src/data/field.js';
 import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
 import type { MaskPort, Port } from '../../src/export/inference.js';
-import { type DataShape, outputShape, plainShape } from '../../src/model/build.js';
-import { encodingFile } from '../../src/model/save.js';
+import { elements } from '../../src/ground/elements.js';
+import { type DataShape, outputShape, plainShape } from '../../src/model/build/layers.js';
+import { encodingFile } from '../../src/model/files/save.js';
 import type { ArrayEncoding } from './rows.js';
 
 /** Called `input` outside where it has no name. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readJsonFile } from '../../src/config/json-file.js';
 import { ConfigError } from '../../src/errors.js';
-import { writeFileAtomically } from '../../src/model/write.js';
+import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 
 export interface ListenAddress {
   readonly host: string;

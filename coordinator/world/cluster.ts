@@ -10,7 +10,7 @@ import type { PoolOptions } from '../../src/pool/spec.js';
 import type { RowsAt } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
-import type { Trainer } from '../trainer.js';
+import type { Trainer } from '../training/trainer.js';
 import { systemClock } from './clock.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import { Round, type RoundOptions, type RoundTask } from './round.js';
@@ -164,9 +164,13 @@ export class Cluster implements Trainer {
     const { report, world, round } = this.#parts;
     const steps = Math.max(1, this.#steps);
     report({
-      ...{ event: 'summary', steps: this.#steps, workers: world.tally.summary() },
-      ...{ bytesPerStep: world.tally.gradientBytes / steps, fewestBytesPerStep: this.#fewestBytes / steps },
-      ...{ reproducible: !world.mixed, precision: round.precision },
+      event: 'summary',
+      steps: this.#steps,
+      workers: world.tally.summary(),
+      bytesPerStep: world.tally.gradientBytes / steps,
+      fewestBytesPerStep: this.#fewestBytes / steps,
+      reproducible: !world.mixed,
+      precision: round.precision,
     });
   }
 
@@ -193,7 +197,12 @@ export class Cluster implements Trainer {
     const bucket = bucketOf(buckets, order.subarray(start, start + count));
     const effort = buckets ? buckets.places[bucket] / buckets.places.at(-1)! : 1;
     const task: RoundTask = {
-      ...{ round, epoch, step, bucket, effort, shards: activeShards(geometry, step) },
+      round,
+      epoch,
+      step,
+      bucket,
+      effort,
+      shards: activeShards(geometry, step),
       rowsOf: (node) => [rowsIn(step, node)],
       nextRowsOf: (node) => (step + 1 < geometry.stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
     };

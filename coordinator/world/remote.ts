@@ -3,7 +3,7 @@ import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
-import type { ExchangePlan } from '../../src/reduce/plan.js';
+import type { AllReducePlan } from '../../src/reduce/plan.js';
 import type { SlabParts } from '../../src/reduce/slab-frame.js';
 import { type BlobSink, type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Connection } from '../../src/wire/connection.js';
@@ -53,7 +53,7 @@ export class RemoteWorker implements Worker {
   asked = -1;
   applied = -1;
   readonly #computing: (Waiting<Computed> & { readonly task: ComputeTask })[] = [];
-  #exchanging: (Waiting<number> & { readonly plan: ExchangePlan; answered: boolean }) | undefined;
+  #exchanging: (Waiting<number> & { readonly plan: AllReducePlan; answered: boolean }) | undefined;
   readonly #evaluating = new Map<number, Waiting<MetricTotals>>();
   #fetching: (Waiting<void> & { readonly round: number; readonly state: ReplicaState }) | undefined;
   readonly #incoming = new Incoming<BlobSink>();
@@ -107,7 +107,7 @@ export class RemoteWorker implements Worker {
     if (this.feed && this.state !== 'lost') this.#fed(rows, () => {});
   }
 
-  exchange(plan: ExchangePlan): Promise<number> {
+  allReduce(plan: AllReducePlan): Promise<number> {
     this.#exchanging?.reject(new PeerLostError('another attempt has begun'));
     this.#doing = `exchanging gradients of step ${plan.round + 1}`;
     this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);

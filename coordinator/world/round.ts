@@ -3,7 +3,7 @@
  * the clock alone, changes no parameters, and ends when every worker that takes part holds the total.
  */
 import type { Computed, ComputeTask, RowsAt, Worker } from '../../src/pool/worker.js';
-import type { ExchangePlan } from '../../src/reduce/plan.js';
+import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { assign, type Capacity } from './assign.js';
 import type { Clock } from './clock.js';
@@ -56,8 +56,8 @@ export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
 export interface RoundOptions {
   readonly crew: Crew;
   readonly clock: Clock;
-  readonly precision: ExchangePlan['precision'];
-  readonly algorithm: 'auto' | ExchangePlan['algorithm'];
+  readonly precision: AllReducePlan['precision'];
+  readonly algorithm: 'auto' | AllReducePlan['algorithm'];
   /** Bytes of the slab that is exchanged. */
   readonly bytes: number;
   /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
@@ -71,7 +71,7 @@ export interface RoundResult {
   /** Sum of squares of the total gradient; not finite when the run diverges. */
   readonly squares: number;
   readonly used: readonly RowsAt[];
-  readonly algorithm: ExchangePlan['algorithm'];
+  readonly algorithm: AllReducePlan['algorithm'];
   readonly attempts: number;
   /** Workers whose sums went into the total, and all who hold it now. */
   readonly contributors: number;
@@ -280,7 +280,7 @@ export class Round {
   }
 
   /** One attempt: `squares` is undefined when somebody who takes part was lost. */
-  async #exchange(): Promise<{ squares?: number; algorithm: ExchangePlan['algorithm'] }> {
+  async #exchange(): Promise<{ squares?: number; algorithm: AllReducePlan['algorithm'] }> {
     const { clock, crew, silence, bytes } = this.#options;
     const plan = this.#plan();
     const { algorithm, attempt } = plan;
@@ -323,15 +323,15 @@ export class Round {
     return { squares: this.#agreed(results), algorithm };
   }
 
-  #ask(worker: Worker, plan: ExchangePlan): void {
+  #ask(worker: Worker, plan: AllReducePlan): void {
     const { attempt } = plan;
-    worker.exchange(plan).then(
+    worker.allReduce(plan).then(
       (squares) => this.#mail.put({ kind: 'reduced', worker, attempt, squares }),
       (error: unknown) => this.#mail.put({ kind: 'broken', worker, attempt, error }),
     );
   }
 
-  #plan(): ExchangePlan {
+  #plan(): AllReducePlan {
     const { crew, algorithm, precision, bytes } = this.#options;
     const nodesOf = ({ id }: Worker) =>
       [...this.#holders.values()]
@@ -347,13 +347,17 @@ export class Round {
     const alone = !crew.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
     const members = alone ? others : [{ id: crew.self.id, nodes: nodesOf(crew.self) }, ...others];
     return {
-      ...{ round: this.#task.round, attempt: this.#attempt++, shards: this.#task.shards, precision, members },
+      round: this.#task.round,
+      attempt: this.#attempt++,
+      shards: this.#task.shards,
+      precision,
+      members,
       algorithm: butterfly ? 'butterfly' : 'star',
     };
   }
 
   /** Nothing moves: give up links between workers first, then the workers that owe the coordinator something. */
-  #blame({ algorithm }: ExchangePlan, waiting: ReadonlySet<number>): void {
+  #blame({ algorithm }: AllReducePlan, waiting: ReadonlySet<number>): void {
     const { crew } = this.#options;
     if (algorithm === 'butterfly') {
       this.#starOnly = true;

@@ -1,13 +1,13 @@
 /** Sets up a world: the coordinator's replica, the place where workers join, what each of them is sent. */
 import type { ClusterConfig } from '../../src/config/cluster.js';
-import { sha256 } from '../../src/data/checksum.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
-import { examplesImage, metaOf } from '../../src/data/image.js';
+import { metaOf, packExamples } from '../../src/data/packed.js';
 import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
 import { RefusedError, WireError } from '../../src/errors.js';
-import { becomeMember, MEMBER_FLOATS } from '../../src/pool/exchanging.js';
+import { sha256 } from '../../src/ground/checksum.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
+import { becomeMember, MEMBER_FLOATS } from '../../src/pool/world-member.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { bytesSource } from '../../src/wire/blob.js';
@@ -18,7 +18,7 @@ import type { Hello } from '../../src/wire/messages.js';
 import { encodeRows } from '../../src/wire/rows-blob.js';
 import { hostAndPort } from '../../src/wire/sockets.js';
 import { stateSource } from '../../src/wire/state-blob.js';
-import { Trace } from '../trace.js';
+import { Timeline } from '../training/timeline.js';
 import type { ListenAddress } from './address.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
@@ -63,7 +63,7 @@ export async function startCluster(
   parameters: Float32Array,
   choices: ClusterChoices,
 ): Promise<Cluster> {
-  const trace = choices.trace === undefined ? undefined : new Trace(choices.trace, choices.unwritten);
+  const trace = choices.trace === undefined ? undefined : new Timeline(choices.trace, choices.unwritten);
   try {
     const cluster = await start(options, parameters, choices, trace);
     trace?.keep();
@@ -78,22 +78,26 @@ async function start(
   options: PoolOptions,
   parameters: Float32Array,
   choices: ClusterChoices,
-  trace: Trace | undefined,
+  trace: Timeline | undefined,
 ): Promise<Cluster> {
   const { threads, config, report, token = generateToken(), ledger } = choices;
-  const image = examplesImage(options.examples);
+  const image = packExamples(options.examples);
   const placement = placementOf(config, image.length);
   const { engine, buckets, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
   const encoded = (where: Job['placement']) => {
     const bytes = encodeJob({
-      ...{ engine, geometry, optimizer, augment, metrics, seed, largestEvaluation },
-      ...{
-        examples: metaOf(options.examples),
-        buckets: buckets?.places ?? [],
-        precision: config.precision,
-        placement: where,
-        ledger,
-      },
+      engine,
+      geometry,
+      optimizer,
+      augment,
+      metrics,
+      seed,
+      largestEvaluation,
+      examples: metaOf(options.examples),
+      buckets: buckets?.places ?? [],
+      precision: config.precision,
+      placement: where,
+      ledger,
     });
     return { source: bytesSource(bytes), hash: sha256(bytes) };
   };
@@ -111,7 +115,8 @@ async function start(
     exchange,
     landings,
   } = becomeMember(pool, {
-    ...{ id: 0, name: 'coordinator' },
+    id: 0,
+    name: 'coordinator',
     send: (to, frame) => world.remote(to)?.sendSlab(frame),
     refused: (from, error) => world.blame(from, error),
   });
@@ -141,18 +146,23 @@ async function start(
   const sync = (worker: RemoteWorker, round: number) => worker.transfer('state', stateSource(pool), '', round);
   const own = threads > 0 ? new AppliedState(self) : new FetchedState(pool, systemClock);
   const world = new World({
-    ...{
-      self,
-      own,
-      exchange,
-      landings,
-      minimum: choices.minimum,
-      minimumLater: choices.minimumLater,
-      grace: config.grace,
-      stragglerFactor: config.stragglerFactor,
-    },
-    ...{ bytes: layout.state * 4, batchSize: geometry.batchSize, shards: geometry.shards },
-    ...{ report, clock: systemClock, signal: choices.signal, prepare, sync, trace },
+    self,
+    own,
+    exchange,
+    landings,
+    minimum: choices.minimum,
+    minimumLater: choices.minimumLater,
+    grace: config.grace,
+    stragglerFactor: config.stragglerFactor,
+    bytes: layout.state * 4,
+    batchSize: geometry.batchSize,
+    shards: geometry.shards,
+    report,
+    clock: systemClock,
+    signal: choices.signal,
+    prepare,
+    sync,
+    trace,
   });
 
   const arrived = ({ connection, hello, welcome }: Arrival<'hello'>) => {
@@ -197,7 +207,9 @@ async function start(
       await pool.close();
     };
     const round = {
-      ...{ precision: config.precision, algorithm: config.allReduce, bytes: layout.state * 4 },
+      precision: config.precision,
+      algorithm: config.allReduce,
+      bytes: layout.state * 4,
       silence: config.silence * 1000,
     };
     const local = isLoopback(listener.host);

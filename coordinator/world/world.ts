@@ -4,15 +4,15 @@ import type { LockstepError } from '../../src/errors.js';
 import { type DataError, RefusedError, WireError } from '../../src/errors.js';
 import { toldComputedId } from '../../src/model/computed-ids.js';
 import { StoppedError } from '../../src/pool/control.js';
-import { longestLag } from '../../src/pool/exchanging.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
+import { longestLag } from '../../src/pool/world-member.js';
 import type { Landings } from '../../src/reduce/landings.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
 import type { Connection } from '../../src/wire/connection.js';
 import type { Hello, PeerLost } from '../../src/wire/messages.js';
-import type { Trace } from '../trace.js';
-import { Account } from './account.js';
+import type { Timeline } from '../training/timeline.js';
+import { Activity } from './activity.js';
 import type { Capacity } from './assign.js';
 import type { Clock } from './clock.js';
 import { Limits } from './limits.js';
@@ -20,7 +20,7 @@ import type { OwnState } from './own-state.js';
 import { RemoteWorker } from './remote.js';
 import type { Crew } from './round.js';
 import { Speeds } from './speeds.js';
-import { Tally } from './tally.js';
+import { WorkerTotals } from './worker-totals.js';
 
 export interface WorldOptions {
   /** The coordinator, and its part in exchanges. */
@@ -35,7 +35,7 @@ export interface WorldOptions {
     readonly bytesReceived: number;
   };
   readonly landings: Pick<Landings, 'take'>;
-  readonly trace: Trace | undefined;
+  readonly trace: Timeline | undefined;
   /** Remote workers without which the first step does not begin, and without which no later one does: as many, if not given. */
   readonly minimum: number;
   readonly minimumLater?: number;
@@ -72,11 +72,11 @@ interface Away {
 
 export class World implements Crew {
   readonly self: Worker;
-  readonly tally: Tally;
+  readonly tally: WorkerTotals;
   /** Whether somebody took part whose arithmetic gives other bits. */
   mixed = false;
   readonly #options: WorldOptions;
-  readonly #account: Account;
+  readonly #account: Activity;
   readonly #remotes = new Map<number, RemoteWorker>();
   /** Lost workers by session. */
   readonly #away = new Map<string, Away>();
@@ -97,8 +97,8 @@ export class World implements Crew {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.tally = new Tally(options.self);
-    this.#account = new Account(this.tally, options.trace);
+    this.tally = new WorkerTotals(options.self);
+    this.#account = new Activity(this.tally, options.trace);
     this.self = this.#account.observe(options.self, () => options.exchange.bytesSent);
     options.signal?.addEventListener('abort', () => this.#wake());
   }
@@ -141,8 +141,13 @@ export class World implements Crew {
     return [
       ...(threads > 0 ? [{ ...own, share: this.tally.share(name), roundTrip: null }] : []),
       ...this.workers.map((worker) => ({
-        ...{ id: worker.id, name: worker.name, address: worker.connection.address, threads: worker.threads },
-        ...{ state: worker.state, examplesPerSecond: rate(worker), share: this.tally.share(worker.name) },
+        id: worker.id,
+        name: worker.name,
+        address: worker.connection.address,
+        threads: worker.threads,
+        state: worker.state,
+        examplesPerSecond: rate(worker),
+        share: this.tally.share(worker.name),
         roundTrip: worker.connection.roundTrip ?? null,
       })),
     ];

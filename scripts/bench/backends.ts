@@ -1,6 +1,6 @@
 /** `npm run bench -- backend`: throughput of backend `tensorflow` of engine tfjs over that of engine onnx, alternating. */
 import { fileURLToPath } from 'node:url';
-import { loadRunConfig } from '../../src/config/load.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
 import type { LayersConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import { measurePool, type PoolCase, type PoolMeasurement } from './measure-pool.js';
@@ -58,8 +58,11 @@ export async function benchBackend({ pairs, seconds }: BackendBenchOptions): Pro
   const rates = (probe: Probe<PoolMeasurement>) => measured.of(probe).map(({ examplesPerSecond }) => examplesPerSecond);
   const rows = cases.map(
     ({ model, threads, onnx, tfjs }): Row => ({
-      ...{ section: 'backend', what: `${backend}, ${model.name}, ${threads} x ${model.batch}`, unit: 'ex/s' },
-      ...{ ours: rates(tfjs), peer: { name: 'engine onnx', software: 'Lockstep', values: rates(onnx) } },
+      section: 'backend',
+      what: `${backend}, ${model.name}, ${threads} x ${model.batch}`,
+      unit: 'ex/s',
+      ours: rates(tfjs),
+      peer: { name: 'engine onnx', software: 'Lockstep', values: rates(onnx) },
     }),
   );
   process.stdout.write(rowTable(rows));

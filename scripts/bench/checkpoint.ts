@@ -44,8 +44,12 @@ export async function benchCheckpoint({ pairs, seconds, folder }: CheckpointBenc
     measured.of(probe).map(({ examplesPerSecond }) => examplesPerSecond);
   const rows = cases.map(
     ({ threads, without, withThem }): Row => ({
-      ...{ section: 'checkpoint', what: `mlp, ${threads} thread(s), with checkpoints`, unit: 'ex/s', target },
-      ...{ ours: rates(withThem), peer: { name: 'without', software: 'Lockstep', values: rates(without) } },
+      section: 'checkpoint',
+      what: `mlp, ${threads} thread(s), with checkpoints`,
+      unit: 'ex/s',
+      target,
+      ours: rates(withThem),
+      peer: { name: 'without', software: 'Lockstep', values: rates(without) },
     }),
   );
   process.stdout.write(rowTable(rows));

@@ -43,7 +43,8 @@ function trainingRows(
     const ours = measured.of(clusterProbe(model, algorithm, workers, seconds));
     const row = {
       what: `train ${model}, ${workers} remote workers, ${algorithm}`,
-      ...{ unit: 'ex/s' as const, ours: ours.map(({ examplesPerSecond }) => examplesPerSecond) },
+      unit: 'ex/s' as const,
+      ours: ours.map(({ examplesPerSecond }) => examplesPerSecond),
     };
     if (peers.length === 0) return [row];
     return peers.map((peer) => {

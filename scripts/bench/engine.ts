@@ -60,7 +60,9 @@ function rows(model: Subject, { seconds, peers }: SectionOptions, measured: Meas
   // A full batch may take too long.
   const name = batch === workloads[model].batch ? 'tfjs' : `tfjs, batch ${batch}`;
   const overTfjs = workerCounts.map((workers) => ({
-    ...{ what: `train ${model}, ${workersText(workers)}`, unit: 'ex/s' as const, ours: rates(ours(workers)) },
+    what: `train ${model}, ${workersText(workers)}`,
+    unit: 'ex/s' as const,
+    ours: rates(ours(workers)),
     peer: { name, software, values: rates(tfjs) },
   }));
   return [

@@ -51,8 +51,10 @@ export function compare(history: readonly BenchResult[], result: BenchResult, la
     if (rounds.length === 0) return { ...about, verdict: 'new' };
     const all = rounds.flat();
     const before = {
-      ...{ median: median(rounds.map(median)), results: rounds.length },
-      ...{ low: Math.min(...all), high: Math.max(...all) },
+      median: median(rounds.map(median)),
+      results: rounds.length,
+      low: Math.min(...all),
+      high: Math.max(...all),
     };
     return { ...about, before, verdict: verdict(now, before, moreIsBetter(unit)) };
   });

@@ -72,7 +72,8 @@ function matmulProbes(model: ModelName, cores: number, { seconds, peers }: Secti
 function bandwidthRows(cores: number, measured: Measured): Omit<Row, 'section'>[] {
   const results = measured.of(bandwidthProbe(cores));
   return (['scale', 'add'] as const).map((kernel) => ({
-    ...{ what: `memory bandwidth, ${kernel}, ${coresText(cores)}`, unit: 'GB/s' as const },
+    what: `memory bandwidth, ${kernel}, ${coresText(cores)}`,
+    unit: 'GB/s' as const,
     ours: results.map((one) => one[kernel]),
   }));
 }
@@ -119,7 +120,9 @@ function stepRow(
   const flops = cores * flopsOf(stepProducts(workloads[model]));
   const best = steps.map((_, round) => Math.max(...rates.map(({ values }) => values[round])));
   return {
-    ...{ what: `step of ${model}, ${coresText(cores)}`, unit: 'GFLOP/s', target },
+    what: `step of ${model}, ${coresText(cores)}`,
+    unit: 'GFLOP/s',
+    target,
     ours: steps.map(({ millisecondsPerStep }) => flops / millisecondsPerStep / 1e6),
     peer: { name, software: 'the fastest of these libraries in each round', values: best },
   };

@@ -4,10 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { loadUpdateKernels } from '../../src/kernels/load.js';
-import { Exchange } from '../../src/reduce/exchange.js';
+import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
+import { AllReduce } from '../../src/reduce/all-reduce.js';
 import { LANDING_FLOATS, Landings } from '../../src/reduce/landings.js';
-import type { ExchangePlan } from '../../src/reduce/plan.js';
+import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import type { Connection } from '../../src/wire/connection.js';
 import { dial } from '../../src/wire/dial.js';
@@ -24,8 +24,12 @@ const longest = 30;
 export const measureAllReduce = (): Promise<SumsMeasurement> => measure(process.execPath, [program], longest);
 
 /** Members 0 and 1 with a shard each. */
-const planOf = (round: number): ExchangePlan => ({
-  ...{ round, attempt: 0, algorithm: 'butterfly', precision: 'float32', shards: 2 },
+const planOf = (round: number): AllReducePlan => ({
+  round,
+  attempt: 0,
+  algorithm: 'butterfly',
+  precision: 'float32',
+  shards: 2,
   members: [0, 1].map((id) => ({ id, nodes: [{ low: id, high: id + 1 }] })),
 });
 
@@ -42,9 +46,15 @@ async function time(
   const floats = floatsOf(bytes);
   const [slot, total, scratch, landing] = offsets;
   new Float32Array(memory.buffer, slot, floats).fill(1);
-  const exchange = new Exchange({
-    ...{ self, memory, kernels: loadUpdateKernels(memory), layout: { trainable: floats, state: floats } },
-    ...{ total, scratch, earlyBytes: 4 * bytes + 2 ** 20, send: (_, frame) => connection.sendSlab(frame) },
+  const exchange = new AllReduce({
+    self,
+    memory,
+    kernels: loadUpdateKernels(memory),
+    layout: { trainable: floats, state: floats },
+    total,
+    scratch,
+    earlyBytes: 4 * bytes + 2 ** 20,
+    send: (_, frame) => connection.sendSlab(frame),
     refused: (_, error) => connection.refuse(error.problem, error.remedy, true),
   });
   const landings = new Landings(memory, landing);

@@ -6,7 +6,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Worker, workerData } from 'node:worker_threads';
-import { loadUpdateKernels, type UpdateKernels } from '../../src/kernels/load.js';
+import { loadUpdateKernels, type UpdateKernels } from '../../src/kernels/load-kernels.js';
 import { Control } from '../../src/pool/control.js';
 import { measure } from './measurement.js';
 import { allocateRegions } from './sums.js';

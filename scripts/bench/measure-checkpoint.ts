@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { train } from '../../coordinator/train.js';
+import { train } from '../../coordinator/local/train.js';
 import type { EpochEvent, RunEvent } from '../../src/report/events.js';
 import { type Measurement, measure, peakMegabytes } from './measurement.js';
 import { workloads } from './workloads.js';
@@ -65,7 +65,10 @@ async function main({ threads, everySteps, folder, seconds }: CheckpointCase): P
   const time = counted.reduce((sum, epoch) => sum + epoch.seconds, 0);
   const steps = counted.length * stepsPerEpoch;
   const measurement: CheckpointMeasurement = {
-    ...{ model: 'mlp', workers: threads, batch, checkpoints },
+    model: 'mlp',
+    workers: threads,
+    batch,
+    checkpoints,
     examplesPerSecond: (steps * batchSize) / time,
     millisecondsPerStep: (time / steps) * 1000,
     peakMegabytes: peakMegabytes(),

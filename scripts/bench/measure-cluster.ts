@@ -8,11 +8,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { coordinate } from '../../coordinator/coordinate.js';
+import { coordinate } from '../../coordinator/world/coordinate.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { EpochEvent, RunEvent, SummaryEvent, WorkerSummary } from '../../src/report/events.js';
 import type { Child } from '../../src/scale/child.js';
-import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/events.js';
 import { type Measurement, measure, peakMegabytes, peakMegabytesOf } from './measurement.js';
 import { lockstep } from './program.js';
 import { classes, type ModelName, workloads } from './workloads.js';
@@ -81,7 +81,7 @@ interface Course {
 
 /** Trains until the epochs that count have taken so many seconds. */
 async function run(clusterCase: ClusterCase, folder: string): Promise<Course> {
-  const programs: Child<WorkerEvent>[] = [];
+  const programs: Child<WorkerProgramEvent>[] = [];
   const start = (url: string, name: string) => {
     const args = ['worker', url, '--token', token, '--threads', '1', '--name', name, '--cache', join(folder, 'cache')];
     programs.push(lockstep(args, folder));
@@ -121,7 +121,11 @@ async function main(clusterCase: ClusterCase): Promise<void> {
   const mean = (of: (worker: WorkerSummary) => number) =>
     remote.reduce((sum, worker) => sum + (of(worker) / summary.steps) * 1000, 0) / remote.length;
   const measurement: ClusterMeasurement = {
-    ...{ model, workers, batch, peakMegabytes, software: 'Lockstep' },
+    model,
+    workers,
+    batch,
+    peakMegabytes,
+    software: 'Lockstep',
     examplesPerSecond: (steps * workers * batch) / seconds,
     millisecondsPerStep: (seconds / steps) * 1000,
     split: {

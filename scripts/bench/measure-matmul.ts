@@ -3,10 +3,10 @@
  * MatmulCase. Operands come from outside, as weights and batches do.
  */
 import { fileURLToPath } from 'node:url';
-import { elements } from '../../src/data/field.js';
-import { PrivateMemory } from '../../src/engine/memory.js';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
 import { createSession, runtimeVersion, type Tensor } from '../../src/engine/onnx/runtime.js';
+import { PrivateMemory } from '../../src/engine/private-memory.js';
+import { elements } from '../../src/ground/elements.js';
 import { measure } from './measurement.js';
 import { flopsOf, type Product } from './products.js';
 

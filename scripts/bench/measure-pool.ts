@@ -6,18 +6,18 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { chooseEngine } from '../../coordinator/engine.js';
+import { chooseEngine } from '../../coordinator/prepare/choose-engine.js';
 import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
 import { type Examples, plainColumn } from '../../src/data/examples.js';
-import { elements } from '../../src/data/field.js';
 import { type Geometry, planGeometry, shardSizes } from '../../src/data/geometry.js';
-import { metaOf } from '../../src/data/image.js';
+import { metaOf } from '../../src/data/packed.js';
 import { bell, randomStream, uniform } from '../../src/data/random.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
+import { elements } from '../../src/ground/elements.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import { type Phase, phaseNames } from '../../src/pool/spec.js';
 import { type Measurement, measure, peakMegabytes } from './measurement.js';
@@ -110,8 +110,16 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
     },
   ];
   const options = {
-    ...{ engine, layout: step.layout, examples, geometry, metrics, threads, seed: 0, largestEvaluation: 0 },
-    ...{ optimizer: optimizerSchema.parse('adam'), schedule: scheduleSchema.parse('constant') },
+    engine,
+    layout: step.layout,
+    examples,
+    geometry,
+    metrics,
+    threads,
+    seed: 0,
+    largestEvaluation: 0,
+    optimizer: optimizerSchema.parse('adam'),
+    schedule: scheduleSchema.parse('constant'),
   };
   return { pool: await ThreadPool.start(options, initialParameters(step)), geometry, training };
 }
@@ -154,7 +162,9 @@ async function main(poolCase: PoolCase): Promise<void> {
   const split = phaseNames.map((phase) => [phase, (after[phase] - before[phase]) / steps] as const);
   const dispatch = split.reduce((left, [, milliseconds]) => left - milliseconds, millisecondsPerStep);
   const measurement: PoolMeasurement = {
-    ...{ model: name, workers: threads, batch: batchSize / threads },
+    model: name,
+    workers: threads,
+    batch: batchSize / threads,
     examplesPerSecond: (batchSize / millisecondsPerStep) * 1000,
     millisecondsPerStep,
     peakMegabytes: peakMegabytes(),

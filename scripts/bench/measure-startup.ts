@@ -40,7 +40,7 @@ async function firstStep(): Promise<number> {
     const trace = join(folder, 'trace.json');
     const args = ['train', join(root, 'configs/digits.yaml'), '--steps', '1', '--trace', trace, '--out', folder];
     const started = Date.now();
-    const child = spawn(process.execPath, [join(root, 'dist/src/cli/main.js'), ...args], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [join(root, 'dist/cli/main.js'), ...args], { stdio: 'ignore' });
     const code = await new Promise((ended) => child.on('close', ended));
     if (code !== 0) throw new Error(`lockstep train ended with exit code ${code}`);
     type Entry = { name: string; ph: string; ts: number; dur: number; args: { time?: number; step?: number } };
@@ -64,7 +64,10 @@ const layers: LayerConfig[] = [...block(16), ...block(32), { flatten: {} }, { de
 async function compile(): Promise<Pick<StartupMeasurement, 'compile' | 'kernels'>> {
   const batch = 64;
   const step = await createStepModel({
-    ...{ model: { layers }, seed: 1, l1: 0, l2: 0 },
+    model: { layers },
+    seed: 1,
+    l1: 0,
+    l2: 0,
     heads: [{ target: 'targets', loss: 'sparseCategoricalCrossentropy', weight: 1 }],
     fields: [
       { name: 'features', role: 'input', type: 'float32', shape: [28, 28, 1] },

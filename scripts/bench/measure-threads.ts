@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Worker, workerData } from 'node:worker_threads';
-import { loadUpdateKernels } from '../../src/kernels/load.js';
+import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
 import { Control } from '../../src/pool/control.js';
 import { Slice } from '../../src/pool/slice.js';
 import { normBlocks } from '../../src/reduce/norm.js';

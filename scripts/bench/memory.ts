@@ -54,8 +54,12 @@ function storyOf(name: string, samples: readonly Sample[]): MemoryStory {
   const half = samples.slice(samples.length >> 1);
   const [start, end] = [samples[0], samples.at(-1)!];
   return {
-    ...{ name, seconds: end.time - start.time, start: start.megabytes, middle: half[0].megabytes },
-    ...{ end: end.megabytes, growth: slope(half) * (end.time - half[0].time) },
+    name,
+    seconds: end.time - start.time,
+    start: start.megabytes,
+    middle: half[0].megabytes,
+    end: end.megabytes,
+    growth: slope(half) * (end.time - half[0].time),
   };
 }
 

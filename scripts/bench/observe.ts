@@ -7,7 +7,7 @@ import type { LayerConfig } from '../../src/config/model.js';
 import type { Observation } from '../../src/projection/observation.js';
 import type { RunEvent } from '../../src/report/events.js';
 import type { Child } from '../../src/scale/child.js';
-import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/events.js';
 import { MeasurementError, median } from './measurement.js';
 import { lockstep } from './program.js';
 import { type Limits, Throttle } from './throttle.js';
@@ -70,7 +70,7 @@ async function run(observed: ObservedCase, folder: string): Promise<number> {
     const address = throttle ? `ws://127.0.0.1:${throttle.port}` : url;
     for (let i = 0; i < workers; i++) {
       const args = ['worker', address, '--token', token, '--threads', '1', '--name', `w${i}`];
-      programs.push(lockstep<WorkerEvent>([...args, '--cache', join(folder, 'cache')], folder));
+      programs.push(lockstep<WorkerProgramEvent>([...args, '--cache', join(folder, 'cache')], folder));
     }
   };
   const told = (event: RunEvent) => {
@@ -132,10 +132,17 @@ function observationOf({ workers, reduction, batch, limits }: ObservedCase, byte
   const each = (of: (spans: readonly Span[]) => number) => median([...byStep.values()].map(of)) / 1000;
   const took = (name: string) => each((of) => mean(workersOf(of, name).map(({ dur }) => dur)));
   const observation: Observation = {
-    ...{ workers, reduction, bytes, coordinatorComputes: false, batchSize: workers * batch, ...limits },
+    workers,
+    reduction,
+    bytes,
+    coordinatorComputes: false,
+    batchSize: workers * batch,
+    ...limits,
     cores: availableParallelism(),
     step: median(steps),
-    ...{ compute: took('compute'), exchange: took('exchange'), update: took('update') },
+    compute: took('compute'),
+    exchange: took('exchange'),
+    update: took('update'),
     wait: each((of) => {
       const computed = workersOf(of, 'compute').map(endOf);
       return Math.max(...computed) - mean(computed);

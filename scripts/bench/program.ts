@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Child } from '../../src/scale/child.js';
 
 // From dist/scripts/bench/.
-const program = resolve(dirname(fileURLToPath(import.meta.url)), '../../src/cli/main.js');
+const program = resolve(dirname(fileURLToPath(import.meta.url)), '../../cli/main.js');
 
 /**
  * @param folder current folder of the process

@@ -5,7 +5,7 @@
  */
 import { calibrate } from '../../src/projection/calibrate.js';
 import type { Observation } from '../../src/projection/observation.js';
-import { checkModel } from '../../src/projection/predict.js';
+import { checkModel } from '../../src/projection/predicted.js';
 import { median } from './measurement.js';
 import { type ObservedCase, observe } from './observe.js';
 import { machine, table } from './table.js';

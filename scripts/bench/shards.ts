@@ -1,6 +1,6 @@
 /** `npm run bench -- shards`: throughput of two of the configs' models by number of shards and batch size. */
 import { fileURLToPath } from 'node:url';
-import { loadRunConfig } from '../../src/config/load.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
 import type { LayersConfig } from '../../src/config/model.js';
 import { defaultShards } from '../../src/data/geometry.js';
 import { measurePool } from './measure-pool.js';

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream, uniform } from '../../src/data/random.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import type { Child } from '../../src/scale/child.js';
-import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/events.js';
 import { MeasurementError } from './measurement.js';
 import { MemoryLog, type MemoryStory } from './memory.js';
 import { lockstep } from './program.js';
@@ -40,7 +40,7 @@ type Change = 'join' | 'leave' | 'die';
 
 interface Member {
   readonly name: string;
-  readonly program: Child<WorkerEvent>;
+  readonly program: Child<WorkerProgramEvent>;
   /** Whether it has ever reached the coordinator: such a one ends with the run, others go on trying. */
   joined: boolean;
   /** Whether it takes part in steps. */
@@ -154,7 +154,10 @@ class Soak {
       if (growth > mostGrowth) this.#problems.push(`${name} has grown by ${growth.toFixed(1)} MB`);
     }
     return {
-      ...{ sha256: end?.sha256 ?? '', changes: this.#changes, memory, problems: this.#problems },
+      sha256: end?.sha256 ?? '',
+      changes: this.#changes,
+      memory,
+      problems: this.#problems,
       seconds: (performance.now() - started) / 1000,
     };
   }
@@ -205,7 +208,7 @@ class Soak {
   #join(): void {
     const name = `w${this.#members.length}`;
     const args = ['worker', this.#url, '--token', token, '--threads', '1', '--name', name];
-    const told = (event: WorkerEvent) => {
+    const told = (event: WorkerProgramEvent) => {
       if (event.event === 'joined') member.joined = true;
       if (event.event === 'error') this.#problems.push(`${name} failed: ${event.message}`);
     };

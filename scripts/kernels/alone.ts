@@ -1,14 +1,14 @@
 /** Runs one kernel call of tfjs by itself: lowered to a graph of its own, compiled, and computed by ONNX Runtime. */
 import { inspect } from 'node:util';
-import { elements } from '../../src/data/field.js';
-import { PrivateMemory } from '../../src/engine/memory.js';
 import { GraphBuilder, type Value } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
 import { createSession, type Tensor, type Tensors } from '../../src/engine/onnx/runtime.js';
-import { type StagedGraph, stageGraph } from '../../src/engine/onnx/stages.js';
+import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { lower } from '../../src/engine/onnx/tracer.js';
-import { loadPoolKernels } from '../../src/kernels/load.js';
+import { PrivateMemory } from '../../src/engine/private-memory.js';
+import { elements } from '../../src/ground/elements.js';
+import { loadPoolKernels } from '../../src/kernels/load-kernels.js';
 
 /** How a call's inputs enter its graph: from outside, as data known at trace time, or channels-first as convolutions leave them. */
 export const modes = ['inputs', 'constants', 'turned'] as const;
@@ -49,7 +49,7 @@ interface Feed {
 }
 
 interface Compiled {
-  readonly staged: StagedGraph;
+  readonly staged: CutGraph;
   readonly feeds: readonly (Feed & Pick<Numbers, 'type' | 'shape'>)[];
   readonly outputs: readonly string[];
 }
@@ -76,7 +76,7 @@ function compile({ kernel, inputs, attributes }: Call, mode: Mode): Compiled {
     graph.output(`y${i}`, value, true);
     return `y${i}`;
   });
-  return { staged: stageGraph(graph.build()), feeds, outputs };
+  return { staged: cutGraph(graph.build()), feeds, outputs };
 }
 
 interface Prepared {

@@ -5,9 +5,9 @@
 import { createRequire } from 'node:module';
 import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type * as Tfjs from '@tensorflow/tfjs-core';
-import { elements } from '../../src/data/field.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
 import { UnsupportedModelError } from '../../src/errors.js';
+import { elements } from '../../src/ground/elements.js';
 import { type Mode, type Numbers, runAlone, type TypedArray } from './alone.js';
 
 const require = createRequire(import.meta.url);

@@ -54,7 +54,11 @@ async function bundle(backends: readonly string[]): Promise<string> {
   ].join('\n');
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: folder },
-    ...{ bundle: true, write: false, format: 'cjs', platform: 'node', logLevel: 'error' },
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+    logLevel: 'error',
     external: ['jasmine-core/*', 'node-fetch'],
   });
   const file = join(tmpdir(), `tfjs-tests-${process.pid}.cjs`);

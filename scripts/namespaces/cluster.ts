@@ -1,7 +1,7 @@
 /** A coordinator on the first host of a network and a worker on each of the others. */
 import { join } from 'node:path';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
-import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/events.js';
 import type { Network } from './network.js';
 import { Program } from './program.js';
 
@@ -21,7 +21,7 @@ const token = 'hosts-that-are-apart';
 
 export class Cluster {
   readonly coordinator: Program<RunEvent>;
-  readonly workers: Program<WorkerEvent>[] = [];
+  readonly workers: Program<WorkerProgramEvent>[] = [];
   readonly #options: ClusterOptions;
 
   /** Name of the worker on a host. */
@@ -46,7 +46,7 @@ export class Cluster {
     for (let host = 1; host <= workers; host++) {
       const cache = ['--cache', join(folder, `cache-${host}`)];
       const args = ['worker', url, '--token', token, '--threads', '1', '--name', Cluster.nameOf(host), ...cache];
-      this.workers.push(new Program<WorkerEvent>(network, host, args, folder));
+      this.workers.push(new Program<WorkerProgramEvent>(network, host, args, folder));
     }
   }
 

@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerEvent as OwnEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent as OwnEvent } from '../../worker/events.js';
 import type { Network } from './network.js';
 
-const cliFile = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src', 'cli', 'main.js');
+const cliFile = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'cli', 'main.js');
 
 /** Told so many milliseconds after this process had started. */
 export type Told<Event> = Event & { readonly at: number };

@@ -77,7 +77,10 @@ async function main(name: ModelName, fullBatch: number, seconds: number): Promis
   const batch = tooSlow ? trialBatch : fullBatch;
   const millisecondsPerStep = tooSlow ? trial : await timeFullSteps(model, workload, fullBatch, seconds);
   const measurement: Measurement = {
-    ...{ model: name, workers: 1, batch, millisecondsPerStep },
+    model: name,
+    workers: 1,
+    batch,
+    millisecondsPerStep,
     examplesPerSecond: (batch / millisecondsPerStep) * 1000,
     peakMegabytes: peakMegabytes(),
     software: `tfjs ${tf.version_core}, ${backend}`,

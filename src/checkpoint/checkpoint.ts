@@ -9,9 +9,9 @@ import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { ruleOf } from '../config/json-file.js';
-import { sha256 } from '../data/checksum.js';
 import { LockstepError, OutputError } from '../errors.js';
-import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/safetensors.js';
+import { sha256 } from '../ground/checksum.js';
+import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/files/safetensors.js';
 import { type CheckpointState, stateSchema } from './state.js';
 
 const tensorsFile = 'tensors.safetensors';

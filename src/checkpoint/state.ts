@@ -1,6 +1,6 @@
 /** What a checkpoint says besides its tensors: where the run is, and what it must agree with to go on. */
 import { z } from 'zod';
-import type { RunConfig } from '../config/run.js';
+import type { RunConfig } from '../config/run-config.js';
 import type { DataFingerprint } from '../data/fingerprint.js';
 import type { BestEpoch, MonitorState } from '../evaluate/monitor.js';
 
@@ -36,16 +36,29 @@ const whole = z.int().min(0);
 const value = z.number().nullable();
 const bestSchema = z.looseObject({ value: z.number(), epoch: whole });
 const progressSchema = z.looseObject({
-  ...{ step: whole, epoch: whole, position: whole, losses: z.array(z.number()).readonly() },
-  ...{ best: bestSchema.nullable(), stopped: z.boolean() },
+  step: whole,
+  epoch: whole,
+  position: whole,
+  losses: z.array(z.number()).readonly(),
+  best: bestSchema.nullable(),
+  stopped: z.boolean(),
   monitor: z.looseObject({
-    ...{ scale: z.number(), best: value, stale: whole, cooldown: whole },
-    ...{ stopBest: value, stopStale: whole },
+    scale: z.number(),
+    best: value,
+    stale: whole,
+    cooldown: whole,
+    stopBest: value,
+    stopStale: whole,
   }),
 });
 const fingerprintSchema = z.looseObject({
-  ...{ examples: whole, featureShape: z.array(whole).readonly(), classes: whole.nullable() },
-  ...{ training: whole, validation: whole, test: whole, sha256: z.string() },
+  examples: whole,
+  featureShape: z.array(whole).readonly(),
+  classes: whole.nullable(),
+  training: whole,
+  validation: whole,
+  test: whole,
+  sha256: z.string(),
 });
 
 /** What checkpoint.json must hold; the config is checked by its own rules where it is compared. */

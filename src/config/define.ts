@@ -1,10 +1,10 @@
 /** Configs written in code: the same rules as for files. */
 import { ConfigError } from '../errors.js';
+import { deepFreeze } from '../ground/freeze.js';
 import { explain } from './explain.js';
-import { deepFreeze } from './freeze.js';
 import type { RunConfigInput } from './input.js';
 import { refuseReservedKey } from './reserved-key.js';
-import { type RunConfig, runSchema } from './run.js';
+import { type RunConfig, runSchema } from './run-config.js';
 
 /**
  * Checks a config and fills in every default.

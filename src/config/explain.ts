@@ -1,6 +1,8 @@
 /** What is wrong with a config, from zod's issues: one line each, with the path, the value, the rule and the remedy. */
 
 import type { z } from 'zod';
+import { isNumeral } from '../ground/numeral.js';
+import { oneOf, suggest } from '../ground/suggest.js';
 import {
   alternatives,
   child,
@@ -11,8 +13,6 @@ import {
   rule,
   runJsonSchema,
 } from './json-schema.js';
-import { isNumeral } from './numeral.js';
-import { oneOf, suggest } from './suggest.js';
 
 export interface Mistake {
   /** The key to show the user, for its line in the file. */

@@ -3,7 +3,7 @@
  * choices, ranges) when it explains a mistake or follows the path of an override.
  */
 import { z } from 'zod';
-import { runSchema } from './run.js';
+import { runSchema } from './run-config.js';
 
 /** The part of JSON Schema (draft 7) that zod writes for our schemas. */
 export interface JsonSchema {

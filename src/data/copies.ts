@@ -1,6 +1,7 @@
 /** Targets that are inputs, as autoencoders have them: they share the memory, or the file, of their inputs. */
-import { oneOf } from '../config/suggest.js';
+
 import { DataError } from '../errors.js';
+import { oneOf } from '../ground/suggest.js';
 import { type Column, type Examples, isPlain, type SourceExamples } from './examples.js';
 import { ofRole } from './field.js';
 

@@ -3,7 +3,7 @@ import { plainNames } from '../config/plain-names.js';
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 import { type Field, fieldOf, ofRole, typeOf, type Values } from './field.js';
-import type { SplitKey } from './split.js';
+import type { SplitKey } from './splits/split.js';
 
 /** The rows of a column that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
 export interface RowFile {

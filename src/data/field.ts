@@ -1,4 +1,5 @@
 /** Fields: what an example consists of, by name. The same list goes with a batch, a data set on the wire and a graph. */
+import { elements } from '../ground/elements.js';
 
 /** What fields are for. */
 export const roles = ['input', 'target', 'weight', 'mask'] as const;
@@ -25,9 +26,6 @@ export interface Field {
   /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input or target. Of a target: the input that it is. */
   readonly of?: string;
 }
-
-/** Elements of a shape. */
-export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Elements of a row. */
 export const widthOf = ({ shape }: Pick<Field, 'shape'>): number => elements(shape);

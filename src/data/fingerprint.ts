@@ -1,10 +1,10 @@
 /** What tells one data set from another: sizes for people, a hash of every value for the program. */
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { addBytes, sourceHash } from './checksum.js';
+import { addBytes, sourceHash } from '../ground/checksum.js';
 import { type Column, type Dataset, type Examples, inputColumn, isPlain, targetColumn } from './examples.js';
 import { rowBytes } from './field.js';
-import { examplesImage } from './image.js';
+import { packExamples } from './packed.js';
 
 export interface DataFingerprint {
   readonly examples: number;
@@ -50,10 +50,10 @@ export function fingerprintOf({
 }
 
 /**
- * SHA-256 of the examples as they are sent to workers, see examplesImage: of their shapes and every value, however they are
+ * SHA-256 of the examples as they are sent to workers, see packExamples: of their shapes and every value, however they are
  * split. The cache of a worker calls its files so.
  */
-export const examplesFingerprint = (examples: Examples): Promise<string> => sourceHash(examplesImage(examples));
+export const examplesFingerprint = (examples: Examples): Promise<string> => sourceHash(packExamples(examples));
 
 function hashColumn(hash: Hash, column: Column, count: number): void {
   const { values, file } = column;

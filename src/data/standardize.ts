@@ -1,8 +1,9 @@
 /** Regression targets with mean 0 and deviation 1: fitted on the training split, in 64 bits, and undone in metrics and predictions. */
 import { DataError } from '../errors.js';
+import { elements } from '../ground/elements.js';
 import type { TargetScaling } from './encoding.js';
 import { type Dataset, type Examples, isPlain, type SourceColumn, type SourceExamples } from './examples.js';
-import { elements, ofRole, type Values, weightsOf, widthOf } from './field.js';
+import { ofRole, type Values, weightsOf, widthOf } from './field.js';
 import { placeOf } from './places.js';
 
 function in32Bits(values: SourceColumn['values']): Values {

@@ -98,8 +98,10 @@ async function unpack(archive: string, dir: string, { records, splits }: CifarLa
 
 /** The two IDX files of a split. The files of the archive come in any order: each has its place. */
 class SplitWriter {
-  private readonly images: IdxWriter;
-  private readonly labels: IdxWriter;
+  readonly #records: number;
+
+  readonly #images: IdxWriter;
+  readonly #labels: IdxWriter;
 
   /**
    * @param files names in the archive
@@ -109,27 +111,29 @@ class SplitWriter {
     readonly files: readonly string[],
     dir: string,
     [images, labels]: [IdxFile, IdxFile],
-    private readonly records: number,
+    records: number,
   ) {
-    this.images = new IdxWriter(join(dir, `${images.name}.partial`), images.shape);
-    this.labels = new IdxWriter(join(dir, `${labels.name}.partial`), labels.shape);
+    this.#records = records;
+
+    this.#images = new IdxWriter(join(dir, `${images.name}.partial`), images.shape);
+    this.#labels = new IdxWriter(join(dir, `${labels.name}.partial`), labels.shape);
   }
 
   /** Takes a file of the archive, piece by piece. */
   file(name: string): { write(piece: Buffer): void; end(): void } {
-    let index = this.files.indexOf(name) * this.records;
-    const end = index + this.records;
+    let index = this.files.indexOf(name) * this.#records;
+    const end = index + this.#records;
     let rest = Buffer.alloc(0);
     const check = (right: boolean) => {
       if (!right)
-        throw new DataError(`${name} of the archive has not ${this.records} records of ${RECORD} bytes`, REMEDY);
+        throw new DataError(`${name} of the archive has not ${this.#records} records of ${RECORD} bytes`, REMEDY);
     };
     return {
       write: (piece) => {
         const bytes = Buffer.concat([rest, piece]);
         const count = Math.floor(bytes.length / RECORD);
         check(index + count <= end);
-        this.put(index, count, bytes, name);
+        this.#put(index, count, bytes, name);
         index += count;
         rest = bytes.subarray(count * RECORD);
       },
@@ -138,11 +142,11 @@ class SplitWriter {
   }
 
   close(synced: boolean): void {
-    this.images.close(synced);
-    this.labels.close(synced);
+    this.#images.close(synced);
+    this.#labels.close(synced);
   }
 
-  private put(index: number, count: number, records: Buffer, name: string): void {
+  #put(index: number, count: number, records: Buffer, name: string): void {
     const images = Buffer.alloc(count * CHANNELS * PLANE);
     const labels = Buffer.alloc(count);
     for (let i = 0; i < count; i++) {
@@ -153,8 +157,8 @@ class SplitWriter {
       }
       interleave(record.subarray(1), images.subarray(i * CHANNELS * PLANE));
     }
-    this.images.write(index, images);
-    this.labels.write(index, labels);
+    this.#images.write(index, images);
+    this.#labels.write(index, labels);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Writes an IDX file of unsigned bytes, rows in any order. The format is described in src/data/idx/idx.ts, which reads it. */
 
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import { elements } from '../data/field.js';
+import { elements } from '../ground/elements.js';
 
 const UNSIGNED_BYTE = 0x08;
 
@@ -11,38 +11,38 @@ export function idxSize(shape: readonly number[]): number {
 }
 
 export class IdxWriter {
-  private readonly descriptor: number;
-  private readonly start: number;
+  readonly #descriptor: number;
+  readonly #start: number;
   /** Bytes of a row: of all dimensions but the first. */
-  private readonly width: number;
+  readonly #width: number;
 
   constructor(path: string, shape: readonly number[]) {
-    this.descriptor = openSync(path, 'w');
-    this.start = headerSize(shape);
-    this.width = elements(shape.slice(1));
-    const header = Buffer.alloc(this.start);
+    this.#descriptor = openSync(path, 'w');
+    this.#start = headerSize(shape);
+    this.#width = elements(shape.slice(1));
+    const header = Buffer.alloc(this.#start);
     header.set([0, 0, UNSIGNED_BYTE, shape.length]);
     for (const [i, size] of shape.entries()) header.writeUInt32BE(size, 4 + 4 * i);
-    this.put(header, 0);
+    this.#put(header, 0);
   }
 
   /** Writes whole rows, the first of which is number `index`. */
   write(index: number, rows: Uint8Array): void {
-    this.put(rows, this.start + index * this.width);
+    this.#put(rows, this.#start + index * this.#width);
   }
 
   /** Closes the file. @param synced whether what was written is to be on disk before this returns */
   close(synced: boolean): void {
     try {
-      if (synced) fsyncSync(this.descriptor);
+      if (synced) fsyncSync(this.#descriptor);
     } finally {
-      closeSync(this.descriptor);
+      closeSync(this.#descriptor);
     }
   }
 
-  private put(bytes: Uint8Array, position: number): void {
+  #put(bytes: Uint8Array, position: number): void {
     for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.descriptor, bytes, done, bytes.length - done, position + done);
+      done += writeSync(this.#descriptor, bytes, done, bytes.length - done, position + done);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** How a download is told: a live bar on a terminal, lines elsewhere, JSON with `--json`. */
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
-import { printableDeep } from '../config/printable.js';
+import { printableDeep } from '../ground/printable.js';
 import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';

@@ -9,7 +9,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { makeFolders } from '../model/write.js';
+import { makeFolders } from '../ground/atomic-file.js';
 import type { DownloadReporter } from './events.js';
 import { orOutputError, sizeOf } from './files.js';
 import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';

@@ -1,5 +1,5 @@
 /** Loading of tfjs backends: `cpu` and `wasm` ship with Lockstep, `tensorflow` is an optional install. */
-import '../model/cpu-backend.js';
+import '../model/tfjs/cpu-backend.js';
 import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import * as util from 'node:util';
@@ -8,7 +8,7 @@ import { isMainThread } from 'node:worker_threads';
 import tf = require('@tensorflow/tfjs-core');
 
 import { EngineError } from '../errors.js';
-import { correctGradients } from '../model/gradients.js';
+import { correctGradients } from '../model/tfjs/gradients.js';
 import { replaceWrongKernels } from './wasm-kernels.js';
 
 /** From the fastest to the slowest. */

@@ -2,10 +2,11 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { type LossConfig, lossSettings, type ModelConfig } from '../config/model.js';
-import { elements, type Field, ofRole, weighsPlaces, weightsOf } from '../data/field.js';
+import { type Field, ofRole, weighsPlaces, weightsOf } from '../data/field.js';
 import { ModelError } from '../errors.js';
+import { elements } from '../ground/elements.js';
 import type { MetricConfig } from '../metrics/families.js';
-import { type BuiltModel, outputShape } from '../model/build.js';
+import { type BuiltModel, outputShape } from '../model/build/layers.js';
 import { loadFunction } from '../model/custom.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
 import { outputsFor } from '../model/outputs.js';

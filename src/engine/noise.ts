@@ -1,5 +1,5 @@
 /** Fills noise tensors from a counter-based generator, so that they are a function of seed, step, shard and place. */
-import type { NoiseKernels } from '../kernels/load.js';
+import type { NoiseKernels } from '../kernels/load-kernels.js';
 import type { NoiseKey } from './engine.js';
 
 /** @param place which of the step's noise tensors it is, in the order in which the model draws them */

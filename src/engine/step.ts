@@ -6,11 +6,11 @@ import type { ModelConfig } from '../config/model.js';
 import { mistakeIn, placeOf } from '../config/module.js';
 import { type Field, ofRole } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
-import { type BuiltModel, type LayerWeight, modelWeights } from '../model/build.js';
-import { createModel } from '../model/create.js';
-import type { HookSlot, StepHooks } from '../model/hooks.js';
-import { predicted } from '../model/run.js';
+import { createModel } from '../model/build/create.js';
+import { type BuiltModel, type LayerWeight, modelWeights } from '../model/build/layers.js';
+import { predicted } from '../model/forward.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
+import type { HookSlot, StepHooks } from '../model/tfjs/hooks.js';
 import { everyLayer } from '../model/tree.js';
 import {
   type BatchTensors,

@@ -55,8 +55,12 @@ export interface MonitorState {
 }
 
 export const initialMonitorState: MonitorState = {
-  ...{ scale: 1, best: null, stale: 0, cooldown: 0 },
-  ...{ stopBest: null, stopStale: 0 },
+  scale: 1,
+  best: null,
+  stale: 0,
+  cooldown: 0,
+  stopBest: null,
+  stopStale: 0,
 };
 
 /** The state after an epoch whose metric came to `value`; counts as Keras's ReduceLROnPlateau and EarlyStopping do. */

@@ -1,6 +1,7 @@
 /** A trained model as an ONNX file. */
-import { elements } from '../data/field.js';
+
 import { encodeModel, type OnnxDescription, type OnnxGraph } from '../engine/onnx/proto.js';
+import { elements } from '../ground/elements.js';
 import { anyBatchGraph, inferenceGraph, type Predictable, portsOf } from './inference.js';
 import { runGraph } from './predictor.js';
 

@@ -2,15 +2,15 @@
 
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../data/field.js';
 import { backendNames, loadBackend } from '../engine/backends.js';
-import { PrivateMemory } from '../engine/memory.js';
 import { encodeModel, type OnnxGraph, type OnnxPort } from '../engine/onnx/proto.js';
 import { refusedAtRun } from '../engine/onnx/refused.js';
 import { createSession } from '../engine/onnx/runtime.js';
+import { PrivateMemory } from '../engine/private-memory.js';
 import { EngineError, UnsupportedModelError } from '../errors.js';
+import { elements } from '../ground/elements.js';
 import { computedIdError, tablesOf } from '../model/computed-ids.js';
-import { maskedOutputs, predicted } from '../model/run.js';
+import { maskedOutputs, predicted } from '../model/forward.js';
 import { inferenceGraph, maskNumbers, masksOf, type Predictable, portsOf } from './inference.js';
 
 /**

@@ -21,7 +21,9 @@ export const custom = {
   label: ({ name }) => name,
   better: 'lower',
   create: ({ name }) => ({
-    ...{ width: 2, counts: 0, merge: addSums },
+    width: 2,
+    counts: 0,
+    merge: addSums,
     add(rows, sums) {
       const values = rows.custom(name);
       const weights = values.length === rows.count ? rows.weights : undefined;

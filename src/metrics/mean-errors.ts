@@ -19,7 +19,9 @@ export const mse = meanError('mse', addSquares);
 
 function meanOf({ outputs }: ScoredOutput, add: Add): Metric {
   return {
-    ...{ width: 1, counts: 0, merge: addSums },
+    width: 1,
+    counts: 0,
+    merge: addSums,
     add(rows, sums) {
       sums[0] = add(rows, outputs);
     },

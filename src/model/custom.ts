@@ -5,9 +5,9 @@ import type { ModelConfig } from '../config/model.js';
 import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
 import type { CustomFunction } from '../metrics/custom.js';
-import type { HookSlot } from './hooks.js';
 import type { Loss } from './losses.js';
 import type { PlaceValues } from './places.js';
+import type { HookSlot } from './tfjs/hooks.js';
 import { type ExampleFunction, userTf } from './user-tf.js';
 
 /**

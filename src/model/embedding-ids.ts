@@ -5,7 +5,7 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { elements } from '../data/field.js';
+import { elements } from '../ground/elements.js';
 import { everyLayer } from './tree.js';
 
 type Layer = tfl.layers.Layer;

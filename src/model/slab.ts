@@ -1,5 +1,5 @@
 /** Where each parameter lies in a slab: one contiguous Float32 buffer in a fixed order. */
-import { elements } from '../data/field.js';
+import { elements } from '../ground/elements.js';
 
 /** Floats between tensor starts: 64 bytes, because the alignment of a tensor can change the bits of a reduction. */
 const alignment = 16;

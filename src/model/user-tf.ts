@@ -1,11 +1,11 @@
 /** What functions of users are given and give: the types of their modules, and `tf` itself. */
-import './tfjs-gaps.js';
+import './tfjs/core-gaps.js';
 
 import core = require('@tensorflow/tfjs-core');
 import layers = require('@tensorflow/tfjs-layers');
 
-import type { HookSlot } from './hooks.js';
-import { noiseFunctions } from './user-noise.js';
+import type { HookSlot } from './tfjs/hooks.js';
+import { noiseFunctions } from './tfjs/user-noise.js';
 
 /** tfjs's core and layers together, the very instances that Lockstep trains with; its random functions repeat with the run. */
 export type Tf = Omit<typeof core & typeof layers, 'default'>;

@@ -1,6 +1,6 @@
 /** Optimizers: which slots of state each keeps, and how one step changes the parameters. The arithmetic is in kernels/. */
 import type { OptimizerConfig } from '../config/optimizer.js';
-import type { UpdateKernels } from '../kernels/load.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
 
 /** A slab of state, as long as the parameters, that starts as one value everywhere. */
 export interface OptimizerSlot {

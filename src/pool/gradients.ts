@@ -1,7 +1,7 @@
 /** The gradients of the shards that a thread computes, folded into slots as they come. */
 import { type RowRange, roundOf, shardsOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
-import type { UpdateKernels } from '../kernels/load.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { RankStep } from '../reduce/tree.js';
 import type { PhaseClock } from './clock.js';
 import type { Gatherer } from './gather.js';

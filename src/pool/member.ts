@@ -2,7 +2,7 @@
 import { WireError } from '../errors.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
-import type { ExchangePlan } from '../reduce/plan.js';
+import type { AllReducePlan } from '../reduce/plan.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from './worker.js';
@@ -14,7 +14,7 @@ interface Exchanging {
    * @returns the sum of squares of the total gradient, once that is in the pool's region `total`
    */
   begin(
-    plan: ExchangePlan,
+    plan: AllReducePlan,
     own: readonly { readonly low: number; readonly high: number; readonly offset: number }[],
   ): Promise<number>;
   /** The total was agreed on and is about to be applied. */
@@ -57,7 +57,7 @@ export class Member implements Worker {
    * that member's nodes, and another exchange takes its place.
    * @throws WireError when the round is over
    */
-  async exchange(plan: ExchangePlan): Promise<number> {
+  async allReduce(plan: AllReducePlan): Promise<number> {
     await this.#idle.catch(() => {});
     this.#enter(plan.round);
     const nodes = plan.members.find(({ id }) => id === this.id)?.nodes ?? [];

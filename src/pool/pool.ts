@@ -6,7 +6,7 @@ import { activeShards, batchOf, examplesBefore } from '../data/geometry.js';
 import { refusedAtRun } from '../engine/onnx/refused.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
-import { loadUpdateKernels, type UpdateKernels } from '../kernels/load.js';
+import { loadUpdateKernels, type UpdateKernels } from '../kernels/load-kernels.js';
 import { computedIdError, tablesIn } from '../model/computed-ids.js';
 import type { Update } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
@@ -14,8 +14,8 @@ import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
 import { StepTimes } from './clock.js';
 import { AbortedError, Control, StoppedError } from './control.js';
 import { RoundSlots } from './round-slots.js';
+import { RowCache } from './row-cache.js';
 import { allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
-import { RowStage } from './stage.js';
 import type { Task } from './task.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './worker.js';
 
@@ -51,7 +51,7 @@ export class ThreadPool {
   readonly total: number;
   readonly scratch: number;
   /** Where the rows of staged examples go. */
-  readonly stage: RowStage | undefined;
+  readonly rowCache: RowCache | undefined;
   /** What it was started with. */
   readonly options: PoolOptions;
   readonly #spec: PoolSpec;
@@ -103,7 +103,7 @@ export class ThreadPool {
     this.memory = shared.memory;
     this.total = shared.offsets.total;
     this.scratch = shared.offsets.scratch;
-    this.stage = spec.staged && new RowStage(spec.examples, spec.staged.capacity);
+    this.rowCache = spec.rowCache && new RowCache(spec.examples, spec.rowCache.capacity);
     this.#kernels = loadUpdateKernels(shared.memory);
     this.#metrics = new RunMetrics(spec.metrics);
     this.#roundSlots = new RoundSlots(shared.offsets.gradients);
@@ -274,11 +274,11 @@ export class ThreadPool {
   /** Tells the threads which examples to read; where these are staged, they stay there until the function returned is called. */
   #place(places: readonly RowsAt[]): () => void {
     const { keys, rows } = this.#spec.shared;
-    const release = () => this.stage?.release();
+    const release = () => this.rowCache?.release();
     try {
       for (const { start, rows: examples } of places) {
         keys.set(examples, start);
-        if (this.stage) rows.set(this.stage.locate(examples), start);
+        if (this.rowCache) rows.set(this.rowCache.locate(examples), start);
       }
     } catch (error) {
       release();

@@ -4,7 +4,7 @@ import { ofRole, type Values, weighsPlaces, weightsOf } from '../data/field.js';
 import { activeShards, roundOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
-import { loadUpdateKernels } from '../kernels/load.js';
+import { loadUpdateKernels } from '../kernels/load-kernels.js';
 import { decideStep, type Update } from '../optimizer/decide.js';
 import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
 import { totalSquares } from '../reduce/norm.js';
@@ -172,7 +172,8 @@ export class Rank {
       await gatherer.load(current.rows, buffers, next?.rows);
       const results = await engine.evaluate(count);
       const evaluated = heads.map(({ target, scale, weights }, i) => ({
-        ...{ ...results[i], targets: inScale(buffers[target], scale) },
+        ...results[i],
+        targets: inScale(buffers[target], scale),
         weights: weights === undefined ? undefined : (buffers[weights] as Float32Array),
       }));
       const sums = new Float64Array(metrics.width);

@@ -1,14 +1,14 @@
 /** A thread's slice of the slabs: the part that it adds up and updates for all. */
-import type { UpdateKernels } from '../kernels/load.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { Optimizer, OptimizerStep } from '../optimizer/optimizer.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
-import type { ExchangeLayout } from '../reduce/segments.js';
+import type { AllReduceLayout } from '../reduce/segments.js';
 import type { Addition } from '../reduce/tree.js';
 import type { SharedState } from './spec.js';
 
 /** What a thread needs to know of the slabs. */
 interface SliceSpec {
-  readonly layout: ExchangeLayout;
+  readonly layout: AllReduceLayout;
   readonly threads: number;
   readonly shared: Pick<SharedState, 'offsets' | 'normSums'>;
 }

@@ -4,7 +4,7 @@ import type { Buckets } from '../data/buckets.js';
 import type { Examples } from '../data/examples.js';
 import { evaluationBatchCount } from '../data/geometry.js';
 import type { BackendName } from '../engine/backends.js';
-import type { CompiledModel } from '../engine/onnx/session.js';
+import type { CompiledModel } from '../engine/onnx/onnx-engine.js';
 import type { StepSpec } from '../engine/step.js';
 import { EngineError } from '../errors.js';
 import { type HeadMetrics, RunMetrics } from '../evaluate/run-metrics.js';
@@ -39,8 +39,8 @@ export interface PoolOptions extends StepRule {
   readonly rounds?: boolean;
   /** Floats of slab memory that an exchange works in. */
   readonly scratchFloats?: number;
-  /** The arrays of `examples` have so many rows, and hold those that were put there last (stage.ts). */
-  readonly staged?: { readonly capacity: number };
+  /** The arrays of `examples` have so many rows, and hold those that were put there last (row-cache.ts). */
+  readonly rowCache?: { readonly capacity: number };
 }
 
 /** Byte offsets in the slab memory. */
@@ -124,7 +124,7 @@ export function allocateShared(options: PoolOptions, gradientSlots: number, time
     offsets,
     control: Control.allocate(),
     keys,
-    rows: options.staged ? integers(keys.length) : keys,
+    rows: options.rowCache ? integers(keys.length) : keys,
     used: integers(geometry.training),
     shardLosses: doubles(geometry.shards),
     shardDivisors: doubles(geometry.shards),

@@ -1,7 +1,7 @@
 /** What Piscina runs in each thread: it makes one engine and serves the pool's tasks with it. */
 import { workerData } from 'node:worker_threads';
 import type { GradientEngine } from '../engine/engine.js';
-import { OnnxEngine } from '../engine/onnx/session.js';
+import { OnnxEngine } from '../engine/onnx/onnx-engine.js';
 import { Rank } from './rank.js';
 import type { PoolSpec } from './spec.js';
 import type { Task } from './task.js';
@@ -16,7 +16,7 @@ async function createEngines(): Promise<GradientEngine[] | undefined> {
   const { engine } = spec;
   if (engine.kind === 'onnx') return engine.models.map((model) => new OnnxEngine(model, parameters));
   // Only this engine needs tfjs, which takes longer to load than everything else.
-  const { createTfjsEngine } = await import('../engine/tfjs.js');
+  const { createTfjsEngine } = await import('../engine/tfjs-engine.js');
   const engines: GradientEngine[] = [];
   for (const step of engine.steps) engines.push(await createTfjsEngine(step, engine.backend, parameters));
   return engines;

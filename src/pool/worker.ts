@@ -5,7 +5,7 @@
 
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
-import type { ExchangePlan } from '../reduce/plan.js';
+import type { AllReducePlan } from '../reduce/plan.js';
 import type { TreeNode } from '../reduce/tree.js';
 import type { Phase } from './spec.js';
 
@@ -63,7 +63,7 @@ export interface Worker {
   /** Tells it which examples it will probably be asked for next; where it reads its own, it need not care. */
   prefetch?(rows: readonly Int32Array[]): void;
   /** @returns the sum of squares of the total gradient */
-  exchange(plan: ExchangePlan): Promise<number>;
+  allReduce(plan: AllReducePlan): Promise<number>;
   commit(update: Update): Promise<void>;
   /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
   evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals>;

@@ -1,8 +1,9 @@
 /** What a projection takes for granted, in plain sentences. */
+
+import { bandwidthText, bytesText, grouped, percent, timeText } from '../ground/units.js';
 import type { CostModel, CostName } from './cost.js';
 import type { Scenario } from './scenario.js';
 import { detection, doubledAt } from './trial.js';
-import { bandwidthText, bytesText, grouped, percent, timeText } from './units.js';
 
 const names: Readonly<Record<CostName, string>> = {
   shard: 'the fixed cost of a shard',

@@ -2,7 +2,7 @@
 import type { CostModel, CostName, Costs } from './cost.js';
 import { leastSquares } from './least-squares.js';
 import type { Observation } from './observation.js';
-import { predictor } from './predict.js';
+import { predictor } from './predicted.js';
 import { typicalSlowness } from './stragglers.js';
 
 /** What is taken to be so as long as nothing tells otherwise: figures of one core of a server of 2021. */
@@ -60,7 +60,8 @@ export function calibrate(observations: readonly Observation[]): CostModel {
   const smallest = observations.reduce((least, each) => (each.workers < least.workers ? each : least));
   return {
     costs: costsOf(fit.unknowns),
-    ...{ spread, spreadMeasured: measured },
+    spread,
+    spreadMeasured: measured,
     assumed: names.filter((name, i) => fit.deviations[i] > unknownAbove * doubtOf(name)),
     cores: smallest.cores,
     bytes: smallest.bytes,

@@ -2,8 +2,9 @@
  * `workers=8..4096,bandwidth=10Gbps,latency=100us`: a scenario in one line. Optional are perHost=8, stragglers=0.1 (coefficient
  * of variation), failures=0.001 (per worker and hour), reduction=star+butterfly, mode=strong and batch=64.
  */
-import { oneOf } from '../config/suggest.js';
+
 import { ConfigError } from '../errors.js';
+import { oneOf } from '../ground/suggest.js';
 import { type Reduction, reductions, type Scenario } from './scenario.js';
 
 const mostWorkers = 4096;
@@ -13,8 +14,15 @@ const example = '--project "workers=8..4096,bandwidth=10Gbps,latency=100us"';
 
 /** Bytes a second. */
 const bandwidthUnits: Readonly<Record<string, number>> = {
-  ...{ bps: 1 / 8, Kbps: 1e3 / 8, Mbps: 1e6 / 8, Gbps: 1e9 / 8, Tbps: 1e12 / 8 },
-  ...{ 'B/s': 1, 'KB/s': 1e3, 'MB/s': 1e6, 'GB/s': 1e9 },
+  bps: 1 / 8,
+  Kbps: 1e3 / 8,
+  Mbps: 1e6 / 8,
+  Gbps: 1e9 / 8,
+  Tbps: 1e12 / 8,
+  'B/s': 1,
+  'KB/s': 1e3,
+  'MB/s': 1e6,
+  'GB/s': 1e9,
 };
 const secondsUnits: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1 };
 

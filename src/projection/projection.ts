@@ -60,7 +60,12 @@ export function project(model: CostModel, scenario: Scenario, seed = 0): Project
   );
   const worth = worthOf(best);
   return {
-    ...{ scenario, model, rows, best, worth, worthwhile },
+    scenario,
+    model,
+    rows,
+    best,
+    worth,
+    worthwhile,
     verdict: verdictOf({ model, scenario, best, worth, worthwhile, seed }),
     assumptions: assumptionsOf(model, scenario),
   };
@@ -70,8 +75,16 @@ function rowOf({ workers, reduction, p50, p90, mean, examples, busiestLinkBytes,
   const examplesPerSecond = examples / mean;
   const speedup = examplesPerSecond / alone;
   return {
-    ...{ workers, reduction, p50: 1000 * p50, p90: 1000 * p90, mean: 1000 * mean },
-    ...{ examplesPerSecond, speedup, efficiency: speedup / workers, busiestLinkBytes, waiting },
+    workers,
+    reduction,
+    p50: 1000 * p50,
+    p90: 1000 * p90,
+    mean: 1000 * mean,
+    examplesPerSecond,
+    speedup,
+    efficiency: speedup / workers,
+    busiestLinkBytes,
+    waiting,
   };
 }
 

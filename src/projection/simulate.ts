@@ -132,7 +132,9 @@ export class Simulation {
       else transmit(id, time);
     };
     const cores = new Cores({
-      ...{ places, cores: coreCount, done: finish },
+      places,
+      cores: coreCount,
+      done: finish,
       plan: (host, time) => heap.push(time, host * kinds + check),
     });
 

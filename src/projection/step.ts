@@ -1,6 +1,7 @@
 /** One step of a run as a graph, as coordinator and workers go through it: assign and update, compute, exchange, confirm. */
+
+import { addButterfly, addStar, addTree, cutSlab, type Exchanged, type Member } from './all-reduce-cost.js';
 import { Course } from './course.js';
-import { addButterfly, addStar, addTree, cutSlab, type Exchanged, type Member } from './exchanges.js';
 import type { Reduction } from './scenario.js';
 
 /** What a step is the same for, whatever it costs. */

@@ -51,7 +51,12 @@ export function simulateTrial(
   const examples = examplesOf(model, scenario, workers);
   const shards = Math.min(workers, examples);
   const course = stepCourse({
-    ...{ workers, reduction, examples, shards, coordinatorComputes: false, bytes: model.bytes },
+    workers,
+    reduction,
+    examples,
+    shards,
+    coordinatorComputes: false,
+    bytes: model.bytes,
     hosts: { workers: perHost },
   });
   const simulation = new Simulation(course, {
@@ -94,8 +99,13 @@ function examplesOf(model: CostModel, { mode, batch }: Scenario, workers: number
 export function aloneExamplesPerSecond(model: CostModel, scenario: Scenario): number {
   const examples = examplesOf(model, scenario, 1);
   const course = stepCourse({
-    ...{ workers: 1, reduction: 'threads', coordinatorComputes: true, bytes: model.bytes },
-    ...{ examples, shards: 1, hosts: 'one machine' },
+    workers: 1,
+    reduction: 'threads',
+    coordinatorComputes: true,
+    bytes: model.bytes,
+    examples,
+    shards: 1,
+    hosts: 'one machine',
   });
   const network = { bandwidth: scenario.bandwidth, latency: scenario.latency };
   return examples / new Simulation(course, { network, costs: model.costs, cores: model.cores }).run().step;
@@ -105,7 +115,9 @@ function summary(samples: readonly Sample[], times: readonly StepTimes[]) {
   const mean = samples.reduce((sum, { step, weight }) => sum + step * weight, 0);
   const busy = times.reduce((sum, each) => sum + each.busy, 0) / times.length;
   return {
-    ...{ p50: quantile(samples, 0.5), p90: quantile(samples, 0.9), mean },
+    p50: quantile(samples, 0.5),
+    p90: quantile(samples, 0.9),
+    mean,
     busiestLinkBytes: times[0].busiestLinkBytes,
     waiting: Math.max(0, 1 - busy / mean),
   };

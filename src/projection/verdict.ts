@@ -1,9 +1,10 @@
 /** How many workers are worth it, and why no more: in words, from simulations in which one cost at a time is none. */
+
+import { grouped, percent } from '../ground/units.js';
 import type { CostModel, CostName } from './cost.js';
 import type { ProjectionRow } from './projection.js';
 import type { Scenario } from './scenario.js';
 import { simulateTrial } from './trial.js';
-import { grouped, percent } from './units.js';
 
 /** Limits that shorten a step by less, were they not there, are not worth a word. */
 const smallest = 0.05;

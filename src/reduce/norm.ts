@@ -1,5 +1,5 @@
 /** The sum of squares of a gradient, with bits that do not depend on who computes which part of it. */
-import type { UpdateKernels } from '../kernels/load.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
 
 /** Floats per partial sum of squares: fixed, because a float64 sum depends on where it is cut. */
 export const NORM_BLOCK = 4096;

@@ -114,5 +114,7 @@ export class Partials {
 }
 
 const parentOf = (a: TreeNode, b: TreeNode, place: Place): Sum => ({
-  ...{ low: Math.min(a.low, b.low), high: Math.max(a.high, b.high), place },
+  low: Math.min(a.low, b.low),
+  high: Math.max(a.high, b.high),
+  place,
 });

@@ -9,7 +9,7 @@ export interface PlanMember {
   readonly nodes: readonly TreeNode[];
 }
 
-export interface ExchangePlan {
+export interface AllReducePlan {
   readonly round: number;
   /** Counts from 0 when an exchange has to be repeated because a member was lost. */
   readonly attempt: number;

@@ -1,7 +1,7 @@
 /** What one member has to do for each segment of an exchange. */
 import { WireError } from '../errors.js';
 import { foldNodes } from './fold.js';
-import type { ExchangePlan } from './plan.js';
+import type { AllReducePlan } from './plan.js';
 import { ROOT, spanningTree } from './topology.js';
 import type { TreeNode } from './tree.js';
 
@@ -25,7 +25,7 @@ export interface Route {
  * @returns a route for each segment; segments with the same spanning tree share one
  * @throws WireError when the nodes of all members do not add up to the step, or `self` is not among them
  */
-export function routesOf(plan: ExchangePlan, self: number, segments: number): Route[] {
+export function routesOf(plan: AllReducePlan, self: number, segments: number): Route[] {
   checkPlan(plan, self);
   const routes = new Map<string, Route>();
   return Array.from({ length: segments }, (_, segment) => {
@@ -37,7 +37,7 @@ export function routesOf(plan: ExchangePlan, self: number, segments: number): Ro
   });
 }
 
-function routeOf({ members, shards }: ExchangePlan, self: number, parents: readonly number[]): Route {
+function routeOf({ members, shards }: AllReducePlan, self: number, parents: readonly number[]): Route {
   const childrenOf = (place: number) => [...members.keys()].filter((child) => parents[child] === place);
   const outputsOf = (place: number): TreeNode[] =>
     foldNodes([...members[place].nodes, ...childrenOf(place).flatMap(outputsOf)], shards);
@@ -58,7 +58,7 @@ function routeOf({ members, shards }: ExchangePlan, self: number, parents: reado
   };
 }
 
-function checkPlan({ round, members, shards }: ExchangePlan, self: number): void {
+function checkPlan({ round, members, shards }: AllReducePlan, self: number): void {
   const remedy = 'the coordinator must run the same version of Lockstep';
   if (!members.some(({ id }) => id === self)) {
     throw new WireError(`the exchange of round ${round} leaves out member ${self}, who was asked to take part`, remedy);

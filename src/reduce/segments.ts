@@ -1,10 +1,10 @@
 /** How the state region of the gradient slab is cut into the pieces that travel each by itself. */
 import type { SlabLayout } from '../model/slab.js';
 import { NORM_BLOCK } from './norm.js';
-import type { ExchangePlan, WirePrecision } from './plan.js';
+import type { AllReducePlan, WirePrecision } from './plan.js';
 
 /** The regions of a slab that an exchange has to do with. */
-export type ExchangeLayout = Pick<SlabLayout, 'trainable' | 'state'>;
+export type AllReduceLayout = Pick<SlabLayout, 'trainable' | 'state'>;
 
 /** Floats of a segment, at least and at most; whole blocks of the norm, which keep its bits. */
 export const SEGMENT = 16 * NORM_BLOCK;
@@ -36,8 +36,8 @@ export function segmentFloats(state: number, holders: number): number {
 
 /** @param plan the same on every member. What rounding to 16 bits loses is kept by segment: those never change their size */
 export function segmentsOf(
-  { trainable, state }: ExchangeLayout,
-  { members, precision }: Pick<ExchangePlan, 'members' | 'precision'>,
+  { trainable, state }: AllReduceLayout,
+  { members, precision }: Pick<AllReducePlan, 'members' | 'precision'>,
 ): Segment[] {
   const holders = members.filter(({ nodes }) => nodes.length > 0).length;
   const size = precision === 'float32' ? segmentFloats(state, holders) : SEGMENT;

@@ -78,8 +78,15 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const payload = bytes.subarray(SLAB_HEADER);
   checkPayload(payload.length, precision);
   return {
-    ...{ stage, precision, attempt: buffer[3], round: buffer.readUInt32LE(4), low, high },
-    ...{ segment: buffer.readUInt32LE(12), checksum: buffer.readUInt32LE(16), payload },
+    stage,
+    precision,
+    attempt: buffer[3],
+    round: buffer.readUInt32LE(4),
+    low,
+    high,
+    segment: buffer.readUInt32LE(12),
+    checksum: buffer.readUInt32LE(16),
+    payload,
   };
 }
 

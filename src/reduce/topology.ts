@@ -2,7 +2,7 @@
  * Along which edges one segment of the gradient travels. Partial sums go up a spanning tree of the members to its root,
  * the total comes down the same edges. The bits of the total are those of the tree over the shards, whatever the edges.
  */
-import type { ExchangePlan, PlanMember } from './plan.js';
+import type { AllReducePlan, PlanMember } from './plan.js';
 
 /** Parent of a root. */
 export const ROOT = -1;
@@ -18,7 +18,7 @@ export const ROOT = -1;
  * @returns for each member, by its place in the list, the place of its parent; `ROOT` for the root
  */
 export function spanningTree(
-  algorithm: ExchangePlan['algorithm'],
+  algorithm: AllReducePlan['algorithm'],
   members: readonly PlanMember[],
   segment: number,
   segments: number,

@@ -1,5 +1,5 @@
 /** What happens to the numbers of a segment: they leave and enter frames, are added, rounded and widened. */
-import type { UpdateKernels } from '../kernels/load.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { WirePrecision } from './plan.js';
 import { Residuals } from './residuals.js';
 import { bytesPerFloat, LARGEST_SEGMENT, type Segment } from './segments.js';

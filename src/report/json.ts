@@ -1,5 +1,5 @@
 /** `--json`: one JSON object a line. Progress is for people and is left out. */
-import { printableJson } from '../config/printable.js';
+import { printableJson } from '../ground/printable.js';
 import type { Reporter } from './events.js';
 
 /**

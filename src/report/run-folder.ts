@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { OutputError } from '../errors.js';
-import { makeFolders } from '../model/write.js';
+import { makeFolders } from '../ground/atomic-file.js';
 
 /** The resolved config in a run's folder. */
 export const configName = 'config.yaml';

@@ -1,6 +1,6 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
 
-import { printableDeep } from '../config/printable.js';
+import { printableDeep } from '../ground/printable.js';
 import { columnsText } from './columns-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 import { figureText } from './figure-text.js';

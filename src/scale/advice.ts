@@ -1,7 +1,7 @@
 /** How many workers are worth it, in words. */
-import { percent } from '../projection/units.js';
+import { percent } from '../ground/units.js';
 import type { Mode, Point } from './record.js';
-import { workersText } from './text.js';
+import { workersText } from './scale-text.js';
 
 /** What the workers that are added have to give, as a part of what they would if they were ideal. */
 const worthwhile = 0.5;

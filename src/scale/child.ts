@@ -34,7 +34,8 @@ export class Child<Event> {
   /** @param told of each event; what modules of the user's print is none, and is passed over */
   constructor({ program, args, folder, flags = [], ignoresCtrlC = false }: ChildOptions, told: (event: Event) => void) {
     const child = spawn(process.execPath, [...flags, program, ...args, '--json'], {
-      ...{ cwd: folder, detached: ignoresCtrlC },
+      cwd: folder,
+      detached: ignoresCtrlC,
     });
     this.#process = child;
     let [rest, errors] = ['', ''];

@@ -1,7 +1,7 @@
 /** Two reports side by side: what has become faster or slower, and whether the difference means anything. */
-import { percent } from '../projection/units.js';
+import { percent } from '../ground/units.js';
 import type { Mode, Point, ScaleReport } from './record.js';
-import { workersText } from './text.js';
+import { workersText } from './scale-text.js';
 
 export interface ComparedPoint {
   readonly mode: Mode;
@@ -54,7 +54,8 @@ function compare(now: Point, before: Point): ComparedPoint {
   const ratio = (a: number | null, b: number | null) => (a === null || b === null || b === 0 ? null : a / b);
   const [a, b] = [now.examplesPerSecond, before.examplesPerSecond];
   return {
-    ...{ mode: now.mode, workers: now.workers },
+    mode: now.mode,
+    workers: now.workers,
     throughput: a.median / b.median,
     step: now.step.p50 / before.step.p50,
     memory: ratio(now.peakBytes, before.peakBytes),

@@ -1,9 +1,9 @@
 /** A report as a page: one file, which opens without a network, in light and in dark, on paper and without eyes. */
-import { grouped, percent } from '../projection/units.js';
+import { grouped, percent } from '../ground/units.js';
 import type { Comparison } from './compare.js';
 import { type Mode, type Point, type ScaleReport, splitNames } from './record.js';
+import { bitsText, type Column, facts, short, speedColumns, splitColumns, titles, workersText } from './scale-text.js';
 import { barPlot, escapeHtml, linePlot } from './svg.js';
-import { bitsText, type Column, facts, short, speedColumns, splitColumns, titles, workersText } from './text.js';
 
 export function scaleHtml(report: ScaleReport, against?: Comparison): string {
   const title = `How ${report.config.name} scales`;
@@ -56,13 +56,16 @@ function plotsOf(points: readonly Point[]): string[] {
   const bars = points.map(({ workers }) => `${workers}`);
   const xLabel = 'workers';
   const ideal = (y: (point: Point) => number) => ({
-    ...{ name: 'ideal', isIdeal: true },
+    name: 'ideal',
+    isIdeal: true,
     points: points.map((point) => ({ x: point.workers, y: y(point) })),
   });
   const line = (y: (point: Point) => { y: number; low?: number; high?: number }) =>
     points.map((point) => ({ x: point.workers, ...y(point) }));
   const speed = ({ examplesPerSecond: { median, min, max } }: Point, over: number) => ({
-    ...{ y: median / over, low: min / over, high: max / over },
+    y: median / over,
+    low: min / over,
+    high: max / over,
   });
   const rate = base.examplesPerSecond.median;
   const percentiles = (['p50', 'p90', 'p99'] as const).map((which) => ({
@@ -71,32 +74,44 @@ function plotsOf(points: readonly Point[]): string[] {
   }));
   return [
     linePlot({
-      ...{
-        title: 'Speed-up, with the slowest and fastest repeat',
-        xLabel,
-        yLabel: `times ${workersText(base.workers)}`,
-        yText: short,
-      },
+      title: 'Speed-up, with the slowest and fastest repeat',
+      xLabel,
+      yLabel: `times ${workersText(base.workers)}`,
+      yText: short,
       lines: [{ name, points: line((point) => speed(point, rate)) }, ideal(({ workers }) => workers / base.workers)],
     }),
     linePlot({
-      ...{ title: 'Efficiency', xLabel, yLabel: 'part of the ideal', yText: percent },
+      title: 'Efficiency',
+      xLabel,
+      yLabel: 'part of the ideal',
+      yText: percent,
       lines: [{ name, points: line((point) => speed(point, (rate * point.workers) / base.workers)) }, ideal(() => 1)],
     }),
     barPlot({
-      ...{ title: "Where a step's time goes", xLabel, yLabel: 'milliseconds', yText: short, bars },
+      title: "Where a step's time goes",
+      xLabel,
+      yLabel: 'milliseconds',
+      yText: short,
+      bars,
       parts: splitNames.map((phase) => ({ name: phase, values: points.map(({ split }) => split[phase]) })),
     }),
     ...(points.every(({ cpuSecondsPerExample }) => cpuSecondsPerExample !== null)
       ? [
           barPlot({
-            ...{ title: 'Cost of 1,000 examples', xLabel, yLabel: 'seconds of processor time', yText: short, bars },
+            title: 'Cost of 1,000 examples',
+            xLabel,
+            yLabel: 'seconds of processor time',
+            yText: short,
+            bars,
             parts: [{ name: 'cost', values: points.map((point) => 1000 * point.cpuSecondsPerExample!) }],
           }),
         ]
       : []),
     linePlot({
-      ...{ title: 'Time of a step: half, nine of ten, 99 of 100', xLabel, yLabel: 'milliseconds', yText: short },
+      title: 'Time of a step: half, nine of ten, 99 of 100',
+      xLabel,
+      yLabel: 'milliseconds',
+      yText: short,
       lines: percentiles,
     }),
   ];
@@ -141,7 +156,9 @@ function comparison({ before, rows, words }: Comparison): string {
   const counts = [...new Set(rows.map(({ workers }) => workers))].sort((a, b) => a - b);
   const pointsOf = (mode: Mode) => rows.filter((row) => row.mode === mode);
   const plot = linePlot({
-    ...{ title: 'Examples/s now over before', xLabel: 'workers', yLabel: 'ratio' },
+    title: 'Examples/s now over before',
+    xLabel: 'workers',
+    yLabel: 'ratio',
     yText: (value) => value.toFixed(2),
     lines: [
       ...modes.map((name) => ({
@@ -171,8 +188,12 @@ function projection({ scenario, rows, verdict, assumptions }: NonNullable<ScaleR
     { name: 'ideal', isIdeal: true, points: counts.map((count) => ({ x: count, y: count })) },
   ];
   const plot = linePlot({
-    ...{ title: 'Projected speed-up over one worker', xLabel: 'workers', yLabel: 'times one worker' },
-    ...{ isLog: true, lines, yText: (value) => (value < 1 ? short(value) : grouped(value)) },
+    title: 'Projected speed-up over one worker',
+    xLabel: 'workers',
+    yLabel: 'times one worker',
+    isLog: true,
+    lines,
+    yText: (value) => (value < 1 ? short(value) : grouped(value)),
   });
   const heads = [
     ['workers', 'that do not exist here'],

@@ -3,10 +3,10 @@
  * The ideal has each phase of the fewest workers: as it is where the batch grows with the workers (weak), divided by
  * them where the batch stays (strong).
  */
-import { bytesText, percent } from '../projection/units.js';
+import { bytesText, percent } from '../ground/units.js';
 import { stepOf } from './points.js';
 import type { Finding, Kind, Point } from './record.js';
-import { coresText, short, workersText } from './text.js';
+import { coresText, short, workersText } from './scale-text.js';
 
 /** A cause is named when it costs so much of the step. */
 const worthNaming = 0.08;
@@ -36,7 +36,10 @@ export function findingsOf(base: Point, point: Point, { kind, cores }: Surroundi
     .filter(({ milliseconds }) => milliseconds >= worthNaming * step)
     .sort((a, b) => b.milliseconds - a.milliseconds)
     .map(({ cause, milliseconds, why }) => ({
-      ...{ mode: point.mode, workers: point.workers, cause, milliseconds },
+      mode: point.mode,
+      workers: point.workers,
+      cause,
+      milliseconds,
       text: `${titles[cause]}: ${ms(milliseconds)} of a step of ${ms(step)} (${percent(milliseconds / step)}). ${why}`,
     }));
 }
@@ -97,11 +100,13 @@ function exchanging(base: Point, point: Point): Cause {
   const rate = bytes / Math.max(1e-9, point.split.exchange - point.spread) / 1000;
   return bytes >= manyBytes
     ? {
-        ...{ cause: 'bandwidth', milliseconds },
+        cause: 'bandwidth',
+        milliseconds,
         why: `Each worker sends ${bytesText(bytes)} of gradients a step, at ${rate.toFixed(0)} MB/s.`,
       }
     : {
-        ...{ cause: 'latency', milliseconds },
+        cause: 'latency',
+        milliseconds,
         why: `Each worker sends only ${bytesText(bytes)} of gradients a step: the exchange is messages there and back, not bytes.`,
       };
 }

@@ -55,9 +55,13 @@ export function measureTrace(trace: RunTrace, shape: RunShape): Measured | undef
   });
   const [examples, seconds] = [sum(steps.map((step) => step.examples)), sum(durations) / 1000];
   return {
-    ...{ steps: steps.length, examples, seconds, examplesPerSecond: examples / seconds },
+    steps: steps.length,
+    examples,
+    seconds,
+    examplesPerSecond: examples / seconds,
     step: { p50: quantile(durations, 0.5), p90: quantile(durations, 0.9), p99: quantile(durations, 0.99) },
-    ...{ spread: median(behind), perWorker },
+    spread: median(behind),
+    perWorker,
     typical: {
       step: median(durations),
       compute: typical(...computing),

@@ -21,16 +21,22 @@ function pointOf(runs: readonly ScaleRun[], base: readonly ScaleRun[]): Point {
   const speedup = rates.median / median(base.map((run) => run.examplesPerSecond));
   const perWorker = runs[0].perWorker.map((worker) => meanWorker(worker, runs));
   return {
-    ...{ mode, workers, repeats: runs.length, batchSize, shards },
+    mode,
+    workers,
+    repeats: runs.length,
+    batchSize,
+    shards,
     examplesPerSecond: rates,
     step: {
       p50: middle(({ step }) => step.p50),
       p90: middle(({ step }) => step.p90),
       p99: middle(({ step }) => step.p99),
     },
-    ...{ speedup, efficiency: speedup / (workers / base[0].workers) },
+    speedup,
+    efficiency: speedup / (workers / base[0].workers),
     split: meanSplit(perWorker.filter(({ computes }) => computes).map(({ split }) => split)),
-    ...{ spread: middle((run) => run.spread), perWorker },
+    spread: middle((run) => run.spread),
+    perWorker,
     bytesPerStep: unlessNull(runs, (run) => run.bytesPerStep, median),
     fewestBytesPerStep: unlessNull(runs, (run) => run.fewestBytesPerStep, median),
     peakBytes: unlessNull(
@@ -52,7 +58,9 @@ function pointOf(runs: readonly ScaleRun[], base: readonly ScaleRun[]): Point {
 function meanWorker({ name, computes }: WorkerSplit, runs: readonly ScaleRun[]): WorkerSplit {
   const same = runs.flatMap(({ perWorker }) => perWorker.filter((worker) => worker.name === name));
   return {
-    ...{ name, computes, split: meanSplit(same.map(({ split }) => split)) },
+    name,
+    computes,
+    split: meanSplit(same.map(({ split }) => split)),
     validation: mean(same.map(({ validation }) => validation)),
   };
 }

@@ -1,16 +1,16 @@
 /** From the runs of a report to more workers than it has. */
 import { ConfigError } from '../errors.js';
+import { percent } from '../ground/units.js';
 import { calibrate } from '../projection/calibrate.js';
 import { projectionMarkdown, scenarioText } from '../projection/markdown.js';
 import type { Observation } from '../projection/observation.js';
-import { predictor } from '../projection/predict.js';
+import { predictor } from '../projection/predicted.js';
 import { project } from '../projection/projection.js';
 import type { Scenario } from '../projection/scenario.js';
-import { percent } from '../projection/units.js';
 import { bytesPerFloat } from '../reduce/segments.js';
 import type { ScaleReport, ScaleRun } from './record.js';
+import { workersText } from './scale-text.js';
 import { median } from './statistics.js';
-import { workersText } from './text.js';
 
 /** @throws ConfigError when runs of so many workers are too little to learn from */
 export function checkProjectable(workers: readonly number[]): void {
@@ -45,12 +45,18 @@ export function projectScale(
       : []),
   ];
   const rows = projected.rows.map(({ workers, reduction, examplesPerSecond, speedup, efficiency }) => ({
-    ...{ workers, reduction, examplesPerSecond, speedup, efficiency },
+    workers,
+    reduction,
+    examplesPerSecond,
+    speedup,
+    efficiency,
   }));
   return {
     projection: {
       scenario: scenarioText(scenario),
-      ...{ rows, verdict: [...projected.verdict], assumptions },
+      rows,
+      verdict: [...projected.verdict],
+      assumptions,
     },
     markdown: projectionMarkdown({ ...projected, assumptions }),
   };
@@ -68,10 +74,17 @@ function observationsOf({ runs, plan, config, machine }: ScaleReport): Observati
     const [{ workers, batchSize, shards }] = group;
     const middle = (name: keyof ScaleRun['typical']) => median(group.map(({ typical }) => typical[name]));
     return {
-      ...{ workers, batchSize, shards, cores: machine.cores, bytes: bytesPerFloat(precision) * config.trainable },
+      workers,
+      batchSize,
+      shards,
+      cores: machine.cores,
+      bytes: bytesPerFloat(precision) * config.trainable,
       reduction: plan.kind === 'threads' ? 'threads' : butterflies(group) ? 'butterfly' : 'star',
       coordinatorComputes: false,
-      ...{ step: middle('step'), compute: middle('compute'), exchange: middle('exchange'), update: middle('update') },
+      step: middle('step'),
+      compute: middle('compute'),
+      exchange: middle('exchange'),
+      update: middle('update'),
       wait: median(group.map(({ spread }) => spread)),
     };
   });

@@ -11,8 +11,12 @@ const count = z.int().min(1);
 const amount = z.number().min(0);
 /** Milliseconds of a step, mean over the steps. */
 const splitSchema = z.strictObject({
-  ...{ gather: amount, compute: amount, reduce: amount },
-  ...{ exchange: amount, update: amount, wait: amount },
+  gather: amount,
+  compute: amount,
+  reduce: amount,
+  exchange: amount,
+  update: amount,
+  wait: amount,
 });
 const workerSchema = z.strictObject({
   name: z.string(),
@@ -61,7 +65,11 @@ const runSchema = z.strictObject({
 
 const rangeSchema = z.strictObject({ median: amount, min: amount, max: amount });
 const pointSchema = z.strictObject({
-  ...{ mode: z.enum(modes), workers: count, repeats: count, batchSize: count, shards: count },
+  mode: z.enum(modes),
+  workers: count,
+  repeats: count,
+  batchSize: count,
+  shards: count,
   examplesPerSecond: rangeSchema,
   step: percentilesSchema,
   /** Throughput over that of the fewest workers; and that over the ideal. */
@@ -71,8 +79,10 @@ const pointSchema = z.strictObject({
   split: splitSchema,
   spread: amount,
   perWorker: z.array(workerSchema),
-  ...{ bytesPerStep: amount.nullable(), fewestBytesPerStep: amount.nullable() },
-  ...{ peakBytes: amount.nullable(), cpuSecondsPerExample: amount.nullable() },
+  bytesPerStep: amount.nullable(),
+  fewestBytesPerStep: amount.nullable(),
+  peakBytes: amount.nullable(),
+  cpuSecondsPerExample: amount.nullable(),
   loss: lossSchema,
   /** Different ones of its runs: one, where they agree. */
   hashes: z.array(z.string()),
@@ -88,7 +98,11 @@ const findingSchema = z.strictObject({
 });
 
 const projectionRowSchema = z.object({
-  ...{ workers: count, reduction: z.string(), examplesPerSecond: amount, speedup: amount, efficiency: amount },
+  workers: count,
+  reduction: z.string(),
+  examplesPerSecond: amount,
+  speedup: amount,
+  efficiency: amount,
 });
 const projectionSchema = z.object({
   /** Bandwidth and latency, for people. */

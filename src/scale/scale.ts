@@ -2,18 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, loadavg, platform, release } from 'node:os';
-import { loadRunConfig, resolvedYaml } from '../config/load.js';
-import { memoryLimit } from '../config/memory.js';
-import type { RunConfig } from '../config/run.js';
-import { sha256 } from '../data/checksum.js';
+import { loadRunConfig, resolvedYaml } from '../config/load-config.js';
+import type { RunConfig } from '../config/run-config.js';
 import { processorName } from '../engine/onnx/processor.js';
+import { sha256 } from '../ground/checksum.js';
+import { memoryLimit } from '../ground/memory.js';
 import type { StartEvent } from '../report/events.js';
 import { adviceOf } from './advice.js';
 import { findingsOf } from './limits.js';
+import { runOnce } from './one-run.js';
 import { type Choices, orderOf, settingsOf, stepsFor, warmUp } from './plan.js';
 import { pointsOf } from './points.js';
 import type { Kind, Mode, ScaleReport, ScaleRun } from './record.js';
-import { runOnce } from './run.js';
 import { warningsOf } from './warnings.js';
 
 export interface ScaleOptions extends Choices {
@@ -90,11 +90,20 @@ function reportOf({ config, start, runs, load, steps, complete }: Measured, opti
     ...({ format: 'lockstep-scale', version: 1, created: new Date().toISOString() } as const),
     machine: machine(load),
     config: {
-      ...{ name: config.name, sha256: sha256(Buffer.from(resolvedYaml(config))), parameters, trainable },
-      ...{ engine: backend ? `${engine} (${backend})` : engine, batchSize, shards, training },
+      name: config.name,
+      sha256: sha256(Buffer.from(resolvedYaml(config))),
+      parameters,
+      trainable,
+      engine: backend ? `${engine} (${backend})` : engine,
+      batchSize,
+      shards,
+      training,
     },
     plan: { kind, modes: [...modes], workers: [...workers], repeats, steps, warmUp, set: [...set], precision },
-    ...{ complete, runs: [...runs], points, findings },
+    complete,
+    runs: [...runs],
+    points,
+    findings,
     advice: modes.filter((mode) => ofMode(mode).length > 1).map((mode) => adviceOf(mode, ofMode(mode))),
     hashesAgree: agreement(runs, kind === 'processes' && precision !== 'float32'),
     projection: null,
@@ -112,8 +121,12 @@ function machine(load: number): ScaleReport['machine'] {
   const require = createRequire(import.meta.url);
   const versionIn = (file: string | URL) => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
   return {
-    ...{ processor: processorName(), cores: availableParallelism(), memoryBytes: memoryLimit() },
-    ...{ system: `${platform()} ${release()}`, node: process.versions.node, load },
+    processor: processorName(),
+    cores: availableParallelism(),
+    memoryBytes: memoryLimit(),
+    system: `${platform()} ${release()}`,
+    node: process.versions.node,
+    load,
     lockstep: versionIn(new URL('../../../package.json', import.meta.url)),
     onnxruntime: versionIn(require.resolve('onnxruntime-node/package.json')),
   };

@@ -30,13 +30,18 @@ export interface RunTrace {
 
 const entriesSchema = z.array(
   z.object({
-    ...{ ph: z.string(), name: z.string(), pid: z.number() },
+    ph: z.string(),
+    name: z.string(),
+    pid: z.number(),
     /** Microseconds. */
-    ...{ ts: z.number().default(0), dur: z.number().default(0) },
+    ts: z.number().default(0),
+    dur: z.number().default(0),
     args: z
       .object({
-        ...{ name: z.string().optional(), time: z.number().optional() },
-        ...{ step: z.number().optional(), shards: z.string().optional() },
+        name: z.string().optional(),
+        time: z.number().optional(),
+        step: z.number().optional(),
+        shards: z.string().optional(),
       })
       .default({}),
   }),
@@ -48,7 +53,9 @@ const entriesSchema = z.array(
  */
 export function parseTrace(text: string): RunTrace {
   const entries = parseJson(text, 'the trace of a run', entriesSchema, {
-    ...{ Failure: ScaleError, what: 'a trace of Lockstep', remedy: 'check that TMPDIR has space, and measure again' },
+    Failure: ScaleError,
+    what: 'a trace of Lockstep',
+    remedy: 'check that TMPDIR has space, and measure again',
   });
   const workers = new Map<number, string>();
   const validation = new Map<number, number>();
@@ -75,6 +82,8 @@ export function parseTrace(text: string): RunTrace {
 }
 
 const emptyStep = (step: number): TracedStep => ({
-  ...{ step, start: Number.POSITIVE_INFINITY, end: Number.NEGATIVE_INFINITY },
+  step,
+  start: Number.POSITIVE_INFINITY,
+  end: Number.NEGATIVE_INFINITY,
   phases: new Map(),
 });

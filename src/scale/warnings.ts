@@ -1,7 +1,7 @@
 /** What is to be known before the numbers of a report are believed. */
-import { percent } from '../projection/units.js';
+import { percent } from '../ground/units.js';
 import type { Point, ScaleReport } from './record.js';
-import { coresText, workersText } from './text.js';
+import { coresText, workersText } from './scale-text.js';
 
 /** Processes that wanted a core beside ours, as a part of the cores, above which speed is not what the machine can do. */
 const busy = 0.25;

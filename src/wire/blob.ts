@@ -1,7 +1,7 @@
 /** Transfers of many bytes: what the sending side reads from, and what the receiving side feeds the chunks to. */
 import { createHash } from 'node:crypto';
-import { addBytes } from '../data/checksum.js';
 import { WireError } from '../errors.js';
+import { addBytes } from '../ground/checksum.js';
 
 /** Any piece of a blob, whenever it is asked for. */
 export interface BlobSource {

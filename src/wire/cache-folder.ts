@@ -2,8 +2,8 @@
 import { readdirSync, rmSync, statfsSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
-import { bytesText } from '../config/memory.js';
 import { OutputError } from '../errors.js';
+import { bytesText } from '../ground/memory.js';
 
 /** Milliseconds after which a mark of another machine, which may share the folder, says nothing any more. */
 const foreignLife = 86_400_000;

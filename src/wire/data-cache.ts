@@ -5,10 +5,10 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { sourceHash } from '../data/checksum.js';
 import type { Examples } from '../data/examples.js';
 import { LockstepError, OutputError, WireError } from '../errors.js';
-import { makeFolders } from '../model/write.js';
+import { makeFolders } from '../ground/atomic-file.js';
+import { sourceHash } from '../ground/checksum.js';
 import { type BlobSink, blobSink } from './blob.js';
 import {
   cacheFolder,
@@ -20,7 +20,7 @@ import {
   partialFile,
   unmark,
 } from './cache-folder.js';
-import { checkImage, openImage } from './data-image.js';
+import { checkPacked, openPacked } from './packed-data.js';
 
 export interface CacheOptions {
   /** Default: the system's place for caches. */
@@ -50,7 +50,7 @@ export class DataCache {
     return fingerprintsIn(this.folder).filter((fingerprint) => {
       try {
         if (!statSync(dataFile(this.folder, fingerprint)).isFile()) return false;
-        checkImage(dataFile(this.folder, fingerprint));
+        checkPacked(dataFile(this.folder, fingerprint));
         return true;
       } catch (error) {
         // What cannot be opened now is somebody's business, but no reason to remove it.
@@ -75,7 +75,7 @@ export class DataCache {
       markUsed(this.folder, fingerprint);
       this.#used.add(fingerprint);
       if (!this.#verified.has(fingerprint)) await verify(file, fingerprint);
-      const examples = await openImage(file, budget);
+      const examples = await openPacked(file, budget);
       this.#verified.add(fingerprint);
       return examples;
     } catch (error) {
@@ -136,7 +136,7 @@ export class DataCache {
           sink.finish();
           closeSync(fd);
           open = false;
-          checkImage(partial);
+          checkPacked(partial);
           this.#place(partial, fingerprint);
         }),
     };

@@ -9,11 +9,15 @@ const mostWaiting = 128;
 const mostOfOneHost = 64;
 
 export class Gate {
+  readonly #patience: number;
+
   /** In the order in which they came. */
-  private readonly waiting = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
+  readonly #waiting = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
 
   /** @param patience seconds that each has */
-  constructor(private readonly patience: number) {}
+  constructor(patience: number) {
+    this.#patience = patience;
+  }
 
   enter(socket: Socket): void {
     const key = keyOf(socket);
@@ -23,27 +27,27 @@ export class Gate {
       socket.destroy();
       return;
     }
-    const ofHost = [...this.waiting.values()].filter((other) => other.socket.remoteAddress === remoteAddress);
+    const ofHost = [...this.#waiting.values()].filter((other) => other.socket.remoteAddress === remoteAddress);
     if (ofHost.length >= mostOfOneHost) ofHost[0].socket.destroy();
-    else if (this.waiting.size >= mostWaiting) [...this.waiting.values()][0].socket.destroy();
-    const timer = setTimeout(() => socket.destroy(), this.patience * 1000);
-    this.waiting.set(key, { socket, timer });
-    socket.once('close', () => this.forget(key));
+    else if (this.#waiting.size >= mostWaiting) [...this.#waiting.values()][0].socket.destroy();
+    const timer = setTimeout(() => socket.destroy(), this.#patience * 1000);
+    this.#waiting.set(key, { socket, timer });
+    socket.once('close', () => this.#forget(key));
   }
 
   /** @param socket the one that entered, or the TLS socket on top of it */
   pass(socket: Socket): void {
     const key = keyOf(socket);
-    if (key !== undefined) this.forget(key);
+    if (key !== undefined) this.#forget(key);
   }
 
   close(): void {
-    for (const { socket } of this.waiting.values()) socket.destroy();
+    for (const { socket } of this.#waiting.values()) socket.destroy();
   }
 
-  private forget(key: string): void {
-    clearTimeout(this.waiting.get(key)?.timer);
-    this.waiting.delete(key);
+  #forget(key: string): void {
+    clearTimeout(this.#waiting.get(key)?.timer);
+    this.#waiting.delete(key);
   }
 }
 

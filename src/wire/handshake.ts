@@ -29,54 +29,63 @@ export function generateToken(): string {
 
 /** The side that asks first. One for each connection: its nonce is used once. */
 export class ListenerHandshake {
-  private readonly nonce = randomBytes(nonceBytes);
-  private hello?: Hello | PeerHello;
+  readonly #token: string;
+
+  readonly #nonce: Buffer;
+  #hello?: Hello | PeerHello;
 
   /** @param token empty where none is used */
-  constructor(private readonly token: string) {}
+  constructor(token: string, nonce = randomBytes(nonceBytes)) {
+    this.#token = token;
+    this.#nonce = nonce;
+  }
 
   get challenge(): Challenge {
-    return { kind: 'challenge', protocol: protocolVersion, nonce: this.nonce };
+    return { kind: 'challenge', protocol: protocolVersion, nonce: this.#nonce };
   }
 
   /** @throws RefusedError when the caller does not know the token, or has already answered */
   accept(hello: Hello | PeerHello): void {
-    if (this.hello) throw new RefusedError('this challenge has been answered before', 'connect again');
-    this.hello = hello;
+    if (this.#hello) throw new RefusedError('this challenge has been answered before', 'connect again');
+    this.#hello = hello;
     const { kind, protocol, nonce, proof: given, ...identity } = hello;
-    assertProof(given, proof(this.token, callers[kind], this.nonce, nonce, { kind, ...identity } as Identity));
+    assertProof(given, proof(this.#token, callers[kind], this.#nonce, nonce, { kind, ...identity } as Identity));
   }
 
   /** The answer to the hello that was accepted. */
   welcome(id: number, silence: number): Welcome {
-    const { kind, nonce } = this.hello!;
+    const { kind, nonce } = this.#hello!;
     const given = { id, silence };
-    return { kind: 'welcome', proof: proof(this.token, listeners[kind], this.nonce, nonce, given), ...given };
+    return { kind: 'welcome', proof: proof(this.#token, listeners[kind], this.#nonce, nonce, given), ...given };
   }
 }
 
 /** The side that is asked. One for each connection. */
 export class CallerHandshake {
-  private readonly nonce = randomBytes(nonceBytes);
-  private challenge?: Challenge;
+  readonly #token: string;
+  readonly #identity: Identity;
+
+  readonly #nonce = randomBytes(nonceBytes);
+  #challenge?: Challenge;
 
   /** @param token empty where none is used */
-  constructor(
-    private readonly token: string,
-    private readonly identity: Identity,
-  ) {}
+  constructor(token: string, identity: Identity) {
+    this.#token = token;
+    this.#identity = identity;
+  }
 
   answer(challenge: Challenge): Hello | PeerHello {
-    this.challenge = challenge;
-    const { nonce, identity } = this;
-    const own = proof(this.token, callers[identity.kind], challenge.nonce, nonce, identity);
+    this.#challenge = challenge;
+    const identity = this.#identity;
+    const nonce = this.#nonce;
+    const own = proof(this.#token, callers[identity.kind], challenge.nonce, nonce, identity);
     return { ...identity, protocol: protocolVersion, nonce, proof: own };
   }
 
   /** @throws RefusedError when the listener does not know the token */
   check({ id, silence, proof: given }: Welcome): void {
-    const role = listeners[this.identity.kind];
-    assertProof(given, proof(this.token, role, this.challenge!.nonce, this.nonce, { id, silence }));
+    const role = listeners[this.#identity.kind];
+    assertProof(given, proof(this.#token, role, this.#challenge!.nonce, this.#nonce, { id, silence }));
   }
 }
 

@@ -1,15 +1,16 @@
 /** Whether the parts of a job fit together: what a hostile or broken coordinator could get wrong, a worker must not run into. */
 import { pictureIn } from '../data/augment/moved.js';
-import { elements, type Field, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/field.js';
+import { type Field, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/field.js';
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from '../engine/onnx/names.js';
+import type { CompiledModel } from '../engine/onnx/onnx-engine.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
-import type { CompiledModel } from '../engine/onnx/session.js';
-import type { Stage } from '../engine/onnx/stages.js';
+import type { Subgraph } from '../engine/onnx/subgraphs.js';
 import { WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
+import { elements } from '../ground/elements.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
 import type { Job } from './job.js';
 
@@ -204,7 +205,7 @@ function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, f
 
 type Values = ReadonlyMap<string, OnnxValue>;
 
-function checkSession(stage: Extract<Stage, { kind: 'session' }>, given: Values, made: Values, at: string) {
+function checkSession(stage: Extract<Subgraph, { kind: 'session' }>, given: Values, made: Values, at: string) {
   const { inputs, outputs } = inspectModel(stage.bytes);
   const names = (values: readonly OnnxValue[]) => values.map(({ name }) => name);
   if (!same(names(inputs), stage.inputs)) refuse(`${at}.inputs`, 'are not those of the model');
@@ -222,7 +223,7 @@ function checkSession(stage: Extract<Stage, { kind: 'session' }>, given: Values,
  * Kernels work on addresses in the memory of what stages write, where gradients are not: a tensor from elsewhere, or a size
  * that does not fit, would have them read and write over others.
  */
-function checkKernel(stage: Extract<Stage, { kind: 'kernel' }>, made: Values, declared: Values, at: string) {
+function checkKernel(stage: Extract<Subgraph, { kind: 'kernel' }>, made: Values, declared: Values, at: string) {
   const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = stage.numbers;
   const [input, output] = [planes * h * w, planes * outH * outW];
   const checkSize = (where: string, name: string, value: OnnxValue | undefined, length: number): OnnxValue => {

@@ -5,7 +5,7 @@ import { clusterSchema } from '../config/cluster.js';
 import { fieldName } from '../config/data-parts.js';
 import { optimizerSchema } from '../config/optimizer.js';
 import { metricListSchema } from '../metrics/schema.js';
-import { metaSchema } from './data-image.js';
+import { metaSchema } from './packed-data.js';
 
 /** Models of one job. */
 const mostBuckets = 32;

@@ -8,7 +8,7 @@ import type { OptimizerConfig } from '../config/optimizer.js';
 import type { Augmentation } from '../data/augment/moved.js';
 import { cutFields } from '../data/buckets.js';
 import type { Geometry } from '../data/geometry.js';
-import type { ExamplesMeta } from '../data/image.js';
+import type { ExamplesMeta } from '../data/packed.js';
 import { ConfigError, WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import type { EngineSpec } from '../pool/spec.js';

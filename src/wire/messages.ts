@@ -4,7 +4,7 @@
  */
 import type { Update } from '../optimizer/decide.js';
 import type { Computed, ComputeTask, EvaluationBatch } from '../pool/worker.js';
-import type { ExchangePlan } from '../reduce/plan.js';
+import type { AllReducePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
 export const protocolVersion = 4;
@@ -122,7 +122,7 @@ export interface ComputedMessage extends Computed {
 }
 
 /** C → W: exchange what you computed; partial and total sums are slab frames. */
-export interface Exchange extends ExchangePlan {
+export interface Exchange extends AllReducePlan {
   readonly kind: 'exchange';
 }
 

@@ -1,7 +1,7 @@
 /** Rows of a data set that a worker does not hold, for its next step: their numbers, then the values of each field, packed. */
 import type { Examples } from '../data/examples.js';
 import { bytesPerElement, isCopy, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../data/field.js';
-import { type ExamplesMeta, metaOf } from '../data/image.js';
+import { type ExamplesMeta, metaOf } from '../data/packed.js';
 import { RowReader } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
 

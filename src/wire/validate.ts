@@ -21,7 +21,7 @@ import {
   text,
   truth,
   whole,
-} from './fields.js';
+} from './checks.js';
 import { type Message, protocolVersion } from './messages.js';
 
 /** Bytes of nonces and proofs. */

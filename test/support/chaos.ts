@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { loadRunConfig } from '../../src/config/load.js';
-import { loadDataset } from '../../src/data/load.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import type { WorkerEvent } from '../../src/report/events.js';
 import type { LedgerEntry } from '../../src/report/ledger.js';
 import {
@@ -43,11 +43,16 @@ function imageFolder(): string {
  * @param patience seconds of silence; more of them where nobody is to be lost, however busy the machine is
  */
 export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, patience = silence) => ({
-  ...{ name: 'chaos', seed: 11, data: { source: 'idx', dir: imageFolder(), validation: 0.35, test: 0 } },
+  name: 'chaos',
+  seed: 11,
+  data: { source: 'idx', dir: imageFolder(), validation: 0.35, test: 0 },
   model: { layers: [{ flatten: {} }, { dense: { units: 84, activation: 'relu' } }, { dense: { units: 'classes' } }] },
-  ...{ loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'], optimizer: { adam: { learningRate: 0.001 } } },
+  loss: 'sparseCategoricalCrossentropy',
+  metrics: ['accuracy'],
+  optimizer: { adam: { learningRate: 0.001 } },
   training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
-  ...{ checkpoint: { everySteps: 5 }, cluster: { allReduce, silence: patience } },
+  checkpoint: { everySteps: 5 },
+  cluster: { allReduce, silence: patience },
 });
 
 /** A fault, when it fired, and when what followed was seen. */

@@ -27,7 +27,9 @@ export interface Running {
 export function startLockstep(args: readonly string[], folder: string, more: NodeJS.ProcessEnv = {}): Running {
   // In a process group of its own, so that a test can see whether anything of it is left.
   const child = spawn(execPath, [cliFile, ...args], {
-    ...{ cwd: folder, detached: true, timeout: 50_000 },
+    cwd: folder,
+    detached: true,
+    timeout: 50_000,
     env: { ...process.env, ...more },
   });
   const output = { stdout: '', stderr: '' };

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockstepError } from '../../src/errors.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/events.js';
 import { type WorkerOptions, work } from '../../worker/worker.js';
 import { writeConfig } from './folder.js';
 import { cliFile } from './package.js';
@@ -140,14 +140,14 @@ export class Program<Event extends Kinds> extends Party<Event> {
 }
 
 /** A worker inside the test's process, which has loaded all that it needs: for what is no property of its process. */
-export class Guest extends Party<WorkerEvent> {
+export class Guest extends Party<WorkerProgramEvent> {
   readonly ended: Promise<number>;
   readonly #leave = new AbortController();
   #errors = '';
 
   constructor(options: WorkerOptions & { readonly name: string }) {
     super(options.name);
-    const report = (event: WorkerEvent) => this.said(event);
+    const report = (event: WorkerProgramEvent) => this.said(event);
     this.ended = work({ ...options, report, signal: this.#leave.signal })
       .then(
         () => 0,
@@ -170,7 +170,7 @@ export class Guest extends Party<WorkerEvent> {
 }
 
 export type Coordinator = Program<RunEvent>;
-export type ClusterWorker = Program<WorkerEvent>;
+export type ClusterWorker = Program<WorkerProgramEvent>;
 
 export interface WorkerStart {
   readonly name: string;
@@ -220,7 +220,7 @@ export class Cluster {
     const folder = this.cacheOf(cache);
     mkdirSync(folder, { recursive: true });
     const given = ['--name', name, '--threads', String(threads), '--token', clusterToken, '--cache', folder];
-    return this.#start<WorkerEvent>(name, ['worker', url, ...given, ...args]);
+    return this.#start<WorkerProgramEvent>(name, ['worker', url, ...given, ...args]);
   }
 
   /** A worker of one thread inside this process. */

@@ -6,7 +6,7 @@ import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
-import type { ExchangePlan } from '../../src/reduce/plan.js';
+import type { AllReducePlan } from '../../src/reduce/plan.js';
 
 export class FakeClock implements Clock {
   #now = 0;
@@ -64,7 +64,7 @@ class Asked<Question, Answer> {
 export class FakeWorker implements Worker {
   readonly name: string;
   readonly computing: Asked<ComputeTask, Computed>[] = [];
-  readonly exchanging: Asked<ExchangePlan, number>[] = [];
+  readonly exchanging: Asked<AllReducePlan, number>[] = [];
   readonly evaluating: Asked<readonly EvaluationBatch[], MetricTotals>[] = [];
   readonly committed: Update[] = [];
 
@@ -78,7 +78,7 @@ export class FakeWorker implements Worker {
   compute(task: ComputeTask): Promise<Computed> {
     return asked(this.computing, task);
   }
-  exchange(plan: ExchangePlan): Promise<number> {
+  allReduce(plan: AllReducePlan): Promise<number> {
     return asked(this.exchanging, plan);
   }
   evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
@@ -214,7 +214,13 @@ export async function begin(
   ];
   const round = new Round(
     {
-      ...{ round: 3, epoch: 0, step: 3, bucket: 0, effort: 1, shards, rowsOf },
+      round: 3,
+      epoch: 0,
+      step: 3,
+      bucket: 0,
+      effort: 1,
+      shards,
+      rowsOf,
       nextRowsOf: (node) => rowsOf(node).map(({ rows }) => rows),
     },
     { crew, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
@@ -230,7 +236,14 @@ export async function begin(
 export const accuracyOf = (outputs: number): RunMetrics =>
   new RunMetrics([
     {
-      ...{ target: 'targets', factor: 1, metrics: ['accuracy'], outputs, places: 1 },
-      ...{ classes: true, threshold: 0, binary: false, weighted: false },
+      target: 'targets',
+      factor: 1,
+      metrics: ['accuracy'],
+      outputs,
+      places: 1,
+      classes: true,
+      threshold: 0,
+      binary: false,
+      weighted: false,
     },
   ]);

@@ -4,12 +4,12 @@ import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import type { Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../../src/engine/engine.js';
 import type { HeadSpec } from '../../src/engine/heads.js';
-import { PrivateMemory } from '../../src/engine/memory.js';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
-import { OnnxEngine } from '../../src/engine/onnx/session.js';
+import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
+import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
-import { createTfjsEngine } from '../../src/engine/tfjs.js';
+import { createTfjsEngine } from '../../src/engine/tfjs-engine.js';
 import type { SlabLayout } from '../../src/model/slab.js';
 import { batchParts, fieldsOf } from './parts.js';
 
@@ -81,7 +81,8 @@ export async function withSlabs(
   const [parameters, gradients] = [memory.floats(length), memory.floats(state)];
   const engine = await make(parameters);
   return {
-    ...{ parameters, gradients },
+    parameters,
+    gradients,
     buffers: (count) => engine.buffers(count),
     computeGradients: async (count, key) => (await engine.computeGradients(count, key, gradients)).lossSum,
     shard: (count, key) => engine.computeGradients(count, key, gradients),

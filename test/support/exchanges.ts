@@ -1,9 +1,9 @@
 /** Worlds of members in one process, whose frames are delivered in an order that a seed decides. */
 import type { WireError } from '../../src/errors.js';
-import { loadUpdateKernels } from '../../src/kernels/load.js';
-import { Exchange } from '../../src/reduce/exchange.js';
-import type { ExchangePlan, PlanMember } from '../../src/reduce/plan.js';
-import { type ExchangeLayout, LARGEST_SEGMENT } from '../../src/reduce/segments.js';
+import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
+import { AllReduce } from '../../src/reduce/all-reduce.js';
+import type { AllReducePlan, PlanMember } from '../../src/reduce/plan.js';
+import { type AllReduceLayout, LARGEST_SEGMENT } from '../../src/reduce/segments.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
 import { reductionPlan, type TreeNode } from '../../src/reduce/tree.js';
 import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
@@ -59,7 +59,7 @@ const SLOTS = 8;
 
 /** One member: its memory with slots, a total and scratch, and its exchange. */
 export class Member {
-  readonly exchange: Exchange;
+  readonly exchange: AllReduce;
   readonly refusals: { from: number; error: WireError }[] = [];
   readonly total: Float32Array;
   readonly #slots: readonly Float32Array[];
@@ -67,7 +67,7 @@ export class Member {
   readonly #landing: Uint8Array;
   #received = 0;
 
-  constructor(id: number, layout: ExchangeLayout, earlyBytes: number, deliver: (delivery: Delivery) => void) {
+  constructor(id: number, layout: AllReduceLayout, earlyBytes: number, deliver: (delivery: Delivery) => void) {
     const bytes = layout.state * 4;
     const landing = 64 + (SLOTS + 1) * bytes + SCRATCH_FLOATS * 4;
     const size = landing + LARGEST_SEGMENT * 4 + 64;
@@ -78,7 +78,7 @@ export class Member {
     );
     this.total = new Float32Array(memory.buffer, 64 + SLOTS * bytes, layout.state);
     this.#landing = new Uint8Array(memory.buffer, landing, size - landing);
-    this.exchange = new Exchange({
+    this.exchange = new AllReduce({
       self: id,
       memory,
       kernels: loadUpdateKernels(memory),
@@ -92,7 +92,7 @@ export class Member {
   }
 
   /** Computes its nodes and begins. */
-  begin(plan: ExchangePlan, nodes: readonly TreeNode[], gradients: Gradients): Promise<number> {
+  begin(plan: AllReducePlan, nodes: readonly TreeNode[], gradients: Gradients): Promise<number> {
     const own = nodes.map((node, i) => {
       this.#slots[i].set(gradients.sum(node));
       return { ...node, offset: this.#slots[i].byteOffset };
@@ -126,7 +126,7 @@ export class World {
   readonly members = new Map<number, Member>();
   queue: Delivery[] = [];
 
-  constructor(ids: readonly number[], layout: ExchangeLayout, earlyBytes = 64 * layout.state) {
+  constructor(ids: readonly number[], layout: AllReduceLayout, earlyBytes = 64 * layout.state) {
     for (const id of ids) {
       this.members.set(id, new Member(id, layout, earlyBytes, (delivery) => this.queue.push(delivery)));
     }
@@ -137,7 +137,7 @@ export class World {
    *
    * @returns the sum of squares that each member reports, in the order of the plan
    */
-  async exchange(plan: ExchangePlan, gradients: Gradients, random: (below: number) => number): Promise<number[]> {
+  async exchange(plan: AllReducePlan, gradients: Gradients, random: (below: number) => number): Promise<number[]> {
     const waiting = [...plan.members];
     const results = new Map<number, Promise<number>>();
     while (waiting.length > 0 || this.queue.length > 0) {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { predictionStep } from '../../src/engine/step.js';
-import { checkLayer, type LayerWeight } from '../../src/model/build.js';
-import { readTopology } from '../../src/model/file.js';
-import { intercepting } from '../../src/model/intercept.js';
-import { modelOfTopology } from '../../src/model/load.js';
-import { type ModelRun, maskedOutputs, runModel } from '../../src/model/run.js';
+import { checkLayer, type LayerWeight } from '../../src/model/build/layers.js';
+import { readTopology } from '../../src/model/files/file.js';
+import { modelOfTopology } from '../../src/model/files/topology.js';
+import { type ModelRun, maskedOutputs, runModel } from '../../src/model/forward.js';
+import { intercepting } from '../../src/model/tfjs/intercept.js';
 import { everyLayer } from '../../src/model/tree.js';
 import { packageRoot } from './package.js';
 

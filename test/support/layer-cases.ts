@@ -131,8 +131,14 @@ export const layerCases: Readonly<Record<string, LayerCase>> = {
   }),
   separableConv2d: on(image, {
     separableConv2d: {
-      ...{ filters: 3, kernelSize: [2, 3], depthMultiplier: 2, padding: 'same', activation: 'relu' },
-      ...{ depthwiseInitializer: initial, pointwiseInitializer: initial, pointwiseRegularizer: regular },
+      filters: 3,
+      kernelSize: [2, 3],
+      depthMultiplier: 2,
+      padding: 'same',
+      activation: 'relu',
+      depthwiseInitializer: initial,
+      pointwiseInitializer: initial,
+      pointwiseRegularizer: regular,
     },
   }),
   simpleRNN: on(sequence, { simpleRNN: { units: 3, ...simple, goBackwards: true } }),

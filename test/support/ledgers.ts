@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { loadRunConfig } from '../../src/config/load.js';
-import { loadDataset } from '../../src/data/load.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import type { LedgerEntry } from '../../src/report/ledger.js';
 
 /** Every step once, in order; in each epoch every training example exactly once. @param run folder */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const packageRoot = dirname(realpathSync(new URL('../../../package.json', import.meta.url)));
 
 /** The compiled `lockstep` command. */
-export const cliFile = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+export const cliFile = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
 export const configFile = (name: string): string => join(packageRoot, 'configs', name);
 

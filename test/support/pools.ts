@@ -1,5 +1,5 @@
 /** Pools without a coordinator: a small model that has all that a step can have, on random images. */
-import { chooseEngine } from '../../coordinator/engine.js';
+import { chooseEngine } from '../../coordinator/prepare/choose-engine.js';
 import { augmentSchema } from '../../src/config/augment.js';
 import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
@@ -13,7 +13,7 @@ import {
   shardSizes,
   shardsOf,
 } from '../../src/data/geometry.js';
-import { metaOf } from '../../src/data/image.js';
+import { metaOf } from '../../src/data/packed.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { PoolOptions } from '../../src/pool/spec.js';
@@ -42,8 +42,14 @@ function randomImages(count: number): Examples {
   for (let i = 0; i < count; i++) targets[i] = random() * classes;
   for (let i = 0; i < count; i++) weights[i] = 0.5 + random();
   return examplesOf({
-    ...{ count, featureShape: [side, side, 1], featureScale: 1 / 255, targetShape: [], classes },
-    ...{ features, targets, weights },
+    count,
+    featureShape: [side, side, 1],
+    featureScale: 1 / 255,
+    targetShape: [],
+    classes,
+    features,
+    targets,
+    weights,
   });
 }
 
@@ -74,30 +80,34 @@ export async function poolSetup(): Promise<PoolSetup> {
   const evaluations = new Set(evaluationBatches(small, largestEvaluation).map(({ count }) => count));
   const sizes = { gradients: shardSizes(small), evaluations: [...evaluations] };
   const options = {
-    ...{
-      engine: await chooseEngine({ engine: 'onnx' }, { step, spec }, [{ sizes }], () => {}),
-      layout: step.layout,
-      examples,
-    },
+    engine: await chooseEngine({ engine: 'onnx' }, { step, spec }, [{ sizes }], () => {}),
+    layout: step.layout,
+    examples,
     metrics: [
       {
-        ...{ target: 'targets', factor: 1, metrics: ['accuracy' as const], outputs: classes, places: 1, classes: true },
-        ...{ threshold: 0, binary: false, weighted: false },
+        target: 'targets',
+        factor: 1,
+        metrics: ['accuracy' as const],
+        outputs: classes,
+        places: 1,
+        classes: true,
+        threshold: 0,
+        binary: false,
+        weighted: false,
       },
     ],
-    ...{
-      augment: augmentSchema.parse({ shift: 0.2, flip: 'horizontal' }),
-      geometry: small,
-      seed: 3,
-      largestEvaluation,
-    },
+    augment: augmentSchema.parse({ shift: 0.2, flip: 'horizontal' }),
+    geometry: small,
+    seed: 3,
+    largestEvaluation,
     optimizer: optimizerSchema.parse({ adam: { learningRate: 0.01 } }),
     schedule: scheduleSchema.parse({ cosine: { warmupSteps: 2 } }),
   };
   const parameters = initialParameters(step);
   const pools: ThreadPool[] = [];
   return {
-    ...{ options, parameters },
+    options,
+    parameters,
     async start(more) {
       const pool = await ThreadPool.start({ ...options, ...more }, parameters);
       pools.push(pool);

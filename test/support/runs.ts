@@ -1,8 +1,8 @@
 /** Runs of the trainer inside the test's process. */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { train } from '../../coordinator/train.js';
-import { loadRunConfig } from '../../src/config/load.js';
+import { train } from '../../coordinator/local/train.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
 import type { EndEvent, EpochEvent, RunEvent, StartEvent } from '../../src/report/events.js';
 import { eventOf } from './cli.js';
 

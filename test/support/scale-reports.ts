@@ -36,10 +36,19 @@ export function runOf(
   const batchSize = more.batchSize ?? shape.batchSize;
   const measured = measureTrace(parseTrace(traceOf(phases, milliseconds)), { ...shape, batchSize })!;
   return {
-    ...{ mode, workers, repeat: 1, batchSize, shards: 4, ...measured },
-    ...{ bytesPerStep: null, fewestBytesPerStep: null, peakBytes: 100e6 * workers, cpuSeconds: 0.5 },
+    mode,
+    workers,
+    repeat: 1,
+    batchSize,
+    shards: 4,
+    ...measured,
+    bytesPerStep: null,
+    fewestBytesPerStep: null,
+    peakBytes: 100e6 * workers,
+    cpuSeconds: 0.5,
     loss: { examples: 1200, training: 0.5, validation: null },
-    ...{ sha256: 'ab'.repeat(32), ...more },
+    sha256: 'ab'.repeat(32),
+    ...more,
   };
 }
 
@@ -50,27 +59,47 @@ export function reportOf(
 ): ScaleReport {
   const workers = [...new Set(runs.map((run) => run.workers))];
   return {
-    ...{ format: 'lockstep-scale', version: 1, created: '2026-01-02T03:04:05.000Z' },
+    format: 'lockstep-scale',
+    version: 1,
+    created: '2026-01-02T03:04:05.000Z',
     machine: {
-      ...{ processor: 'a processor', cores: 2, memoryBytes: 8e9, system: 'linux 6', node: '20.19.0' },
-      ...{ lockstep: '0.1.0', onnxruntime: '1.30.0', load: 0 },
+      processor: 'a processor',
+      cores: 2,
+      memoryBytes: 8e9,
+      system: 'linux 6',
+      node: '20.19.0',
+      lockstep: '0.1.0',
+      onnxruntime: '1.30.0',
+      load: 0,
     },
     config: {
-      ...{ name: 'small', sha256: 'cd'.repeat(32), parameters: 1e6, trainable: 1e6, engine: 'onnx' },
-      ...{ batchSize: 100, shards: 4, training: 100_000 },
+      name: 'small',
+      sha256: 'cd'.repeat(32),
+      parameters: 1e6,
+      trainable: 1e6,
+      engine: 'onnx',
+      batchSize: 100,
+      shards: 4,
+      training: 100_000,
     },
     plan: {
-      ...{
-        kind,
-        modes: [...new Set(runs.map(({ mode }) => mode))],
-        workers,
-        repeats: Math.max(...runs.map(({ repeat }) => repeat)),
-        steps: 12,
-        warmUp: 2,
-      },
-      ...{ set: [], precision: 'float32' },
+      kind,
+      modes: [...new Set(runs.map(({ mode }) => mode))],
+      workers,
+      repeats: Math.max(...runs.map(({ repeat }) => repeat)),
+      steps: 12,
+      warmUp: 2,
+      set: [],
+      precision: 'float32',
     },
-    ...{ complete: true, runs: [...runs], points: pointsOf(runs), findings: [], advice: ['Do this.'], warnings: [] },
-    ...{ hashesAgree: true, projection: null, ...more },
+    complete: true,
+    runs: [...runs],
+    points: pointsOf(runs),
+    findings: [],
+    advice: ['Do this.'],
+    warnings: [],
+    hashesAgree: true,
+    projection: null,
+    ...more,
   };
 }

@@ -1,6 +1,6 @@
 /** Runs `lockstep` commands one after the other in one process, which has loaded the program before: see server.ts. */
 import { chdir } from 'node:process';
-import { runProgram } from '../../src/cli/program.js';
+import { runProgram } from '../../cli/program.js';
 
 export interface Order {
   readonly args: readonly string[];

@@ -56,18 +56,16 @@ export type WorkerIdentity = Extract<Identity, { kind: 'hello' }>;
 export async function workerIdentity(name: string, session: string): Promise<WorkerIdentity> {
   const { engine, processor, hash } = numericFingerprint();
   return {
-    ...{
-      kind: 'hello',
-      name,
-      session,
-      threads: 1,
-      engine,
-      processor,
-      numerics: hash,
-      peer: null,
-      data: [],
-      local: null,
-    },
+    kind: 'hello',
+    name,
+    session,
+    threads: 1,
+    engine,
+    processor,
+    numerics: hash,
+    peer: null,
+    data: [],
+    local: null,
   };
 }
 

@@ -5,9 +5,9 @@ import { expect } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import type { TableEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Examples } from '../../src/data/examples.js';
-import { elements } from '../../src/data/field.js';
-import { loadDataset } from '../../src/data/load.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import { DataError } from '../../src/errors.js';
+import { elements } from '../../src/ground/elements.js';
 import { partsOf } from './parts.js';
 
 /** All rows for training where `data` asks for no split. */

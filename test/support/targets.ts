@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { askedTargets, stepSpec } from '../../coordinator/specs.js';
+import { askedTargets, stepSpec } from '../../coordinator/prepare/specs.js';
 import { defineConfig } from '../../src/config/define.js';
-import type { RunConfig } from '../../src/config/run.js';
-import { loadDataset } from '../../src/data/load.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import { createStepModel, evaluationStep } from '../../src/engine/step.js';
 import { packageRoot } from './package.js';
 import { batchOfTensors, partsOf } from './parts.js';

@@ -1,14 +1,14 @@
 /** A function of tensors, compiled as a step is and run by ONNX Runtime. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { elements } from '../../src/data/field.js';
-import { PrivateMemory } from '../../src/engine/memory.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { OnnxValue } from '../../src/engine/onnx/proto.js';
 import { createSession, type Tensor } from '../../src/engine/onnx/runtime.js';
-import { stageGraph } from '../../src/engine/onnx/stages.js';
+import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { trace } from '../../src/engine/onnx/tracer.js';
-import { loadPoolKernels } from '../../src/kernels/load.js';
+import { PrivateMemory } from '../../src/engine/private-memory.js';
+import { elements } from '../../src/ground/elements.js';
+import { loadPoolKernels } from '../../src/kernels/load-kernels.js';
 
 export interface Given {
   readonly shape: readonly number[];
@@ -25,7 +25,9 @@ export interface Found {
 export const eager = (body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: readonly Given[]): Found[] =>
   tf.tidy(() =>
     body(...inputs.map(({ data, shape, type }) => tf.tensor(data, [...shape], type))).map((tensor) => ({
-      ...{ shape: tensor.shape, type: tensor.dtype, data: [...tensor.dataSync()] },
+      shape: tensor.shape,
+      type: tensor.dtype,
+      data: [...tensor.dataSync()],
     })),
   );
 
@@ -39,7 +41,7 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
       output(`y${i}`, result, true);
     });
   }, true);
-  const { stages, written } = stageGraph(graph);
+  const { stages, written } = cutGraph(graph);
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
   const ports = [...given, ...written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));

@@ -21,7 +21,12 @@ export type Treason = (message: Message, connection: Connection) => boolean;
 
 /** An answer that is right in all but the numbers. */
 export const answerTo = ({ round, nodes }: Of<'compute'>): Of<'computed'> => ({
-  ...{ kind: 'computed', round, nodes, phases: {}, milliseconds: 1, used: [] },
+  kind: 'computed',
+  round,
+  nodes,
+  phases: {},
+  milliseconds: 1,
+  used: [],
   losses: nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, () => 0)),
   divisors: nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, () => 1)),
 });

@@ -1,15 +1,15 @@
 /** Runs over workers inside the test's process, on loopback. */
-import { type CoordinateOptions, coordinate } from '../../coordinator/coordinate.js';
-import { loadRunConfig } from '../../src/config/load.js';
+import { type CoordinateOptions, coordinate } from '../../coordinator/world/coordinate.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/events.js';
 import { type WorkerOptions, work } from '../../worker/worker.js';
 import { eventOf } from './cli.js';
 import type { Trained } from './runs.js';
 
 export interface InWorld extends Trained {
   /** What each worker said. */
-  readonly workers: readonly (readonly WorkerEvent[])[];
+  readonly workers: readonly (readonly WorkerProgramEvent[])[];
 }
 
 /** @param threads of each worker */
@@ -32,20 +32,27 @@ export async function trainedInWorld(
   { workers: setups, threads = 0, ...more }: WorldSetup,
 ): Promise<InWorld> {
   const events: RunEvent[] = [];
-  const workers: WorkerEvent[][] = [];
+  const workers: WorkerProgramEvent[][] = [];
   const working: Promise<void>[] = [];
   const abort = new AbortController();
   const report = (event: RunEvent) => {
     events.push(event);
     if (event.event !== 'listening') return;
     for (const [i, setup] of setups.entries()) {
-      const said: WorkerEvent[] = [];
+      const said: WorkerProgramEvent[] = [];
       workers.push(said);
       working.push(
         work({
-          ...{ url: event.url, token, name: `worker-${i + 1}`, ca: undefined, memory: 1e9, local: undefined, cache },
+          url: event.url,
+          token,
+          name: `worker-${i + 1}`,
+          ca: undefined,
+          memory: 1e9,
+          local: undefined,
+          cache,
           peer: { host: undefined, port: 0, advertise: undefined, tls: undefined },
-          ...{ signal: abort.signal, report: (event) => said.push(event) },
+          signal: abort.signal,
+          report: (event) => said.push(event),
           ...setup,
         }),
       );
@@ -54,7 +61,12 @@ export async function trainedInWorld(
   try {
     const config = loadRunConfig(file, overrides);
     const end = await coordinate(config, {
-      ...{ threads, out, report, token, port: 0, minWorkers: setups.length },
+      threads,
+      out,
+      report,
+      token,
+      port: 0,
+      minWorkers: setups.length,
       ...more,
     });
     await Promise.all(working);

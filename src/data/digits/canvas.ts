@@ -20,10 +20,10 @@ const REACH = 1.5;
 
 export class Canvas {
   /** How deep inside the ink each pixel's centre lies, in pixels; negative outside. */
-  private readonly depth = new Float64Array(SIZE * SIZE);
+  readonly #depth = new Float64Array(SIZE * SIZE);
 
   clear(): void {
-    this.depth.fill(-REACH);
+    this.#depth.fill(-REACH);
   }
 
   /** Inks the straight line from (ax, ay) to (bx, by), in pixels, of half-width `radius`, with round ends. */
@@ -43,7 +43,7 @@ export class Canvas {
         const x = column - ax - clamped * dx;
         const y = row - ay - clamped * dy;
         const depth = radius - Math.sqrt(x * x + y * y);
-        if (depth > this.depth[row * SIZE + column]) this.depth[row * SIZE + column] = depth;
+        if (depth > this.#depth[row * SIZE + column]) this.#depth[row * SIZE + column] = depth;
       }
     }
   }
@@ -51,7 +51,7 @@ export class Canvas {
   /** Writes the image as SIZE * SIZE bytes, 0 for paper and 255 for full ink, row by row from `offset`. */
   develop(into: Uint8Array, offset: number, finish: Finish, random: RandomGenerator): void {
     for (let pixel = 0; pixel < SIZE * SIZE; pixel++) {
-      const position = Math.min(1, Math.max(0, 0.5 + this.depth[pixel] / finish.edge));
+      const position = Math.min(1, Math.max(0, 0.5 + this.#depth[pixel] / finish.edge));
       const coverage = position * position * (3 - 2 * position);
       const value = finish.ink * coverage + uniform(random, -finish.noise, finish.noise);
       into[offset + pixel] = Math.round(255 * Math.min(1, Math.max(0, value)));

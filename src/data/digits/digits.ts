@@ -8,8 +8,8 @@
 
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
-import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
+import { requireMemory } from '../../ground/memory.js';
 import { type Examples, plainColumn } from '../examples.js';
 import { bell, randomStream, uniform } from '../random.js';
 import { Reading } from '../reading.js';

@@ -2,10 +2,10 @@
 import { type DataConfig, tableIn } from '../../config/data.js';
 import { targetParts } from '../../config/table-fields.js';
 import { namedFiles } from '../images/table.js';
-import { loadDataset } from '../load.js';
+import { loadDataset } from '../load-data.js';
 import { Reading, type ReadingOptions } from '../reading.js';
 import { closeExamples } from '../rows.js';
-import { deciderOf, sectionOf } from '../split-plan.js';
+import { deciderOf, sectionOf } from '../splits/split-plan.js';
 import type { DataDiagnosis, DataFinding } from './diagnosis.js';
 import { duplicateFindings, duplicatesOf } from './duplicates.js';
 import { fieldFindings, fieldReports } from './fields.js';
@@ -40,11 +40,15 @@ export async function diagnose(
     const rowsOf = tableIn(readable);
     const groups = rowsOf ? await groupsOf({ config: rowsOf, files }, splits, quiet) : groupsByKey(dataset);
     return {
-      ...{ source: config.source, description: dataset.description },
+      source: config.source,
+      description: dataset.description,
       rows: { total: rows.training + rows.validation + rows.test, ...rows },
       fields,
       columns: dataset.columns,
-      ...{ missing, duplicates, splitBy: splitReport(dataset), groups },
+      missing,
+      duplicates,
+      splitBy: splitReport(dataset),
+      groups,
       findings: [
         ...warnings.map(asFinding),
         ...(table && missing ? gapFindings(missing, table) : []),

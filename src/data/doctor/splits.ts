@@ -1,6 +1,6 @@
 /** What decided about the splits of a data set, other than chance and classes. */
 import type { Dataset } from '../examples.js';
-import { labelOf } from '../split-key.js';
+import { labelOf } from '../splits/split-key.js';
 import { type GroupReport, type SplitName, type SplitReport, splitNames } from './diagnosis.js';
 
 export function splitReport({ by, splits }: Dataset): SplitReport | undefined {

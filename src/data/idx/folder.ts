@@ -3,11 +3,11 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdxConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
+import { elements } from '../../ground/elements.js';
 import { type Examples, plainColumn } from '../examples.js';
-import { elements } from '../field.js';
 import { Reading } from '../reading.js';
-import type { SplitPlan } from '../split.js';
-import { givenOf, planOf } from '../split-plan.js';
+import type { SplitPlan } from '../splits/split.js';
+import { givenOf, planOf } from '../splits/split-plan.js';
 import { type IdxPair, readIdxPair } from './idx.js';
 
 /** `train-images-idx3-ubyte.gz`, or with a dot before `idx3` as some mirrors have it. */

@@ -6,9 +6,9 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { constants, gunzip, type ZlibOptions } from 'node:zlib';
-import { requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
-import { elements } from '../field.js';
+import { elements } from '../../ground/elements.js';
+import { requireMemory } from '../../ground/memory.js';
 import type { Reading } from '../reading.js';
 
 const UNSIGNED_BYTE = 0x08;

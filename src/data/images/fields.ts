@@ -74,7 +74,9 @@ export async function readFields(
     const { outside } = classes[i]!;
     const [height, width] = decoding.size ?? [image.height, image.width];
     return {
-      ...{ file: image.file, height, width },
+      file: image.file,
+      height,
+      width,
       bytes: scaleMask(classes[i]!.indices(image), image, decoding, outside),
     };
   };

@@ -5,8 +5,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type sharp from 'sharp';
-import { memoryLimit, requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
+import { memoryLimit, requireMemory } from '../../ground/memory.js';
 import type { Greyscale } from '../encoding.js';
 
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;

@@ -3,12 +3,12 @@ import { extname, join, relative, resolve, sep } from 'node:path';
 import type { ImagesConfig, MaskKeys, PictureKeys } from '../../config/images.js';
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
+import { realPath } from '../../ground/real-path.js';
 import type { Encoding } from '../encoding.js';
 import type { Reading } from '../reading.js';
-import { realPath } from '../real-path.js';
 import { budgetBytes } from '../rows.js';
 import type { Source } from '../source.js';
-import { givenOf, planOf, sectionOf } from '../split-plan.js';
+import { givenOf, planOf, sectionOf } from '../splits/split-plan.js';
 import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';
 import { imagesBelow, otherImagesBelow } from './files.js';
 

@@ -2,13 +2,13 @@
 import { join, resolve } from 'node:path';
 import type { ImagesConfig } from '../../config/images.js';
 import { plainNames } from '../../config/plain-names.js';
-import { oneOf } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
+import { oneOf } from '../../ground/suggest.js';
 import { plainColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes } from '../rows.js';
 import type { Source } from '../source.js';
-import { givenOf, planOf } from '../split-plan.js';
+import { givenOf, planOf } from '../splits/split-plan.js';
 import { decodingOf, imageEncoding, readFields } from './fields.js';
 import { imagesBelow, listFolder } from './files.js';
 import { checkApart, folderSource, warnOfOthers } from './folders.js';

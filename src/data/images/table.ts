@@ -56,7 +56,9 @@ export async function tableOfImages(config: ImagesConfig, reading: Reading): Pro
 /** What columns are for, with those that name images. */
 function reportOf({ columns }: TableSource, named: readonly Named[]): ColumnReport {
   const images = named.map(({ column, name, role, kind, dir }) => ({
-    ...{ name: column, field: name, role: role === 'input' ? ('feature' as const) : role },
+    name: column,
+    field: name,
+    role: role === 'input' ? ('feature' as const) : role,
     why: `names ${kind}s in ${dir}`,
   }));
   return { ...columns!, shown: [...images, ...columns!.shown] };
@@ -89,7 +91,11 @@ async function readNamed(
   try {
     const fields = named.map(
       ({ name, role, kind, own, column, dir }, i): FileField => ({
-        ...{ name, role, kind, mask: own, decoding: decodingOf(config, own) },
+        name,
+        role,
+        kind,
+        mask: own,
+        decoding: decodingOf(config, own),
         files: files.map((names, example) =>
           fileOf(names[i], { column, dir, asked: 'data.dir' }, () => placed(example)),
         ),

@@ -2,15 +2,15 @@
 
 import type { ModuleConfig } from '../../config/data.js';
 import { plainNames } from '../../config/plain-names.js';
-import { oneOf } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
+import { oneOf } from '../../ground/suggest.js';
 import type { SourceColumn, SourceExamples } from '../examples.js';
 import { inRoleOrder } from '../field.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, sharesOf } from '../rows.js';
-import type { SplitPlan } from '../split.js';
-import type { SplitKeys } from '../split-key.js';
-import { planOf } from '../split-plan.js';
+import type { SplitPlan } from '../splits/split.js';
+import type { SplitKeys } from '../splits/split-key.js';
+import { planOf } from '../splits/split-plan.js';
 import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
 import { InputRows } from './inputs.js';
 import { addKey, moduleKeys } from './keys.js';
@@ -128,7 +128,9 @@ export class Collector {
       const asked = lengthOf(name);
       const trained = this.#reading.lengthOf(name);
       const options = {
-        ...{ categories: categoriesOf(name), length: asked && (trained ?? asked), truncate: this.#config.truncate },
+        categories: categoriesOf(name),
+        length: asked && (trained ?? asked),
+        truncate: this.#config.truncate,
         isTrained: trained !== undefined,
       };
       return new InputRows(name, labelOf('input', name), numbers, options, budgets[i], this.#fail);

@@ -1,8 +1,8 @@
 /** What an example of a module says, by the names of its fields. */
 import { FIELD_NAME } from '../../config/data-parts.js';
 import { plainNames } from '../../config/plain-names.js';
-import { oneOf } from '../../config/suggest.js';
 import type { DataError } from '../../errors.js';
+import { oneOf } from '../../ground/suggest.js';
 import { described } from './nested.js';
 
 /** An example's values by the names of their fields; those without names are called as `plainNames` has it. */

@@ -1,7 +1,8 @@
 /** The rows of one input, as a module gives them. */
 
+import { elements } from '../../ground/elements.js';
 import type { SourceColumn } from '../examples.js';
-import { elements, type FieldType, isCode } from '../field.js';
+import { type FieldType, isCode } from '../field.js';
 import type { Reading } from '../reading.js';
 import { RowWriter } from '../rows.js';
 import { maskOf, padRows, SequenceLengths } from '../sequences.js';

@@ -1,8 +1,8 @@
 /** What decides about the splits of a module's examples: a key of theirs that is no input. */
 import type { ModuleConfig } from '../../config/data.js';
-import { oneOf } from '../../config/suggest.js';
-import { keysOf, type SplitKeys } from '../split-key.js';
-import { deciderOf } from '../split-plan.js';
+import { oneOf } from '../../ground/suggest.js';
+import { keysOf, type SplitKeys } from '../splits/split-key.js';
+import { deciderOf } from '../splits/split-plan.js';
 import type { Cell } from '../table/table.js';
 import type { Fail } from './example.js';
 import { described } from './nested.js';

@@ -2,8 +2,9 @@
 
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
+import { elements } from '../../ground/elements.js';
 import { isPlain, type SourceColumn } from '../examples.js';
-import { elements, type Field } from '../field.js';
+import type { Field } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
 import { maskOf, paddedNumbers, type SequenceLengths } from '../sequences.js';
 import { type Fail, ofAll } from './example.js';

@@ -55,7 +55,8 @@ export function inputArrays(config: NpyConfig, exchange = same): InputArray[] {
   const sequences = (prefix: string, { lengths, offsets, length, truncate = false }: SequenceKeys) => ({
     lengths: placed(`${prefix}lengths`, lengths),
     offsets: placed(`${prefix}offsets`, offsets),
-    ...{ length, truncate },
+    length,
+    truncate,
   });
   if (!inputs) {
     const name = plainNames.input;

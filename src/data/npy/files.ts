@@ -1,9 +1,9 @@
 /** Opens arrays: .npy files, and members of .npz files, each archive once, as it may come through a pipe. */
 import { basename } from 'node:path';
 import { DataError } from '../../errors.js';
+import { realPath } from '../../ground/real-path.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
-import { realPath } from '../real-path.js';
 import { type Npy, readHeader } from './npy.js';
 import type { Npz } from './npz.js';
 

@@ -1,8 +1,9 @@
 /** One input from its array. */
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
+import { elements } from '../../ground/elements.js';
 import type { SourceColumn } from '../examples.js';
-import { elements, type FieldType, isCode } from '../field.js';
+import { type FieldType, isCode } from '../field.js';
 import type { Reading } from '../reading.js';
 import { RowWriter } from '../rows.js';
 import { maskOf } from '../sequences.js';

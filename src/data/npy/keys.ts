@@ -1,11 +1,11 @@
 /** What decides about splits: a number of each example, in an array of its own. */
 import type { NpyConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
-import { elements } from '../field.js';
+import { elements } from '../../ground/elements.js';
 import type { Reading } from '../reading.js';
-import type { SplitKey } from '../split.js';
-import { keysOf } from '../split-key.js';
-import { deciderOf } from '../split-plan.js';
+import type { SplitKey } from '../splits/split.js';
+import { keysOf } from '../splits/split-key.js';
+import { deciderOf } from '../splits/split-plan.js';
 import type { ArrayFiles } from './files.js';
 import { readNpyRows } from './npy.js';
 import { type ArrayRows, plainRows } from './rows.js';

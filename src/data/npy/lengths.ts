@@ -1,8 +1,9 @@
 /** How long the sequences of an input are: an array of their lengths, or of where each starts. */
-import { requireMemory } from '../../config/memory.js';
+
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
-import { elements } from '../field.js';
+import { elements } from '../../ground/elements.js';
+import { requireMemory } from '../../ground/memory.js';
 import type { Reading } from '../reading.js';
 import { SequenceLengths } from '../sequences.js';
 import type { InputArray } from './fields.js';

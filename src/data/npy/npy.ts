@@ -2,10 +2,11 @@
  * Reads .npy files, NumPy's format of one array (NEP 1, "A Simple File Format for NumPy Arrays"): a magic string, a
  * version, a header that is a Python dictionary, then the elements. Versions 1 to 3, either byte order, C or Fortran order.
  */
-import { requireMemory } from '../../config/memory.js';
+
 import { DataError } from '../../errors.js';
+import { elements } from '../../ground/elements.js';
+import { requireMemory } from '../../ground/memory.js';
 import type { DataFile } from '../data-file.js';
-import { elements } from '../field.js';
 import type { Reading } from '../reading.js';
 import { halfFloats } from './half.js';
 

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { type Readable, Transform } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
-import { bytesText, requireMemory } from '../../config/memory.js';
-import { suggest } from '../../config/suggest.js';
 import { DataError } from '../../errors.js';
+import { bytesText, requireMemory } from '../../ground/memory.js';
+import { suggest } from '../../ground/suggest.js';
 import { type DataFile, keptStream } from '../data-file.js';
 import type { Reading } from '../reading.js';
 

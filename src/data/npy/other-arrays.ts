@@ -1,7 +1,7 @@
 /** Other arrays in the places of those that a config of `source: npy` names. */
 import type { NpyConfig } from '../../config/data.js';
-import { suggest } from '../../config/suggest.js';
 import { ConfigError } from '../../errors.js';
+import { suggest } from '../../ground/suggest.js';
 import { type Exchange, inputArrays, targetArrays } from './fields.js';
 import type { ArrayPlace } from './files.js';
 

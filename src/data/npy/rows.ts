@@ -1,7 +1,8 @@
 /** An array as a row for each example: as it is, or as sequences of unequal length, filled up with zeros at their ends. */
-import { requireMemory } from '../../config/memory.js';
+
 import { DataError } from '../../errors.js';
-import { elements } from '../field.js';
+import { elements } from '../../ground/elements.js';
+import { requireMemory } from '../../ground/memory.js';
 import type { Reading } from '../reading.js';
 import type { SequenceLengths } from '../sequences.js';
 import { type Npy, type NpyRow, readNpyRows } from './npy.js';
@@ -23,7 +24,9 @@ export interface ArrayRows {
 export function plainRows(npy: Npy): ArrayRows {
   const [count, ...shape] = npy.shape;
   return {
-    ...{ npy, count, shape },
+    npy,
+    count,
+    shape,
     read: (reading, visit) => readNpyRows(npy, reading, (row, index) => visit(row, index, row.length)),
   };
 }

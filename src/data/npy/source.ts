@@ -1,12 +1,13 @@
 /** `source: npy`: arrays of NumPy as examples. */
 import type { NpyConfig } from '../../config/data.js';
+import { elements } from '../../ground/elements.js';
 import type { SourceColumn } from '../examples.js';
-import { elements, inRoleOrder } from '../field.js';
+import { inRoleOrder } from '../field.js';
 import { numbersEncoding } from '../numbers-encoding.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes, closeExamples, sharesOf } from '../rows.js';
 import type { Source } from '../source.js';
-import { planOf } from '../split-plan.js';
+import { planOf } from '../splits/split-plan.js';
 import { inputArrays, knownOf, targetArrays } from './fields.js';
 import { ArrayFiles } from './files.js';
 import { readInput } from './inputs.js';

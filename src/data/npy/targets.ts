@@ -1,9 +1,11 @@
 /** One target from its array, and its weights. */
-import { requireMemory } from '../../config/memory.js';
-import { oneOf } from '../../config/suggest.js';
+
 import { DataError } from '../../errors.js';
+import { elements } from '../../ground/elements.js';
+import { requireMemory } from '../../ground/memory.js';
+import { oneOf } from '../../ground/suggest.js';
 import { type Column, isPlain, plainColumn, type SourceColumn } from '../examples.js';
-import { elements, type Field } from '../field.js';
+import type { Field } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
 import type { Reading } from '../reading.js';
 import { maskOf, type SequenceLengths } from '../sequences.js';

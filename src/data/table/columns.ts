@@ -1,9 +1,10 @@
 /** What each column of a table is for, as the config says. */
-import { oneOf } from '../../config/suggest.js';
+
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
-import { deciderOf } from '../split-plan.js';
+import { oneOf } from '../../ground/suggest.js';
+import { deciderOf } from '../splits/split-plan.js';
 import { dateColumns } from './dates.js';
 import type { Table } from './table.js';
 

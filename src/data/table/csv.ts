@@ -158,9 +158,15 @@ async function parseRows(
 ): Promise<void> {
   const lineOf = lineCounter();
   const parser: Parser = parse({
-    ...{ bom: true, delimiter, trim: true, skip_empty_lines: true, relax_column_count: true },
+    bom: true,
+    delimiter,
+    trim: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
     // Named, because files may mix them; the parser would take the first it sees for the only one.
-    ...{ record_delimiter: ['\r\n', '\n', '\r'], max_record_size: longestRow, ...range },
+    record_delimiter: ['\r\n', '\n', '\r'],
+    max_record_size: longestRow,
+    ...range,
     // Rows end here, not in the stream: an object less for each.
     on_record: (row: string[], { lines }) => {
       const line = lineOf(row, lines);

@@ -1,7 +1,7 @@
 /** What the first pass over a table finds out about one column. */
 import { DataError } from '../../errors.js';
 import type { ColumnInfo } from '../column-report.js';
-import { inCodeOrder, inOrder } from '../stratify.js';
+import { inCodeOrder, inOrder } from '../splits/stratify.js';
 import type { TableConfig } from './columns.js';
 import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
@@ -162,15 +162,13 @@ export class Finding {
         ? featuresOf({ name, categories: names, missing: missing > 0 })
         : undefined;
     return {
-      ...{
-        name,
-        ...(field !== undefined && { field }),
-        role,
-        type: 'category',
-        categories: names.length,
-        examples: names.slice(0, named),
-        missing,
-      },
+      name,
+      ...(field !== undefined && { field }),
+      role,
+      type: 'category',
+      categories: names.length,
+      examples: names.slice(0, named),
+      missing,
       ...(features !== undefined && { features }),
       ...(coded && { coded }),
     };

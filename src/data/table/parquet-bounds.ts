@@ -8,8 +8,8 @@ import { brotliDecompressSync, unzipSync } from 'node:zlib';
 import type { FileMetaData } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { type Compressors, compressors, decompressZstd } from 'hyparquet-compressors';
-import { memoryLimit, requireMemory } from '../../config/memory.js';
 import { DataError } from '../../errors.js';
+import { memoryLimit, requireMemory } from '../../ground/memory.js';
 
 export type Chunk = NonNullable<FileMetaData['row_groups'][number]['columns'][number]['meta_data']>;
 

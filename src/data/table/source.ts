@@ -1,14 +1,14 @@
 /** `source: csv` and `source: parquet`: tables become examples in two passes, so that no more than the rows is held. */
 import { DataError } from '../../errors.js';
+import { realPath } from '../../ground/real-path.js';
 import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
 import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
 import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
-import { realPath } from '../real-path.js';
 import { budgetBytes, type RowWriter } from '../rows.js';
 import type { Source } from '../source.js';
-import { type KeyOrigin, keysOf } from '../split-key.js';
-import { deciderOf, givenOf, planOf } from '../split-plan.js';
+import { type KeyOrigin, keysOf } from '../splits/split-key.js';
+import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
 import { assignRoles, type FileColumn, type Roles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
@@ -99,13 +99,11 @@ async function examplesOf(
   const given = { first: parts[0].count, counts: parts.slice(1).map(({ count }) => count) };
   const examples = { count: total, columns: [...inputColumns(schema.inputs, writers), ...filled] };
   return {
-    ...{
-      examples,
-      split: planOf(config, { given, by: keys?.finish() }),
-      origin: files.join(', '),
-      encode,
-      columns: found,
-    },
+    examples,
+    split: planOf(config, { given, by: keys?.finish() }),
+    origin: files.join(', '),
+    encode,
+    columns: found,
     ...(config.targets && {
       standardize: roles.targets.filter(({ standardize }) => standardize).map(({ name }) => name),
     }),

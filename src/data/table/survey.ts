@@ -3,7 +3,7 @@ import { DataError } from '../../errors.js';
 import type { ColumnReport } from '../column-report.js';
 import { isPlain } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { inOrder } from '../stratify.js';
+import { inOrder } from '../splits/stratify.js';
 import type { LeftOut, Roles, TableConfig, TargetRole } from './columns.js';
 import { Finding } from './finding.js';
 import { LeakWatch } from './leak.js';

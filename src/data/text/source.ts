@@ -7,11 +7,11 @@ import { resolve } from 'node:path';
 import { TextDecoder } from 'node:util';
 import type { TextConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
+import { realPath } from '../../ground/real-path.js';
 import { plainColumn, type Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { realPath } from '../real-path.js';
 import type { Source } from '../source.js';
-import { givenOf, partsOf, sectionOf } from '../split-plan.js';
+import { givenOf, partsOf, sectionOf } from '../splits/split-plan.js';
 
 /** Bytes decoded at once: the whole of a large file would not fit into one string. */
 const blockBytes = 1 << 20;

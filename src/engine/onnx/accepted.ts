@@ -1,17 +1,18 @@
 /** Looks before a run whether ONNX Runtime takes a graph, so that what it refuses is said by the name of the kernel. */
-import { sha256 } from '../../data/checksum.js';
+
 import { UnsupportedModelError } from '../../errors.js';
+import { sha256 } from '../../ground/checksum.js';
 import type { StepGraph } from './graph.js';
 import { checkModel } from './runtime.js';
-import { type StagedGraph, stageGraph } from './stages.js';
+import { type CutGraph, cutGraph } from './subgraphs.js';
 
 /** Hashes of what the library took: looking costs as much as a session, and sweeps train the same graphs again and again. */
 const known = new Set<string>();
 
 /** The graph in stages, of which the library takes each. @throws UnsupportedModelError naming the kernel that it refuses */
-export function accepted(graph: StepGraph): StagedGraph {
-  const staged = stageGraph(graph);
-  const check = ({ stages }: StagedGraph) => {
+export function accepted(graph: StepGraph): CutGraph {
+  const staged = cutGraph(graph);
+  const check = ({ stages }: CutGraph) => {
     for (const stage of stages) {
       if (stage.kind !== 'session') continue;
       const hash = sha256(stage.bytes);
@@ -29,10 +30,10 @@ export function accepted(graph: StepGraph): StagedGraph {
 }
 
 /** Again with names of kernels in the place of no names: what the library says then says which it is. */
-function refusal(graph: StepGraph, first: Error, check: (staged: StagedGraph) => void): Error {
+function refusal(graph: StepGraph, first: Error, check: (staged: CutGraph) => void): Error {
   let { message } = first;
   try {
-    check(stageGraph(graph, true));
+    check(cutGraph(graph, true));
   } catch (error) {
     message = (error as Error).message;
   }

@@ -2,12 +2,12 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import type { Field } from '../../data/field.js';
-import type { DilatedKernels } from '../../model/dilated.js';
+import type { DilatedKernels } from '../../model/tfjs/dilated.js';
 import { type BatchTensors, evaluates } from '../heads.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { accepted } from './accepted.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
-import type { StagedGraph } from './stages.js';
+import type { CutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
 
 export interface NoiseInput {
@@ -16,7 +16,7 @@ export interface NoiseInput {
 }
 
 /** A compiled step or evaluation as plain data: what a thread needs to make its sessions. */
-export interface CompiledGraph extends StagedGraph {
+export interface CompiledGraph extends CutGraph {
   /** Random inputs `noise0`, `noise1`, ... in the order in which the step draws them. */
   readonly noise: readonly NoiseInput[];
 }

@@ -1,5 +1,5 @@
 /** Builds an ONNX graph node by node. Values carry their memory layout, so that convolutions in a row never transpose. */
-import { elements } from '../../data/field.js';
+import { elements } from '../../ground/elements.js';
 import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode, OnnxValue } from './proto.js';
 
 /**

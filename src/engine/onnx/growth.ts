@@ -2,8 +2,9 @@
  * Operators that make a tensor as large as a number in the graph says: those numbers are held against the memory before the
  * library sees them. What grows step by step, over several operators, comes to light when the library asks for it.
  */
-import { requireMemory } from '../../config/memory.js';
+
 import { WireError } from '../../errors.js';
+import { requireMemory } from '../../ground/memory.js';
 
 /** As far as it decides sizes. */
 export interface GrowingNode {

@@ -3,12 +3,12 @@
  * ONNX can name files to read tensors from, operators of loaded libraries, and subgraphs; none of them passes here.
  */
 import { WireType } from '@bufbuild/protobuf/wire';
-import { elements } from '../../data/field.js';
 import { WireError } from '../../errors.js';
-import { broken, bytesField, type Field, intField, many, nameField, push, readMessage } from './fields.js';
+import { elements } from '../../ground/elements.js';
 import { checkGrowth, type GrowingNode } from './growth.js';
 import { runtimeOperators, standardOperators } from './operators.js';
 import type { ElementType, OnnxValue } from './proto.js';
+import { broken, bytesField, intField, type MessageField, many, nameField, push, readMessage } from './protobuf.js';
 
 /** What a model takes and gives. */
 export interface ModelPorts {
@@ -111,7 +111,7 @@ function readConstant(bytes: Uint8Array): { readonly name: string; readonly size
   let name = '';
   let type = 0;
   let data: Uint8Array | undefined;
-  const outside: Field = {
+  const outside: MessageField = {
     wire: WireType.LengthDelimited,
     read: () => {
       throw broken(where, 'is in a file, which workers do not read');
@@ -147,7 +147,7 @@ function readPort(bytes: Uint8Array): OnnxValue {
   let name = '';
   let code = 0;
   let sizes = 0;
-  const nested = (fields: Readonly<Record<number, Field>>): Field =>
+  const nested = (fields: Readonly<Record<number, MessageField>>): MessageField =>
     bytesField((part) => readMessage(part, where, fields));
   const size = many(
     bytesField((part) => {

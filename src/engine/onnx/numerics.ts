@@ -4,10 +4,10 @@
  * tell that they do not.
  */
 import { createHash } from 'node:crypto';
-import { addBytes } from '../../data/checksum.js';
-import { elements } from '../../data/field.js';
-import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load.js';
-import { PrivateMemory } from '../memory.js';
+import { addBytes } from '../../ground/checksum.js';
+import { elements } from '../../ground/elements.js';
+import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load-kernels.js';
+import { PrivateMemory } from '../private-memory.js';
 import { processorName } from './processor.js';
 import { encodeModel, type OnnxNode, type OnnxPort } from './proto.js';
 import { createSession, runtimeVersion, type Tensor } from './runtime.js';
@@ -50,33 +50,54 @@ const operations: readonly Operation[] = [
   { op: 'Gemm', inputs: ['product', 'product'], output: 'gram', shape: [131, 131], attributes: { transA: 1 } },
   { op: 'Conv', inputs: ['images', 'filter'], output: 'convolved', shape: [5, 11, 19, 17], attributes: convolution },
   {
-    ...{ op: 'Conv', inputs: ['convolved', 'depthFilter'], output: 'depthwise', shape: [5, 11, 8, 7] },
+    op: 'Conv',
+    inputs: ['convolved', 'depthFilter'],
+    output: 'depthwise',
+    shape: [5, 11, 8, 7],
     attributes: { kernel_shape: [5, 5], strides: [2, 2], group: 11 },
   },
   {
-    ...{ op: 'ConvTranspose', inputs: ['convolved', 'filter'], output: 'transposed', shape: [5, 7, 19, 17] },
+    op: 'ConvTranspose',
+    inputs: ['convolved', 'filter'],
+    output: 'transposed',
+    shape: [5, 7, 19, 17],
     attributes: convolution,
   },
   {
-    ...{ op: 'AveragePool', inputs: ['convolved'], output: 'pooled', shape: [5, 11, 17, 15] },
+    op: 'AveragePool',
+    inputs: ['convolved'],
+    output: 'pooled',
+    shape: [5, 11, 17, 15],
     attributes: { kernel_shape: [3, 3] },
   },
   {
-    ...{ op: 'ReduceMean', inputs: ['convolved'], output: 'means', shape: [11] },
+    op: 'ReduceMean',
+    inputs: ['convolved'],
+    output: 'means',
+    shape: [11],
     attributes: { axes: [0, 2, 3], keepdims: 0 },
   },
   {
-    ...{ op: 'ReduceSum', inputs: ['product', 'lastAxis'], output: 'sums', shape: [67] },
+    op: 'ReduceSum',
+    inputs: ['product', 'lastAxis'],
+    output: 'sums',
+    shape: [67],
     attributes: { keepdims: 0 },
   },
   {
-    ...{ op: 'ReduceSum', inputs: ['product', 'firstAxis'], output: 'columnSums', shape: [131] },
+    op: 'ReduceSum',
+    inputs: ['product', 'firstAxis'],
+    output: 'columnSums',
+    shape: [131],
     attributes: { keepdims: 0 },
   },
   { op: 'Softmax', inputs: ['product'], output: 'softmax', shape: vector, attributes: { axis: -1 } },
   { op: 'LogSoftmax', inputs: ['product'], output: 'logSoftmax', shape: vector, attributes: { axis: -1 } },
   ...['Exp', 'Tanh', 'Sigmoid', 'Erf', 'Elu', 'Softplus', 'Sin'].map((op) => ({
-    ...{ op, inputs: ['product'], output: op.toLowerCase(), shape: vector },
+    op,
+    inputs: ['product'],
+    output: op.toLowerCase(),
+    shape: vector,
   })),
   { op: 'Sqrt', inputs: ['exp'], output: 'root', shape: vector },
   { op: 'Reciprocal', inputs: ['root'], output: 'reciprocal', shape: vector },
@@ -92,7 +113,10 @@ function canonicalModel(): Uint8Array {
     type: 'float32',
   });
   const axis = (name: string, value: bigint) => ({
-    ...{ name, shape: [1], type: 'int64' as const, data: BigInt64Array.of(value) },
+    name,
+    shape: [1],
+    type: 'int64' as const,
+    data: BigInt64Array.of(value),
   });
   return encodeModel({
     nodes: operations.map(({ op, inputs, output, attributes = {} }) => ({ op, inputs, outputs: [output], attributes })),

@@ -1,5 +1,5 @@
 /** Sessions of ONNX Runtime: tensors are tied to one once, wherever they lie, and a run moves no number. */
-import { elements } from '../../data/field.js';
+import { elements } from '../../ground/elements.js';
 import { loadLibrary, type OnnxLibrary, type Pointer } from './library.js';
 import type { ElementType } from './proto.js';
 

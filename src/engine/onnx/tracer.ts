@@ -1,34 +1,34 @@
 /** A tfjs backend that computes nothing: each kernel call becomes nodes of an ONNX graph. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { requireMemory } from '../../config/memory.js';
-import '../../model/cpu-backend.js';
-import { elements } from '../../data/field.js';
+import { requireMemory } from '../../ground/memory.js';
+import '../../model/tfjs/cpu-backend.js';
 import { ModelError, UnsupportedModelError } from '../../errors.js';
-import { binaryLowerings } from './binary.js';
-import { bitLowerings } from './bits.js';
-import { inBothFormats } from './channels-first.js';
-import { convolutionLowerings } from './convolution.js';
-import { einsumLowerings } from './einsum.js';
-import { folded } from './fold.js';
-import { functionLowerings } from './functions.js';
+import { elements } from '../../ground/elements.js';
+import { folded } from './constant-folding.js';
 import { GraphBuilder, type StepGraph, type Value } from './graph.js';
-import { indexingLowerings } from './indexing.js';
-import { type KernelCall, type Lowerings, unsupported } from './lowering.js';
-import { matmulLowerings } from './matmul.js';
-import { mirrorLowerings } from './mirror.js';
-import { normalizationLowerings } from './normalization.js';
-import { peakLowerings } from './peaks.js';
-import { poolLowerings } from './pool.js';
+import { binaryLowerings } from './lowerings/binary.js';
+import { bitLowerings } from './lowerings/bits.js';
+import { inBothFormats } from './lowerings/channels-first.js';
+import { convolutionLowerings } from './lowerings/convolution.js';
+import { einsumLowerings } from './lowerings/einsum.js';
+import { functionLowerings } from './lowerings/functions.js';
+import { indexingLowerings } from './lowerings/indexing.js';
+import { normalizationLowerings } from './lowerings/local-response.js';
+import { type KernelCall, type Lowerings, unsupported } from './lowerings/lowering.js';
+import { matmulLowerings } from './lowerings/matmul.js';
+import { mirrorLowerings } from './lowerings/mirror.js';
+import { peakLowerings } from './lowerings/peaks.js';
+import { poolLowerings } from './lowerings/pooling.js';
+import { reduceLowerings } from './lowerings/reduction.js';
+import { resizeLowerings } from './lowerings/resize.js';
+import { scanLowerings } from './lowerings/scan.js';
+import { shapeLowerings } from './lowerings/shape.js';
+import { spaceLowerings } from './lowerings/space.js';
+import { elementTypeOf, onFloats } from './lowerings/types.js';
+import { unaryLowerings } from './lowerings/unary.js';
+import { volumeLowerings } from './lowerings/volume.js';
 import type { ElementType } from './proto.js';
-import { reduceLowerings } from './reduce.js';
-import { resizeLowerings } from './resize.js';
-import { scanLowerings } from './scan.js';
-import { shapeLowerings } from './shape.js';
-import { spaceLowerings } from './space.js';
-import { elementTypeOf, onFloats } from './types.js';
-import { unaryLowerings } from './unary.js';
-import { volumeLowerings } from './volume.js';
 
 const lowerings: Lowerings = {
   ...unaryLowerings,

@@ -1,0 +1,105 @@
+/** `lockstep coordinator`: one run over this machine and the workers that join it. */
+import { Command } from 'commander';
+import type { CoordinateOptions } from '../coordinator/world/coordinate.js';
+import { loadRunConfig } from '../src/config/load-config.js';
+import type { EndEvent } from '../src/report/events.js';
+import { pair, portNumber } from './network.js';
+import {
+  checkResume,
+  checkRunGiven,
+  hideToken,
+  stepLimit,
+  threadCount,
+  tokenOf,
+  trainUntilInterrupted,
+  wholeNumber,
+  withRunOptions,
+} from './running.js';
+
+interface CoordinatorFlags {
+  readonly host?: string;
+  readonly port?: string;
+  readonly minWorkers?: string;
+  readonly token?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly threads?: string;
+  readonly allowMixedNumerics?: boolean;
+  readonly trace?: string;
+  readonly steps?: string;
+  readonly resume?: string;
+  readonly set: readonly string[];
+  readonly out?: string;
+  readonly ledger?: boolean;
+  readonly json?: boolean;
+}
+
+export function coordinatorCommand(): Command {
+  const command = new Command('coordinator')
+    .description('Train a model on this machine and on the workers that join it.')
+    .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
+    .option('--port <n>', 'port to listen on; 0 for any (default: 7474)')
+    .option(
+      '--min-workers <n>',
+      'remote workers without which no step begins (default: 1 at first; then none, where this machine computes)',
+    )
+    .option('--token <token>', 'what workers must know to join; $LOCKSTEP_TOKEN (default: a new random one)')
+    .option('--tls-cert <file>', 'certificate in PEM; workers join by wss://')
+    .option('--tls-key <file>', 'its private key in PEM')
+    .option('--threads <n>', 'threads of this machine that compute; 0 for none (default: one a core)')
+    .option(
+      '--allow-mixed-numerics',
+      'admit machines whose arithmetic gives other bits; the run is not reproducible then',
+    )
+    .option('--resume <run>', 'go on with a run, by its folder: its workers come back by themselves');
+  return withRunOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --min-workers 2
+  lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --threads 0 --set cluster.allReduce=butterfly
+  lockstep coordinator --resume runs/mnist-1
+
+It prints the command that joins a worker. Exit codes are those of lockstep train.`,
+    )
+    .action(runCoordinator);
+}
+
+async function runCoordinator(file: string | undefined, flags: CoordinatorFlags, command: Command): Promise<void> {
+  checkRunGiven(file, flags.resume, command);
+  hideToken(flags, 'lockstep coordinator');
+  await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
+}
+
+async function start(
+  file: string | undefined,
+  flags: CoordinatorFlags,
+  watch: Pick<CoordinateOptions, 'report' | 'signal'>,
+): Promise<EndEvent> {
+  const { host, resume, out, ledger, allowMixedNumerics, trace, set } = flags;
+  const options: CoordinateOptions = {
+    host,
+    ledger,
+    allowMixedNumerics,
+    trace,
+    ...watch,
+    port: flags.port === undefined ? undefined : portNumber('--port', flags.port),
+    minWorkers: flags.minWorkers === undefined ? undefined : minimum(flags.minWorkers),
+    token: tokenOf(flags),
+    threads: threadCount(flags.threads, 0),
+    steps: stepLimit(flags.steps),
+    tls: pair(flags),
+  };
+  if (resume === undefined) {
+    const config = loadRunConfig(file!, set);
+    const { coordinate } = await import('../coordinator/world/coordinate.js');
+    return coordinate(config, { ...options, out });
+  }
+  checkResume(resume, file, out);
+  const { resumeCoordinating } = await import('../coordinator/world/coordinate.js');
+  return resumeCoordinating(resume, { ...options, set });
+}
+
+const minimum = (value: string): number => wholeNumber('--min-workers', value, 0, 4096, 'use 1, or leave it out');

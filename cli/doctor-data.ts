@@ -1,0 +1,106 @@
+/** `lockstep doctor data`: what the data of a config hold, and what is odd about them. */
+import { Command } from 'commander';
+import pc from 'picocolors';
+import type { DataDiagnosis, FieldReport, SplitCounts, SplitReport } from '../src/data/doctor/diagnosis.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { columnsText } from '../src/report/columns-text.js';
+import { jsonLine } from '../src/report/json.js';
+import { count } from '../src/report/text.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { reportMistakes } from './outcome.js';
+import { isTerminal } from './streams.js';
+
+interface DoctorDataFlags {
+  readonly set: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Classes that people are shown. */
+const mostClasses = 10;
+
+export function doctorDataCommand(): Command {
+  const collect = (value: string, previous: readonly string[]) => [...previous, value];
+  return new Command('data')
+    .description('Read the data of a config and show what they hold, and what is odd about them.')
+    .argument('<config>', 'a config, such as configs/digits.yaml')
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText(
+      'after',
+      `
+Shows rows and splits, types and ranges, missing values, the balance of classes, examples that come again in another split, and
+groups (users, patients, ...) that are in two splits. Nothing is trained or written.
+
+Examples:
+  lockstep doctor data configs/recommender.yaml
+  lockstep doctor data configs/optdigits.yaml --set data.stratify=false --json
+
+Exit codes: 0 done, whatever was found, 2 data that cannot be read, or bad input.`,
+    )
+    .action((config: string, _: DoctorDataFlags, command: Command) => runDoctorData(config, command.optsWithGlobals()));
+}
+
+function runDoctorData(file: string, { set, json }: DoctorDataFlags): Promise<void> {
+  return reportMistakes(json, async () => {
+    const { loadRunConfig } = await import('../src/config/load-config.js');
+    const { ignoredClasses } = await import('../src/config/heads.js');
+    const { dataConfigOf } = await import('../coordinator/prepare/specs.js');
+    const { diagnose } = await import('../src/data/doctor/diagnose.js');
+    const config = loadRunConfig(file, set);
+    const found = await diagnose(dataConfigOf(config), config.seed, { ignoreClass: ignoredClasses(config.loss) });
+    process.stdout.write(json ? jsonLine(found) : wrapLines(text(printableDeep(found)), widthOf(process.stdout)));
+  });
+}
+
+function text(found: DataDiagnosis): string {
+  // picocolors alone would also colour what a CI run writes to a file.
+  const colors = pc.createColors(pc.isColorSupported && isTerminal(process.stdout));
+  const { description, rows, fields, columns, missing = [], duplicates, splitBy, groups = [], findings } = found;
+  const lines = [
+    `data      ${description}`,
+    `splits    ${splitsText(rows)}`,
+    ...(splitBy ? [`by        ${splitByText(splitBy)}`] : []),
+    `repeated  ${count(duplicates.rows)} examples, ${count(duplicates.acrossSplits)} of them in another split`,
+    ...missing.map(({ column, rows, first }) => `missing   ${column}: ${count(rows)} rows, the first ${first}`),
+    ...groups.map(
+      ({ column, values, shared }) =>
+        `group     ${column}: ${count(values)} values, ${count(shared)} of them in two splits`,
+    ),
+    '',
+    ...(columns ? [columnsText({ event: 'columns', ...columns }, colors).trimEnd(), ''] : []),
+    colors.dim('fields'),
+    ...fields.flatMap(fieldLines),
+    '',
+    ...findings.flatMap(({ about, problem, remedy }) => [
+      `${colors.yellow(about.padEnd(10))}  ${problem}`,
+      `            ${colors.dim(remedy)}`,
+    ]),
+    verdict(findings.length),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const splitsText = ({ training, validation, test }: SplitCounts): string =>
+  `${count(training)} training, ${count(validation)} validation, ${count(test)} test`;
+
+function splitByText({ kind, of, ranges = {} }: SplitReport): string {
+  const each = Object.entries(ranges).map(([split, [lowest, highest]]) => `${split} ${lowest} to ${highest}`);
+  return [`${kind} of ${of}`, ...each].join(', ');
+}
+
+function fieldLines({ name, role, type, shape, lowest, highest, mean, categories, classes }: FieldReport): string[] {
+  const short = (value: number) => String(Number(value.toPrecision(6)));
+  const range =
+    lowest === undefined || highest === undefined || mean === undefined
+      ? ''
+      : `  ${short(lowest)} to ${short(highest)}, mean ${short(mean)}`;
+  const kinds = categories === undefined ? '' : `  ${count(categories)} ${classes ? 'classes' : 'categories'}`;
+  const counts = (classes ?? []).slice(0, mostClasses).map((each) => `    ${each.name}: ${splitsText(each.rows)}`);
+  const more = (classes?.length ?? 0) > mostClasses ? [`    and ${count(classes!.length - mostClasses)} more`] : [];
+  return [`  ${name}  ${role}  ${type} [${shape.join(', ')}]${kinds}${range}`, ...counts, ...more];
+}
+
+function verdict(findings: number): string {
+  if (findings === 0) return 'Nothing odd was found.';
+  return findings === 1 ? '1 finding.' : `${count(findings)} findings.`;
+}

@@ -1,0 +1,142 @@
+/** `lockstep doctor`: what this machine has, what is missing, and the remedy. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
+import { Command } from 'commander';
+import pc from 'picocolors';
+import type { BackendName } from '../src/engine/backends.js';
+import { PrivateMemory } from '../src/engine/private-memory.js';
+import { EngineError } from '../src/errors.js';
+import { bytesText, memoryLimit } from '../src/ground/memory.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { loadNoiseKernels } from '../src/kernels/load-kernels.js';
+import { jsonLine } from '../src/report/json.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { doctorDataCommand } from './doctor-data.js';
+import { isTerminal } from './streams.js';
+
+interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Show what this machine has: cores, engines and backends that really load, versions.')
+    .option('--json', 'print one JSON object')
+    .addCommand(doctorDataCommand())
+    .action(runDoctor);
+}
+
+const require = createRequire(import.meta.url);
+
+function version(name: string): string {
+  try {
+    const file = require.resolve(`${name}/package.json`);
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  } catch {
+    return 'not installed';
+  }
+}
+
+async function runDoctor({ json }: { json?: boolean }): Promise<void> {
+  const findings = [nodeVersion(), hardware(), kernels(), await onnx()];
+  // Late, because tfjs takes most of the time that any command needs to start.
+  const { backendNames, loadBackend } = await import('../src/engine/backends.js');
+  for (const name of backendNames) findings.push(await backend(name, loadBackend));
+  const canTrain = findings.slice(0, 3).every(({ ok }) => ok) && findings.slice(3).some(({ ok }) => ok);
+  process.stdout.write(
+    json
+      ? jsonLine({ canTrain, findings })
+      : wrapLines(text(printableDeep(findings), canTrain), widthOf(process.stdout)),
+  );
+  process.exitCode = canTrain ? 0 : 1;
+}
+
+function nodeVersion(): Finding {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  const remedy = ok ? undefined : 'install Node 20.19 or later';
+  return { name: 'node', ok, detail: `${process.versions.node} on ${platform()} ${arch()}`, remedy };
+}
+
+function hardware(): Finding {
+  const [first] = cpus();
+  const detail = `${availableParallelism()} cores (${first?.model.trim() ?? 'unknown'}), ${bytesText(Math.min(freemem(), memoryLimit()))} of ${bytesText(memoryLimit())} free`;
+  return { name: 'machine', ok: true, detail };
+}
+
+function kernels(): Finding {
+  try {
+    loadNoiseKernels(new WebAssembly.Memory({ initial: 1 }));
+    return { name: 'kernels', ok: true, detail: 'WebAssembly SIMD' };
+  } catch (error) {
+    return { name: 'kernels', ok: false, detail: (error as Error).message, remedy: 'run npm run build' };
+  }
+}
+
+/** Loads the library and runs a model of one node. */
+async function onnx(): Promise<Finding> {
+  const name = 'engine onnx';
+  try {
+    const { createSession } = await import('../src/engine/onnx/runtime.js');
+    const { encodeModel } = await import('../src/engine/onnx/proto.js');
+    const value = (label: string) => ({ name: label, type: 'float32' as const, shape: [2] });
+    const graph = { nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'], attributes: {} }], constants: [] };
+    const session = createSession(encodeModel({ ...graph, inputs: [value('x')], outputs: [value('y')] }));
+    const memory = new PrivateMemory([8, 8]);
+    const [x, y] = [memory.floats(2), memory.floats(2)];
+    x.set([-1, 2]);
+    session.bind({ x: { ...value('x'), data: x } }, { y: { ...value('y'), data: y } })();
+    session.release();
+    const works = y.join() === '0,2';
+    const { numericFingerprint } = await import('../src/engine/onnx/numerics.js');
+    const { hash, processor } = numericFingerprint();
+    // Machines of one world have to show the same.
+    const detail = `onnxruntime-node ${version('onnxruntime-node')}, arithmetic ${hash.slice(0, 12)} (${processor})`;
+    return { name, ok: works, detail };
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    return {
+      name,
+      ok: false,
+      detail: reason,
+      remedy: 'reinstall with npm ci; without it training is many times slower',
+    };
+  }
+}
+
+const packages: Record<BackendName, string> = {
+  tensorflow: '@tensorflow/tfjs-node',
+  wasm: '@tensorflow/tfjs-backend-wasm',
+  cpu: '@tensorflow/tfjs-backend-cpu',
+};
+
+async function backend(name: BackendName, load: (name: BackendName) => Promise<void>): Promise<Finding> {
+  const label = `engine tfjs, backend ${name}`;
+  const detail = `${packages[name]} ${version(packages[name])}`;
+  try {
+    await load(name);
+    return { name: label, ok: true, detail };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const remedy =
+      name === 'tensorflow'
+        ? 'optional, engine onnx does not need it: where npm could not download it, node scripts/tensorflow.mjs --wheel builds it'
+        : 'reinstall with npm ci';
+    return { name: label, ok: false, detail: `${detail}: ${error.problem}`, remedy };
+  }
+}
+
+function text(findings: readonly Finding[], canTrain: boolean): string {
+  // picocolors alone would also colour what a CI run writes to a file.
+  const colors = pc.createColors(pc.isColorSupported && isTerminal(process.stdout));
+  const lines = findings.map(({ name, ok, detail, remedy }) => {
+    const mark = ok ? colors.green('ok     ') : colors.yellow('missing');
+    return `${mark}  ${name}: ${detail}${remedy ? `\n         ${colors.dim(remedy)}` : ''}`;
+  });
+  const verdict = canTrain ? 'Ready to train.' : 'Cannot train here: see what is missing above.';
+  return `${lines.join('\n')}\n${verdict}\n`;
+}

@@ -1,0 +1,99 @@
+/** `lockstep evaluate`: loss and metrics of a saved model. */
+import { existsSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import type { EvaluateOptions, EvaluationResult } from '../coordinator/inference/evaluate.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { figureText } from '../src/report/figure-text.js';
+import { jsonLine } from '../src/report/json.js';
+import { count, number } from '../src/report/text.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { namedFiles } from './named-files.js';
+import { reportMistakes } from './outcome.js';
+import { threadCount } from './running.js';
+
+interface EvaluateFlags {
+  readonly split?: 'training' | 'validation' | 'test';
+  readonly data: readonly string[];
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly model?: string;
+  readonly module?: string;
+  readonly threads?: string;
+  readonly json?: boolean;
+}
+
+export function evaluateCommand(): Command {
+  const collect = (value: string, previous: readonly string[]) => [...previous, value];
+  return new Command('evaluate')
+    .description('Loss and metrics of a trained model, as its run computes them.')
+    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
+    .addOption(
+      new Option('--split <name>', 'which examples (default: test where the run has them, else validation)').choices([
+        'training',
+        'validation',
+        'test',
+      ]),
+    )
+    .option(
+      '--data <path>',
+      'evaluate all examples of another file or folder instead; of sources npy and images also name=path for each field',
+      collect,
+      [],
+    )
+    .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
+    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
+    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText(
+      'after',
+      `
+--data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet, text and
+module, a .npz file for npy, or a file for each of its arrays: --data user=u.npy --data rating=r.npy, as for folders of images; for
+images that a table names, another table. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
+
+Examples:
+  lockstep evaluate runs/digits-1
+  lockstep evaluate runs/digits-1 --split validation --model final --json
+  lockstep evaluate runs/mnist-1 --data ./data/other-digits
+  lockstep evaluate ./downloaded-model --config configs/mnist.yaml
+
+Exit codes: 0 done, 2 bad input.`,
+    )
+    .action(runEvaluate);
+}
+
+function runEvaluate(place: string, { set: overrides, threads, json, data, ...options }: EvaluateFlags): Promise<void> {
+  return reportMistakes(json, async (warn) => {
+    const given = { ...options, data: placeOf(data), overrides, threads: threadCount(threads), warn };
+    // Late, because tfjs takes most of the time that the command needs to start.
+    const { evaluate } = await import('../coordinator/inference/evaluate.js');
+    const result = await evaluate(place, given);
+    process.stdout.write(
+      json
+        ? jsonLine({ event: 'evaluation', ...result })
+        : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
+    );
+  });
+}
+
+/** A path, or files by name. */
+function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
+  if (entries.length === 0) return undefined;
+  const [first, ...others] = entries;
+  // A file that is there may have any name.
+  return others.length === 0 && (!first.includes('=') || existsSync(first)) ? first : namedFiles('--data', entries);
+}
+
+function text({ model, split, data, examples, metrics, figures = {} }: EvaluationResult): string {
+  const rows: [string, string][] = [
+    ['model', model],
+    ['data', data],
+    ['examples', split === null ? `all ${count(examples)}` : `${count(examples)} ${split}`],
+    ...Object.entries(metrics).map(([name, value]): [string, string] => [name, number(value)]),
+  ];
+  const width = Math.max(...rows.map(([title]) => title.length));
+  const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, number));
+  return [...rows.map(([title, value]) => `${title.padEnd(width)}  ${value}\n`), ...drawn].join('');
+}

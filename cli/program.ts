@@ -1,0 +1,52 @@
+/** The command line: which commands there are, and what a mistake in calling one ends with. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { printableLines } from '../src/ground/printable.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Only the command that is asked for is loaded; for help, all of them. */
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./train.js')).trainCommand(),
+  coordinator: async () => (await import('./coordinator.js')).coordinatorCommand(),
+  worker: async () => (await import('./worker.js')).workerCommand(),
+  evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
+  predict: async () => (await import('./predict.js')).predictCommand(),
+  export: async () => (await import('./export.js')).exportCommand(),
+  data: async () => (await import('./data.js')).dataCommand(),
+  scale: async () => (await import('./scale.js')).scaleCommand(),
+  doctor: async () => (await import('./doctor.js')).doctorCommand(),
+};
+
+/**
+ * Runs one command and sets `process.exitCode`.
+ * @param args what follows `lockstep`
+ */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  const program = new Command('lockstep')
+    .description('Distributed data-parallel training for TensorFlow.js.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => process.stdout.write(wrapLines(text, widthOf(process.stdout))),
+      writeErr: (text) => process.stderr.write(wrapLines(printableLines(text), widthOf(process.stderr))),
+    })
+    .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
+  const name = args[0] ?? '';
+  const wanted = Object.hasOwn(loaders, name) ? [loaders[name]] : Object.values(loaders);
+  for (const load of wanted) {
+    const command = (await load()).exitOverride().copyInheritedSettings(program);
+    for (const inner of command.commands) inner.exitOverride().copyInheritedSettings(program);
+    program.addCommand(command);
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // commander has printed what is wrong; help and version are no errors.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  }
+}

@@ -1,0 +1,168 @@
+/** What commands that run for a while share: Ctrl-C ends them in good order, twice at once; whole numbers as options. */
+import { availableParallelism, constants } from 'node:os';
+import type { Command } from 'commander';
+import { maximumThreads } from '../coordinator/local/threads.js';
+import { ConfigError } from '../src/errors.js';
+import type { EndEvent, Reporter } from '../src/report/events.js';
+import { jsonReporter } from '../src/report/json.js';
+import { performLastActs } from '../src/report/last-acts.js';
+import { plainReporter } from '../src/report/plain.js';
+import { terminalReporter } from '../src/report/terminal.js';
+import { tellMistake } from './outcome.js';
+import { isGone, isTerminal } from './streams.js';
+
+/** Ctrl-C, the end that a system asks for, and that of a terminal or a remote session. */
+const endings: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** What a shell reports of a process that a signal has ended. */
+const codeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
+export interface Interruptible {
+  /** What the first signal is answered with. */
+  readonly said: () => void;
+  /** Whether there is something to be ended in good order; before that, a signal ends the process at once. */
+  readonly hasBegun?: () => boolean;
+}
+
+/** @param work its signal is aborted by the first signal of the process; the second ends the process at once */
+export async function untilInterrupted(
+  { said, hasBegun = () => true }: Interruptible,
+  work: (signal: AbortSignal, exitCode: () => number) => Promise<void>,
+): Promise<void> {
+  const abort = new AbortController();
+  let exitCode = codeOf('SIGINT');
+  const interrupt = (signal: NodeJS.Signals) => {
+    // A terminal that closes and the shell in it both say so.
+    if (abort.signal.aborted && signal === 'SIGHUP') return;
+    if (abort.signal.aborted) return dieOf(signal);
+    said();
+    if (!hasBegun()) return dieOf(signal);
+    exitCode = codeOf(signal);
+    abort.abort();
+  };
+  // Nobody reads any more (`| head`).
+  const stop = (error: NodeJS.ErrnoException) => isGone(error) && abort.abort();
+  process.stdout.on('error', stop);
+  try {
+    await onSignals(interrupt, () => work(abort.signal, () => exitCode));
+  } finally {
+    process.stdout.off('error', stop);
+  }
+}
+
+/** Work that a signal ends at once, but not before what is half written is removed. */
+export const untilKilled = (work: () => Promise<void>): Promise<void> => onSignals(dieOf, work);
+
+async function onSignals(told: (signal: NodeJS.Signals) => void, work: () => Promise<void>): Promise<void> {
+  for (const signal of endings) process.on(signal, told);
+  try {
+    await work();
+  } finally {
+    for (const signal of endings) process.off(signal, told);
+  }
+}
+
+/** Ends the process here and now: `process.exit` would wait for threads that compute, and then crash on them. */
+function dieOf(signal: NodeJS.Signals): void {
+  performLastActs();
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/** Runs a training to its end, its mistakes and interruptions told as every command tells them. */
+export async function trainUntilInterrupted(
+  json: boolean | undefined,
+  train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent>,
+): Promise<void> {
+  const show = reporter(json);
+  let hasBegun = false;
+  const report: Reporter = (event) => {
+    if (event.event === 'start') hasBegun = true;
+    show(event);
+  };
+  const said = () => {
+    const message = hasBegun
+      ? 'stopping after this step; press Ctrl-C again to quit at once'
+      : 'stopped before the first step';
+    report({ event: 'warning', message });
+  };
+  await untilInterrupted({ said, hasBegun: () => hasBegun }, async (signal, exitCode) => {
+    try {
+      const end = await train({ report, signal });
+      // A run that was to take so many steps has come to its end.
+      if (end.interrupted && signal.aborted) process.exitCode = exitCode();
+    } catch (error) {
+      // Stopped while data were read: there is nothing to save.
+      if (signal.aborted && error === signal.reason) process.exitCode = exitCode();
+      else tellMistake(error, report);
+    }
+  });
+}
+
+function reporter(json: boolean | undefined): Reporter {
+  if (json) return jsonReporter(process.stdout);
+  return isTerminal(process.stdout) ? terminalReporter(process.stdout) : plainReporter(process.stdout);
+}
+
+/** @throws ConfigError when --resume stands beside what names another run */
+export function checkResume(run: string, file: string | undefined, out: string | undefined): void {
+  const excess = file ?? (out === undefined ? undefined : '--out');
+  if (excess === undefined) return;
+  throw new ConfigError(
+    `--resume ${run}: the run has its config and folder already, and ${excess} names another`,
+    `leave out ${excess}, or --resume`,
+  );
+}
+
+/**
+ * Takes the token out of what every user of this machine sees of its processes. Before that it is there for a moment: the
+ * environment never is.
+ */
+export function hideToken(flags: { readonly token?: string }, title: string): void {
+  if (flags.token !== undefined) process.title = title;
+}
+
+/** The token of an option, or of the environment, where an empty one is none. */
+export const tokenOf = ({ token }: { readonly token?: string }): string | undefined =>
+  token ?? (process.env.LOCKSTEP_TOKEN || undefined);
+
+/** Adds the options of every command that trains a run. */
+export function withRunOptions(command: Command): Command {
+  return command
+    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
+    .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')
+    .option('--trace <file>', 'write a Chrome trace of every phase of every thread or worker')
+    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
+    .option('--json', 'print one JSON object a line and nothing else');
+}
+
+/** Ends a command that was given neither a config nor a run to go on with. */
+export function checkRunGiven(file: string | undefined, resume: string | undefined, command: Command): void {
+  if (file === undefined && resume === undefined) {
+    command.error("error: missing required argument 'config', or --resume");
+  }
+}
+
+/** Collects a repeatable option. */
+export const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+
+/** @param least 0 where no thread may compute. @throws ConfigError when it is none that a pool can have */
+export function threadCount(value: string | undefined, least: 0 | 1 = 1): number {
+  if (value === undefined) return availableParallelism();
+  const remedy = `this machine has ${availableParallelism()} cores: use --threads ${availableParallelism()} or leave it out`;
+  return wholeNumber('--threads', value, least, maximumThreads, remedy);
+}
+
+/** The limit of `--steps`. @throws ConfigError when it is no number of steps */
+export const stepLimit = (value: string | undefined): number | undefined =>
+  value === undefined
+    ? undefined
+    : wholeNumber('--steps', value, 1, Number.MAX_SAFE_INTEGER, 'use 100, or leave it out');
+
+/** @throws ConfigError when an option's value is no whole number in a range */
+export function wholeNumber(option: string, value: string, least: number, most: number, remedy: string): number {
+  const number = value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  throw new ConfigError(`${option} ${value} is not a whole number from ${least} to ${most}`, remedy);
+}

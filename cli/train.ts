@@ -1,0 +1,79 @@
+/** `lockstep train`: one run on this machine. */
+import { Command, Option } from 'commander';
+import type { RunOptions } from '../coordinator/local/train.js';
+import { loadRunConfig } from '../src/config/load-config.js';
+import type { EndEvent } from '../src/report/events.js';
+import {
+  checkResume,
+  checkRunGiven,
+  stepLimit,
+  threadCount,
+  trainUntilInterrupted,
+  withRunOptions,
+} from './running.js';
+
+interface TrainFlags {
+  readonly threads?: string;
+  readonly engine?: string;
+  readonly backend?: string;
+  readonly set: readonly string[];
+  readonly out?: string;
+  readonly resume?: string;
+  readonly steps?: string;
+  readonly trace?: string;
+  readonly ledger?: boolean;
+  readonly json?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('Train a model on the cores of this machine.')
+    .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
+    .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
+    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
+    .addOption(new Option('--engine <name>', 'overrides `engine` of the config').choices(['auto', 'onnx', 'tfjs']))
+    .addOption(
+      new Option('--backend <name>', 'overrides `backend` of the config').choices(['tensorflow', 'wasm', 'cpu']),
+    );
+  return withRunOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep train configs/digits.yaml
+  lockstep train configs/digits.yaml --threads 2 --set training.epochs=1 --set optimizer.adam.learningRate=0.01
+  lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
+  lockstep train --resume runs/digits-1
+
+Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could not be written), 2 bad input,
+130, 143 or 129 stopped by Ctrl-C, SIGTERM or SIGHUP: after the step under way, with a checkpoint to go on from.`,
+    )
+    .action(runTrain);
+}
+
+async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
+  checkRunGiven(file, flags.resume, command);
+  await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
+}
+
+/** A new run, or one to go on with. */
+async function start(
+  file: string | undefined,
+  flags: TrainFlags,
+  watch: Pick<RunOptions, 'report' | 'signal'>,
+): Promise<EndEvent> {
+  const set = [...flags.set];
+  if (flags.engine) set.push(`engine=${flags.engine}`);
+  if (flags.backend) set.push(`backend=${flags.backend}`);
+  const { ledger, trace } = flags;
+  const options = { threads: threadCount(flags.threads), steps: stepLimit(flags.steps), ledger, trace, ...watch };
+  if (flags.resume === undefined) {
+    const config = loadRunConfig(file!, set);
+    // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.
+    const { train } = await import('../coordinator/local/train.js');
+    return train(config, { ...options, out: flags.out });
+  }
+  checkResume(flags.resume, file, flags.out);
+  const { resume } = await import('../coordinator/local/train.js');
+  return resume(flags.resume, { ...options, set });
+}

@@ -1,0 +1,124 @@
+/** `lockstep worker`: this machine computes for a coordinator. */
+import { hostname } from 'node:os';
+import { Command } from 'commander';
+import { ConfigError } from '../src/errors.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { jsonLine } from '../src/report/json.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+import type { WorkerProgramEvent } from '../worker/events.js';
+import type { WorkerOptions } from '../worker/worker.js';
+import { pair, pem, portNumber } from './network.js';
+import { tellMistake } from './outcome.js';
+import { collect, hideToken, threadCount, tokenOf, untilInterrupted, wholeNumber } from './running.js';
+import { workerLine } from './worker-text.js';
+
+interface WorkerFlags {
+  readonly token?: string;
+  readonly threads?: string;
+  readonly name?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly peerHost?: string;
+  readonly peerPort?: string;
+  readonly advertise?: string;
+  readonly cache?: string;
+  readonly timeout?: string;
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+}
+
+export function workerCommand(): Command {
+  return new Command('worker')
+    .description('Compute for a coordinator. Needs neither config nor data nor model: it is sent them.')
+    .argument('<url>', 'where the coordinator listens, such as ws://10.0.0.1:7474')
+    .option('--token <token>', "the coordinator's token; $LOCKSTEP_TOKEN")
+    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
+    .option('--name <name>', 'name in reports (default: the name of this machine)')
+    .option('--tls-ca <file>', 'for wss://: the only authority, or certificate, that is trusted, in PEM')
+    .option('--tls-cert <file>', 'certificate in PEM, for links between workers under wss://')
+    .option('--tls-key <file>', 'its private key in PEM')
+    .option(
+      '--peer-host <address>',
+      'address for links from other workers (default: that by which the coordinator is reached)',
+    )
+    .option('--peer-port <n>', 'port for links from other workers (default: any)')
+    .option('--advertise <host:port>', 'where other workers reach that port, if not there')
+    .option('--cache <dir>', 'where data sets are kept from one run to the next')
+    .option('--timeout <seconds>', 'how long to wait for a coordinator; 0 for ever (default: 600)')
+    .option('--config <file>', 'a config whose `data` section loads a copy of the data that this machine has')
+    .option('--set <path=value>', 'override one value of that config; repeatable', collect, [])
+    .option('--json', 'print one JSON object a line and nothing else')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep worker ws://10.0.0.1:7474 --token 4f1c...
+  lockstep worker wss://trainer:7474 --token 4f1c... --tls-ca ca.pem --threads 4 --name rack1
+
+It waits for the coordinator, comes back when the connection is lost, and ends with the run.
+Ctrl-C, SIGTERM or SIGHUP: it leaves after the step under way; a second Ctrl-C ends it at once.
+Exit codes: 0 the run is over or it was told to leave, 1 no coordinator within --timeout, 2 bad input, or not admitted.`,
+    )
+    .action(runWorker);
+}
+
+async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
+  hideToken(flags, 'lockstep worker');
+  const tell = (event: WorkerProgramEvent) =>
+    process.stdout.write(
+      flags.json ? jsonLine(event) : wrapLines(workerLine(printableDeep(event)), widthOf(process.stdout)),
+    );
+  await untilInterrupted(
+    { said: () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }) },
+    async (signal) => {
+      try {
+        const options = { ...(await optionsOf(url, flags)), signal, report: tell };
+        const { work } = await import('../worker/worker.js');
+        await work(options);
+      } catch (error) {
+        // Asked to leave while it read data of its own.
+        if (!signal.aborted || error !== signal.reason) tellMistake(error, tell);
+      }
+    },
+  );
+}
+
+async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOptions, 'report' | 'signal'>> {
+  const name = flags.name ?? hostname();
+  if (!/^[\w.-]{1,64}$/.test(name)) {
+    throw new ConfigError(`--name ${name}: is no name`, 'use up to 64 letters, digits, ".", "_" and "-"');
+  }
+  const local = flags.config === undefined ? undefined : await localData(flags.config, flags.set);
+  return {
+    url,
+    name,
+    threads: threadCount(flags.threads),
+    cache: flags.cache,
+    timeout: timeoutOf(flags.timeout),
+    token: tokenOf(flags),
+    ca: flags.tlsCa === undefined ? undefined : pem('--tls-ca', flags.tlsCa),
+    local,
+    peer: {
+      host: flags.peerHost,
+      port: flags.peerPort === undefined ? 0 : portNumber('--peer-port', flags.peerPort),
+      advertise: flags.advertise,
+      tls: pair(flags),
+    },
+  };
+}
+
+const timeoutOf = (value: string | undefined): number | undefined =>
+  value === undefined
+    ? undefined
+    : wholeNumber('--timeout', value, 0, 1e9, 'give seconds, such as 600, or leave it out');
+
+/** Few workers have a config, and reading one takes longer to load than what the others need. */
+async function localData(file: string, set: readonly string[]): Promise<WorkerOptions['local']> {
+  const { loadRunConfig } = await import('../src/config/load-config.js');
+  const { ignoredClasses } = await import('../src/config/heads.js');
+  const { dataConfigOf } = await import('../coordinator/prepare/specs.js');
+  const config = loadRunConfig(file, set);
+  return { data: dataConfigOf(config), seed: config.seed, ignoreClass: ignoredClasses(config.loss) };
+}

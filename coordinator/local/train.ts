@@ -1,0 +1,168 @@
+/** Trains a model on this machine, from the start or from a run's newest checkpoint. */
+import { defineConfig } from '../../src/config/define.js';
+import type { RunConfigInput } from '../../src/config/input.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import { ConfigError } from '../../src/errors.js';
+import { parameterCount } from '../../src/model/slab.js';
+import { ThreadPool } from '../../src/pool/pool.js';
+import type { EndEvent, Reporter } from '../../src/report/events.js';
+import { lockRun } from '../../src/report/run-lock.js';
+import { graphCount } from '../prepare/choose-engine.js';
+import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from '../prepare/prepare.js';
+import { TrainingLoop } from '../training/loop.js';
+import { checkpointFolder, checkRun, findResumption, type Resumption } from '../training/resume.js';
+import { startTraced } from './thread-timeline.js';
+import { threadsOf } from './threads.js';
+
+export interface RunOptions {
+  /** Engine threads; default: one a core. The result does not depend on it. */
+  readonly threads?: number;
+  /** Records which examples went into each step, in ledger.jsonl. */
+  readonly ledger?: boolean;
+  /** Ends the run after so many steps, as `signal` would. */
+  readonly steps?: number;
+  /** File that receives a Chrome trace of every phase of every thread or worker. */
+  readonly trace?: string;
+  readonly report?: Reporter;
+  /** Ends the run after the step under way, with a checkpoint and the model saved; while data are read, its reason is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainOptions extends RunOptions {
+  /** Folder that receives the run's folder; default `runs`. */
+  readonly out?: string;
+}
+
+export interface ResumeOptions extends RunOptions {
+  /** `path=value`: changes of the config that do not touch the steps behind, such as `training.epochs=20`. */
+  readonly set?: readonly string[];
+}
+
+/**
+ * Trains a model as its config says and saves it under `options.out`.
+ *
+ * @param config as `defineConfig` or `loadRunConfig` gave it, or as one would give it to `defineConfig`
+ * @returns the event that ends the run: final metrics, where the model is, and the SHA-256 of the parameters
+ * @throws LockstepError on bad input (before anything is written), DivergedError when the loss stops being finite,
+ *   UnwrittenError at its end when a disk did not take all that it had to write, RunLostError when its folder is no longer
+ *   its own
+ */
+export async function train(config: RunConfigInput, options: TrainOptions = {}): Promise<EndEvent> {
+  return execute(defineConfig(config), { ...options, threads: threadsOf(options.threads) }, poolStarter(options.trace));
+}
+
+/**
+ * Goes on with a run that was interrupted, killed or cut off, from its newest valid checkpoint; ends with the same
+ * parameters, bit for bit, as if it had never stopped, whatever the number of threads.
+ *
+ * @param folder of the run
+ * @throws LockstepError where config or data no longer fit the checkpoint, and where nothing is left to do
+ */
+export async function resume(folder: string, options: ResumeOptions = {}): Promise<EndEvent> {
+  const threads = threadsOf(options.threads);
+  return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
+    execute(config, { ...options, threads }, poolStarter(options.trace), resumption),
+  );
+}
+
+/** Locks a run, finds where it is, and goes on with it. */
+export async function resumeWith(
+  folder: string,
+  set: readonly string[],
+  report: Reporter | undefined,
+  go: (config: RunConfig, resumption: Resumption) => Promise<EndEvent>,
+): Promise<EndEvent> {
+  checkRun(folder);
+  const lock = lockRun(folder);
+  try {
+    const resumption = await findResumption(folder, lock, set);
+    for (const message of resumption.warnings) report?.({ event: 'warning', message });
+    return await go(resumption.config, resumption);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The threads of this machine by themselves. */
+const poolStarter =
+  (trace: string | undefined): StartTrainer =>
+  (options, parameters, unwritten) =>
+    trace === undefined ? ThreadPool.start(options, parameters) : startTraced(options, parameters, trace, unwritten);
+
+/**
+ * @param options threads are checked
+ * @param start starts what computes the steps
+ */
+export async function execute(
+  config: RunConfig,
+  options: TrainOptions & Pick<PrepareOptions, 'opened'> & { readonly threads: number },
+  start: StartTrainer,
+  resumption?: Resumption,
+): Promise<EndEvent> {
+  const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened } = options;
+  checkSteps(steps);
+  const started = performance.now();
+  const prepared = await prepareRun(config, { threads, out, ledger, report, signal, start, opened }, resumption);
+  let end: EndEvent;
+  try {
+    announce(prepared, resumption);
+    const run = new TrainingLoop(prepared, resumption?.checkpoint, { signal, steps });
+    end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
+    prepared.pool.summarize?.();
+    prepared.report(end);
+  } catch (error) {
+    // What came first is what the user has to know.
+    await prepared.close().catch(() => {});
+    throw error;
+  }
+  await prepared.close();
+  prepared.unwritten.raise((missing) => remedyFor(prepared.folder, end, missing));
+  return end;
+}
+
+/** @param missing paths that could not be written */
+function remedyFor(folder: string, { model }: EndEvent, missing: ReadonlySet<string>): string {
+  const checkpoints = checkpointFolder(folder);
+  if (model !== '' && !missing.has(checkpoints)) {
+    return 'the model and the newest checkpoint are whole; free some space before the next run';
+  }
+  const saved = model === '' ? '' : 'the model is whole; to train on, ';
+  return `${saved}free some space, then lockstep train --resume ${folder}: it goes on from the newest checkpoint`;
+}
+
+/** @throws ConfigError when it is no number of steps */
+function checkSteps(steps: number | undefined): void {
+  if (steps === undefined || (Number.isInteger(steps) && steps > 0)) return;
+  throw new ConfigError(`steps: ${steps} is not a positive whole number`, 'use 1 or more, or leave it out');
+}
+
+function announce(run: PreparedRun, resumption: Resumption | undefined): void {
+  const { tensors, trainable } = run.step.layout;
+  const { splits, description } = run.dataset;
+  const { shards, batchSize, epochs, stepsPerEpoch } = run.geometry;
+  const { engine, buckets, threads, config, folder } = run;
+  const checkpoint = resumption?.checkpoint;
+  const { columns } = run.dataset;
+  run.report({
+    event: 'start',
+    name: config.name,
+    folder,
+    data: description,
+    seed: config.seed,
+    parameters: parameterCount(tensors),
+    trainable: parameterCount(tensors.filter(({ offset }) => offset < trainable)),
+    engine: engine.kind,
+    backend: engine.kind === 'tfjs' ? engine.backend : undefined,
+    threads,
+    shards,
+    batchSize,
+    epochs,
+    steps: epochs * stepsPerEpoch,
+    training: splits.training.length,
+    validation: splits.validation.length,
+    test: splits.test.length,
+    buckets: buckets && { places: buckets.places, graphs: graphCount(engine) },
+    resumed: resumption && { step: checkpoint?.state.progress.step ?? 0, checkpoint: checkpoint?.path ?? null },
+  });
+  if (columns) run.report({ event: 'columns', ...columns });
+}

@@ -1,0 +1,110 @@
+/** Chooses the engine of a run: the compiled one where the model allows it, else tfjs on its best backend. */
+
+import { type BackendName, backendNames, loadBackend } from '../../src/engine/backends.js';
+import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import type { CompiledModel } from '../../src/engine/onnx/onnx-engine.js';
+import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import type { StepModel } from '../../src/engine/step.js';
+import { createTfjsEngine } from '../../src/engine/tfjs-engine.js';
+import { EngineError, ModelError, UnsupportedModelError } from '../../src/errors.js';
+import { sha256 } from '../../src/ground/checksum.js';
+import { computedIdError } from '../../src/model/computed-ids.js';
+import type { EngineSpec } from '../../src/pool/spec.js';
+import { type BatchSizes, type Form, type MadeStep, specIn, withForm } from './forms.js';
+
+export interface EngineChoice {
+  readonly engine: 'auto' | 'onnx' | 'tfjs';
+  readonly backend?: BackendName;
+}
+
+/**
+ * @param whole the step on whole examples
+ * @param forms one for each bucket
+ * @param warn told why `auto` falls back
+ * @throws ModelError when the model cannot be made in some form
+ * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model
+ * @throws EngineError when engine `onnx` is asked for and does not load, or no backend of engine `tfjs` does
+ */
+export async function chooseEngine(
+  { engine, backend }: EngineChoice,
+  whole: MadeStep,
+  forms: readonly Form[],
+  warn: (message: string) => void,
+): Promise<EngineSpec> {
+  // Asking for a backend is asking for the engine that has backends.
+  if (engine !== 'tfjs' && backend === undefined) {
+    try {
+      runtimeVersion();
+      const models: CompiledModel[] = [];
+      for (const form of forms) models.push(await withForm(whole, form, ({ step }) => compile(step, form.sizes)));
+      return { kind: 'onnx', models };
+    } catch (error) {
+      const other = error instanceof UnsupportedModelError || error instanceof EngineError;
+      if (engine === 'onnx' || !other) throw error;
+      warn(
+        `${error.problem}; using engine tfjs, which is slower: a step takes 20 to 100 times as long on backends wasm and cpu`,
+      );
+    }
+  }
+  const steps = forms.map((form) => specIn(whole.spec, form));
+  const reasons: string[] = [];
+  let last: unknown;
+  for (const candidate of backend ? [backend] : backendNames) {
+    try {
+      for (const form of forms) await withForm(whole, form, (made) => tryStep(made, form.sizes, candidate));
+      return { kind: 'tfjs', steps, backend: candidate };
+    } catch (error) {
+      // The step was of made-up zeros: the ids that come from them need not be those of the data.
+      if (computedIdError(error, [])) return { kind: 'tfjs', steps, backend: candidate };
+      last = error;
+      reasons.push(error instanceof EngineError ? error.problem : `backend ${candidate}: ${(error as Error).message}`);
+    }
+  }
+  // The cpu backend is always there and knows every kernel: what it cannot run is no matter of backends.
+  if (last instanceof ModelError) throw last;
+  throw new EngineError(`engine tfjs cannot run this model: ${reasons.join('; ')}`, 'see lockstep doctor');
+}
+
+/**
+ * Backends load and still lack kernels that training or evaluation needs: one step tells. It also runs in the main
+ * thread, before any other, whatever a backend does once for the process: `tensorflow` reads its settings, and keeps every
+ * name of an operation's attribute in a set without a lock, which threads then only read.
+ */
+async function tryStep(
+  { step: { layout }, spec }: MadeStep,
+  { gradients, evaluations }: BatchSizes,
+  backend: BackendName,
+): Promise<void> {
+  if (gradients.length + evaluations.length === 0) return;
+  try {
+    const engine = await createTfjsEngine(spec, backend, new Float32Array(layout.length));
+    const few = Math.min((gradients[0] ?? evaluations[0])!, 2);
+    const into = new Float32Array(layout.state);
+    if (gradients.length > 0) await engine.computeGradients(few, { seed: 0, step: 0, shard: 0 }, into);
+    await engine.evaluate(few);
+    await engine.dispose();
+  } finally {
+    await loadBackend('cpu');
+  }
+}
+
+const compile = (step: StepModel, { gradients, evaluations }: BatchSizes): CompiledModel => ({
+  layout: step.layout,
+  fields: step.fields,
+  gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),
+  evaluations: new Map(evaluations.map((count) => [count, compileEvaluation(step, count)])),
+});
+
+/** Graphs that were compiled. */
+export function graphCount(engine: EngineSpec): number {
+  if (engine.kind !== 'onnx') return 0;
+  return engine.models.reduce((sum, { gradients, evaluations }) => sum + gradients.size + evaluations.size, 0);
+}
+
+/** SHA-256 of a compiled training step, null of one that is run eagerly. */
+export function graphHash(engine: EngineSpec): string | null {
+  if (engine.kind !== 'onnx') return null;
+  const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
+  const stages = graphs.flatMap((graph) => graph.stages);
+  return sha256(...stages.map((stage) => (stage.kind === 'session' ? stage.bytes : JSON.stringify(stage))));
+}

@@ -1,0 +1,261 @@
+/** Everything before the first step: data, model, engine and threads, each checked before anything is written. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ignoredClasses } from '../../src/config/heads.js';
+import { resolvedYaml } from '../../src/config/load-config.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import { checkAugment } from '../../src/data/augment/augment.js';
+import { pictureIn } from '../../src/data/augment/moved.js';
+import { type Buckets, cutFields } from '../../src/data/buckets.js';
+import type { Dataset, Examples } from '../../src/data/examples.js';
+import { type Geometry, planGeometry, shardSizes } from '../../src/data/geometry.js';
+import { loadDataset } from '../../src/data/load-data.js';
+import { closeExamples } from '../../src/data/rows.js';
+import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
+import { ConfigError, OutputError } from '../../src/errors.js';
+import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
+import type { EngineSpec, PoolOptions } from '../../src/pool/spec.js';
+import type { Reporter } from '../../src/report/events.js';
+import { Ledger } from '../../src/report/ledger.js';
+import type { LogFile, LogOptions } from '../../src/report/log-file.js';
+import { metricsLog, metricsName } from '../../src/report/metrics-log.js';
+import { assertWritable, createRunFolder, replaceConfig } from '../../src/report/run-folder.js';
+import { lockRun, type RunLock } from '../../src/report/run-lock.js';
+import { Unwritten } from '../../src/report/unwritten.js';
+import { checkData, checkGraph, type Resumption } from '../training/resume.js';
+import type { Trainer } from '../training/trainer.js';
+import { checkIds } from './check-ids.js';
+import { checkMetrics, checkMonitor } from './check-metrics.js';
+import { warnOfBounds } from './check-targets.js';
+import { chooseEngine, graphHash } from './choose-engine.js';
+import { weightedExamples } from './example-weights.js';
+import { bucketsFor, formsOf } from './forms.js';
+import { askedTargets, augmentationOf, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
+
+/** Examples below which nobody expects a batch to keep every core busy. */
+const smallBatch = 64;
+
+export interface PrepareOptions {
+  readonly threads: number;
+  /** Parent of a new run's folder. */
+  readonly out: string;
+  /** Whether to keep a ledger; a resumed run goes on with the one it has. */
+  readonly ledger: boolean;
+  readonly report: Reporter;
+  /** Ends the reading of data; its reason is thrown then. */
+  readonly signal?: AbortSignal;
+  /** Starts what computes the steps. */
+  readonly start: StartTrainer;
+  /** Told the run's folder as soon as it is there. */
+  readonly opened?: (folder: string, unwritten: Unwritten) => void;
+}
+
+/**
+ * @param parameters initial slab
+ * @param unwritten told what of the trace cannot be written
+ */
+export type StartTrainer = (options: PoolOptions, parameters: Float32Array, unwritten: Unwritten) => Promise<Trainer>;
+
+export interface PreparedRun {
+  /** Resolved: what `auto` came to is part of the run, because it decides the bits. */
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly step: StepModel;
+  readonly engine: EngineSpec;
+  /** Where the sequences of batches are cut. */
+  readonly buckets?: Buckets;
+  readonly geometry: Geometry;
+  readonly metrics: readonly HeadMetrics[];
+  readonly threads: number;
+  readonly pool: Trainer;
+  readonly folder: string;
+  /** To be looked at before each write into the folder. */
+  readonly lock: RunLock;
+  /** Told what cannot be written, which the run survives. */
+  readonly unwritten: Unwritten;
+  readonly ledger?: Ledger;
+  /** What must be on the disk before a checkpoint may say that its steps are done. */
+  readonly logs: readonly LogFile[];
+  /** Tells the caller's reporter and the run's metrics.jsonl. */
+  readonly report: Reporter;
+  /** Ends the threads and gives back the model, the logs, a new run's folder and the data's file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the data, builds and compiles the model, starts the threads and makes the run's folder, or opens that of the run
+ * to be resumed, which the caller has locked.
+ *
+ * @throws LockstepError on anything that a user can correct; nothing is written then
+ */
+export async function prepareRun(
+  config: RunConfig,
+  options: PrepareOptions,
+  resumption?: Resumption,
+): Promise<PreparedRun> {
+  const { threads, out, report, signal } = options;
+  if (resumption) checkLedger(resumption, options.ledger);
+  if (!resumption) assertWritable(out);
+  const cleanups: (() => void | Promise<void>)[] = [];
+  const close = () => undo(cleanups);
+  const unwritten = new Unwritten(options.report);
+  try {
+    const warn = (message: string) => report({ event: 'warning', message });
+    const ignoreClass = ignoredClasses(config.loss);
+    const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal, ignoreClass });
+    cleanups.push(() => closeExamples(dataset.examples));
+    if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
+    const prepared = await prepareSteps(config, dataset, options, unwritten);
+    cleanups.push(() => prepared.pool.close());
+    cleanups.push(() => void prepared.step.built.model.dispose());
+    const { engine, geometry } = prepared;
+    if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
+    const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
+    const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
+    const place = openFolder(resolved, options, cleanups, unwritten, resumption);
+    options.opened?.(place.folder, unwritten);
+    return { ...prepared, ...place, unwritten, config: resolved, dataset, threads, close };
+  } catch (error) {
+    // What came first is what the user has to know.
+    await close().catch(() => {});
+    throw error;
+  }
+}
+
+/** Takes back what was done, the last first; one that fails does not keep the others from it. */
+async function undo(cleanups: (() => void | Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const cleanup of cleanups.reverse()) {
+    try {
+      await cleanup();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/** What computes the steps. */
+async function prepareSteps(
+  config: RunConfig,
+  dataset: Dataset,
+  { threads, report, start }: PrepareOptions,
+  unwritten: Unwritten,
+) {
+  const { splits } = dataset;
+  if (config.augment) checkAugment(config.augment, dataset.examples.columns);
+  const geometry = planGeometry(config.training, splits);
+  const targets = await askedTargets(config, dataset);
+  const examples = weightedExamples(dataset, targets, config.training.classWeights);
+  const spec = stepSpec(config, { ...dataset, examples }, targets);
+  const step = await createStepModel(spec);
+  await checkIds(config.data, dataset, step);
+  const metrics = metricSpecs(targets, dataset, step);
+  const warn = (message: string) => report({ event: 'warning', message });
+  checkMetrics(targets, metrics, warn);
+  checkMonitor(config, targets, dataset, warn);
+  warnOfBounds(step.built, dataset, warn);
+  const evaluated = [splits.validation, splits.test];
+  const buckets = bucketsFor(config, examples, splits, evaluated);
+  if (buckets) checkBuckets(buckets, config, examples, warn);
+  if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
+    warn(
+      `${threads} threads, but the batch of ${geometry.batchSize} has ${geometry.shards} shards: ` +
+        'the others only help to add up and update; a larger training.batchSize or more training.shards would use them',
+    );
+  }
+  const forms = formsOf(buckets, { shardSizes: shardSizes(geometry), evaluated });
+  const engine = await chooseEngine(config, { step, spec }, forms, warn);
+  const poolOptions = {
+    engine,
+    layout: step.layout,
+    examples,
+    buckets,
+    augment: augmentationOf(config, targets),
+    geometry,
+    metrics,
+    threads,
+    optimizer: config.optimizer,
+    schedule: config.schedule,
+    clipNorm: config.training.clipNorm,
+    seed: config.seed,
+    largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
+  };
+  const pool = await start(poolOptions, initialParameters(step), unwritten);
+  return { step, metrics, engine, buckets, geometry, pool };
+}
+
+/** @throws ConfigError when what is cut is to be augmented */
+function checkBuckets(
+  { places, full }: Buckets,
+  { augment }: RunConfig,
+  { columns }: Examples,
+  warn: (message: string) => void,
+): void {
+  if (places[0] === full) {
+    warn(`training.buckets: hardly a batch is shorter than the full length of ${full} places: nothing is cut`);
+  }
+  const picture = pictureIn(columns);
+  if (!augment || !picture || cutFields(columns, 0).includes(picture)) return;
+  throw new ConfigError(
+    'training.buckets: the images that augment changes are sequences, which would be cut',
+    'leave augment or training.buckets out',
+  );
+}
+
+/**
+ * The run's folder and what is written to it while the run goes on.
+ * @param cleanups gets what gives each of them back, as soon as there is something to give back
+ */
+function openFolder(
+  config: RunConfig,
+  { out, ledger: wanted, report }: PrepareOptions,
+  cleanups: (() => void | Promise<void>)[],
+  unwritten: Unwritten,
+  resumption?: Resumption,
+) {
+  const yaml = resolvedYaml(config);
+  const folder = resumption?.folder ?? createRunFolder(out, config.name, yaml);
+  const lock = resumption?.lock ?? lockRun(folder);
+  if (!resumption) cleanups.push(() => lock.release());
+  const step = resumption?.checkpoint?.state.progress.step ?? 0;
+  if (resumption) replaceConfig(folder, yaml);
+  const logs: LogFile[] = [];
+  cleanups.push(() => {
+    for (const log of logs) log.close();
+  });
+  const optionsOf = (path: string): LogOptions => ({
+    check: () => lock.check(),
+    failed: (error) => unwritten.failed(path, error),
+    caughtUp: () => unwritten.written(path),
+  });
+  const metricsPath = join(folder, metricsName);
+  const metrics = metricsLog(metricsPath, step, optionsOf(metricsPath));
+  logs.push(metrics.file);
+  const ledgerPath = ledgerFile(folder);
+  const ledger = wanted || hasLedger(folder) ? new Ledger(ledgerPath, step, optionsOf(ledgerPath)) : undefined;
+  if (ledger) logs.push(ledger.file);
+  if (ledger && ledger.step < step) {
+    const message = `${ledgerPath} does not have the steps ${ledger.step + 1} to ${step}: it could not be written then`;
+    report({ event: 'warning', message });
+  }
+  const both: Reporter = (event) => {
+    metrics.report(event);
+    report(event);
+  };
+  return { folder, lock, ledger, logs, report: both };
+}
+
+const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');
+
+/** Whether a run keeps a ledger. */
+export const hasLedger = (folder: string): boolean => existsSync(ledgerFile(folder));
+
+/** @throws OutputError when a ledger is wanted of a run whose earlier steps are in none */
+function checkLedger({ folder, checkpoint }: Resumption, wanted: boolean): void {
+  if (!wanted || !checkpoint || hasLedger(folder)) return;
+  throw new OutputError(
+    `${ledgerFile(folder)}: there is no ledger of the ${checkpoint.state.progress.step} steps that the run has behind it`,
+    'resume without --ledger, or start a new run with it',
+  );
+}

@@ -1,0 +1,131 @@
+/** Takes up a run where its newest checkpoint left it, if config and data are still those that it was made with. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Checkpoint, newestCheckpoint } from '../../src/checkpoint/checkpoint.js';
+import { defineConfig } from '../../src/config/define.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import type { Dataset } from '../../src/data/examples.js';
+import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
+import { ConfigError, DataError } from '../../src/errors.js';
+import { statusOf } from '../../src/ground/status.js';
+import { metricsName, saysEnded } from '../../src/report/metrics-log.js';
+import { configName } from '../../src/report/run-folder.js';
+import type { RunLock } from '../../src/report/run-lock.js';
+
+export interface Resumption {
+  readonly folder: string;
+  /** That this process has on it. */
+  readonly lock: RunLock;
+  readonly config: RunConfig;
+  /** None when the run was killed before its first. */
+  readonly checkpoint?: Checkpoint;
+  /** What the user should know. */
+  readonly warnings: readonly string[];
+}
+
+export const checkpointFolder = (run: string): string => join(run, 'checkpoints');
+
+/** @throws ConfigError if the folder is no run */
+export function checkRun(folder: string): void {
+  if (existsSync(join(folder, configName))) return;
+  const what = statusOf(folder)?.isDirectory() ? `it has no ${configName}` : 'no such folder';
+  throw new ConfigError(`${folder}: is no run (${what})`, "name a run's folder, such as runs/digits-1");
+}
+
+/**
+ * Reads a run's config and newest valid checkpoint; writes nothing.
+ *
+ * @param lock on the folder: no other process can go on with the run meanwhile
+ * @param overrides `path=value`, of keys that do not change the result of the steps so far
+ * @throws ConfigError if the config no longer fits the checkpoint, or if nothing is left to do
+ */
+export async function findResumption(folder: string, lock: RunLock, overrides: readonly string[]): Promise<Resumption> {
+  const config = loadRunConfig(join(folder, configName), overrides);
+  const { checkpoint, skipped } = await newestCheckpoint(checkpointFolder(folder));
+  const warnings = skipped.map(({ path, reason }) => `${path} is passed over: ${reason}`);
+  if (skipped.length > 0 && !checkpoint) warnings.push('no checkpoint is left: the run starts over');
+  if (!checkpoint) return { folder, lock, config, warnings };
+  checkConfig(checkpoint, config);
+  checkUnfinished(folder, checkpoint, config);
+  return { folder, lock, config, checkpoint, warnings };
+}
+
+/** @throws ConfigError when nothing is left to do; after the last checkpoint, that can be the test and saving the model */
+function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfig): void {
+  const { epoch, position, stopped } = state.progress;
+  const trained = stopped || (epoch === config.training.epochs && position === 0);
+  if (trained && !saysEnded(join(folder, metricsName))) return;
+  if (stopped) throw new ConfigError(`${folder}: the run has stopped early, and is complete`, 'start a new one');
+  if (epoch >= config.training.epochs) {
+    throw new ConfigError(
+      `${folder}: the run is complete: it has ${epoch} of ${config.training.epochs} epochs`,
+      isPlanned(config)
+        ? 'start a new run: under its schedule, every step depends on how many there will be'
+        : `to train on, add --set training.epochs=${epoch * 2}, or start a new run`,
+    );
+  }
+}
+
+/** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
+const free = [
+  ...['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping'],
+  ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
+];
+
+/** Whether the learning rate of a step depends on how many steps are to come. */
+const isPlanned = ({ schedule }: RunConfig): boolean => 'linear' in schedule || 'cosine' in schedule;
+
+/** @throws ConfigError listing the values that differ */
+function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
+  // An older checkpoint does not have what has become a key since: its default is how it was.
+  const [before, now] = [defineConfig(state.config), config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
+  const allowed = isPlanned(config) ? free : [...free, 'training.epochs'];
+  const isFree = (key: string) => allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
+  const changed = [...new Set([...before.keys(), ...now.keys()])].filter(
+    (key) => before.get(key) !== now.get(key) && !isFree(key),
+  );
+  if (changed.length === 0) return;
+  const say = (value: string | undefined) => value ?? 'not set';
+  const list = changed.map((key) => `${key}: ${say(before.get(key))} in the checkpoint, ${say(now.get(key))} now`);
+  const onlyEpochs = changed.every((key) => key === 'training.epochs');
+  const [schedule] = Object.keys(config.schedule);
+  throw new ConfigError(
+    `${path} does not fit the config: ${list.join('; ')}`,
+    onlyEpochs
+      ? `leave it: under schedule ${schedule} every step depends on how many there will be`
+      : 'undo the change, or start a new run',
+  );
+}
+
+/** Every value of a config as JSON text, by its path. */
+function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
+  if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) {
+    for (const [key, inner] of Object.entries(value)) leaves(inner, path === '' ? key : `${path}.${key}`, into);
+  } else into.set(path, JSON.stringify(value));
+  return into;
+}
+
+/** @throws DataError saying in what the data differ from those of the checkpoint */
+export function checkData({ path, state }: Checkpoint, dataset: Dataset): void {
+  const now = fingerprintOf(dataset);
+  const before = state.data;
+  if (now.sha256 === before.sha256) return;
+  const sizes: (keyof DataFingerprint)[] = ['examples', 'featureShape', 'classes', 'training', 'validation', 'test'];
+  const differing = sizes.filter((key) => String(before[key]) !== String(now[key]));
+  const list = differing.map((key) => `${key}: ${before[key]} in the checkpoint, ${now[key]} now`);
+  const values = `as many examples, but other values (sha256 ${before.sha256.slice(0, 12)}, now ${now.sha256.slice(0, 12)})`;
+  throw new DataError(
+    `the data are not those of ${path}: ${list.length > 0 ? list.join('; ') : values}`,
+    'bring the data back as they were, or start a new run',
+  );
+}
+
+/** @throws ConfigError when model and loss come to other operations than those that the steps so far were made of */
+export function checkGraph({ path, state }: Checkpoint, graph: string | null): void {
+  if (graph === state.graph) return;
+  throw new ConfigError(
+    `the model and its loss compile to another step than that of ${path}`,
+    'bring back the module, model file or version of Lockstep that it was made with, or start a new run',
+  );
+}

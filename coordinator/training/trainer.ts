@@ -1,0 +1,31 @@
+/** What the training loop needs of whatever computes its steps: the threads of this machine, or a world of workers. */
+import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
+import type { SpanResult } from '../../src/pool/pool.js';
+
+export interface Trainer {
+  /** The parameter slab, as of the last committed step. To be read; may be written before the first step only. */
+  readonly parameters: Float32Array;
+  /** The optimizer's slabs, in the order of its slots. */
+  readonly slots: readonly Float32Array[];
+  /** Mean loss and gradient norm (before clipping) of each step of the epoch under way. */
+  readonly stepLosses: Float64Array;
+  readonly stepNorms: Float64Array;
+  /** The epoch under way, or the last one; and its steps that are done. */
+  readonly epoch: number;
+  readonly done: number;
+  /** Whether no parameter has overflowed. */
+  readonly isFinite: boolean;
+  /** Example indices that the steps [first, last) of the epoch read, one list a step. */
+  used(first: number, last: number): Int32Array[];
+  /** Lets the span under way end after its current step, and the evaluation under way without a result. */
+  requestStop(): void;
+  /** Runs the steps [first, last) of an epoch. */
+  train(epoch: number, order: Int32Array, first: number, last: number, rateScale?: number): Promise<SpanResult>;
+  /** What the metrics come to over the examples `rows`. @throws StoppedError when it is to stop meanwhile */
+  evaluate(rows: Int32Array): Promise<MetricTotals>;
+  /** Goes on with other parameters, between two spans. */
+  replaceParameters(parameters: Float32Array): void;
+  /** Reports what the workers did, where there are some. */
+  summarize?(): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,129 @@
+/** Trains over this machine and whatever workers join it over the network. */
+import { availableParallelism } from 'node:os';
+import { defineConfig } from '../../src/config/define.js';
+import type { RunConfigInput } from '../../src/config/input.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import { ConfigError } from '../../src/errors.js';
+import type { EndEvent } from '../../src/report/events.js';
+import type { Unwritten } from '../../src/report/unwritten.js';
+import { maximumThreads, threadsOf } from '../local/threads.js';
+import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../local/train.js';
+import { hasLedger, type StartTrainer } from '../prepare/prepare.js';
+import type { Resumption } from '../training/resume.js';
+import { addressFile, type ListenAddress, readAddress, writeAddress } from './address.js';
+import { startCluster } from './start.js';
+
+export interface WorldChoices {
+  /** Address to listen on; default 127.0.0.1, or where the resumed run listened. */
+  readonly host?: string;
+  /** Default 7474, or that of the resumed run; 0 for any. */
+  readonly port?: number;
+  /** What workers must know to join; default: a new random one, or that of the resumed run. */
+  readonly token?: string;
+  /** Certificate and key in PEM; workers then join by wss://. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /**
+   * Remote workers without which no step begins. Default: 1, and none after the first step where the coordinator computes: it
+   * goes on alone when they are gone.
+   */
+  readonly minWorkers?: number;
+  /** Admits machines whose arithmetic gives other bits; the run is not reproducible then. */
+  readonly allowMixedNumerics?: boolean;
+}
+
+/** `threads` may be 0: a coordinator that does not compute. */
+export type CoordinateOptions = TrainOptions & WorldChoices;
+export type CoordinateResumeOptions = ResumeOptions & WorldChoices;
+
+const defaultAddress = { host: '127.0.0.1', port: 7474 };
+
+/**
+ * Trains a model as `train` does, over the threads of this machine and the workers that join it. The result is that of
+ * `train`, bit for bit, whoever computes what and whatever happens to them.
+ *
+ * @returns the event that ends the run
+ * @throws LockstepError on bad input (before anything is written) and DivergedError when the loss stops being finite
+ */
+export async function coordinate(config: RunConfigInput, options: CoordinateOptions = {}): Promise<EndEvent> {
+  return run(defineConfig(config), options, undefined, undefined);
+}
+
+/**
+ * Goes on with a run, at the address and with the token that it had: workers that are still there come back by themselves.
+ * @param folder of a run, of `coordinate` or of `train`
+ */
+export async function resumeCoordinating(folder: string, options: CoordinateResumeOptions = {}): Promise<EndEvent> {
+  return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
+    // Workers have to tell what they read where the run keeps a ledger.
+    run(config, { ...options, ledger: options.ledger || hasLedger(folder) }, resumption, readAddress(folder)),
+  );
+}
+
+function run(
+  config: RunConfig,
+  options: CoordinateOptions,
+  resumption: Resumption | undefined,
+  before: ListenAddress | undefined,
+): Promise<EndEvent> {
+  const threads = options.threads === 0 ? 0 : threadsOf(options.threads);
+  const minimum = minimumOf(options.minWorkers, threads);
+  const minimumLater = options.minWorkers === undefined && threads > 0 ? 0 : minimum;
+  const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
+  const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
+  const start: StartTrainer = (poolOptions, parameters, unwritten) =>
+    startCluster(poolOptions, parameters, {
+      threads,
+      minimum,
+      minimumLater,
+      config: config.cluster,
+      report,
+      signal,
+      ledger,
+      host,
+      port,
+      token,
+      tls,
+      trace,
+      allowMixedNumerics,
+      unwritten,
+      started: (address) => {
+        listening = address;
+      },
+    });
+  let listening: ListenAddress | undefined;
+  const remember = (folder: string, unwritten: Unwritten) => {
+    if (listening) remembered(folder, listening, unwritten);
+  };
+  return execute(config, { ...options, threads, opened: remember }, start, resumption);
+}
+
+/** Without it the run goes on all the same; resumed, it has to be told where it listened. */
+function remembered(folder: string, address: ListenAddress, unwritten: Unwritten): void {
+  try {
+    writeAddress(folder, address);
+  } catch (error) {
+    unwritten.failed(addressFile(folder), error);
+  }
+}
+
+/** Without what is undefined, so that it does not hide a default. */
+function defined({ host, port, token }: WorldChoices): Partial<ListenAddress> {
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(token !== undefined && { token }),
+  };
+}
+
+/** @throws ConfigError when it is no number of workers, or nobody would be there to compute */
+function minimumOf(given: number | undefined, threads: number): number {
+  const minimum = given ?? 1;
+  if (!Number.isInteger(minimum) || minimum < 0 || minimum > 4096) {
+    throw new ConfigError(`min-workers: ${minimum} is not a whole number from 0 to 4096`, 'use 1, or leave it out');
+  }
+  if (minimum > 0 || threads > 0) return minimum;
+  throw new ConfigError(
+    'min-workers: 0, and threads: 0: nobody would compute',
+    `use --min-workers 1, or --threads ${Math.min(availableParallelism(), maximumThreads)}`,
+  );
+}

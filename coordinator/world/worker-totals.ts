@@ -1,0 +1,86 @@
+/** What each worker did for the run: counted as it happens, told at the end. */
+import type { Worker } from '../../src/pool/worker.js';
+import type { WorkerSummary } from '../../src/report/events.js';
+import type { Traffic } from '../../src/wire/connection.js';
+import type { RemoteWorker } from './remote.js';
+
+type Counts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
+
+export class WorkerTotals {
+  /** Bytes of gradients that all workers sent in exchanges. */
+  gradientBytes = 0;
+  readonly #counts = new Map<string, Counts>();
+  readonly #connections = new Map<string, RemoteWorker>();
+
+  /** @param self the coordinator, which is a worker too if it computes */
+  constructor(self: Worker) {
+    this.#counts.set(self.name, empty(self.name, 'here', self.threads));
+  }
+
+  /** A worker that comes back goes on with its counts. */
+  add(worker: RemoteWorker): void {
+    const { name, threads, connection } = worker;
+    if (!this.#counts.has(name)) this.#counts.set(name, empty(name, connection.address, threads));
+    this.#connections.set(name, worker);
+  }
+
+  lost({ name, connection }: RemoteWorker, left: boolean): void {
+    const counts = this.#counts.get(name)!;
+    counts.bytesSent += total(connection.bytesSent);
+    counts.bytesReceived += total(connection.bytesReceived);
+    if (!left) counts.timesLost++;
+    this.#connections.delete(name);
+  }
+
+  computed({ name }: Worker, milliseconds: number, shards: number): void {
+    const counts = this.#counts.get(name)!;
+    counts.steps++;
+    counts.shards += shards;
+    counts.computeSeconds += milliseconds / 1000;
+  }
+
+  /** @param bytes of gradients that it sent */
+  exchanged({ name }: Worker, milliseconds: number, bytes: number): void {
+    this.#counts.get(name)!.exchangeSeconds += milliseconds / 1000;
+    this.gradientBytes += bytes;
+  }
+
+  updated({ name }: Worker, milliseconds: number): void {
+    this.#counts.get(name)!.updateSeconds += milliseconds / 1000;
+  }
+
+  /** Part of all shards so far that were a worker's, from 0 to 1. */
+  share(name: string): number {
+    const all = [...this.#counts.values()].reduce((sum, { shards }) => sum + shards, 0);
+    return all === 0 ? 0 : (this.#counts.get(name)?.shards ?? 0) / all;
+  }
+
+  /** Every worker that there was, in the order in which they joined. */
+  summary(): WorkerSummary[] {
+    return [...this.#counts.values()].map((counts) => {
+      const connection = this.#connections.get(counts.name)?.connection;
+      const { bytesSent, bytesReceived } = counts;
+      return {
+        ...counts,
+        bytesSent: bytesSent + (connection ? total(connection.bytesSent) : 0),
+        bytesReceived: bytesReceived + (connection ? total(connection.bytesReceived) : 0),
+      };
+    });
+  }
+}
+
+const total = ({ control, slab, blob }: Traffic): number => control + slab + blob;
+
+const empty = (name: string, address: string, threads: number): Counts => ({
+  name,
+  address,
+  threads,
+  shards: 0,
+  steps: 0,
+  computeSeconds: 0,
+  exchangeSeconds: 0,
+  updateSeconds: 0,
+  bytesSent: 0,
+  bytesReceived: 0,
+  timesLost: 0,
+});

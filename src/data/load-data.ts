@@ -1,0 +1,260 @@
+/** From the `data` section of a config to examples in shared memory or in a file, split. */
+import type { DataConfig } from '../config/data.js';
+import { FIELD_NAME } from '../config/data-parts.js';
+import { plainNames } from '../config/plain-names.js';
+import { DataError } from '../errors.js';
+import { copiesOf, withCopies, withoutTargets } from './copies.js';
+import { generateDigits } from './digits/digits.js';
+import { type Encoding, type TargetScaling, targetEncoding } from './encoding.js';
+import {
+  type Dataset,
+  type Examples,
+  inputColumn,
+  isPlain,
+  type SourceColumn,
+  type SourceExamples,
+  type Splits,
+  targetColumn,
+  withColumn,
+} from './examples.js';
+import { ofRole, widthOf } from './field.js';
+import { idxExamples } from './idx/folder.js';
+import type { OtherPlace, Wording } from './npy/other-arrays.js';
+import { warnOfRounding } from './precision.js';
+import { Reading, type ReadingOptions } from './reading.js';
+import { budgetBytes, closeExamples, RowWriter } from './rows.js';
+import type { Source } from './source.js';
+import { withGiven } from './splits/given.js';
+import { splitExamples } from './splits/split.js';
+import { planOf } from './splits/split-plan.js';
+import { fitTargets, requireNumbers, standardizeTargets } from './standardize.js';
+import { valueExamples } from './values.js';
+
+/**
+ * @param seed seed of the run: decides which examples the splits by fraction take
+ * @param options `signal` ends the reading: its reason is thrown
+ * @throws DataError if a file is missing or damaged, or if the examples cannot be split as asked
+ */
+export async function loadDataset(config: DataConfig, seed: number, options: ReadingOptions = {}): Promise<Dataset> {
+  const reading = new Reading(options);
+  const source = await loadSource(config, reading);
+  const read = await withinBudget(source.examples, budgetBytes(config.memory), reading);
+  warnOfRounding(read, reading.warn);
+  try {
+    const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
+    const scalings = scalingsOf(config, source, read, splits, options.trained);
+    const copies = copiesOf('targets' in config ? config.targets : undefined);
+    // Classes of digits and folders are no targets where others are named.
+    const isReplaced = Object.keys(copies).length > 0 && ['digits', 'idx', 'images'].includes(config.source);
+    const rest = standardizeTargets(isReplaced ? withoutTargets(read) : read, scalings, source.where);
+    const examples = withCopies(rest, copies);
+    checkNames(examples);
+    const own = (await source.encode?.(splits)) ?? plainEncoding(examples);
+    const encoding = completeEncoding(own, examples, scalings);
+    const description = describe(examples, splits, source.origin, scalings.size > 0);
+    const by = 'training' in source.split ? undefined : source.split.by;
+    return { examples, splits, by, description, encoding, columns: source.columns, where: source.where };
+  } catch (error) {
+    closeExamples(read);
+    throw error;
+  }
+}
+
+/** Names of weights and masks are made from those of their fields. @throws DataError where one is taken, or too long */
+function checkNames({ columns }: Examples): void {
+  for (const [i, { name, role, of }] of columns.entries()) {
+    if (columns.findIndex((other) => other.name === name) < i) {
+      throw new DataError(`data: two fields are called ${name}`, 'give inputs and targets other names');
+    }
+    if (!FIELD_NAME.test(name)) {
+      throw new DataError(
+        `data: ${of} has a ${role}, and ${name} is longer than 48 characters`,
+        'give it a shorter name',
+      );
+    }
+  }
+}
+
+/** How targets are standardized, by their names: as a trained model's were, or as the config asks. */
+function scalingsOf(
+  config: DataConfig,
+  source: Source,
+  examples: SourceExamples,
+  { training }: Splits,
+  trained: ReadingOptions['trained'],
+): Map<string, TargetScaling> {
+  const isAsked = 'standardizeTargets' in config && config.standardizeTargets === true;
+  const found = new Map<string, TargetScaling>();
+  for (const target of ofRole(examples.columns, 'target')) {
+    const given = trained && targetEncoding(trained, target).targetScaling;
+    if (!given && !(source.standardize?.includes(target.name) ?? isAsked)) continue;
+    if (trained && !given) {
+      throw new DataError(
+        `data.targets.${target.name}: the model was not trained on standardized numbers of it, or its encoding.json is gone`,
+        `add --set data.targets.${target.name}.standardize=false, or name another model`,
+      );
+    }
+    requireNumbers(target);
+    found.set(target.name, given ?? fitTargets(examples, target, training));
+  }
+  return found;
+}
+
+/** With what is known of the targets. */
+function completeEncoding(
+  encoding: Encoding,
+  examples: SourceExamples,
+  scalings: ReadonlyMap<string, TargetScaling>,
+): Encoding {
+  const targets = ofRole(examples.columns, 'target');
+  if (targets.some(isPlain)) {
+    const [scaling] = scalings.values();
+    return { ...classNames(examples), ...encoding, ...(scaling && { targetScaling: scaling }) };
+  }
+  const named = targets.map((target) => {
+    const { name } = target;
+    const targetScaling = scalings.get(name);
+    const own = encoding.named?.[name] ?? classNames({ columns: [target] });
+    return [name, { ...own, ...(targetScaling && { targetScaling }) }] as const;
+  });
+  return { input: encoding.input, named: Object.fromEntries(named) };
+}
+
+/** Nothing is held out of what a split has of its own. */
+const allOfIt = { split: undefined, validation: 0, test: 0, stratify: false } as const;
+
+/** The encoding that a model will have that is trained on these examples: by it others are read alike. */
+async function trainedLike({ encode, examples }: Source): Promise<Encoding> {
+  const none = new Int32Array(0);
+  const own = (await encode?.({ training: none, validation: none, test: none })) ?? plainEncoding(examples as Examples);
+  return completeEncoding(own, examples, new Map());
+}
+
+async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
+  switch (config.source) {
+    case 'digits': {
+      const examples = await generateDigits(config.examples, config.seed, reading);
+      return { examples, split: planOf(config), origin: `synthetic digits, seed ${config.seed}` };
+    }
+    case 'values':
+      return {
+        examples: valueExamples(config, reading.ignoredClass(plainNames.target)),
+        split: planOf(config),
+        origin: 'values in the config',
+        where: (example, field) => `data.${field}.${example}`,
+      };
+    case 'idx': {
+      const { examples, plan, origin } = await idxExamples(config, reading);
+      return { examples, split: plan, origin };
+    }
+    case 'images': {
+      const { imageSource } = await import('./images/source.js');
+      return imageSource(config, reading);
+    }
+    case 'text': {
+      const { textSource } = await import('./text/source.js');
+      return textSource(config, reading);
+    }
+    case 'csv': {
+      const { csvSource } = await import('./table/csv.js');
+      return csvSource(config, reading);
+    }
+    case 'parquet': {
+      const { parquetSource } = await import('./table/parquet.js');
+      return parquetSource(config, reading);
+    }
+    case 'npy': {
+      const { npySource } = await import('./npy/source.js');
+      const { otherArrays } = await import('./npy/other-arrays.js');
+      const source = await npySource(config, reading);
+      const read = async (own: OtherPlace, key: string) => {
+        const wording: Wording = (place) => `${key}: ${JSON.stringify(place)}`;
+        const arrays = otherArrays(config, own, wording);
+        return npySource({ ...config, ...allOfIt }, reading.like(await trainedLike(source), arrays));
+      };
+      return withGiven(source, config, read, reading);
+    }
+    case 'module': {
+      const { moduleExamples } = await import('./module/source.js');
+      const source = await moduleExamples(config, reading);
+      const read = async (file: string, key: string) =>
+        moduleExamples({ ...config, ...allOfIt, file }, reading.like(await trainedLike(source)), key);
+      return withGiven(source, config, read, reading);
+    }
+  }
+}
+
+/** Moves to a file what a source that knows no budget has of inputs beyond it. */
+async function withinBudget(examples: SourceExamples, budget: number, reading: Reading): Promise<SourceExamples> {
+  let moved = examples;
+  let left = budget;
+  for (const column of ofRole(examples.columns, 'input')) {
+    const { values, file, stride } = column;
+    const room = left;
+    left = Math.max(0, left - values.byteLength);
+    // Rows that overlap share their memory: written out one by one they would take many times the room.
+    if (file || stride !== undefined || values.byteLength <= room) continue;
+    try {
+      moved = withColumn(moved, { ...column, ...(await rowsWithin(column, examples.count, room, reading)) });
+    } catch (error) {
+      closeExamples(moved);
+      throw error;
+    }
+  }
+  return moved;
+}
+
+async function rowsWithin(column: SourceColumn, count: number, budget: number, reading: Reading) {
+  const { values, type } = column;
+  const width = widthOf(column);
+  const rows = new RowWriter(width, type, budget);
+  try {
+    for (let i = 0; i < count; i++) {
+      rows.append(values.subarray(i * width, (i + 1) * width));
+      if (reading.due) await reading.pause();
+    }
+    return rows.finish();
+  } catch (error) {
+    rows.discard();
+    throw error;
+  }
+}
+
+/** Classes are called by their indices where the source has no names for them. */
+function classNames(examples: Pick<SourceExamples, 'columns'>): Pick<Encoding, 'classes'> {
+  const { categories: classes } = targetColumn(examples);
+  return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
+}
+
+/** Small pictures are read as pictures, everything else as numbers. */
+function plainEncoding(examples: SourceExamples): Encoding {
+  const { shape, scale = 1, type } = inputColumn(examples);
+  const [height, width, channels] = shape;
+  if (shape.length === 3 && (channels === 1 || channels === 3) && type === 'uint8') {
+    const greyscale = channels === 1 ? ('bt601' as const) : undefined;
+    return { input: { kind: 'image', height, width, channels, greyscale, fit: 'fill' } };
+  }
+  return { input: { kind: 'numbers', scale } };
+}
+
+function describe(
+  examples: SourceExamples,
+  { training, validation, test }: Splits,
+  origin: string,
+  isStandardized: boolean,
+): string {
+  // Not examples.count: of all windows of a text, splits take some.
+  const all = training.length + validation.length + test.length;
+  const standardized = isStandardized
+    ? ', standardized targets (the loss is of these; metrics are in their own units)'
+    : '';
+  const targets = ofRole(examples.columns, 'target');
+  const called = targets.length === 1 ? '' : targets.map(({ name }) => name).join(', ');
+  const classes = targets.length === 1 ? targets[0].categories : undefined;
+  const what = classes === undefined ? `${called && `, targets ${called}`}${standardized}` : `, ${classes} classes`;
+  const inputs = ofRole(examples.columns, 'input');
+  const shapes = inputs.map(({ name, shape }) => `${inputs.length > 1 ? `${name} ` : ''}[${shape.join(', ')}]`);
+  const place = examples.columns.some(({ file }) => file) ? ', in part read from disk' : '';
+  const shape = `${inputs.length > 1 ? 'inputs' : 'shape'} ${shapes.join(', ')}`;
+  return `${all.toLocaleString('en-US')} examples of ${shape}${what} (${origin}${place})`;
+}

@@ -1,0 +1,43 @@
+/** Lowerings of local response normalization and its gradient (Krizhevsky et al. 2012), over neighbouring channels. */
+import type { GraphBuilder, Value } from '../graph.js';
+import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+
+/** Sums over each channel's neighbours: one product with a band of ones. @param name [n, c, h, w] */
+function neighbours(graph: GraphBuilder, name: string, [n, h, w, c]: readonly number[], radius: number): string {
+  const band = new Float32Array(c! * c!);
+  for (let i = 0; i < band.length; i++) band[i] = Number(Math.abs(Math.floor(i / c!) - (i % c!)) <= radius);
+  const flat = graph.node('Reshape', [name, graph.int64([n!, c!, h! * w!])]);
+  const sums = graph.node('MatMul', [graph.tensor(band, [c!, c!], 'float32'), flat]);
+  return graph.node('Reshape', [sums, graph.int64([n!, c!, h!, w!])]);
+}
+
+/** bias + alpha * sum of squares. */
+function normOf(graph: GraphBuilder, call: KernelCall, x: Value): string {
+  const name = graph.channelsFirst(x);
+  const squares = neighbours(graph, graph.node('Mul', [name, name]), x.shape, call.attribute('depthRadius'));
+  const scaled = graph.node('Mul', [squares, graph.float(call.attribute('alpha'))]);
+  return graph.node('Add', [scaled, graph.float(call.attribute('bias'))]);
+}
+
+const normalize: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const factor = graph.node('Pow', [normOf(graph, call, x), graph.float(-call.attribute<number>('beta'))]);
+  return graph.channelsFirstValue(graph.node('Mul', [graph.channelsFirst(x), factor]), x.shape);
+};
+
+/** dx = dy * norm^-beta - 2 * alpha * beta * x * (sum over neighbours of y * dy / norm). */
+const gradient: Lowering = (graph, call) => {
+  const [x, y, dy] = [call.input('x'), call.input('y'), call.input('dy')];
+  const [alpha, beta] = [call.attribute<number>('alpha'), call.attribute<number>('beta')];
+  const norm = normOf(graph, call, x);
+  const own = graph.node('Mul', [graph.channelsFirst(dy), graph.node('Pow', [norm, graph.float(-beta)])]);
+  const weighed = graph.node('Div', [graph.node('Mul', [graph.channelsFirst(y), graph.channelsFirst(dy)]), norm]);
+  const shared = neighbours(graph, weighed, x.shape, call.attribute('depthRadius'));
+  const others = graph.node('Mul', [
+    graph.node('Mul', [graph.channelsFirst(x), shared]),
+    graph.float(2 * alpha * beta),
+  ]);
+  return graph.channelsFirstValue(graph.node('Sub', [own, others]), x.shape);
+};
+
+export const normalizationLowerings: Lowerings = { LRN: normalize, LRNGrad: gradient };

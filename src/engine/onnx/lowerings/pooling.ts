@@ -1,0 +1,152 @@
+/** Lowerings of pooling and its gradients, and of normalization kernels. */
+import tf = require('@tensorflow/tfjs-core');
+
+import { windowShares } from '../../../model/tfjs/core-gaps.js';
+import type { GraphBuilder, Value } from '../graph.js';
+import { outputPadding, windowAttributes } from './convolution.js';
+import { elementwise } from './elementwise.js';
+import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+
+type Shape4 = [number, number, number, number];
+type Info = tf.backend_util.Conv2DInfo;
+
+function pooling(call: KernelCall, input: Value): Info {
+  return tf.backend_util.computePool2DInfo(
+    input.shape as Shape4,
+    call.attribute('filterSize'),
+    call.attribute('strides'),
+    call.attribute<[number, number] | undefined>('dilations') ?? 1,
+    call.attribute('pad'),
+    call.attribute('dimRoundingMode'),
+    'channelsLast',
+  );
+}
+
+/** Whether ONNX Runtime has these windows: it rounds their number down, and no padding is as large as a window. */
+function isPlain(info: Info): boolean {
+  const { top, bottom, left, right } = info.padInfo;
+  const plain = (size: number, pads: number, filter: number, stride: number) =>
+    Math.floor((size + pads - filter) / stride) + 1;
+  return (
+    plain(info.inHeight, top + bottom, info.filterHeight, info.strideHeight) === info.outHeight &&
+    plain(info.inWidth, left + right, info.filterWidth, info.strideWidth) === info.outWidth &&
+    Math.max(top, bottom) < info.filterHeight &&
+    Math.max(left, right) < info.filterWidth
+  );
+}
+
+/** What all windows cover, channels-first: padded by `filler`, or cut where the last rows or columns are in no window. */
+function covered(graph: GraphBuilder, x: Value, info: Info, filler: number): string {
+  const { top, left } = info.padInfo;
+  const below = (info.outHeight - 1) * info.strideHeight + info.filterHeight - info.inHeight - top;
+  const after = (info.outWidth - 1) * info.strideWidth + info.filterWidth - info.inWidth - left;
+  return graph.node('Pad', [
+    graph.channelsFirst(x),
+    graph.int64([0, 0, top, left, 0, 0, below, after]),
+    graph.float(filler),
+  ]);
+}
+
+/** tfjs takes pooling by windows of one pixel for no pooling, wherever the result is as large as the input. */
+const isIdentity = (info: Info): boolean =>
+  info.filterHeight === 1 && info.filterWidth === 1 && info.inShape.join() === info.outShape.join();
+
+const maxPool: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const info = pooling(call, x);
+  if (isIdentity(info)) return x;
+  const name = isPlain(info)
+    ? graph.node('MaxPool', [graph.channelsFirst(x)], windowAttributes(info))
+    : graph.node('MaxPool', [covered(graph, x, info, Number.NEGATIVE_INFINITY)], unpadded(info));
+  return graph.channelsFirstValue(name, info.outShape);
+};
+
+const unpadded = (info: Info) => ({ ...windowAttributes(info), pads: [0, 0, 0, 0] });
+
+/** A filter of ones for each channel. */
+const onesOf = (graph: GraphBuilder, { inChannels, filterHeight, filterWidth }: Info): string =>
+  graph.tensor(
+    new Float32Array(inChannels * filterHeight * filterWidth).fill(1),
+    [inChannels, 1, filterHeight, filterWidth],
+    'float32',
+  );
+const sharesOf = (graph: GraphBuilder, info: Info): string =>
+  graph.tensor(windowShares(info), [info.outHeight, info.outWidth], 'float32');
+
+const avgPool: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const info = pooling(call, x);
+  if (isIdentity(info)) return x;
+  if (isPlain(info)) {
+    const attributes = { ...windowAttributes(info), count_include_pad: 0 };
+    return graph.channelsFirstValue(graph.node('AveragePool', [graph.channelsFirst(x)], attributes), info.outShape);
+  }
+  // Sums by a convolution: ONNX Runtime makes padding before an AveragePool its own, however large it is.
+  const attributes = { ...unpadded(info), group: info.inChannels };
+  const sums = graph.node('Conv', [covered(graph, x, info, 0), onesOf(graph, info)], attributes);
+  return graph.channelsFirstValue(graph.node('Mul', [sums, sharesOf(graph, info)]), info.outShape);
+};
+
+/** dy goes to the first of the greatest elements of each window, and adds up where windows overlap. */
+const maxPoolGrad: Lowering = (graph, call) => {
+  const [x, dy] = [call.input('input'), call.input('dy')];
+  const info = pooling(call, x);
+  const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth } = info;
+  const [n, , , c] = x.shape;
+  const numbers = [n * c, inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth];
+  const gradient = (positive: boolean): Value => {
+    const inputs = [graph.channelsFirst(x), graph.channelsFirst(dy)];
+    const all = [...numbers, info.padInfo.top, info.padInfo.left, Number(positive)];
+    return graph.channelsFirstValue(graph.kernel('maxPoolGradient', inputs, [n, c, inHeight, inWidth], all), x.shape);
+  };
+  const result = gradient(false);
+  result.storage.pooled = { from: x.storage, positive: () => gradient(true) };
+  return result;
+};
+
+/** Every element of a window gets dy / (size of the window): a transposed convolution with ones, channel by channel. */
+const avgPoolGrad: Lowering = (graph, call) => {
+  const [x, dy] = [call.input('input'), call.input('dy')];
+  const info = pooling(call, x);
+  const shared = graph.node('Mul', [graph.channelsFirst(dy), sharesOf(graph, info)]);
+  const name = graph.node('ConvTranspose', [shared, onesOf(graph, info)], {
+    ...windowAttributes(info),
+    group: info.inChannels,
+    output_padding: outputPadding(info),
+  });
+  return graph.channelsFirstValue(name, x.shape);
+};
+
+/** (x - mean) * scale / sqrt(variance + epsilon) + offset, with what is known per channel worked out first. */
+const batchNorm: Lowering = (graph, call) => {
+  const [x, mean, variance] = [call.input('x'), call.input('mean'), call.input('variance')];
+  const [scale, offset] = [call.optional('scale'), call.optional('offset')];
+  const epsilon = call.attribute<number>('varianceEpsilon');
+  const deviation = elementwise(graph, [variance], (g, v) => g.node('Sqrt', [g.node('Add', [v, g.float(epsilon)])]));
+  const factor = scale
+    ? elementwise(graph, [scale, deviation], (g, s, d) => g.node('Div', [s, d]))
+    : elementwise(graph, [deviation], (g, d) => g.node('Reciprocal', [d]));
+  const scaledMean = elementwise(graph, [mean, factor], (g, m, f) => g.node('Mul', [m, f]));
+  const shift = offset
+    ? elementwise(graph, [offset, scaledMean], (g, o, m) => g.node('Sub', [o, m]))
+    : elementwise(graph, [scaledMean], (g, m) => g.node('Neg', [m]));
+  return elementwise(graph, [x, factor, shift], (g, a, f, s) => g.node('Add', [g.node('Mul', [a, f]), s]));
+};
+
+/** ONNX's Softmax along the last axis; tfjs allows no other. */
+const softmax =
+  (op: 'Softmax' | 'LogSoftmax'): Lowering =>
+  (graph: GraphBuilder, call: KernelCall) => {
+    const x = call.input('logits');
+    return graph.value(graph.node(op, [graph.rows(x)], { axis: -1 }), x.shape);
+  };
+
+export const poolLowerings: Lowerings = {
+  AvgPool: avgPool,
+  AvgPoolGrad: avgPoolGrad,
+  FusedBatchNorm: batchNorm,
+  LogSoftmax: softmax('LogSoftmax'),
+  MaxPool: maxPool,
+  MaxPoolGrad: maxPoolGrad,
+  Softmax: softmax('Softmax'),
+};

@@ -1,0 +1,175 @@
+/** The compiled engine: one ONNX Runtime session a graph, which reads and writes where the numbers are. */
+import { type Field, ofRole } from '../../data/field.js';
+import { elements } from '../../ground/elements.js';
+import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load-kernels.js';
+import { type SlabLayout, tensorOf } from '../../model/slab.js';
+import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
+import { fillNoise } from '../noise.js';
+import { BatchMemory, PrivateMemory } from '../private-memory.js';
+import type { CompiledGraph } from './compile.js';
+import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
+import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
+
+/** A compiled model as plain data: graphs by batch size. */
+export interface CompiledModel {
+  readonly layout: SlabLayout;
+  /** What a batch consists of. */
+  readonly fields: readonly Field[];
+  readonly gradients: ReadonlyMap<number, CompiledGraph>;
+  readonly evaluations: ReadonlyMap<number, CompiledGraph>;
+}
+
+/** A compiled graph made ready to run in this thread, but for the gradients that it writes. */
+interface Prepared {
+  readonly graph: CompiledGraph;
+  /** Of the stages that are sessions, in their order. */
+  readonly sessions: readonly Session[];
+  /** What a step is given, and what stages write apart from gradients; in one memory, where kernels can reach it. */
+  readonly tensors: Tensors;
+  readonly memory: WebAssembly.Memory;
+  /** Draws fresh noise into the inputs. */
+  readonly draw: (key: NoiseKey) => void;
+  /** Runs all stages; one for each array of gradients. */
+  readonly runs: Map<Float32Array, () => void>;
+}
+
+const noGradients = new Float32Array();
+
+export class OnnxEngine implements GradientEngine {
+  readonly #model: CompiledModel;
+  readonly #parameters: Float32Array;
+  readonly #batches: BatchMemory;
+  readonly #prepared = new Map<CompiledGraph, Prepared>();
+
+  /** @param parameters slab to compute with; starts at a multiple of 64 bytes, as gradients do */
+  constructor(model: CompiledModel, parameters: Float32Array) {
+    this.#model = model;
+    this.#parameters = parameters;
+    this.#batches = new BatchMemory(model.fields);
+  }
+
+  buffers(count: number): BatchBuffers {
+    return this.#batches.buffers(count);
+  }
+
+  async computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss> {
+    const prepared = this.#prepare(this.#model.gradients.get(count)!, count);
+    prepared.draw(key);
+    this.#run(prepared, gradients)();
+    const { loss, [divisorName]: divisor } = prepared.tensors;
+    return { lossSum: loss.data[0], divisor: divisor ? divisor.data[0] : count };
+  }
+
+  async evaluate(count: number): Promise<Evaluation[]> {
+    const prepared = this.#prepare(this.#model.evaluations.get(count)!, count);
+    this.#run(prepared, noGradients)();
+    const { tensors } = prepared;
+    const values = (name: string) => tensors[name].data as Float32Array;
+    return ofRole(this.#model.fields, 'target').map((target) => {
+      const names = headNames(target);
+      const metrics: Float32Array[] = [];
+      while (tensors[names.metric(metrics.length)]) metrics.push(values(names.metric(metrics.length)));
+      const divisor = tensors[names.divisor] ? values(names.divisor)[0] : count;
+      const valid = tensors[names.valid] && values(names.valid);
+      return { outputs: values(names.outputs), losses: values(names.losses), divisor, metrics, valid };
+    });
+  }
+
+  async dispose(): Promise<void> {
+    for (const { sessions } of this.#prepared.values()) for (const session of sessions) session.release();
+    this.#prepared.clear();
+  }
+
+  #prepare(graph: CompiledGraph, count: number): Prepared {
+    const known = this.#prepared.get(graph);
+    if (known) return known;
+    const noise = noiseTensors(graph);
+    const { memory, tensors: written } = this.#writtenTensors(graph);
+    const prepared = {
+      graph,
+      memory,
+      draw: noise.draw,
+      runs: new Map(),
+      tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
+      sessions: graph.stages.flatMap((stage) => (stage.kind === 'session' ? [createSession(stage.bytes)] : [])),
+    };
+    this.#prepared.set(graph, prepared);
+    return prepared;
+  }
+
+  #run(prepared: Prepared, gradients: Float32Array): () => void {
+    const known = prepared.runs.get(gradients);
+    if (known) return known;
+    const { graph, memory } = prepared;
+    const tensors = { ...prepared.tensors, ...this.#gradientTensors(graph, gradients) };
+    const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
+    const sessions = prepared.sessions.values();
+    const stages = graph.stages.map((stage) => {
+      if (stage.kind === 'session') return sessions.next().value!.bind(pick(stage.inputs), pick(stage.outputs));
+      const kernels = loadPoolKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
+      const addresses = [...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset);
+      return () => kernels[stage.kernel](...addresses, ...stage.numbers);
+    });
+    const run = () => {
+      for (const stage of stages) stage();
+    };
+    prepared.runs.set(gradients, run);
+    return run;
+  }
+
+  /** What a step is given: the batch and the parameters. */
+  #givenTensors(count: number): Tensors {
+    const { layout, fields } = this.#model;
+    const buffers = this.buffers(count);
+    const given: Record<string, Tensor> = {};
+    fields.forEach((field, i) => {
+      given[fieldName(field)] = { type: field.type, shape: [count, ...field.shape], data: buffers[i] };
+    });
+    layout.tensors.forEach((tensor, i) => {
+      given[parameterName(i)] = { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) };
+    });
+    return given;
+  }
+
+  /** Gradients at their places in the slab, of the shapes in which the graph has them. */
+  #gradientTensors({ written }: CompiledGraph, gradients: Float32Array): Tensors {
+    const shapes = new Map(written.map(({ name, shape }) => [name, shape]));
+    const named = this.#model.layout.tensors.flatMap((tensor, i): [string, Tensor][] => {
+      const shape = shapes.get(gradientName(i));
+      return shape ? [[gradientName(i), { type: 'float32', shape, data: tensorOf(gradients, tensor) }]] : [];
+    });
+    return Object.fromEntries(named);
+  }
+
+  /** What stages write, without gradients. */
+  #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: Tensors } {
+    const inSlab = new Set(this.#model.layout.tensors.map((_, i) => gradientName(i)));
+    const apart = written.filter(({ name }) => !inSlab.has(name));
+    const memory = new PrivateMemory(apart.map(({ shape }) => elements(shape) * 4));
+    const tensors: Record<string, Tensor> = {};
+    for (const { name, type, shape } of apart) {
+      const length = elements(shape);
+      tensors[name] = { type, shape, data: type === 'int32' ? memory.integers(length) : memory.floats(length) };
+    }
+    return { memory: memory.memory, tensors };
+  }
+}
+
+function noiseTensors({ noise }: CompiledGraph): { tensors: Tensors; draw: (key: NoiseKey) => void } {
+  if (noise.length === 0) return { tensors: {}, draw: () => {} };
+  const memory = new PrivateMemory(noise.map(({ shape }) => elements(shape) * 4));
+  const values = noise.map(({ shape }) => memory.floats(elements(shape)));
+  const kernels = loadNoiseKernels(memory.memory);
+  const named = values.map((data, i): [string, Tensor] => [
+    noiseName(i),
+    { type: 'float32', shape: noise[i].shape, data },
+  ]);
+  return {
+    tensors: Object.fromEntries(named),
+    draw: (key) => {
+      values.forEach((data, place) => {
+        fillNoise(kernels, noise[place].kind, data, key, place);
+      });
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * The WebAssembly kernels as typed functions over a given memory. Their sources, and what each function computes, are
+ * in `assembly/`. Offsets are in bytes, counts in floats.
+ */
+import { readFileSync } from 'node:fs';
+
+/** What slabs need on their way between machines. Counts of floats are multiples of 16; a half has 16 bits. */
+interface WireKernels {
+  /** Checksum of `n` words of 32 bits, a multiple of 8, as a signed number: any changed or moved word changes it. */
+  checksum(src: number, n: number): number;
+  /** dst = src, bit for bit; `src` may be any offset, as with checksums and the functions that widen halves. */
+  copy(dst: number, src: number, n: number): void;
+  /** As `copy`, and returns the `checksum`. */
+  copyWithChecksum(dst: number, src: number, n: number): number;
+  /** dst = a + src, where dst may be a. Returns the unsigned `checksum` of `src`, and 2^32 more unless `src` is `finite`. */
+  addChecked(dst: number, a: number, src: number, n: number): number;
+  /** 1 where no float is NaN or infinite, otherwise 0. */
+  finite(src: number, n: number): number;
+  /** Halves from floats, rounded to nearest, ties to even. */
+  toBfloat16(dst: number, src: number, n: number): void;
+  toFloat16(dst: number, src: number, n: number): void;
+  /** Floats from halves. */
+  fromBfloat16(dst: number, src: number, n: number): void;
+  fromFloat16(dst: number, src: number, n: number): void;
+  /** Halves from src + residual, rounded; residual becomes what rounding lost. */
+  compressBfloat16(dst: number, src: number, residual: number, n: number): void;
+  compressFloat16(dst: number, src: number, residual: number, n: number): void;
+}
+
+/** Reduction and optimizer updates. Regions start at multiples of 64 bytes, counts are multiples of 16. */
+export interface UpdateKernels extends WireKernels {
+  /** dst += src. */
+  add(dst: number, src: number, n: number): void;
+  /** dst = src * scale. */
+  scaledCopy(dst: number, src: number, n: number, scale: number): void;
+  /** Replaces subnormal numbers by zero. */
+  flushSubnormals(dst: number, n: number): void;
+  /** Sum of squares in float64, in a fixed order. */
+  sumOfSquares(src: number, n: number): number;
+  sgd(parameters: number, gradients: number, n: number, gradientScale: number, rate: number): void;
+  momentum(
+    parameters: number,
+    gradients: number,
+    velocity: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    momentum: number,
+    nesterov: boolean,
+  ): void;
+  adagrad(
+    parameters: number,
+    gradients: number,
+    sums: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    epsilon: number,
+  ): void;
+  rmsprop(
+    parameters: number,
+    gradients: number,
+    squares: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    decay: number,
+    epsilon: number,
+  ): void;
+  /** Bias corrections are part of `rate` and `epsilon`; `decay` is taken off the parameters directly. */
+  adam(
+    parameters: number,
+    gradients: number,
+    first: number,
+    second: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    decay: number,
+  ): void;
+}
+
+/** Random numbers of a Philox stream: number i depends on the key, counters 1 to 3 and i alone. `n` is any count. */
+export interface NoiseKernels {
+  /** Floats in [0, 1), multiples of 2^-24. */
+  uniform(
+    dst: number,
+    n: number,
+    key0: number,
+    key1: number,
+    counter1: number,
+    counter2: number,
+    counter3: number,
+  ): void;
+  /** Standard normal floats. */
+  normal(
+    dst: number,
+    n: number,
+    key0: number,
+    key1: number,
+    counter1: number,
+    counter2: number,
+    counter3: number,
+  ): void;
+  /** Raw 32-bit words from block `counter0` on. */
+  words(
+    dst: number,
+    n: number,
+    key0: number,
+    key1: number,
+    counter0: number,
+    counter1: number,
+    counter2: number,
+    counter3: number,
+  ): void;
+}
+
+/** Pooling gradients, for which ONNX Runtime has no operator. */
+export interface PoolKernels {
+  /** dx = gradient of max pooling of x [planes, h, w] for dy [planes, oh, ow]; see assembly/pooling.ts. */
+  maxPoolGradient(x: number, dy: number, dx: number, ...numbers: readonly number[]): void;
+}
+
+/** Kernels over a shared memory, of at most 65,536 pages. */
+export function loadUpdateKernels(memory: WebAssembly.Memory): UpdateKernels {
+  return instantiate('update', memory) as UpdateKernels;
+}
+
+/** Kernels over a memory that is not shared. */
+export function loadNoiseKernels(memory: WebAssembly.Memory): NoiseKernels {
+  return instantiate('noise', memory) as NoiseKernels;
+}
+
+/** Kernels over a memory that is not shared. */
+export function loadPoolKernels(memory: WebAssembly.Memory): PoolKernels {
+  return instantiate('pooling', memory) as PoolKernels;
+}
+
+const modules = new Map<string, WebAssembly.Module>();
+
+function instantiate(name: string, memory: WebAssembly.Memory): unknown {
+  let module = modules.get(name);
+  if (!module) {
+    module = new WebAssembly.Module(readFileSync(new URL(`./${name}.wasm`, import.meta.url)));
+    modules.set(name, module);
+  }
+  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+}

@@ -1,0 +1,48 @@
+/** A pool made a member of a world: with its part in exchanges, in the memory that its threads share. */
+import type { WireError } from '../errors.js';
+import { loadUpdateKernels } from '../kernels/load-kernels.js';
+import { AllReduce } from '../reduce/all-reduce.js';
+import { LANDING_FLOATS, Landings } from '../reduce/landings.js';
+import type { SlabParts } from '../reduce/slab-frame.js';
+import { SCRATCH_FLOATS } from '../reduce/workbench.js';
+import { Member } from './member.js';
+import type { ThreadPool } from './pool.js';
+
+export interface MemberOptions {
+  readonly id: number;
+  readonly name: string;
+  /** Sends a slab frame to another member. */
+  readonly send: (to: number, frame: SlabParts) => void;
+  /** Told who sent a frame that broke the protocol, before the plan was there to tell. */
+  readonly refused: (from: number, error: WireError) => void;
+}
+
+/** Rounds that a member who only follows may lag behind, its totals waiting here, before the coordinator cuts it off. */
+export const longestLag = 16;
+
+/** Floats of scratch memory that a member needs. */
+export const MEMBER_FLOATS = SCRATCH_FLOATS + LANDING_FLOATS;
+
+/** @param pool started with `rounds`, and with `MEMBER_FLOATS` of scratch memory */
+export function becomeMember(
+  pool: ThreadPool,
+  { id, name, send, refused }: MemberOptions,
+): { readonly member: Member; readonly exchange: AllReduce; readonly landings: Landings } {
+  const { memory, total, scratch, options } = pool;
+  const { layout, geometry } = options;
+  const exchange = new AllReduce({
+    self: id,
+    memory,
+    kernels: loadUpdateKernels(memory),
+    layout,
+    total,
+    scratch,
+    send,
+    refused,
+    // At worst a sender holds every other shard as a sum by itself, and passes on the total; before that, the totals of the
+    // rounds that this member lags behind.
+    earlyBytes: (Math.ceil(geometry.shards / 2) + longestLag + 2) * layout.state * 4,
+  });
+  const landings = new Landings(memory, scratch + SCRATCH_FLOATS * 4);
+  return { exchange, landings, member: new Member(id, name, pool, exchange) };
+}

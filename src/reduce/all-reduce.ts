@@ -1,0 +1,333 @@
+/**
+ * One member's part in making the total gradient of a round known to every member: fed with frames, it emits frames. It
+ * knows nothing of sockets and of time. Each segment of the slab goes its own way (topology.ts): a member adds its own
+ * sums and those of its children along the edges of the shard tree, sends what is left to its parent, and passes the
+ * total, which comes back from there, on to its children.
+ */
+import { WireError } from '../errors.js';
+import type { UpdateKernels } from '../kernels/load-kernels.js';
+import { EarlyFrames } from './early.js';
+import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
+import { Partials, type Sum } from './partials.js';
+import type { AllReducePlan, WirePrecision } from './plan.js';
+import { type Input, type Route, routesOf } from './routes.js';
+import { type AllReduceLayout, bytesPerFloat, SEGMENT, type Segment, segmentsOf } from './segments.js';
+import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
+import type { TreeNode } from './tree.js';
+import { type Label, type Place, Workbench } from './workbench.js';
+
+export interface AllReduceOptions {
+  /** Id of this member. */
+  readonly self: number;
+  readonly memory: WebAssembly.Memory;
+  readonly kernels: UpdateKernels;
+  readonly layout: AllReduceLayout;
+  /** Byte offset of a slab of `layout.state` floats for the total, which is none of the slots. */
+  readonly total: number;
+  /** Byte offset of `SCRATCH_FLOATS` floats. */
+  readonly scratch: number;
+  /**
+   * Bytes of numbers kept of one sender while the plan that they belong to is on its way. A sender may hold a sum for
+   * every level of the tree on either side: 2 log2(shards) slabs are always enough.
+   */
+  readonly earlyBytes: number;
+  /**
+   * Sends a frame. Its payload may lie in the memory, and stays as it is until the member that it is for has the total, or
+   * until the next exchange begins. Frames for this member may come back with `receive` at once.
+   */
+  readonly send: (to: number, frame: SlabParts) => void;
+  /** Told of a frame that broke the protocol, as `receive` would have thrown, had its plan been there in time. */
+  readonly refused: (from: number, error: WireError) => void;
+}
+
+/** A sum that this member has computed, at a byte offset. */
+export interface OwnSum extends TreeNode {
+  readonly offset: number;
+}
+
+/** A segment under way. */
+interface Work extends Segment {
+  readonly route: Route;
+  readonly precision: WirePrecision;
+  /** Byte offset of the segment in the total. */
+  readonly at: number;
+  readonly partials: Partials;
+  done: boolean;
+}
+
+interface Running {
+  readonly plan: AllReducePlan;
+  readonly work: readonly Work[];
+  /** Segments whose total is not here yet. */
+  left: number;
+  readonly resolve: (squares: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class AllReduce {
+  readonly #options: AllReduceOptions;
+  readonly #workbench: Workbench;
+  readonly #normSums: Float64Array;
+  readonly #early: EarlyFrames;
+  readonly #nonFinite = new Map<number, number>();
+  #round = -1;
+  #attempt = 0;
+  #running: Running | undefined;
+  #sent = 0;
+  #received = 0;
+
+  constructor(options: AllReduceOptions) {
+    this.#options = options;
+    this.#workbench = new Workbench(options.memory, options.kernels, options.scratch);
+    this.#normSums = new Float64Array(normBlocks(options.layout.trainable));
+    const slabs = Math.ceil(options.earlyBytes / (options.layout.state * 4));
+    const frames = slabs * Math.ceil(options.layout.state / SEGMENT);
+    this.#early = new EarlyFrames({ bytes: options.earlyBytes, frames });
+  }
+
+  /** Bytes of numbers sent in this round, all attempts together. */
+  get bytesSent(): number {
+    return this.#sent;
+  }
+
+  get bytesReceived(): number {
+    return this.#received;
+  }
+
+  /** How many partial sums with a NaN or an infinity, segment by segment, came from whom in this attempt: a run that diverges, or a bad member. */
+  get nonFinite(): ReadonlyMap<number, number> {
+    return this.#nonFinite;
+  }
+
+  /**
+   * Starts an exchange; one that is under way is given up. A round may be exchanged again, with a higher attempt.
+   *
+   * @param own the sums that the plan says this member holds, and maybe others; they are left as they are
+   * @returns the sum of squares of the total over [0, trainable), the same bits on every member; not finite when a gradient
+   *   is not. Rejects with what `abort` is given, and with a WireError for a plan that cannot be followed.
+   */
+  async begin(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
+    const { round, attempt } = plan;
+    if (!isLater(plan, this.#round, this.#attempt)) throw stalePlan(plan, this.#round, this.#attempt);
+    this.abort(new Error(`the exchange of round ${round}, attempt ${attempt}, has taken its place`));
+    if (round !== this.#round) [this.#sent, this.#received] = [0, 0];
+    [this.#round, this.#attempt] = [round, attempt];
+    this.#nonFinite.clear();
+    this.#workbench.forget();
+    const work = this.#workOf(plan);
+    const sums = plan.members.find(({ id }) => id === this.#options.self)!.nodes.map((node) => ownSum(node, own));
+    return new Promise((resolve, reject) => {
+      const running = { plan, work, left: work.length, resolve, reject };
+      this.#running = running;
+      for (const segment of work) {
+        for (const { low, high, offset } of sums) {
+          segment.partials.take({ low, high, place: offset + segment.start * 4 }, this.#options.self);
+        }
+        this.#advance(running, segment);
+      }
+      this.#replay();
+    });
+  }
+
+  /**
+   * A frame from another member. One of an exchange that is over, and one that has come before, is dropped silently.
+   *
+   * @throws WireError when it breaks the protocol: the exchange cannot go on with its sender
+   */
+  receive(from: number, frame: SlabFrame): void {
+    if (isLater(frame, this.#round, this.#attempt)) {
+      // Where it is now, others will land.
+      this.#early.keep(from, frame);
+      return;
+    }
+    const running = this.#running;
+    if (!running || frame.round !== this.#round || frame.attempt !== this.#attempt) return;
+    const segment = running.work[frame.segment];
+    if (!segment) throw broken(from, frame, `segments [0, ${running.work.length})`, `${frame.segment}`);
+    const bytes = segment.floats * bytesPerFloat(segment.precision);
+    if (frame.precision !== segment.precision) throw broken(from, frame, segment.precision, frame.precision);
+    if (frame.payload.length !== bytes) throw broken(from, frame, `${bytes} bytes`, `${frame.payload.length}`);
+    const isNew =
+      frame.stage === 'partial'
+        ? this.#receivePartial(from, frame, segment)
+        : this.#receiveTotal(from, frame, segment, running);
+    if (!isNew) return;
+    this.#received += bytes;
+    this.#advance(running, segment);
+  }
+
+  /** Gives up the exchange under way, if there is one: `begin` rejects with `error`, and late frames of it are dropped. */
+  abort(error: Error): void {
+    const running = this.#running;
+    this.#running = undefined;
+    if (running && running.left > 0) running.reject(error);
+  }
+
+  /** Any round may come next: this member has been given the parameters anew. */
+  restart(): void {
+    this.abort(new Error('this member starts anew'));
+    [this.#round, this.#attempt] = [-1, 0];
+    this.#early.clear();
+  }
+
+  /**
+   * The round counts, since every member has the total: what rounding lost is added to what the next round sends.
+   */
+  commit(): void {
+    this.#workbench.commit();
+  }
+
+  /** Who still owes how many bytes. */
+  waitingFor(): readonly { readonly id: number; readonly bytes: number }[] {
+    const owed = new Map<number, number>();
+    for (const segment of this.#running?.work ?? []) {
+      const { parent } = segment.route;
+      const bytes = segment.floats * bytesPerFloat(segment.precision);
+      const from = segment.partials.owed.map((input) => input.from);
+      if (from.length === 0 && !segment.done && parent !== undefined) from.push(parent);
+      for (const id of from) owed.set(id, (owed.get(id) ?? 0) + bytes);
+    }
+    return [...owed].map(([id, bytes]) => ({ id, bytes }));
+  }
+
+  #workOf(plan: AllReducePlan): Work[] {
+    const segments = segmentsOf(this.#options.layout, plan);
+    const routes = routesOf(plan, this.#options.self, segments.length);
+    return segments.map((segment, number) => {
+      const at = this.#options.total + segment.start * 4;
+      const route = routes[number];
+      const partials = new Partials(this.#workbench, plan.shards, segment, at, route.inputs);
+      const precision = segment.gradients ? plan.precision : 'float32';
+      return { ...segment, route, precision, at, partials, done: false };
+    });
+  }
+
+  #replay(): void {
+    this.#early.replay(this.#round, this.#attempt, (from, frame) => {
+      try {
+        this.receive(from, frame);
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        this.#options.refused(from, error);
+      }
+    });
+  }
+
+  #receivePartial(from: number, frame: SlabFrame, segment: Work): boolean {
+    const isThis = (input: Input) => input.from === from && input.low === frame.low && input.high === frame.high;
+    if (!segment.partials.owed.some(isThis)) {
+      if (segment.route.inputs.some(isThis)) return false;
+      const mine = segment.route.inputs.filter((input) => input.from === from).map(describe);
+      throw broken(from, frame, mine.length > 0 ? `a sum of ${mine.join(', ')}` : 'no sum', 'this one');
+    }
+    const finite = segment.partials.receive(frame, from, (checksum) => this.#check(from, frame, checksum));
+    if (!finite) this.#nonFinite.set(from, (this.#nonFinite.get(from) ?? 0) + 1);
+    return true;
+  }
+
+  #receiveTotal(from: number, frame: SlabFrame, segment: Work, running: Running): boolean {
+    const { shards } = running.plan;
+    const { parent, children } = segment.route;
+    if (from !== parent) throw broken(from, frame, `the total from ${parent ?? 'nobody'}`, `it from ${from}`);
+    if (segment.done) return false;
+    if (frame.low !== 0 || frame.high !== shards) throw broken(from, frame, `shards [0, ${shards})`, describe(frame));
+    if (segment.partials.owed.length > 0)
+      throw broken(from, frame, 'the total after all sums that make it', 'it before');
+    this.#check(from, frame, this.#workbench.unpack(frame, segment.at));
+    this.#finish(running, segment);
+    if (children.length === 0) return true;
+    const bytes = frame.payload.length;
+    // Halves lie where others will land.
+    const payload =
+      frame.precision === 'float32' ? this.#workbench.view(segment.at, bytes) : new Uint8Array(frame.payload);
+    const copy = { header: sealSlab(frame), payload };
+    for (const child of children) this.#send(child, copy, bytes);
+    return true;
+  }
+
+  #check(from: number, frame: SlabFrame, checksum: number): void {
+    if (checksum !== frame.checksum) throw broken(from, frame, `checksum ${frame.checksum}`, `${checksum}`);
+  }
+
+  /** Sends what is ready once all inputs of a segment are here; ends the exchange with its last segment. */
+  #advance(running: Running, segment: Work): void {
+    const sums = segment.partials.release();
+    const { parent } = segment.route;
+    if (sums.length > 0 && parent === undefined) this.#settle(running, segment, sums[0]);
+    if (sums.length > 0 && parent !== undefined) this.#sendPartials(segment, sums, parent);
+    if (running.left === 0) running.resolve(totalSquares(this.#normSums));
+  }
+
+  #sendPartials(segment: Work, sums: readonly Sum[], parent: number): void {
+    // In the order of the shards, since a residual goes from one sum to the next.
+    const frames = sums.map((sum) => this.#pack(this.#label('partial', sum), segment, sum.place));
+    const bytes = segment.floats * bytesPerFloat(segment.precision);
+    for (const frame of frames) this.#send(parent, frame, bytes);
+  }
+
+  /** At the root: the total goes to everybody, rounded if the plan says so, and what is kept here is what was sent. */
+  #settle(running: Running, segment: Work, sum: Sum): void {
+    if (sum.place !== segment.at) this.#workbench.copy(segment.at, sum.place, segment.floats);
+    const frame = this.#pack(this.#label('total', sum), segment, segment.at, segment.at);
+    this.#finish(running, segment);
+    const bytes = segment.floats * bytesPerFloat(segment.precision);
+    for (const child of segment.route.children) this.#send(child, frame, bytes);
+  }
+
+  #pack(label: Label, segment: Work, place: Place, settle?: number): SlabParts {
+    return segment.precision === 'float32'
+      ? this.#workbench.pack(label, segment, place)
+      : this.#workbench.packRounded(label, segment, segment.precision, place, settle);
+  }
+
+  /** The total of a segment is in place. */
+  #finish(running: Running, segment: Work): void {
+    const { kernels, layout, total } = this.#options;
+    const first = segment.start / NORM_BLOCK;
+    const end = Math.min(first + Math.ceil(segment.floats / NORM_BLOCK), this.#normSums.length);
+    sumSquares(kernels, total, layout.trainable, first, end, this.#normSums);
+    segment.done = true;
+    running.left--;
+  }
+
+  #label(stage: Label['stage'], { low, high }: TreeNode): Label {
+    return { stage, round: this.#round, attempt: this.#attempt, low, high };
+  }
+
+  #send(to: number, frame: SlabParts, bytes: number): void {
+    this.#sent += bytes;
+    this.#options.send(to, frame);
+  }
+}
+
+/** Whether something belongs to a later exchange than the given one. */
+function isLater(of: { readonly round: number; readonly attempt: number }, round: number, attempt: number): boolean {
+  return of.round > round || (of.round === round && of.attempt > attempt);
+}
+
+function ownSum(node: TreeNode, own: readonly OwnSum[]): OwnSum {
+  const sum = own.find(({ low, high }) => low === node.low && high === node.high);
+  if (sum) return sum;
+  throw new WireError(
+    `the plan of an exchange asks for a sum of ${describe(node)}, which was not computed here`,
+    'the coordinator must run the same version of Lockstep',
+  );
+}
+
+function stalePlan(plan: AllReducePlan, round: number, attempt: number): WireError {
+  return new WireError(
+    `an exchange of round ${plan.round}, attempt ${plan.attempt}, was asked for after round ${round}, attempt ${attempt}`,
+    'the coordinator must run the same version of Lockstep',
+  );
+}
+
+const describe = ({ low, high }: TreeNode): string => `shards [${low}, ${high})`;
+
+function broken(from: number, frame: SlabFrame, expected: string, actual: string): WireError {
+  const { stage, segment, round, attempt } = frame;
+  const what = `a ${stage} sum of ${describe(frame)}, segment ${segment}, round ${round}, attempt ${attempt}`;
+  return new WireError(
+    `member ${from} sent ${what}: expected ${expected}, got ${actual}`,
+    'it is dropped; it must run the same version of Lockstep',
+  );
+}

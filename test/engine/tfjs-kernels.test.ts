@@ -1,0 +1,26 @@
+/**
+ * The tests that tfjs-core ships, with every kernel call compiled alone: what the compiled engine computes is what they
+ * expect, and what it lacks it says by name. `LOCKSTEP_KERNELS=all` also feeds calls constants and channels-first values.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import type { Summary } from '../../scripts/kernels/verdicts.js';
+import { temporaryFolder } from '../support/folder.js';
+
+const program = fileURLToPath(new URL('../../scripts/kernel-tests.js', import.meta.url));
+const folder = temporaryFolder();
+const modes = process.env.LOCKSTEP_KERNELS === 'all' ? 'inputs,constants,turned' : 'inputs';
+
+it('pass on the compiled engine, or are refused by name', { timeout: 300_000 }, async () => {
+  const file = join(folder, 'summary.json');
+  await promisify(execFile)(process.execPath, [program, '--modes', modes, '--json', file]);
+  const { calling, counts, faults }: Summary = JSON.parse(readFileSync(file, 'utf8'));
+  expect(faults).toEqual([]);
+  expect(calling).toBeGreaterThan(2700);
+  expect(counts).toMatchObject({ wrong: 0, late: 0 });
+  expect(counts.passes).toBeGreaterThanOrEqual(2440);
+});

@@ -1,0 +1,229 @@
+/**
+ * Every family of metrics: the values of scikit-learn 1.9.1 (scripts/peers/metric_families.py), and the same bits however the
+ * batches are spread over threads and workers. And a family that gives a table, and one that gives a curve, of one object each.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type MetricSpec, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import { AskedMetric, families, type MetricConfig } from '../../src/metrics/families.js';
+import type { MetricFamily } from '../../src/metrics/metric.js';
+import { addSums } from '../../src/metrics/metric.js';
+import type { EvaluatedBatch } from '../../src/metrics/rows.js';
+import { metricsSchema } from '../../src/metrics/schema.js';
+import { figuresIn } from '../../src/report/events.js';
+import { figureText } from '../../src/report/figure-text.js';
+import { randomNumbers } from '../support/exchanges.js';
+import { scored, totalsOf } from '../support/metrics.js';
+import { packageRoot } from '../support/package.js';
+
+type Rows = Record<'scores' | 'numbers' | 'predicted' | 'bits' | 'logits', number[][]> &
+  Record<'classes' | 'custom' | 'weights' | 'valid', number[]>;
+const golden = JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/metric-families.json'), 'utf8')) as {
+  readonly rows: Rows;
+  readonly expected: Readonly<Record<string, Readonly<Record<string, number>>>>;
+};
+const { rows } = golden;
+const count = rows.classes.length;
+
+interface Case {
+  readonly metric: MetricConfig;
+  readonly outputs: keyof Rows;
+  readonly targets: keyof Rows;
+  readonly binary?: boolean;
+}
+
+/** Under the names of the golden values; each family has one at least. */
+const cases: Readonly<Record<string, Case>> = {
+  accuracy: { metric: 'accuracy', outputs: 'scores', targets: 'classes' },
+  'accuracy of each output': { metric: 'accuracy', outputs: 'logits', targets: 'bits', binary: true },
+  topKAccuracy: { metric: { topKAccuracy: { k: 2 } }, outputs: 'scores', targets: 'classes' },
+  mae: { metric: 'mae', outputs: 'predicted', targets: 'numbers' },
+  mse: { metric: 'mse', outputs: 'predicted', targets: 'numbers' },
+  r2: { metric: 'r2', outputs: 'predicted', targets: 'numbers' },
+  'uniform r2': { metric: { r2: { average: 'uniform' } }, outputs: 'predicted', targets: 'numbers' },
+  custom: { metric: { custom: { name: 'own' } }, outputs: 'scores', targets: 'classes' },
+};
+
+function specOf({ metric, outputs, targets, binary = false }: Case, weighted: boolean): MetricSpec {
+  const width = (rows[outputs][0] as number[]).length;
+  const classes = targets === 'classes';
+  return { metrics: [metric], outputs: width, places: 1, classes, threshold: 0, binary, weighted };
+}
+
+/** The rows of some examples as an engine gives them. */
+function batchOf({ outputs, targets }: Case, mode: string, examples: readonly number[]): EvaluatedBatch {
+  const part = (name: keyof Rows) => Float32Array.from(examples.flatMap((row) => rows[name][row]));
+  return {
+    outputs: part(outputs),
+    targets: targets === 'classes' ? Int32Array.from(part(targets)) : part(targets),
+    losses: part('custom'),
+    divisor: examples.length,
+    metrics: [part('custom')],
+    ...(mode !== 'alike' && { valid: part('valid') }),
+    ...(mode === 'weighted' && { weights: part('weights') }),
+  };
+}
+
+const all = Array.from({ length: count }, (_, i) => i);
+const modes = Object.keys(golden.expected);
+
+it('are all in this test', () => {
+  const named = Object.values(cases).map(({ metric }) =>
+    typeof metric === 'string' ? metric : Object.keys(metric)[0],
+  );
+  expect(new Set(named)).toEqual(new Set(families.map(({ name }) => name)));
+});
+
+describe.each(Object.entries(cases))('%s', (name, example) => {
+  it.each(modes)('of rows %s has the value of scikit-learn', (mode) => {
+    const spec = specOf(example, mode === 'weighted');
+    const metrics = new OutputMetrics(spec);
+    const { sums, counts } = totalsOf(spec, [batchOf(example, mode, all)]);
+    const { scalars } = metrics.results({ sums: metrics.merged(sums), counts });
+    // Outputs and targets are 32-bit numbers here.
+    expect(Object.values(scalars)[1]).toBeCloseTo(golden.expected[mode][name], 6);
+  });
+
+  it.each(modes)('of rows %s has the same bits, whoever evaluates which batch', (mode) => {
+    const spec = specOf(example, mode === 'weighted');
+    const metrics = new OutputMetrics(spec);
+    // Batches of 1 to 4 rows, many more than there are threads.
+    const random = randomNumbers(7);
+    const batches = Array.from({ length: 40 }, () =>
+      batchOf(
+        example,
+        mode,
+        Array.from({ length: 1 + random(4) }, () => random(count)),
+      ),
+    );
+    const alone = totalsOf(spec, batches);
+    for (const threads of [2, 3, 7]) {
+      const sums = new Float64Array(batches.length * metrics.width);
+      const own = Array.from({ length: threads }, () => new Float64Array(metrics.counts));
+      // In any order, each on any thread.
+      for (const [i] of [...batches.entries()].sort(() => random(3) - 1)) {
+        metrics.add(batches[i], sums.subarray(i * metrics.width, (i + 1) * metrics.width), own[random(threads)]);
+      }
+      const counts = alone.counts.map((_, i) => own.reduce((sum, each) => sum + each[i], 0));
+      expect(counts).toEqual(alone.counts);
+      expect(new Uint8Array(sums.buffer)).toEqual(new Uint8Array(alone.sums.buffer));
+      const spread = metrics.results({ sums: metrics.merged(sums), counts });
+      expect(spread).toEqual(metrics.results({ sums: metrics.merged(alone.sums), counts: alone.counts }));
+    }
+    expect(alone.counts.every((value) => Number.isSafeInteger(value) && value >= 0)).toBe(true);
+  });
+
+  it('does not depend on what else is asked for', () => {
+    const [spec, batch] = [specOf(example, true), batchOf(example, 'weighted', all)];
+    const label = (metric: MetricConfig) => new AskedMetric(metric).label;
+    const others = new Map(
+      Object.values(cases)
+        .filter(({ outputs, binary, metric }) => {
+          return outputs === example.outputs && binary === example.binary && label(metric) !== label(example.metric);
+        })
+        .map(({ metric }) => [label(metric), metric]),
+    );
+    const last = (metrics: MetricConfig[]) => Object.values(scored({ ...spec, metrics }, [batch, batch])).at(-1);
+    expect(last([...others.values(), example.metric])).toBe(last([example.metric]));
+  });
+});
+
+describe('what is counted', () => {
+  it('needs no sums of its own where rows count alike, and no integers where they do not', () => {
+    const shared = 3;
+    for (const name of ['accuracy', 'topKAccuracy']) {
+      const [alike, weighted] = [false, true].map((weighted) => new OutputMetrics(specOf(cases[name], weighted)));
+      expect([alike.width, alike.counts]).toEqual([shared, 1]);
+      expect([weighted.width, weighted.counts]).toEqual([shared + 1, 0]);
+    }
+  });
+});
+
+describe('a new family', () => {
+  const confusion: MetricFamily = {
+    name: 'confusion',
+    bare: {},
+    create: (_, { outputs }) => ({
+      width: 0,
+      counts: outputs ** 2,
+      merge: addSums,
+      add({ values, outputs: scores, count }, _sums, counts) {
+        const best = (of: ArrayLike<number>, row: number) => {
+          const each = Array.from({ length: outputs }, (_, i) => of[row * outputs + i]);
+          return each.indexOf(Math.max(...each));
+        };
+        for (let row = 0; row < count; row++) counts[best(values, row) * outputs + best(scores, row)]++;
+      },
+      result(_total, counts) {
+        const names = Array.from({ length: outputs }, (_, i) => `class ${i}`);
+        const values = names.map((_, i) => [...counts.subarray(i * outputs, (i + 1) * outputs)]);
+        return { kind: 'table', rows: names, columns: names, values };
+      },
+    }),
+  };
+  const lossCurve: MetricFamily = {
+    name: 'errorCurve',
+    bare: {},
+    create: () => ({
+      width: 2,
+      counts: 0,
+      merge: addSums,
+      add({ errors }, sums) {
+        for (const error of errors) sums[error < 0 ? 0 : 1] += Math.abs(error);
+      },
+      result: ({ sums }) => ({
+        kind: 'curve',
+        x: { name: 'sign', values: [-1, 1] },
+        y: { name: 'error', values: [...sums] },
+      }),
+    }),
+  };
+
+  it('may give a table or a curve, which events and reports tell', () => {
+    (families as MetricFamily[]).push(confusion, lossCurve);
+    const metrics = ['confusion', 'accuracy', 'errorCurve'] as unknown as MetricConfig[];
+    const spec = { ...specOf(cases.accuracy, false), metrics };
+    const of = new OutputMetrics(spec);
+    const batches = [all.slice(0, 5), all.slice(5)].map((part) => batchOf(cases.accuracy, 'alike', part));
+    const { sums, counts } = totalsOf(spec, batches);
+    const results = of.results({ sums: of.merged(sums), counts });
+    expect(Object.keys(results.scalars)).toEqual(['loss', 'accuracy']);
+    const { confusion: table, errorCurve: curve } = results.figures;
+    if (table.kind !== 'table' || curve.kind !== 'curve') throw new Error('not a table and a curve');
+    const right = table.values.reduce((sum, row, i) => sum + row[i], 0);
+    expect(right / count).toBe(results.scalars.accuracy);
+    expect(table.values.flat().reduce((a, b) => a + b)).toBe(count);
+    expect(curve.y.values.every((value) => value > 0)).toBe(true);
+
+    expect(figuresIn({ validation: results, test: null })).toEqual({ figures: { validation: results.figures } });
+    expect(figuresIn({ validation: { figures: {} } })).toEqual({});
+    const text = figureText('test confusion', table, String);
+    expect(text.split('\n').slice(0, 2)).toEqual(['test confusion', '           class 0  class 1  class 2  class 3']);
+    expect(figureText('errorCurve', curve, String)).toBe(
+      'errorCurve: a curve of 2 points, error over sign (with --json)\n',
+    );
+    const names = Array.from({ length: 40 }, String);
+    const large = { kind: 'table', rows: names, columns: names, values: [] } as const;
+    expect(figureText('confusion', large, String)).toBe('confusion: a table of 40 x 40 (with --json)\n');
+  });
+});
+
+it('each checks its own options, and is named once where it has options', () => {
+  const refused = [
+    [{ topKAccuracy: { k: 0 } }],
+    [{ topKAccuracy: {} }],
+    [{ r2: { average: 'mean' } }],
+    [{ accuracy: {} }],
+    [{ custom: { name: '' } }],
+    ['custom'],
+    ['topKAccuracy', { topKAccuracy: { k: 2 } }],
+    ['r2', { r2: { average: 'uniform' } }],
+    [{ custom: { name: 'loss' } }],
+    [{ custom: { name: 'mae' } }],
+    [{ custom: { name: 'own' } }, { custom: { name: 'own' } }],
+  ];
+  for (const metrics of refused) expect(metricsSchema.safeParse(metrics).success, JSON.stringify(metrics)).toBe(false);
+  const taken = Object.values(cases).map(({ metric }) => [metric]);
+  for (const metrics of taken) expect(metricsSchema.parse(metrics)).toEqual(metrics);
+});

@@ -1,0 +1,469 @@
+/** `model.file`: saved models of tfjs, Keras and Lockstep itself, trained further. */
+import '../../src/model/tfjs/core-gaps.js';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { describe, expect, it } from 'vitest';
+import { createStepModel, initialParameters } from '../../src/engine/step.js';
+import { ModelError } from '../../src/errors.js';
+import { readModelFile } from '../../src/model/files/file.js';
+import { tensorOf } from '../../src/model/slab.js';
+import { type Case, createEngines, fill, perturbed, relativeError, specOf } from '../support/engines.js';
+import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { batchParts } from '../support/parts.js';
+import { resultOf, trained } from '../support/runs.js';
+import { artifactsOf, writeSaved } from '../support/saved.js';
+
+const folder = temporaryFolder();
+const key = { seed: 1, step: 2, shard: 0 };
+
+const digits = {
+  data: { source: 'digits', examples: 300, validation: 0.1, test: 0.1 },
+  loss: 'sparseCategoricalCrossentropy',
+  metrics: ['accuracy'],
+  optimizer: { sgd: { learningRate: 0.05 } },
+  training: { epochs: 1, batchSize: 32, shards: 4 },
+};
+
+/** What `model.to_json()` of Keras 2 gives for a small CNN. */
+const keras = {
+  class_name: 'Sequential',
+  keras_version: '2.13.1',
+  backend: 'tensorflow',
+  config: {
+    name: 'sequential',
+    layers: [
+      {
+        class_name: 'InputLayer',
+        config: { batch_input_shape: [null, 8, 8, 1], dtype: 'float32', sparse: false, ragged: false, name: 'pixels' },
+      },
+      {
+        class_name: 'Conv2D',
+        config: {
+          name: 'conv',
+          trainable: true,
+          dtype: 'float32',
+          filters: 3,
+          kernel_size: [3, 3],
+          strides: [1, 1],
+          padding: 'same',
+          data_format: 'channels_last',
+          dilation_rate: [1, 1],
+          groups: 1,
+          activation: 'linear',
+          use_bias: true,
+          kernel_initializer: { class_name: 'GlorotUniform', config: { seed: null } },
+          bias_initializer: { class_name: 'Zeros', config: {} },
+          kernel_regularizer: { class_name: 'L2', config: { l2: 0.01 } },
+          bias_regularizer: null,
+          activity_regularizer: { class_name: 'L2', config: { l2: 0.02 } },
+          kernel_constraint: null,
+          bias_constraint: null,
+        },
+      },
+      { class_name: 'BatchNormalization', config: { name: 'norm', axis: [3], momentum: 0.9, epsilon: 0.001 } },
+      { class_name: 'ReLU', config: { name: 'relu', max_value: null, negative_slope: 0, threshold: 0 } },
+      { class_name: 'Flatten', config: { name: 'flatten', data_format: 'channels_last' } },
+      { class_name: 'Dropout', config: { name: 'drop', rate: 0.4, noise_shape: null, seed: null } },
+      {
+        class_name: 'Dense',
+        config: {
+          name: 'scores',
+          units: 4,
+          activation: 'softmax',
+          use_bias: true,
+          kernel_initializer: {
+            class_name: 'VarianceScaling',
+            config: { scale: 1, mode: 'fan_in', distribution: 'uniform' },
+          },
+        },
+      },
+    ],
+  },
+};
+
+const kerasFile = join(folder, 'keras.json');
+writeFileSync(kerasFile, JSON.stringify(keras));
+const kerasCase: Case = {
+  layers: [],
+  input: [8, 8, 1],
+  classes: 4,
+  loss: 'sparseCategoricalCrossentropy',
+  spec: { model: { file: kerasFile } },
+};
+
+async function enginesAgree(example: Case): Promise<void> {
+  const { parameters, onnx, tfjs } = await createEngines(example, [6]);
+  for (const engine of [onnx, tfjs]) fill(engine, example, parameters, 6);
+  const losses = [await onnx.computeGradients(6, key), await tfjs.computeGradients(6, key)];
+  expect(relativeError([losses[0]], [losses[1]])).toBeLessThan(1e-4);
+  expect(Math.max(...tfjs.gradients.map(Math.abs))).toBeGreaterThan(0.01);
+  expect(relativeError(onnx.gradients, tfjs.gradients)).toBeLessThan(1e-4);
+  expect(relativeError((await onnx.evaluate(6)).outputs, (await tfjs.evaluate(6)).outputs)).toBeLessThan(1e-4);
+  await onnx.dispose();
+  await tfjs.dispose();
+}
+
+describe('a model of Keras', () => {
+  it('has its layers, and initial weights that the seed decides', async () => {
+    const spec = specOf(kerasCase);
+    const step = await createStepModel(spec);
+    expect(step.layout.tensors.map(({ name, shape }) => [name, shape])).toEqual([
+      ['conv/kernel', [3, 3, 1, 3]],
+      ['conv/bias', [3]],
+      ['norm/gamma', [3]],
+      ['norm/beta', [3]],
+      ['scores/kernel', [192, 4]],
+      ['scores/bias', [4]],
+      ['norm/moving_mean', [3]],
+      ['norm/moving_variance', [3]],
+    ]);
+    expect(step.heads[0].spec).toMatchObject({ shape: [4], outputs: { kind: 'softmax' } });
+    const parameters = initialParameters(step);
+    expect(initialParameters(await createStepModel(spec))).toEqual(parameters);
+    const others = initialParameters(await createStepModel({ ...spec, seed: 8 }));
+    for (const name of ['conv/kernel', 'scores/kernel']) {
+      const tensor = step.layout.tensors.find((tensor) => tensor.name === name)!;
+      const values = tensorOf(parameters, tensor);
+      expect(new Set(values).size).toBe(tensor.size);
+      expect(values).not.toEqual(tensorOf(others, tensor));
+    }
+  });
+
+  it('computes the same in both engines: noise, penalties and statistics too', () => enginesAgree(kerasCase));
+
+  it('adds the penalty of an activity regularizer', async () => {
+    const plain = structuredClone(keras);
+    const [, conv] = plain.config.layers as { config: Record<string, unknown> }[];
+    conv.config.activity_regularizer = null;
+    const without = join(folder, 'plain.json');
+    writeFileSync(without, JSON.stringify(plain));
+    const losses: number[] = [];
+    for (const file of [kerasFile, without]) {
+      const example = { ...kerasCase, spec: { model: { file } } };
+      const { parameters, tfjs } = await createEngines(example, []);
+      fill(tfjs, example, parameters, 6);
+      losses.push(await tfjs.computeGradients(6, key));
+    }
+    expect(losses[0] - losses[1]).toBeGreaterThan(0.1);
+  });
+
+  it('is trained from a config, with the same bits on one thread and two, in both engines', async () => {
+    const big = structuredClone(keras);
+    (big.config.layers[0].config as Record<string, unknown>).batch_input_shape = [null, 28, 28, 1];
+    (big.config.layers[6].config as Record<string, unknown>).units = 10;
+    const file = join(folder, 'digits.json');
+    writeFileSync(file, JSON.stringify(big));
+    const config = writeConfig(folder, 'keras', { ...digits, model: { file } });
+    const [one, two] = [await trained(config, [], folder, 1), await trained(config, [], folder, 2)];
+    expect(resultOf(two)).toEqual(resultOf(one));
+    expect(two.start.engine).toBe('onnx');
+    const small = ['data.examples=40', 'engine=tfjs', 'backend=cpu', 'training.batchSize=16'];
+    const eager = [await trained(config, small, folder, 1), await trained(config, small, folder, 2)];
+    expect(resultOf(eager[1])).toEqual(resultOf(eager[0]));
+  });
+});
+
+describe('a model of Keras 3', () => {
+  const policy = {
+    module: 'keras',
+    class_name: 'DTypePolicy',
+    config: { name: 'mixed_float16' },
+    registered_name: null,
+  };
+  const tensor = (layer: string) => ({
+    class_name: '__keras_tensor__',
+    config: { shape: [null, 4], dtype: 'float32', keras_history: [layer, 0, 0] },
+  });
+  const node = (...args: unknown[]) => [{ args, kwargs: {} }];
+  const layer = (class_name: string, name: string, config: object, inbound_nodes: unknown[]) => ({
+    module: 'keras.layers',
+    class_name,
+    registered_name: null,
+    build_config: {},
+    name,
+    inbound_nodes,
+    config: { name, trainable: true, dtype: policy, ...config },
+  });
+  const l1 = { module: 'keras.regularizers', class_name: 'L1', config: { l1: 0.3 }, registered_name: null };
+  const functional = {
+    module: 'keras.src.models.functional',
+    class_name: 'Functional',
+    registered_name: 'Functional',
+    config: {
+      name: 'functional',
+      trainable: true,
+      layers: [
+        layer('InputLayer', 'in', { batch_shape: [null, 4], sparse: false }, []),
+        layer('Dense', 'a', { units: 4, activation: 'tanh', kernel_regularizer: l1 }, node(tensor('in'))),
+        layer('Add', 'sum', {}, node([tensor('in'), tensor('a')])),
+        layer('Dense', 'b', { units: 2, activation: 'linear' }, node(tensor('sum'))),
+      ],
+      input_layers: ['in', 0, 0],
+      output_layers: ['b', 0, 0],
+    },
+  };
+
+  it('is built with its connections, and its L1 penalty is that alone', async () => {
+    const file = join(folder, 'keras3.json');
+    writeFileSync(file, JSON.stringify(functional));
+    const example: Case = { layers: [], input: [4], target: [2], spec: { model: { file } } };
+    await enginesAgree(example);
+    const { step, parameters, tfjs } = await createEngines(example, []);
+    expect(step.layout.tensors.map(({ name }) => name)).toEqual(['a/kernel', 'a/bias', 'b/kernel', 'b/bias']);
+    fill(tfjs, example, parameters, 6);
+    const loss = await tfjs.computeGradients(6, key);
+    const plain = (await tfjs.evaluate(6)).losses.reduce((sum, value) => sum + value, 0);
+    const kernel = tensorOf(parameters, step.layout.tensors[0]);
+    expect(loss - plain).toBeCloseTo(6 * 0.3 * kernel.reduce((sum, value) => sum + Math.abs(value), 0), 3);
+    // The sum of input and activation is what the last layer reads.
+    const { features } = batchParts(tfjs.buffers(6));
+    const [a, offset, b, last] = step.layout.tensors.map((tensor) => tensorOf(parameters, tensor));
+    const inputs = [0, 1, 2, 3].map((i) => features[i]);
+    const hidden = inputs.map(
+      (input, j) => input + Math.tanh(inputs.reduce((sum, x, i) => sum + x * a[i * 4 + j], offset[j])),
+    );
+    const output = hidden.reduce((sum, h, j) => sum + h * b[j * 2], last[0]);
+    expect((await tfjs.evaluate(6)).outputs[0]).toBeCloseTo(output, 5);
+  });
+
+  it('has the slope of its leaky ReLU', async () => {
+    const leaky = structuredClone(functional);
+    leaky.config.layers[1] = layer('LeakyReLU', 'a', { negative_slope: 0.1 }, node(tensor('in')));
+    const file = join(folder, 'leaky.json');
+    writeFileSync(file, JSON.stringify(leaky));
+    const { built } = await createStepModel(specOf({ layers: [], input: [4], target: [2], spec: { model: { file } } }));
+    expect(built.model.getLayer('a').getConfig()).toMatchObject({ alpha: 0.1 });
+  });
+
+  it.each([
+    ['ReLU', { negative_slope: 0.1 }, 'negative_slope, which is 0.1'],
+    ['GlobalAveragePooling2D', { keepdims: true }, 'keepdims, which is true'],
+    ['Conv2DTranspose', { output_padding: [1, 1] }, 'output_padding, which is [1,1]'],
+    ['LayerNormalization', { rms_scaling: true }, 'rms_scaling, which is true'],
+    ['UpSampling2D', { interpolation: 'bilinear' }, 'interpolation, which is "bilinear"'],
+  ])('is refused where tfjs would ignore an option of %s', async (name, options, told) => {
+    const other = structuredClone(functional);
+    other.config.layers[1] = layer(name, 'odd', options, node(tensor('in')));
+    const file = join(folder, `${name}.json`);
+    writeFileSync(file, JSON.stringify(other));
+    await expect(readModelFile(file)).rejects.toThrow(`layer odd (${name}): tfjs knows no ${told}`);
+  });
+
+  it('is refused where tfjs would ignore the dilation of a convolution', async () => {
+    const dilated = structuredClone(keras);
+    dilated.config.layers[1].class_name = 'DepthwiseConv2D';
+    (dilated.config.layers[1].config as Record<string, unknown>).dilation_rate = [2, 2];
+    const file = join(folder, 'dilated.json');
+    writeFileSync(file, JSON.stringify(dilated));
+    const spec = specOf({ ...kerasCase, spec: { model: { file } } });
+    await expect(createStepModel(spec)).rejects.toThrow(
+      /layer conv: tfjs ignores the dilationRate of a DepthwiseConv2D, which is \[2,2\]/,
+    );
+    const options = { kernelSize: 2, dilationRate: 2 };
+    const layers: Case['layers'] = [{ depthwiseConv2d: options }, { conv2dTranspose: { ...options, filters: 2 } }];
+    for (const layer of layers) {
+      await expect(createStepModel(specOf({ ...kerasCase, layers: [layer], spec: {} }))).rejects.toThrow(
+        /^model\.layers\.0 \(\w+\): tfjs ignores the dilationRate/,
+      );
+    }
+  });
+});
+
+describe('a model that contains models', () => {
+  const make = (l2 = 0.1) => {
+    const inner = tfl.sequential({
+      name: 'inner',
+      layers: [
+        tfl.layers.dense({
+          units: 5,
+          inputShape: [4],
+          activation: 'tanh',
+          name: 'a',
+          kernelRegularizer: tfl.regularizers.l2({ l2 }),
+        }),
+        tfl.layers.dropout({ rate: 0.5, name: 'noise' }),
+        tfl.layers.batchNormalization({ name: 'norm' }),
+      ],
+    });
+    const input = tfl.input({ shape: [4], name: 'in' });
+    const hidden = inner.apply(input) as tfl.SymbolicTensor;
+    const output = tfl.layers.dense({ units: 2, name: 'b' }).apply(hidden) as tfl.SymbolicTensor;
+    return tfl.model({ inputs: input, outputs: output });
+  };
+
+  it('has noise, regularizers and statistics inside them, in both engines', async () => {
+    const model = writeSaved(join(folder, 'nested'), await artifactsOf(make()));
+    const example: Case = { layers: [], input: [4], target: [2], spec: { model: { file: model } } };
+    await enginesAgree(example);
+    const { step, parameters, tfjs } = await createEngines(example, []);
+    expect(step.layout.state).toBeGreaterThan(step.layout.trainable);
+    fill(tfjs, example, parameters, 6);
+    const first = await tfjs.computeGradients(6, key);
+    expect(await tfjs.computeGradients(6, key)).toBe(first);
+    expect(await tfjs.computeGradients(6, { ...key, step: 3 })).not.toBe(first);
+    const without = writeSaved(join(folder, 'nested-plain'), await artifactsOf(make(0)));
+    const plain = await createEngines({ ...example, spec: { model: { file: without } } }, []);
+    fill(plain.tfjs, example, parameters, 6);
+    const kernel = tensorOf(parameters, step.layout.tensors[0]);
+    const penalty = 0.1 * kernel.reduce((sum, value) => sum + value * value, 0);
+    expect(penalty).toBeGreaterThan(0.05);
+    expect(first - (await plain.tfjs.computeGradients(6, key))).toBeCloseTo(6 * penalty, 4);
+  });
+});
+
+describe('a model that a run saved', () => {
+  it('starts at exactly the saved parameters and learns on', async () => {
+    const layers = [
+      { conv2d: { filters: 4, kernelSize: 3, strides: 2, activation: 'relu' } },
+      { batchNormalization: {} },
+      { flatten: {} },
+      { dropout: { rate: 0.1 } },
+      { dense: { units: 'classes' } },
+    ];
+    const first = writeConfig(folder, 'first', { ...digits, model: { layers } });
+    const { end, epochs } = await trained(first, [], folder);
+    const saved = (await readModelFile(end.model)).weights!;
+    const spec = specOf({ layers: [], input: [28, 28, 1], classes: 10, loss: 'sparseCategoricalCrossentropy' });
+    const step = await createStepModel({ ...spec, seed: 99, model: { file: end.model } });
+    const parameters = initialParameters(step);
+    expect(step.layout.tensors.map(({ name }) => name).sort()).toEqual([...saved.keys()].sort());
+    for (const tensor of step.layout.tensors) {
+      expect(tensorOf(parameters, tensor)).toEqual(saved.get(tensor.name)!.values);
+    }
+    const second = writeConfig(folder, 'second', { ...digits, seed: 4, model: { file: end.model } });
+    const more = await trained(second, [], folder);
+    expect(more.epochs[0].loss).toBeLessThan(0.8 * epochs[0].loss);
+  });
+});
+
+describe('weights', () => {
+  const make = () =>
+    tfl.sequential({
+      layers: [tfl.layers.dense({ units: 6, inputShape: [5], name: 'd', biasInitializer: 'randomNormal' })],
+    });
+
+  it('are read from several shards', async () => {
+    const model = make();
+    const { weights } = await readModelFile(writeSaved(join(folder, 'shards'), await artifactsOf(model), 50));
+    expect([...weights!.keys()]).toEqual(['d/kernel', 'd/bias']);
+    expect(weights!.get('d/kernel')!.values).toEqual(model.getWeights()[0].dataSync());
+    expect(weights!.get('d/bias')!.values).toEqual(model.getWeights()[1].dataSync());
+  });
+
+  it('are read where they are quantised', async () => {
+    const model = make();
+    const kernel = model.getWeights()[0].dataSync();
+    const { topology } = await artifactsOf(model);
+    const scale = 0.01;
+    const bytes = Buffer.from(Uint8Array.from(kernel, (value) => Math.round((value + 1) / scale)));
+    const half = Buffer.from(Uint16Array.from([0x3c00, 0xc000, 0x3800, 0, 0x4200, 0xb400]).buffer);
+    const specs = [
+      { name: 'd/kernel', shape: [5, 6], dtype: 'float32', quantization: { dtype: 'uint8', scale, min: -1 } },
+      { name: 'd/bias', shape: [6], dtype: 'float32', quantization: { dtype: 'float16' } },
+    ] as tf.io.WeightsManifestEntry[];
+    const saved = writeSaved(join(folder, 'quantised'), { topology, specs, bytes: Buffer.concat([bytes, half]) });
+    const { weights } = await readModelFile(saved);
+    weights!.get('d/kernel')!.values.forEach((value, i) => {
+      expect(Math.abs(value - kernel[i])).toBeLessThan(0.51 * scale);
+    });
+    expect([...weights!.get('d/bias')!.values]).toEqual([1, -2, 0.5, 0, 3, -0.25]);
+  });
+});
+
+describe('is refused:', () => {
+  const refusal = async (model: string, example: Partial<Case> = {}) => {
+    const spec = specOf({ layers: [], input: [4], target: [2], ...example, spec: { model: { file: model } } });
+    const error = await createStepModel(spec).then(
+      () => undefined,
+      (reason) => reason,
+    );
+    expect(error).toBeInstanceOf(ModelError);
+    return (error as ModelError).message;
+  };
+  const write = (name: string, content: unknown) => {
+    const file = join(folder, name);
+    writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+    return file;
+  };
+  const dense = (options: object = {}) => tfl.layers.dense({ units: 2, inputShape: [4], ...options });
+
+  it('what is no model', async () => {
+    expect(await refusal(join(folder, 'nowhere'))).toMatch(/nowhere: no such file or folder/);
+    expect(await refusal(folder)).toMatch(/the folder has no model\.json/);
+    expect(await refusal(write('x.h5', '\x89HDF'))).toMatch(
+      /x\.h5: is not the JSON of a model.*tensorflowjs_converter/,
+    );
+    expect(await refusal(write('other.json', { a: 1 }))).toMatch(/other\.json: holds no model/);
+    const graph = { format: 'graph-model', modelTopology: { node: [] }, weightsManifest: [] };
+    expect(await refusal(write('graph.json', graph))).toMatch(/is a graph model.*tfjs_layers_model/);
+  });
+
+  it('weights that are missing, cut off or of no known type', async () => {
+    const files = await artifactsOf(tfl.sequential({ layers: [dense()] }));
+    const saved = writeSaved(join(folder, 'damaged'), files, 32);
+    const shard = join(saved, 'group1-shard2.bin');
+    writeFileSync(shard, Buffer.alloc(4));
+    expect(await refusal(saved)).toMatch(/group1-shard1\.bin, group1-shard2\.bin of .*: 36 bytes, .* take 40/);
+    rmSync(shard);
+    expect(await refusal(saved)).toMatch(/group1-shard2\.bin: no such file, and .*model\.json keeps weights there/);
+    const json = JSON.parse(readFileSync(join(saved, 'model.json'), 'utf8'));
+    const [entry] = json.weightsManifest[0].weights;
+    const twice = { ...json, weightsManifest: [{ paths: ['zeros.bin'], weights: [entry, entry] }] };
+    writeFileSync(join(saved, 'zeros.bin'), Buffer.alloc(8 * entry.shape.reduce((a: number, b: number) => a * b, 1)));
+    writeFileSync(join(saved, 'model.json'), JSON.stringify(twice));
+    expect(await refusal(saved)).toContain(`has two weights named ${entry.name}`);
+    json.weightsManifest[0].weights[0].dtype = 'float7';
+    writeFileSync(join(saved, 'model.json'), JSON.stringify(json));
+    expect(await refusal(saved)).toMatch(/weightsManifest\.0\.weights\.0\.dtype: /);
+  });
+
+  it('a model that does not fit the data, naming both shapes', async () => {
+    expect(await refusal(kerasFile)).toMatch(/inputs of shape \[8, 8, 1\], and an example has the shape \[4\]/);
+    const saved = writeSaved(
+      join(folder, 'three'),
+      await artifactsOf(tfl.sequential({ layers: [dense({ units: 3 })] })),
+    );
+    expect(await refusal(saved)).toMatch(
+      /meanSquaredError does not fit the model's output \[3\]: a target has shape \[2\]/,
+    );
+  });
+
+  it('several outputs, constraints, and layers that tfjs does not have', async () => {
+    const input = tfl.input({ shape: [4] });
+    const outputs = ['p', 'q'].map((name) => tfl.layers.dense({ units: 2, name }).apply(input) as tfl.SymbolicTensor);
+    const two = writeSaved(join(folder, 'two'), await artifactsOf(tfl.model({ inputs: input, outputs })));
+    expect(await refusal(two)).toMatch(/has 2 outputs, and the data one target/);
+    const constrained = tfl.sequential({ layers: [dense({ name: 'c', kernelConstraint: 'nonNeg' })] });
+    const saved = writeSaved(join(folder, 'constrained'), await artifactsOf(constrained));
+    expect(await refusal(saved)).toMatch(/layer c: kernelConstraint is not supported/);
+    const unknown = { class_name: 'Sequential', config: { layers: [{ class_name: 'Lambda', config: { name: 'l' } }] } };
+    expect(await refusal(write('lambda.json', unknown))).toMatch(/tfjs cannot build it: Unknown layer: Lambda/);
+  });
+
+  it('two weights of one name', async () => {
+    const inner = tfl.sequential({ layers: [tfl.layers.dense({ units: 4, inputShape: [4], name: 'same' })] });
+    const input = tfl.input({ shape: [4] });
+    const hidden = inner.apply(input) as tfl.SymbolicTensor;
+    const output = tfl.layers.dense({ units: 2, name: 'same' }).apply(hidden) as tfl.SymbolicTensor;
+    const outer = tfl.model({ inputs: input, outputs: output });
+    const { topology } = await artifactsOf(outer);
+    expect(await refusal(write('twice.json', topology))).toMatch(/two weights have the name same\/kernel/);
+  });
+});
+
+it('an input of any size takes that of the data', async () => {
+  const model = tfl.sequential({
+    layers: [
+      tfl.layers.conv2d({ filters: 2, kernelSize: 3, inputShape: [null, null, 1] as number[], name: 'c' }),
+      tfl.layers.globalAveragePooling2d({ name: 'p' }),
+    ],
+  });
+  const saved = writeSaved(join(folder, 'any'), await artifactsOf(model));
+  const example: Case = { layers: [], input: [7, 5, 1], target: [2], spec: { model: { file: saved } } };
+  const step = await createStepModel(specOf(example));
+  expect(step.heads[0].spec.shape).toEqual([2]);
+  perturbed(initialParameters(step), step.layout);
+  await enginesAgree(example);
+});

@@ -1,0 +1,100 @@
+/** A saved model is a plain tfjs model: loaded without Lockstep, it predicts what Lockstep reported. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import { loadDataset } from '../../src/data/load-data.js';
+import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { partsOf } from '../support/parts.js';
+import { trained } from '../support/runs.js';
+
+const run = promisify(execFile);
+const folder = temporaryFolder();
+const program = fileURLToPath(new URL('../support/predict.js', import.meta.url));
+
+let server: Server;
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    createReadStream(join(folder, request.url!))
+      .on('error', () => response.writeHead(404).end())
+      .pipe(response);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+});
+afterAll(() => server.close());
+
+/** The outputs for examples of the run's data, from a process that has only tfjs. */
+async function predictions(model: string, features: Float32Array, shape: readonly number[]): Promise<number[][]> {
+  const file = join(folder, 'features.bin');
+  writeFileSync(file, features);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${model.slice(folder.length)}`;
+  const { stdout, stderr } = await run(execPath, [program, url, file, shape.join()], { maxBuffer: 2 ** 24 });
+  expect(stderr).toBe('');
+  return JSON.parse(stdout) as number[][];
+}
+
+const layers = {
+  'a CNN with batch normalization and dropout': [
+    { conv2d: { filters: 6, kernelSize: 3, strides: 2 } },
+    { batchNormalization: {} },
+    { activation: { activation: 'relu' } },
+    { maxPooling2d: { poolSize: 2 } },
+    { flatten: {} },
+    { dropout: { rate: 0.3 } },
+    { dense: { units: 'classes', kernelRegularizer: { className: 'L1L2', config: { l2: 0.001 } } } },
+  ],
+  'an LSTM over the rows of the image': [
+    { reshape: { targetShape: [28, 28] } },
+    { lstm: { units: 12, dropout: 0.1 } },
+    { dense: { units: 'classes', activation: 'softmax' } },
+  ],
+  'a model with merged branches': [
+    { flatten: { name: 'pixels' } },
+    { dense: { units: 16, activation: 'tanh', name: 'a' } },
+    { dense: { units: 16, activation: 'swish', from: 'pixels', name: 'b' } },
+    { multiply: { from: ['a', 'b'], name: 'product' } },
+    { concatenate: { from: ['product', 'a'] } },
+    { dense: { units: 'classes' } },
+  ],
+};
+
+it.each(Object.entries(layers))('%s is loaded by plain tfjs', async (_, list) => {
+  const file = writeConfig(folder, 'config', {
+    data: { source: 'digits', examples: 700, validation: 0.1, test: 0.2, stratify: true },
+    model: { layers: list },
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['accuracy'],
+    optimizer: { adam: { learningRate: 0.01 } },
+    training: { epochs: 3, batchSize: 32 },
+  });
+  const { end } = await trained(file, [], folder);
+  const config = loadRunConfig(file, []);
+  const { examples, splits } = await loadDataset(config.data, config.seed);
+  const width = partsOf(examples).features.length / examples.count;
+  const rows = [...splits.test].flatMap((row) => [
+    ...partsOf(examples).features.subarray(row * width, (row + 1) * width),
+  ]);
+  const features = Float32Array.from(rows, (value) => value * partsOf(examples).featureScale);
+  const outputs = await predictions(end.model, features, [splits.test.length, ...partsOf(examples).featureShape]);
+
+  const probabilities = list.some((layer) => JSON.stringify(layer).includes('softmax'));
+  const targets = [...splits.test].map((row) => partsOf(examples).targets[row]);
+  const losses = outputs.map((row, i) => {
+    const total = row.map(Math.exp).reduce((sum, value) => sum + value, 0);
+    return -Math.log(probabilities ? row[targets[i]] : Math.exp(row[targets[i]]) / total);
+  });
+  const correct = outputs.filter((row, i) => row.indexOf(Math.max(...row)) === targets[i]).length;
+  expect(outputs).toHaveLength(140);
+  expect(end.test!.accuracy).toBe(correct / 140);
+  // Better than chance, so that the agreement is one of something learned.
+  expect(end.test!.accuracy).toBeGreaterThan(0.2);
+  const loss = losses.reduce((sum, value) => sum + value, 0) / 140;
+  expect(Math.abs(loss / end.test!.loss - 1)).toBeLessThan(1e-5);
+});

@@ -1,0 +1,99 @@
+/** Along which edges a segment travels: every tree spans its world, and the load is shared. */
+import { describe, expect, it } from 'vitest';
+import type { PlanMember } from '../../src/reduce/plan.js';
+import { ROOT, spanningTree } from '../../src/reduce/topology.js';
+
+const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
+const algorithms = ['star', 'butterfly'] as const;
+
+/** Members who hold one shard each, in the given order of shards; undefined for one without. */
+const members = (shards: readonly (number | undefined)[]): PlanMember[] =>
+  shards.map((shard, place) => ({
+    id: place * 10,
+    nodes: shard === undefined ? [] : [{ low: shard, high: shard + 1 }],
+  }));
+
+/** Steps from a member to the root. */
+function depth(parents: readonly number[], place: number): number {
+  let steps = 0;
+  for (let at = place; parents[at] !== ROOT; at = parents[at]) {
+    if (++steps > parents.length) throw new Error(`no way from ${place} to the root in ${parents}`);
+  }
+  return steps;
+}
+
+describe.each(algorithms)('%s', (algorithm) => {
+  it('spans every world of up to 17, with a coordinator and members that hold nothing', () => {
+    for (const n of upTo(17)) {
+      const worlds = [upTo(n), upTo(n).toReversed(), [undefined, ...upTo(n)], [undefined, 4, undefined, ...upTo(n)]];
+      for (const world of [...worlds, [...upTo(n), undefined]]) {
+        for (const segments of [1, 2, 7, 16]) {
+          for (let segment = 0; segment < segments; segment++) {
+            const parents = spanningTree(algorithm, members(world), segment, segments);
+            expect(parents.filter((parent) => parent === ROOT).length).toBe(1);
+            const deepest = Math.max(...parents.map((_, place) => depth(parents, place)));
+            // Those without sums hang on the coordinator, which may hang on the root.
+            expect(deepest).toBeLessThanOrEqual(algorithm === 'star' ? 1 : Math.ceil(Math.log2(n + 1)) + 2);
+            world.forEach((shard, place) => {
+              expect(shard === undefined && parents.slice(1).includes(place) && place !== 0).toBe(false);
+              if (shard === undefined && place !== 0) expect(parents[place]).toBe(0);
+            });
+          }
+        }
+      }
+    }
+  });
+});
+
+describe('star', () => {
+  it('has the coordinator at its root, whatever it holds', () => {
+    for (const world of [[1, 2, 3], [undefined, 1, 2], [3, undefined, 1], [1]]) {
+      expect(spanningTree('star', members(world), 3, 5)).toEqual(world.map((_, place) => (place === 0 ? ROOT : 0)));
+    }
+  });
+});
+
+describe('butterfly', () => {
+  it.each([2, 4, 8, 16])('is recursive halving among %i: partners differ in one bit of their rank', (n) => {
+    for (let segment = 0; segment < n * 4; segment++) {
+      const parents = spanningTree('butterfly', members(upTo(n)), segment, n * 4);
+      const root = Math.floor(segment / 4);
+      parents.forEach((parent, rank) => {
+        // Neighbours exchange first: a rank is out of it at the first bit in which it differs from the root.
+        const differ = rank ^ root;
+        const expected = rank === root ? ROOT : rank ^ (differ & -differ);
+        expect(parent).toBe(expected);
+      });
+    }
+  });
+
+  it('makes each member the root of as many segments, and shares the bytes', () => {
+    for (const n of upTo(17)) {
+      const segments = n * 60;
+      const roots = new Array(n).fill(0);
+      const children = new Array(n).fill(0);
+      for (let segment = 0; segment < segments; segment++) {
+        spanningTree('butterfly', members(upTo(n)), segment, segments).forEach((parent, place) => {
+          if (parent === ROOT) roots[place]++;
+          else children[parent]++;
+        });
+      }
+      const isPower = Number.isInteger(Math.log2(n));
+      for (const place of roots.keys()) {
+        // Partial sums sent and totals received: the slab but for the segments whose root it is.
+        expect(Math.abs(roots[place] / segments - 1 / n)).toBeLessThanOrEqual(1 / 60 / n);
+        // Both ways, in slabs: the total, and a partial sum of every child.
+        const load = 1 - roots[place] / segments + children[place] / segments;
+        const mean = (2 * (n - 1)) / n;
+        if (isPower) expect(load).toBeCloseTo(mean, 10);
+        else expect(load).toBeLessThanOrEqual(mean * 1.13);
+      }
+    }
+  });
+
+  it('orders members by their shards, not by their ids', () => {
+    // Ranks by shard: member 2, member 0, member 1. The pair of the first two is the larger half.
+    const parents = spanningTree('butterfly', members([5, 9, 2]), 0, 6);
+    expect(parents).toEqual([2, 2, ROOT]);
+  });
+});

@@ -1,0 +1,225 @@
+/** The layering of the sources: who may import whom, no barrels, no exports that nobody imports. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { packageRoot } from '../support/package.js';
+
+/** Folders of src/ in the order in which data flows; each imports those before it. */
+const order = [
+  'ground',
+  'metrics',
+  'config',
+  'data',
+  'model',
+  'kernels',
+  'engine',
+  'reduce',
+  'optimizer',
+  'evaluate',
+  'pool',
+  'wire',
+  'export',
+  'checkpoint',
+  'projection',
+  'report',
+  'download',
+  'scale',
+];
+
+interface Import {
+  /** Path of a source file from the root, or the name of a package. */
+  readonly target: string;
+  /** Names that it takes; undefined where it takes none by name: `import './x.js'`, `import * as x`, `import('./x.js')`. */
+  readonly names?: readonly string[];
+}
+interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+  readonly exports: readonly string[];
+}
+
+const statement = /^(?:import|export)\s+(?:type\s+)?(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm;
+const computed = /(?:\{([^{}]*)\}\s*=\s*await\s+)?(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"](?:\)\)\.(\w+))?/g;
+const declared = /^export\s+(?:abstract\s+)?(?:async\s+)?(?:class|const|enum|function\*?|interface|let|type)\s+(\w+)/gm;
+
+function importsOf(file: string, text: string): Import[] {
+  const resolve = (target: string) =>
+    target.startsWith('.') ? posix.join(dirname(file), target).replace(/\.js$/, '.ts') : target;
+  const namesIn = (list: string | undefined) =>
+    list
+      ?.split(',')
+      .map(
+        (entry) =>
+          entry
+            .trim()
+            .replace(/^type\s+/, '')
+            .split(/\s+as\s+|:/)[0],
+      )
+      .filter((name) => name !== '');
+  const named = [...text.matchAll(statement)].map(([, clause, target]) => ({
+    target: resolve(target),
+    names: namesIn(/\{([^}]*)\}/.exec(clause ?? '')?.[1]),
+  }));
+  const late = [...text.matchAll(computed)].map(([, list, target, member]) => ({
+    target: resolve(target),
+    names: namesIn(list ?? member),
+  }));
+  return [...named, ...late];
+}
+
+function sourcesIn(folder: string): Source[] {
+  const entries = readdirSync(join(packageRoot, folder), { recursive: true }) as string[];
+  return entries
+    .filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.d.ts'))
+    .map((entry) => {
+      const file = posix.join(folder, entry);
+      const text = readFileSync(join(packageRoot, file), 'utf8');
+      const exports = [...text.matchAll(declared)].map(([, name]) => name);
+      return { file, text, imports: importsOf(file, text), exports };
+    });
+}
+
+const [src, cli, coordinator, worker, scripts, tests] = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'].map(
+  sourcesIn,
+);
+const assembly = src.filter(({ file }) => file.startsWith('src/kernels/assembly/'));
+const compiled = src.filter((source) => !assembly.includes(source));
+const everything = [...compiled, ...cli, ...coordinator, ...worker, ...scripts, ...tests];
+
+/** `config` for src/config/run.ts; undefined for src/errors.ts. */
+const folderOf = (file: string): string | undefined => /^src\/(\w+)\//.exec(file)?.[1];
+
+/** `a imports b` for every import that is not allowed. */
+function violations(sources: readonly Source[], allowed: (source: Source, target: string) => boolean): string[] {
+  return sources.flatMap((source) =>
+    source.imports
+      .filter(({ target }) => /^(src|cli|coordinator|worker|scripts|test)\//.test(target) && !allowed(source, target))
+      .map(({ target }) => `${source.file} imports ${target}`),
+  );
+}
+
+describe('imports', () => {
+  it('are seen by this test', () => {
+    const seen = everything.flatMap(({ imports }) => imports.filter(({ target }) => target.startsWith('src/')));
+    expect(seen.length).toBeGreaterThan(150);
+    const files = new Set([...everything, ...assembly].map(({ file }) => file));
+    const unknown = seen.map(({ target }) => target).filter((target) => target.endsWith('.ts') && !files.has(target));
+    // Modules in WebAssembly are compiled from assembly/.
+    expect(unknown).toEqual([]);
+  });
+
+  it('inside src follow the data', () => {
+    const folders = new Set(compiled.map(({ file }) => folderOf(file)));
+    expect([...folders].filter((folder) => folder !== undefined && !order.includes(folder))).toEqual([]);
+    const wrong = violations(compiled, ({ file }, target) => {
+      if (target === 'src/errors.ts') return true;
+      const [from, to] = [folderOf(file), folderOf(target)].map((folder) => order.indexOf(folder ?? ''));
+      return to >= 0 && to <= from;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('of the two programs are from src, never of each other, and of the command line from all', () => {
+    const wrong = [
+      ...violations(coordinator, (_, target) => /^(src|coordinator)\//.test(target)),
+      ...violations(worker, (_, target) => /^(src|worker)\//.test(target)),
+      ...violations(cli, (_, target) => /^(src|cli|coordinator|worker)\//.test(target)),
+    ];
+    expect(cli.length).toBeGreaterThan(0);
+    expect(wrong).toEqual([]);
+  });
+
+  it('are none of the command line, of scripts or of tests', () => {
+    const users = [...compiled, ...cli, ...coordinator, ...worker, ...scripts];
+    const wrong = violations(users, ({ file }, target) => {
+      // Scripts start the program, as users do.
+      const starts = file.startsWith('scripts/') && target === 'cli/main.ts';
+      if (target.startsWith('cli/')) return file.startsWith('cli/') || starts;
+      if (target.startsWith('scripts/')) return file.startsWith('scripts/');
+      return !target.startsWith('test/');
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('of what runs in each thread are of no package that only other parts need', () => {
+    const loads = (text: string) =>
+      [...text.matchAll(/^(?:import|export)\s+(?!type\b)(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm)]
+        .filter(([, clause = '']) => !/^\{(?:\s*type\s+\w+,?)+\s*\}$/.test(clause))
+        .map(([, , target]) => target);
+    const seen = new Set<string>();
+    const packages = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      for (const target of loads(readFileSync(join(packageRoot, file), 'utf8'))) {
+        if (target.endsWith('.wasm')) continue;
+        if (target.startsWith('.')) visit(posix.join(dirname(file), target).replace(/\.js$/, '.ts'));
+        else if (!target.startsWith('node:')) packages.add(target.split('/')[0]);
+      }
+    };
+    visit('src/pool/thread.ts');
+    expect(seen.size).toBeGreaterThan(20);
+    // Each thread takes time and memory for what it loads. The engine loads its library when it is made.
+    expect([...packages]).toEqual(['pure-rand']);
+  });
+
+  it('of the library of schemas are of its one file', () => {
+    const built = fileURLToPath(new URL('../..', import.meta.url));
+    const files = ['src', 'cli', 'coordinator', 'worker'].flatMap((folder) =>
+      (readdirSync(join(built, folder), { recursive: true }) as string[])
+        .filter((name) => name.endsWith('.js') && name !== 'zod.js')
+        .map((name) => join(folder, name)),
+    );
+    const taken = files.map((file) => ({
+      file,
+      from: /from '((?:[./]*\/)?zod)(?:\.js)?'/.exec(readFileSync(join(built, file), 'utf8')),
+    }));
+    const found = taken.filter(({ from }) => from !== null);
+    expect(found.length).toBeGreaterThan(20);
+    expect(found.filter(({ from }) => from![1] === 'zod')).toEqual([]);
+  });
+
+  it('are none in errors.ts', () => {
+    expect(compiled.find(({ file }) => file === 'src/errors.ts')!.imports).toEqual([]);
+  });
+});
+
+describe('exports', () => {
+  it('are made where they are declared: no barrels', () => {
+    const barrels = [...compiled, ...cli, ...coordinator, ...worker].filter(
+      ({ file, text }) => /(^|\/)index\.ts$/.test(file) || /^export\s+\*/m.test(text),
+    );
+    expect(barrels.map(({ file }) => file)).toEqual([]);
+    // The package's entry alone passes on what belongs to its signature.
+    const passing = [...compiled, ...cli, ...coordinator, ...worker].filter(({ text }) =>
+      /^export\s+(?:type\s+)?\{/m.test(text),
+    );
+    expect(passing.map(({ file }) => file)).toEqual(['coordinator/lockstep.ts']);
+  });
+
+  it('are imported somewhere, or are types of what the same file exports', () => {
+    const imported = everything.flatMap(({ imports }) =>
+      imports.flatMap(({ target, names }) => (names ?? []).map((name) => `${target} ${name}`)),
+    );
+    const used = new Set(imported);
+    const isType = (text: string, name: string) => new RegExp(`^export (?:interface|type) ${name}\\b`, 'm').test(text);
+    const mentions = (text: string, name: string) => text.match(new RegExp(`\\b${name}\\b`, 'g'))!.length;
+    const dead = [...compiled, ...cli, ...coordinator, ...worker]
+      .filter(({ file }) => file !== 'coordinator/lockstep.ts')
+      .flatMap(({ file, text, exports }) =>
+        exports
+          .filter((name) => !used.has(`${file} ${name}`) && !(isType(text, name) && mentions(text, name) > 1))
+          .map((name) => `${file} ${name}`),
+      );
+    expect(dead).toEqual([]);
+  });
+
+  it('of the WebAssembly modules are in the interface of their loader', () => {
+    const loader = compiled.find(({ file }) => file === 'src/kernels/load-kernels.ts')!.text;
+    const names = assembly.flatMap(({ exports }) => exports);
+    expect(names.length).toBeGreaterThan(5);
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\(`).test(loader))).toEqual([]);
+  });
+});

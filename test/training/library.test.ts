@@ -1,0 +1,123 @@
+/** The package as programs import it: the README's examples as they stand there, and its types. */
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/folder.js';
+import { packageRoot } from '../support/package.js';
+
+const run = promisify(execFile);
+const folder = temporaryFolder();
+const [training, circle, resuming, together] = codeBlocks('## Library');
+
+/** The JavaScript of a section of the README, block by block. */
+function codeBlocks(heading: string): string[] {
+  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
+  const [, section] = readme.split(`\n${heading}\n`);
+  return [...section.split('\n## ')[0].matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+}
+
+/** Installs the package, as far as a program can tell. */
+beforeAll(() => {
+  const home = join(folder, 'node_modules', 'lockstep');
+  mkdirSync(home, { recursive: true });
+  copyFileSync(join(packageRoot, 'package.json'), join(home, 'package.json'));
+  symlinkSync(dirname(fileURLToPath(new URL('..', import.meta.url))), join(home, 'dist'), 'junction');
+  symlinkSync(join(packageRoot, 'configs'), join(home, 'configs'), 'junction');
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+});
+
+async function program(name: string, code: string): Promise<string[]> {
+  writeFileSync(join(folder, name), code);
+  const { stdout, stderr } = await run(execPath, [name], { cwd: folder });
+  expect(stderr).toBe('');
+  return stdout.trimEnd().split('\n');
+}
+
+it('the first example trains on a module’s examples and predicts', async () => {
+  writeFileSync(join(folder, 'circle.js'), circle);
+  writeFileSync(join(folder, 'points.json'), '[[0, 0], [2, 2]]');
+  const lines = await program('example.js', training);
+  const epochs = lines.filter((line) => /^\d+ [\d.]+ [\d.]+$/.test(line));
+  expect(epochs.length).toBeGreaterThan(3);
+  const [, accuracy] = /^([\d.]+) [0-9a-f]{64}$/.exec(lines[epochs.length])!;
+  expect(Number(accuracy)).toBeGreaterThan(0.9);
+  expect(lines.slice(epochs.length + 1).map((line) => line.split(' ')[0])).toEqual(['0', '1']);
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['circle-1']);
+});
+
+it('the second example is stopped, goes on to the same bits, and is evaluated and exported', async () => {
+  const [same, accuracy] = await program('resuming.js', resuming);
+  expect(same).toBe('true true');
+  expect(Number(accuracy)).toBeGreaterThan(0.5);
+  expect(readdirSync(folder)).toContain('digits.onnx');
+});
+
+it('the third example trains over a worker, to the same bits', async () => {
+  expect(await program('together.js', together)).toEqual(['true']);
+  expect(readdirSync(join(folder, 'cache'))).toHaveLength(1);
+});
+
+it('a mistake is an error with a code, a problem and a remedy', async () => {
+  const code = `
+    import { DataError, LockstepError, train } from 'lockstep';
+    const config = { data: { source: 'csv', file: 'nowhere.csv', target: 'y' }, model: { layers: ['flatten'] },
+      loss: 'meanSquaredError', training: { epochs: 1, batchSize: 1 } };
+    for (const wrong of [config, { ...config, traning: {} }]) {
+      try { await train(wrong); } catch (error) {
+        console.log(error instanceof LockstepError, error instanceof DataError, error.code);
+        console.log(error.problem);
+      }
+    }`;
+  expect(await program('mistake.js', code)).toEqual([
+    'true true LOCKSTEP_DATA',
+    expect.stringContaining('nowhere.csv'),
+    'true false LOCKSTEP_CONFIG',
+    'traning: unknown key',
+  ]);
+});
+
+it('is typed: what a config may say, and what an event holds', async () => {
+  const source = `
+    import { defineConfig, type LayerInput, type RunEvent, train } from 'lockstep';
+    const config = defineConfig({
+      data: { source: 'digits', examples: 100 },
+      model: { layers: ['flatten', { dense: { units: 'classes' } }] },
+      loss: 'sparseCategoricalCrossentropy',
+      optimizer: 'sgd',
+      training: { epochs: 1, batchSize: 10 },
+    });
+    const report = (event: RunEvent): void => { if (event.event === 'epoch') console.log(event.validation?.loss); };
+    export const hash: Promise<string> = train(config, { report }).then(({ sha256 }) => sha256);
+    // @ts-expect-error epochs is a number
+    defineConfig({ ...config, training: { epochs: 'one', batchSize: 10 } });
+    // @ts-expect-error there is no such option
+    train(config, { treads: 2 });
+    export const layers: LayerInput[] = [
+      'flatten',
+      { conv2d: { filters: 'classes', kernelSize: [3, 3], padding: 'same', name: 'c' } },
+      { add: { from: ['a', 'b'] } },
+      { bidirectional: { layer: { lstm: { units: 3, returnSequences: true } }, mergeMode: 'concat' } },
+      { rnn: { cell: [{ lstmCell: { units: 2 } }, { gruCell: { units: 2 } }] } },
+      { timeDistributed: { layer: { dense: { units: 'classes' } } } },
+      { Dense: { units: 3 } },
+      // @ts-expect-error dense has no such option
+      { dense: { unitz: 3 } },
+      // @ts-expect-error units is a number, or classes
+      { dense: { units: 'three' } },
+      // @ts-expect-error there is no such layer
+      { dens: { units: 3 } },
+    ];`;
+  writeFileSync(join(folder, 'typed.ts'), source);
+  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  const strict = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext', '--skipLibCheck'];
+  const types = ['--typeRoots', join(packageRoot, 'node_modules', '@types'), '--types', 'node'];
+  const { stdout } = await run(execPath, [compiler, ...strict, ...types, 'typed.ts'], { cwd: folder }).catch(
+    (error: { stdout: string }) => error,
+  );
+  expect(stdout).toBe('');
+});

@@ -1,0 +1,22 @@
+/** Faults of every kind between workers that exchange gradients by themselves: the result is that of a quiet run. */
+import { test } from 'vitest';
+import { chaosConfig, chaotic, quietHash } from '../support/chaos.js';
+import { harmless, type Kind } from '../support/faults.js';
+
+const kinds: readonly Kind[] = [
+  ...(['closed socket', 'truncated frame', 'corrupted payload', 'corrupted header', 'black hole'] as const),
+  ...(['SIGKILL', 'SIGSTOP', 'coordinator SIGKILL'] as const),
+];
+
+test.each([
+  [kinds, chaosConfig('butterfly', 8)],
+  [harmless, chaosConfig('butterfly', 4, 30)],
+] as const)(
+  '%s: the weights are those of a quiet run',
+  async (each, config) => {
+    await chaotic(config, await quietHash(config), async (chaos) => {
+      for (const kind of each) await chaos.suffer(kind, 'exchanging with a peer');
+    });
+  },
+  240_000,
+);

@@ -1,0 +1,15 @@
+/** Workers, connections and coordinators that are gone at once, in every phase: the run goes on to the weights of a quiet one. */
+import { test } from 'vitest';
+import { chaosConfig, chaotic, everyPhase, quietHash } from '../support/chaos.js';
+import type { Kind } from '../support/faults.js';
+
+/** One run for each line. A kind takes two epochs at most: faults follow each other within a step or two, and each epoch validates. */
+const runs: readonly (readonly [epochs: number, kinds: readonly Kind[]])[] = [
+  [9, ['SIGKILL', 'coordinator SIGKILL']],
+  [11, ['closed socket', 'truncated frame', 'corrupted payload', 'corrupted header']],
+];
+test.each(runs.map(([epochs, kinds]) => [kinds.join(', '), chaosConfig('star', epochs), kinds] as const))(
+  '%s',
+  async (_, config, kinds) => chaotic(config, await quietHash(config), everyPhase(kinds)),
+  240_000,
+);

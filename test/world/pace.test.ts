@@ -1,0 +1,61 @@
+/** Examples a second and the time left: of the steps alone, whatever came before the first of them. */
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { isTerminal } from '../../cli/streams.js';
+import type { Trainer } from '../../coordinator/training/trainer.js';
+import { watchEpoch } from '../../coordinator/training/watch.js';
+import type { Geometry } from '../../src/data/geometry.js';
+import type { RunEvent } from '../../src/report/events.js';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('do not count what comes before the end of the first step', () => {
+  const pool = { epoch: 0, done: 0, stepLosses: new Float64Array(100), stepNorms: new Float64Array(100) };
+  const geometry = { stepsPerEpoch: 100, batchSize: 8, training: 800, epochs: 1 } as Geometry;
+  const events: RunEvent[] = [];
+  const watch = watchEpoch(0, 0, {
+    pool: pool as unknown as Trainer & typeof pool,
+    geometry,
+    logEvery: 10,
+    learningRate: () => 0.1,
+    report: (event: RunEvent) => events.push(event),
+  });
+  // A minute of compiling and warming up, or of waiting for workers.
+  vi.advanceTimersByTime(60_000);
+  expect(events).toEqual([]);
+  pool.done = 1;
+  vi.advanceTimersByTime(10);
+  expect(events.at(-1)).toMatchObject({ event: 'progress', examplesPerSecond: Number.NaN, secondsLeft: Number.NaN });
+  // From here on a step takes 10 ms: 800 examples a second.
+  for (let i = 0; i < 49; i++) {
+    pool.done++;
+    vi.advanceTimersByTime(10);
+  }
+  watch.look();
+  const progress = events.at(-1)!;
+  expect(progress).toMatchObject({ event: 'progress', step: 50 });
+  const { examplesPerSecond, secondsLeft } = progress as Extract<RunEvent, { event: 'progress' }>;
+  // Steps are seen at looks 10 ms apart.
+  expect(examplesPerSecond).toBeGreaterThan(750);
+  expect(examplesPerSecond).toBeLessThan(850);
+  expect(secondsLeft).toBeGreaterThan(0.45);
+  expect(secondsLeft).toBeLessThan(0.55);
+  const [, ...steps] = events.filter((event) => event.event === 'step');
+  expect(steps.map(({ step }) => step)).toEqual([20, 30, 40, 50]);
+  for (const step of steps) expect(step.examplesPerSecond).toBeGreaterThan(700);
+  pool.done = 100;
+  vi.advanceTimersByTime(500);
+  watch.end();
+  expect(watch.examplesPerSecond).toBeGreaterThan(700);
+});
+
+it('a terminal of no columns, as under mpirun, is none', () => {
+  const stream = (isTTY: boolean, columns: number) => ({ isTTY, columns }) as NodeJS.WriteStream;
+  expect(isTerminal(stream(true, 0))).toBe(false);
+  expect(isTerminal(stream(true, 80))).toBe(true);
+  expect(isTerminal(stream(false, 80))).toBe(false);
+});

@@ -1,0 +1,112 @@
+/** Shards go to workers so that a step ends as early as it can; how fast they are is measured, and hoped for. */
+import { describe, expect, it } from 'vitest';
+import { assign, type Capacity } from '../../coordinator/world/assign.js';
+import { Speeds } from '../../coordinator/world/speeds.js';
+import { randomNumbers } from '../support/exchanges.js';
+
+const countsOf = (shards: number, workers: readonly Capacity[]) =>
+  assign(shards, workers).map(({ low, high }) => high - low);
+
+/** Milliseconds until the last of them is done. */
+const makespan = (counts: readonly number[], workers: readonly Capacity[]) =>
+  Math.max(...counts.map((count, i) => Math.ceil(count / workers[i].threads) * workers[i].shardMilliseconds!));
+
+/** All ways to share `shards` out among `workers`. */
+function* compositions(shards: number, workers: number): Generator<number[]> {
+  if (workers === 1) yield [shards];
+  else
+    for (let first = 0; first <= shards; first++) {
+      for (const rest of compositions(shards - first, workers - 1)) yield [first, ...rest];
+    }
+}
+
+describe('an assignment', () => {
+  const random = randomNumbers(5);
+  const cases = Array.from({ length: 300 }, () => ({
+    shards: 1 + random(9),
+    workers: Array.from({ length: 1 + random(4) }, () => ({
+      threads: 1 + random(3),
+      shardMilliseconds: 1 + random(50),
+    })),
+  }));
+
+  it('gives out every shard once, in one piece for each worker', () => {
+    for (const { shards, workers } of cases) {
+      const ranges = assign(shards, workers);
+      expect(ranges).toHaveLength(workers.length);
+      let next = 0;
+      for (const { low, high } of ranges) {
+        expect(low).toBe(next);
+        expect(high).toBeGreaterThanOrEqual(low);
+        next = high;
+      }
+      expect(next).toBe(shards);
+    }
+  });
+
+  it('ends as early as any', () => {
+    for (const { shards, workers } of cases) {
+      const least = Math.min(...[...compositions(shards, workers.length)].map((counts) => makespan(counts, workers)));
+      expect(makespan(countsOf(shards, workers), workers)).toBe(least);
+    }
+  });
+
+  it('takes workers that it knows nothing of for as fast as the others on average', () => {
+    const known = { threads: 1, shardMilliseconds: 10 };
+    const unknown = { threads: 1, shardMilliseconds: undefined };
+    expect(countsOf(8, [known, unknown])).toEqual([4, 4]);
+    expect(countsOf(8, [unknown, unknown])).toEqual([4, 4]);
+    expect(countsOf(9, [unknown, { ...unknown, threads: 2 }])).toEqual([3, 6]);
+    expect(countsOf(8, [{ ...known, shardMilliseconds: 2 }, unknown, { ...known, shardMilliseconds: 6 }])).toEqual([
+      5, 2, 1,
+    ]);
+  });
+
+  it('leaves out who is too slow to help', () => {
+    expect(
+      countsOf(2, [
+        { threads: 1, shardMilliseconds: 100 },
+        { threads: 2, shardMilliseconds: 10 },
+      ]),
+    ).toEqual([0, 2]);
+  });
+});
+
+describe('a speed', () => {
+  it('is not that of the first time, when engines prepare themselves', () => {
+    const speeds = new Speeds();
+    speeds.seen('a', 1000);
+    expect([speeds.get('a'), speeds.expected('a')]).toEqual([undefined, undefined]);
+    speeds.seen('a', 10);
+    expect(speeds.get('a')).toBe(10);
+  });
+
+  it('follows what is measured, smoothly', () => {
+    const speeds = new Speeds();
+    for (const milliseconds of [1, 10, 20]) speeds.seen('a', milliseconds);
+    expect(speeds.get('a')).toBeCloseTo(13, 10);
+    for (let i = 0; i < 50; i++) speeds.seen('a', 40);
+    expect(speeds.get('a')).toBeCloseTo(40, 3);
+  });
+
+  it('is hoped to get better while it is not measured, so that nobody is left out for good', () => {
+    const speeds = new Speeds();
+    for (let i = 0; i < 6; i++) speeds.seen('slow', 100);
+    const expected = Array.from({ length: 200 }, () => speeds.expected('slow')!);
+    expect(expected[0]).toBe(100);
+    expect(expected).toEqual([...expected].sort((a, b) => b - a));
+    expect(expected.at(-1)!).toBeLessThan(5);
+    // Which is no measurement.
+    expect(speeds.get('slow')).toBe(100);
+    speeds.seen('slow', 100);
+    expect(speeds.expected('slow')).toBeCloseTo(100, 10);
+  });
+
+  it('is hoped to get better sooner when it has been measured but a few times', () => {
+    const speeds = new Speeds();
+    for (const milliseconds of [1, 100]) speeds.seen('young', milliseconds);
+    const expected = Array.from({ length: 20 }, () => speeds.expected('young')!);
+    expect(expected[0]).toBe(100);
+    expect(expected[11]).toBeLessThan(10);
+  });
+});

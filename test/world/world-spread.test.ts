@@ -1,0 +1,111 @@
+/** An evaluation over the world: every batch once, added up in one order, whoever is lost meanwhile. */
+import { expect, it } from 'vitest';
+import { spreadEvaluation } from '../../coordinator/world/spread.js';
+import { bucketedBatches } from '../../src/data/buckets.js';
+import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
+import { StoppedError } from '../../src/pool/control.js';
+import type { EvaluationBatch } from '../../src/pool/worker.js';
+import { accuracyOf, FakeClock, FakeCrew, FakeWorker, settled } from '../support/crews.js';
+import { randomNumbers } from '../support/exchanges.js';
+
+const metrics = accuracyOf(3);
+const { width } = metrics;
+const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);
+const batches = bucketedBatches(undefined, { evaluationBatch: 10 }, rows);
+
+/** Sums of a batch, of magnitudes so different that their order matters. */
+const sumsOf = ({ batch }: EvaluationBatch): number[] =>
+  Array.from({ length: width }, (_, i) => 0.1 * 7 ** (batch - i));
+
+/** Of batch b, 2^b: the total tells which were counted, and how often. */
+const countsOf = (batches: readonly EvaluationBatch[]) =>
+  Float64Array.of(batches.reduce((sum, { batch }) => sum + 2 ** batch, 0));
+
+async function answer(worker: FakeWorker, which: number): Promise<void> {
+  const asked = worker.evaluating[which];
+  await asked.answer({ sums: Float64Array.from(asked.question.flatMap(sumsOf)), counts: countsOf(asked.question) });
+}
+
+const expected: MetricTotals = {
+  sums: metrics.merged(
+    Float64Array.from(Array.from({ length: 11 }, (_, batch) => sumsOf({ batch, bucket: 0, rows })).flat()),
+  ),
+  counts: Float64Array.of(2 ** 11 - 1),
+};
+
+/** Answers in random order until the evaluation is over. @param during may disturb it after so many answers */
+async function run(crew: FakeCrew, seed: number, during: (answers: number) => Promise<void> = async () => {}) {
+  const random = randomNumbers(seed);
+  let result: MetricTotals | undefined;
+  let answers = 0;
+  const open = new Map<FakeWorker, Set<number>>();
+  const evaluation = spreadEvaluation(crew, new FakeClock(), metrics, batches).then((sums) => {
+    result = sums;
+  });
+  await settled();
+  while (!result) {
+    await during(answers);
+    const waiting = crew.present().flatMap((worker) => {
+      const done = open.get(worker) ?? new Set();
+      open.set(worker, done);
+      return worker.evaluating.flatMap((_, which) => (done.has(which) ? [] : [{ worker, which }]));
+    });
+    expect(waiting.length).toBeGreaterThan(0);
+    const { worker, which } = waiting[random(waiting.length)];
+    open.get(worker)!.add(which);
+    await answer(worker, which);
+    answers++;
+  }
+  await evaluation;
+  return result;
+}
+
+it('adds the sums of all batches up in their order, whoever computed them', async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const crew = new FakeCrew(seed % 2, 1 + (seed % 3));
+    expect(await run(crew, seed)).toEqual(expected);
+    const batches = crew.present().flatMap(({ evaluating }) => evaluating.flatMap(({ question }) => question));
+    expect(batches.map(({ batch }) => batch).sort((a, b) => a - b)).toEqual(Array.from({ length: 11 }, (_, i) => i));
+    const seen = batches.flatMap((batch) => [...batch.rows]).sort((a, b) => a - b);
+    expect(seen).toEqual(Array.from({ length: 105 }, (_, i) => i));
+  }
+});
+
+it('lets others do what somebody who is lost had', async () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const crew = new FakeCrew(0, 3);
+    const during = async (answers: number) => {
+      if (answers === 1 + (seed % 2) || answers === 3) await crew.loses(crew.remotes[seed % crew.remotes.length]);
+    };
+    expect(await run(crew, seed, during)).toEqual(expected);
+    expect(crew.remotes.length).toBeLessThan(3);
+  }
+});
+
+it('waits for somebody where nobody is left', async () => {
+  const crew = new FakeCrew(0, 1);
+  const during = async (answers: number) => {
+    if (answers !== 1) return;
+    await crew.loses(crew.remotes[0]);
+    expect(crew.waits).toBe(1);
+    await crew.gains(new FakeWorker(2, 2));
+  };
+  expect(await run(crew, 1, during)).toEqual(expected);
+});
+
+it('ends when the run is stopped while nobody is there', async () => {
+  const crew = new FakeCrew(0, 0);
+  crew.enough = async () => {
+    throw new StoppedError();
+  };
+  await expect(spreadEvaluation(crew, new FakeClock(), metrics, batches)).rejects.toThrow(StoppedError);
+});
+
+it("ends with the error of the coordinator's own threads", async () => {
+  const crew = new FakeCrew(1, 1);
+  const result = spreadEvaluation(crew, new FakeClock(), metrics, batches);
+  result.catch(() => {});
+  await settled();
+  await crew.self.evaluating[0].fail(new Error('out of memory'));
+  await expect(result).rejects.toThrow('out of memory');
+});

@@ -1,0 +1,317 @@
+/** Serves one connection to a coordinator: receives job, data and parameters, and does what rounds ask for. */
+
+import { metaOf, packedHeader } from '../src/data/packed.js';
+import { type LockstepError, WireError } from '../src/errors.js';
+import { sha256 } from '../src/ground/checksum.js';
+import type { Member } from '../src/pool/member.js';
+import type { ThreadPool } from '../src/pool/pool.js';
+import { cachedExamples } from '../src/pool/row-cache.js';
+import type { Landing } from '../src/reduce/landings.js';
+import type { AllReducePlan } from '../src/reduce/plan.js';
+import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';
+import { type BlobSink, bytesSink } from '../src/wire/blob.js';
+import { asProse } from '../src/wire/checks.js';
+import type { Connection } from '../src/wire/connection.js';
+import type { BlobFrame } from '../src/wire/frame.js';
+import { type Arriving, Incoming } from '../src/wire/incoming.js';
+import { decodeJob, type Job } from '../src/wire/job.js';
+import type { Message, Transfer } from '../src/wire/messages.js';
+import { decodeRows, packedRowBytes } from '../src/wire/rows-blob.js';
+import { liveState, stateSink } from '../src/wire/state-blob.js';
+import type { WorkerReporter } from './events.js';
+import type { Holdings } from './holdings.js';
+import type { Peers } from './peers.js';
+import { type Replica, rowCacheCapacity, startReplica } from './replica.js';
+
+/** What outlives a connection: a worker that comes back has its threads and its job still. */
+export interface Kept {
+  replica?: Replica & { readonly sha256: string; readonly data: string };
+  /** The connection that there is now. */
+  connection?: Connection;
+  session?: Membership;
+}
+
+export interface MembershipOptions {
+  readonly id: number;
+  readonly name: string;
+  readonly threads: number;
+  readonly holdings: Holdings;
+  readonly peers: Peers;
+  readonly kept: Kept;
+  readonly report: WorkerReporter;
+}
+
+/** Graphs are small; the constants in them are what takes room. */
+const mostJobBytes = 2 ** 29;
+
+type Sink = BlobSink & { readonly bytes?: Uint8Array; abort?(): void };
+
+export class Membership {
+  /** Resolves with the reason of a goodbye; rejects when the connection is lost. */
+  readonly ended: Promise<string>;
+  readonly #connection: Connection;
+  readonly #options: MembershipOptions;
+  #job: { readonly job: Job; readonly sha256: string } | undefined;
+  readonly #incoming = new Incoming<Sink>();
+  /** State transfers that were sent. */
+  #sent = 0;
+  /** The exchange that was asked for last. */
+  #plan: AllReducePlan | undefined;
+  #steps = 0;
+  #isSynced = false;
+  /** What was asked for is done in order, where one thing needs the other. */
+  #turn: Promise<void> = Promise.resolve();
+  #bye!: (reason: string) => void;
+  #lost!: (error: LockstepError) => void;
+  #over = false;
+
+  constructor(connection: Connection, options: MembershipOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.ended = new Promise((resolve, reject) => {
+      this.#bye = resolve;
+      this.#lost = reject;
+    });
+    connection.handle({
+      message: (message) => this.#receive(message),
+      slab: (frame) => this.slab(0, frame),
+      landing: () => this.landing(),
+      blob: (frame) => this.#blob(frame),
+      closed: (error) => this.#closed(error),
+    });
+  }
+
+  /** Steps that it took part in. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Whether it has been given the parameters: from then on it takes part. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** A piece of a sum, from the coordinator or a peer. @throws WireError when it breaks the protocol */
+  slab(from: number, frame: SlabFrame): void {
+    this.#replica().exchange.receive(from, frame);
+  }
+
+  /** Where sums of the coordinator or a peer could be received. */
+  landing(): Landing | undefined {
+    return this.#options.kept.replica?.landings.take();
+  }
+
+  /** Asks to be let go after the round. */
+  drain(): void {
+    this.#connection.send({ kind: 'drain' });
+  }
+
+  linked(ids: readonly number[]): void {
+    this.#connection.send({ kind: 'linked', ids });
+  }
+
+  peerLost(id: number, reason: string): void {
+    this.#connection.send({ kind: 'peerLost', id, round: this.#plan?.round ?? 0, reason: asProse(reason) });
+  }
+
+  /** A member, or the coordinator itself, sent something wrong. */
+  blame(from: number, error: WireError): void {
+    if (from === 0) this.#failed('exchange', error);
+    else this.peerLost(from, error.problem);
+  }
+
+  #receive(message: Message): void {
+    switch (message.kind) {
+      case 'transfer':
+        this.#expect(message);
+        break;
+      case 'useData':
+        this.#inTurn('open the data', () => this.#useData(message.sha256, false));
+        break;
+      case 'world':
+        this.#options.peers.meet(message);
+        this.linked(this.#options.peers.ids);
+        break;
+      case 'compute':
+        this.#answer('compute', async ({ member, job }) => {
+          const { used, ...computed } = await member.compute(message);
+          this.#connection.send({ kind: 'computed', round: message.round, ...computed, used: job.ledger ? used : [] });
+        });
+        break;
+      case 'exchange':
+        this.#exchange(message);
+        break;
+      case 'commit':
+        this.#answer('commit', async ({ member }) => {
+          const started = performance.now();
+          await member.commit(message);
+          this.#steps++;
+          const milliseconds = performance.now() - started;
+          this.#connection.send({ kind: 'applied', round: message.round, milliseconds });
+        });
+        break;
+      case 'fetch':
+        this.#answer('send the parameters', ({ member, pool }) => this.#sendState(member, pool, message.round));
+        break;
+      case 'evaluate':
+        this.#answer('evaluate', async ({ member }) => {
+          const started = performance.now();
+          const totals = await member.evaluate(message.batches);
+          const milliseconds = performance.now() - started;
+          this.#connection.send({ kind: 'evaluated', request: message.request, ...totals, milliseconds });
+        });
+        break;
+      case 'bye':
+        this.#over = true;
+        this.#bye(message.reason);
+        break;
+      default:
+        throw new WireError(`a coordinator does not send ${message.kind}`, 'run the same version on both sides');
+    }
+  }
+
+  /** Does it now, because commands keep their own order, and tells the coordinator when it cannot be done. */
+  #answer(phase: string, work: (replica: Replica) => Promise<void>): void {
+    const replica = this.#replica();
+    work(replica).catch((error: unknown) => this.#failed(phase, error));
+  }
+
+  #exchange(plan: Extract<Message, { kind: 'exchange' }>): void {
+    const { round, attempt } = plan;
+    this.#plan = plan;
+    const started = performance.now();
+    this.#answer('exchange', async ({ member, exchange }) => {
+      const squares = await member.allReduce(plan).catch((error: unknown) => {
+        // Another attempt may have taken its place, or the connection is gone.
+        if (this.#plan !== plan || this.#over) return undefined;
+        throw error;
+      });
+      if (squares === undefined) return;
+      const milliseconds = performance.now() - started;
+      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes: exchange.bytesSent, milliseconds });
+    });
+  }
+
+  #failed(phase: string, error: unknown): void {
+    if (!(error instanceof Error)) throw error;
+    if (!this.#over) this.#connection.send({ kind: 'failed', phase, message: asProse(error.message) });
+  }
+
+  #expect(transfer: Transfer): void {
+    const { what, bytes } = transfer;
+    this.#incoming.expect(transfer, this.#sinkFor(transfer));
+    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: 0, total: bytes });
+  }
+
+  #sinkFor({ what, bytes, sha256 }: Transfer): Sink {
+    if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
+    if (what === 'state') return stateSink(this.#replica().pool, bytes);
+    const most = what === 'job' ? mostJobBytes : this.#mostRowBytes();
+    if (bytes > most) throw new WireError(`transfer ${what}: ${bytes} bytes, more than ${most}`, 'connect again');
+    return bytesSink(what, bytes, sha256);
+  }
+
+  /** Bytes of as many rows as there is room for. */
+  #mostRowBytes(): number {
+    const { job, pool } = this.#replica();
+    if (!pool.rowCache) throw new WireError('rows came, and the data are here', 'connect again');
+    return rowCacheCapacity(job, this.#options.threads) * packedRowBytes(job.examples);
+  }
+
+  #blob(frame: BlobFrame): void {
+    const arriving = this.#incoming.take(frame);
+    if (!arriving) return;
+    const { transfer, received } = arriving;
+    const { what, bytes } = transfer;
+    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: received, total: bytes });
+    if (received === bytes) this.#arrived(arriving);
+  }
+
+  #arrived({ transfer: { what, sha256, round }, sink }: Arriving<Sink>): void {
+    if (what === 'job') {
+      if (this.#job) throw new WireError('a second job came', 'connect again');
+      this.#job = { job: decodeJob(sink.bytes!), sha256 };
+      if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
+    } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
+    else if (what === 'rows') this.#stage(sink.bytes!);
+    else this.#synced(round);
+  }
+
+  /** The parameters are those after `round`: what follows goes on from there. */
+  #synced(round: number): void {
+    const { member, exchange } = this.#replica();
+    exchange.restart();
+    member.restart(round);
+    this.#isSynced = true;
+    this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
+  }
+
+  /** As they are after `round`: whatever is asked for next waits until they are sent. */
+  #sendState(member: Member, pool: ThreadPool, round: number): Promise<void> {
+    return member.read(round, async () => {
+      const state = liveState(pool);
+      const transfer = ++this.#sent;
+      const about = { what: 'state', bytes: state.length, sha256: '', round } as const;
+      this.#connection.send({ kind: 'transfer', transfer, ...about });
+      await this.#connection.sendBlob(transfer, state);
+    });
+  }
+
+  #stage(bytes: Uint8Array): void {
+    const { job, pool } = this.#replica();
+    const { rows, values } = decodeRows(bytes, job.examples);
+    const raw = (values: ArrayBufferView) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    pool.rowCache!.put(rows, values.map(raw));
+  }
+
+  async #useData(fingerprint: string, received: boolean): Promise<void> {
+    const examples = await this.#options.holdings.open(fingerprint, received);
+    if (!examples) throw new WireError(`data set ${fingerprint} is not in the cache any more`, 'it is sent again');
+    const expected = packedHeader(this.#job!.job.examples);
+    if (!Buffer.from(packedHeader(metaOf(examples))).equals(expected)) {
+      throw new WireError(`data set ${fingerprint} is not the one that the job describes`, 'start the run again');
+    }
+    await this.#start(fingerprint, examples);
+  }
+
+  /** Starts the threads, unless they are still there from the connection before. @param data fingerprint, or `stream` */
+  async #start(data: string, examples: Parameters<typeof startReplica>[1] | undefined): Promise<void> {
+    const { kept, id, name, threads, peers, report } = this.#options;
+    if (!this.#job) throw new WireError('data came before the job', 'connect again');
+    const { job } = this.#job;
+    const identity = sha256(`${this.#job.sha256} ${id}`);
+    if (kept.replica?.sha256 !== identity || kept.replica.data !== data) {
+      await kept.replica?.pool.close();
+      kept.replica = undefined;
+      const staged = examples ? undefined : { capacity: rowCacheCapacity(job, threads) };
+      const given = examples ?? cachedExamples(job.examples, staged!.capacity);
+      if (!examples) report({ event: 'data', from: 'step by step' });
+      const send = (to: number, frame: SlabParts) => {
+        if (to === 0) this.#options.kept.connection?.sendSlab(frame);
+        else if (!peers.send(to, frame)) this.#options.kept.session?.peerLost(to, 'there is no link to it');
+      };
+      const refused = (from: number, error: WireError) => this.#options.kept.session?.blame(from, error);
+      const replica = await startReplica(job, given, { id, name, threads, staged, send, refused });
+      kept.replica = { ...replica, sha256: identity, data };
+    }
+    this.#connection.send({ kind: 'ready' });
+  }
+
+  #replica(): Replica {
+    const { replica } = this.#options.kept;
+    if (replica && this.#job) return replica;
+    throw new WireError('work came before the job and the data', 'connect again');
+  }
+
+  #inTurn(phase: string, work: () => Promise<void>): void {
+    this.#turn = this.#turn.then(work).catch((error: unknown) => this.#failed(phase, error));
+  }
+
+  #closed(error: LockstepError | undefined): void {
+    this.#over = true;
+    this.#incoming.abort();
+    const reason = error ?? new WireError('the coordinator closed the connection', 'it can be joined again');
+    this.#options.kept.replica?.exchange.abort(reason as WireError);
+    this.#lost(reason);
+  }
+}
