@@ -28,7 +28,7 @@ export interface Kept {
   replica?: Replica & { readonly sha256: string; readonly data: string };
   /** The connection that there is now. */
   connection?: Connection;
-  session?: Membership;
+  membership?: Membership;
 }
 
 export interface MembershipOptions {
@@ -138,8 +138,8 @@ export class Membership {
           this.#connection.send({ kind: 'computed', round: message.round, ...computed, used: job.ledger ? used : [] });
         });
         break;
-      case 'exchange':
-        this.#exchange(message);
+      case 'allReduce':
+        this.#allReduce(message);
         break;
       case 'commit':
         this.#answer('commit', async ({ member }) => {
@@ -176,7 +176,7 @@ export class Membership {
     work(replica).catch((error: unknown) => this.#failed(phase, error));
   }
 
-  #exchange(plan: Extract<Message, { kind: 'exchange' }>): void {
+  #allReduce(plan: Extract<Message, { kind: 'allReduce' }>): void {
     const { round, attempt } = plan;
     this.#plan = plan;
     const started = performance.now();
@@ -288,9 +288,9 @@ export class Membership {
       if (!examples) report({ event: 'data', from: 'step by step' });
       const send = (to: number, frame: SlabParts) => {
         if (to === 0) this.#options.kept.connection?.sendSlab(frame);
-        else if (!peers.send(to, frame)) this.#options.kept.session?.peerLost(to, 'there is no link to it');
+        else if (!peers.send(to, frame)) this.#options.kept.membership?.peerLost(to, 'there is no link to it');
       };
-      const refused = (from: number, error: WireError) => this.#options.kept.session?.blame(from, error);
+      const refused = (from: number, error: WireError) => this.#options.kept.membership?.blame(from, error);
       const replica = await startReplica(job, given, { id, name, threads, staged, send, refused });
       kept.replica = { ...replica, sha256: identity, data };
     }

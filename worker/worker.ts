@@ -136,7 +136,7 @@ class Joining {
   readonly #options: Settled;
   readonly #numerics: NumericFingerprint;
   readonly #holdings: Holdings;
-  readonly #session = randomUUID();
+  readonly #membership = randomUUID();
   readonly #kept: Kept = {};
   #peers: Peers | undefined;
   #steps = 0;
@@ -189,23 +189,23 @@ class Joining {
     connection.watch(silence);
     report({ event: 'joined', url, id, name, threads });
     const parts = { id, name, threads, holdings: this.#holdings, peers: this.#peers, kept: this.#kept, report };
-    const session = new Membership(connection, parts);
+    const membership = new Membership(connection, parts);
     this.#kept.connection = connection;
-    this.#kept.session = session;
-    const leave = () => session.drain();
+    this.#kept.membership = membership;
+    const leave = () => membership.drain();
     signal.addEventListener('abort', leave);
     if (signal.aborted) leave();
     try {
-      return await session.ended;
+      return await membership.ended;
     } catch (error) {
       if (error instanceof LockstepError) report({ event: 'lost', reason: error.problem });
       if (signal.aborted) return 'it was told to leave';
       throw error;
     } finally {
       signal.removeEventListener('abort', leave);
-      this.#steps += session.steps;
-      this.#took = session.isSynced;
-      this.#kept.session = undefined;
+      this.#steps += membership.steps;
+      this.#took = membership.isSynced;
+      this.#kept.membership = undefined;
       this.#peers.part();
     }
   }
@@ -216,7 +216,7 @@ class Joining {
     return {
       kind: 'hello' as const,
       name,
-      session: this.#session,
+      membership: this.#membership,
       threads,
       engine,
       processor,
@@ -234,10 +234,10 @@ class Joining {
     const peers = new Peers(
       { ...peer, port: peer.port ?? 0, host, token, ca, secure: place.protocol === 'wss:' },
       {
-        slab: (from, frame) => this.#kept.session?.slab(from, frame),
-        landing: () => this.#kept.session?.landing(),
-        changed: () => this.#kept.session?.linked(peers.ids),
-        lost: (id, reason) => this.#kept.session?.peerLost(id, reason),
+        slab: (from, frame) => this.#kept.membership?.slab(from, frame),
+        landing: () => this.#kept.membership?.landing(),
+        changed: () => this.#kept.membership?.linked(peers.ids),
+        lost: (id, reason) => this.#kept.membership?.peerLost(id, reason),
       },
     );
     await peers.open();

@@ -10,7 +10,7 @@ const forgetting = 1000;
 const mostReturns = 8;
 
 export class Limits {
-  /** Losses of each host and of each session, and when they were counted last. */
+  /** Losses of each host and of each membership, and when they were counted last. */
   readonly #losses = new Map<string, { count: number; at: number }>();
 
   /**
@@ -27,16 +27,16 @@ export class Limits {
   }
 
   /** The same for a worker that comes back. */
-  returnRefusal(session: string, now: number): WireError | undefined {
-    return this.#countOf(session, now) < mostLosses ? undefined : tooMany('it was lost too often lately');
+  returnRefusal(membership: string, now: number): WireError | undefined {
+    return this.#countOf(membership, now) < mostLosses ? undefined : tooMany('it was lost too often lately');
   }
 
-  /** A worker of this host was lost or refused. @param session its own, if it has worked before that */
-  lost(host: string, session: string | undefined, now: number): void {
+  /** A worker of this host was lost or refused. @param membership its own, if it has worked before that */
+  lost(host: string, membership: string | undefined, now: number): void {
     for (const key of [...this.#losses.keys()]) if (this.#countOf(key, now) === 0) this.#losses.delete(key);
     this.#losses.set(host, { count: this.#countOf(host, now) + 1, at: now });
-    if (session === undefined) return;
-    this.#losses.set(session, { count: this.#countOf(session, now) + mostLosses / mostReturns, at: now });
+    if (membership === undefined) return;
+    this.#losses.set(membership, { count: this.#countOf(membership, now) + mostLosses / mostReturns, at: now });
   }
 
   #countOf(key: string, now: number): number {

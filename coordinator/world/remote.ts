@@ -34,7 +34,7 @@ export class RemoteWorker implements Worker {
   readonly id: number;
   readonly name: string;
   readonly threads: number;
-  readonly session: string;
+  readonly membership: string;
   /** Where other workers reach it. */
   readonly peer: string | null;
   readonly connection: Connection;
@@ -73,7 +73,7 @@ export class RemoteWorker implements Worker {
     this.id = id;
     this.name = name;
     this.threads = hello.threads;
-    this.session = hello.session;
+    this.membership = hello.membership;
     this.peer = hello.peer;
     this.connection = connection;
   }
@@ -113,7 +113,7 @@ export class RemoteWorker implements Worker {
     this.#contributes = plan.members.some(({ id, nodes }) => id === this.id && nodes.length > 0);
     return this.#expect((waiting) => {
       this.#exchanging = { ...waiting, plan, answered: false };
-      this.#out(() => this.connection.send({ kind: 'exchange', ...plan }));
+      this.#out(() => this.connection.send({ kind: 'allReduce', ...plan }));
     });
   }
 

@@ -78,7 +78,7 @@ export class World implements Crew {
   readonly #options: WorldOptions;
   readonly #account: Activity;
   readonly #remotes = new Map<number, RemoteWorker>();
-  /** Lost workers by session. */
+  /** Lost workers by membership. */
   readonly #away = new Map<string, Away>();
   readonly #speeds = new Speeds();
   readonly #limits = new Limits();
@@ -154,10 +154,10 @@ export class World implements Crew {
   }
 
   /** Why somebody who knows the token has to wait all the same. */
-  refusal({ session }: Hello, { host }: Connection): LockstepError | undefined {
+  refusal({ membership }: Hello, { host }: Connection): LockstepError | undefined {
     const now = this.#options.clock.now();
-    const before = this.#away.get(session) ?? this.workers.find((worker) => worker.session === session);
-    if (before?.hasWorked) return this.#limits.returnRefusal(session, now);
+    const before = this.#away.get(membership) ?? this.workers.find((worker) => worker.membership === membership);
+    if (before?.hasWorked) return this.#limits.returnRefusal(membership, now);
     const hosts = this.workers.map(({ connection }) => connection.host);
     return this.#limits.refusal(host, hosts, now);
   }
@@ -169,11 +169,11 @@ export class World implements Crew {
 
   /** The id and name that a worker will have: its own again if it comes back. */
   place(hello: Hello): { id: number; name: string } {
-    const here = this.workers.find(({ session }) => session === hello.session);
+    const here = this.workers.find(({ membership }) => membership === hello.membership);
     // The line broke and only one side has noticed yet.
     if (here) this.drop(here, new WireError('it has connected anew', 'nothing: it is back'));
     this.#expire();
-    const away = this.#away.get(hello.session);
+    const away = this.#away.get(hello.membership);
     if (away) return away;
     const taken = new Set([this.self, ...this.workers, ...this.#away.values()].map(({ name }) => name));
     let name = hello.name;
@@ -184,9 +184,9 @@ export class World implements Crew {
   /** Takes in a worker that has been admitted; it takes part from the step on that follows its preparation. */
   join(hello: Hello, connection: Connection, { id, name }: { id: number; name: string }): RemoteWorker {
     const worker = new RemoteWorker(id, hello, name, connection);
-    const before = this.#away.get(hello.session);
+    const before = this.#away.get(hello.membership);
     worker.hasWorked = before?.hasWorked ?? false;
-    this.#away.delete(hello.session);
+    this.#away.delete(hello.membership);
     this.#remotes.set(id, worker);
     this.tally.add(worker);
     connection.handle({
@@ -229,11 +229,11 @@ export class World implements Crew {
     else void worker.connection.refuse(error.problem, error.remedy, error instanceof RefusedError);
     this.#remotes.delete(worker.id);
     this.tally.lost(worker, left);
-    const { id, name, session, hasWorked } = worker;
+    const { id, name, membership, hasWorked } = worker;
     const since = this.#options.clock.now();
     // One that leaves before it has done anything costs as much as one that is lost.
-    if (!left || !hasWorked) this.#limits.lost(worker.connection.host, hasWorked ? session : undefined, since);
-    if (!left) this.#away.set(session, { id, name, since, hasWorked });
+    if (!left || !hasWorked) this.#limits.lost(worker.connection.host, hasWorked ? membership : undefined, since);
+    if (!left) this.#away.set(membership, { id, name, since, hasWorked });
     this.#tell(worker, left ? 'left' : 'lost', left ? null : `while ${doing}: ${error.problem}`);
     for (const lost of this.#listeners) lost(worker);
     this.#introduce();
@@ -493,8 +493,8 @@ export class World implements Crew {
 
   #expire(): void {
     const now = this.#options.clock.now();
-    for (const [session, { since }] of this.#away) {
-      if (now - since > this.#options.grace * 1000) this.#away.delete(session);
+    for (const [membership, { since }] of this.#away) {
+      if (now - since > this.#options.grace * 1000) this.#away.delete(membership);
     }
   }
 

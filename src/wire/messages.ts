@@ -7,7 +7,7 @@ import type { Computed, ComputeTask, EvaluationBatch } from '../pool/worker.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {
@@ -25,8 +25,8 @@ export interface Hello {
   /** HMAC-SHA256 over role and both nonces, keyed by the token (handshake.ts). */
   readonly proof: Uint8Array;
   readonly name: string;
-  /** Random, the same for all connections of this process: tells a worker that comes back from a new one. */
-  readonly session: string;
+  /** Random, and the same for all connections of this process: by it the coordinator knows a worker that comes back. */
+  readonly membership: string;
   readonly threads: number;
   /** Name and version of the engine; must be the coordinator's. */
   readonly engine: string;
@@ -122,8 +122,8 @@ export interface ComputedMessage extends Computed {
 }
 
 /** C → W: exchange what you computed; partial and total sums are slab frames. */
-export interface Exchange extends AllReducePlan {
-  readonly kind: 'exchange';
+export interface AllReduceMessage extends AllReducePlan {
+  readonly kind: 'allReduce';
 }
 
 /** W → C: I hold the total. */
@@ -226,7 +226,7 @@ export type Message =
   | Linked
   | Compute
   | ComputedMessage
-  | Exchange
+  | AllReduceMessage
   | Reduced
   | Commit
   | Applied

@@ -86,7 +86,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     nonce,
     proof: nonce,
     name: text(64, 1),
-    session: text(64, 1),
+    membership: text(64, 1),
     threads: whole(1, 256),
     engine: text(128),
     processor: text(512),
@@ -119,7 +119,7 @@ const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kin
     milliseconds,
     used: rowsAt,
   },
-  exchange: {
+  allReduce: {
     round: u32,
     attempt: whole(0, 255),
     algorithm: oneOf('star', 'butterfly'),

@@ -16,7 +16,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     nonce: nonce(2),
     proof: nonce(3),
     name: 'Regal 1 · Süd',
-    session: 'c2Vzc2lvbg',
+    membership: 'c2Vzc2lvbg',
     threads: 4,
     engine: 'onnx 1.30.0',
     processor: 'EPYC, AVX-512',
@@ -50,8 +50,8 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     milliseconds: 2.5,
     used: rows,
   },
-  exchange: {
-    kind: 'exchange',
+  allReduce: {
+    kind: 'allReduce',
     round: 9,
     attempt: 1,
     algorithm: 'butterfly',

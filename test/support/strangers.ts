@@ -53,12 +53,12 @@ export const upgrade = (): string =>
 export type WorkerIdentity = Extract<Identity, { kind: 'hello' }>;
 
 /** Who a worker says it is. */
-export async function workerIdentity(name: string, session: string): Promise<WorkerIdentity> {
+export async function workerIdentity(name: string, membership: string): Promise<WorkerIdentity> {
   const { engine, processor, hash } = numericFingerprint();
   return {
     kind: 'hello',
     name,
-    session,
+    membership,
     threads: 1,
     engine,
     processor,

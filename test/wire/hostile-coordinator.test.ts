@@ -43,8 +43,8 @@ async function serving(cache = newFolder()) {
   const lost: number[] = [];
   const holdings = new Holdings(cache, 1e6, undefined, report);
   const parts = { id: 5, name: 'w', threads: 1, holdings, peers, kept: {}, report };
-  const session = new Membership(far, parts);
-  const ended = session.ended.catch((error: Error) => error);
+  const membership = new Membership(far, parts);
+  const ended = membership.ended.catch((error: Error) => error);
   return { near, ended, failed: failed.promise, told, cache, lost };
 }
 
@@ -52,7 +52,7 @@ const transfer = (change: object): Message => ({ ...samples.transfer, ...change 
 const chunk = (near: Connection, bytes: Uint8Array) => near.sendBlob(1, { length: bytes.length, read: () => bytes });
 
 it('work before there is a job ends the connection', async () => {
-  for (const kind of ['compute', 'exchange', 'commit', 'evaluate'] as const) {
+  for (const kind of ['compute', 'allReduce', 'commit', 'evaluate'] as const) {
     const { near, ended } = await serving();
     near.send(samples[kind]);
     expect(await ended, kind).toMatchObject({ problem: expect.stringMatching(/work came before the job/) });

@@ -31,7 +31,7 @@ const control = (body: Uint8Array) => {
 };
 
 const frames = {
-  control: encodeControl(samples.exchange),
+  control: encodeControl(samples.allReduce),
   slab: slab(Uint8Array.of(0, 0, 128, 63, 0, 0, 0, 64)),
   blob: encodeBlob({ transfer: 7, offset: 2 ** 40, payload: Uint8Array.of(1, 2, 3) }),
 };

@@ -95,13 +95,13 @@ describe('a message', () => {
     [{ ...samples.computed, phases: { sleep: 1 } }, 'computed.phases.sleep is not a field'],
     [{ ...samples.computed, phases: { compute: Number.NaN } }, 'computed.phases.compute: NaN is not'],
     [{ ...samples.computed, milliseconds: Number.POSITIVE_INFINITY }, 'computed.milliseconds: Infinity is not'],
-    [{ ...samples.exchange, attempt: 256 }, 'exchange.attempt: 256 is not'],
-    [{ ...samples.exchange, algorithm: 'ring' }, 'exchange.algorithm: "ring" is not one of star, butterfly'],
-    [{ ...samples.exchange, precision: 'int8' }, 'exchange.precision: "int8" is not one of'],
-    [{ ...samples.exchange, shards: 0 }, 'exchange.shards: 0 is not'],
+    [{ ...samples.allReduce, attempt: 256 }, 'allReduce.attempt: 256 is not'],
+    [{ ...samples.allReduce, algorithm: 'ring' }, 'allReduce.algorithm: "ring" is not one of star, butterfly'],
+    [{ ...samples.allReduce, precision: 'int8' }, 'allReduce.precision: "int8" is not one of'],
+    [{ ...samples.allReduce, shards: 0 }, 'allReduce.shards: 0 is not'],
     [
-      { ...samples.exchange, members: [{ id: 0, nodes: [{ low: 3, high: 1 }] }] },
-      'exchange.members[0].nodes[0].low: 3 is',
+      { ...samples.allReduce, members: [{ id: 0, nodes: [{ low: 3, high: 1 }] }] },
+      'allReduce.members[0].nodes[0].low: 3 is',
     ],
     [{ ...samples.reduced, squares: '0' }, 'reduced.squares: "0" is not a number'],
     [{ ...samples.commit, learningRate: Number.NaN }, 'commit.learningRate: NaN is not a finite number'],
@@ -133,7 +133,7 @@ describe('a message', () => {
     for (const kind of ['challenge', 'hello', 'peerHello'] as const) {
       const newer = { ...samples[kind], protocol: 77, nonce: 'another form', extra: 1 };
       expect(() => throughWire(newer)).toThrow(RefusedError);
-      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 4/);
+      expect(() => throughWire(newer)).toThrow(/version 77 of the protocol, this side version 5/);
     }
   });
 

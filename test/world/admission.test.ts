@@ -37,7 +37,7 @@ let identity: WorkerIdentity;
 let sha256: string;
 
 beforeAll(async () => {
-  identity = await workerIdentity('other', 'session');
+  identity = await workerIdentity('other', 'membership');
   sha256 = (await trained(file, [], join(folder, 'alone'))).end.sha256;
 }, 60_000);
 

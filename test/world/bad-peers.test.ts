@@ -62,7 +62,7 @@ function highWater(): number {
 const epochs = () => coordinator.of('epoch').length;
 
 beforeAll(async () => {
-  identity = await workerIdentity('bad', 'session');
+  identity = await workerIdentity('bad', 'membership');
   coordinator = cluster.coordinator(config);
   url = await urlOf(coordinator);
   port = Number(new URL(url).port);
@@ -130,7 +130,7 @@ describe('strangers', () => {
     }
     // Somebody who knows the token gets in all the same, though others of the same host may push it out while they come.
     const enter = (left: number): Promise<Traitor> =>
-      betray(url, token, { ...identity, session: 'between' }, () => false).catch((error: Error) => {
+      betray(url, token, { ...identity, membership: 'between' }, () => false).catch((error: Error) => {
         if (left === 0) throw error;
         return enter(left - 1);
       });
@@ -153,7 +153,7 @@ describe('workers that know the token', () => {
       sent += frames.length;
       await stranger.greet(
         token,
-        { ...identity, session: `s${i}` },
+        { ...identity, membership: `s${i}` },
         Buffer.concat(frames.map((frame) => envelope(frame))),
       );
       await leave(stranger, 100);
@@ -162,7 +162,7 @@ describe('workers that know the token', () => {
       envelope(encodeControl(message)),
     );
     const stranger = new Stranger(port);
-    await stranger.greet(token, { ...identity, session: 'flood' });
+    await stranger.greet(token, { ...identity, membership: 'flood' });
     for (const flood of floods) stranger.write(Buffer.concat(Array.from({ length: 1000 }, () => flood)));
     sent += 1000 * floods.length;
     stranger.write(envelope(encodeControl(samples.failed)));
@@ -184,15 +184,15 @@ describe('workers that know the token', () => {
   /** Sends `message` when it takes part. */
   const says = (message: Message): Treason => once('world', (_, connection) => connection.send(message));
   const slab = (header: object): Treason =>
-    once('exchange', (message, connection) => {
-      const { round, attempt } = message as Extract<Message, { kind: 'exchange' }>;
+    once('allReduce', (message, connection) => {
+      const { round, attempt } = message as Extract<Message, { kind: 'allReduce' }>;
       const rest = { round, attempt, low: 0, high: 4, segment: 0, checksum: 1 };
       const sealed = sealSlab({ stage: 'partial', precision: 'float32', ...rest, ...header });
       connection.sendSlab({ header: sealed, payload: new Uint8Array(4 * 7856) });
     });
   const losesLinks = (id: number): Treason =>
-    once('exchange', (message, connection) => {
-      const { round } = message as Extract<Message, { kind: 'exchange' }>;
+    once('allReduce', (message, connection) => {
+      const { round } = message as Extract<Message, { kind: 'allReduce' }>;
       for (let n = 0; n < 300; n++) connection.send({ ...samples.peerLost, id, round });
     });
   const treasons: Record<string, [treason: Treason, ends: RegExp]> = {
@@ -216,7 +216,7 @@ describe('workers that know the token', () => {
     'shards of others': [slab({ low: 7, high: 8 }), /expected .*, got this one/],
     'a segment that is none': [slab({ segment: 9 }), /expected segments/],
     'a total': [slab({ stage: 'total' }), /expected the total from/],
-    'nothing at all for a sum': [once('exchange', () => {}), /owes|confirm/],
+    'nothing at all for a sum': [once('allReduce', () => {}), /owes|confirm/],
     'that its links are lost, for ever': [losesLinks(1), /owes|confirm/],
     'that it cannot use what the coordinator sends': [losesLinks(0), /it refuses what it was sent/],
     'sums of steps to come': [
@@ -232,7 +232,7 @@ describe('workers that know the token', () => {
     const ends = await Promise.all(
       Object.entries(treasons).map(async ([what, [treason]], i) => {
         await sleep(40 * i);
-        const traitor = await betray(url, token, { ...identity, name: `bad${i}`, session: what }, treason);
+        const traitor = await betray(url, token, { ...identity, name: `bad${i}`, membership: what }, treason);
         return [what, (await traitor.closed)?.problem];
       }),
     );
@@ -240,7 +240,7 @@ describe('workers that know the token', () => {
   });
 
   it('never answer, and the run goes on', async () => {
-    const traitor = await betray(url, token, { ...identity, session: 'mute' }, (message) =>
+    const traitor = await betray(url, token, { ...identity, membership: 'mute' }, (message) =>
       ['compute', 'evaluate'].includes(message.kind),
     );
     await traitor.active;
@@ -254,7 +254,7 @@ describe('the port of a worker for its peers', () => {
   let traitor: Traitor;
   let peer: number;
   beforeAll(async () => {
-    traitor = await betray(url, token, { ...identity, session: 'peer' }, () => false);
+    traitor = await betray(url, token, { ...identity, membership: 'peer' }, () => false);
     const { members } = await traitor.active;
     peer = Number(new URL(members.find((member) => member.peer !== null)!.peer!).port);
   });

@@ -23,11 +23,11 @@ it('a worker that has worked comes back whatever others of its host do, but not 
   const limits = new Limits();
   for (let n = 0; n < 64; n++) limits.lost(host, undefined, 0);
   for (let n = 0; n < 8; n++) {
-    expect(limits.returnRefusal('session', 0)).toBe(undefined);
-    limits.lost(host, 'session', 0);
+    expect(limits.returnRefusal('membership', 0)).toBe(undefined);
+    limits.lost(host, 'membership', 0);
   }
-  expect(limits.returnRefusal('session', 0)?.problem).toBe('it was lost too often lately');
-  expect(limits.returnRefusal('session', 1001)).toBe(undefined);
+  expect(limits.returnRefusal('membership', 0)?.problem).toBe('it was lost too often lately');
+  expect(limits.returnRefusal('membership', 1001)).toBe(undefined);
 });
 
 it('a host has 256 workers at most, and a run 1,024', () => {

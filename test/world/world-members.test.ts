@@ -97,15 +97,15 @@ function newWorld(options: Partial<WorldOptions> = {}) {
     },
     ...options,
   });
-  const join = (name: string, session = name) => {
-    const hello: Hello = { ...samples.hello, name, session };
+  const join = (name: string, membership = name) => {
+    const hello: Hello = { ...samples.hello, name, membership };
     const connection = new FakeConnection();
     const worker = world.join(hello, connection as unknown as Connection, world.place(hello));
     return { worker, connection };
   };
   /** Joins, and takes part. */
-  const member = async (name: string, session = name) => {
-    const joined = join(name, session);
+  const member = async (name: string, membership = name) => {
+    const joined = join(name, membership);
     await settled();
     await joined.connection.says({ kind: 'ready' });
     void world.enough().catch(() => {});
