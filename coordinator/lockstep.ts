@@ -22,6 +22,7 @@ export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, Ste
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
+export type { InputValues } from './inference/given-rows.js';
 export type { NamedInputs } from './inference/named-inputs.js';
 export {
   type PredictedTarget,
@@ -31,7 +32,6 @@ export {
   type PredictOptions,
   predict,
 } from './inference/predict.js';
-export type { InputValues } from './inference/rows.js';
 export { type ResumeOptions, resume, type TrainOptions, train } from './local/train.js';
 export {
   type CoordinateOptions,

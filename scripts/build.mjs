@@ -77,7 +77,7 @@ for (const folder of folders) {
 }
 await compileKernels('update', '--enable=threads', '--sharedMemory', '--maximumMemory=65536');
 await compileKernels('noise');
-await compileKernels('pooling');
+await compileKernels('max-pool-gradient');
 
 // The package exports no path to its compiler except package.json, which stands beside bin/.
 const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));

@@ -1,7 +1,7 @@
 /** The examples that a worker holds from one connection to the next: received, cached, its own, or none at all. */
 
 import type { Examples } from '../src/data/examples.js';
-import { closeExamples } from '../src/data/rows.js';
+import { closeExamples } from '../src/data/row-writer.js';
 import { OutputError, RefusedError, WireError } from '../src/errors.js';
 import { megabytes } from '../src/report/text.js';
 import { type BlobSink, blobSink } from '../src/wire/blob.js';

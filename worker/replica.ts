@@ -45,7 +45,7 @@ export function rowCacheCapacity({ geometry, examples }: Job, threads: number): 
 
 /**
  * Whether there is memory for a job: its sizes are the coordinator's word, and a machine that swaps is lost to its owner.
- * What graphs need between their stages is not known before they run.
+ * What graphs need between their subgraphs is not known before they run.
  * @throws EngineError when this machine has not as much as the job takes at least
  */
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
@@ -61,8 +61,8 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
     [...written, ...noise].reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
   );
   // Each thread has sessions of its own, and they keep the graphs' constants.
-  const constants = graphs.flatMap(({ stages }) =>
-    stages.map((stage) => (stage.kind === 'session' ? stage.bytes.length : 0)),
+  const constants = graphs.flatMap(({ subgraphs }) =>
+    subgraphs.map((subgraph) => (subgraph.kind === 'session' ? subgraph.bytes.length : 0)),
   );
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
   const measured = new RunMetrics(metrics);

@@ -5,7 +5,7 @@ import { ArrayFiles, type ArrayPlace } from '../../src/data/npy/files.js';
 import { inputRows } from '../../src/data/npy/lengths.js';
 import { readArray } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';
-import { type InputRows, type Row, requireExamples, rowsOfArray, scaleOf, type Wanted } from './rows.js';
+import { type InputRows, type Row, requireExamples, rowsOfArray, scaleOf, type Wanted } from './given-rows.js';
 import type { SavedInput } from './signature.js';
 
 export const isArchive = (path: string): boolean => extname(path).toLowerCase() === '.npz';

@@ -1,11 +1,11 @@
 /** Continues a text, character by character, with a model that was trained on windows of one. */
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
-import { randomStream } from '../../src/data/random.js';
 import { textInputs } from '../../src/data/text/inputs.js';
 import { ConfigError } from '../../src/errors.js';
 import { createPredictor } from '../../src/export/predictor.js';
+import { randomStream } from '../../src/ground/random.js';
 import { locateModel, type ModelChoice } from './locate.js';
-import { outputsOfSaved, softmax } from './reading.js';
+import { outputsOfSaved, softmax } from './output-meaning.js';
 import { openModel } from './saved-model.js';
 
 export interface ContinueOptions {

@@ -2,7 +2,7 @@
 
 import { DataError } from '../../src/errors.js';
 import { suggest } from '../../src/ground/suggest.js';
-import type { InputValues } from './rows.js';
+import type { InputValues } from './given-rows.js';
 
 /** For each input of the model, by its name, its examples or the file that holds them; for models of tables, each column. */
 export type NamedInputs = Readonly<Record<string, string | InputValues>>;

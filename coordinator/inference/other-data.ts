@@ -8,7 +8,7 @@ import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
 import { copiesOf, withCopies } from '../../src/data/copies.js';
 import { type Encoding, type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
-import { otherTableOfImages } from '../../src/data/images/table.js';
+import { otherTableOfImages } from '../../src/data/images/image-table.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { type OtherPlace, otherArrays } from '../../src/data/npy/other-arrays.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';

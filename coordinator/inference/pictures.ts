@@ -5,7 +5,7 @@ import { encodePng } from '../../src/data/images/png.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import { statusOf } from '../../src/ground/status.js';
-import type { Reading } from './reading.js';
+import type { Reading } from './output-meaning.js';
 
 /** An output of the model, and how it is read. */
 export interface PictureOutput {

@@ -6,10 +6,10 @@ import { createPredictor, maskedOf, type Predict } from '../../src/export/predic
 import { elements } from '../../src/ground/elements.js';
 import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../prepare/check-ids.js';
-import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './inputs.js';
+import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './input-batches.js';
 import { locateModel, type ModelChoice } from './locate.js';
+import { checkTop, type RankedClass, type Reading, readingOf } from './output-meaning.js';
 import { PictureWriter } from './pictures.js';
-import { checkTop, type RankedClass, type Reading, readingOf } from './reading.js';
 import { openModel, readEncoding, type SavedModel } from './saved-model.js';
 import type { SavedInput } from './signature.js';
 

@@ -17,7 +17,7 @@ import type { MaskPort, Port } from '../../src/export/inference.js';
 import { elements } from '../../src/ground/elements.js';
 import { type DataShape, outputShape, plainShape } from '../../src/model/build/layers.js';
 import { encodingFile } from '../../src/model/files/save.js';
-import type { ArrayEncoding } from './rows.js';
+import type { ArrayEncoding } from './given-rows.js';
 
 /** Called `input` outside where it has no name. */
 export interface SavedInput extends Port {

@@ -5,8 +5,8 @@ import { eachRow } from '../../src/data/each-row.js';
 import { fieldsOfTable, type TableEncoding } from '../../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../../src/data/examples.js';
 import { isCode } from '../../src/data/field.js';
-import { placeOf } from '../../src/data/places.js';
-import { featuresOf } from '../../src/data/table/values.js';
+import { originOf } from '../../src/data/row-origins.js';
+import { featuresOf } from '../../src/data/table/cell-values.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
@@ -119,7 +119,7 @@ function noId(
 ): DataError {
   const column = columnOf(dataset, field, feature);
   const shown = String(Number(value.toPrecision(7)));
-  const where = `${placeOf(dataset, example, field.name)}${column ? `: column ${column.name}` : ''}`;
+  const where = `${originOf(dataset, example, field.name)}${column ? `: column ${column.name}` : ''}`;
   return new DataError(`${where} holds ${shown}, and ${takesIds(input)}`, remedy());
 
   function remedy(): string {

@@ -7,7 +7,7 @@ import { targetParts } from '../../src/config/table-fields.js';
 import { targetEncoding } from '../../src/data/encoding.js';
 import { type Column, type Dataset, isPlain } from '../../src/data/examples.js';
 import { ofRole, widthOf } from '../../src/data/field.js';
-import { placeOf } from '../../src/data/places.js';
+import { originOf } from '../../src/data/row-origins.js';
 import { surveyTargets, type TargetSurvey } from '../../src/data/target-survey.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { isNumeral } from '../../src/ground/numeral.js';
@@ -78,7 +78,7 @@ function holds(dataset: Dataset, target: Column, wrong: number, isRow: boolean):
   const value = isRow
     ? `[${[...values.subarray(wrong, wrong + (shape.at(-1) ?? 1))].slice(0, 10).map(short).join(', ')}]`
     : short(values[wrong]);
-  const place = placeOf(dataset, Math.floor(wrong / width), target.name);
+  const place = originOf(dataset, Math.floor(wrong / width), target.name);
   return `${place}${name === undefined ? ' holds' : `: column ${name} holds`} ${value}`;
 }
 

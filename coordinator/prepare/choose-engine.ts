@@ -105,6 +105,8 @@ export function graphCount(engine: EngineSpec): number {
 export function graphHash(engine: EngineSpec): string | null {
   if (engine.kind !== 'onnx') return null;
   const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
-  const stages = graphs.flatMap((graph) => graph.stages);
-  return sha256(...stages.map((stage) => (stage.kind === 'session' ? stage.bytes : JSON.stringify(stage))));
+  const subgraphs = graphs.flatMap((graph) => graph.subgraphs);
+  return sha256(
+    ...subgraphs.map((subgraph) => (subgraph.kind === 'session' ? subgraph.bytes : JSON.stringify(subgraph))),
+  );
 }

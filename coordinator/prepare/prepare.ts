@@ -10,7 +10,7 @@ import { type Buckets, cutFields } from '../../src/data/buckets.js';
 import type { Dataset, Examples } from '../../src/data/examples.js';
 import { type Geometry, planGeometry, shardSizes } from '../../src/data/geometry.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';

@@ -2,9 +2,9 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readJsonFile } from '../../src/config/json-file.js';
 import { ConfigError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
+import { readJsonFile } from '../../src/ground/json-file.js';
 
 export interface ListenAddress {
   readonly host: string;

@@ -83,8 +83,8 @@ async function compile(): Promise<Pick<StartupMeasurement, 'compile' | 'kernels'
   };
   const started = performance.now();
   const graph = compileGradients(step, batch);
-  for (const stage of graph.stages) {
-    if (stage.kind === 'session') createSession(stage.bytes);
+  for (const subgraph of graph.subgraphs) {
+    if (subgraph.kind === 'session') createSession(subgraph.bytes);
   }
   return { compile: (performance.now() - started) / 1000, kernels };
 }

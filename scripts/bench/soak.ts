@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { randomStream, uniform } from '../../src/data/random.js';
+import { randomStream, uniform } from '../../src/ground/random.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import type { Child } from '../../src/scale/child.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';

@@ -8,7 +8,7 @@ import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { lower } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
-import { loadPoolKernels } from '../../src/kernels/load-kernels.js';
+import { loadPoolingKernels } from '../../src/kernels/load-kernels.js';
 
 /** How a call's inputs enter its graph: from outside, as data known at trace time, or channels-first as convolutions leave them. */
 export const modes = ['inputs', 'constants', 'turned'] as const;
@@ -49,7 +49,7 @@ interface Feed {
 }
 
 interface Compiled {
-  readonly staged: CutGraph;
+  readonly cut: CutGraph;
   readonly feeds: readonly (Feed & Pick<Numbers, 'type' | 'shape'>)[];
   readonly outputs: readonly string[];
 }
@@ -76,7 +76,7 @@ function compile({ kernel, inputs, attributes }: Call, mode: Mode): Compiled {
     graph.output(`y${i}`, value, true);
     return `y${i}`;
   });
-  return { staged: cutGraph(graph.build()), feeds, outputs };
+  return { cut: cutGraph(graph.build()), feeds, outputs };
 }
 
 interface Prepared {
@@ -86,11 +86,11 @@ interface Prepared {
   readonly run: () => void;
 }
 
-function prepare({ staged, feeds, outputs }: Compiled): Prepared {
-  const read = new Set(staged.stages.flatMap(({ inputs }) => inputs));
-  const ports = [...staged.written, ...feeds.filter(({ name }) => read.has(name))];
+function prepare({ cut, feeds, outputs }: Compiled): Prepared {
+  const read = new Set(cut.subgraphs.flatMap(({ inputs }) => inputs));
+  const ports = [...cut.written, ...feeds.filter(({ name }) => read.has(name))];
   // A memory of WebAssembly reserves addresses, of which a process has so many: only for those that need one.
-  const takesKernels = staged.stages.some(({ kind }) => kind !== 'session');
+  const takesKernels = cut.subgraphs.some(({ kind }) => kind !== 'session');
   const memory = takesKernels ? new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4)) : undefined;
   const take = (type: ElementType, length: number): TypedArray => {
     const kind = type === 'float32' || type === 'int32' ? type : 'uint8';
@@ -100,15 +100,15 @@ function prepare({ staged, feeds, outputs }: Compiled): Prepared {
     ports.map(({ name, type, shape }): [string, Tensor] => [name, { type, shape, data: take(type, elements(shape)) }]),
   );
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-  const runs = staged.stages.map((stage) => {
-    if (stage.kind === 'session') {
+  const runs = cut.subgraphs.map((subgraph) => {
+    if (subgraph.kind === 'session') {
       // Whatever the compiler writes, a worker that is sent it lets pass.
-      inspectModel(stage.bytes);
-      return createSession(stage.bytes).bind(pick(stage.inputs), pick(stage.outputs));
+      inspectModel(subgraph.bytes);
+      return createSession(subgraph.bytes).bind(pick(subgraph.inputs), pick(subgraph.outputs));
     }
-    const kernels = loadPoolKernels(memory!.memory) as unknown as Record<string, (...numbers: number[]) => void>;
-    const addresses = [...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset);
-    return () => kernels[stage.kernel](...addresses, ...stage.numbers);
+    const kernels = loadPoolingKernels(memory!.memory) as unknown as Record<string, (...numbers: number[]) => void>;
+    const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
+    return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
   });
   return { feeds, tensors, outputs, run: () => runs.forEach((run) => void run()) };
 }

@@ -8,9 +8,9 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { ruleOf } from '../config/json-file.js';
 import { LockstepError, OutputError } from '../errors.js';
 import { sha256 } from '../ground/checksum.js';
+import { ruleOf } from '../ground/json-file.js';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../model/files/safetensors.js';
 import { type CheckpointState, stateSchema } from './state.js';
 

@@ -6,13 +6,13 @@ import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, stringify 
 import { ConfigError } from '../errors.js';
 import { deepFreeze } from '../ground/freeze.js';
 import { suggest } from '../ground/suggest.js';
+import { requireOwn } from '../ground/trust.js';
 import { explain, type Mistake } from './explain.js';
 import { lossesIn, metricsIn } from './heads.js';
 import type { Path } from './json-schema.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { refuseReservedKey } from './reserved-key.js';
 import { type RunConfig, runSchema } from './run-config.js';
-import { requireOwn } from './trust.js';
 import { yamlDocument, yamlValue } from './yaml-value.js';
 
 interface Source {

@@ -1,7 +1,7 @@
 /** YAML as plain values: what the parser throws, and values that never end, become mistakes of the user's. */
 import { type Document, type ParseOptions, parseDocument } from 'yaml';
 import { ConfigError } from '../errors.js';
-import { isTooDeep } from './json-file.js';
+import { isTooDeep } from '../ground/json-file.js';
 
 /** Levels of a config: a model's layers and their options take ten. An alias to what it stands in has no end of them. */
 const deepest = 64;

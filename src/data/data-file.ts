@@ -6,8 +6,8 @@ import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { DataError } from '../errors.js';
+import { removeTemporary, type TemporaryFile, temporaryFile } from '../ground/temporary-file.js';
 import type { Reading } from './reading.js';
-import { removeTemporary, type TemporaryFile, temporaryFile } from './temporary.js';
 import { unreadable } from './unreadable.js';
 
 /** Bytes that a stream reads at once. */

@@ -22,7 +22,7 @@ import { idxExamples } from './idx/folder.js';
 import type { OtherPlace, Wording } from './npy/other-arrays.js';
 import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
-import { budgetBytes, closeExamples, RowWriter } from './rows.js';
+import { budgetBytes, closeExamples, RowWriter } from './row-writer.js';
 import type { Source } from './source.js';
 import { withGiven } from './splits/given.js';
 import { splitExamples } from './splits/split.js';

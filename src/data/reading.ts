@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IgnoredClasses } from '../config/heads.js';
 import { type Encoding, targetEncoding } from './encoding.js';
-import type { Exchange } from './npy/fields.js';
+import type { Substitute } from './npy/fields.js';
 
 /** Longest time, in milliseconds, that a reader may work before signals and connections get their turn. */
 const longestSpell = 50;
@@ -20,7 +20,7 @@ export interface ReadingOptions {
    */
   readonly trained?: Encoding;
   /** Where other arrays are than those that a config of `source: npy` names. */
-  readonly arrays?: Exchange;
+  readonly arrays?: Substitute;
 }
 
 /** One reading of a data set. Loops call `pause` whenever one is `due`, which costs no more than a look at the clock. */
@@ -28,7 +28,7 @@ export class Reading {
   readonly warn: (message: string) => void;
   readonly signal?: AbortSignal;
   readonly trained?: Encoding;
-  readonly arrays?: Exchange;
+  readonly arrays?: Substitute;
   readonly #ignoreClass?: IgnoredClasses;
   #paused = performance.now();
 
@@ -65,7 +65,7 @@ export class Reading {
   }
 
   /** The same for examples that are read as those of a model that was trained. */
-  like(trained: Encoding, arrays?: Exchange): Reading {
+  like(trained: Encoding, arrays?: Substitute): Reading {
     const { warn, signal } = this;
     return new Reading({ warn, signal, ignoreClass: this.#ignoreClass, trained, arrays });
   }

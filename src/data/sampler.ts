@@ -1,6 +1,7 @@
 /** The order in which an epoch visits the training split. */
+
+import { randomStream, shuffle } from '../ground/random.js';
 import type { Buckets } from './buckets.js';
-import { randomStream, shuffle } from './random.js';
 
 /**
  * The training split in the order of epoch `epoch`: each example exactly once, every order equally likely.

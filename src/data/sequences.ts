@@ -1,7 +1,7 @@
 /** Sequences of unequal length, filled up with zeros at their ends. */
 import type { SourceColumn } from './examples.js';
 import type { Reading } from './reading.js';
-import type { RowWriter } from './rows.js';
+import type { RowWriter } from './row-writer.js';
 
 /** How long the sequences of an input are. */
 export class SequenceLengths {

@@ -4,7 +4,7 @@ import { elements } from '../ground/elements.js';
 import type { TargetScaling } from './encoding.js';
 import { type Dataset, type Examples, isPlain, type SourceColumn, type SourceExamples } from './examples.js';
 import { ofRole, type Values, weightsOf, widthOf } from './field.js';
-import { placeOf } from './places.js';
+import { originOf } from './row-origins.js';
 
 function in32Bits(values: SourceColumn['values']): Values {
   if (!(values instanceof Float64Array)) return values;
@@ -87,7 +87,7 @@ function standardized(
   for (let i = 0; i < targets.length; i++) {
     scaled[i] = (targets[i] - mean[i % columns]) / deviation[i % columns];
     if (!Number.isFinite(scaled[i])) {
-      const place = placeOf({ where }, Math.floor(i / widthOf(target)), target.name);
+      const place = originOf({ where }, Math.floor(i / widthOf(target)), target.name);
       throw new DataError(
         `${place} holds ${targets[i]}, too many of the training split's deviations of ${deviation[i % columns]} from its mean`,
         `correct it, or leave ${keyOf(target)} out`,

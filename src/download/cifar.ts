@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { list, type ReadEntry } from 'tar';
 import { DataError } from '../errors.js';
-import { orOutputError, publish } from './files.js';
+import { orOutputError, publish } from './disk.js';
 import { IdxWriter, idxSize } from './idx-writer.js';
 import type { CifarLayout } from './sets.js';
 

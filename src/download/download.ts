@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { DataError, DownloadError } from '../errors.js';
 import { convertCifar, convertedFiles } from './cifar.js';
-import { assertRoom, orOutputError, publish, sha256Of, sizeOf } from './files.js';
+import { assertRoom, orOutputError, publish, sha256Of, sizeOf } from './disk.js';
 import { TransferFailure } from './request.js';
 import type { CifarLayout, PublishedFile, PublishedSet } from './sets.js';
 import { discard, type TransferOptions, transfer } from './transfer.js';

@@ -10,8 +10,8 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { makeFolders } from '../ground/atomic-file.js';
+import { orOutputError, sizeOf } from './disk.js';
 import type { DownloadReporter } from './events.js';
-import { orOutputError, sizeOf } from './files.js';
 import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';
 import type { PublishedFile } from './sets.js';
 

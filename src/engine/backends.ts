@@ -8,7 +8,7 @@ import { isMainThread } from 'node:worker_threads';
 import tf = require('@tensorflow/tfjs-core');
 
 import { EngineError } from '../errors.js';
-import { correctGradients } from '../model/tfjs/gradients.js';
+import { correctGradients } from '../model/tfjs/corrected-gradients.js';
 import { replaceWrongKernels } from './wasm-kernels.js';
 
 /** From the fastest to the slowest. */

@@ -7,11 +7,11 @@ import { ModelError } from '../errors.js';
 import { elements } from '../ground/elements.js';
 import type { MetricConfig } from '../metrics/families.js';
 import { type BuiltModel, outputShape } from '../model/build/layers.js';
-import { loadFunction } from '../model/custom.js';
+import { everyLayer } from '../model/layer-tree.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
 import { outputsFor } from '../model/outputs.js';
-import { batchLosses, type Counting, exampleLosses, makesMask, perPlace } from '../model/places.js';
-import { everyLayer } from '../model/tree.js';
+import { batchLosses, type Counting, exampleLosses, makesMask, perPlace } from '../model/place-losses.js';
+import { loadFunction } from '../model/user-functions.js';
 
 /** What is asked of an output of the model. */
 export interface HeadSpec {

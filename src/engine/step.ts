@@ -3,15 +3,15 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
-import { mistakeIn, placeOf } from '../config/module.js';
 import { type Field, ofRole } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
+import { mistakeIn, placeOf } from '../ground/user-module.js';
 import { createModel } from '../model/build/create.js';
 import { type BuiltModel, type LayerWeight, modelWeights } from '../model/build/layers.js';
 import { predicted } from '../model/forward.js';
+import { everyLayer } from '../model/layer-tree.js';
 import { type SlabLayout, slabLayout, tensorOf } from '../model/slab.js';
 import type { HookSlot, StepHooks } from '../model/tfjs/hooks.js';
-import { everyLayer } from '../model/tree.js';
 import {
   type BatchTensors,
   type EvaluationTensors,

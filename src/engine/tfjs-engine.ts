@@ -8,9 +8,9 @@ import { tensorOf } from '../model/slab.js';
 import { type BackendName, loadBackend } from './backends.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from './engine.js';
 import type { BatchTensors } from './heads.js';
-import { fillNoise } from './noise.js';
 import { BatchMemory, PrivateMemory } from './private-memory.js';
 import { createStepModel, evaluationStep, gradientStep, type StepModel, type StepSpec } from './step.js';
+import { fillNoise } from './step-noise.js';
 
 /**
  * @param parameters slab to compute with

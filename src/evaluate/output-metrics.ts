@@ -1,7 +1,8 @@
 /** The metrics of one output: sums of batches that merge to those of a whole split, without padding or means of means. */
+
+import { type EvaluatedBatch, EvaluatedRows } from '../metrics/evaluated-rows.js';
 import { AskedMetric, type MetricConfig } from '../metrics/families.js';
 import type { Metric, MetricFigure, MetricSums, ScoredOutput } from '../metrics/metric.js';
-import { type EvaluatedBatch, EvaluatedRows } from '../metrics/rows.js';
 
 /** An output, and what is asked of it. */
 export interface MetricSpec extends ScoredOutput {

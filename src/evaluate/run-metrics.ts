@@ -1,5 +1,5 @@
 /** The metrics of a run: those of each of its outputs, one behind the other, and the sum of their losses. */
-import type { EvaluatedBatch } from '../metrics/rows.js';
+import type { EvaluatedBatch } from '../metrics/evaluated-rows.js';
 import { type MetricResults, type MetricSpec, type MetricTotals, OutputMetrics } from './output-metrics.js';
 
 /** An output of a run. */

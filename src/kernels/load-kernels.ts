@@ -119,8 +119,8 @@ export interface NoiseKernels {
 }
 
 /** Pooling gradients, for which ONNX Runtime has no operator. */
-export interface PoolKernels {
-  /** dx = gradient of max pooling of x [planes, h, w] for dy [planes, oh, ow]; see assembly/pooling.ts. */
+export interface PoolingKernels {
+  /** dx = gradient of max pooling of x [planes, h, w] for dy [planes, oh, ow]; see assembly/max-pool-gradient.ts. */
   maxPoolGradient(x: number, dy: number, dx: number, ...numbers: readonly number[]): void;
 }
 
@@ -135,8 +135,8 @@ export function loadNoiseKernels(memory: WebAssembly.Memory): NoiseKernels {
 }
 
 /** Kernels over a memory that is not shared. */
-export function loadPoolKernels(memory: WebAssembly.Memory): PoolKernels {
-  return instantiate('pooling', memory) as PoolKernels;
+export function loadPoolingKernels(memory: WebAssembly.Memory): PoolingKernels {
+  return instantiate('max-pool-gradient', memory) as PoolingKernels;
 }
 
 const modules = new Map<string, WebAssembly.Module>();

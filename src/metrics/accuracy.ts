@@ -1,8 +1,8 @@
 /** Part of the places whose class is the highest output, or of the outputs that tell their two classes apart. */
 import { classMisfit } from './class-targets.js';
 import { countingMetric } from './counting.js';
+import { tellsApart } from './evaluated-rows.js';
 import type { MetricFamily } from './metric.js';
-import { tellsApart } from './rows.js';
 
 export const accuracy = {
   name: 'accuracy',

@@ -3,7 +3,7 @@
  * this folder, with the schema of its options; families.ts lists them all.
  */
 import type { z } from 'zod';
-import type { EvaluatedRows } from './rows.js';
+import type { EvaluatedRows } from './evaluated-rows.js';
 
 /** The library of schemas, given to whoever describes options: threads compute metrics, and should not load it. */
 export type Zod = typeof z;

@@ -1,8 +1,8 @@
 /** Ids that a model computes itself and no embedding has a row for: engines find them in the middle of a step, each in its words. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { DataError } from '../errors.js';
+import { everyLayer } from './layer-tree.js';
 import type { SlabLayout } from './slab.js';
-import { everyLayer } from './tree.js';
 
 /** What layers look up by ids. */
 export interface IdTable {

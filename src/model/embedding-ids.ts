@@ -6,7 +6,7 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { elements } from '../ground/elements.js';
-import { everyLayer } from './tree.js';
+import { everyLayer } from './layer-tree.js';
 
 type Layer = tfl.layers.Layer;
 

@@ -6,7 +6,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { applyMasked, checkMasked, type Mask, maskAfter, masksAfter } from './masks.js';
+import { applyMasked, checkMasked, type Mask, maskAfter, masksAfter } from './layer-masks.js';
 import type { HookSlot } from './tfjs/hooks.js';
 
 type Layer = tfl.layers.Layer;

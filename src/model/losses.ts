@@ -4,7 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 import { type LossConfig, lossSettings } from '../config/model.js';
 import { ModelError } from '../errors.js';
 import { decided, type OutputKind, type Outputs } from './outputs.js';
-import type { PlaceValues } from './places.js';
+import type { PlaceValues } from './place-losses.js';
 
 /** What a loss needs to know of the data and of the model's last layer. */
 export interface OutputSpec {

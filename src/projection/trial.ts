@@ -1,6 +1,6 @@
 /** One number of workers with one way of reducing, simulated step by step. */
 import { clusterSchema } from '../config/cluster.js';
-import { randomStream, uniform } from '../data/random.js';
+import { randomStream, uniform } from '../ground/random.js';
 import type { CostModel } from './cost.js';
 import type { Reduction, Scenario } from './scenario.js';
 import { Simulation, type StepTimes } from './simulate.js';

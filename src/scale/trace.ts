@@ -1,7 +1,7 @@
 /** Reads the trace of a run: what each worker did in each step. */
 import { z } from 'zod';
-import { parseJson } from '../config/json-file.js';
 import { ScaleError } from '../errors.js';
+import { parseJson } from '../ground/json-file.js';
 import { splitNames } from './record.js';
 
 /** Milliseconds of each phase, in the order of `splitNames`; waiting only where a thread says so. */

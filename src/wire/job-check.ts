@@ -178,7 +178,7 @@ function checkResult(made: ReadonlyMap<string, OnnxValue>, name: string, length:
   refuse(`${field}.written`, `${name} is ${value.type} [${value.shape.join(', ')}], not ${length} float32 numbers`);
 }
 
-/** Follows the tensors from stage to stage. @returns what the stages write */
+/** Follows the tensors from subgraph to subgraph. @returns the tensors that they write */
 function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, field: string): Map<string, OnnxValue> {
   const given = givenTensors(model, count, graph);
   const declared = new Map(graph.written.map((value) => [value.name, value]));
@@ -186,10 +186,10 @@ function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, f
   const bytes = [...given.values(), ...declared.values()].reduce((sum, { shape }) => sum + elements(shape) * 4, 0);
   if (bytes > mostBytes) refuse(field, `its tensors take ${bytes} bytes`);
   const made = new Map<string, OnnxValue>();
-  graph.stages.forEach((stage, i) => {
-    const at = `${field}.stages.${i}`;
+  graph.subgraphs.forEach((subgraph, i) => {
+    const at = `${field}.subgraphs.${i}`;
     const outputs =
-      stage.kind === 'session' ? checkSession(stage, given, made, at) : checkKernel(stage, made, declared, at);
+      subgraph.kind === 'session' ? checkSession(subgraph, given, made, at) : checkKernel(subgraph, made, declared, at);
     for (const value of outputs) {
       const wanted = declared.get(value.name);
       if (!wanted || wanted.type !== value.type || !same(wanted.shape, value.shape)) {
@@ -199,17 +199,17 @@ function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, f
       made.set(value.name, value);
     }
   });
-  if (made.size !== declared.size) refuse(`${field}.written`, 'names a tensor that no stage writes');
+  if (made.size !== declared.size) refuse(`${field}.written`, 'names a tensor that no subgraph writes');
   return made;
 }
 
 type Values = ReadonlyMap<string, OnnxValue>;
 
-function checkSession(stage: Extract<Subgraph, { kind: 'session' }>, given: Values, made: Values, at: string) {
-  const { inputs, outputs } = inspectModel(stage.bytes);
+function checkSession(subgraph: Extract<Subgraph, { kind: 'session' }>, given: Values, made: Values, at: string) {
+  const { inputs, outputs } = inspectModel(subgraph.bytes);
   const names = (values: readonly OnnxValue[]) => values.map(({ name }) => name);
-  if (!same(names(inputs), stage.inputs)) refuse(`${at}.inputs`, 'are not those of the model');
-  if (!same(names(outputs), stage.outputs)) refuse(`${at}.outputs`, 'are not those of the model');
+  if (!same(names(inputs), subgraph.inputs)) refuse(`${at}.inputs`, 'are not those of the model');
+  if (!same(names(outputs), subgraph.outputs)) refuse(`${at}.outputs`, 'are not those of the model');
   for (const { name, type, shape } of inputs) {
     const value = made.get(name) ?? given.get(name) ?? refuse(`${at}.inputs`, `${name} is not there yet`);
     if (value.type !== type || !same(value.shape, shape)) {
@@ -220,18 +220,18 @@ function checkSession(stage: Extract<Subgraph, { kind: 'session' }>, given: Valu
 }
 
 /**
- * Kernels work on addresses in the memory of what stages write, where gradients are not: a tensor from elsewhere, or a size
+ * Kernels work on addresses in the memory of what subgraphs write, where gradients are not: a tensor from elsewhere, or a size
  * that does not fit, would have them read and write over others.
  */
-function checkKernel(stage: Extract<Subgraph, { kind: 'kernel' }>, made: Values, declared: Values, at: string) {
-  const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = stage.numbers;
+function checkKernel(subgraph: Extract<Subgraph, { kind: 'kernel' }>, made: Values, declared: Values, at: string) {
+  const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = subgraph.numbers;
   const [input, output] = [planes * h * w, planes * outH * outW];
   const checkSize = (where: string, name: string, value: OnnxValue | undefined, length: number): OnnxValue => {
-    if (!value || inSlab.test(name)) return refuse(where, `${name} is not among what stages write`);
+    if (!value || inSlab.test(name)) return refuse(where, `${name} is not among what subgraphs write`);
     if (value.type === 'float32' && elements(value.shape) === length) return value;
     return refuse(where, `${name} has not the ${length} numbers that the kernel works on`);
   };
-  stage.inputs.forEach((name, i) => {
+  subgraph.inputs.forEach((name, i) => {
     checkSize(`${at}.inputs`, name, made.get(name), [input, output][i]);
   });
   const inside =
@@ -242,7 +242,7 @@ function checkKernel(stage: Extract<Subgraph, { kind: 'kernel' }>, made: Values,
     left < kernelW &&
     positive <= 1;
   if (!inside) refuse(`${at}.numbers`, 'have a window outside of its plane');
-  return [checkSize(`${at}.output`, stage.output, declared.get(stage.output), input)];
+  return [checkSize(`${at}.output`, subgraph.output, declared.get(subgraph.output), input)];
 }
 
 /** Names of tensors that the engine puts into the slab of gradients. */

@@ -32,7 +32,7 @@ const layoutSchema = z.strictObject({
 /** A copy of its own: what was decoded is a view of the whole job, which each thread would be given with it. */
 const bytes = z.instanceof(Uint8Array).transform((view) => new Uint8Array(view));
 
-const stageSchema = z.discriminatedUnion('kind', [
+const subgraphSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('session'),
     bytes,
@@ -49,7 +49,7 @@ const stageSchema = z.discriminatedUnion('kind', [
 ]);
 
 const graphSchema = z.strictObject({
-  stages: z.array(stageSchema).min(1).max(10_000).readonly(),
+  subgraphs: z.array(subgraphSchema).min(1).max(10_000).readonly(),
   written: z
     .array(z.strictObject({ name, type: z.enum(['float32', 'int32']), shape }).readonly())
     .max(100_000)

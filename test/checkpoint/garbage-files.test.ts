@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openInputs } from '../../coordinator/inference/inputs.js';
+import { openInputs } from '../../coordinator/inference/input-batches.js';
 import { openModel, readEncoding } from '../../coordinator/inference/saved-model.js';
 import { readAddress } from '../../coordinator/world/address.js';
 import { parseResult } from '../../scripts/bench/result.js';

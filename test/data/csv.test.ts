@@ -3,7 +3,7 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { DataError } from '../../src/errors.js';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { DataError } from '../../src/errors.js';
 import { eventsOf, lockstepServed, startLockstep } from '../support/cli.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';

@@ -11,7 +11,7 @@ import { inputColumn, targetColumn } from '../../src/data/examples.js';
 import type { Field } from '../../src/data/field.js';
 import { decodeMasks, scaleMask } from '../../src/data/images/masks.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { newFolders } from '../support/folder.js';
 import { greyPixel, picture, writeFile } from '../support/images.js';
 import { refusalOf } from '../support/modules.js';

@@ -7,7 +7,7 @@ import { dataSchema } from '../../src/config/data.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { diagnose } from '../../src/data/doctor/diagnose.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { greyPixel, picture, writeFile } from '../support/images.js';
 import { refusalOf } from '../support/modules.js';

@@ -6,7 +6,7 @@ import { dataSchema } from '../../src/config/data.js';
 import { generateDigits } from '../../src/data/digits/digits.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { DataError } from '../../src/errors.js';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';

@@ -6,7 +6,7 @@ import { dataSchema } from '../../src/config/data.js';
 import { inputColumn, targetColumn } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { packExamples } from '../../src/data/packed.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { openPacked, packedInMemory } from '../../src/wire/packed-data.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { greyPixel, writeFile } from '../support/images.js';

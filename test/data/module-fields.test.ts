@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { DataError } from '../../src/errors.js';
 import { temporaryFolder } from '../support/folder.js';
 import { refusalOf, writeModule } from '../support/modules.js';

@@ -9,7 +9,7 @@ import type { Column } from '../../src/data/examples.js';
 import type { Field } from '../../src/data/field.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { metaOf } from '../../src/data/packed.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import type { HeadSpec } from '../../src/engine/heads.js';
 import { DataError } from '../../src/errors.js';
 import { createEngines, type EngineWithSlabs, relativeError } from '../support/engines.js';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { openData } from '../../src/data/data-file.js';
 import { readNpy } from '../../src/data/npy/npy.js';
 import { Reading } from '../../src/data/reading.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { DataError } from '../../src/errors.js';
 import { temporaryFolder } from '../support/folder.js';
 import { partsOf } from '../support/parts.js';

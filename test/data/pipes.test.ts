@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openInputs } from '../../coordinator/inference/inputs.js';
+import { openInputs } from '../../coordinator/inference/input-batches.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import { LockstepError } from '../../src/errors.js';
@@ -97,7 +97,7 @@ describe.skipIf(process.platform === 'win32')('a pipe', () => {
 
   it('is standard input where - is named', () => {
     const script = `
-      const { openInputs } = await import(${JSON.stringify(new URL('../../coordinator/inference/inputs.js', import.meta.url).href)});
+      const { openInputs } = await import(${JSON.stringify(new URL('../../coordinator/inference/input-batches.js', import.meta.url).href)});
       let sum = 0, count = 0;
       for await (const batch of (await openInputs(process.argv[1], [{ name: 'input', shape: [2], isNamed: false }])).batches) {
         count += batch.count;

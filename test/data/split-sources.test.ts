@@ -10,7 +10,7 @@ import { diagnose } from '../../src/data/doctor/diagnose.js';
 import { eachRow } from '../../src/data/each-row.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeExamples } from '../../src/data/rows.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { DataError } from '../../src/errors.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { idxFile } from '../support/idx.js';

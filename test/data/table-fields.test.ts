@@ -10,7 +10,7 @@ import { encodingSchema } from '../../src/data/encoding.js';
 import type { Column, Dataset } from '../../src/data/examples.js';
 import { widthOf } from '../../src/data/field.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { Finding } from '../../src/data/table/finding.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { openObjects } from '../../src/data/table/objects.js';

@@ -12,8 +12,8 @@ async function modelOf(units: number) {
 }
 
 const transposes = (graph: ReturnType<typeof compileGradients>): number =>
-  graph.stages.reduce((sum, stage) => {
-    const text = stage.kind === 'session' ? Buffer.from(stage.bytes).toString('latin1') : '';
+  graph.subgraphs.reduce((sum, subgraph) => {
+    const text = subgraph.kind === 'session' ? Buffer.from(subgraph.bytes).toString('latin1') : '';
     return sum + text.split('Transpose').length - 1;
   }, 0);
 

@@ -3,14 +3,14 @@ import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } fro
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { budgetBytes, RowWriter } from '../../src/data/rows.js';
+import { budgetBytes, RowWriter } from '../../src/data/row-writer.js';
 import { compileGradients } from '../../src/engine/onnx/compile.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { memoryLimit, requireMemory } from '../../src/ground/memory.js';
 import { createModel } from '../../src/model/build/create.js';
 import { plainShape } from '../../src/model/build/layers.js';
-import { readModelFile } from '../../src/model/files/file.js';
+import { readModelFile } from '../../src/model/files/model-file.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/model/files/safetensors.js';
 import { specOf } from '../support/engines.js';
 import { newFolders } from '../support/folder.js';

@@ -8,7 +8,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { exportModel } from '../../coordinator/inference/export.js';
-import type { GivenInputs } from '../../coordinator/inference/inputs.js';
+import type { GivenInputs } from '../../coordinator/inference/input-batches.js';
 import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
 import { anyBatchGraph } from '../../src/export/inference.js';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { GivenInputs } from '../../coordinator/inference/inputs.js';
+import type { GivenInputs } from '../../coordinator/inference/input-batches.js';
 import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import { lockstepServed } from '../support/cli.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';

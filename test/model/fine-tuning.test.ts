@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { LayerConfig, ModelConfig } from '../../src/config/model.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ModelError } from '../../src/errors.js';
-import { readModelFile } from '../../src/model/files/file.js';
+import { readModelFile } from '../../src/model/files/model-file.js';
 import { encodeSafetensors } from '../../src/model/files/safetensors.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { lockstepServed } from '../support/cli.js';

@@ -6,7 +6,7 @@ import '../../src/model/tfjs/core-gaps.js';
 
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { checkMasked, masksAfter } from '../../src/model/masks.js';
+import { checkMasked, masksAfter } from '../../src/model/layer-masks.js';
 import { packageRoot } from '../support/package.js';
 
 const rows = readFileSync(join(packageRoot, 'docs/masks.md'), 'utf8')

@@ -7,7 +7,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { ModelError } from '../../src/errors.js';
-import { readModelFile } from '../../src/model/files/file.js';
+import { readModelFile } from '../../src/model/files/model-file.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { type Case, createEngines, fill, perturbed, relativeError, specOf } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';

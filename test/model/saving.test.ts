@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { OutputError } from '../../src/errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../../src/ground/atomic-file.js';
-import { readModelFile } from '../../src/model/files/file.js';
+import { readModelFile } from '../../src/model/files/model-file.js';
 import { startLockstep } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
 import { configFile } from '../support/package.js';

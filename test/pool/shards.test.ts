@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { epochOrder } from '../../src/data/sampler.js';
-import { fillNoise } from '../../src/engine/noise.js';
 import { gradientStep, type StepModel } from '../../src/engine/step.js';
+import { fillNoise } from '../../src/engine/step-noise.js';
 import { loadNoiseKernels } from '../../src/kernels/load-kernels.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { type Case, createEngines, type EngineWithSlabs, fill, lcg, relativeError } from '../support/engines.js';

@@ -126,7 +126,8 @@ export async function createEngines(example: Case, counts: readonly number[], ba
   const onnx = await withSlabs(layout, (parameters) => new OnnxEngine(model, parameters));
   const graphs = [...gradients.values(), ...evaluations.values()];
   // Whatever the compiler writes, a worker that is sent it lets pass.
-  for (const stage of graphs.flatMap(({ stages }) => stages)) if (stage.kind === 'session') inspectModel(stage.bytes);
+  for (const subgraph of graphs.flatMap(({ subgraphs }) => subgraphs))
+    if (subgraph.kind === 'session') inspectModel(subgraph.bytes);
   const tfjs = await withSlabs(layout, (parameters) => createTfjsEngine(spec, backend, parameters));
   return { step, parameters, onnx, tfjs };
 }

@@ -1,6 +1,6 @@
 /** Small sets of examples of every kind that data sources make. */
 import type { Examples } from '../../src/data/examples.js';
-import { RowWriter } from '../../src/data/rows.js';
+import { RowWriter } from '../../src/data/row-writer.js';
 import { lcg } from './engines.js';
 import { examplesOf, partsOf } from './parts.js';
 

@@ -5,11 +5,11 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { predictionStep } from '../../src/engine/step.js';
 import { checkLayer, type LayerWeight } from '../../src/model/build/layers.js';
-import { readTopology } from '../../src/model/files/file.js';
-import { modelOfTopology } from '../../src/model/files/topology.js';
+import { readTopology } from '../../src/model/files/model-file.js';
+import { modelOfTopology } from '../../src/model/files/model-from-json.js';
 import { type ModelRun, maskedOutputs, runModel } from '../../src/model/forward.js';
+import { everyLayer } from '../../src/model/layer-tree.js';
 import { intercepting } from '../../src/model/tfjs/intercept.js';
-import { everyLayer } from '../../src/model/tree.js';
 import { packageRoot } from './package.js';
 
 interface Numbers {

@@ -1,6 +1,6 @@
 /** Metrics of batches without a pool: one thread that evaluates them in order. */
 import { type MetricSpec, type MetricTotals, OutputMetrics } from '../../src/evaluate/output-metrics.js';
-import type { EvaluatedBatch } from '../../src/metrics/rows.js';
+import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
 
 /** The sums of each batch, one behind the other, and the counts of all. */
 export function totalsOf(spec: MetricSpec, batches: readonly EvaluatedBatch[]): MetricTotals {

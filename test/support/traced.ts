@@ -8,7 +8,7 @@ import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { trace } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
-import { loadPoolKernels } from '../../src/kernels/load-kernels.js';
+import { loadPoolingKernels } from '../../src/kernels/load-kernels.js';
 
 export interface Given {
   readonly shape: readonly number[];
@@ -41,7 +41,7 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
       output(`y${i}`, result, true);
     });
   }, true);
-  const { stages, written } = cutGraph(graph);
+  const { subgraphs, written } = cutGraph(graph);
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
   const ports = [...given, ...written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
@@ -55,18 +55,18 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
     tensors[`x${i}`].data.set(data);
   });
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-  for (const stage of stages) {
-    if (stage.kind === 'session') {
+  for (const subgraph of subgraphs) {
+    if (subgraph.kind === 'session') {
       // Whatever the compiler writes, a worker that is sent it lets pass.
-      inspectModel(stage.bytes);
-      const session = createSession(stage.bytes);
-      session.bind(pick(stage.inputs), pick(stage.outputs))();
+      inspectModel(subgraph.bytes);
+      const session = createSession(subgraph.bytes);
+      session.bind(pick(subgraph.inputs), pick(subgraph.outputs))();
       session.release();
     } else {
-      const kernels = loadPoolKernels(memory.memory) as unknown as Record<string, (...numbers: number[]) => void>;
-      kernels[stage.kernel](
-        ...[...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset),
-        ...stage.numbers,
+      const kernels = loadPoolingKernels(memory.memory) as unknown as Record<string, (...numbers: number[]) => void>;
+      kernels[subgraph.kernel](
+        ...[...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset),
+        ...subgraph.numbers,
       );
     }
   }

@@ -9,7 +9,7 @@ import { afterAll, expect, it } from 'vitest';
 import type { Examples } from '../../src/data/examples.js';
 import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { packExamples } from '../../src/data/packed.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { OutputError, WireError } from '../../src/errors.js';
 import { cacheFolder } from '../../src/wire/cache-folder.js';
 import { DataCache } from '../../src/wire/data-cache.js';

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { Examples } from '../../src/data/examples.js';
 import { examplesFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { packExamples } from '../../src/data/packed.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { WireError } from '../../src/errors.js';
 import { openPacked } from '../../src/wire/packed-data.js';
 import { encodeRows } from '../../src/wire/rows-blob.js';

@@ -145,7 +145,7 @@ it('does not start where there is no memory for it', () => {
   const [[count, graph]] = model.gradients;
   for (const more of [
     { noise: [{ kind: 'normal', shape: [2 ** 20, 2 ** 10] }] },
-    { stages: [{ kind: 'session', inputs: [], outputs: [], bytes: { length: 2 ** 32 } }] },
+    { subgraphs: [{ kind: 'session', inputs: [], outputs: [], bytes: { length: 2 ** 32 } }] },
   ]) {
     const models = [{ ...model, gradients: new Map([[count, { ...graph, ...more }]]) }];
     expect(() => checkMemory({ ...job, engine: { kind: 'onnx', models } } as never, 1, 4e9)).toThrow(
@@ -207,20 +207,20 @@ const wrong: [path: string, value: unknown, named?: string][] = [
   ['models.0.gradients.1.1.noise.0.kind', 'file'],
   ['models.0.gradients.1.1.written.0.shape', [1, 2, 3], 'models.0.gradients.4'],
   ['models.0.gradients.1.1.written.0.name', 'gradient99', 'models.0.gradients.4'],
-  ['models.0.gradients.1.1.stages.0.bytes', new Uint8Array(3), undefined],
-  ['models.0.gradients.1.1.stages.0.bytes', 'text'],
-  ['models.0.gradients.1.1.stages.0.inputs', [], 'models.0.gradients.4.stages.0.inputs'],
-  ['models.0.gradients.1.1.stages.0.outputs', ['loss'], 'models.0.gradients.4.stages.0.outputs'],
-  ['models.0.gradients.1.1.stages.0.kind', 'script'],
-  ['models.0.gradients.1.1.stages.1.kernel', 'constructor'],
-  ['models.0.gradients.1.1.stages.1.inputs', ['features', 'targets'], 'models.0.gradients.4.stages.1.inputs'],
-  ['models.0.gradients.1.1.stages.1.output', 'gradient0', 'models.0.gradients.4.stages.1.output'],
-  ['models.0.gradients.1.1.stages.1.numbers.0', 2 ** 30, 'models.0.gradients.4.stages.1'],
-  ['models.0.gradients.1.1.stages.1.numbers.1', 4, 'models.0.gradients.4.stages.1'],
-  ['models.0.gradients.1.1.stages.1.numbers.7', 100, 'models.0.gradients.4.stages.1.numbers'],
-  ['models.0.gradients.1.1.stages.1.numbers.7', 0, 'models.0.gradients.4.stages.1.numbers'],
-  ['models.0.gradients.1.1.stages.1.numbers.9', 99, 'models.0.gradients.4.stages.1.numbers'],
-  ['models.0.gradients.1.1.stages.1.numbers', []],
+  ['models.0.gradients.1.1.subgraphs.0.bytes', new Uint8Array(3), undefined],
+  ['models.0.gradients.1.1.subgraphs.0.bytes', 'text'],
+  ['models.0.gradients.1.1.subgraphs.0.inputs', [], 'models.0.gradients.4.subgraphs.0.inputs'],
+  ['models.0.gradients.1.1.subgraphs.0.outputs', ['loss'], 'models.0.gradients.4.subgraphs.0.outputs'],
+  ['models.0.gradients.1.1.subgraphs.0.kind', 'script'],
+  ['models.0.gradients.1.1.subgraphs.1.kernel', 'constructor'],
+  ['models.0.gradients.1.1.subgraphs.1.inputs', ['features', 'targets'], 'models.0.gradients.4.subgraphs.1.inputs'],
+  ['models.0.gradients.1.1.subgraphs.1.output', 'gradient0', 'models.0.gradients.4.subgraphs.1.output'],
+  ['models.0.gradients.1.1.subgraphs.1.numbers.0', 2 ** 30, 'models.0.gradients.4.subgraphs.1'],
+  ['models.0.gradients.1.1.subgraphs.1.numbers.1', 4, 'models.0.gradients.4.subgraphs.1'],
+  ['models.0.gradients.1.1.subgraphs.1.numbers.7', 100, 'models.0.gradients.4.subgraphs.1.numbers'],
+  ['models.0.gradients.1.1.subgraphs.1.numbers.7', 0, 'models.0.gradients.4.subgraphs.1.numbers'],
+  ['models.0.gradients.1.1.subgraphs.1.numbers.9', 99, 'models.0.gradients.4.subgraphs.1.numbers'],
+  ['models.0.gradients.1.1.subgraphs.1.numbers', []],
   ['models.0.evaluations.0.1.written', [], 'models.0.evaluations.16'],
   ['geometry.training', 101],
   ['geometry.training', 8, 'geometry.batchSize'],
@@ -269,11 +269,13 @@ it.each(wrong)('%s: %j is refused', (path, value, named = path) => {
   if (!isModel && !isUnknown) expect(() => decodeJob(bytes)).toThrow(`job.${named}`);
 });
 
-it('a tensor that a stage wrote may not be written again, or by nobody', () => {
-  const stages = valueAt('models.0.gradients.1.1.stages') as unknown[];
-  expect(() => decodeJob(changed('models.0.gradients.1.1.stages', [...stages, stages[0]]))).toThrow(/there already/);
-  expect(() => decodeJob(changed('models.0.gradients.1.1.stages', stages.slice(0, -1)))).toThrow(WireError);
-  expect(() => decodeJob(changed('models.0.gradients.1.1.stages', [...stages].reverse()))).toThrow(
+it('a tensor that a subgraph wrote may not be written again, or by nobody', () => {
+  const subgraphs = valueAt('models.0.gradients.1.1.subgraphs') as unknown[];
+  expect(() => decodeJob(changed('models.0.gradients.1.1.subgraphs', [...subgraphs, subgraphs[0]]))).toThrow(
+    /there already/,
+  );
+  expect(() => decodeJob(changed('models.0.gradients.1.1.subgraphs', subgraphs.slice(0, -1)))).toThrow(WireError);
+  expect(() => decodeJob(changed('models.0.gradients.1.1.subgraphs', [...subgraphs].reverse()))).toThrow(
     /not (there yet|among)/,
   );
 });

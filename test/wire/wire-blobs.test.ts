@@ -1,7 +1,7 @@
 /** Rows and replicas as blobs: what comes out is what went in, and what is incomplete or damaged is refused. */
 import { expect, it } from 'vitest';
 import { metaOf } from '../../src/data/packed.js';
-import { closeRows } from '../../src/data/rows.js';
+import { closeRows } from '../../src/data/row-writer.js';
 import { WireError } from '../../src/errors.js';
 import { type BlobSink, type BlobSource, bytesSink } from '../../src/wire/blob.js';
 import { decodeRows, encodeRows } from '../../src/wire/rows-blob.js';

@@ -4,8 +4,8 @@ import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import type { AugmentConfig } from '../../config/augment.js';
 import { ConfigError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
+import { randomStream, uniform } from '../../ground/random.js';
 import { type Field, fieldOf, ofRole } from '../field.js';
-import { randomStream, uniform } from '../random.js';
 import { liesOn, type Moved, pictureIn } from './moved.js';
 import { type ImageRow, type Movement, resample, resampleNearest } from './resample.js';
 

@@ -1,6 +1,6 @@
 /** Draws round pen strokes on a 28 x 28 image: exact distances, hence smooth edges without supersampling. */
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
-import { uniform } from '../random.js';
+import { uniform } from '../../ground/random.js';
 
 /** Rows and columns of an image. */
 export const SIZE = 28;

@@ -1,16 +1,16 @@
 /** Reads the data of a config as a run does, and says what there is and what is odd. */
 import { type DataConfig, tableIn } from '../../config/data.js';
 import { targetParts } from '../../config/table-fields.js';
-import { namedFiles } from '../images/table.js';
+import { namedFiles } from '../images/image-table.js';
 import { loadDataset } from '../load-data.js';
 import { Reading, type ReadingOptions } from '../reading.js';
-import { closeExamples } from '../rows.js';
+import { closeExamples } from '../row-writer.js';
 import { deciderOf, sectionOf } from '../splits/split-plan.js';
 import type { DataDiagnosis, DataFinding } from './diagnosis.js';
 import { duplicateFindings, duplicatesOf } from './duplicates.js';
-import { fieldFindings, fieldReports } from './fields.js';
-import { groupsByKey, splitReport } from './splits.js';
-import { gapFindings, gapsOf, groupFindings, groupsOf } from './table.js';
+import { fieldFindings, fieldReports } from './field-reports.js';
+import { gapFindings, gapsOf, groupFindings, groupsOf } from './gaps-and-groups.js';
+import { groupsByKey, splitReport } from './split-report.js';
 
 /**
  * @param config as a run reads it; rows with gaps that a run would refuse are left out here, and told

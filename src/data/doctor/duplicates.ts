@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { eachRow } from '../each-row.js';
 import type { Dataset } from '../examples.js';
 import { bytesPerElement, ofRole, widthOf } from '../field.js';
-import { placeOf } from '../places.js';
+import { originOf } from '../row-origins.js';
 import { type DataFinding, type Duplicates, type SplitCounts, splitNames } from './diagnosis.js';
 
 /** Two examples are the same where all inputs have the same bytes. */
@@ -24,7 +24,7 @@ export async function duplicatesOf(dataset: Dataset): Promise<Duplicates> {
       rows++;
       if (known.split === split) continue;
       acrossSplits++;
-      example ??= [placeOf(dataset, row, name), placeOf(dataset, known.example, name)];
+      example ??= [originOf(dataset, row, name), originOf(dataset, known.example, name)];
     }
   }
   return { rows, acrossSplits, ...(example && { example }) };

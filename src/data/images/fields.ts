@@ -4,7 +4,7 @@ import { DataError } from '../../errors.js';
 import type { ImageEncoding } from '../encoding.js';
 import { plainColumn, type SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { RowWriter, sharesOf } from '../rows.js';
+import { RowWriter, sharesOf } from '../row-writer.js';
 import { MaskClasses } from './classes.js';
 import { type Decoding, decodeImages, type Image, type Size } from './files.js';
 import { decodeMasks, type Mask, scaleMask } from './masks.js';

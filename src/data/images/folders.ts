@@ -6,7 +6,7 @@ import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import type { Encoding } from '../encoding.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes } from '../rows.js';
+import { budgetBytes } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf, sectionOf } from '../splits/split-plan.js';
 import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';

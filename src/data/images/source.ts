@@ -6,13 +6,13 @@ import { DataError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 import { plainColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes } from '../rows.js';
+import { budgetBytes } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf } from '../splits/split-plan.js';
 import { decodingOf, imageEncoding, readFields } from './fields.js';
 import { imagesBelow, listFolder } from './files.js';
 import { checkApart, folderSource, warnOfOthers } from './folders.js';
-import { tableOfImages } from './table.js';
+import { tableOfImages } from './image-table.js';
 
 /** Classes that a message lists before it breaks off. */
 const LISTED = 10;

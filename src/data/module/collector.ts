@@ -7,7 +7,7 @@ import { oneOf } from '../../ground/suggest.js';
 import type { SourceColumn, SourceExamples } from '../examples.js';
 import { inRoleOrder } from '../field.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, sharesOf } from '../rows.js';
+import { budgetBytes, sharesOf } from '../row-writer.js';
 import type { SplitPlan } from '../splits/split.js';
 import type { SplitKeys } from '../splits/split-key.js';
 import { planOf } from '../splits/split-plan.js';

@@ -4,7 +4,7 @@ import { elements } from '../../ground/elements.js';
 import type { SourceColumn } from '../examples.js';
 import { type FieldType, isCode } from '../field.js';
 import type { Reading } from '../reading.js';
-import { RowWriter } from '../rows.js';
+import { RowWriter } from '../row-writer.js';
 import { maskOf, padRows, SequenceLengths } from '../sequences.js';
 import type { Fail } from './example.js';
 import type { Numbers } from './nested.js';

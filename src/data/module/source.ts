@@ -1,8 +1,8 @@
 /** `source: module`: examples that a module of the user's makes, one by one. */
 
 import type { ModuleConfig } from '../../config/data.js';
-import { importModule, mistakeIn, type UserModule } from '../../config/module.js';
 import { DataError } from '../../errors.js';
+import { importModule, mistakeIn, type UserModule } from '../../ground/user-module.js';
 import { numbersEncoding } from '../numbers-encoding.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';

@@ -6,11 +6,11 @@ import type { FieldEncoding } from '../encoding.js';
 import type { ArrayPlace } from './files.js';
 
 /**
- * Gives another place in the place of one.
- * @param name of the array: that of its field, or what it says of the field behind it, as in `user_lengths`; weights, lengths and
- *   offsets of fields without names are called so alone
+ * Where an array is read from instead of the place that the config names.
+ * @param name of the array: that of its field, with what the array says of the field at its end, as in `user_lengths`; those of
+ *   fields without names are called `weights`, `lengths` and `offsets`
  */
-export type Exchange = (name: string, place: ArrayPlace) => ArrayPlace;
+export type Substitute = (name: string, place: ArrayPlace) => ArrayPlace;
 
 export interface InputArray {
   readonly name: string;
@@ -35,23 +35,23 @@ export interface TargetArray {
   readonly placesOf?: string;
 }
 
-const same: Exchange = (_, place) => place;
+const same: Substitute = (_, place) => place;
 
 /** Where arrays are: texts are files, or members of the file that all are in. */
-function placer({ file }: NpyConfig, exchange: Exchange) {
+function placer({ file }: NpyConfig, substitute: Substitute) {
   function placed(name: string, array: NpyArrayConfig): ArrayPlace;
   function placed(name: string, array: NpyArrayConfig | undefined): ArrayPlace | undefined;
   function placed(name: string, array: NpyArrayConfig | undefined): ArrayPlace | undefined {
     if (array === undefined) return undefined;
-    if (typeof array !== 'string') return exchange(name, { file: array.file ?? file!, member: array.member });
-    return exchange(name, file === undefined ? { file: array } : { file, member: array });
+    if (typeof array !== 'string') return substitute(name, { file: array.file ?? file!, member: array.member });
+    return substitute(name, file === undefined ? { file: array } : { file, member: array });
   }
   return placed;
 }
 
-export function inputArrays(config: NpyConfig, exchange = same): InputArray[] {
+export function inputArrays(config: NpyConfig, substitute = same): InputArray[] {
   const { features, inputs } = config;
-  const placed = placer(config, exchange);
+  const placed = placer(config, substitute);
   const sequences = (prefix: string, { lengths, offsets, length, truncate = false }: SequenceKeys) => ({
     lengths: placed(`${prefix}lengths`, lengths),
     offsets: placed(`${prefix}offsets`, offsets),
@@ -76,9 +76,9 @@ export function knownOf({ scale, place, lengths, offsets }: InputArray): Partial
 }
 
 /** Those that are inputs are not read. */
-export function targetArrays(config: NpyConfig, exchange = same): TargetArray[] {
+export function targetArrays(config: NpyConfig, substitute = same): TargetArray[] {
   const { targets, targetType: type, standardizeTargets: standardize, weights, placesOf } = config;
-  const placed = placer(config, exchange);
+  const placed = placer(config, substitute);
   if (typeof targets === 'string') {
     const name = plainNames.target;
     const own = placed(plainNames.weight, weights);

@@ -5,7 +5,7 @@ import { elements } from '../../ground/elements.js';
 import type { SourceColumn } from '../examples.js';
 import { type FieldType, isCode } from '../field.js';
 import type { Reading } from '../reading.js';
-import { RowWriter } from '../rows.js';
+import { RowWriter } from '../row-writer.js';
 import { maskOf } from '../sequences.js';
 import type { InputArray } from './fields.js';
 import type { ArrayRows } from './rows.js';

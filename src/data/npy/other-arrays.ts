@@ -2,7 +2,7 @@
 import type { NpyConfig } from '../../config/data.js';
 import { ConfigError } from '../../errors.js';
 import { suggest } from '../../ground/suggest.js';
-import { type Exchange, inputArrays, targetArrays } from './fields.js';
+import { inputArrays, type Substitute, targetArrays } from './fields.js';
 import type { ArrayPlace } from './files.js';
 
 /** A file or folder, or a file for each array by the name of its field. */
@@ -24,7 +24,7 @@ const asOption: Wording = (place) =>
  *
  * @throws ConfigError where the place says not of all arrays where others are
  */
-export function otherArrays(data: NpyConfig, place: OtherPlace, wording: Wording = asOption): Exchange {
+export function otherArrays(data: NpyConfig, place: OtherPlace, wording: Wording = asOption): Substitute {
   const arrays = arraysOf(data);
   const names = [...arrays.keys()];
   if (typeof place !== 'string') {
@@ -45,7 +45,7 @@ export function otherArrays(data: NpyConfig, place: OtherPlace, wording: Wording
 /** All arrays of a config. */
 function arraysOf(data: NpyConfig): Map<string, ArrayPlace> {
   const arrays = new Map<string, ArrayPlace>();
-  const note: Exchange = (name, place) => {
+  const note: Substitute = (name, place) => {
     arrays.set(name, place);
     return place;
   };

@@ -5,7 +5,7 @@ import type { SourceColumn } from '../examples.js';
 import { inRoleOrder } from '../field.js';
 import { numbersEncoding } from '../numbers-encoding.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, closeExamples, sharesOf } from '../rows.js';
+import { budgetBytes, closeExamples, sharesOf } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { planOf } from '../splits/split-plan.js';
 import { inputArrays, knownOf, targetArrays } from './fields.js';

@@ -5,7 +5,7 @@ import { eachRow } from '../each-row.js';
 import type { Column, SourceColumn, SourceExamples } from '../examples.js';
 import { inRoleOrder, rowBytes, widthOf } from '../field.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, closeExamples, RowWriter, sharesOf } from '../rows.js';
+import { budgetBytes, closeExamples, RowWriter, sharesOf } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf, type SplitConfig, sectionOf } from './split-plan.js';
 

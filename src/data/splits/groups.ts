@@ -1,7 +1,7 @@
 /** Splits that keep groups together: which groups go where, so that the splits are as large as was asked, or nearly so. */
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { DataError } from '../../errors.js';
-import { shuffle } from '../random.js';
+import { shuffle } from '../../ground/random.js';
 import type { Division, SplitKey } from './split.js';
 import { type HeldOutCounts, rowsByValue } from './stratify.js';
 

@@ -1,9 +1,9 @@
 /** Divides the examples into training, validation and test: disjoint, ascending, and seeded where chance decides. */
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { DataError } from '../../errors.js';
+import { randomStream, shuffle } from '../../ground/random.js';
 import type { SourceExamples, Splits } from '../examples.js';
 import type { RowRange } from '../geometry.js';
-import { randomStream, shuffle } from '../random.js';
 import { divideGroups } from './groups.js';
 import { countStratified, groupByClass, groupByKey, type HeldOutCounts, type Stratum } from './stratify.js';
 

@@ -1,6 +1,6 @@
 /** The fields that the columns of a table become, and the room for their values. */
 import { plainColumn, type SourceColumn } from '../examples.js';
-import { RowWriter, sharesOf } from '../rows.js';
+import { RowWriter, sharesOf } from '../row-writer.js';
 import { tableWidth, typeOfInput } from './rows.js';
 import type { InputSchema, TargetSchema } from './survey.js';
 

@@ -2,11 +2,19 @@
 import { DataError } from '../../errors.js';
 import type { ColumnInfo } from '../column-report.js';
 import { inCodeOrder, inOrder } from '../splits/stratify.js';
+import {
+  chooseOther,
+  type FeatureColumn,
+  type FieldColumn,
+  featuresOf,
+  leaveOut,
+  numberOf,
+  readAs,
+} from './cell-values.js';
 import type { TableConfig } from './columns.js';
 import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
 import { type Cell, type Table, textOf } from './table.js';
-import { chooseOther, type FeatureColumn, type FieldColumn, featuresOf, leaveOut, numberOf, readAs } from './values.js';
 
 /** More are hardly categories, but identifiers or free text. */
 const mostCategories = 10_000;

@@ -4,9 +4,10 @@ import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
 import { type CsvFormat, fieldsOfTable, type TableEncoding } from '../encoding.js';
 import type { SourceExamples } from '../examples.js';
-import { Places } from '../places.js';
 import { Reading } from '../reading.js';
-import { budgetBytes } from '../rows.js';
+import { RowOrigins } from '../row-origins.js';
+import { budgetBytes } from '../row-writer.js';
+import { scaleRow } from './column-scaling.js';
 import { type FileColumn, requireColumns } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
@@ -14,7 +15,6 @@ import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
-import { scaleRow } from './scale.js';
 import { requireRows, type TargetSchema } from './survey.js';
 import { type Table, textOf } from './table.js';
 
@@ -75,7 +75,7 @@ async function readInputs(
   const named = fileColumns(encoding);
   const reader = new TableRows(table, { inputs, missing, files: named });
   const files: (readonly string[])[] = [];
-  const places = new Places();
+  const places = new RowOrigins();
   const grown = inputs.map(({ columns }) => new Grown(tableWidth(columns)));
   let count = 0;
   await reader.read((row) => {
@@ -175,7 +175,7 @@ async function readExamples(
   const files: (readonly string[])[] = [];
   const writers = writersOf(inputs, budgetBytes(undefined));
   const values: number[][] = targets.map(() => []);
-  const places = new Places();
+  const places = new RowOrigins();
   let count = 0;
   try {
     await reader.read((row) => {

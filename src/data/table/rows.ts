@@ -3,9 +3,9 @@
 import { DataError } from '../../errors.js';
 import type { FieldType } from '../field.js';
 import type { Reading } from '../reading.js';
+import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './cell-values.js';
 import { columnRoles, type InputSchema, type TableSchema } from './survey.js';
 import { type Cell, type Table, textOf, type Value } from './table.js';
-import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './values.js';
 
 /** What a row needs to be read; inputs of a trained model stand alone. */
 type RowSchema = Pick<TableSchema, 'inputs' | 'missing'> & Partial<TableSchema>;

@@ -3,17 +3,17 @@ import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
 import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
-import { Places } from '../places.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, type RowWriter } from '../rows.js';
+import { RowOrigins } from '../row-origins.js';
+import { budgetBytes, type RowWriter } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { type KeyOrigin, keysOf } from '../splits/split-key.js';
 import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
+import { fitColumns, isNumeric, scaleRow } from './column-scaling.js';
 import { assignRoles, type FileColumn, type Roles, requireColumns, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
-import { fitColumns, isNumeric, scaleRow } from './scale.js';
 import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
 import type { Table } from './table.js';
 
@@ -77,7 +77,7 @@ async function examplesOf(
   const total = parts.reduce((sum, part) => sum + part.count, 0);
   const keys = decider && keysOf({ ...decider, unit: 'column' }, total);
   const writers = writersOf(schema.inputs, budgetBytes(config.memory));
-  const places = new Places();
+  const places = new RowOrigins();
   const names: string[][] = [];
   const visit = (example: number, reader: TableRows, origin: KeyOrigin, row: number) => {
     keys?.add(example, reader.split, origin, row);
@@ -159,7 +159,7 @@ async function fill(
   schema: TableSchema,
   roles: Roles,
   writers: readonly RowWriter[],
-  places: Places,
+  places: RowOrigins,
   visit: (example: number, reader: TableRows, origin: KeyOrigin, row: number) => void,
 ): Promise<SourceColumn[]> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);

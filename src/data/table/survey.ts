@@ -4,12 +4,12 @@ import type { ColumnReport } from '../column-report.js';
 import { isPlain } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { inOrder } from '../splits/stratify.js';
+import { type ColumnRole, chooseOther, type FeatureColumn, type FieldColumn, isComplete } from './cell-values.js';
 import type { LeftOut, Roles, TableConfig, TargetRole } from './columns.js';
 import { Finding } from './finding.js';
 import { LeakWatch } from './leak.js';
 import { Notes } from './notes.js';
 import type { Table } from './table.js';
-import { type ColumnRole, chooseOther, type FeatureColumn, type FieldColumn, isComplete } from './values.js';
 
 export interface InputSchema {
   readonly name: string;

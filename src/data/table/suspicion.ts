@@ -1,11 +1,11 @@
 /** Columns of text that are hardly categories: numbers and dates as another program writes them, identifiers, free text. */
 import { DataError } from '../../errors.js';
+import { chooseOther, type FieldColumn, leaveOut, readAs } from './cell-values.js';
 import type { TableConfig } from './columns.js';
 import { looksLikeDate, secondsOf } from './dates.js';
 import type { Notes } from './notes.js';
 import { formatText, type NumberLook, numberLook, numberReader, unitOf } from './numbers.js';
 import type { Table } from './table.js';
-import { chooseOther, type FieldColumn, leaveOut, readAs } from './values.js';
 
 /** A column of text that nobody has called categorical. */
 export interface TextColumn extends FieldColumn {

@@ -6,31 +6,31 @@ import type { StepGraph } from './graph.js';
 import { checkModel } from './runtime.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
 
-/** Hashes of what the library took: looking costs as much as a session, and sweeps train the same graphs again and again. */
+/** Hashes of subgraphs that ONNX Runtime took: checking one costs as much as making a session, and sweeps train the same graphs again. */
 const known = new Set<string>();
 
-/** The graph in stages, of which the library takes each. @throws UnsupportedModelError naming the kernel that it refuses */
+/** The graph as subgraphs, each of which ONNX Runtime takes. @throws UnsupportedModelError naming the kernel that it refuses */
 export function accepted(graph: StepGraph): CutGraph {
-  const staged = cutGraph(graph);
-  const check = ({ stages }: CutGraph) => {
-    for (const stage of stages) {
-      if (stage.kind !== 'session') continue;
-      const hash = sha256(stage.bytes);
+  const cut = cutGraph(graph);
+  const check = ({ subgraphs }: CutGraph) => {
+    for (const subgraph of subgraphs) {
+      if (subgraph.kind !== 'session') continue;
+      const hash = sha256(subgraph.bytes);
       if (known.has(hash)) continue;
-      checkModel(stage.bytes);
+      checkModel(subgraph.bytes);
       known.add(hash);
     }
   };
   try {
-    check(staged);
-    return staged;
+    check(cut);
+    return cut;
   } catch (error) {
     throw refusal(graph, error as Error, check);
   }
 }
 
-/** Again with names of kernels in the place of no names: what the library says then says which it is. */
-function refusal(graph: StepGraph, first: Error, check: (staged: CutGraph) => void): Error {
+/** Checks the graph again with each node named after its tfjs kernel, so that ONNX Runtime's message names the kernel. */
+function refusal(graph: StepGraph, first: Error, check: (cut: CutGraph) => void): Error {
   let { message } = first;
   try {
     check(cutGraph(graph, true));

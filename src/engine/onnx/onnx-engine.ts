@@ -1,11 +1,11 @@
 /** The compiled engine: one ONNX Runtime session a graph, which reads and writes where the numbers are. */
 import { type Field, ofRole } from '../../data/field.js';
 import { elements } from '../../ground/elements.js';
-import { loadNoiseKernels, loadPoolKernels } from '../../kernels/load-kernels.js';
+import { loadNoiseKernels, loadPoolingKernels } from '../../kernels/load-kernels.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
-import { fillNoise } from '../noise.js';
 import { BatchMemory, PrivateMemory } from '../private-memory.js';
+import { fillNoise } from '../step-noise.js';
 import type { CompiledGraph } from './compile.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
 import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
@@ -22,14 +22,14 @@ export interface CompiledModel {
 /** A compiled graph made ready to run in this thread, but for the gradients that it writes. */
 interface Prepared {
   readonly graph: CompiledGraph;
-  /** Of the stages that are sessions, in their order. */
+  /** One for each subgraph that ONNX Runtime computes, in their order. */
   readonly sessions: readonly Session[];
-  /** What a step is given, and what stages write apart from gradients; in one memory, where kernels can reach it. */
+  /** What a step is given, and what subgraphs write except gradients; the latter in one memory, where kernels can reach them. */
   readonly tensors: Tensors;
   readonly memory: WebAssembly.Memory;
   /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
-  /** Runs all stages; one for each array of gradients. */
+  /** Runs all subgraphs; an entry for each array of gradients. */
   readonly runs: Map<Float32Array, () => void>;
 }
 
@@ -91,7 +91,9 @@ export class OnnxEngine implements GradientEngine {
       draw: noise.draw,
       runs: new Map(),
       tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
-      sessions: graph.stages.flatMap((stage) => (stage.kind === 'session' ? [createSession(stage.bytes)] : [])),
+      sessions: graph.subgraphs.flatMap((subgraph) =>
+        subgraph.kind === 'session' ? [createSession(subgraph.bytes)] : [],
+      ),
     };
     this.#prepared.set(graph, prepared);
     return prepared;
@@ -104,14 +106,15 @@ export class OnnxEngine implements GradientEngine {
     const tensors = { ...prepared.tensors, ...this.#gradientTensors(graph, gradients) };
     const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
     const sessions = prepared.sessions.values();
-    const stages = graph.stages.map((stage) => {
-      if (stage.kind === 'session') return sessions.next().value!.bind(pick(stage.inputs), pick(stage.outputs));
-      const kernels = loadPoolKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
-      const addresses = [...stage.inputs, stage.output].map((name) => tensors[name].data.byteOffset);
-      return () => kernels[stage.kernel](...addresses, ...stage.numbers);
+    const subgraphs = graph.subgraphs.map((subgraph) => {
+      if (subgraph.kind === 'session')
+        return sessions.next().value!.bind(pick(subgraph.inputs), pick(subgraph.outputs));
+      const kernels = loadPoolingKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
+      const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
+      return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
     });
     const run = () => {
-      for (const stage of stages) stage();
+      for (const subgraph of subgraphs) subgraph();
     };
     prepared.runs.set(gradients, run);
     return run;
@@ -141,7 +144,7 @@ export class OnnxEngine implements GradientEngine {
     return Object.fromEntries(named);
   }
 
-  /** What stages write, without gradients. */
+  /** The tensors that subgraphs write, except gradients. */
   #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: Tensors } {
     const inSlab = new Set(this.#model.layout.tensors.map((_, i) => gradientName(i)));
     const apart = written.filter(({ name }) => !inSlab.has(name));

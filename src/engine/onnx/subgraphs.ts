@@ -1,11 +1,11 @@
 /**
- * Cuts a step's graph where our own kernels run: ONNX Runtime computes a part, a kernel the next tensor, ONNX Runtime the
- * part that depends on it. A model without such kernels is one part.
+ * Cuts a step's graph where Lockstep's own kernels run: ONNX Runtime computes a subgraph, a kernel the next tensor, ONNX
+ * Runtime the subgraph that depends on that tensor. A model without such kernels is one subgraph.
  */
 import { kernelDomain, type StepGraph } from './graph.js';
 import { encodeModel, type OnnxNode, type OnnxValue } from './proto.js';
 
-/** A part of the step, as plain data. Tensors go from stage to stage by name. */
+/** A part of a step's graph, as plain data: nodes for a session, or one call of a kernel. They hand tensors on by name. */
 export type Subgraph =
   | {
       readonly kind: 'session';
@@ -22,16 +22,17 @@ export type Subgraph =
     };
 
 export interface CutGraph {
-  readonly stages: readonly Subgraph[];
-  /** Everything that a stage writes. */
+  /** In the order in which they run. */
+  readonly subgraphs: readonly Subgraph[];
+  /** The tensors that subgraphs write. */
   readonly written: readonly OnnxValue[];
 }
 
 const isKernel = (node: OnnxNode): boolean => node.domain === kernelDomain;
 
 /**
- * The stage of each node: kernel nodes have odd ones. A node waits for the last kernel before it, and no longer computes
- * early than its first reader needs it, so that few tensors have to be kept between stages.
+ * The level of each node; the nodes of a level run together, and kernels have the odd levels. A node is computed after the
+ * last kernel that it depends on, and not before its first reader needs it, so that few tensors are kept between levels.
  */
 function levelsOf(nodes: readonly OnnxNode[]): Map<OnnxNode, number> {
   const ready = new Map<string, number>();
@@ -48,7 +49,7 @@ function levelsOf(nodes: readonly OnnxNode[]): Map<OnnxNode, number> {
     const readers = node.outputs.map((name) => wanted.get(name) ?? earliest[i]);
     const level = isKernel(node) ? earliest[i] : Math.max(earliest[i], Math.min(...readers));
     levels.set(node, level);
-    // What a kernel reads must be there one stage before it.
+    // What a kernel reads is computed one level before it.
     for (const name of node.inputs) {
       wanted.set(name, Math.min(wanted.get(name) ?? Number.POSITIVE_INFINITY, isKernel(node) ? level - 1 : level));
     }
@@ -62,7 +63,7 @@ export function cutGraph(graph: StepGraph, named = false): CutGraph {
   const given = new Map([...graph.inputs, ...graph.constants].map((value) => [value.name, value]));
   const declared = new Map([...graph.shapes, ...graph.outputs.map((value) => [value.name, value] as const)]);
   const constants = new Set(graph.constants.map(({ name }) => name));
-  const stages: Subgraph[] = [];
+  const subgraphs: Subgraph[] = [];
   const written: OnnxValue[] = [];
   const last = Math.max(...levels.values());
   for (let level = 0; level <= last; level++) {
@@ -71,7 +72,7 @@ export function cutGraph(graph: StepGraph, named = false): CutGraph {
       const [output] = node.outputs;
       written.push(declared.get(output)!);
       const numbers = node.attributes.numbers as readonly number[];
-      stages.push({ kind: 'kernel', kernel: node.op, inputs: node.inputs, output, numbers });
+      subgraphs.push({ kind: 'kernel', kernel: node.op, inputs: node.inputs, output, numbers });
     }
     const rest = nodes.filter((node) => !isKernel(node));
     if (rest.length === 0) continue;
@@ -85,14 +86,14 @@ export function cutGraph(graph: StepGraph, named = false): CutGraph {
     const inputs = [...read].filter((name) => !constants.has(name)).map((name) => lookUp(name, declared, given));
     written.push(...outputs);
     const part = { nodes: rest, inputs, outputs, constants: graph.constants.filter(({ name }) => read.has(name)) };
-    stages.push({
+    subgraphs.push({
       kind: 'session',
       bytes: encodeModel(part, { name: 'step', metadata: {}, named }),
       inputs: inputs.map(({ name }) => name),
       outputs: outputs.map(({ name }) => name),
     });
   }
-  return { stages, written };
+  return { subgraphs, written };
 }
 
 function lookUp(name: string, ...known: ReadonlyMap<string, OnnxValue>[]): OnnxValue {
@@ -100,5 +101,5 @@ function lookUp(name: string, ...known: ReadonlyMap<string, OnnxValue>[]): OnnxV
     const value = values.get(name);
     if (value) return value;
   }
-  throw new Error(`tensor ${name} crosses stages and has no recorded shape`);
+  throw new Error(`tensor ${name} crosses subgraphs and has no recorded shape`);
 }

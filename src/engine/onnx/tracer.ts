@@ -19,7 +19,7 @@ import { type KernelCall, type Lowerings, unsupported } from './lowerings/loweri
 import { matmulLowerings } from './lowerings/matmul.js';
 import { mirrorLowerings } from './lowerings/mirror.js';
 import { peakLowerings } from './lowerings/peaks.js';
-import { poolLowerings } from './lowerings/pooling.js';
+import { poolingLowerings } from './lowerings/pooling.js';
 import { reduceLowerings } from './lowerings/reduction.js';
 import { resizeLowerings } from './lowerings/resize.js';
 import { scanLowerings } from './lowerings/scan.js';
@@ -38,7 +38,7 @@ const lowerings: Lowerings = {
   ...matmulLowerings,
   ...onFloats({
     ...inBothFormats(convolutionLowerings),
-    ...poolLowerings,
+    ...poolingLowerings,
     ...normalizationLowerings,
     ...volumeLowerings,
   }),

@@ -2,15 +2,15 @@
 import tfl = require('@tensorflow/tfjs-layers');
 
 import type { ModelConfig } from '../../config/model.js';
-import { functionOf, importModule, mistakeIn } from '../../config/module.js';
 import { isPlain } from '../../data/examples.js';
 import { ModelError } from '../../errors.js';
-import { readTopology } from '../files/file.js';
-import { modelOfTopology } from '../files/topology.js';
+import { functionOf, importModule, mistakeIn } from '../../ground/user-module.js';
+import { readTopology } from '../files/model-file.js';
+import { modelOfTopology } from '../files/model-from-json.js';
 import { keepMasks, maskedOutputs } from '../forward.js';
+import { everyLayer } from '../layer-tree.js';
 import type { HookSlot } from '../tfjs/hooks.js';
 import { intercepting } from '../tfjs/intercept.js';
-import { everyLayer } from '../tree.js';
 import { type ModelFunction, userTf } from '../user-tf.js';
 import { countWeights } from './declared-size.js';
 import {

@@ -11,8 +11,8 @@ import { isPlain } from '../../data/examples.js';
 import type { Field } from '../../data/field.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
+import { everyLayer } from '../layer-tree.js';
 import { type HookSlot, installHooks } from '../tfjs/hooks.js';
-import { everyLayer } from '../tree.js';
 import { checkActivation, remedyForName } from './choices.js';
 
 export type InputShape = Pick<Field, 'name' | 'shape' | 'categories'>;

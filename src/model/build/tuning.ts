@@ -7,9 +7,9 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../../config/model.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
-import { readModelFile, type SavedWeights } from '../files/file.js';
+import { readModelFile, type SavedWeights } from '../files/model-file.js';
 import { decodeSafetensors } from '../files/safetensors.js';
-import { everyLayer, partsOf } from '../tree.js';
+import { everyLayer, partsOf } from '../layer-tree.js';
 import { type LayerWeight, modelWeights } from './layers.js';
 
 type Layer = layers.Layer;

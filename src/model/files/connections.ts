@@ -1,7 +1,7 @@
 /** How the layers of a saved model are connected, checked before tfjs builds it: it would wait for ever for a layer that never comes. */
 import { z } from 'zod';
-import { ruleOf } from '../../config/json-file.js';
 import { ModelError } from '../../errors.js';
+import { ruleOf } from '../../ground/json-file.js';
 
 /** A tensor that a node takes: of a layer's node, by its place. */
 const tensorSchema = z.tuple([z.string(), z.int().min(0), z.int().min(0)], z.unknown());

@@ -3,8 +3,8 @@
  * header of dtypes, shapes and byte ranges, then the data. Only float32 is written and read here.
  */
 import { z } from 'zod';
-import { ruleOf } from '../../config/json-file.js';
 import { elements } from '../../ground/elements.js';
+import { ruleOf } from '../../ground/json-file.js';
 
 export interface NamedTensor {
   readonly name: string;

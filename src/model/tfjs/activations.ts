@@ -5,7 +5,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type tfl = require('@tensorflow/tfjs-layers');
 
-import { everyLayer } from '../tree.js';
+import { everyLayer } from '../layer-tree.js';
 
 type Function = (x: tf.Tensor) => tf.Tensor;
 

@@ -9,7 +9,7 @@ import tf = require('@tensorflow/tfjs-core');
 import './cpu-backend.js';
 import './pooling-gradients.js';
 import './layers-gaps.js';
-import { correctGradients } from './gradients.js';
+import { correctGradients } from './corrected-gradients.js';
 
 // The layers package registers the gradients that this module corrects. Required, as cpu-backend.ts says why.
 createRequire(import.meta.url)('@tensorflow/tfjs-layers');

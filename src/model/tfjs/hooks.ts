@@ -5,7 +5,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import type { layers } from '@tensorflow/tfjs-layers';
-import { everyLayer } from '../tree.js';
+import { everyLayer } from '../layer-tree.js';
 import { type DilatedKernels, dilatedConv2d } from './dilated.js';
 
 type Layer = layers.Layer;

@@ -141,7 +141,7 @@ const softmax =
     return graph.value(graph.node(op, [graph.rows(x)], { axis: -1 }), x.shape);
   };
 
-export const poolLowerings: Lowerings = {
+export const poolingLowerings: Lowerings = {
   AvgPool: avgPool,
   AvgPoolGrad: avgPoolGrad,
   FusedBatchNorm: batchNorm,

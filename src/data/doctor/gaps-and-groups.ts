@@ -1,6 +1,7 @@
 /** What the rows of a table say beyond the examples that they become: gaps, and groups that are in two splits. */
 import type { Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
+import { isComplete } from '../table/cell-values.js';
 import { assignRoles, type FileColumn, type TableConfig } from '../table/columns.js';
 import { withDates } from '../table/dates.js';
 import { isIdentifier } from '../table/finding.js';
@@ -8,7 +9,6 @@ import { openTable } from '../table/inputs.js';
 import { filesOf } from '../table/source.js';
 import { columnRoles } from '../table/survey.js';
 import { type Table, textOf } from '../table/table.js';
-import { isComplete } from '../table/values.js';
 import { type DataFinding, type Gaps, type GroupReport, splitNames } from './diagnosis.js';
 
 /** Names of what rows may belong to, besides those that end in `id`. */

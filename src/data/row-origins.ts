@@ -11,7 +11,7 @@ interface Run {
 }
 
 /** Lines of the examples of tables: some rows are left out, and some take several lines. */
-export class Places {
+export class RowOrigins {
   readonly #runs: Run[] = [];
   #count = 0;
 
@@ -33,6 +33,6 @@ export class Places {
 const unknownPlace = (example: number): string => `data: example ${example} (counted from 0)`;
 
 /** Where the value of a field of an example is, as its source says it; columns of tables by their names. */
-export function placeOf({ where }: Pick<Dataset, 'where'>, example: number, field: string): string {
+export function originOf({ where }: Pick<Dataset, 'where'>, example: number, field: string): string {
   return where?.(example, field) ?? unknownPlace(example);
 }

@@ -1,18 +1,17 @@
 /** From what a user gives to batches of inputs for a trained model, in the order that they are given in. */
 import { dirname, extname, resolve } from 'node:path';
-import { isModule } from '../../src/config/module.js';
 import type { Encoding, TableEncoding } from '../../src/data/encoding.js';
 import { isFolder, isImageName } from '../../src/data/images/files.js';
+import { fileOf } from '../../src/data/images/image-table.js';
 import { imageRows } from '../../src/data/images/inputs.js';
-import { fileOf } from '../../src/data/images/table.js';
 import { ArrayFiles } from '../../src/data/npy/files.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
 import { statusOf } from '../../src/ground/status.js';
+import { isModule } from '../../src/ground/user-module.js';
 import { archiveRows, arrayRows, type InputPlace, isArchive, lengthKeys, placeInArchive } from './array-rows.js';
-import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
 import {
   type ArrayEncoding,
   type InputRows,
@@ -21,7 +20,8 @@ import {
   readJson,
   rowsOf,
   type Wanted,
-} from './rows.js';
+} from './given-rows.js';
+import { byName, checkCounts, isNamed, type NamedInputs, noJson, oneArray, rowsFromColumns } from './named-inputs.js';
 import { encodingOf, type SavedInput } from './signature.js';
 
 /** Examples of a batch. */

@@ -7,7 +7,7 @@ import type { ColumnReport } from '../column-report.js';
 import type { Encoding, TableEncoding } from '../encoding.js';
 import type { SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { budgetBytes, closeExamples } from '../rows.js';
+import { budgetBytes, closeExamples } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { csvFormat } from '../table/csv.js';
 import { openTable, type TableExamples, tableExamples } from '../table/inputs.js';

@@ -3,8 +3,8 @@ import { DataError } from '../../errors.js';
 import type { TableEncoding } from '../encoding.js';
 import type { Values } from '../field.js';
 import type { Reading } from '../reading.js';
-import type { RowWriter } from '../rows.js';
-import { type FeatureColumn, featuresOf } from './values.js';
+import type { RowWriter } from '../row-writer.js';
+import { type FeatureColumn, featuresOf } from './cell-values.js';
 
 /** Count, mean and sum of squared deviations so far, in float64 (Welford, "Note on a method for calculating corrected sums", 1962). */
 class Moments {

@@ -2,11 +2,11 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import type { ModelConfig } from '../config/model.js';
-import { functionOf, importModule, mistakeIn } from '../config/module.js';
 import { ModelError } from '../errors.js';
+import { functionOf, importModule, mistakeIn } from '../ground/user-module.js';
 import type { CustomFunction } from '../metrics/custom.js';
 import type { Loss } from './losses.js';
-import type { PlaceValues } from './places.js';
+import type { PlaceValues } from './place-losses.js';
 import type { HookSlot } from './tfjs/hooks.js';
 import { type ExampleFunction, userTf } from './user-tf.js';
 

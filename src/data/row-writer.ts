@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { SIZE } from '../config/data-parts.js';
 import { DataError } from '../errors.js';
 import { memoryLimit, requireMemory } from '../ground/memory.js';
+import { removeTemporary, type TemporaryFile, temporaryFile } from '../ground/temporary-file.js';
 import type { Column, RowFile, SourceExamples } from './examples.js';
 import { bytesPerElement, type FieldType, type Values, valuesOf } from './field.js';
 import type { Reading } from './reading.js';
-import { removeTemporary, type TemporaryFile, temporaryFile } from './temporary.js';
 
 /** Bytes read or written at once. */
 const blockBytes = 1 << 20;

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import tf = require('@tensorflow/tfjs-core');
 
 import { z } from 'zod';
-import { readJsonFile } from '../../config/json-file.js';
 import { ModelError } from '../../errors.js';
+import { readJsonFile } from '../../ground/json-file.js';
 import { checkConnections, checkInitializers } from './connections.js';
 import { readableTopology } from './keras.js';
 import { readWeightFiles } from './weight-files.js';

@@ -1,7 +1,6 @@
 /** From what a user gives for one input to its rows, in their order: arrays in files or of a program, and images. */
 import { extname } from 'node:path';
 import { z } from 'zod';
-import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/config/json-file.js';
 import { type DataFile, openData } from '../../src/data/data-file.js';
 import type { FieldEncoding, ImageEncoding } from '../../src/data/encoding.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
@@ -9,6 +8,7 @@ import { type NpyArray, readNpy } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';
 import { DataError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
+import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/ground/json-file.js';
 import { statusOf } from '../../src/ground/status.js';
 
 /** One example each, as stored; a sequence as long as it is. */

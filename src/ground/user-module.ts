@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { extname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LockstepError } from '../errors.js';
-import { statusOf } from '../ground/status.js';
-import { oneOf } from '../ground/suggest.js';
+import { statusOf } from './status.js';
+import { oneOf } from './suggest.js';
 import { requireOwn } from './trust.js';
 
 /** The class of error that a mistake is: that of the model or of the data. */
@@ -116,6 +116,6 @@ export function placeOf(error: Error): string | undefined {
 
 /** Relative to the current folder if it is below. */
 function shown(path: string): string {
-  const short = relative('.', path);
+  const short = relative('../config', path);
   return short.startsWith('..') ? path : short;
 }
