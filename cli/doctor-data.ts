@@ -3,9 +3,9 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import type { DataDiagnosis, FieldReport, SplitCounts, SplitReport } from '../src/data/doctor/diagnosis.js';
 import { printableDeep } from '../src/ground/printable.js';
+import { grouped, numberText } from '../src/ground/units.js';
 import { columnsText } from '../src/report/columns-text.js';
 import { jsonLine } from '../src/report/json.js';
-import { count } from '../src/report/text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { isTerminal } from './streams.js';
@@ -60,11 +60,11 @@ function text(found: DataDiagnosis): string {
     `data      ${description}`,
     `splits    ${splitsText(rows)}`,
     ...(splitBy ? [`by        ${splitByText(splitBy)}`] : []),
-    `repeated  ${count(duplicates.rows)} examples, ${count(duplicates.acrossSplits)} of them in another split`,
-    ...missing.map(({ column, rows, first }) => `missing   ${column}: ${count(rows)} rows, the first ${first}`),
+    `repeated  ${grouped(duplicates.rows)} examples, ${grouped(duplicates.acrossSplits)} of them in another split`,
+    ...missing.map(({ column, rows, first }) => `missing   ${column}: ${grouped(rows)} rows, the first ${first}`),
     ...groups.map(
       ({ column, values, shared }) =>
-        `group     ${column}: ${count(values)} values, ${count(shared)} of them in two splits`,
+        `group     ${column}: ${grouped(values)} values, ${grouped(shared)} of them in two splits`,
     ),
     '',
     ...(columns ? [columnsText({ event: 'columns', ...columns }, colors).trimEnd(), ''] : []),
@@ -81,7 +81,7 @@ function text(found: DataDiagnosis): string {
 }
 
 const splitsText = ({ training, validation, test }: SplitCounts): string =>
-  `${count(training)} training, ${count(validation)} validation, ${count(test)} test`;
+  `${grouped(training)} training, ${grouped(validation)} validation, ${grouped(test)} test`;
 
 function splitByText({ kind, of, ranges = {} }: SplitReport): string {
   const each = Object.entries(ranges).map(([split, [lowest, highest]]) => `${split} ${lowest} to ${highest}`);
@@ -89,18 +89,17 @@ function splitByText({ kind, of, ranges = {} }: SplitReport): string {
 }
 
 function fieldLines({ name, role, type, shape, lowest, highest, mean, categories, classes }: FieldReport): string[] {
-  const short = (value: number) => String(Number(value.toPrecision(6)));
   const range =
     lowest === undefined || highest === undefined || mean === undefined
       ? ''
-      : `  ${short(lowest)} to ${short(highest)}, mean ${short(mean)}`;
-  const kinds = categories === undefined ? '' : `  ${count(categories)} ${classes ? 'classes' : 'categories'}`;
+      : `  ${numberText(lowest)} to ${numberText(highest)}, mean ${numberText(mean)}`;
+  const kinds = categories === undefined ? '' : `  ${grouped(categories)} ${classes ? 'classes' : 'categories'}`;
   const counts = (classes ?? []).slice(0, mostClasses).map((each) => `    ${each.name}: ${splitsText(each.rows)}`);
-  const more = (classes?.length ?? 0) > mostClasses ? [`    and ${count(classes!.length - mostClasses)} more`] : [];
+  const more = (classes?.length ?? 0) > mostClasses ? [`    and ${grouped(classes!.length - mostClasses)} more`] : [];
   return [`  ${name}  ${role}  ${type} [${shape.join(', ')}]${kinds}${range}`, ...counts, ...more];
 }
 
 function verdict(findings: number): string {
   if (findings === 0) return 'Nothing odd was found.';
-  return findings === 1 ? '1 finding.' : `${count(findings)} findings.`;
+  return findings === 1 ? '1 finding.' : `${grouped(findings)} findings.`;
 }

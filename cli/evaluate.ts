@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { EvaluateOptions, EvaluationResult } from '../coordinator/inference/evaluate.js';
 import { printableDeep } from '../src/ground/printable.js';
+import { grouped, metricText } from '../src/ground/units.js';
 import { figureText } from '../src/report/figure-text.js';
 import { jsonLine } from '../src/report/json.js';
-import { count, number } from '../src/report/text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
@@ -90,10 +90,10 @@ function text({ model, split, data, examples, metrics, figures = {} }: Evaluatio
   const rows: [string, string][] = [
     ['model', model],
     ['data', data],
-    ['examples', split === null ? `all ${count(examples)}` : `${count(examples)} ${split}`],
-    ...Object.entries(metrics).map(([name, value]): [string, string] => [name, number(value)]),
+    ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+    ...Object.entries(metrics).map(([name, value]): [string, string] => [name, metricText(value)]),
   ];
   const width = Math.max(...rows.map(([title]) => title.length));
-  const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, number));
+  const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText));
   return [...rows.map(([title, value]) => `${title.padEnd(width)}  ${value}\n`), ...drawn].join('');
 }

@@ -1,7 +1,8 @@
 /** How commands tell of mistakes, and those that use a model of warnings too: beside their results, or as JSON among them. */
 
 import { LockstepError, MemoryError } from '../src/errors.js';
-import { bytesText, memoryLimit } from '../src/ground/memory.js';
+import { memoryLimit } from '../src/ground/memory.js';
+import { bytesText } from '../src/ground/units.js';
 import type { ErrorEvent, Reporter } from '../src/report/events.js';
 import { jsonReporter } from '../src/report/json.js';
 import { plainReporter } from '../src/report/plain.js';

@@ -1,8 +1,8 @@
 /** Predictions as lines: columns for people, CSV for tables, JSON for programs. */
 import type { PredictedTarget, PredictedValue, Prediction, Predictions } from '../coordinator/inference/predict.js';
 import { printable } from '../src/ground/printable.js';
+import { metricText } from '../src/ground/units.js';
 import { jsonLine } from '../src/report/json.js';
-import { number } from '../src/report/text.js';
 
 export type PredictionFormat = 'plain' | 'csv' | 'json';
 
@@ -123,7 +123,7 @@ function quoted(text: string): string {
 
 /** Of a large number, such as a time, every whole one counts. */
 const amount = (value: number): string =>
-  Math.abs(value) >= 100_000 && Math.abs(value) < 1e15 ? value.toFixed(1) : number(value);
+  Math.abs(value) >= 100_000 && Math.abs(value) < 1e15 ? value.toFixed(1) : metricText(value);
 
 /** Columns as wide as what is known to come, and names as wide as the widest so far. */
 function plainLines({ targets, kept: columns = [] }: Subject): PredictionLines {
@@ -153,5 +153,5 @@ function plainCells(about: PredictedTarget): (value: PredictedValue) => string[]
   if (kind === 'places')
     return ({ places }) => [`${prefix}${places!.map((place) => printable(placeText(place))).join(' ')}`];
   return ({ classes }) =>
-    classes!.map((entry) => `${prefix}${printable(entry.name).padEnd(width)}  ${number(entry.score)}`);
+    classes!.map((entry) => `${prefix}${printable(entry.name).padEnd(width)}  ${metricText(entry.score)}`);
 }

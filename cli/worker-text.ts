@@ -1,6 +1,6 @@
 /** A worker's events in words. */
 
-import { count, duration, megabytes, plural } from '../src/report/text.js';
+import { bytesText, duration, grouped, plural } from '../src/ground/units.js';
 import type { WorkerProgramEvent } from '../worker/events.js';
 
 /** Longest silence while data come, in milliseconds. */
@@ -19,7 +19,7 @@ export function workerLine(event: WorkerProgramEvent): string {
     case 'data':
       return `data: ${event.from === 'coordinator' ? 'received' : `from ${source[event.from]}`}\n`;
     case 'working':
-      return `working from step ${count(event.step)}\n`;
+      return `working from step ${grouped(event.step)}\n`;
     case 'lost':
       return `lost the coordinator: ${event.reason}\n`;
     case 'leaving':
@@ -50,5 +50,5 @@ function waitingLine({ url, reason, seconds, timeout }: Extract<WorkerProgramEve
 function transferLine(bytes: number, total: number): string {
   if (bytes > 0 && (bytes === total || Date.now() - spoke < SILENCE)) return '';
   spoke = Date.now();
-  return `receiving data: ${bytes > 0 ? `${megabytes(bytes)} of ` : ''}${megabytes(total)}\n`;
+  return `receiving data: ${bytes > 0 ? `${bytesText(bytes)} of ` : ''}${bytesText(total)}\n`;
 }

@@ -3,7 +3,7 @@
 import type { Examples } from '../src/data/examples.js';
 import { closeExamples } from '../src/data/row-writer.js';
 import { OutputError, RefusedError, WireError } from '../src/errors.js';
-import { megabytes } from '../src/report/text.js';
+import { bytesText } from '../src/ground/units.js';
 import { type BlobSink, blobSink } from '../src/wire/blob.js';
 import { checkFingerprint, DataCache } from '../src/wire/data-cache.js';
 import { packedInMemory } from '../src/wire/packed-data.js';
@@ -113,7 +113,7 @@ export class Holdings {
   #memorySink(sha256: string, bytes: number): BlobSink & { abort(): void } {
     if (bytes > this.#budget) {
       throw new RefusedError(
-        `the data have ${megabytes(bytes)}: more than the ${megabytes(this.#budget)} that may be held in memory, and the cache cannot be used`,
+        `the data have ${bytesText(bytes)}: more than the ${bytesText(this.#budget)} that may be held in memory, and the cache cannot be used`,
         'name a folder for them with --cache, or let the coordinator stream the rows (cluster.placement: stream)',
       );
     }

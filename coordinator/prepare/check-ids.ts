@@ -9,6 +9,7 @@ import { originOf } from '../../src/data/row-origins.js';
 import { featuresOf } from '../../src/data/table/cell-values.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { DataError, ModelError } from '../../src/errors.js';
+import { numberText } from '../../src/ground/units.js';
 import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
 
 interface Odd {
@@ -118,7 +119,7 @@ function noId(
   highest: number,
 ): DataError {
   const column = columnOf(dataset, field, feature);
-  const shown = String(Number(value.toPrecision(7)));
+  const shown = numberText(value, 7);
   const where = `${originOf(dataset, example, field.name)}${column ? `: column ${column.name}` : ''}`;
   return new DataError(`${where} holds ${shown}, and ${takesIds(input)}`, remedy());
 

@@ -11,6 +11,7 @@ import { originOf } from '../../src/data/row-origins.js';
 import { surveyTargets, type TargetSurvey } from '../../src/data/target-survey.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { isNumeral } from '../../src/ground/numeral.js';
+import { numberText } from '../../src/ground/units.js';
 import type { BuiltModel } from '../../src/model/build/layers.js';
 import { lossName, targetRange } from '../../src/model/target-range.js';
 
@@ -83,7 +84,7 @@ function holds(dataset: Dataset, target: Column, wrong: number, isRow: boolean):
 }
 
 /** Without the digits that 32 bits add to a decimal fraction. */
-const short = (value: number): string => String(Number(value.toPrecision(7)));
+const short = (value: number): string => numberText(value, 7);
 
 function outOfRange(
   config: Config,

@@ -3,6 +3,7 @@ import type { DataConfig } from '../config/data.js';
 import { FIELD_NAME } from '../config/data-parts.js';
 import { plainNames } from '../config/plain-names.js';
 import { DataError } from '../errors.js';
+import { grouped } from '../ground/units.js';
 import { copiesOf, withCopies, withoutTargets } from './copies.js';
 import { generateDigits } from './digits/digits.js';
 import { type Encoding, type TargetScaling, targetEncoding } from './encoding.js';
@@ -256,5 +257,5 @@ function describe(
   const shapes = inputs.map(({ name, shape }) => `${inputs.length > 1 ? `${name} ` : ''}[${shape.join(', ')}]`);
   const place = examples.columns.some(({ file }) => file) ? ', in part read from disk' : '';
   const shape = `${inputs.length > 1 ? 'inputs' : 'shape'} ${shapes.join(', ')}`;
-  return `${all.toLocaleString('en-US')} examples of ${shape}${what} (${origin}${place})`;
+  return `${grouped(all)} examples of ${shape}${what} (${origin}${place})`;
 }

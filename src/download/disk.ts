@@ -5,6 +5,7 @@ import { open, rename, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { OutputError } from '../errors.js';
+import { grouped } from '../ground/units.js';
 import { assertWritable } from '../report/run-folder.js';
 
 /** Bytes of a file; undefined where there is none. */
@@ -47,7 +48,7 @@ export async function assertRoom(dir: string, bytes: number): Promise<void> {
   // Some network and virtual file systems do not say.
   if (blocks === 0 || bavail * bsize >= bytes) return;
   throw new OutputError(
-    `${dir}: ${bytes.toLocaleString('en-US')} bytes are needed, ${(bavail * bsize).toLocaleString('en-US')} are free`,
+    `${dir}: ${grouped(bytes)} bytes are needed, ${grouped(bavail * bsize)} are free`,
     'free some space or choose another folder with --dir',
   );
 }

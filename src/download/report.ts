@@ -2,10 +2,10 @@
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import { printableDeep } from '../ground/printable.js';
+import { grouped, sizeText } from '../ground/units.js';
 import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
-import { count } from '../report/text.js';
 import { widthOf, wrapLines } from '../report/wrap.js';
 import type { DownloadEvent, DownloadReporter, ProgressEvent } from './events.js';
 
@@ -61,7 +61,7 @@ function createBar(stream: NodeJS.WriteStream): SingleBar {
 }
 
 function figures({ file, received, bytes, bytesPerSecond }: ProgressEvent) {
-  return { file, part: `${megabytes(received)} of ${megabytes(bytes)}`, rate: `${megabytes(bytesPerSecond)}/s` };
+  return { file, part: `${sizeText(received)} of ${sizeText(bytes)}`, rate: `${sizeText(bytesPerSecond)}/s` };
 }
 
 type Told = Exclude<DownloadEvent, { event: 'warning' | 'error' }>;
@@ -69,12 +69,12 @@ type Told = Exclude<DownloadEvent, { event: 'warning' | 'error' }>;
 function line(event: Told, dim: (text: string) => string): string {
   switch (event.event) {
     case 'start':
-      return `${event.files === 1 ? '1 file' : `${event.files} files`}, ${megabytes(event.bytes)}, into ${event.dir}\n`;
+      return `${event.files === 1 ? '1 file' : `${event.files} files`}, ${sizeText(event.bytes)}, into ${event.dir}\n`;
     case 'kept':
       return `  ${event.file}  ${dim('is here already')}\n`;
     case 'request': {
-      const part = event.from > 0 ? `, from byte ${count(event.from)} on` : '';
-      return `  ${event.file}  ${dim(`${megabytes(event.bytes)} from ${event.host}${part}`)}\n`;
+      const part = event.from > 0 ? `, from byte ${grouped(event.from)} on` : '';
+      return `  ${event.file}  ${dim(`${sizeText(event.bytes)} from ${event.host}${part}`)}\n`;
     }
     case 'progress': {
       const { part, rate } = figures(event);
@@ -89,9 +89,4 @@ function line(event: Told, dim: (text: string) => string): string {
         ? `Stopped. What has come is kept in ${event.dir}; this goes on from there:\n  ${event.next}\n`
         : `Ready in ${event.dir}. Next:\n  ${event.next}\n`;
   }
-}
-
-/** 9.9 MB; 29.5 kB for what is smaller. */
-function megabytes(bytes: number): string {
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { makeFolders } from '../ground/atomic-file.js';
+import { grouped } from '../ground/units.js';
 import { orOutputError, sizeOf } from './disk.js';
 import type { DownloadReporter } from './events.js';
 import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';
@@ -183,9 +184,9 @@ function notesOf(partial: string): string {
 }
 
 function describe({ message }: TransferFailure, received: number, { size }: PublishedFile): string {
-  return received > 0 ? `${message} (${received.toLocaleString('en-US')} of ${bytes(size)} are here)` : message;
+  return received > 0 ? `${message} (${grouped(received)} of ${bytes(size)} are here)` : message;
 }
 
 function bytes(count: number): string {
-  return `${count.toLocaleString('en-US')} bytes`;
+  return `${grouped(count)} bytes`;
 }

@@ -68,7 +68,7 @@ export function parseJson<T>(text: string, where: string, schema: z.ZodType<T>, 
 export function ruleOf({ issues: [issue] }: z.ZodError): string {
   // A union says what is wrong with each of its choices; the one that got furthest is the one that was meant.
   const inner = issue.code === 'invalid_union' ? deepestOf(issue.errors) : undefined;
-  const path = [...issue.path, ...(inner?.path ?? [])].map(String).join('../config');
+  const path = [...issue.path, ...(inner?.path ?? [])].map(String).join('.');
   const rule = (inner ?? issue).message.replace(/^Invalid input: /, '');
   return path === '' ? rule : `${path}: ${rule}`;
 }

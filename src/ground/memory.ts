@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { LockstepError } from '../errors.js';
+import { bytesText } from './units.js';
 
 let limit: number | undefined;
 
@@ -27,13 +28,6 @@ function addressLimit(): number {
   } catch {
     return Number.POSITIVE_INFINITY;
   }
-}
-
-/** 12 kB, 3.4 MB, 5.6 GB. */
-export function bytesText(bytes: number): string {
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length, Math.max(1, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  return `${(bytes / 1000 ** power).toFixed(power > 1 ? 1 : 0)} ${units[power - 1]}`;
 }
 
 /**

@@ -116,6 +116,6 @@ export function placeOf(error: Error): string | undefined {
 
 /** Relative to the current folder if it is below. */
 function shown(path: string): string {
-  const short = relative('../config', path);
+  const short = relative('.', path);
   return short.startsWith('..') ? path : short;
 }

@@ -5,6 +5,7 @@
 
 import { ConfigError } from '../errors.js';
 import { oneOf } from '../ground/suggest.js';
+import { grouped } from '../ground/units.js';
 import { type Reduction, reductions, type Scenario } from './scenario.js';
 
 const mostWorkers = 4096;
@@ -103,7 +104,7 @@ function quantity(key: string, text: string, units: Readonly<Record<string, numb
 function wholeNumber(key: string, text: string, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 1 && value <= most) return value;
-  const rule = `${key}: "${text}" is no whole number from 1 to ${most.toLocaleString('en-US')}`;
+  const rule = `${key}: "${text}" is no whole number from 1 to ${grouped(most)}`;
   throw wrong(rule, key === 'workers' ? 'write workers=8..4096 or workers=8+16+100' : `write ${key}=8`);
 }
 

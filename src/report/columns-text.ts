@@ -1,5 +1,6 @@
 /** The columns of a table in words: what each is for, and what it holds. */
 import type { ColumnInfo } from '../data/column-report.js';
+import { grouped, numberText } from '../ground/units.js';
 import type { ColumnsEvent } from './events.js';
 import type { Colors } from './world-text.js';
 
@@ -17,7 +18,7 @@ export function columnsText({ total, features, shown }: ColumnsEvent, colors: Co
       `  ${cut(column.name, widths.name).padEnd(nameWidth)}  ${fieldOf(column).padEnd(roleWidth)}  ${held(column)}\n`,
   );
   const more = total - lines.length;
-  const rest = more > 0 ? `  and ${whole(more)} more columns; ${whole(features)} are features\n` : '';
+  const rest = more > 0 ? `  and ${grouped(more)} more columns; ${grouped(features)} are features\n` : '';
   return `${colors.dim('columns')}\n${rows.join('')}${rest}\n`;
 }
 
@@ -30,12 +31,12 @@ function fieldOf({ role, field }: ColumnInfo): string {
 function held(column: ColumnInfo): string {
   const { type, role, why, categories = 0, missing = 0, features = 1, coded } = column;
   if (type === undefined) return why ?? '';
-  const gaps = missing > 0 ? `, ${whole(missing)} missing` : '';
+  const gaps = missing > 0 ? `, ${grouped(missing)} missing` : '';
   if (type !== 'category') return `${type}, ${range(column)}${gaps}`;
   const what = role === 'target' ? 'classes' : 'categories';
-  if (coded) return `${whole(categories)} categories as whole numbers: ${names(column)}${gaps}`;
-  const become = role === 'target' || features === categories ? '' : ` in ${whole(features)} features`;
-  return `${whole(categories)} ${what}${become}: ${names(column)}${gaps}`;
+  if (coded) return `${grouped(categories)} categories as whole numbers: ${names(column)}${gaps}`;
+  const become = role === 'target' || features === categories ? '' : ` in ${grouped(features)} features`;
+  return `${grouped(categories)} ${what}${become}: ${names(column)}${gaps}`;
 }
 
 function range({ type, lowest = 0, highest = 0 }: ColumnInfo): string {
@@ -48,10 +49,6 @@ function names({ examples = [], categories = 0 }: ColumnInfo): string {
   return categories > examples.length && !list.endsWith('...') ? `${list}, ...` : list;
 }
 
-/** Six digits are enough to know a column by; whole numbers are shown in full. */
-const numberText = (value: number): string =>
-  Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : String(Number(value.toPrecision(6)));
-
 function dateText(seconds: number): string {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return numberText(seconds);
@@ -60,8 +57,6 @@ function dateText(seconds: number): string {
     .replace('T', ' ')
     .replace(/(?: 00:00:00)?\.\d+Z$/, '');
 }
-
-const whole = (value: number): string => value.toLocaleString('en-US');
 
 /** Control characters would move the cursor of a terminal. */
 function cut(text: string, width: number): string {

@@ -1,7 +1,8 @@
 /** The report without control codes, for what is no terminal or has another line of its own: lines, and a sign of life in long epochs. */
 import pc from 'picocolors';
+import { duration, grouped, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter } from './events.js';
-import { count, duration, number, textReporter } from './text.js';
+import { textReporter } from './text.js';
 import { widthOf, wrapLines } from './wrap.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
@@ -20,6 +21,6 @@ export function plainReporter(stream: NodeJS.WritableStream, now: () => number =
 }
 
 function progressLine({ epoch, epochs, step, steps, loss, examplesPerSecond, secondsLeft }: ProgressEvent): string {
-  const rate = `${count(examplesPerSecond)} examples/s`;
-  return `epoch ${epoch}/${epochs}: step ${step}/${steps}, loss ${number(loss)}, ${rate}, ${duration(secondsLeft)} left\n`;
+  const rate = `${grouped(examplesPerSecond)} examples/s`;
+  return `epoch ${epoch}/${epochs}: step ${step}/${steps}, loss ${metricText(loss)}, ${rate}, ${duration(secondsLeft)} left\n`;
 }

@@ -1,8 +1,9 @@
 /** The report on a terminal: a live bar for the epoch under way, one line for each that is done. */
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
+import { duration, grouped, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter } from './events.js';
-import { count, duration, number, textReporter } from './text.js';
+import { textReporter } from './text.js';
 import { widthOf, wrapLines } from './wrap.js';
 
 /** Columns that all figures may take, and the fewest of a bar. */
@@ -39,8 +40,8 @@ function figures({ epoch, epochs, step, steps, loss, examplesPerSecond, secondsL
   return {
     epoch: `${epoch}/${epochs}`,
     steps: `${String(step).padStart(String(steps).length)}/${steps}`,
-    loss: number(loss),
-    rate: count(examplesPerSecond),
+    loss: metricText(loss),
+    rate: grouped(examplesPerSecond),
     left: duration(secondsLeft),
   };
 }

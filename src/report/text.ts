@@ -1,38 +1,11 @@
 /** The words and columns of a run's report, for a terminal and for a plain stream alike. */
 
 import { printableDeep } from '../ground/printable.js';
+import { duration, grouped, metricText, plural } from '../ground/units.js';
 import { columnsText } from './columns-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 import { figureText } from './figure-text.js';
 import { type Colors, table, worldText } from './world-text.js';
-
-/** Four decimals where that says something, else an exponent: 0.1234, 1.234e-7. */
-export function number(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  return size === 0 || (size >= 0.001 && size < 100_000) ? value.toFixed(4) : value.toExponential(3);
-}
-
-/** A count with thousands separated: 12,345. */
-export function count(value: number): string {
-  if (Number.isNaN(value)) return '-';
-  return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : String(value);
-}
-
-/** 12.3 s, 4 min 05 s, 2 h 03 min. */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '?';
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const pad = (part: number) => String(part).padStart(2, '0');
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
-  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
-}
-
-/** 12.3 MB. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toLocaleString('en-US', { maximumFractionDigits: 1 })} MB`;
-}
 
 /**
  * A report in words.
@@ -94,12 +67,12 @@ export function textReporter(
 
 function startBlock(run: StartEvent, colors: Colors): string {
   const engine = run.backend ? `${run.engine} (${run.backend})` : run.engine;
-  const splits = `${count(run.training)} training, ${count(run.validation)} validation, ${count(run.test)} test`;
+  const splits = `${grouped(run.training)} training, ${grouped(run.validation)} validation, ${grouped(run.test)} test`;
   const frozen = run.parameters - run.trainable;
   const rows: [string, string][] = [
     ['data', run.data],
     ['examples', splits],
-    ['model', `${count(run.parameters)} parameters${frozen > 0 ? `, ${count(frozen)} of them not trained` : ''}`],
+    ['model', `${grouped(run.parameters)} parameters${frozen > 0 ? `, ${grouped(frozen)} of them not trained` : ''}`],
     ['engine', `${engine}, ${plural(run.threads, 'thread')}`],
     ['batch', `${plural(run.batchSize, 'example')} in ${plural(run.shards, 'shard')}`],
     ['training', `${plural(run.epochs, 'epoch')}, ${plural(run.steps, 'step')}, seed ${run.seed}`],
@@ -114,7 +87,7 @@ function startBlock(run: StartEvent, colors: Colors): string {
 }
 
 function resumedText({ step, checkpoint }: NonNullable<StartEvent['resumed']>): string {
-  return checkpoint ? `after step ${count(step)}, from ${checkpoint}` : 'from the start: it has no checkpoint yet';
+  return checkpoint ? `after step ${grouped(step)}, from ${checkpoint}` : 'from the start: it has no checkpoint yet';
 }
 
 /** The titles over the epoch lines; `validation` gives its columns. */
@@ -125,9 +98,9 @@ function epochHeader(validation: Metrics | null, epochs: number, colors: Colors,
 
 function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: number): string {
   const values = [
-    number(event.loss),
-    ...Object.values(event.validation ?? {}).map(number),
-    count(event.examplesPerSecond),
+    metricText(event.loss),
+    ...Object.values(event.validation ?? {}).map(metricText),
+    grouped(event.examplesPerSecond),
     duration(event.seconds),
   ];
   const cells = columnsOf(event.validation, epochs, width).map(({ width }, i) => values[i].padStart(width));
@@ -145,13 +118,13 @@ function endBlock(event: EndEvent, command: string, colors: Colors): string {
   if (event.restored) rows.push(['restored', `the parameters of epoch ${event.bestEpoch}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);
-  for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(number).join(' ')]);
+  for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(metricText).join(' ')]);
   rows.push(['model', event.model || 'could not be written']);
   if (event.best !== null) rows.push(['best model', event.best]);
   rows.push(['time', duration(event.seconds)]);
   const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
   const figures = Object.entries(event.figures ?? {}).flatMap(([split, figures]) =>
-    Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, number)),
+    Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, metricText)),
   );
   return `\n${table(rows, colors)}${figures.join('')}parameters sha256: ${event.sha256}\n${resume}`;
 }
@@ -164,14 +137,9 @@ function errorBlock({ code, message, remedy }: ErrorEvent, colors: Colors): stri
   return `${colors.red('error:')} ${message.trimEnd()}\n${colors.bold('remedy:')} ${remedy}\n${colors.dim(code)}\n`;
 }
 
-/** 1 thread, 2 threads. */
-export function plural(amount: number, noun: string): string {
-  return `${count(amount)} ${noun}${amount === 1 ? '' : 's'}`;
-}
-
 function metricsText(metrics: Metrics): string {
   return Object.entries(metrics)
-    .map(([name, value]) => `${name} ${number(value)}`)
+    .map(([name, value]) => `${name} ${metricText(value)}`)
     .join('  ');
 }
 

@@ -1,5 +1,6 @@
 /** What a coordinator tells of its workers, in words and columns. */
 import type pc from 'picocolors';
+import { bytesText, grouped, sizeText } from '../ground/units.js';
 import type {
   ListeningEvent,
   SummaryEvent,
@@ -14,9 +15,6 @@ import type {
 export type Colors = ReturnType<typeof pc.createColors>;
 
 export type WorldReport = ListeningEvent | WorldEvent | WorkerEvent | TransferEvent | WaitingEvent | SummaryEvent;
-
-const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** Titles and values, one pair a line. */
 export function table(rows: readonly [string, string][], colors: Colors): string {
@@ -33,7 +31,7 @@ export function worldText(event: WorldReport, colors: Colors): string {
     case 'worker':
       return workerLine(event, colors);
     case 'transfer':
-      return event.bytes === event.total ? `${event.name}: has the data, ${megabytes(event.total)}\n` : '';
+      return event.bytes === event.total ? `${event.name}: has the data, ${bytesText(event.total)}\n` : '';
     case 'waiting':
       return waitingLine(event, colors);
     case 'summary':
@@ -43,7 +41,7 @@ export function worldText(event: WorldReport, colors: Colors): string {
 
 function waitingLine({ step, present, minimum, away }: WaitingEvent, colors: Colors): string {
   const lost = away.length > 0 ? `, and may come back: ${away.join(', ')}` : '';
-  const where = step === 0 ? 'not begun' : `paused after step ${whole(step)}`;
+  const where = step === 0 ? 'not begun' : `paused after step ${grouped(step)}`;
   return `${colors.yellow('waiting:')} ${where}, ${present} of ${minimum} workers are here${lost}\n`;
 }
 
@@ -51,7 +49,7 @@ function workerLine({ change, name, address, step, reason }: WorkerEvent, colors
   const words = {
     joined: 'has joined',
     returned: 'is back',
-    active: `takes part from step ${whole(step + 1)}`,
+    active: `takes part from step ${grouped(step + 1)}`,
     lost: 'is lost',
     left: 'has left',
     refused: 'was not admitted',
@@ -65,7 +63,7 @@ const workerTitles = ['worker', 'address', 'threads', 'state', 'examples/s', 'sh
 
 function workerRow({ name, address, threads, state, examplesPerSecond, share, roundTrip }: WorkerInfo): string[] {
   return [
-    ...[name, address, String(threads), state, examplesPerSecond === null ? '-' : whole(examplesPerSecond)],
+    ...[name, address, String(threads), state, examplesPerSecond === null ? '-' : grouped(examplesPerSecond)],
     ...[`${(100 * share).toFixed(0)} %`, roundTrip === null ? '-' : `${roundTrip.toFixed(1)} ms`],
   ];
 }
@@ -74,14 +72,14 @@ const summaryTitles = ['worker', 'shards', 'steps', 'compute', 'exchange', 'upda
 
 function summaryText(event: SummaryEvent, colors: Colors): string {
   const rows = event.workers.map((worker) => [
-    ...[worker.name, whole(worker.shards), whole(worker.steps)],
+    ...[worker.name, grouped(worker.shards), grouped(worker.steps)],
     ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(
       (seconds) => `${seconds.toFixed(1)} s`,
     ),
-    ...[megabytes(worker.bytesReceived), megabytes(worker.bytesSent), String(worker.timesLost)],
+    ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), String(worker.timesLost)],
   ]);
   const { bytesPerStep, fewestBytesPerStep, reproducible, precision } = event;
-  const bytes = `${megabytes(bytesPerStep)} of gradients crossed the network in a step; ${megabytes(fewestBytesPerStep)} is the least\n`;
+  const bytes = `${sizeText(bytesPerStep)} of gradients crossed the network in a step; ${sizeText(fewestBytesPerStep)} is the least\n`;
   const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
   const rounded =
     precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;

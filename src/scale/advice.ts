@@ -1,5 +1,5 @@
 /** How many workers are worth it, in words. */
-import { percent } from '../ground/units.js';
+import { grouped, percent } from '../ground/units.js';
 import type { Mode, Point } from './record.js';
 import { workersText } from './scale-text.js';
 
@@ -32,7 +32,7 @@ export function adviceOf(mode: Mode, points: readonly Point[]): string {
   const best = worthOf(points);
   const [base] = points;
   const title = mode === 'strong' ? 'Same batch' : 'Batch grows with the workers';
-  const rate = `${Math.round(best.examplesPerSecond.median).toLocaleString('en-US')} examples/s`;
+  const rate = `${grouped(best.examplesPerSecond.median)} examples/s`;
   const found =
     best === base
       ? `${workersText(base.workers)}: ${rate}.`

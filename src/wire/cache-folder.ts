@@ -3,7 +3,7 @@ import { readdirSync, rmSync, statfsSync, statSync, utimesSync, writeFileSync } 
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { OutputError } from '../errors.js';
-import { bytesText } from '../ground/memory.js';
+import { bytesText } from '../ground/units.js';
 
 /** Milliseconds after which a mark of another machine, which may share the folder, says nothing any more. */
 const foreignLife = 86_400_000;

@@ -15,12 +15,12 @@ import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { OutputError } from '../../src/errors.js';
+import { duration, grouped, metricText } from '../../src/ground/units.js';
 import type { Reporter, RunEvent } from '../../src/report/events.js';
 import { jsonLine, jsonReporter } from '../../src/report/json.js';
 import { metricsLog } from '../../src/report/metrics-log.js';
 import { plainReporter } from '../../src/report/plain.js';
 import { terminalReporter } from '../../src/report/terminal.js';
-import { count, duration, number } from '../../src/report/text.js';
 
 const SHA = '0123456789abcdef'.repeat(4);
 
@@ -255,7 +255,7 @@ describe('terminal report', () => {
 
 describe('figures', () => {
   it('keeps numbers short and readable', () => {
-    expect([0, 2, -0.5, 0.0001, 123_456, Number.NaN].map(number)).toEqual([
+    expect([0, 2, -0.5, 0.0001, 123_456, Number.NaN].map(metricText)).toEqual([
       '0.0000',
       '2.0000',
       '-0.5000',
@@ -263,7 +263,7 @@ describe('figures', () => {
       '1.235e+5',
       'NaN',
     ]);
-    expect([0, 999.6, 1_234_567].map(count)).toEqual(['0', '1,000', '1,234,567']);
+    expect([0, 999.6, 1_234_567].map(grouped)).toEqual(['0', '1,000', '1,234,567']);
     expect([0, 59.94, 59.95, 3_599.4, 3_599.6, 7_380, Number.POSITIVE_INFINITY].map(duration)).toEqual([
       '0.0 s',
       '59.9 s',

@@ -1,5 +1,6 @@
 /** Examples that come again, and above all those that are in two splits: what was trained on is no test. */
 import { hash } from 'node:crypto';
+import { grouped } from '../../ground/units.js';
 import { eachRow } from '../each-row.js';
 import type { Dataset } from '../examples.js';
 import { bytesPerElement, ofRole, widthOf } from '../field.js';
@@ -53,7 +54,7 @@ export function duplicateFindings(
   if (acrossSplits === 0 || !example) return [];
   const held = rows.validation + rows.test;
   const problem =
-    `${acrossSplits.toLocaleString('en-US')} of ${held.toLocaleString('en-US')} examples that are held out have the inputs of an example of another split: ` +
+    `${grouped(acrossSplits)} of ${grouped(held)} examples that are held out have the inputs of an example of another split: ` +
     `${example[0]} repeats ${example[1]}`;
   const remedy = isTable
     ? 'remove what comes twice, or keep its rows together with data.split.group: COLUMN'

@@ -1,4 +1,6 @@
 /** What the rows of a table say beyond the examples that they become: gaps, and groups that are in two splits. */
+
+import { grouped } from '../../ground/units.js';
 import type { Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { isComplete } from '../table/cell-values.js';
@@ -111,7 +113,7 @@ export function gapFindings(gaps: readonly Gaps[], config: TableConfig): DataFin
   if (config.missing !== 'error') return [];
   return gaps.map(({ column, rows, first }) => ({
     about: 'missing',
-    problem: `column ${column} has no value in ${rows.toLocaleString('en-US')} rows, the first being ${first}; a run refuses that`,
+    problem: `column ${column} has no value in ${grouped(rows)} rows, the first being ${first}; a run refuses that`,
     remedy: 'fill them in, or set data.missing: drop (or, for features, mean); the report leaves out such rows',
   }));
 }
@@ -124,7 +126,7 @@ export function groupFindings(groups: readonly GroupReport[]): DataFinding[] {
       .join(', ');
     return {
       about: 'groups' as const,
-      problem: `${shared.toLocaleString('en-US')} of ${values.toLocaleString('en-US')} values of column ${column} are in two splits, such as ${named}`,
+      problem: `${grouped(shared)} of ${grouped(values)} values of column ${column} are in two splits, such as ${named}`,
       remedy: `where rows of one ${column} are alike, keep them together with data.split.group: ${column}`,
     };
   });

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import type sharp from 'sharp';
 import { DataError } from '../../errors.js';
 import { memoryLimit, requireMemory } from '../../ground/memory.js';
+import { grouped } from '../../ground/units.js';
 import type { Greyscale } from '../encoding.js';
 
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
@@ -152,7 +153,7 @@ export function decodingError(file: string, error: unknown, limitInputPixels: nu
   const [reason] = (error as Error).message.split('\n');
   if (!/pixel limit/.test(reason)) return undecoded(file, reason);
   return new DataError(
-    `${file} has more pixels than the ${limitInputPixels.toLocaleString('en-US')} that are decoded`,
+    `${file} has more pixels than the ${grouped(limitInputPixels)} that are decoded`,
     'scale it down, or remove it',
   );
 }

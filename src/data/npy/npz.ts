@@ -8,8 +8,9 @@ import { type Readable, Transform } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { DataError } from '../../errors.js';
-import { bytesText, requireMemory } from '../../ground/memory.js';
+import { requireMemory } from '../../ground/memory.js';
 import { suggest } from '../../ground/suggest.js';
+import { bytesText } from '../../ground/units.js';
 import { type DataFile, keptStream } from '../data-file.js';
 import type { Reading } from '../reading.js';
 

@@ -2,6 +2,7 @@
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { DataError } from '../../errors.js';
 import { shuffle } from '../../ground/random.js';
+import { grouped } from '../../ground/units.js';
 import type { Division, SplitKey } from './split.js';
 import { type HeldOutCounts, rowsByValue } from './stratify.js';
 
@@ -51,8 +52,8 @@ export function divideGroups(
     const size = division[split].reduce((sum, { length }) => sum + length, 0);
     if (Math.abs(size - counts[split]) <= tolerance * counts[split]) return;
     warn(
-      `data.split.${split}: ${counts[split].toLocaleString('en-US')} examples were asked for, and whole groups of ${label} ` +
-        `make it ${size.toLocaleString('en-US')}`,
+      `data.split.${split}: ${grouped(counts[split])} examples were asked for, and whole groups of ${label} ` +
+        `make it ${grouped(size)}`,
     );
   });
   return { ...division, training: free };

@@ -1,5 +1,6 @@
 /** What the first pass over a table finds out about one column. */
 import { DataError } from '../../errors.js';
+import { grouped } from '../../ground/units.js';
 import type { ColumnInfo } from '../column-report.js';
 import { inCodeOrder, inOrder } from '../splits/stratify.js';
 import {
@@ -199,7 +200,7 @@ export class Finding {
       );
     }
     return new DataError(
-      `${this.#table.file}: column ${name} has more than ${this.#most.toLocaleString('en-US')} categories`,
+      `${this.#table.file}: column ${name} has more than ${grouped(this.#most)} categories`,
       role === 'feature'
         ? leaveOut(this.#column)
         : `${chooseOther(this.#column)}, or ${readAs('number', this.#column)}`,

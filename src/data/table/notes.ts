@@ -1,4 +1,5 @@
 /** What is legitimate but suspicious about columns, gathered by kind: a table may have thousands of them. */
+import { grouped } from '../../ground/units.js';
 
 const kinds = {
   constant: ['hold one value in every row and say nothing', 'list them under data.exclude'],
@@ -52,7 +53,7 @@ export class Notes {
   tell(file: string, warn: (message: string) => void): void {
     for (const [kind, columns] of this.#columns) {
       const [what, remedy] = kinds[kind];
-      const more = columns.length > shown ? ` and ${(columns.length - shown).toLocaleString('en-US')} more` : '';
+      const more = columns.length > shown ? ` and ${grouped(columns.length - shown)} more` : '';
       warn(
         `${file}: columns that ${what}: ${columns.slice(0, shown).join(', ')}${more}; ${remedy.replace(list, this.#leaveOut)}`,
       );

@@ -1,5 +1,6 @@
 /** Columns of text that are hardly categories: numbers and dates as another program writes them, identifiers, free text. */
 import { DataError } from '../../errors.js';
+import { grouped } from '../../ground/units.js';
 import { chooseOther, type FieldColumn, leaveOut, readAs } from './cell-values.js';
 import type { TableConfig } from './columns.js';
 import { looksLikeDate, secondsOf } from './dates.js';
@@ -30,10 +31,10 @@ export function refuseSuspicious(column: TextColumn, config: TableConfig): void 
   const { name, role, table, categories, count } = column;
   if (categories.size < manyTexts || categories.size < most * count) return;
   throw new DataError(
-    `${table.file}: column ${name} holds another text in nearly every row: ${number(categories.size)} in ${number(count)} rows, such as ${sample(categories)}`,
+    `${table.file}: column ${name} holds another text in nearly every row: ${grouped(categories.size)} in ${grouped(count)} rows, such as ${sample(categories)}`,
     role === 'target'
       ? `${chooseOther(column)}, or ${readAs('class', column)} if they are classes all the same`
-      : `${leaveOut(column)}, or list it under data.categorical to have ${number(categories.size)} features of it all the same`,
+      : `${leaveOut(column)}, or list it under data.categorical to have ${grouped(categories.size)} features of it all the same`,
   );
 }
 
@@ -43,7 +44,7 @@ export function tellSuspicious({ name, categories, count, role }: TextColumn, no
   if (role === 'feature') {
     if (categories.size >= fewTexts && categories.size >= most * count) notes.add('distinct', name);
     else if (categories.size > 2 * manyTexts && 10 * categories.size > count)
-      notes.add('many', name, `(${number(categories.size)})`);
+      notes.add('many', name, `(${grouped(categories.size)})`);
     if (rowsOf(categories, (text) => unitOf(text) !== undefined) >= most * count)
       notes.add('units', name, `(${sample(categories)})`);
     if (texts.every((text) => plain(text) !== undefined)) notes.add('numbers', name, `(${sample(categories)})`);
@@ -81,7 +82,7 @@ function refuseMarkers(column: TextColumn, config: TableConfig): void {
     `if all are ${role === 'target' ? `classes, ${readAs('class', column)}` : 'categories, list the column under data.categorical'}`,
   ];
   throw new DataError(
-    `${table.file}: column ${name} holds numbers in ${number(numbers)} of ${number(count)} rows, and text in the others: ${quotedList(others)}`,
+    `${table.file}: column ${name} holds numbers in ${grouped(numbers)} of ${grouped(count)} rows, and text in the others: ${quotedList(others)}`,
     `correct it; ${ways.join('; ')}`,
   );
 }
@@ -112,7 +113,7 @@ function refuseNumbers(column: TextColumn): void {
   const isBare = (text: string) => plain(text) !== undefined || unitOf(text) !== undefined;
   if (categories.size <= fewTexts || rowsOf(categories, isBare) < most * count) return;
   throw new DataError(
-    `${table.file}: column ${name} holds numbers as text, such as ${sample(categories)}, and would become ${number(categories.size)} categories`,
+    `${table.file}: column ${name} holds numbers as text, such as ${sample(categories)}, and would become ${grouped(categories.size)} categories`,
     `write them as numbers, without units${orCategories(column)}`,
   );
 }
@@ -144,8 +145,6 @@ function rowsOf(categories: ReadonlyMap<string, number>, test: (text: string) =>
   for (const [text, count] of categories) if (test(text)) rows += count;
   return rows;
 }
-
-const number = (count: number): string => count.toLocaleString('en-US');
 
 const quotedList = (texts: readonly string[]): string =>
   `${texts.slice(0, 3).map(short).join(', ')}${texts.length > 3 ? ', ...' : ''}`;

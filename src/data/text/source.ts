@@ -8,6 +8,7 @@ import { TextDecoder } from 'node:util';
 import type { TextConfig } from '../../config/data.js';
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
+import { grouped } from '../../ground/units.js';
 import { plainColumn, type Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
@@ -71,7 +72,7 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
   return {
     examples: { count: features.length - window, columns: [input, target] },
     split: splits,
-    origin: `windows of the ${features.length.toLocaleString('en-US')} characters of ${files.map(({ file }) => file).join(', ')}`,
+    origin: `windows of the ${grouped(features.length)} characters of ${files.map(({ file }) => file).join(', ')}`,
     encode: () => ({ input: { kind: 'text', window, targets, vocabulary }, classes: vocabulary }),
   };
 }

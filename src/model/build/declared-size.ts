@@ -4,6 +4,7 @@ import tfl = require('@tensorflow/tfjs-layers');
 import { ModelError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
 import { requireMemory } from '../../ground/memory.js';
+import { grouped } from '../../ground/units.js';
 
 type AddWeight = (name: string, shape: readonly number[], ...rest: unknown[]) => unknown;
 
@@ -21,7 +22,7 @@ const addWeight = prototype.addWeight;
 prototype.addWeight = function (this: tfl.layers.Layer, name, shape, ...rest) {
   const bytes = 4 * elements(shape);
   requireMemory(
-    `layer ${this.name}: its ${name} has the shape [${shape.join(', ')}], and the weights before it ${(declared / 4).toLocaleString('en-US')} numbers`,
+    `layer ${this.name}: its ${name} has the shape [${shape.join(', ')}], and the weights before it ${grouped(declared / 4)} numbers`,
     declared + bytes,
     ModelError,
     'make the layer smaller, or use a machine with more memory',
