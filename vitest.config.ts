@@ -1,8 +1,11 @@
+import { dirname, relative, resolve, sep } from 'node:path';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-// Tests run compiled, so that threads and the CLI start from the same files that users get.
-const dist = process.env.LOCKSTEP_DIST ?? 'dist';
+const root = import.meta.dirname;
+const dist = resolve(root, process.env.LOCKSTEP_DIST ?? 'dist').replaceAll(sep, '/');
+const inDist = new RegExp(`^${dist.replaceAll(/[^\w/]/g, '\\$&')}/`);
 
 /** Those that take longest, so that none of them is left alone at the end; each that waits for others is among some that compute. */
 const slow = [
@@ -16,19 +19,38 @@ const slow = [
 class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification) => {
-      const found = slow.findIndex((name) => moduleId.endsWith(`/${name}.test.js`));
+      const found = slow.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
       return found < 0 ? slow.length : found;
     };
     return files.toSorted((a, b) => place(a) - place(b) || a.moduleId.localeCompare(b.moduleId));
   }
 }
 
+/**
+ * Tests are sources; what they test is compiled, so that threads, the CLI and the tests load the same files, which are those
+ * that users get. So is the server of commands, which is loaded once in each worker and not once a test file.
+ */
+const compiled: Plugin = {
+  name: 'compiled',
+  enforce: 'pre',
+  resolveId(source, importer) {
+    if (!source.startsWith('.') || importer === undefined) return;
+    const path = relative(root, resolve(dirname(importer), source))
+      .split(sep)
+      .join('/');
+    return /^(src|cli|coordinator|worker|scripts|test\/support\/server\.js$)/.test(path)
+      ? `${dist}/${path}`
+      : undefined;
+  },
+};
+
 export default defineConfig({
+  plugins: [compiled],
   test: {
-    root: dist,
-    include: ['test/**/*.test.js'],
-    globalSetup: ['test/support/scratch.js'],
-    server: { deps: { external: [/\/src\//, /\/cli\//, /\/coordinator\//, /\/worker\//, /\/support\/server\./] } },
+    root,
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/build.ts', 'test/support/scratch.ts'],
+    server: { deps: { external: [inDist] } },
     testTimeout: 60_000,
     // Hooks train the runs that the tests of a file look at.
     hookTimeout: 60_000,

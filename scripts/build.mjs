@@ -1,36 +1,56 @@
 /**
- * `npm run build [-- --outDir DIR]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod and what a
- * thread runs to one file each.
+ * `npm run build [-- --outDir DIR] [--changed]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod
+ * and what a thread runs to one file each. With `--changed`, which tests use, only what is older than its source, in a second
+ * and without a check of types.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { values } = parseArgs({ options: { outDir: { type: 'string', default: join(root, 'dist') } } });
+const { values } = parseArgs({
+  options: { outDir: { type: 'string', default: join(root, 'dist') }, changed: { type: 'boolean', default: false } },
+});
 const outDir = resolve(values.outDir);
+// Only folders that the compiler writes: DIR may be anything.
+const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'];
+/** Options of each kernel module's compiler. */
+const kernels = {
+  update: ['--enable=threads', '--sharedMemory', '--maximumMemory=65536'],
+  noise: [],
+  'max-pool-gradient': [],
+};
+
+/** Files below the folders of `base` that end so, as paths from `base`. */
+const filesBelow = (base, ending) =>
+  folders.flatMap((folder) =>
+    existsSync(join(base, folder))
+      ? readdirSync(join(base, folder), { recursive: true })
+          .filter((name) => name.endsWith(ending))
+          .map((name) => join(folder, name))
+      : [],
+  );
+
+const changedAt = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** Compiles one kernel module. It has no runtime and no data: nothing but its functions touches the imported memory. */
-async function compileKernels(name, ...options) {
+async function compileKernels(name) {
+  const { default: asc } = await import('assemblyscript/asc');
   const { error, stderr } = await asc.main([
     `src/kernels/assembly/${name}.ts`,
     `--baseDir=${root}`,
     `--outFile=${join(outDir, 'src', 'kernels', `${name}.wasm`)}`,
     ...['-O3', '--noAssert', '--runtime=stub', '--importMemory', '--noExportMemory', '--enable=simd'],
-    ...options,
+    ...kernels[name],
   ]);
   if (error) throw new Error(`${name}.ts does not compile: ${error.message}\n${stderr}`);
 }
 
-/**
- * zod is a hundred files, half of them translations, and every command needs it: as one file it is loaded in less than half
- * the time. Declarations go on naming the package.
- */
+/** zod is a hundred files, half of them translations, and every command needs it: as one file it is loaded in less than half the time. */
 async function bundleZod() {
   const { resolve: find } = createRequire(import.meta.url);
   const license = readFileSync(join(dirname(find('zod/package.json')), 'LICENSE'));
@@ -40,15 +60,19 @@ async function bundleZod() {
     ...{ bundle: true, format: 'esm', platform: 'node', minifyWhitespace: true },
     banner: { js: `/* zod:\n${license}*/` },
   });
-  for (const folder of folders) {
-    for (const name of readdirSync(join(outDir, folder), { recursive: true })) {
-      const file = join(outDir, folder, name);
-      if (!name.endsWith('.js')) continue;
-      const text = readFileSync(file, 'utf8');
-      const path = relative(dirname(file), join(outDir, 'src', 'zod.js')).replaceAll(sep, posix.sep);
-      const own = text.replace(/^(import \{ z \} from )'zod';$/m, `$1'${path.startsWith('.') ? path : `./${path}`}';`);
-      if (own !== text) writeFileSync(file, own);
-    }
+}
+
+/** Lets compiled files take zod from that one file. Declarations go on naming the package. @param files paths below DIR */
+function nameOwnZod(files) {
+  for (const name of files) {
+    const file = join(outDir, name);
+    const text = readFileSync(file, 'utf8');
+    const path = relative(dirname(file), join(outDir, 'src', 'zod.js')).replaceAll(sep, posix.sep);
+    const own = text.replace(
+      /^(import \{ z \} from )['"]zod['"];$/m,
+      `$1'${path.startsWith('.') ? path : `./${path}`}';`,
+    );
+    if (own !== text) writeFileSync(file, own);
   }
 }
 
@@ -57,34 +81,50 @@ async function bundleZod() {
  * beside itself, stays where it is.
  */
 async function bundleThread() {
-  const file = join(outDir, 'src', 'pool', 'thread.js');
+  const source = join(root, 'src', 'pool', 'thread.ts');
   const apart = /\/(engine\/tfjs-engine|kernels\/load-kernels)\.js$/;
   const asIs = ({ path, resolveDir }) => ({
-    path: relative(dirname(file), join(resolveDir, path)).replaceAll(sep, posix.sep),
+    path: relative(dirname(source), join(resolveDir, path)).replaceAll(sep, posix.sep),
     external: true,
   });
   await build({
-    ...{ entryPoints: [file], outfile: file, allowOverwrite: true, sourcemap: true, logLevel: 'error' },
+    ...{ entryPoints: [source], outfile: join(outDir, 'src', 'pool', 'thread.js'), sourcemap: true, logLevel: 'error' },
     ...{ bundle: true, format: 'esm', platform: 'node', packages: 'external' },
     plugins: [{ name: 'apart', setup: ({ onResolve }) => onResolve({ filter: apart }, asIs) }],
   });
 }
 
-// Only folders that the compiler writes: DIR may be anything.
-const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'];
-for (const folder of folders) {
-  rmSync(join(outDir, folder), { recursive: true, force: true });
+async function buildAll() {
+  for (const folder of folders) rmSync(join(outDir, folder), { recursive: true, force: true });
+  for (const name of Object.keys(kernels)) await compileKernels(name);
+  // The package exports no path to its compiler except package.json, which stands beside bin/.
+  const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+  const compiler = [join(typescript, 'bin', 'tsc'), '--outDir', outDir];
+  process.exitCode = spawnSync(process.execPath, compiler, { cwd: root, stdio: 'inherit' }).status ?? 1;
+  await bundleZod();
+  nameOwnZod(filesBelow(outDir, '.js'));
+  await bundleThread();
 }
-await compileKernels('update', '--enable=threads', '--sharedMemory', '--maximumMemory=65536');
-await compileKernels('noise');
-await compileKernels('max-pool-gradient');
 
-// The package exports no path to its compiler except package.json, which stands beside bin/.
-const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
-const compiler = [join(typescript, 'bin', 'tsc'), '--outDir', outDir];
-process.exitCode = spawnSync(process.execPath, compiler, { cwd: root, stdio: 'inherit' }).status ?? 1;
-await bundleZod();
-await bundleThread();
+async function buildChanged() {
+  const sources = filesBelow(root, '.ts').filter((file) => !file.startsWith(join('src', 'kernels', 'assembly')));
+  const compiled = new Map(sources.map((file) => [file.replace(/\.ts$/, '.js'), file]));
+  for (const file of filesBelow(outDir, '.js')) {
+    if (!compiled.has(file) && file !== join('src', 'zod.js')) rmSync(join(outDir, file));
+  }
+  const assembly = join(root, 'src', 'kernels', 'assembly');
+  const changed = Math.max(...readdirSync(assembly).map((name) => changedAt(join(assembly, name))));
+  for (const name of Object.keys(kernels)) {
+    if (changed > changedAt(join(outDir, 'src', 'kernels', `${name}.wasm`))) await compileKernels(name);
+  }
+  const stale = [...compiled].filter(([file, source]) => changedAt(join(root, source)) > changedAt(join(outDir, file)));
+  if (stale.length === 0) return;
+  const entryPoints = stale.map(([, source]) => join(root, source));
+  await build({ entryPoints, outdir: outDir, outbase: root, format: 'esm', platform: 'node', sourcemap: true });
+  nameOwnZod(stale.map(([file]) => file));
+  await bundleThread();
+}
 
+await (values.changed && existsSync(join(outDir, 'src', 'zod.js')) ? buildChanged() : buildAll());
 const main = join(outDir, 'cli', 'main.js');
 if (existsSync(main)) chmodSync(main, 0o755);

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { configInputType } from '../../scripts/config-input.js';
 import { type JsonSchema, runJsonSchema } from '../../src/config/json-schema.js';
 
-// Compiled to dist/test/, two folders below the root.
-const configs = new URL('../../../configs/', import.meta.url);
+const configs = new URL('../../configs/', import.meta.url);
 
 describe('src/config/input.ts', () => {
   const committed = readFileSync(new URL('../src/config/input.ts', configs), 'utf8');

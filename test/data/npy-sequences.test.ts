@@ -16,7 +16,7 @@ import { failure, npyFile, zipFile } from '../support/tables.js';
 
 const folder = temporaryFolder();
 // By scripts/peers/npz_files.py, numpy 2.4.6: 24 sequences; `padded` is filled up with -1, `steps` with NaN.
-const fixture = new URL('../../../test/fixtures/npz-files.json', import.meta.url);
+const fixture = new URL('../fixtures/npz-files.json', import.meta.url);
 const { files, rows } = JSON.parse(readFileSync(fixture, 'utf8'));
 const file = join(folder, 'sequences.npz');
 writeFileSync(file, Buffer.from(files.compressed, 'base64'));

@@ -164,7 +164,7 @@ describe('npy files', () => {
 
 describe('every layout that numpy.save writes', () => {
   // By scripts/peers/npy_layouts.py, numpy 2: byte orders, element types, C and Fortran order, one to three axes.
-  const fixture = new URL('../../../test/fixtures/npy-layouts.json', import.meta.url);
+  const fixture = new URL('../fixtures/npy-layouts.json', import.meta.url);
   const { cases } = JSON.parse(readFileSync(fixture, 'utf8')) as {
     cases: { name: string; file: string; rows: number[][] }[];
   };

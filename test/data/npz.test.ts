@@ -19,7 +19,7 @@ function written(content: Uint8Array): string {
 }
 
 // By scripts/peers/npz_files.py, numpy 2.4.6.
-const fixture = new URL('../../../test/fixtures/npz-files.json', import.meta.url);
+const fixture = new URL('../fixtures/npz-files.json', import.meta.url);
 const { files: archives, rows } = JSON.parse(readFileSync(fixture, 'utf8')) as {
   files: Record<string, string>;
   rows: Record<string, number[][]>;

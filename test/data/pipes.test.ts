@@ -9,6 +9,7 @@ import { loadRunConfig } from '../../src/config/load-config.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import { LockstepError } from '../../src/errors.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { compiled } from '../support/package.js';
 import { partsOf } from '../support/parts.js';
 import { load, npyFile, rowsOf } from '../support/tables.js';
 
@@ -97,7 +98,7 @@ describe.skipIf(process.platform === 'win32')('a pipe', () => {
 
   it('is standard input where - is named', () => {
     const script = `
-      const { openInputs } = await import(${JSON.stringify(new URL('../../coordinator/inference/input-batches.js', import.meta.url).href)});
+      const { openInputs } = await import(${JSON.stringify(compiled('coordinator/inference/input-batches.js').href)});
       let sum = 0, count = 0;
       for await (const batch of (await openInputs(process.argv[1], [{ name: 'input', shape: [2], isNamed: false }])).batches) {
         count += batch.count;

@@ -38,7 +38,7 @@ interface Case {
 }
 
 // By scripts/peers/table_columns.py: pandas 3.1, pyarrow; R's files as R 4 writes them.
-const fixture = new URL('../../../test/fixtures/table-columns.json', import.meta.url);
+const fixture = new URL('../fixtures/table-columns.json', import.meta.url);
 const { cases } = JSON.parse(readFileSync(fixture, 'utf8')) as { cases: readonly Case[] };
 const folder = temporaryFolder();
 

@@ -5,8 +5,9 @@ import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { canonicalInputs, numericFingerprint, numericHash } from '../../src/engine/onnx/numerics.js';
+import { compiled } from '../support/package.js';
 
-const module = JSON.stringify(new URL('../../src/engine/onnx/numerics.js', import.meta.url).href);
+const module = JSON.stringify(compiled('src/engine/onnx/numerics.js').href);
 
 function inThread(): Promise<string> {
   const script = `

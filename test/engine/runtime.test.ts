@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { encodeModel, type OnnxNode } from '../../src/engine/onnx/proto.js';
 import { createSession, runtimeVersion, type Tensor } from '../../src/engine/onnx/runtime.js';
+import { compiled } from '../support/package.js';
 
 const port = (name: string, shape: number[]) => ({ name, shape, type: 'float32' as const });
 const product: OnnxNode = { op: 'MatMul', inputs: ['a', 'b'], outputs: ['c'], attributes: {} };
@@ -104,8 +105,8 @@ it('refuses what is no model', () => {
   expect(() => createSession(model(2, 2, 2, [{ ...product, op: 'Multiply' }]))).toThrow(/Multiply/);
 });
 
-const runtimeModule = JSON.stringify(new URL('../../src/engine/onnx/runtime.js', import.meta.url).href);
-const protoModule = JSON.stringify(new URL('../../src/engine/onnx/proto.js', import.meta.url).href);
+const runtimeModule = JSON.stringify(compiled('src/engine/onnx/runtime.js').href);
+const protoModule = JSON.stringify(compiled('src/engine/onnx/proto.js').href);
 
 /** Megabytes by which a process grows that makes and runs sessions, each of which holds 2 MB at least, and then does `after`. */
 async function growth(after: string): Promise<number> {

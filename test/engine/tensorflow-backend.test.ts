@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstep } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
-import { configFile } from '../support/package.js';
+import { compiled, configFile } from '../support/package.js';
 import { resultOf, type Trained, trained } from '../support/runs.js';
 import { tensorflowLoads } from '../support/tensorflow.js';
 
@@ -32,7 +32,7 @@ const file = writeConfig(folder, 'normalized', {
   backend: 'tensorflow',
 });
 
-const program = fileURLToPath(new URL('../support/tensorflow-cycles.js', import.meta.url));
+const program = fileURLToPath(compiled('test/support/tensorflow-cycles.js'));
 const cycles = 50;
 
 /** In a process of its own, which a crash ends. */

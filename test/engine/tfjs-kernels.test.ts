@@ -10,8 +10,9 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import type { Summary } from '../../scripts/kernels/verdicts.js';
 import { temporaryFolder } from '../support/folder.js';
+import { compiled } from '../support/package.js';
 
-const program = fileURLToPath(new URL('../../scripts/kernel-tests.js', import.meta.url));
+const program = fileURLToPath(compiled('scripts/kernel-tests.js'));
 const folder = temporaryFolder();
 const modes = process.env.LOCKSTEP_KERNELS === 'all' ? 'inputs,constants,turned' : 'inputs';
 

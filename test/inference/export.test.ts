@@ -22,11 +22,12 @@ import { layersModelFiles } from '../../src/model/files/save.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg, relativeError } from '../support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
+import { compiled } from '../support/package.js';
 import { trained } from '../support/runs.js';
 
 const execute = promisify(execFile);
 const folder = temporaryFolder();
-const program = fileURLToPath(new URL('../support/onnx-run.js', import.meta.url));
+const program = fileURLToPath(compiled('test/support/onnx-run.js'));
 const random = lcg(9);
 
 async function exported(place: string, format: string, output: string, ...flags: string[]) {

@@ -13,7 +13,7 @@ import { npyFile, zipFile } from '../support/tables.js';
 
 const folder = temporaryFolder();
 // By scripts/peers/npz_files.py, numpy 2.4.6.
-const fixture = new URL('../../../test/fixtures/npz-files.json', import.meta.url);
+const fixture = new URL('../fixtures/npz-files.json', import.meta.url);
 const { files, rows } = JSON.parse(readFileSync(fixture, 'utf8')) as {
   files: Record<string, string>;
   rows: Record<string, number[][]>;

@@ -12,12 +12,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { compiled } from '../support/package.js';
 import { partsOf } from '../support/parts.js';
 import { trained } from '../support/runs.js';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();
-const program = fileURLToPath(new URL('../support/predict.js', import.meta.url));
+const program = fileURLToPath(compiled('test/support/predict.js'));
 
 let server: Server;
 beforeAll(async () => {

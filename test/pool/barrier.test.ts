@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { AbortedError, Control } from '../../src/pool/control.js';
+import { compiled } from '../support/package.js';
 
 const program = `
   const { parentPort, workerData } = require('node:worker_threads');
@@ -31,7 +32,7 @@ const program = `
 async function run(ranks: number, rounds: number, failing = -1, fails = 0): Promise<string[]> {
   const control = Control.allocate();
   const counts = new SharedArrayBuffer(4 * ranks);
-  const module = new URL('../../src/pool/control.js', import.meta.url).href;
+  const module = compiled('src/pool/control.js').href;
   const threads = Array.from({ length: ranks }, (_, rank) => {
     const workerData = { control, counts, rank, ranks, rounds, module, fails: rank === failing ? fails : 0 };
     return new Worker(program, { eval: true, workerData });

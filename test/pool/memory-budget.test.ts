@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, expect, it, vi } from 'vitest';
 import { lcg } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
-import { configFile } from '../support/package.js';
+import { compiled, configFile } from '../support/package.js';
 import { resultOf, trained } from '../support/runs.js';
 import { npyFile } from '../support/tables.js';
 
@@ -41,7 +41,7 @@ const budget = 48;
 /** Peak resident megabytes of a training process, and its result. */
 async function measured(config: string, ...set: string[]): Promise<{ peak: number; sha256: string; data: string }> {
   const program = `
-    const { train, loadRunConfig } = await import(${JSON.stringify(new URL('../../coordinator/lockstep.js', import.meta.url).href)});
+    const { train, loadRunConfig } = await import(${JSON.stringify(compiled('coordinator/lockstep.js').href)});
     let data;
     const report = (event) => { if (event.event === 'start') data = event.data; };
     const { sha256 } = await train(loadRunConfig(process.argv[1], process.argv.slice(2)), { threads: 2, out: ${JSON.stringify(join(folder, 'runs'))}, report });

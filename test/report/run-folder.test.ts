@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutputError } from '../../src/errors.js';
 import { assertWritable, createRunFolder } from '../../src/report/run-folder.js';
 import { lockRun } from '../../src/report/run-lock.js';
+import { compiled } from '../support/package.js';
 
 const run = promisify(execFile);
 
@@ -40,7 +41,7 @@ describe('createRunFolder', () => {
   });
 
   it('gives every one of several processes folders of its own', async () => {
-    const module = new URL('../../src/report/run-folder.js', import.meta.url).href;
+    const module = compiled('src/report/run-folder.js').href;
     const code = `import { createRunFolder } from ${JSON.stringify(module)};
       for (let i = 0; i < 50; i++) console.log(createRunFolder(${JSON.stringify(join(root, 'runs'))}, 'x', 'config'));`;
     const process = () => run(execPath, ['--input-type=module', '--eval', code]);
@@ -106,7 +107,7 @@ describe('lockRun', () => {
   });
 
   it('is refused while another process is alive, and not after it was killed', async () => {
-    const module = new URL('../../src/report/run-lock.js', import.meta.url).href;
+    const module = compiled('src/report/run-lock.js').href;
     const code = `import { lockRun } from ${JSON.stringify(module)};
       lockRun(${JSON.stringify(root)}); console.log('locked'); setInterval(() => {}, 1000);`;
     const other = spawn(execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -118,7 +119,7 @@ describe('lockRun', () => {
   });
 
   it('goes to one of several processes that find the lock of a killed one at the same moment', async () => {
-    const module = new URL('../../src/report/run-lock.js', import.meta.url).href;
+    const module = compiled('src/report/run-lock.js').href;
     const code = `import { lockRun } from ${JSON.stringify(module)};
       import { once } from 'node:events';
       console.log('ready');

@@ -7,9 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { compare } from '../../scripts/bench/history.js';
 import { type BenchResult, parseResult } from '../../scripts/bench/result.js';
 import { newFolders, snapshot } from '../support/folder.js';
+import { compiled } from '../support/package.js';
 
 const newFolder = newFolders();
-const program = fileURLToPath(new URL('../../scripts/bench-report.js', import.meta.url));
+const program = fileURLToPath(compiled('scripts/bench-report.js'));
 
 type ResultRow = BenchResult['rows'][number];
 

@@ -1,9 +1,8 @@
 /** The layering of the sources: who may import whom, no barrels, no exports that nobody imports. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { packageRoot } from '../support/package.js';
+import { buildFolder, packageRoot } from '../support/package.js';
 
 /** Folders of src/ in the order in which data flows; each imports those before it. */
 const order = [
@@ -166,15 +165,14 @@ describe('imports', () => {
   });
 
   it('of the library of schemas are of its one file', () => {
-    const built = fileURLToPath(new URL('../..', import.meta.url));
     const files = ['src', 'cli', 'coordinator', 'worker'].flatMap((folder) =>
-      (readdirSync(join(built, folder), { recursive: true }) as string[])
+      (readdirSync(join(buildFolder, folder), { recursive: true }) as string[])
         .filter((name) => name.endsWith('.js') && name !== 'zod.js')
         .map((name) => join(folder, name)),
     );
     const taken = files.map((file) => ({
       file,
-      from: /from '((?:[./]*\/)?zod)(?:\.js)?'/.exec(readFileSync(join(built, file), 'utf8')),
+      from: /from '((?:[./]*\/)?zod)(?:\.js)?'/.exec(readFileSync(join(buildFolder, file), 'utf8')),
     }));
     const found = taken.filter(({ from }) => from !== null);
     expect(found.length).toBeGreaterThan(20);

@@ -1,13 +1,18 @@
-/** Where the package is, seen from a test: tests run compiled, from <build folder>/test. */
-import { realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+/** Where the package is, seen from a test. */
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** The sources' folder. A build folder elsewhere holds a link to package.json. */
-export const packageRoot = dirname(realpathSync(new URL('../../../package.json', import.meta.url)));
+/** The sources' folder. */
+export const packageRoot = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+
+/** What is tested: `npm run build` makes it. */
+export const buildFolder = resolve(packageRoot, process.env.LOCKSTEP_DIST ?? 'dist');
+
+/** A compiled file, for what starts by its place: a thread, a process. @param path below the build folder */
+export const compiled = (path: string): URL => pathToFileURL(join(buildFolder, path));
 
 /** The compiled `lockstep` command. */
-export const cliFile = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+export const cliFile = fileURLToPath(compiled('cli/main.js'));
 
 export const configFile = (name: string): string => join(packageRoot, 'configs', name);
 

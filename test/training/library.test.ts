@@ -4,11 +4,10 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeF
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
-import { packageRoot } from '../support/package.js';
+import { buildFolder, packageRoot } from '../support/package.js';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();
@@ -26,7 +25,7 @@ beforeAll(() => {
   const home = join(folder, 'node_modules', 'lockstep');
   mkdirSync(home, { recursive: true });
   copyFileSync(join(packageRoot, 'package.json'), join(home, 'package.json'));
-  symlinkSync(dirname(fileURLToPath(new URL('..', import.meta.url))), join(home, 'dist'), 'junction');
+  symlinkSync(buildFolder, join(home, 'dist'), 'junction');
   symlinkSync(join(packageRoot, 'configs'), join(home, 'configs'), 'junction');
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
 });

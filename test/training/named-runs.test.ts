@@ -19,12 +19,13 @@ import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { createEngines, type EngineWithSlabs, relativeError } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
+import { compiled } from '../support/package.js';
 import { resultOf, type Trained, trained } from '../support/runs.js';
 import { edge, writeScenes } from '../support/scenes.js';
 import { trainedInWorld } from '../support/worlds.js';
 
 const folder = temporaryFolder();
-const generator = (name: string) => JSON.stringify(new URL(`../../src/data/${name}.js`, import.meta.url).href);
+const generator = (name: string) => JSON.stringify(compiled(`src/data/${name}.js`).href);
 
 const ratings = writeModule(
   folder,

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
 
-const config = fileURLToPath(new URL('../../../configs/recommender.yaml', import.meta.url));
+const config = fileURLToPath(new URL('../../configs/recommender.yaml', import.meta.url));
 const folder = temporaryFolder();
 
 /** 40 users and 30 films of four kinds each; who shares a kind with a film gives it 5, others 2. */

@@ -11,6 +11,7 @@ import { decodeFrame, encodeControl } from '../../src/wire/frame.js';
 import { CallerHandshake } from '../../src/wire/handshake.js';
 import { connected, host, later, received, recorded, token, workerIdentity } from '../support/connections.js';
 import { samples } from '../support/messages.js';
+import { compiled } from '../support/package.js';
 import { inOne } from '../support/slab-frames.js';
 
 const zeros = (length: number): BlobSource => ({ length, read: (_, size) => new Uint8Array(size) });
@@ -283,7 +284,7 @@ describe('signs of life', () => {
       const { connection } = await dial(url, { token, identity: JSON.parse(identity) });
       connection.handle({ message() {}, slab() {}, blob() {}, closed() {} });
       connection.watch(2);`;
-    const module = new URL('../../src/wire/dial.js', import.meta.url).href;
+    const module = compiled('src/wire/dial.js').href;
     const parameters = [module, url, token, JSON.stringify(workerIdentity)];
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...parameters], {
       stdio: 'inherit',

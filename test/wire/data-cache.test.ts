@@ -15,6 +15,7 @@ import { cacheFolder } from '../../src/wire/cache-folder.js';
 import { DataCache } from '../../src/wire/data-cache.js';
 import { byteExamples } from '../support/examples.js';
 import { newPaths } from '../support/folder.js';
+import { compiled } from '../support/package.js';
 import { partsOf } from '../support/parts.js';
 
 const run = promisify(execFile);
@@ -186,12 +187,12 @@ it('what a killed process left of a transfer is removed', async () => {
 
 it('holds for processes that fetch the same set at once', async () => {
   const { cache, folder } = open();
-  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  const url = (path: string) => JSON.stringify(compiled(path).href);
   const script = `
-    import { DataCache } from ${url('../../src/wire/data-cache.js')};
-    import { packExamples } from ${url('../../src/data/packed.js')};
-    import { examplesFingerprint } from ${url('../../src/data/fingerprint.js')};
-    import { byteExamples } from ${url('../support/examples.js')};
+    import { DataCache } from ${url('src/wire/data-cache.js')};
+    import { packExamples } from ${url('src/data/packed.js')};
+    import { examplesFingerprint } from ${url('src/data/fingerprint.js')};
+    import { byteExamples } from ${url('test/support/examples.js')};
     const cache = new DataCache({ folder: ${JSON.stringify(folder)}, limit: 1e8, warn: console.log });
     const examples = byteExamples(20000);
     const source = packExamples(examples);
