@@ -1,7 +1,8 @@
 /** Rows of inputs from arrays of NumPy in files: members of a .npz file, and sequences with their lengths. */
 import { extname } from 'node:path';
 import { plainNames } from '../../src/config/plain-names.js';
-import { ArrayFiles, type ArrayPlace } from '../../src/data/npy/files.js';
+import type { ArrayPlace } from '../../src/data/npy/array-place.js';
+import { ArrayFiles } from '../../src/data/npy/files.js';
 import { inputRows } from '../../src/data/npy/lengths.js';
 import { readArray } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';

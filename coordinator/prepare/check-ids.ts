@@ -3,8 +3,8 @@
 import type { DataConfig } from '../../src/config/data.js';
 import { eachRow } from '../../src/data/each-row.js';
 import { fieldsOfTable, type TableEncoding } from '../../src/data/encoding.js';
-import { type Column, type Dataset, isPlain } from '../../src/data/examples.js';
-import { isCode } from '../../src/data/field.js';
+import type { Column, Dataset } from '../../src/data/examples.js';
+import { isCode, isPlain } from '../../src/data/field.js';
 import { originOf } from '../../src/data/row-origins.js';
 import { featuresOf } from '../../src/data/table/cell-values.js';
 import type { StepModel } from '../../src/engine/step.js';

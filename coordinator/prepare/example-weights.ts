@@ -3,8 +3,8 @@
 import { lossSettings } from '../../src/config/model.js';
 import type { TrainingConfig } from '../../src/config/training.js';
 import { targetEncoding } from '../../src/data/encoding.js';
-import { type Column, type Dataset, type Examples, isPlain, plainColumn, withColumn } from '../../src/data/examples.js';
-import { ofRole, weightsOf, widthOf } from '../../src/data/field.js';
+import { type Column, type Dataset, type Examples, plainColumn, withColumn } from '../../src/data/examples.js';
+import { isPlain, ofRole, weightsOf, widthOf } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { indexOfNumeral, isNumeral } from '../../src/ground/numeral.js';
 import { oneOf } from '../../src/ground/suggest.js';

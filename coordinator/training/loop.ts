@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Progress } from '../../src/checkpoint/state.js';
 import { stepBuckets } from '../../src/data/buckets.js';
 import { withTarget } from '../../src/data/encoding.js';
-import { isPlain } from '../../src/data/examples.js';
+import { isPlain } from '../../src/data/field.js';
 import { batchOf } from '../../src/data/geometry.js';
 import { epochOrder, groupedOrder } from '../../src/data/sampler.js';
 import { LockstepError } from '../../src/errors.js';

@@ -2,8 +2,8 @@
 
 import { DataError } from '../errors.js';
 import { oneOf } from '../ground/suggest.js';
-import { type Column, type Examples, isPlain, type SourceExamples } from './examples.js';
-import { ofRole } from './field.js';
+import type { Column, Examples, SourceExamples } from './examples.js';
+import { isPlain, ofRole } from './field.js';
 
 /** Targets by their names. */
 export type Copies = Readonly<Record<string, { readonly of: string }>>;

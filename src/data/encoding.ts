@@ -2,8 +2,7 @@
 import { z } from 'zod';
 import { plainNames } from '../config/plain-names.js';
 import { dateFormSchema, thousandsSchema } from '../config/table.js';
-import { isPlain } from './examples.js';
-import type { Field } from './field.js';
+import { type Field, isPlain } from './field.js';
 
 const finite = z.number();
 const texts = z.array(z.string()).readonly();

@@ -3,7 +3,7 @@ import { plainNames } from '../config/plain-names.js';
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 import { type Field, fieldOf, ofRole, typeOf, type Values } from './field.js';
-import type { SplitKey } from './splits/split.js';
+import type { SplitKey } from './splits/split-key.js';
 
 /** The rows of a column that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
 export interface RowFile {
@@ -41,10 +41,6 @@ export interface SourceExamples {
   readonly count: number;
   readonly columns: readonly SourceColumn[];
 }
-
-/** Whether a config gives the field no name. */
-export const isPlain = ({ name, role }: Pick<Field, 'name' | 'role'>): boolean =>
-  role !== 'mask' && name === plainNames[role];
 
 /** A column that its config gives no name; its type is that of its values. */
 export function plainColumn<V extends Values | Float64Array>(

@@ -1,4 +1,5 @@
 /** Fields: what an example consists of, by name. The same list goes with a batch, a data set on the wire and a graph. */
+import { plainNames } from '../config/plain-names.js';
 import { elements } from '../ground/elements.js';
 
 /** What fields are for. */
@@ -82,3 +83,7 @@ export const weightsOf = <F extends Pick<Field, 'role' | 'of'>>(
   const weights = ofRole(fields, 'weight');
   return weights.find(({ of }) => of === name) ?? weights.find(({ of }) => of === undefined);
 };
+
+/** Whether a config gives the field no name. */
+export const isPlain = ({ name, role }: Pick<Field, 'name' | 'role'>): boolean =>
+  role !== 'mask' && name === plainNames[role];

@@ -2,8 +2,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { addBytes, sourceHash } from '../ground/checksum.js';
-import { type Column, type Dataset, type Examples, inputColumn, isPlain, targetColumn } from './examples.js';
-import { rowBytes } from './field.js';
+import { type Column, type Dataset, type Examples, inputColumn, targetColumn } from './examples.js';
+import { isPlain, rowBytes } from './field.js';
 import { packExamples } from './packed.js';
 
 export interface DataFingerprint {

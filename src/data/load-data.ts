@@ -11,14 +11,13 @@ import {
   type Dataset,
   type Examples,
   inputColumn,
-  isPlain,
   type SourceColumn,
   type SourceExamples,
   type Splits,
   targetColumn,
   withColumn,
 } from './examples.js';
-import { ofRole, widthOf } from './field.js';
+import { isPlain, ofRole, widthOf } from './field.js';
 import { idxExamples } from './idx/folder.js';
 import type { OtherPlace, Wording } from './npy/other-arrays.js';
 import { warnOfRounding } from './precision.js';

@@ -1,7 +1,7 @@
 /** How inputs that are plain numbers are read, from the columns of the training's examples. */
 import type { Encoding, FieldEncoding } from './encoding.js';
-import { isPlain, type SourceColumn } from './examples.js';
-import { ofRole } from './field.js';
+import type { SourceColumn } from './examples.js';
+import { isPlain, ofRole } from './field.js';
 
 /**
  * @param columns their scales are of what is stored

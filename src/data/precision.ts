@@ -1,7 +1,7 @@
 /** Numbers that 32 bits hold too coarsely: a time of 1.7e9 seconds is rounded to steps of 128. */
 
-import { isPlain, type SourceExamples } from './examples.js';
-import { ofRole, widthOf } from './field.js';
+import type { SourceExamples } from './examples.js';
+import { isPlain, ofRole, widthOf } from './field.js';
 
 /** Rows that are looked at. */
 const sample = 2000;

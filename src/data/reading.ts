@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IgnoredClasses } from '../config/heads.js';
 import { type Encoding, targetEncoding } from './encoding.js';
-import type { Substitute } from './npy/fields.js';
+import type { Substitute } from './npy/array-place.js';
 
 /** Longest time, in milliseconds, that a reader may work before signals and connections get their turn. */
 const longestSpell = 50;

@@ -2,7 +2,7 @@
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
 import type { SourceExamples, Splits } from './examples.js';
-import type { SplitPlan } from './splits/split.js';
+import type { SplitPlan } from './splits/split-plan.js';
 
 export interface Source {
   readonly examples: SourceExamples;

@@ -2,8 +2,8 @@
 import { DataError } from '../errors.js';
 import { elements } from '../ground/elements.js';
 import type { TargetScaling } from './encoding.js';
-import { type Dataset, type Examples, isPlain, type SourceColumn, type SourceExamples } from './examples.js';
-import { ofRole, type Values, weightsOf, widthOf } from './field.js';
+import type { Dataset, Examples, SourceColumn, SourceExamples } from './examples.js';
+import { isPlain, ofRole, type Values, weightsOf, widthOf } from './field.js';
 import { originOf } from './row-origins.js';
 
 function in32Bits(values: SourceColumn['values']): Values {

@@ -1,8 +1,8 @@
 /** The metrics of one output: sums of batches that merge to those of a whole split, without padding or means of means. */
 
-import { type EvaluatedBatch, EvaluatedRows } from '../metrics/evaluated-rows.js';
+import { type EvaluatedBatch, EvaluatedRows, type ScoredOutput } from '../metrics/evaluated-rows.js';
 import { AskedMetric, type MetricConfig } from '../metrics/families.js';
-import type { Metric, MetricFigure, MetricSums, ScoredOutput } from '../metrics/metric.js';
+import type { Metric, MetricFigure, MetricSums } from '../metrics/metric.js';
 
 /** An output, and what is asked of it. */
 export interface MetricSpec extends ScoredOutput {

@@ -1,5 +1,6 @@
 /** Whether targets stand for classes as accuracy and topKAccuracy read them. */
-import type { Misfit, ScoredOutput, TargetFacts } from './metric.js';
+import type { ScoredOutput } from './evaluated-rows.js';
+import type { Misfit, TargetFacts } from './metric.js';
 
 /** Why a metric that counts classes does not fit; undefined where it does. */
 export function classMisfit(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined {

@@ -1,7 +1,7 @@
 /** Metrics that count what is right: integers where all places count alike, weights where they do not. */
 
-import type { EvaluatedRows } from './evaluated-rows.js';
-import { addSums, type Metric, type ScoredOutput } from './metric.js';
+import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
+import { addSums, type Metric } from './metric.js';
 
 /**
  * @param right how much of a row is right

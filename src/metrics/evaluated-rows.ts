@@ -1,5 +1,22 @@
 /** An evaluated batch as the metrics read it: what several of them need is computed once, when the first one asks. */
-import type { ScoredOutput } from './metric.js';
+
+/** What the metrics need to know of an output and its targets. */
+export interface ScoredOutput {
+  /** Numbers in the output of one place of an example. */
+  readonly outputs: number;
+  /** Places of one example: as many as a sequence has class indices, or rows of numbers that masks or weights tell apart. */
+  readonly places: number;
+  /** Targets are class indices. */
+  readonly classes: boolean;
+  /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
+  readonly threshold: number;
+  /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
+  readonly binary: boolean;
+  /** Places have weights, so that what counts is no integer. */
+  readonly weighted: boolean;
+  /** Deviations by which targets were divided, in turn: metrics of numbers are in the units of the targets. */
+  readonly deviations?: readonly number[];
+}
 
 /** What an engine makes of a batch, and its targets. */
 export interface EvaluatedBatch {

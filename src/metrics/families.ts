@@ -2,8 +2,9 @@
 import type { z } from 'zod';
 import { accuracy } from './accuracy.js';
 import { custom } from './custom.js';
+import type { ScoredOutput } from './evaluated-rows.js';
 import { mae, mse } from './mean-errors.js';
-import type { Metric, MetricFamily, Misfit, ScoredOutput, TargetFacts } from './metric.js';
+import type { Metric, MetricFamily, Misfit, TargetFacts } from './metric.js';
 import { r2 } from './r2.js';
 import { topKAccuracy } from './top-k-accuracy.js';
 

@@ -1,7 +1,7 @@
 /** Mean errors over all numbers of the outputs, in the units of the targets. */
 import { numberMisfit } from './class-targets.js';
-import type { EvaluatedRows } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type ScoredOutput } from './metric.js';
+import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
+import { addSums, type Metric, type MetricFamily } from './metric.js';
 
 type Add = (rows: EvaluatedRows, width: number) => number;
 

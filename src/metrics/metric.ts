@@ -3,7 +3,7 @@
  * this folder, with the schema of its options; families.ts lists them all.
  */
 import type { z } from 'zod';
-import type { EvaluatedRows } from './evaluated-rows.js';
+import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
 
 /** The library of schemas, given to whoever describes options: threads compute metrics, and should not load it. */
 export type Zod = typeof z;
@@ -25,24 +25,6 @@ export interface MetricCurve {
 }
 
 export type MetricFigure = MetricTable | MetricCurve;
-
-/** What the metrics need to know of an output and its targets. */
-export interface ScoredOutput {
-  /** Numbers in the output of one place of an example. */
-  readonly outputs: number;
-  /** Places of one example: as many as a sequence has class indices, or rows of numbers that masks or weights tell apart. */
-  readonly places: number;
-  /** Targets are class indices. */
-  readonly classes: boolean;
-  /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
-  readonly threshold: number;
-  /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
-  readonly binary: boolean;
-  /** Places have weights, so that what counts is no integer. */
-  readonly weighted: boolean;
-  /** Deviations by which targets were divided, in turn: metrics of numbers are in the units of the targets. */
-  readonly deviations?: readonly number[];
-}
 
 /** What a metric has added up. */
 export interface MetricSums {

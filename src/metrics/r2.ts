@@ -5,8 +5,8 @@
  */
 import type { z } from 'zod';
 import { numberMisfit } from './class-targets.js';
-import { type EvaluatedRows, unitOf } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, type ScoredOutput, type Zod } from './metric.js';
+import { type EvaluatedRows, type ScoredOutput, unitOf } from './evaluated-rows.js';
+import { addSums, type Metric, type MetricFamily, type MetricSums, type Zod } from './metric.js';
 
 const schema = (z: Zod) =>
   z.strictObject({

@@ -1,7 +1,8 @@
 /** A projection as a section of a report. */
 
 import { bandwidthText, bytesText, grouped, percent, timeText } from '../ground/units.js';
-import type { Projection, ProjectionRow } from './projection.js';
+import type { Projection } from './projection.js';
+import type { ProjectionRow } from './row.js';
 import type { Scenario } from './scenario.js';
 
 const head = [

@@ -1,27 +1,10 @@
 /** How fast more workers would be than there are here: the model's answer for each number of workers and way of reducing. */
 import { assumptionsOf } from './assumptions.js';
 import type { CostModel } from './cost.js';
-import type { Reduction, Scenario } from './scenario.js';
-import { aloneExamplesPerSecond, simulateTrial, type Trial } from './trial.js';
+import { type ProjectionRow, rowOf } from './row.js';
+import type { Scenario } from './scenario.js';
+import { aloneExamplesPerSecond, simulateTrial } from './trial.js';
 import { verdictOf } from './verdict.js';
-
-/** A number of workers with one way of reducing. */
-export interface ProjectionRow {
-  readonly workers: number;
-  readonly reduction: Reduction;
-  /** Milliseconds of a step: half of the steps take no longer, nine of ten, and on average, failures included. */
-  readonly p50: number;
-  readonly p90: number;
-  readonly mean: number;
-  readonly examplesPerSecond: number;
-  /** Throughput over that of one worker alone, and that over the number of workers. */
-  readonly speedup: number;
-  readonly efficiency: number;
-  /** Bytes of a step through the busiest direction of any host's network. */
-  readonly busiestLinkBytes: number;
-  /** Part of a step in which a worker neither computes nor updates nor handles messages, from 0 to 1. */
-  readonly waiting: number;
-}
 
 export interface Projection {
   readonly scenario: Scenario;
@@ -68,23 +51,6 @@ export function project(model: CostModel, scenario: Scenario, seed = 0): Project
     worthwhile,
     verdict: verdictOf({ model, scenario, best, worth, worthwhile, seed }),
     assumptions: assumptionsOf(model, scenario),
-  };
-}
-
-function rowOf({ workers, reduction, p50, p90, mean, examples, busiestLinkBytes, waiting }: Trial, alone: number) {
-  const examplesPerSecond = examples / mean;
-  const speedup = examplesPerSecond / alone;
-  return {
-    workers,
-    reduction,
-    p50: 1000 * p50,
-    p90: 1000 * p90,
-    mean: 1000 * mean,
-    examplesPerSecond,
-    speedup,
-    efficiency: speedup / workers,
-    busiestLinkBytes,
-    waiting,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { grouped, percent } from '../ground/units.js';
 import type { CostModel, CostName } from './cost.js';
-import type { ProjectionRow } from './projection.js';
+import type { ProjectionRow } from './row.js';
 import type { Scenario } from './scenario.js';
 import { simulateTrial } from './trial.js';
 

@@ -1,8 +1,12 @@
-/** The layering of the sources: who may import whom, no barrels, no exports that nobody imports. */
+/**
+ * The rules of the sources: who may import whom, no barrels, no exports that nobody imports; one meaning a file name; how
+ * long files and functions are.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, posix } from 'node:path';
+import { basename, dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildFolder, packageRoot } from '../support/package.js';
+import { circlesAmong, functionsIn, type Source, sourcesIn } from '../support/sources.js';
 
 /** Folders of src/ in the order in which data flows; each imports those before it. */
 const order = [
@@ -26,60 +30,6 @@ const order = [
   'scale',
 ];
 
-interface Import {
-  /** Path of a source file from the root, or the name of a package. */
-  readonly target: string;
-  /** Names that it takes; undefined where it takes none by name: `import './x.js'`, `import * as x`, `import('./x.js')`. */
-  readonly names?: readonly string[];
-}
-interface Source {
-  readonly file: string;
-  readonly text: string;
-  readonly imports: readonly Import[];
-  readonly exports: readonly string[];
-}
-
-const statement = /^(?:import|export)\s+(?:type\s+)?(?:([^'"();]*?)\s+from\s+)?['"]([^'"]+)['"]/gm;
-const computed = /(?:\{([^{}]*)\}\s*=\s*await\s+)?(?:\bimport\(|new URL\()\s*['"]([^'"]+)['"](?:\)\)\.(\w+))?/g;
-const declared = /^export\s+(?:abstract\s+)?(?:async\s+)?(?:class|const|enum|function\*?|interface|let|type)\s+(\w+)/gm;
-
-function importsOf(file: string, text: string): Import[] {
-  const resolve = (target: string) =>
-    target.startsWith('.') ? posix.join(dirname(file), target).replace(/\.js$/, '.ts') : target;
-  const namesIn = (list: string | undefined) =>
-    list
-      ?.split(',')
-      .map(
-        (entry) =>
-          entry
-            .trim()
-            .replace(/^type\s+/, '')
-            .split(/\s+as\s+|:/)[0],
-      )
-      .filter((name) => name !== '');
-  const named = [...text.matchAll(statement)].map(([, clause, target]) => ({
-    target: resolve(target),
-    names: namesIn(/\{([^}]*)\}/.exec(clause ?? '')?.[1]),
-  }));
-  const late = [...text.matchAll(computed)].map(([, list, target, member]) => ({
-    target: resolve(target),
-    names: namesIn(list ?? member),
-  }));
-  return [...named, ...late];
-}
-
-function sourcesIn(folder: string): Source[] {
-  const entries = readdirSync(join(packageRoot, folder), { recursive: true }) as string[];
-  return entries
-    .filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.d.ts'))
-    .map((entry) => {
-      const file = posix.join(folder, entry);
-      const text = readFileSync(join(packageRoot, file), 'utf8');
-      const exports = [...text.matchAll(declared)].map(([, name]) => name);
-      return { file, text, imports: importsOf(file, text), exports };
-    });
-}
-
 const [src, cli, coordinator, worker, scripts, tests] = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'].map(
   sourcesIn,
 );
@@ -87,7 +37,7 @@ const assembly = src.filter(({ file }) => file.startsWith('src/kernels/assembly/
 const compiled = src.filter((source) => !assembly.includes(source));
 const everything = [...compiled, ...cli, ...coordinator, ...worker, ...scripts, ...tests];
 
-/** `config` for src/config/run.ts; undefined for src/errors.ts. */
+/** `config` for src/config/load-config.ts; undefined for src/errors.ts. */
 const folderOf = (file: string): string | undefined => /^src\/(\w+)\//.exec(file)?.[1];
 
 /** `a imports b` for every import that is not allowed. */
@@ -182,6 +132,17 @@ describe('imports', () => {
   it('are none in errors.ts', () => {
     expect(compiled.find(({ file }) => file === 'src/errors.ts')!.imports).toEqual([]);
   });
+
+  it('go in no circle, of values or of types', () => {
+    const source = (file: string, ...targets: string[]): Source => ({
+      ...{ file, text: '', exports: [] },
+      imports: targets.map((target) => ({ target })),
+    });
+    const [a, b, c, d] = [source('a', 'b', 'd'), source('b', 'c'), source('c', 'a', 'x'), source('d', 'c')];
+    expect(circlesAmong([a, b, c])).toEqual(['c -> a -> b -> c']);
+    expect(circlesAmong([b, c, d])).toEqual([]);
+    expect(circlesAmong(everything)).toEqual([]);
+  });
 });
 
 describe('exports', () => {
@@ -219,5 +180,80 @@ describe('exports', () => {
     const names = assembly.flatMap(({ exports }) => exports);
     expect(names.length).toBeGreaterThan(5);
     expect(names.filter((name) => !new RegExp(`\\b${name}\\(`).test(loader))).toEqual([]);
+  });
+});
+
+/** Rooms whose files are named after what they belong to; beside them a name stands in one room only. */
+const namesakes: readonly { readonly files: RegExp; readonly belongTo: string }[] = [
+  { files: /^cli\/[\w-]+\.ts$/, belongTo: 'a command of the command line: to the function that it calls' },
+  { files: /^src\/config\/[\w-]+\.ts$/, belongTo: 'a part of the config: to what it configures' },
+  { files: /^src\/kernels\/assembly\/[\w-]+\.ts$/, belongTo: 'WebAssembly: to the operation that it computes' },
+  {
+    files: /^src\/data\/\w+\/(source|inputs|targets|fields|files|keys|rows)\.ts$/,
+    belongTo: 'a part of a source of data: to the source, each of which has the same parts',
+  },
+];
+
+/** Names that still stand in two rooms with two meanings. */
+const ambiguous = ['clock', 'events', 'limits', 'plan', 'step', 'worker'].map((name) => `${name}.ts`);
+
+describe('file names', () => {
+  it('mean one thing', () => {
+    const rooms = new Map<string, string[]>();
+    for (const { file } of [...src, ...cli, ...coordinator, ...worker]) {
+      if (namesakes.some(({ files }) => files.test(file))) continue;
+      rooms.set(basename(file), [...(rooms.get(basename(file)) ?? []), file]);
+    }
+    const twice = [...rooms].filter(([, files]) => files.length > 1);
+    expect(twice.filter(([name]) => !ambiguous.includes(name)).map(([, files]) => files.join(' '))).toEqual([]);
+  });
+
+  it('that comments mention are those of files', () => {
+    const files = [...everything, ...assembly].map(({ file }) => `/${file}`);
+    const wrong = everything.flatMap(({ file, text }) =>
+      [...text.matchAll(/^\s*\/?\*.*$|\/\/.*$/gm)]
+        .flatMap(([comment]) => comment.match(/[\w./-]*\w\.ts\b/g) ?? [])
+        .filter((name) => !files.some((known) => known.endsWith(`/${name}`)))
+        .map((name) => `${file} mentions ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+/** Files that are still too long, or have a function that is. */
+const stillLong = [
+  'src/model/output-rules.ts',
+  'src/pool/pool.ts',
+  'src/projection/simulate.ts',
+  'src/reduce/all-reduce.ts',
+  'src/scale/html.ts',
+  'src/wire/connection.ts',
+  'src/model/build/layers.ts',
+  'coordinator/training/loop.ts',
+  'coordinator/training/watch.ts',
+  'coordinator/world/remote.ts',
+  'coordinator/world/round.ts',
+  'coordinator/world/start.ts',
+  'coordinator/world/world.ts',
+  'worker/membership.ts',
+];
+
+describe('files and functions are short', () => {
+  const program = [...compiled, ...cli, ...coordinator, ...worker, ...scripts].filter(
+    // Made from the schema.
+    ({ file }) => file !== 'src/config/input.ts',
+  );
+
+  it('files have at most 300 lines', () => {
+    const lines = ({ text }: Source) => text.split('\n').length - 1;
+    const long = program.filter((source) => lines(source) > 300 && !stillLong.includes(source.file));
+    expect(long.map((source) => `${source.file} has ${lines(source)} lines`)).toEqual([]);
+  });
+
+  it('functions have at most 60', async () => {
+    const functions = (await Promise.all(program.map(functionsIn))).flat();
+    expect(functions.length).toBeGreaterThan(1000);
+    const long = functions.filter(({ at, lines }) => !(lines <= 60) && !stillLong.includes(at.split(':')[0]));
+    expect(long.map(({ at, lines }) => `${at} has ${lines} lines`)).toEqual([]);
   });
 });

@@ -8,7 +8,8 @@ import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compi
 import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError, WireError } from '../../src/errors.js';
-import { decodeJob, encodeJob, type Job } from '../../src/wire/job.js';
+import type { Job } from '../../src/wire/job.js';
+import { decodeJob, encodeJob } from '../../src/wire/job-codec.js';
 import { checkMemory } from '../../worker/replica.js';
 import { type Case, fill, lcg, perturbed, specOf, withSlabs } from '../support/engines.js';
 import { byteExamples } from '../support/examples.js';

@@ -6,8 +6,7 @@ import { DataError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
 import { type Examples, plainColumn } from '../examples.js';
 import { Reading } from '../reading.js';
-import type { SplitPlan } from '../splits/split.js';
-import { givenOf, planOf } from '../splits/split-plan.js';
+import { givenOf, planOf, type SplitPlan } from '../splits/split-plan.js';
 import { type IdxPair, readIdxPair } from './idx.js';
 
 /** `train-images-idx3-ubyte.gz`, or with a dot before `idx3` as some mirrors have it. */

@@ -1,7 +1,7 @@
 /** What the values of masks stand for. */
 import { DataError } from '../../errors.js';
 import type { Reading } from '../reading.js';
-import type { FileField } from './fields.js';
+import type { FileField } from './files.js';
 import { type Mask, placeOf } from './masks.js';
 
 /** White, which some masks have for the foreground, and others (Pascal VOC) for places that do not count. */

@@ -1,23 +1,13 @@
 /** Fields that are made of files, a picture or a mask for each example: read side by side, example by example. */
-import type { MaskKeys, PictureKeys } from '../../config/images.js';
+import type { PictureKeys } from '../../config/images.js';
 import { DataError } from '../../errors.js';
 import type { ImageEncoding } from '../encoding.js';
 import { plainColumn, type SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { RowWriter, sharesOf } from '../row-writer.js';
 import { MaskClasses } from './classes.js';
-import { type Decoding, decodeImages, type Image, type Size } from './files.js';
+import { type Decoding, decodeImages, type FileField, type Image, type Size } from './files.js';
 import { decodeMasks, type Mask, scaleMask } from './masks.js';
-
-/** A field, and its file of each example. */
-export interface FileField {
-  readonly name: string;
-  readonly role: 'input' | 'target';
-  readonly kind: 'picture' | 'mask';
-  readonly files: readonly string[];
-  readonly decoding: Decoding;
-  readonly mask?: MaskKeys;
-}
 
 /** What a config says of all images. */
 interface Common extends PictureKeys {

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type sharp from 'sharp';
+import type { MaskKeys } from '../../config/images.js';
 import { DataError } from '../../errors.js';
 import { memoryLimit, requireMemory } from '../../ground/memory.js';
 import { grouped } from '../../ground/units.js';
@@ -26,6 +27,16 @@ export interface Decoding {
   readonly fit: 'cover' | 'contain' | 'fill';
   /** Whether sizes before scaling are wanted. */
   readonly measure?: boolean;
+}
+
+/** A field, and its file of each example. */
+export interface FileField {
+  readonly name: string;
+  readonly role: 'input' | 'target';
+  readonly kind: 'picture' | 'mask';
+  readonly files: readonly string[];
+  readonly decoding: Decoding;
+  readonly mask?: MaskKeys;
 }
 
 export interface Size {

@@ -9,8 +9,8 @@ import type { Reading } from '../reading.js';
 import { budgetBytes } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf, sectionOf } from '../splits/split-plan.js';
-import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';
-import { imagesBelow, otherImagesBelow } from './files.js';
+import { decodingOf, imageEncoding, maskEncoding, readFields } from './fields.js';
+import { type FileField, imagesBelow, otherImagesBelow } from './files.js';
 
 /** A folder and what its files are for. */
 interface Folder {

@@ -13,7 +13,8 @@ import { csvFormat } from '../table/csv.js';
 import { openTable, type TableExamples, tableExamples } from '../table/inputs.js';
 import { type TableSource, tableSource } from '../table/source.js';
 import type { TargetSchema } from '../table/survey.js';
-import { decodingOf, type FileField, imageEncoding, maskEncoding, readFields } from './fields.js';
+import { decodingOf, imageEncoding, maskEncoding, readFields } from './fields.js';
+import type { FileField } from './files.js';
 
 /** A field whose files a column names. */
 interface Named {

@@ -3,8 +3,8 @@
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
-import { isPlain, type SourceColumn } from '../examples.js';
-import type { Field } from '../field.js';
+import type { SourceColumn } from '../examples.js';
+import { type Field, isPlain } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
 import { maskOf, paddedNumbers, type SequenceLengths } from '../sequences.js';
 import { type Fail, ofAll } from './example.js';

@@ -3,14 +3,7 @@ import type { NpyConfig } from '../../config/data.js';
 import type { NpyArrayConfig, SequenceKeys } from '../../config/npy.js';
 import { plainNames } from '../../config/plain-names.js';
 import type { FieldEncoding } from '../encoding.js';
-import type { ArrayPlace } from './files.js';
-
-/**
- * Where an array is read from instead of the place that the config names.
- * @param name of the array: that of its field, with what the array says of the field at its end, as in `user_lengths`; those of
- *   fields without names are called `weights`, `lengths` and `offsets`
- */
-export type Substitute = (name: string, place: ArrayPlace) => ArrayPlace;
+import type { ArrayPlace, Substitute } from './array-place.js';
 
 export interface InputArray {
   readonly name: string;

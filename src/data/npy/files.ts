@@ -4,15 +4,9 @@ import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
+import type { ArrayPlace } from './array-place.js';
 import { type Npy, readHeader } from './npy.js';
 import type { Npz } from './npz.js';
-
-/** Where an array is. */
-export interface ArrayPlace {
-  readonly file: string;
-  /** Of a .npz file; absent where it has one only, or one of the field's name. */
-  readonly member?: string;
-}
 
 /** Whether a file is a zip archive, by its first bytes: of a member, or of the end of an archive without any. */
 async function isZip(data: DataFile): Promise<boolean> {

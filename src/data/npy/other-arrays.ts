@@ -2,8 +2,8 @@
 import type { NpyConfig } from '../../config/data.js';
 import { ConfigError } from '../../errors.js';
 import { suggest } from '../../ground/suggest.js';
-import { inputArrays, type Substitute, targetArrays } from './fields.js';
-import type { ArrayPlace } from './files.js';
+import type { ArrayPlace, Substitute } from './array-place.js';
+import { inputArrays, targetArrays } from './fields.js';
 
 /** A file or folder, or a file for each array by the name of its field. */
 export type OtherPlace = string | Readonly<Record<string, string>>;

@@ -1,8 +1,9 @@
 /** Arrays that stand in two places of a config. */
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
+import type { ArrayPlace } from './array-place.js';
 import type { InputArray, TargetArray } from './fields.js';
-import type { ArrayFiles, ArrayPlace } from './files.js';
+import type { ArrayFiles } from './files.js';
 
 interface Use {
   /** The key of the config that names it. */

@@ -3,8 +3,12 @@ import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { DataError } from '../../errors.js';
 import { shuffle } from '../../ground/random.js';
 import { grouped } from '../../ground/units.js';
-import type { Division, SplitKey } from './split.js';
+import type { Splits } from '../examples.js';
+import type { SplitKey } from './split-key.js';
 import { type HeldOutCounts, rowsByValue } from './stratify.js';
+
+/** Rows for each split, in any order. */
+export type Division = Readonly<Record<keyof Splits, readonly Int32Array[]>>;
 
 /** Cells of the table of sums that are looked at, at most: some hundredths of a second. */
 const mostCells = 1 << 23;

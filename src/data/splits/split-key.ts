@@ -2,8 +2,24 @@
 import { DataError } from '../../errors.js';
 import { secondsOf } from '../table/dates.js';
 import { type Cell, textOf, type Value } from '../table/table.js';
-import type { SplitKey } from './split.js';
-import type { Decider } from './split-plan.js';
+
+/** What decides, by a value for each example. */
+export interface SplitKey {
+  /**
+   * `order`: the highest values are for test, those before them for validation. `group`: no value is in two splits.
+   * `stratify`: each split has its share of each value.
+   */
+  readonly kind: 'order' | 'group' | 'stratify';
+  /** What has the values: a column of a table, a key of a module's examples, a NumPy file or an array in one. */
+  readonly unit: 'column' | 'field' | 'file' | 'array';
+  readonly name: string;
+  /** Finite numbers to order by, or places in `names`. */
+  readonly values: Int32Array | Float64Array;
+  readonly names?: readonly string[];
+}
+
+/** What decides by a value of each example, and what has the values. */
+export type Decider = Pick<SplitKey, 'kind' | 'name'>;
 
 /** Where values come from. */
 export interface KeyOrigin {

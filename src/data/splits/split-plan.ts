@@ -1,6 +1,18 @@
 /** How a config asks for its examples to be divided, in whichever of its two ways: what every source makes its plan of. */
 import type { RowRange } from '../geometry.js';
-import type { SplitKey, SplitPlan } from './split.js';
+import type { Decider, SplitKey } from './split-key.js';
+
+/** A part is a fraction of the examples that no part claims as a range, or such a range. */
+export interface SplitPlan {
+  readonly validation: number | RowRange;
+  readonly test: number | RowRange;
+  /** Whether each class is divided by itself, so that all splits have the same mixture of classes; or of which target. */
+  readonly stratify: boolean | string;
+  /** What else decides; not with `stratify`. */
+  readonly by?: SplitKey;
+  /** Where a config says all this, for messages. */
+  readonly section?: string;
+}
 
 /** The keys of a source's config. @template Own what a split may have of its own: a path */
 export interface SplitConfig<Own = string> {
@@ -15,9 +27,6 @@ export interface SplitConfig<Own = string> {
   readonly test?: number | Own;
   readonly stratify?: boolean;
 }
-
-/** What decides by a value of each example, and what has the values. */
-export type Decider = Pick<SplitKey, 'kind' | 'name'>;
 
 const heldOut = ['validation', 'test'] as const;
 

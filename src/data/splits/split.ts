@@ -4,38 +4,10 @@ import { DataError } from '../../errors.js';
 import { randomStream, shuffle } from '../../ground/random.js';
 import type { SourceExamples, Splits } from '../examples.js';
 import type { RowRange } from '../geometry.js';
-import { divideGroups } from './groups.js';
+import { type Division, divideGroups } from './groups.js';
+import type { SplitKey } from './split-key.js';
+import type { SplitPlan } from './split-plan.js';
 import { countStratified, groupByClass, groupByKey, type HeldOutCounts, type Stratum } from './stratify.js';
-
-/** What decides, by a value for each example. */
-export interface SplitKey {
-  /**
-   * `order`: the highest values are for test, those before them for validation. `group`: no value is in two splits.
-   * `stratify`: each split has its share of each value.
-   */
-  readonly kind: 'order' | 'group' | 'stratify';
-  /** What has the values: a column of a table, a key of a module's examples, a NumPy file or an array in one. */
-  readonly unit: 'column' | 'field' | 'file' | 'array';
-  readonly name: string;
-  /** Finite numbers to order by, or places in `names`. */
-  readonly values: Int32Array | Float64Array;
-  readonly names?: readonly string[];
-}
-
-/** A part is a fraction of the examples that no part claims as a range, or such a range. */
-export interface SplitPlan {
-  readonly validation: number | RowRange;
-  readonly test: number | RowRange;
-  /** Whether each class is divided by itself, so that all splits have the same mixture of classes; or of which target. */
-  readonly stratify: boolean | string;
-  /** What else decides; not with `stratify`. */
-  readonly by?: SplitKey;
-  /** Where a config says all this, for messages. */
-  readonly section?: string;
-}
-
-/** Rows for each split, in any order. */
-export type Division = Readonly<Record<keyof Splits, readonly Int32Array[]>>;
 
 /**
  * @param plan ranges must not overlap

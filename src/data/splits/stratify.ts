@@ -4,7 +4,8 @@ import { DataError } from '../../errors.js';
 import { isNumeral } from '../../ground/numeral.js';
 import type { SourceExamples } from '../examples.js';
 import { ofRole } from '../field.js';
-import type { SplitKey, SplitPlan } from './split.js';
+import type { SplitKey } from './split-key.js';
+import type { SplitPlan } from './split-plan.js';
 
 /** How many examples of a group are held out; the rest is for training. */
 export interface HeldOutCounts {

@@ -3,10 +3,9 @@
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
-import { oneOf } from '../../ground/suggest.js';
 import { deciderOf } from '../splits/split-plan.js';
 import { dateColumns } from './dates.js';
-import type { Table } from './table.js';
+import { requireColumns, type Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;
 
@@ -177,19 +176,4 @@ function checkTarget(
         : 'for classes, take it out and set data.targetType: class',
     );
   }
-}
-
-/**
- * @param origin where the names come from, for people
- * @throws DataError if the table lacks one of them
- */
-export function requireColumns(table: Table, names: readonly string[], origin: string): void {
-  const known = new Set(table.columns);
-  const absent = names.find((name) => !known.has(name));
-  if (absent === undefined) return;
-  const shown = table.columns.slice(0, 20).join(', ');
-  throw new DataError(
-    `${origin}: ${table.file} has no column ${JSON.stringify(absent)}`,
-    oneOf(absent, table.columns, `it has ${shown}${table.columns.length > 20 ? ', ...' : ''}`),
-  );
 }

@@ -1,8 +1,7 @@
 /** Dates as numbers: seconds since 1970, or the parts that a config names. */
 import type { DateForm, DatePart } from '../../config/table.js';
 import { DataError } from '../../errors.js';
-import { requireColumns } from './columns.js';
-import { type Cell, requireDistinct, type Table, type Value } from './table.js';
+import { type Cell, requireColumns, requireDistinct, type Table, type Value } from './table.js';
 
 /** Which columns hold dates, and what becomes of each. */
 export type Dates = Readonly<Record<string, DateForm>>;

@@ -8,7 +8,7 @@ import { Reading } from '../reading.js';
 import { RowOrigins } from '../row-origins.js';
 import { budgetBytes } from '../row-writer.js';
 import { scaleRow } from './column-scaling.js';
-import { type FileColumn, requireColumns } from './columns.js';
+import type { FileColumn } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
@@ -16,7 +16,7 @@ import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
 import { requireRows, type TargetSchema } from './survey.js';
-import { type Table, textOf } from './table.js';
+import { requireColumns, type Table, textOf } from './table.js';
 
 /** The rows of one input. */
 export interface NamedInput {

@@ -10,12 +10,12 @@ import type { Source } from '../source.js';
 import { type KeyOrigin, keysOf } from '../splits/split-key.js';
 import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
 import { fitColumns, isNumeric, scaleRow } from './column-scaling.js';
-import { assignRoles, type FileColumn, type Roles, requireColumns, type TableConfig } from './columns.js';
+import { assignRoles, type FileColumn, type Roles, type TableConfig } from './columns.js';
 import { withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
 import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
-import type { Table } from './table.js';
+import { requireColumns, type Table } from './table.js';
 
 /** One file and how many of its rows are used. */
 interface Part {

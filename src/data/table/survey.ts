@@ -1,7 +1,7 @@
 /** The first pass over a table: which columns are numbers, which categories there are, and every mistake in it. */
 import { DataError } from '../../errors.js';
 import type { ColumnReport } from '../column-report.js';
-import { isPlain } from '../examples.js';
+import { isPlain } from '../field.js';
 import type { Reading } from '../reading.js';
 import { inOrder } from '../splits/stratify.js';
 import { type ColumnRole, chooseOther, type FeatureColumn, type FieldColumn, isComplete } from './cell-values.js';

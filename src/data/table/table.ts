@@ -1,5 +1,6 @@
 /** What CSV and Parquet files have in common for those who read them: named columns, and rows that come one by one. */
 import { DataError } from '../../errors.js';
+import { oneOf } from '../../ground/suggest.js';
 
 /** A value that is there. */
 export type Value = string | number | bigint | Date;
@@ -43,3 +44,18 @@ export function requireDistinct(file: string, columns: readonly string[]): void 
 
 /** As people and categories know a value. */
 export const textOf = (value: Value): string => (value instanceof Date ? value.toISOString() : String(value));
+
+/**
+ * @param origin where the names come from, for people
+ * @throws DataError if the table lacks one of them
+ */
+export function requireColumns(table: Table, names: readonly string[], origin: string): void {
+  const known = new Set(table.columns);
+  const absent = names.find((name) => !known.has(name));
+  if (absent === undefined) return;
+  const shown = table.columns.slice(0, 20).join(', ');
+  throw new DataError(
+    `${origin}: ${table.file} has no column ${JSON.stringify(absent)}`,
+    oneOf(absent, table.columns, `it has ${shown}${table.columns.length > 20 ? ', ...' : ''}`),
+  );
+}

@@ -1,5 +1,4 @@
-import { isPlain } from '../../data/examples.js';
-import type { Field } from '../../data/field.js';
+import { type Field, isPlain } from '../../data/field.js';
 
 /** Names of graph inputs and outputs that the compiler writes and the session reads. */
 export const parameterName = (index: number): string => `parameter${index}`;

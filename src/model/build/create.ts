@@ -1,8 +1,9 @@
 /** From the `model` section of a config to a model that can be trained: layers, a saved model, or a user's function. */
+import { isPlain } from '../../data/field.js';
+
 import tfl = require('@tensorflow/tfjs-layers');
 
 import type { ModelConfig } from '../../config/model.js';
-import { isPlain } from '../../data/examples.js';
 import { ModelError } from '../../errors.js';
 import { functionOf, importModule, mistakeIn } from '../../ground/user-module.js';
 import { readTopology } from '../files/model-file.js';

@@ -7,8 +7,7 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 import type { LayerConfig, LayersConfig } from '../../config/model.js';
 import { plainNames } from '../../config/plain-names.js';
-import { isPlain } from '../../data/examples.js';
-import type { Field } from '../../data/field.js';
+import { type Field, isPlain } from '../../data/field.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 import { everyLayer } from '../layer-tree.js';
