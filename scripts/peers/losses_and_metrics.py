@@ -1,4 +1,4 @@
-"""Losses and metrics of Keras on every kind of target, for test/loss-targets.test.ts and test/metric-targets.test.ts.
+"""Losses and metrics of Keras on every kind of target, for test/data/loss-targets.slow.test.ts and test/metrics/metric-targets.test.ts.
 
 Run with Keras 3.15.1 (KERAS_BACKEND=jax) and scikit-learn 1.9: python losses_and_metrics.py > test/fixtures/losses-and-metrics.json
 """

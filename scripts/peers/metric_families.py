@@ -1,4 +1,4 @@
-"""Every metric on rows that count alike, that a mask leaves out, and that have weights, for test/metric-families.test.ts.
+"""Every metric on rows that count alike, that a mask leaves out, and that have weights, for test/metrics/metric-families.test.ts.
 
 Run with numpy 2 and scikit-learn 1.9: python metric_families.py > test/fixtures/metric-families.json
 """

@@ -1,4 +1,4 @@
-"""Targets of a training split standardized in float64, and the metrics of a fixed model, for test/standardized-targets.test.ts.
+"""Targets of a training split standardized in float64, and the metrics of a fixed model, for test/data/standardized-targets.slow.test.ts.
 
 Run with numpy 2 and scikit-learn 1.9: python standardized_targets.py > test/fixtures/standardized-targets.json
 """

@@ -17,7 +17,7 @@ import { configOf, evaluated, golden } from '../support/targets.js';
 
 const metrics = ['accuracy', 'topKAccuracy', 'mae', 'mse', 'r2'];
 const rows = ['oneHot', 'multiHot', 'softRows', 'offRows', 'realRows'];
-/** The kinds that each loss takes (test/data/loss-targets.test.ts). */
+/** The kinds that each loss takes (test/data/loss-targets.slow.test.ts). */
 const numbers = ['zeroOne', 'signs', 'oneTwo', 'hundred', 'soft', 'real', 'counts', 'threeSigns', ...rows];
 const kinds: Readonly<Record<string, readonly string[]>> = {
   meanSquaredError: numbers,

@@ -77,7 +77,7 @@ const silent: readonly Kind[] = ['black hole', 'SIGSTOP'];
 
 /** Why a combination is left out of runs whose gradients go through the coordinator. */
 export function excuse(kind: Kind, phase: Phase): string | undefined {
-  if (phase === 'exchanging with a peer') return 'in chaos-butterfly.test.ts: a star has no links between workers';
+  if (phase === 'exchanging with a peer') return 'in chaos-butterfly.slow.test.ts: a star has no links between workers';
   const isAlone = phase === 'joining' || phase.startsWith('receiving');
   if (kind === 'reordered frames' && isAlone) return 'each worker joins by itself: there is no order to change';
   return undefined;

@@ -1,4 +1,4 @@
-/** The synthetic digits are worth learning: a small convolutional network passes 98 % (digits.test.ts: a linear model stays under 95 %). */
+/** The synthetic digits are worth learning: a small convolutional network passes 98 % (digits.slow.test.ts: a linear model stays under 95 %). */
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
 import { configFile } from '../support/package.js';
