@@ -13,7 +13,7 @@ import { readJsonFile } from '../../src/ground/json-file.js';
 import { statusOf } from '../../src/ground/status.js';
 import { createModel } from '../../src/model/build/create.js';
 import { countWeights } from '../../src/model/build/declared-size.js';
-import { type LayerWeight, modelWeights } from '../../src/model/build/layers.js';
+import { type LayerWeight, modelWeights } from '../../src/model/build/layer-weights.js';
 import { readModelFile, type SavedWeights } from '../../src/model/files/model-file.js';
 import { modelOfTopology } from '../../src/model/files/model-from-json.js';
 import { encodingFile } from '../../src/model/files/save.js';

@@ -15,7 +15,7 @@ import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
 import type { MaskPort, Port } from '../../src/export/inference.js';
 import { elements } from '../../src/ground/elements.js';
-import { type DataShape, outputShape, plainShape } from '../../src/model/build/layers.js';
+import { type DataShape, outputShape, plainShape } from '../../src/model/build/data-shape.js';
 import { encodingFile } from '../../src/model/files/save.js';
 import type { ArrayEncoding } from './given-rows.js';
 

@@ -12,7 +12,7 @@ import { surveyTargets, type TargetSurvey } from '../../src/data/target-survey.j
 import { DataError, ModelError } from '../../src/errors.js';
 import { isNumeral } from '../../src/ground/numeral.js';
 import { numberText } from '../../src/ground/units.js';
-import type { BuiltModel } from '../../src/model/build/layers.js';
+import type { BuiltModel } from '../../src/model/build/data-shape.js';
 import { lossName, targetRange } from '../../src/model/target-range.js';
 
 interface Config {

@@ -6,7 +6,7 @@ import { type Field, ofRole, weighsPlaces, weightsOf } from '../data/field.js';
 import { ModelError } from '../errors.js';
 import { elements } from '../ground/elements.js';
 import type { MetricConfig } from '../metrics/families.js';
-import { type BuiltModel, outputShape } from '../model/build/layers.js';
+import { type BuiltModel, outputShape } from '../model/build/data-shape.js';
 import { everyLayer } from '../model/layer-tree.js';
 import { createLoss, type Loss, type OutputSpec } from '../model/losses.js';
 import { outputsFor } from '../model/outputs.js';

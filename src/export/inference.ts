@@ -7,7 +7,7 @@ import type { OnnxConstant, OnnxGraph } from '../engine/onnx/proto.js';
 import { trace } from '../engine/onnx/tracer.js';
 import { predictionStep } from '../engine/step.js';
 import { ModelError, UnsupportedModelError } from '../errors.js';
-import type { LayerWeight } from '../model/build/layers.js';
+import type { LayerWeight } from '../model/build/layer-weights.js';
 import type { HookSlot } from '../model/tfjs/hooks.js';
 import { anyBatch } from './any-batch.js';
 

@@ -8,7 +8,8 @@ import tfl = require('@tensorflow/tfjs-layers');
 import { type LossConfig, lossSettings } from '../config/model.js';
 import type { OutputEncoding } from '../data/encoding.js';
 import { ModelError } from '../errors.js';
-import { type Known, rules, type Undecided, undecided } from './output-rules.js';
+import { type Known, type Undecided, undecided } from './output-rules/known.js';
+import { rules } from './output-rules/rules.js';
 
 type Layer = tfl.layers.Layer;
 type Shape = readonly (number | null)[];

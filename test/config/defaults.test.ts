@@ -10,7 +10,8 @@ import { type OptimizerConfig, optimizerSchema } from '../../src/config/optimize
 import { epochOrder } from '../../src/data/sampler.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
-import { buildModel, plainShape } from '../../src/model/build/layers.js';
+import { plainShape } from '../../src/model/build/data-shape.js';
+import { buildModel } from '../../src/model/build/layers.js';
 import { createOptimizer } from '../../src/optimizer/optimizer.js';
 import { type Case, createEngines, specOf } from '../support/engines.js';
 import { packageRoot } from '../support/package.js';

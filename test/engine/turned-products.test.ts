@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { inferenceGraph } from '../../src/export/inference.js';
-import type { LayerWeight } from '../../src/model/build/layers.js';
+import type { LayerWeight } from '../../src/model/build/layer-weights.js';
 import { specOf } from '../support/engines.js';
 
 async function modelOf(units: number) {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { defineConfig } from '../../src/config/define.js';
 import { type LayersConfig, modelSchema } from '../../src/config/model.js';
 import { LockstepError } from '../../src/errors.js';
-import { buildModel, plainShape } from '../../src/model/build/layers.js';
+import { plainShape } from '../../src/model/build/data-shape.js';
+import { buildModel } from '../../src/model/build/layers.js';
 
 const config = {
   data: { source: 'digits' },

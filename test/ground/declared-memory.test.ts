@@ -9,7 +9,7 @@ import { createStepModel } from '../../src/engine/step.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { memoryLimit, requireMemory } from '../../src/ground/memory.js';
 import { createModel } from '../../src/model/build/create.js';
-import { plainShape } from '../../src/model/build/layers.js';
+import { plainShape } from '../../src/model/build/data-shape.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/model/files/safetensors.js';
 import { specOf } from '../support/engines.js';

@@ -12,7 +12,7 @@ import type { GivenInputs } from '../../coordinator/inference/input-batches.js';
 import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
 import { anyBatchGraph } from '../../src/export/inference.js';
-import type { LayerWeight } from '../../src/model/build/layers.js';
+import type { LayerWeight } from '../../src/model/build/layer-weights.js';
 import { lockstepServed } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';

@@ -1,7 +1,8 @@
 /** How a config may name its layers: by tf.layers function or class name, and alone where a layer needs no options. */
 import { expect, it } from 'vitest';
 import { type LayersConfig, modelSchema } from '../../src/config/model.js';
-import { buildModel, plainShape } from '../../src/model/build/layers.js';
+import { plainShape } from '../../src/model/build/data-shape.js';
+import { buildModel } from '../../src/model/build/layers.js';
 
 const shape = plainShape([8, 8, 1], 3);
 const build = (layers: unknown[]) => buildModel(modelSchema.parse({ layers }) as LayersConfig, shape, 1).model;

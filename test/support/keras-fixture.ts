@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 
 import { predictionStep } from '../../src/engine/step.js';
-import { checkLayer, type LayerWeight } from '../../src/model/build/layers.js';
+import { checkLayer } from '../../src/model/build/create-layer.js';
+import type { LayerWeight } from '../../src/model/build/layer-weights.js';
 import { readTopology } from '../../src/model/files/model-file.js';
 import { modelOfTopology } from '../../src/model/files/model-from-json.js';
 import { type ModelRun, maskedOutputs, runModel } from '../../src/model/forward.js';

@@ -14,16 +14,17 @@ import { convolutionLowerings } from './lowerings/convolution.js';
 import { einsumLowerings } from './lowerings/einsum.js';
 import { functionLowerings } from './lowerings/functions.js';
 import { indexingLowerings } from './lowerings/indexing.js';
-import { normalizationLowerings } from './lowerings/local-response.js';
 import { type KernelCall, type Lowerings, unsupported } from './lowerings/lowering.js';
 import { matmulLowerings } from './lowerings/matmul.js';
 import { mirrorLowerings } from './lowerings/mirror.js';
+import { normalizationLowerings } from './lowerings/normalization.js';
 import { peakLowerings } from './lowerings/peaks.js';
 import { poolingLowerings } from './lowerings/pooling.js';
 import { reduceLowerings } from './lowerings/reduction.js';
 import { resizeLowerings } from './lowerings/resize.js';
 import { scanLowerings } from './lowerings/scan.js';
 import { shapeLowerings } from './lowerings/shape.js';
+import { softmaxLowerings } from './lowerings/softmax.js';
 import { spaceLowerings } from './lowerings/space.js';
 import { elementTypeOf, onFloats } from './lowerings/types.js';
 import { unaryLowerings } from './lowerings/unary.js';
@@ -40,6 +41,7 @@ const lowerings: Lowerings = {
     ...inBothFormats(convolutionLowerings),
     ...poolingLowerings,
     ...normalizationLowerings,
+    ...softmaxLowerings,
     ...volumeLowerings,
   }),
   ...functionLowerings,

@@ -13,17 +13,11 @@ import { everyLayer } from '../layer-tree.js';
 import type { HookSlot } from '../tfjs/hooks.js';
 import { intercepting } from '../tfjs/intercept.js';
 import { type ModelFunction, userTf } from '../user-tf.js';
+import { checkLayer } from './create-layer.js';
+import type { BuiltModel, DataShape, InputShape } from './data-shape.js';
 import { countWeights } from './declared-size.js';
-import {
-  type BuiltModel,
-  buildModel,
-  checkLayer,
-  checkOutputs,
-  type DataShape,
-  type InputShape,
-  type LayerWeight,
-  modelWeights,
-} from './layers.js';
+import { type LayerWeight, modelWeights } from './layer-weights.js';
+import { buildModel, checkOutputs } from './layers.js';
 import { freezeLayers, loadWeights } from './tuning.js';
 
 /**

@@ -1,56 +1,21 @@
 /** From the config's list of layers to a tfjs LayersModel, with weights that the seed alone decides. */
 import '../tfjs/activations.js';
 import '../tfjs/core-gaps.js';
-import type { Tensor } from '@tensorflow/tfjs-core';
 
 import tfl = require('@tensorflow/tfjs-layers');
 
-import type { LayerConfig, LayersConfig } from '../../config/model.js';
-import { plainNames } from '../../config/plain-names.js';
-import { type Field, isPlain } from '../../data/field.js';
+import type { LayersConfig } from '../../config/model.js';
+import { isPlain } from '../../data/field.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
-import { everyLayer } from '../layer-tree.js';
 import { type HookSlot, installHooks } from '../tfjs/hooks.js';
-import { checkActivation, remedyForName } from './choices.js';
-
-export type InputShape = Pick<Field, 'name' | 'shape' | 'categories'>;
-type TargetShape = Pick<Field, 'name' | 'categories'>;
-
-/** What the data decides about a model. */
-export interface DataShape {
-  /** `categories` is what that word stands for in the options of a layer that reads the input. */
-  readonly inputs: readonly InputShape[];
-  /** `categories` is what the word `classes` stands for in the options of the layer that gives the output. */
-  readonly targets: readonly TargetShape[];
-  /** Names of the inputs that come with masks. */
-  readonly masked?: readonly string[];
-}
-
-/** What data of one input and one target without names decide. */
-export const plainShape = (shape: readonly number[], classes?: number): DataShape => ({
-  inputs: [{ name: plainNames.input, shape }],
-  targets: [{ name: plainNames.target, categories: classes }],
-});
-
-export interface BuiltModel {
-  readonly model: tfl.LayersModel;
-  readonly hooks: HookSlot;
-  /** Which field each of the model's inputs reads. */
-  readonly inputs: readonly string[];
-  /** Which target each of the model's outputs is compared with. */
-  readonly outputs: readonly string[];
-}
+import { attempt } from './attempt.js';
+import { createLayer, type Options, wordsFor } from './create-layer.js';
+import type { BuiltModel, DataShape } from './data-shape.js';
+import { seedInitializers } from './seeds.js';
 
 type Layer = tfl.layers.Layer;
-type Options = Record<string, unknown>;
-type Factory = (options: Options) => Layer;
 type Output = tfl.SymbolicTensor;
-
-const factories = tfl.layers as unknown as Record<string, Factory | undefined>;
-const layerNames = Object.keys(tfl.layers).filter(
-  (name) => /^[a-z]/.test(name) && name !== 'input' && name !== 'inputLayer',
-);
 
 /**
  * Builds and initialises the model of a list of layers.
@@ -72,7 +37,7 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
     for (const source of sources) read.add(source);
     const words = wordsFor(config, data, name, data.inputs[inputs.indexOf(sources[0] as never)]);
     const layer = createLayer(kind, { ...rest, name }, words, where);
-    seedInitializers(layer, `${seed}/${index}`, new Set());
+    seedInitializers(layer, `${seed}/${index}`);
     installHooks(layer, hooks);
     last = connect(layer, sources, where);
     outputs.set(name, last);
@@ -145,38 +110,6 @@ export function checkOutputs(given: Readonly<Record<string, string>>, targets: r
   }
 }
 
-/** What words in a layer's options stand for. */
-type Words = Readonly<Record<'classes' | 'categories', number | string>>;
-
-/** @param input that the layer reads, if it reads one */
-function wordsFor({ outputs }: LayersConfig, { targets }: DataShape, layer: string, input?: InputShape): Words {
-  const [target, ...others] = outputs ? targets.filter(({ name }) => outputs[name] === layer) : targets;
-  const only = targets.length === 1 ? targets[0] : others.length === 0 ? target : undefined;
-  const unnamed = 'the layer is not the output of one target under model.outputs';
-  return {
-    classes: only ? (only.categories ?? 'the targets are not class indices') : unnamed,
-    categories: input?.categories ?? 'the layer reads no input of categories',
-  };
-}
-
-function attempt<T>(where: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof ModelError) throw error;
-    const remedy = remedyForName(error) ?? 'check the layer, its options and the shape it is given';
-    throw new ModelError(`${where}: ${reasonOf(error)}`, remedy);
-  }
-}
-
-/** What tfjs complains of, without its guesses at how that came about. */
-function reasonOf(error: unknown): string {
-  const { message } = error as Error;
-  // It stumbles over options that it does not check.
-  if (error instanceof TypeError) return `the options are not those that the layer takes (${message})`;
-  return message.replace(/ This may be due to.*| Input received: .*/s, '').replace(/\.$/, '');
-}
-
 /** Applies a layer, and checks what tfjs finds out only when data flows. */
 function connect(layer: Layer, sources: readonly Output[], where: string): Output {
   const inputs = sources.length === 1 ? sources[0] : [...sources];
@@ -214,158 +147,4 @@ function sourceOf(
     `${where}: ${what === 'layer' ? '' : 'from: '}${JSON.stringify(name)} names no ${what}`,
     `use one of ${[...outputs.keys()].join(', ')}`,
   );
-}
-
-/** Options that hold layers, by their keys. */
-const nestedKeys = ['layer', 'cell', 'cells'];
-const rates = ['rate', 'dropout', 'recurrentDropout'];
-const numbers = ['alpha', 'epsilon', 'maxValue', 'momentum', 'stddev', 'theta'];
-/** Options that a layer takes but does not report back. */
-const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
-
-function createLayer(kind: string, options: Options, words: Words, where: string): Layer {
-  // tfjs's class names differ from the names of its functions in capitals alone: MaxPooling2D, maxPooling2d.
-  const name = layerNames.find((candidate) => candidate.toLowerCase() === kind.toLowerCase());
-  if (!name) throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
-  const factory = factories[name] as Factory;
-  const nested = (entry: unknown): unknown => {
-    if (Array.isArray(entry)) return entry.map(nested);
-    const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
-    return createLayer(name, inner ?? {}, words, `${where}.${name}`);
-  };
-  const resolved = Object.fromEntries(
-    Object.entries(options).map(([key, value]) => {
-      if (value === 'classes' || value === 'categories') return [key, numberFor(value, words, where, key)];
-      // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
-      return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(value)];
-    }),
-  );
-  for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
-  const layer = attempt(where, () => factory(resolved));
-  checkOptions(layer, resolved, where);
-  return layer;
-}
-
-/** Options that tfjs takes as they are and computes with: text would become NaN, and a rate of 1.5 would drop nothing. */
-function checkNumber(key: string, value: unknown, where: string): void {
-  const isRate = rates.includes(key);
-  if ((!isRate && !numbers.includes(key)) || value === null || value === undefined) return;
-  if (typeof value === 'number' && (!isRate || (value >= 0 && value < 1))) return;
-  const rule = isRate ? 'a number of at least 0 and below 1' : 'a number';
-  throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is not ${rule}`, 'correct it');
-}
-
-function numberFor(word: keyof Words, words: Words, where: string, key: string): number {
-  const meant = words[word];
-  if (typeof meant === 'number') return meant;
-  throw new ModelError(`${where}: ${key}: ${word}, but ${meant}`, 'write the number instead');
-}
-
-/** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
-function checkOptions(layer: Layer, options: Options, where: string): void {
-  const given = Object.keys(options);
-  const known = new Set([...Object.keys(layer.getConfig()), ...Object.keys(layer), ...silentOptions, ...nestedKeys]);
-  const unknown = given.find((key) => !known.has(key));
-  if (unknown) {
-    const remedy = oneOf(unknown, Object.keys(layer.getConfig()));
-    throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
-  }
-  for (const key of given) checkNumber(key, options[key], where);
-  checkLayer(layer, where);
-  const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
-  if (constrained) {
-    throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');
-  }
-}
-
-/** Layers that draw from Math.random, which no seed repeats and every thread has its own of. */
-const unseeded: Readonly<Record<string, string>> = { RandomWidth: '`augment`, which a seed decides' };
-
-/** @throws ModelError when tfjs would compute something else than the layer's options say, or something that no seed repeats */
-export function checkLayer(layer: Layer, where: string): void {
-  const instead = unseeded[layer.getClassName()];
-  if (instead) throw new ModelError(`${where}: ${layer.getClassName()} is random without a seed`, `use ${instead}`);
-  if (layer.getClassName() === 'Conv1D' && (layer as { padding?: string }).padding === 'causal') {
-    throw new ModelError(`${where}: tfjs does not compute padding: causal`, 'use padding: valid or same');
-  }
-  checkDilation(layer, where);
-}
-
-/** Convolutions that tfjs computes as if they were not dilated. */
-const undilated = ['DepthwiseConv2D', 'Conv2DTranspose', 'Conv3DTranspose'];
-
-function checkDilation(layer: Layer, where: string): void {
-  const { dilationRate } = layer as { dilationRate?: number[] };
-  if (!undilated.includes(layer.getClassName()) || !dilationRate?.some((rate) => rate > 1)) return;
-  throw new ModelError(
-    `${where}: tfjs ignores the dilationRate of a ${layer.getClassName()}, which is ${JSON.stringify(dilationRate)}`,
-    'use conv2d, or leave it out',
-  );
-}
-
-/** Gives every random initializer of the layer, and of layers inside it, a seed of its own. */
-function seedInitializers(holder: object, path: string, seen: Set<object>): void {
-  if (seen.has(holder)) return;
-  seen.add(holder);
-  for (const [key, value] of Object.entries(holder)) {
-    if (Array.isArray(value) && key === 'cells') {
-      for (const [i, cell] of value.entries()) seedInitializers(cell, `${path}/${key}${i}`, seen);
-    } else if (value && typeof value === 'object') {
-      if (key.endsWith('nitializer') && 'seed' in value) value.seed ??= hash(`${path}/${key}`);
-      else if (nestedKeys.includes(key) || key.endsWith('Layer')) seedInitializers(value, `${path}/${key}`, seen);
-    }
-  }
-}
-
-/** FNV-1a, 32 bits. */
-export function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
-  return h;
-}
-
-/**
- * Shape of one example's output.
- * @param inputs shapes of an example's inputs, in the order of the model's
- * @param index of the output
- */
-export function outputShape(model: tfl.LayersModel, inputs: readonly (readonly number[])[], index = 0): number[] {
-  const [, ...shape] = model.outputs[index].shape;
-  if (shape.every((size) => size !== null)) return shape as number[];
-  const given = inputs.map((input) => [1, ...input]);
-  const computed = attempt('model', () => model.computeOutputShape(given.length === 1 ? given[0] : given));
-  const shapes = (Array.isArray(computed[0]) ? computed : [computed]) as number[][];
-  return shapes[index].slice(1);
-}
-
-/** A layer's weight, as tfjs keeps it: `val` is swapped for the tensors of a step. */
-export interface LayerWeight {
-  readonly originalName: string;
-  readonly shape: number[];
-  readonly trainable: boolean;
-  val: Tensor;
-}
-
-export interface ModelWeights {
-  /** Updated by the optimizer. */
-  readonly trainable: LayerWeight[];
-  /** Updated by the step itself and averaged: moving mean and variance of batch normalization. */
-  readonly state: LayerWeight[];
-  /** Never updated. */
-  readonly frozen: LayerWeight[];
-}
-
-/** The model's weights by who updates them; the order is that of the layers. */
-export function modelWeights(model: tfl.LayersModel): ModelWeights {
-  // A layer may belong to several models inside this one.
-  const trainable = new Set(model.trainableWeights as unknown as LayerWeight[]);
-  const others = new Set(model.nonTrainableWeights as unknown as LayerWeight[]);
-  const frozen = new Set([...everyLayer(model)].filter((layer) => !layer.trainable).flatMap((layer) => layer.weights));
-  const isState = (weight: LayerWeight) =>
-    /\/moving_(mean|variance)$/.test(weight.originalName) && !frozen.has(weight as never);
-  return {
-    trainable: [...trainable],
-    state: [...others].filter(isState),
-    frozen: [...others].filter((weight) => !isState(weight)),
-  };
 }

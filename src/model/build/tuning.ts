@@ -10,7 +10,7 @@ import { oneOf } from '../../ground/suggest.js';
 import { readModelFile, type SavedWeights } from '../files/model-file.js';
 import { decodeSafetensors } from '../files/safetensors.js';
 import { everyLayer, partsOf } from '../layer-tree.js';
-import { type LayerWeight, modelWeights } from './layers.js';
+import { type LayerWeight, modelWeights } from './layer-weights.js';
 
 type Layer = layers.Layer;
 

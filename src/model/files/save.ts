@@ -6,7 +6,7 @@ import tf = require('@tensorflow/tfjs-core');
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Encoding } from '../../data/encoding.js';
 import { type FolderContent, writeFolderAtomically } from '../../ground/atomic-file.js';
-import type { LayerWeight } from '../build/layers.js';
+import type { LayerWeight } from '../build/layer-weights.js';
 import { type SlabLayout, tensorOf } from '../slab.js';
 
 /** The file beside model.json that holds the Encoding. */

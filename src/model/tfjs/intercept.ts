@@ -7,7 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { hash } from '../build/layers.js';
+import { hash } from '../build/seeds.js';
 import { type HookSlot, installHooks } from './hooks.js';
 
 interface Building {

@@ -3,6 +3,7 @@ import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import { elementwise, operator } from './elementwise.js';
 import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
+import { logSoftmaxOf } from './softmax.js';
 import { type ByType, castTo, chosen, type Emit, emitFor, inDoubles } from './types.js';
 
 /** Two inputs of one type, which tfjs sees to. A rule without `same`. */
@@ -72,33 +73,8 @@ function reluOfPool(call: KernelCall): Value | undefined {
 const plainMultiply = neutral(1, { ...numbers('Mul'), bool: operator('And') });
 const multiply: Lowering = (graph, call) => reluOfPool(call) ?? plainMultiply(graph, call);
 
-/**
- * tfjs computes log softmax step by step: with y = x - max(x), it is y - log(sum(exp(y))). One node does that.
- * @returns undefined where a difference is none of that kind
- */
-function logSoftmax(graph: GraphBuilder, call: KernelCall): Value | undefined {
-  const [a, b] = [call.input('a'), call.input('b')];
-  const axis = a.shape.length - 1;
-  const isLastAxis = a.shape[axis] > 1 && b.shape.join() === [...a.shape.slice(0, axis), 1].join();
-  const [shifted, logs] = [a, b].map(({ storage, shape }) => storage.rows.get(shape.join()));
-  if (!isLastAxis || shifted === undefined || logs === undefined) return undefined;
-  /** Inputs of the node that made a tensor, if it is one of these. */
-  const from = (name: string | undefined, op: string) => {
-    const node = name === undefined ? undefined : graph.producer(name);
-    return node?.op === op ? node.inputs : [];
-  };
-  const [exponent] = from(from(from(logs, 'Log')[0], 'ReduceSum')[0], 'Exp');
-  const [x, most] = from(shifted, 'Sub');
-  // A maximum looks for NaN first.
-  const greatest = from(most, 'Where')[2];
-  if (exponent !== shifted || x === undefined || from(greatest, 'ReduceMax')[0] !== x) return undefined;
-  // What is subtracted must be the same along the last axis.
-  if (String(graph.producer(greatest!)!.attributes.axes) !== String(axis)) return undefined;
-  return graph.value(graph.node('LogSoftmax', [x], { axis: -1 }), a.shape);
-}
-
 const plainSubtract = binary(numbers('Sub'));
-const subtract: Lowering = (graph, call) => logSoftmax(graph, call) ?? plainSubtract(graph, call);
+const subtract: Lowering = (graph, call) => logSoftmaxOf(graph, call) ?? plainSubtract(graph, call);
 
 const addN: Lowering = (graph, call) => {
   const inputs = call.list('inputs');

@@ -1,10 +1,9 @@
-/** Lowerings of pooling and its gradients, and of normalization kernels. */
+/** Lowerings of pooling in two dimensions and its gradients. */
 import tf = require('@tensorflow/tfjs-core');
 
 import { windowShares } from '../../../model/tfjs/core-gaps.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import { outputPadding, windowAttributes } from './convolution.js';
-import { elementwise } from './elementwise.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 type Shape4 = [number, number, number, number];
@@ -47,7 +46,7 @@ function covered(graph: GraphBuilder, x: Value, info: Info, filler: number): str
   ]);
 }
 
-/** tfjs takes pooling by windows of one pixel for no pooling, wherever the result is as large as the input. */
+/** tfjs hands its input on where windows have one pixel and the result is as large as the input. */
 const isIdentity = (info: Info): boolean =>
   info.filterHeight === 1 && info.filterWidth === 1 && info.inShape.join() === info.outShape.join();
 
@@ -117,36 +116,9 @@ const avgPoolGrad: Lowering = (graph, call) => {
   return graph.channelsFirstValue(name, x.shape);
 };
 
-/** (x - mean) * scale / sqrt(variance + epsilon) + offset, with what is known per channel worked out first. */
-const batchNorm: Lowering = (graph, call) => {
-  const [x, mean, variance] = [call.input('x'), call.input('mean'), call.input('variance')];
-  const [scale, offset] = [call.optional('scale'), call.optional('offset')];
-  const epsilon = call.attribute<number>('varianceEpsilon');
-  const deviation = elementwise(graph, [variance], (g, v) => g.node('Sqrt', [g.node('Add', [v, g.float(epsilon)])]));
-  const factor = scale
-    ? elementwise(graph, [scale, deviation], (g, s, d) => g.node('Div', [s, d]))
-    : elementwise(graph, [deviation], (g, d) => g.node('Reciprocal', [d]));
-  const scaledMean = elementwise(graph, [mean, factor], (g, m, f) => g.node('Mul', [m, f]));
-  const shift = offset
-    ? elementwise(graph, [offset, scaledMean], (g, o, m) => g.node('Sub', [o, m]))
-    : elementwise(graph, [scaledMean], (g, m) => g.node('Neg', [m]));
-  return elementwise(graph, [x, factor, shift], (g, a, f, s) => g.node('Add', [g.node('Mul', [a, f]), s]));
-};
-
-/** ONNX's Softmax along the last axis; tfjs allows no other. */
-const softmax =
-  (op: 'Softmax' | 'LogSoftmax'): Lowering =>
-  (graph: GraphBuilder, call: KernelCall) => {
-    const x = call.input('logits');
-    return graph.value(graph.node(op, [graph.rows(x)], { axis: -1 }), x.shape);
-  };
-
 export const poolingLowerings: Lowerings = {
   AvgPool: avgPool,
   AvgPoolGrad: avgPoolGrad,
-  FusedBatchNorm: batchNorm,
-  LogSoftmax: softmax('LogSoftmax'),
   MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
-  Softmax: softmax('Softmax'),
 };

@@ -1,6 +1,26 @@
-/** Lowerings of local response normalization and its gradient (Krizhevsky et al. 2012), over neighbouring channels. */
+/**
+ * Lowerings of normalization: by batch statistics (Ioffe and Szegedy 2015), and of a channel by its neighbours (local response
+ * normalization, Krizhevsky et al. 2012) with its gradient.
+ */
 import type { GraphBuilder, Value } from '../graph.js';
+import { elementwise } from './elementwise.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+
+/** (x - mean) * scale / sqrt(variance + epsilon) + offset, with factor and shift of each channel computed first. */
+const batchNorm: Lowering = (graph, call) => {
+  const [x, mean, variance] = [call.input('x'), call.input('mean'), call.input('variance')];
+  const [scale, offset] = [call.optional('scale'), call.optional('offset')];
+  const epsilon = call.attribute<number>('varianceEpsilon');
+  const deviation = elementwise(graph, [variance], (g, v) => g.node('Sqrt', [g.node('Add', [v, g.float(epsilon)])]));
+  const factor = scale
+    ? elementwise(graph, [scale, deviation], (g, s, d) => g.node('Div', [s, d]))
+    : elementwise(graph, [deviation], (g, d) => g.node('Reciprocal', [d]));
+  const scaledMean = elementwise(graph, [mean, factor], (g, m, f) => g.node('Mul', [m, f]));
+  const shift = offset
+    ? elementwise(graph, [offset, scaledMean], (g, o, m) => g.node('Sub', [o, m]))
+    : elementwise(graph, [scaledMean], (g, m) => g.node('Neg', [m]));
+  return elementwise(graph, [x, factor, shift], (g, a, f, s) => g.node('Add', [g.node('Mul', [a, f]), s]));
+};
 
 /** Sums over each channel's neighbours: one product with a band of ones. @param name [n, c, h, w] */
 function neighbours(graph: GraphBuilder, name: string, [n, h, w, c]: readonly number[], radius: number): string {
@@ -11,7 +31,7 @@ function neighbours(graph: GraphBuilder, name: string, [n, h, w, c]: readonly nu
   return graph.node('Reshape', [sums, graph.int64([n!, c!, h!, w!])]);
 }
 
-/** bias + alpha * sum of squares. */
+/** bias + alpha * (sum of squares over the neighbours). */
 function normOf(graph: GraphBuilder, call: KernelCall, x: Value): string {
   const name = graph.channelsFirst(x);
   const squares = neighbours(graph, graph.node('Mul', [name, name]), x.shape, call.attribute('depthRadius'));
@@ -19,14 +39,14 @@ function normOf(graph: GraphBuilder, call: KernelCall, x: Value): string {
   return graph.node('Add', [scaled, graph.float(call.attribute('bias'))]);
 }
 
-const normalize: Lowering = (graph, call) => {
+const localResponse: Lowering = (graph, call) => {
   const x = call.input('x');
   const factor = graph.node('Pow', [normOf(graph, call, x), graph.float(-call.attribute<number>('beta'))]);
   return graph.channelsFirstValue(graph.node('Mul', [graph.channelsFirst(x), factor]), x.shape);
 };
 
 /** dx = dy * norm^-beta - 2 * alpha * beta * x * (sum over neighbours of y * dy / norm). */
-const gradient: Lowering = (graph, call) => {
+const localResponseGradient: Lowering = (graph, call) => {
   const [x, y, dy] = [call.input('x'), call.input('y'), call.input('dy')];
   const [alpha, beta] = [call.attribute<number>('alpha'), call.attribute<number>('beta')];
   const norm = normOf(graph, call, x);
@@ -40,4 +60,8 @@ const gradient: Lowering = (graph, call) => {
   return graph.channelsFirstValue(graph.node('Sub', [own, others]), x.shape);
 };
 
-export const normalizationLowerings: Lowerings = { LRN: normalize, LRNGrad: gradient };
+export const normalizationLowerings: Lowerings = {
+  FusedBatchNorm: batchNorm,
+  LRN: localResponse,
+  LRNGrad: localResponseGradient,
+};

@@ -1,0 +1,127 @@
+/** From an entry of `model.layers` to a tfjs layer, with every option checked. */
+import tfl = require('@tensorflow/tfjs-layers');
+
+import type { LayerConfig, LayersConfig } from '../../config/model.js';
+import { ModelError } from '../../errors.js';
+import { oneOf } from '../../ground/suggest.js';
+import { attempt } from './attempt.js';
+import { checkActivation } from './choices.js';
+import type { DataShape, InputShape } from './data-shape.js';
+
+type Layer = tfl.layers.Layer;
+export type Options = Record<string, unknown>;
+type Factory = (options: Options) => Layer;
+
+const factories = tfl.layers as unknown as Record<string, Factory | undefined>;
+const layerNames = Object.keys(tfl.layers).filter(
+  (name) => /^[a-z]/.test(name) && name !== 'input' && name !== 'inputLayer',
+);
+
+/** What the words `classes` and `categories` stand for in the options of a layer: a number, or why there is none. */
+export type Words = Readonly<Record<'classes' | 'categories', number | string>>;
+
+/**
+ * @param layer its name
+ * @param input of the data that the layer reads, if it reads one
+ */
+export function wordsFor({ outputs }: LayersConfig, { targets }: DataShape, layer: string, input?: InputShape): Words {
+  const [target, ...others] = outputs ? targets.filter(({ name }) => outputs[name] === layer) : targets;
+  const only = targets.length === 1 ? targets[0] : others.length === 0 ? target : undefined;
+  const unnamed = 'the layer is not the output of one target under model.outputs';
+  return {
+    classes: only ? (only.categories ?? 'the targets are not class indices') : unnamed,
+    categories: input?.categories ?? 'the layer reads no input of categories',
+  };
+}
+
+/** Options that hold layers, by their keys. */
+export const nestedKeys = ['layer', 'cell', 'cells'];
+const rates = ['rate', 'dropout', 'recurrentDropout'];
+const numbers = ['alpha', 'epsilon', 'maxValue', 'momentum', 'stddev', 'theta'];
+/** Options that a layer takes but does not report back. */
+const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
+
+/**
+ * Makes a layer with the layers inside it.
+ * @param where the entry, for messages
+ * @throws ModelError when there is no such layer, or an option is wrong
+ */
+export function createLayer(kind: string, options: Options, words: Words, where: string): Layer {
+  // tfjs's class names differ from the names of its functions in capitals alone: MaxPooling2D, maxPooling2d.
+  const name = layerNames.find((candidate) => candidate.toLowerCase() === kind.toLowerCase());
+  if (!name) throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
+  const factory = factories[name] as Factory;
+  const nested = (entry: unknown): unknown => {
+    if (Array.isArray(entry)) return entry.map(nested);
+    const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
+    return createLayer(name, inner ?? {}, words, `${where}.${name}`);
+  };
+  const resolved = Object.fromEntries(
+    Object.entries(options).map(([key, value]) => {
+      if (value === 'classes' || value === 'categories') return [key, numberFor(value, words, where, key)];
+      // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
+      return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(value)];
+    }),
+  );
+  for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
+  const layer = attempt(where, () => factory(resolved));
+  checkOptions(layer, resolved, where);
+  return layer;
+}
+
+/** Checks the numbers that tfjs computes with unchecked: text would become NaN, and a rate of 1.5 would drop nothing. */
+function checkNumber(key: string, value: unknown, where: string): void {
+  const isRate = rates.includes(key);
+  if ((!isRate && !numbers.includes(key)) || value === null || value === undefined) return;
+  if (typeof value === 'number' && (!isRate || (value >= 0 && value < 1))) return;
+  const rule = isRate ? 'a number of at least 0 and below 1' : 'a number';
+  throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is not ${rule}`, 'correct it');
+}
+
+function numberFor(word: keyof Words, words: Words, where: string, key: string): number {
+  const meant = words[word];
+  if (typeof meant === 'number') return meant;
+  throw new ModelError(`${where}: ${key}: ${word}, but ${meant}`, 'write the number instead');
+}
+
+/** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
+function checkOptions(layer: Layer, options: Options, where: string): void {
+  const given = Object.keys(options);
+  const known = new Set([...Object.keys(layer.getConfig()), ...Object.keys(layer), ...silentOptions, ...nestedKeys]);
+  const unknown = given.find((key) => !known.has(key));
+  if (unknown) {
+    const remedy = oneOf(unknown, Object.keys(layer.getConfig()));
+    throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
+  }
+  for (const key of given) checkNumber(key, options[key], where);
+  checkLayer(layer, where);
+  const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
+  if (constrained) {
+    throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');
+  }
+}
+
+/** Layers that draw from Math.random, which no seed repeats and which differs from thread to thread. */
+const unseeded: Readonly<Record<string, string>> = { RandomWidth: '`augment`, which a seed decides' };
+
+/** @throws ModelError when tfjs would compute something else than the layer's options say, or something that no seed repeats */
+export function checkLayer(layer: Layer, where: string): void {
+  const instead = unseeded[layer.getClassName()];
+  if (instead) throw new ModelError(`${where}: ${layer.getClassName()} is random without a seed`, `use ${instead}`);
+  if (layer.getClassName() === 'Conv1D' && (layer as { padding?: string }).padding === 'causal') {
+    throw new ModelError(`${where}: tfjs does not compute padding: causal`, 'use padding: valid or same');
+  }
+  checkDilation(layer, where);
+}
+
+/** Convolutions that tfjs computes as if they were not dilated. */
+const undilated = ['DepthwiseConv2D', 'Conv2DTranspose', 'Conv3DTranspose'];
+
+function checkDilation(layer: Layer, where: string): void {
+  const { dilationRate } = layer as { dilationRate?: number[] };
+  if (!undilated.includes(layer.getClassName()) || !dilationRate?.some((rate) => rate > 1)) return;
+  throw new ModelError(
+    `${where}: tfjs ignores the dilationRate of a ${layer.getClassName()}, which is ${JSON.stringify(dilationRate)}`,
+    'use conv2d, or leave it out',
+  );
+}

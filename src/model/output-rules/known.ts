@@ -1,0 +1,44 @@
+/** What is known of the numbers of a tensor, and what a rule says a layer makes of them. */
+import type { layers } from '@tensorflow/tfjs-layers';
+
+export type Layer = layers.Layer;
+export type Shape = readonly (number | null)[];
+
+/** What is known of the numbers of a tensor. */
+export type Known =
+  | { readonly kind: 'logits' }
+  /** Each is a probability by itself. */
+  | { readonly kind: 'sigmoid' }
+  /** Those along the axis add up to one. */
+  | { readonly kind: 'softmax'; readonly axis: number }
+  | Undecided;
+export interface Undecided {
+  readonly kind: 'undecided';
+  /** What stands in the way. */
+  readonly why: string;
+}
+
+/** One application of a layer. */
+export interface Call {
+  readonly layer: Layer;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The layer's name and class, for messages. */
+  readonly where: string;
+  /** What is known of its inputs; their shapes, and that of the output, hold the batch. */
+  readonly inputs: readonly Known[];
+  readonly shapes: readonly Shape[];
+  readonly shape: Shape;
+  /** What another layer would make of an input: one inside this one. */
+  readonly inside: (layer: Layer, input: Known, shape: Shape, output: Shape) => Known;
+}
+/** What a layer makes of what is known of its inputs. */
+export type Rule = (call: Call) => Known;
+
+export const logits: Known = { kind: 'logits' };
+export const sigmoid: Known = { kind: 'sigmoid' };
+export const softmax = (axis: number): Known => ({ kind: 'softmax', axis });
+export const undecided = (why: string): Undecided => ({ kind: 'undecided', why });
+
+export const isProbability = ({ kind }: Known): boolean => kind === 'sigmoid' || kind === 'softmax';
+export const lastOf = (shape: Shape): number => shape.length - 1;
+export const axisIn = (axis: number, shape: Shape): number => (axis < 0 ? axis + shape.length : axis);

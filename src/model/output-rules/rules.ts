@@ -1,0 +1,103 @@
+/**
+ * What each layer of tfjs makes of logits and of probabilities. New numbers of any size are logits; numbers between bounds that
+ * are no probabilities, such as those of tanh, may stand for either.
+ */
+import { activated, weighs } from './activation-rules.js';
+import { average, crop, greatest, permute, resample, reshape } from './axis-rules.js';
+import { axisIn, isProbability, logits, type Rule, sigmoid, softmax, undecided } from './known.js';
+import { concatenate, mixes, multiply, sums } from './merge-rules.js';
+import { bidirectional, cellRules, recurrent, timeDistributed } from './recurrent-rules.js';
+
+/** Gives the same numbers, or nearly. */
+const keeps: Rule = ({ inputs: [input] }) => input;
+const makesLogits: Rule = () => logits;
+
+/** Affine, with fixed numbers. */
+const rescaling: Rule = ({ inputs: [input], config, where }) => {
+  if (!isProbability(input)) return input;
+  const { scale = 1, offset = 0 } = config as { scale?: number; offset?: number };
+  if (scale === 1 && offset === 0) return input;
+  const inside = [offset, offset + scale].every((end) => end >= 0 && end <= 1);
+  return input.kind === 'sigmoid' && inside ? sigmoid : undecided(`${where} scales probabilities`);
+};
+
+/** Cuts at bounds. */
+const relu: Rule = ({ inputs: [input], config, where }) => {
+  const max = (config.maxValue ?? config.max_value) as number | null | undefined;
+  if (input.kind === 'logits') return max == null ? logits : undecided(`${where} is bounded by ${max}`);
+  return input.kind === 'softmax' && max != null && max < 1 ? undecided(`${where} cuts a softmax at ${max}`) : input;
+};
+
+/** By class; what is not here is a layer of the user's. */
+export const rules: Readonly<Record<string, Rule | undefined>> = {
+  ...cellRules,
+  InputLayer: makesLogits,
+  Dense: weighs,
+  EinsumDense: weighs,
+  Conv1D: weighs,
+  Conv2D: weighs,
+  Conv3D: weighs,
+  Conv2DTranspose: weighs,
+  Conv3DTranspose: weighs,
+  DepthwiseConv2D: weighs,
+  SeparableConv: weighs,
+  SeparableConv2D: weighs,
+  Embedding: makesLogits,
+  BatchNormalization: makesLogits,
+  LayerNormalization: makesLogits,
+  MultiHeadAttention: makesLogits,
+  Activation: ({ config, inputs: [input], shape, where }) => activated(config.activation, input, shape, where),
+  ReLU: relu,
+  LeakyReLU: keeps,
+  PReLU: keeps,
+  ELU: keeps,
+  ThresholdedReLU: ({ inputs: [input], where }) =>
+    input.kind === 'softmax' ? undecided(`${where} cuts a softmax`) : input,
+  Softmax: ({ config, shape }) => softmax(axisIn((config.axis as number | undefined) ?? -1, shape)),
+  Dropout: keeps,
+  SpatialDropout1D: keeps,
+  AlphaDropout: keeps,
+  GaussianDropout: keeps,
+  GaussianNoise: keeps,
+  Masking: keeps,
+  Reshape: reshape,
+  Flatten: reshape,
+  Permute: permute,
+  RepeatVector: ({ inputs: [input] }) => (input.kind === 'softmax' ? softmax(input.axis + 1) : input),
+  MaxPooling1D: greatest,
+  MaxPooling2D: greatest,
+  MaxPooling3D: greatest,
+  GlobalMaxPooling1D: greatest,
+  GlobalMaxPooling2D: greatest,
+  AveragePooling1D: average,
+  AveragePooling2D: average,
+  AveragePooling3D: average,
+  GlobalAveragePooling1D: average,
+  GlobalAveragePooling2D: average,
+  UpSampling2D: resample,
+  Resizing: resample,
+  RandomWidth: resample,
+  RandomHeight: resample,
+  CenterCrop: crop,
+  Cropping2D: crop,
+  ZeroPadding2D: ({ inputs: [input], where }) =>
+    input.kind === 'softmax' ? undecided(`${where} adds places without any class`) : input,
+  Rescaling: rescaling,
+  CategoryEncoding: ({ where }) => undecided(`${where} gives codes`),
+  Add: sums('adds up'),
+  Multiply: multiply,
+  Average: mixes('average', true),
+  Maximum: mixes('maximum', false),
+  Minimum: mixes('minimum', false),
+  Concatenate: concatenate,
+  Dot: (call) =>
+    (call.config.normalize as boolean) ? undecided(`${call.where} gives cosines`) : sums('takes products of')(call),
+  RNN: recurrent,
+  SimpleRNN: recurrent,
+  GRU: recurrent,
+  LSTM: recurrent,
+  ConvRNN2D: recurrent,
+  ConvLSTM2D: recurrent,
+  TimeDistributed: timeDistributed,
+  Bidirectional: bidirectional,
+};
