@@ -1,9 +1,13 @@
-/** The compiled engine computes what tfjs's backends compute: every layer, activation and loss, on odd shapes. */
+/**
+ * The compiled engine computes what tfjs's backends compute: every layer, activation and loss, on odd shapes. A snapshot of what
+ * each model is compiled to shows when a change alters it; `npx vitest run engine-conformance -u` renews it.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type BackendName, loadBackend } from '../../src/engine/backends.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { type Case, createEngines, fill, relativeError } from '../support/engines.js';
+import { graphSummary } from '../support/graph-summary.js';
 import { tensorflowLoads } from '../support/tensorflow.js';
 
 const key = { seed: 5, step: 3, shard: 1 };
@@ -356,7 +360,18 @@ const sequences: Record<string, Case> = {
 
 async function compare(example: Case, backend: BackendName): Promise<void> {
   const count = example.count ?? 5;
-  const { step, parameters, onnx, tfjs } = await createEngines(example, [count], backend);
+  const {
+    step,
+    parameters,
+    onnx,
+    tfjs,
+    gradients: graphs,
+    evaluations,
+  } = await createEngines(example, [count], backend);
+  if (backend === 'cpu') {
+    const [training, evaluation] = [graphs, evaluations].map((compiled) => graphSummary(compiled.get(count)!));
+    expect(`training ${training}\nevaluation ${evaluation}`).toMatchSnapshot();
+  }
   for (const engine of [onnx, tfjs]) fill(engine, example, parameters, count);
   const [actual, expected] = [await onnx.computeGradients(count, key), await tfjs.computeGradients(count, key)];
   expect(relativeError([actual], [expected])).toBeLessThan(1e-4);

@@ -129,7 +129,7 @@ export async function createEngines(example: Case, counts: readonly number[], ba
   for (const subgraph of graphs.flatMap(({ subgraphs }) => subgraphs))
     if (subgraph.kind === 'session') inspectModel(subgraph.bytes);
   const tfjs = await withSlabs(layout, (parameters) => createTfjsEngine(spec, backend, parameters));
-  return { step, parameters, onnx, tfjs };
+  return { step, parameters, onnx, tfjs, gradients, evaluations };
 }
 
 /** Largest difference, relative to the largest magnitude of `expected`. */
