@@ -1,6 +1,138 @@
 /** A config as one writes it, made from its schema by `npm run schema`: what has a default may be left out. */
 import type {LayerInput} from './layer-input.js';
 
+/**
+ * The columns of a table that make a target.
+ */
+export type TargetColumns =
+  | (string | string[])
+  | (TargetColumnKeys & {
+      column: string | string[];
+    })
+  | (TargetColumnKeys & {
+      columns: string | string[];
+    });
+/**
+ * The columns of a table that make an input.
+ */
+export type InputColumns =
+  | (string | string[])
+  | {
+      /**
+       * A column whose categories become whole numbers from 0.
+       */
+      index: string;
+    }
+  | {
+      columns: string | string[];
+      /**
+       * As data.standardize, for this input.
+       */
+      standardize?: boolean;
+    };
+/**
+ * Height and width, or one number for both.
+ */
+export type ImageSize = number | [number, number];
+/**
+ * Pictures that a column of a table names.
+ */
+export type PictureColumn = ImageKeysOfDir &
+  ImageKeysOfSize &
+  ImageKeysOfGreyscale & {
+    /**
+     * The column of their names.
+     */
+    image: string;
+  };
+/**
+ * Pictures in a folder, whose names are those of other files.
+ */
+export type PictureFolder = ImageKeysOfSize &
+  ImageKeysOfGreyscale & {
+    /**
+     * A folder with a file for each picture, of the same name but for its ending.
+     */
+    images: string;
+  };
+/**
+ * Metrics of a target.
+ */
+export type MetricList = (
+  | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
+  | {
+      topKAccuracy: {
+        /**
+         * The target counts as found among the k highest outputs
+         */
+        k: number;
+      };
+    }
+  | {
+      r2: {
+        /**
+         * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
+         */
+        average: 'pooled' | 'uniform';
+      };
+    }
+  | {
+      /**
+       * A function of yours
+       */
+      custom: {
+        /**
+         * The module's export: a function of tf, targets and outputs; one number an example
+         */
+        name: string;
+        /**
+         * The module; default: the model's
+         */
+        module?: string;
+      };
+    }
+)[];
+/**
+ * A CSV file.
+ */
+export type CsvData = TableKeys & {
+  source: 'csv';
+  /**
+   * Table of text, one row a line; a relative path starts at the current folder.
+   */
+  file: string;
+  /**
+   * Whether the first line names the columns; else they are c1, c2, ...
+   */
+  header?: boolean;
+  /**
+   * What separates the columns.
+   */
+  delimiter?: string;
+  /**
+   * What stands before the decimals of a number.
+   */
+  decimal?: '.' | ',';
+  /**
+   * What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.
+   */
+  thousands?: string;
+  /**
+   * Texts that stand for a missing value.
+   */
+  missingValues?: string[];
+};
+/**
+ * A Parquet file.
+ */
+export type ParquetData = TableKeys & {
+  source: 'parquet';
+  /**
+   * A Parquet file; a relative path starts at the current folder.
+   */
+  file: string;
+};
+
 export interface RunConfigInput {
   /**
    * Name of the run's folder. By default the name of the config file.
@@ -13,1096 +145,7 @@ export interface RunConfigInput {
   /**
    * Where the examples come from, and how they are split.
    */
-  data:
-    | {
-        source: 'digits';
-        /**
-         * How many digits to make, all splits together.
-         */
-        examples?: number;
-        /**
-         * Names the set of digits. Apart from the seed of the run, so that all seeds train on the same set.
-         */
-        seed?: number;
-        /**
-         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
-         */
-        targets?: {
-          [k: string]: {
-            /**
-             * The input; `features` is one without a name.
-             */
-            of: string;
-          };
-        };
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples that is held out and evaluated after every epoch.
-           */
-          validation?: number;
-          /**
-           * Fraction of the examples that is held out and evaluated once, at the end.
-           */
-          test?: number;
-          /**
-           * Give every split the same share of each class. Needs targets that are classes.
-           */
-          stratify?: boolean;
-        };
-        /**
-         * Fraction of the examples that is held out and evaluated after every epoch.
-         */
-        validation?: number;
-        /**
-         * Fraction of the examples that is held out and evaluated once, at the end.
-         */
-        test?: number;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'idx';
-        /**
-         * Folder of <prefix>-images-idx3-ubyte and <prefix>-labels-idx1-ubyte files, with or without .gz; a relative path starts at the current folder.
-         */
-        dir: string;
-        /**
-         * Prefix of the training files. Default: train where there is such a pair, else the folder's only pair.
-         */
-        training?: string;
-        /**
-         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
-         */
-        targets?: {
-          [k: string]: {
-            /**
-             * The input; `features` is one without a name.
-             */
-            of: string;
-          };
-        };
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
-           */
-          validation?: number | string;
-          /**
-           * Fraction of the training files, or prefix of the files, that is held out and evaluated once, at the end.
-           */
-          test?: number | string;
-          /**
-           * Give every split the same share of each class. Needs targets that are classes.
-           */
-          stratify?: boolean;
-        };
-        /**
-         * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
-         */
-        validation?: number | string;
-        /**
-         * Fraction of the training files, or prefix of the files, that is held out and evaluated once, at the end.
-         */
-        test?: number | string;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'values';
-        /**
-         * One row of numbers for each example; a plain number is a row of one.
-         *
-         * @minItems 1
-         */
-        features: (number | number[])[];
-        /**
-         * One row of numbers for each example, or one class index each if classes is given.
-         *
-         * @minItems 1
-         */
-        targets: (number | number[])[];
-        /**
-         * Makes the targets class indices, 0 to classes - 1.
-         */
-        classes?: number;
-        /**
-         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
-         */
-        standardizeTargets?: boolean;
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples that is held out and evaluated after every epoch.
-           */
-          validation?: number;
-          /**
-           * Fraction of the examples that is held out and evaluated once, at the end.
-           */
-          test?: number;
-          /**
-           * Give every split the same share of each class. Needs targets that are classes.
-           */
-          stratify?: boolean;
-        };
-        /**
-         * Fraction of the examples that is held out and evaluated after every epoch.
-         */
-        validation?: number;
-        /**
-         * Fraction of the examples that is held out and evaluated once, at the end.
-         */
-        test?: number;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'csv';
-        /**
-         * Table of text, one row a line; a relative path starts at the current folder.
-         */
-        file: string;
-        /**
-         * Whether the first line names the columns; else they are c1, c2, ...
-         */
-        header?: boolean;
-        /**
-         * What separates the columns.
-         */
-        delimiter?: string;
-        /**
-         * What stands before the decimals of a number.
-         */
-        decimal?: '.' | ',';
-        /**
-         * What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.
-         */
-        thousands?: string;
-        /**
-         * Texts that stand for a missing value.
-         */
-        missingValues?: string[];
-        /**
-         * The column to predict; several columns of numbers are predicted together. Needed unless there are targets.
-         */
-        target?: string | string[];
-        /**
-         * Targets by name, in the place of target: a column or a list of columns of numbers each.
-         */
-        targets?: {
-          [k: string]:
-            | string
-            | string[]
-            | {
-                column: string | string[];
-                /**
-                 * As data.targetType, for this target.
-                 */
-                type?: 'class' | 'number';
-                /**
-                 * As data.standardizeTargets, for this target.
-                 */
-                standardize?: boolean;
-              }
-            | {
-                columns: string | string[];
-                type?: 'class' | 'number';
-                standardize?: boolean;
-              };
-        };
-        /**
-         * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
-         */
-        targetType?: 'class' | 'number';
-        /**
-         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
-         */
-        standardizeTargets?: boolean;
-        /**
-         * Columns to predict from. Default: all the others.
-         *
-         * @minItems 1
-         */
-        features?: string[];
-        /**
-         * Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes categories as whole numbers from 0, and one more for what training did not see.
-         */
-        inputs?: {
-          [k: string]:
-            | string
-            | string[]
-            | {
-                /**
-                 * A column whose categories become whole numbers from 0.
-                 */
-                index: string;
-              }
-            | {
-                columns: string | string[];
-                /**
-                 * As data.standardize, for this input.
-                 */
-                standardize?: boolean;
-              };
-        };
-        /**
-         * Columns to leave out, such as an identifier.
-         */
-        exclude?: string[];
-        /**
-         * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
-         */
-        dates?: {
-          [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
-        };
-        /**
-         * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
-         */
-        categorical?: string[];
-        /**
-         * The column of the examples' weights in the loss of training; evaluation counts each row once.
-         */
-        weight?: string;
-        /**
-         * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
-         */
-        standardize?: boolean;
-        /**
-         * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
-         */
-        missing?: 'error' | 'mean' | 'drop';
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
-           */
-          validation?: number | string;
-          /**
-           * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
-           */
-          test?: number | string;
-          /**
-           * Column of numbers or dates: the examples with the highest are for test, those before them for validation.
-           */
-          order?: string;
-          /**
-           * Column whose values stay together: no two splits have examples of one value.
-           */
-          group?: string;
-          /**
-           * Give every split the same share of each class, or of each class of a target by its name, or of each value: column.
-           */
-          stratify?: boolean | string;
-        };
-        /**
-         * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
-         */
-        validation?: number | string;
-        /**
-         * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
-         */
-        test?: number | string;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'parquet';
-        /**
-         * A Parquet file; a relative path starts at the current folder.
-         */
-        file: string;
-        /**
-         * The column to predict; several columns of numbers are predicted together. Needed unless there are targets.
-         */
-        target?: string | string[];
-        /**
-         * Targets by name, in the place of target: a column or a list of columns of numbers each.
-         */
-        targets?: {
-          [k: string]:
-            | string
-            | string[]
-            | {
-                column: string | string[];
-                /**
-                 * As data.targetType, for this target.
-                 */
-                type?: 'class' | 'number';
-                /**
-                 * As data.standardizeTargets, for this target.
-                 */
-                standardize?: boolean;
-              }
-            | {
-                columns: string | string[];
-                type?: 'class' | 'number';
-                standardize?: boolean;
-              };
-        };
-        /**
-         * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
-         */
-        targetType?: 'class' | 'number';
-        /**
-         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
-         */
-        standardizeTargets?: boolean;
-        /**
-         * Columns to predict from. Default: all the others.
-         *
-         * @minItems 1
-         */
-        features?: string[];
-        /**
-         * Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes categories as whole numbers from 0, and one more for what training did not see.
-         */
-        inputs?: {
-          [k: string]:
-            | string
-            | string[]
-            | {
-                /**
-                 * A column whose categories become whole numbers from 0.
-                 */
-                index: string;
-              }
-            | {
-                columns: string | string[];
-                /**
-                 * As data.standardize, for this input.
-                 */
-                standardize?: boolean;
-              };
-        };
-        /**
-         * Columns to leave out, such as an identifier.
-         */
-        exclude?: string[];
-        /**
-         * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
-         */
-        dates?: {
-          [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
-        };
-        /**
-         * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
-         */
-        categorical?: string[];
-        /**
-         * The column of the examples' weights in the loss of training; evaluation counts each row once.
-         */
-        weight?: string;
-        /**
-         * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
-         */
-        standardize?: boolean;
-        /**
-         * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
-         */
-        missing?: 'error' | 'mean' | 'drop';
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
-           */
-          validation?: number | string;
-          /**
-           * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
-           */
-          test?: number | string;
-          /**
-           * Column of numbers or dates: the examples with the highest are for test, those before them for validation.
-           */
-          order?: string;
-          /**
-           * Column whose values stay together: no two splits have examples of one value.
-           */
-          group?: string;
-          /**
-           * Give every split the same share of each class, or of each class of a target by its name, or of each value: column.
-           */
-          stratify?: boolean | string;
-        };
-        /**
-         * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
-         */
-        validation?: number | string;
-        /**
-         * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
-         */
-        test?: number | string;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'npy';
-        /**
-         * A .npz file (numpy.savez, numpy.savez_compressed): features, targets and weights, or the texts under inputs and targets, are then names of its arrays in the place of files.
-         */
-        file?: string;
-        /**
-         * NumPy array whose first axis counts the examples; bytes stay bytes, else float32.
-         */
-        features?: string;
-        /**
-         * Inputs of the model by name, in the place of features: a file each, or an array of data.file, or { file, member, scale, categories, lengths, ... }.
-         */
-        inputs?: {
-          [k: string]:
-            | string
-            | {
-                /**
-                 * A .npy or .npz file. Default: data.file.
-                 */
-                file?: string;
-                /**
-                 * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
-                 */
-                member?: string;
-                /**
-                 * As data.scale, for this input.
-                 */
-                scale?: number;
-                /**
-                 * Makes it whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories.
-                 */
-                categories?: number;
-                /**
-                 * NumPy array [n] of the places of each sequence. The input is then sequences of unequal length, one behind the other, [all places, ...], or a row each, [n, places, ...], whose further places are not looked at. They are filled up with 0, with a mask that leaves those places out of layers, losses and metrics.
-                 */
-                lengths?:
-                  | string
-                  | {
-                      /**
-                       * A .npy or .npz file. Default: data.file.
-                       */
-                      file?: string;
-                      /**
-                       * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
-                       */
-                      member?: string;
-                    };
-                /**
-                 * In the place of lengths: NumPy array of where each sequence starts, from 0, with or without where the last one ends ([n] or [n + 1]).
-                 */
-                offsets?:
-                  | string
-                  | {
-                      /**
-                       * A .npy or .npz file. Default: data.file.
-                       */
-                      file?: string;
-                      /**
-                       * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
-                       */
-                      member?: string;
-                    };
-                /**
-                 * Places that sequences are filled up to. Default: the longest, or as many as a row has.
-                 */
-                length?: 'longest' | number;
-                /**
-                 * Cut off what sequences have beyond length. Default: false.
-                 */
-                truncate?: boolean;
-              };
-        };
-        /**
-         * NumPy array of as many classes or numbers; or several by name: a file each, or an array of data.file, or { file, member, type, standardize, weights }, or { of: input } for what an input holds.
-         */
-        targets:
-          | string
-          | {
-              [k: string]:
-                | string
-                | {
-                    /**
-                     * The input; `features` is one without a name.
-                     */
-                    of: string;
-                  }
-                | {
-                    /**
-                     * A .npy or .npz file. Default: data.file.
-                     */
-                    file?: string;
-                    /**
-                     * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
-                     */
-                    member?: string;
-                    /**
-                     * As data.targetType, for this target.
-                     */
-                    type?: 'class' | 'number';
-                    /**
-                     * As data.standardizeTargets, for this target.
-                     */
-                    standardize?: boolean;
-                    /**
-                     * As data.weights, for this target.
-                     */
-                    weights?:
-                      | string
-                      | {
-                          /**
-                           * A .npy or .npz file. Default: data.file.
-                           */
-                          file?: string;
-                          /**
-                           * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
-                           */
-                          member?: string;
-                        };
-                    /**
-                     * The input of sequences that it has a class, or numbers, for each place of; it has their mask then, and weights may be of places.
-                     */
-                    placesOf?: string;
-                  };
-            };
-        /**
-         * NumPy array of the examples' weights in the training loss, [n]; or of weights of places, [n, places], which evaluation counts too: 0 leaves a place out of metrics.
-         */
-        weights?: string;
-        /**
-         * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example has one integer from 0, else numbers.
-         */
-        targetType?: 'class' | 'number';
-        /**
-         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
-         */
-        standardizeTargets?: boolean;
-        /**
-         * Factor of the features, such as 0.00392156862745098 for bytes.
-         */
-        scale?: number;
-        /**
-         * NumPy array [n] of the places of each sequence. The input is then sequences of unequal length, one behind the other, [all places, ...], or a row each, [n, places, ...], whose further places are not looked at. They are filled up with 0, with a mask that leaves those places out of layers, losses and metrics.
-         */
-        lengths?: string;
-        /**
-         * In the place of lengths: NumPy array of where each sequence starts, from 0, with or without where the last one ends ([n] or [n + 1]).
-         */
-        offsets?: string;
-        /**
-         * Places that sequences are filled up to. Default: the longest, or as many as a row has.
-         */
-        length?: 'longest' | number;
-        /**
-         * Cut off what sequences have beyond length. Default: false.
-         */
-        truncate?: boolean;
-        /**
-         * The input of sequences that it has a class, or numbers, for each place of; it has their mask then, and weights may be of places.
-         */
-        placesOf?: string;
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
-           */
-          validation?:
-            | number
-            | string
-            | {
-                [k: string]: string;
-              };
-          /**
-           * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated once, at the end.
-           */
-          test?:
-            | number
-            | string
-            | {
-                [k: string]: string;
-              };
-          /**
-           * NumPy array of one number an example of numbers or dates: the examples with the highest are for test, those before them for validation.
-           */
-          order?: string;
-          /**
-           * NumPy array of one number an example whose values stay together: no two splits have examples of one value.
-           */
-          group?: string;
-          /**
-           * Give every split the same share of each class, or of each class of a target by its name, or of each value: numpy array of one number an example.
-           */
-          stratify?: boolean | string;
-        };
-        /**
-         * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
-         */
-        validation?:
-          | number
-          | string
-          | {
-              [k: string]: string;
-            };
-        /**
-         * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated once, at the end.
-         */
-        test?:
-          | number
-          | string
-          | {
-              [k: string]: string;
-            };
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'images';
-        /**
-         * Folder with a folder of PNG or JPEG files for each class; where targets are masks or pictures, with files at any depth; with a table, where its names start (default: the table's folder). A relative path starts at the current folder.
-         */
-        dir?: string;
-        /**
-         * A CSV or Parquet file with a row for each example, whose columns name its images and hold what else there is.
-         */
-        table?: string;
-        /**
-         * Inputs of the model by name: with a table { image: column }, or columns as those of source csv; without one { images: folder }, in the place of dir.
-         */
-        inputs?: {
-          [k: string]:
-            | string
-            | string[]
-            | {
-                /**
-                 * A column whose categories become whole numbers from 0.
-                 */
-                index: string;
-              }
-            | {
-                columns: string | string[];
-                /**
-                 * As data.standardize, for this input.
-                 */
-                standardize?: boolean;
-              }
-            | {
-                /**
-                 * The column of their names.
-                 */
-                image: string;
-                /**
-                 * Where its names start. Default: data.dir.
-                 */
-                dir?: string;
-                /**
-                 * As data.size, for these.
-                 */
-                size?: number | [number, number];
-                /**
-                 * As data.greyscale, for these.
-                 */
-                greyscale?: boolean | ('bt601' | 'linear');
-              }
-            | {
-                /**
-                 * A folder with a file for each picture, of the same name but for its ending.
-                 */
-                images: string;
-                /**
-                 * As data.size, for these.
-                 */
-                size?: number | [number, number];
-                /**
-                 * As data.greyscale, for these.
-                 */
-                greyscale?: boolean | ('bt601' | 'linear');
-              };
-        };
-        /**
-         * Targets by name. Masks are PNG files whose values are class indices, those of a palette too: { masks: folder, classes, values }, or with a table { mask: column }. Pictures, bytes times 1/255: { images: folder }, { image: column }, or { of: input }, as autoencoders have them. With a table also columns, as those of source csv.
-         */
-        targets?: {
-          [k: string]:
-            | string
-            | string[]
-            | {
-                column: string | string[];
-                /**
-                 * As data.targetType, for this target.
-                 */
-                type?: 'class' | 'number';
-                /**
-                 * As data.standardizeTargets, for this target.
-                 */
-                standardize?: boolean;
-              }
-            | {
-                columns: string | string[];
-                type?: 'class' | 'number';
-                standardize?: boolean;
-              }
-            | {
-                /**
-                 * The input; `features` is one without a name.
-                 */
-                of: string;
-              }
-            | {
-                /**
-                 * The column of their names.
-                 */
-                mask: string;
-                /**
-                 * Where its names start. Default: data.dir.
-                 */
-                dir?: string;
-                /**
-                 * As data.size, for these.
-                 */
-                size?: number | [number, number];
-                /**
-                 * How many classes there are. Default: up to the highest value that a mask holds.
-                 */
-                classes?: number;
-                /**
-                 * The value that stands for each class, in their order: [0, 255] where 255 is class 1. Default: values are class indices.
-                 *
-                 * @minItems 2
-                 */
-                values?: number[];
-              }
-            | {
-                /**
-                 * A folder with a file for each picture, of the same name but for its ending.
-                 */
-                masks: string;
-                /**
-                 * As data.size, for these.
-                 */
-                size?: number | [number, number];
-                /**
-                 * How many classes there are. Default: up to the highest value that a mask holds.
-                 */
-                classes?: number;
-                /**
-                 * The value that stands for each class, in their order: [0, 255] where 255 is class 1. Default: values are class indices.
-                 *
-                 * @minItems 2
-                 */
-                values?: number[];
-              }
-            | {
-                /**
-                 * The column of their names.
-                 */
-                image: string;
-                /**
-                 * Where its names start. Default: data.dir.
-                 */
-                dir?: string;
-                /**
-                 * As data.size, for these.
-                 */
-                size?: number | [number, number];
-                /**
-                 * As data.greyscale, for these.
-                 */
-                greyscale?: boolean | ('bt601' | 'linear');
-              }
-            | {
-                /**
-                 * A folder with a file for each picture, of the same name but for its ending.
-                 */
-                images: string;
-                /**
-                 * As data.size, for these.
-                 */
-                size?: number | [number, number];
-                /**
-                 * As data.greyscale, for these.
-                 */
-                greyscale?: boolean | ('bt601' | 'linear');
-              };
-        };
-        /**
-         * Height and width to scale images to; one number for both. Default: images must be of one size.
-         */
-        size?: number | [number, number];
-        /**
-         * Images of another shape are cropped (cover), padded with black (contain) or distorted (fill).
-         */
-        fit?: 'cover' | 'contain' | 'fill';
-        /**
-         * One channel instead of three: bt601 (or true) weighs the stored bytes as ITU-R BT.601 does, 0.299 R + 0.587 G + 0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.
-         */
-        greyscale?: boolean | ('bt601' | 'linear');
-        /**
-         * Whether the first line names the columns; else they are c1, c2, ...
-         */
-        header?: boolean;
-        /**
-         * What separates the columns.
-         */
-        delimiter?: string;
-        /**
-         * What stands before the decimals of a number.
-         */
-        decimal?: '.' | ',';
-        /**
-         * What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.
-         */
-        thousands?: string;
-        /**
-         * Texts that stand for a missing value.
-         */
-        missingValues?: string[];
-        /**
-         * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
-         */
-        dates?: {
-          [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
-        };
-        /**
-         * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
-         */
-        categorical?: string[];
-        /**
-         * The column of the examples' weights in the loss of training; evaluation counts each row once.
-         */
-        weight?: string;
-        /**
-         * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
-         */
-        standardize?: boolean;
-        /**
-         * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
-         */
-        missing?: 'error' | 'mean' | 'drop';
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
-           */
-          validation?: number | string;
-          /**
-           * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated once, at the end.
-           */
-          test?: number | string;
-          /**
-           * Column of the table of numbers or dates: the examples with the highest are for test, those before them for validation.
-           */
-          order?: string;
-          /**
-           * Column of the table whose values stay together: no two splits have examples of one value.
-           */
-          group?: string;
-          /**
-           * Give every split the same share of each class, or of each class of a target by its name, or of each value: column of the table.
-           */
-          stratify?: boolean | string;
-        };
-        /**
-         * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
-         */
-        validation?: number | string;
-        /**
-         * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated once, at the end.
-         */
-        test?: number | string;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'text';
-        /**
-         * UTF-8 text; a relative path starts at the current folder.
-         */
-        file: string;
-        /**
-         * Characters that an example shows the model.
-         */
-        window?: number;
-        /**
-         * Characters from the start of one training example to that of the next.
-         */
-        stride?: number;
-        /**
-         * Predict the character after the window, or the one after each character of it.
-         */
-        targets?: 'last' | 'all';
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated after every epoch.
-           */
-          validation?: number | string;
-          /**
-           * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated once, at the end.
-           */
-          test?: number | string;
-        };
-        /**
-         * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated after every epoch.
-         */
-        validation?: number | string;
-        /**
-         * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated once, at the end.
-         */
-        test?: number | string;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      }
-    | {
-        source: 'module';
-        /**
-         * JavaScript or TypeScript file whose default export is, or is a function that returns, an iterable of { features, target, weight? } or, by names, { inputs: { name: ... }, targets: { name: ... }, weights?: { target: ... } }, sync or async; a relative path starts at the current folder.
-         */
-        file: string;
-        /**
-         * Given to the function.
-         */
-        options?: {
-          [k: string]: unknown;
-        };
-        /**
-         * Makes a target class indices, 0 to classes - 1: of the only target, or { target: classes }.
-         */
-        classes?:
-          | number
-          | {
-              [k: string]: number;
-            };
-        /**
-         * Makes an input whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories: of the only input, or { input: categories }.
-         */
-        categories?:
-          | number
-          | {
-              [k: string]: number;
-            };
-        /**
-         * Makes an input a sequence whose first axis differs from example to example: filled up with 0 to so many places, or to the longest, with a mask that leaves those places out of layers, losses and metrics. Of the only input, or { input: length }. Targets that have as many places as an input in every example go with it.
-         */
-        length?:
-          | ('longest' | number)
-          | {
-              [k: string]: 'longest' | number;
-            };
-        /**
-         * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
-         */
-        targets?: {
-          [k: string]: {
-            /**
-             * The input; `features` is one without a name.
-             */
-            of: string;
-          };
-        };
-        /**
-         * Cut off what sequences have beyond data.length.
-         */
-        truncate?: boolean;
-        /**
-         * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
-         */
-        standardizeTargets?: boolean;
-        /**
-         * Which examples are held out, and what decides it; in the place of validation, test and stratify.
-         */
-        split?: {
-          /**
-           * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
-           */
-          validation?: number | string;
-          /**
-           * Fraction of the examples, or a module of its own, that is held out and evaluated once, at the end.
-           */
-          test?: number | string;
-          /**
-           * Key of the examples that is no input of numbers or dates: the examples with the highest are for test, those before them for validation.
-           */
-          order?: string;
-          /**
-           * Key of the examples that is no input whose values stay together: no two splits have examples of one value.
-           */
-          group?: string;
-          /**
-           * Give every split the same share of each class, or of each class of a target by its name, or of each value: key of the examples that is no input.
-           */
-          stratify?: boolean | string;
-        };
-        /**
-         * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
-         */
-        validation?: number | string;
-        /**
-         * Fraction of the examples, or a module of its own, that is held out and evaluated once, at the end.
-         */
-        test?: number | string;
-        /**
-         * Give every split the same share of each class. Needs targets that are classes.
-         */
-        stratify?: boolean;
-        /**
-         * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
-         */
-        memory?: string;
-      };
+  data: DigitsData | IdxData | ValuesData | CsvData | ParquetData | NpyData | ImagesData | TextData | ModuleData;
   /**
    * Random changes to the training images; the same ones for any number of threads.
    */
@@ -1136,57 +179,21 @@ export interface RunConfigInput {
    * The model
    */
   model:
-    | {
+    | (ModelKeys & {
         /**
          * Layers from the input to the output; the input shape comes from the data
          *
          * @minItems 1
          */
         layers: LayerInput[];
-        /**
-         * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
-         */
-        outputs?: {
-          [k: string]: string;
-        };
-        /**
-         * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
-         */
-        weights?: string;
-        /**
-         * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
-         */
-        reinitialize?: string[];
-        /**
-         * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
-         */
-        freeze?: string[];
-      }
-    | {
+      })
+    | (ModelKeys & {
         /**
          * A tfjs LayersModel's model.json, a Keras model's JSON, or a run (its best model); starts from its weights if it has any.
          */
         file: string;
-        /**
-         * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
-         */
-        outputs?: {
-          [k: string]: string;
-        };
-        /**
-         * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
-         */
-        weights?: string;
-        /**
-         * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
-         */
-        reinitialize?: string[];
-        /**
-         * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
-         */
-        freeze?: string[];
-      }
-    | {
+      })
+    | (ModelKeys & {
         /**
          * JavaScript or TypeScript file whose default export is a function of `tf` and { inputShape, classes, options } that returns a tf.LayersModel.
          */
@@ -1197,25 +204,7 @@ export interface RunConfigInput {
         options?: {
           [k: string]: unknown;
         };
-        /**
-         * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
-         */
-        outputs?: {
-          [k: string]: string;
-        };
-        /**
-         * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
-         */
-        weights?: string;
-        /**
-         * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
-         */
-        reinitialize?: string[];
-        /**
-         * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
-         */
-        freeze?: string[];
-      };
+      });
   /**
    * Loss, alone or with its options; cross-entropies read logits where the last layers do not end in probabilities. Where data.targets has names: a loss for each.
    */
@@ -1408,78 +397,12 @@ export interface RunConfigInput {
    * Metrics of validation and test, besides the loss; where data.targets has names: a list for each
    */
   metrics?:
-    | (
-        | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
-        | {
-            topKAccuracy: {
-              /**
-               * The target counts as found among the k highest outputs
-               */
-              k: number;
-            };
-          }
-        | {
-            r2: {
-              /**
-               * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
-               */
-              average: 'pooled' | 'uniform';
-            };
-          }
-        | {
-            /**
-             * A function of yours
-             */
-            custom: {
-              /**
-               * The module's export: a function of tf, targets and outputs; one number an example
-               */
-              name: string;
-              /**
-               * The module; default: the model's
-               */
-              module?: string;
-            };
-          }
-      )[]
+    | MetricList
     | {
         /**
          * Metrics of validation and test, besides the loss
          */
-        [k: string]: (
-          | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
-          | {
-              topKAccuracy: {
-                /**
-                 * The target counts as found among the k highest outputs
-                 */
-                k: number;
-              };
-            }
-          | {
-              r2: {
-                /**
-                 * Over several targets: pooled (as r2 alone) sums errors and deviations over all of them, so that those of large values decide; uniform is the mean of each target's own, as scikit-learn's r2_score has it
-                 */
-                average: 'pooled' | 'uniform';
-              };
-            }
-          | {
-              /**
-               * A function of yours
-               */
-              custom: {
-                /**
-                 * The module's export: a function of tf, targets and outputs; one number an example
-                 */
-                name: string;
-                /**
-                 * The module; default: the model's
-                 */
-                module?: string;
-              };
-            }
-        )[];
+        [k: string]: MetricList;
       };
   /**
    * How a gradient changes the parameters; a bare name takes its defaults.
@@ -1879,4 +802,841 @@ export interface RunConfigInput {
    * The TensorFlow.js backend of engine tfjs. By default the fastest that loads.
    */
   backend?: 'tensorflow' | 'wasm' | 'cpu';
+}
+/**
+ * A target that is one of the inputs.
+ */
+export interface CopiedTarget {
+  /**
+   * The input; `features` is one without a name.
+   */
+  of: string;
+}
+/**
+ * Where an array is.
+ */
+export interface ArrayPlace {
+  /**
+   * A .npy or .npz file. Default: data.file.
+   */
+  file?: string;
+  /**
+   * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+   */
+  member?: string;
+}
+/**
+ * Keys that several choices have.
+ */
+export interface ModelKeys {
+  /**
+   * Which layer gives the output that is compared with each target, by the names under data.targets. Needed where there are several targets; default: the last layer, or the outputs of the same names.
+   */
+  outputs?: {
+    [k: string]: string;
+  };
+  /**
+   * Start from the weights of a saved model: its folder, model.json or .safetensors file, or a run (its best model); matched by name. A relative path starts at the current folder.
+   */
+  weights?: string;
+  /**
+   * Layers that keep their fresh weights although `weights` is given, such as a new head; * stands for any letters.
+   */
+  reinitialize?: string[];
+  /**
+   * Layers whose weights stay as they are; * stands for any letters. Default: those that the model has frozen.
+   */
+  freeze?: string[];
+}
+/**
+ * Keys that several choices have.
+ */
+export interface TargetColumnKeys {
+  /**
+   * As data.targetType, for this target.
+   */
+  type?: 'class' | 'number';
+  /**
+   * As data.standardizeTargets, for this target.
+   */
+  standardize?: boolean;
+}
+/**
+ * Keys that several choices have.
+ */
+export interface ImageKeysOfDir {
+  /**
+   * Where its names start. Default: data.dir.
+   */
+  dir?: string;
+}
+/**
+ * Keys that several choices have.
+ */
+export interface ImageKeysOfSize {
+  /**
+   * As data.size, for these.
+   */
+  size?: ImageSize;
+}
+/**
+ * Keys that several choices have.
+ */
+export interface ImageKeysOfGreyscale {
+  /**
+   * As data.greyscale, for these.
+   */
+  greyscale?: boolean | ('bt601' | 'linear');
+}
+/**
+ * Keys that several choices have.
+ */
+export interface ImageKeysOfClasses {
+  /**
+   * How many classes there are. Default: up to the highest value that a mask holds.
+   */
+  classes?: number;
+  /**
+   * The value that stands for each class, in their order: [0, 255] where 255 is class 1. Default: values are class indices.
+   *
+   * @minItems 2
+   */
+  values?: number[];
+}
+/**
+ * Keys that several choices have.
+ */
+export interface TableKeys {
+  /**
+   * The column to predict; several columns of numbers are predicted together. Needed unless there are targets.
+   */
+  target?: string | string[];
+  /**
+   * Targets by name, in the place of target: a column or a list of columns of numbers each.
+   */
+  targets?: {
+    [k: string]: TargetColumns;
+  };
+  /**
+   * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if they are text, else numbers.
+   */
+  targetType?: 'class' | 'number';
+  /**
+   * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+   */
+  standardizeTargets?: boolean;
+  /**
+   * Columns to predict from. Default: all the others.
+   *
+   * @minItems 1
+   */
+  features?: string[];
+  /**
+   * Inputs of the model by name, in the place of features: a column or a list of columns each; { index: column } codes categories as whole numbers from 0, and one more for what training did not see.
+   */
+  inputs?: {
+    [k: string]: InputColumns;
+  };
+  /**
+   * Columns to leave out, such as an identifier.
+   */
+  exclude?: string[];
+  /**
+   * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
+   */
+  dates?: {
+    [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
+  };
+  /**
+   * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
+   */
+  categorical?: string[];
+  /**
+   * The column of the examples' weights in the loss of training; evaluation counts each row once.
+   */
+  weight?: string;
+  /**
+   * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
+   */
+  standardize?: boolean;
+  /**
+   * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
+   */
+  missing?: 'error' | 'mean' | 'drop';
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
+     */
+    validation?: number | string;
+    /**
+     * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
+     */
+    test?: number | string;
+    /**
+     * Column of numbers or dates: the examples with the highest are for test, those before them for validation.
+     */
+    order?: string;
+    /**
+     * Column whose values stay together: no two splits have examples of one value.
+     */
+    group?: string;
+    /**
+     * Give every split the same share of each class, or of each class of a target by its name, or of each value: column.
+     */
+    stratify?: boolean | string;
+  };
+  /**
+   * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
+   */
+  validation?: number | string;
+  /**
+   * Fraction of the examples, or a file of its own, that is held out and evaluated once, at the end.
+   */
+  test?: number | string;
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * Synthetic handwritten digits, 28 x 28 x 1, ten classes, made when the run starts.
+ */
+export interface DigitsData {
+  source: 'digits';
+  /**
+   * How many digits to make, all splits together.
+   */
+  examples?: number;
+  /**
+   * Names the set of digits. Apart from the seed of the run, so that all seeds train on the same set.
+   */
+  seed?: number;
+  /**
+   * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+   */
+  targets?: {
+    [k: string]: CopiedTarget;
+  };
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the examples that is held out and evaluated after every epoch.
+     */
+    validation?: number;
+    /**
+     * Fraction of the examples that is held out and evaluated once, at the end.
+     */
+    test?: number;
+    /**
+     * Give every split the same share of each class. Needs targets that are classes.
+     */
+    stratify?: boolean;
+  };
+  /**
+   * Fraction of the examples that is held out and evaluated after every epoch.
+   */
+  validation?: number;
+  /**
+   * Fraction of the examples that is held out and evaluated once, at the end.
+   */
+  test?: number;
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * Images of the MNIST family (MNIST, Fashion-MNIST, EMNIST, KMNIST) in IDX files.
+ */
+export interface IdxData {
+  source: 'idx';
+  /**
+   * Folder of <prefix>-images-idx3-ubyte and <prefix>-labels-idx1-ubyte files, with or without .gz; a relative path starts at the current folder.
+   */
+  dir: string;
+  /**
+   * Prefix of the training files. Default: train where there is such a pair, else the folder's only pair.
+   */
+  training?: string;
+  /**
+   * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+   */
+  targets?: {
+    [k: string]: CopiedTarget;
+  };
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
+     */
+    validation?: number | string;
+    /**
+     * Fraction of the training files, or prefix of the files, that is held out and evaluated once, at the end.
+     */
+    test?: number | string;
+    /**
+     * Give every split the same share of each class. Needs targets that are classes.
+     */
+    stratify?: boolean;
+  };
+  /**
+   * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
+   */
+  validation?: number | string;
+  /**
+   * Fraction of the training files, or prefix of the files, that is held out and evaluated once, at the end.
+   */
+  test?: number | string;
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * Numbers written in the config.
+ */
+export interface ValuesData {
+  source: 'values';
+  /**
+   * One row of numbers for each example; a plain number is a row of one.
+   *
+   * @minItems 1
+   */
+  features: (number | number[])[];
+  /**
+   * One row of numbers for each example, or one class index each if classes is given.
+   *
+   * @minItems 1
+   */
+  targets: (number | number[])[];
+  /**
+   * Makes the targets class indices, 0 to classes - 1.
+   */
+  classes?: number;
+  /**
+   * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+   */
+  standardizeTargets?: boolean;
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the examples that is held out and evaluated after every epoch.
+     */
+    validation?: number;
+    /**
+     * Fraction of the examples that is held out and evaluated once, at the end.
+     */
+    test?: number;
+    /**
+     * Give every split the same share of each class. Needs targets that are classes.
+     */
+    stratify?: boolean;
+  };
+  /**
+   * Fraction of the examples that is held out and evaluated after every epoch.
+   */
+  validation?: number;
+  /**
+   * Fraction of the examples that is held out and evaluated once, at the end.
+   */
+  test?: number;
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * NumPy .npy and .npz files.
+ */
+export interface NpyData {
+  source: 'npy';
+  /**
+   * A .npz file (numpy.savez, numpy.savez_compressed): features, targets and weights, or the texts under inputs and targets, are then names of its arrays in the place of files.
+   */
+  file?: string;
+  /**
+   * NumPy array whose first axis counts the examples; bytes stay bytes, else float32.
+   */
+  features?: string;
+  /**
+   * Inputs of the model by name, in the place of features: a file each, or an array of data.file, or { file, member, scale, categories, lengths, ... }.
+   */
+  inputs?: {
+    [k: string]:
+      | string
+      | {
+          /**
+           * A .npy or .npz file. Default: data.file.
+           */
+          file?: string;
+          /**
+           * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+           */
+          member?: string;
+          /**
+           * As data.scale, for this input.
+           */
+          scale?: number;
+          /**
+           * Makes it whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories.
+           */
+          categories?: number;
+          /**
+           * NumPy array [n] of the places of each sequence. The input is then sequences of unequal length, one behind the other, [all places, ...], or a row each, [n, places, ...], whose further places are not looked at. They are filled up with 0, with a mask that leaves those places out of layers, losses and metrics.
+           */
+          lengths?: string | ArrayPlace;
+          /**
+           * In the place of lengths: NumPy array of where each sequence starts, from 0, with or without where the last one ends ([n] or [n + 1]).
+           */
+          offsets?: string | ArrayPlace;
+          /**
+           * Places that sequences are filled up to. Default: the longest, or as many as a row has.
+           */
+          length?: 'longest' | number;
+          /**
+           * Cut off what sequences have beyond length. Default: false.
+           */
+          truncate?: boolean;
+        };
+  };
+  /**
+   * NumPy array of as many classes or numbers; or several by name: a file each, or an array of data.file, or { file, member, type, standardize, weights }, or { of: input } for what an input holds.
+   */
+  targets:
+    | string
+    | {
+        [k: string]:
+          | string
+          | CopiedTarget
+          | {
+              /**
+               * A .npy or .npz file. Default: data.file.
+               */
+              file?: string;
+              /**
+               * The array in a .npz file. Default: the only one that it has, else the one of the name of the field.
+               */
+              member?: string;
+              /**
+               * As data.targetType, for this target.
+               */
+              type?: 'class' | 'number';
+              /**
+               * As data.standardizeTargets, for this target.
+               */
+              standardize?: boolean;
+              /**
+               * As data.weights, for this target.
+               */
+              weights?: string | ArrayPlace;
+              /**
+               * The input of sequences that it has a class, or numbers, for each place of; it has their mask then, and weights may be of places.
+               */
+              placesOf?: string;
+            };
+      };
+  /**
+   * NumPy array of the examples' weights in the training loss, [n]; or of weights of places, [n, places], which evaluation counts too: 0 leaves a place out of metrics.
+   */
+  weights?: string;
+  /**
+   * Whether targets are classes or numbers. Default: what the loss takes; where it takes both, classes if each example has one integer from 0, else numbers.
+   */
+  targetType?: 'class' | 'number';
+  /**
+   * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+   */
+  standardizeTargets?: boolean;
+  /**
+   * Factor of the features, such as 0.00392156862745098 for bytes.
+   */
+  scale?: number;
+  /**
+   * NumPy array [n] of the places of each sequence. The input is then sequences of unequal length, one behind the other, [all places, ...], or a row each, [n, places, ...], whose further places are not looked at. They are filled up with 0, with a mask that leaves those places out of layers, losses and metrics.
+   */
+  lengths?: string;
+  /**
+   * In the place of lengths: NumPy array of where each sequence starts, from 0, with or without where the last one ends ([n] or [n + 1]).
+   */
+  offsets?: string;
+  /**
+   * Places that sequences are filled up to. Default: the longest, or as many as a row has.
+   */
+  length?: 'longest' | number;
+  /**
+   * Cut off what sequences have beyond length. Default: false.
+   */
+  truncate?: boolean;
+  /**
+   * The input of sequences that it has a class, or numbers, for each place of; it has their mask then, and weights may be of places.
+   */
+  placesOf?: string;
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
+     */
+    validation?:
+      | number
+      | string
+      | {
+          [k: string]: string;
+        };
+    /**
+     * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated once, at the end.
+     */
+    test?:
+      | number
+      | string
+      | {
+          [k: string]: string;
+        };
+    /**
+     * NumPy array of one number an example of numbers or dates: the examples with the highest are for test, those before them for validation.
+     */
+    order?: string;
+    /**
+     * NumPy array of one number an example whose values stay together: no two splits have examples of one value.
+     */
+    group?: string;
+    /**
+     * Give every split the same share of each class, or of each class of a target by its name, or of each value: numpy array of one number an example.
+     */
+    stratify?: boolean | string;
+  };
+  /**
+   * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
+   */
+  validation?:
+    | number
+    | string
+    | {
+        [k: string]: string;
+      };
+  /**
+   * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated once, at the end.
+   */
+  test?:
+    | number
+    | string
+    | {
+        [k: string]: string;
+      };
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * Image files: in one folder a class, beside their masks, or named by a table.
+ */
+export interface ImagesData {
+  source: 'images';
+  /**
+   * Folder with a folder of PNG or JPEG files for each class; where targets are masks or pictures, with files at any depth; with a table, where its names start (default: the table's folder). A relative path starts at the current folder.
+   */
+  dir?: string;
+  /**
+   * A CSV or Parquet file with a row for each example, whose columns name its images and hold what else there is.
+   */
+  table?: string;
+  /**
+   * Inputs of the model by name: with a table { image: column }, or columns as those of source csv; without one { images: folder }, in the place of dir.
+   */
+  inputs?: {
+    [k: string]: InputColumns | PictureColumn | PictureFolder;
+  };
+  /**
+   * Targets by name. Masks are PNG files whose values are class indices, those of a palette too: { masks: folder, classes, values }, or with a table { mask: column }. Pictures, bytes times 1/255: { images: folder }, { image: column }, or { of: input }, as autoencoders have them. With a table also columns, as those of source csv.
+   */
+  targets?: {
+    [k: string]:
+      | TargetColumns
+      | CopiedTarget
+      | (ImageKeysOfDir &
+          ImageKeysOfSize &
+          ImageKeysOfClasses & {
+            /**
+             * The column of their names.
+             */
+            mask: string;
+          })
+      | (ImageKeysOfSize &
+          ImageKeysOfClasses & {
+            /**
+             * A folder with a file for each picture, of the same name but for its ending.
+             */
+            masks: string;
+          })
+      | PictureColumn
+      | PictureFolder;
+  };
+  /**
+   * Height and width to scale images to; one number for both. Default: images must be of one size.
+   */
+  size?: number | [number, number];
+  /**
+   * Images of another shape are cropped (cover), padded with black (contain) or distorted (fill).
+   */
+  fit?: 'cover' | 'contain' | 'fill';
+  /**
+   * One channel instead of three: bt601 (or true) weighs the stored bytes as ITU-R BT.601 does, 0.299 R + 0.587 G + 0.114 B, like PIL's mode L, OpenCV and torchvision; linear is the luminance of the light, which is brighter.
+   */
+  greyscale?: boolean | ('bt601' | 'linear');
+  /**
+   * Whether the first line names the columns; else they are c1, c2, ...
+   */
+  header?: boolean;
+  /**
+   * What separates the columns.
+   */
+  delimiter?: string;
+  /**
+   * What stands before the decimals of a number.
+   */
+  decimal?: '.' | ',';
+  /**
+   * What stands between groups of three digits, such as , in 1,100; a blank means no-break spaces too.
+   */
+  thousands?: string;
+  /**
+   * Texts that stand for a missing value.
+   */
+  missingValues?: string[];
+  /**
+   * Columns of dates, and which numbers they become: epoch (seconds since 1970, UTC) or a list of year, month, day, weekday (Monday is 1), hour and minute. Dates in text are written as 2024-01-31 or 2024-01-31 12:30:00 (ISO 8601).
+   */
+  dates?: {
+    [k: string]: 'epoch' | ('year' | 'month' | 'day' | 'weekday' | 'hour' | 'minute')[];
+  };
+  /**
+   * Columns of numbers that name categories. Columns of text do anyway; each category becomes a 0/1 feature.
+   */
+  categorical?: string[];
+  /**
+   * The column of the examples' weights in the loss of training; evaluation counts each row once.
+   */
+  weight?: string;
+  /**
+   * Give numeric columns mean 0 and deviation 1, as measured on the training split. Default: true, except where the first layer is an embedding, which reads whole numbers.
+   */
+  standardize?: boolean;
+  /**
+   * Missing values: refuse them, take the mean of the training split (for a category: a category of its own), or leave the row out.
+   */
+  missing?: 'error' | 'mean' | 'drop';
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
+     */
+    validation?: number | string;
+    /**
+     * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated once, at the end.
+     */
+    test?: number | string;
+    /**
+     * Column of the table of numbers or dates: the examples with the highest are for test, those before them for validation.
+     */
+    order?: string;
+    /**
+     * Column of the table whose values stay together: no two splits have examples of one value.
+     */
+    group?: string;
+    /**
+     * Give every split the same share of each class, or of each class of a target by its name, or of each value: column of the table.
+     */
+    stratify?: boolean | string;
+  };
+  /**
+   * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
+   */
+  validation?: number | string;
+  /**
+   * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated once, at the end.
+   */
+  test?: number | string;
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * Characters of a text: the examples are windows of it, the targets the characters that follow.
+ */
+export interface TextData {
+  source: 'text';
+  /**
+   * UTF-8 text; a relative path starts at the current folder.
+   */
+  file: string;
+  /**
+   * Characters that an example shows the model.
+   */
+  window?: number;
+  /**
+   * Characters from the start of one training example to that of the next.
+   */
+  stride?: number;
+  /**
+   * Predict the character after the window, or the one after each character of it.
+   */
+  targets?: 'last' | 'all';
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated after every epoch.
+     */
+    validation?: number | string;
+    /**
+     * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated once, at the end.
+     */
+    test?: number | string;
+  };
+  /**
+   * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated after every epoch.
+   */
+  validation?: number | string;
+  /**
+   * Fraction of the text (in one piece at its end, validation before test), or a file of its own, that is held out and evaluated once, at the end.
+   */
+  test?: number | string;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
+}
+/**
+ * Examples that a module of yours makes.
+ */
+export interface ModuleData {
+  source: 'module';
+  /**
+   * JavaScript or TypeScript file whose default export is, or is a function that returns, an iterable of { features, target, weight? } or, by names, { inputs: { name: ... }, targets: { name: ... }, weights?: { target: ... } }, sync or async; a relative path starts at the current folder.
+   */
+  file: string;
+  /**
+   * Given to the function.
+   */
+  options?: {
+    [k: string]: unknown;
+  };
+  /**
+   * Makes a target class indices, 0 to classes - 1: of the only target, or { target: classes }.
+   */
+  classes?:
+    | number
+    | {
+        [k: string]: number;
+      };
+  /**
+   * Makes an input whole numbers from 0 to categories - 1, for which embeddings write inputDim: categories: of the only input, or { input: categories }.
+   */
+  categories?:
+    | number
+    | {
+        [k: string]: number;
+      };
+  /**
+   * Makes an input a sequence whose first axis differs from example to example: filled up with 0 to so many places, or to the longest, with a mask that leaves those places out of layers, losses and metrics. Of the only input, or { input: length }. Targets that have as many places as an input in every example go with it.
+   */
+  length?:
+    | ('longest' | number)
+    | {
+        [k: string]: 'longest' | number;
+      };
+  /**
+   * Targets that are inputs, by names: { copy: { of: features } }, as autoencoders have them; they take no memory.
+   */
+  targets?: {
+    [k: string]: CopiedTarget;
+  };
+  /**
+   * Cut off what sequences have beyond data.length.
+   */
+  truncate?: boolean;
+  /**
+   * Give targets that are numbers mean 0 and deviation 1, column by column, as measured on the training split in 64 bits. The loss is that of the standardized targets; mae, mse, r2 and predictions are in their own units. Default: false.
+   */
+  standardizeTargets?: boolean;
+  /**
+   * Which examples are held out, and what decides it; in the place of validation, test and stratify.
+   */
+  split?: {
+    /**
+     * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
+     */
+    validation?: number | string;
+    /**
+     * Fraction of the examples, or a module of its own, that is held out and evaluated once, at the end.
+     */
+    test?: number | string;
+    /**
+     * Key of the examples that is no input of numbers or dates: the examples with the highest are for test, those before them for validation.
+     */
+    order?: string;
+    /**
+     * Key of the examples that is no input whose values stay together: no two splits have examples of one value.
+     */
+    group?: string;
+    /**
+     * Give every split the same share of each class, or of each class of a target by its name, or of each value: key of the examples that is no input.
+     */
+    stratify?: boolean | string;
+  };
+  /**
+   * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
+   */
+  validation?: number | string;
+  /**
+   * Fraction of the examples, or a module of its own, that is held out and evaluated once, at the end.
+   */
+  test?: number | string;
+  /**
+   * Give every split the same share of each class. Needs targets that are classes.
+   */
+  stratify?: boolean;
+  /**
+   * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
+   */
+  memory?: string;
 }

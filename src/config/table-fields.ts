@@ -29,18 +29,14 @@ export const inputsSchema = z
       'categories as whole numbers from 0, and one more for what training did not see.',
   );
 
+const targetKeys = {
+  type: z.enum(['class', 'number']).optional().describe('As data.targetType, for this target.'),
+  standardize: z.boolean().optional().describe('As data.standardizeTargets, for this target.'),
+};
 export const targetSchema = z.union([
   columns,
-  z.strictObject({
-    column: columns,
-    type: z.enum(['class', 'number']).optional().describe('As data.targetType, for this target.'),
-    standardize: z.boolean().optional().describe('As data.standardizeTargets, for this target.'),
-  }),
-  z.strictObject({
-    columns,
-    type: z.enum(['class', 'number']).optional(),
-    standardize: z.boolean().optional(),
-  }),
+  z.strictObject({ column: columns, ...targetKeys }),
+  z.strictObject({ columns, ...targetKeys }),
 ]);
 export type TargetConfig = z.infer<typeof targetSchema>;
 
