@@ -63,7 +63,8 @@ export async function configInputType(): Promise<string> {
     definitions[name] = source;
     return { tsType: name };
   });
-  const text = await compile({ ...result, definitions } as object, 'RunConfigInput', {
+  const description = 'A config as one writes it, for defineConfig: what has a default may be left out.';
+  const text = await compile({ ...result, definitions, description } as object, 'RunConfigInput', {
     bannerComment: header,
     ignoreMinAndMaxItems: true,
     unreachableDefinitions: true,

@@ -12,7 +12,9 @@ export abstract class LockstepError extends Error {
    * @param remedy what to do about it, e.g. `use 96 or 104`
    */
   constructor(
+    /** What is wrong: the offending value and the rule that it breaks. */
     readonly problem: string,
+    /** What to do about it. */
     readonly remedy: string,
   ) {
     super(`${problem}: ${remedy}`);

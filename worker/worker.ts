@@ -14,6 +14,7 @@ import { localAddressTo } from './local-address.js';
 import { type Kept, Membership } from './membership.js';
 import { Peers } from './peers.js';
 
+/** Whose run to take part in, and what this machine gives to it. */
 export interface WorkerOptions {
   /** Where the coordinator listens: ws://host:port, wss://host:port or host:port. */
   readonly url: string;
@@ -44,6 +45,7 @@ export interface WorkerOptions {
   readonly timeout?: number;
   /** Leaves after the step under way. */
   readonly signal?: AbortSignal;
+  /** Takes what the worker tells, as it happens. */
   readonly report?: WorkerReporter;
 }
 

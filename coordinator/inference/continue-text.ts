@@ -8,7 +8,9 @@ import { locateModel, type ModelChoice } from './locate.js';
 import { outputsOfSaved, softmax } from './output-meaning.js';
 import { openModel } from './saved-model.js';
 
+/** What text to go on with, and how. */
 export interface ContinueOptions {
+  /** Which model of the run: `best` by validation, `final`, or one at a path; default: the best, where there is one. */
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the run's config. */
   readonly module?: string;
@@ -18,6 +20,7 @@ export interface ContinueOptions {
   readonly temperature?: number;
   /** Decides what is drawn; default 0. */
   readonly seed?: number;
+  /** Told of what is legitimate but suspicious. */
   readonly warn?: (message: string) => void;
 }
 

@@ -33,6 +33,7 @@ import { choiceOf, type LocatedModel, locateModel, type ModelChoice, runAround }
 import { loadOther } from './other-data.js';
 import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 
+/** Which model to evaluate, and on what. */
 export interface EvaluateOptions {
   /** Which split of the run; default: test where the run has one, else validation. */
   readonly split?: keyof Splits;
@@ -45,16 +46,19 @@ export interface EvaluateOptions {
   readonly config?: string;
   /** `path.to.key=value`, as `lockstep train --set` takes them. */
   readonly overrides?: readonly string[];
+  /** Which model of the run: `best` by validation, `final`, or one at a path; default: the best, where there is one. */
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the config. */
   readonly module?: string;
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
+  /** Told of what is legitimate but suspicious. */
   readonly warn?: (message: string) => void;
   /** Ends the reading of data; its reason is thrown then. */
   readonly signal?: AbortSignal;
 }
 
+/** What an evaluation found. */
 export interface EvaluationResult {
   /** The folder or file of the model that was evaluated. */
   readonly model: string;
@@ -62,6 +66,7 @@ export interface EvaluationResult {
   readonly split: keyof Splits | null;
   /** One line about the data. */
   readonly data: string;
+  /** How many examples were evaluated. */
   readonly examples: number;
   /** `loss` first, then the metrics of the config. */
   readonly metrics: Metrics;

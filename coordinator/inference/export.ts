@@ -13,10 +13,13 @@ import type { SavedInput, SavedOutput } from './signature.js';
 
 export type ExportFormat = 'tfjs' | 'onnx' | 'safetensors';
 
+/** Which model to export, in which format, and where to. */
 export interface ExportOptions {
+  /** tfjs, onnx or safetensors: see exportModel. */
   readonly format: ExportFormat;
   /** The file to write; the folder for `tfjs`. */
   readonly output: string;
+  /** Which model of the run: `best` by validation, `final`, or one at a path; default: the best, where there is one. */
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the run's config. */
   readonly module?: string;
@@ -24,15 +27,21 @@ export interface ExportOptions {
   readonly batch?: number | 'dynamic';
   /** Replace what is there. */
   readonly force?: boolean;
+  /** Told of what is legitimate but suspicious. */
   readonly warn?: (message: string) => void;
 }
 
+/** What was written. */
 export interface ExportResult {
+  /** The model that was read. */
   readonly model: string;
+  /** The format that it was written in. */
   readonly format: ExportFormat;
+  /** The file or folder that was written. */
   readonly output: string;
-  /** Shape of one example, and of what the model makes of it; by name where there are names. */
+  /** Shape of one example; by input where inputs have names. */
   readonly input: Shapes;
+  /** Shape of what the model makes of one example; by output where outputs have names. */
   readonly outputs: Shapes;
 }
 

@@ -13,7 +13,9 @@ import { PictureWriter } from './pictures.js';
 import { openModel, readEncoding, type SavedModel } from './saved-model.js';
 import type { SavedInput } from './signature.js';
 
+/** Which model predicts, and for what. */
 export interface PredictOptions {
+  /** Which model of the run: `best` by validation, `final`, or one at a path; default: the best, where there is one. */
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the run's config. */
   readonly module?: string;
@@ -29,6 +31,7 @@ export interface PredictOptions {
   readonly images?: string;
   /** Whether files in that folder may be replaced. */
   readonly force?: boolean;
+  /** Told of what is legitimate but suspicious. */
   readonly warn?: (message: string) => void;
 }
 
@@ -61,6 +64,7 @@ export interface Prediction extends PredictedValue {
 
 /** What predictions of a target are. */
 export interface PredictedTarget {
+  /** What is predicted: a class, a class for each place of a sequence, or numbers. */
   readonly kind: Reading['kind'];
   /** Names of the classes or of the numbers. */
   readonly names: readonly string[];
@@ -78,6 +82,7 @@ export interface Predictions extends PredictedTarget {
   readonly model: string;
   /** Whether each input is a file of its own. */
   readonly inputs: 'files' | 'rows';
+  /** What is predicted, in the order of the values. */
   readonly targets: readonly PredictedTarget[];
   /** One for each row of the input, in its order; read and computed while they are asked for. */
   readonly rows: AsyncIterable<Prediction>;

@@ -28,11 +28,13 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How to train, besides the config. */
 export interface TrainOptions extends RunOptions {
   /** Folder that receives the run's folder; default `runs`. */
   readonly out?: string;
 }
 
+/** How to go on with a run. */
 export interface ResumeOptions extends RunOptions {
   /** `path=value`: changes of the config that do not touch the steps behind, such as `training.epochs=20`. */
   readonly set?: readonly string[];

@@ -33,6 +33,7 @@ export interface WorldChoices {
 
 /** `threads` may be 0: a coordinator that does not compute. */
 export type CoordinateOptions = TrainOptions & WorldChoices;
+/** How to go on with a run over several machines. */
 export type CoordinateResumeOptions = ResumeOptions & WorldChoices;
 
 const defaultAddress = { host: '127.0.0.1', port: 7474 };

@@ -133,6 +133,9 @@ export type ParquetData = TableKeys & {
   file: string;
 };
 
+/**
+ * A config as one writes it, for defineConfig: what has a default may be left out.
+ */
 export interface RunConfigInput {
   /**
    * Name of the run's folder. By default the name of the config file.

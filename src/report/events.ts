@@ -29,25 +29,37 @@ export function figuresIn(
 /** Once, before the first step. */
 export interface StartEvent {
   event: 'start';
+  /** The config's `name`. */
   name: string;
+  /** The run's folder. */
   folder: string;
   /** One line about the data. */
   data: string;
+  /** Numbers that the model consists of. */
   parameters: number;
+  /** Those of them that are trained. */
   trainable: number;
+  /** The engine that `engine: auto` came to, or that was asked for. */
   engine: string;
+  /** The TensorFlow.js backend of engine tfjs; absent for engine onnx. */
   backend?: string;
+  /** Engine threads. */
   threads: number;
+  /** Shards of a batch. */
   shards: number;
   /** Examples of one step. */
   batchSize: number;
   /** Steps of the whole run. */
   steps: number;
+  /** Epochs to train. */
   epochs: number;
-  /** Examples of each split. */
+  /** Examples of the training split. */
   training: number;
+  /** Examples of the validation split. */
   validation: number;
+  /** Examples of the test split. */
   test: number;
+  /** The seed of the run. */
   seed: number;
   /** Where sequences are cut by batch (training.buckets): the lengths, and how many graphs were compiled for them. */
   buckets?: { places: readonly number[]; graphs: number };
@@ -79,26 +91,34 @@ export interface ProgressEvent {
 /** Every `training.logEvery` steps, for the record. */
 export interface StepEvent {
   event: 'step';
+  /** Counted from 1. */
   epoch: number;
   /** Counted from the start of the run. */
   step: number;
+  /** Mean loss of the batch, with regularization. */
   loss: number;
+  /** The learning rate of the step, after the schedule. */
   learningRate: number;
   /** Before clipping. */
   gradientNorm: number;
+  /** Training examples a second. */
   examplesPerSecond: number;
 }
 
 /** After an epoch and its validation. */
 export interface EpochEvent extends WithFigures {
   event: 'epoch';
+  /** Counted from 1. */
   epoch: number;
   /** Counted from the start of the run. */
   step: number;
+  /** Mean loss of the training examples over the epoch, with regularization. */
   loss: number;
   /** null where the run has no validation split. */
   validation: Metrics | null;
+  /** How long the epoch took. */
   seconds: number;
+  /** Training examples a second. */
   examplesPerSecond: number;
   /** Whether this epoch's model is the best so far. */
   best: boolean;
@@ -122,7 +142,9 @@ export interface WarningEvent {
 /** Once, after the last step and the test. */
 export interface EndEvent extends WithFigures {
   event: 'end';
+  /** Metrics of the model on the validation split; null without one. */
   validation: Metrics | null;
+  /** Metrics of the model on the test split; null without one. */
   test: Metrics | null;
   /** Path of the final model; empty where it could not be written, which is an error when the run has closed its files. */
   model: string;
@@ -132,11 +154,15 @@ export interface EndEvent extends WithFigures {
   weights?: Record<string, number[]>;
   /** Of the parameter slab, in hex. */
   sha256: string;
+  /** How long the run took, from its start. */
   seconds: number;
+  /** Whether the run was asked to stop before its end. */
   interrupted: boolean;
   /** Epochs that the run went through, and the one that was best; fewer than planned when it stopped early. */
   epochs: number;
+  /** The best epoch by `training.monitor`, from 1; null where none has ended. */
   bestEpoch: number | null;
+  /** Whether `training.earlyStopping` has ended the run. */
   stoppedEarly: boolean;
   /** The model is that of the best epoch, not of the last. */
   restored: boolean;
@@ -247,6 +273,7 @@ export interface ErrorEvent {
   remedy: string;
 }
 
+/** An event of a run; `event` tells its kind. */
 export type RunEvent =
   | StartEvent
   | ColumnsEvent
@@ -264,4 +291,5 @@ export type RunEvent =
   | SummaryEvent
   | ErrorEvent;
 
+/** Takes the events of a run, one by one, as they happen. */
 export type Reporter = (event: RunEvent) => void;
