@@ -1,14 +1,12 @@
 /** Trains with a model, a loss and a metric of one's own. */
-import { fileURLToPath } from 'node:url';
 import { defineConfig, train } from 'lockstep';
 
 const points = Array.from({ length: 200 }, (_, i) => i / 100 - 1);
-const module = fileURLToPath(new URL('own-pieces.ts', import.meta.url));
 const config = defineConfig({
   name: 'own',
   seed: 2,
   data: { source: 'values', features: points, targets: points.map((x) => Math.sin(3 * x)), test: 0.2 },
-  model: { module, options: { width: 16 } },
+  model: { module: 'examples/own-pieces.ts', options: { width: 16 } },
   loss: { custom: { name: 'logCosh' } },
   metrics: ['mae', { custom: { name: 'within' } }],
   optimizer: { adam: { learningRate: 0.02 } },

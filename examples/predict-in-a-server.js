@@ -1,14 +1,13 @@
 /** A model behind HTTP: POST a JSON list of examples to it, and get a class and its probability for each. */
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { defineConfig, LockstepError, predict, train } from 'lockstep';
 
 // A program of yours would name a model that is there: const model = 'runs/circle-1/best'.
 const { model } = await train(
   defineConfig({
     name: 'served',
-    data: { source: 'module', file: fileURLToPath(new URL('circle.js', import.meta.url)), classes: 2 },
+    data: { source: 'module', file: 'examples/circle.js', classes: 2 },
     model: { layers: [{ dense: { units: 16, activation: 'relu' } }, { dense: { units: 'classes' } }] },
     loss: 'sparseCategoricalCrossentropy',
     optimizer: { adam: { learningRate: 0.05 } },

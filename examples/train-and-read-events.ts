@@ -1,12 +1,11 @@
 /** Trains a classifier on a module's examples and reads the events of the run: what `--json` prints, as objects. */
-import { fileURLToPath } from 'node:url';
 import { defineConfig, type RunEvent, train } from 'lockstep';
 
 const config = defineConfig({
   name: 'circle',
   seed: 1,
-  // Paths start at the current folder, so that an example says where its own files are.
-  data: { source: 'module', file: fileURLToPath(new URL('circle.js', import.meta.url)), classes: 2 },
+  // Paths start at the current folder.
+  data: { source: 'module', file: 'examples/circle.js', classes: 2 },
   model: { layers: [{ dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],

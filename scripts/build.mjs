@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 const outDir = resolve(values.outDir);
 // Only folders that the compiler writes: DIR may be anything.
-const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'];
+const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test', 'examples'];
 /** Options of each kernel module's compiler. */
 const kernels = {
   update: ['--enable=threads', '--sharedMemory', '--maximumMemory=65536'],
