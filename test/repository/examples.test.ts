@@ -107,11 +107,11 @@ it('serve predictions, and tell a caller what is wrong with an input', async () 
   const [, address] = / to (http:\S+)$/.exec(linesOf('predict-in-a-server.js')[0])!;
   const post = async (body: string) => {
     const response = await fetch(address, { method: 'POST', body });
-    return { status: response.status, body: await response.json() };
+    return { status: response.status, body: (await response.json()) as { name: string; score: number }[] };
   };
   const { status, body } = await post('[[0, 0], [2, 2]]');
   expect(status).toBe(200);
-  expect(body.map(({ name }: { name: string }) => name)).toEqual(['0', '1']);
+  expect(body.map(({ name }) => name)).toEqual(['0', '1']);
   expect(body[0].score).toBeGreaterThan(0.5);
   expect((await post('[[0, 0, 0]]')).status).toBe(400);
   expect((await post('{')).status).toBe(400);
