@@ -94,7 +94,7 @@ export class Membership {
 
   /** A piece of a sum, from the coordinator or a peer. @throws WireError when it breaks the protocol */
   slab(from: number, frame: SlabFrame): void {
-    this.#replica().exchange.receive(from, frame);
+    this.#replica().allReduce.receive(from, frame);
   }
 
   /** Where sums of the coordinator or a peer could be received. */
@@ -181,7 +181,7 @@ export class Membership {
     const { round, attempt } = plan;
     this.#plan = plan;
     const started = performance.now();
-    this.#answer('exchange', async ({ member, exchange }) => {
+    this.#answer('exchange', async ({ member, allReduce }) => {
       const squares = await member.allReduce(plan).catch((error: unknown) => {
         // Another attempt may have taken its place, or the connection is gone.
         if (this.#plan !== plan || this.#over) return undefined;
@@ -189,7 +189,7 @@ export class Membership {
       });
       if (squares === undefined) return;
       const milliseconds = performance.now() - started;
-      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes: exchange.bytesSent, milliseconds });
+      this.#connection.send({ kind: 'reduced', round, attempt, squares, bytes: allReduce.bytesSent, milliseconds });
     });
   }
 
@@ -240,8 +240,8 @@ export class Membership {
 
   /** The parameters are those after `round`: what follows goes on from there. */
   #synced(round: number): void {
-    const { member, exchange } = this.#replica();
-    exchange.restart();
+    const { member, allReduce } = this.#replica();
+    allReduce.restart();
     member.restart(round);
     this.#isSynced = true;
     this.#connection.send({ kind: 'applied', round, milliseconds: 0 });
@@ -312,7 +312,7 @@ export class Membership {
     this.#over = true;
     this.#incoming.abort();
     const reason = error ?? new WireError('the coordinator closed the connection', 'it can be joined again');
-    this.#options.kept.replica?.exchange.abort(reason as WireError);
+    this.#options.kept.replica?.allReduce.abort(reason as WireError);
     this.#lost(reason);
   }
 }

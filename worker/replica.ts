@@ -10,7 +10,7 @@ import { bytesText } from '../src/ground/units.js';
 import { createOptimizer } from '../src/optimizer/optimizer.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
-import { becomeMember, MEMBER_FLOATS } from '../src/pool/world-member.js';
+import { becomeMember } from '../src/pool/world-member.js';
 import type { AllReduce } from '../src/reduce/all-reduce.js';
 import type { Landings } from '../src/reduce/landings.js';
 import type { SlabParts } from '../src/reduce/slab-frame.js';
@@ -20,7 +20,7 @@ import { packedRowBytes } from '../src/wire/rows-blob.js';
 export interface Replica {
   readonly job: Job;
   readonly pool: ThreadPool;
-  readonly exchange: AllReduce;
+  readonly allReduce: AllReduce;
   readonly member: Member;
   readonly landings: Landings;
 }
@@ -87,6 +87,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
   const [{ layout }] = engine.models;
   const pool = await ThreadPool.start(
     {
+      use: 'rounds',
       engine,
       layout,
       examples,
@@ -97,10 +98,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
       seed,
       threads,
       largestEvaluation,
-      rounds: true,
-      scratchFloats: MEMBER_FLOATS,
       rowCache: staged,
-      schedule: { constant: { warmupSteps: 0 } },
     },
     // The coordinator's come before the first step.
     new Float32Array(layout.length),

@@ -20,7 +20,7 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { EngineSpec } from '../../src/pool/spec.js';
+import type { EngineSpec, EvaluationOptions } from '../../src/pool/spec.js';
 import type { Metrics } from '../../src/report/events.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
@@ -116,19 +116,14 @@ async function measure(
   assignWeights(step.built.model, weights, located.path, warn);
   const metrics = metricSpecs(targets, dataset, step);
   checkMetrics(targets, metrics, warn);
-  const once = { training: 1, batchSize: 1, shards: 1, epochs: 1, stepsPerEpoch: 1 };
-  const geometry = { ...once, evaluationBatch };
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, rows }, warn);
-  const poolOptions = {
+  const poolOptions: EvaluationOptions = {
+    use: 'evaluation',
     engine,
     layout: step.layout,
     examples: dataset.examples,
     buckets,
-    // Nothing is trained: this optimizer takes no memory.
-    optimizer: { sgd: { learningRate: 1 } },
-    schedule: config.schedule,
-    seed: config.seed,
-    geometry,
+    geometry: { evaluationBatch },
     metrics,
     threads: threadsOf(options.threads),
     largestEvaluation: rows.length,

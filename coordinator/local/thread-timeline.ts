@@ -1,7 +1,7 @@
 /** `lockstep train --trace FILE`: the phases of every step of every thread. */
 import { roundOf } from '../../src/data/geometry.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import { type PoolOptions, phaseNames } from '../../src/pool/spec.js';
+import { phaseNames, type TrainingOptions } from '../../src/pool/spec.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { Timeline } from '../training/timeline.js';
 
@@ -13,11 +13,11 @@ import { Timeline } from '../training/timeline.js';
  * @throws OutputError when the file cannot be written
  */
 export async function startTraced(
-  options: PoolOptions,
+  options: TrainingOptions,
   parameters: Float32Array,
   path: string,
   unwritten: Unwritten,
-): Promise<ThreadPool> {
+): Promise<ThreadPool<TrainingOptions>> {
   const trace = new Timeline(path, unwritten);
   const ranks = Array.from({ length: options.threads }, (_, id) => ({ id, name: `thread ${id}` }));
   let isStarted = false;

@@ -110,7 +110,7 @@ export async function execute(
     announce(prepared, resumption);
     const run = new TrainingLoop(prepared, resumption?.checkpoint, { signal, steps });
     end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
-    prepared.pool.summarize?.();
+    prepared.trainer.summarize?.();
     prepared.report(end);
   } catch (error) {
     // What came first is what the user has to know.

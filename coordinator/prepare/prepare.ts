@@ -14,7 +14,7 @@ import { closeExamples } from '../../src/data/row-writer.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
-import type { EngineSpec, PoolOptions } from '../../src/pool/spec.js';
+import type { EngineSpec, TrainingOptions } from '../../src/pool/spec.js';
 import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
 import type { LogFile, LogOptions } from '../../src/report/log-file.js';
@@ -54,7 +54,11 @@ export interface PrepareOptions {
  * @param parameters initial slab
  * @param unwritten told what of the trace cannot be written
  */
-export type StartTrainer = (options: PoolOptions, parameters: Float32Array, unwritten: Unwritten) => Promise<Trainer>;
+export type StartTrainer = (
+  options: TrainingOptions,
+  parameters: Float32Array,
+  unwritten: Unwritten,
+) => Promise<Trainer>;
 
 export interface PreparedRun {
   /** Resolved: what `auto` came to is part of the run, because it decides the bits. */
@@ -67,7 +71,7 @@ export interface PreparedRun {
   readonly geometry: Geometry;
   readonly metrics: readonly HeadMetrics[];
   readonly threads: number;
-  readonly pool: Trainer;
+  readonly trainer: Trainer;
   readonly folder: string;
   /** To be looked at before each write into the folder. */
   readonly lock: RunLock;
@@ -106,7 +110,7 @@ export async function prepareRun(
     cleanups.push(() => closeExamples(dataset.examples));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
     const prepared = await prepareSteps(config, dataset, options, unwritten);
-    cleanups.push(() => prepared.pool.close());
+    cleanups.push(() => prepared.trainer.close());
     cleanups.push(() => void prepared.step.built.model.dispose());
     const { engine, geometry } = prepared;
     if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
@@ -166,7 +170,8 @@ async function prepareSteps(
   }
   const forms = formsOf(buckets, { shardSizes: shardSizes(geometry), evaluated });
   const engine = await chooseEngine(config, { step, spec }, forms, warn);
-  const poolOptions = {
+  const trainingOptions: TrainingOptions = {
+    use: 'training',
     engine,
     layout: step.layout,
     examples,
@@ -181,8 +186,8 @@ async function prepareSteps(
     seed: config.seed,
     largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
   };
-  const pool = await start(poolOptions, initialParameters(step), unwritten);
-  return { step, metrics, engine, buckets, geometry, pool };
+  const trainer = await start(trainingOptions, initialParameters(step), unwritten);
+  return { step, metrics, engine, buckets, geometry, trainer };
 }
 
 /** @throws ConfigError when what is cut is to be augmented */

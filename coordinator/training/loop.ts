@@ -68,7 +68,7 @@ export class TrainingLoop {
   readonly #monitor: Monitor;
   #isWarned = false;
   readonly #checkpointer: Checkpointer;
-  /** The state of the loop, but for the losses of the epoch under way, which are in the pool. */
+  /** The state of the loop, but for the losses of the epoch under way, which are in the trainer. */
   #progress: Progress;
   /** Mean loss of every step that this process knows of, and how many there were before those. */
   readonly #losses: number[] = [];
@@ -90,14 +90,14 @@ export class TrainingLoop {
     this.#lastStep = this.#progress.step + steps;
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
-    if (run.config.training.restoreBest) this.#bestParameters = run.pool.parameters.slice();
+    if (run.config.training.restoreBest) this.#bestParameters = run.trainer.parameters.slice();
     if (checkpoint) {
       restoreTensors(run.step.layout, this.#slabs(), checkpoint.tensors);
-      run.pool.stepLosses.set(this.#progress.losses);
+      run.trainer.stepLosses.set(this.#progress.losses);
       for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
-    this.#finite = run.pool.parameters.slice();
-    run.lock.onLoss = () => run.pool.requestStop();
+    this.#finite = run.trainer.parameters.slice();
+    run.lock.onLoss = () => run.trainer.requestStop();
   }
 
   /** @throws DivergedError when the loss stops being finite */
@@ -135,12 +135,12 @@ export class TrainingLoop {
    * @returns examples a second; undefined when it was stopped before its end
    */
   async #trainEpoch(): Promise<number | undefined> {
-    const { config, geometry, pool, report } = this.#run;
+    const { config, geometry, trainer, report } = this.#run;
     const { epoch } = this.#progress;
     const { stepsPerEpoch } = geometry;
     const order = this.#order(epoch);
     const learningRate = (step: number) => this.#learningRate(step);
-    const watching = { pool, geometry, logEvery: config.training.logEvery, learningRate, report };
+    const watching = { trainer, geometry, logEvery: config.training.logEvery, learningRate, report };
     const watch = watchEpoch(epoch, this.#progress.position, watching);
     try {
       while (this.#progress.position < stepsPerEpoch) {
@@ -163,20 +163,20 @@ export class TrainingLoop {
 
   /** The steps up to `last` of the epoch; fewer when the run is stopped or the clock asks for a checkpoint. */
   async #trainSpan(order: Int32Array, last: number): Promise<void> {
-    const { pool, ledger, lock } = this.#run;
+    const { trainer, ledger, lock } = this.#run;
     const { epoch, position, step, monitor } = this.#progress;
-    const stop = () => pool.requestStop();
+    const stop = () => trainer.requestStop();
     const left = this.#checkpointer.millisecondsLeft;
     const timer = Number.isFinite(left) ? setTimeout(stop, Math.min(left, 2 ** 31 - 1)) : undefined;
     this.#signal?.addEventListener('abort', stop);
     try {
-      const { committed, diverged } = await pool.train(epoch, order, position, last, monitor.scale);
+      const { committed, diverged } = await trainer.train(epoch, order, position, last, monitor.scale);
       lock.throwIfLost();
       const end = position + committed;
-      for (const loss of pool.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
-      if (diverged || !pool.isFinite) await this.#fail(step + committed);
-      this.#finite.set(pool.parameters);
-      ledger?.append(epoch + 1, step + 1, pool.used(position, end));
+      for (const loss of trainer.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
+      if (diverged || !trainer.isFinite) await this.#fail(step + committed);
+      this.#finite.set(trainer.parameters);
+      ledger?.append(epoch + 1, step + 1, trainer.used(position, end));
       this.#progress = { ...this.#progress, step: step + committed, position: end };
     } finally {
       clearTimeout(timer);
@@ -186,7 +186,7 @@ export class TrainingLoop {
 
   /** Validates, remembers the best, and moves on to the next epoch. @param seconds that its steps took */
   async #endEpoch(seconds: number, examplesPerSecond: number): Promise<MetricResults | null> {
-    const { config, pool, report } = this.#run;
+    const { config, trainer, report } = this.#run;
     const validation = await this.#validate();
     const loss = this.#epochLoss();
     const { step, best: before, monitor } = this.#progress;
@@ -195,7 +195,7 @@ export class TrainingLoop {
     this.#warnOf(epoch, watched);
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
-      this.#bestParameters?.set(pool.parameters);
+      this.#bestParameters?.set(trainer.parameters);
       await this.#save('best');
     }
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
@@ -248,8 +248,8 @@ export class TrainingLoop {
 
   /** Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. */
   #epochLoss(): number {
-    const { geometry, pool } = this.#run;
-    const sum = pool.stepLosses.reduce((sum, loss, step) => sum + loss * batchOf(geometry, step).count, 0);
+    const { geometry, trainer } = this.#run;
+    const sum = trainer.stepLosses.reduce((sum, loss, step) => sum + loss * batchOf(geometry, step).count, 0);
     return sum / geometry.training;
   }
 
@@ -259,7 +259,7 @@ export class TrainingLoop {
     interrupted: boolean,
     evaluates = true,
   ): Promise<Omit<EndEvent, 'seconds'>> {
-    const { config, dataset, pool, folder, report, unwritten } = this.#run;
+    const { config, dataset, trainer, folder, report, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
     await this.#retryBest();
@@ -272,7 +272,7 @@ export class TrainingLoop {
       });
     }
     const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
-    if (restored) pool.replaceParameters(this.#bestParameters!);
+    if (restored) trainer.replaceParameters(this.#bestParameters!);
     const evaluate = (rows: Int32Array) => (evaluates ? this.#evaluate(rows).catch(unlessStopped) : null);
     const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
     const test = await evaluate(dataset.splits.test);
@@ -284,7 +284,7 @@ export class TrainingLoop {
       model: (await this.#save('model')) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: this.#readableWeights(),
-      sha256: sha256(pool.parameters),
+      sha256: sha256(trainer.parameters),
       interrupted,
       epochs: epoch,
       bestEpoch: best?.epoch ?? null,
@@ -296,32 +296,32 @@ export class TrainingLoop {
 
   /** @param step index of the step that was not applied, or of the one after the update that overflowed */
   async #fail(step: number): Promise<never> {
-    const { pool } = this.#run;
-    const overflowed = !pool.isFinite;
-    if (overflowed) pool.replaceParameters(this.#finite);
+    const { trainer } = this.#run;
+    const overflowed = !trainer.isFinite;
+    if (overflowed) trainer.replaceParameters(this.#finite);
     const saved = await this.#save('last-good');
     throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
   }
 
   #checkpoint(): Promise<void> {
     const { position } = this.#progress;
-    const losses = Array.from(this.#run.pool.stepLosses.subarray(0, position));
+    const losses = Array.from(this.#run.trainer.stepLosses.subarray(0, position));
     return this.#checkpointer.write({ ...this.#progress, losses }, this.#slabs());
   }
 
   /** Everything that a step changes. */
   #slabs(): NamedSlab[] {
-    const { config, pool } = this.#run;
-    const slots = createOptimizer(config.optimizer).slots.map(({ name }, i) => ({ name, slab: pool.slots[i] }));
+    const { config, trainer } = this.#run;
+    const slots = createOptimizer(config.optimizer).slots.map(({ name }, i) => ({ name, slab: trainer.slots[i] }));
     const best = this.#bestParameters ? [{ name: 'best', slab: this.#bestParameters }] : [];
-    return [{ name: 'parameters', slab: pool.parameters }, ...slots, ...best];
+    return [{ name: 'parameters', slab: trainer.parameters }, ...slots, ...best];
   }
 
   /** @throws StoppedError when a signal comes before its end: it may take longer than anybody waits */
   async #validate(): Promise<MetricResults | null> {
-    const { dataset, pool } = this.#run;
+    const { dataset, trainer } = this.#run;
     if (this.#signal?.aborted) throw new StoppedError();
-    const stop = () => pool.requestStop();
+    const stop = () => trainer.requestStop();
     this.#signal?.addEventListener('abort', stop);
     try {
       return await this.#evaluate(dataset.splits.validation);
@@ -331,12 +331,12 @@ export class TrainingLoop {
   }
 
   async #evaluate(rows: Int32Array): Promise<MetricResults | null> {
-    const { metrics, pool } = this.#run;
-    return rows.length === 0 ? null : new RunMetrics(metrics).results(await pool.evaluate(rows));
+    const { metrics, trainer } = this.#run;
+    return rows.length === 0 ? null : new RunMetrics(metrics).results(await trainer.evaluate(rows));
   }
 
   /** @returns path of the model.json; null where it cannot be written, which the run survives */
-  async #save(name: string, parameters = this.#run.pool.parameters): Promise<string | null> {
+  async #save(name: string, parameters = this.#run.trainer.parameters): Promise<string | null> {
     const { step, folder, dataset, lock, unwritten } = this.#run;
     const path = join(folder, name);
     const encoding = step.heads.reduce((encoding, { target, spec, output, lossConfig }) => {
@@ -369,6 +369,6 @@ export class TrainingLoop {
   #readableWeights(): Record<string, number[]> | undefined {
     const { tensors } = this.#run.step.layout;
     if (parameterCount(tensors) > readableParameters) return undefined;
-    return Object.fromEntries(tensors.map((t) => [t.name, Array.from(tensorOf(this.#run.pool.parameters, t))]));
+    return Object.fromEntries(tensors.map((t) => [t.name, Array.from(tensorOf(this.#run.trainer.parameters, t))]));
   }
 }

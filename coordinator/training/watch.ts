@@ -9,7 +9,7 @@ const interval = 100;
 const firstInterval = 10;
 
 export interface WatchOptions {
-  readonly pool: Trainer;
+  readonly trainer: Trainer;
   readonly geometry: Geometry;
   /** Steps between two step events. */
   readonly logEvery: number;
@@ -36,7 +36,7 @@ export interface Watch {
 export function watchEpoch(
   epoch: number,
   first: number,
-  { pool, geometry, logEvery, learningRate, report }: WatchOptions,
+  { trainer, geometry, logEvery, learningRate, report }: WatchOptions,
 ): Watch {
   const { stepsPerEpoch, epochs } = geometry;
   const opened = performance.now();
@@ -44,11 +44,11 @@ export function watchEpoch(
   let begun: { readonly time: number; readonly done: number } | undefined;
   let examplesPerSecond = Number.NaN;
   let seen = first;
-  let lossSum = pool.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
+  let lossSum = trainer.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
   let failure: { readonly reason: unknown } | undefined;
   const tell = () => {
-    // Before the first span of an epoch the pool still tells of the one before.
-    const done = pool.epoch === epoch ? pool.done : first;
+    // Before the first span of an epoch the trainer still tells of the one before.
+    const done = trainer.epoch === epoch ? trainer.done : first;
     if (done === first) return;
     begun ??= { time: performance.now(), done };
     // An epoch that was over before anybody looked twice has nothing else to go by.
@@ -58,10 +58,10 @@ export function watchEpoch(
     examplesPerSecond = examples / (secondsPerStep * (done - from.done));
     for (; seen < done; seen++) {
       const index = roundOf(geometry, epoch, seen);
-      const loss = pool.stepLosses[seen];
+      const loss = trainer.stepLosses[seen];
       lossSum += loss;
       if ((index + 1) % logEvery !== 0) continue;
-      const gradientNorm = pool.stepNorms[seen];
+      const gradientNorm = trainer.stepNorms[seen];
       const learned = { learningRate: learningRate(index), gradientNorm, examplesPerSecond };
       report({ event: 'step', epoch: epoch + 1, step: index + 1, loss, ...learned });
     }
@@ -90,7 +90,7 @@ export function watchEpoch(
       look();
     } catch {
       // Out of a timer it would end the process: the loop, which gets it at the next look, is to come there soon.
-      pool.requestStop();
+      trainer.requestStop();
     }
     wait();
   };

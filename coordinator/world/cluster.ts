@@ -6,7 +6,7 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { decideStep, type Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
-import type { PoolOptions } from '../../src/pool/spec.js';
+import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/spec.js';
 import type { RowsAt } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
@@ -18,9 +18,9 @@ import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
 
 export interface ClusterParts {
-  readonly options: PoolOptions;
+  readonly options: TrainingOptions;
   /** The coordinator's replica. */
-  readonly pool: ThreadPool;
+  readonly pool: ThreadPool<RoundPoolOptions> | ThreadPool<UpdateOptions>;
   readonly world: World;
   readonly own: OwnState;
   /** The coordinator takes part in exchanges from the round after this one on, once more. */
@@ -56,8 +56,8 @@ export class Cluster implements Trainer {
     this.#parts = parts;
     this.parameters = pool.parameters;
     this.slots = pool.slots;
-    this.stepLosses = pool.stepLosses;
-    this.stepNorms = pool.stepNorms;
+    this.stepLosses = new Float64Array(options.geometry.stepsPerEpoch);
+    this.stepNorms = new Float64Array(options.geometry.stepsPerEpoch);
     this.#used = new Int32Array(options.geometry.training);
   }
 

@@ -6,8 +6,8 @@ import { numericFingerprint } from '../../src/engine/onnx/numerics.js';
 import { RefusedError, WireError } from '../../src/errors.js';
 import { sha256 } from '../../src/ground/checksum.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { PoolOptions } from '../../src/pool/spec.js';
-import { becomeMember, MEMBER_FLOATS } from '../../src/pool/world-member.js';
+import type { TrainingOptions } from '../../src/pool/spec.js';
+import { becomeMember } from '../../src/pool/world-member.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { bytesSource } from '../../src/wire/blob.js';
@@ -60,7 +60,7 @@ const replicatedBytes = 2 ** 31;
  * @throws ConfigError when it cannot listen, or the run's engine cannot be sent to workers
  */
 export async function startCluster(
-  options: PoolOptions,
+  options: TrainingOptions,
   parameters: Float32Array,
   choices: ClusterChoices,
 ): Promise<Cluster> {
@@ -76,7 +76,7 @@ export async function startCluster(
 }
 
 async function start(
-  options: PoolOptions,
+  options: TrainingOptions,
   parameters: Float32Array,
   choices: ClusterChoices,
   trace: Timeline | undefined,
@@ -84,7 +84,7 @@ async function start(
   const { threads, config, report, token = generateToken(), ledger } = choices;
   const image = packExamples(options.examples);
   const placement = placementOf(config, image.length);
-  const { engine, buckets, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
+  const { engine, layout, buckets, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
   const encoded = (where: Job['placement']) => {
     const bytes = encodeJob({
       engine,
@@ -106,14 +106,28 @@ async function start(
   const jobs = { [placement]: encoded(placement), local: encoded('local') };
   const numerics = numericFingerprint();
   const fingerprint = await examplesFingerprint(options.examples);
-  const pool = await ThreadPool.start(
-    { ...options, threads: Math.max(1, threads), computes: threads > 0, rounds: true, scratchFloats: MEMBER_FLOATS },
-    parameters,
-  );
-  const { layout } = options;
+  const examples = options.examples;
+  const pool = await (threads > 0
+    ? ThreadPool.start(
+        {
+          use: 'rounds',
+          engine,
+          layout,
+          examples,
+          geometry,
+          optimizer,
+          augment,
+          metrics,
+          seed,
+          threads,
+          largestEvaluation,
+        },
+        parameters,
+      )
+    : ThreadPool.start({ use: 'updates', layout, geometry, optimizer }, parameters));
   const {
     member: self,
-    exchange,
+    allReduce: exchange,
     landings,
   } = becomeMember(pool, {
     id: 0,

@@ -19,7 +19,7 @@ import { createStepModel, initialParameters, type StepSpec } from '../../src/eng
 import { elements } from '../../src/ground/elements.js';
 import { bell, randomStream, uniform } from '../../src/ground/random.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import { type Phase, phaseNames } from '../../src/pool/spec.js';
+import { type Phase, phaseNames, type TrainingOptions } from '../../src/pool/spec.js';
 import { type Measurement, measure, peakMegabytes } from './measurement.js';
 import { classes } from './workloads.js';
 
@@ -76,14 +76,15 @@ function randomExamples({ featureShape, featureType }: PoolCase): Examples {
   return { count: exampleCount, columns };
 }
 
-interface Trainer {
-  readonly pool: ThreadPool;
+/** A pool that trains, and what it is given to train on. */
+interface Bench {
+  readonly pool: ThreadPool<TrainingOptions>;
   readonly geometry: Geometry;
   /** All examples. */
   readonly training: Int32Array;
 }
 
-async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
+async function startBench(poolCase: PoolCase): Promise<Bench> {
   const { layers, batchSize, shards, threads, backend } = poolCase;
   const examples = randomExamples(poolCase);
   const training = Int32Array.from({ length: exampleCount }, (_, i) => i);
@@ -109,7 +110,8 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
       weighted: false,
     },
   ];
-  const options = {
+  const options: TrainingOptions = {
+    use: 'training',
     engine,
     layout: step.layout,
     examples,
@@ -125,7 +127,7 @@ async function startTrainer(poolCase: PoolCase): Promise<Trainer> {
 }
 
 /** Runs `steps` steps, epoch by epoch; returns the milliseconds that a step took. */
-async function runSteps({ pool, geometry, training }: Trainer, steps: number): Promise<number> {
+async function runSteps({ pool, geometry, training }: Bench, steps: number): Promise<number> {
   const { stepsPerEpoch } = geometry;
   const started = performance.now();
   for (let epoch = 0; epoch * stepsPerEpoch < steps; epoch++) {
@@ -137,10 +139,10 @@ async function runSteps({ pool, geometry, training }: Trainer, steps: number): P
 }
 
 /** @returns the milliseconds that a step takes at the end of it */
-async function warmUp(trainer: Trainer): Promise<number> {
+async function warmUp(bench: Bench): Promise<number> {
   const until = performance.now() + warmUpMilliseconds;
   let last: number;
-  do last = await runSteps(trainer, fewestSteps);
+  do last = await runSteps(bench, fewestSteps);
   while (performance.now() < until);
   return last;
 }
@@ -153,12 +155,12 @@ async function meet({ folder, processes }: NonNullable<PoolCase['together']>): P
 
 async function main(poolCase: PoolCase): Promise<void> {
   const { name, batchSize, threads, seconds, together } = poolCase;
-  const trainer = await startTrainer(poolCase);
-  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await warmUp(trainer))));
+  const bench = await startBench(poolCase);
+  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await warmUp(bench))));
   if (together) await meet(together);
-  const before = trainer.pool.phases();
-  const millisecondsPerStep = await runSteps(trainer, steps);
-  const after = trainer.pool.phases();
+  const before = bench.pool.phases();
+  const millisecondsPerStep = await runSteps(bench, steps);
+  const after = bench.pool.phases();
   const split = phaseNames.map((phase) => [phase, (after[phase] - before[phase]) / steps] as const);
   const dispatch = split.reduce((left, [, milliseconds]) => left - milliseconds, millisecondsPerStep);
   const measurement: PoolMeasurement = {
@@ -172,7 +174,7 @@ async function main(poolCase: PoolCase): Promise<void> {
     split: { ...(Object.fromEntries(split) as Record<Phase, number>), dispatch },
   };
   process.stdout.write(`${JSON.stringify(measurement)}\n`);
-  await trainer.pool.close();
+  await bench.pool.close();
 }
 
 if (process.argv[1] === program) await main(JSON.parse(process.argv[2]) as PoolCase);

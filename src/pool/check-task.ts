@@ -2,10 +2,10 @@
 import { activeShards, evaluationBatchCount, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
 import { WireError } from '../errors.js';
 import { type TreeNode, treeNodes } from '../reduce/tree.js';
-import type { PoolOptions } from './spec.js';
+import type { RoundOptions } from './spec.js';
 import type { ComputeTask, EvaluationBatch } from './worker.js';
 
-type Described = Pick<PoolOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation'>;
+type Described = Pick<RoundOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation'>;
 
 type Range = readonly [number, number];
 

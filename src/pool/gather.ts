@@ -7,7 +7,8 @@ import { bytesPerElement, strideOf, type Values, widthOf } from '../data/field.j
 import type { RowRange } from '../data/geometry.js';
 import { RowReader } from '../data/row-reader.js';
 import type { BatchBuffers } from '../engine/engine.js';
-import type { PoolSpec } from './spec.js';
+import type { PoolSpec } from './shared-state.js';
+import type { ComputingOptions } from './spec.js';
 
 /** What a step of an epoch does to rows on their way. */
 interface Change {
@@ -19,14 +20,18 @@ interface Change {
 }
 
 export class Gatherer {
-  readonly #spec: PoolSpec;
+  readonly #spec: PoolSpec<ComputingOptions>;
   readonly #columns: readonly ColumnGatherer[];
   /** Of each column: what changes its rows in training steps. */
   readonly #augmenters: readonly (Augmenter | undefined)[];
+  /** Of those changes. */
+  readonly #seed: number;
 
-  constructor(spec: PoolSpec) {
-    const { examples, augment } = spec;
+  constructor(spec: PoolSpec<ComputingOptions>) {
+    const { examples } = spec;
+    const augment = spec.use === 'evaluation' ? undefined : spec.augment;
     this.#spec = spec;
+    this.#seed = spec.use === 'evaluation' ? 0 : spec.seed;
     this.#columns = examples.columns.map((column) => new ColumnGatherer(column));
     const moved = augment && movedFields(examples.columns, augment);
     this.#augmenters = examples.columns.map(({ name, shape }) => {
@@ -46,13 +51,13 @@ export class Gatherer {
     next: RowRange | undefined,
     epoch?: number,
   ): Promise<void> {
-    const { shared, seed } = this.#spec;
+    const { shared } = this.#spec;
     const rows = shared.rows.subarray(start, start + count);
     const later = next && shared.rows.subarray(next.start, next.start + next.count);
     for (let i = 0; i < this.#columns.length; i++) {
       const augment = epoch === undefined ? undefined : this.#augmenters[i];
       const keys = augment && shared.keys.subarray(start, start + count);
-      const change = keys && { augment, seed, epoch: epoch!, keys };
+      const change = keys && { augment, seed: this.#seed, epoch: epoch!, keys };
       const column = this.#columns[i];
       const fromDisk = await column.read(rows, batch[i], later);
       column.copy(rows, batch[i], fromDisk, change);

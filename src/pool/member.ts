@@ -1,14 +1,15 @@
-/** This process as a worker of a world: its pool, and an exchange that adds up its sums with those of the others. */
+/** This process as a worker of a world: its pool, and the all-reduce that adds up its sums with those of the others. */
 import { WireError } from '../errors.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
+import type { RoundOptions, UpdateOptions } from './spec.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from './worker.js';
 
-/** What it asks of an exchange between the members of a world. */
-interface Exchanging {
+/** What it asks of the all-reduce among the members of a world. */
+interface Reducing {
   /**
    * @param own byte offsets of the sums that this member holds
    * @returns the sum of squares of the total gradient, once that is in the pool's region `total`
@@ -21,22 +22,27 @@ interface Exchanging {
   commit(): void;
 }
 
+/** Of a coordinator without threads it only updates. */
+type MemberPool = ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>;
+
+const isComputing = (pool: MemberPool): pool is ThreadPool<RoundOptions> => pool.options.use === 'rounds';
+
 export class Member implements Worker {
   readonly id: number;
   readonly name: string;
-  readonly #pool: ThreadPool;
-  readonly #exchange: Exchanging;
+  readonly #pool: MemberPool;
+  readonly #allReduce: Reducing;
   /** Settles when the pool has done all that it was asked for. */
   #idle: Promise<unknown> = Promise.resolve();
   /** The round under way, and the last one that was applied. */
   #round = -1;
   #applied = -1;
 
-  constructor(id: number, name: string, pool: ThreadPool, exchange: Exchanging) {
+  constructor(id: number, name: string, pool: MemberPool, allReduce: Reducing) {
     this.id = id;
     this.name = name;
     this.#pool = pool;
-    this.#exchange = exchange;
+    this.#allReduce = allReduce;
   }
 
   get threads(): number {
@@ -46,22 +52,23 @@ export class Member implements Worker {
   /** @throws WireError when the task makes no sense or its round is over, EngineError when its sums do not fit into memory */
   compute(task: ComputeTask): Promise<Computed> {
     return this.#inTurn(async () => {
-      checkTask(this.#pool.options, task);
+      const pool = this.#computing;
+      checkTask(pool.options, task);
       this.#enter(task.round);
-      return this.#pool.compute(task);
+      return pool.compute(task);
     });
   }
 
   /**
-   * Waits for the pool but does not keep it: while an exchange cannot end because a member was lost, the pool computes
-   * that member's nodes, and another exchange takes its place.
+   * Waits for the pool but does not keep it: while an all-reduce cannot end because a member was lost, the pool computes
+   * that member's nodes, and another attempt takes its place.
    * @throws WireError when the round is over
    */
   async allReduce(plan: AllReducePlan): Promise<number> {
     await this.#idle.catch(() => {});
     this.#enter(plan.round);
     const nodes = plan.members.find(({ id }) => id === this.id)?.nodes ?? [];
-    return this.#exchange.begin(
+    return this.#allReduce.begin(
       plan,
       nodes.map(({ low, high }) => ({ low, high, offset: this.#pool.slotOf({ low, high }) })),
     );
@@ -72,7 +79,7 @@ export class Member implements Worker {
     return this.#inTurn(async () => {
       this.#enter(update.round);
       this.#applied = update.round;
-      this.#exchange.commit();
+      this.#allReduce.commit();
       return this.#pool.apply(update);
     });
   }
@@ -97,9 +104,15 @@ export class Member implements Worker {
   /** @throws WireError when the batches are none of the data set */
   evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
     return this.#inTurn(async () => {
-      checkBatches(this.#pool.options, batches);
-      return this.#pool.evaluateBatches(batches);
+      const pool = this.#computing;
+      checkBatches(pool.options, batches);
+      return pool.evaluateBatches(batches);
     });
+  }
+
+  get #computing(): ThreadPool<RoundOptions> {
+    if (isComputing(this.#pool)) return this.#pool;
+    throw new Error('this pool was started for updates only');
   }
 
   /** Threads do one thing at a time, in the order in which it was asked for; what failed does not hold up the rest. */

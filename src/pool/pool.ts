@@ -1,22 +1,29 @@
 /** The threads of this process as one worker: a Piscina pool over shared slabs. */
-import '../engine/onnx/telemetry.js';
-import { Piscina } from 'piscina';
 import { bucketedBatches, stepBuckets } from '../data/buckets.js';
 import { activeShards, batchOf, examplesBefore } from '../data/geometry.js';
-import { refusedAtRun } from '../engine/onnx/refused.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load-kernels.js';
-import { computedIdError, tablesIn } from '../model/computed-ids.js';
 import type { Update } from '../optimizer/decide.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
-import { nodePlan, reductionPlan, type TreeNode } from '../reduce/tree.js';
-import { StepTimes } from './clock.js';
-import { AbortedError, Control, StoppedError } from './control.js';
+import { nodePlan, type TreeNode } from '../reduce/tree.js';
+import { Control, StoppedError } from './control.js';
+import { Crew } from './crew.js';
+import { meanPhases, type PoolWatch, StepTimes } from './phase-clock.js';
 import { RoundSlots } from './round-slots.js';
 import { RowCache } from './row-cache.js';
-import { allocateShared, type Phase, type PoolOptions, type PoolSpec, phaseNames } from './spec.js';
-import type { Task } from './task.js';
+import { allocateShared, gradientSlots, type SharedState } from './shared-state.js';
+import {
+  type ComputingOptions,
+  type EvaluationOptions,
+  type MemberOptions,
+  type Phase,
+  type PoolOptions,
+  phaseNames,
+  type RoundOptions,
+  type TrainingOptions,
+  type UpdateOptions,
+} from './spec.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './worker.js';
 
 /** What a span of steps came to. */
@@ -27,16 +34,8 @@ export interface SpanResult {
   readonly diverged: boolean;
 }
 
-/** Who wants to know what the threads do when. */
-export interface PoolWatch {
-  /** Steps [first, first + committed) of an epoch have been taken. */
-  trained(epoch: number, first: number, committed: number, times: StepTimes): void;
-  /** An evaluation has ended that took so many milliseconds. */
-  evaluated(milliseconds: number): void;
-  closed(): void;
-}
-
-export class ThreadPool {
+/** @template Options its use: what the pool was not started for, it cannot be asked for */
+export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   /** The parameter slab that all threads update. */
   readonly parameters: Float32Array;
   /** Mean loss of each step of the epoch under way; the last one may be not finite. */
@@ -45,24 +44,25 @@ export class ThreadPool {
   readonly stepNorms: Float64Array;
   /** The optimizer's slabs, in the order of its slots. */
   readonly slots: readonly Float32Array[];
-  /** What the threads share; an exchange works in its regions `total` and `scratch`. */
+  /** What the threads share; in a world an all-reduce works in its regions `total` and `scratch`. */
   readonly memory: WebAssembly.Memory;
   /** Byte offsets of those regions. */
   readonly total: number;
   readonly scratch: number;
-  /** Where the rows of staged examples go. */
+  /** Where the rows go that are sent while they are needed. */
   readonly rowCache: RowCache | undefined;
   /** What it was started with. */
-  readonly options: PoolOptions;
-  readonly #spec: PoolSpec;
+  readonly options: Options;
+  /** Threads that compute: 0 where there is one for updates only. */
+  readonly threads: number;
+  readonly #shared: SharedState;
   readonly #control: Control;
-  readonly #piscina: Piscina;
+  readonly #crew: Crew;
   readonly #kernels: UpdateKernels;
   readonly #roundSlots: RoundSlots;
-  readonly #metrics: RunMetrics;
+  /** None where nothing is evaluated. */
+  readonly #metrics: RunMetrics | undefined;
   readonly #watch: PoolWatch | undefined;
-  /** Tasks under way. */
-  #tasks = 0;
   /** First step of the span under way, and steps of the epoch that were done before it. */
   #first = 0;
   #epoch = -1;
@@ -73,15 +73,20 @@ export class ThreadPool {
    * @param watch told of each span and evaluation; without one nobody keeps the times of single steps
    * @throws EngineError when the slabs do not fit into memory or the engine does not load
    */
+  static start(
+    options: TrainingOptions,
+    parameters: Float32Array,
+    watch?: PoolWatch,
+  ): Promise<ThreadPool<TrainingOptions>>;
+  static start(options: EvaluationOptions, parameters: Float32Array): Promise<ThreadPool<EvaluationOptions>>;
+  static start(options: RoundOptions, parameters: Float32Array): Promise<ThreadPool<RoundOptions>>;
+  static start(options: UpdateOptions, parameters: Float32Array): Promise<ThreadPool<UpdateOptions>>;
   static async start(options: PoolOptions, parameters: Float32Array, watch?: PoolWatch): Promise<ThreadPool> {
-    const computes = options.computes ?? true;
-    const threads = computes ? options.threads : 1;
-    const counts = Array.from({ length: computes ? options.geometry.shards : 0 }, (_, i) => i + 1);
-    const slots = Math.max(0, ...counts.map((shards) => reductionPlan(shards, threads).slots));
-    const shared = allocateShared({ ...options, threads }, slots, watch !== undefined);
-    const pool = new ThreadPool({ ...options, threads, shared }, parameters, watch);
+    const threads = options.use === 'updates' ? 1 : options.threads;
+    const shared = allocateShared(options, threads, gradientSlots(options), watch !== undefined);
+    const pool = new ThreadPool(options, threads, shared, parameters, watch);
     try {
-      await pool.#all({ kind: 'start' });
+      await pool.#crew.run({ kind: 'start' });
     } catch (error) {
       await pool.close();
       throw error;
@@ -89,39 +94,37 @@ export class ThreadPool {
     return pool;
   }
 
-  private constructor(spec: PoolSpec, parameters: Float32Array, watch: PoolWatch | undefined) {
-    const { shared, layout, threads } = spec;
-    this.#spec = spec;
+  private constructor(
+    options: Options,
+    threads: number,
+    shared: SharedState,
+    parameters: Float32Array,
+    watch: PoolWatch | undefined,
+  ) {
+    const { memory, offsets } = shared;
+    const { layout } = options;
+    this.options = options;
+    this.threads = options.use === 'updates' ? 0 : threads;
+    this.#shared = shared;
     this.#watch = watch;
-    this.options = spec;
     this.#control = new Control(shared.control);
-    this.parameters = new Float32Array(shared.memory.buffer, shared.offsets.parameters, layout.length);
+    this.parameters = new Float32Array(memory.buffer, offsets.parameters, layout.length);
     this.parameters.set(parameters);
-    this.slots = createOptimizer(spec.optimizer).slots.map(({ initial }, i) =>
-      new Float32Array(shared.memory.buffer, shared.offsets.optimizer[i], layout.trainable).fill(initial),
+    const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer).slots;
+    this.slots = slots.map(({ initial }, i) =>
+      new Float32Array(memory.buffer, offsets.optimizer[i], layout.trainable).fill(initial),
     );
-    this.memory = shared.memory;
-    this.total = shared.offsets.total;
-    this.scratch = shared.offsets.scratch;
-    this.rowCache = spec.rowCache && new RowCache(spec.examples, spec.rowCache.capacity);
-    this.#kernels = loadUpdateKernels(shared.memory);
-    this.#metrics = new RunMetrics(spec.metrics);
-    this.#roundSlots = new RoundSlots(shared.offsets.gradients);
+    this.memory = memory;
+    this.total = offsets.total;
+    this.scratch = offsets.scratch;
+    if (options.use === 'rounds' && options.rowCache)
+      this.rowCache = new RowCache(options.examples, options.rowCache.capacity);
+    this.#kernels = loadUpdateKernels(memory);
+    this.#roundSlots = new RoundSlots(offsets.gradients);
+    this.#metrics = options.use === 'updates' ? undefined : new RunMetrics(options.metrics);
     this.stepLosses = shared.stepLosses;
     this.stepNorms = shared.stepNorms;
-    this.#piscina = new Piscina({
-      filename: new URL('./thread.js', import.meta.url).href,
-      minThreads: threads,
-      maxThreads: threads,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      workerData: spec,
-      recordTiming: false,
-    });
-  }
-
-  /** Threads that compute: 0 where there is one for updates only. */
-  get threads(): number {
-    return this.#spec.computes === false ? 0 : this.#spec.threads;
+    this.#crew = new Crew({ ...options, threads, shared }, this.#control);
   }
 
   /** The epoch under way, or the last one. */
@@ -135,19 +138,19 @@ export class ThreadPool {
   }
 
   /** Example indices that the steps [first, last) of the epoch read, one list a step. */
-  used(first: number, last: number): Int32Array[] {
-    const { shared, geometry } = this.#spec;
+  used(this: ThreadPool<TrainingOptions>, first: number, last: number): Int32Array[] {
+    const { geometry } = this.options;
     return Array.from({ length: last - first }, (_, i) => {
       const { start, count } = batchOf(geometry, first + i);
-      return shared.used.slice(start, start + count);
+      return this.#shared.used.slice(start, start + count);
     });
   }
 
   /** Whether no parameter has overflowed. */
   get isFinite(): boolean {
-    const { shared, layout } = this.#spec;
+    const { length } = this.parameters;
     // In float64 the squares of float32 numbers cannot overflow.
-    return Number.isFinite(this.#kernels.sumOfSquares(shared.offsets.parameters, layout.length));
+    return Number.isFinite(this.#kernels.sumOfSquares(this.#shared.offsets.parameters, length));
   }
 
   /** Goes on with other parameters, between two spans. */
@@ -165,18 +168,24 @@ export class ThreadPool {
    * @param order example indices of the epoch, see epochOrder
    * @param rateScale multiplies the learning rate of the schedule
    */
-  async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
-    const { shared, geometry } = this.#spec;
+  async train(
+    this: ThreadPool<TrainingOptions>,
+    epoch: number,
+    order: Int32Array,
+    first: number,
+    last: number,
+    rateScale = 1,
+  ): Promise<SpanResult> {
+    const { geometry, buckets: cut, threads } = this.options;
+    const { used, stepTimes } = this.#shared;
     const release = this.#place([{ start: 0, rows: order }]);
-    shared.used.fill(-1, examplesBefore(geometry, first));
+    used.fill(-1, examplesBefore(geometry, first));
     this.#first = first;
     this.#epoch = epoch;
-    const { buckets: cut } = this.#spec;
     const buckets = cut && stepBuckets(cut, geometry, order);
-    await this.#all({ kind: 'train', epoch, first, last, rateScale, buckets }).finally(release);
+    await this.#crew.run({ kind: 'train', epoch, first, last, rateScale, buckets }).finally(release);
     const committed = this.#control.done;
-    const { stepTimes } = shared;
-    if (stepTimes) this.#watch?.trained(epoch, first, committed, new StepTimes(stepTimes, this.#spec.threads));
+    if (stepTimes) this.#watch?.trained(epoch, first, committed, new StepTimes(stepTimes, threads));
     return { committed, diverged: first + committed < last && !this.#control.halted };
   }
 
@@ -185,10 +194,11 @@ export class ThreadPool {
    *
    * @param task nodes of the tree over the step's shards, and the rows of all of those
    * @throws EngineError when the round's sums take more memory than there is
-   * @throws WireError when a row is not on the stage
+   * @throws WireError when a row is not in the row cache
    */
-  async compute(task: ComputeTask): Promise<Computed> {
-    const { shared, geometry, threads } = this.#spec;
+  async compute(this: ThreadPool<RoundOptions>, task: ComputeTask): Promise<Computed> {
+    const { geometry, threads } = this.options;
+    const shared = this.#shared;
     const { round, epoch, step, bucket, nodes, rows } = task;
     const started = performance.now();
     const plan = nodePlan(nodes, activeShards(geometry, step), threads);
@@ -196,7 +206,7 @@ export class ThreadPool {
     const before = this.phases();
     const release = this.#place(rows);
     for (const { start, rows: at } of rows) shared.used.fill(-1, start, start + at.length);
-    await this.#all({ kind: 'nodes', epoch, step, bucket, nodes, slots }).finally(release);
+    await this.#crew.run({ kind: 'nodes', epoch, step, bucket, nodes, slots }).finally(release);
     this.#roundSlots.hold(plan, slots);
     const after = this.phases();
     const phases = Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]]));
@@ -216,24 +226,27 @@ export class ThreadPool {
   }
 
   /** Takes the optimizer step of a round, whose total gradient is in the region `total`. */
-  async apply(update: Update): Promise<void> {
-    await this.#all({ kind: 'apply', update });
+  async apply(this: ThreadPool<MemberOptions>, update: Update): Promise<void> {
+    await this.#crew.run({ kind: 'apply', update });
   }
 
   /** What the metrics come to over the examples `rows`; the same bits for any number of threads. */
-  async evaluate(rows: Int32Array): Promise<MetricTotals> {
+  async evaluate(this: ThreadPool<EvaluationOptions | TrainingOptions>, rows: Int32Array): Promise<MetricTotals> {
     const started = performance.now();
-    const { buckets, geometry } = this.#spec;
+    const { buckets, geometry } = this.options;
     const batches = bucketedBatches(buckets, geometry, rows);
     const { sums, counts } = await this.evaluateBatches(batches);
     if (this.#control.taken < batches.length) throw new StoppedError();
     this.#watch?.evaluated(performance.now() - started);
-    return { sums: this.#metrics.merged(sums), counts };
+    return { sums: this.#metrics!.merged(sums), counts };
   }
 
   /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
-  async evaluateBatches(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
-    const { shared } = this.#spec;
+  async evaluateBatches(
+    this: ThreadPool<ComputingOptions>,
+    batches: readonly EvaluationBatch[],
+  ): Promise<MetricTotals> {
+    const { evaluation, evaluationCounts } = this.#shared;
     let start = 0;
     const places = batches.map(({ rows }) => {
       const place = { start, rows };
@@ -241,39 +254,31 @@ export class ThreadPool {
       return place;
     });
     const release = this.#place(places);
-    shared.evaluationCounts.fill(0);
+    evaluationCounts.fill(0);
     const asked = batches.map(({ bucket, rows }) => ({ count: rows.length, bucket }));
-    await this.#all({ kind: 'evaluate', batches: asked }).finally(release);
-    const { width, counts: length } = this.#metrics;
+    await this.#crew.run({ kind: 'evaluate', batches: asked }).finally(release);
+    const { width, counts: length } = this.#metrics!;
     const counts = new Float64Array(length);
-    shared.evaluationCounts.forEach((count, i) => {
+    evaluationCounts.forEach((count, i) => {
       counts[i % length] += count;
     });
-    return { sums: shared.evaluation.slice(0, batches.length * width), counts };
+    return { sums: evaluation.slice(0, batches.length * width), counts };
   }
 
   /** Milliseconds that the threads spent in each phase of training so far, mean over the threads. */
   phases(): Record<Phase, number> {
-    const { shared, threads } = this.#spec;
-    const mean = phaseNames.map((_, phase) => {
-      let sum = 0;
-      for (let rank = 0; rank < threads; rank++) sum += shared.phases[rank * phaseNames.length + phase];
-      return sum / threads;
-    });
-    return Object.fromEntries(phaseNames.map((name, i) => [name, mean[i]])) as Record<Phase, number>;
+    return meanPhases(this.#shared.phases);
   }
 
   /** Ends the threads; those that are at work are cut off. */
   async close(): Promise<void> {
-    // Where they are, what their engines hold is freed with the process.
-    if (this.#tasks === 0) await this.#all({ kind: 'stop' }).catch(() => {});
-    await this.#piscina.destroy();
+    await this.#crew.close();
     this.#watch?.closed();
   }
 
-  /** Tells the threads which examples to read; where these are staged, they stay there until the function returned is called. */
+  /** Tells the threads which examples to read; those in the row cache stay there until the function returned is called. */
   #place(places: readonly RowsAt[]): () => void {
-    const { keys, rows } = this.#spec.shared;
+    const { keys, rows } = this.#shared;
     const release = () => this.rowCache?.release();
     try {
       for (const { start, rows: examples } of places) {
@@ -285,24 +290,5 @@ export class ThreadPool {
       throw error;
     }
     return release;
-  }
-
-  /** Gives every thread the task and waits for all; when one fails, frees the others from their barrier. */
-  async #all(task: Task): Promise<void> {
-    this.#control.begin();
-    this.#tasks++;
-    const runs = Array.from({ length: this.#spec.threads }, (_, rank) =>
-      this.#piscina.run({ rank, task }).catch((error: unknown) => {
-        this.#control.abort();
-        throw error;
-      }),
-    );
-    const outcomes = await Promise.allSettled(runs);
-    this.#tasks--;
-    const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason as Error);
-    // Errors from a thread are copies that have lost their class.
-    const cause = failures.find(({ message }) => message !== AbortedError.reason);
-    if (failures.length > 0)
-      throw computedIdError(cause, tablesIn(this.#spec.layout)) ?? refusedAtRun(cause) ?? cause ?? failures[0];
   }
 }

@@ -1,10 +1,11 @@
 /** A thread's slice of the slabs: the part that it adds up and updates for all. */
 import type { UpdateKernels } from '../kernels/load-kernels.js';
-import type { Optimizer, OptimizerStep } from '../optimizer/optimizer.js';
+import type { Update } from '../optimizer/decide.js';
+import type { Optimizer } from '../optimizer/optimizer.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { AllReduceLayout } from '../reduce/segments.js';
 import type { Addition } from '../reduce/tree.js';
-import type { SharedState } from './spec.js';
+import type { SharedState } from './shared-state.js';
 
 /** What a thread needs to know of the slabs. */
 interface SliceSpec {
@@ -51,7 +52,7 @@ export class Slice {
    * Applies the optimizer to this slice of the parameters, and averages its new state.
    * @param total byte offset of the total gradient
    */
-  update(optimizer: Optimizer, total: number, step: OptimizerStep, stateScale: number): void {
+  update(optimizer: Optimizer, total: number, { round, learningRate, gradientScale, stateScale }: Update): void {
     const { layout, shared } = this.#spec;
     const { parameters, optimizer: slots } = shared.offsets;
     const to = Math.min(this.#lastBlock * NORM_BLOCK, layout.state);
@@ -64,7 +65,7 @@ export class Slice {
         slots: slots.map((offset) => offset + from * 4),
         length: end - from,
       };
-      optimizer.update(this.#kernels, region, step);
+      optimizer.update(this.#kernels, region, { number: round + 1, learningRate, gradientScale });
     }
     const start = Math.max(from, layout.trainable);
     if (start < to) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, to - start, stateScale);

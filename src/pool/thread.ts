@@ -2,15 +2,23 @@
 import { workerData } from 'node:worker_threads';
 import type { GradientEngine } from '../engine/engine.js';
 import { OnnxEngine } from '../engine/onnx/onnx-engine.js';
-import { Rank } from './rank.js';
-import type { PoolSpec } from './spec.js';
+import { loadUpdateKernels } from '../kernels/load-kernels.js';
+import { Control } from './control.js';
+import { Evaluator } from './evaluator.js';
+import { Gatherer } from './gather.js';
+import { PhaseClock, StepTimes } from './phase-clock.js';
+import { RoundRank } from './round-rank.js';
+import { ShardGradients } from './shard-gradients.js';
+import type { PoolSpec } from './shared-state.js';
+import { Slice } from './slice.js';
 import type { Task } from './task.js';
+import { TrainingRank } from './training-rank.js';
 
 const spec = workerData as PoolSpec;
 
-/** One for each bucket. */
-async function createEngines(): Promise<GradientEngine[] | undefined> {
-  if (spec.computes === false) return undefined;
+/** One for each bucket; none where the pool only updates. */
+async function createEngines(): Promise<GradientEngine[]> {
+  if (spec.use === 'updates') return [];
   const { memory, offsets } = spec.shared;
   const parameters = new Float32Array(memory.buffer, offsets.parameters, spec.layout.length);
   const { engine } = spec;
@@ -22,7 +30,30 @@ async function createEngines(): Promise<GradientEngine[] | undefined> {
   return engines;
 }
 
-let engines: Promise<GradientEngine[] | undefined> | undefined;
+/** What a rank is asked for; the pool asks for nothing else than what its use needs. */
+interface Rank {
+  readonly training?: TrainingRank;
+  readonly rounds?: RoundRank;
+  readonly evaluator?: Evaluator;
+}
+
+function createRank(rank: number, engines: readonly GradientEngine[]): Rank {
+  const { phases, stepTimes, memory, control: words } = spec.shared;
+  const control = new Control(words);
+  const kernels = loadUpdateKernels(memory);
+  const clock = new PhaseClock(phases, rank, stepTimes && new StepTimes(stepTimes, spec.threads));
+  const slice = new Slice(spec, rank, kernels);
+  if (spec.use === 'updates') return { rounds: new RoundRank(spec, rank, control, clock, slice, undefined) };
+  const gatherer = new Gatherer(spec);
+  const evaluator = new Evaluator(spec, rank, control, engines, gatherer);
+  if (spec.use === 'evaluation') return { evaluator };
+  const gradients = new ShardGradients(spec, engines, kernels, gatherer, clock);
+  return spec.use === 'training'
+    ? { evaluator, training: new TrainingRank(spec, rank, control, clock, slice, gradients) }
+    : { evaluator, rounds: new RoundRank(spec, rank, control, clock, slice, gradients) };
+}
+
+let engines: Promise<GradientEngine[]> | undefined;
 /** Any thread can take any rank's task: threads differ in nothing. */
 const ranks = new Map<number, Rank>();
 
@@ -31,22 +62,22 @@ export default async function run({ rank: number, task }: { rank: number; task: 
   const ready = await engines;
   if (task.kind === 'start') return;
   if (task.kind === 'stop') {
-    for (const engine of ready ?? []) await engine.dispose();
+    for (const engine of ready) await engine.dispose();
     return;
   }
   let rank = ranks.get(number);
   if (!rank) {
-    rank = new Rank(spec, number, ready);
+    rank = createRank(number, ready);
     ranks.set(number, rank);
   }
   switch (task.kind) {
     case 'train':
-      return rank.train(task);
+      return rank.training!.train(task);
     case 'nodes':
-      return rank.computeNodes(task);
+      return rank.rounds!.computeNodes(task);
     case 'apply':
-      return rank.apply(task);
+      return rank.rounds!.apply(task);
     case 'evaluate':
-      return rank.evaluate(task);
+      return rank.evaluator!.evaluate(task);
   }
 }

@@ -1,12 +1,13 @@
-/** A pool made a member of a world: with its part in exchanges, in the memory that its threads share. */
+/** A pool made a member of a world: with its part in each all-reduce, in the memory that its threads share. */
 import type { WireError } from '../errors.js';
 import { loadUpdateKernels } from '../kernels/load-kernels.js';
 import { AllReduce } from '../reduce/all-reduce.js';
-import { LANDING_FLOATS, Landings } from '../reduce/landings.js';
+import { Landings } from '../reduce/landings.js';
 import type { SlabParts } from '../reduce/slab-frame.js';
 import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Member } from './member.js';
 import type { ThreadPool } from './pool.js';
+import type { RoundOptions, UpdateOptions } from './spec.js';
 
 export interface MemberOptions {
   readonly id: number;
@@ -20,17 +21,13 @@ export interface MemberOptions {
 /** Rounds that a member who only follows may lag behind, its totals waiting here, before the coordinator cuts it off. */
 export const longestLag = 16;
 
-/** Floats of scratch memory that a member needs. */
-export const MEMBER_FLOATS = SCRATCH_FLOATS + LANDING_FLOATS;
-
-/** @param pool started with `rounds`, and with `MEMBER_FLOATS` of scratch memory */
 export function becomeMember(
-  pool: ThreadPool,
+  pool: ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>,
   { id, name, send, refused }: MemberOptions,
-): { readonly member: Member; readonly exchange: AllReduce; readonly landings: Landings } {
+): { readonly member: Member; readonly allReduce: AllReduce; readonly landings: Landings } {
   const { memory, total, scratch, options } = pool;
   const { layout, geometry } = options;
-  const exchange = new AllReduce({
+  const allReduce = new AllReduce({
     self: id,
     memory,
     kernels: loadUpdateKernels(memory),
@@ -44,5 +41,5 @@ export function becomeMember(
     earlyBytes: (Math.ceil(geometry.shards / 2) + longestLag + 2) * layout.state * 4,
   });
   const landings = new Landings(memory, scratch + SCRATCH_FLOATS * 4);
-  return { exchange, landings, member: new Member(id, name, pool, exchange) };
+  return { allReduce, landings, member: new Member(id, name, pool, allReduce) };
 }

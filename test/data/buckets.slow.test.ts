@@ -10,7 +10,8 @@ import { metaOf } from '../../src/data/packed.js';
 import type { HeadSpec } from '../../src/engine/heads.js';
 import { ConfigError } from '../../src/errors.js';
 import { Gatherer } from '../../src/pool/gather.js';
-import type { PoolSpec } from '../../src/pool/spec.js';
+import type { PoolSpec } from '../../src/pool/shared-state.js';
+import type { EvaluationOptions } from '../../src/pool/spec.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { createEngines, type EngineWithSlabs, relativeError } from '../support/engines.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
@@ -284,7 +285,11 @@ describe('a batch that is cut', () => {
       const results = [];
       for (const engine of [onnx, tfjs]) {
         engine.parameters.set(parameters);
-        const gatherer = new Gatherer({ examples: from, seed: 1, shared: { rows } } as unknown as PoolSpec);
+        const gatherer = new Gatherer({
+          use: 'evaluation',
+          examples: from,
+          shared: { rows },
+        } as PoolSpec<EvaluationOptions>);
         await gatherer.load({ start: 0, count: rows.length }, engine.buffers(rows.length), undefined);
         const { lossSum } = await engine.shard(rows.length, { seed: 1, step: 0, shard: 0 });
         const { losses, outputs } = await engine.evaluate(rows.length);

@@ -1,8 +1,7 @@
-/** This process as a worker of a world: commands in their order, sums of its own nodes to the exchange, no round twice. */
+/** This process as a worker of a world: commands in their order, sums of its own nodes to the all-reduce, no round twice. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { Member } from '../../src/pool/member.js';
-import type { ThreadPool } from '../../src/pool/pool.js';
 import type { ComputeTask } from '../../src/pool/worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf } from '../support/pools.js';
@@ -30,9 +29,9 @@ beforeAll(async () => {
 });
 afterAll(() => setup.close());
 
-/** A member whose exchange finds its own sum of the whole step to be the total. */
+/** A member whose all-reduce finds its own sum of the whole step to be the total. */
 async function makeMember() {
-  const pool: ThreadPool = await setup.start({ threads: 2, rounds: true });
+  const pool = await setup.startRounds(2);
   const log: string[] = [];
   let end: ((squares: number) => void) | undefined;
   const member = new Member(7, 'seven', pool, {
@@ -47,7 +46,7 @@ async function makeMember() {
     },
     commit: () => log.push('commit'),
   });
-  return { member, pool, log, endExchange: (squares: number) => end!(squares) };
+  return { member, pool, log, endAllReduce: (squares: number) => end!(squares) };
 }
 
 it('does one thing after the other, however fast they are asked for', async () => {
@@ -77,8 +76,8 @@ it('does one thing after the other, however fast they are asked for', async () =
   expect(hasty.log).toEqual(['begin 0: 0-4', 'commit', 'begin 1: 0-4', 'commit']);
 });
 
-it('computes more nodes of a round while an exchange cannot end', async () => {
-  const { member, pool, log, endExchange } = await makeMember();
+it('computes more nodes of a round while an all-reduce cannot end', async () => {
+  const { member, pool, log, endAllReduce } = await makeMember();
   const { state } = setup.options.layout;
   await member.compute(task(0, 0, 2));
   const stuck = member.allReduce(planOf(0, { low: 0, high: 2 }));
@@ -87,7 +86,7 @@ it('computes more nodes of a round while an exchange cannot end', async () => {
   await member.compute(task(0, 2, 4));
   expect(bits(first)).toEqual(before);
   expect(log).toEqual(['begin 0: 0-2']);
-  endExchange(5);
+  endAllReduce(5);
   expect(await stuck).toBe(5);
   // Who computed nothing has nothing to give.
   expect(await member.allReduce({ ...planOf(0), attempt: 1 })).toBe(0);

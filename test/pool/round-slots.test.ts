@@ -1,7 +1,8 @@
 /** Gradient slots of a round: no sum is overwritten while its round lasts, and memory is the only limit. */
 import { expect, it } from 'vitest';
 import { RoundSlots } from '../../src/pool/round-slots.js';
-import { allocateShared, type PoolOptions } from '../../src/pool/spec.js';
+import { allocateShared } from '../../src/pool/shared-state.js';
+import type { RoundOptions, TrainingOptions } from '../../src/pool/spec.js';
 import { nodePlan, type TreeNode } from '../../src/reduce/tree.js';
 import { lcg } from '../support/engines.js';
 
@@ -49,23 +50,25 @@ it('gives the slot of a sum to the same shards, and all to the next round', () =
 });
 
 it('takes what fits beside everything else', () => {
-  const options = (state: number, more: object) =>
+  const options = (state: number, use: 'training' | 'rounds') =>
     ({
+      use,
       layout: { tensors: [], trainable: state, state, length: state },
       geometry: { training: 64, batchSize: 64, shards: 64, epochs: 1, stepsPerEpoch: 1, evaluationBatch: 128 },
       optimizer: { sgd: { learningRate: 1 } },
       threads: 1,
       largestEvaluation: 0,
       metrics: [{ target: 'targets', factor: 1, metrics: [], outputs: 1, places: 1, classes: false, binary: false }],
-      ...more,
-    }) as unknown as PoolOptions;
-  const offsets = (...of: Parameters<typeof options>) => allocateShared(options(...of), 7).offsets;
-  expect(offsets(1024, {}).gradients).toHaveLength(7);
-  expect(offsets(1024, { rounds: true }).gradients).toHaveLength(64);
-  // Of 4 GiB, 16 slabs of 256 MiB: parameters, total, scratch, and 13 sums.
-  const large = offsets(2 ** 26, { rounds: true, scratchFloats: 2 ** 26 });
+    }) as unknown as TrainingOptions | RoundOptions;
+  const offsets = (...of: Parameters<typeof options>) => allocateShared(options(...of), 1, 7).offsets;
+  expect(offsets(1024, 'training').gradients).toHaveLength(7);
+  expect(offsets(1024, 'rounds').gradients).toHaveLength(64);
+  // Of 4 GiB, 16 slabs of 256 MiB: parameters, total, what the all-reduce works in, and 13 sums.
+  const large = offsets(2 ** 26, 'rounds');
   expect(large.gradients).toHaveLength(13);
-  const starts = [large.parameters, large.total, large.scratch, ...large.gradients].toSorted((a, b) => a - b);
-  expect(starts).toEqual(Array.from({ length: 16 }, (_, i) => i * 2 ** 28));
-  expect(() => offsets(2 ** 27, { rounds: true })).toThrow('more than the 4 GiB');
+  const starts = [large.parameters, large.total, large.scratch];
+  expect(starts).toEqual([0, 1, 2].map((i) => i * 2 ** 28));
+  expect(large.gradients).toEqual(large.gradients.map((_, i) => large.gradients[0] + i * 2 ** 28));
+  expect(large.gradients[0]).toBeGreaterThan(large.scratch);
+  expect(() => offsets(2 ** 27, 'rounds')).toThrow('more than the 4 GiB');
 });

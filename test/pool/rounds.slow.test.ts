@@ -7,6 +7,7 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { learningRateOf, type Update } from '../../src/optimizer/decide.js';
 import type { ThreadPool } from '../../src/pool/pool.js';
 import { cachedExamples } from '../../src/pool/row-cache.js';
+import type { MemberOptions, RoundOptions, UpdateOptions } from '../../src/pool/spec.js';
 import type { ComputeTask } from '../../src/pool/worker.js';
 import { partsOf } from '../support/parts.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf, treeSum } from '../support/pools.js';
@@ -21,11 +22,10 @@ interface Replica {
   readonly losses: number[];
 }
 
-const rounds = { rounds: true };
 const all = Int32Array.from({ length: 200 }, (_, i) => i);
 const training = all.subarray(0, 90);
 const orderOf = (epoch: number) => epochOrder(training, 3, epoch);
-const slabsOf = (pool: ThreadPool) => [pool.parameters, ...pool.slots].map(bits);
+const slabsOf = (pool: Pick<ThreadPool, 'parameters' | 'slots'>) => [pool.parameters, ...pool.slots].map(bits);
 
 function updateOf(round: number, count: number): Update {
   const learningRate = learningRateOf(setup.options, round, 1);
@@ -33,7 +33,7 @@ function updateOf(round: number, count: number): Update {
 }
 
 async function trainAlone(threads: number): Promise<Replica> {
-  const pool = await setup.start({ threads });
+  const pool = await setup.startTraining(threads);
   const losses: number[] = [];
   for (let epoch = 0; epoch < 2; epoch++) {
     await pool.train(epoch, orderOf(epoch), 0, 3);
@@ -48,12 +48,12 @@ async function trainAlone(threads: number): Promise<Replica> {
  * @param send puts the rows of a task where its pool finds them
  */
 async function trainTogether(
-  [first, second]: ThreadPool[],
+  [first, second]: ThreadPool<RoundOptions>[],
   boundary: number,
   {
     others = [],
     send = () => {},
-  }: { others?: ThreadPool[]; send?: (pool: ThreadPool, task: ComputeTask) => void } = {},
+  }: { others?: ThreadPool<UpdateOptions>[]; send?: (pool: ThreadPool<RoundOptions>, task: ComputeTask) => void } = {},
 ): Promise<number[]> {
   const { geometry, layout } = setup.options;
   const { stepsPerEpoch } = geometry;
@@ -75,7 +75,7 @@ async function trainTogether(
       for (const node of nodes) sums.set(`${node.low}-${node.high}`, sumOf([first, second][i], node, layout.state));
     });
     const total = treeSum(sums, { low: 0, high: 4 });
-    const everyone = [first, second, ...others];
+    const everyone: ThreadPool<MemberOptions>[] = [first, second, ...others];
     for (const pool of everyone) new Float32Array(pool.memory.buffer, pool.total, layout.state).set(total);
     await Promise.all(everyone.map((pool) => pool.apply(updateOf(round, count))));
     losses.push(computed.flatMap(({ losses }) => losses).reduce((a, b) => a + b) / count);
@@ -98,14 +98,14 @@ it.each([
   { boundary: 3, threads: [3, 2] },
   { boundary: 1, threads: [1, 2] },
 ])('splits the tree at $boundary between pools of $threads threads', async ({ boundary, threads }) => {
-  const pools = await Promise.all(threads.map((count) => setup.start({ threads: count, ...rounds })));
+  const pools = await Promise.all(threads.map((count) => setup.startRounds(count)));
   expect(await trainTogether(pools, boundary)).toEqual(wanted.losses);
   for (const pool of pools) expect(slabsOf(pool)).toEqual(wanted.slabs);
 });
 
 it('applies steps without an engine, and has no thread that computes', async () => {
-  const pools = [await setup.start({ threads: 2, ...rounds }), await setup.start({ threads: 1, ...rounds })];
-  const other = await setup.start({ threads: 5, computes: false, ...rounds });
+  const pools = [await setup.startRounds(2), await setup.startRounds(1)];
+  const other = await setup.startUpdates();
   expect(other.threads).toBe(0);
   await trainTogether(pools, 2, { others: [other] });
   expect(slabsOf(other)).toEqual(wanted.slabs);
@@ -117,9 +117,9 @@ it('reads rows that arrive before each task', async () => {
   const width = 64;
   const rowsOf = (bytes: Uint8Array, rowBytes: number, rows: Int32Array) =>
     Uint8Array.from([...rows].flatMap((row) => [...bytes.subarray(row * rowBytes, (row + 1) * rowBytes)]));
-  const send = ({ rowCache: stage }: ThreadPool, task: ComputeTask) => {
-    const missing = stage!.missing(Int32Array.from(task.rows.flatMap(({ rows }) => [...rows])));
-    stage!.put(missing, [
+  const send = ({ rowCache }: ThreadPool<RoundOptions>, task: ComputeTask) => {
+    const missing = rowCache!.missing(Int32Array.from(task.rows.flatMap(({ rows }) => [...rows])));
+    rowCache!.put(missing, [
       rowsOf(features as Uint8Array, width, missing),
       rowsOf(new Uint8Array(targets.buffer), 4, missing),
       rowsOf(new Uint8Array(weights!.buffer), 4, missing),
@@ -127,7 +127,7 @@ it('reads rows that arrive before each task', async () => {
   };
   const start = (threads: number, capacity: number) => {
     const examples = cachedExamples(metaOf(options.examples), capacity);
-    return setup.start({ threads, examples, rowCache: { capacity }, ...rounds });
+    return setup.startRounds(threads, { examples, rowCache: { capacity } });
   };
   // Half a batch each: as few rows as a task can have, and a few more.
   const pools = [await start(2, 16), await start(1, 21)];
@@ -143,7 +143,7 @@ it('reads rows that arrive before each task', async () => {
 it('keeps the sums of a round until the next one', async () => {
   const { options } = setup;
   const { state } = options.layout;
-  const [pool, other] = [await setup.start({ threads: 2, ...rounds }), await setup.start({ threads: 3, ...rounds })];
+  const [pool, other] = [await setup.startRounds(2), await setup.startRounds(3)];
   const order = orderOf(0);
   const task = (low: number, high: number, step = 0) => taskOf(options, order, 0, step, low, high);
   const whole = await other.compute(task(0, 4));
@@ -188,11 +188,7 @@ it('keeps the sums of a round until the next one', async () => {
 
 it('evaluates batches anywhere', async () => {
   const { metrics, geometry } = setup.options;
-  const [alone, first, second] = [
-    await setup.start({ threads: 1 }),
-    await setup.start({ threads: 2, ...rounds }),
-    await setup.start({ threads: 3, ...rounds }),
-  ];
+  const [alone, first, second] = [await setup.startTraining(1), await setup.startRounds(2), await setup.startRounds(3)];
   const rows = all.toReversed();
   const batches = evaluationBatches(geometry, rows.length).map(({ start, count }, batch) => ({
     batch,

@@ -16,7 +16,7 @@ import {
 import { metaOf } from '../../src/data/packed.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { PoolOptions } from '../../src/pool/spec.js';
+import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/spec.js';
 import type { ComputeTask } from '../../src/pool/worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { lcg } from './engines.js';
@@ -26,10 +26,12 @@ const side = 8;
 const classes = 5;
 
 export interface PoolSetup {
-  readonly options: Omit<PoolOptions, 'threads'>;
+  readonly options: Omit<TrainingOptions, 'threads'>;
   readonly parameters: Float32Array;
-  /** Starts a pool; whoever calls `close` of the setup closes all. */
-  start(options: Partial<PoolOptions> & { readonly threads: number }): Promise<ThreadPool>;
+  /** Each starts a pool; whoever calls `close` of the setup closes all. */
+  startTraining(threads: number): Promise<ThreadPool<TrainingOptions>>;
+  startRounds(threads: number, more?: Pick<RoundOptions, 'examples' | 'rowCache'>): Promise<ThreadPool<RoundOptions>>;
+  startUpdates(): Promise<ThreadPool<UpdateOptions>>;
   close(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export async function poolSetup(): Promise<PoolSetup> {
   const evaluations = new Set(evaluationBatches(small, largestEvaluation).map(({ count }) => count));
   const sizes = { gradients: shardSizes(small), evaluations: [...evaluations] };
   const options = {
+    use: 'training' as const,
     engine: await chooseEngine({ engine: 'onnx' }, { step, spec }, [{ sizes }], () => {}),
     layout: step.layout,
     examples,
@@ -104,14 +107,22 @@ export async function poolSetup(): Promise<PoolSetup> {
     schedule: scheduleSchema.parse({ cosine: { warmupSteps: 2 } }),
   };
   const parameters = initialParameters(step);
-  const pools: ThreadPool[] = [];
+  const pools: { close(): Promise<void> }[] = [];
+  const kept = <Pool extends { close(): Promise<void> }>(pool: Pool): Pool => {
+    pools.push(pool);
+    return pool;
+  };
   return {
     options,
     parameters,
-    async start(more) {
-      const pool = await ThreadPool.start({ ...options, ...more }, parameters);
-      pools.push(pool);
-      return pool;
+    startTraining: async (threads) => kept(await ThreadPool.start({ ...options, threads }, parameters)),
+    async startRounds(threads, more) {
+      const { schedule, use, ...rest } = options;
+      return kept(await ThreadPool.start({ ...rest, use: 'rounds', threads, ...more }, parameters));
+    },
+    async startUpdates() {
+      const { layout, optimizer } = options;
+      return kept(await ThreadPool.start({ use: 'updates', layout, geometry: small, optimizer }, parameters));
     },
     async close() {
       for (const pool of pools) await pool.close();
@@ -121,7 +132,7 @@ export async function poolSetup(): Promise<PoolSetup> {
 
 /** Nodes of a step and their rows, as a coordinator asks for them. @param order example indices of the epoch */
 export function taskOf(
-  { geometry }: Pick<PoolOptions, 'geometry'>,
+  { geometry }: Pick<TrainingOptions, 'geometry'>,
   order: Int32Array,
   epoch: number,
   step: number,

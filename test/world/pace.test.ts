@@ -14,11 +14,11 @@ afterEach(() => {
 });
 
 it('do not count what comes before the end of the first step', () => {
-  const pool = { epoch: 0, done: 0, stepLosses: new Float64Array(100), stepNorms: new Float64Array(100) };
+  const trainer = { epoch: 0, done: 0, stepLosses: new Float64Array(100), stepNorms: new Float64Array(100) };
   const geometry = { stepsPerEpoch: 100, batchSize: 8, training: 800, epochs: 1 } as Geometry;
   const events: RunEvent[] = [];
   const watch = watchEpoch(0, 0, {
-    pool: pool as unknown as Trainer & typeof pool,
+    trainer: trainer as unknown as Trainer & typeof trainer,
     geometry,
     logEvery: 10,
     learningRate: () => 0.1,
@@ -27,12 +27,12 @@ it('do not count what comes before the end of the first step', () => {
   // A minute of compiling and warming up, or of waiting for workers.
   vi.advanceTimersByTime(60_000);
   expect(events).toEqual([]);
-  pool.done = 1;
+  trainer.done = 1;
   vi.advanceTimersByTime(10);
   expect(events.at(-1)).toMatchObject({ event: 'progress', examplesPerSecond: Number.NaN, secondsLeft: Number.NaN });
   // From here on a step takes 10 ms: 800 examples a second.
   for (let i = 0; i < 49; i++) {
-    pool.done++;
+    trainer.done++;
     vi.advanceTimersByTime(10);
   }
   watch.look();
@@ -47,7 +47,7 @@ it('do not count what comes before the end of the first step', () => {
   const [, ...steps] = events.filter((event) => event.event === 'step');
   expect(steps.map(({ step }) => step)).toEqual([20, 30, 40, 50]);
   for (const step of steps) expect(step.examplesPerSecond).toBeGreaterThan(700);
-  pool.done = 100;
+  trainer.done = 100;
   vi.advanceTimersByTime(500);
   watch.end();
   expect(watch.examplesPerSecond).toBeGreaterThan(700);

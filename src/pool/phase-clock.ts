@@ -19,6 +19,15 @@ export class StepTimes {
   }
 }
 
+/** Who wants to know what the threads do when. */
+export interface PoolWatch {
+  /** Steps [first, first + committed) of an epoch have been taken. */
+  trained(epoch: number, first: number, committed: number, times: StepTimes): void;
+  /** An evaluation has ended that took so many milliseconds. */
+  evaluated(milliseconds: number): void;
+  closed(): void;
+}
+
 export class PhaseClock {
   readonly #sums: Float64Array;
   readonly #rank: number;
@@ -62,4 +71,15 @@ export class PhaseClock {
     }
     this.#before.set(this.#sums);
   }
+}
+
+/** @param phases milliseconds of each rank in each phase @returns their mean over the ranks */
+export function meanPhases(phases: Float64Array): Record<Phase, number> {
+  const threads = phases.length / phaseNames.length;
+  const mean = phaseNames.map((_, phase) => {
+    let sum = 0;
+    for (let rank = 0; rank < threads; rank++) sum += phases[rank * phaseNames.length + phase];
+    return sum / threads;
+  });
+  return Object.fromEntries(phaseNames.map((name, i) => [name, mean[i]])) as Record<Phase, number>;
 }

@@ -3,9 +3,10 @@ import { type RowRange, roundOf, shardsOf } from '../data/geometry.js';
 import type { GradientEngine } from '../engine/engine.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { RankStep } from '../reduce/tree.js';
-import type { PhaseClock } from './clock.js';
 import type { Gatherer } from './gather.js';
-import type { PoolSpec } from './spec.js';
+import type { PhaseClock } from './phase-clock.js';
+import type { PoolSpec } from './shared-state.js';
+import type { DifferentiatingOptions } from './spec.js';
 
 export interface StepPlace {
   readonly epoch: number;
@@ -14,8 +15,8 @@ export interface StepPlace {
   readonly bucket: number;
 }
 
-export class Gradients {
-  readonly #spec: PoolSpec;
+export class ShardGradients {
+  readonly #spec: PoolSpec<DifferentiatingOptions>;
   /** One for each bucket. */
   readonly #engines: readonly GradientEngine[];
   readonly #kernels: UpdateKernels;
@@ -25,7 +26,7 @@ export class Gradients {
   readonly #slots = new Map<number, Float32Array>();
 
   constructor(
-    spec: PoolSpec,
+    spec: PoolSpec<DifferentiatingOptions>,
     engines: readonly GradientEngine[],
     kernels: UpdateKernels,
     gatherer: Gatherer,

@@ -1,0 +1,59 @@
+/** One thread of a pool: its share of the rounds of a world. */
+import { activeShards } from '../data/geometry.js';
+import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
+import { nodePlan } from '../reduce/tree.js';
+import type { Control } from './control.js';
+import type { PhaseClock } from './phase-clock.js';
+import type { ShardGradients } from './shard-gradients.js';
+import type { PoolSpec } from './shared-state.js';
+import type { Slice } from './slice.js';
+import type { MemberOptions } from './spec.js';
+import type { ApplyTask, NodesTask } from './task.js';
+
+export class RoundRank {
+  readonly #spec: PoolSpec<MemberOptions>;
+  readonly #rank: number;
+  readonly #control: Control;
+  readonly #clock: PhaseClock;
+  readonly #slice: Slice;
+  readonly #optimizer: Optimizer;
+  /** None where the thread only updates. */
+  readonly #gradients: ShardGradients | undefined;
+
+  constructor(
+    spec: PoolSpec<MemberOptions>,
+    rank: number,
+    control: Control,
+    clock: PhaseClock,
+    slice: Slice,
+    gradients: ShardGradients | undefined,
+  ) {
+    this.#spec = spec;
+    this.#rank = rank;
+    this.#control = control;
+    this.#clock = clock;
+    this.#slice = slice;
+    this.#gradients = gradients;
+    this.#optimizer = createOptimizer(spec.optimizer);
+  }
+
+  /** The sums of nodes of a round, each in its slot. */
+  async computeNodes({ epoch, step, bucket, nodes, slots }: NodesTask): Promise<void> {
+    const { geometry, threads } = this.#spec;
+    this.#clock.start();
+    const plan = nodePlan(nodes, activeShards(geometry, step), threads);
+    await this.#gradients!.compute({ epoch, step, bucket }, plan.steps[this.#rank], slots);
+    if (plan.final.length === 0) return;
+    this.#control.barrier(threads);
+    this.#clock.mark('wait');
+    this.#slice.reduce(plan.final, slots);
+    this.#clock.mark('reduce');
+  }
+
+  /** Applies the total of a round to this rank's slice. */
+  apply({ update }: ApplyTask): void {
+    this.#clock.start();
+    this.#slice.update(this.#optimizer, this.#spec.shared.offsets.total, update);
+    this.#clock.mark('update');
+  }
+}

@@ -1,0 +1,159 @@
+/** The memory that the threads of a pool share: the slabs of the model, and what they tell each other. */
+import { evaluationBatchCount } from '../data/geometry.js';
+import { EngineError } from '../errors.js';
+import { RunMetrics } from '../evaluate/run-metrics.js';
+import { createOptimizer } from '../optimizer/optimizer.js';
+import { LANDING_FLOATS } from '../reduce/landings.js';
+import { normBlocks } from '../reduce/norm.js';
+import { reductionPlan } from '../reduce/tree.js';
+import { SCRATCH_FLOATS } from '../reduce/workbench.js';
+import { Control } from './control.js';
+import { type PoolOptions, phaseNames } from './spec.js';
+
+/** Byte offsets in the slab memory. */
+export interface SlabOffsets {
+  readonly parameters: number;
+  /** Gradient slots of the reduction. */
+  readonly gradients: readonly number[];
+  /** The optimizer's slots. */
+  readonly optimizer: readonly number[];
+  /** Total gradient of a round, and what the all-reduce works in; empty outside of a world. */
+  readonly total: number;
+  readonly scratch: number;
+}
+
+/** What the threads of a pool share. Arrays that its use needs not are empty. */
+export interface SharedState {
+  readonly memory: WebAssembly.Memory;
+  readonly offsets: SlabOffsets;
+  readonly control: SharedArrayBuffer;
+  /** Example indices: the order of the epoch, or the split under evaluation. */
+  readonly keys: Int32Array;
+  /** Rows of `examples` that hold them: the same array, unless those are in a row cache. */
+  readonly rows: Int32Array;
+  /** Example indices that the steps of the epoch really read, in the places of their order. */
+  readonly used: Int32Array;
+  /** Loss sum of each shard of the step. */
+  readonly shardLosses: Float64Array;
+  /** What each shard adds to the divisor of the step: its examples, or its places that count. */
+  readonly shardDivisors: Float64Array;
+  /** Partial sums of the gradient's norm. */
+  readonly normSums: Float64Array;
+  /** Mean loss and gradient norm of each step of the epoch. */
+  readonly stepLosses: Float64Array;
+  readonly stepNorms: Float64Array;
+  /** Metric sums of each evaluation batch. */
+  readonly evaluation: Float64Array;
+  /** Metric counts of each rank, over the batches that it got hold of. */
+  readonly evaluationCounts: Float64Array;
+  /** Milliseconds that each rank spent in each phase. */
+  readonly phases: Float64Array;
+  /** Of each step and rank 1 + phases: what StepTimes says of the epoch under way; undefined where nobody wants to know. */
+  readonly stepTimes?: Float64Array;
+}
+
+/** What threads are given once, when they start. */
+export type PoolSpec<Options extends PoolOptions = PoolOptions> = Options & {
+  readonly threads: number;
+  readonly shared: SharedState;
+};
+
+// Every region starts at a multiple of 64 bytes: SIMD kernels ask for it.
+const alignment = 64;
+const pageBytes = 65536;
+const maximumPages = 65536;
+
+const integers = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
+const doubles = (length: number) => new Float64Array(new SharedArrayBuffer(length * 8));
+
+/**
+ * Allocates the memory that the threads share.
+ * @param gradientSlots that a step needs
+ * @param timed whether the times of each step are wanted
+ * @throws EngineError when the slabs do not fit into one WebAssembly memory (4 GiB)
+ */
+export function allocateShared(
+  options: PoolOptions,
+  threads: number,
+  gradientSlots: number,
+  timed = false,
+): SharedState {
+  const { offsets, bytes } = planSlabs(options, gradientSlots);
+  const pages = Math.max(1, Math.ceil(bytes / pageBytes));
+  if (pages > maximumPages) {
+    const size = `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+    throw new EngineError(
+      `parameters, gradients and optimizer state take ${size}, more than the 4 GiB that threads can share`,
+      'use fewer shards, an optimizer with less state, or a smaller model',
+    );
+  }
+  const steps = options.use === 'training' ? options.geometry.stepsPerEpoch : 0;
+  return {
+    memory: new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true }),
+    offsets,
+    control: Control.allocate(),
+    ...rowsOf(options),
+    ...shardsOf(options),
+    ...evaluationsOf(options, threads),
+    stepLosses: doubles(steps),
+    stepNorms: doubles(steps),
+    phases: doubles(threads * phaseNames.length),
+    stepTimes: timed ? doubles(steps * threads * (1 + phaseNames.length)) : undefined,
+  };
+}
+
+const isDifferentiating = (options: PoolOptions) => options.use === 'training' || options.use === 'rounds';
+
+function rowsOf(options: PoolOptions): Pick<SharedState, 'keys' | 'rows' | 'used'> {
+  const training = isDifferentiating(options) ? options.geometry.training : 0;
+  const keys = integers(options.use === 'updates' ? 0 : Math.max(training, options.largestEvaluation));
+  const isCached = options.use === 'rounds' && options.rowCache !== undefined;
+  return { keys, rows: isCached ? integers(keys.length) : keys, used: integers(training) };
+}
+
+function shardsOf(options: PoolOptions): Pick<SharedState, 'shardLosses' | 'shardDivisors' | 'normSums'> {
+  const shards = isDifferentiating(options) ? options.geometry.shards : 0;
+  const blocks = options.use === 'training' ? normBlocks(options.layout.trainable) : 0;
+  return { shardLosses: doubles(shards), shardDivisors: doubles(shards), normSums: doubles(blocks) };
+}
+
+function evaluationsOf(options: PoolOptions, threads: number): Pick<SharedState, 'evaluation' | 'evaluationCounts'> {
+  if (options.use === 'updates') return { evaluation: doubles(0), evaluationCounts: doubles(0) };
+  const metrics = new RunMetrics(options.metrics);
+  const batches = evaluationBatchCount(options.geometry, options.largestEvaluation);
+  return { evaluation: doubles(batches * metrics.width), evaluationCounts: doubles(threads * metrics.counts) };
+}
+
+/** Where each slab lies, and how many bytes all take. */
+function planSlabs(options: PoolOptions, gradientSlots: number): { offsets: SlabOffsets; bytes: number } {
+  const { layout } = options;
+  const isMember = options.use === 'rounds' || options.use === 'updates';
+  let bytes = 0;
+  const region = (floats: number): number => {
+    const start = bytes;
+    bytes += Math.ceil((floats * 4) / alignment) * alignment;
+    return start;
+  };
+  const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer).slots;
+  const offsets = {
+    parameters: region(layout.length),
+    optimizer: slots.map(() => region(layout.trainable)),
+    total: region(isMember ? layout.state : 0),
+    scratch: region(isMember ? SCRATCH_FLOATS + LANDING_FLOATS : 0),
+  };
+  let sums = gradientSlots;
+  if (options.use === 'rounds') {
+    // In the worst case every shard is a node by itself. What is never touched takes no memory, only addresses.
+    const fitting = Math.floor((maximumPages * pageBytes - bytes) / (layout.state * 4));
+    sums = Math.max(sums, Math.min(options.geometry.shards, fitting));
+  }
+  return { offsets: { ...offsets, gradients: Array.from({ length: sums }, () => region(layout.state)) }, bytes };
+}
+
+/** Slots for the gradients of a step, whatever number of shards it has. */
+export function gradientSlots(options: PoolOptions): number {
+  if (options.use === 'evaluation' || options.use === 'updates') return 0;
+  const { geometry, threads } = options;
+  const plans = Array.from({ length: geometry.shards }, (_, i) => reductionPlan(i + 1, threads));
+  return Math.max(0, ...plans.map(({ slots }) => slots));
+}
