@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 const outDir = resolve(values.outDir);
 // Only folders that the compiler writes: DIR may be anything.
-const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'];
+const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test', 'examples'];
 /** Options of each kernel module's compiler. */
 const kernels = {
   update: ['--enable=threads', '--sharedMemory', '--maximumMemory=65536'],
@@ -106,6 +106,19 @@ async function buildAll() {
   await bundleThread();
 }
 
+/** As the compiler does it: `import x = require('y')` in a module of its own kind, which has no `require`. */
+const requires = {
+  name: 'requires',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      const own = text.replace(/^import (\w+) = require\(/gm, 'const $1 = __require(');
+      const made =
+        "import { createRequire as __createRequire } from 'node:module'; const __require = __createRequire(import.meta.url);";
+      return { contents: own === text ? text : `${made} ${own}`, loader: 'ts' };
+    }),
+};
+
 async function buildChanged() {
   const sources = filesBelow(root, '.ts').filter((file) => !file.startsWith(join('src', 'kernels', 'assembly')));
   const compiled = new Map(sources.map((file) => [file.replace(/\.ts$/, '.js'), file]));
@@ -120,7 +133,8 @@ async function buildChanged() {
   const stale = [...compiled].filter(([file, source]) => changedAt(join(root, source)) > changedAt(join(outDir, file)));
   if (stale.length === 0) return;
   const entryPoints = stale.map(([, source]) => join(root, source));
-  await build({ entryPoints, outdir: outDir, outbase: root, format: 'esm', platform: 'node', sourcemap: true });
+  const options = { outdir: outDir, outbase: root, format: 'esm', platform: 'node', sourcemap: true };
+  await build({ entryPoints, ...options, plugins: [requires] });
   nameOwnZod(stale.map(([file]) => file));
   await bundleThread();
 }
