@@ -28,6 +28,7 @@ import { lockstepServed } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf } from '../support/modules.js';
 import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 
 const folder = temporaryFolder();
 const newPath = newPaths();
@@ -184,27 +185,30 @@ const foreign: Record<string, Harm> = {
 };
 const everyHarm = { ...harms, ...(isRoot ? foreign : {}) };
 
-describe.skipIf(process.platform === 'win32').each(Object.entries(everyHarm))('%s', (_, harm) => {
-  const tries = {
-    ...commands,
-    'train --resume': (run: string) => resume(run, { threads: 1 }),
-  };
+skipIf(process.platform === 'win32' && 'Windows tells no modes of files').describe.each(Object.entries(everyHarm))(
+  '%s',
+  (_, harm) => {
+    const tries = {
+      ...commands,
+      'train --resume': (run: string) => resume(run, { threads: 1 }),
+    };
 
-  it.each(Object.entries(tries))('is refused by %s, with what to do', async (_, command) => {
-    const run = newRun();
-    harm(run);
-    const { code, refusal } = await ran(() => command(run.run));
-    expect(code).toBe(false);
-    expect(refusal).toMatchObject({
-      exitCode: 2,
-      problem: expect.stringMatching(/is not imported, because .* (may be written by others|belongs to user 12345)/),
+    it.each(Object.entries(tries))('is refused by %s, with what to do', async (_, command) => {
+      const run = newRun();
+      harm(run);
+      const { code, refusal } = await ran(() => command(run.run));
+      expect(code).toBe(false);
+      expect(refusal).toMatchObject({
+        exitCode: 2,
+        problem: expect.stringMatching(/is not imported, because .* (may be written by others|belongs to user 12345)/),
+      });
+      const [, place] = /chmod go-w '(.*)'$/.exec(refusal!.remedy) ?? [];
+      if (place === undefined) return expect(refusal!.remedy).toContain('copy it into a folder of your own');
+      chmodSync(place, statSync(place).mode & 0o7755);
+      expect(await ran(() => command(run.run))).toEqual({ code: true });
     });
-    const [, place] = /chmod go-w '(.*)'$/.exec(refusal!.remedy) ?? [];
-    if (place === undefined) return expect(refusal!.remedy).toContain('copy it into a folder of your own');
-    chmodSync(place, statSync(place).mode & 0o7755);
-    expect(await ran(() => command(run.run))).toEqual({ code: true });
-  });
-});
+  },
+);
 
 it('a module in a folder like /tmp, where each may change only what is theirs, is imported', async () => {
   const run = newRun();
@@ -239,13 +243,16 @@ it('every key that names a module makes a config code', async () => {
   expect(loadRunConfig(writeConfig(place, 'plain', { ...config, model: models }), []).name).toBe('plain');
 });
 
-it.skipIf(process.platform === 'win32')('a module of data that others may write is refused', async () => {
-  const { module } = newRun();
-  chmodSync(module, 0o666);
-  const data = { source: 'module', file: module, validation: 0, test: 0 } as never;
-  const { message } = await refusalOf(loadDataset(data, 1));
-  expect(message).toContain('may be written by others (mode 666)');
-});
+skipIf(process.platform === 'win32' && 'Windows tells no modes of files').it(
+  'a module of data that others may write is refused',
+  async () => {
+    const { module } = newRun();
+    chmodSync(module, 0o666);
+    const data = { source: 'module', file: module, validation: 0, test: 0 } as never;
+    const { message } = await refusalOf(loadDataset(data, 1));
+    expect(message).toContain('may be written by others (mode 666)');
+  },
+);
 
 it('the commands take --module', async () => {
   const { run, module } = newRun();

@@ -8,6 +8,7 @@ import { dataSchema } from '../../src/config/data.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { DataError } from '../../src/errors.js';
 import { partsOf } from '../support/parts.js';
+import { skipIf } from '../support/skip-if.js';
 
 const root = mkdtempSync(join(tmpdir(), 'lockstep-idx-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -225,11 +226,10 @@ describe('an IDX folder that cannot be used', () => {
 
 // The tests run from the folder of the repository.
 const mnist = resolve('../shared/data/mnist');
-const absent = !existsSync(mnist);
-if (absent) console.log(`MNIST test skipped: ${mnist} does not exist`);
+const absent = !existsSync(mnist) && `there is no folder ${mnist}`;
 
 describe('MNIST', () => {
-  it.skipIf(absent)('reads the 10,000 test images', async () => {
+  skipIf(absent).it('reads the 10,000 test images', async () => {
     const { examples, splits } = await load(mnist, { stratify: true });
     expect([examples.count, partsOf(examples).classes, partsOf(examples).featureShape]).toEqual([
       10_000,

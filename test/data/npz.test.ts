@@ -1,16 +1,21 @@
 /** `source: npy` with archives of arrays: every kind that NumPy writes, and what is wrong with one. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { ConfigError } from '../../src/errors.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 import { failure, load, npyFile, zipFile } from '../support/tables.js';
 
 const folder = temporaryFolder();
+// Where no other program leaves files.
+const scratch = temporaryFolder();
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 let files = 0;
 function written(content: Uint8Array): string {
   const file = join(folder, `${files++}.npz`);
@@ -89,14 +94,17 @@ it('an archive stands where a file does: with a member, with one array, or with 
   expect((await load(unnamed)).examples.columns[0].values[4]).toBe(rows.table.flat()[4]);
 });
 
-it.runIf(process.platform === 'linux')('archives may come through a pipe', async () => {
-  const pipe = join(folder, 'pipe');
-  execFileSync('mkfifo', [pipe]);
-  const writing = import('node:fs/promises').then(({ writeFile }) => writeFile(pipe, readFileSync(file)));
-  const { examples } = await load({ source: 'npy', file: pipe, ...fields });
-  await writing;
-  expect(examples.columns).toHaveLength(7);
-});
+skipIf(process.platform !== 'linux' && 'pipes are made by mkfifo of Linux').it(
+  'archives may come through a pipe',
+  async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const writing = import('node:fs/promises').then(({ writeFile }) => writeFile(pipe, readFileSync(file)));
+    const { examples } = await load({ source: 'npy', file: pipe, ...fields });
+    await writing;
+    expect(examples.columns).toHaveLength(7);
+  },
+);
 
 it('they train', async () => {
   const config = {
@@ -214,13 +222,11 @@ describe('is refused by name, with a remedy, and nothing left behind:', () => {
       'savez_compressed',
     ],
   ] as [string, Buffer, object, string, string][])('%s', async (_, content, more, problem, remedy) => {
-    const left = () =>
-      readdirSync(tmpdir()).filter((name) => name.startsWith('lockstep-') && !name.startsWith('lockstep-test'));
-    const before = left();
+    vi.stubEnv('TMPDIR', scratch);
     const error = await failure({ source: 'npy', file: written(content), features: 'table', ...given, ...more });
     expect(error.problem).toContain(problem);
     expect(error.remedy).toContain(remedy);
-    expect(left()).toEqual(before);
+    expect(readdirSync(scratch)).toEqual([]);
   });
 
   it('several arrays of which none is meant', async () => {

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { openInputs } from '../../coordinator/inference/input-batches.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { Encoding } from '../../src/data/encoding.js';
@@ -11,6 +11,7 @@ import { LockstepError } from '../../src/errors.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { compiled } from '../support/package.js';
 import { partsOf } from '../support/parts.js';
+import { skipIf } from '../support/skip-if.js';
 import { load, npyFile, rowsOf } from '../support/tables.js';
 
 const folder = temporaryFolder();
@@ -62,7 +63,7 @@ const positive = written(
   npyFile('<f8', [3000], new Uint8Array(Float64Array.from(numbers, Math.abs).buffer).slice(0, 24_000)),
 );
 
-describe.skipIf(process.platform === 'win32')('a pipe', () => {
+skipIf(process.platform === 'win32' && 'Windows has no named pipes in folders').describe('a pipe', () => {
   it.each(Object.entries(data))('of data: %s', async (_, config) => {
     const copy = (file: string) => written(basename(file), execFileSync('cat', [file], { maxBuffer: 1 << 26 }));
     const wanted = await load(config(copy));

@@ -1,6 +1,5 @@
 /** Downloads from a server on loopback: what arrives is whole, or the error says why it cannot be had. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { platform } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -11,9 +10,9 @@ import { answerWith, fileServer } from '../support/file-server.js';
 import { newPaths } from '../support/folder.js';
 import { mnistFolder } from '../support/package.js';
 import { partsOf } from '../support/parts.js';
+import { skipIf } from '../support/skip-if.js';
 
-const mnistIsHere = existsSync(mnistFolder);
-if (!mnistIsHere) console.log(`The download of MNIST is left out: there is no folder ${mnistFolder}.`);
+const noMnist = !existsSync(mnistFolder) && `there is no folder ${mnistFolder}`;
 
 const newFolder = newPaths();
 
@@ -41,7 +40,7 @@ describe('a download', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it.skipIf(!mnistIsHere)('of MNIST is ready for the idx source', async () => {
+  skipIf(noMnist).it('of MNIST is ready for the idx source', async () => {
     const names = ['t10k-labels-idx1-ubyte.gz', 't10k-images-idx3-ubyte.gz'];
     const real = Object.fromEntries(names.map((name) => [name, readFileSync(join(mnistFolder, name))]));
     const server = await fileServer(real);
@@ -153,9 +152,7 @@ describe('an error', () => {
     expect(server.requests).toEqual([]);
   });
 
-  const full = existsSync('/dev/full');
-  if (!full) console.log(`The test on a full disk is left out: ${platform()} has no /dev/full.`);
-  it.skipIf(!full)('says that the disk is full', async () => {
+  skipIf(!existsSync('/dev/full') && 'there is no /dev/full').it('says that the disk is full', async () => {
     const server = await fileServer({ [NAME]: content });
     const dir = newFolder();
     mkdirSync(dir);

@@ -97,7 +97,7 @@ const giants: Record<string, Partial<OnnxGraph>> = {
 };
 it.each(Object.entries(giants))('%s is refused where it makes more than memory holds', (_, more) => {
   expect(() => inspectModel(encodeModel({ ...graph, ...more }))).toThrow(
-    /makes 1125899906842624 numbers at least, which takes 4503\.6 TB of memory, and there are/,
+    /makes 1125899906842624 numbers at least, which takes 4500 TB of memory, and there are/,
   );
   const small = encodeModel({ ...graph, nodes: more.nodes!.map((one) => ({ ...one, attributes: {} })) });
   expect(inspectModel(small).outputs).toHaveLength(1);

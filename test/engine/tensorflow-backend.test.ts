@@ -1,13 +1,14 @@
 /** Backend `tensorflow`, where it is installed: threads start and stop without a crash, and bits do not depend on them. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstep } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { compiled, configFile } from '../support/package.js';
 import { resultOf, type Trained, trained } from '../support/runs.js';
-import { tensorflowLoads } from '../support/tensorflow.js';
+import { skipIf } from '../support/skip-if.js';
+import { tensorflowMissing } from '../support/tensorflow.js';
 
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'normalized', {
@@ -50,7 +51,7 @@ function trainInCycles(): Promise<{ code: number | null; signal: NodeJS.Signals 
   });
 }
 
-describe.runIf(await tensorflowLoads())('backend tensorflow', () => {
+skipIf(await tensorflowMissing()).describe('backend tensorflow', () => {
   it('comes to the same bits on any number of threads', async () => {
     const first = await trained(file, [], folder, 1);
     expect(first.start).toMatchObject({ engine: 'tfjs', backend: 'tensorflow', threads: 1 });

@@ -9,6 +9,7 @@ import { lcg } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { compiled, configFile } from '../support/package.js';
 import { resultOf, trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 import { npyFile } from '../support/tables.js';
 
 const run = promisify(execFile);
@@ -53,7 +54,7 @@ async function measured(config: string, ...set: string[]): Promise<{ peak: numbe
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
 }
 
-it.skipIf(!existsSync('/proc/self/status'))(
+skipIf(!existsSync('/proc/self/status') && 'the peak of memory is told by /proc').it(
   'a set three times the budget trains within 1.3 times the budget, plus what the model takes',
   async () => {
     const width = 256;

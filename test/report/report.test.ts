@@ -21,6 +21,7 @@ import { jsonLine, jsonReporter } from '../../src/report/json.js';
 import { metricsLog } from '../../src/report/metrics-log.js';
 import { plainReporter } from '../../src/report/plain.js';
 import { terminalReporter } from '../../src/report/terminal.js';
+import { skipIf } from '../support/skip-if.js';
 
 const SHA = '0123456789abcdef'.repeat(4);
 
@@ -210,7 +211,7 @@ describe('metrics.jsonl', () => {
   });
 });
 
-it.skipIf(!existsSync('/proc/self/fdinfo'))(
+skipIf(!existsSync('/proc/self/fdinfo') && 'how files are open is told by /proc').it(
   'log files can be cut on Windows, too: they are not open for appending',
   () => {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'lockstep-')));

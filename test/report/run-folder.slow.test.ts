@@ -20,6 +20,7 @@ import { OutputError } from '../../src/errors.js';
 import { assertWritable, createRunFolder } from '../../src/report/run-folder.js';
 import { lockRun } from '../../src/report/run-lock.js';
 import { compiled } from '../support/package.js';
+import { skipIf } from '../support/skip-if.js';
 
 const run = promisify(execFile);
 
@@ -75,10 +76,13 @@ describe('a parent that cannot hold a run', () => {
     expect(() => createRunFolder(join(root, 'link', 'runs'), 'x', 'config')).toThrow(OutputError);
   });
 
-  it.skipIf(!existsSync('/proc/self'))('is refused where the file system takes no folders', () => {
-    expect(() => assertWritable('/proc/runs')).toThrow(OutputError);
-    expect(() => createRunFolder('/proc/runs', 'x', 'config')).toThrow(OutputError);
-  });
+  skipIf(!existsSync('/proc/self') && 'there is no /proc, which takes no folders').it(
+    'is refused where the file system takes no folders',
+    () => {
+      expect(() => assertWritable('/proc/runs')).toThrow(OutputError);
+      expect(() => createRunFolder('/proc/runs', 'x', 'config')).toThrow(OutputError);
+    },
+  );
 
   it('leaves no parent behind when the run folder itself cannot be made', () => {
     const tooLong = 'x'.repeat(300);

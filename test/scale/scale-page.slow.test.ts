@@ -2,10 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { scaleHtml } from '../../src/scale/html.js';
 import { temporaryFolder } from '../support/folder.js';
 import { reportOf, runOf } from '../support/scale-reports.js';
+import { skipIf } from '../support/skip-if.js';
 
 const folder = temporaryFolder();
 const chromium = ['chromium', 'chromium-browser', 'google-chrome'].find(
@@ -30,7 +31,7 @@ const script = `<script>document.title = 'widths ' + JSON.stringify(
   [document.documentElement, ...document.querySelectorAll('.scroll')].map((box) => box.scrollWidth - box.clientWidth));
 </script></body>`;
 
-describe.skipIf(!chromium)(`the page${chromium ? '' : ' (left out: no Chromium is installed)'}`, () => {
+skipIf(!chromium && 'no Chromium is installed').describe('the page', () => {
   it('does not scroll sideways at 1200 pixels, nor does any of its tables', () => {
     const file = join(folder, 'scale.html');
     writeFileSync(file, widestPage().replace('</body>', script));

@@ -2,15 +2,14 @@
 import { loadBackend } from '../../src/engine/backends.js';
 import { EngineError } from '../../src/errors.js';
 
-/** Says why when it is not; leaves backend `cpu` the current one. */
-export async function tensorflowLoads(): Promise<boolean> {
+/** Why it is not; leaves backend `cpu` the current one. */
+export async function tensorflowMissing(): Promise<string | undefined> {
   try {
     await loadBackend('tensorflow');
-    return true;
+    return undefined;
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    console.warn(`tests of backend tensorflow are skipped: ${error.problem}`);
-    return false;
+    return error.problem;
   } finally {
     await loadBackend('cpu');
   }

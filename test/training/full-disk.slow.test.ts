@@ -6,12 +6,13 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { execPath } from 'node:process';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/report/events.js';
 import { eventOf, eventsOf, type Finished, lockstepServed, startLockstep } from '../support/cli.js';
 import { newFolders, temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { cliFile, configFile } from '../support/package.js';
+import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
 
 const newFolder = newFolders();
@@ -73,113 +74,116 @@ async function follow(remedy: string, out: string): Promise<void> {
   expect(readdirSync(run)).toEqual(expect.arrayContaining(['checkpoints', 'config.yaml', 'metrics.jsonl', 'model']));
 }
 
-describe.skipIf(process.platform !== 'linux')('a run on a disk that is full', () => {
-  it('from its first step on goes on to its end, and is made good by its remedy', async () => {
-    const out = newFolder();
-    const trace = join(out, 'trace.json');
-    const run = begin(out, '--ledger', '--trace', trace);
-    await run.says('"event":"start"');
-    limit(run.process.pid!, 1);
-    const names = ['best', 'checkpoints', 'ledger.jsonl', 'metrics.jsonl', 'model', 'trace.json'];
-    const events = expectUnwritten(await run.finished, names, runOf(out));
-    expect(eventOf(events, 'end')).toMatchObject({ model: '', best: null });
-    await follow(eventOf(events, 'error').remedy, out);
-  });
+skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux').describe(
+  'a run on a disk that is full',
+  () => {
+    it('from its first step on goes on to its end, and is made good by its remedy', async () => {
+      const out = newFolder();
+      const trace = join(out, 'trace.json');
+      const run = begin(out, '--ledger', '--trace', trace);
+      await run.says('"event":"start"');
+      limit(run.process.pid!, 1);
+      const names = ['best', 'checkpoints', 'ledger.jsonl', 'metrics.jsonl', 'model', 'trace.json'];
+      const events = expectUnwritten(await run.finished, names, runOf(out));
+      expect(eventOf(events, 'end')).toMatchObject({ model: '', best: null });
+      await follow(eventOf(events, 'error').remedy, out);
+    });
 
-  it('for a while loses nothing', async () => {
-    const out = newFolder();
-    const run = begin(out, '--ledger');
-    await run.says('"event":"start"');
-    limit(run.process.pid!, 1);
-    await run.says('ledger.jsonl: cannot be written');
-    limit(run.process.pid!, unlimited);
-    const { code, stdout } = await run.finished;
-    const end = eventOf(eventsOf(stdout), 'end');
-    expect({ code, sha256: end.sha256 }).toEqual({ code: 0, sha256 });
-    await checkLedger(runOf(out), steps);
-    const lines = readFileSync(join(runOf(out), 'metrics.jsonl'), 'utf8')
-      .trimEnd()
-      .split('\n');
-    const logged = lines.map((line) => JSON.parse(line) as RunEvent).filter(({ event }) => event === 'step');
-    expect(logged).toHaveLength(steps);
-    expect(existsSync(join(out, end.model.slice(out.length)))).toBe(true);
-  });
+    it('for a while loses nothing', async () => {
+      const out = newFolder();
+      const run = begin(out, '--ledger');
+      await run.says('"event":"start"');
+      limit(run.process.pid!, 1);
+      await run.says('ledger.jsonl: cannot be written');
+      limit(run.process.pid!, unlimited);
+      const { code, stdout } = await run.finished;
+      const end = eventOf(eventsOf(stdout), 'end');
+      expect({ code, sha256: end.sha256 }).toEqual({ code: 0, sha256 });
+      await checkLedger(runOf(out), steps);
+      const lines = readFileSync(join(runOf(out), 'metrics.jsonl'), 'utf8')
+        .trimEnd()
+        .split('\n');
+      const logged = lines.map((line) => JSON.parse(line) as RunEvent).filter(({ event }) => event === 'step');
+      expect(logged).toHaveLength(steps);
+      expect(existsSync(join(out, end.model.slice(out.length)))).toBe(true);
+    });
 
-  const obstacles = ['checkpoints', 'best', 'model'];
-  it.each(obstacles)('under %s alone has all the rest', async (name) => {
-    const out = newFolder();
-    const run = begin(out);
-    await run.says('"event":"start"');
-    const place = join(runOf(out), name);
-    rmSync(place, { recursive: true, force: true });
-    writeFileSync(place, '');
-    const finished = await run.finished;
-    const events = expectUnwritten(finished, [name], runOf(out));
-    rmSync(place);
-    const { remedy } = eventOf(events, 'error');
-    if (name === 'best') expect(remedy).toContain('the model and the newest checkpoint are whole');
-    else await follow(remedy, out);
-    expect(existsSync(join(runOf(out), 'model', 'model.json'))).toBe(true);
-  });
+    const obstacles = ['checkpoints', 'best', 'model'];
+    it.each(obstacles)('under %s alone has all the rest', async (name) => {
+      const out = newFolder();
+      const run = begin(out);
+      await run.says('"event":"start"');
+      const place = join(runOf(out), name);
+      rmSync(place, { recursive: true, force: true });
+      writeFileSync(place, '');
+      const finished = await run.finished;
+      const events = expectUnwritten(finished, [name], runOf(out));
+      rmSync(place);
+      const { remedy } = eventOf(events, 'error');
+      if (name === 'best') expect(remedy).toContain('the model and the newest checkpoint are whole');
+      else await follow(remedy, out);
+      expect(existsSync(join(runOf(out), 'model', 'model.json'))).toBe(true);
+    });
 
-  it('under a trace that cannot be written says so', async () => {
-    const out = newFolder();
-    const events = expectUnwritten(await begin(out, '--trace', '/dev/full').finished, ['full'], runOf(out));
-    expect(eventOf(events, 'error').remedy).toContain('are whole');
-    expect(existsSync('/dev/full')).toBe(true);
-  });
+    it('under a trace that cannot be written says so', async () => {
+      const out = newFolder();
+      const events = expectUnwritten(await begin(out, '--trace', '/dev/full').finished, ['full'], runOf(out));
+      expect(eventOf(events, 'error').remedy).toContain('are whole');
+      expect(existsSync('/dev/full')).toBe(true);
+    });
 
-  it('under its logs alone ends them with a whole line', async () => {
-    const out = newFolder();
-    const small = ['model.layers=[flatten, {dense: {units: classes}}]', 'optimizer={sgd: {learningRate: 0.1}}'];
-    const run = begin(out, '--ledger', ...small.flatMap((value) => ['--set', value]));
-    await run.says('"event":"start"');
-    // More than checkpoint and model of this one take, less than the logs of its steps.
-    limit(run.process.pid!, 40_000);
-    const { code, stdout } = await run.finished;
-    expect(code).toBe(1);
-    const warnings = warningsIn(eventsOf(stdout)).map((message) => basename(message.split(':')[0]));
-    expect(warnings).toContain('ledger.jsonl');
-    for (const name of warnings) expect(readFileSync(join(runOf(out), name), 'utf8')).toMatch(/\}\n$/);
-    const resumed = await lockstepServed(
-      ['train', '--resume', runOf(out), '--set', 'training.epochs=41', '--threads', '1', '--json'],
-      out,
-    );
-    expect(resumed.code).toBe(0);
-    expect(warningsIn(eventsOf(resumed.stdout)).join()).toMatch(/ledger.jsonl does not have the steps \d+ to 360/);
-  });
+    it('under its logs alone ends them with a whole line', async () => {
+      const out = newFolder();
+      const small = ['model.layers=[flatten, {dense: {units: classes}}]', 'optimizer={sgd: {learningRate: 0.1}}'];
+      const run = begin(out, '--ledger', ...small.flatMap((value) => ['--set', value]));
+      await run.says('"event":"start"');
+      // More than checkpoint and model of this one take, less than the logs of its steps.
+      limit(run.process.pid!, 40_000);
+      const { code, stdout } = await run.finished;
+      expect(code).toBe(1);
+      const warnings = warningsIn(eventsOf(stdout)).map((message) => basename(message.split(':')[0]));
+      expect(warnings).toContain('ledger.jsonl');
+      for (const name of warnings) expect(readFileSync(join(runOf(out), name), 'utf8')).toMatch(/\}\n$/);
+      const resumed = await lockstepServed(
+        ['train', '--resume', runOf(out), '--set', 'training.epochs=41', '--threads', '1', '--json'],
+        out,
+      );
+      expect(resumed.code).toBe(0);
+      expect(warningsIn(eventsOf(resumed.stdout)).join()).toMatch(/ledger.jsonl does not have the steps \d+ to 360/);
+    });
 
-  it('does not hide that it has diverged', async () => {
-    const out = newFolder();
-    const rate = ['--set', 'optimizer.sgd.learningRate=0.1', '--threads', '1', '--out', out, '--json'];
-    const run = startLockstep(['train', configFile('linear-regression.yaml'), ...rate], out);
-    await run.says('"event":"start"');
-    writeFileSync(join(out, 'linear-regression-1', 'last-good'), '');
-    const { code, stdout } = await run.finished;
-    const error = eventOf(eventsOf(stdout), 'error');
-    expect({ code, error: error.code }).toEqual({ code: 1, error: 'LOCKSTEP_DIVERGED' });
-    expect(error.remedy).toContain('could not be saved');
-  });
+    it('does not hide that it has diverged', async () => {
+      const out = newFolder();
+      const rate = ['--set', 'optimizer.sgd.learningRate=0.1', '--threads', '1', '--out', out, '--json'];
+      const run = startLockstep(['train', configFile('linear-regression.yaml'), ...rate], out);
+      await run.says('"event":"start"');
+      writeFileSync(join(out, 'linear-regression-1', 'last-good'), '');
+      const { code, stdout } = await run.finished;
+      const error = eventOf(eventsOf(stdout), 'error');
+      expect({ code, error: error.code }).toEqual({ code: 1, error: 'LOCKSTEP_DIVERGED' });
+      expect(error.remedy).toContain('could not be saved');
+    });
 
-  it('before it begins leaves nothing', async () => {
-    const out = newFolder();
-    const args = [
-      '--fsize=1',
-      execPath,
-      cliFile,
-      'train',
-      file,
-      '--out',
-      join(out, 'runs'),
-      '--threads',
-      '1',
-      '--json',
-    ];
-    const { code, stdout } = await command('prlimit', args, out);
-    expect({ code, error: eventOf(eventsOf(stdout), 'error').code }).toEqual({ code: 2, error: 'LOCKSTEP_OUTPUT' });
-    expect(readdirSync(out)).toEqual([]);
-  });
-});
+    it('before it begins leaves nothing', async () => {
+      const out = newFolder();
+      const args = [
+        '--fsize=1',
+        execPath,
+        cliFile,
+        'train',
+        file,
+        '--out',
+        join(out, 'runs'),
+        '--threads',
+        '1',
+        '--json',
+      ];
+      const { code, stdout } = await command('prlimit', args, out);
+      expect({ code, error: eventOf(eventsOf(stdout), 'error').code }).toEqual({ code: 2, error: 'LOCKSTEP_OUTPUT' });
+      expect(readdirSync(out)).toEqual([]);
+    });
+  },
+);
 
 /** Runs a program to its end. */
 const command = (program: string, args: readonly string[], cwd: string) =>
@@ -189,92 +193,95 @@ const command = (program: string, args: readonly string[], cwd: string) =>
     );
   });
 
-describe.skipIf(process.platform !== 'linux')('a command whose output is not taken', () => {
-  const trainedRun = join(folder, 'trained');
-  const input = join(folder, 'input.json');
-  beforeAll(async () => {
-    await lockstepServed(['train', file, '--threads', '1', '--out', trainedRun, '--steps', '1'], folder);
-    writeFileSync(input, JSON.stringify([Array.from({ length: 28 }, () => Array.from({ length: 28 }, () => [0]))]));
-  });
-  const model = join(trainedRun, 'run-1');
-
-  const outputs: [name: string, args: (output: string) => string[]][] = [
-    ['predict', (output) => ['predict', model, input, '--output', output]],
-    ...['onnx', 'safetensors', 'tfjs'].map((format): [string, (output: string) => string[]] => [
-      `export to ${format}`,
-      (output) => ['export', model, '--format', format, '--output', output],
-    ]),
-  ];
-  it.each(outputs)('%s leaves nothing of a file', async (_, args) => {
-    const out = newFolder();
-    const all = ['--fsize=1', execPath, cliFile, ...args(join(out, 'output'))];
-    const { code, stderr } = await command('prlimit', all, out);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/output: cannot be written .*EFBIG[\s\S]*remedy: free some space/);
-    expect(readdirSync(out)).toEqual([]);
-  });
-
-  it('scale says so where its report finds no place, and prints it', async () => {
-    const out = newFolder();
-    const place = join(out, 'runs');
-    const args = [
-      'scale',
-      configFile('linear-regression.yaml'),
-      '--workers',
-      '1',
-      '--mode',
-      'strong',
-      '--repeats',
-      '1',
-    ];
-    const running = startLockstep([...args, '--steps', '20', '--out', place, '--json'], out, { TMPDIR: out });
-    await running.says('"event":"run"');
-    writeFileSync(place, '');
-    const { code, stdout, stderr } = await running.finished;
-    expect(stderr).toBe('');
-    const events = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(events.find(({ event }) => event === 'report')).toMatchObject({
-      folder: null,
-      report: { format: 'lockstep-scale' },
+skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux').describe(
+  'a command whose output is not taken',
+  () => {
+    const trainedRun = join(folder, 'trained');
+    const input = join(folder, 'input.json');
+    beforeAll(async () => {
+      await lockstepServed(['train', file, '--threads', '1', '--out', trainedRun, '--steps', '1'], folder);
+      writeFileSync(input, JSON.stringify([Array.from({ length: 28 }, () => Array.from({ length: 28 }, () => [0]))]));
     });
-    const { code: name, message, remedy } = events.at(-1);
-    expect({ code, name }).toEqual({ code: 1, name: 'LOCKSTEP_UNWRITTEN' });
-    expect(message).toContain(place);
-    expect(remedy).toMatch(/^keep what is printed above; free some space/);
-  });
+    const model = join(trainedRun, 'run-1');
 
-  const commands: [name: string, args: string[], code: number][] = [
-    ['train', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--steps', '1'], 1],
-    ['train --json', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--json'], 1],
-    ['train of what is no config', ['train', join(folder, 'none.yaml')], 2],
-    ['evaluate', ['evaluate', model], 1],
-    ['predict', ['predict', model, input], 1],
-    ['predict --json', ['predict', model, input, '--json'], 1],
-    ['doctor', ['doctor'], 1],
-    ['--help', ['--help'], 1],
-  ];
-  it.each(commands)('%s says so where standard output is full', async (name, args, expected) => {
-    const words = [execPath, cliFile, ...args].map((word) => `'${word}'`).join(' ');
-    const { code, stderr } = await command('bash', ['-c', `${words} > /dev/full`], folder);
-    expect(code).toBe(expected);
-    expect(stderr).toContain('warning: standard output cannot be written (ENOSPC');
-    expect(stderr).not.toMatch(/^ +at /m);
-    if (expected === 2) expect(stderr).toMatch(/error: .*none.yaml[\s\S]*remedy: /);
-    if (name !== 'train --json') return;
-    const run = join(folder, 'full', 'run-2');
-    expect(readdirSync(run).sort()).toEqual(['best', 'checkpoints', 'config.yaml', 'metrics.jsonl', 'model']);
-    const log = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!;
-    expect(JSON.parse(log)).toMatchObject({ event: 'end', sha256 });
-  });
+    const outputs: [name: string, args: (output: string) => string[]][] = [
+      ['predict', (output) => ['predict', model, input, '--output', output]],
+      ...['onnx', 'safetensors', 'tfjs'].map((format): [string, (output: string) => string[]] => [
+        `export to ${format}`,
+        (output) => ['export', model, '--format', format, '--output', output],
+      ]),
+    ];
+    it.each(outputs)('%s leaves nothing of a file', async (_, args) => {
+      const out = newFolder();
+      const all = ['--fsize=1', execPath, cliFile, ...args(join(out, 'output'))];
+      const { code, stderr } = await command('prlimit', all, out);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/output: cannot be written .*EFBIG[\s\S]*remedy: free some space/);
+      expect(readdirSync(out)).toEqual([]);
+    });
 
-  it('goes on where standard error is full as well', async () => {
-    mkdirSync(join(folder, 'both'));
-    const args = ['train', file, '--threads', '1', '--out', join(folder, 'both'), '--steps', '1'];
-    const words = [execPath, cliFile, ...args].join(' ');
-    expect((await command('bash', ['-c', `${words} > /dev/full 2> /dev/full`], folder)).code).toBe(1);
-    expect(existsSync(join(folder, 'both', 'run-1', 'model', 'model.json'))).toBe(true);
-  });
-});
+    it('scale says so where its report finds no place, and prints it', async () => {
+      const out = newFolder();
+      const place = join(out, 'runs');
+      const args = [
+        'scale',
+        configFile('linear-regression.yaml'),
+        '--workers',
+        '1',
+        '--mode',
+        'strong',
+        '--repeats',
+        '1',
+      ];
+      const running = startLockstep([...args, '--steps', '20', '--out', place, '--json'], out, { TMPDIR: out });
+      await running.says('"event":"run"');
+      writeFileSync(place, '');
+      const { code, stdout, stderr } = await running.finished;
+      expect(stderr).toBe('');
+      const events = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(events.find(({ event }) => event === 'report')).toMatchObject({
+        folder: null,
+        report: { format: 'lockstep-scale' },
+      });
+      const { code: name, message, remedy } = events.at(-1);
+      expect({ code, name }).toEqual({ code: 1, name: 'LOCKSTEP_UNWRITTEN' });
+      expect(message).toContain(place);
+      expect(remedy).toMatch(/^keep what is printed above; free some space/);
+    });
+
+    const commands: [name: string, args: string[], code: number][] = [
+      ['train', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--steps', '1'], 1],
+      ['train --json', ['train', file, '--threads', '1', '--out', join(folder, 'full'), '--json'], 1],
+      ['train of what is no config', ['train', join(folder, 'none.yaml')], 2],
+      ['evaluate', ['evaluate', model], 1],
+      ['predict', ['predict', model, input], 1],
+      ['predict --json', ['predict', model, input, '--json'], 1],
+      ['doctor', ['doctor'], 1],
+      ['--help', ['--help'], 1],
+    ];
+    it.each(commands)('%s says so where standard output is full', async (name, args, expected) => {
+      const words = [execPath, cliFile, ...args].map((word) => `'${word}'`).join(' ');
+      const { code, stderr } = await command('bash', ['-c', `${words} > /dev/full`], folder);
+      expect(code).toBe(expected);
+      expect(stderr).toContain('warning: standard output cannot be written (ENOSPC');
+      expect(stderr).not.toMatch(/^ +at /m);
+      if (expected === 2) expect(stderr).toMatch(/error: .*none.yaml[\s\S]*remedy: /);
+      if (name !== 'train --json') return;
+      const run = join(folder, 'full', 'run-2');
+      expect(readdirSync(run).sort()).toEqual(['best', 'checkpoints', 'config.yaml', 'metrics.jsonl', 'model']);
+      const log = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!;
+      expect(JSON.parse(log)).toMatchObject({ event: 'end', sha256 });
+    });
+
+    it('goes on where standard error is full as well', async () => {
+      mkdirSync(join(folder, 'both'));
+      const args = ['train', file, '--threads', '1', '--out', join(folder, 'both'), '--steps', '1'];
+      const words = [execPath, cliFile, ...args].join(' ');
+      expect((await command('bash', ['-c', `${words} > /dev/full 2> /dev/full`], folder)).code).toBe(1);
+      expect(existsSync(join(folder, 'both', 'run-1', 'model', 'model.json'))).toBe(true);
+    });
+  },
+);

@@ -2,18 +2,18 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { relativeError } from '../support/engines.js';
 import { temporaryFolder } from '../support/folder.js';
 import { idxFile } from '../support/idx.js';
 import { configFile, mnistFolder } from '../support/package.js';
 import { type Trained, trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 
 const config = configFile('mnist.yaml');
-const here = existsSync(mnistFolder);
-if (!here) console.log(`The tests on MNIST are left out: there is no folder ${mnistFolder}.`);
+const missing = !existsSync(mnistFolder) && `there is no folder ${mnistFolder}`;
 
-describe.skipIf(!here)('configs/mnist.yaml', () => {
+skipIf(missing).describe('configs/mnist.yaml', () => {
   const folder = temporaryFolder();
 
   it('reaches 97 % on the held-out test images in 4 of its 5 epochs', { timeout: 120_000 }, async () => {

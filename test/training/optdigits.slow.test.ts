@@ -2,14 +2,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
 import { configFile, optdigitsFolder } from '../support/package.js';
 import { resultOf, trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 
 const config = configFile('optdigits.yaml');
-const here = existsSync(optdigitsFolder);
-if (!here) console.log(`The tests on optdigits are left out: there is no folder ${optdigitsFolder}.`);
+const missing = !existsSync(optdigitsFolder) && `there is no folder ${optdigitsFolder}`;
 
 const [training, test] = ['tra', 'tes'].map((end) => join(optdigitsFolder, `optdigits.${end}`));
 
@@ -34,7 +34,7 @@ function toParquet(csv: string, file: string): string {
   return file;
 }
 
-describe.skipIf(!here)('configs/optdigits.yaml', () => {
+skipIf(missing).describe('configs/optdigits.yaml', () => {
   const folder = temporaryFolder();
 
   it('reads 96 % of the digits of other writers, the same from CSV with and without header and from Parquet', async () => {

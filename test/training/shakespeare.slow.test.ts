@@ -1,17 +1,17 @@
 /** Real text: configs/shakespeare.yaml on the first 450 kB of Shakespeare, where they lie beside the package. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
 import { configFile, shakespeareFile } from '../support/package.js';
 import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 
 const folder = temporaryFolder();
-const here = existsSync(shakespeareFile);
-if (!here) console.log(`The test on Shakespeare is left out: there is no file ${shakespeareFile}.`);
+const missing = !existsSync(shakespeareFile) && `there is no file ${shakespeareFile}`;
 
 // Knowing only how often each character occurs leaves 3.3 nats, knowing the character before it 2.5.
-it.skipIf(!here)(
+skipIf(missing).it(
   'a character model comes under 1.9 nats in one epoch over its first 400 kB',
   { timeout: 180_000 },
   async () => {

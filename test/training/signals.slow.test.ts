@@ -4,10 +4,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { publishedSets } from '../../src/download/sets.js';
 import { eventOf, eventsOf, groupIsAlive, lockstepServed, type Running, startLockstep } from '../support/cli.js';
 import { newFolders, temporaryFolder, writeConfig } from '../support/folder.js';
+import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
 
 const newFolder = newFolders();
@@ -211,37 +212,40 @@ const moments: Record<string, Moment> = {
   },
 };
 
-describe.skipIf(process.platform === 'win32').each(Object.entries(moments))('a signal %s', (name, moment) => {
-  // Each signal at every third moment; in the middle of an epoch, all of them.
-  const turn = Object.keys(moments).indexOf(name) % 3;
-  const given = name === 'in the middle of an epoch' ? names : [names[turn]];
+skipIf(process.platform === 'win32' && 'Windows has no signals').describe.each(Object.entries(moments))(
+  'a signal %s',
+  (name, moment) => {
+    // Each signal at every third moment; in the middle of an epoch, all of them.
+    const turn = Object.keys(moments).indexOf(name) % 3;
+    const given = name === 'in the middle of an epoch' ? names : [names[turn]];
 
-  it.each(given)('%s ends it in good order', async (signal) => {
-    const out = newFolder();
-    const before = readdirSync(out);
-    const running = await moment.start(out);
-    running.process.kill(signal);
-    const { code, signal: by, stdout, stderr } = await running.finished;
-    expect(stderr).toBe('');
-    expect(groupIsAlive(running.process)).toBe(false);
-    const left = (readdirSync(out, { recursive: true }) as string[]).filter((file) => !/\.(yaml|mjs)$/.test(file));
-    expect(left.filter((file) => /(^|\/)lock$|step-\d+\.partial|\.removing/.test(file))).toEqual([]);
-    if (moment.leaves) expect(left.filter((file) => !before.includes(file))).toEqual(moment.leaves);
-    if (moment.ends === 'at once') {
-      expect({ code, by }).toEqual({ code: null, by: signal });
-      return;
-    }
-    expect({ code, by }).toEqual({ code: moment.ends === 'with 0' ? 0 : signals[signal], by: null });
-    const run = join(out, 'runs', 'run-1');
-    if (!existsSync(run)) return;
-    const end = eventOf(eventsOf(stdout), 'end');
-    expect(end).toMatchObject({ interrupted: true, resume: run });
-    expect(existsSync(join(run, 'model', 'model.json'))).toBe(true);
-    if (stdout.includes('"event":"step"')) expect(readdirSync(join(run, 'checkpoints')).length).toBeGreaterThan(0);
-  });
-});
+    it.each(given)('%s ends it in good order', async (signal) => {
+      const out = newFolder();
+      const before = readdirSync(out);
+      const running = await moment.start(out);
+      running.process.kill(signal);
+      const { code, signal: by, stdout, stderr } = await running.finished;
+      expect(stderr).toBe('');
+      expect(groupIsAlive(running.process)).toBe(false);
+      const left = (readdirSync(out, { recursive: true }) as string[]).filter((file) => !/\.(yaml|mjs)$/.test(file));
+      expect(left.filter((file) => /(^|\/)lock$|step-\d+\.partial|\.removing/.test(file))).toEqual([]);
+      if (moment.leaves) expect(left.filter((file) => !before.includes(file))).toEqual(moment.leaves);
+      if (moment.ends === 'at once') {
+        expect({ code, by }).toEqual({ code: null, by: signal });
+        return;
+      }
+      expect({ code, by }).toEqual({ code: moment.ends === 'with 0' ? 0 : signals[signal], by: null });
+      const run = join(out, 'runs', 'run-1');
+      if (!existsSync(run)) return;
+      const end = eventOf(eventsOf(stdout), 'end');
+      expect(end).toMatchObject({ interrupted: true, resume: run });
+      expect(existsSync(join(run, 'model', 'model.json'))).toBe(true);
+      if (stdout.includes('"event":"step"')) expect(readdirSync(join(run, 'checkpoints')).length).toBeGreaterThan(0);
+    });
+  },
+);
 
-describe.skipIf(process.platform === 'win32')('a second signal, or a third', () => {
+skipIf(process.platform === 'win32' && 'Windows has no signals').describe('a second signal, or a third', () => {
   it('ends the run at once, without damage', async () => {
     const out = newFolder();
     const running = await train(out, '"event":"checkpoint"');

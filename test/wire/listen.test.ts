@@ -15,6 +15,7 @@ import { certificate, hasOpenssl, signed } from '../support/certificates.js';
 import { connected, host, join, later, received, token, workerIdentity } from '../support/connections.js';
 import { temporaryFolder } from '../support/folder.js';
 import { samples } from '../support/messages.js';
+import { skipIf } from '../support/skip-if.js';
 
 const strangers: (Socket | WebSocket)[] = [];
 afterEach(() => {
@@ -303,8 +304,7 @@ describe('dialling', () => {
   });
 });
 
-if (!hasOpenssl) console.log('TLS is not tested: there is no openssl to make certificates with');
-describe.skipIf(!hasOpenssl)('with TLS', () => {
+skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe('with TLS', () => {
   const folder = temporaryFolder();
 
   it('connects to the pinned certificate alone, whatever name is in it', async () => {

@@ -19,6 +19,7 @@ import {
 } from '../support/cluster.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 import { envelope, Stranger, upgrade, type WorkerIdentity, workerIdentity } from '../support/strangers.js';
 
 const config = {
@@ -216,7 +217,7 @@ it('nobody listens beyond this machine without a token; nothing is written', asy
   expect(readdirSync(folder)).not.toContain('open');
 });
 
-describe.skipIf(!hasOpenssl)('TLS', () => {
+skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe('TLS', () => {
   const pems = temporaryFolder();
   const path = (name: string) => join(pems, name);
   beforeAll(() => {

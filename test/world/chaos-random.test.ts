@@ -1,14 +1,12 @@
 /** Faults drawn at random, the next one before the last is over: the result is that of a quiet run. */
-import { test } from 'vitest';
 import { type Chaos, chaosConfig, chaotic, quietHash } from '../support/chaos.js';
 import { type Kind, phases } from '../support/faults.js';
+import { skipIf } from '../support/skip-if.js';
 
-/** The suite has no time for these besides those of every phase. */
 const given = process.env.LOCKSTEP_CHAOS_SEED;
 const seed = Number(given);
 const faults = 15;
 const config = chaosConfig('star', 24);
-if (given === undefined) console.log('Faults drawn at random are left out: LOCKSTEP_CHAOS_SEED=1 has them.');
 
 const kinds: readonly Kind[] = [
   ...(['SIGKILL', 'SIGSTOP', 'coordinator SIGKILL', 'closed socket', 'truncated frame'] as const),
@@ -28,7 +26,8 @@ function drawer(seed: number): <T>(from: readonly T[]) => T {
   };
 }
 
-test.skipIf(given === undefined)(
+/** The suite has no time for these besides those of every phase. */
+skipIf(given === undefined && 'faults drawn at random take LOCKSTEP_CHAOS_SEED=1').it(
   `${faults} faults of seed ${seed}: the weights are those of a quiet run`,
   async () => {
     const draw = drawer(seed);

@@ -1,11 +1,12 @@
 /** Hosts that are really apart: the bits of one machine over links that are slow, lossy, cut and healed. */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, expect, it } from 'vitest';
 import { Cluster } from '../../scripts/namespaces/cluster.js';
 import { Network, switchHere } from '../../scripts/namespaces/network.js';
 import type { Told } from '../../scripts/namespaces/program.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 
 /** Why there can be no namespaces here; undefined where they can. */
 function obstacle(): string | undefined {
@@ -18,7 +19,6 @@ function obstacle(): string | undefined {
 }
 
 const reason = obstacle();
-if (reason) process.stderr.write(`namespaces.test: skipped, because ${reason}\n`);
 
 const newFolder = newFolders();
 /** 512 examples in batches of 64; the slab has two segments. */
@@ -70,7 +70,7 @@ async function stop(): Promise<void> {
   [network, cluster] = [undefined, undefined];
 }
 
-describe.skipIf(reason)('hosts that are apart', () => {
+skipIf(reason).describe('hosts that are apart', () => {
   beforeAll(async () => {
     for (const epochs of [1, 8]) {
       const folder = newFolder();
