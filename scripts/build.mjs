@@ -120,10 +120,12 @@ const requires = {
 };
 
 async function buildChanged() {
-  const sources = filesBelow(root, '.ts').filter((file) => !file.startsWith(join('src', 'kernels', 'assembly')));
+  const assembled = join('src', 'kernels', 'assembly');
+  const sources = filesBelow(root, '.ts').filter((file) => !file.endsWith('.d.ts') && !file.startsWith(assembled));
   const compiled = new Map(sources.map((file) => [file.replace(/\.ts$/, '.js'), file]));
-  for (const file of filesBelow(outDir, '.js')) {
-    if (!compiled.has(file) && file !== join('src', 'zod.js')) rmSync(join(outDir, file));
+  for (const file of [...filesBelow(outDir, '.js'), ...filesBelow(outDir, '.d.ts')]) {
+    const script = file.replace(/\.d\.ts$/, '.js');
+    if (!compiled.has(script) && script !== join('src', 'zod.js')) rmSync(join(outDir, file));
   }
   const assembly = join(root, 'src', 'kernels', 'assembly');
   const changed = Math.max(...readdirSync(assembly).map((name) => changedAt(join(assembly, name))));

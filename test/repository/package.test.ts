@@ -1,0 +1,112 @@
+/** What `npm pack` puts into the package: all that its programs need, and nothing else. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, posix } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { buildFolder, packageRoot } from '../support/package.js';
+
+const read = (file: string) => readFileSync(join(packageRoot, file), 'utf8');
+const manifest = JSON.parse(read('package.json'));
+
+/** Paths of the files that npm would pack. */
+function packedFiles(): string[] {
+  const options = { cwd: packageRoot, encoding: 'utf8', shell: process.platform === 'win32' } as const;
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], options);
+  const [{ files }] = Object.values<{ files: { path: string }[] }>(JSON.parse(stdout));
+  return files.map(({ path }) => path);
+}
+
+/** What a file of the package loads: static and late imports, and files found beside it. Names that are computed are left out. */
+function loadedBy(file: string): string[] {
+  const patterns = [
+    /^(?:import|export)\s+(?:type\s+)?(?:[^'"();]*?\s+from\s+)?['"]([^'"]+)['"]/gm,
+    /(?:import|require|require\.resolve|import\.meta\.resolve|new URL)\(\s*['"]([^'"`]+)['"]/g,
+  ];
+  return patterns.flatMap((pattern) => [...read(file).matchAll(pattern)].map(([, target]) => target));
+}
+
+const threadFile = 'dist/src/pool/thread.js';
+
+/** Programs, what a thread runs, and the library. */
+const entries = [
+  ...Object.values<string>(manifest.bin),
+  ...Object.values<string | { default: string }>(manifest.exports).map((entry) =>
+    typeof entry === 'string' ? entry : entry.default,
+  ),
+  threadFile,
+].map((file) => posix.normalize(file));
+
+const generated = ['dist/src/zod.js', 'dist/src/zod.d.ts'];
+const known = [
+  /^(?:CHANGELOG|README|LICENSE|package)(?:\.md|\.json)?$/,
+  /^configs\/[\w-]+\.(?:yaml|ts|schema\.json)$/,
+  /^docs\/(?:[\w-]+\/)*[\w-]+\.md$/,
+  /^scripts\/(?:tensorflow\.mjs|movielens\.py)$/,
+  /^dist\/src\/kernels\/[\w-]+\.wasm$/,
+  /^dist\/(?:src|cli|coordinator|worker)\/(?:[\w-]+\/)*[\w-]+(?:\.js|\.d\.ts)$/,
+];
+
+// npm packs the standard build folder alone.
+describe.runIf(buildFolder === join(packageRoot, 'dist'))('the package', () => {
+  const files = packedFiles();
+  const present = new Set(files);
+  const scripts = files.filter((file) => file.endsWith('.js'));
+
+  it('holds no strays', () => {
+    expect(files.filter((file) => !known.some((pattern) => pattern.test(file)))).toEqual([]);
+    const sourceOf = (file: string) =>
+      file.endsWith('.wasm')
+        ? file.replace('dist/src/kernels/', 'src/kernels/assembly/').replace('.wasm', '.ts')
+        : file.replace('dist/', '').replace(/(?:\.d\.ts|\.js)$/, '.ts');
+    const compiled = files.filter((file) => file.startsWith('dist/') && !generated.includes(file));
+    expect(compiled.filter((file) => !existsSync(join(packageRoot, sourceOf(file))))).toEqual([]);
+  });
+
+  it('holds every file that another one loads, and declares every package', () => {
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+    const isThere = (file: string, target: string) => {
+      if (isBuiltin(target)) return true;
+      if (target.startsWith('.')) {
+        const path = posix.join(posix.dirname(file), target);
+        return present.has(path) || path.endsWith('/');
+      }
+      return declared.some((name) => target === name || target.startsWith(`${name}/`)) || target === manifest.name;
+    };
+    const texts = files.filter((file) => /\.(?:js|d\.ts)$/.test(file) && !generated.includes(file));
+    const missing = texts.flatMap((file) =>
+      loadedBy(file)
+        .filter((target) => !isThere(file, target))
+        .map((target) => `${file} loads ${target}`),
+    );
+    expect(missing).toEqual([]);
+    expect(entries.filter((file) => !present.has(file))).toEqual([]);
+  });
+
+  it('holds no script that no program loads', () => {
+    const reached = new Set<string>();
+    const visit = (file: string) => {
+      if (!present.has(file) || reached.has(file)) return;
+      reached.add(file);
+      if (!file.endsWith('.js') || generated.includes(file)) return;
+      for (const target of loadedBy(file)) {
+        if (target.startsWith('.')) visit(posix.join(posix.dirname(file), target));
+      }
+    };
+    entries.forEach(visit);
+    // What a thread runs is one file; others may load the parts of it too.
+    const bundled: string[] = JSON.parse(read(`${threadFile}.map`)).sources;
+    for (const source of bundled) {
+      visit(`dist/${posix.join(posix.dirname(threadFile), source).replace(/\.ts$/, '.js')}`);
+    }
+    const alone = scripts.filter((file) => !reached.has(file) && readsAsCode(file));
+    expect(alone).toEqual([]);
+  });
+});
+
+/** Types alone compile to nothing. */
+const readsAsCode = (file: string): boolean =>
+  read(file)
+    .replace(/\/\*[\s\S]*?\*\/|^\/\/.*$/gm, '')
+    .replace(/export \{\};/, '')
+    .trim() !== '';
