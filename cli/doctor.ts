@@ -5,6 +5,7 @@ import { arch, availableParallelism, cpus, freemem, platform } from 'node:os';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import type { BackendName } from '../src/engine/backends.js';
+import { providers } from '../src/engine/onnx/providers.js';
 import { PrivateMemory } from '../src/engine/private-memory.js';
 import { EngineError } from '../src/errors.js';
 import { memoryLimit } from '../src/ground/memory.js';
@@ -43,7 +44,8 @@ function version(name: string): string {
 }
 
 async function runDoctor({ json }: { json?: boolean }): Promise<void> {
-  const findings = [nodeVersion(), hardware(), kernels(), await onnx()];
+  const findings = [nodeVersion(), hardware(), kernels()];
+  for (const provider of Object.keys(providers)) findings.push(await onnx(provider));
   // Late, because tfjs takes most of the time that any command needs to start.
   const { backendNames, loadBackend } = await import('../src/engine/backends.js');
   for (const name of backendNames) findings.push(await backend(name, loadBackend));
@@ -79,8 +81,10 @@ function kernels(): Finding {
 }
 
 /** Loads the library and runs a model of one node. */
-async function onnx(): Promise<Finding> {
-  const name = 'engine onnx';
+async function onnx(provider: string): Promise<Finding> {
+  const name = provider === 'cpu' ? 'engine onnx' : `engine onnx, provider ${provider}`;
+  const before = process.env.LOCKSTEP_PROVIDER;
+  process.env.LOCKSTEP_PROVIDER = provider;
   try {
     const { createSession } = await import('../src/engine/onnx/runtime.js');
     const { encodeModel } = await import('../src/engine/onnx/proto.js');
@@ -104,8 +108,14 @@ async function onnx(): Promise<Finding> {
       name,
       ok: false,
       detail: reason,
-      remedy: 'reinstall with npm ci; without it training is many times slower',
+      remedy:
+        provider === 'cpu'
+          ? 'reinstall with npm ci; without it training is many times slower'
+          : 'optional: engine onnx computes on the processor without it',
     };
+  } finally {
+    if (before === undefined) delete process.env.LOCKSTEP_PROVIDER;
+    else process.env.LOCKSTEP_PROVIDER = before;
   }
 }
 

@@ -1,34 +1,27 @@
 /** From the `data` section of a config to examples in shared memory or in a file, split. */
 import type { DataConfig } from '../config/data.js';
 import { FIELD_NAME } from '../config/data-parts.js';
-import { plainNames } from '../config/plain-names.js';
 import { DataError } from '../errors.js';
 import { grouped } from '../ground/units.js';
 import { copiesOf, withCopies, withoutTargets } from './copies.js';
-import { generateDigits } from './digits/digits.js';
-import { type Encoding, type TargetScaling, targetEncoding } from './encoding.js';
+import { type TargetScaling, targetEncoding } from './encoding.js';
 import {
   type Dataset,
   type Examples,
-  inputColumn,
   type SourceColumn,
   type SourceExamples,
   type Splits,
-  targetColumn,
   withColumn,
 } from './examples.js';
-import { isPlain, ofRole, widthOf } from './field.js';
-import { idxExamples } from './idx/folder.js';
-import type { OtherPlace, Wording } from './npy/other-arrays.js';
+import { ofRole, widthOf } from './field.js';
 import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeExamples, RowWriter } from './row-writer.js';
 import type { Source } from './source.js';
-import { withGiven } from './splits/given.js';
+import { loadSource } from './sources.js';
 import { splitExamples } from './splits/split.js';
-import { planOf } from './splits/split-plan.js';
 import { fitTargets, requireNumbers, standardizeTargets } from './standardize.js';
-import { valueExamples } from './values.js';
+import { completeEncoding, plainEncoding } from './trained-like.js';
 
 /**
  * @param seed seed of the run: decides which examples the splits by fraction take
@@ -100,90 +93,6 @@ function scalingsOf(
   return found;
 }
 
-/** With what is known of the targets. */
-function completeEncoding(
-  encoding: Encoding,
-  examples: SourceExamples,
-  scalings: ReadonlyMap<string, TargetScaling>,
-): Encoding {
-  const targets = ofRole(examples.columns, 'target');
-  if (targets.some(isPlain)) {
-    const [scaling] = scalings.values();
-    return { ...classNames(examples), ...encoding, ...(scaling && { targetScaling: scaling }) };
-  }
-  const named = targets.map((target) => {
-    const { name } = target;
-    const targetScaling = scalings.get(name);
-    const own = encoding.named?.[name] ?? classNames({ columns: [target] });
-    return [name, { ...own, ...(targetScaling && { targetScaling }) }] as const;
-  });
-  return { input: encoding.input, named: Object.fromEntries(named) };
-}
-
-/** Nothing is held out of what a split has of its own. */
-const allOfIt = { split: undefined, validation: 0, test: 0, stratify: false } as const;
-
-/** The encoding that a model will have that is trained on these examples: by it others are read alike. */
-async function trainedLike({ encode, examples }: Source): Promise<Encoding> {
-  const none = new Int32Array(0);
-  const own = (await encode?.({ training: none, validation: none, test: none })) ?? plainEncoding(examples as Examples);
-  return completeEncoding(own, examples, new Map());
-}
-
-async function loadSource(config: DataConfig, reading: Reading): Promise<Source> {
-  switch (config.source) {
-    case 'digits': {
-      const examples = await generateDigits(config.examples, config.seed, reading);
-      return { examples, split: planOf(config), origin: `synthetic digits, seed ${config.seed}` };
-    }
-    case 'values':
-      return {
-        examples: valueExamples(config, reading.ignoredClass(plainNames.target)),
-        split: planOf(config),
-        origin: 'values in the config',
-        where: (example, field) => `data.${field}.${example}`,
-      };
-    case 'idx': {
-      const { examples, plan, origin } = await idxExamples(config, reading);
-      return { examples, split: plan, origin };
-    }
-    case 'images': {
-      const { imageSource } = await import('./images/source.js');
-      return imageSource(config, reading);
-    }
-    case 'text': {
-      const { textSource } = await import('./text/source.js');
-      return textSource(config, reading);
-    }
-    case 'csv': {
-      const { csvSource } = await import('./table/csv.js');
-      return csvSource(config, reading);
-    }
-    case 'parquet': {
-      const { parquetSource } = await import('./table/parquet.js');
-      return parquetSource(config, reading);
-    }
-    case 'npy': {
-      const { npySource } = await import('./npy/source.js');
-      const { otherArrays } = await import('./npy/other-arrays.js');
-      const source = await npySource(config, reading);
-      const read = async (own: OtherPlace, key: string) => {
-        const wording: Wording = (place) => `${key}: ${JSON.stringify(place)}`;
-        const arrays = otherArrays(config, own, wording);
-        return npySource({ ...config, ...allOfIt }, reading.like(await trainedLike(source), arrays));
-      };
-      return withGiven(source, config, read, reading);
-    }
-    case 'module': {
-      const { moduleExamples } = await import('./module/source.js');
-      const source = await moduleExamples(config, reading);
-      const read = async (file: string, key: string) =>
-        moduleExamples({ ...config, ...allOfIt, file }, reading.like(await trainedLike(source)), key);
-      return withGiven(source, config, read, reading);
-    }
-  }
-}
-
 /** Moves to a file what a source that knows no budget has of inputs beyond it. */
 async function withinBudget(examples: SourceExamples, budget: number, reading: Reading): Promise<SourceExamples> {
   let moved = examples;
@@ -218,23 +127,6 @@ async function rowsWithin(column: SourceColumn, count: number, budget: number, r
     rows.discard();
     throw error;
   }
-}
-
-/** Classes are called by their indices where the source has no names for them. */
-function classNames(examples: Pick<SourceExamples, 'columns'>): Pick<Encoding, 'classes'> {
-  const { categories: classes } = targetColumn(examples);
-  return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
-}
-
-/** Small pictures are read as pictures, everything else as numbers. */
-function plainEncoding(examples: SourceExamples): Encoding {
-  const { shape, scale = 1, type } = inputColumn(examples);
-  const [height, width, channels] = shape;
-  if (shape.length === 3 && (channels === 1 || channels === 3) && type === 'uint8') {
-    const greyscale = channels === 1 ? ('bt601' as const) : undefined;
-    return { input: { kind: 'image', height, width, channels, greyscale, fit: 'fill' } };
-  }
-  return { input: { kind: 'numbers', scale } };
 }
 
 function describe(

@@ -358,11 +358,18 @@ it('refuses what it cannot export, and writes nothing', async () => {
     problem: 'error: --batch 1.5 is not a whole number of at least 1',
   });
   expect((await lockstepServed(['export', mlp(), '--format', 'keras', '--output', 'x'], folder)).code).toBe(2);
-  const { model } = buildModel({ layers: cropped }, plainShape([4, 4, 1]), 1);
-  const path = join(folder, 'cropped');
+  const { model } = buildModel({ layers: counted }, plainShape([3]), 1);
+  const path = join(folder, 'counted');
   writeFolderAtomically(path, await layersModelFiles(model, undefined));
-  expect(await refusal(path, {})).toEqual(['LOCKSTEP_UNSUPPORTED', expect.stringContaining('CropAndResize')]);
-  expect(snapshot(folder).filter((line) => !line.startsWith('cropped'))).toEqual(before);
+  expect(await refusal(path, {})).toEqual([
+    'LOCKSTEP_UNSUPPORTED',
+    expect.stringContaining('reads the values of a tensor'),
+  ]);
+  expect(snapshot(folder).filter((line) => !line.startsWith('counted'))).toEqual(before);
 });
 
-const cropped: LayerConfig[] = [{ centerCrop: { height: 2, width: 2 } }, { flatten: {} }, { dense: { units: 1 } }];
+/** It looks at the values that it is given. */
+const counted: LayerConfig[] = [
+  { categoryEncoding: { numTokens: 5, outputMode: 'multiHot' } },
+  { dense: { units: 1 } },
+];

@@ -1,6 +1,6 @@
 /** Looks before a run whether ONNX Runtime takes a graph, so that what it refuses is said by the name of the kernel. */
 
-import { UnsupportedModelError } from '../../errors.js';
+import { EngineError, UnsupportedModelError } from '../../errors.js';
 import { sha256 } from '../../ground/checksum.js';
 import type { StepGraph } from './graph.js';
 import { checkModel } from './runtime.js';
@@ -9,7 +9,7 @@ import { type CutGraph, cutGraph } from './subgraphs.js';
 /** Hashes of subgraphs that ONNX Runtime took: checking one costs as much as making a session, and sweeps train the same graphs again. */
 const known = new Set<string>();
 
-/** The graph as subgraphs, each of which ONNX Runtime takes. @throws UnsupportedModelError naming the kernel that it refuses */
+/** The graph as subgraphs, each of which ONNX Runtime takes. @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it */
 export function accepted(graph: StepGraph): CutGraph {
   const cut = cutGraph(graph);
   const check = ({ subgraphs }: CutGraph) => {
@@ -25,6 +25,7 @@ export function accepted(graph: StepGraph): CutGraph {
     check(cut);
     return cut;
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     throw refusal(graph, error as Error, check);
   }
 }

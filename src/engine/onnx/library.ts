@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import type { LibraryHandle } from 'koffi';
 import { EngineError } from '../../errors.js';
 import type { ElementType } from './proto.js';
+import { chosenProvider, type ExecutionProvider } from './providers.js';
 
 type Koffi = typeof import('koffi');
 export type Pointer = bigint;
@@ -39,11 +40,12 @@ const places = {
   ReleaseIoBinding: [135, 'void', 'void *'],
   BindInput: [136, 'void *', 'void *', 'str', 'void *'],
   BindOutput: [137, 'void *', 'void *', 'str', 'void *'],
+  SessionOptionsAppendExecutionProvider: [216, 'void *', 'void *', 'str', 'str *', 'str *', 'size_t'],
 } as const;
 type Name = keyof typeof places;
 
 /** The oldest version of the API that has all these functions. */
-const apiVersion = 7;
+const apiVersion = 12;
 /** What fails is thrown. */
 const logFatal = 4;
 const optimizeAll = 99;
@@ -123,17 +125,34 @@ export class OnnxLibrary {
     this.#functions[name](pointer);
   }
 
-  /** Makes a session of an encoded ModelProto. @param optimized false takes less time, for one that only looks whether it can */
-  session(model: Uint8Array, threads: number, optimized = true): Pointer {
+  /**
+   * Makes a session of an encoded ModelProto.
+   * @param optimized false takes less time, for one that only looks whether it can
+   * @throws EngineError when the provider is not there, Error when the model is refused
+   */
+  session(model: Uint8Array, threads: number, optimized = true, provider = chosenProvider()): Pointer {
     const options = this.make('CreateSessionOptions');
     try {
       this.call('SetIntraOpNumThreads', options, threads);
       this.call('SetInterOpNumThreads', options, 1);
       this.call('SetSessionGraphOptimizationLevel', options, optimized ? optimizeAll : optimizeNothing);
       this.call('SetSessionLogSeverityLevel', options, logFatal);
+      this.#compute(options, provider);
       return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
     } finally {
       this.free('ReleaseSessionOptions', options);
+    }
+  }
+
+  /** Without a word ONNX Runtime takes the processor. */
+  #compute(session: Pointer, { name, options }: ExecutionProvider): void {
+    if (name === 'CPU') return;
+    const [keys, values] = [Object.keys(options), Object.values(options)];
+    try {
+      this.call('SessionOptionsAppendExecutionProvider', session, name, keys, values, keys.length);
+    } catch (error) {
+      const reason = (error as Error).message.trim().split('\n')[0];
+      throw new EngineError(`execution provider ${name} does not load here (${reason})`, 'unset LOCKSTEP_PROVIDER');
     }
   }
 
