@@ -16,7 +16,7 @@ export interface Geometry {
   readonly evaluationBatch: number;
 }
 
-/** What an epoch is cut by. */
+/** The sizes by which an epoch is cut into steps. */
 type Cut = Pick<Geometry, 'training' | 'batchSize'>;
 
 /** `count` rows from row `start`. */

@@ -141,7 +141,7 @@ function encodingOf(
 export interface NamedFiles {
   readonly column: string;
   readonly dir: string;
-  /** What says so. */
+  /** The key of the config that names the folder. */
   readonly asked: string;
 }
 

@@ -9,7 +9,7 @@ import { described } from './nested.js';
 
 type Example = Readonly<Record<string, unknown>>;
 
-/** What an example consists of besides. */
+/** The keys of an example that are its fields: none of them can decide about splits. */
 const fieldKeys = ['features', 'inputs', 'target', 'targets', 'weight', 'weights'];
 
 /**

@@ -18,7 +18,7 @@ import { refuseRepeated } from './repeated.js';
 import type { ArrayRows } from './rows.js';
 import { readTarget, requireCount } from './targets.js';
 
-/** Apart, so that what messages need keeps no arrays. */
+/** A function of its own, so that the closure for messages keeps no arrays in memory. */
 const rowsIn =
   (called: ReadonlyMap<string, string>): Source['where'] =>
   (row, field) =>

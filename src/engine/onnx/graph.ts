@@ -10,7 +10,7 @@ export interface Storage {
   readonly type: ElementType;
   /** Names by shape of the row-major forms: reshapes of one another. */
   readonly rows: Map<string, string>;
-  /** True when the value was made channels-first: what is made from it should then be so too. */
+  /** True when the value was made channels-first: what is computed from it should then be channels-first too. */
   readonly transposed?: boolean;
   /** The transposed form of a rank-4 value, and its shape before transposition. */
   channelsFirst?: { readonly name: string; readonly shape: readonly number[] };
@@ -22,11 +22,11 @@ export interface Storage {
   readonly splat?: number;
   /** relu of this value, when the graph has it: where it is positive, so is the value. */
   relu?: Storage;
-  /** Whole numbers that a gather has read by: none is negative, all are below this. */
+  /** Set once a gather has read by these whole numbers: none is negative, and all are below it. */
   below?: number;
   /** This value is 1 where that one is positive, else 0. */
   stepOf?: Storage;
-  /** Makes the same value, zero where the pooled one is not positive. */
+  /** On the gradient of a max pooling: what was pooled, and what makes the same gradient, zero where `from` is not positive. */
   pooled?: { readonly from: Storage; readonly positive: () => Value };
 }
 
@@ -119,8 +119,8 @@ export class GraphBuilder {
   }
 
   /**
-   * Counts what `body` appends apart. For nodes that often turn out not to be needed: all others keep their names, by which,
-   * among the rest, the graph of a run is known again.
+   * Names what `body` appends in a series apart, for nodes that often turn out not to be needed: all other nodes keep the names
+   * that they have without these, and the graph its hash, by which a resumed run knows it.
    */
   apart<T>(body: () => T): T {
     const [names, prefix] = [this.#names, this.#prefix];
@@ -197,7 +197,7 @@ export class GraphBuilder {
   }
 
   #makeRows(storage: Storage, shape: readonly number[]): string {
-    // What is empty is known, and a Reshape would take its zeros for something else.
+    // An empty tensor has nothing to compute, and Reshape takes a size of 0 for "as the input has it".
     if (elements(shape) === 0) return this.#addConstant(typedArray(storage.type, []), shape, storage.type);
     if (storage.constant) return this.#addConstant(storage.constant, shape, storage.type);
     if (storage.splat !== undefined) {
@@ -223,7 +223,7 @@ export class GraphBuilder {
     return this.node('Reshape', [first!, this.int64(shape)]);
   }
 
-  /** Whether a rank-2 value has been transposed. */
+  /** Whether a rank-2 value has a transposed copy. */
   hasColumns({ storage, shape }: Value): boolean {
     return storage.columns !== undefined && sameShape(storage.columns.shape, shape);
   }
@@ -233,7 +233,7 @@ export class GraphBuilder {
     const { storage, shape } = value;
     if (this.hasColumns(value)) return storage.columns!.name;
     const [n, c] = shape as [number, number];
-    // At rank 3: at rank 2 ONNX Runtime's optimizer would undo it, and have the product transpose.
+    // Transposed at rank 3: at rank 2 ONNX Runtime's optimizer would have the product transpose instead.
     const turned = this.node('Transpose', [this.rows(value, [n, c, 1])], { perm: [1, 0, 2] });
     const name = this.node('Reshape', [turned, this.int64([c, n])]);
     this.#shapes.set(name, { name, shape: [c, n], type: storage.type });

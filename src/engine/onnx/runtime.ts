@@ -24,7 +24,7 @@ export interface Session {
 }
 
 let library: OnnxLibrary | undefined;
-/** As this thread sees it. */
+/** ONNX Runtime, loaded once in each thread. */
 function loaded(): OnnxLibrary {
   library ??= loadLibrary();
   return library;
@@ -47,7 +47,7 @@ class Holdings {
   }
 }
 
-/** Frees the sessions that nobody has released, once nobody can run them. Not those of a thread that ends before. */
+/** Frees sessions that were not released, once nobody can run them; those of a thread that ends before stay with the process. */
 const forgotten = new FinalizationRegistry<Holdings>((holdings) => holdings.free());
 
 class OnnxSession implements Session {
