@@ -19,6 +19,7 @@ export {
 } from '../src/errors.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
+export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';

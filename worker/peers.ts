@@ -6,15 +6,18 @@ import type { Connection } from '../src/wire/connection.js';
 import { dial } from '../src/wire/dial.js';
 import { type Arrival, type Listener, listen } from '../src/wire/listen.js';
 import type { World } from '../src/wire/messages.js';
+import type { Certificate, Transport } from '../src/wire/transport.js';
+import { hostAndPort, isEncrypted, urlTo } from '../src/wire/url.js';
 
 export interface PeerOptions {
+  readonly transport: Transport;
   /** Address to listen on, and where others reach it. */
   readonly host: string;
   readonly port: number;
   readonly advertise?: string;
   /** Whether the coordinator is reached by TLS: then peers are too, or not at all. */
   readonly secure: boolean;
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: Certificate;
   readonly ca?: string;
   readonly token: string;
 }
@@ -58,11 +61,10 @@ export class Peers {
 
   /** Where others reach this worker; null where they cannot, because the run is under TLS and it has no certificate. */
   get address(): string | null {
-    const { advertise, secure } = this.#options;
+    const { advertise, secure, transport } = this.#options;
     if (!this.#listener) return null;
     const { host, port } = this.#listener;
-    const place = advertise ?? `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    return `${secure ? 'wss' : 'ws'}://${place}`;
+    return urlTo(advertise ?? hostAndPort(host, port), transport.schemes, secure);
   }
 
   get ids(): number[] {
@@ -71,7 +73,7 @@ export class Peers {
 
   /** @throws ConfigError when it cannot listen there */
   async open(): Promise<void> {
-    const { host, port, token, tls, secure } = this.#options;
+    const { transport, host, port, token, tls, secure } = this.#options;
     if (secure && !tls) return;
     const visitors = {
       arrived: ({ connection, hello, welcome }: Arrival<'peerHello'>) => {
@@ -82,7 +84,8 @@ export class Peers {
       },
       refused: () => {},
     };
-    this.#listener = await listen({ host, port, token, tls: secure ? tls : undefined, expects: 'peerHello' }, visitors);
+    const options = { host, port, token, tls: secure ? tls : undefined, expects: 'peerHello' as const };
+    this.#listener = await listen(transport, options, visitors);
   }
 
   /** @param id number of this worker, as the coordinator gave it */
@@ -112,10 +115,11 @@ export class Peers {
 
   #callAll(): void {
     clearTimeout(this.#retry);
+    const { transport, secure } = this.#options;
     for (const { id, peer } of this.#members) {
       if (id >= this.#self || peer === null || this.#links.has(id) || this.#calling.has(id)) continue;
       // A worker names its own address; under TLS nobody talks another into sending in the clear.
-      if (this.#options.secure && !/^wss:/i.test(peer)) continue;
+      if (secure && !isEncrypted(peer, transport.schemes)) continue;
       void this.#call(id, peer);
     }
   }
@@ -145,10 +149,10 @@ export class Peers {
   async #call(id: number, peer: string): Promise<void> {
     this.#calling.add(id);
     try {
-      const { token, ca } = this.#options;
-      const { connection } = await dial(peer, {
+      const { transport, token, ca } = this.#options;
+      const { connection } = await dial(transport, peer, {
         token,
-        ca: peer.startsWith('wss:') ? ca : undefined,
+        ca: isEncrypted(peer, transport.schemes) ? ca : undefined,
         identity: { kind: 'peerHello', id: this.#self },
       });
       this.#failures = 0;

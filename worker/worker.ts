@@ -7,10 +7,12 @@ import type { IgnoredClasses } from '../src/config/heads.js';
 import { examplesFingerprint } from '../src/data/fingerprint.js';
 import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/numerics.js';
 import { LockstepError, WireError } from '../src/errors.js';
-import { coordinatorUrl, dial } from '../src/wire/dial.js';
+import { dial } from '../src/wire/dial.js';
+import type { Transport } from '../src/wire/transport.js';
+import { coordinatorUrl, isEncrypted } from '../src/wire/url.js';
+import { webSocket } from '../src/wire/websocket/websocket.js';
 import type { WorkerReporter } from './events.js';
 import { Holdings } from './holdings.js';
-import { localAddressTo } from './local-address.js';
 import { type Kept, Membership } from './membership.js';
 import { Peers } from './peers.js';
 
@@ -41,6 +43,8 @@ export interface WorkerOptions {
   readonly cache?: string;
   /** A copy of the data that this machine has: sections of a config. */
   readonly local?: { readonly data: DataConfig; readonly seed: number; readonly ignoreClass?: IgnoredClasses };
+  /** How the coordinator and other workers are reached; default: by WebSocket. All of a run use the same. */
+  readonly transport?: Transport;
   /** Seconds without a coordinator, or without being admitted, after which it gives up; 0 for never. Default: 600. */
   readonly timeout?: number;
   /** Leaves after the step under way. */
@@ -50,13 +54,14 @@ export interface WorkerOptions {
 }
 
 type Settled = WorkerOptions &
-  Required<Pick<WorkerOptions, 'token' | 'name' | 'threads' | 'timeout' | 'signal' | 'report'>>;
+  Required<Pick<WorkerOptions, 'token' | 'name' | 'threads' | 'transport' | 'timeout' | 'signal' | 'report'>>;
 
 const settle = (options: WorkerOptions): Settled => ({
   ...options,
   token: options.token ?? '',
   name: options.name ?? hostname(),
   threads: options.threads ?? availableParallelism(),
+  transport: options.transport ?? webSocket,
   timeout: options.timeout ?? defaultTimeout,
   signal: options.signal ?? new AbortController().signal,
   report: options.report ?? (() => {}),
@@ -81,7 +86,7 @@ export async function work(given: WorkerOptions): Promise<void> {
   const options = settle(given);
   const { report, signal } = options;
   const started = performance.now();
-  coordinatorUrl(options.url, options.ca);
+  coordinatorUrl(options.url, options.transport.schemes, options.ca);
   const numerics = numericFingerprint();
   const local = options.local && (await loadLocal(options.local, signal));
   const holdings = new Holdings(options.cache, options.memory ?? totalmem() / 2, local, report);
@@ -183,9 +188,14 @@ class Joining {
 
   /** One connection, from its beginning to its end. @throws WireError when it was lost or could not be made */
   async #once(): Promise<string> {
-    const { url, token, ca, name, threads, report, signal } = this.#options;
+    const { transport, url, token, ca, name, threads, report, signal } = this.#options;
     this.#peers ??= await this.#openPeers();
-    const { connection, welcome } = await dial(url, { token, ca, signal, identity: this.#identity(this.#peers) });
+    const { connection, welcome } = await dial(transport, url, {
+      token,
+      ca,
+      signal,
+      identity: this.#identity(this.#peers),
+    });
     const { id, silence } = welcome;
     this.#peers.join(id, silence);
     connection.watch(silence);
@@ -230,11 +240,12 @@ class Joining {
   }
 
   async #openPeers(): Promise<Peers> {
-    const { url, token, ca, signal, peer = {} } = this.#options;
-    const place = coordinatorUrl(url, ca);
-    const host = peer.host ?? (await localAddressTo(place, signal));
+    const { transport, url, token, ca, signal, peer = {} } = this.#options;
+    const place = coordinatorUrl(url, transport.schemes, ca);
+    const host = peer.host ?? (await transport.ownHost(place, signal));
+    const secure = isEncrypted(place.href, transport.schemes);
     const peers = new Peers(
-      { ...peer, port: peer.port ?? 0, host, token, ca, secure: place.protocol === 'wss:' },
+      { ...peer, transport, port: peer.port ?? 0, host, token, ca, secure },
       {
         slab: (from, frame) => this.#kept.membership?.slab(from, frame),
         landing: () => this.#kept.membership?.landing(),

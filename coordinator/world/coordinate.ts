@@ -6,6 +6,8 @@ import type { RunConfig } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
 import type { EndEvent } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
+import type { Certificate, Transport } from '../../src/wire/transport.js';
+import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { maximumThreads, threadsOf } from '../local/threads.js';
 import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../local/train.js';
 import { hasLedger, type StartTrainer } from '../prepare/prepare.js';
@@ -21,7 +23,9 @@ export interface WorldChoices {
   /** What workers must know to join; default: a new random one, or that of the resumed run. */
   readonly token?: string;
   /** Certificate and key in PEM; workers then join by wss://. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: Certificate;
+  /** How workers reach the coordinator and each other; default: by WebSocket. All of a run use the same. */
+  readonly transport?: Transport;
   /**
    * Remote workers without which no step begins. Default: 1, and none after the first step where the coordinator computes: it
    * goes on alone when they are gone.
@@ -71,6 +75,7 @@ function run(
   const minimumLater = options.minWorkers === undefined && threads > 0 ? 0 : minimum;
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
+  const { transport = webSocket } = options;
   const start: StartTrainer = (poolOptions, parameters, unwritten) =>
     startCluster(poolOptions, parameters, {
       threads,
@@ -80,6 +85,7 @@ function run(
       report,
       signal,
       ledger,
+      transport,
       host,
       port,
       token,

@@ -14,11 +14,12 @@ import { bytesSource } from '../../src/wire/blob.js';
 import { generateToken } from '../../src/wire/handshake.js';
 import type { Job } from '../../src/wire/job.js';
 import { encodeJob } from '../../src/wire/job-codec.js';
-import { type Arrival, isLoopback, type Listener, listen } from '../../src/wire/listen.js';
+import { type Arrival, type Listener, listen } from '../../src/wire/listen.js';
 import type { Hello } from '../../src/wire/messages.js';
 import { encodeRows } from '../../src/wire/rows-blob.js';
-import { hostAndPort } from '../../src/wire/sockets.js';
 import { stateSource } from '../../src/wire/state-blob.js';
+import type { Certificate, Transport } from '../../src/wire/transport.js';
+import { hostAndPort, urlTo } from '../../src/wire/url.js';
 import { Timeline } from '../training/timeline.js';
 import type { ListenAddress } from './address.js';
 import { systemClock } from './clock.js';
@@ -38,11 +39,12 @@ export interface ClusterChoices {
   readonly report: Reporter;
   readonly signal: AbortSignal | undefined;
   readonly ledger: boolean;
+  readonly transport: Transport;
   readonly host: string;
   readonly port: number;
   /** Made if there is none. */
   readonly token: string | undefined;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: Certificate | undefined;
   readonly trace: string | undefined;
   readonly unwritten: Unwritten;
   readonly allowMixedNumerics: boolean;
@@ -212,8 +214,9 @@ async function start(
     }),
   );
   try {
-    const { host, port, tls } = choices;
-    const listener = await listen({ host, port, token, tls, expects: 'hello' }, { arrived, refused });
+    const { transport, host, port, tls } = choices;
+    const place = { host, port, token, tls, expects: 'hello' as const };
+    const listener = await listen(transport, place, { arrived, refused });
     choices.started({ host, port: listener.port, token });
     const close = async () => {
       await world.close('the run is over');
@@ -227,8 +230,7 @@ async function start(
       bytes: layout.state * 4,
       silence: config.silence * 1000,
     };
-    const local = isLoopback(listener.host);
-    if (!local && token.length < leastToken) {
+    if (!listener.isLocal && token.length < leastToken) {
       report({
         event: 'warning',
         message:
@@ -304,15 +306,14 @@ function refusalOf(
 const shellWord = (text: string): string => (/^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 function listening(
-  { host, tls, minimum }: ClusterChoices,
-  { host: bound, port }: Listener,
+  { transport, host, tls, minimum }: ClusterChoices,
+  { isLocal: local, port }: Listener,
   token: string,
 ): ListeningEvent {
   const addresses = addressesFor(host);
-  const urls = addresses.map((address) => `${tls ? 'wss' : 'ws'}://${hostAndPort(address, port)}`);
+  const urls = addresses.map((address) => urlTo(hostAndPort(address, port), transport.schemes, tls !== undefined));
   const ca = tls ? ' --tls-ca <certificate>' : '';
   const join = `npx lockstep worker ${urls[0]}${token === '' ? '' : ` --token ${shellWord(token)}`}${ca}`;
-  const local = isLoopback(bound);
   return { event: 'listening', url: urls[0], join, local, note: noteOn(local, host, addresses[0], urls), minimum };
 }
 

@@ -12,6 +12,7 @@ import { SCRATCH_FLOATS } from '../../src/reduce/workbench.js';
 import type { Connection } from '../../src/wire/connection.js';
 import { dial } from '../../src/wire/dial.js';
 import { listen } from '../../src/wire/listen.js';
+import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { measure } from './measurement.js';
 import { allocateRegions, floatsOf, repeatsOf, type SumsMeasurement, warmUpSums } from './sums.js';
 
@@ -97,6 +98,7 @@ async function first(): Promise<void> {
     [found, failed] = [resolve, reject];
   });
   const listener = await listen(
+    webSocket,
     { host: '127.0.0.1', port: 0, token, expects: 'peerHello' },
     {
       arrived: ({ connection, welcome }) => {
@@ -114,7 +116,7 @@ async function first(): Promise<void> {
 }
 
 async function second(url: string): Promise<void> {
-  const { connection } = await dial(url, { token, identity: { kind: 'peerHello', id: 1 } });
+  const { connection } = await dial(webSocket, url, { token, identity: { kind: 'peerHello', id: 1 } });
   await timeAll(1, connection);
 }
 

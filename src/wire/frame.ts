@@ -1,5 +1,5 @@
 /**
- * The bytes of a frame. One WebSocket message is one frame: a control message, a piece of a slab, or a piece of a blob.
+ * The bytes of a frame: a control message, a piece of a slab, or a piece of a blob.
  * All numbers are little-endian.
  *
  *     control  0 kind 1 | 1 number, 24 bits | 4 crc32 of the rest, started with the number | 8 MessagePack
@@ -38,6 +38,9 @@ export const largestSlab = SLAB_HEADER + LARGEST_SEGMENT * 4;
 export const blobChunk = 512 * 1024;
 /** Control messages of a connection are numbered from 1 up to this, and then from 1 again. */
 export const largestNumber = 0xff_ffff;
+
+/** The number of the control message after this one. */
+export const following = (number: number): number => (number % largestNumber) + 1;
 
 const kinds = { control: 1, slab: 2, blob: 3 } as const;
 

@@ -129,6 +129,18 @@ describe('imports', () => {
     expect(found.filter(({ from }) => from![1] === 'zod')).toEqual([]);
   });
 
+  it('of WebSocket are its own, but where lines are chosen', () => {
+    const room = 'src/wire/websocket/';
+    const chosen = ['coordinator/world/coordinate.ts', 'worker/worker.ts'].map(
+      (file) => `${file} imports ${room}websocket.ts`,
+    );
+    const users = [...compiled, ...cli, ...coordinator, ...worker].filter(({ file }) => !file.startsWith(room));
+    expect(violations(users, (_, target) => !target.startsWith(room)).toSorted()).toEqual(chosen);
+    expect(users.filter(({ imports }) => imports.some(({ target }) => target === 'ws'))).toEqual([]);
+    const own = compiled.filter(({ text }) => text.includes("require('ws')")).map(({ file }) => file);
+    expect(own.toSorted()).toEqual([`${room}accept.ts`, `${room}connect.ts`]);
+  });
+
   it('are none in errors.ts', () => {
     expect(compiled.find(({ file }) => file === 'src/errors.ts')!.imports).toEqual([]);
   });
@@ -226,7 +238,6 @@ const stillLong = [
   'src/projection/simulate.ts',
   'src/reduce/all-reduce.ts',
   'src/scale/html.ts',
-  'src/wire/connection.ts',
   'coordinator/training/loop.ts',
   'coordinator/training/watch.ts',
   'coordinator/world/remote.ts',

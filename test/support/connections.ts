@@ -1,10 +1,13 @@
-/** Listeners and connections on loopback that are gone when a test has ended. */
+/** Listeners and connections that are gone when a test has ended: on loopback by WebSocket, unless a test says otherwise. */
 import { afterEach } from 'vitest';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Connection, Ending, Handlers } from '../../src/wire/connection.js';
-import { type DialOptions, dial } from '../../src/wire/dial.js';
+import { type Admission, type DialOptions, dial } from '../../src/wire/dial.js';
 import { type Arrival, type Listener, type ListenOptions, listen } from '../../src/wire/listen.js';
 import type { Message, Welcome } from '../../src/wire/messages.js';
+import type { Transport } from '../../src/wire/transport.js';
+import { urlTo } from '../../src/wire/url.js';
+import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { samples } from './messages.js';
 
 const { protocol: _, nonce: __, proof: ___, ...identity } = samples.hello;
@@ -40,11 +43,13 @@ export function later<T>(): { promise: Promise<T>; resolve(value: T): void } {
 export async function host(
   options: Partial<ListenOptions<'hello'>> = {},
   arrived = ({ welcome }: Arrival<'hello'>) => welcome(1, 10),
+  transport: Transport = webSocket,
 ): Promise<Host> {
   const waiting: ((arrival: Arrival<'hello'>) => void)[] = [];
   const here: Arrival<'hello'>[] = [];
   const refusals: string[] = [];
   const listener = await listen<'hello'>(
+    transport,
     { host: '127.0.0.1', port: 0, token, expects: 'hello', ...options },
     {
       arrived(arrival) {
@@ -59,7 +64,7 @@ export async function host(
   open.push(() => listener.close());
   return {
     listener,
-    url: `ws${options.tls ? 's' : ''}://127.0.0.1:${listener.port}`,
+    url: urlTo(`127.0.0.1:${listener.port}`, transport.schemes, options.tls !== undefined),
     refusals,
     next() {
       const arrival = here.shift();
@@ -68,17 +73,23 @@ export async function host(
   };
 }
 
+/** Connects to a host of any kind, until the caller ends it. */
+export const call = (url: string, options: DialOptions, transport = webSocket): Promise<Admission> =>
+  dial(transport, url, options);
+
 /** Connects as a worker. */
-export async function join(url: string, options: Partial<DialOptions> = {}): ReturnType<typeof dial> {
-  const joined = await dial(url, { token, identity, ...options });
+export async function join(url: string, options: Partial<DialOptions> = {}, transport = webSocket): Promise<Admission> {
+  const joined = await call(url, { token, identity, ...options }, transport);
   open.push(() => joined.connection.close());
   return joined;
 }
 
 /** Two ends of one connection; `near` listened, `far` called. Neither has handlers yet. */
-export async function connected(): Promise<{ near: Connection; far: Connection; welcome: Welcome }> {
-  const { url, next } = await host();
-  const [{ connection: near }, { connection: far, welcome }] = await Promise.all([next(), join(url)]);
+export async function connected(
+  transport = webSocket,
+): Promise<{ near: Connection; far: Connection; welcome: Welcome }> {
+  const { url, next } = await host({}, undefined, transport);
+  const [{ connection: near }, { connection: far, welcome }] = await Promise.all([next(), join(url, {}, transport)]);
   return { near, far, welcome };
 }
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { decodeFrame, type Frame } from '../../src/wire/frame.js';
-import { socketOptions } from '../../src/wire/sockets.js';
+import { socketOptions } from '../../src/wire/websocket/socket-options.js';
 
 /** A frame on its way. `up` is towards the side that listens: the coordinator, or the worker that is called. */
 export interface Passing {

@@ -1,9 +1,8 @@
 /** A worker that knows the token and the protocol, and does one thing otherwise. */
 import type { Connection, Ending } from '../../src/wire/connection.js';
-import { dial } from '../../src/wire/dial.js';
 import type { Identity } from '../../src/wire/handshake.js';
 import type { Message, Transfer } from '../../src/wire/messages.js';
-import { later } from './connections.js';
+import { call, later } from './connections.js';
 
 type Of<Kind> = Extract<Message, { kind: Kind }>;
 
@@ -32,7 +31,7 @@ export const answerTo = ({ round, nodes }: Of<'compute'>): Of<'computed'> => ({
 });
 
 export async function betray(url: string, token: string, identity: Identity, treason: Treason): Promise<Traitor> {
-  const { connection, welcome } = await dial(url, { token, identity });
+  const { connection, welcome } = await call(url, { token, identity });
   connection.watch(welcome.silence);
   let arriving: (Transfer & { left: number }) | undefined;
   const active = later<Of<'world'>>();

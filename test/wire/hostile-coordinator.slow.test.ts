@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import type { Connection } from '../../src/wire/connection.js';
 import { encodeControl } from '../../src/wire/frame.js';
 import type { Message } from '../../src/wire/messages.js';
+import { webSocket } from '../../src/wire/websocket/websocket.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';
 import { Holdings } from '../../worker/holdings.js';
 import { Membership } from '../../worker/membership.js';
@@ -36,7 +37,7 @@ async function serving(cache = newFolder()) {
     closed() {},
   });
   const peers = new Peers(
-    { host: '127.0.0.1', port: 0, token: '', advertise: undefined, secure: true, tls: undefined, ca: undefined },
+    { transport: webSocket, host: '127.0.0.1', port: 0, token: '', secure: true },
     { slab() {}, landing: () => undefined, changed() {}, lost: (id) => lost.push(id) },
   );
   peers.join(5, 10);

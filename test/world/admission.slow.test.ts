@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dial } from '../../src/wire/dial.js';
 import { encodeControl } from '../../src/wire/frame.js';
 import { CallerHandshake } from '../../src/wire/handshake.js';
 import { type Message, protocolVersion } from '../../src/wire/messages.js';
@@ -17,6 +16,7 @@ import {
   clusterToken as token,
   urlOf,
 } from '../support/cluster.js';
+import { call } from '../support/connections.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';
@@ -114,7 +114,7 @@ describe('a run on loopback', () => {
 
   it('refuses another engine, and other arithmetic', async () => {
     const other = async (change: object) => {
-      const refused = dial(url, { token, identity: { ...identity, ...change } }).then(
+      const refused = call(url, { token, identity: { ...identity, ...change } }).then(
         ({ connection }) =>
           new Promise<Error>((resolve) => connection.handle({ ...nothing, closed: (e) => resolve(e!) })),
         (error: Error) => error,
@@ -192,7 +192,7 @@ it('other arithmetic is admitted when asked for, and the run says so; the token 
   try {
     const coordinator = cluster.coordinator(config, ['--allow-mixed-numerics']);
     const url = await urlOf(coordinator);
-    const { connection } = await dial(url, { token, identity: { ...identity, numerics: 'cd'.repeat(32) } });
+    const { connection } = await call(url, { token, identity: { ...identity, numerics: 'cd'.repeat(32) } });
     connection.handle({ ...nothing, closed: () => {} });
     await coordinator.until('warning', ({ message }) => /other .* cannot be reproduced bit for bit/.test(message));
     connection.terminate();
@@ -282,7 +282,7 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
       expect((await bad).code).toBe(2);
       expect((await bad).error!.message).toMatch(/not a certificate in PEM format/);
       // The other way round nothing can be said but that nobody answers, and what that may come from.
-      await expect(dial(url.replace('wss', 'ws'), { token, identity })).rejects.toMatchObject({
+      await expect(call(url.replace('wss', 'ws'), { token, identity })).rejects.toMatchObject({
         code: 'LOCKSTEP_WIRE',
         remedy: expect.stringMatching(/connect with wss:\/\/ if it uses TLS/),
       });

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resume } from '../../coordinator/local/train.js';
 import { sealSlab } from '../../src/reduce/slab-frame.js';
 import type { Connection } from '../../src/wire/connection.js';
-import { dial } from '../../src/wire/dial.js';
 import { encodeControl } from '../../src/wire/frame.js';
 import type { Message } from '../../src/wire/messages.js';
 import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from '../support/cluster.js';
+import { call } from '../support/connections.js';
 import { writeConfig } from '../support/folder.js';
 import { samples } from '../support/messages.js';
 import { rubbish, strangeSlab } from '../support/rubbish.js';
@@ -262,7 +262,7 @@ describe('the port of a worker for its peers', () => {
 
   it('takes no call of who cannot be meant', async () => {
     for (const id of [0, 1]) {
-      const { connection } = await dial(`ws://127.0.0.1:${peer}`, { token, identity: { kind: 'peerHello', id } }).catch(
+      const { connection } = await call(`ws://127.0.0.1:${peer}`, { token, identity: { kind: 'peerHello', id } }).catch(
         (error: Error) => ({ connection: error }),
       );
       expect(connection).toMatchObject({ problem: expect.stringMatching(/not the other way round/) });

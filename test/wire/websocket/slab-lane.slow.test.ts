@@ -8,11 +8,11 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { LANDING_FLOATS, Landings } from '../../src/reduce/landings.js';
-import { encodeControl, isSlab } from '../../src/wire/frame.js';
-import { SlabLane } from '../../src/wire/slab-lane.js';
-import { samples } from '../support/messages.js';
-import { slabFrame } from '../support/slab-frames.js';
+import { LANDING_FLOATS, Landings } from '../../../src/reduce/landings.js';
+import { encodeControl, isSlab } from '../../../src/wire/frame.js';
+import { SlabLane } from '../../../src/wire/websocket/slab-lane.js';
+import { samples } from '../../support/messages.js';
+import { slabFrame } from '../../support/slab-frames.js';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -69,7 +69,7 @@ function receive(socket: WebSocket, raw: Socket, caller: boolean): Received {
   };
   const lane = new SlabLane(raw, caller, {
     arrived: () => {},
-    slab: (frame) => {
+    landed: (frame) => {
       expect(frame.buffer).toBe(landing.bytes.buffer);
       direct++;
       note(frame);
@@ -185,7 +185,7 @@ describe('a lane', () => {
       { ...called, caller: true },
       { ...calling, caller: false },
     ]) {
-      const lane = new SlabLane(bare, caller, { arrived: () => {}, slab: () => {} });
+      const lane = new SlabLane(bare, caller, { arrived: () => {}, landed: () => {} });
       const sizes = [0, 60, 4_000, 100_000];
       const frames = sizes.map((size, i) => slab(i, size));
       for (const frame of frames) {

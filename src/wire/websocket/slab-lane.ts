@@ -4,17 +4,13 @@
  * kernels reach; messages that are slabs are handed out there, and all other bytes are passed on to ws.
  */
 import type { Socket } from 'node:net';
-import type { Landing } from '../reduce/landings.js';
+import type { Landing } from '../../reduce/landings.js';
+import { isSlab, largestSlab } from '../frame.js';
+import type { ChannelEvents, Sent } from '../transport.js';
 import { readDirectly } from './direct-read.js';
-import { isSlab, largestSlab } from './frame.js';
 
 /** What is told of what arrives. */
-export interface Told {
-  /** Bytes have come, of whatever. */
-  arrived(bytes: number): void;
-  /** A frame; its bytes are overwritten as soon as this returns. */
-  slab(frame: Uint8Array): void;
-}
+type Told = Pick<ChannelEvents, 'arrived' | 'landed'>;
 
 /** First byte of a message of one binary frame. */
 const wholeBinary = 0x82;
@@ -86,7 +82,7 @@ export class SlabLane {
   }
 
   /** Sends a message of two parts, which must stay as they are until `sent` is called. */
-  send(header: Uint8Array, payload: Uint8Array, sent: (error?: Error | null) => void): void {
+  send(header: Uint8Array, payload: Uint8Array, sent: Sent): void {
     const socket = this.#socket;
     socket.cork();
     socket.write(Buffer.concat([frameHeader(header.length + payload.length, this.#masked), header]));
@@ -143,7 +139,7 @@ export class SlabLane {
         if (kind === 'slab') {
           this.#start += size;
           this.#usual = size;
-          this.#told.slab(bytes.subarray(this.#start - opening.content, this.#start));
+          this.#told.landed(bytes.subarray(this.#start - opening.content, this.#start));
           continue;
         }
         this.#rest = size;

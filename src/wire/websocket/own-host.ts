@@ -1,16 +1,12 @@
-/** The address of this machine by which it reaches a coordinator: other workers reach it there too, as a rule. */
+/** The address of this machine by which it reaches a listener. */
 import { connect } from 'node:net';
-import { WireError } from '../src/errors.js';
+import { WireError } from '../../errors.js';
+import type { Transport } from '../transport.js';
 
-/** Milliseconds that the coordinator has to answer. */
+/** Milliseconds that the listener has to answer. */
 const patience = 10_000;
 
-/**
- * @param url where the coordinator listens
- * @param signal ends the attempt
- * @throws WireError when it cannot be reached
- */
-export async function localAddressTo({ hostname, port, protocol }: URL, signal: AbortSignal): Promise<string> {
+export const ownHost: Transport['ownHost'] = async ({ hostname, port, protocol }, signal) => {
   const host = hostname.replace(/^\[|\]$/g, '');
   const socket = connect({ host, port: Number(port) || (protocol === 'wss:' ? 443 : 80), timeout: patience });
   const settled = new AbortController();
@@ -27,4 +23,4 @@ export async function localAddressTo({ hostname, port, protocol }: URL, signal: 
     settled.abort();
     socket.destroy();
   }
-}
+};
