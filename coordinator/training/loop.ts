@@ -1,16 +1,12 @@
-/** The training loop: shard → compute → reduce → update, step after step; validate, checkpoint, epoch after epoch. */
-
+/**
+ * The training loop: epochs of spans of steps, each epoch validated, the best remembered, checkpoints in between. A step itself
+ * (assign, compute, reduce, apply, broadcast) is the trainer's: of threads in src/pool/training-rank.ts, of a world in
+ * coordinator/world/cluster.ts.
+ */
 import { join } from 'node:path';
-import type { Progress } from '../../src/checkpoint/state.js';
-import { stepBuckets } from '../../src/data/buckets.js';
-import { withTarget } from '../../src/data/encoding.js';
-import { isPlain } from '../../src/data/field.js';
-import { batchOf } from '../../src/data/geometry.js';
-import { epochOrder, groupedOrder } from '../../src/data/sampler.js';
-import { LockstepError } from '../../src/errors.js';
+import { initialProgress, type Progress } from '../../src/checkpoint/state.js';
 import {
   bestAfter,
-  initialMonitorState,
   isExhausted,
   type Monitor,
   monitorOf,
@@ -18,11 +14,7 @@ import {
   warningOf,
 } from '../../src/evaluate/monitor.js';
 import type { MetricResults } from '../../src/evaluate/output-metrics.js';
-import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
-import { saveModel } from '../../src/model/files/save.js';
-import { outputEncoding } from '../../src/model/outputs.js';
-import { parameterCount, tensorOf } from '../../src/model/slab.js';
 import { learningRateOf } from '../../src/optimizer/decide.js';
 import { createOptimizer } from '../../src/optimizer/optimizer.js';
 import { StoppedError } from '../../src/pool/control.js';
@@ -30,28 +22,12 @@ import { type EndEvent, figuresIn } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
+import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
+import { evaluateSplit, stoppable, unlessStopped, validate } from './evaluate-split.js';
 import type { Resumption } from './resume.js';
+import { readableWeights, saveRunModel } from './run-models.js';
 import { type NamedSlab, restoreTensors } from './snapshot.js';
-import { watchEpoch } from './watch.js';
-
-/** Models of at most so many parameters are shown number by number. */
-const readableParameters = 20;
-
-const start: Progress = {
-  step: 0,
-  epoch: 0,
-  position: 0,
-  losses: [],
-  best: null,
-  stopped: false,
-  monitor: initialMonitorState,
-};
-
-/** A run that is stopped while nobody is there to compute ends without the numbers. */
-function unlessStopped(error: unknown): null {
-  if (error instanceof StoppedError) return null;
-  throw error;
-}
+import { EpochWatch } from './watch.js';
 
 /** What ends a run before its last epoch: after the step under way, with a checkpoint. */
 interface Ends {
@@ -86,7 +62,7 @@ export class TrainingLoop {
     this.#run = run;
     this.#signal = signal;
     this.#monitor = monitorOf(run.config.training);
-    this.#progress = checkpoint?.state.progress ?? start;
+    this.#progress = checkpoint?.state.progress ?? initialProgress;
     this.#lastStep = this.#progress.step + steps;
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
@@ -110,24 +86,29 @@ export class TrainingLoop {
   }
 
   async #loop(): Promise<Omit<EndEvent, 'seconds'>> {
-    const { geometry } = this.#run;
     let validation: MetricResults | null = null;
-    while (this.#progress.epoch < geometry.epochs && !this.#progress.stopped) {
+    while (this.#isGoingOn) {
       const started = performance.now();
       const examplesPerSecond = await this.#trainEpoch();
       if (examplesPerSecond === undefined) return this.#finish(null, true);
       const seconds = (performance.now() - started) / 1000;
       try {
-        validation = await this.#endEpoch(seconds, examplesPerSecond);
+        validation = await validate(this.#run, this.#signal);
       } catch (error) {
         if (error instanceof StoppedError) return this.#finish(null, true, false);
         throw error;
       }
-      const more = this.#progress.epoch < geometry.epochs && !this.#progress.stopped;
-      if (more && this.#isStopping) return this.#finish(validation, true);
-      if (more && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
+      await this.#endEpoch(validation, seconds, examplesPerSecond);
+      if (!this.#isGoingOn) break;
+      if (this.#isStopping) return this.#finish(validation, true);
+      if (this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
     }
     return this.#finish(validation, false);
+  }
+
+  /** Whether an epoch is left, and the validation has not ended the run before. */
+  get #isGoingOn(): boolean {
+    return this.#progress.epoch < this.#run.geometry.epochs && !this.#progress.stopped;
   }
 
   /**
@@ -138,10 +119,14 @@ export class TrainingLoop {
     const { config, geometry, trainer, report } = this.#run;
     const { epoch } = this.#progress;
     const { stepsPerEpoch } = geometry;
-    const order = this.#order(epoch);
-    const learningRate = (step: number) => this.#learningRate(step);
-    const watching = { trainer, geometry, logEvery: config.training.logEvery, learningRate, report };
-    const watch = watchEpoch(epoch, this.#progress.position, watching);
+    const order = orderOf(this.#run, epoch);
+    const watch = new EpochWatch(epoch, this.#progress.position, {
+      trainer,
+      geometry,
+      logEvery: config.training.logEvery,
+      learningRate: (step) => this.#learningRate(step),
+      report,
+    });
     try {
       while (this.#progress.position < stepsPerEpoch) {
         if (this.#isStopping) return undefined;
@@ -165,30 +150,25 @@ export class TrainingLoop {
   async #trainSpan(order: Int32Array, last: number): Promise<void> {
     const { trainer, ledger, lock } = this.#run;
     const { epoch, position, step, monitor } = this.#progress;
-    const stop = () => trainer.requestStop();
     const left = this.#checkpointer.millisecondsLeft;
-    const timer = Number.isFinite(left) ? setTimeout(stop, Math.min(left, 2 ** 31 - 1)) : undefined;
-    this.#signal?.addEventListener('abort', stop);
-    try {
-      const { committed, diverged } = await trainer.train(epoch, order, position, last, monitor.scale);
-      lock.throwIfLost();
-      const end = position + committed;
-      for (const loss of trainer.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
-      if (diverged || !trainer.isFinite) await this.#fail(step + committed);
-      this.#finite.set(trainer.parameters);
-      ledger?.append(epoch + 1, step + 1, trainer.used(position, end));
-      this.#progress = { ...this.#progress, step: step + committed, position: end };
-    } finally {
-      clearTimeout(timer);
-      this.#signal?.removeEventListener('abort', stop);
-    }
+    const timer = Number.isFinite(left)
+      ? setTimeout(() => trainer.requestStop(), Math.min(left, 2 ** 31 - 1))
+      : undefined;
+    const train = () => trainer.train(epoch, order, position, last, monitor.scale);
+    const { committed, diverged } = await stoppable(trainer, this.#signal, train).finally(() => clearTimeout(timer));
+    lock.throwIfLost();
+    const end = position + committed;
+    for (const loss of trainer.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
+    if (diverged || !trainer.isFinite) await this.#fail(step + committed);
+    this.#finite.set(trainer.parameters);
+    ledger?.append(epoch + 1, step + 1, trainer.used(position, end));
+    this.#progress = { ...this.#progress, step: step + committed, position: end };
   }
 
-  /** Validates, remembers the best, and moves on to the next epoch. @param seconds that its steps took */
-  async #endEpoch(seconds: number, examplesPerSecond: number): Promise<MetricResults | null> {
+  /** Remembers the best, and moves on to the next epoch. @param seconds that its steps took */
+  async #endEpoch(validation: MetricResults | null, seconds: number, examplesPerSecond: number): Promise<void> {
     const { config, trainer, report } = this.#run;
-    const validation = await this.#validate();
-    const loss = this.#epochLoss();
+    const loss = epochLoss(this.#run);
     const { step, best: before, monitor } = this.#progress;
     const epoch = this.#progress.epoch + 1;
     const watched = validation ? validation.scalars[this.#monitor.metric] : loss;
@@ -196,7 +176,7 @@ export class TrainingLoop {
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
       this.#bestParameters?.set(trainer.parameters);
-      await this.#save('best');
+      await saveRunModel(this.#run, 'best', trainer.parameters);
     }
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
     const stopped = isExhausted(after, config.training.earlyStopping);
@@ -211,27 +191,8 @@ export class TrainingLoop {
       seconds,
       examplesPerSecond,
       best: best !== before,
-      stepsByPlaces: this.#stepsByPlaces(epoch - 1),
+      stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
-    return validation;
-  }
-
-  /** Example indices of an epoch, in the order in which they are trained on. */
-  #order(epoch: number): Int32Array {
-    const { buckets, geometry, dataset, config } = this.#run;
-    const { seed, training } = config;
-    const order = epochOrder(dataset.splits.training, seed, epoch);
-    if (!buckets || !training.groupByLength) return order;
-    return groupedOrder(order, buckets, geometry.batchSize, seed, epoch);
-  }
-
-  /** How many steps of an epoch had sequences of each length. */
-  #stepsByPlaces(epoch: number): Record<string, number> | undefined {
-    const { buckets, geometry } = this.#run;
-    if (!buckets) return undefined;
-    const steps = stepBuckets(buckets, geometry, this.#order(epoch));
-    const counts = buckets.places.map((places, own) => [places, steps.filter((bucket) => bucket === own).length]);
-    return Object.fromEntries(counts);
   }
 
   /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */
@@ -246,34 +207,19 @@ export class TrainingLoop {
     return this.#signal?.aborted === true || this.#progress.step >= this.#lastStep;
   }
 
-  /** Mean loss of the examples of the epoch that has just ended; its last step may be a smaller one. */
-  #epochLoss(): number {
-    const { geometry, trainer } = this.#run;
-    const sum = trainer.stepLosses.reduce((sum, loss, step) => sum + loss * batchOf(geometry, step).count, 0);
-    return sum / geometry.training;
-  }
-
   /** @param evaluates false where just that took too long */
   async #finish(
     validated: MetricResults | null,
     interrupted: boolean,
     evaluates = true,
   ): Promise<Omit<EndEvent, 'seconds'>> {
-    const { config, dataset, trainer, folder, report, unwritten } = this.#run;
+    const { dataset, trainer, folder, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
     await this.#retryBest();
     const { epoch, best, stopped } = this.#progress;
-    if (!interrupted && config.training.restoreBest && best === null) {
-      const { metric } = this.#monitor;
-      report({
-        event: 'warning',
-        message: `restoreBest: ${metric} was a number in no epoch: the last one's parameters stay`,
-      });
-    }
-    const restored = !interrupted && config.training.restoreBest && best !== null && best.epoch !== epoch;
-    if (restored) trainer.replaceParameters(this.#bestParameters!);
-    const evaluate = (rows: Int32Array) => (evaluates ? this.#evaluate(rows).catch(unlessStopped) : null);
+    const restored = !interrupted && this.#restoreBest();
+    const evaluate = (rows: Int32Array) => (evaluates ? evaluateSplit(this.#run, rows).catch(unlessStopped) : null);
     const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
     const test = await evaluate(dataset.splits.test);
     return {
@@ -281,9 +227,9 @@ export class TrainingLoop {
       validation: validation?.scalars ?? null,
       test: test?.scalars ?? null,
       ...figuresIn({ validation, test }),
-      model: (await this.#save('model')) ?? '',
+      model: (await saveRunModel(this.#run, 'model', trainer.parameters)) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
-      weights: this.#readableWeights(),
+      weights: readableWeights(this.#run),
       sha256: sha256(trainer.parameters),
       interrupted,
       epochs: epoch,
@@ -294,12 +240,28 @@ export class TrainingLoop {
     };
   }
 
+  /** Where the run is to end with the best parameters. @returns whether they are others than the last ones */
+  #restoreBest(): boolean {
+    const { config, trainer, report } = this.#run;
+    const { epoch, best } = this.#progress;
+    if (!config.training.restoreBest) return false;
+    if (best === null) {
+      const { metric } = this.#monitor;
+      const message = `restoreBest: ${metric} was a number in no epoch: the last one's parameters stay`;
+      report({ event: 'warning', message });
+      return false;
+    }
+    if (best.epoch === epoch) return false;
+    trainer.replaceParameters(this.#bestParameters!);
+    return true;
+  }
+
   /** @param step index of the step that was not applied, or of the one after the update that overflowed */
   async #fail(step: number): Promise<never> {
     const { trainer } = this.#run;
     const overflowed = !trainer.isFinite;
     if (overflowed) trainer.replaceParameters(this.#finite);
-    const saved = await this.#save('last-good');
+    const saved = await saveRunModel(this.#run, 'last-good', trainer.parameters);
     throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
   }
 
@@ -317,58 +279,15 @@ export class TrainingLoop {
     return [{ name: 'parameters', slab: trainer.parameters }, ...slots, ...best];
   }
 
-  /** @throws StoppedError when a signal comes before its end: it may take longer than anybody waits */
-  async #validate(): Promise<MetricResults | null> {
-    const { dataset, trainer } = this.#run;
-    if (this.#signal?.aborted) throw new StoppedError();
-    const stop = () => trainer.requestStop();
-    this.#signal?.addEventListener('abort', stop);
-    try {
-      return await this.#evaluate(dataset.splits.validation);
-    } finally {
-      this.#signal?.removeEventListener('abort', stop);
-    }
-  }
-
-  async #evaluate(rows: Int32Array): Promise<MetricResults | null> {
-    const { metrics, trainer } = this.#run;
-    return rows.length === 0 ? null : new RunMetrics(metrics).results(await trainer.evaluate(rows));
-  }
-
-  /** @returns path of the model.json; null where it cannot be written, which the run survives */
-  async #save(name: string, parameters = this.#run.trainer.parameters): Promise<string | null> {
-    const { step, folder, dataset, lock, unwritten } = this.#run;
-    const path = join(folder, name);
-    const encoding = step.heads.reduce((encoding, { target, spec, output, lossConfig }) => {
-      const index = isPlain(target) ? {} : { index: output };
-      return withTarget(encoding, target, { outputs: { ...outputEncoding(spec.outputs, lossConfig), ...index } });
-    }, dataset.encoding);
-    try {
-      lock.check();
-      const file = await saveModel(step.built.model, step.weights, step.layout, parameters, path, encoding);
-      unwritten.written(path);
-      return file;
-    } catch (error) {
-      if (!(error instanceof LockstepError)) throw error;
-      unwritten.failed(path, error);
-      return null;
-    }
-  }
-
   /** Space may have been freed since. */
   async #retryBest(): Promise<void> {
     const { folder, unwritten } = this.#run;
-    if (this.#bestParameters && unwritten.has(join(folder, 'best'))) await this.#save('best', this.#bestParameters);
+    if (!this.#bestParameters || !unwritten.has(join(folder, 'best'))) return;
+    await saveRunModel(this.#run, 'best', this.#bestParameters);
   }
 
   #learningRate(step: number): number {
     const { config, geometry } = this.#run;
     return learningRateOf({ ...config, geometry }, step, this.#progress.monitor.scale);
-  }
-
-  #readableWeights(): Record<string, number[]> | undefined {
-    const { tensors } = this.#run.step.layout;
-    if (parameterCount(tensors) > readableParameters) return undefined;
-    return Object.fromEntries(tensors.map((t) => [t.name, Array.from(tensorOf(this.#run.trainer.parameters, t))]));
   }
 }

@@ -1,5 +1,4 @@
-/** Looks at the threads' progress while they run an epoch, and reports it. */
-
+/** Looks at the trainer's progress while it runs an epoch, and reports it. */
 import { examplesBefore, type Geometry, roundOf } from '../../src/data/geometry.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { Trainer } from './trainer.js';
@@ -18,92 +17,113 @@ export interface WatchOptions {
   readonly report: Reporter;
 }
 
-export interface Watch {
-  /** Reports what there is to report now. @throws what the reporter threw, now or at an earlier look */
-  look(): void;
-  /** Takes a last look and stops. */
-  end(): void;
-  /** Of the steps seen so far; NaN before the second. */
-  readonly examplesPerSecond: number;
-}
-
 /**
  * Reports progress, and a step event for every `logEvery` steps that have gone by, until it is told to stop. Time is counted
  * from the end of the first step: what comes before it, such as waiting for workers, and what the first step alone takes, such as
  * warming up, say nothing about the steps to come.
- * @param first step of the epoch that is taken now; those before were taken before the run was interrupted
  */
-export function watchEpoch(
-  epoch: number,
-  first: number,
-  { trainer, geometry, logEvery, learningRate, report }: WatchOptions,
-): Watch {
-  const { stepsPerEpoch, epochs } = geometry;
-  const opened = performance.now();
+export class EpochWatch {
+  readonly #epoch: number;
+  readonly #first: number;
+  readonly #options: WatchOptions;
+  readonly #opened = performance.now();
   /** When the first steps were seen to be done, and how many. */
-  let begun: { readonly time: number; readonly done: number } | undefined;
-  let examplesPerSecond = Number.NaN;
-  let seen = first;
-  let lossSum = trainer.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
-  let failure: { readonly reason: unknown } | undefined;
-  const tell = () => {
-    // Before the first span of an epoch the trainer still tells of the one before.
-    const done = trainer.epoch === epoch ? trainer.done : first;
-    if (done === first) return;
-    begun ??= { time: performance.now(), done };
-    // An epoch that was over before anybody looked twice has nothing else to go by.
-    const from = done > begun.done ? begun : { time: opened, done: first };
-    const secondsPerStep = (performance.now() - from.time) / 1000 / (done - from.done);
-    const examples = examplesBefore(geometry, done) - examplesBefore(geometry, from.done);
-    examplesPerSecond = examples / (secondsPerStep * (done - from.done));
-    for (; seen < done; seen++) {
-      const index = roundOf(geometry, epoch, seen);
-      const loss = trainer.stepLosses[seen];
-      lossSum += loss;
-      if ((index + 1) % logEvery !== 0) continue;
-      const gradientNorm = trainer.stepNorms[seen];
-      const learned = { learningRate: learningRate(index), gradientNorm, examplesPerSecond };
-      report({ event: 'step', epoch: epoch + 1, step: index + 1, loss, ...learned });
-    }
-    const place = { epoch: epoch + 1, epochs, step: done, steps: stepsPerEpoch };
-    const isKnown = done > begun.done || done === stepsPerEpoch;
-    const pace = isKnown
-      ? { examplesPerSecond, secondsLeft: secondsPerStep * (stepsPerEpoch - done) }
-      : { examplesPerSecond: Number.NaN, secondsLeft: Number.NaN };
-    report({ event: 'progress', ...place, loss: lossSum / done, ...pace });
-  };
-  const look = () => {
-    if (failure) throw failure.reason;
+  #begun: { readonly time: number; readonly done: number } | undefined;
+  #examplesPerSecond = Number.NaN;
+  /** Steps that were reported, and the sum of their losses. */
+  #seen: number;
+  #lossSum: number;
+  #failure: { readonly reason: unknown } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param first step of the epoch that is taken now; those before were taken before the run was interrupted */
+  constructor(epoch: number, first: number, options: WatchOptions) {
+    this.#epoch = epoch;
+    this.#first = first;
+    this.#options = options;
+    this.#seen = first;
+    this.#lossSum = options.trainer.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
+    this.#wait();
+  }
+
+  /** Of the steps seen so far; NaN before the second. */
+  get examplesPerSecond(): number {
+    return this.#examplesPerSecond;
+  }
+
+  /** Reports what there is to report now. @throws what the reporter threw, now or at an earlier look */
+  look(): void {
+    if (this.#failure) throw this.#failure.reason;
     try {
-      tell();
+      this.#tell();
     } catch (reason) {
-      failure = { reason };
+      this.#failure = { reason };
       throw reason;
     }
-  };
-  let timer: NodeJS.Timeout;
-  const wait = () => {
-    timer = setTimeout(tick, begun ? interval : firstInterval);
-  };
-  const tick = () => {
+  }
+
+  /** Takes a last look and stops. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.look();
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(() => this.#tick(), this.#begun ? interval : firstInterval);
+  }
+
+  #tick(): void {
     try {
-      look();
+      this.look();
     } catch {
       // Out of a timer it would end the process: the loop, which gets it at the next look, is to come there soon.
-      trainer.requestStop();
+      this.#options.trainer.requestStop();
     }
-    wait();
-  };
-  wait();
-  const end = () => {
-    clearTimeout(timer);
-    look();
-  };
-  return {
-    look,
-    end,
-    get examplesPerSecond() {
-      return examplesPerSecond;
-    },
-  };
+    this.#wait();
+  }
+
+  #tell(): void {
+    const { trainer, geometry, report } = this.#options;
+    // Before the first span of an epoch the trainer still tells of the one before.
+    const done = trainer.epoch === this.#epoch ? trainer.done : this.#first;
+    if (done === this.#first) return;
+    this.#begun ??= { time: performance.now(), done };
+    // An epoch that was over before anybody looked twice has nothing else to go by.
+    const from = done > this.#begun.done ? this.#begun : { time: this.#opened, done: this.#first };
+    const secondsPerStep = (performance.now() - from.time) / 1000 / (done - from.done);
+    const examples = examplesBefore(geometry, done) - examplesBefore(geometry, from.done);
+    this.#examplesPerSecond = examples / (secondsPerStep * (done - from.done));
+    this.#tellSteps(done);
+    const { stepsPerEpoch, epochs } = geometry;
+    const isKnown = done > this.#begun.done || done === stepsPerEpoch;
+    report({
+      event: 'progress',
+      epoch: this.#epoch + 1,
+      epochs,
+      step: done,
+      steps: stepsPerEpoch,
+      loss: this.#lossSum / done,
+      examplesPerSecond: isKnown ? this.#examplesPerSecond : Number.NaN,
+      secondsLeft: isKnown ? secondsPerStep * (stepsPerEpoch - done) : Number.NaN,
+    });
+  }
+
+  #tellSteps(done: number): void {
+    const { trainer, geometry, logEvery, learningRate, report } = this.#options;
+    for (; this.#seen < done; this.#seen++) {
+      const round = roundOf(geometry, this.#epoch, this.#seen);
+      const loss = trainer.stepLosses[this.#seen];
+      this.#lossSum += loss;
+      if ((round + 1) % logEvery !== 0) continue;
+      report({
+        event: 'step',
+        epoch: this.#epoch + 1,
+        step: round + 1,
+        loss,
+        learningRate: learningRate(round),
+        gradientNorm: trainer.stepNorms[this.#seen],
+        examplesPerSecond: this.#examplesPerSecond,
+      });
+    }
+  }
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { RunConfig } from '../config/run-config.js';
 import type { DataFingerprint } from '../data/fingerprint.js';
-import type { BestEpoch, MonitorState } from '../evaluate/monitor.js';
+import { type BestEpoch, initialMonitorState, type MonitorState } from '../evaluate/monitor.js';
 
 /** Where a run is. */
 export interface Progress {
@@ -75,3 +75,14 @@ interface TensorsEntry {
   readonly bytes: number;
   readonly crc32: number;
 }
+
+/** Of a run that has not begun. */
+export const initialProgress: Progress = {
+  step: 0,
+  epoch: 0,
+  position: 0,
+  losses: [],
+  best: null,
+  stopped: false,
+  monitor: initialMonitorState,
+};

@@ -82,85 +82,152 @@ export class Simulation {
 
   /** @param computing instead of `this.computing` */
   run(computing: readonly number[] = this.computing): StepTimes {
-    const { places, processes, from, to, bytes, frames, phases, first, last } = this.#course;
-    const { network, costs, cores: coreCount } = this.#options;
-    const [left, opened, done] = [
-      Int32Array.from(this.#course.needs),
-      new Float64Array(processes.length),
-      new Float64Array(processes.length),
-    ];
-    const own = new Float64Array(processes.length);
-    for (const [i, gate] of phases.compute.entries()) own[gate] = computing[i];
-    const [outFree, inFree, outBytes, inBytes] = [0, 1, 2, 3].map(() => new Float64Array(this.#links));
-    const heap = new EventHeap();
-    const secondsOf = (message: number) => frames[message] * costs.message + bytes[message] * costs.byte;
+    const plan = { starts: this.#starts, order: this.#order, sharesLink: this.#sharesLink, links: this.#links };
+    const seconds = Float64Array.from(this.#work);
+    for (const [i, gate] of this.#course.phases.compute.entries()) seconds[gate] += computing[i];
+    return new StepRun(this.#course, this.#options, plan, seconds).run();
+  }
+}
 
-    const arrive = (gate: number, time: number): void => {
-      // Things that are certain are told ahead of their time: the last one told need not be the last one to happen.
-      opened[gate] = Math.max(opened[gate], time);
-      if (--left[gate] === 0) open(gate, opened[gate]);
-    };
-    const open = (gate: number, time: number): void => {
-      const seconds = this.#work[gate] + own[gate];
-      if (seconds > 0) cores.run(processes[gate], time, seconds, gate * 3 + work);
-      else leave(gate, time);
-    };
-    const leave = (gate: number, time: number): void => {
-      done[gate] = time;
-      for (let at = this.#starts[gate]; at < this.#starts[gate + 1]; at++) {
-        const message = this.#order[at];
-        if (frames[message] === 0) arrive(to[message], time);
-        else cores.run(processes[gate], time, secondsOf(message), message * 3 + send);
-      }
-    };
-    const transmit = (message: number, time: number): void => {
-      const [out, into] = [places[processes[from[message]]].link, places[processes[to[message]]].link];
-      if (out === into) {
-        heap.push(time + costs.wake, message * kinds + delivered);
-        return;
-      }
-      const start = Math.max(outFree[out], time);
-      outFree[out] = start + bytes[message] / network.bandwidth;
-      outBytes[out] += bytes[message];
-      heap.push(start + network.latency, message * kinds + arrived);
-    };
-    const finish = (task: number, time: number): void => {
-      const [kind, id] = [task % 3, Math.floor(task / 3)];
-      if (kind === work) leave(id, time);
-      else if (kind === receive) arrive(to[id], time);
-      else if (this.#sharesLink[processes[from[id]]]) heap.push(time, id * kinds + sent);
-      else transmit(id, time);
-    };
-    const cores = new Cores({
+/** What a course comes to, the same for every run of it. */
+interface CoursePlan {
+  /** Messages by the gate that they leave from: those of gate g are order[starts[g]] to order[starts[g + 1] - 1]. */
+  readonly starts: Int32Array;
+  readonly order: Int32Array;
+  /** Whether several processes share a link: then messages must ask for it in the order of their times. */
+  readonly sharesLink: Uint8Array;
+  readonly links: number;
+}
+
+/** One step under way. */
+class StepRun {
+  readonly #course: Course;
+  readonly #options: SimulationOptions;
+  readonly #plan: CoursePlan;
+  /** Of each gate's work. */
+  readonly #seconds: Float64Array;
+  /** Arrivals that each gate still needs; when the last one came, and when its work was done. */
+  readonly #left: Int32Array;
+  readonly #opened: Float64Array;
+  readonly #done: Float64Array;
+  /** When each link is free in each direction, and the bytes that went through it. */
+  readonly #outFree: Float64Array;
+  readonly #inFree: Float64Array;
+  readonly #outBytes: Float64Array;
+  readonly #inBytes: Float64Array;
+  readonly #heap = new EventHeap();
+  readonly #cores: Cores;
+
+  constructor(course: Course, options: SimulationOptions, plan: CoursePlan, seconds: Float64Array) {
+    this.#course = course;
+    this.#options = options;
+    this.#plan = plan;
+    this.#seconds = seconds;
+    const { places, needs, processes } = course;
+    this.#left = Int32Array.from(needs);
+    [this.#opened, this.#done] = [new Float64Array(processes.length), new Float64Array(processes.length)];
+    const ofLinks = () => new Float64Array(plan.links);
+    [this.#outFree, this.#inFree, this.#outBytes, this.#inBytes] = [ofLinks(), ofLinks(), ofLinks(), ofLinks()];
+    this.#cores = new Cores({
       places,
-      cores: coreCount,
-      done: finish,
-      plan: (host, time) => heap.push(time, host * kinds + check),
+      cores: options.cores,
+      done: (task, time) => this.#finish(task, time),
+      plan: (host, time) => this.#heap.push(time, host * kinds + check),
     });
+  }
 
-    open(first, 0);
+  run(): StepTimes {
+    this.#open(this.#course.first, 0);
+    const heap = this.#heap;
     while (heap.size > 0) {
       const event = heap.pop();
-      const { time } = heap;
-      const [kind, id] = [event % kinds, Math.floor(event / kinds)];
-      if (kind === check) cores.check(id, time);
-      else if (kind === sent) transmit(id, time);
-      else if (kind === delivered) cores.run(processes[to[id]], time, secondsOf(id), id * 3 + receive);
-      else {
-        const into = places[processes[to[id]]].link;
-        inFree[into] = Math.max(inFree[into], time) + bytes[id] / network.bandwidth;
-        inBytes[into] += bytes[id];
-        heap.push(inFree[into] + costs.wake, id * kinds + delivered);
-      }
+      this.#handle(event % kinds, Math.floor(event / kinds), heap.time);
     }
+    return this.#times();
+  }
+
+  #handle(kind: number, id: number, time: number): void {
+    if (kind === check) this.#cores.check(id, time);
+    else if (kind === sent) this.#transmit(id, time);
+    else if (kind === delivered) this.#process(this.#course.to[id], time, id, receive);
+    else this.#receive(id, time);
+  }
+
+  #arrive(gate: number, time: number): void {
+    // Things that are certain are told ahead of their time: the last one told need not be the last one to happen.
+    this.#opened[gate] = Math.max(this.#opened[gate], time);
+    if (--this.#left[gate] === 0) this.#open(gate, this.#opened[gate]);
+  }
+
+  #open(gate: number, time: number): void {
+    const seconds = this.#seconds[gate];
+    if (seconds > 0) this.#cores.run(this.#course.processes[gate], time, seconds, gate * 3 + work);
+    else this.#leave(gate, time);
+  }
+
+  #leave(gate: number, time: number): void {
+    const { starts, order } = this.#plan;
+    const { frames, to } = this.#course;
+    this.#done[gate] = time;
+    for (let at = starts[gate]; at < starts[gate + 1]; at++) {
+      const message = order[at];
+      if (frames[message] === 0) this.#arrive(to[message], time);
+      else this.#process(gate, time, message, send);
+    }
+  }
+
+  /** The process of a gate handles a message. */
+  #process(gate: number, time: number, message: number, task: number): void {
+    const { processes, frames, bytes } = this.#course;
+    const { costs } = this.#options;
+    const seconds = frames[message] * costs.message + bytes[message] * costs.byte;
+    this.#cores.run(processes[gate], time, seconds, message * 3 + task);
+  }
+
+  #finish(task: number, time: number): void {
+    const { processes, from, to } = this.#course;
+    const [kind, id] = [task % 3, Math.floor(task / 3)];
+    if (kind === work) this.#leave(id, time);
+    else if (kind === receive) this.#arrive(to[id], time);
+    else if (this.#plan.sharesLink[processes[from[id]]]) this.#heap.push(time, id * kinds + sent);
+    else this.#transmit(id, time);
+  }
+
+  #transmit(message: number, time: number): void {
+    const { places, processes, from, to, bytes } = this.#course;
+    const { network, costs } = this.#options;
+    const [out, into] = [places[processes[from[message]]].link, places[processes[to[message]]].link];
+    if (out === into) {
+      this.#heap.push(time + costs.wake, message * kinds + delivered);
+      return;
+    }
+    const start = Math.max(this.#outFree[out], time);
+    this.#outFree[out] = start + bytes[message] / network.bandwidth;
+    this.#outBytes[out] += bytes[message];
+    this.#heap.push(start + network.latency, message * kinds + arrived);
+  }
+
+  /** A message has come to the link of its receiver. */
+  #receive(message: number, time: number): void {
+    const { places, processes, to, bytes } = this.#course;
+    const { network, costs } = this.#options;
+    const into = places[processes[to[message]]].link;
+    this.#inFree[into] = Math.max(this.#inFree[into], time) + bytes[message] / network.bandwidth;
+    this.#inBytes[into] += bytes[message];
+    this.#heap.push(this.#inFree[into] + costs.wake, message * kinds + delivered);
+  }
+
+  #times(): StepTimes {
+    const { processes, phases, last } = this.#course;
+    const [done, opened] = [this.#done, this.#opened];
     const took = (gates: readonly number[]) => mean(gates.map((gate) => done[gate] - opened[gate]));
     return {
       step: done[last],
       compute: took(phases.compute),
       exchange: mean(phases.exchange.map(({ begin, end }) => done[end] - opened[begin])),
       update: took(phases.update),
-      busy: mean(phases.compute.map((gate) => cores.busy[processes[gate]])),
-      busiestLinkBytes: Math.max(...outBytes, ...inBytes),
+      busy: mean(phases.compute.map((gate) => this.#cores.busy[processes[gate]])),
+      busiestLinkBytes: Math.max(...this.#outBytes, ...this.#inBytes),
     };
   }
 }

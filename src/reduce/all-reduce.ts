@@ -6,11 +6,23 @@
  */
 import { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
+import {
+  broken,
+  checkChecksum,
+  checkParent,
+  checkPayload,
+  checkTotal,
+  isLater,
+  isOwed,
+  type OwnSum,
+  ownSum,
+  stalePlan,
+} from './all-reduce-checks.js';
 import { EarlyFrames } from './early.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import type { AllReducePlan, WirePrecision } from './plan.js';
-import { type Input, type Route, routesOf } from './routes.js';
+import { type Route, routesOf } from './routes.js';
 import { type AllReduceLayout, bytesPerFloat, SEGMENT, type Segment, segmentsOf } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
@@ -33,16 +45,11 @@ export interface AllReduceOptions {
   readonly earlyBytes: number;
   /**
    * Sends a frame. Its payload may lie in the memory, and stays as it is until the member that it is for has the total, or
-   * until the next exchange begins. Frames for this member may come back with `receive` at once.
+   * until the next all-reduce begins. Frames for this member may come back with `receive` at once.
    */
   readonly send: (to: number, frame: SlabParts) => void;
   /** Told of a frame that broke the protocol, as `receive` would have thrown, had its plan been there in time. */
   readonly refused: (from: number, error: WireError) => void;
-}
-
-/** A sum that this member has computed, at a byte offset. */
-export interface OwnSum extends TreeNode {
-  readonly offset: number;
 }
 
 /** A segment under way. */
@@ -63,6 +70,8 @@ interface Running {
   readonly resolve: (squares: number) => void;
   readonly reject: (error: Error) => void;
 }
+
+const bytesOf = ({ floats, precision }: Work): number => floats * bytesPerFloat(precision);
 
 export class AllReduce {
   readonly #options: AllReduceOptions;
@@ -100,7 +109,7 @@ export class AllReduce {
   }
 
   /**
-   * Starts an exchange; one that is under way is given up. A round may be exchanged again, with a higher attempt.
+   * Starts an all-reduce; one that is under way is given up. A round may be reduced again, with a higher attempt.
    *
    * @param own the sums that the plan says this member holds, and maybe others; they are left as they are
    * @returns the sum of squares of the total over [0, trainable), the same bits on every member; not finite when a gradient
@@ -109,7 +118,7 @@ export class AllReduce {
   async begin(plan: AllReducePlan, own: readonly OwnSum[]): Promise<number> {
     const { round, attempt } = plan;
     if (!isLater(plan, this.#round, this.#attempt)) throw stalePlan(plan, this.#round, this.#attempt);
-    this.abort(new Error(`the exchange of round ${round}, attempt ${attempt}, has taken its place`));
+    this.abort(new Error(`the all-reduce of round ${round}, attempt ${attempt}, has taken its place`));
     if (round !== this.#round) [this.#sent, this.#received] = [0, 0];
     [this.#round, this.#attempt] = [round, attempt];
     this.#nonFinite.clear();
@@ -130,9 +139,9 @@ export class AllReduce {
   }
 
   /**
-   * A frame from another member. One of an exchange that is over, and one that has come before, is dropped silently.
+   * A frame from another member. One of an all-reduce that is over, and one that has come before, is dropped silently.
    *
-   * @throws WireError when it breaks the protocol: the exchange cannot go on with its sender
+   * @throws WireError when it breaks the protocol: the all-reduce cannot go on with its sender
    */
   receive(from: number, frame: SlabFrame): void {
     if (isLater(frame, this.#round, this.#attempt)) {
@@ -144,9 +153,8 @@ export class AllReduce {
     if (!running || frame.round !== this.#round || frame.attempt !== this.#attempt) return;
     const segment = running.work[frame.segment];
     if (!segment) throw broken(from, frame, `segments [0, ${running.work.length})`, `${frame.segment}`);
-    const bytes = segment.floats * bytesPerFloat(segment.precision);
-    if (frame.precision !== segment.precision) throw broken(from, frame, segment.precision, frame.precision);
-    if (frame.payload.length !== bytes) throw broken(from, frame, `${bytes} bytes`, `${frame.payload.length}`);
+    const bytes = bytesOf(segment);
+    checkPayload(from, frame, segment.precision, bytes);
     const isNew =
       frame.stage === 'partial'
         ? this.#receivePartial(from, frame, segment)
@@ -156,7 +164,7 @@ export class AllReduce {
     this.#advance(running, segment);
   }
 
-  /** Gives up the exchange under way, if there is one: `begin` rejects with `error`, and late frames of it are dropped. */
+  /** Gives up the all-reduce under way, if there is one: `begin` rejects with `error`, and late frames of it are dropped. */
   abort(error: Error): void {
     const running = this.#running;
     this.#running = undefined;
@@ -182,7 +190,7 @@ export class AllReduce {
     const owed = new Map<number, number>();
     for (const segment of this.#running?.work ?? []) {
       const { parent } = segment.route;
-      const bytes = segment.floats * bytesPerFloat(segment.precision);
+      const bytes = bytesOf(segment);
       const from = segment.partials.owed.map((input) => input.from);
       if (from.length === 0 && !segment.done && parent !== undefined) from.push(parent);
       for (const id of from) owed.set(id, (owed.get(id) ?? 0) + bytes);
@@ -214,26 +222,18 @@ export class AllReduce {
   }
 
   #receivePartial(from: number, frame: SlabFrame, segment: Work): boolean {
-    const isThis = (input: Input) => input.from === from && input.low === frame.low && input.high === frame.high;
-    if (!segment.partials.owed.some(isThis)) {
-      if (segment.route.inputs.some(isThis)) return false;
-      const mine = segment.route.inputs.filter((input) => input.from === from).map(describe);
-      throw broken(from, frame, mine.length > 0 ? `a sum of ${mine.join(', ')}` : 'no sum', 'this one');
-    }
-    const finite = segment.partials.receive(frame, from, (checksum) => this.#check(from, frame, checksum));
+    if (!isOwed(from, frame, segment.partials.owed, segment.route.inputs)) return false;
+    const finite = segment.partials.receive(frame, from, (checksum) => checkChecksum(from, frame, checksum));
     if (!finite) this.#nonFinite.set(from, (this.#nonFinite.get(from) ?? 0) + 1);
     return true;
   }
 
   #receiveTotal(from: number, frame: SlabFrame, segment: Work, running: Running): boolean {
-    const { shards } = running.plan;
     const { parent, children } = segment.route;
-    if (from !== parent) throw broken(from, frame, `the total from ${parent ?? 'nobody'}`, `it from ${from}`);
+    checkParent(from, frame, parent);
     if (segment.done) return false;
-    if (frame.low !== 0 || frame.high !== shards) throw broken(from, frame, `shards [0, ${shards})`, describe(frame));
-    if (segment.partials.owed.length > 0)
-      throw broken(from, frame, 'the total after all sums that make it', 'it before');
-    this.#check(from, frame, this.#workbench.unpack(frame, segment.at));
+    checkTotal(from, frame, running.plan.shards, segment.partials.owed.length);
+    checkChecksum(from, frame, this.#workbench.unpack(frame, segment.at));
     this.#finish(running, segment);
     if (children.length === 0) return true;
     const bytes = frame.payload.length;
@@ -245,11 +245,7 @@ export class AllReduce {
     return true;
   }
 
-  #check(from: number, frame: SlabFrame, checksum: number): void {
-    if (checksum !== frame.checksum) throw broken(from, frame, `checksum ${frame.checksum}`, `${checksum}`);
-  }
-
-  /** Sends what is ready once all inputs of a segment are here; ends the exchange with its last segment. */
+  /** Sends what is ready once all inputs of a segment are here; ends the all-reduce with its last segment. */
   #advance(running: Running, segment: Work): void {
     const sums = segment.partials.release();
     const { parent } = segment.route;
@@ -261,7 +257,7 @@ export class AllReduce {
   #sendPartials(segment: Work, sums: readonly Sum[], parent: number): void {
     // In the order of the shards, since a residual goes from one sum to the next.
     const frames = sums.map((sum) => this.#pack(this.#label('partial', sum), segment, sum.place));
-    const bytes = segment.floats * bytesPerFloat(segment.precision);
+    const bytes = bytesOf(segment);
     for (const frame of frames) this.#send(parent, frame, bytes);
   }
 
@@ -270,7 +266,7 @@ export class AllReduce {
     if (sum.place !== segment.at) this.#workbench.copy(segment.at, sum.place, segment.floats);
     const frame = this.#pack(this.#label('total', sum), segment, segment.at, segment.at);
     this.#finish(running, segment);
-    const bytes = segment.floats * bytesPerFloat(segment.precision);
+    const bytes = bytesOf(segment);
     for (const child of segment.route.children) this.#send(child, frame, bytes);
   }
 
@@ -298,36 +294,4 @@ export class AllReduce {
     this.#sent += bytes;
     this.#options.send(to, frame);
   }
-}
-
-/** Whether something belongs to a later exchange than the given one. */
-function isLater(of: { readonly round: number; readonly attempt: number }, round: number, attempt: number): boolean {
-  return of.round > round || (of.round === round && of.attempt > attempt);
-}
-
-function ownSum(node: TreeNode, own: readonly OwnSum[]): OwnSum {
-  const sum = own.find(({ low, high }) => low === node.low && high === node.high);
-  if (sum) return sum;
-  throw new WireError(
-    `the plan of an exchange asks for a sum of ${describe(node)}, which was not computed here`,
-    'the coordinator must run the same version of Lockstep',
-  );
-}
-
-function stalePlan(plan: AllReducePlan, round: number, attempt: number): WireError {
-  return new WireError(
-    `an exchange of round ${plan.round}, attempt ${plan.attempt}, was asked for after round ${round}, attempt ${attempt}`,
-    'the coordinator must run the same version of Lockstep',
-  );
-}
-
-const describe = ({ low, high }: TreeNode): string => `shards [${low}, ${high})`;
-
-function broken(from: number, frame: SlabFrame, expected: string, actual: string): WireError {
-  const { stage, segment, round, attempt } = frame;
-  const what = `a ${stage} sum of ${describe(frame)}, segment ${segment}, round ${round}, attempt ${attempt}`;
-  return new WireError(
-    `member ${from} sent ${what}: expected ${expected}, got ${actual}`,
-    'it is dropped; it must run the same version of Lockstep',
-  );
 }

@@ -50,71 +50,84 @@ function section(mode: Mode, report: ScaleReport): string {
   ].join('\n');
 }
 
+const xLabel = 'workers';
+
 function plotsOf(points: readonly Point[]): string[] {
+  return [...speedPlots(points), ...barPlots(points), stepPlot(points)];
+}
+
+type At = { readonly y: number; readonly low?: number; readonly high?: number };
+
+const line = (points: readonly Point[], y: (point: Point) => At) =>
+  points.map((point) => ({ x: point.workers, ...y(point) }));
+
+function speedPlots(points: readonly Point[]): string[] {
   const [base] = points;
-  const name = 'measured';
-  const bars = points.map(({ workers }) => `${workers}`);
-  const xLabel = 'workers';
+  const rate = base.examplesPerSecond.median;
+  const measured = (over: (point: Point) => number) => ({
+    name: 'measured',
+    points: line(points, (point) => {
+      const { median, min, max } = point.examplesPerSecond;
+      return { y: median / over(point), low: min / over(point), high: max / over(point) };
+    }),
+  });
   const ideal = (y: (point: Point) => number) => ({
     name: 'ideal',
     isIdeal: true,
-    points: points.map((point) => ({ x: point.workers, y: y(point) })),
+    points: line(points, (point) => ({ y: y(point) })),
   });
-  const line = (y: (point: Point) => { y: number; low?: number; high?: number }) =>
-    points.map((point) => ({ x: point.workers, ...y(point) }));
-  const speed = ({ examplesPerSecond: { median, min, max } }: Point, over: number) => ({
-    y: median / over,
-    low: min / over,
-    high: max / over,
-  });
-  const rate = base.examplesPerSecond.median;
-  const percentiles = (['p50', 'p90', 'p99'] as const).map((which) => ({
-    name: which,
-    points: line(({ step }) => ({ y: step[which] })),
-  }));
   return [
     linePlot({
       title: 'Speed-up, with the slowest and fastest repeat',
       xLabel,
       yLabel: `times ${workersText(base.workers)}`,
       yText: short,
-      lines: [{ name, points: line((point) => speed(point, rate)) }, ideal(({ workers }) => workers / base.workers)],
+      lines: [measured(() => rate), ideal(({ workers }) => workers / base.workers)],
     }),
     linePlot({
       title: 'Efficiency',
       xLabel,
       yLabel: 'part of the ideal',
       yText: percent,
-      lines: [{ name, points: line((point) => speed(point, (rate * point.workers) / base.workers)) }, ideal(() => 1)],
-    }),
-    barPlot({
-      title: "Where a step's time goes",
-      xLabel,
-      yLabel: 'milliseconds',
-      yText: short,
-      bars,
-      parts: splitNames.map((phase) => ({ name: phase, values: points.map(({ split }) => split[phase]) })),
-    }),
-    ...(points.every(({ cpuSecondsPerExample }) => cpuSecondsPerExample !== null)
-      ? [
-          barPlot({
-            title: 'Cost of 1,000 examples',
-            xLabel,
-            yLabel: 'seconds of processor time',
-            yText: short,
-            bars,
-            parts: [{ name: 'cost', values: points.map((point) => 1000 * point.cpuSecondsPerExample!) }],
-          }),
-        ]
-      : []),
-    linePlot({
-      title: 'Time of a step: half, nine of ten, 99 of 100',
-      xLabel,
-      yLabel: 'milliseconds',
-      yText: short,
-      lines: percentiles,
+      lines: [measured(({ workers }) => (rate * workers) / base.workers), ideal(() => 1)],
     }),
   ];
+}
+
+/** Where time goes, and what it costs where that is known. */
+function barPlots(points: readonly Point[]): string[] {
+  const bars = points.map(({ workers }) => `${workers}`);
+  const split = barPlot({
+    title: "Where a step's time goes",
+    xLabel,
+    yLabel: 'milliseconds',
+    yText: short,
+    bars,
+    parts: splitNames.map((phase) => ({ name: phase, values: points.map(({ split }) => split[phase]) })),
+  });
+  if (points.some(({ cpuSecondsPerExample }) => cpuSecondsPerExample === null)) return [split];
+  const cost = barPlot({
+    title: 'Cost of 1,000 examples',
+    xLabel,
+    yLabel: 'seconds of processor time',
+    yText: short,
+    bars,
+    parts: [{ name: 'cost', values: points.map((point) => 1000 * point.cpuSecondsPerExample!) }],
+  });
+  return [split, cost];
+}
+
+function stepPlot(points: readonly Point[]): string {
+  return linePlot({
+    title: 'Time of a step: half, nine of ten, 99 of 100',
+    xLabel,
+    yLabel: 'milliseconds',
+    yText: short,
+    lines: (['p50', 'p90', 'p99'] as const).map((which) => ({
+      name: which,
+      points: line(points, ({ step }) => ({ y: step[which] })),
+    })),
+  });
 }
 
 function table(columns: readonly Column[], points: readonly Point[]): string {
@@ -157,7 +170,7 @@ function comparison({ before, rows, words }: Comparison): string {
   const pointsOf = (mode: Mode) => rows.filter((row) => row.mode === mode);
   const plot = linePlot({
     title: 'Examples/s now over before',
-    xLabel: 'workers',
+    xLabel,
     yLabel: 'ratio',
     yText: (value) => value.toFixed(2),
     lines: [
@@ -189,7 +202,7 @@ function projection({ scenario, rows, verdict, assumptions }: NonNullable<ScaleR
   ];
   const plot = linePlot({
     title: 'Projected speed-up over one worker',
-    xLabel: 'workers',
+    xLabel,
     yLabel: 'times one worker',
     isLog: true,
     lines,

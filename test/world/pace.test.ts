@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { isTerminal } from '../../cli/streams.js';
 import type { Trainer } from '../../coordinator/training/trainer.js';
-import { watchEpoch } from '../../coordinator/training/watch.js';
+import { EpochWatch } from '../../coordinator/training/watch.js';
 import type { Geometry } from '../../src/data/geometry.js';
 import type { RunEvent } from '../../src/report/events.js';
 
@@ -17,7 +17,7 @@ it('do not count what comes before the end of the first step', () => {
   const trainer = { epoch: 0, done: 0, stepLosses: new Float64Array(100), stepNorms: new Float64Array(100) };
   const geometry = { stepsPerEpoch: 100, batchSize: 8, training: 800, epochs: 1 } as Geometry;
   const events: RunEvent[] = [];
-  const watch = watchEpoch(0, 0, {
+  const watch = new EpochWatch(0, 0, {
     trainer: trainer as unknown as Trainer & typeof trainer,
     geometry,
     logEvery: 10,
