@@ -69,7 +69,7 @@ const targets = z
       'them. With a table also columns, as those of source csv.',
   );
 
-/** What says how to read a table. */
+/** Keys that say how to read a table. */
 const ofTable = {
   header: textKeys.header.optional(),
   delimiter: textKeys.delimiter.optional(),
@@ -162,7 +162,7 @@ function imagesRules(config: Given, context: z.RefinementCtx): void {
   }
 }
 
-/** What a folder is called in the place of a column. */
+/** The key for a folder of masks or pictures, to be named instead of the key for a column in `entry`. */
 const folderKey = ([list]: readonly string[], entry: unknown): 'masks' | 'images' =>
   has(entry, 'mask') || (list === 'targets' && !has(entry, 'image')) ? 'masks' : 'images';
 

@@ -54,7 +54,7 @@ export function alternatives(node: JsonSchema, value?: unknown): JsonSchema[] {
 
 /** The schema of `key` in the mapping or list `value`, whose own schema is `node`. */
 export function child(node: JsonSchema, key: PropertyKey, value: unknown): JsonSchema | undefined {
-  // What may also be a list is none where a mapping was written.
+  // Where a value may be a list too, a mapping that was written is none.
   const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
   for (const { properties, additionalProperties, items } of alternatives(node, value)) {
     if (properties && Object.hasOwn(properties, key)) return properties[key as string];

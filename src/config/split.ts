@@ -14,7 +14,7 @@ export const partOrOwn = (what: string, of = 'examples') => {
 const key = z.string().min(1);
 const eachClass = 'Give every split the same share of each class';
 
-/** What decides in sources that have classes and nothing else. */
+/** The key that decides in sources that have classes and nothing else to divide by. */
 export const byClass = { stratify: z.boolean().optional().describe(`${eachClass}. Needs targets that are classes.`) };
 
 /** What decides in sources that have more. @param what begins sentences: `Column` */
@@ -91,7 +91,7 @@ interface Said {
   readonly stratify?: boolean;
 }
 
-/** What `split` says is not said beside it. */
+/** Refuses keys that stand both in `split` and beside it. */
 export function oneWay(said: Said, context: z.RefinementCtx): void {
   if (said.split === undefined) return;
   for (const name of besides) {

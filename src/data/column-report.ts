@@ -7,7 +7,7 @@ export interface ColumnInfo {
   readonly role: 'feature' | 'target' | 'weight' | 'left out';
   /** Kind of its values; absent where the column is left out or names files. A date is seconds since 1970. */
   readonly type?: 'number' | 'date' | 'category';
-  /** Of numbers and dates, in the training file. */
+  /** Lowest and highest of numbers and dates in the training file. */
   readonly lowest?: number;
   readonly highest?: number;
   /** How many distinct values categories have, and the first few, in the order of their features or classes. */

@@ -69,7 +69,7 @@ const imageSchema = z.object({
 const tableSchema = z
   .object({
     kind: z.literal('table'),
-    /** In the order of the features. */
+    /** Columns that are read, in the order of the features. */
     columns: z.array(z.union([categoricalSchema, indexSchema, numericSchema])).readonly(),
     /** How many of the columns, in their order, make each input of the model; absent where all make the only one. */
     inputs: z
@@ -136,9 +136,9 @@ const targetKeys = {
 /** What encoding.json must be. Keys that this version does not know are left out. */
 export const encodingSchema = z.object({
   input: inputSchema,
-  /** Of the target of a config without names. */
+  // The target of a config without names.
   ...targetKeys,
-  /** Of targets by their names, where the config names them. */
+  /** Targets by their names, where the config names them. */
   named: z.record(z.string(), z.object(targetKeys)).optional(),
 });
 

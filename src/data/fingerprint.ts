@@ -8,14 +8,14 @@ import { packExamples } from './packed.js';
 
 export interface DataFingerprint {
   readonly examples: number;
-  /** Of the first input. */
+  /** Shape of the first input. */
   readonly featureShape: readonly number[];
-  /** Of the first target; null where it is numbers. */
+  /** Number of classes of the first target; null where it is numbers. */
   readonly classes: number | null;
   readonly training: number;
   readonly validation: number;
   readonly test: number;
-  /** Of the values of every field, and of the splits. */
+  /** SHA-256 of the values of every field, and of the splits. */
   readonly sha256: string;
 }
 

@@ -15,7 +15,7 @@ export interface ReadingOptions {
   /** Class index that the loss of a target leaves out: it need be none of the classes. */
   readonly ignoreClass?: IgnoredClasses;
   /**
-   * That of a trained model: targets are standardized as it says instead of by what the training split gives, classes are those
+   * The encoding of a trained model: targets are standardized as it says instead of by what the training split gives, classes are those
    * that it has, and sequences as long as its inputs.
    */
   readonly trained?: Encoding;
@@ -64,7 +64,7 @@ export class Reading {
     return own && 'length' in own ? own.length : undefined;
   }
 
-  /** The same for examples that are read as those of a model that was trained. */
+  /** A reading with the same options, of examples that are read as those of a trained model. */
   like(trained: Encoding, arrays?: Substitute): Reading {
     const { warn, signal } = this;
     return new Reading({ warn, signal, ignoreClass: this.#ignoreClass, trained, arrays });

@@ -11,7 +11,7 @@ import { EngineError } from '../errors.js';
 import { correctGradients } from '../model/tfjs/corrected-gradients.js';
 import { replaceWrongKernels } from './wasm-kernels.js';
 
-/** From the fastest to the slowest. */
+/** Backends from the fastest to the slowest. */
 export const backendNames = ['tensorflow', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 

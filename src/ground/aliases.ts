@@ -26,7 +26,7 @@ const others: Readonly<Record<string, string>> = {
   adagrad: 'adadelta, AdagradOptimizer',
   adam: 'AdamOptimizer, nadam, radam, adamax, amsgrad',
   adamw: 'adamWeightDecay, adamWithWeightDecay, decoupledAdam',
-  // Their options
+  // Options of optimizers
   learningRate: 'lr, stepSize, initialLearningRate, alpha, eta',
   epsilon: 'eps',
   decay: 'rho',

@@ -91,7 +91,7 @@ function partialFolder(folder: string, files: FolderContent): string {
   try {
     for (const [name, content] of Object.entries(files)) writeDurably(join(temporary, name), content);
   } catch (error) {
-    // What fills the disk must not stay.
+    // A part that fills the disk must not stay.
     rmSync(temporary, { recursive: true, force: true });
     throw error;
   }

@@ -11,7 +11,7 @@ export function addBytes(hash: Hash, { buffer, byteOffset, byteLength }: ArrayBu
   }
 }
 
-/** In hex, of the parts one behind the other. */
+/** SHA-256 in hex of parts one behind the other. */
 export function sha256(...parts: readonly (string | ArrayBufferView)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) addBytes(hash, typeof part === 'string' ? Buffer.from(part) : part);
@@ -26,7 +26,7 @@ interface Source {
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
 }
 
-/** In hex, of what may be too long to be in memory, or to keep everything else waiting for. */
+/** SHA-256 in hex of data that may be too long for memory, with turns for everything else that the process does. */
 export async function sourceHash(source: Source): Promise<string> {
   const hash = createHash('sha256');
   for (let offset = 0; offset < source.length; offset += turnBytes) {

@@ -9,7 +9,7 @@ import type { LockstepError } from '../errors.js';
 /** What a file is, for messages. */
 export interface FileKind {
   readonly Failure: new (problem: string, remedy: string) => LockstepError;
-  /** What it ought to be: `the JSON of a model`. */
+  /** What the file ought to be: `the JSON of a model`. */
   readonly what: string;
   readonly remedy: string;
   /** Whether the value is given as it stands in the file, with keys that the schema does not know, not as the schema makes it. */
@@ -82,7 +82,7 @@ export function isTooDeep(value: unknown, most = deepest): boolean {
   let level: object[] = typeof value === 'object' && value !== null ? [value] : [];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > most) return true;
-    // What stands in a level twice need not be followed twice.
+    // A value that stands in a level twice is followed once.
     const next = new Set<object>();
     for (const outer of level) {
       for (const inner of Array.isArray(outer) ? outer : Object.values(outer)) {

@@ -15,7 +15,7 @@ export function suggest(name: string, candidates: readonly string[]): string | u
   let bestDistance = limit + 1;
   for (const candidate of candidates) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    // What has no letter in common is another name, however short both are.
+    // Names without a letter in common are not alike, however short both are.
     if (distance < Math.min(bestDistance, Math.max(name.length, candidate.length))) {
       best = candidate;
       bestDistance = distance;

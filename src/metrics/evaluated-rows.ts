@@ -94,7 +94,7 @@ export class EvaluatedRows {
   }
 }
 
-/** What one of output `i` is in the units of its target. */
+/** The size of 1 of output `i` in the units of its target. */
 export const unitOf = ({ deviations }: ScoredOutput, i: number): number => deviations?.[i % deviations.length] ?? 1;
 
 /** Whether an output tells two classes apart rightly; targets are 0 and 1, or -1 and 1. */

@@ -39,7 +39,7 @@ export class AskedMetric {
     return this.#family;
   }
 
-  /** What it is called in reports. */
+  /** The metric's name in reports. */
   get label(): string {
     return this.#family.label?.(this.#options) ?? this.#family.name;
   }

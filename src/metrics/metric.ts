@@ -68,9 +68,9 @@ export interface TargetFacts {
 
 /** Written with `satisfies`, so that the types of its name and options are known to the config. */
 export interface MetricFamily<Options = unknown> {
-  /** What it is called in a config. */
+  /** The family's name in a config. */
   readonly name: string;
-  /** Of its options; undefined where it has none. */
+  /** Schema of the options; undefined where there are none. */
   schema?(zod: Zod): z.ZodType<Options>;
   /** What the bare name stands for; undefined where options are needed. */
   readonly bare?: Options;
@@ -90,7 +90,7 @@ export interface MetricFamily<Options = unknown> {
    * @param facts of targets that are numbers
    */
   misfit?(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined;
-  /** What to warn of. */
+  /** What a run warns of: options that are legitimate but suspicious. */
   warning?(options: Options, spec: ScoredOutput): string | undefined;
   create(options: Options, spec: ScoredOutput): Metric;
 }

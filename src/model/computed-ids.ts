@@ -54,7 +54,7 @@ function computedId(id: number, rows: number, tables: readonly IdTable[]): DataE
   );
 }
 
-/** The same error, told by a worker in its message. */
+/** The error of `computedIdError` again, from the message of a worker. */
 export function toldComputedId(message: string): DataError | undefined {
   const told = /^(.* was given the id -?\d+, which the model computes, .*?): (correct the layers before it.*)$/.exec(
     message,

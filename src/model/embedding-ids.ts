@@ -13,11 +13,11 @@ type Layer = tfl.layers.Layer;
 export interface IdInput {
   /** Name of the embedding. */
   readonly layer: string;
-  /** It takes ids from 0 to `rows - 1`. */
+  /** The embedding takes ids from 0 to `rows - 1`. */
   readonly rows: number;
-  /** Which of the model's inputs they come from. */
+  /** Index of the model's input that the ids come from. */
   readonly input: number;
-  /** The features of that input of an example that it is given, ascending. */
+  /** The features of that input which the embedding is given as ids, ascending. */
   readonly features: Int32Array;
 }
 

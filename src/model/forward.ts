@@ -142,7 +142,7 @@ export function maskedOutputs(model: tfl.LayersModel, inputs: readonly boolean[]
   );
 }
 
-/** Which of the model's outputs have masks, by which of its inputs have. */
+/** As `maskedOutputs`, for a model or one nested in it. */
 function masked(model: tfl.LayersModel, inputs: readonly boolean[], isChecked: boolean): boolean[] {
   const found = new Map(model.inputs.map(({ id }, i) => [id, inputs[i]]));
   for (const { layer, inputs, outputs } of stepsOf(model)) {

@@ -187,7 +187,7 @@ function joined(axis: number, inputs: readonly Tensor[], masks: readonly Mask[])
   return tf.max(tf.concat(whole, axis), -1);
 }
 
-/** Which outputs of a layer have masks, by which inputs have. */
+/** Which outputs of a layer have masks. @param masked which of its inputs have */
 export function masksAfter(layer: Layer, masked: readonly boolean[], outputs: number): boolean[] {
   const first = hasMask(layer, masked);
   const { mergeMode } = layer as unknown as { mergeMode?: string | null };

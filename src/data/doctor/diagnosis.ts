@@ -25,7 +25,7 @@ export interface FieldReport {
   readonly name: string;
   readonly role: Role;
   readonly type: string;
-  /** Of one example. */
+  /** Shape of one example. */
   readonly shape: readonly number[];
   readonly categories?: number;
   /** Of the finite values, as the model gets them; of targets in their own units. */
@@ -79,14 +79,14 @@ export interface DataDiagnosis {
   readonly description: string;
   readonly rows: SplitCounts & { readonly total: number };
   readonly fields: readonly FieldReport[];
-  /** Of tables, as the file has them. */
+  /** Of a table: its columns, in the order of the file. */
   readonly columns?: ColumnReport;
-  /** Of tables: columns with missing values. */
+  /** Of a table: its columns with missing values. */
   readonly missing?: readonly Gaps[];
   readonly duplicates: Duplicates;
   /** What decided about the splits, and its ranges in each where it is an order. */
   readonly splitBy?: SplitReport;
-  /** Of tables, and where `data.split.group` says so. */
+  /** Groups in two splits: columns of a table that name groups, and what `data.split.group` names. */
   readonly groups?: readonly GroupReport[];
   readonly findings: readonly DataFinding[];
 }

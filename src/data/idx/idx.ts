@@ -90,7 +90,7 @@ async function unzip(
   const cutOff = { finishFlush: constants.Z_SYNC_FLUSH };
   let maxOutputLength = 0;
   try {
-    // What the header announces bounds what is inflated.
+    // No more is inflated than the header announces.
     const shape = readShape(await inflated(bytes.subarray(0, headerPiece), cutOff), file, kind);
     requireMemory(
       `${file}: its header announces ${shape.join(' x ')} elements`,

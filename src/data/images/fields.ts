@@ -25,7 +25,7 @@ export function decodingOf({ size, greyscale, fit }: Common, own: PictureKeys = 
   };
 }
 
-/** How pictures of a column are to be read again. */
+/** What the encoding keeps of pictures, so that others are read alike. */
 export function imageEncoding({ shape }: Pick<SourceColumn, 'shape'>, { greyscale, fit }: Decoding): ImageEncoding {
   const [height, width, channels] = shape as [number, number, 1 | 3];
   return { kind: 'image', height, width, channels, greyscale, fit };

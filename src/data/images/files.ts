@@ -46,7 +46,7 @@ export interface Size {
 
 export interface Image extends Size {
   readonly file: string;
-  /** Of the file, before it was scaled; absent where nobody asked. */
+  /** Size of the image in its file, before scaling; absent unless `measure` asks for it. */
   readonly original?: Size;
   /** [height, width, channels]. */
   readonly bytes: Uint8Array;
@@ -181,9 +181,9 @@ export const isPng = (content: Uint8Array): boolean =>
 const startsWith = (content: Uint8Array, signature: readonly number[]): boolean =>
   signature.every((byte, i) => content[i] === byte);
 
-/** What decoding takes for a pixel: four channels of 16 bits. */
+/** Bytes that decoding takes for a pixel: four channels of 16 bits. */
 const pixelBytes = 8;
-/** As libvips's own limit. */
+/** libvips's own limit of pixels. */
 const usualPixels = 0x3fff ** 2;
 
 /** Pixels that a header may announce: as many images as are decoded at once have half of the memory. */

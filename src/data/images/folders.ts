@@ -17,7 +17,7 @@ interface Folder {
   readonly name: string;
   readonly role: 'input' | 'target';
   readonly kind: FileField['kind'];
-  /** Where the config names it. */
+  /** The key of the config that names the folder. */
   readonly key: string;
   readonly dir: string;
   readonly own: PictureKeys & MaskKeys;

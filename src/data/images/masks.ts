@@ -49,7 +49,7 @@ export async function* decodeMasks(files: readonly string[]): AsyncGenerator<Mas
 const headerStart = 16;
 
 /**
- * The same file with the indices of its palette as grey, for the decoder would give colours.
+ * A PNG file with the indices of its palette as grey values, because the decoder would give colours.
  * @returns also by what the decoder multiplies values of less than 8 bits; PIL does so too, but for indices and single bits
  */
 function indicesOf(content: Buffer): { png: Uint8Array; factor: number } {

@@ -66,7 +66,7 @@ export class Collector {
       throw new DataError(`${this.#where}: makes no examples`, 'yield at least one { features, target }');
     }
     const { inputs, targets, weights } = this.#form;
-    // Of a trained model's classes, other data may have one only.
+    // Data for a trained model may have one of its classes only.
     for (const target of targets) if (!reading.trained) target.check(this.#where);
     const columns: SourceColumn[] = [];
     for (const input of inputs) columns.push(...(await input.finish(reading)));
@@ -77,7 +77,7 @@ export class Collector {
       columns.push(...made, ...own.flatMap((each) => each.finish(made[0], sequences, this.#where)));
     }
     for (const each of weights) {
-      // Of targets that are inputs, examples as a whole have weights.
+      // Targets that are copies of inputs have weights of whole examples only.
       const isOfCopy = this.#copies.includes(each.key) || (each.key === ofAll && targets.length === 0);
       if (isOfCopy) columns.push(...each.finish({ shape: [1] }, undefined, this.#where));
     }

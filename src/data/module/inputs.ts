@@ -23,9 +23,9 @@ export class InputRows {
   readonly #first: Numbers;
   readonly #options: InputOptions;
   readonly #budget: number;
-  /** Of examples; of sequences of each place. */
+  /** A row for each example; for sequences, a row for each place. */
   #rows: RowWriter;
-  /** Of sequences. */
+  /** Lengths of the examples, where the input is a sequence. */
   readonly lengths: SequenceLengths | undefined;
 
   /**

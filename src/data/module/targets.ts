@@ -27,7 +27,7 @@ export class TargetValues {
   readonly #options: TargetOptions;
   readonly #values: number[] = [];
   #shape: readonly number[] | undefined;
-  /** Of the first axis, of each example. */
+  /** Size of the first axis, of each example. */
   readonly #lengths: number[] = [];
 
   /** @param label what messages call it */

@@ -10,7 +10,7 @@ export interface InputArray {
   readonly place: ArrayPlace;
   readonly scale: number;
   readonly categories?: number;
-  /** Of sequences: how many places each has, or where each starts. */
+  /** Set for sequences: how many places each has, or where each starts. */
   readonly lengths?: ArrayPlace;
   readonly offsets?: ArrayPlace;
   /** Places that all are filled up to. */

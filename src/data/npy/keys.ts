@@ -19,7 +19,7 @@ export async function readKey(
 ): Promise<SplitKey | undefined> {
   const decider = deciderOf({ split }, typeof targets === 'object' ? Object.keys(targets) : []);
   if (!decider) return undefined;
-  // As all arrays: a file, or a member of the file that all are in.
+  // The name is a file, or a member of the archive that holds all arrays, as for other arrays.
   const npy = await files.open(file === undefined ? { file: decider.name } : { file, member: decider.name });
   try {
     requireCount(plainRows(npy), inputs, 'values');

@@ -26,11 +26,11 @@ interface ElementType {
   readonly bytes: 1 | 2 | 4 | 8;
   /** Whole numbers; truth values are 0 and 1. */
   readonly integer: boolean;
-  /** Of elements in this machine's byte order. */
+  /** An array over elements in this machine's byte order. */
   view(buffer: ArrayBuffer): Elements;
 }
 
-/** By their names without the sign of the byte order. */
+/** Types of elements by NumPy's names, without the sign of the byte order. */
 const types: Readonly<Record<string, ElementType>> = {
   f2: { bytes: 2, integer: false, view: (buffer) => halfFloats(new Uint16Array(buffer)) },
   f4: { bytes: 4, integer: false, view: (buffer) => new Float32Array(buffer) },
@@ -153,7 +153,7 @@ function spreadBlocks(npy: Npy, width: number, most: number): Blocks {
   };
 }
 
-/** Of each element in Fortran order, its place in row-major order. */
+/** The place in row-major order of each element in Fortran order. */
 function rowMajorPlaces(shape: readonly number[]): Int32Array {
   const places = new Int32Array(elements(shape));
   const index = shape.map(() => 0);

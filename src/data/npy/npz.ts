@@ -168,7 +168,7 @@ async function unlessBroken<T>({ name }: DataFile, read: () => Promise<T>): Prom
     return await read();
   } catch (error) {
     if (error instanceof DataError) throw error;
-    // Its first sentence says what is wrong.
+    // The first sentence of the message says what is wrong.
     const [reason] = (error as Error).message.split('. ');
     throw new DataError(`${name} is a damaged .npz file (${reason})`, again);
   }

@@ -10,9 +10,9 @@ import { type Npy, type NpyRow, readNpyRows } from './npy.js';
 export interface ArrayRows {
   readonly npy: Npy;
   readonly count: number;
-  /** Of a row. */
+  /** Shape of a row. */
   readonly shape: readonly number[];
-  /** Of sequences, whose places are the first axis of a row. */
+  /** Lengths of sequences, whose places are the first axis of a row. */
   readonly lengths?: SequenceLengths;
   /**
    * @param visit gets a view that it must not keep; `used` of its numbers, from its start, are no filling

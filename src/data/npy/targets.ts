@@ -17,7 +17,7 @@ import { type ArrayRows, formOf, plainRows, sequenceRows } from './rows.js';
 /** Labels beyond this are hardly classes that count from 0. */
 const mostClasses = 1_000_000;
 
-/** What targets are read beside. */
+/** The arrays beside which targets are read. */
 export interface Beside {
   readonly files: ArrayFiles;
   /** The inputs by their names; the first says how many examples there are. */
@@ -129,7 +129,7 @@ async function readValues(array: ArrayRows, target: TargetArray, reading: Readin
   if (!isClass) {
     return plainColumn('target', { shape: [...outer, ...(inner.length === 0 ? [1] : inner)], values: numbers });
   }
-  // In place: 32-bit floats hold every index that there may be.
+  // Converted in place: 32-bit floats hold every index that there may be.
   const targets = new Int32Array(bytes, 0, numbers.length);
   numbers.forEach((value, i) => {
     targets[i] = value;

@@ -20,7 +20,7 @@ class Moments {
     this.#squares += difference * (value - this.mean);
   }
 
-  /** Of the values themselves, not an estimate of those they are drawn from. */
+  /** Standard deviation of the values themselves (divided by n), not an estimate for a population. */
   get deviation(): number {
     return Math.sqrt(this.#squares / this.count);
   }

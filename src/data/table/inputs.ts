@@ -134,7 +134,7 @@ async function textsOf(table: Table, names: readonly string[]): Promise<string[]
 /** Rows with their targets. */
 export interface TableExamples {
   readonly examples: SourceExamples;
-  /** Of each, what its columns of names of files hold. */
+  /** The names of files of each example, in the order of their columns. */
   readonly files: readonly (readonly string[])[];
   where(example: number): string;
 }

@@ -196,7 +196,7 @@ function* narrowed(
 /** The elements of a column's schema, in the order in which a file lists them. */
 const elementsOf = ({ element, children }: Tree): FileMetaData['schema'] => [element, ...children.flatMap(elementsOf)];
 
-/** What hyparquet throws is about the file. */
+/** Runs `action` on a file; what hyparquet throws is told as damage of the file. */
 async function decode<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();

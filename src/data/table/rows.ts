@@ -30,7 +30,7 @@ export class TableRows {
    * their place.
    */
   readonly inputs: readonly (Float32Array | Int32Array)[];
-  /** Of each target a class index, or a number for each of its columns. */
+  /** For each target a class index, or a number for each of its columns. */
   readonly targets: readonly Float64Array[];
   weight = 1;
   /** What decides the row's split, where a column does. */
@@ -151,7 +151,7 @@ function categoriesOf(column: FeatureColumn): readonly string[] | undefined {
   return 'codes' in column ? column.codes : undefined;
 }
 
-/** What training saw. */
+/** The categories that training saw, for messages. */
 function known(column: FeatureColumn): string {
   const names = categoriesOf(column) ?? [];
   const shown = names.slice(0, 5).map((name) => JSON.stringify(name));

@@ -25,7 +25,7 @@ interface Part {
 
 /** A source whose rows name files. */
 export interface TableSource extends Source {
-  /** Of each example, what its columns of names hold. */
+  /** The names of files of each example, in the order of their columns. */
   readonly files: readonly (readonly string[])[];
 }
 

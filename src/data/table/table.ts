@@ -42,7 +42,7 @@ export function requireDistinct(file: string, columns: readonly string[]): void 
   }
 }
 
-/** As people and categories know a value. */
+/** A value as text, as messages and categories have it. */
 export const textOf = (value: Value): string => (value instanceof Date ? value.toISOString() : String(value));
 
 /**

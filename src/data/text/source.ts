@@ -31,7 +31,7 @@ interface Tokens {
   readonly vocabulary: readonly string[];
   /** Index in the vocabulary of each character; in bytes where they suffice. */
   readonly features: Uint8Array | Float32Array;
-  /** The same as class indices. */
+  /** The indices of `features` as class indices. */
   readonly classes: Int32Array;
 }
 
@@ -138,7 +138,7 @@ async function eachCharacter(
   reading: Reading,
   visit: (code: number) => void,
 ): Promise<void> {
-  // It leaves a byte-order mark out.
+  // The decoder leaves a byte-order mark out.
   const decoder = new TextDecoder('utf-8', { fatal: true });
   for (let start = 0; start < bytes.length; start += blockBytes) {
     const end = start + blockBytes;

@@ -20,11 +20,11 @@ export interface Storage {
   readonly constant?: Float32Array | Int32Array | Uint8Array;
   /** The one value of every element, when it is known. */
   readonly splat?: number;
-  /** relu of this value, when the graph has it: where it is positive, so is the value. */
+  /** relu of this value, when the graph has it: positive where this value is. */
   relu?: Storage;
   /** Set once a gather has read by these whole numbers: none is negative, and all are below it. */
   below?: number;
-  /** This value is 1 where that one is positive, else 0. */
+  /** Set where this value is 1 where the other is positive, and else 0. */
   stepOf?: Storage;
   /** On the gradient of a max pooling: what was pooled, and what makes the same gradient, zero where `from` is not positive. */
   pooled?: { readonly from: Storage; readonly positive: () => Value };

@@ -17,7 +17,7 @@ export interface NumericFingerprint {
   readonly hash: string;
   /** Name and version of the engine. */
   readonly engine: string;
-  /** For people: the processor and what it can do. */
+  /** Name and features of the processor, for people. */
   readonly processor: string;
 }
 
@@ -188,7 +188,7 @@ function corrections(): Float64Array {
   return Float64Array.from({ length: 300 }, (_, i) => Math.sqrt(-Math.expm1((i + 1) * Math.log(bases[i % 3]))));
 }
 
-/** Of this thread's machine; the same in every thread and process of it. Takes tens of milliseconds. */
+/** The fingerprint of this machine: the same in each of its threads and processes. Takes tens of milliseconds. */
 export function numericFingerprint(): NumericFingerprint {
   const hash = numericHash(canonicalInputs());
   return { hash, engine: `onnxruntime-node ${runtimeVersion()}`, processor: processorName() };

@@ -2,7 +2,7 @@
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Of ONNX's own domain. */
+/** Operators of ONNX's own domain. */
 export const standardOperators: ReadonlySet<string> = new Set(
   words(`
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool Cast Ceil Clip Concat Conv ConvTranspose
@@ -13,5 +13,5 @@ export const standardOperators: ReadonlySet<string> = new Set(
   `),
 );
 
-/** Of ONNX Runtime's domain `com.microsoft`. */
+/** Operators of ONNX Runtime's domain `com.microsoft`. */
 export const runtimeOperators: ReadonlySet<string> = new Set(['FusedMatMul']);

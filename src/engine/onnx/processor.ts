@@ -6,7 +6,7 @@ import { arch, cpus } from 'node:os';
 const features =
   /^(avx|avx2|fma|f16c|avx512f|avx512_vnni|avx_vnni|avx512_bf16|amx_tile|asimd|asimddp|i8mm|bf16|sve|sve2)$/;
 
-/** Its name, architecture and, where the system tells, the sets of instructions that decide about speed and rounding. */
+/** The processor's name, architecture and, where the system tells, the sets of instructions that decide about speed and rounding. */
 export function processorName(): string {
   const name = `${cpus()[0]?.model.trim() ?? 'unknown'} (${arch()})`;
   try {

@@ -122,7 +122,7 @@ function connect(layer: Layer, sources: readonly Output[], where: string): Outpu
       `check its options and its input, which has the shape [${sources[0].shape.slice(1).join(', ')}]`,
     );
   }
-  // With a batch size, or `reshape` does not compare sizes.
+  // With a size for the batch: without one, reshape does not compare the number of elements.
   const one = sources.map((source) => [1, ...source.shape.slice(1)]);
   attempt(where, () => layer.computeOutputShape(one.length === 1 ? one[0] : one));
   return output as Output;

@@ -83,7 +83,7 @@ function precision(file: string, name: string, config: Json): unknown {
   );
 }
 
-/** What means something else in Keras 3 than in Keras 2 and tfjs. */
+/** Rewrites what means something else in Keras 3 than in Keras 2 and tfjs: activations and calls of layers. */
 function keras3Config(file: string, name: string, config: Json): Json {
   const changed: Json = { ...config };
   for (const key of ['activation', 'recurrent_activation']) {

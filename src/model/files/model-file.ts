@@ -153,7 +153,7 @@ function readWeights(file: string, manifest: readonly Group[]): SavedWeights {
 const bytesOf = ({ shape, dtype, quantization }: Entry): number =>
   elements(shape) * valueBytes[quantization?.dtype ?? dtype];
 
-/** By tfjs itself, which knows quantised weights. */
+/** The values of a weight; decoded by tfjs, which knows quantised weights. */
 function decode(file: string, entry: Entry, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   try {
     return tf.tidy(() => {

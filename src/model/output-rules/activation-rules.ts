@@ -28,7 +28,7 @@ const activations: Readonly<Record<string, Effect | undefined>> = {
   gelu: 'logits',
   gelu_new: 'logits',
   relu6: 'bounded',
-  // Those of activations.ts.
+  // Functions of tfjs/activations.ts.
   exponential: 'bounded',
   leakyRelu: 'keepsPositive',
   kerasHardSigmoid: 'sigmoid',

@@ -1,7 +1,7 @@
 /** What layers that pool, cut, move or resize do to the axis along which probabilities add up to one. */
 import { type Call, lastOf, type Rule, type Shape, softmax, undecided } from './known.js';
 
-/** Leaves numbers of an axis out, or adds them up in parts. */
+/** Layers that leave numbers along some axes out, or blend them. @param convex whether a softmax over another axis stays one */
 const alongAxes =
   (how: string, axes: (call: Call) => readonly number[], convex: boolean): Rule =>
   (call) => {
@@ -10,7 +10,7 @@ const alongAxes =
     const { axis } = input;
     const touched = axes(call);
     if (!convex || touched.includes(axis)) return undecided(`${call.where} takes the ${how} of a softmax`);
-    // Where an axis is gone, those behind it move up.
+    // The axes behind one that the layer removes move up.
     const gone = call.shapes[0].length > call.shape.length ? touched.filter((other) => other < axis).length : 0;
     return softmax(axis - gone);
   };

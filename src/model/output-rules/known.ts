@@ -7,14 +7,14 @@ export type Shape = readonly (number | null)[];
 /** What is known of the numbers of a tensor. */
 export type Known =
   | { readonly kind: 'logits' }
-  /** Each is a probability by itself. */
+  /** Each number is a probability by itself. */
   | { readonly kind: 'sigmoid' }
-  /** Those along the axis add up to one. */
+  /** The numbers along the axis are probabilities that add up to one. */
   | { readonly kind: 'softmax'; readonly axis: number }
   | Undecided;
 export interface Undecided {
   readonly kind: 'undecided';
-  /** What stands in the way. */
+  /** Why logits and probabilities cannot be told apart. */
   readonly why: string;
 }
 
@@ -24,11 +24,11 @@ export interface Call {
   readonly config: Readonly<Record<string, unknown>>;
   /** The layer's name and class, for messages. */
   readonly where: string;
-  /** What is known of its inputs; their shapes, and that of the output, hold the batch. */
+  /** What is known of the layer's inputs. All shapes hold the batch. */
   readonly inputs: readonly Known[];
   readonly shapes: readonly Shape[];
   readonly shape: Shape;
-  /** What another layer would make of an input: one inside this one. */
+  /** What a layer inside this one makes of an input. */
   readonly inside: (layer: Layer, input: Known, shape: Shape, output: Shape) => Known;
 }
 /** What a layer makes of what is known of its inputs. */

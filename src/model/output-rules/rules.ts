@@ -8,7 +8,7 @@ import { axisIn, isProbability, logits, type Rule, sigmoid, softmax, undecided }
 import { concatenate, mixes, multiply, sums } from './merge-rules.js';
 import { bidirectional, cellRules, recurrent, timeDistributed } from './recurrent-rules.js';
 
-/** Gives the same numbers, or nearly. */
+/** Layers that hand their input on as it is, or nearly. */
 const keeps: Rule = ({ inputs: [input] }) => input;
 const makesLogits: Rule = () => logits;
 
@@ -28,7 +28,7 @@ const relu: Rule = ({ inputs: [input], config, where }) => {
   return input.kind === 'softmax' && max != null && max < 1 ? undecided(`${where} cuts a softmax at ${max}`) : input;
 };
 
-/** By class; what is not here is a layer of the user's. */
+/** The rule of each class of layers in tfjs; a layer of any other class is the user's. */
 export const rules: Readonly<Record<string, Rule | undefined>> = {
   ...cellRules,
   InputLayer: makesLogits,

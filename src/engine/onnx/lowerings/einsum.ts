@@ -69,7 +69,7 @@ const einsum: Lowering = (graph, call) => {
     inputs.length,
   );
   tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, inputs as unknown as tf.Tensor[]);
-  // Those of the result come first.
+  // The axes of the result come first.
   const output = allDims.slice(0, allDims.length - summedDims.length).map((_, axis) => axis);
   const needed = new Set(output);
   const [first, second] = inputs.map((value, i): Term => ({ value, axes: idDims[i]! }));

@@ -40,7 +40,7 @@ function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
   return graph.value(bias ? graph.node('Add', [name, graph.rows(bias)]) : name, shape);
 }
 
-/** Of whole numbers, which ONNX Runtime multiplies in one way only. */
+/** A product of whole numbers, for which ONNX Runtime has MatMul alone. */
 function wholeProduct(graph: GraphBuilder, call: KernelCall, shape: readonly number[]): Value {
   const factor = (name: 'a' | 'b', transposed: boolean): string => {
     const { storage, shape } = call.input(name);

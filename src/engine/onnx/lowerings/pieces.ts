@@ -1,4 +1,4 @@
-/** What lowerings of several families are made of. */
+/** Building blocks of lowerings. */
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder, Value } from '../graph.js';
 import type { ElementType } from '../proto.js';

@@ -16,7 +16,7 @@ const resized = (images: Value, call: KernelCall): Shape4 => {
   return [images.shape[0]!, height, width, images.shape[3]!];
 };
 
-/** By whole factors, as upSampling2d does. */
+/** Enlarges images by whole factors, as upSampling2d does. */
 function repeated(graph: GraphBuilder, x: Value, shape: Shape4): Value {
   const scales = graph.tensor(Float32Array.of(1, 1, shape[1] / x.shape[1]!, shape[2] / x.shape[2]!), [4], 'float32');
   const name = graph.node('Resize', [graph.channelsFirst(x), '', scales], {
