@@ -2,29 +2,16 @@
 
 import { phaseNames } from '../../src/pool/spec.js';
 import type { Computed, Worker } from '../../src/pool/worker.js';
-import type { Message } from '../../src/wire/messages.js';
 import type { Timeline } from '../training/timeline.js';
-import type { RemoteWorker } from './remote.js';
 import type { WorkerTotals } from './worker-totals.js';
 
 export class Activity {
-  readonly #tally: WorkerTotals;
+  readonly #totals: WorkerTotals;
   readonly #trace: Timeline | undefined;
 
-  constructor(tally: WorkerTotals, trace: Timeline | undefined) {
-    this.#tally = tally;
+  constructor(totals: WorkerTotals, trace: Timeline | undefined) {
+    this.#totals = totals;
     this.#trace = trace;
-  }
-
-  /** News from a remote worker. */
-  message(worker: RemoteWorker, message: Message): void {
-    const ago = (worker.connection.roundTrip ?? 0) / 2;
-    if (message.kind === 'computed') this.#computed(worker, message, ago, message.round);
-    if (message.kind === 'reduced') this.#exchanged(worker, message.milliseconds, ago, message.round, message.bytes);
-    // Whoever confirms that it has the parameters has updated nothing.
-    if (message.kind === 'applied' && worker.state !== 'syncing')
-      this.#updated(worker, message.milliseconds, ago, message.round);
-    if (message.kind === 'evaluated') this.#trace?.span(worker, 'validate', message.milliseconds, ago);
   }
 
   /** The coordinator's own work, measured. @param sent bytes that its exchange under way has sent */
@@ -39,13 +26,12 @@ export class Activity {
       id: self.id,
       name: self.name,
       threads: self.threads,
-      compute: (task) => timed(self.compute(task), (_, computed) => this.#computed(self, computed, 0, task.round)),
+      compute: (task) => timed(self.compute(task), (_, computed) => this.computed(self, computed, task.round, 0)),
       allReduce: (plan) =>
-        timed(self.allReduce(plan), (milliseconds) => this.#exchanged(self, milliseconds, 0, plan.round, sent())),
+        timed(self.allReduce(plan), (milliseconds) => this.reduced(self, milliseconds, plan.round, sent(), 0)),
       commit: (update) =>
-        timed(self.commit(update), (milliseconds) => this.#updated(self, milliseconds, 0, update.round)),
-      evaluate: (batches) =>
-        timed(self.evaluate(batches), (milliseconds) => this.#trace?.span(self, 'validate', milliseconds, 0)),
+        timed(self.commit(update), (milliseconds) => this.updated(self, milliseconds, update.round, 0)),
+      evaluate: (batches) => timed(self.evaluate(batches), (milliseconds) => this.evaluated(self, milliseconds, 0)),
     };
   }
 
@@ -54,7 +40,10 @@ export class Activity {
     this.#trace?.span(self, 'fetch', milliseconds, 0, { step: round + 1 });
   }
 
-  #computed(worker: Worker, { milliseconds, phases, nodes }: Omit<Computed, 'used'>, ago: number, round: number): void {
+  /** @param ago milliseconds since it was done, here and below: as long as the answer took to come */
+  computed(worker: Worker, computed: Omit<Computed, 'used'>, round: number, ago: number): void {
+    const { milliseconds, phases, nodes, losses } = computed;
+    this.#totals.computed(worker, milliseconds, losses.length);
     const shards = nodes.map(({ low, high }) => `${low}-${high - 1}`).join(' ');
     this.#trace?.span(worker, 'compute', milliseconds, ago, { step: round + 1, shards });
     let left = milliseconds;
@@ -65,13 +54,18 @@ export class Activity {
     }
   }
 
-  #exchanged(worker: Worker, milliseconds: number, ago: number, round: number, bytes: number): void {
-    this.#tally.exchanged(worker, milliseconds, bytes);
+  /** @param bytes of gradients that it sent */
+  reduced(worker: Worker, milliseconds: number, round: number, bytes: number, ago: number): void {
+    this.#totals.exchanged(worker, milliseconds, bytes);
     this.#trace?.span(worker, 'exchange', milliseconds, ago, { step: round + 1, bytes });
   }
 
-  #updated(worker: Worker, milliseconds: number, ago: number, round: number): void {
-    this.#tally.updated(worker, milliseconds);
+  updated(worker: Worker, milliseconds: number, round: number, ago: number): void {
+    this.#totals.updated(worker, milliseconds);
     this.#trace?.span(worker, 'update', milliseconds, ago, { step: round + 1 });
+  }
+
+  evaluated(worker: Worker, milliseconds: number, ago: number): void {
+    this.#trace?.span(worker, 'validate', milliseconds, ago);
   }
 }

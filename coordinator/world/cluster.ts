@@ -1,4 +1,4 @@
-/** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as `Run` asks for them. */
+/** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as the training loop asks for them. */
 import { bucketedBatches, bucketOf } from '../../src/data/buckets.js';
 import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
@@ -11,9 +11,11 @@ import type { RowsAt } from '../../src/pool/worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { ListeningEvent, Reporter } from '../../src/report/events.js';
 import type { Trainer } from '../training/trainer.js';
+import type { AllReduceOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
+import type { RoundTask } from './computing.js';
 import { type OwnState, StateLostError } from './own-state.js';
-import { Round, type RoundOptions, type RoundTask } from './round.js';
+import { runRound } from './round.js';
 import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
 
@@ -25,10 +27,12 @@ export interface ClusterParts {
   readonly own: OwnState;
   /** The coordinator takes part in exchanges from the round after this one on, once more. */
   readonly restart: (round: number) => void;
-  readonly round: Omit<RoundOptions, 'crew' | 'clock'>;
+  readonly round: Omit<AllReduceOptions, 'crew' | 'clock'>;
   readonly report: Reporter;
   /** Told before the first wait for workers. */
   readonly opening: ListeningEvent;
+  /** Whether everybody who took part so far calculates alike. */
+  readonly isReproducible: () => boolean;
   /** Stops listening, and whatever else was started for the world. */
   readonly close: () => Promise<void>;
 }
@@ -82,14 +86,14 @@ export class Cluster implements Trainer {
   requestStop(): void {
     this.#stopWanted = true;
     // With nothing done there is nothing to stop for: the wait for workers would only begin again.
-    if (this.#done > this.#first) this.#parts.world.stop();
+    if (this.#done > this.#first) this.#parts.world.quorum.stop();
   }
 
   async train(epoch: number, order: Int32Array, first: number, last: number, rateScale = 1): Promise<SpanResult> {
     const { world, own, options } = this.#parts;
     this.#open();
     this.#stopWanted = false;
-    world.go();
+    world.quorum.go();
     const before = this.#roundOf(epoch, first) - 1;
     own.begin(before);
     world.advance(before);
@@ -144,7 +148,7 @@ export class Cluster implements Trainer {
     const { world, options } = this.#parts;
     this.#open();
     this.#stopWanted = false;
-    world.go();
+    world.quorum.go();
     return spreadEvaluation(
       world,
       systemClock,
@@ -161,15 +165,15 @@ export class Cluster implements Trainer {
 
   /** What everybody did for the run. */
   summarize(): void {
-    const { report, world, round } = this.#parts;
+    const { report, world, round, isReproducible } = this.#parts;
     const steps = Math.max(1, this.#steps);
     report({
       event: 'summary',
       steps: this.#steps,
-      workers: world.tally.summary(),
-      bytesPerStep: world.tally.gradientBytes / steps,
+      workers: world.totals.summary(),
+      bytesPerStep: world.totals.gradientBytes / steps,
       fewestBytesPerStep: this.#fewestBytes / steps,
-      reproducible: !world.mixed,
+      reproducible: isReproducible(),
       precision: round.precision,
     });
   }
@@ -206,7 +210,7 @@ export class Cluster implements Trainer {
       rowsOf: (node) => [rowsIn(step, node)],
       nextRowsOf: (node) => (step + 1 < geometry.stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
     };
-    const result = await new Round(task, { ...settings, crew: world, clock: systemClock }).run();
+    const result = await runRound(task, { ...settings, crew: world, clock: systemClock });
     const { loss, norm, update } = decideStep(options, round, rateScale, result);
     this.stepLosses[step] = loss;
     this.stepNorms[step] = norm;

@@ -18,26 +18,26 @@ export interface StateHolder {
 }
 
 export interface OwnState {
-  /** Whether it has every step, and needs every total for that. */
+  /** Whether the coordinator applies every step, and needs every total for that. */
   readonly keepsUp: boolean;
-  /** The last round in it. */
+  /** The last round that the parameters are trained by. */
   readonly round: number;
-  /** Whether it should be brought up to date although nobody asks for it. */
+  /** Whether the parameters should be fetched although nobody asks for them. */
   readonly isDue: boolean;
-  /** It is that after `round`. */
+  /** The run begins, or goes on, with the parameters as they are after `round`. */
   begin(round: number): void;
-  /** The round of the update counts. */
+  /** The round of this update is committed. */
   commit(update: Update): void;
   /**
-   * Resolves when it is that after `round`.
-   * @param holders who has been asked to commit that round
-   * @returns whether one of them has sent it
-   * @throws StateLostError when it does not have it, and nobody can send it
+   * Resolves when the coordinator's parameters hold `round`.
+   * @param holders workers that have been asked to commit that round
+   * @returns whether one of them has sent its parameters
+   * @throws StateLostError when the coordinator does not have them, and nobody can send them
    */
   reach(round: number, holders: readonly StateHolder[]): Promise<boolean>;
 }
 
-/** Has every step. */
+/** The state of a coordinator that computes: every step is applied to it. */
 export class AppliedState implements OwnState {
   readonly keepsUp = true;
   readonly isDue = false;
@@ -72,7 +72,7 @@ const leastInterval = 10_000;
 /** What fetching may cost: this part of the time. */
 const share = 1 / 20;
 
-/** Is fetched. */
+/** The state of a coordinator that does not compute: fetched from a worker now and then. */
 export class FetchedState implements OwnState {
   readonly keepsUp = false;
   readonly #state: ReplicaState;
@@ -81,7 +81,7 @@ export class FetchedState implements OwnState {
   #reached = 0;
   #interval = leastInterval;
 
-  /** Where it arrives: a worker that dies meanwhile must leave no half of it. */
+  /** Where the parameters arrive: a worker that dies meanwhile must leave no half of it. */
   readonly #arriving: ReplicaState;
 
   constructor(state: ReplicaState, clock: Clock) {

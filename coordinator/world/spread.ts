@@ -4,8 +4,8 @@ import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { Clock } from './clock.js';
+import type { Crew } from './crew.js';
 import { Mailbox } from './mailbox.js';
-import type { Crew } from './round.js';
 
 interface Group {
   readonly worker: Worker;

@@ -1,8 +1,12 @@
 /** What each worker did for the run: counted as it happens, told at the end. */
 import type { Worker } from '../../src/pool/worker.js';
 import type { WorkerSummary } from '../../src/report/events.js';
-import type { Traffic } from '../../src/wire/connection.js';
-import type { RemoteWorker } from './remote.js';
+import type { Connection, Traffic } from '../../src/wire/connection.js';
+
+/** A worker behind a connection. */
+interface Remote extends Pick<Worker, 'name' | 'threads'> {
+  readonly connection: Pick<Connection, 'address' | 'bytesSent' | 'bytesReceived'>;
+}
 
 type Counts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
 
@@ -10,7 +14,7 @@ export class WorkerTotals {
   /** Bytes of gradients that all workers sent in exchanges. */
   gradientBytes = 0;
   readonly #counts = new Map<string, Counts>();
-  readonly #connections = new Map<string, RemoteWorker>();
+  readonly #connections = new Map<string, Remote>();
 
   /** @param self the coordinator, which is a worker too if it computes */
   constructor(self: Worker) {
@@ -18,13 +22,13 @@ export class WorkerTotals {
   }
 
   /** A worker that comes back goes on with its counts. */
-  add(worker: RemoteWorker): void {
+  add(worker: Remote): void {
     const { name, threads, connection } = worker;
     if (!this.#counts.has(name)) this.#counts.set(name, empty(name, connection.address, threads));
     this.#connections.set(name, worker);
   }
 
-  lost({ name, connection }: RemoteWorker, left: boolean): void {
+  lost({ name, connection }: Remote, left: boolean): void {
     const counts = this.#counts.get(name)!;
     counts.bytesSent += total(connection.bytesSent);
     counts.bytesReceived += total(connection.bytesReceived);

@@ -1,6 +1,8 @@
 /** Rounds without sockets: workers that answer when a test says so, a crew of them, and a clock that is moved by hand. */
+import type { AllReduceOptions } from '../../coordinator/world/all-reduce-attempts.js';
 import type { Clock } from '../../coordinator/world/clock.js';
-import { type Crew, Round, type RoundOptions, type RoundResult } from '../../coordinator/world/round.js';
+import type { Crew } from '../../coordinator/world/crew.js';
+import { type RoundResult, runRound } from '../../coordinator/world/round.js';
 import { WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
@@ -130,6 +132,12 @@ export class FakeCrew implements Crew {
   patience = Number.POSITIVE_INFINITY;
   areLinked = true;
   owed: { id: number; bytes: number }[] = [];
+  readonly pace: Crew['pace'] = {
+    capacityOf: ({ threads }) => ({ threads, shardMilliseconds: undefined }),
+    patienceWith: (_, shards) => this.patience * shards,
+    learn: (worker) => this.learned.push(worker),
+  };
+  readonly allReduce = { bytesReceived: 0, waitingFor: () => this.owed };
   /** Times that a round has waited for workers. */
   waits = 0;
   #listeners = new Set<(worker: Worker) => void>();
@@ -156,15 +164,6 @@ export class FakeCrew implements Crew {
       await new Promise<void>((resolve) => this.#arrived.push(resolve));
     }
   }
-  capacityOf({ threads }: Worker) {
-    return { threads, shardMilliseconds: undefined };
-  }
-  patienceWith(_: Worker, shards: number): number {
-    return this.patience * shards;
-  }
-  learn(worker: Worker): void {
-    this.learned.push(worker);
-  }
   linked(): boolean {
     return this.areLinked;
   }
@@ -178,14 +177,6 @@ export class FakeCrew implements Crew {
   onLoss(lost: (worker: Worker) => void): () => void {
     this.#listeners.add(lost);
     return () => this.#listeners.delete(lost);
-  }
-  /** Bytes that have come for the coordinator. */
-  came = 0;
-  received() {
-    return this.came;
-  }
-  owing() {
-    return this.owed;
   }
 
   async loses(worker: FakeWorker): Promise<void> {
@@ -205,14 +196,14 @@ export class FakeCrew implements Crew {
 /** A round of eight shards that has begun. */
 export async function begin(
   crew: FakeCrew,
-  options: Partial<RoundOptions> = {},
+  options: Partial<AllReduceOptions> = {},
   shards = 8,
 ): Promise<{ clock: FakeClock; result: Promise<RoundResult> }> {
   const clock = new FakeClock();
   const rowsOf = ({ low, high }: { low: number; high: number }) => [
     { start: 10 * low, rows: Int32Array.from({ length: 10 * (high - low) }, (_, i) => 10 * low + i) },
   ];
-  const round = new Round(
+  const result = runRound(
     {
       round: 3,
       epoch: 0,
@@ -225,7 +216,6 @@ export async function begin(
     },
     { crew, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
   );
-  const result = round.run();
   // Who awaits it gets its error; nobody else should.
   result.catch(() => {});
   await settled();

@@ -1,7 +1,7 @@
 /** An evaluation over workers that do not all do what they are asked for. */
 import { expect, it } from 'vitest';
 import type { Clock } from '../../coordinator/world/clock.js';
-import type { Crew } from '../../coordinator/world/round.js';
+import type { Crew } from '../../coordinator/world/crew.js';
 import { spreadEvaluation } from '../../coordinator/world/spread.js';
 import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';

@@ -1,6 +1,8 @@
 /** Who is in the world: admitted, lost, back again, left behind, asked to leave. On connections that lead nowhere. */
 import { describe, expect, it } from 'vitest';
+import { Limits } from '../../coordinator/world/limits.js';
 import type { OwnState } from '../../coordinator/world/own-state.js';
+import { Pace } from '../../coordinator/world/pace.js';
 import type { RemoteWorker } from '../../coordinator/world/remote.js';
 import { World, type WorldOptions } from '../../coordinator/world/world.js';
 import { WireError } from '../../src/errors.js';
@@ -62,7 +64,7 @@ class FakeConnection {
   }
 }
 
-function newWorld(options: Partial<WorldOptions> = {}) {
+function newWorld(options: Partial<WorldOptions> = {}, prepare = async () => {}) {
   const events: RunEvent[] = [];
   const clock = new FakeClock();
   /** Workers that were sent the parameters, and the round of those. */
@@ -81,19 +83,21 @@ function newWorld(options: Partial<WorldOptions> = {}) {
     self: new FakeWorker(0, 0),
     landings: { take: () => undefined },
     trace: undefined,
+    pace: new Pace(3, { batchSize: 32, shards: 4 }),
+    limits: new Limits(),
     minimum: 1,
+    minimumLater: options.minimum ?? 1,
     grace: 60,
-    stragglerFactor: 3,
     bytes: 4e6,
-    batchSize: 32,
-    shards: 4,
     clock,
     signal: undefined,
-    exchange: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesReceived: 0 },
+    allReduce: { receive: () => {}, waitingFor: () => [], bytesSent: 0, bytesReceived: 0 },
     report: (event) => events.push(event),
-    prepare: async () => {},
-    sync: async ({ name }, round) => {
-      synced.push({ name, round });
+    provision: {
+      prepare,
+      sync: async ({ name }, round) => {
+        synced.push({ name, round });
+      },
     },
     ...options,
   });
@@ -166,9 +170,9 @@ describe('a worker that joins', () => {
     const { worker, connection } = join('b');
     await settled();
     await connection.says({ kind: 'ready' });
-    expect([worker.state, synced.length]).toEqual(['ready', 1]);
+    expect([worker.standing.state, synced.length]).toEqual(['ready', 1]);
     await world.enough();
-    expect([worker.state, synced.length]).toEqual(['syncing', 2]);
+    expect([worker.standing.state, synced.length]).toEqual(['syncing', 2]);
   });
 
   it('has a name and a number of its own', async () => {
@@ -186,7 +190,7 @@ describe('a worker that joins', () => {
     const prepare = async (): Promise<void> => {
       throw new WireError('it has no copy of the data', 'use another placement');
     };
-    const { world, join, events } = newWorld({ prepare });
+    const { world, join, events } = newWorld({}, prepare);
     const { connection } = join('a');
     await settled();
     expect(world.workers).toEqual([]);
@@ -232,7 +236,7 @@ describe('a worker that is lost', () => {
     const { worker } = join('rack', 's1');
     expect([worker.id, worker.name]).toEqual([1, 'rack']);
     expect(changes()).toContain('rack returned');
-    expect(world.tally.summary().find(({ name }) => name === 'rack')).toMatchObject({ timesLost: 1 });
+    expect(world.totals.summary().find(({ name }) => name === 'rack')).toMatchObject({ timesLost: 1 });
   });
 
   it('is a new one when it comes back too late', async () => {
@@ -279,7 +283,7 @@ describe('a run with too few workers', () => {
     const enough = world.enough();
     enough.catch(() => {});
     await settled();
-    if (how === 'stop') world.stop();
+    if (how === 'stop') world.quorum.stop();
     else abort.abort();
     await expect(enough).rejects.toThrow(StoppedError);
   });
@@ -320,7 +324,7 @@ describe('a worker that is asked to leave', () => {
     expect(connection.kinds.at(-1)).toBe('bye');
     expect(connection.ended).toBe('closed');
     expect(changes().at(-1)).toBe('a left');
-    expect(world.tally.summary()).toMatchObject([{}, { name: 'a', timesLost: 0 }, { name: 'b' }]);
+    expect(world.totals.summary()).toMatchObject([{}, { name: 'a', timesLost: 0 }, { name: 'b' }]);
   });
 
   it('leaves at once while it gets what it needs, even if it is ready then', async () => {
@@ -366,7 +370,7 @@ describe('a worker that cannot keep up', () => {
     await made.world.enough();
     return { ...made, slow, fast };
   }
-  const states = ({ workers }: World) => workers.map(({ state }: RemoteWorker) => state);
+  const states = ({ workers }: World) => workers.map(({ standing }) => standing.state);
 
   it('is not asked to compute, but follows', async () => {
     const { world, slow } = await behind(3);

@@ -1,6 +1,7 @@
 /** One step over the world, on events and a clock that is moved by hand. */
 import { describe, expect, it } from 'vitest';
-import { PeerLostError, type RoundResult } from '../../coordinator/world/round.js';
+import { PeerLostError } from '../../coordinator/world/crew.js';
+import type { RoundResult } from '../../coordinator/world/round.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { begin, FakeCrew, FakeWorker, settled } from '../support/crews.js';
 
@@ -333,7 +334,10 @@ describe('an exchange', () => {
   it('waits for a line that is slow, as long as something comes', async () => {
     const { crew, clock, result } = await exchanging('star');
     crew.owed = [{ id: 2, bytes: 65536 }];
-    for (crew.came = 1; crew.came < 4; crew.came++) await clock.pass(17_000);
+    for (const bytes of [1, 2, 3]) {
+      crew.allReduce.bytesReceived = bytes;
+      await clock.pass(17_000);
+    }
     expect(used(crew)).toEqual(['star']);
     await reduceAll(crew);
     expectWhole(await result);

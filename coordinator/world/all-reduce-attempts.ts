@@ -1,0 +1,182 @@
+/**
+ * The all-reduce of a round: attempt by attempt, until every worker that takes part holds the same total. A link that breaks, a
+ * worker that is lost or one that holds another total makes another attempt necessary, on another way or without it.
+ */
+import type { Worker } from '../../src/pool/worker.js';
+import type { AllReducePlan } from '../../src/reduce/plan.js';
+import type { Clock } from './clock.js';
+import type { Computing } from './computing.js';
+import { type Crew, PeerLostError } from './crew.js';
+import type { Mailbox } from './mailbox.js';
+import type { RoundEvent } from './round-events.js';
+
+export interface AllReduceOptions {
+  readonly crew: Crew;
+  readonly clock: Clock;
+  readonly precision: AllReducePlan['precision'];
+  readonly algorithm: 'auto' | AllReducePlan['algorithm'];
+  /** Bytes of the slab that is exchanged. */
+  readonly bytes: number;
+  /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
+  readonly silence: number;
+}
+
+/** What an attempt came to: without `squares`, another one is needed. */
+interface Attempt {
+  readonly algorithm: AllReducePlan['algorithm'];
+  /** Sum of squares of the total gradient. */
+  readonly squares?: number;
+}
+
+/** Bytes a second below which a link is taken for stalled. */
+const slowestLink = 1e6;
+/** Below this a butterfly has nothing to share out. */
+const smallSlab = 1 << 20;
+
+export class AllReduceAttempts {
+  readonly #round: number;
+  readonly #shards: number;
+  readonly #options: AllReduceOptions;
+  readonly #mail: Mailbox<RoundEvent>;
+  readonly #computing: Computing;
+  #count = 0;
+  #members = 0;
+  /** Workers cannot reach each other, or disagree: everything goes through the coordinator. */
+  #starOnly = false;
+
+  constructor(
+    { round, shards }: { readonly round: number; readonly shards: number },
+    options: AllReduceOptions,
+    mail: Mailbox<RoundEvent>,
+    computing: Computing,
+  ) {
+    this.#round = round;
+    this.#shards = shards;
+    this.#options = options;
+    this.#mail = mail;
+    this.#computing = computing;
+  }
+
+  /** Attempts so far. */
+  get count(): number {
+    return this.#count;
+  }
+  /** Workers that the last one had. */
+  get members(): number {
+    return this.#members;
+  }
+
+  /** One attempt: `squares` is undefined when somebody who takes part was lost. */
+  async next(): Promise<Attempt> {
+    const { clock, crew, silence, bytes } = this.#options;
+    const plan = this.#plan();
+    const { algorithm, attempt } = plan;
+    const byId = new Map([crew.self, ...crew.followers()].map((worker) => [worker.id, worker]));
+    for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
+    this.#members = plan.members.length;
+    const taking = plan.members.filter(({ id, nodes }) => id === crew.self.id || nodes.length > 0);
+    const contributors = new Set(taking.map(({ id }) => id));
+    const waiting = new Set(contributors);
+    const results = new Map<number, number>();
+    const patience = silence + (bytes / slowestLink) * 1000 * plan.members.length;
+    let deadline = clock.now() + patience;
+    let received = crew.allReduce.bytesReceived;
+    while (waiting.size > 0) {
+      const event = await this.#mail.take(deadline);
+      if (!event && crew.allReduce.bytesReceived !== received) {
+        // Slow, but it moves.
+        received = crew.allReduce.bytesReceived;
+        deadline = clock.now() + patience;
+        continue;
+      }
+      if (!event) {
+        this.#blame(plan, waiting);
+        return { algorithm };
+      }
+      this.#computing.handle(event);
+      if (event.kind === 'reduced' && event.attempt === attempt) {
+        results.set(event.worker.id, event.squares);
+        waiting.delete(event.worker.id);
+      }
+      // What it held has to be computed again, and sums may have been on their way through it.
+      if (event.kind === 'lost' && contributors.has(event.worker.id)) return { algorithm };
+      if (event.kind !== 'broken' || event.attempt !== attempt) continue;
+      if (event.error instanceof PeerLostError) {
+        this.#starOnly = true;
+        return { algorithm };
+      }
+      this.#computing.failed(event.worker, event.error);
+    }
+    return { squares: this.#agreed(results), algorithm };
+  }
+
+  #ask(worker: Worker, plan: AllReducePlan): void {
+    const { attempt } = plan;
+    worker.allReduce(plan).then(
+      (squares) => this.#mail.put({ kind: 'reduced', worker, attempt, squares }),
+      (error: unknown) => this.#mail.put({ kind: 'broken', worker, attempt, error }),
+    );
+  }
+
+  #plan(): AllReducePlan {
+    const { crew, algorithm, precision, bytes } = this.#options;
+    const nodesOf = (worker: Worker) => this.#computing.heldBy(worker);
+    const followers = crew.followers().filter((worker) => !this.#computing.isLost(worker));
+    const others = followers.map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
+    const holders = followers.filter((_, i) => others[i].nodes.length > 0);
+    const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
+    const butterfly = wanted && !this.#starOnly && holders.length > 1 && crew.linked(holders);
+    // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
+    const alone = !crew.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
+    const members = alone ? others : [{ id: crew.self.id, nodes: nodesOf(crew.self) }, ...others];
+    return {
+      round: this.#round,
+      attempt: this.#count++,
+      shards: this.#shards,
+      precision,
+      members,
+      algorithm: butterfly ? 'butterfly' : 'star',
+    };
+  }
+
+  /** Nothing moves: give up links between workers first, then the workers that owe the coordinator something. */
+  #blame({ algorithm }: AllReducePlan, waiting: ReadonlySet<number>): void {
+    const { crew } = this.#options;
+    if (algorithm === 'butterfly') {
+      this.#starOnly = true;
+      // Else every step would wait as long.
+      crew.unlink();
+      return;
+    }
+    const owing = crew.allReduce.waitingFor();
+    const byId = new Map(crew.followers().map((worker) => [worker.id, worker]));
+    const late = owing.length > 0 ? owing : [...waiting].map((id) => ({ id, bytes: 0 }));
+    for (const { id, bytes } of late) {
+      const worker = byId.get(id);
+      if (!worker) continue;
+      this.#computing.forget(worker);
+      crew.lose(worker, bytes > 0 ? `it owes ${bytes.toLocaleString('en-US')} bytes` : 'it does not confirm the total');
+    }
+  }
+
+  /**
+   * Every replica has to come to the same total. A worker that has another one than the coordinator is dropped; where the
+   * coordinator has none, it adds up itself what they send next time.
+   */
+  #agreed(results: ReadonlyMap<number, number>): number | undefined {
+    const { crew } = this.#options;
+    const own = results.get(crew.self.id);
+    if (own === undefined) {
+      const [first, ...others] = results.values();
+      if (others.every((squares) => Object.is(squares, first))) return first;
+      this.#starOnly = true;
+      return undefined;
+    }
+    const wrong = crew.followers().filter(({ id }) => results.has(id) && !Object.is(results.get(id), own));
+    for (const worker of wrong) {
+      this.#computing.forget(worker);
+      crew.lose(worker, `its total gradient has the squared norm ${results.get(worker.id)}, the coordinator's ${own}`);
+    }
+    return wrong.length === 0 ? own : undefined;
+  }
+}

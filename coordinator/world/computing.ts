@@ -1,0 +1,196 @@
+/** The computing of a round: who was asked for which nodes of the step's tree, and who holds their sums. */
+import type { ComputeTask, RowsAt, Worker } from '../../src/pool/worker.js';
+import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
+import { assign } from './assign.js';
+import type { Clock } from './clock.js';
+import type { Crew } from './crew.js';
+import type { Mailbox } from './mailbox.js';
+import type { RoundEvent } from './round-events.js';
+
+export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
+  /** Shards that hold examples. */
+  readonly shards: number;
+  /** What a shard of this step takes, in those of the longest bucket. */
+  readonly effort: number;
+  /** Rows of a node's shards. */
+  rowsOf(node: TreeNode): readonly RowsAt[];
+  /** Rows that these nodes will have in the next step, for workers that are sent them ahead. */
+  nextRowsOf(node: TreeNode): readonly Int32Array[];
+}
+
+/** A node whose sum a worker holds. */
+export interface Holding {
+  readonly node: TreeNode;
+  readonly worker: Worker;
+  readonly losses: readonly number[];
+  readonly divisors: readonly number[];
+  readonly used: readonly RowsAt[];
+}
+
+/** Nodes that a worker was asked for. */
+interface Outstanding {
+  readonly worker: Worker;
+  readonly nodes: readonly TreeNode[];
+  /** When the worker is late. */
+  readonly deadline: number;
+}
+
+const keyOf = ({ low, high }: TreeNode): string => `${low}-${high}`;
+const size = (nodes: readonly TreeNode[]): number => nodes.reduce((sum, { low, high }) => sum + high - low, 0);
+
+export class Computing {
+  readonly #task: RoundTask;
+  readonly #crew: Crew;
+  readonly #clock: Clock;
+  readonly #mail: Mailbox<RoundEvent>;
+  readonly #lost = new Set<Worker>();
+  readonly #nodes: readonly TreeNode[];
+  readonly #holders = new Map<string, Holding>();
+  #outstanding: Outstanding[] = [];
+
+  /** Shares the shards out among those who are able. */
+  constructor(task: RoundTask, crew: Crew, clock: Clock, mail: Mailbox<RoundEvent>) {
+    this.#task = task;
+    this.#crew = crew;
+    this.#clock = clock;
+    this.#mail = mail;
+    const able = crew.able();
+    const ranges = assign(
+      task.shards,
+      able.map((worker) => crew.pace.capacityOf(worker)),
+    );
+    const shares = ranges.map(({ low, high }) => treeNodes(low, high, task.shards));
+    this.#nodes = shares.flat();
+    for (const [i, worker] of able.entries()) this.#give(worker, shares[i]);
+  }
+
+  get holdings(): readonly Holding[] {
+    return [...this.#holders.values()];
+  }
+
+  /** Nodes whose sums a worker holds, in the order of the tree. */
+  heldBy({ id }: Worker): TreeNode[] {
+    const held = this.holdings.filter(({ worker }) => worker.id === id);
+    return held.map(({ node }) => node).sort((a, b) => a.low - b.low);
+  }
+
+  isLost(worker: Worker): boolean {
+    return this.#lost.has(worker);
+  }
+
+  /** Resolves when each node is held by a worker that is there. @throws StoppedError as `Crew.enough` does */
+  async done(): Promise<void> {
+    for (;;) {
+      const missing = this.#nodes.filter((node) => !this.#holders.has(keyOf(node)));
+      if (missing.length === 0) return;
+      const promised = new Set(this.#outstanding.flatMap(({ nodes }) => nodes.map(keyOf)));
+      const orphans = missing.filter((node) => !promised.has(keyOf(node)));
+      if (orphans.length > 0 && !this.#adopt(orphans)) {
+        await this.#crew.enough();
+        continue;
+      }
+      const event = await this.#mail.take(Math.min(...this.#outstanding.map((each) => this.#dueAt(each))));
+      if (event) this.handle(event);
+      else this.#double();
+    }
+  }
+
+  /** @throws what the coordinator itself has failed with */
+  handle(event: RoundEvent): void {
+    if (event.kind === 'computed') this.#hold(event);
+    else if (event.kind === 'lost') this.forget(event.worker);
+    else if (event.kind === 'failed') throw event.error;
+  }
+
+  /** What a lost worker held, or was asked for, is to be computed again. */
+  forget(worker: Worker): void {
+    this.#lost.add(worker);
+    this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker);
+    for (const [key, holding] of this.#holders) if (holding.worker === worker) this.#holders.delete(key);
+  }
+
+  /** What goes wrong in the coordinator ends the run; a remote worker that fails is lost, and the world says so. */
+  failed(worker: Worker, error: unknown): void {
+    if (worker === this.#crew.self) this.#mail.put({ kind: 'failed', error });
+  }
+
+  #give(worker: Worker, nodes: readonly TreeNode[]): void {
+    if (nodes.length === 0) return;
+    const [crew, clock] = [this.#crew, this.#clock];
+    const { round, epoch, step, bucket, effort, rowsOf } = this.#task;
+    const given = clock.now();
+    const deadline = given + crew.pace.patienceWith(worker, this.#load(worker) + size(nodes), effort);
+    this.#outstanding.push({ worker, nodes, deadline });
+    const task = { round, epoch, step, bucket, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
+    const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
+    worker.compute(task).then(
+      (computed) => {
+        // Whether the answer still counts or not: else who is always too late would be asked for as much again.
+        crew.pace.learn(worker, computed, clock.now() - given, effort);
+        this.#mail.put({ kind: 'computed', worker, nodes, computed });
+      },
+      (error: unknown) => this.failed(worker, error),
+    );
+    worker.prefetch?.(next);
+  }
+
+  /** Gives nodes that nobody computes to whoever has least to do; false where nobody is left. */
+  #adopt(nodes: readonly TreeNode[]): boolean {
+    for (const node of nodes) {
+      const present = this.#crew.present().filter((worker) => !this.#lost.has(worker));
+      if (present.length === 0) return false;
+      // One that is busy with an earlier step may never come to this one.
+      const able = new Set(this.#crew.able());
+      const load = (worker: Worker) => this.#load(worker) || (able.has(worker) ? 0 : Number.POSITIVE_INFINITY);
+      this.#give(
+        present.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
+        [node],
+      );
+    }
+    return true;
+  }
+
+  /** Shards that a worker has still to compute for this step. */
+  #load(worker: Worker): number {
+    return this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
+  }
+
+  #dueAt(one: Outstanding): number {
+    return this.#alone(one).length === 0 || this.#idle().length === 0 ? Number.POSITIVE_INFINITY : one.deadline;
+  }
+
+  /** Nodes that nobody holds, and nobody else was asked for. */
+  #alone(one: Outstanding): TreeNode[] {
+    const others = this.#outstanding.filter((each) => each !== one).flatMap(({ nodes }) => nodes.map(keyOf));
+    return one.nodes.filter((node) => !this.#holders.has(keyOf(node)) && !others.includes(keyOf(node)));
+  }
+
+  #idle(): Worker[] {
+    const busy = new Set(this.#outstanding.map(({ worker }) => worker));
+    return this.#crew.able().filter((worker) => !busy.has(worker) && !this.#lost.has(worker));
+  }
+
+  /** Has what is late computed by others too: the answers are the same, and the first one counts. */
+  #double(): void {
+    const now = this.#clock.now();
+    for (const late of this.#outstanding.filter(({ deadline }) => deadline <= now)) {
+      const idle = this.#idle();
+      if (idle.length === 0) return;
+      this.#give(idle[0], this.#alone(late));
+    }
+  }
+
+  #hold({ worker, nodes, computed }: Extract<RoundEvent, { kind: 'computed' }>): void {
+    this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker || each.nodes !== nodes);
+    if (this.#lost.has(worker)) return;
+    let place = 0;
+    for (const node of nodes) {
+      const end = place + node.high - node.low;
+      const [losses, divisors] = [computed.losses.slice(place, end), computed.divisors.slice(place, end)];
+      place = end;
+      if (this.#holders.has(keyOf(node))) continue;
+      const inside = ({ start }: RowsAt) => this.#task.rowsOf(node).some((rows) => rows.start === start);
+      this.#holders.set(keyOf(node), { node, worker, losses, divisors, used: computed.used.filter(inside) });
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/** How fast each worker is, and how long a round waits for one before others do its work too. */
+import { type Geometry, shardSize } from '../../src/data/geometry.js';
+import type { Computed, Worker } from '../../src/pool/worker.js';
+import type { Capacity } from './assign.js';
+import { Speeds } from './speeds.js';
+
+/** Milliseconds that a worker may be late whatever its speed; in its first steps; and while no speed is known at all. */
+const leastPatience = 250;
+const firstPatience = 2000;
+const unknownPatience = 30_000;
+
+/** Its workers are known by their names: who comes back has its own. */
+export class Pace {
+  readonly #stragglerFactor: number;
+  readonly #geometry: Pick<Geometry, 'batchSize' | 'shards'>;
+  readonly #speeds = new Speeds();
+  /** Milliseconds that a task, its rows and its answer take besides the work. */
+  readonly #journeys = new Speeds();
+
+  /** @param stragglerFactor times that a worker may take as long as it usually does before it is late */
+  constructor(stragglerFactor: number, geometry: Pick<Geometry, 'batchSize' | 'shards'>) {
+    this.#stragglerFactor = stragglerFactor;
+    this.#geometry = geometry;
+  }
+
+  capacityOf({ threads, name }: Worker): Capacity {
+    return { threads, shardMilliseconds: this.#speeds.expected(name) };
+  }
+
+  /** Milliseconds after which a worker is late with so many shards of such effort. */
+  patienceWith({ threads, name }: Worker, shards: number, effort: number): number {
+    const usual = this.#speeds.get(name);
+    const slowest = usual ?? this.#speeds.slowest();
+    // Who has never answered must not hold up a run: there may be others who would.
+    if (slowest === undefined) return unknownPatience;
+    const least = usual === undefined ? firstPatience : leastPatience;
+    const journey = this.#journeys.get(name) ?? 0;
+    return least + this.#stragglerFactor * (effort * slowest * Math.ceil(shards / threads) + journey);
+  }
+
+  /** @param elapsed milliseconds that passed here from the task to its answer */
+  learn({ threads, name }: Worker, { milliseconds, losses }: Computed, elapsed: number, effort: number): void {
+    this.#journeys.seen(name, elapsed - milliseconds);
+    this.#speeds.seen(name, milliseconds / effort / Math.ceil(losses.length / threads));
+  }
+
+  /** null before it has been seen. */
+  examplesPerSecond({ threads, name }: Worker): number | null {
+    const milliseconds = this.#speeds.get(name);
+    return milliseconds === undefined ? null : (1000 / milliseconds) * threads * shardSize(this.#geometry);
+  }
+}
