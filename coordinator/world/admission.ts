@@ -6,13 +6,13 @@ import type { Connection } from '../../src/wire/connection.js';
 import type { Arrival, Visitors } from '../../src/wire/listen.js';
 import type { Hello } from '../../src/wire/messages.js';
 import type { Clock } from './clock.js';
-import type { Limits } from './limits.js';
+import type { JoinLimits } from './join-limits.js';
 import { workerEvent } from './reports.js';
 import type { World } from './world.js';
 
 export interface AdmissionOptions {
   readonly world: World;
-  readonly limits: Limits;
+  readonly limits: JoinLimits;
   /** What this machine's arithmetic gives. */
   readonly numerics: NumericFingerprint;
   readonly allowMixedNumerics: boolean;

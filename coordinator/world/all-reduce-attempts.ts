@@ -6,12 +6,12 @@ import type { Worker } from '../../src/pool/worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import type { Clock } from './clock.js';
 import type { Computing } from './computing.js';
-import { type Crew, PeerLostError } from './crew.js';
 import type { Mailbox } from './mailbox.js';
+import { PeerLostError, type Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
 
 export interface AllReduceOptions {
-  readonly crew: Crew;
+  readonly roster: Roster;
   readonly clock: Clock;
   readonly precision: AllReducePlan['precision'];
   readonly algorithm: 'auto' | AllReducePlan['algorithm'];
@@ -68,24 +68,24 @@ export class AllReduceAttempts {
 
   /** One attempt: `squares` is undefined when somebody who takes part was lost. */
   async next(): Promise<Attempt> {
-    const { clock, crew, silence, bytes } = this.#options;
+    const { clock, roster, silence, bytes } = this.#options;
     const plan = this.#plan();
     const { algorithm, attempt } = plan;
-    const byId = new Map([crew.self, ...crew.followers()].map((worker) => [worker.id, worker]));
+    const byId = new Map([roster.self, ...roster.followers()].map((worker) => [worker.id, worker]));
     for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
     this.#members = plan.members.length;
-    const taking = plan.members.filter(({ id, nodes }) => id === crew.self.id || nodes.length > 0);
+    const taking = plan.members.filter(({ id, nodes }) => id === roster.self.id || nodes.length > 0);
     const contributors = new Set(taking.map(({ id }) => id));
     const waiting = new Set(contributors);
     const results = new Map<number, number>();
     const patience = silence + (bytes / slowestLink) * 1000 * plan.members.length;
     let deadline = clock.now() + patience;
-    let received = crew.allReduce.bytesReceived;
+    let received = roster.allReduce.bytesReceived;
     while (waiting.size > 0) {
       const event = await this.#mail.take(deadline);
-      if (!event && crew.allReduce.bytesReceived !== received) {
+      if (!event && roster.allReduce.bytesReceived !== received) {
         // Slow, but it moves.
-        received = crew.allReduce.bytesReceived;
+        received = roster.allReduce.bytesReceived;
         deadline = clock.now() + patience;
         continue;
       }
@@ -119,16 +119,16 @@ export class AllReduceAttempts {
   }
 
   #plan(): AllReducePlan {
-    const { crew, algorithm, precision, bytes } = this.#options;
+    const { roster, algorithm, precision, bytes } = this.#options;
     const nodesOf = (worker: Worker) => this.#computing.heldBy(worker);
-    const followers = crew.followers().filter((worker) => !this.#computing.isLost(worker));
+    const followers = roster.followers().filter((worker) => !this.#computing.isLost(worker));
     const others = followers.map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
     const holders = followers.filter((_, i) => others[i].nodes.length > 0);
     const wanted = algorithm === 'butterfly' || (algorithm === 'auto' && bytes >= smallSlab);
-    const butterfly = wanted && !this.#starOnly && holders.length > 1 && crew.linked(holders);
+    const butterfly = wanted && !this.#starOnly && holders.length > 1 && roster.linked(holders);
     // Whoever has sums can do without the coordinator; others get the total through it, for links they may have none.
-    const alone = !crew.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
-    const members = alone ? others : [{ id: crew.self.id, nodes: nodesOf(crew.self) }, ...others];
+    const alone = !roster.selfKeepsUp && holders.length === followers.length && (butterfly || holders.length === 1);
+    const members = alone ? others : [{ id: roster.self.id, nodes: nodesOf(roster.self) }, ...others];
     return {
       round: this.#round,
       attempt: this.#count++,
@@ -141,21 +141,24 @@ export class AllReduceAttempts {
 
   /** Nothing moves: give up links between workers first, then the workers that owe the coordinator something. */
   #blame({ algorithm }: AllReducePlan, waiting: ReadonlySet<number>): void {
-    const { crew } = this.#options;
+    const { roster } = this.#options;
     if (algorithm === 'butterfly') {
       this.#starOnly = true;
       // Else every step would wait as long.
-      crew.unlink();
+      roster.unlink();
       return;
     }
-    const owing = crew.allReduce.waitingFor();
-    const byId = new Map(crew.followers().map((worker) => [worker.id, worker]));
+    const owing = roster.allReduce.waitingFor();
+    const byId = new Map(roster.followers().map((worker) => [worker.id, worker]));
     const late = owing.length > 0 ? owing : [...waiting].map((id) => ({ id, bytes: 0 }));
     for (const { id, bytes } of late) {
       const worker = byId.get(id);
       if (!worker) continue;
       this.#computing.forget(worker);
-      crew.lose(worker, bytes > 0 ? `it owes ${bytes.toLocaleString('en-US')} bytes` : 'it does not confirm the total');
+      roster.lose(
+        worker,
+        bytes > 0 ? `it owes ${bytes.toLocaleString('en-US')} bytes` : 'it does not confirm the total',
+      );
     }
   }
 
@@ -164,18 +167,21 @@ export class AllReduceAttempts {
    * coordinator has none, it adds up itself what they send next time.
    */
   #agreed(results: ReadonlyMap<number, number>): number | undefined {
-    const { crew } = this.#options;
-    const own = results.get(crew.self.id);
+    const { roster } = this.#options;
+    const own = results.get(roster.self.id);
     if (own === undefined) {
       const [first, ...others] = results.values();
       if (others.every((squares) => Object.is(squares, first))) return first;
       this.#starOnly = true;
       return undefined;
     }
-    const wrong = crew.followers().filter(({ id }) => results.has(id) && !Object.is(results.get(id), own));
+    const wrong = roster.followers().filter(({ id }) => results.has(id) && !Object.is(results.get(id), own));
     for (const worker of wrong) {
       this.#computing.forget(worker);
-      crew.lose(worker, `its total gradient has the squared norm ${results.get(worker.id)}, the coordinator's ${own}`);
+      roster.lose(
+        worker,
+        `its total gradient has the squared norm ${results.get(worker.id)}, the coordinator's ${own}`,
+      );
     }
     return wrong.length === 0 ? own : undefined;
   }

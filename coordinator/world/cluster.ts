@@ -27,7 +27,7 @@ export interface ClusterParts {
   readonly own: OwnState;
   /** The coordinator takes part in exchanges from the round after this one on, once more. */
   readonly restart: (round: number) => void;
-  readonly round: Omit<AllReduceOptions, 'crew' | 'clock'>;
+  readonly round: Omit<AllReduceOptions, 'roster' | 'clock'>;
   readonly report: Reporter;
   /** Told before the first wait for workers. */
   readonly opening: ListeningEvent;
@@ -210,7 +210,7 @@ export class Cluster implements Trainer {
       rowsOf: (node) => [rowsIn(step, node)],
       nextRowsOf: (node) => (step + 1 < geometry.stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
     };
-    const result = await runRound(task, { ...settings, crew: world, clock: systemClock });
+    const result = await runRound(task, { ...settings, roster: world, clock: systemClock });
     const { loss, norm, update } = decideStep(options, round, rateScale, result);
     this.stepLosses[step] = loss;
     this.stepNorms[step] = norm;

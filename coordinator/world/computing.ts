@@ -3,8 +3,8 @@ import type { ComputeTask, RowsAt, Worker } from '../../src/pool/worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { assign } from './assign.js';
 import type { Clock } from './clock.js';
-import type { Crew } from './crew.js';
 import type { Mailbox } from './mailbox.js';
+import type { Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
 
 export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
@@ -40,7 +40,7 @@ const size = (nodes: readonly TreeNode[]): number => nodes.reduce((sum, { low, h
 
 export class Computing {
   readonly #task: RoundTask;
-  readonly #crew: Crew;
+  readonly #roster: Roster;
   readonly #clock: Clock;
   readonly #mail: Mailbox<RoundEvent>;
   readonly #lost = new Set<Worker>();
@@ -49,15 +49,15 @@ export class Computing {
   #outstanding: Outstanding[] = [];
 
   /** Shares the shards out among those who are able. */
-  constructor(task: RoundTask, crew: Crew, clock: Clock, mail: Mailbox<RoundEvent>) {
+  constructor(task: RoundTask, roster: Roster, clock: Clock, mail: Mailbox<RoundEvent>) {
     this.#task = task;
-    this.#crew = crew;
+    this.#roster = roster;
     this.#clock = clock;
     this.#mail = mail;
-    const able = crew.able();
+    const able = roster.able();
     const ranges = assign(
       task.shards,
-      able.map((worker) => crew.pace.capacityOf(worker)),
+      able.map((worker) => roster.pace.capacityOf(worker)),
     );
     const shares = ranges.map(({ low, high }) => treeNodes(low, high, task.shards));
     this.#nodes = shares.flat();
@@ -78,7 +78,7 @@ export class Computing {
     return this.#lost.has(worker);
   }
 
-  /** Resolves when each node is held by a worker that is there. @throws StoppedError as `Crew.enough` does */
+  /** Resolves when each node is held by a worker that is there. @throws StoppedError as `Roster.enough` does */
   async done(): Promise<void> {
     for (;;) {
       const missing = this.#nodes.filter((node) => !this.#holders.has(keyOf(node)));
@@ -86,7 +86,7 @@ export class Computing {
       const promised = new Set(this.#outstanding.flatMap(({ nodes }) => nodes.map(keyOf)));
       const orphans = missing.filter((node) => !promised.has(keyOf(node)));
       if (orphans.length > 0 && !this.#adopt(orphans)) {
-        await this.#crew.enough();
+        await this.#roster.enough();
         continue;
       }
       const event = await this.#mail.take(Math.min(...this.#outstanding.map((each) => this.#dueAt(each))));
@@ -111,22 +111,22 @@ export class Computing {
 
   /** What goes wrong in the coordinator ends the run; a remote worker that fails is lost, and the world says so. */
   failed(worker: Worker, error: unknown): void {
-    if (worker === this.#crew.self) this.#mail.put({ kind: 'failed', error });
+    if (worker === this.#roster.self) this.#mail.put({ kind: 'failed', error });
   }
 
   #give(worker: Worker, nodes: readonly TreeNode[]): void {
     if (nodes.length === 0) return;
-    const [crew, clock] = [this.#crew, this.#clock];
+    const [roster, clock] = [this.#roster, this.#clock];
     const { round, epoch, step, bucket, effort, rowsOf } = this.#task;
     const given = clock.now();
-    const deadline = given + crew.pace.patienceWith(worker, this.#load(worker) + size(nodes), effort);
+    const deadline = given + roster.pace.patienceWith(worker, this.#load(worker) + size(nodes), effort);
     this.#outstanding.push({ worker, nodes, deadline });
     const task = { round, epoch, step, bucket, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
       (computed) => {
         // Whether the answer still counts or not: else who is always too late would be asked for as much again.
-        crew.pace.learn(worker, computed, clock.now() - given, effort);
+        roster.pace.learn(worker, computed, clock.now() - given, effort);
         this.#mail.put({ kind: 'computed', worker, nodes, computed });
       },
       (error: unknown) => this.failed(worker, error),
@@ -137,10 +137,10 @@ export class Computing {
   /** Gives nodes that nobody computes to whoever has least to do; false where nobody is left. */
   #adopt(nodes: readonly TreeNode[]): boolean {
     for (const node of nodes) {
-      const present = this.#crew.present().filter((worker) => !this.#lost.has(worker));
+      const present = this.#roster.present().filter((worker) => !this.#lost.has(worker));
       if (present.length === 0) return false;
       // One that is busy with an earlier step may never come to this one.
-      const able = new Set(this.#crew.able());
+      const able = new Set(this.#roster.able());
       const load = (worker: Worker) => this.#load(worker) || (able.has(worker) ? 0 : Number.POSITIVE_INFINITY);
       this.#give(
         present.reduce((best, worker) => (load(worker) < load(best) ? worker : best)),
@@ -167,7 +167,7 @@ export class Computing {
 
   #idle(): Worker[] {
     const busy = new Set(this.#outstanding.map(({ worker }) => worker));
-    return this.#crew.able().filter((worker) => !busy.has(worker) && !this.#lost.has(worker));
+    return this.#roster.able().filter((worker) => !busy.has(worker) && !this.#lost.has(worker));
   }
 
   /** Has what is late computed by others too: the answers are the same, and the first one counts. */

@@ -9,7 +9,7 @@ import { Incoming } from '../../src/wire/incoming.js';
 import type { ComputedMessage, Evaluated, PeerLost, Reduced, Transfer } from '../../src/wire/messages.js';
 import { type ReplicaState, stateSink } from '../../src/wire/state-blob.js';
 import { checkComputed } from './answer.js';
-import { PeerLostError } from './crew.js';
+import { PeerLostError } from './roster.js';
 
 interface Question<T> {
   /** What it is about, for people. */

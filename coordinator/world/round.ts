@@ -25,12 +25,12 @@ export interface RoundResult {
 
 /** @throws StoppedError when the run is to be stopped while too few workers are there */
 export async function runRound(task: RoundTask, options: AllReduceOptions): Promise<RoundResult> {
-  const { crew, clock } = options;
-  await crew.enough();
+  const { roster, clock } = options;
+  await roster.enough();
   const mail = new Mailbox<RoundEvent>(clock);
-  const forget = crew.onLoss((worker) => mail.put({ kind: 'lost', worker }));
+  const forget = roster.onLoss((worker) => mail.put({ kind: 'lost', worker }));
   try {
-    const computing = new Computing(task, crew, clock, mail);
+    const computing = new Computing(task, roster, clock, mail);
     const attempts = new AllReduceAttempts(task, options, mail, computing);
     for (;;) {
       await computing.done();

@@ -4,8 +4,8 @@ import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
 import type { Clock } from './clock.js';
-import type { Crew } from './crew.js';
 import { Mailbox } from './mailbox.js';
+import type { Roster } from './roster.js';
 
 interface Group {
   readonly worker: Worker;
@@ -38,18 +38,18 @@ const look = 1000;
  * @throws StoppedError when the run is to be stopped meanwhile
  */
 export async function spreadEvaluation(
-  crew: Crew,
+  roster: Roster,
   clock: Clock,
   metrics: RunMetrics,
   batches: readonly EvaluationBatch[],
   isStopped = () => false,
 ): Promise<MetricTotals> {
-  const { sums, counts } = await new Spread(crew, clock, metrics, batches).run(isStopped);
+  const { sums, counts } = await new Spread(roster, clock, metrics, batches).run(isStopped);
   return { sums: metrics.merged(sums), counts };
 }
 
 class Spread {
-  readonly #crew: Crew;
+  readonly #roster: Roster;
   readonly #clock: Clock;
   readonly #mail: Mailbox<Answer>;
   readonly #metrics: RunMetrics;
@@ -63,8 +63,8 @@ class Spread {
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
 
-  constructor(crew: Crew, clock: Clock, metrics: RunMetrics, batches: readonly EvaluationBatch[]) {
-    this.#crew = crew;
+  constructor(roster: Roster, clock: Clock, metrics: RunMetrics, batches: readonly EvaluationBatch[]) {
+    this.#roster = roster;
     this.#clock = clock;
     this.#mail = new Mailbox(clock);
     this.#metrics = metrics;
@@ -87,14 +87,14 @@ class Spread {
       }
       this.#despair();
       // Lets in who has come meanwhile.
-      if (this.#queue.length > 0) await this.#crew.enough();
+      if (this.#queue.length > 0) await this.#roster.enough();
     }
     return { sums: this.#table, counts: this.#counts };
   }
 
   /** Gives every worker as much as it can have. */
   #share(): void {
-    for (const worker of this.#crew.able()) {
+    for (const worker of this.#roster.able()) {
       while (this.#queue.length > 0 && this.#groupsOf(worker) < groupsInFlight) {
         const numbers = this.#queue.splice(0, batchesPerThread * worker.threads);
         const wanted = numbers.filter((batch) => this.#missing.has(batch));
@@ -121,9 +121,9 @@ class Spread {
     const { worker, batches, started } = group;
     this.#groups.delete(group);
     // Whoever else fails is lost, and the world says so.
-    if (!totals && worker === this.#crew.self) throw error;
+    if (!totals && worker === this.#roster.self) throw error;
     const problem = totals && this.#misfit(totals, batches.length);
-    if (problem) this.#crew.lose(worker, problem);
+    if (problem) this.#roster.lose(worker, problem);
     if (!totals || problem) {
       this.#again(group);
       return;

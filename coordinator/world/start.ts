@@ -14,7 +14,7 @@ import type { ListenAddress } from './address.js';
 import { Admission } from './admission.js';
 import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
-import { Limits } from './limits.js';
+import { JoinLimits } from './join-limits.js';
 import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.js';
 import { AppliedState, FetchedState } from './own-state.js';
 import { Pace } from './pace.js';
@@ -178,7 +178,7 @@ function buildWorld(
     refused: (from, error) => world.blame(from, error),
   });
   const own = threads > 0 ? new AppliedState(member) : new FetchedState(pool, systemClock);
-  const limits = new Limits();
+  const limits = new JoinLimits();
   const world: World = new World({
     self: member,
     allReduce,

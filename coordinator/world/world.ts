@@ -10,8 +10,7 @@ import type { Hello } from '../../src/wire/messages.js';
 import type { Timeline } from '../training/timeline.js';
 import { Activity } from './activity.js';
 import type { Clock } from './clock.js';
-import type { Crew } from './crew.js';
-import type { Limits } from './limits.js';
+import type { JoinLimits } from './join-limits.js';
 import type { OwnState } from './own-state.js';
 import type { Pace } from './pace.js';
 import { type Place, Places } from './places.js';
@@ -19,13 +18,14 @@ import type { Provision } from './provision.js';
 import { Quorum } from './quorum.js';
 import { type RemoteHandlers, RemoteWorker } from './remote.js';
 import { cutOffWarning, workerEvent, workerInfos } from './reports.js';
+import type { Roster } from './roster.js';
 import { type Turning, takeTurn } from './turn.js';
 import { WorkerTotals } from './worker-totals.js';
 
 export interface WorldOptions {
   /** The coordinator, and its part in exchanges. */
   readonly self: Worker;
-  readonly allReduce: Crew['allReduce'] & {
+  readonly allReduce: Roster['allReduce'] & {
     receive(from: number, frame: SlabFrame): void;
     /** Bytes that it sent in the round. */
     readonly bytesSent: number;
@@ -35,7 +35,7 @@ export interface WorldOptions {
   readonly own: Pick<OwnState, 'keepsUp' | 'reach'>;
   readonly provision: Pick<Provision, 'prepare' | 'sync'>;
   readonly pace: Pace;
-  readonly limits: Pick<Limits, 'lost'>;
+  readonly limits: Pick<JoinLimits, 'lost'>;
   readonly trace: Timeline | undefined;
   /** Remote workers without which the first step does not begin, and without which no later one does. */
   readonly minimum: number;
@@ -50,10 +50,10 @@ export interface WorldOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-export class World implements Crew, Turning {
+export class World implements Roster, Turning {
   readonly self: Worker;
   readonly pace: Pace;
-  readonly allReduce: Crew['allReduce'];
+  readonly allReduce: Roster['allReduce'];
   readonly selfKeepsUp: boolean;
   readonly totals: WorkerTotals;
   readonly quorum: Quorum;

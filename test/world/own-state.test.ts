@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { FetchedState, StateLostError } from '../../coordinator/world/own-state.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
-import { FakeClock } from '../support/crews.js';
+import { FakeClock } from '../support/rosters.js';
 
 const replica = (value: number): ReplicaState => ({
   parameters: new Float32Array(6).fill(value),

@@ -1,12 +1,12 @@
 /** An evaluation over workers that do not all do what they are asked for. */
 import { expect, it } from 'vitest';
 import type { Clock } from '../../coordinator/world/clock.js';
-import type { Crew } from '../../coordinator/world/crew.js';
+import type { Roster } from '../../coordinator/world/roster.js';
 import { spreadEvaluation } from '../../coordinator/world/spread.js';
 import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
-import { accuracyOf } from '../support/crews.js';
+import { accuracyOf } from '../support/rosters.js';
 
 const metrics = accuracyOf(2);
 const { width } = metrics;
@@ -36,27 +36,27 @@ const totals = (batches: readonly EvaluationBatch[]): MetricTotals => ({
 });
 const honest: Evaluate = async (batches) => totals(batches);
 
-function crew(...evaluates: Evaluate[]) {
+function roster(...evaluates: Evaluate[]) {
   const workers = evaluates.map((evaluate, id) => ({ id, name: `w${id}`, threads: 1, evaluate }) as unknown as Worker);
   const lost: string[] = [];
   const world = {
     able: () => workers.filter(({ name }) => !lost.includes(name)),
     enough: async () => {},
     lose: (worker: Worker) => lost.push(worker.name),
-  } as unknown as Crew;
+  } as unknown as Roster;
   return { world, lost };
 }
 
 const all = bucketedBatches(undefined, { evaluationBatch: 10 }, rows);
-const evaluated = (world: Crew) => spreadEvaluation(world, fakeClock(), metrics, all);
+const evaluated = (world: Roster) => spreadEvaluation(world, fakeClock(), metrics, all);
 const right = { ...totals(all), sums: metrics.merged(totals(all).sums) };
 
 it('gives the sums of all batches, in their order', async () => {
-  expect(await evaluated(crew(honest, honest).world)).toEqual(right);
+  expect(await evaluated(roster(honest, honest).world)).toEqual(right);
 });
 
 it('a worker that never answers is not waited for', async () => {
-  const { world, lost } = crew(() => new Promise(() => {}), honest);
+  const { world, lost } = roster(() => new Promise(() => {}), honest);
   expect(await evaluated(world)).toEqual(right);
   expect(lost).toEqual([]);
 });
@@ -66,7 +66,7 @@ it('a worker that gives too few sums or counts, or too many, is lost', async () 
     const few: Evaluate = async (batches) => ({ ...totals(batches), sums: new Float64Array(length) });
     const uncounted: Evaluate = async (batches) => ({ ...totals(batches), counts: new Float64Array(length + 2) });
     for (const wrong of [few, uncounted]) {
-      const { world, lost } = crew(wrong, honest);
+      const { world, lost } = roster(wrong, honest);
       expect(await evaluated(world)).toEqual(right);
       expect(new Set(lost)).toEqual(new Set(['w0']));
     }
@@ -76,7 +76,7 @@ it('a worker that gives too few sums or counts, or too many, is lost', async () 
 it('what a lost worker had is done by others', async () => {
   let calls = 0;
   const failing: Evaluate = async (batches) => (calls++ < 3 ? Promise.reject(new Error('lost')) : totals(batches));
-  expect(await evaluated(crew(failing, honest).world)).toEqual(right);
+  expect(await evaluated(roster(failing, honest).world)).toEqual(right);
 });
 
 it.each([1, 2])(
@@ -103,7 +103,7 @@ it.each([1, 2])(
       await new Promise(setImmediate);
       return totals(batches);
     };
-    const { world, lost } = crew(late, other);
+    const { world, lost } = roster(late, other);
     Object.assign(world.able()[0], { threads });
     expect(await evaluated(world)).toEqual(right);
     expect(released).toBeDefined();

@@ -1,6 +1,6 @@
 /** Who is in the world: admitted, lost, back again, left behind, asked to leave. On connections that lead nowhere. */
 import { describe, expect, it } from 'vitest';
-import { Limits } from '../../coordinator/world/limits.js';
+import { JoinLimits } from '../../coordinator/world/join-limits.js';
 import type { OwnState } from '../../coordinator/world/own-state.js';
 import { Pace } from '../../coordinator/world/pace.js';
 import type { RemoteWorker } from '../../coordinator/world/remote.js';
@@ -11,8 +11,8 @@ import type { RunEvent } from '../../src/report/events.js';
 import type { Connection, Handlers } from '../../src/wire/connection.js';
 import type { BlobFrame } from '../../src/wire/frame.js';
 import type { Hello, Message } from '../../src/wire/messages.js';
-import { FakeClock, FakeWorker, settled } from '../support/crews.js';
 import { samples } from '../support/messages.js';
+import { FakeClock, FakeWorker, settled } from '../support/rosters.js';
 
 /** A line whose other end is the test. */
 class FakeConnection {
@@ -84,7 +84,7 @@ function newWorld(options: Partial<WorldOptions> = {}, prepare = async () => {})
     landings: { take: () => undefined },
     trace: undefined,
     pace: new Pace(3, { batchSize: 32, shards: 4 }),
-    limits: new Limits(),
+    limits: new JoinLimits(),
     minimum: 1,
     minimumLater: options.minimum ?? 1,
     grace: 60,

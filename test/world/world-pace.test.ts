@@ -1,7 +1,7 @@
 /** How long a round waits for a worker: by what it took before, by what others took, and without knowing anything. */
 import { expect, it } from 'vitest';
 import { Pace } from '../../coordinator/world/pace.js';
-import { FakeWorker } from '../support/crews.js';
+import { FakeWorker } from '../support/rosters.js';
 
 const geometry = { batchSize: 32, shards: 4 };
 

@@ -5,8 +5,8 @@ import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch } from '../../src/pool/worker.js';
-import { accuracyOf, FakeClock, FakeCrew, FakeWorker, settled } from '../support/crews.js';
 import { randomNumbers } from '../support/exchanges.js';
+import { accuracyOf, FakeClock, FakeRoster, FakeWorker, settled } from '../support/rosters.js';
 
 const metrics = accuracyOf(3);
 const { width } = metrics;
@@ -34,18 +34,18 @@ const expected: MetricTotals = {
 };
 
 /** Answers in random order until the evaluation is over. @param during may disturb it after so many answers */
-async function run(crew: FakeCrew, seed: number, during: (answers: number) => Promise<void> = async () => {}) {
+async function run(roster: FakeRoster, seed: number, during: (answers: number) => Promise<void> = async () => {}) {
   const random = randomNumbers(seed);
   let result: MetricTotals | undefined;
   let answers = 0;
   const open = new Map<FakeWorker, Set<number>>();
-  const evaluation = spreadEvaluation(crew, new FakeClock(), metrics, batches).then((sums) => {
+  const evaluation = spreadEvaluation(roster, new FakeClock(), metrics, batches).then((sums) => {
     result = sums;
   });
   await settled();
   while (!result) {
     await during(answers);
-    const waiting = crew.present().flatMap((worker) => {
+    const waiting = roster.present().flatMap((worker) => {
       const done = open.get(worker) ?? new Set();
       open.set(worker, done);
       return worker.evaluating.flatMap((_, which) => (done.has(which) ? [] : [{ worker, which }]));
@@ -62,9 +62,9 @@ async function run(crew: FakeCrew, seed: number, during: (answers: number) => Pr
 
 it('adds the sums of all batches up in their order, whoever computed them', async () => {
   for (let seed = 0; seed < 20; seed++) {
-    const crew = new FakeCrew(seed % 2, 1 + (seed % 3));
-    expect(await run(crew, seed)).toEqual(expected);
-    const batches = crew.present().flatMap(({ evaluating }) => evaluating.flatMap(({ question }) => question));
+    const roster = new FakeRoster(seed % 2, 1 + (seed % 3));
+    expect(await run(roster, seed)).toEqual(expected);
+    const batches = roster.present().flatMap(({ evaluating }) => evaluating.flatMap(({ question }) => question));
     expect(batches.map(({ batch }) => batch).sort((a, b) => a - b)).toEqual(Array.from({ length: 11 }, (_, i) => i));
     const seen = batches.flatMap((batch) => [...batch.rows]).sort((a, b) => a - b);
     expect(seen).toEqual(Array.from({ length: 105 }, (_, i) => i));
@@ -73,39 +73,39 @@ it('adds the sums of all batches up in their order, whoever computed them', asyn
 
 it('lets others do what somebody who is lost had', async () => {
   for (let seed = 0; seed < 10; seed++) {
-    const crew = new FakeCrew(0, 3);
+    const roster = new FakeRoster(0, 3);
     const during = async (answers: number) => {
-      if (answers === 1 + (seed % 2) || answers === 3) await crew.loses(crew.remotes[seed % crew.remotes.length]);
+      if (answers === 1 + (seed % 2) || answers === 3) await roster.loses(roster.remotes[seed % roster.remotes.length]);
     };
-    expect(await run(crew, seed, during)).toEqual(expected);
-    expect(crew.remotes.length).toBeLessThan(3);
+    expect(await run(roster, seed, during)).toEqual(expected);
+    expect(roster.remotes.length).toBeLessThan(3);
   }
 });
 
 it('waits for somebody where nobody is left', async () => {
-  const crew = new FakeCrew(0, 1);
+  const roster = new FakeRoster(0, 1);
   const during = async (answers: number) => {
     if (answers !== 1) return;
-    await crew.loses(crew.remotes[0]);
-    expect(crew.waits).toBe(1);
-    await crew.gains(new FakeWorker(2, 2));
+    await roster.loses(roster.remotes[0]);
+    expect(roster.waits).toBe(1);
+    await roster.gains(new FakeWorker(2, 2));
   };
-  expect(await run(crew, 1, during)).toEqual(expected);
+  expect(await run(roster, 1, during)).toEqual(expected);
 });
 
 it('ends when the run is stopped while nobody is there', async () => {
-  const crew = new FakeCrew(0, 0);
-  crew.enough = async () => {
+  const roster = new FakeRoster(0, 0);
+  roster.enough = async () => {
     throw new StoppedError();
   };
-  await expect(spreadEvaluation(crew, new FakeClock(), metrics, batches)).rejects.toThrow(StoppedError);
+  await expect(spreadEvaluation(roster, new FakeClock(), metrics, batches)).rejects.toThrow(StoppedError);
 });
 
 it("ends with the error of the coordinator's own threads", async () => {
-  const crew = new FakeCrew(1, 1);
-  const result = spreadEvaluation(crew, new FakeClock(), metrics, batches);
+  const roster = new FakeRoster(1, 1);
+  const result = spreadEvaluation(roster, new FakeClock(), metrics, batches);
   result.catch(() => {});
   await settled();
-  await crew.self.evaluating[0].fail(new Error('out of memory'));
+  await roster.self.evaluating[0].fail(new Error('out of memory'));
   await expect(result).rejects.toThrow('out of memory');
 });

@@ -5,7 +5,7 @@ import type { Capacity } from './assign.js';
 /** Thrown by `Worker.allReduce` when not the worker but its link to a peer was lost. */
 export class PeerLostError extends Error {}
 
-export interface Crew {
+export interface Roster {
   /** The coordinator. */
   readonly self: Worker;
   /** Whether the coordinator keeps up with the parameters too. */

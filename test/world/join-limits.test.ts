@@ -1,11 +1,11 @@
 /** How many workers of a host may join, and how often. */
 import { expect, it } from 'vitest';
-import { Limits } from '../../coordinator/world/limits.js';
+import { JoinLimits } from '../../coordinator/world/join-limits.js';
 
 const [host, other] = ['10.0.0.1', '10.0.0.2'];
 
 it('a host that loses worker after worker waits, and others do not', () => {
-  const limits = new Limits();
+  const limits = new JoinLimits();
   for (let n = 0; n < 64; n++) {
     expect(limits.refusal(host, [], 0)).toBe(undefined);
     limits.lost(host, undefined, 0);
@@ -20,7 +20,7 @@ it('a host that loses worker after worker waits, and others do not', () => {
 });
 
 it('a worker that has worked comes back whatever others of its host do, but not for ever', () => {
-  const limits = new Limits();
+  const limits = new JoinLimits();
   for (let n = 0; n < 64; n++) limits.lost(host, undefined, 0);
   for (let n = 0; n < 8; n++) {
     expect(limits.returnRefusal('membership', 0)).toBe(undefined);
@@ -31,7 +31,7 @@ it('a worker that has worked comes back whatever others of its host do, but not 
 });
 
 it('a host has 256 workers at most, and a run 1,024', () => {
-  const limits = new Limits();
+  const limits = new JoinLimits();
   const here = (count: number) => Array.from({ length: count }, () => host);
   expect(limits.refusal(host, here(255), 0)).toBe(undefined);
   expect(limits.refusal(host, here(256), 0)?.problem).toMatch(/256 workers of 10\.0\.0\.1/);

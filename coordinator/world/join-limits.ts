@@ -9,7 +9,7 @@ const forgetting = 1000;
 /** One that has worked may come back whatever its host's others do, until it is lost so many times in a row itself. */
 const mostReturns = 8;
 
-export class Limits {
+export class JoinLimits {
   /** Losses of each host and of each membership, and when they were counted last. */
   readonly #losses = new Map<string, { count: number; at: number }>();
 

@@ -1,7 +1,7 @@
-/** Rounds without sockets: workers that answer when a test says so, a crew of them, and a clock that is moved by hand. */
+/** Rounds without sockets: workers that answer when a test says so, a roster of them, and a clock that is moved by hand. */
 import type { AllReduceOptions } from '../../coordinator/world/all-reduce-attempts.js';
 import type { Clock } from '../../coordinator/world/clock.js';
-import type { Crew } from '../../coordinator/world/crew.js';
+import type { Roster } from '../../coordinator/world/roster.js';
 import { type RoundResult, runRound } from '../../coordinator/world/round.js';
 import { WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
@@ -121,7 +121,7 @@ function asked<Question, Answer>(list: Asked<Question, Answer>[], question: Ques
   return one.answered;
 }
 
-export class FakeCrew implements Crew {
+export class FakeRoster implements Roster {
   readonly self: FakeWorker;
   selfKeepsUp = true;
   remotes: FakeWorker[];
@@ -132,7 +132,7 @@ export class FakeCrew implements Crew {
   patience = Number.POSITIVE_INFINITY;
   areLinked = true;
   owed: { id: number; bytes: number }[] = [];
-  readonly pace: Crew['pace'] = {
+  readonly pace: Roster['pace'] = {
     capacityOf: ({ threads }) => ({ threads, shardMilliseconds: undefined }),
     patienceWith: (_, shards) => this.patience * shards,
     learn: (worker) => this.learned.push(worker),
@@ -195,7 +195,7 @@ export class FakeCrew implements Crew {
 
 /** A round of eight shards that has begun. */
 export async function begin(
-  crew: FakeCrew,
+  roster: FakeRoster,
   options: Partial<AllReduceOptions> = {},
   shards = 8,
 ): Promise<{ clock: FakeClock; result: Promise<RoundResult> }> {
@@ -214,7 +214,7 @@ export async function begin(
       rowsOf,
       nextRowsOf: (node) => rowsOf(node).map(({ rows }) => rows),
     },
-    { crew, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
+    { roster, clock, precision: 'float32', algorithm: 'star', bytes: 4e6, silence: 1000, ...options },
   );
   // Who awaits it gets its error; nobody else should.
   result.catch(() => {});
