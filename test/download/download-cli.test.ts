@@ -6,6 +6,7 @@ import { loadRunConfig } from '../../src/config/load-config.js';
 import type { DownloadEvent } from '../../src/download/events.js';
 import { publishedSets } from '../../src/download/sets.js';
 import { lockstepServed, startLockstep } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { fileServer, stallAfter } from '../support/file-server.js';
 import { newFolders } from '../support/folder.js';
 import { configFile } from '../support/package.js';
@@ -73,7 +74,7 @@ describe('lockstep data', () => {
     const partial = join(folder, 'my data', `${FIRST}.partial`);
     const running = startLockstep(args, folder);
     await running.says('"request"');
-    while (statSync(partial, { throwIfNoEntry: false })?.size !== 1000) await new Promise((go) => setTimeout(go, 10));
+    await eventually('1000 bytes', () => statSync(partial, { throwIfNoEntry: false })?.size === 1000);
     running.process.kill('SIGINT');
     const stopped = await running.finished;
     expect(stopped).toMatchObject({ code: 130, stderr: '' });

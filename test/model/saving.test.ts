@@ -7,6 +7,7 @@ import { OutputError } from '../../src/errors.js';
 import { writeFileAtomically, writeFolderAtomically } from '../../src/ground/atomic-file.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { startLockstep } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { temporaryFolder } from '../support/folder.js';
 import { configFile } from '../support/package.js';
 
@@ -17,7 +18,7 @@ it('a run that is killed leaves a model that loads, with how to read its inputs'
   const endless = ['--set', 'training.epochs=100000', '--set', 'optimizer.sgd.learningRate=1e-6', '--threads', '1'];
   const run = startLockstep(['train', configFile('linear-regression.yaml'), ...endless], folder);
   const best = join(folder, 'runs', 'linear-regression-1', 'best');
-  while (!existsSync(best) && run.process.exitCode === null) await delay(5);
+  await eventually('a best model', () => existsSync(best) || run.process.exitCode !== null);
   const seen = new Set<string>();
   for (let look = 0; look < 40; look++) {
     const { weights } = await readModelFile(best);
@@ -26,6 +27,7 @@ it('a run that is killed leaves a model that loads, with how to read its inputs'
       input: { kind: 'numbers', scale: 1 },
       outputs: { loss: 'meanSquaredError', kind: 'logits' },
     });
+    // Looks are spread over many savings, at any moment of one.
     await delay(3);
   }
   run.process.kill('SIGKILL');

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LockstepError } from '../../src/errors.js';
 import type { RunEvent } from '../../src/report/events.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';
@@ -281,11 +280,4 @@ export function isFree(url: string): Promise<boolean> {
     socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
     socket.once('connect', () => socket.destroy());
   });
-}
-
-/** Asks again and again, for what no event tells. */
-export async function eventually(what: string, holds: () => boolean): Promise<void> {
-  for (const start = performance.now(); !holds(); await sleep(10)) {
-    if (performance.now() - start > patience) throw new Error(`not within ${patience} ms: ${what}`);
-  }
 }

@@ -45,6 +45,7 @@ it('ends with the parameters of the undisturbed run and a complete ledger', { ti
       await life.says('"event":"start"');
       await life.says('"event":"checkpoint"', Math.floor(random() * 4));
     }
+    // A kill comes at any moment, which no event tells.
     await new Promise((resolve) => setTimeout(resolve, random() * (early ? 500 : 40)));
     expect(life.process.kill('SIGKILL')).toBe(true);
     const { signal, stdout } = await life.finished;

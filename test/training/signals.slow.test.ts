@@ -3,10 +3,10 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { publishedSets } from '../../src/download/sets.js';
 import { eventOf, eventsOf, groupIsAlive, lockstepServed, type Running, startLockstep } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { newFolders, temporaryFolder, writeConfig } from '../support/folder.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
@@ -186,7 +186,8 @@ const moments: Record<string, Moment> = {
     start: async (out) => {
       const args = ['predict', join(folder, 'runs', 'table-1'), join(folder, 'many.csv'), '--output', join(out, 'p')];
       const running = startLockstep(args, out);
-      while (!existsSync(join(out, 'p.partial')) && running.process.exitCode === null) await delay(5);
+      const ended = () => running.process.exitCode !== null;
+      await eventually('predictions', () => existsSync(join(out, 'p.partial')) || ended());
       return running;
     },
     ends: 'at once',

@@ -157,6 +157,7 @@ describe('Ctrl-C', () => {
     });
     const run = startLockstep(['train', config, '--json', '--threads', '2'], folder);
     await run.says('"event":"start"');
+    // Nothing tells that the first step has begun, which takes seconds.
     await new Promise((resolve) => setTimeout(resolve, 300));
     run.process.kill('SIGINT');
     await run.says('press Ctrl-C again');

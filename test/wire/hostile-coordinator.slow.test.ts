@@ -11,6 +11,7 @@ import { Holdings } from '../../worker/holdings.js';
 import { Membership } from '../../worker/membership.js';
 import { Peers } from '../../worker/peers.js';
 import { host, join, later } from '../support/connections.js';
+import { eventually } from '../support/eventually.js';
 import { newFolders } from '../support/folder.js';
 import { samples } from '../support/messages.js';
 import { rubbish } from '../support/rubbish.js';
@@ -120,7 +121,7 @@ it('under TLS no peer is called in the clear', async () => {
   near.send({ kind: 'ping', time: 0 });
   near.send({ kind: 'world', members: [{ id: 2, peer: 'wss://127.0.0.1:1' }] });
   // It is called, and nobody answers.
-  while (lost.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually('a peer that is lost', () => lost.length > 0);
   expect(lost).toEqual([2]);
   expect(told.filter(({ kind }) => kind === 'linked')).toEqual([
     { kind: 'linked', ids: [] },

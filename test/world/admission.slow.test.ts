@@ -8,15 +8,9 @@ import { CallerHandshake } from '../../src/wire/handshake.js';
 import { type Message, protocolVersion } from '../../src/wire/messages.js';
 import { certificate, hasOpenssl, signed } from '../support/certificates.js';
 import { eventsOf, lockstep, lockstepServed } from '../support/cli.js';
-import {
-  Cluster,
-  type ClusterWorker,
-  type Coordinator,
-  eventually,
-  clusterToken as token,
-  urlOf,
-} from '../support/cluster.js';
+import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from '../support/cluster.js';
 import { call } from '../support/connections.js';
+import { eventually } from '../support/eventually.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
 import { skipIf } from '../support/skip-if.js';

@@ -126,6 +126,7 @@ describe('strangers', () => {
     const slow = all.filter((_, i) => i % 4 === 3);
     for (let at = 0; at < 20; at++) {
       for (const stranger of slow) if (!stranger.socket.destroyed) stranger.write(words[at]);
+      // To be slow is what they do.
       await sleep(20);
     }
     // Somebody who knows the token gets in all the same, though others of the same host may push it out while they come.
@@ -229,14 +230,15 @@ describe('workers that know the token', () => {
   };
 
   it('say what is not so', async () => {
-    const ends = await Promise.all(
-      Object.entries(treasons).map(async ([what, [treason]], i) => {
-        await sleep(40 * i);
-        const traitor = await betray(url, token, { ...identity, name: `bad${i}`, membership: what }, treason);
-        return [what, (await traitor.closed)?.problem];
-      }),
+    const ends: Promise<[string, string | undefined]>[] = [];
+    for (const [what, [treason]] of Object.entries(treasons)) {
+      const worker = { ...identity, name: `bad${ends.length}`, membership: what };
+      const traitor = await betray(url, token, worker, treason);
+      ends.push(traitor.closed.then((end) => [what, end?.problem]));
+    }
+    expect(await Promise.all(ends)).toEqual(
+      Object.entries(treasons).map(([what, [, end]]) => [what, expect.stringMatching(end)]),
     );
-    expect(ends).toEqual(Object.entries(treasons).map(([what, [, end]]) => [what, expect.stringMatching(end)]));
   });
 
   it('never answer, and the run goes on', async () => {
@@ -287,7 +289,9 @@ describe('the port of a worker for its peers', () => {
       await leave(stranger, 50);
     });
     const idle = Array.from({ length: 150 }, () => new Stranger(peer));
-    await sleep(50);
+    const isIn = ({ socket }: Stranger) =>
+      new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+    await Promise.all(idle.map(isIn));
     for (const stranger of idle) stranger.socket.destroy();
   });
 });

@@ -138,6 +138,7 @@ describe.each(transports)('over %s', (_, transport) => {
       }
       await settled(() => connection.bytesReceived.blob);
       connection.watch(0.1);
+      // Longer than the silence that would end it.
       await pause(300);
       const { closed, log } = recorded(connection);
       expect(log).toHaveLength(2);

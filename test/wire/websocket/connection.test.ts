@@ -76,6 +76,7 @@ describe('signs of life by WebSocket', () => {
     const { connection } = await next();
     const { closed } = recorded(connection);
     connection.watch(0.6);
+    // Nothing happens within this time, which is the point; so it is below.
     await pause(300);
     // This side's own absence is not the other side's.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
@@ -97,6 +98,7 @@ describe('signs of life by WebSocket', () => {
     const { _socket: raw } = socket as unknown as { _socket: NodeJS.WritableStream };
     for (let at = 0; at < frame.length; at += 10) {
       raw.write(frame.subarray(at, at + 10));
+      // A slow link: longer in all than the silence that ends a connection.
       await pause(60);
     }
     expect(await promise).toMatchObject({ segment: 7 });

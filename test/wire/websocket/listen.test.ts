@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ConfigError, RefusedError, WireError } from '../../../src/errors.js';
@@ -12,6 +11,7 @@ import { protocolVersion } from '../../../src/wire/messages.js';
 import { webSocket } from '../../../src/wire/websocket/websocket.js';
 import { certificate, hasOpenssl, signed } from '../../support/certificates.js';
 import { call, host, join, later, received, token, workerIdentity } from '../../support/connections.js';
+import { eventually } from '../../support/eventually.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { samples } from '../../support/messages.js';
 import { skipIf } from '../../support/skip-if.js';
@@ -128,7 +128,7 @@ describe('a listener', () => {
     const { listener, url } = await host();
     let dropped = 0;
     for (let i = 0; i < 200; i++) void stranger(listener.port, 'GET /').closed.then(() => dropped++);
-    while (dropped < 136) await pause(10);
+    await eventually('136 strangers dropped', () => dropped >= 136);
     await isStillServing(url);
     await expect.poll(() => dropped).toBe(137);
   });

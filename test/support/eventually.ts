@@ -1,0 +1,11 @@
+/** Waiting for what no event tells. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const patience = 60_000;
+
+/** Asks again and again. @throws where it does not hold within a minute */
+export async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (const start = performance.now(); !holds(); await sleep(10)) {
+    if (performance.now() - start > patience) throw new Error(`not within ${patience} ms: ${what}`);
+  }
+}
