@@ -1,4 +1,4 @@
-/** `npm run bench:report`: adds a result of the benchmark to a history, and shows what has changed. See README, Benchmarks. */
+/** `npm run bench:report`: adds a result of the benchmark to a history, and shows what has changed. See docs/performance.md, Benchmarks. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LockstepError } from '../src/errors.js';
 import { append, type Change, compare, readHistory } from './bench/history.js';

@@ -1,4 +1,4 @@
-/** `npm run bench`, all of it or a part: see README, Benchmarks. */
+/** `npm run bench`, all of it or a part: see docs/performance.md, Benchmarks. */
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';

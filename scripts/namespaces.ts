@@ -1,4 +1,4 @@
-/** `node scripts/namespaces.mjs`: see README, Across machines. */
+/** `node scripts/namespaces.mjs`: see docs/cluster.md. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

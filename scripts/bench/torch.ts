@@ -30,7 +30,7 @@ export function findPeers(pythons: readonly Python[]): Peer[] {
     if (version === undefined) {
       process.stdout.write(
         `${path} has no PyTorch, so there are no figures of it. On Debian: apt-get install python3-torch ` +
-          'libopenblas0-pthread; elsewhere name another Python with --python. See README, Benchmarks.\n',
+          'libopenblas0-pthread; elsewhere name another Python with --python. See docs/performance.md, Benchmarks.\n',
       );
       continue;
     }

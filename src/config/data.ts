@@ -50,7 +50,7 @@ const idxSchema = z
 
 const rows = z.array(z.union([z.number(), z.array(z.number()).min(1)])).min(1);
 
-/** What is held out by default. */
+/** What is held out where nothing is said. */
 const none = { validation: 0, test: 0, stratify: false } as const;
 const noTest = { validation: 0.1, test: 0 };
 

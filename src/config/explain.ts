@@ -104,37 +104,29 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
   const names = choiceNames(schema);
   if (!names) return explainKinds(path, schema, value);
   const named = alternatives(schema).find(isByName);
-  if (named && keys.length > 0 && !keys.some((key) => names.includes(key))) return explainNamed(path, named, value);
+  if (named && keys.length > 0 && !keys.some((key) => names.includes(key) || isMisspelt(value, key, names)))
+    return explainNamed(path, named, value);
   const unknown = keys.find((key) => !names.includes(key));
-  if (unknown !== undefined) return explainUnknownChoice(path, schema, unknown);
+  if (unknown !== undefined) {
+    const { problem, remedy } = explainValue(path, schema, unknown);
+    return { path: [...path, unknown], problem, remedy };
+  }
   const held = keys.length === 0 ? 'nothing' : keys.join(' and ');
   return { path, problem: `${label(path)}: holds ${held}, and takes exactly ${rule(schema)}`, remedy: 'name one' };
 }
 
-/** A key that is none of the names that a choice has. */
-function explainUnknownChoice(path: Path, schema: JsonSchema, key: string): Mistake {
-  return { ...explainValue(path, schema, key), path: [...path, key] };
-}
-
-/**
- * The key that was meant for a choice and is misspelt, at `path` or around it, where a mapping may be one choice by its key or
- * several by names of the user's: `{ hubr: {...} }` might be the losses of a target `hubr`.
- */
+/** Where a mapping may be one of several by its key, or one by names: a key that was meant for the former. */
 function misspeltChoice(config: unknown, path: Path): Mistake | undefined {
-  for (let length = 0; length <= path.length; length++) {
-    const around = path.slice(0, length);
-    const { schema, value } = lookUp(config, around);
+  for (let length = 0; length < path.length; length++) {
+    const { schema, value } = lookUp(config, path.slice(0, length));
     const names = alternatives(schema).some(isByName) ? choiceNames(schema) : undefined;
     if (!names || typeof value !== 'object' || value === null) continue;
-    // Of several keys at the place itself, each has a mistake of its own.
-    const [only, ...others] = Object.keys(value);
-    const key = length < path.length ? String(path[length]) : others.length === 0 ? only : undefined;
-    if (key !== undefined && isMisspelt(value, key, names)) return explainUnknownChoice(around, schema, key);
+    if (isMisspelt(value, String(path[length]), names)) return explainChoice(path.slice(0, length), schema, value);
   }
   return undefined;
 }
 
-/** Whether a key is meant for a choice: it is like one of the names, and its value names none of them. */
+/** Whether a key is meant as one of the names: it is like one, and its value none of them. */
 function isMisspelt(value: object, key: string, names: readonly string[]): boolean {
   const inner = (value as Record<string, unknown>)[key];
   const holdsName =

@@ -46,7 +46,7 @@ export function headsOf({ loss, metrics }: Asked, targets: readonly string[]): H
 
 const isList = (metrics: Asked['metrics']): metrics is readonly MetricConfig[] => Array.isArray(metrics);
 
-/** A loss or metrics without the name of a target are those of the only one. */
+/** What is said without a name is of the only target. */
 function only<T>(key: string, value: T, targets: readonly string[]): Record<string, T> {
   if (targets.length === 1) return { [targets[0]]: value };
   throw new ConfigError(

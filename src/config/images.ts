@@ -128,7 +128,7 @@ const has = (entry: unknown, ...keys: readonly string[]): boolean =>
 type Given = Fields &
   Readonly<Partial<Record<keyof typeof ofTable | 'dir' | 'table', unknown>>> & { readonly split?: object };
 
-/** Columns need a table and folders must have none; some images are read; options of tables need a table. */
+/** Columns need a table, folders need none; something is read, and what is said of a table needs one. */
 function imagesRules(config: Given, context: z.RefinementCtx): void {
   const refuse = refusal(context);
   const { table, dir, inputs, targets } = config;

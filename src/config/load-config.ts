@@ -31,7 +31,7 @@ interface Source {
  * @throws ConfigError naming every mistake with its path, value, rule, remedy and line; or when it names a module, and
  *   somebody else may have written it
  */
-export function loadRunConfig(file: string, overrides: readonly string[]): RunConfig {
+export function loadRunConfig(file: string, overrides: readonly string[] = []): RunConfig {
   const { document, lines } = parseYaml(file, readText(file));
   const source = { file, document, lines, overrides: overrides.map(parseOverride) };
   const config = source.overrides.reduce(applyOverride, readMapping(file, document));

@@ -153,7 +153,7 @@ type Fields = {
     | 'scale']?: unknown;
 };
 
-/** Either `features` or `inputs`; options of a field with a name stand beside its file; each name belongs to one field. */
+/** One of `features` and `inputs`; what is said of a field that has a name is said beside its file; each name is of one field. */
 function npyRules(fields: Fields, context: z.RefinementCtx): void {
   const refuse = (path: readonly string[], message: string, remedy: string) =>
     context.addIssue({ code: 'custom', path: [...path], message, params: { remedy } });

@@ -65,7 +65,7 @@ function assignItem(
   return changed;
 }
 
-/** The keys that stay beside `key`: none in a choice (`optimizer: sgd`, or a layer), of which `key` is the new one. */
+/** What stays beside `key`: in a choice (`optimizer: sgd`, or a layer) nothing does, for `key` is the new choice. */
 function keptKeys(node: unknown, key: string, schema: JsonSchema | undefined): Record<string, unknown> {
   if (typeof node !== 'object' || node === null) return {};
   const mapping = node as Record<string, unknown>;

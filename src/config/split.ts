@@ -31,7 +31,7 @@ export const byKey = (what: string) => ({
     .describe(`${eachClass}, or of each class of a target by its name, or of each value: ${what.toLowerCase()}.`),
 });
 
-/** Defaults of a source; without `stratify` where it has no such key. */
+/** What holds where nothing is said; without `stratify` where there is no such key. */
 interface Presets {
   readonly validation: number;
   readonly test: number;
@@ -83,7 +83,7 @@ function oneDecides(split: object, context: z.RefinementCtx): void {
 
 const besides = ['validation', 'test', 'stratify'] as const;
 
-/** The keys as a config has them: in `split`, or beside it. */
+/** The keys, in whichever of the two ways they are said. */
 interface Said {
   readonly split?: unknown;
   readonly validation?: unknown;
@@ -102,7 +102,7 @@ export function oneWay(said: Said, context: z.RefinementCtx): void {
   }
 }
 
-/** Fills in defaults where the config has the keys: in `split`, or beside it. */
+/** The config with its defaults, in the way in which it says them. */
 export const withSplits =
   (presets: Presets = usual) =>
   <T extends Said>(config: T): T => {

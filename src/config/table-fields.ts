@@ -80,7 +80,7 @@ export interface Fields {
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
-/** Pairs of keys that exclude each other: both say the same, or one is about what the other leaves out. */
+/** Keys that stand for the same, or that say something of what is not there. */
 const rivals: readonly (readonly [keyof Fields, keyof Fields, string])[] = [
   ['targets', 'target', 'name all columns to predict under data.targets, or the one under data.target'],
   ['targets', 'targetType', 'say it of the target: { column: NAME, type: class }'],

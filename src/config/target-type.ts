@@ -1,4 +1,4 @@
-/** Whether targets are classes or numbers where the config does not say so: what the loss takes them for. */
+/** Whether targets are classes or numbers where the config does not say so: what the loss makes of them. */
 import { type DataConfig, tableIn } from './data.js';
 import { byTarget, type LossConfig, type LossesConfig, lossSettings } from './model.js';
 import { typedArray } from './npy.js';
@@ -34,7 +34,7 @@ export function notStandardizable(
   };
 }
 
-/** As `notStandardizable`, for targets with names: those that cannot be standardized. */
+/** As `notStandardizable`, of targets that have names: those in whose way something stands. */
 export function namedNotStandardizable(
   data: DataConfig,
   loss: LossesConfig,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const weight = z.number().min(0);
 
-/** Class weights by index or by target: a key that is a number means a class, any other a target. */
+/** A number is of a class, all else of a target. */
 function oneKindOfNames(given: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {
   const [name] = Object.entries(given).find(([, value]) => typeof value === 'number') ?? [];
   const [target] = Object.entries(given).find(([, value]) => typeof value !== 'number') ?? [];

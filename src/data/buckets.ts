@@ -5,11 +5,11 @@ import { type Field, ofRole, weightsOf } from './field.js';
 import { batchOf, evaluationBatches, type Geometry, stepsOf } from './geometry.js';
 
 export interface Buckets {
-  /** Length of the sequences in each bucket, ascending; the last holds all. */
+  /** Places of the sequences of each, ascending; the last holds all. */
   readonly places: readonly number[];
   /** Places to which the examples are filled up. */
   readonly full: number;
-  /** Index of the first bucket that holds the sequences of each example. */
+  /** Of each example the first bucket that holds its sequences. */
   readonly of: Uint8Array;
 }
 
@@ -131,7 +131,7 @@ function lengthsOf({ count, columns }: Examples): Int32Array {
   return lengths;
 }
 
-/** A bucket is worth its graphs where at least this share of an epoch's batches is expected to fall into it. */
+/** A bucket is worth its graphs where so many of the batches of an epoch are expected to have it. */
 const leastShare = 0.01;
 
 /** Buckets that are worth it: the examples of a large batch are hardly ever all short, unless most are. */
@@ -148,7 +148,7 @@ function worthIt(buckets: Buckets, { training, evaluated, evaluationBatch }: Bat
   let [upTo, before] = [0, 0];
   counts.forEach((count, bucket) => {
     upTo += count;
-    // The probability that a whole batch fits into this bucket, less that it fits into the one before.
+    // That a whole batch is among these; less that it is in a bucket before.
     let within = 1;
     for (let i = 0; i < drawn; i++) within *= Math.max(0, upTo - i) / (rows.length - i);
     if (within - before < leastShare) return;

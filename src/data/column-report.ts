@@ -5,7 +5,7 @@ export interface ColumnInfo {
   /** The input or target that it belongs to, where the config names such. */
   readonly field?: string;
   readonly role: 'feature' | 'target' | 'weight' | 'left out';
-  /** Kind of its values; absent where the column is left out or names files. A date is seconds since 1970. */
+  /** What its values are; absent where it is left out or names files. A date is seconds since 1970. */
   readonly type?: 'number' | 'date' | 'category';
   /** Lowest and highest of numbers and dates in the training file. */
   readonly lowest?: number;
@@ -19,12 +19,12 @@ export interface ColumnInfo {
   readonly missing?: number;
   /** Numbers that the model is given for it. */
   readonly features?: number;
-  /** Why the column is left out, or what the names in it are names of. */
+  /** Why it is left out, or what its names are of. */
   readonly why?: string;
 }
 
 export interface ColumnReport {
-  /** Columns of the table, and how many of them are features. */
+  /** Of the table, and how many of them are features. */
   readonly total: number;
   readonly features: number;
   /** The first ones: what is left out, targets and weight before features. */

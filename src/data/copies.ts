@@ -8,7 +8,7 @@ import { isPlain, ofRole } from './field.js';
 /** Targets by their names. */
 export type Copies = Readonly<Record<string, { readonly of: string }>>;
 
-/** The targets of a config that are copies of inputs. */
+/** Those among the targets of a config. */
 export function copiesOf(targets: unknown): Copies {
   if (typeof targets !== 'object' || targets === null) return {};
   const isCopy = (value: unknown) => typeof value === 'object' && value !== null && 'of' in value;
@@ -31,7 +31,7 @@ export function withCopies({ count, columns }: Examples, copies: Copies): Exampl
     if (columns.some((column) => column.name === name)) {
       throw new DataError(`data.targets.${name}: another field has that name`, 'use another name');
     }
-    // Class indices: one for each place, or a single one, which has no shape as a target.
+    // A class for each place, or one an example.
     const isOne = input.categories !== undefined && input.shape.length === 1 && input.shape[0] === 1;
     made.push({ ...input, name, role: 'target', shape: isOne ? [] : input.shape, of: input.name });
     const mask = others.find(({ role, of }) => role === 'mask' && of === input.name);

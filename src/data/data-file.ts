@@ -1,4 +1,4 @@
-/** A data file, or a part of one, opened once and read at any place and as often as needed; a pipe is copied to a temporary file first. */
+/** A data file, or a part of one, opened once and read at any place and as often as needed; what can be read only once is kept first. */
 import { close, constants, createReadStream, fstat, open, read, type Stats, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ export class DataFile {
   readonly size: number;
   readonly #fd: number;
   readonly #temporary: string | undefined;
-  /** Set for a part of a file: the byte of the whole file at which the part starts. */
+  /** Of a part: the byte of the whole file that it starts with. */
   readonly #start: number | undefined;
 
   /** @param name for people: the path, or what was read instead of one */
@@ -61,12 +61,12 @@ export class DataFile {
     return buffer.subarray(0, done);
   }
 
-  /** The whole file as a stream, which unlike Node's leaves the file open when it is destroyed. */
+  /** All of it from the start, as a stream of its own. Not Node's, which closes the file when it is destroyed. */
   stream(): Readable {
     return Readable.from(this.blocks(), { objectMode: false });
   }
 
-  /** The whole file in blocks. */
+  /** All of it from the start, in blocks. */
   async *blocks(): AsyncGenerator<Buffer> {
     for (let position = 0; ; ) {
       const block = await this.read(blockBytes, position);

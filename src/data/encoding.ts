@@ -25,7 +25,7 @@ const categoricalSchema = z.object({
   missing: z.boolean(),
 });
 
-/** A column of categories that is given as whole numbers: the index of its category in `codes`, or their number for any other. */
+/** One input of whole numbers, from 0: the place of its category in `codes`, and their number for any other. */
 const indexSchema = z.object({ name: z.string(), codes: texts });
 
 const csvSchema = z.object({
@@ -42,16 +42,16 @@ const csvSchema = z.object({
 
 /** An input of numbers. */
 const fieldKeys = {
-  /** Factor of the numbers as they are given (1/255 for bytes). */
+  /** They are read as they are, times this (1/255 for bytes). */
   scale: finite,
-  /** Set for whole numbers from 0: how many there are. */
+  /** Where they are whole numbers from 0: how many there are. */
   categories: size.optional(),
   /**
    * Of sequences: places of the model's input, its first axis. Shorter ones are filled up with 0 at their ends, and a mask of
    * the input, 1 for each place that is there and 0 for the others, goes with them.
    */
   length: size.optional(),
-  /** What the input's arrays were called in the .npz file of the training. */
+  /** What its arrays were called in the .npz file that it was trained on. */
   members: z.object({ values: name, lengths: name, offsets: name }).partial().optional(),
 };
 const fieldSchema = z.object(fieldKeys);
@@ -86,7 +86,7 @@ const tableSchema = z
   })
   .refine(({ columns, images }) => columns.length > 0 || images !== undefined, { error: 'has no columns' });
 
-/** What whoever reads inputs must know besides the shape of the model's input. */
+/** What a reader of inputs must know besides the shape of the model's input. */
 const inputSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('numbers'), ...fieldKeys }),
   /** Inputs of numbers, or of images, by the names of the model's inputs. */
@@ -104,7 +104,7 @@ const inputSchema = z.discriminatedUnion('kind', [
 const outputSchema = z.object({
   /** The loss that the model was trained by, `custom` for a function of the user's. */
   loss: z.string(),
-  /** What the numbers of its outputs are; absent where that cannot be told. */
+  /** What its outputs are; absent where nobody has to know. */
   kind: z.enum(['logits', 'softmax', 'sigmoid']).optional(),
   /** Which of the model's outputs belongs to the target, from 0; absent where the target has no name. */
   index: z.int().min(0).optional(),

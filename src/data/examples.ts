@@ -7,13 +7,13 @@ import type { SplitKey } from './splits/split-key.js';
 
 /** The rows of a column that exceed the memory budget, on disk; the file has no name any more, or loses it at the end. */
 export interface RowFile {
-  /** The first row that is in the file and not in memory. */
+  /** The first row that is here and not in memory. */
   readonly first: number;
   /** Byte of the file where row `first` is; 0 by default. */
   readonly start?: number;
   /** Open for reading in every thread of the process. */
   readonly fd: number;
-  /** Path of a file that is to be removed with the rows; absent for a file of somebody else's. */
+  /** To be removed with the rows; a file that is somebody else's has none here. */
   readonly path?: string;
 }
 

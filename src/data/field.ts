@@ -24,10 +24,7 @@ export interface Field {
   readonly stride?: number;
   /** Number of classes, where values are class indices, or of the codes of an input. */
   readonly categories?: number;
-  /**
-   * Name of the field that this one belongs to. Of weights: the target that they weigh; absent where they weigh all. Of a mask (1
-   * where a place counts): its input or target. Of a target: the input of which it is a copy.
-   */
+  /** Of weights: the target that they weigh; all where there is none. Of a mask (1 where a place counts): its input or target. Of a target: the input that it is. */
   readonly of?: string;
 }
 
@@ -53,14 +50,14 @@ export const typeOf = (values: Values): FieldType =>
 /** Whether a number is a code, or an id, of so many: what embeddings and classes count by. */
 export const isCode = (value: number, count: number): boolean => Number.isInteger(value) && value >= 0 && value < count;
 
-/** Whether a target is a copy of an input: the values are stored and sent once. */
+/** Whether its values are those of an input, which are stored and sent once. */
 export const isCopy = ({ role, of }: Pick<Field, 'role' | 'of'>): boolean => role === 'target' && of !== undefined;
 
 /** The fields of a role, in their order. */
 export const ofRole = <F extends Pick<Field, 'role'>>(fields: readonly F[], role: Role): F[] =>
   fields.filter((field) => field.role === role);
 
-/** Fields in the order in which examples have them: by role. */
+/** In the order in which examples have their fields: by role. */
 export const inRoleOrder = <F extends Pick<Field, 'role'>>(fields: readonly F[]): F[] =>
   roles.flatMap((role) => ofRole(fields, role));
 

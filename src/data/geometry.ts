@@ -16,7 +16,7 @@ export interface Geometry {
   readonly evaluationBatch: number;
 }
 
-/** The sizes by which an epoch is cut into steps. */
+/** What an epoch is cut by. */
 type Cut = Pick<Geometry, 'training' | 'batchSize'>;
 
 /** `count` rows from row `start`. */
@@ -28,7 +28,7 @@ export interface RowRange {
 /** Examples of an evaluation batch: the sums of a batch are float32, so this is part of what fixes their bits. */
 export const evaluationBatch = 128;
 
-/** What `auto` chooses from: numbers of shards, and the fewest examples that make each worth its cost (README, Shards). */
+/** What `auto` chooses from: numbers of shards, and the fewest examples that make each worth its cost (docs/performance.md, Shards). */
 const autoShards = [
   { shards: 8, examplesEach: 64 },
   { shards: 4, examplesEach: 32 },

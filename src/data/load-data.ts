@@ -93,7 +93,7 @@ function scalingsOf(
   return found;
 }
 
-/** Moves rows of inputs beyond the budget to a file, for sources that read everything into memory. */
+/** Moves to a file what a source that knows no budget has of inputs beyond it. */
 async function withinBudget(examples: SourceExamples, budget: number, reading: Reading): Promise<SourceExamples> {
   let moved = examples;
   let left = budget;
@@ -135,7 +135,7 @@ function describe(
   origin: string,
   isStandardized: boolean,
 ): string {
-  // Not examples.count: splits take only some of the windows of a text.
+  // Not examples.count: of all windows of a text, splits take some.
   const all = training.length + validation.length + test.length;
   const standardized = isStandardized
     ? ', standardized targets (the loss is of these; metrics are in their own units)'

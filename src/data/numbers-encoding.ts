@@ -4,7 +4,7 @@ import type { SourceColumn } from './examples.js';
 import { isPlain, ofRole } from './field.js';
 
 /**
- * @param columns with the scales of the values as they are stored
+ * @param columns their scales are of what is stored
  * @param known more of inputs, by name: the scale of those whose values were scaled as they were stored
  */
 export function numbersEncoding(

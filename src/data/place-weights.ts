@@ -3,10 +3,10 @@ import { DataError } from '../errors.js';
 import type { Field } from './field.js';
 
 /**
- * The shape of an example's weights; [] where the example has a single weight.
+ * The shape of an example's weights; [] where it has one.
  * @param given without the axis of the examples
  * @param where the weights come from, for people
- * @throws DataError unless the shape is that of the places
+ * @throws DataError unless it is that of the places
  */
 export function weightShapeOf(
   given: readonly number[],

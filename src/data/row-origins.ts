@@ -1,4 +1,4 @@
-/** Where examples come from, for messages. Only runs of rows that follow each other are kept, which takes no room. */
+/** Where examples come from, for messages: known by runs of rows that follow each other, so that it takes no room. */
 import type { Dataset } from './examples.js';
 
 interface Run {

@@ -35,7 +35,7 @@ export class RowReader {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const known = ahead && ahead.rows.length === rows.length && ahead.rows.every((row, i) => row === rows[i]);
-    // A read-ahead that was for nothing must still end before its buffer is used again.
+    // What was read for nothing has to end all the same before its buffer serves again.
     if (ahead && !known) await this.#end(ahead);
     const fetch = known ? ahead : this.#start(rows, like);
     await fetch.done;

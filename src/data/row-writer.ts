@@ -93,7 +93,7 @@ export class RowWriter {
     }
   }
 
-  /** The rows, as a column has them. None can be appended any more, but `transform` still changes them. */
+  /** The rows, as a column has them. None can follow, but `transform` still changes those there are. */
   finish(): Pick<Column, 'file'> & { readonly values: Values } {
     if (this.#file) this.#flush();
     const { buffer } = this.#memory;

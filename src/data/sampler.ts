@@ -42,7 +42,7 @@ export function groupedOrder(
     batches.forEach((batch, i) => {
       grouped.set(sorted.subarray(batch * batchSize, (batch + 1) * batchSize), start + i * batchSize);
     });
-    // Examples that make no whole batch stay at the end of the epoch.
+    // What makes no whole batch stays at the end of the epoch.
     grouped.set(sorted.subarray(batches.length * batchSize), start + batches.length * batchSize);
   }
   return grouped;

@@ -14,7 +14,7 @@ import { valueExamples } from './values.js';
 type ConfigOf<Name extends DataConfig['source']> = Extract<DataConfig, { readonly source: Name }>;
 type Load<Config> = (config: Config, reading: Reading) => Source | Promise<Source>;
 
-/** How the own examples of a split are read: all of them, and none held out. */
+/** Nothing is held out of what a split has of its own. */
 const allOfIt = { split: undefined, validation: 0, test: 0, stratify: false } as const;
 
 /** By the names that `data.source` takes. What needs more than a few files of code is imported when it is asked for. */

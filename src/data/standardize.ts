@@ -97,7 +97,7 @@ function standardized(
   return scaled;
 }
 
-/** The key by which a config asks to standardize a target. */
+/** Where a config asks for it. */
 const keyOf = (target: SourceColumn): string =>
   isPlain(target) ? 'data.standardizeTargets' : `standardize of data.targets.${target.name}`;
 

@@ -15,7 +15,7 @@ export function plainEncoding(examples: SourceExamples): Encoding {
   return { input: { kind: 'numbers', scale } };
 }
 
-/** The encoding, completed with what is known of the targets. */
+/** With what is known of the targets. */
 export function completeEncoding(
   encoding: Encoding,
   examples: SourceExamples,
@@ -41,7 +41,7 @@ function classNames(examples: Pick<SourceExamples, 'columns'>): Pick<Encoding, '
   return classes === undefined ? {} : { classes: Array.from({ length: classes }, (_, i) => String(i)) };
 }
 
-/** The encoding of a model trained on these examples, by which the own examples of other splits are read. */
+/** The encoding that a model will have that is trained on these examples: by it others are read alike. */
 export async function trainedLike({ encode, examples }: Source): Promise<Encoding> {
   const none = new Int32Array(0);
   const own = (await encode?.({ training: none, validation: none, test: none })) ?? plainEncoding(examples as Examples);

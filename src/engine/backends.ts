@@ -29,13 +29,13 @@ const loaders: Record<BackendName, () => Promise<void>> = {
   async tensorflow() {
     // The package calls a function that Node 23 removed.
     (util as unknown as { default: Record<string, unknown> }).default.isNullOrUndefined ??= (x: unknown) => x == null;
-    // TensorFlow reads its settings once for the process. A thread's process.env is a copy, so the main thread must load it first.
+    // TensorFlow reads them once for the process. A thread's process.env is a copy, so the main thread must load it first.
     if (isMainThread) Object.assign(process.env, tensorflowSettings);
-    // The name is computed, so that the compiler does not ask for an optional package.
+    // Computed, so that the compiler does not ask for an optional package.
     try {
       await import(['@tensorflow', 'tfjs-node'].join('/'));
     } finally {
-      // Even where its native part does not load: its JavaScript has registered tfjs's own gradients again.
+      // Also where only its JavaScript loads: that has registered tfjs's own gradients again.
       correctGradients();
     }
   },

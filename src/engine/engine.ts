@@ -9,10 +9,10 @@ export interface NoiseKey {
   readonly shard: number;
 }
 
-/** Where the rows of a batch go: an array for each field of the examples, in the order of the fields, one row behind the other. */
+/** Where the rows of a batch go: one array for each field of the examples, in their order; one row behind the other. */
 export type BatchBuffers = readonly Values[];
 
-/** The evaluation of one output of the model on a batch. */
+/** What an output of the model came to. */
 export interface Evaluation {
   /** Model outputs of the batch, row-major. */
   readonly outputs: Float32Array;
@@ -45,7 +45,7 @@ export interface GradientEngine {
    * Computes on the `count` examples in `buffers(count)`.
    *
    * @param gradients slab region [0, layout.state), which may be shared: gets sums over the examples of gradients, then of
-   *   new state times the example count. An engine prepares for each array once: give the same arrays again.
+   *   new state times the example count. What an engine prepares for an array it keeps: give it the same ones again.
    */
   computeGradients(count: number, key: NoiseKey, gradients: Float32Array): Promise<ShardLoss>;
   /**

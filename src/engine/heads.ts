@@ -22,11 +22,11 @@ export interface HeadSpec {
   readonly weight: number;
   /** Hinge reads targets of 0 as -1. */
   readonly zeroOne?: boolean;
-  /** Metrics of this output; functions of users are computed together with the loss. */
+  /** Those of users are computed with the loss. */
   readonly metrics?: readonly MetricConfig[];
   /**
-   * Set for one of several targets whose loss ignores a class: how many places count in an example of the training split, on
-   * average. The loss is divided by it: the heads share one gradient, so that none can have a divisor of its own for a batch.
+   * Of one of several targets whose loss ignores a class: places that count in an example of the training split, on average.
+   * The loss is then a mean over these places; one gradient for all heads leaves no room for what each batch has of them.
    */
   readonly counted?: number;
 }
@@ -34,11 +34,11 @@ export interface HeadSpec {
 /** An output of the model, with the target that it is compared with. */
 export interface Head {
   readonly target: Field;
-  /** Weights of the target's places or examples. */
+  /** Of places or of examples. */
   readonly weights?: Field;
-  /** The target's mask: which of its places are there. */
+  /** Of its places: which of them are there. */
   readonly mask?: Field;
-  /** Index among the model's outputs. */
+  /** Which of the model's outputs it is. */
   readonly output: number;
   readonly spec: OutputSpec;
   readonly loss: Loss;
@@ -59,7 +59,7 @@ export interface Head {
 /** The tensors of a batch, [n, ...shape] each, by the names of its fields. */
 export type BatchTensors = ReadonlyMap<string, tf.Tensor>;
 
-/** What the model's layers give for a batch. */
+/** What the model made of a batch. */
 export interface ModelOutputs {
   readonly outputs: readonly tf.Tensor[];
   /** Of each output: 1 where a place counts; null where all do. To be disposed of. */
@@ -130,7 +130,7 @@ const targetsOf = ({ target }: Head, batch: BatchTensors): tf.Tensor => {
   return target.type === 'uint8' ? tf.cast(values, 'int32') : values;
 };
 
-/** Which places of a head count, and how much. @param weighs whether weights of examples count too */
+/** What a head has to count. @param weighs whether weights of examples count too */
 function countingOf(
   { output, weights, mask }: Head,
   { outputs, masks }: ModelOutputs,
@@ -144,9 +144,9 @@ function countingOf(
 }
 
 /**
- * The sum of the losses of all examples, over the heads. A single head has a divisor where some of its places do not count. With
- * several heads, each has for an example the mean over that example's places (or, where a class is ignored, their sum divided by
- * `counted`), so that the number of examples divides all of them.
+ * The sum of the losses of all examples, over the heads. One head alone says what it is divided by where some places do not
+ * count; several heads are means over an example's own places each, so that examples divide them all, or over the places that
+ * count on average where a class is ignored.
  */
 export function lossesOf(
   heads: readonly Head[],
@@ -172,14 +172,14 @@ export function lossesOf(
 /** Whether evaluations read a field: weights of examples say how to train. */
 export const evaluates = ({ role, shape }: Field): boolean => role !== 'weight' || shape.length > 0;
 
-/** The evaluation of a batch for one head. */
+/** Of one head. */
 export interface EvaluationTensors {
   readonly outputs: tf.Tensor;
-  /** Loss of each example, [n]. */
+  /** Of each example, [n]. */
   readonly losses: tf.Tensor;
   /** What the sum of the losses is divided by; absent where that is the number of examples. */
   readonly divisor?: tf.Tensor;
-  /** Values by the metrics of users, [n] or [n, places] each. */
+  /** Those of users, [n] or [n, places] each. */
   readonly metrics: tf.Tensor[];
   /** [n, places]; absent where every place counts. */
   readonly valid?: tf.Tensor;

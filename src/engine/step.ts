@@ -84,7 +84,7 @@ export function initialParameters({ weights, layout }: StepModel): Float32Array 
   return slab;
 }
 
-/** What tfjs refuses while the model runs, as a mistake in the model; that a backend lacks a kernel is none. */
+/** What tfjs refuses while the model runs is a mistake in the model; what its kernels lack is not. */
 function asModelError(error: unknown): unknown {
   if (error instanceof Error && placeOf(error)) return mistakeIn('the model cannot be run', error, ModelError);
   const ours = error instanceof LockstepError || error instanceof TypeError || error instanceof RangeError;
@@ -154,7 +154,7 @@ export function gradientStep(
   const penalties: tf.Tensor[] = [];
   const masks: (tf.Tensor | null)[] = [];
   let divisor: tf.Tensor | undefined;
-  // Penalties are kept: the model disposes of what its layers compute and do not return.
+  // The model disposes of what its layers compute and do not return.
   built.hooks.current = { ...hooks, penalty: (sum) => penalties.push(tf.keep(sum)) };
   try {
     return withWeights(step.weights, variables, () => {
@@ -166,7 +166,7 @@ export function gradientStep(
         // A weight's penalty is part of every example's loss: the mean over the batch then holds it once.
         const regularizers = [...layerPenalties(built), ...kernelPenalties(step, trainable)];
         const ofEvery = regularizers.map((term) => tf.mul(term, places ?? count));
-        // Penalties of activities are sums over examples, and the whole loss is divided by places.
+        // Those of activities are sums over examples, and all is divided by places.
         const ofActivities = places ? penalties.map((sum) => tf.mul(sum, tf.div(places, count))) : penalties;
         divisor = places && tf.keep(places);
         return [...ofActivities, ...ofEvery].reduce((sum, term) => tf.add(sum, term), losses) as tf.Scalar;
@@ -176,7 +176,7 @@ export function gradientStep(
         const written = current.dataId !== before[i];
         if (ends[i] < layout.state) {
           const scaled = tf.mul(current as tf.Tensor, count);
-          // A tensor that was assigned to a variable would outlive the step.
+          // What a variable is given outlives the step otherwise.
           if (written) current.dispose();
           return [scaled];
         }
@@ -192,10 +192,10 @@ export function gradientStep(
   }
 }
 
-/** What the regularizers of layers add to the loss, those of layers inside others too. */
+/** What the regularizers of layers add; those of layers inside others too. */
 const layerPenalties = ({ model }: BuiltModel): tf.Tensor[] =>
   [...everyLayer(model)].flatMap((layer) => (layer as unknown as OwnLosses)._losses.map((term) => term()));
-/** tfjs's `losses` leaves out the penalties of recurrent cells, and repeats those of wrapped layers. */
+/** tfjs's `losses` leaves out those of recurrent cells, and repeats those of wrapped layers. */
 interface OwnLosses {
   readonly _losses: readonly (() => tf.Tensor)[];
 }

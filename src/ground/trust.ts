@@ -8,8 +8,9 @@ const othersWrite = 0o002;
 const sticky = 0o1000;
 
 /**
- * Refuses a file that somebody else may change or replace: one that another user than root owns, one that others may write,
- * or one in a folder of which either is true. A folder like /tmp, where each user may change only files of their own, is taken. Windows has no such owners and modes: there nothing is refused.
+ * Refuses a file that somebody else owns or may change, or may put another in the place of: one of another user who is not
+ * root, or one that others may write, or one in a folder of that kind. A folder like /tmp, where each may change only what is
+ * their own, is none. Windows has no such owners and modes: there nothing is refused.
  *
  * @param file about to be imported, or a config that names what is
  * @param where for messages

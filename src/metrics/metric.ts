@@ -76,16 +76,16 @@ export interface MetricFamily<Options = unknown> {
   readonly bare?: Options;
   /** What the metric is called in reports; default: the family's name. */
   label?(options: Options): string;
-  /** Set where a config may name the metric only once: the remedy where it is named twice. */
+  /** May be asked for once; with this remedy where it is twice. */
   readonly once?: string;
   /** Which values are better, for whoever watches them; undefined where it gives none, but a table or a curve. */
   readonly better?: 'higher' | 'lower';
-  /** Whether the metric is no number where all targets are the same. */
+  /** No number where all targets are the same. */
   readonly needsSpread?: boolean;
   /** Reads a single output by `threshold`, so that it must be known whether it is a probability. */
   readonly needsThreshold?: boolean;
   /**
-   * Why the metric says nothing about such targets; it would give numbers all the same, and they would be believed.
+   * Why it says nothing about such targets: it would give numbers too, and they would be believed.
    * @param loss its name
    * @param facts of targets that are numbers
    */

@@ -36,7 +36,7 @@ export const r2 = {
   create: ({ average }, spec): Metric => new RSquared(spec, average === 'uniform' ? spec.outputs : 1),
 } as const satisfies MetricFamily<Partial<z.infer<ReturnType<typeof schema>>>>;
 
-/** Its sums: the targets of each output; then of each group the squared errors, and the squared deviations of the targets. */
+/** The parts of the sums: of the targets of each output; of squared errors, and squared deviations of targets, of each group. */
 class RSquared implements Metric {
   readonly width: number;
   readonly counts = 0;

@@ -1,4 +1,4 @@
-/** Ids that a model computes itself and no embedding has a row for: engines meet them in the middle of a step and report them in words of their own. */
+/** Ids that a model computes itself and no embedding has a row for: engines find them in the middle of a step, each in its words. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { DataError } from '../errors.js';
 import { everyLayer } from './layer-tree.js';
@@ -15,14 +15,14 @@ export const tablesOf = (model: LayersModel): IdTable[] =>
     .filter((layer) => layer.getClassName() === 'Embedding')
     .map((layer) => ({ layer: layer.name, rows: Number(layer.getConfig().inputDim) }));
 
-/** As `tablesOf`, told from the names of weights, where the layers are not at hand. */
+/** Where the layers are not at hand: their weights are called after them. */
 export const tablesIn = ({ tensors }: SlabLayout): IdTable[] =>
   tensors.flatMap(({ name, shape }) => {
     const [, layer] = /^(.+)\/embeddings$/.exec(name) ?? [];
     return layer === undefined ? [] : [{ layer, rows: shape[0] }];
   });
 
-/** Messages of engines with the id, and with the highest id that there is (`beyond` 1) or the number of rows (0). */
+/** The id, and the highest that there is or one more. */
 const phrases: readonly (readonly [RegExp, beyond: number])[] = [
   // ONNX Runtime, whose graphs read negative ids as unsigned 32-bit numbers, so that they do not count from the end.
   [/indices element out of data bounds, idx=(-?\d+) must be within the inclusive range \[-?\d+,(\d+)\]/, 1],

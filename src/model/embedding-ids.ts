@@ -1,6 +1,6 @@
 /**
- * Which features a model's embeddings take for ids. Engines meet an id without a row in the middle of a step, and
- * may not refuse it: some count negative ids from the end and cut fractions off.
+ * Which features a model's embeddings take for ids. An id without a row is found out by engines in the middle of a step, if at
+ * all: some count negative ones from the end, and fractions are cut off.
  */
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
@@ -21,7 +21,7 @@ export interface IdInput {
   readonly features: Int32Array;
 }
 
-/** What an embedding is given for a made-up example. */
+/** An embedding and what it is given, for an example that was made up. */
 interface Sighting {
   readonly embedding: Layer;
   readonly ids: Float32Array;
@@ -102,7 +102,7 @@ function enter(layer: Layer, inputs: tf.Tensor[], found: Sighting[]): void {
   if (isEmbedding(layer)) found.push({ embedding: layer, ids: Float32Array.from(inputs[0].dataSync()) });
   else if (layer instanceof tfl.LayersModel) visit(layer, inputs, found);
   else if (layer.getClassName() === 'TimeDistributed') {
-    // The layer inside sees each place as an example.
+    // Places are to the layer inside what examples are to others.
     const [, places, ...rest] = inputs[0].shape;
     enter((layer as unknown as { layer: Layer }).layer, [tf.reshape(inputs[0], [places, ...rest])], found);
   }

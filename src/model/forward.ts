@@ -69,7 +69,7 @@ function runStep(layer: Layer, inputs: Tensor[], kwargs: { readonly training?: b
 
 const orders = new WeakMap<tfl.LayersModel, readonly Step[]>();
 
-/** The steps of a model in the order of tfjs's executor, which is that in which noise is drawn. */
+/** In the order of tfjs's executor: noise is drawn in it. */
 function stepsOf(model: tfl.LayersModel): readonly Step[] {
   const known = orders.get(model);
   if (known) return known;
@@ -88,7 +88,7 @@ function stepsOf(model: tfl.LayersModel): readonly Step[] {
   return steps;
 }
 
-/** How many steps read each tensor; inputs and outputs of the model count as read for ever, and are not disposed of. */
+/** How many steps read each tensor that a step makes; outputs of the model are never done with. */
 function readers(model: tfl.LayersModel, steps: readonly Step[]): Map<number, number> {
   const counts = new Map<number, number>();
   for (const { inputs } of steps) for (const { id } of inputs) counts.set(id, (counts.get(id) ?? 0) + 1);
@@ -106,8 +106,8 @@ function disposeRead({ inputs }: Step, left: Map<number, number>, values: Readon
 
 /**
  * What the model predicts.
- * @param masks of the inputs, for a model to which `keepMasks` has given `slot`
- * @param see receives the masks of the outputs, which are disposed of when it returns
+ * @param masks of the inputs, which a model reads that `keepMasks` has given `slot`
+ * @param see is shown the masks of the outputs of such a model, which it must not keep
  */
 export function predicted(
   model: tfl.LayersModel,
@@ -130,9 +130,9 @@ export function predicted(
 
 /**
  * Which of the model's outputs come with masks.
- * @param inputs which of the model's inputs come with masks
- * @param isChecked whether the model is to be trained
- * @throws ModelError where the model is to be trained, and a layer cannot take the mask that it is given
+ * @param inputs which of its inputs do
+ * @param isChecked whether it is to be trained
+ * @throws ModelError where it is, and a layer cannot take the mask that it is given
  */
 export function maskedOutputs(model: tfl.LayersModel, inputs: readonly boolean[] = [], isChecked = true): boolean[] {
   return masked(
@@ -161,14 +161,14 @@ const slots = new WeakMap<tfl.LayersModel, HookSlot>();
 
 /**
  * Has a model read the masks of its inputs from `slot.inputMasks` and keep those of its outputs in `slot.outputMasks`
- * whenever it is applied: the caller disposes of the latter.
+ * whenever it is applied: the caller's to dispose of.
  */
 export function keepMasks(model: tfl.LayersModel, slot: HookSlot): void {
-  // A sequential model runs a functional model inside it.
+  // A sequential model runs one inside it.
   slots.set((model as { model?: tfl.LayersModel }).model ?? model, slot);
 }
 
-// In place of tfjs's own executor, wherever a model is applied: by itself, nested or in a wrapper.
+// Whoever applies a model, also one inside another or inside a wrapper, gets this.
 tfl.LayersModel.prototype.call = function call(inputs, kwargs) {
   const { training } = kwargs as { training?: boolean };
   return tf.tidy(() => {

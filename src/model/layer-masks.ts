@@ -1,5 +1,5 @@
 /**
- * What each layer does with a mask, as Keras 3.15 has it: passes it on, uses it up, makes one, or drops it. Layers
+ * What each layer does with a mask, as Keras 3.15 has it: it passes it on, uses and ends it, makes one, or drops it. Layers
  * that tfjs runs without the mask where Keras uses it are computed here, or refused.
  */
 import tf = require('@tensorflow/tfjs-core');
@@ -12,7 +12,7 @@ type Tensor = tf.Tensor;
 /** 1 or true where a place counts. */
 export type Mask = Tensor | null;
 
-/** `any`: where all inputs have masks, a place counts that counts in one. `joins`: concatenates masks. Other layers drop them. */
+/** `any`: places that one input has, where all have masks. `joins`: of concatenated inputs. What is not here drops masks. */
 type Effect = 'passes' | 'any' | 'joins' | 'embeds' | 'masks' | 'recurs' | 'averages' | 'distributes';
 
 const effects: Readonly<Record<string, Effect | undefined>> = {
@@ -70,7 +70,7 @@ const readers = [
 ];
 
 /**
- * @param training whether the layer's weights are being trained
+ * @param training whether its weights are being trained
  * @throws ModelError when Keras would compute something else with a mask than tfjs
  */
 export function checkMasked(layer: Layer, training: boolean): void {
@@ -144,7 +144,7 @@ function maskedMean(x: Tensor, mask: Tensor): Tensor {
 
 const numbers = (mask: Tensor): Tensor => tf.cast(mask, 'float32');
 const maskZeroOf = (layer: Layer): boolean => (layer as unknown as { maskZero?: boolean }).maskZero === true;
-/** The places that count both by a layer's own mask and by the one that the layer is given. */
+/** Of places that a layer finds, those that the data have. */
 const both = (found: Tensor, given: Mask | undefined): Tensor =>
   given ? tf.mul(numbers(found), numbers(given)) : found;
 const either = (a: Tensor, b: Tensor): Tensor => tf.maximum(numbers(a), numbers(b));
@@ -191,7 +191,7 @@ function joined(axis: number, inputs: readonly Tensor[], masks: readonly Mask[])
 export function masksAfter(layer: Layer, masked: readonly boolean[], outputs: number): boolean[] {
   const first = hasMask(layer, masked);
   const { mergeMode } = layer as unknown as { mergeMode?: string | null };
-  // Outputs after the first are states, except the second direction of a bidirectional layer that does not merge.
+  // What follows are states, but for the second direction of a bidirectional layer that does not merge.
   const sequences = layer.getClassName() === 'Bidirectional' && mergeMode === null ? 2 : 1;
   return Array.from({ length: outputs }, (_, i) => first && i < sequences);
 }

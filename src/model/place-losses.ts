@@ -17,9 +17,9 @@ export interface PlaceValues {
   readonly valid?: tf.Tensor;
 }
 
-/** What decides which places count, besides the loss itself. */
+/** What else decides about places. */
 export interface Counting {
-  /** Number of places of an example: the product of an output's axes but the last. */
+  /** Numbers of places of an example: of the axes of an output but the last. */
   readonly places: number;
   /** Made by the model's layers, [n, ...]: false where a place is padding. */
   readonly mask?: tf.Tensor;
@@ -48,7 +48,7 @@ export function perPlace({ values }: PlaceValues, places: number): tf.Tensor {
   return rows.shape[2] === 1 ? tf.reshape(rows, [values.shape[0]!, places]) : tf.mean(rows, 2);
 }
 
-/** Numbers for the first axes of the places, repeated for every place: [n, places], float32. */
+/** What is given for the first axes of places, for each place: [n, places], float32. */
 function ofEachPlace(given: tf.Tensor, places: number): tf.Tensor {
   const [count] = given.shape as [number];
   const width = given.size / count;
@@ -69,7 +69,7 @@ function validPlaces({ valid }: PlaceValues, { mask, present, places }: Counting
   return given.length === 0 ? undefined : given.reduce((a, b) => tf.mul(a, b));
 }
 
-/** The losses of a batch: of places that do not count nothing, of others by their weights. */
+/** The losses of a batch, with what counts taken into account. */
 export function batchLosses(loss: PlaceValues, counting: Counting): BatchLosses {
   const { places, weights } = counting;
   const byPlace = weights !== undefined && weights.rank > 1;

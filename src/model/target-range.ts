@@ -17,7 +17,7 @@ const ranges: Readonly<Record<string, Range>> = {
   meanSquaredError: anyNumber,
   meanAbsoluteError: anyNumber,
   huber: anyNumber,
-  /** A number between 0 and 1 is a label that is not sure. */
+  /** What is between is a label that is not sure. */
   binaryCrossentropy: { takes: 'numbers from 0 to 1', broken: ({ broken }) => broken.unit, classes: 'too' },
   categoricalCrossentropy: {
     takes: 'rows of numbers of at least 0 that add up to 1',

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { configInputType } from '../../scripts/config-input.js';
+import { configReference } from '../../scripts/config-reference.js';
 import { type JsonSchema, runJsonSchema } from '../../src/config/json-schema.js';
 
 const configs = new URL('../../configs/', import.meta.url);
@@ -17,6 +18,31 @@ describe('src/config/input.ts', () => {
     for (const words of described(runJsonSchema())) expect(plain).toContain(words.replace(/\s+/g, ' '));
   });
 });
+
+describe('docs/configuration.md', () => {
+  const committed = readFileSync(new URL('../docs/configuration.md', configs), 'utf8');
+
+  it('is what the schema in the code says; if not, run: npm run schema', () => {
+    expect(committed).toBe(configReference());
+  });
+
+  it('has every key of the schema, with its words', () => {
+    for (const key of keysOf(runJsonSchema())) expect(committed).toMatch(new RegExp(`^## ${key}$|[.\`]${key}\``, 'm'));
+    const plain = committed.replaceAll('\\|', '|').replaceAll('\\<', '<');
+    // What a source is read as stands in its heading.
+    const words = described(runJsonSchema()).filter((text) => text !== '');
+    for (const text of words) expect(plain).toContain(text.replace(/\s+/g, ' '));
+  });
+});
+
+function keysOf(node: JsonSchema): string[] {
+  const within = [...Object.values(node.properties ?? {}), ...(node.anyOf ?? node.oneOf ?? [])];
+  if (typeof node.additionalProperties === 'object') within.push(node.additionalProperties);
+  const keys = Object.entries(node.properties ?? {}).flatMap(([key, child]) =>
+    child.const === undefined ? [key] : [],
+  );
+  return [...keys.filter((key) => node.properties?.[key].properties === undefined), ...within.flatMap(keysOf)];
+}
 
 /** What the schema says of its keys. */
 function described(node: JsonSchema): string[] {

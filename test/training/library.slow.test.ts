@@ -1,34 +1,21 @@
-/** The package as programs import it: the README's examples as they stand there, and its types. */
+/** The package as programs import it: the examples of the README and of docs/library.md as they stand there, and its types. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
-import { buildFolder, packageRoot } from '../support/package.js';
+import { installInto, typeErrors } from '../support/installed.js';
+import { blocksOf } from '../support/pages.js';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();
-const [training, circle, resuming, together] = codeBlocks('## Library');
+const page = (name: string): string[] => blocksOf(name, 'js').map(({ text }) => text);
+const [short, circle] = page('README.md');
+const [training, resuming, together] = page('docs/library.md');
 
-/** The JavaScript of a section of the README, block by block. */
-function codeBlocks(heading: string): string[] {
-  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
-  const [, section] = readme.split(`\n${heading}\n`);
-  return [...section.split('\n## ')[0].matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
-}
-
-/** Installs the package, as far as a program can tell. */
-beforeAll(() => {
-  const home = join(folder, 'node_modules', 'lockstep');
-  mkdirSync(home, { recursive: true });
-  copyFileSync(join(packageRoot, 'package.json'), join(home, 'package.json'));
-  symlinkSync(buildFolder, join(home, 'dist'), 'junction');
-  symlinkSync(join(packageRoot, 'configs'), join(home, 'configs'), 'junction');
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-});
+beforeAll(() => installInto(folder));
 
 async function program(name: string, code: string): Promise<string[]> {
   writeFileSync(join(folder, name), code);
@@ -37,16 +24,22 @@ async function program(name: string, code: string): Promise<string[]> {
   return stdout.trimEnd().split('\n');
 }
 
+it('the example of the README trains on a module’s examples and predicts', async () => {
+  writeFileSync(join(folder, 'circle.js'), circle);
+  const [end, ...classes] = await program('short.js', short);
+  expect(end).toMatch(/^0\.9\d* [0-9a-f]{64}$/);
+  expect(classes.map((line) => line.split(' ')[0])).toEqual(['0', '1']);
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['circle-1']);
+});
+
 it('the first example trains on a module’s examples and predicts', async () => {
   writeFileSync(join(folder, 'circle.js'), circle);
-  writeFileSync(join(folder, 'points.json'), '[[0, 0], [2, 2]]');
   const lines = await program('example.js', training);
   const epochs = lines.filter((line) => /^\d+ [\d.]+ [\d.]+$/.test(line));
   expect(epochs.length).toBeGreaterThan(3);
   const [, accuracy] = /^([\d.]+) [0-9a-f]{64}$/.exec(lines[epochs.length])!;
   expect(Number(accuracy)).toBeGreaterThan(0.9);
-  expect(lines.slice(epochs.length + 1).map((line) => line.split(' ')[0])).toEqual(['0', '1']);
-  expect(readdirSync(join(folder, 'runs'))).toEqual(['circle-1']);
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['circle-1', 'circle-2']);
 });
 
 it('the second example is stopped, goes on to the same bits, and is evaluated and exported', async () => {
@@ -112,11 +105,5 @@ it('is typed: what a config may say, and what an event holds', async () => {
       { dens: { units: 3 } },
     ];`;
   writeFileSync(join(folder, 'typed.ts'), source);
-  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
-  const strict = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext', '--skipLibCheck'];
-  const types = ['--typeRoots', join(packageRoot, 'node_modules', '@types'), '--types', 'node'];
-  const { stdout } = await run(execPath, [compiler, ...strict, ...types, 'typed.ts'], { cwd: folder }).catch(
-    (error: { stdout: string }) => error,
-  );
-  expect(stdout).toBe('');
+  expect(await typeErrors(folder, ['typed.ts'])).toBe('');
 });

@@ -10,14 +10,14 @@ import { liesOn, type Moved, pictureIn } from './moved.js';
 import { type ImageRow, type Movement, resample, resampleNearest } from './resample.js';
 
 /**
- * Writes the changed row of an example to `target`: its image, or what it has for each pixel. `source` and `target` are two arrays
- * of the augmenter's shape. All augmenters of a run move an example alike.
+ * Writes what an example's image, or what is said of its pixels, becomes into `target`; both are rows of the augmenter's shape,
+ * and apart. All augmenters of a run move an example alike.
  */
 export type Augmenter = (source: ImageRow, target: ImageRow, seed: number, epoch: number, example: number) => void;
 
 /**
- * @throws ConfigError unless an input is an image, [height, width, channels], that can hold `augment.fill`, and every field with
- *   a value for each pixel can move with it
+ * @throws ConfigError unless an input is an image, [height, width, channels], that can hold `augment.fill`, and what is said of
+ *   its pixels can move with it
  */
 export function checkAugment({ fill }: AugmentConfig, fields: readonly Field[]): void {
   const picture = pictureIn(fields);
@@ -43,7 +43,7 @@ export function checkAugment({ fill }: AugmentConfig, fields: readonly Field[]):
 }
 
 /**
- * The square that `cutout` blanks is that of DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural Networks with
+ * The square is that of DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural Networks with
  * Cutout", but always wholly inside the image.
  *
  * @param shape of the field, whose first axes are height and width
@@ -57,7 +57,7 @@ export function createAugmenter(config: AugmentConfig, shape: readonly number[],
   const move = how === 'labels' ? resampleNearest : resample;
   return (source, target, seed, epoch, example) => {
     const random = randomStream('augment', seed, epoch, example);
-    // Drawn even if nothing moves, so that the square of `cutout` is where it would be with movements.
+    // Drawn even if nothing moves, so that the square is where it would be anyway.
     const movement = drawMovement(config, height, width, random);
     if (moves) move(source, target, image, movement, fill);
     else target.set(source);

@@ -1,10 +1,10 @@
-/** Which fields of an example move with its picture: a value for each pixel must stay on its pixel. */
+/** Which fields of an example move with its picture: what is said of each of its pixels must stay on them. */
 import type { AugmentConfig } from '../../config/augment.js';
 import { type Field, ofRole } from '../field.js';
 
 /** What is known of a run's augmentation. */
 export interface Augmentation extends AugmentConfig {
-  /** Class of the pixels that come in from outside, by target: one that its loss leaves out. By default the first class. */
+  /** Class of what comes in from outside, of targets by their names: one that their loss leaves out. By default the first. */
   readonly outside?: Readonly<Record<string, number>>;
 }
 
@@ -21,8 +21,8 @@ export const pictureIn = <F extends Pick<Field, 'role' | 'shape'>>(fields: reado
   ofRole(fields, 'input').find(({ shape }) => shape.length === 3);
 
 /**
- * How fields move: the picture, and targets and weights with its height and width. A field that stays as it is has no entry. A
- * target that is a copy of the picture moves with it, and stays whole where the picture has a square cut out.
+ * The picture, and what has its height and width: targets and weights of places. What stays as it is has no entry. A target
+ * that is the picture itself moves with it too, and stays whole where the picture has a square cut out.
  */
 export function movedFields(fields: readonly Field[], { fill, outside = {} }: Augmentation): Map<string, Moved> {
   const picture = pictureIn(fields);

@@ -1,7 +1,4 @@
-/**
- * Moving an image by one affine map: zoom, rotation, shift and mirroring in a single resampling. There is a loop for each way of
- * resampling: with one loop, a call for each pixel would take a fifth longer.
- */
+/** Moving an image by one affine map: zoom, rotation, shift and mirroring in a single resampling. */
 
 /** One row of features, seen as [height, width, channels]. */
 export type ImageRow = Uint8Array | Float32Array | Int32Array;

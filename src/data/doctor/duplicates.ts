@@ -1,4 +1,4 @@
-/** Examples that come again, above all in two splits: a model is not tested by examples that it was trained on. */
+/** Examples that come again, and above all those that are in two splits: what was trained on is no test. */
 import { hash } from 'node:crypto';
 import { grouped } from '../../ground/units.js';
 import { eachRow } from '../each-row.js';

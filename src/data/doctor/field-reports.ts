@@ -10,7 +10,7 @@ import { type ClassCount, type DataFinding, type FieldReport, splitNames } from 
 
 /** Classes that a report names. */
 const mostClasses = 100;
-/** Classes are told to be unbalanced where the most frequent has this many times the rows of the rarest. */
+/** The most frequent class has this many times the rows of the rarest, where that is worth a word. */
 const unbalanced = 10;
 
 export async function fieldReports(dataset: Dataset): Promise<FieldReport[]> {

@@ -13,7 +13,7 @@ import { columnRoles } from '../table/survey.js';
 import { type Table, textOf } from '../table/table.js';
 import { type DataFinding, type Gaps, type GroupReport, splitNames } from './diagnosis.js';
 
-/** Names of columns that rows may be grouped by, besides those that end in `id`. */
+/** Names of what rows may belong to, besides those that end in `id`. */
 const groupNames =
   /^(?:user|patient|subject|person|customer|client|group|session|speaker|writer|author|device|sensor|store|site|household|school)s?$/i;
 const shown = 5;
@@ -69,7 +69,7 @@ export async function gapsOf(doctored: DoctoredTable, reading: Reading): Promise
   return [...found].map(([column, gap]) => ({ column, ...gap }));
 }
 
-/** Columns that look like groups of rows, or by which the config splits, and how many of their values are in two splits. */
+/** Columns that look like what rows belong to, or that the config splits by, and how many of their values are in two splits. */
 export async function groupsOf(doctored: DoctoredTable, splits: Splits, reading: Reading): Promise<GroupReport[]> {
   const { config, files } = doctored;
   const splitOf = new Map<number, number>();
@@ -100,7 +100,7 @@ export async function groupsOf(doctored: DoctoredTable, splits: Splits, reading:
       });
     });
   });
-  // A value that is another in every row names rows, not groups.
+  // What is another in every row names rows, not groups.
   return (groups ?? []).flatMap(({ column, rows, seen }) => {
     if (seen.size < 2 || seen.size === rows) return [];
     const shared = [...seen].filter(([, mask]) => (mask & (mask - 1)) !== 0).map(([text]) => text);

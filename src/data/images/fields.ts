@@ -14,7 +14,7 @@ interface Common extends PictureKeys {
   readonly fit: Decoding['fit'];
 }
 
-/** How images of a field are decoded: by the field's own options, else by those of all images. */
+/** How images of a field are decoded: as it says itself, else as all are. */
 export function decodingOf({ size, greyscale, fit }: Common, own: PictureKeys = {}): Decoding {
   const wanted = own.size ?? size;
   const grey = own.greyscale ?? greyscale;

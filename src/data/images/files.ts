@@ -81,7 +81,7 @@ export function listFolder(folder: string, label = ''): Entry[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Whether a path is a folder; undefined where there is nothing, or nothing that this process may see. */
+/** undefined where nothing is, or nothing that may be seen. */
 export function isFolder(path: string): boolean | undefined {
   try {
     return statSync(path).isDirectory();
@@ -172,7 +172,7 @@ export function decodingError(file: string, error: unknown, limitInputPixels: nu
 const undecoded = (file: string, reason: string): DataError =>
   new DataError(`${file} cannot be decoded (${reason})`, 'save it as PNG or JPEG again, or remove it');
 
-/** By the file's content, whatever its name: decoders of other formats may do more than decode. */
+/** What stands in the file, whatever its name: other formats have decoders that do more than decode. */
 const isPngOrJpeg = (content: Uint8Array): boolean => isPng(content) || startsWith(content, [0xff, 0xd8, 0xff]);
 
 export const isPng = (content: Uint8Array): boolean =>

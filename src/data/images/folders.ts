@@ -23,7 +23,7 @@ interface Folder {
   readonly own: PictureKeys & MaskKeys;
 }
 
-/** The folders of a config; the first holds the pictures by which examples are counted. */
+/** The first is that of the pictures which examples are counted by. */
 function foldersOf({ dir, inputs = {}, targets = {} }: ImagesConfig): Folder[] {
   const folders: Folder[] = [];
   if (dir !== undefined)

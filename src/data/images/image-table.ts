@@ -141,7 +141,7 @@ function encodingOf(
 export interface NamedFiles {
   readonly column: string;
   readonly dir: string;
-  /** The key of the config that names the folder. */
+  /** What says so. */
   readonly asked: string;
 }
 

@@ -11,7 +11,7 @@ import type { Numbers } from './nested.js';
 
 interface InputOptions {
   readonly categories?: number;
-  /** Makes the input a sequence of so many places. */
+  /** Makes it a sequence of so many places. */
   readonly length?: number | 'longest';
   /** Whether what is longer is cut. */
   readonly truncate: boolean;

@@ -9,7 +9,7 @@ import { described } from './nested.js';
 
 type Example = Readonly<Record<string, unknown>>;
 
-/** The keys of an example that are its fields: none of them can decide about splits. */
+/** What an example consists of besides. */
 const fieldKeys = ['features', 'inputs', 'target', 'targets', 'weight', 'weights'];
 
 /**

@@ -49,7 +49,7 @@ async function collectInputs(file: string, options: object, reading: Reading): P
   return found;
 }
 
-/** A function of its own, so that the closure for messages keeps no examples in memory. */
+/** Apart, so that what messages need keeps no examples. */
 const examplesIn = (where: string) => (example: number) => `${where}: example ${example}`;
 
 async function collect(config: ModuleConfig, reading: Reading, key: string): Promise<Source> {
@@ -58,11 +58,11 @@ async function collect(config: ModuleConfig, reading: Reading, key: string): Pro
   try {
     for await (const example of await iterable(module, config.options ?? {})) {
       collector.add(example);
-      // Ctrl-C must end the reading of a module that never ends.
+      // Ctrl-C must end a module that never does.
       if (reading.due) await reading.pause();
     }
     const examples = await collector.finish();
-    // Bytes of a module are numbers like others: scaled by the module or not at all.
+    // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => numbersEncoding(examples.columns);
     const where = examplesIn(module.where);
     return {
@@ -99,7 +99,7 @@ async function iterable({ where, exports }: UserModule, options: object): Promis
   if (exported === undefined)
     throw new DataError(`${where}: has no default export`, 'write export default in front of it');
   const made: unknown = typeof exported === 'function' ? await exported(structuredClone(options)) : exported;
-  // A promise that is rejected before its turn must not end the process.
+  // One that is rejected before its turn must not end the process.
   if (Array.isArray(made)) for (const item of made) if (item instanceof Promise) item.catch(() => {});
   if (typeof made === 'object' && made !== null && (Symbol.asyncIterator in made || Symbol.iterator in made)) {
     return made as Iterable;

@@ -61,14 +61,14 @@ export function inputArrays(config: NpyConfig, substitute = same): InputArray[] 
   });
 }
 
-/** What the encoding keeps of an input for those who give a trained model other arrays. */
+/** What is kept of an input for whoever gives a trained model others. */
 export function knownOf({ scale, place, lengths, offsets }: InputArray): Partial<FieldEncoding> {
   const found = { values: place.member, lengths: lengths?.member, offsets: offsets?.member };
   const members = Object.fromEntries(Object.entries(found).filter(([, member]) => member !== undefined));
   return { scale, ...(Object.keys(members).length > 0 && { members }) };
 }
 
-/** The arrays of targets; targets that are copies of inputs have none. */
+/** Those that are inputs are not read. */
 export function targetArrays(config: NpyConfig, substitute = same): TargetArray[] {
   const { targets, targetType: type, standardizeTargets: standardize, weights, placesOf } = config;
   const placed = placer(config, substitute);

@@ -46,7 +46,7 @@ export class ArrayFiles {
     }
   }
 
-  /** A text that is the same for all places of one array, once it was opened. @param names as given to `open` */
+  /** What two places of one array have in common, once it was opened. @param names as then */
   identityOf({ file, member }: ArrayPlace, names?: readonly string[]): string {
     const archive = this.#archives.get(file);
     return archive ? `${realPath(file)}: ${archive.nameOf(member, names)}` : realPath(file);
@@ -66,7 +66,7 @@ export class ArrayFiles {
     this.#archives.clear();
   }
 
-  /** A better remedy where a missing file has the name of an array in the common archive. */
+  /** What helps better where a file that is not there is called as an array of the common archive is. */
   async #meant(file: string, { problem }: DataError): Promise<DataError | undefined> {
     const [common, name] = [this.#common, basename(file)];
     if (common === undefined || file === common || !(await this.members(common))?.includes(name)) return undefined;
@@ -81,7 +81,7 @@ export class ArrayFiles {
     });
     try {
       if (!(await isZip(data))) return data;
-      // Loaded only now: most arrays lie in files of their own.
+      // Late: most arrays lie in files of their own.
       const { Npz } = await import('./npz.js');
       const archive = await Npz.open(data);
       this.#archives.set(file, archive);

@@ -48,7 +48,7 @@ const types: Readonly<Record<string, ElementType>> = {
 
 /** Bytes read at once. */
 const blockBytes = 1 << 20;
-/** Bytes read at once where rows are spread over the file, so that each column of a block is a read of its own. */
+/** The same where rows are spread over the file, and each column of a block is a read of its own. */
 const spreadBytes = 1 << 25;
 const MAGIC = '\x93NUMPY';
 
@@ -129,7 +129,7 @@ type Blocks = (first: number, count: number) => Promise<Elements>;
 
 /** Rows that lie one behind the other. @param most rows of a block */
 function plainBlocks(npy: Npy, width: number, most: number): Blocks {
-  // One buffer serves all blocks: one for each would pile up until it is collected.
+  // One buffer for all blocks: buffers of their own would pile up until they are collected.
   const buffer = Buffer.from(new ArrayBuffer(most * width * npy.type.bytes));
   return async (first, count) => {
     await readElements(npy, first * width, count * width, buffer);
@@ -251,7 +251,7 @@ function checkSize({ file, offset, shape, type }: Npy, size: number): void {
   }
 }
 
-/** Writes the elements of a row as numbers into the start of `values`. */
+/** Into the start of `values`. */
 function toNumbers({ file }: Npy, stored: Elements, values: Float64Array, row: number): Float64Array {
   for (let i = 0; i < stored.length; i++) {
     const value = Number(stored[i]);

@@ -18,7 +18,7 @@ import { refuseRepeated } from './repeated.js';
 import type { ArrayRows } from './rows.js';
 import { readTarget, requireCount } from './targets.js';
 
-/** A function of its own, so that the closure for messages keeps no arrays in memory. */
+/** Apart, so that what messages need keeps no arrays. */
 const rowsIn =
   (called: ReadonlyMap<string, string>): Source['where'] =>
   (row, field) =>

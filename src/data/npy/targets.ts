@@ -46,7 +46,7 @@ export async function readTarget(target: TargetArray, beside: Beside, reading: R
   if (weights !== undefined) {
     const header = await files.open(weights, [isPlain(column) ? 'weights' : `${name}_weights`]);
     const own = await closing(header, () => {
-      // As many weights as the target has places, where it has several in an example: one for each place.
+      // As many as the target has rows, where that is not one an example: a weight for each place.
       const isOfPlaces =
         lengths !== undefined &&
         header.shape[0] === wide[0] &&
@@ -103,14 +103,14 @@ async function readValues(array: ArrayRows, target: TargetArray, reading: Readin
   requireMemory(announced(array), (isExact ? 12 : 4) * count * width, DataError, 'use fewer rows');
   const bytes = new SharedArrayBuffer((isExact ? 8 : 4) * count * width);
   const numbers = isExact ? new Float64Array(bytes) : new Float32Array(bytes);
-  // The shape at each place, where the target is a sequence.
+  // Of each place of a sequence, where it is one.
   const inner = lengths ? shape.slice(1) : shape;
   const isOne = elements(inner) === 1;
   let isClass = type === undefined ? npy.integer && isOne : type === 'class';
   let [lowest, highest] = [Number.POSITIVE_INFINITY, 0];
   await array.read(reading, (row, index, used) => {
     if (isClass) {
-      // An ignored value need be no class, and does not count as one.
+      // What is ignored need be no class, and makes none.
       const counts = (value: number) => value !== ignored;
       const isOdd = (value: number) => !Number.isInteger(value) || value < 0 || value >= most;
       const own = row.subarray(0, used);

@@ -62,7 +62,7 @@ export async function withGiven<Own>(
   }
 }
 
-/** A function of its own, so that the closure for messages keeps no examples in memory. @param counts examples of each part */
+/** Apart, so that what messages need keeps no examples. @param counts examples of each part */
 const placesIn =
   (counts: readonly number[], places: readonly Source['where'][]): Source['where'] =>
   (example, field) => {

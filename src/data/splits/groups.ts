@@ -10,7 +10,7 @@ import { type HeldOutCounts, rowsByValue } from './stratify.js';
 /** Rows for each split, in any order. */
 export type Division = Readonly<Record<keyof Splits, readonly Int32Array[]>>;
 
-/** Most cells of the table of sums that are computed, which takes some hundredths of a second. */
+/** Cells of the table of sums that are looked at, at most: some hundredths of a second. */
 const mostCells = 1 << 23;
 /** So many groups are chosen by their sizes alone. */
 const fewGroups = 16;
@@ -109,7 +109,7 @@ function nearest(sizes: readonly number[], target: number, leave: number): numbe
 /** The places whose sizes add up to what is nearest to `target`, the smaller of two; none where nothing is nearer. */
 function sumTo(sizes: readonly number[], places: readonly number[], target: number): number[] {
   const most = 2 * target;
-  // For each sum that can be made: the place, counted from 1, that is the last in the first way to make it.
+  // Of each sum that can be had: the place, counted from 1, that was the first to make it, last in its sum.
   const last = new Int32Array(most + 1);
   for (const [i, place] of places.entries()) {
     const size = sizes[place];

@@ -43,7 +43,7 @@ type Kind = Decider & Pick<SplitKey, 'unit'>;
 export const keysOf = (kind: Kind, count = 0): SplitKeys =>
   kind.kind === 'order' ? new OrderKeys(kind, count) : new GroupKeys(kind, count);
 
-/** The origin of the values, for messages: `column when`. */
+/** What has the values, for messages: `column when`. */
 export const labelOf = ({ unit, name }: Pick<SplitKey, 'unit' | 'name'>): string => `${unit} ${name}`;
 
 function present(value: Cell, kind: Kind, { place }: KeyOrigin, row: number): Value {

@@ -72,7 +72,7 @@ export function assignRoles(
   for (const { key, columns: names } of named ?? []) columns.take(key, names);
   for (const { key, column } of files) columns.take(key, [column]);
   requireColumns(table, categorical, 'data.categorical');
-  // Rows can still be ordered by a date that becomes parts.
+  // A date that becomes parts is still to be ordered by.
   const readable = { ...table, columns: [...new Set([...table.columns, ...Object.keys(dates)])] };
   if (decider) requireColumns(readable, [decider.name], `data.split.${decider.kind}`);
 
@@ -125,7 +125,7 @@ class Columns {
   }
 }
 
-/** The inputs that the config names; undefined where all other columns are features. */
+/** What the config names to predict from; undefined where that is all that is left. */
 function namedInputs(config: TableConfig): (InputRole & { readonly key: string })[] | undefined {
   const { features, inputs, dates = {}, standardize = true } = config;
   const numbered = (names: readonly string[]) =>

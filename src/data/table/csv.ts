@@ -78,7 +78,7 @@ function inflatedStart(bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** The first rows of the file, two at most. */
+/** At most two. */
 async function firstRows(csv: CsvFile): Promise<string[][]> {
   const rows: string[][] = [];
   await parseRows(csv, { to: 2 }, (row) => {
@@ -87,7 +87,7 @@ async function firstRows(csv: CsvFile): Promise<string[][]> {
   return rows;
 }
 
-/** What pandas calls a column without a name: read by pandas and written again, the column has this name. */
+/** pandas calls a column without a name so when it reads it; written again, that is the name. */
 const unnamedByPandas = /^Unnamed: 0(?:\.\d+)?$/;
 
 /**
@@ -167,7 +167,7 @@ async function parseRows(
     record_delimiter: ['\r\n', '\n', '\r'],
     max_record_size: longestRow,
     ...range,
-    // Rows are handed on here and not by the stream, which would make an object for each.
+    // Rows end here, not in the stream: an object less for each.
     on_record: (row: string[], { lines }) => {
       const line = lineOf(row, lines);
       if (row.some((text) => text.includes('\uFFFD'))) throw notUtf8(file.name, line);

@@ -17,9 +17,9 @@ import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
 import { type Cell, type Table, textOf } from './table.js';
 
-/** More distinct texts than these are hardly categories, but identifiers or free text. */
+/** More are hardly categories, but identifiers or free text. */
 const mostCategories = 10_000;
-/** Most codes of a column: 32-bit floats hold whole numbers up to this. */
+/** Of codes: 32-bit numbers hold whole ones up to this. */
 const mostCodes = 2 ** 24;
 /** Numbers that are this many times as large as the range in which they lie, as times of day in seconds since 1970 are,
  * leave less than 14 of a 32-bit number's 24 bits to tell them apart. */

@@ -95,7 +95,7 @@ async function readInputs(
   return { count, width, features, inputs: read, kept, files, where: (row) => places.of(row) };
 }
 
-/** Rows whose number is not known before all are read. */
+/** Rows of whose number nothing is known. */
 class Grown {
   readonly width: number;
   #values: Float32Array;

@@ -153,7 +153,7 @@ const parsers = {
 
 type Group = FileMetaData['row_groups'][number];
 
-/** The chunks of a column, or of all columns; a column of records or lists has several. */
+/** Of a column, or of all; one of records or lists has several. */
 const chunksOf = ({ columns }: Group, name?: string): Chunk[] =>
   columns.flatMap(({ meta_data }) =>
     meta_data && (name === undefined || meta_data.path_in_schema[0] === name) ? meta_data : [],
@@ -193,7 +193,7 @@ function* narrowed(
   }
 }
 
-/** The elements of a column's schema, in the order in which a file lists them. */
+/** Of a column, in the order in which a file lists them. */
 const elementsOf = ({ element, children }: Tree): FileMetaData['schema'] => [element, ...children.flatMap(elementsOf)];
 
 /** Runs `action` on a file; what hyparquet throws is told as damage of the file. */

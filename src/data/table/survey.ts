@@ -119,7 +119,7 @@ function startsOf(fields: readonly { readonly columns: readonly string[] }[], fi
   });
 }
 
-/** How to leave a column out: data.exclude does not apply to columns that the config names as inputs. */
+/** Columns that are named cannot be left out by data.exclude. */
 function leaveOutOf({ features, inputs }: TableConfig): string | undefined {
   if (inputs) return 'take them out of data.inputs';
   return features && 'take them out of data.features';

@@ -5,7 +5,7 @@ import { elements } from '../../ground/elements.js';
 import type { GraphBuilder, Value } from './graph.js';
 import type { ElementType } from './proto.js';
 
-/** Kernels that draw random numbers: folded, they would give the same numbers in every step. */
+/** Random numbers would be the same in every step. */
 const random = new Set(['Multinomial']);
 
 type CpuBackend = tf.KernelBackend & {

@@ -10,7 +10,7 @@ export interface Storage {
   readonly type: ElementType;
   /** Names by shape of the row-major forms: reshapes of one another. */
   readonly rows: Map<string, string>;
-  /** True when the value was made channels-first: what is computed from it should then be channels-first too. */
+  /** True when the value was made channels-first: what is made from it should then be so too. */
   readonly transposed?: boolean;
   /** The transposed form of a rank-4 value, and its shape before transposition. */
   channelsFirst?: { readonly name: string; readonly shape: readonly number[] };
@@ -22,11 +22,11 @@ export interface Storage {
   readonly splat?: number;
   /** relu of this value, when the graph has it: positive where this value is. */
   relu?: Storage;
-  /** Set once a gather has read by these whole numbers: none is negative, and all are below it. */
+  /** Whole numbers that a gather has read by: none is negative, all are below this. */
   below?: number;
   /** Set where this value is 1 where the other is positive, and else 0. */
   stepOf?: Storage;
-  /** On the gradient of a max pooling: what was pooled, and what makes the same gradient, zero where `from` is not positive. */
+  /** Makes the same value, zero where the pooled one is not positive. */
   pooled?: { readonly from: Storage; readonly positive: () => Value };
 }
 
@@ -119,8 +119,8 @@ export class GraphBuilder {
   }
 
   /**
-   * Names what `body` appends in a series apart, for nodes that often turn out not to be needed: all other nodes keep the names
-   * that they have without these, and the graph its hash, by which a resumed run knows it.
+   * Counts what `body` appends apart. For nodes that often turn out not to be needed: all others keep their names, by which,
+   * among the rest, the graph of a run is known again.
    */
   apart<T>(body: () => T): T {
     const [names, prefix] = [this.#names, this.#prefix];
@@ -197,7 +197,7 @@ export class GraphBuilder {
   }
 
   #makeRows(storage: Storage, shape: readonly number[]): string {
-    // An empty tensor has nothing to compute, and Reshape takes a size of 0 for "as the input has it".
+    // What is empty is known, and a Reshape would take its zeros for something else.
     if (elements(shape) === 0) return this.#addConstant(typedArray(storage.type, []), shape, storage.type);
     if (storage.constant) return this.#addConstant(storage.constant, shape, storage.type);
     if (storage.splat !== undefined) {
@@ -223,7 +223,7 @@ export class GraphBuilder {
     return this.node('Reshape', [first!, this.int64(shape)]);
   }
 
-  /** Whether a rank-2 value has a transposed copy. */
+  /** Whether a rank-2 value has been transposed. */
   hasColumns({ storage, shape }: Value): boolean {
     return storage.columns !== undefined && sameShape(storage.columns.shape, shape);
   }
@@ -233,7 +233,7 @@ export class GraphBuilder {
     const { storage, shape } = value;
     if (this.hasColumns(value)) return storage.columns!.name;
     const [n, c] = shape as [number, number];
-    // Transposed at rank 3: at rank 2 ONNX Runtime's optimizer would have the product transpose instead.
+    // At rank 3: at rank 2 ONNX Runtime's optimizer would undo it, and have the product transpose.
     const turned = this.node('Transpose', [this.rows(value, [n, c, 1])], { perm: [1, 0, 2] });
     const name = this.node('Reshape', [turned, this.int64([c, n])]);
     this.#shapes.set(name, { name, shape: [c, n], type: storage.type });

@@ -6,7 +6,7 @@
 import { WireError } from '../../errors.js';
 import { requireMemory } from '../../ground/memory.js';
 
-/** A node, as far as it decides how large tensors are. */
+/** As far as it decides sizes. */
 export interface GrowingNode {
   readonly op: string;
   readonly inputs: readonly string[];
@@ -16,7 +16,7 @@ export interface GrowingNode {
 
 const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 
-/** Elements that a padded tensor has at least. @param pads [starts..., ends...] */
+/** Elements that what is padded so has at least: [starts..., ends...]. */
 function padded(pads: readonly number[]): number {
   const axes = pads.length / 2;
   return product(pads.slice(0, axes).map((start, axis) => Math.max(1, start + (pads[axis + axes] ?? 0))));
@@ -29,7 +29,7 @@ const bySizes: Readonly<Record<string, { input: number; elements: (sizes: readon
   Resize: { input: 3, elements: product },
   Pad: { input: 1, elements: padded },
 };
-/** Elements that an attribute asks for at least: padding, and the strides by which a transposed convolution spreads what it is given. */
+/** The same of attributes: padding, and the strides by which a transposed convolution spreads what it is given. */
 function byAttribute(op: string, name: string, list: readonly number[]): number {
   if (name === 'pads') return padded(list);
   return op === 'ConvTranspose' && name === 'strides' ? product(list) : 0;

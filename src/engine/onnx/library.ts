@@ -46,7 +46,7 @@ type Name = keyof typeof places;
 
 /** The oldest version of the API that has all these functions. */
 const apiVersion = 12;
-/** The library logs fatal errors only: all others are thrown. */
+/** What fails is thrown. */
 const logFatal = 4;
 const optimizeAll = 99;
 const optimizeNothing = 0;
@@ -68,7 +68,7 @@ function libraryFile(): string {
 
 export class OnnxLibrary {
   readonly version: string;
-  /** Kept, because the library would be unloaded with it. */
+  /** Collected, it would take the code with it. */
   protected readonly handle: LibraryHandle;
   readonly #koffi: Koffi;
   readonly #functions: Readonly<Record<Name, Native>>;
@@ -175,7 +175,7 @@ const require = createRequire(import.meta.url);
 /** @throws EngineError when the library does not load on this machine */
 export function loadLibrary(): OnnxLibrary {
   try {
-    // Loaded here and not imported above: koffi throws where npm left out its part for this platform.
+    // Only now: where npm left out its part for this platform, importing it throws.
     return new OnnxLibrary(require('koffi') as Koffi);
   } catch (error) {
     const [reason] = (error as Error).message.split('\n');

@@ -4,10 +4,10 @@ import { type Field, isPlain } from '../../data/field.js';
 export const parameterName = (index: number): string => `parameter${index}`;
 export const gradientName = (index: number): string => `gradient${index}`;
 export const noiseName = (index: number): string => `noise${index}`;
-/** Name of a field of the batch. Fields that the config names get a prefix that no node of the graph has. */
+/** Of a field of the batch. Those that a config names get a name apart, which no node of the graph can have. */
 export const fieldName = (field: Pick<Field, 'name' | 'role'>): string =>
   isPlain(field) ? field.name : `field_${field.name}`;
-/** Output of a training step in which places may not count: what the loss is divided by. */
+/** Output of a training step with places that do not count. */
 export const divisorName = 'divisor';
 
 /** Outputs of an evaluation for one target; those of a target that has a name carry it. */
@@ -17,7 +17,7 @@ export function headNames(target: Pick<Field, 'name' | 'role'>) {
     outputs: `outputs${end}`,
     losses: `losses${end}`,
     metric: (index: number) => `metric${index}${end}`,
-    // Only in graphs in which places may not count.
+    /** Those that only graphs with places that do not count have. */
     divisor: `${divisorName}${end}`,
     valid: `valid${end}`,
   };

@@ -24,7 +24,7 @@ export interface Session {
 }
 
 let library: OnnxLibrary | undefined;
-/** ONNX Runtime, loaded once in each thread. */
+/** As this thread sees it. */
 function loaded(): OnnxLibrary {
   library ??= loadLibrary();
   return library;
@@ -47,7 +47,7 @@ class Holdings {
   }
 }
 
-/** Frees sessions that were not released, once nobody can run them; those of a thread that ends before stay with the process. */
+/** Frees the sessions that nobody has released, once nobody can run them. Not those of a thread that ends before. */
 const forgotten = new FinalizationRegistry<Holdings>((holdings) => holdings.free());
 
 class OnnxSession implements Session {

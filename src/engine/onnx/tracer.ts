@@ -157,7 +157,7 @@ export function lower(
   });
   const filled = (value: Value) => {
     const size = elements(value.shape);
-    // An empty tensor needs no computing.
+    // Where there is nothing, nothing need be computed.
     if (size === 0) return graph.splat(0, value.shape, value.storage.type);
     if (size > fewest && value.storage.splat === undefined) requireTensor(kernel, value.shape);
     return value;
@@ -168,7 +168,7 @@ export function lower(
 /** Elements that any machine has memory for. */
 const fewest = 2 ** 24;
 
-/** One tensor must fit into the memory; which of them are there at a time is ONNX Runtime's to arrange. */
+/** One tensor must fit into the memory; what all of them need at a time is the library's to arrange. */
 function requireTensor(kernel: string, shape: readonly number[]): void {
   requireMemory(
     `${kernel} of the model makes a tensor of ${shape.join(' x ')} numbers for one shard of examples`,
@@ -185,7 +185,7 @@ function missing(_: GraphBuilder, { kernel }: KernelCall): never {
   );
 }
 
-/** A TypeError in a lowering means options that the lowering does not know: it is told as such. */
+/** A lowering that stumbles over what it does not know has none for that. */
 function attempt<T>({ kernel }: KernelCall, body: () => T): T {
   try {
     return body();

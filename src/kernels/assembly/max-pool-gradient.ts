@@ -1,6 +1,6 @@
 // Gradient of max pooling over planes of floats in row-major order. Offsets are in bytes.
 
-/** Moves `dy` to the greatest element of each window, the first of equals: 2x2 windows that do not overlap, 4 at a time. */
+/** Where a window's greatest element lies, the first of equals, there `dy` goes; 2x2 windows that do not overlap, 4 at a time. */
 function pairRows(x: usize, dy: usize, dx: usize, w: i32, ow: i32, positive: bool): void {
   const row = (<usize>w) << 2;
   let j: i32 = 0;

@@ -6,7 +6,7 @@ import { oneOf } from '../../ground/suggest.js';
 
 const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 
-/** For each kind: a class that tfjs registers, whose base class tells the others, and how configs write names. */
+/** Of each kind, a class that tfjs registers, from which the others are known, and how configs write their names. */
 const kinds = {
   activation: { known: 'relu', write: (name: string) => name },
   initializer: { known: 'Zeros', write: lowerFirst },
@@ -24,7 +24,7 @@ function namesOf(kind: Kind): string[] {
     .map(write);
 }
 
-/** @throws ModelError when an option for an activation names none; tfjs would take the name of a layer for one */
+/** @throws ModelError when an option that is to name an activation does not: tfjs takes the name of a layer too */
 export function checkActivation(key: string, value: unknown, where: string): void {
   if (!/^(recurrentA|a)ctivation$/.test(key) || typeof value !== 'string') return;
   const names = namesOf('activation');

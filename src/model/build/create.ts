@@ -121,7 +121,7 @@ function nameOf(value: unknown): string {
 }
 
 /**
- * The checks that a list of layers gets layer by layer, for a model that was made as a whole.
+ * What is checked of layers one by one as they are built from a list.
  * @returns which field each input reads, and with which target each output is compared
  */
 function checkModel(
@@ -131,7 +131,7 @@ function checkModel(
   where: string,
 ): Pick<BuiltModel, 'inputs' | 'outputs'> {
   try {
-    // Sequential models are built when they are first called.
+    // Sequential models put this off.
     if (!model.built) model.build(model.inputs[0]?.shape);
   } catch (error) {
     throw new ModelError(`${where}: ${(error as Error).message}`, 'correct the model');
@@ -150,7 +150,7 @@ function checkModel(
   });
   const targets = data.targets.map(({ name }) => name);
   if (outputs) checkOutputs(outputs, targets);
-  // Outputs belong to targets by the names of their layers, or as model.outputs says.
+  // By the names of their layers, or of those that the config says.
   const compared = matched({ what: 'output', names: model.outputNames }, targets, where, outputs);
   for (const layer of everyLayer(model)) {
     checkLayer(layer, `${where}: layer ${layer.name}`);
@@ -168,9 +168,9 @@ const roles = { input: 'input', output: 'target' } as const;
 
 /**
  * The field of each input or output of a model, by their names; where there is one of each, they belong together.
- * @param names of the model's inputs or outputs
+ * @param names of the model's
  * @param fields of the data
- * @param given names in the model by field, where the config gives them
+ * @param given what the config calls the model's, by fields
  */
 function matched(
   { what, names }: { readonly what: 'input' | 'output'; readonly names: readonly string[] },

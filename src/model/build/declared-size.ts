@@ -11,7 +11,7 @@ type AddWeight = (name: string, shape: readonly number[], ...rest: unknown[]) =>
 /** Bytes of the weights of the model that is being built. */
 let declared = 0;
 
-/** Starts the count of a model's bytes; to be called before the model is built. */
+/** To be called before a model is built: its weights are counted from here. */
 export function countWeights(): void {
   declared = 0;
 }

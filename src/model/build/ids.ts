@@ -1,13 +1,13 @@
-/** Which inputs a list of layers looks up in embeddings. Such inputs are ids: scaled, they would name other rows. */
+/** Whether a list of layers looks up its inputs in an embedding: those are ids, and scaled they would name other rows. */
 import type { LayerConfig } from '../../config/model.js';
 
-/** Layers that only move numbers: ids that go in come out as ids. */
+/** Layers that hand numbers on as they are. */
 const passing = ['reshape', 'flatten', 'permute', 'repeatvector'];
 const isEmbedding = (kind: string) => kind.toLowerCase() === 'embedding';
 
 /**
- * The `inputDim` of the embeddings that read each input. Told from the list, because the data are read before the model is
- * built.
+ * Of a list of layers, before it is built, because the data must be read by then: what the `inputDim` of the embeddings is
+ * that read each input.
  * @param inputs names of the inputs; the first layer reads the first unless it says otherwise
  */
 export function idInputsOf(

@@ -28,7 +28,7 @@ export function freezeLayers(model: LayersModel, patterns: readonly string[] | u
   const frozen = patterns
     ? layersNamed(model, patterns, 'model.freeze')
     : layersWhere(model, (layer) => layer.trainable === false);
-  // Outer layers first: tfjs sets the layers inside along with them.
+  // Outer layers first, because they set those inside them too.
   for (const layer of everyLayer(model)) {
     layer.trainable = !frozen.has(layer);
     if (!frozen.has(layer) || layer.getClassName() !== 'BatchNormalization') continue;

@@ -1,9 +1,9 @@
-/** How the layers of a saved model are connected, checked before tfjs builds it: tfjs would wait for ever for a layer that never comes. */
+/** How the layers of a saved model are connected, checked before tfjs builds it: it would wait for ever for a layer that never comes. */
 import { z } from 'zod';
 import { ModelError } from '../../errors.js';
 import { ruleOf } from '../../ground/json-file.js';
 
-/** A tensor that a node takes: [layer, node, tensor, options]. */
+/** A tensor that a node takes: of a layer's node, by its place. */
 const tensorSchema = z.tuple([z.string(), z.int().min(0), z.int().min(0)], z.unknown());
 const layerSchema = z.looseObject({
   name: z.string().min(1),
@@ -39,7 +39,7 @@ function checkOrder(file: string, layers: readonly Layer[]): void {
     names.add(name);
     // A layer that takes no tensor is an input, and has one node.
     if (inbound_nodes.length === 0) nodes.set(keyOf(name, 0), []);
-    // A nested model has one node more, its own, which comes first.
+    // A model inside of the model has one more, its own, which comes first.
     const own = Array.isArray(config.layers) ? 1 : 0;
     if (own === 1) nodes.set(keyOf(name, 0), []);
     inbound_nodes.forEach((taken, i) => {
@@ -63,7 +63,7 @@ function checkOrder(file: string, layers: readonly Layer[]): void {
   throw new ModelError(`${file}: layer ${name} ${why}`, 'save the model again');
 }
 
-/** Options of initializers that are numbers. tfjs draws until a value fits, and where an option is no number none ever does. */
+/** Numbers of initializers; tfjs draws until one fits, which one that is no number never does. */
 const numbersOfInitializers = ['scale', 'mean', 'stddev', 'minval', 'maxval', 'gain', 'value'];
 
 /** @throws ModelError when an initializer of a layer has something else for a number */

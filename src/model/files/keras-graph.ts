@@ -20,10 +20,10 @@ interface Entry extends Json {
 const recurrent = ['SimpleRNN', 'LSTM', 'GRU', 'Bidirectional', 'RNN'];
 /** Operations by which Keras writes how masks are made. */
 const maskOperations = ['NotEqual', 'Any', 'LogicalOr', 'ExpandDims', 'ZerosLike', 'OnesLike', 'Concatenate'];
-/** Joined masks are a Concatenate as layers are, but of truth values. */
+/** Joined masks are a layer too, but one of truth values. */
 const isOperation = ({ class_name: name, inbound_nodes: nodes }: Entry): boolean =>
   maskOperations.includes(name) && (name !== 'Concatenate' || JSON.stringify(nodes).includes('"dtype":"bool"'));
-/** Keyword arguments without an effect in tfjs. */
+/** Keywords that change nothing here. */
 const harmless: Readonly<Record<string, unknown>> = { training: false };
 
 const isTensor = (value: unknown): value is { config: { keras_history: History } } =>
@@ -73,7 +73,7 @@ function maskLayers(file: string, entries: readonly Entry[]): Set<string> {
   const found = new Set<string>();
   const visit = (name: string, reader: Entry): void => {
     const entry = byName.get(name)!;
-    // A layer of the model, from which an operation only takes a shape.
+    // What the operation is told of shapes comes from the model's own layers.
     if (found.has(name) || !isOperation(entry)) return;
     found.add(name);
     if (entry.class_name === 'NotEqual' && !isMaskOf(entry, entries)) throw foreignMask(file, reader);
@@ -132,14 +132,14 @@ function call(file: string, entry: Entry, node: unknown, shifts: ReadonlyMap<str
       tensors.push(...tensorsIn(value));
     else refuse(`${key}: ${tensorsIn(value).length > 0 ? 'a tensor' : JSON.stringify(value)}`);
   }
-  // tfjs keeps the states of stacked cells in reverse order.
+  // tfjs keeps the states of stacked cells the other way round.
   const cell = entry.config.cell as Json | undefined;
   if (tensors.length > 1 && name === 'RNN' && cell?.class_name === 'StackedRNNCells')
     refuse('initial states of several cells');
   return tensors.map((history) => [...shifted(history, shifts), {}]);
 }
 
-/** The call with the number that tfjs gives it. @param shifts as `nestedCalls` gives them */
+/** Where tfjs has the call. @param shifts as `nestedCalls` gives them */
 export function shifted([name, node, tensor]: History, shifts: ReadonlyMap<string, number>): History {
   return [name, node + (shifts.get(name) ?? 0), tensor];
 }

@@ -31,7 +31,7 @@ const ignored: Readonly<Record<string, Readonly<Record<string, unknown>> | undef
   GlobalAveragePooling1D: { keepdims: false, data_format: last },
   GlobalAveragePooling2D: { keepdims: false },
   GlobalMaxPooling1D: { keepdims: false, data_format: last },
-  // tfjs interpolates at other points between pixels than Keras.
+  // It reads other points between pixels than Keras.
   UpSampling2D: { interpolation: 'nearest' },
   BatchNormalization: { renorm: false },
   GlobalMaxPooling2D: { keepdims: false },
@@ -45,7 +45,7 @@ const activations: Readonly<Record<string, string | undefined>> = {
   // tfjs and Keras 2 have another function of this name.
   hard_sigmoid: 'keras_hard_sigmoid',
 };
-/** Activations that neither tfjs nor tfjs/activations.ts has. */
+/** Those that tfjs has not, and that are not made up for. */
 const unknownActivations = ['glu', 'sparsemax', 'threshold'];
 
 /**
@@ -98,9 +98,9 @@ function keras3Config(file: string, name: string, config: Json): Json {
   return changed;
 }
 
-/** tfjs makes the backward layer from the forward one by itself, and gives zeros at the masked places of sequences. */
+/** tfjs turns the one layer round by itself; zeros for masked places are what it has where it gives sequences. */
 function bidirectional(file: string, config: Json): Json {
-  // Keras 3 writes a name for each direction; tfjs makes these from the layer's name.
+  // Keras 3 writes the names of both directions, and tfjs makes them.
   const forward = config.layer as { config: Json };
   const layer = {
     ...forward,
@@ -155,7 +155,7 @@ function rewriteConfig(name: string, config: Json): Json {
   const { batch_shape: batchShape, input_layers: inputs, output_layers: outputs, ...rest } = config;
   // Half precision is a matter of Keras's machines: Lockstep computes in float32.
   if (typeof rest.dtype === 'string' && /float/.test(rest.dtype)) rest.dtype = 'float32';
-  // Keras 3 calls alpha negative_slope; without alpha tfjs takes 0.3.
+  // Keras 3's name for it: without alpha tfjs takes 0.3.
   if (name === 'LeakyReLU' && 'negative_slope' in rest) rest.alpha = rest.negative_slope;
   if (Array.isArray(rest.axis) && rest.axis.length === 1) rest.axis = rest.axis[0];
   if (batchShape !== undefined) rest.batch_input_shape = batchShape;

@@ -14,7 +14,7 @@ import { ModelError } from '../../errors.js';
 export async function modelOfTopology(topology: object, where: string, remedy: string): Promise<tfl.LayersModel> {
   try {
     const model = await tfl.models.modelFromJSON(topology as Parameters<typeof tfl.models.modelFromJSON>[0]);
-    // Sequential models are built when they are first called.
+    // Sequential models put this off.
     if (!model.built) model.build(model.inputs?.[0]?.shape);
     return model;
   } catch (error) {

@@ -11,10 +11,10 @@ import './pooling-gradients.js';
 import './layers-gaps.js';
 import { correctGradients } from './corrected-gradients.js';
 
-// The layers package registers the gradients that this module corrects. By require, for the reason in cpu-backend.ts.
+// The layers package registers the gradients that this module corrects. Required, as cpu-backend.ts says why.
 createRequire(import.meta.url)('@tensorflow/tfjs-layers');
 
-// Without production mode the cpu backend prints a banner that recommends another package.
+// Without it the cpu backend prints a banner that recommends another package.
 tf.enableProdMode();
 
 // Layers such as LSTM call operations as methods of tensors (`x.sign()`), which only tfjs's union package provides.
@@ -70,7 +70,7 @@ export function windowShares(info: tf.backend_util.Conv2DInfo): Float32Array {
   return Float32Array.from(rows.flatMap((row) => columns.map((column) => 1 / (row * column))));
 }
 
-// The layer Concatenate takes every negative axis for the last one when it computes, though not in its shapes.
+// Its concatenation takes every negative axis for the last one; its shapes have it right.
 type Concatenation = { axis: number; mergeFunction(inputs: tf.Tensor[]): tf.Tensor };
 const [Concatenate] = tf.serialization.SerializationMap.getMap().classNameMap.Concatenate;
 const concatenation = (Concatenate as unknown as { prototype: Concatenation }).prototype;

@@ -8,7 +8,7 @@ import { type ResizeOptions, resizeMatrix } from './resizing.js';
 
 type Gradient = (dy: tf.Tensor, saved: tf.Tensor[], attrs: Record<string, unknown>) => Record<string, () => tf.Tensor>;
 
-/** Registers a gradient in place of tfjs's own. */
+/** In place of tfjs's own. */
 function replace(kernelName: string, inputsToSave: string[], gradFunc: Gradient): void {
   if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName);
   tf.registerGradient({ kernelName, inputsToSave, gradFunc: gradFunc as tf.GradFunc });
@@ -46,7 +46,7 @@ const mirrorPad: Gradient = (dy, [x], attrs) => {
   };
 };
 
-/** A gather with batch dimensions: tfjs has no gradient for more than one, and for one it goes example by example. */
+/** tfjs has none for more than one batch dimension, and for one it takes the batch apart example by example. */
 const batchGather = (dy: tf.Tensor, x: tf.Tensor, indices: tf.Tensor, axis: number, batchDims: number): tf.Tensor => {
   const size = (shape: number[]) => tf.util.sizeFromShape(shape);
   const [batch, outer, inner] = [
@@ -70,7 +70,7 @@ const batchGather = (dy: tf.Tensor, x: tf.Tensor, indices: tf.Tensor, axis: numb
   return tf.reshape(tf.transpose(tf.reshape(sums, [batch, length, outer, inner]), [0, 2, 1, 3]), x.shape);
 };
 
-/** Each pixel of the images gets the gradients of the pixels that it was blended into, by its shares: products with the matrices that resize rows and columns. */
+/** Each pixel of the images gets what it gave: products with the matrices that resize rows and columns. */
 function resizingGradient(
   kind: 'nearest' | 'bilinear',
   dy: tf.Tensor,

@@ -85,7 +85,7 @@ const noises: Readonly<Record<string, Noise | undefined>> = {
   AlphaDropout: (hooks, x, layer) => alphaDropout(hooks, x, layer.rate!, layer.noiseShape ?? x.shape),
 };
 
-/** Layers that have their hooks: one that stands inside another may be applied by itself too, and is wrapped once. */
+/** Layers that are wrapped: some are inside one and also applied by themselves. */
 const wrapped = new WeakSet<Layer>();
 
 /** Wraps a layer before it is applied; layers inside it included. */
@@ -107,7 +107,7 @@ function install(layer: LayerFields, slot: HookSlot): void {
   const regularizer = layer.activityRegularizer;
   const dilated = isDilatedConvolution(layer);
   if (!noise && !regularizer && !dilated) return;
-  // tfjs refuses to apply a layer with an activity regularizer.
+  // tfjs refuses to apply a layer that has one.
   layer.activityRegularizer = null;
   const call = layer.call.bind(layer);
   layer.call = (inputs, kwargs) => {
@@ -126,7 +126,7 @@ function install(layer: LayerFields, slot: HookSlot): void {
 
 /**
  * In training tfjs reads scale and offset of a batch normalization that was made without them. Along another axis than the
- * last, tfjs's gradients do not reduce and its cpu kernel takes the last axis: the layer's axis is moved to the end, and back.
+ * last, its gradients have no reduction and its cpu kernel takes the last for it: such a layer gets its axis moved there.
  */
 function completeNormalization(layer: LayerFields): void {
   const call = layer.call.bind(layer);

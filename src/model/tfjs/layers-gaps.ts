@@ -24,7 +24,7 @@ function report(layer: LayerClass, ...options: string[]): void {
 report(classOf('separableConv2d', { filters: 1, kernelSize: 1 }), 'depthMultiplier');
 report(classOf('flatten', {}), 'dataFormat');
 
-/** These layers write their output's size into the shape that they are given, which belongs to the tensor before them. */
+/** They write their output's size into the shape that they are given, which is that of the tensor before them. */
 for (const [name, options] of Object.entries({
   categoryEncoding: { numTokens: 1 },
   centerCrop: { height: 1, width: 1 },
@@ -36,7 +36,7 @@ for (const [name, options] of Object.entries({
   };
 }
 
-/** The layer Resizing takes the shape of a batch for that of one image, and a list of one input for the input. */
+/** It takes the shape of a batch for that of one image, and a list of inputs for the input. */
 const resizing = classOf('resizing', { height: 1, width: 1 });
 const { call } = resizing;
 resizing.call = function onOne(inputs, kwargs) {
@@ -49,8 +49,8 @@ resizing.computeOutputShape = function ofBatch(this: Resizing, shape) {
 type Resizing = LayerClass & { readonly height: number; readonly width: number };
 
 /**
- * The layer Reshape leaves a size of -1 open until it has seen a batch, although the shapes tell it: layers behind it, such as
- * flatten and dense, could not be made. Its config has the size that was found, so that plain tfjs opens the saved model too.
+ * It knows no size before it has seen a batch, although all but the batch's own is known: layers after it, such as flatten
+ * and dense, could not be made. What it came to is reported, so that plain tfjs opens the saved model too.
  */
 const reshape = classOf('reshape', { targetShape: [1] });
 const { computeOutputShape: unsized, getConfig: reshapeConfig } = reshape;

@@ -6,7 +6,7 @@ import { broadcast, type KernelCall, type Lowering, type Lowerings } from './low
 import { logSoftmaxOf } from './softmax.js';
 import { type ByType, castTo, chosen, type Emit, emitFor, inDoubles } from './types.js';
 
-/** A kernel of two inputs, which tfjs has cast to one type. The rule has no `same`. */
+/** Two inputs of one type, which tfjs sees to. A rule without `same`. */
 export const binary =
   (rule: ByType, type?: 'bool' | 'int32'): Lowering =>
   (graph, call) => {
@@ -32,7 +32,7 @@ const logical =
 const onlyA: Emit = (graph, a, b) => graph.node('And', [a, graph.node('Not', [b])]);
 const onlyB: Emit = (graph, a, b) => onlyA(graph, b, a);
 
-/** The other operand, where one is known to be neutral: multiplied by 1, or added 0. */
+/** Multiplying by a known one, or adding a known zero, is the other operand. */
 function neutral(value: number, rule: ByType): Lowering {
   const plain = binary(rule);
   return (graph, call) => {
@@ -44,7 +44,7 @@ function neutral(value: number, rule: ByType): Lowering {
   };
 }
 
-/** A number added to each output of a convolution or product becomes its bias, which it adds while it writes the result. */
+/** Adding one number an output to a convolution or product is its bias, added as it writes. */
 function asBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
   const [a, b] = [call.input('a'), call.input('b')];
   const outputs = a.shape.at(-1)!;
@@ -53,7 +53,7 @@ function asBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
   const flat = [elements(a.shape) / outputs, outputs];
   const maker = graph.producer(transposed ? graph.channelsFirst(a) : graph.rows(a, flat));
   if (maker?.op !== (transposed ? 'Conv' : 'Gemm') || maker.inputs.length !== 2) return undefined;
-  // A new node with the bias; the one without is left out when nothing else reads it.
+  // A node of its own: the one without bias goes when nothing else reads it.
   const name = graph.node(maker.op, [...maker.inputs, graph.rows(b, [outputs])], maker.attributes);
   if (transposed) return graph.channelsFirstValue(name, a.shape);
   return { storage: graph.value(name, flat).storage, shape: a.shape };
@@ -62,7 +62,7 @@ function asBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
 const plainAdd = neutral(0, numbers('Add'));
 const add: Lowering = (graph, call) => asBias(graph, call) ?? plainAdd(graph, call);
 
-/** The gradient of relu before a max pooling: the kernel of pooling's gradient can set to zero what relu's gradient would. */
+/** The gradient of relu before max pooling: pooling's own gradient can leave out what relu would. */
 function reluOfPool(call: KernelCall): Value | undefined {
   const [a, b] = [call.input('a').storage, call.input('b').storage];
   if (a.pooled && b.stepOf === a.pooled.from) return a.pooled.positive();
@@ -99,7 +99,7 @@ const modOfIntegers: Emit = (graph, a, b) => {
   return graph.node('Mod', [a, graph.node('Where', [isZero, graph.scalar(1, 'int32'), b])]);
 };
 
-/** Divides doubles, as tfjs does in JavaScript: rounding a quotient of floats can reach the next whole number. */
+/** Of doubles: tfjs divides as JavaScript does, and rounding a quotient of floats can reach the next whole number. */
 const floorDivision = inDoubles((graph, a, b) => graph.node('Floor', [graph.node('Div', [a, b])]));
 
 /** The square of a difference. */

@@ -5,7 +5,7 @@ import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 const toLast = <T>([n, c, h, w]: readonly T[]): T[] => [n!, h!, w!, c!];
 const toFirst = ([n, h, w, c]: readonly number[]) => [n!, c!, h!, w!];
 
-/** Inputs that have channels and space; filters are the same in both formats. */
+/** What has channels and space; filters are the same in both formats. */
 const images = new Set(['x', 'dy', 'bias', 'preluActivationWeights']);
 
 function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {

@@ -19,7 +19,7 @@ const angle: Emit = (g, y, x) => {
   const half = g.node('Where', [isNegative(g, x), turned(quarter, Math.PI), quarter]);
   return g.node('Where', [isNegative(g, y), g.node('Neg', [half]), half]);
 };
-/** Whether a number is negative; -0 is, and its reciprocal tells it from 0. */
+/** Also of -0. */
 const isNegative: Emit = (g, x) =>
   g.node('Or', [g.node('Less', [x, g.float(0)]), g.node('Less', [g.node('Reciprocal', [x]), g.float(0)])]);
 

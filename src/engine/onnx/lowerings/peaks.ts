@@ -103,10 +103,10 @@ const maxPoolWithPlaces: Lowering = (graph, call) => {
   );
   const { batchSize, inChannels, inHeight, inWidth } = info;
   const name = graph.channelsFirst(x);
-  // tfjs passes over NaN.
+  // tfjs passes over what is no number.
   const numbers = graph.node('Where', [graph.node('IsNaN', [name]), graph.float(Number.NEGATIVE_INFINITY), name]);
   const [most, places] = graph.nodes('MaxPool', [numbers], 2, windowAttributes(info));
-  // ONNX counts places channel by channel, tfjs pixel by pixel.
+  // Counted channel by channel, where tfjs counts pixel by pixel.
   const pixels = graph.node('Mod', [places!, graph.int64([inHeight * inWidth], [])]);
   const counted = sumOf(graph, times(graph, pixels, inChannels), ladder(graph, 1, inChannels, 1));
   const all = call.attribute<boolean>('includeBatchInIndex')

@@ -23,7 +23,7 @@ function typesOf(op: ReduceOperator, type: Type): { inner: 'float32' | 'int32'; 
   return { inner: summed, outer: summed };
 }
 
-/** What tfjs reduces an empty tensor to. */
+/** What tfjs makes of no elements. */
 const ofNothing: Record<ReduceOperator, number> = {
   ReduceSum: 0,
   ReduceMean: 0,

@@ -61,7 +61,7 @@ const quantifier =
     const kept = x.shape.filter((_, i) => !axes.includes(i));
     const shape = call.attribute<boolean>('keepDims') ? x.shape.map((n, i) => (axes.includes(i) ? 1 : n)) : kept;
     if (axes.every((axis) => x.shape[axis] === 1)) return seenAs(x, shape);
-    // For an empty tensor, both all and any are false in tfjs.
+    // Of nothing, tfjs says no either way.
     if (isEmpty(x)) return graph.splat(0, shape, 'bool');
     const reduced = graph.node(op, [castRows(graph, x, 'int32')], { axes, keepdims: 0 });
     return seenAs(graph.value(graph.node('Cast', [reduced], { to: typeCode.bool }), kept, 'bool'), shape);
@@ -87,7 +87,7 @@ const topK: Lowering = (graph, call) => {
   const shape = [...x.shape.slice(0, -1), k];
   const { type } = x.storage;
   if (elements(shape) === 0) return [graph.splat(0, shape, type), graph.splat(0, shape, 'int32')];
-  // All elements, unless sorted ones are asked for, come in their own order.
+  // Unless they shall be sorted, all of them are in their order.
   if (k === x.shape.at(-1) && call.attribute<boolean | undefined>('sorted') === false) {
     const order = Int32Array.from({ length: elements(shape) }, (_, i) => i % k);
     return [x, graph.constant(order, shape, 'int32')];

@@ -30,7 +30,7 @@ export function storedAs(value: number, type: ElementType): number {
   return type === 'float32' ? Math.fround(value) : Math.trunc(value) | 0;
 }
 
-/** Floats or doubles cut to whole numbers; NaN and infinities become 0, as in JavaScript's Int32Array. */
+/** Floats or doubles cut to whole numbers; what is none, NaN and infinities, becomes 0, as in JavaScript's Int32Array. */
 function wholeNumbers(graph: GraphBuilder, name: string, type: 'float32' | 'float64'): string {
   const infinite = graph.node('Or', [graph.node('IsNaN', [name]), graph.node('IsInf', [name])]);
   const zero = type === 'float32' ? graph.float(0) : castTo(graph, graph.float(0), 'float64');

@@ -55,7 +55,7 @@ const step: Lowering = (graph, call) => {
 const seluAlpha = 1.6732632423543772;
 const seluScale = 1.0507009873554805;
 
-/** In tfjs the exponential of whole numbers is a float; computed in doubles it is right to the last bit. */
+/** Of whole numbers it is a float in tfjs, and of doubles right to the last bit. */
 const exp: Lowering = (graph, call) => {
   const x = call.input('x');
   if (x.storage.type === 'float32') return elementwise(graph, [x], operator('Exp'));
@@ -65,7 +65,7 @@ const exp: Lowering = (graph, call) => {
 
 /**
  * exp(x) - 1 without loss near zero: u = exp(x) is rounded, and what that took away is u (x - log u) in first order. Far
- * from zero the correction matters nothing, and could overflow.
+ * from zero it matters nothing, and could overflow.
  */
 const expm1: Emit = (graph, x) => {
   const near = graph.node('Clip', [x, graph.float(-1), graph.float(1)]);
@@ -76,7 +76,7 @@ const expm1: Emit = (graph, x) => {
 
 /**
  * log(1 + x) without loss near zero: u = 1 + x is rounded, and what that took away is (x - (u - 1)) / u in first order. The
- * limits keep infinity and -1, where nothing was lost, out of the correction.
+ * limits keep infinity and -1, where nothing was lost, out of it.
  */
 const log1p: Emit = (graph, x) => {
   const u = graph.node('Add', [x, graph.float(1)]);
@@ -91,7 +91,7 @@ const log1p: Emit = (graph, x) => {
 const sign: Emit = (graph, x) =>
   graph.node('Where', [graph.node('IsNaN', [x]), graph.float(0), graph.node('Sign', [x])]);
 
-/** Computed in doubles: near the poles of the tangent a float is not enough. */
+/** As doubles: near its poles a float is not enough. */
 const tan: Emit = (graph, x) => {
   const wide = castTo(graph, x, 'float64');
   const quotient = graph.node('Div', [graph.node('Sin', [wide]), graph.node('Cos', [wide])]);

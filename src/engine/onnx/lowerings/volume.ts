@@ -27,7 +27,7 @@ function pooled(call: KernelCall, windows: Window[]): Window[] {
   return unsupported(call.kernel, 'padding as wide as the window');
 }
 
-/** Where padding is "same" and strides are longer than the window, tfjs's first window starts inside the input; ONNX has no such windows. */
+/** tfjs starts late where padding is "same" and strides are longer than the window; ONNX cannot. */
 function checked(call: KernelCall, windows: Window[]): Window[] {
   if (windows.every(({ before }) => before >= 0)) return windows;
   return unsupported(call.kernel, 'padding "same" and strides that are longer than the window');
@@ -40,7 +40,7 @@ const attributesOf = (windows: readonly Window[]) => ({
 });
 const dilationsOf = (windows: readonly Window[]) => ({ dilations: windows.map(({ dilation }) => dilation) });
 
-/** Rows at the end that no window reached: a transposed convolution has to add them back. */
+/** What no window reached at the end. */
 const unreached = (windows: readonly Window[]) => ({
   output_padding: windows.map(({ from, to, kernel, stride, dilation, before, after }) =>
     Math.max(0, from + before + after - ((to - 1) * stride + (kernel - 1) * dilation + 1)),
@@ -85,7 +85,7 @@ const filterGradient: Lowering = (graph, call) => {
     dilations: windows.map(({ stride }) => stride),
     pads: attributesOf(windows).pads,
   });
-  // Rows that no window reached make the result longer than the filter.
+  // Rows that no window reached make it longer than the filter.
   const ends = graph.int64(windows.map(({ kernel }) => kernel));
   const kept = graph.node('Slice', [name, graph.int64([0, 0, 0]), ends, graph.int64([2, 3, 4])]);
   const [kd, kh, kw, inputs, outputs] = shape as Shape5;
