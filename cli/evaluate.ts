@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import type { EvaluateOptions, EvaluationResult } from '../coordinator/inference/evaluate.js';
 import { printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText } from '../src/ground/units.js';
+import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
@@ -93,7 +94,7 @@ function text({ model, split, data, examples, metrics, figures = {} }: Evaluatio
     ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
     ...Object.entries(metrics).map(([name, value]): [string, string] => [name, metricText(value)]),
   ];
-  const width = Math.max(...rows.map(([title]) => title.length));
+  const titles = tableLines(rows.map(([title]) => [title]));
   const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText));
-  return [...rows.map(([title, value]) => `${title.padEnd(width)}  ${value}\n`), ...drawn].join('');
+  return [...rows.map(([, value], i) => `${titles[i]}  ${value}\n`), ...drawn].join('');
 }

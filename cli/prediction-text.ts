@@ -2,6 +2,7 @@
 import type { PredictedTarget, PredictedValue, Prediction, Predictions } from '../coordinator/inference/predict.js';
 import { printable } from '../src/ground/printable.js';
 import { metricText } from '../src/ground/units.js';
+import { displayWidth, padEnd } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 
 export type PredictionFormat = 'plain' | 'csv' | 'json';
@@ -132,9 +133,9 @@ function plainLines({ targets, kept: columns = [] }: Subject): PredictionLines {
   const line = (prediction: Prediction): string => {
     const { row, name, kept = [] } = prediction;
     const label = printable(name ?? String(row));
-    nameWidth = Math.max(nameWidth, label.length);
+    nameWidth = Math.max(nameWidth, displayWidth(label));
     const cells = valuesOf(prediction).flatMap((value, i) => parts[i](value));
-    return `${[label.padEnd(nameWidth), ...kept.map((text, i) => printable(`${columns[i]} ${text}`)), ...cells].join('  ').trimEnd()}\n`;
+    return `${[padEnd(label, nameWidth), ...kept.map((text, i) => printable(`${columns[i]} ${text}`)), ...cells].join('  ').trimEnd()}\n`;
   };
   return { header: '', line };
 }
@@ -148,10 +149,10 @@ function plainCells(about: PredictedTarget): (value: PredictedValue) => string[]
     return ({ values }) =>
       values!.flatMap((value, i) => (value === null ? [] : [isBare ? amount(value) : `${names[i]} ${amount(value)}`]));
   }
-  const width = Math.max(...given.map((name) => printable(name).length));
+  const width = Math.max(...given.map((name) => displayWidth(printable(name))));
   const prefix = target === undefined ? '' : `${printable(target)} `;
   if (kind === 'places')
     return ({ places }) => [`${prefix}${places!.map((place) => printable(placeText(place))).join(' ')}`];
   return ({ classes }) =>
-    classes!.map((entry) => `${prefix}${printable(entry.name).padEnd(width)}  ${metricText(entry.score)}`);
+    classes!.map((entry) => `${prefix}${padEnd(printable(entry.name), width)}  ${metricText(entry.score)}`);
 }

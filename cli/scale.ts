@@ -9,6 +9,7 @@ import { writeFileAtomically } from '../src/ground/atomic-file.js';
 import { printableLines } from '../src/ground/printable.js';
 import { bytesText, grouped, percent } from '../src/ground/units.js';
 import { parseProjection } from '../src/projection/parse.js';
+import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
@@ -185,13 +186,9 @@ function summary({ folder, report, words }: Extract<Said, { event: 'report' }>):
     peakBytes === null ? '-' : bytesText(peakBytes),
   ]);
   const table = [['mode', 'workers', 'examples/s', 'speed-up', 'efficiency', 'memory'], ...rows];
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  const lines = table.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
-  );
   const bits = { true: 'All strong runs ended with the same parameters, bit for bit.', false: '', null: '' };
   return [
-    ['', ...lines].join('\n'),
+    ['', ...tableLines(table)].join('\n'),
     ...report.advice,
     ...report.findings.map(({ mode, workers, text }) => `${mode}, ${workersText(workers)}: ${text}`),
     ...(report.projection ? [`Projection, ${report.projection.scenario}:`, ...report.projection.verdict] : []),

@@ -1,15 +1,12 @@
 /** Tables for people. */
 import { availableParallelism, loadavg, platform } from 'node:os';
 import { processorName } from '../../src/engine/onnx/processor.js';
+import { displayWidth, tableLines } from '../../src/report/aligned.js';
 
 /** Columns as wide as their widest cell; the first `left` of them aligned left, numbers right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)));
-  const lines = all.map((row) =>
-    row.map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
-  );
-  lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('  '));
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => displayWidth(row[column]))));
+  const lines = tableLines([head, widths.map((width) => '-'.repeat(width)), ...rows], left);
   return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }
 

@@ -1,6 +1,7 @@
 /** The columns of a table in words: what each is for, and what it holds. */
 import type { ColumnInfo } from '../data/column-report.js';
 import { grouped, numberText } from '../ground/units.js';
+import { cutText, padEnd, tableLines } from './aligned.js';
 import type { ColumnsEvent } from './events.js';
 import type { Colors } from './world-text.js';
 
@@ -11,12 +12,11 @@ const widths = { name: 24, values: 48 };
 
 export function columnsText({ total, features, shown }: ColumnsEvent, colors: Colors): string {
   const lines = shown.slice(0, mostLines);
-  const nameWidth = Math.max(...lines.map(({ name }) => cut(name, widths.name).length));
-  const roleWidth = Math.max(8, ...lines.map((column) => fieldOf(column).length));
-  const rows = lines.map(
-    (column) =>
-      `  ${cut(column.name, widths.name).padEnd(nameWidth)}  ${fieldOf(column).padEnd(roleWidth)}  ${held(column)}\n`,
+  const titles = tableLines(
+    lines.map((column) => [cut(column.name, widths.name), padEnd(fieldOf(column), 'left out'.length)]),
+    2,
   );
+  const rows = lines.map((column, i) => `  ${titles[i]}  ${held(column)}\n`);
   const more = total - lines.length;
   const rest = more > 0 ? `  and ${grouped(more)} more columns; ${grouped(features)} are features\n` : '';
   return `${colors.dim('columns')}\n${rows.join('')}${rest}\n`;
@@ -59,7 +59,4 @@ function dateText(seconds: number): string {
 }
 
 /** Control characters would move the cursor of a terminal. */
-function cut(text: string, width: number): string {
-  const clean = text.replace(/\p{Cc}/gu, '?');
-  return clean.length > width ? `${clean.slice(0, width - 3)}...` : clean;
-}
+const cut = (text: string, width: number): string => cutText(text.replace(/\p{Cc}/gu, '?'), width);

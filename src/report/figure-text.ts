@@ -1,5 +1,6 @@
 /** Metrics that are tables and curves, for people; what is too much for a screen is in the JSON. */
 import type { MetricFigure, MetricTable } from '../metrics/metric.js';
+import { tableLines } from './aligned.js';
 
 /** Rows and columns of a table that people are shown. */
 const most = 16;
@@ -17,9 +18,6 @@ export function figureText(title: string, figure: MetricFigure, number: (value: 
 
 function tableText({ rows, columns, values }: MetricTable, number: (value: number) => string): string {
   const cells = values.map((row) => row.map((value) => (Number.isInteger(value) ? String(value) : number(value))));
-  const widths = columns.map((name, i) => Math.max(name.length, ...cells.map((row) => row[i].length)));
-  const first = Math.max(0, ...rows.map((name) => name.length));
-  const line = (name: string, row: readonly string[]) =>
-    `  ${[name.padEnd(first), ...row.map((cell, i) => cell.padStart(widths[i]))].join('  ')}\n`;
-  return [line('', columns), ...rows.map((name, i) => line(name, cells[i]))].join('');
+  const lines = tableLines([['', ...columns], ...rows.map((name, i) => [name, ...cells[i]])]);
+  return lines.map((line) => `  ${line}\n`).join('');
 }

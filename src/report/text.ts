@@ -2,6 +2,7 @@
 
 import { printableDeep } from '../ground/printable.js';
 import { duration, grouped, metricText, plural } from '../ground/units.js';
+import { displayWidth, padStart } from './aligned.js';
 import { columnsText } from './columns-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 import { figureText } from './figure-text.js';
@@ -92,7 +93,7 @@ function resumedText({ step, checkpoint }: NonNullable<StartEvent['resumed']>): 
 
 /** The titles over the epoch lines; `validation` gives its columns. */
 function epochHeader(validation: Metrics | null, epochs: number, colors: Colors, width: number): string {
-  const titles = columnsOf(validation, epochs, width).map(({ title, width }) => title.padStart(width));
+  const titles = columnsOf(validation, epochs, width).map(({ title, width }) => padStart(title, width));
   return `${colors.dim(['epoch'.padEnd(epochWidth(epochs)), ...titles].join('  '))}\n`;
 }
 
@@ -103,7 +104,7 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: num
     grouped(event.examplesPerSecond),
     duration(event.seconds),
   ];
-  const cells = columnsOf(event.validation, epochs, width).map(({ width }, i) => values[i].padStart(width));
+  const cells = columnsOf(event.validation, epochs, width).map(({ width }, i) => padStart(values[i], width));
   const epoch = `${event.epoch}/${epochs}`.padEnd(epochWidth(epochs));
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
@@ -146,7 +147,7 @@ function metricsText(metrics: Metrics): string {
 /** The columns behind the epoch; on a narrow terminal without the time, and without the rate. */
 function columnsOf(validation: Metrics | null, epochs: number, most: number): { title: string; width: number }[] {
   const metrics = ['loss', ...Object.keys(validation ?? {}).map((name) => `val ${name}`)];
-  const all = [...metrics, 'examples/s', 'time'].map((title) => ({ title, width: Math.max(title.length, 8) }));
+  const all = [...metrics, 'examples/s', 'time'].map((title) => ({ title, width: Math.max(displayWidth(title), 8) }));
   const room = most - epochWidth(epochs) - '  best'.length;
   const taken = (columns: typeof all) => columns.reduce((sum, { width }) => sum + width + 2, 0);
   while (all.length > metrics.length && taken(all) > room) all.pop();

@@ -1,6 +1,7 @@
 /** What a coordinator tells of its workers, in words and columns. */
 import type pc from 'picocolors';
 import { bytesText, grouped, sizeText } from '../ground/units.js';
+import { tableLines } from './aligned.js';
 import type {
   ListeningEvent,
   SummaryEvent,
@@ -18,8 +19,8 @@ export type WorldReport = ListeningEvent | WorldEvent | WorkerEvent | TransferEv
 
 /** Titles and values, one pair a line. */
 export function table(rows: readonly [string, string][], colors: Colors): string {
-  const width = Math.max(...rows.map(([title]) => title.length));
-  return rows.map(([title, text]) => `  ${colors.dim(title.padEnd(width))}  ${text}\n`).join('');
+  const titles = tableLines(rows.map(([title]) => [title]));
+  return rows.map(([, text], i) => `  ${colors.dim(titles[i])}  ${text}\n`).join('');
 }
 
 export function worldText(event: WorldReport, colors: Colors): string {
@@ -87,8 +88,6 @@ function summaryText(event: SummaryEvent, colors: Colors): string {
 }
 
 function columns(titles: readonly string[], rows: readonly (readonly string[])[], colors: Colors): string {
-  const widths = titles.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
-  return `${colors.dim(line(titles))}\n${rows.map((row) => `${line(row)}\n`).join('')}`;
+  const [head, ...lines] = tableLines([titles, ...rows]);
+  return `${colors.dim(head)}\n${lines.map((line) => `${line}\n`).join('')}`;
 }

@@ -1,8 +1,9 @@
 /** Lines no wider than the terminal that shows them: broken between words, and what follows a title stays below its text. */
 import { Help } from 'commander';
+import { displayWidth } from './aligned.js';
 
 /** What commander wraps its help with: words stay whole, and colours take no room. */
-const help = Object.assign(new Help(), { minWidthToWrap: 1 });
+const help = Object.assign(new Help(), { minWidthToWrap: 1, displayWidth });
 
 /** An indent, or a title and the gap behind it, with their colours. */
 const lead = /^ *(?:\S.*? {2}(?: |\p{Cc}\[\d+m)*)?/u;
@@ -23,13 +24,13 @@ export function wrapLines(text: string, columns: number): string {
 }
 
 function wrapLine(line: string, columns: number): string {
-  if (help.displayWidth(line) <= columns) return line;
+  if (displayWidth(line) <= columns) return line;
   if (command.test(line)) return wrapCommand(line, columns);
   const [title] = lead.exec(line)!;
-  const head = 2 * help.displayWidth(title) < columns ? title : /^ */.exec(line)![0];
+  const head = 2 * displayWidth(title) < columns ? title : /^ */.exec(line)![0];
   const text = line.slice(head.length);
-  const indent = help.displayWidth(head);
-  const longest = Math.max(...text.split(/\s+/).map((word) => help.displayWidth(word)));
+  const indent = displayWidth(head);
+  const longest = Math.max(...text.split(/\s+/).map((word) => displayWidth(word)));
   const isBeside = indent + longest <= columns || head.trim() === '';
   const margin = ' '.repeat(isBeside ? indent : 4);
   const [first, ...more] = help.boxWrap(text, columns - margin.length).split('\n');
@@ -44,7 +45,7 @@ function wrapCommand(line: string, columns: number): string {
   const lines = [first];
   for (const option of options) {
     const longer = `${lines.at(-1)} ${option}`;
-    if (longer.length + ' \\'.length <= columns) lines[lines.length - 1] = longer;
+    if (displayWidth(longer) + ' \\'.length <= columns) lines[lines.length - 1] = longer;
     else lines.push(`    ${option}`);
   }
   return lines.join(' \\\n');

@@ -1,0 +1,86 @@
+/** Names of characters that take two columns, or none: tables are aligned and lines are broken by what a terminal shows. */
+import pc from 'picocolors';
+import { describe, expect, it } from 'vitest';
+import { cutText, displayWidth, tableLines } from '../../src/report/aligned.js';
+import { columnsText } from '../../src/report/columns-text.js';
+import { figureText } from '../../src/report/figure-text.js';
+import { table, worldText } from '../../src/report/world-text.js';
+import { wrapLines } from '../../src/report/wrap.js';
+
+const colors = pc.createColors(false);
+const names = ['cat', '猫', 'ねこのなまえ', 'chat é', 'cafe\u0301', '고양이', '🐈'];
+/** By Unicode's East Asian Width: W is 2; combining marks are 0. */
+const columns = [3, 2, 12, 6, 4, 6, 2];
+const most = Math.max(...columns);
+
+/** Columns before a mark that no name holds. */
+const before = (line: string, mark: string): number => {
+  const head = line.slice(0, line.indexOf(mark));
+  return names.reduce((sum, name, i) => sum + (head.includes(name) ? columns[i] - name.length : 0), head.length);
+};
+
+describe('text of wide characters', () => {
+  it('takes the columns that terminals give it, in colours too', () => {
+    expect(names.map(displayWidth)).toEqual(columns);
+    expect(displayWidth(`\x1b[32m${names[1]}\x1b[39m`)).toBe(2);
+  });
+
+  it('is aligned in every table', () => {
+    const worker = { address: '', threads: 1, state: 'active' as const, examplesPerSecond: 1, share: 1, roundTrip: 1 };
+    const figure = { kind: 'table' as const, rows: names, columns: ['#'], values: names.map(() => [1]) };
+    const shown = names.map((name) => ({ name, role: 'feature' as const, type: 'number' as const }));
+    const tables = {
+      pairs: [
+        table(
+          names.map((name) => [name, '#']),
+          colors,
+        ),
+        '#',
+        2 + most + 2,
+      ],
+      figure: [figureText('confusion', figure, String).split('\n').slice(2).join('\n'), ' 1', 2 + most + 1],
+      columns: [
+        columnsText({ event: 'columns', total: 7, features: 7, shown }, colors).split('\n').slice(1).join('\n'),
+        'feature',
+        2 + most + 2,
+      ],
+      workers: [
+        worldText({ event: 'world', workers: names.map((name, id) => ({ ...worker, id, name })) }, colors)
+          .split('\n')
+          .slice(1)
+          .join('\n'),
+        '  active',
+        most + 2 + 'address'.length + 2 + 'threads'.length,
+      ],
+    } as const;
+    for (const [kind, [text, mark, place]] of Object.entries(tables)) {
+      const lines = text.split('\n').filter((line) => line.includes(mark));
+      expect(
+        lines.map((line) => before(line, mark)),
+        kind,
+      ).toEqual(names.map(() => place));
+    }
+  });
+
+  it('is aligned by its end in columns of numbers', () => {
+    expect(
+      tableLines([
+        ['a', '猫'],
+        ['b', '1234'],
+      ]),
+    ).toEqual(['a    猫', 'b  1234']);
+  });
+
+  it('is cut between characters', () => {
+    expect(cutText('ねこのなまえ', 12)).toBe('ねこのなまえ');
+    expect(cutText('ねこのなまえ', 10)).toBe('ねこの...');
+    expect(cutText('🐈🐈🐈🐈', 7)).toBe('🐈🐈...');
+  });
+
+  it('is broken before it is wider than the terminal', () => {
+    const words = Array.from({ length: 12 }, () => 'ねこのなまえ').join(' ');
+    const lines = wrapLines(`title  ${words}`, 40).split('\n');
+    // 7 columns of title, two words of 12 and a space: a third one would end in column 45.
+    expect(lines).toEqual(['title  ', ...Array(5).fill('       ')].map((head) => `${head}ねこのなまえ ねこのなまえ`));
+  });
+});
