@@ -9,16 +9,14 @@ import { cachedExamples } from '../src/pool/row-cache.js';
 import type { Landing } from '../src/reduce/landings.js';
 import type { AllReducePlan } from '../src/reduce/plan.js';
 import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';
-import { type BlobSink, bytesSink } from '../src/wire/blob.js';
 import { asProse } from '../src/wire/checks.js';
 import type { Connection } from '../src/wire/connection.js';
-import type { BlobFrame } from '../src/wire/frame.js';
-import { type Arriving, Incoming } from '../src/wire/incoming.js';
 import type { Job } from '../src/wire/job.js';
 import { decodeJob } from '../src/wire/job-codec.js';
-import type { Message, Transfer } from '../src/wire/messages.js';
-import { decodeRows, packedRowBytes } from '../src/wire/rows-blob.js';
-import { liveState, stateSink } from '../src/wire/state-blob.js';
+import type { Message } from '../src/wire/messages.js';
+import { decodeRows } from '../src/wire/rows-blob.js';
+import { liveState } from '../src/wire/state-blob.js';
+import { type Delivered, Deliveries } from './deliveries.js';
 import type { WorkerReporter } from './events.js';
 import type { Holdings } from './holdings.js';
 import type { Peers } from './peers.js';
@@ -42,18 +40,13 @@ export interface MembershipOptions {
   readonly report: WorkerReporter;
 }
 
-/** Graphs are small; the constants in them are what takes room. */
-const mostJobBytes = 2 ** 29;
-
-type Sink = BlobSink & { readonly bytes?: Uint8Array; abort?(): void };
-
 export class Membership {
   /** Resolves with the reason of a goodbye; rejects when the connection is lost. */
   readonly ended: Promise<string>;
   readonly #connection: Connection;
   readonly #options: MembershipOptions;
   #job: { readonly job: Job; readonly sha256: string } | undefined;
-  readonly #incoming = new Incoming<Sink>();
+  readonly #deliveries: Deliveries;
   /** State transfers that were sent. */
   #sent = 0;
   /** The exchange that was asked for last. */
@@ -69,6 +62,7 @@ export class Membership {
   constructor(connection: Connection, options: MembershipOptions) {
     this.#connection = connection;
     this.#options = options;
+    this.#deliveries = new Deliveries(options, () => this.#replica());
     this.ended = new Promise((resolve, reject) => {
       this.#bye = resolve;
       this.#lost = reject;
@@ -77,7 +71,10 @@ export class Membership {
       message: (message) => this.#receive(message),
       slab: (frame) => this.slab(0, frame),
       landing: () => this.landing(),
-      blob: (frame) => this.#blob(frame),
+      blob: (frame) => {
+        const delivered = this.#deliveries.take(frame);
+        if (delivered) this.#arrived(delivered);
+      },
       closed: (error) => this.#closed(error),
     });
   }
@@ -124,7 +121,7 @@ export class Membership {
   #receive(message: Message): void {
     switch (message.kind) {
       case 'transfer':
-        this.#expect(message);
+        this.#deliveries.expect(message);
         break;
       case 'useData':
         this.#inTurn('open the data', () => this.#useData(message.sha256, false));
@@ -198,43 +195,13 @@ export class Membership {
     if (!this.#over) this.#connection.send({ kind: 'failed', phase, message: asProse(error.message) });
   }
 
-  #expect(transfer: Transfer): void {
-    const { what, bytes } = transfer;
-    this.#incoming.expect(transfer, this.#sinkFor(transfer));
-    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: 0, total: bytes });
-  }
-
-  #sinkFor({ what, bytes, sha256 }: Transfer): Sink {
-    if (what === 'data') return this.#options.holdings.receive(sha256, bytes);
-    if (what === 'state') return stateSink(this.#replica().pool, bytes);
-    const most = what === 'job' ? mostJobBytes : this.#mostRowBytes();
-    if (bytes > most) throw new WireError(`transfer ${what}: ${bytes} bytes, more than ${most}`, 'connect again');
-    return bytesSink(what, bytes, sha256);
-  }
-
-  /** Bytes of as many rows as there is room for. */
-  #mostRowBytes(): number {
-    const { job, pool } = this.#replica();
-    if (!pool.rowCache) throw new WireError('rows came, and the data are here', 'connect again');
-    return rowCacheCapacity(job, this.#options.threads) * packedRowBytes(job.examples);
-  }
-
-  #blob(frame: BlobFrame): void {
-    const arriving = this.#incoming.take(frame);
-    if (!arriving) return;
-    const { transfer, received } = arriving;
-    const { what, bytes } = transfer;
-    if (what === 'data') this.#options.report({ event: 'transfer', what, bytes: received, total: bytes });
-    if (received === bytes) this.#arrived(arriving);
-  }
-
-  #arrived({ transfer: { what, sha256, round }, sink }: Arriving<Sink>): void {
+  #arrived({ transfer: { what, sha256, round }, bytes }: Delivered): void {
     if (what === 'job') {
       if (this.#job) throw new WireError('a second job came', 'connect again');
-      this.#job = { job: decodeJob(sink.bytes!), sha256 };
+      this.#job = { job: decodeJob(bytes!), sha256 };
       if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
     } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
-    else if (what === 'rows') this.#stage(sink.bytes!);
+    else if (what === 'rows') this.#stage(bytes!);
     else this.#synced(round);
   }
 
@@ -310,7 +277,7 @@ export class Membership {
 
   #closed(error: LockstepError | undefined): void {
     this.#over = true;
-    this.#incoming.abort();
+    this.#deliveries.abort();
     const reason = error ?? new WireError('the coordinator closed the connection', 'it can be joined again');
     this.#options.kept.replica?.allReduce.abort(reason as WireError);
     this.#lost(reason);
