@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { RunEvent } from '../src/report/events.js';
 import { Cluster } from './namespaces/cluster.js';
 import { Network, NetworkError } from './namespaces/network.js';
-import { Program } from './namespaces/program.js';
+import { startOn } from './namespaces/program.js';
 
 interface Flags {
   readonly workers: number;
@@ -71,7 +71,7 @@ async function disturb(network: Network, cluster: Cluster, { workers, after, out
 /** The hash of the same run on one machine. */
 async function referenceHash(network: Network, config: string, set: readonly string[], folder: string) {
   const values = set.flatMap((value) => ['--set', value]);
-  const train = new Program<RunEvent>(network, 0, ['train', config, ...values], folder);
+  const train = startOn<RunEvent>(network, 0, ['train', config, ...values], folder);
   try {
     return (await train.until('end')).sha256;
   } finally {

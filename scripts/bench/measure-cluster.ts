@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { coordinate } from '../../coordinator/world/coordinate.js';
 import type { RunConfigInput } from '../../src/config/input.js';
+import type { Program } from '../../src/programs/program.js';
 import type { EpochEvent, RunEvent, SummaryEvent, WorkerSummary } from '../../src/report/events.js';
-import type { Child } from '../../src/scale/child.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';
 import { type Measurement, measure, peakMegabytes, peakMegabytesOf } from './measurement.js';
 import { lockstep } from './program.js';
@@ -81,7 +81,7 @@ interface Course {
 
 /** Trains until the epochs that count have taken so many seconds. */
 async function run(clusterCase: ClusterCase, folder: string): Promise<Course> {
-  const programs: Child<WorkerProgramEvent>[] = [];
+  const programs: Program<WorkerProgramEvent>[] = [];
   const start = (url: string, name: string) => {
     const args = ['worker', url, '--token', token, '--threads', '1', '--name', name, '--cache', join(folder, 'cache')];
     programs.push(lockstep(args, folder));

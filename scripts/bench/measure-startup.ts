@@ -3,7 +3,6 @@
  * start of its process to the end of its first step; and tracing a model of convolutions, batch normalization and pooling,
  * and compiling the session that computes its gradients.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -16,6 +15,7 @@ import { compileGradients } from '../../src/engine/onnx/compile.js';
 import { createSession } from '../../src/engine/onnx/runtime.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { measure } from './measurement.js';
+import { lockstep } from './program.js';
 
 export interface StartupMeasurement {
   /** Seconds until the first step is committed. */
@@ -40,8 +40,7 @@ async function firstStep(): Promise<number> {
     const trace = join(folder, 'trace.json');
     const args = ['train', join(root, 'configs/digits.yaml'), '--steps', '1', '--trace', trace, '--out', folder];
     const started = Date.now();
-    const child = spawn(process.execPath, [join(root, 'dist/cli/main.js'), ...args], { stdio: 'ignore' });
-    const code = await new Promise((ended) => child.on('close', ended));
+    const { code } = await lockstep(args, folder).ended;
     if (code !== 0) throw new Error(`lockstep train ended with exit code ${code}`);
     type Entry = { name: string; ph: string; ts: number; dur: number; args: { time?: number; step?: number } };
     const entries = JSON.parse(readFileSync(trace, 'utf8')) as Entry[];

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LayerConfig } from '../../src/config/model.js';
+import type { Program } from '../../src/programs/program.js';
 import type { Observation } from '../../src/projection/observation.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { Child } from '../../src/scale/child.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';
 import { MeasurementError, median } from './measurement.js';
 import { lockstep } from './program.js';
@@ -62,7 +62,7 @@ async function run(observed: ObservedCase, folder: string): Promise<number> {
   const { workers, limits } = observed;
   const config = join(folder, 'config.yaml');
   writeFileSync(config, JSON.stringify(configOf(observed)));
-  const programs: Child<never>[] = [];
+  const programs: Program<never>[] = [];
   let throttle: Throttle | undefined;
   let parameters = 0;
   const begin = async (url: string) => {

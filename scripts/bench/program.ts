@@ -1,7 +1,7 @@
 /** The `lockstep` command of this checkout, as processes that are measured. */
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Child } from '../../src/scale/child.js';
+import { Program } from '../../src/programs/program.js';
 
 // From dist/scripts/bench/.
 const program = resolve(dirname(fileURLToPath(import.meta.url)), '../../cli/main.js');
@@ -16,4 +16,4 @@ export const lockstep = <Event>(
   folder: string,
   told: (event: Event) => void = () => {},
   flags: readonly string[] = [],
-): Child<Event> => new Child<Event>({ program, args, folder, flags }, told);
+): Program<Event> => new Program<Event>({ program, args, folder, flags }, told);

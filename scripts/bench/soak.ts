@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream, uniform } from '../../src/ground/random.js';
+import type { Program } from '../../src/programs/program.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
-import type { Child } from '../../src/scale/child.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';
 import { MeasurementError } from './measurement.js';
 import { MemoryLog, type MemoryStory } from './memory.js';
@@ -40,7 +40,7 @@ type Change = 'join' | 'leave' | 'die';
 
 interface Member {
   readonly name: string;
-  readonly program: Child<WorkerProgramEvent>;
+  readonly program: Program<WorkerProgramEvent>;
   /** Whether it has ever reached the coordinator: such a one ends with the run, others go on trying. */
   joined: boolean;
   /** Whether it takes part in steps. */
@@ -223,7 +223,7 @@ class Soak {
     member.program.signal(how === 'leave' ? 'SIGTERM' : 'SIGKILL');
   }
 
-  #look(coordinator: Child<RunEvent>): void {
+  #look(coordinator: Program<RunEvent>): void {
     this.#memory.look('coordinator', coordinator.pid!);
     for (const { name, program, told, joined } of this.#members) {
       if (joined && !told) this.#memory.look(name, program.pid!);

@@ -1,9 +1,10 @@
 /** A coordinator on the first host of a network and a worker on each of the others. */
 import { join } from 'node:path';
+import type { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import type { WorkerProgramEvent } from '../../worker/events.js';
 import type { Network } from './network.js';
-import { Program } from './program.js';
+import { startOn } from './program.js';
 
 export interface ClusterOptions {
   readonly network: Network;
@@ -20,8 +21,8 @@ export interface ClusterOptions {
 const token = 'hosts-that-are-apart';
 
 export class Cluster {
-  readonly coordinator: Program<RunEvent>;
-  readonly workers: Program<WorkerProgramEvent>[] = [];
+  readonly coordinator: WatchedProgram<RunEvent>;
+  readonly workers: WatchedProgram<WorkerProgramEvent>[] = [];
   readonly #options: ClusterOptions;
 
   /** Name of the worker on a host. */
@@ -36,7 +37,7 @@ export class Cluster {
     const values = ['training.logEvery=1', ...set].flatMap((value) => ['--set', value]);
     const place = ['--host', network.addresses[0], '--port', '0', '--token', token];
     const crew = ['--threads', '0', '--min-workers', String(minimum)];
-    this.coordinator = new Program(network, 0, ['coordinator', config, ...place, ...crew, ...values], folder);
+    this.coordinator = startOn(network, 0, ['coordinator', config, ...place, ...crew, ...values], folder);
   }
 
   /** Starts the workers. @throws Error when the coordinator ends before it listens */
@@ -46,7 +47,7 @@ export class Cluster {
     for (let host = 1; host <= workers; host++) {
       const cache = ['--cache', join(folder, `cache-${host}`)];
       const args = ['worker', url, '--token', token, '--threads', '1', '--name', Cluster.nameOf(host), ...cache];
-      this.workers.push(new Program<WorkerProgramEvent>(network, host, args, folder));
+      this.workers.push(startOn<WorkerProgramEvent>(network, host, args, folder));
     }
   }
 
@@ -54,15 +55,14 @@ export class Cluster {
   changed(host: number, change: 'active' | 'lost' | 'returned', after = 0) {
     return this.coordinator.until(
       'worker',
-      (event) => event.change === change && event.name === Cluster.nameOf(host),
-      after,
+      (event) => event.at > after && event.change === change && event.name === Cluster.nameOf(host),
     );
   }
 
   /** When so many steps more are done after a time. */
   async steps(count: number, after: number) {
-    const { step } = await this.coordinator.until('step', () => true, after);
-    return this.coordinator.until('step', (event) => event.step >= step + count - 1, after);
+    const { step } = await this.coordinator.until('step', ({ at }) => at > after);
+    return this.coordinator.until('step', (event) => event.at > after && event.step >= step + count - 1);
   }
 
   /** The end of the run. @throws Error when it did not end well */

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, OutputError, ScaleError } from '../errors.js';
+import { type Ended, Program } from '../programs/program.js';
 import type {
   EndEvent,
   ErrorEvent,
@@ -13,7 +14,6 @@ import type {
   SummaryEvent,
 } from '../report/events.js';
 import { beforeDeath } from '../report/last-acts.js';
-import { Child, type Ended } from './child.js';
 import { measureTrace, windowOf } from './measure.js';
 import { examplesIn, warmUp } from './plan.js';
 import type { Kind, Mode, ScaleRun } from './record.js';
@@ -55,7 +55,7 @@ interface Heard {
 }
 
 interface Watched {
-  readonly child: Child<RunEvent>;
+  readonly child: Program<RunEvent>;
   readonly usage: Usage;
 }
 
@@ -135,8 +135,8 @@ function start(
   folder: string,
   children: Watched[],
   told: (event: RunEvent) => void,
-): Child<RunEvent> {
-  const child = new Child<RunEvent>({ program, args, folder, ignoresCtrlC: true }, told);
+): Program<RunEvent> {
+  const child = new Program<RunEvent>({ program, args, folder, ignoresCtrlC: true }, told);
   children.push({ child, usage: new Usage(child.pid) });
   return child;
 }

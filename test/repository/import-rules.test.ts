@@ -27,6 +27,7 @@ const order = [
   'projection',
   'report',
   'download',
+  'programs',
   'scale',
 ];
 

@@ -6,17 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { loadDataset } from '../../src/data/load-data.js';
+import { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { WorkerEvent } from '../../src/report/events.js';
 import type { LedgerEntry } from '../../src/report/ledger.js';
-import {
-  type Cluster,
-  type ClusterWorker,
-  type Coordinator,
-  type Guest,
-  Program,
-  urlOf,
-  withCluster,
-} from './cluster.js';
+import { type Cluster, type ClusterWorker, type Coordinator, type Guest, urlOf, withCluster } from './cluster.js';
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
 import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
@@ -337,7 +330,7 @@ export class Chaos {
 
 /** What takes signals. */
 function processOf(program: ClusterWorker | Guest): ClusterWorker {
-  if (!(program instanceof Program)) throw new Error(`${program.name} is no process`);
+  if (!(program instanceof WatchedProgram)) throw new Error(`${program.name} is no process`);
   return program;
 }
 

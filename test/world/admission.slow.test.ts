@@ -174,7 +174,7 @@ describe('a run on loopback', () => {
 });
 
 /** What other users of this machine see of a program. */
-function commandOf({ process: { pid } }: Coordinator | ClusterWorker): string {
+function commandOf({ pid }: Coordinator | ClusterWorker): string {
   if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
 }

@@ -54,7 +54,7 @@ let sent = 0;
 /** Most memory that the coordinator has had, in megabytes; where the system tells. */
 function highWater(): number {
   if (process.platform !== 'linux') return 0;
-  const status = readFileSync(`/proc/${coordinator.process.pid}/status`, 'utf8');
+  const status = readFileSync(`/proc/${coordinator.pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) / 1024;
 }
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { Cluster } from '../../scripts/namespaces/cluster.js';
 import { Network, switchHere } from '../../scripts/namespaces/network.js';
-import type { Told } from '../../scripts/namespaces/program.js';
+import type { Timed } from '../../src/programs/event-log.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
@@ -49,7 +49,7 @@ async function start(epochs: number, minimum: number, shape: { delay: number; lo
 }
 
 const eventsNamed = <Kind extends RunEvent['event']>({ coordinator: { events } }: Cluster, kind: Kind) =>
-  events.filter((event): event is Told<Extract<RunEvent, { event: Kind }>> => event.event === kind);
+  events.filter((event): event is Timed<Extract<RunEvent, { event: Kind }>> => event.event === kind);
 
 const lossesIn = (cluster: Cluster) =>
   eventsNamed(cluster, 'worker')

@@ -84,7 +84,7 @@ describe('a cache that cannot be used', () => {
       const coordinator = cluster.coordinator(config);
       const worker = cluster.worker(await urlOf(coordinator), { name: 'full' });
       // Files of this process may have no more bytes than that: less than the data.
-      execFileSync('prlimit', ['--pid', String(worker.process.pid), '--fsize=100000']);
+      execFileSync('prlimit', ['--pid', String(worker.pid), '--fsize=100000']);
       expect((await coordinator.until('end')).sha256).toBe(sha256);
       expect(await worker.ended).toBe(0);
       expect(worker.of('warning').map(({ message }) => message)).toEqual([expect.stringContaining('EFBIG')]);

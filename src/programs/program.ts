@@ -9,7 +9,7 @@ export interface Ended {
   readonly errors: string;
 }
 
-export interface ChildOptions {
+export interface ProgramOptions {
   /** File of the `lockstep` command. */
   readonly program: string;
   /** `--json` is added. */
@@ -20,42 +20,56 @@ export interface ChildOptions {
   readonly flags?: readonly string[];
   /** Ctrl-C is for the command that starts it. */
   readonly ignoresCtrlC?: boolean;
+  /** Variables of its environment besides those of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Puts another command around the one that is given, such as one that enters a network namespace. */
+  readonly within?: (command: readonly string[]) => readonly string[];
+  /** Told of each line that is no event; unless given they are passed over: modules of the user's may print. */
+  readonly stray?: (line: string) => void;
 }
 
-const running = new Set<Child<never>>();
+const running = new Set<Program<never>>();
 process.on('exit', () => {
-  for (const child of running) child.signal('SIGKILL');
+  for (const program of running) program.signal('SIGKILL');
 });
 
-export class Child<Event> {
+export class Program<Event> {
+  /** Resolves when it is gone and all that it said has been told; rejects when it could not be started. */
   readonly ended: Promise<Ended>;
   readonly #process: ChildProcess;
+  #errors = '';
 
-  /** @param told of each event; what modules of the user's print is none, and is passed over */
-  constructor({ program, args, folder, flags = [], ignoresCtrlC = false }: ChildOptions, told: (event: Event) => void) {
-    const child = spawn(process.execPath, [...flags, program, ...args, '--json'], {
+  /** @param told of each event */
+  constructor(options: ProgramOptions, told: (event: Event) => void) {
+    const { program, args, folder, flags = [], ignoresCtrlC = false, env, stray } = options;
+    const { within = (command) => command } = options;
+    const [file, ...rest] = within([process.execPath, ...flags, program, ...args, '--json']);
+    const child = spawn(file, rest, {
       cwd: folder,
       detached: ignoresCtrlC,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
-    let [rest, errors] = ['', ''];
+    let begun = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop()!;
+      const lines = (begun + text).split('\n');
+      begun = lines.pop()!;
       for (const line of lines) {
         const event = eventIn<Event>(line);
         if (event) told(event);
+        else stray?.(line);
       }
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
+      this.#errors += text;
     });
     running.add(this);
     this.ended = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
         running.delete(this);
-        resolve({ code, signal, errors });
+        resolve({ code, signal, errors: this.#errors });
       });
     });
   }
@@ -63,6 +77,11 @@ export class Child<Event> {
   /** undefined where it could not be started. */
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  /** What it has written to stderr so far. */
+  get errors(): string {
+    return this.#errors;
   }
 
   signal(name: NodeJS.Signals): void {
