@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { downloadSet, patience } from '../src/download/download.js';
-import type { DownloadReporter } from '../src/download/events.js';
+import type { DownloadReporter } from '../src/download/download-events.js';
 import { jsonDownloadReporter, plainDownloadReporter, terminalDownloadReporter } from '../src/download/report.js';
 import { type PublishedSet, publishedSets } from '../src/download/sets.js';
 import { ConfigError, LockstepError } from '../src/errors.js';

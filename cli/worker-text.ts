@@ -1,7 +1,7 @@
 /** A worker's events in words. */
 
 import { bytesText, duration, grouped, plural } from '../src/ground/units.js';
-import type { WorkerProgramEvent } from '../worker/events.js';
+import type { WorkerProgramEvent } from '../worker/worker-events.js';
 
 /** Longest silence while data come, in milliseconds. */
 const SILENCE = 10_000;

@@ -6,9 +6,9 @@ import { Incoming } from '../src/wire/incoming.js';
 import type { Transfer } from '../src/wire/messages.js';
 import { packedRowBytes } from '../src/wire/rows-blob.js';
 import { stateSink } from '../src/wire/state-blob.js';
-import type { WorkerReporter } from './events.js';
 import type { Holdings } from './holdings.js';
 import { type Replica, rowCacheCapacity } from './replica.js';
+import type { WorkerReporter } from './worker-events.js';
 
 /** Graphs are small; the constants in them are what takes room. */
 const mostJobBytes = 2 ** 29;

@@ -7,7 +7,7 @@ import { bytesText } from '../src/ground/units.js';
 import { type BlobSink, blobSink } from '../src/wire/blob.js';
 import { checkFingerprint, DataCache } from '../src/wire/data-cache.js';
 import { packedInMemory } from '../src/wire/packed-data.js';
-import type { WorkerReporter } from './events.js';
+import type { WorkerReporter } from './worker-events.js';
 
 /** A copy of the data that this machine has. */
 export interface LocalData {
@@ -118,8 +118,8 @@ export class Holdings {
       );
     }
     this.#drop();
-    const image = new SharedArrayBuffer(bytes);
-    const all = new Uint8Array(image);
+    const packed = new SharedArrayBuffer(bytes);
+    const all = new Uint8Array(packed);
     const name = `data set ${sha256}`;
     const sink = blobSink(name, bytes, sha256, (offset, payload) => all.set(payload, offset));
     return {
@@ -127,7 +127,7 @@ export class Holdings {
       write: sink.write,
       finish: () => {
         sink.finish();
-        this.#held = { sha256, examples: packedInMemory(name, image) };
+        this.#held = { sha256, examples: packedInMemory(name, packed) };
       },
     };
   }

@@ -17,10 +17,10 @@ import type { Message } from '../src/wire/messages.js';
 import { decodeRows } from '../src/wire/rows-blob.js';
 import { liveState } from '../src/wire/state-blob.js';
 import { type Delivered, Deliveries } from './deliveries.js';
-import type { WorkerReporter } from './events.js';
 import type { Holdings } from './holdings.js';
 import type { Peers } from './peers.js';
 import { type Replica, rowCacheCapacity, startReplica } from './replica.js';
+import type { WorkerReporter } from './worker-events.js';
 
 /** What outlives a connection: a worker that comes back has its threads and its job still. */
 export interface Kept {
@@ -49,7 +49,7 @@ export class Membership {
   readonly #deliveries: Deliveries;
   /** State transfers that were sent. */
   #sent = 0;
-  /** The exchange that was asked for last. */
+  /** The all-reduce that was asked for last. */
   #plan: AllReducePlan | undefined;
   #steps = 0;
   #isSynced = false;
@@ -114,7 +114,7 @@ export class Membership {
 
   /** A member, or the coordinator itself, sent something wrong. */
   blame(from: number, error: WireError): void {
-    if (from === 0) this.#failed('exchange', error);
+    if (from === 0) this.#failed('all-reduce', error);
     else this.peerLost(from, error.problem);
   }
 
@@ -178,7 +178,7 @@ export class Membership {
     const { round, attempt } = plan;
     this.#plan = plan;
     const started = performance.now();
-    this.#answer('exchange', async ({ member, allReduce }) => {
+    this.#answer('all-reduce', async ({ member, allReduce }) => {
       const squares = await member.allReduce(plan).catch((error: unknown) => {
         // Another attempt may have taken its place, or the connection is gone.
         if (this.#plan !== plan || this.#over) return undefined;
@@ -201,7 +201,7 @@ export class Membership {
       this.#job = { job: decodeJob(bytes!), sha256 };
       if (this.#job.job.placement === 'stream') this.#inTurn('start', () => this.#start('stream', undefined));
     } else if (what === 'data') this.#inTurn('open the data', () => this.#useData(sha256, true));
-    else if (what === 'rows') this.#stage(bytes!);
+    else if (what === 'rows') this.#keepRows(bytes!);
     else this.#synced(round);
   }
 
@@ -225,7 +225,7 @@ export class Membership {
     });
   }
 
-  #stage(bytes: Uint8Array): void {
+  #keepRows(bytes: Uint8Array): void {
     const { job, pool } = this.#replica();
     const { rows, values } = decodeRows(bytes, job.examples);
     const raw = (values: ArrayBufferView) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -251,15 +251,15 @@ export class Membership {
     if (kept.replica?.sha256 !== identity || kept.replica.data !== data) {
       await kept.replica?.pool.close();
       kept.replica = undefined;
-      const staged = examples ? undefined : { capacity: rowCacheCapacity(job, threads) };
-      const given = examples ?? cachedExamples(job.examples, staged!.capacity);
+      const rowCache = examples ? undefined : { capacity: rowCacheCapacity(job, threads) };
+      const given = examples ?? cachedExamples(job.examples, rowCache!.capacity);
       if (!examples) report({ event: 'data', from: 'step by step' });
       const send = (to: number, frame: SlabParts) => {
         if (to === 0) this.#options.kept.connection?.sendSlab(frame);
         else if (!peers.send(to, frame)) this.#options.kept.membership?.peerLost(to, 'there is no link to it');
       };
       const refused = (from: number, error: WireError) => this.#options.kept.membership?.blame(from, error);
-      const replica = await startReplica(job, given, { id, name, threads, staged, send, refused });
+      const replica = await startReplica(job, given, { id, name, threads, rowCache, send, refused });
       kept.replica = { ...replica, sha256: identity, data };
     }
     this.#connection.send({ kind: 'ready' });

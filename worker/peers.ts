@@ -1,4 +1,4 @@
-/** Links between workers, over which they exchange gradients without the coordinator. */
+/** Links between workers, over which they add up gradients without the coordinator. */
 import { LockstepError } from '../src/errors.js';
 import type { Landing } from '../src/reduce/landings.js';
 import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';

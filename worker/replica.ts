@@ -30,7 +30,7 @@ export interface ReplicaOptions {
   readonly name: string;
   readonly threads: number;
   /** Rows of `examples`, where they come step by step. */
-  readonly staged: { readonly capacity: number } | undefined;
+  readonly rowCache: { readonly capacity: number } | undefined;
   readonly send: (to: number, frame: SlabParts) => void;
   readonly refused: (from: number, error: WireError) => void;
 }
@@ -38,7 +38,7 @@ export interface ReplicaOptions {
 /** Batches that the coordinator may have in flight to each thread while it validates. */
 const batchesInFlight = 4;
 
-/** Rows that are staged at most: those of two whole steps, because all others may be lost, and of batches under evaluation. */
+/** Rows that the row cache holds: those of two whole steps, because all others may be lost, and of batches under evaluation. */
 export function rowCacheCapacity({ geometry, examples }: Job, threads: number): number {
   const evaluated = batchesInFlight * threads * geometry.evaluationBatch;
   return Math.min(examples.count, 2 * geometry.batchSize + evaluated);
@@ -68,10 +68,10 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
   const measured = new RunMetrics(metrics);
   const table = 8 * evaluationBatchCount(geometry, largestEvaluation) * measured.width;
-  const staged = placement === 'stream' ? rowCacheCapacity(job, threads) * packedRowBytes(examples) : 0;
+  const cached = placement === 'stream' ? rowCacheCapacity(job, threads) * packedRowBytes(examples) : 0;
   const sums = 8 * (measured.width + measured.counts);
   const held = constants.reduce((sum, length) => sum + length, sums);
-  const bytes = slabs + threads * (Math.max(0, ...tensors) + held) + places + table + staged;
+  const bytes = slabs + threads * (Math.max(0, ...tensors) + held) + places + table + cached;
   if (bytes <= memory) return;
   throw new EngineError(
     `the job takes ${bytesText(bytes)} at least with ${threads} ${threads === 1 ? 'thread' : 'threads'}, and there are ${bytesText(memory)}`,
@@ -81,7 +81,7 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
 
 /** @throws EngineError when the job does not fit into memory or the engine does not load */
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {
-  const { id, name, threads, staged, send, refused } = options;
+  const { id, name, threads, rowCache, send, refused } = options;
   checkMemory(job, threads);
   const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = job;
   const [{ layout }] = engine.models;
@@ -98,7 +98,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
       seed,
       threads,
       largestEvaluation,
-      rowCache: staged,
+      rowCache,
     },
     // The coordinator's come before the first step.
     new Float32Array(layout.length),

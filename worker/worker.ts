@@ -11,10 +11,10 @@ import { dial } from '../src/wire/dial.js';
 import type { Transport } from '../src/wire/transport.js';
 import { coordinatorUrl, isEncrypted } from '../src/wire/url.js';
 import { webSocket } from '../src/wire/websocket/websocket.js';
-import type { WorkerReporter } from './events.js';
 import { Holdings } from './holdings.js';
 import { type Kept, Membership } from './membership.js';
 import { Peers } from './peers.js';
+import type { WorkerReporter } from './worker-events.js';
 
 /** Whose run to take part in, and what this machine gives to it. */
 export interface WorkerOptions {
@@ -34,7 +34,7 @@ export interface WorkerOptions {
     readonly port?: number;
     /** Where others reach that port, if not there: host:port. */
     readonly advertise?: string;
-    /** PEM; without it, a worker under wss exchanges through the coordinator only. */
+    /** PEM; without it, a worker under wss sends its sums through the coordinator only. */
     readonly tls?: { readonly cert: string; readonly key: string };
   };
   /** Bytes of features that may be held in memory; default: half of the machine's. */

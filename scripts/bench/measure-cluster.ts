@@ -12,7 +12,7 @@ import { coordinate } from '../../coordinator/world/coordinate.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import type { Program } from '../../src/programs/program.js';
 import type { EpochEvent, RunEvent, SummaryEvent, WorkerSummary } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { type Measurement, measure, peakMegabytes, peakMegabytesOf } from './measurement.js';
 import { lockstep } from './program.js';
 import { classes, type ModelName, workloads } from './workloads.js';

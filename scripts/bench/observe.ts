@@ -7,7 +7,7 @@ import type { LayerConfig } from '../../src/config/model.js';
 import type { Program } from '../../src/programs/program.js';
 import type { Observation } from '../../src/projection/observation.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { MeasurementError, median } from './measurement.js';
 import { lockstep } from './program.js';
 import { type Limits, Throttle } from './throttle.js';

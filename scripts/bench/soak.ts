@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream, uniform } from '../../src/ground/random.js';
 import type { Program } from '../../src/programs/program.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { MeasurementError } from './measurement.js';
 import { MemoryLog, type MemoryStory } from './memory.js';
 import { lockstep } from './program.js';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import type { Network } from './network.js';
 import { startOn } from './program.js';
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import type { Network } from './network.js';
 
 const program = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'cli', 'main.js');

@@ -7,7 +7,7 @@ import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
 import { widthOf, wrapLines } from '../report/wrap.js';
-import type { DownloadEvent, DownloadReporter, ProgressEvent } from './events.js';
+import type { DownloadEvent, DownloadReporter, ProgressEvent } from './download-events.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
 const SILENCE = 10_000;

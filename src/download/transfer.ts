@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { makeFolders } from '../ground/atomic-file.js';
 import { grouped } from '../ground/units.js';
 import { orOutputError, sizeOf } from './disk.js';
-import type { DownloadReporter } from './events.js';
+import type { DownloadReporter } from './download-events.js';
 import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';
 import type { PublishedFile } from './sets.js';
 

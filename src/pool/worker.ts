@@ -1,6 +1,6 @@
 /**
  * What a worker is to a round, whether it is this process's own pool or a machine behind a socket: it computes shards,
- * exchanges sums with the others, applies a step, and evaluates batches.
+ * adds up its sums with those of the others, applies a step, and evaluates batches.
  */
 
 import type { MetricTotals } from '../evaluate/output-metrics.js';
@@ -31,7 +31,7 @@ export interface ComputeTask {
   readonly rows: readonly RowsAt[];
 }
 
-/** What came of it: the sums stay where they were computed until the exchange. */
+/** What came of it: the sums stay where they were computed until the all-reduce. */
 export interface Computed {
   readonly nodes: readonly TreeNode[];
   /** Sum of the losses of each shard, node by node. */

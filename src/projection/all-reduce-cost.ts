@@ -1,9 +1,9 @@
-/** How sums travel: the messages of an exchange, from gates where members hold their own sums to gates where they hold the total. */
+/** How sums travel: the messages of an all-reduce, from gates where members hold their own sums to gates where they hold the total. */
 import { segmentFloats } from '../reduce/segments.js';
 import { ROOT, spanningTree } from '../reduce/topology.js';
 import type { Course } from './course.js';
 
-/** A member of an exchange. */
+/** A member of an all-reduce. */
 export interface Member {
   readonly process: number;
   /** The gate at which it may begin, and the one at which it holds the total. */
@@ -11,7 +11,7 @@ export interface Member {
   readonly end: number;
 }
 
-export interface Exchanged {
+export interface AllReduceShape {
   /** Those that hold sums; they may include the coordinator. */
   readonly holders: readonly Member[];
   /** The first member of the world, holder or not. */
@@ -58,7 +58,7 @@ const loadOf = ({ pieces, segments }: Slab, numbers: readonly number[]): Load =>
   numbers.length * segments,
 ];
 
-export function addStar(course: Course, { holders, coordinator, slab }: Exchanged): void {
+export function addStar(course: Course, { holders, coordinator, slab }: AllReduceShape): void {
   const others = holders.filter(({ process }) => process !== coordinator.process);
   // A worker that has all sums needs nobody.
   if (holders.length === 1) {
@@ -77,7 +77,7 @@ export function addStar(course: Course, { holders, coordinator, slab }: Exchange
 }
 
 /** A tree in which each member has two children, the same for all segments, which follow each other through it. */
-export function addTree(course: Course, { holders, coordinator, slab }: Exchanged): void {
+export function addTree(course: Course, { holders, coordinator, slab }: AllReduceShape): void {
   for (const numbers of wavesOf(slab)) {
     const load = loadOf(slab, numbers);
     const send = (from: number, to: number) => course.message(from, to, ...load);
@@ -100,8 +100,8 @@ export function addTree(course: Course, { holders, coordinator, slab }: Exchange
  * Recursive halving and doubling as the program does it, see reduce/topology.ts. What goes from one member to another in
  * a wave is one message.
  */
-export function addButterfly(course: Course, exchanged: Exchanged): void {
-  const { holders, slab } = exchanged;
+export function addButterfly(course: Course, reduced: AllReduceShape): void {
+  const { holders, slab } = reduced;
   const world = holders.map((_, i) => ({ id: i, nodes: [{ low: i, high: i + 1 }] }));
   for (const numbers of wavesOf(slab)) {
     // Which pieces go from whom to whom: the key is child * holders + parent.
@@ -112,7 +112,7 @@ export function addButterfly(course: Course, exchanged: Exchanged): void {
         if (parent !== ROOT) add(edges, child * holders.length + parent, piece);
       }
     }
-    addWave(course, exchanged, edges);
+    addWave(course, reduced, edges);
   }
 }
 
@@ -124,7 +124,7 @@ function add(groups: Map<number, number[]>, key: number, piece: number): void {
 
 function addWave(
   course: Course,
-  { holders, coordinator, slab }: Exchanged,
+  { holders, coordinator, slab }: AllReduceShape,
   edges: ReadonlyMap<number, number[]>,
 ): void {
   const send = (from: number, to: number, numbers: readonly number[]) =>

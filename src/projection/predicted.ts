@@ -2,7 +2,7 @@
 import type { CostModel, Costs } from './cost.js';
 import type { Observation } from './observation.js';
 import { Simulation, type StepTimes } from './simulate.js';
-import { type StepShape, stepCourse } from './step.js';
+import { type StepShape, stepCourse } from './step-course.js';
 import { typicalSlowness } from './stragglers.js';
 
 /** Of one measured run against the model. */

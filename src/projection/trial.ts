@@ -4,7 +4,7 @@ import { randomStream, uniform } from '../ground/random.js';
 import type { CostModel } from './cost.js';
 import type { Reduction, Scenario } from './scenario.js';
 import { Simulation, type StepTimes } from './simulate.js';
-import { stepCourse } from './step.js';
+import { stepCourse } from './step-course.js';
 import { slowness } from './stragglers.js';
 
 /** Simulated steps of a trial: as many as a number of messages allows, within limits. */
@@ -83,7 +83,7 @@ export function simulateTrial(
     const random = randomStream('failures', seed, step);
     const computing = luckOf(step);
     const lost = Math.floor(uniform(random, 0, workers));
-    // At any moment of the step; its share is computed anew once that is noticed, and then the exchange begins.
+    // At any moment of the step; its share is computed anew once that is noticed, and then the all-reduce begins.
     computing[lost] += uniform(random, 0, well) + detection;
     samples.push({ step: simulation.run(computing).step, weight: risk / stepsThatFail });
   }
@@ -95,7 +95,7 @@ function examplesOf(model: CostModel, { mode, batch }: Scenario, workers: number
   return mode === 'weak' ? workers * (batch ?? model.batch.worker) : (batch ?? model.batch.step);
 }
 
-/** Examples a second of one worker alone, with nobody to exchange with and a core for itself. */
+/** Examples a second of one worker alone, with nobody to add up with and a core for itself. */
 export function aloneExamplesPerSecond(model: CostModel, scenario: Scenario): number {
   const examples = examplesOf(model, scenario, 1);
   const course = stepCourse({

@@ -74,8 +74,8 @@ export function checkChecksum(from: number, frame: SlabFrame, checksum: number):
 const describe = ({ low, high }: TreeNode): string => `shards [${low}, ${high})`;
 
 export function broken(from: number, frame: SlabFrame, expected: string, actual: string): WireError {
-  const { stage, segment, round, attempt } = frame;
-  const what = `a ${stage} sum of ${describe(frame)}, segment ${segment}, round ${round}, attempt ${attempt}`;
+  const { kind, segment, round, attempt } = frame;
+  const what = `a ${kind} sum of ${describe(frame)}, segment ${segment}, round ${round}, attempt ${attempt}`;
   return new WireError(
     `member ${from} sent ${what}: expected ${expected}, got ${actual}`,
     'it is dropped; it must run the same version of Lockstep',

@@ -156,7 +156,7 @@ export class AllReduce {
     const bytes = bytesOf(segment);
     checkPayload(from, frame, segment.precision, bytes);
     const isNew =
-      frame.stage === 'partial'
+      frame.kind === 'partial'
         ? this.#receivePartial(from, frame, segment)
         : this.#receiveTotal(from, frame, segment, running);
     if (!isNew) return;
@@ -286,8 +286,8 @@ export class AllReduce {
     running.left--;
   }
 
-  #label(stage: Label['stage'], { low, high }: TreeNode): Label {
-    return { stage, round: this.#round, attempt: this.#attempt, low, high };
+  #label(kind: Label['kind'], { low, high }: TreeNode): Label {
+    return { kind, round: this.#round, attempt: this.#attempt, low, high };
   }
 
   #send(to: number, frame: SlabParts, bytes: number): void {

@@ -1,4 +1,4 @@
-/** Frames of an exchange whose plan has not arrived yet: members get it at different times. */
+/** Frames of an all-reduce whose plan has not arrived yet: members get it at different times. */
 import { WireError } from '../errors.js';
 import type { SlabFrame } from './slab-frame.js';
 
@@ -46,7 +46,7 @@ export class EarlyFrames {
     this.#spare = [];
   }
 
-  /** Hands out the frames of an exchange, which are gone when `replay` returns, and drops those of earlier ones. */
+  /** Hands out the frames of an all-reduce, which are gone when `replay` returns, and drops those of earlier ones. */
   replay(round: number, attempt: number, replay: (from: number, frame: SlabFrame) => void): void {
     const order = ({ frame }: EarlyFrame) => frame.round - round || frame.attempt - attempt;
     const over = this.#frames.filter((early) => order(early) <= 0);

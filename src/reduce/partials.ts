@@ -1,4 +1,4 @@
-/** The sums of one segment that one member has at hand during an exchange. They are added up as they come. */
+/** The sums of one segment that one member has at hand during an all-reduce. They are added up as they come. */
 import type { Input } from './routes.js';
 import type { Segment } from './segments.js';
 import type { SlabFrame } from './slab-frame.js';

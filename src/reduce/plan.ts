@@ -11,7 +11,7 @@ export interface PlanMember {
 
 export interface AllReducePlan {
   readonly round: number;
-  /** Counts from 0 when an exchange has to be repeated because a member was lost. */
+  /** Counts from 0 when an all-reduce has to be repeated because a member was lost. */
   readonly attempt: number;
   readonly algorithm: 'star' | 'butterfly';
   readonly precision: WirePrecision;

@@ -7,7 +7,7 @@ interface Residual {
   changed: boolean;
 }
 
-/** Residuals by a number of the caller's choice. They change only when a round counts: a repeated exchange starts from the same. */
+/** Residuals by a number of the caller's choice. They change only when a round counts: a repeated all-reduce starts from the same. */
 export class Residuals {
   readonly #entries = new Map<number, Residual>();
 
@@ -35,7 +35,7 @@ export class Residuals {
     }
   }
 
-  /** The exchange is given up. */
+  /** The all-reduce is given up. */
   forget(): void {
     for (const entry of this.#entries.values()) entry.changed = false;
   }

@@ -1,4 +1,4 @@
-/** What one member has to do for each segment of an exchange. */
+/** What one member has to do for each segment of an all-reduce. */
 import { WireError } from '../errors.js';
 import { foldNodes } from './fold.js';
 import type { AllReducePlan } from './plan.js';
@@ -61,7 +61,10 @@ function routeOf({ members, shards }: AllReducePlan, self: number, parents: read
 function checkPlan({ round, members, shards }: AllReducePlan, self: number): void {
   const remedy = 'the coordinator must run the same version of Lockstep';
   if (!members.some(({ id }) => id === self)) {
-    throw new WireError(`the exchange of round ${round} leaves out member ${self}, who was asked to take part`, remedy);
+    throw new WireError(
+      `the all-reduce of round ${round} leaves out member ${self}, who was asked to take part`,
+      remedy,
+    );
   }
   const left = foldNodes(
     members.flatMap(({ nodes }) => nodes),

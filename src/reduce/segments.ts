@@ -3,7 +3,7 @@ import type { SlabLayout } from '../model/slab.js';
 import { NORM_BLOCK } from './norm.js';
 import type { AllReducePlan, WirePrecision } from './plan.js';
 
-/** The regions of a slab that an exchange has to do with. */
+/** The regions of a slab that an all-reduce has to do with. */
 export type AllReduceLayout = Pick<SlabLayout, 'trainable' | 'state'>;
 
 /** Floats of a segment, at least and at most; whole blocks of the norm, which keep its bits. */

@@ -1,7 +1,7 @@
 /**
  * The bytes of a piece of the gradient slab: a header of 32 bytes, little-endian, then the numbers.
  *
- * 0 u8 2 | 1 u8 stage | 2 u8 precision | 3 u8 attempt | 4 u32 round | 8 u16 low | 10 u16 high | 12 u32 segment |
+ * 0 u8 2 | 1 u8 kind of sum | 2 u8 precision | 3 u8 attempt | 4 u32 round | 8 u16 low | 10 u16 high | 12 u32 segment |
  * 16 u32 checksum of the payload | 20 u32 CRC-32 of bytes 0 to 19 | 24 eight zeros
  */
 import { crc32 } from 'node:zlib';
@@ -9,14 +9,15 @@ import { WireError } from '../errors.js';
 import type { WirePrecision } from './plan.js';
 import { LARGEST_SEGMENT } from './segments.js';
 
-const KIND = 2;
+/** First byte of every slab frame. */
+const SLAB = 2;
 /** Bytes of the header. */
 export const SLAB_HEADER = 32;
-const stages = ['partial', 'total'] as const;
+const kinds = ['partial', 'total'] as const;
 const precisions: readonly WirePrecision[] = ['float32', 'bfloat16', 'float16'];
 
 interface SlabHeader {
-  readonly stage: (typeof stages)[number];
+  readonly kind: (typeof kinds)[number];
   readonly precision: WirePrecision;
   readonly attempt: number;
   readonly round: number;
@@ -29,7 +30,7 @@ interface SlabHeader {
   readonly checksum: number;
 }
 
-/** A piece of the gradient slab on its way through an exchange. Whether the payload fits its checksum is for the receiver to see. */
+/** A piece of the gradient slab on its way through an all-reduce. Whether the payload fits its checksum is for the receiver to see. */
 export interface SlabFrame extends SlabHeader {
   readonly payload: Uint8Array;
 }
@@ -43,8 +44,8 @@ export interface SlabParts {
 /** The header of a frame, as bytes. */
 export function sealSlab(header: SlabHeader): Buffer {
   const buffer = Buffer.alloc(SLAB_HEADER);
-  buffer[0] = KIND;
-  buffer[1] = stages.indexOf(header.stage);
+  buffer[0] = SLAB;
+  buffer[1] = kinds.indexOf(header.kind);
   buffer[2] = precisions.indexOf(header.precision);
   buffer[3] = header.attempt;
   buffer.writeUInt32LE(header.round, 4);
@@ -67,10 +68,10 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const buffer = Buffer.from(bytes.subarray(0, SLAB_HEADER));
   if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20))
     throw damaged('has a header whose checksum (CRC-32) is wrong');
-  const [stage, precision] = [stages[buffer[1]], precisions[buffer[2]]];
+  const [kind, precision] = [kinds[buffer[1]], precisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
-  if (buffer[0] !== KIND) throw damaged(`is of kind ${buffer[0]}, not ${KIND}`);
-  if (stage === undefined) throw damaged(`is of stage ${buffer[1]}: 0 (partial) and 1 (total) are known`);
+  if (buffer[0] !== SLAB) throw damaged(`is of kind ${buffer[0]}, not ${SLAB}`);
+  if (kind === undefined) throw damaged(`has a sum of kind ${buffer[1]}: 0 (partial) and 1 (total) are known`);
   if (precision === undefined)
     throw damaged(`is of precision ${buffer[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
   if (low >= high) throw damaged(`is of the shards [${low}, ${high}), which are none`);
@@ -78,7 +79,7 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const payload = bytes.subarray(SLAB_HEADER);
   checkPayload(payload.length, precision);
   return {
-    stage,
+    kind,
     precision,
     attempt: buffer[3],
     round: buffer.readUInt32LE(4),

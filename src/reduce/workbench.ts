@@ -110,7 +110,7 @@ export class Workbench {
     if (typeof from !== 'number') this.copy(this.bench, from, floats);
     const at = typeof from === 'number' ? from : this.bench;
     const residual = new Float32Array(this.#memory.buffer, this.#residual, floats);
-    const key = number * 2 + (label.stage === 'total' ? 1 : 0);
+    const key = number * 2 + (label.kind === 'total' ? 1 : 0);
     const before = this.#residuals.read(key);
     if (before) residual.set(before);
     else residual.fill(0);

@@ -15,8 +15,8 @@ import type {
 } from '../report/events.js';
 import { beforeDeath } from '../report/last-acts.js';
 import { measureTrace, windowOf } from './measure.js';
-import { examplesIn, warmUp } from './plan.js';
 import type { Kind, Mode, ScaleRun } from './record.js';
+import { examplesIn, warmUp } from './scale-plan.js';
 import { parseTrace } from './trace.js';
 import { Usage } from './usage.js';
 

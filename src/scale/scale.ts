@@ -11,9 +11,9 @@ import type { StartEvent } from '../report/events.js';
 import { adviceOf } from './advice.js';
 import { findingsOf } from './limits.js';
 import { runOnce } from './one-run.js';
-import { type Choices, orderOf, settingsOf, stepsFor, warmUp } from './plan.js';
 import { pointsOf } from './points.js';
 import type { Kind, Mode, ScaleReport, ScaleRun } from './record.js';
+import { type Choices, orderOf, settingsOf, stepsFor, warmUp } from './scale-plan.js';
 import { warningsOf } from './warnings.js';
 
 export interface ScaleOptions extends Choices {

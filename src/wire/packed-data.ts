@@ -65,8 +65,8 @@ interface OpenImage {
 }
 
 /**
- * Opens an image and reads its first line.
- * @throws WireError when the file is no image, or has not the size that its line says
+ * Opens a packed data set and reads its first line.
+ * @throws WireError when the file is none, or has not the size that its line says
  */
 function openHeader(file: string): OpenImage {
   // A pipe of that name would be waited for.
@@ -83,8 +83,8 @@ function openHeader(file: string): OpenImage {
 }
 
 /**
- * @param name of the image, for errors
- * @param line the first bytes of the image
+ * @param name of the packed data set, for errors
+ * @param line its first bytes
  * @param found how many it has
  */
 function readHeader(name: string, line: Buffer, found: number): Omit<OpenImage, 'fd'> {
@@ -117,7 +117,7 @@ function parseMeta(file: string, json: string): ExamplesMeta {
 }
 
 /**
- * What an image holds, by its first line and its size.
+ * What a packed data set holds, by its first line and its size.
  * @throws WireError when it is damaged
  */
 export function checkPacked(file: string): ExamplesMeta {
@@ -127,11 +127,11 @@ export function checkPacked(file: string): ExamplesMeta {
 }
 
 /**
- * The examples of an image: the first rows in shared memory, the others read from the file, which stays open until
+ * The examples of a packed data set: the first rows in shared memory, the others read from the file, which stays open until
  * `closeRows`. Rows that overlap are all in memory: they share it.
  *
  * @param budget bytes of inputs that may be held in memory
- * @throws WireError when the file is no whole image
+ * @throws WireError when the file is no whole packed data set
  */
 export async function openPacked(file: string, budget: number): Promise<Examples> {
   const { fd, meta, start } = openHeader(file);
@@ -162,18 +162,18 @@ export async function openPacked(file: string, budget: number): Promise<Examples
 }
 
 /**
- * The examples of an image that is in memory, which are not copied.
- * @throws WireError when it is no whole image
+ * The examples of a packed data set that is in memory, which are not copied.
+ * @throws WireError when it is no whole one
  */
-export function packedInMemory(name: string, image: SharedArrayBuffer): Examples {
-  const line = Buffer.from(image, 0, Math.min(maximumHeader, image.byteLength));
-  const { meta, start } = readHeader(name, line, image.byteLength);
+export function packedInMemory(name: string, packed: SharedArrayBuffer): Examples {
+  const line = Buffer.from(packed, 0, Math.min(maximumHeader, packed.byteLength));
+  const { meta, start } = readHeader(name, line, packed.byteLength);
   let place = start;
   const columns: Column[] = [];
   for (const field of meta.fields) {
     const bytes = columnBytes(field, meta.count);
     const own = isCopy(field) ? inputOf(columns, field)!.values : undefined;
-    columns.push({ ...field, values: own ?? valuesOf(field.type, image, place, bytes / bytesPerElement(field)) });
+    columns.push({ ...field, values: own ?? valuesOf(field.type, packed, place, bytes / bytesPerElement(field)) });
     place += padded(bytes);
   }
   return { count: meta.count, columns };

@@ -6,7 +6,7 @@ import { create } from 'tar';
 import { describe, expect, it } from 'vitest';
 import { idxExamples } from '../../src/data/idx/folder.js';
 import { downloadSet } from '../../src/download/download.js';
-import type { DownloadEvent } from '../../src/download/events.js';
+import type { DownloadEvent } from '../../src/download/download-events.js';
 import type { CifarLayout } from '../../src/download/sets.js';
 import { DataError } from '../../src/errors.js';
 import { fileServer } from '../support/file-server.js';

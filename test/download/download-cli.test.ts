@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, statSync
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../../src/config/load-config.js';
-import type { DownloadEvent } from '../../src/download/events.js';
+import type { DownloadEvent } from '../../src/download/download-events.js';
 import { publishedSets } from '../../src/download/sets.js';
 import { lockstepServed, startLockstep } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';

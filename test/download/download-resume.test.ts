@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { DownloadEvent } from '../../src/download/events.js';
+import type { DownloadEvent } from '../../src/download/download-events.js';
 import { DataError, DownloadError } from '../../src/errors.js';
 import { bytesOf, content, download, expectWhole, NAME } from '../support/downloads.js';
 import { answerWith, etagOf, type FileServer, fileServer, stallAfter } from '../support/file-server.js';

@@ -13,7 +13,7 @@ import { addSums } from '../../src/metrics/metric.js';
 import { metricsSchema } from '../../src/metrics/schema.js';
 import { figuresIn } from '../../src/report/events.js';
 import { figureText } from '../../src/report/figure-text.js';
-import { randomNumbers } from '../support/exchanges.js';
+import { randomNumbers } from '../support/all-reduces.js';
 import { scored, totalsOf } from '../support/metrics.js';
 import { packageRoot } from '../support/package.js';
 

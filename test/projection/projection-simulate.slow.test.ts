@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Costs } from '../../src/projection/cost.js';
 import type { Reduction } from '../../src/projection/scenario.js';
 import { type Network, Simulation, type StepTimes } from '../../src/projection/simulate.js';
-import { type StepShape, stepCourse } from '../../src/projection/step.js';
+import { type StepShape, stepCourse } from '../../src/projection/step-course.js';
 
 const nothing: Costs = {
   shard: 0,

@@ -7,7 +7,7 @@ import { openSlab } from '../../src/reduce/slab-frame.js';
 import { slabFrame } from '../support/slab-frames.js';
 
 const header = {
-  stage: 'total',
+  kind: 'total',
   precision: 'bfloat16',
   attempt: 3,
   round: 0x01020304,
@@ -52,7 +52,7 @@ describe('slab frames', () => {
     ['cut off', frame().subarray(0, 31), /cut off after 31 of 32 bytes/],
     ['empty', Buffer.alloc(0), /cut off after 0 of 32 bytes/],
     ['of another kind', changed(0, [3]), /kind 3/],
-    ['of an unknown stage', changed(1, [2]), /stage 2/],
+    ['of an unknown kind', changed(1, [2]), /kind 2/],
     ['of an unknown precision', changed(2, [9]), /precision 9/],
     ['of no shards', changed(10, [6, 5]), /\[1286, 1286\)/],
     ['marked where zeros belong', changed(25, [1]), /bytes 24 to 31/],

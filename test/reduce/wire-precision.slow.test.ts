@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { SEGMENT } from '../../src/reduce/segments.js';
-import { Gradients, randomNumbers, World } from '../support/exchanges.js';
+import { Gradients, randomNumbers, World } from '../support/all-reduces.js';
 
 const layout = { trainable: SEGMENT + 4096, state: SEGMENT + 4096 + 160 };
 const small = { trainable: 64, state: 64 };

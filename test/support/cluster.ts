@@ -7,8 +7,8 @@ import { LockstepError } from '../../src/errors.js';
 import { EventLog } from '../../src/programs/event-log.js';
 import { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
 import { type WorkerOptions, work } from '../../worker/worker.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { writeConfig } from './folder.js';
 import { cliFile } from './package.js';
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { downloadSet } from '../../src/download/download.js';
-import type { DownloadEvent } from '../../src/download/events.js';
+import type { DownloadEvent } from '../../src/download/download-events.js';
 import type { PublishedFile } from '../../src/download/sets.js';
 
 /** More than a socket takes in one piece. */

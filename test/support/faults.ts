@@ -23,8 +23,8 @@ export const begins: Record<Phase, (passing: Passing) => boolean> = {
   'receiving data': ({ up, what, chunk }) => !up && what === 'data' && chunk === 2,
   'receiving parameters': ({ up, what }) => !up && what === 'state',
   computing: ({ frame }) => isMessage(frame, 'compute'),
-  'sending gradients': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.stage === 'partial',
-  'exchanging with a peer': ({ frame }) => frame.kind === 'slab' && frame.frame.stage === 'partial',
+  'sending gradients': ({ up, frame }) => up && frame.kind === 'slab' && frame.frame.kind === 'partial',
+  'exchanging with a peer': ({ frame }) => frame.kind === 'slab' && frame.frame.kind === 'partial',
   committing: ({ frame }) => isMessage(frame, 'commit'),
   validating: ({ frame }) => isMessage(frame, 'evaluate'),
 };

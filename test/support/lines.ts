@@ -39,7 +39,7 @@ export function linesOver(transport: Transport) {
 /** A piece of a slab whose bytes are its number. */
 export function slab(segment: number, bytes: number): SlabParts {
   const rest = { attempt: 0, round: 1, low: 0, high: 1, checksum: 0 };
-  const header = sealSlab({ stage: 'partial', precision: 'float32', segment, ...rest });
+  const header = sealSlab({ kind: 'partial', precision: 'float32', segment, ...rest });
   return { header, payload: new Uint8Array(bytes).fill(segment) };
 }
 

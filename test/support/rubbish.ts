@@ -57,7 +57,7 @@ export function strangeSlab(dice: Dice, round = dice(2 ** 16)): Buffer {
   const rest = { attempt: dice(3), segment: dice(4), checksum: dice(2 ** 32) };
   const stage = pick(dice, ['partial', 'total'] as const);
   const precision = pick(dice, ['float32', 'bfloat16'] as const);
-  return slabFrame({ ...rest, stage, precision, round, low, high: low + 1 + dice(4) }, payload);
+  return slabFrame({ ...rest, kind: stage, precision, round, low, high: low + 1 + dice(4) }, payload);
 }
 
 function damaged(dice: Dice, frame: Buffer): Buffer {

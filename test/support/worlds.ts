@@ -2,8 +2,8 @@
 import { type CoordinateOptions, coordinate } from '../../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { RunEvent } from '../../src/report/events.js';
-import type { WorkerProgramEvent } from '../../worker/events.js';
 import { type WorkerOptions, work } from '../../worker/worker.js';
+import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { eventOf } from './cli.js';
 import type { Trained } from './runs.js';
 

@@ -10,7 +10,7 @@ import { samples } from '../support/messages.js';
 import { slabFrame } from '../support/slab-frames.js';
 
 const header: Omit<SlabFrame, 'payload' | 'bytes'> = {
-  stage: 'total',
+  kind: 'total',
   precision: 'float32',
   attempt: 3,
   round: 0x01020304,
@@ -107,7 +107,7 @@ describe('a frame', () => {
     ['part of a half', slab(big(7), { precision: 'bfloat16' }), /7 bytes of bfloat16, not a multiple of 2/],
     ['no shards', slab(big(4), { low: 8, high: 8 }), /shards \[8, 8\)/],
     ['shards backwards', slab(big(4), { low: 9, high: 8 }), /shards \[9, 8\)/],
-    ['an unknown stage', slab(big(4), { stage: 'x' as 'total' }), /stage 255/],
+    ['an unknown kind', slab(big(4), { kind: 'x' as 'total' }), /kind 255/],
     ['an unknown precision', slab(big(4), { precision: 'x' as 'float32' }), /precision 255/],
     [
       'a control message too large',

@@ -188,7 +188,7 @@ describe('workers that know the token', () => {
     once('allReduce', (message, connection) => {
       const { round, attempt } = message as Extract<Message, { kind: 'allReduce' }>;
       const rest = { round, attempt, low: 0, high: 4, segment: 0, checksum: 1 };
-      const sealed = sealSlab({ stage: 'partial', precision: 'float32', ...rest, ...header });
+      const sealed = sealSlab({ kind: 'partial', precision: 'float32', ...rest, ...header });
       connection.sendSlab({ header: sealed, payload: new Uint8Array(4 * 7856) });
     });
   const losesLinks = (id: number): Treason =>

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { assign, type Capacity } from '../../coordinator/world/assign.js';
 import { Speeds } from '../../coordinator/world/speeds.js';
-import { randomNumbers } from '../support/exchanges.js';
+import { randomNumbers } from '../support/all-reduces.js';
 
 const countsOf = (shards: number, workers: readonly Capacity[]) =>
   assign(shards, workers).map(({ low, high }) => high - low);

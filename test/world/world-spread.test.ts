@@ -5,7 +5,7 @@ import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch } from '../../src/pool/worker.js';
-import { randomNumbers } from '../support/exchanges.js';
+import { randomNumbers } from '../support/all-reduces.js';
 import { accuracyOf, FakeClock, FakeRoster, FakeWorker, settled } from '../support/rosters.js';
 
 const metrics = accuracyOf(3);

@@ -39,7 +39,7 @@ function message(content: Uint8Array, { mask, parts = 1 }: { mask?: number; part
 
 const slab = (segment: number, floats: number): Buffer =>
   slabFrame(
-    { stage: 'partial', precision: 'float32', attempt: 0, round: 1, low: 0, high: 1, segment, checksum: 0 },
+    { kind: 'partial', precision: 'float32', attempt: 0, round: 1, low: 0, high: 1, segment, checksum: 0 },
     new Uint8Array(4 * floats).fill(segment),
   );
 

@@ -1,6 +1,6 @@
-/** One step of a run as a graph, as coordinator and workers go through it: assign and update, compute, exchange, confirm. */
+/** One step of a run as a graph, as coordinator and workers go through it: assign and update, compute, all-reduce, confirm. */
 
-import { addButterfly, addStar, addTree, cutSlab, type Exchanged, type Member } from './all-reduce-cost.js';
+import { type AllReduceShape, addButterfly, addStar, addTree, cutSlab, type Member } from './all-reduce-cost.js';
 import { Course } from './course.js';
 import type { Reduction } from './scenario.js';
 
@@ -19,7 +19,7 @@ export interface StepShape {
   readonly hosts: 'one machine' | 'one machine, links' | { readonly workers: number };
 }
 
-/** Bytes of messages that carry no sums; plans of exchanges name every member besides. */
+/** Bytes of messages that carry no sums; plans of an all-reduce name every member besides. */
 const controlBytes = 200;
 const planBytesPerMember = 30;
 
@@ -106,16 +106,16 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
   }
   const holders = coordinatorComputes ? [coordinator, ...followers] : followers;
   const slab = cutSlab(bytes, holders.length, wavesOf(holders.length, reduction));
-  addExchange(course, reduction, { holders, coordinator, slab });
+  addAllReduce(course, reduction, { holders, coordinator, slab });
 }
 
-function addExchange(course: Course, reduction: Reduction, exchanged: Exchanged): void {
-  const { holders, coordinator } = exchanged;
+function addAllReduce(course: Course, reduction: Reduction, reduced: AllReduceShape): void {
+  const { holders, coordinator } = reduced;
   const remote = holders.filter((member) => member !== coordinator);
   // With one worker there is nothing to share out.
-  if (reduction === 'star' || remote.length < 2) addStar(course, exchanged);
-  else if (reduction === 'tree') addTree(course, exchanged);
-  else addButterfly(course, exchanged);
+  if (reduction === 'star' || remote.length < 2) addStar(course, reduced);
+  else if (reduction === 'tree') addTree(course, reduced);
+  else addButterfly(course, reduced);
 }
 
 function wavesOf(members: number, reduction: Reduction): number {

@@ -6,7 +6,7 @@ import { normBlocks, sumSquares, totalSquares } from '../../src/reduce/norm.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { SEGMENT } from '../../src/reduce/segments.js';
 import { openSlab } from '../../src/reduce/slab-frame.js';
-import { deal, Gradients, randomNumbers, World } from '../support/exchanges.js';
+import { deal, Gradients, randomNumbers, World } from '../support/all-reduces.js';
 import { reseal } from '../support/slab-frames.js';
 import { makeSlabs } from '../support/slabs.js';
 
@@ -247,7 +247,7 @@ describe('a member', () => {
     ['a segment that does not exist', { segment: 3 }, /expected segments \[0, 3\), got 3/],
     ['a segment of another length', { segment: 2 }, /expected 17216 bytes, got 262144/],
     ['a sum that is not its', { low: 0, high: 2 }, /expected a sum of shards \[2, 4\), got this one/],
-    ['a total that is not its to send', { stage: 'total' }, /expected the total from nobody, got it from 1/],
+    ['a total that is not its to send', { kind: 'total' }, /expected the total from nobody, got it from 1/],
   ] as const)('refuses %s by name', (_, changes, message, flip = undefined as number | undefined) => {
     const { world, plan, coordinator } = start();
     void coordinator.begin(plan, nodes[0], gradients);
@@ -280,7 +280,7 @@ describe('a member', () => {
     // Segment 0 has its root at member 0, whose children are 1 and 2; 3 is a child of 2.
     const sample = world.queue.find(({ frame }) => openSlab(frame).segment === 0)!;
     const frame = Buffer.from(sample.frame);
-    reseal(frame, { ...openSlab(frame), stage: 'total', low: 0, high: 4 });
+    reseal(frame, { ...openSlab(frame), kind: 'total', low: 0, high: 4 });
     expect(() => world.members.get(2)!.receive({ from: 0, to: 2, frame })).toThrow(/expected the total after all sums/);
     expect(() => world.members.get(3)!.receive({ from: 1, to: 3, frame })).toThrow(/expected the total from 2/);
   });
