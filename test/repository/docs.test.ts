@@ -116,7 +116,7 @@ describe('commands', () => {
 
   function checkScript([verb, name]: readonly string[]): void {
     if (verb === 'run') expect(Object.keys(packageJson.scripts)).toContain(name);
-    else expect(['ci', 'cit', 'start', 'pack', 'test']).toContain(verb);
+    else expect(['ci', 'cit', 'start', 'pack', 'install']).toContain(verb);
   }
 });
 
