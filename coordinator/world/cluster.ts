@@ -25,7 +25,7 @@ export interface ClusterParts {
   readonly pool: ThreadPool<RoundPoolOptions> | ThreadPool<UpdateOptions>;
   readonly world: World;
   readonly own: OwnState;
-  /** The coordinator takes part in exchanges from the round after this one on, once more. */
+  /** The coordinator goes back: the next all-reduce that it takes part in is that of the round after this one. */
   readonly restart: (round: number) => void;
   readonly round: Omit<AllReduceOptions, 'roster' | 'clock'>;
   readonly report: Reporter;

@@ -170,7 +170,7 @@ export class Computing {
     return this.#roster.able().filter((worker) => !busy.has(worker) && !this.#lost.has(worker));
   }
 
-  /** Has what is late computed by others too: the answers are the same, and the first one counts. */
+  /** Asks idle workers too for nodes of late ones: the answers are the same, and the first one counts. */
   #double(): void {
     const now = this.#clock.now();
     for (const late of this.#outstanding.filter(({ deadline }) => deadline <= now)) {

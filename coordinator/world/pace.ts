@@ -9,7 +9,7 @@ const leastPatience = 250;
 const firstPatience = 2000;
 const unknownPatience = 30_000;
 
-/** Its workers are known by their names: who comes back has its own. */
+/** Workers are known by their names: one that comes back has its own again. */
 export class Pace {
   readonly #stragglerFactor: number;
   readonly #geometry: Pick<Geometry, 'batchSize' | 'shards'>;

@@ -44,7 +44,7 @@ export class Places {
     return { id: this.#nextId++, name, hasWorked: false };
   }
 
-  /** It is back. @returns whether it was away */
+  /** A worker is here. @returns whether it was away before */
   take(membership: string): boolean {
     return this.#kept.delete(membership);
   }

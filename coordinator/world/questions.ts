@@ -12,7 +12,7 @@ import { checkComputed } from './answer.js';
 import { PeerLostError } from './roster.js';
 
 interface Question<T> {
-  /** What it is about, for people. */
+  /** What the worker does to answer, for people. */
   readonly doing: string;
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
@@ -33,7 +33,7 @@ export class Questions {
     return this.#computing.length > 0;
   }
 
-  /** What it owes, for people; what it was asked for last need not be it. */
+  /** What the worker is at, for people: the oldest question, not the last one. */
   get doing(): string | undefined {
     return (this.#computing[0] ?? this.#evaluating.values().next().value)?.doing;
   }

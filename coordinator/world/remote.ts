@@ -18,19 +18,19 @@ import { Standing } from './standing.js';
 /** Whom a remote worker tells what has changed; everything else that it sends settles what it was asked for. */
 export interface RemoteHandlers {
   readonly activity: Activity;
-  /** It has said something, after which it may be able to do what it was not. */
+  /** A worker has said something: it may be able to compute now. */
   spoke(): void;
-  /** It takes part from now on. */
+  /** A worker has the parameters, and takes part from now on. */
   activated(worker: RemoteWorker): void;
-  /** It wants to leave. */
+  /** A worker wants to leave. */
   leaving(worker: RemoteWorker): void;
-  /** It cannot do what it was asked for. */
+  /** A worker cannot do what it was asked for. */
   failed(worker: RemoteWorker, failure: Failed): void;
-  /** Its link to another worker broke in the middle of their all-reduce. */
+  /** A worker's link to another one broke in the middle of their all-reduce. */
   cutOff(worker: RemoteWorker, from: PeerLost): void;
-  /** Its connection has ended. */
+  /** A worker's connection has ended. */
   ended(worker: RemoteWorker, error: LockstepError): void;
-  /** A piece of a sum has come from it. */
+  /** A piece of a sum has come from a worker. */
   receive(worker: RemoteWorker, frame: SlabFrame): void;
   /** Where sums could be received. */
   landing(): Landing | undefined;
@@ -40,7 +40,7 @@ export class RemoteWorker implements Worker {
   readonly id: number;
   readonly name: string;
   readonly threads: number;
-  /** By it a worker that comes back is known. */
+  /** Tells a worker that comes back from a new one. */
   readonly membership: string;
   /** Where other workers reach it. */
   readonly peer: string | null;
@@ -82,7 +82,7 @@ export class RemoteWorker implements Worker {
     });
   }
 
-  /** What it is doing now, for people. */
+  /** What the worker is doing now, for people. */
   get doing(): string {
     return this.#questions.doing ?? this.#doing;
   }
@@ -163,7 +163,7 @@ export class RemoteWorker implements Worker {
     return this.#outbox.transfer(what, source, sha256, round, progress);
   }
 
-  /** It has no copy of the data: it is sent the rows of each task. */
+  /** The worker has no copy of the data: it is sent the rows of each task. */
   feed(pack: PackRows): void {
     this.#outbox.feed(pack);
   }
@@ -174,7 +174,7 @@ export class RemoteWorker implements Worker {
     return this.connection.close();
   }
 
-  /** It is lost: fails everything that it was asked for. */
+  /** The worker is lost: everything that it was asked for fails. */
   fail(error: LockstepError): void {
     this.standing.lose();
     this.#outbox.close();

@@ -79,12 +79,12 @@ export class Standing {
     return this.#state === 'detached' ? now - this.#detachedAt : 0;
   }
 
-  /** It has been sent job and data. */
+  /** The worker has been sent job and data. */
   provided(): void {
     this.#provided = true;
   }
 
-  /** It says that it has job and data. @throws WireError when it cannot have them */
+  /** The worker says that it has job and data. @throws WireError when it cannot have them */
   ready(): void {
     // It may have been asked to leave meanwhile.
     if (this.#state === 'draining') return;
@@ -92,20 +92,20 @@ export class Standing {
     this.#become('prepare');
   }
 
-  /** It is sent the parameters as they are after `round`. */
+  /** The worker is sent the parameters as they are after `round`. */
   sync(round: number): void {
     this.#become('sync');
     this.#asked = round;
     this.#applied = nothing;
   }
 
-  /** It is asked to commit this round. */
+  /** The worker is asked to commit this round. */
   commit(round: number): void {
     this.#asked = round;
   }
 
   /**
-   * It says that its parameters hold this round.
+   * The worker says that its parameters hold this round.
    * @returns whether they are those that it was sent: it takes part from now on
    * @throws WireError when it was not asked to commit that round, or has said so of a later one
    */
@@ -132,7 +132,7 @@ export class Standing {
     this.#become('resync');
   }
 
-  /** It wants to leave, or the run is over. @returns whether it may at once: it has no part in the step under way */
+  /** The worker wants to leave, or the run is over. @returns whether it may at once: it has no part in the step under way */
   drain(): boolean {
     const { follows } = this;
     this.#become('drain');

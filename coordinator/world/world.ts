@@ -23,7 +23,7 @@ import { type Turning, takeTurn } from './turn.js';
 import { WorkerTotals } from './worker-totals.js';
 
 export interface WorldOptions {
-  /** The coordinator, and its part in exchanges. */
+  /** The coordinator, and its part in every all-reduce. */
   readonly self: Worker;
   readonly allReduce: Roster['allReduce'] & {
     receive(from: number, frame: SlabFrame): void;
@@ -31,7 +31,7 @@ export interface WorldOptions {
     readonly bytesSent: number;
   };
   readonly landings: Pick<Landings, 'take'>;
-  /** Its parameters. */
+  /** The coordinator's parameters. */
   readonly own: Pick<OwnState, 'keepsUp' | 'reach'>;
   readonly provision: Pick<Provision, 'prepare' | 'sync'>;
   readonly pace: Pace;
