@@ -67,7 +67,8 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
   );
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
   const measured = new RunMetrics(metrics);
-  const table = 8 * evaluationBatchCount(geometry, largestEvaluation) * measured.width;
+  const table =
+    8 * evaluationBatchCount(geometry, largestEvaluation) * measured.width + 4 * largestEvaluation * measured.kept;
   const cached = placement === 'stream' ? rowCacheCapacity(job, threads) * packedRowBytes(examples) : 0;
   const sums = 8 * (measured.width + measured.counts);
   const held = constants.reduce((sum, length) => sum + length, sums);

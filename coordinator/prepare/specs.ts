@@ -173,7 +173,7 @@ function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: H
   const { target, loss, metrics, column, weight } = asked;
   const { spec, places } = head;
   const { name } = lossSettings(loss);
-  const { targetScaling } = targetEncoding(encoding, column);
+  const { targetScaling, classes } = targetEncoding(encoding, column);
   return {
     target,
     factor: weight,
@@ -184,8 +184,17 @@ function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: H
     threshold: thresholdOf(asked, head),
     binary: name === 'binaryCrossentropy' || name === 'hinge',
     weighted: weighsPlaces(examples.columns, column),
-    ...(targetScaling && { deviations: targetScaling.deviation }),
+    ...kindOf(asked, head),
+    ...(classes && { names: classes }),
+    ...(targetScaling && { deviations: targetScaling.deviation, means: targetScaling.mean }),
   };
+}
+
+/** @throws ModelError when a metric of probabilities is asked for, and nobody knows whether the outputs are some */
+function kindOf({ loss, metrics }: AskedTarget, { spec: { outputs } }: Head): Pick<HeadMetrics, 'kind'> {
+  const reader = metrics.map((metric) => new AskedMetric(metric)).find(({ family }) => family.needsProbabilities);
+  if (reader) return { kind: decided(outputs, `metric ${reader.label}`, lossSettings(loss).name) };
+  return outputs.kind === 'undecided' ? {} : { kind: outputs.kind };
 }
 
 /** Where one output tells two classes apart: probabilities at 0.5, anything else by its sign. */

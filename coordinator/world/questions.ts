@@ -101,10 +101,10 @@ export class Questions {
   }
 
   /** @throws WireError when it was not asked */
-  evaluated({ kind, request, sums, counts }: Evaluated): void {
+  evaluated({ kind, request, sums, counts, kept }: Evaluated): void {
     const { resolve } = asked(this.#evaluating.get(request), kind);
     this.#evaluating.delete(request);
-    resolve({ sums, counts });
+    resolve({ sums, counts, kept });
   }
 
   /** The parameters that it was asked for follow. @throws WireError when it was not, or was asked for others */

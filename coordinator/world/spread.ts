@@ -1,4 +1,5 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
+import { evaluationBatch } from '../../src/data/geometry.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
@@ -25,6 +26,8 @@ interface Answer {
 /** Batches that a thread is given at once, and groups that a worker has at a time: one is computed while the next travels. */
 const batchesPerThread = 2;
 const groupsInFlight = 2;
+/** Bytes of what is kept in one answer: a message is no longer than `largestFrame`. */
+const mostKept = 4 * 2 ** 20;
 /** A group is late after so many times the longest one so far; before there is one, after so many milliseconds. */
 const patience = 4;
 const firstPatience = 15_000;
@@ -44,8 +47,8 @@ export async function spreadEvaluation(
   batches: readonly EvaluationBatch[],
   isStopped = () => false,
 ): Promise<MetricTotals> {
-  const { sums, counts } = await new Spread(roster, clock, metrics, batches).run(isStopped);
-  return { sums: metrics.merged(sums), counts };
+  const { sums, counts, kept } = await new Spread(roster, clock, metrics, batches).run(isStopped);
+  return { sums: metrics.merged(sums), counts, kept };
 }
 
 class Spread {
@@ -56,10 +59,15 @@ class Spread {
   readonly #batches: readonly EvaluationBatch[];
   readonly #table: Float64Array;
   readonly #counts: Float64Array;
+  readonly #kept: Float32Array;
+  /** How many examples come before each batch. */
+  readonly #starts: readonly number[];
   /** Batches whose sums are not here, and those of them that nobody has. */
   readonly #missing: Set<number>;
   readonly #queue: number[];
   readonly #groups = new Set<Group>();
+  /** Batches of a group at most. */
+  readonly #most: number;
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
 
@@ -71,8 +79,15 @@ class Spread {
     this.#batches = batches;
     this.#table = new Float64Array(this.#batches.length * metrics.width);
     this.#counts = new Float64Array(metrics.counts);
+    let examples = 0;
+    this.#starts = batches.map(({ rows }) => {
+      examples += rows.length;
+      return examples - rows.length;
+    });
+    this.#kept = new Float32Array(examples * metrics.kept);
     this.#queue = this.#batches.map(({ batch }) => batch);
     this.#missing = new Set(this.#queue);
+    this.#most = Math.floor(mostKept / 4 / evaluationBatch / Math.max(1, metrics.kept));
   }
 
   /** @returns the sums of all batches, in their order, and the counts of all together */
@@ -89,14 +104,14 @@ class Spread {
       // Lets in who has come meanwhile.
       if (this.#queue.length > 0) await this.#roster.enough();
     }
-    return { sums: this.#table, counts: this.#counts };
+    return { sums: this.#table, counts: this.#counts, kept: this.#kept };
   }
 
   /** Gives every worker as much as it can have. */
   #share(): void {
     for (const worker of this.#roster.able()) {
       while (this.#queue.length > 0 && this.#groupsOf(worker) < groupsInFlight) {
-        const numbers = this.#queue.splice(0, batchesPerThread * worker.threads);
+        const numbers = this.#queue.splice(0, Math.max(1, Math.min(batchesPerThread * worker.threads, this.#most)));
         const wanted = numbers.filter((batch) => this.#missing.has(batch));
         if (wanted.length > 0) this.#hand(worker, wanted);
       }
@@ -122,7 +137,7 @@ class Spread {
     this.#groups.delete(group);
     // Whoever else fails is lost, and the world says so.
     if (!totals && worker === this.#roster.self) throw error;
-    const problem = totals && this.#misfit(totals, batches.length);
+    const problem = totals && this.#misfit(totals, batches);
     if (problem) this.#roster.lose(worker, problem);
     if (!totals || problem) {
       this.#again(group);
@@ -134,20 +149,27 @@ class Spread {
       this.#again(group);
       return;
     }
-    const { width } = this.#metrics;
-    batches.forEach(({ batch }, i) => {
+    const { width, kept } = this.#metrics;
+    let start = 0;
+    batches.forEach(({ batch, rows }, i) => {
       this.#missing.delete(batch);
       this.#table.set(totals.sums.subarray(i * width, (i + 1) * width), batch * width);
+      this.#kept.set(totals.kept.subarray(start * kept, (start + rows.length) * kept), this.#starts[batch] * kept);
+      start += rows.length;
     });
     totals.counts.forEach((count, i) => {
       this.#counts[i] += count;
     });
   }
 
-  /** What is wrong with an answer of `batches` batches. */
-  #misfit({ sums, counts }: MetricTotals, batches: number): string | undefined {
-    if (sums.length !== batches * this.#metrics.width) {
-      return `it gave ${sums.length} sums of ${batches} evaluation batches`;
+  /** What is wrong with an answer. */
+  #misfit({ sums, counts, kept }: MetricTotals, batches: readonly EvaluationBatch[]): string | undefined {
+    if (sums.length !== batches.length * this.#metrics.width) {
+      return `it gave ${sums.length} sums of ${batches.length} evaluation batches`;
+    }
+    const examples = batches.reduce((sum, { rows }) => sum + rows.length, 0);
+    if (kept.length !== examples * this.#metrics.kept) {
+      return `it gave ${kept.length} outputs and targets of ${examples} examples`;
     }
     if (counts.length === this.#metrics.counts) return undefined;
     return `it gave ${counts.length} counts of evaluation batches, not ${this.#metrics.counts}`;

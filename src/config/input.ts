@@ -59,13 +59,165 @@ export type PictureFolder = ImageKeysOfSize &
  * Metrics of a target.
  */
 export type MetricList = (
-  | ('accuracy' | 'topKAccuracy' | 'mae' | 'mse' | 'r2')
+  | (
+      | 'accuracy'
+      | 'topKAccuracy'
+      | 'balancedAccuracy'
+      | 'precision'
+      | 'recall'
+      | 'f1'
+      | 'iou'
+      | 'mcc'
+      | 'cohenKappa'
+      | 'perClass'
+      | 'confusionMatrix'
+      | 'auc'
+      | 'averagePrecision'
+      | 'rocCurve'
+      | 'precisionRecallCurve'
+      | 'logLoss'
+      | 'perplexity'
+      | 'bitsPerPlace'
+      | 'brier'
+      | 'calibrationError'
+      | 'reliability'
+      | 'mrr'
+      | 'mae'
+      | 'mse'
+      | 'rmse'
+      | 'mape'
+      | 'smape'
+      | 'maxError'
+      | 'medianAbsoluteError'
+      | 'r2'
+      | 'explainedVariance'
+    )
   | {
       topKAccuracy: {
         /**
          * The target counts as found among the k highest outputs
          */
         k: number;
+      };
+    }
+  | {
+      precision: {
+        /**
+         * Over classes: macro counts each alike, weighted by how often it is the truth, micro counts all places alike. Of two classes the default is the second one by itself
+         */
+        average?: 'macro' | 'micro' | 'weighted';
+      };
+    }
+  | {
+      recall: {
+        /**
+         * Over classes: macro counts each alike, weighted by how often it is the truth, micro counts all places alike. Of two classes the default is the second one by itself
+         */
+        average?: 'macro' | 'micro' | 'weighted';
+      };
+    }
+  | {
+      f1: {
+        /**
+         * Over classes: macro counts each alike, weighted by how often it is the truth, micro counts all places alike. Of two classes the default is the second one by itself
+         */
+        average?: 'macro' | 'micro' | 'weighted';
+      };
+    }
+  | {
+      fBeta: {
+        /**
+         * How much more recall counts than precision: 2 for twice as much
+         */
+        beta: number;
+        /**
+         * Over classes: macro counts each alike, weighted by how often it is the truth, micro counts all places alike. Of two classes the default is the second one by itself
+         */
+        average?: 'macro' | 'micro' | 'weighted';
+      };
+    }
+  | {
+      iou: {
+        /**
+         * Over classes: macro counts each alike, weighted by how often it is the truth, micro counts all places alike. Of two classes the default is the second one by itself
+         */
+        average?: 'macro' | 'micro' | 'weighted';
+      };
+    }
+  | {
+      cohenKappa: {
+        /**
+         * Classes are grades: what a confusion costs grows with the distance of the two, or with its square
+         */
+        weights: 'linear' | 'quadratic';
+      };
+    }
+  | {
+      confusionMatrix: {
+        /**
+         * Shares in the place of counts: of the examples of a class, of those predicted as it, or of all
+         */
+        normalize: 'truth' | 'predicted' | 'all';
+      };
+    }
+  | {
+      auc: {
+        /**
+         * Over classes or labels: macro counts each alike, weighted by how often it is the truth
+         */
+        average?: 'macro' | 'weighted';
+        /**
+         * Each class against all others (the default), or each pair of classes in both directions (Hand and Till 2001)
+         */
+        of?: 'oneVsRest' | 'oneVsOne';
+      };
+    }
+  | {
+      averagePrecision: {
+        /**
+         * Over classes or labels: macro counts each alike, weighted by how often it is the truth
+         */
+        average?: 'macro' | 'weighted';
+      };
+    }
+  | {
+      calibrationError: {
+        /**
+         * Equally wide bins of the probability; a probability between two belongs to the lower one
+         */
+        bins: number;
+      };
+    }
+  | {
+      reliability: {
+        /**
+         * Equally wide bins of the probability; a probability between two belongs to the lower one
+         */
+        bins: number;
+      };
+    }
+  | {
+      hitRate: {
+        /**
+         * Places that count, from the top
+         */
+        k: number;
+      };
+    }
+  | {
+      ndcg: {
+        /**
+         * Places that count, from the top
+         */
+        k: number;
+      };
+    }
+  | {
+      pinball: {
+        /**
+         * Part of the targets that should lie below the prediction
+         */
+        quantile: number;
       };
     }
   | {

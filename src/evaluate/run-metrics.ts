@@ -16,23 +16,26 @@ interface Part {
   /** Where its sums and its counts begin. */
   readonly sums: number;
   readonly counts: number;
+  /** Where what is kept of an example begins. */
+  readonly kept: number;
 }
 
 /** As OutputMetrics, of all outputs. */
 export class RunMetrics {
   readonly width: number;
   readonly counts: number;
+  readonly kept: number;
   readonly #parts: readonly Part[];
 
   constructor(heads: readonly HeadMetrics[]) {
-    let [sums, counts] = [0, 0];
+    let [sums, counts, kept] = [0, 0, 0];
     this.#parts = heads.map((head) => {
       const metrics = new OutputMetrics(head);
-      const part = { head, metrics, sums, counts };
-      [sums, counts] = [sums + metrics.width, counts + metrics.counts];
+      const part = { head, metrics, sums, counts, kept };
+      [sums, counts, kept] = [sums + metrics.width, counts + metrics.counts, kept + metrics.kept];
       return part;
     });
-    [this.width, this.counts] = [sums, counts];
+    [this.width, this.counts, this.kept] = [sums, counts, kept];
   }
 
   /**
@@ -40,10 +43,12 @@ export class RunMetrics {
    * @param batches of each output
    * @param sums `width` zeros: the batch's own
    * @param counts `counts` integers of the batches before
+   * @param kept `kept` numbers of each example of the batch, to be written
    */
-  add(batches: readonly EvaluatedBatch[], sums: Float64Array, counts: Float64Array): void {
+  add(batches: readonly EvaluatedBatch[], sums: Float64Array, counts: Float64Array, kept: Float32Array): void {
     this.#parts.forEach((part, i) => {
       part.metrics.add(batches[i], sumsOf(part, sums), countsOf(part, counts));
+      part.metrics.keep(batches[i], kept.subarray(part.kept), this.kept);
     });
   }
 
@@ -68,7 +73,10 @@ export class RunMetrics {
   results(totals: MetricTotals): MetricResults {
     const each = this.#parts.map((part) => ({
       head: part.head,
-      results: part.metrics.results({ sums: sumsOf(part, totals.sums), counts: countsOf(part, totals.counts) }),
+      results: part.metrics.results(
+        { sums: sumsOf(part, totals.sums), counts: countsOf(part, totals.counts), kept: totals.kept },
+        { offset: part.kept, stride: this.kept },
+      ),
     }));
     const loss = each.reduce((sum, { head, results }) => sum + head.factor * results.scalars.loss, 0);
     if (each.length === 1) {

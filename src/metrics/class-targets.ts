@@ -12,6 +12,13 @@ export function classMisfit(spec: ScoredOutput, loss: string, facts?: TargetFact
   return facts && tellsClasses(spec, loss, facts) ? undefined : notClasses(spec, loss);
 }
 
+/** Why a metric of classes of which one is true does not fit; undefined where it does. */
+export function oneClassMisfit(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined {
+  if (!spec.binary || spec.outputs === 1) return classMisfit(spec, loss, facts);
+  const remedy = 'use precision, recall, f1 or iou with an average, or perClass';
+  return { problem: 'is of classes of which one is true, and each output is a label by itself', remedy };
+}
+
 /** Why a metric of numbers does not fit; undefined where it does. */
 export function numberMisfit({ classes }: ScoredOutput): Misfit | undefined {
   if (!classes) return undefined;

@@ -8,6 +8,10 @@ export interface ScoredOutput {
   readonly places: number;
   /** Targets are class indices. */
   readonly classes: boolean;
+  /** What the outputs are; undefined where that cannot be told, and no metric asks. */
+  readonly kind?: 'logits' | 'softmax' | 'sigmoid';
+  /** Of the classes, or of the outputs, where they have some. */
+  readonly names?: readonly string[];
   /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
   readonly threshold: number;
   /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
@@ -16,6 +20,8 @@ export interface ScoredOutput {
   readonly weighted: boolean;
   /** Deviations by which targets were divided, in turn: metrics of numbers are in the units of the targets. */
   readonly deviations?: readonly number[];
+  /** Means that were taken off before. */
+  readonly means?: readonly number[];
 }
 
 /** What an engine makes of a batch, and its targets. */
@@ -51,6 +57,10 @@ export class EvaluatedRows {
   #values: ArrayLike<number> | undefined;
   #errors: Float64Array | undefined;
   #ranks: Float64Array | undefined;
+  #truths: Float64Array | undefined;
+  #classes: ArrayLike<number> | undefined;
+  #predicted: Int32Array | undefined;
+  #probabilities: Float64Array | undefined;
 
   /** @param customs names of the users' metrics, in the order of their values */
   constructor(spec: ScoredOutput, batch: EvaluatedBatch, customs: readonly string[]) {
@@ -86,6 +96,34 @@ export class EvaluatedRows {
   get ranks(): Float64Array {
     this.#ranks ??= ranksOf(this.#spec, this.#batch, this.weights, this.count);
     return this.#ranks;
+  }
+
+  /** Target of each output, in the units of the targets, [count, outputs]. */
+  get truths(): Float64Array {
+    const { means } = this.#spec;
+    this.#truths ??= Float64Array.from(
+      { length: this.count * this.#spec.outputs },
+      (_, i) => this.values[i] * unitOf(this.#spec, i) + (means?.[i % means.length] ?? 0),
+    );
+    return this.#truths;
+  }
+
+  /** The class that is the truth, [count]. */
+  get classes(): ArrayLike<number> {
+    this.#classes ??= classesOf(this.#spec, this.#batch, this.count);
+    return this.#classes;
+  }
+
+  /** The class of the highest output, [count], the lower of equal ones; -1 where some output is not a number. */
+  get predicted(): Int32Array {
+    this.#predicted ??= predictedOf(this.#spec, this.outputs, this.count);
+    return this.#predicted;
+  }
+
+  /** Of each class, [count, classes], or of each label, [count, outputs], in 64 bits. */
+  get probabilities(): Float64Array {
+    this.#probabilities ??= probabilitiesOf(this.#spec, this.outputs, this.count);
+    return this.#probabilities;
   }
 
   /** Values of a metric of the user's, [examples] or [count]. */
@@ -142,6 +180,54 @@ function ranksOf(
     else ranks[row] = tellsApart(outputs[row], targets[row], threshold) ? 0 : 1;
   }
   return ranks;
+}
+
+function classesOf({ outputs: width, classes }: ScoredOutput, { targets }: EvaluatedBatch, count: number) {
+  if (classes) return targets;
+  if (width === 1) return Int32Array.from({ length: count }, (_, row) => Number(targets[row] > 0));
+  return Int32Array.from({ length: count }, (_, row) => highest(targets, row * width, width));
+}
+
+function predictedOf({ outputs: width, threshold }: ScoredOutput, outputs: Float32Array, count: number): Int32Array {
+  const predicted = new Int32Array(count);
+  for (let row = 0, at = 0; row < count; row++, at += width) {
+    let best = 0;
+    let isNumber = true;
+    for (let i = 0; i < width; i++) {
+      if (Number.isNaN(outputs[at + i])) isNumber = false;
+      if (outputs[at + i] > outputs[at + best]) best = i;
+    }
+    if (width === 1) best = Number(outputs[at] > threshold);
+    predicted[row] = isNumber ? best : -1;
+  }
+  return predicted;
+}
+
+const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
+
+function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs: Float32Array, count: number) {
+  const each = (output: number) => (kind === 'logits' ? sigmoid(output) : output);
+  if (width === 1) {
+    const pairs = new Float64Array(2 * count);
+    for (let row = 0; row < count; row++) {
+      pairs[2 * row + 1] = each(outputs[row]);
+      // Not one minus the other, which leaves nothing of a small one.
+      pairs[2 * row] = kind === 'logits' ? sigmoid(-outputs[row]) : 1 - outputs[row];
+    }
+    return pairs;
+  }
+  if (binary) return Float64Array.from(outputs, each);
+  const probabilities = Float64Array.from(outputs);
+  if (kind === 'softmax') return probabilities;
+  for (let start = 0; start < probabilities.length; start += width) {
+    const row = probabilities.subarray(start, start + width);
+    const most = row.reduce((a, b) => Math.max(a, b));
+    // Of sigmoids each stands by itself: as Keras, their shares.
+    if (kind === 'logits') for (let i = 0; i < width; i++) row[i] = Math.exp(row[i] - most);
+    const sum = row.reduce((a, b) => a + b, 0);
+    for (let i = 0; i < width; i++) row[i] /= sum;
+  }
+  return probabilities;
 }
 
 function rankOf(values: ArrayLike<number>, start: number, length: number, target: number): number {

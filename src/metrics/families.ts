@@ -1,14 +1,43 @@
 /** Every metric that a config can name: a new one is a file of its own, and a line here. */
 import type { z } from 'zod';
 import { accuracy } from './accuracy.js';
+import { balancedAccuracy, cohenKappa, mcc } from './agreement.js';
+import { f1, fBeta, iou, precision, recall } from './class-averages.js';
+import { confusionMatrix } from './confusion.js';
 import { custom } from './custom.js';
+import { auc, averagePrecision, precisionRecallCurve, rocCurve } from './discrimination.js';
 import type { ScoredOutput } from './evaluated-rows.js';
 import { mae, mse } from './mean-errors.js';
+import { medianAbsoluteError } from './median-error.js';
 import type { Metric, MetricFamily, Misfit, TargetFacts } from './metric.js';
+import { explainedVariance, mape, maxError, pinball, rmse, smape } from './more-errors.js';
+import { perClass } from './per-class.js';
+import { bitsPerPlace, brier, calibrationError, logLoss, perplexity, reliability } from './probabilities.js';
 import { r2 } from './r2.js';
+import { hitRate, mrr, ndcg } from './ranking.js';
 import { topKAccuracy } from './top-k-accuracy.js';
 
-const list = [accuracy, topKAccuracy, mae, mse, r2, custom] as const;
+const list = [
+  ...[
+    accuracy,
+    topKAccuracy,
+    balancedAccuracy,
+    precision,
+    recall,
+    f1,
+    fBeta,
+    iou,
+    mcc,
+    cohenKappa,
+    perClass,
+    confusionMatrix,
+  ],
+  ...[auc, averagePrecision, rocCurve, precisionRecallCurve],
+  ...[logLoss, perplexity, bitsPerPlace, brier, calibrationError, reliability],
+  ...[hitRate, mrr, ndcg],
+  ...[mae, mse, rmse, mape, smape, maxError, medianAbsoluteError, pinball, r2, explainedVariance],
+  custom,
+] as const;
 
 export const families: readonly MetricFamily[] = list;
 
@@ -49,7 +78,7 @@ export class AskedMetric {
   }
 
   misfit(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined {
-    return this.#family.misfit?.(spec, loss, facts);
+    return this.#family.misfit?.(spec, loss, facts, this.#options);
   }
 
   warning(spec: ScoredOutput): string | undefined {

@@ -35,6 +35,8 @@ export interface MetricSums {
 }
 
 export interface Metric {
+  /** Metrics of an output that have the same name here add up the same: it is done once for all of them. */
+  readonly shared?: string;
   /** Float64 sums of a batch: merged in the order of the batches, so that their bits do not depend on who computed which. */
   readonly width: number;
   /** Integers over all batches that a thread evaluates: exact in any order, below 2^53. */
@@ -49,6 +51,8 @@ export interface Metric {
   merge(total: MetricSums, batch: MetricSums): void;
   /** A number, a table or a curve. */
   result(total: MetricSums, counts: Float64Array): number | MetricFigure;
+  /** The same of what needs all rows at once, such as what sorts them: outputs and targets are then kept until the end. */
+  all?(rows: EvaluatedRows): number | MetricFigure;
 }
 
 /** Why a metric does not fit, and what to do. */
@@ -84,12 +88,14 @@ export interface MetricFamily<Options = unknown> {
   readonly needsSpread?: boolean;
   /** Reads a single output by `threshold`, so that it must be known whether it is a probability. */
   readonly needsThreshold?: boolean;
+  /** Reads outputs as probabilities, so that it must be known what they are. */
+  readonly needsProbabilities?: boolean;
   /**
    * Why it says nothing about such targets: it would give numbers too, and they would be believed.
    * @param loss its name
    * @param facts of targets that are numbers
    */
-  misfit?(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined;
+  misfit?(spec: ScoredOutput, loss: string, facts?: TargetFacts, options?: Options): Misfit | undefined;
   /** What a run warns of: options that are legitimate but suspicious. */
   warning?(options: Options, spec: ScoredOutput): string | undefined;
   create(options: Options, spec: ScoredOutput): Metric;
@@ -99,3 +105,10 @@ export interface MetricFamily<Options = unknown> {
 export function addSums({ sums: total }: MetricSums, { sums: batch }: MetricSums): void {
   for (let i = 0; i < total.length; i++) total[i] += batch[i];
 }
+
+/**
+ * Squared deviations from a mean, summed; 0 where they are no more than what rounding the mean leaves: merged means of equal
+ * numbers differ in their last bits. Targets are of 24 bits, so what really varies does so by far more.
+ */
+export const realSpread = (spread: number, sum: number, weight: number): number =>
+  spread <= weight * (2 ** -48 * (sum / weight)) ** 2 ? 0 : spread;

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import { numberMisfit } from './class-targets.js';
 import { type EvaluatedRows, type ScoredOutput, unitOf } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, type Zod } from './metric.js';
+import { addSums, type Metric, type MetricFamily, type MetricSums, realSpread, type Zod } from './metric.js';
 
 const schema = (z: Zod) =>
   z.strictObject({
@@ -91,8 +91,11 @@ class RSquared implements Metric {
     addSums(total, batch);
   }
 
-  result({ sums }: MetricSums): number {
-    const { squares, spreads } = this.#parts(sums);
+  result({ sums, weight }: MetricSums): number {
+    const { squares, targets, spreads: all } = this.#parts(sums);
+    const most = (i: number) =>
+      this.#groups > 1 ? targets[i] : targets.reduce((a, b) => Math.max(Math.abs(a), Math.abs(b)));
+    const spreads = all.map((spread, i) => realSpread(spread, most(i), weight));
     if (spreads.every((spread) => spread === 0)) return Number.NaN;
     const each = spreads.map((spread, i) => (spread === 0 ? Number(squares[i] === 0) : 1 - squares[i] / spread));
     return each.reduce((a, b) => a + b) / each.length;

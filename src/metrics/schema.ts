@@ -22,9 +22,9 @@ export const metricListSchema = z
       if (![...bare, 'loss', ...others].includes(label)) return;
       context.addIssue({
         code: 'custom',
-        path: [index, family.name, 'name'],
+        path: family.name === 'custom' ? [index, family.name, 'name'] : [index],
         message: `${JSON.stringify(label)} is the name of another metric`,
-        params: { remedy: 'give the function another name' },
+        params: { remedy: family.name === 'custom' ? 'give the function another name' : 'leave one of them out' },
       });
     });
   })

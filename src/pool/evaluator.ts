@@ -76,7 +76,8 @@ export class Evaluator {
         weights: weights === undefined ? undefined : (buffers[weights] as Float32Array),
       }));
       const sums = new Float64Array(metrics.width);
-      metrics.add(evaluated, sums, totals);
+      const { start: first } = current.rows;
+      metrics.add(evaluated, sums, totals, shared.kept.subarray(first * metrics.kept, (first + count) * metrics.kept));
       shared.evaluation.set(sums, current.batch * metrics.width);
     }
   }

@@ -230,15 +230,15 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     await this.#crew.run({ kind: 'apply', update });
   }
 
-  /** What the metrics come to over the examples `rows`; the same bits for any number of threads. */
+  /** What the metrics come to over `rows`; the same bits for any number of threads. The next evaluation overwrites what is kept. */
   async evaluate(this: ThreadPool<EvaluationOptions | TrainingOptions>, rows: Int32Array): Promise<MetricTotals> {
     const started = performance.now();
     const { buckets, geometry } = this.options;
     const batches = bucketedBatches(buckets, geometry, rows);
-    const { sums, counts } = await this.evaluateBatches(batches);
+    const { sums, counts, kept } = await this.#evaluate(batches);
     if (this.#control.taken < batches.length) throw new StoppedError();
     this.#watch?.evaluated(performance.now() - started);
-    return { sums: this.#metrics!.merged(sums), counts };
+    return { sums: this.#metrics!.merged(sums), counts, kept };
   }
 
   /** @returns the metric sums of each batch, one behind the other, and the counts of all together */
@@ -246,7 +246,12 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this: ThreadPool<ComputingOptions>,
     batches: readonly EvaluationBatch[],
   ): Promise<MetricTotals> {
-    const { evaluation, evaluationCounts } = this.#shared;
+    const totals = await this.#evaluate(batches);
+    return { ...totals, kept: totals.kept.slice() };
+  }
+
+  async #evaluate(batches: readonly EvaluationBatch[]): Promise<MetricTotals> {
+    const { evaluation, evaluationCounts, kept } = this.#shared;
     let start = 0;
     const places = batches.map(({ rows }) => {
       const place = { start, rows };
@@ -262,7 +267,8 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     evaluationCounts.forEach((count, i) => {
       counts[i % length] += count;
     });
-    return { sums: evaluation.slice(0, batches.length * width), counts };
+    const sums = evaluation.slice(0, batches.length * width);
+    return { sums, counts, kept: kept.subarray(0, start * this.#metrics!.kept) };
   }
 
   /** Milliseconds that the threads spent in each phase of training so far, mean over the threads. */

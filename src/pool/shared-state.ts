@@ -2,6 +2,7 @@
 import { evaluationBatchCount } from '../data/geometry.js';
 import { EngineError } from '../errors.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
+import { requireMemory } from '../ground/memory.js';
 import { createOptimizer } from '../optimizer/optimizer.js';
 import { LANDING_FLOATS } from '../reduce/landings.js';
 import { normBlocks } from '../reduce/norm.js';
@@ -46,6 +47,8 @@ export interface SharedState {
   readonly evaluation: Float64Array;
   /** Metric counts of each rank, over the batches that it got hold of. */
   readonly evaluationCounts: Float64Array;
+  /** What metrics keep of each example under evaluation. */
+  readonly kept: Float32Array;
   /** Milliseconds that each rank spent in each phase. */
   readonly phases: Float64Array;
   /** Of each step and rank 1 + phases: what StepTimes says of the epoch under way; undefined where nobody wants to know. */
@@ -64,6 +67,7 @@ const pageBytes = 65536;
 const maximumPages = 65536;
 
 const integers = (length: number) => new Int32Array(new SharedArrayBuffer(length * 4));
+const floats = (length: number) => new Float32Array(new SharedArrayBuffer(length * 4));
 const doubles = (length: number) => new Float64Array(new SharedArrayBuffer(length * 8));
 
 /**
@@ -117,11 +121,22 @@ function shardsOf(options: PoolOptions): Pick<SharedState, 'shardLosses' | 'shar
   return { shardLosses: doubles(shards), shardDivisors: doubles(shards), normSums: doubles(blocks) };
 }
 
-function evaluationsOf(options: PoolOptions, threads: number): Pick<SharedState, 'evaluation' | 'evaluationCounts'> {
-  if (options.use === 'updates') return { evaluation: doubles(0), evaluationCounts: doubles(0) };
+/** @throws EngineError when what metrics keep of all examples is more than the memory */
+function evaluationsOf(
+  options: PoolOptions,
+  threads: number,
+): Pick<SharedState, 'evaluation' | 'evaluationCounts' | 'kept'> {
+  if (options.use === 'updates') return { evaluation: doubles(0), evaluationCounts: doubles(0), kept: floats(0) };
+  const { geometry, largestEvaluation } = options;
   const metrics = new RunMetrics(options.metrics);
-  const batches = evaluationBatchCount(options.geometry, options.largestEvaluation);
-  return { evaluation: doubles(batches * metrics.width), evaluationCounts: doubles(threads * metrics.counts) };
+  const kept = largestEvaluation * metrics.kept;
+  const asked = `the metrics keep ${metrics.kept} numbers of each of ${largestEvaluation} examples`;
+  requireMemory(asked, 4 * kept, EngineError, 'ask for fewer metrics that need all examples at once, such as auc');
+  return {
+    evaluation: doubles(evaluationBatchCount(geometry, largestEvaluation) * metrics.width),
+    evaluationCounts: doubles(threads * metrics.counts),
+    kept: floats(kept),
+  };
 }
 
 /** Where each slab lies, and how many bytes all take. */

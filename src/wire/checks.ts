@@ -79,6 +79,8 @@ export const bytes = (length: number): Check =>
 
 export const doubles: Check = rule('a Float64Array', (value) => value instanceof Float64Array);
 
+export const floats: Check = rule('a Float32Array', (value) => value instanceof Float32Array);
+
 /** Integers that were counted. */
 export const counts: Check = (value, name) => {
   doubles(value, name);

@@ -78,7 +78,10 @@ const headSchema = z.strictObject({
   threshold: z.number(),
   binary: z.boolean(),
   weighted: z.boolean(),
+  kind: z.enum(['logits', 'softmax', 'sigmoid']).optional(),
+  names: z.array(z.string()).readonly().optional(),
   deviations: z.array(z.number().positive()).min(1).readonly().optional(),
+  means: z.array(z.number()).min(1).readonly().optional(),
 });
 
 export const jobSchema = z.strictObject({

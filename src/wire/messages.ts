@@ -172,6 +172,8 @@ export interface Evaluated {
   readonly sums: Float64Array;
   /** Metric counts of all batches together: integers. */
   readonly counts: Float64Array;
+  /** What metrics keep of each example, in the order of the batches. */
+  readonly kept: Float32Array;
   readonly milliseconds: number;
 }
 

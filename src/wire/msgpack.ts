@@ -15,14 +15,14 @@ export interface PackLimits {
 /** No message nests deeper than six levels. */
 const ofMessages: PackLimits = { what: 'a control message', deepest: 8, mostValues: 2 ** 20 };
 
-/** Extension type of typed arrays, and its codes of the three kinds that messages hold. */
+/** Extension type of typed arrays, and its codes of the four kinds that messages hold. */
 const typedArray = 0x74;
-const elementBytes: Readonly<Record<number, number>> = { 1: 1, 5: 4, 8: 8 };
+const elementBytes: Readonly<Record<number, number>> = { 1: 1, 5: 4, 7: 4, 8: 8 };
 
 const remedy = 'run the same version of lockstep on both sides';
 const packr = new Packr({ useRecords: false, variableMapSize: true, moreTypes: true, copyBuffers: true });
 
-/** Uint8Array, Int32Array and Float64Array stay what they are. */
+/** Uint8Array, Int32Array, Float32Array and Float64Array stay what they are. */
 export function pack(value: object): Buffer {
   return packr.pack(value);
 }

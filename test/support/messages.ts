@@ -73,6 +73,7 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     request: 1,
     sums: Float64Array.of(0.1, Number.NaN, 3),
     counts: Float64Array.of(7),
+    kept: Float32Array.of(0.5),
     milliseconds: 4,
   },
   failed: { kind: 'failed', phase: 'compute', message: 'out of memory\n\tat run' },

@@ -223,13 +223,15 @@ export async function begin(
 }
 
 /** The accuracy of an output of so many classes. */
-export const accuracyOf = (outputs: number): RunMetrics =>
+/** What an evaluation adds up, counts, and keeps of each example. */
+export const scoresOf = (outputs: number): RunMetrics =>
   new RunMetrics([
     {
       target: 'targets',
       factor: 1,
-      metrics: ['accuracy'],
+      metrics: ['accuracy', { auc: { average: 'macro' } }],
       outputs,
+      kind: 'logits',
       places: 1,
       classes: true,
       threshold: 0,

@@ -133,7 +133,7 @@ describe('MessagePack', () => {
     ['a record definition', hex('d4 72 40 91 a1 61 01'), /type 0xd4/],
     ['a reference', hex('d6 70 00 00 00 01'), /type 0xd6/],
     ['a date', hex('c7 0c ff 00 00 00 00 00 00 00 00 00 00 00 00'), /extension of type 255/],
-    ['an array of another kind', hex('c7 05 74 07 00 00 80 3f'), /extension of type 116/],
+    ['an array of another kind', hex('c7 05 74 06 00 00 80 3f'), /extension of type 116/],
     ['an array with half an element', hex('c7 04 74 05 00 00 00'), /part of an element/],
     ['an array without its kind', hex('c7 00 74'), /cut off/],
     ['the byte that is never used', hex('c1'), /type 0xc1/],

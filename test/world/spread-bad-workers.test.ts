@@ -6,9 +6,9 @@ import { spreadEvaluation } from '../../coordinator/world/spread.js';
 import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
-import { accuracyOf } from '../support/rosters.js';
+import { scoresOf } from '../support/rosters.js';
 
-const metrics = accuracyOf(2);
+const metrics = scoresOf(2);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 95 }, (_, i) => i);
 
@@ -33,6 +33,8 @@ type Evaluate = (batches: readonly EvaluationBatch[]) => Promise<MetricTotals>;
 const totals = (batches: readonly EvaluationBatch[]): MetricTotals => ({
   sums: Float64Array.from(batches.flatMap(({ rows }) => Array.from({ length: width }, (_, i) => rows[0] + i))),
   counts: Float64Array.of(batches.reduce((sum, { rows }) => sum + rows[0], 0)),
+  // Of each example its row.
+  kept: Float32Array.from(batches.flatMap(({ rows }) => [...rows].flatMap((row) => Array(metrics.kept).fill(row)))),
 });
 const honest: Evaluate = async (batches) => totals(batches);
 
@@ -61,11 +63,12 @@ it('a worker that never answers is not waited for', async () => {
   expect(lost).toEqual([]);
 });
 
-it('a worker that gives too few sums or counts, or too many, is lost', async () => {
+it('a worker that gives too few sums, counts or kept numbers, or too many, is lost', async () => {
   for (const length of [0, 1, 1000]) {
     const few: Evaluate = async (batches) => ({ ...totals(batches), sums: new Float64Array(length) });
     const uncounted: Evaluate = async (batches) => ({ ...totals(batches), counts: new Float64Array(length + 2) });
-    for (const wrong of [few, uncounted]) {
+    const unkept: Evaluate = async (batches) => ({ ...totals(batches), kept: new Float32Array(length) });
+    for (const wrong of [few, uncounted, unkept]) {
       const { world, lost } = roster(wrong, honest);
       expect(await evaluated(world)).toEqual(right);
       expect(new Set(lost)).toEqual(new Set(['w0']));

@@ -6,9 +6,9 @@ import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch } from '../../src/pool/worker.js';
 import { randomNumbers } from '../support/all-reduces.js';
-import { accuracyOf, FakeClock, FakeRoster, FakeWorker, settled } from '../support/rosters.js';
+import { FakeClock, FakeRoster, FakeWorker, scoresOf, settled } from '../support/rosters.js';
 
-const metrics = accuracyOf(3);
+const metrics = scoresOf(3);
 const { width } = metrics;
 const rows = Int32Array.from({ length: 105 }, (_, i) => (i * 37) % 105);
 const batches = bucketedBatches(undefined, { evaluationBatch: 10 }, rows);
@@ -21,9 +21,18 @@ const sumsOf = ({ batch }: EvaluationBatch): number[] =>
 const countsOf = (batches: readonly EvaluationBatch[]) =>
   Float64Array.of(batches.reduce((sum, { batch }) => sum + 2 ** batch, 0));
 
+/** Of each example its row. */
+const keptOf = (batches: readonly Pick<EvaluationBatch, 'rows'>[]) =>
+  Float32Array.from(batches.flatMap(({ rows }) => [...rows].flatMap((row) => Array(metrics.kept).fill(row))));
+
 async function answer(worker: FakeWorker, which: number): Promise<void> {
   const asked = worker.evaluating[which];
-  await asked.answer({ sums: Float64Array.from(asked.question.flatMap(sumsOf)), counts: countsOf(asked.question) });
+  const kept = keptOf(asked.question);
+  await asked.answer({
+    sums: Float64Array.from(asked.question.flatMap(sumsOf)),
+    counts: countsOf(asked.question),
+    kept,
+  });
 }
 
 const expected: MetricTotals = {
@@ -31,6 +40,7 @@ const expected: MetricTotals = {
     Float64Array.from(Array.from({ length: 11 }, (_, batch) => sumsOf({ batch, bucket: 0, rows })).flat()),
   ),
   counts: Float64Array.of(2 ** 11 - 1),
+  kept: keptOf([{ rows }]),
 };
 
 /** Answers in random order until the evaluation is over. @param during may disturb it after so many answers */

@@ -1,0 +1,43 @@
+/** The median of the errors, the mean over outputs: between two middle ones half way, as scikit-learn 1.9. */
+import { numberMisfit } from './class-targets.js';
+import type { EvaluatedRows } from './evaluated-rows.js';
+import type { MetricFamily } from './metric.js';
+import { descending } from './sorted.js';
+
+export const medianAbsoluteError = {
+  name: 'medianAbsoluteError',
+  bare: {},
+  better: 'lower',
+  misfit: numberMisfit,
+  create: (_, { outputs }) => ({
+    width: 0,
+    counts: 0,
+    add() {},
+    merge() {},
+    result: () => Number.NaN,
+    all: (rows) => {
+      let sum = 0;
+      for (let i = 0; i < outputs; i++) sum += median(rows, i, outputs);
+      return sum / outputs;
+    },
+  }),
+} as const satisfies MetricFamily;
+
+function median({ errors, weights, count }: EvaluatedRows, output: number, outputs: number): number {
+  const sizes = Float64Array.from({ length: count }, (_, row) => Math.abs(errors[row * outputs + output]));
+  const weightOf = (row: number) => weights?.[row] ?? 1;
+  if (sizes.some((size, row) => Number.isNaN(size) && weightOf(row) > 0)) return Number.NaN;
+  let whole = 0;
+  for (let row = 0; row < count; row++) whole += weightOf(row);
+  let below = 0;
+  let lower: number | undefined;
+  for (const row of descending(sizes.map((size) => (Number.isNaN(size) ? 0 : size))).reverse()) {
+    if (weightOf(row) === 0) continue;
+    if (lower !== undefined) return (lower + sizes[row]) / 2;
+    below += weightOf(row);
+    if (below > whole / 2) return sizes[row];
+    // Just half lies here and below: the median is between this and the next one.
+    if (below === whole / 2) lower = sizes[row];
+  }
+  return Number.NaN;
+}

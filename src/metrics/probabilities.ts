@@ -1,0 +1,208 @@
+/**
+ * How good the probabilities are that a model gives: computed in 64 bits from its outputs, whatever they are. scikit-learn cuts
+ * off probabilities at the precision of the array that it is given, so that the same predictions cost 18 or 8; here it is
+ * always that of 64 bits.
+ */
+import type { z } from 'zod';
+import { classesOf, isMultiLabel } from './class-counts.js';
+import { classMisfit, oneClassMisfit } from './class-targets.js';
+import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
+import { addSums, type Metric, type MetricFamily, type MetricSums, type Zod } from './metric.js';
+
+const least = Number.EPSILON;
+
+/** The mean over rows of what a row costs. */
+function meanOverRows(cost: (rows: EvaluatedRows) => (row: number) => number, finish = (mean: number) => mean): Metric {
+  return {
+    width: 1,
+    counts: 0,
+    add(rows, sums) {
+      const { count, weights } = rows;
+      const of = cost(rows);
+      for (let row = 0; row < count; row++) {
+        const weight = weights ? weights[row] : 1;
+        if (weight !== 0) sums[0] += weight * of(row);
+      }
+    },
+    merge: addSums,
+    result: ({ sums, weight }) => finish(sums[0] / weight),
+  };
+}
+
+const surprise = (probability: number): number => -Math.log(Math.min(1 - least, Math.max(least, probability)));
+
+/** What the truth of a row cost in nats. */
+const logLossOf = (spec: ScoredOutput) => (rows: EvaluatedRows) => {
+  const { probabilities, classes, values } = rows;
+  const { outputs: width } = spec;
+  if (!isMultiLabel(spec)) return (row: number) => surprise(probabilities[row * classesOf(spec) + classes[row]]);
+  // The mean over labels of what each costs by itself.
+  return (row: number) => {
+    let sum = 0;
+    for (let at = row * width; at < (row + 1) * width; at++) {
+      sum += surprise(values[at] > 0 ? probabilities[at] : 1 - probabilities[at]);
+    }
+    return sum / width;
+  };
+};
+
+/** Distances from a border are no probabilities. */
+const unlessMargin =
+  (misfit: typeof classMisfit): typeof classMisfit =>
+  (spec, loss, facts) =>
+    loss === 'hinge'
+      ? {
+          problem: 'is of probabilities, and outputs under hinge are distances from a border',
+          remedy: 'use binaryCrossentropy',
+        }
+      : misfit(spec, loss, facts);
+
+const ofProbabilities = { bare: {}, better: 'lower', needsProbabilities: true } as const;
+
+export const logLoss = {
+  ...ofProbabilities,
+  name: 'logLoss',
+  misfit: unlessMargin(classMisfit),
+  create: (_, spec) => meanOverRows(logLossOf(spec)),
+} as const satisfies MetricFamily;
+
+/** The exponential of the log loss: between how many tokens, of equal chance, the model would as much be in doubt. */
+export const perplexity = {
+  ...ofProbabilities,
+  name: 'perplexity',
+  misfit: unlessMargin(oneClassMisfit),
+  create: (_, spec) => meanOverRows(logLossOf(spec), Math.exp),
+} as const satisfies MetricFamily;
+
+/** Bits that the truth of a place takes: of a model of bytes, or of characters, what it compresses them to. */
+export const bitsPerPlace = {
+  ...ofProbabilities,
+  name: 'bitsPerPlace',
+  misfit: unlessMargin(oneClassMisfit),
+  create: (_, spec) => meanOverRows(logLossOf(spec), (nats) => nats / Math.LN2),
+} as const satisfies MetricFamily;
+
+/** Brier (1950): the squared distance of probabilities from the truth, over all classes; of two classes half of that. */
+export const brier = {
+  ...ofProbabilities,
+  name: 'brier',
+  misfit: unlessMargin(classMisfit),
+  create: (_, spec) =>
+    meanOverRows(({ probabilities, classes, values }) => {
+      const width = isMultiLabel(spec) ? spec.outputs : classesOf(spec);
+      const part = isMultiLabel(spec) ? 1 / width : width === 2 ? 1 / 2 : 1;
+      return (row) => {
+        let sum = 0;
+        for (let i = 0; i < width; i++) {
+          const truth = isMultiLabel(spec) ? Number(values[row * width + i] > 0) : Number(i === classes[row]);
+          sum += (probabilities[row * width + i] - truth) ** 2;
+        }
+        return sum * part;
+      };
+    }),
+} as const satisfies MetricFamily;
+
+const binOptions = (z: Zod) =>
+  z.strictObject({
+    bins: z
+      .int()
+      .min(2)
+      .max(1000)
+      .describe('Equally wide bins of the probability; a probability between two belongs to the lower one'),
+  });
+type BinOptions = z.infer<ReturnType<typeof binOptions>>;
+
+/** What fell into a bin. */
+interface Bin {
+  readonly weight: number;
+  readonly confidence: number;
+  readonly right: number;
+}
+
+const binParts = 3;
+
+/**
+ * Of two classes the probability of the second and how often it is the truth; of more that of the most probable class and how
+ * often it is right (Guo et al. 2017).
+ */
+function binned(
+  { bins }: BinOptions,
+  spec: ScoredOutput,
+  result: (bins: readonly Bin[], weight: number) => ReturnType<Metric['result']>,
+): Metric {
+  const classes = classesOf(spec);
+  return {
+    shared: `bins ${bins}`,
+    width: binParts * bins,
+    counts: 0,
+    add({ count, weights, probabilities, classes: truths }, sums) {
+      for (let row = 0; row < count; row++) {
+        const weight = weights ? weights[row] : 1;
+        if (weight === 0) continue;
+        const start = row * classes;
+        let best = classes > 2 ? 0 : 1;
+        for (let i = 1; i < classes; i++)
+          if (classes > 2 && probabilities[start + i] > probabilities[start + best]) best = i;
+        const confidence = probabilities[start + best];
+        if (Number.isNaN(confidence)) continue;
+        const at = binParts * binOf(confidence, bins);
+        sums[at] += weight;
+        sums[at + 1] += weight * confidence;
+        if (truths[row] === best) sums[at + 2] += weight;
+      }
+    },
+    merge: addSums,
+    result: ({ sums, weight }: MetricSums) => {
+      const each = Array.from({ length: bins }, (_, i) => {
+        const [inBin, confidence, right] = sums.subarray(binParts * i, binParts * (i + 1));
+        return { weight: inBin, confidence, right };
+      });
+      return result(each, weight);
+    },
+  };
+}
+
+/** The borders are those of numpy's linspace, to the bit. */
+function binOf(confidence: number, bins: number): number {
+  const border = (i: number) => i * (1 / bins);
+  let bin = Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
+  while (bin > 0 && confidence <= border(bin)) bin--;
+  while (bin < bins - 1 && confidence > border(bin + 1)) bin++;
+  return bin;
+}
+
+/** The mean distance of probability and truth, bin by bin, weighted by what is in each (Naeini et al. 2015). */
+export const calibrationError = {
+  name: 'calibrationError',
+  schema: binOptions,
+  bare: { bins: 15 },
+  once: 'keep one number of bins',
+  better: 'lower',
+  needsProbabilities: true,
+  misfit: unlessMargin(oneClassMisfit),
+  create: (options, spec) =>
+    binned(
+      options,
+      spec,
+      (bins, weight) => bins.reduce((sum, { confidence, right }) => sum + Math.abs(confidence - right), 0) / weight,
+    ),
+} as const satisfies MetricFamily<BinOptions>;
+
+/** How often each bin is right, over its mean probability; bins that hold nothing are left out. */
+export const reliability = {
+  name: 'reliability',
+  schema: binOptions,
+  bare: { bins: 10 },
+  once: 'keep one number of bins',
+  needsProbabilities: true,
+  misfit: unlessMargin(oneClassMisfit),
+  create: (options, spec) =>
+    binned(options, spec, (bins) => {
+      const filled = bins.filter(({ weight }) => weight > 0);
+      return {
+        kind: 'curve',
+        x: { name: 'mean probability', values: filled.map(({ confidence, weight }) => confidence / weight) },
+        y: { name: 'share that is right', values: filled.map(({ right, weight }) => right / weight) },
+      };
+    }),
+} as const satisfies MetricFamily<BinOptions>;
