@@ -1,8 +1,8 @@
 /** A coordinator on the first host of a network and a worker on each of the others. */
 import { join } from 'node:path';
-import type { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import type { WorkerProgramEvent } from '../../worker/worker-events.js';
+import type { WatchedProgram } from '../programs/watched-program.js';
 import type { Network } from './network.js';
 import { startOn } from './program.js';
 

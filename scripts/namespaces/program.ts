@@ -1,9 +1,9 @@
 /** A `lockstep` command on a host of a network. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { WatchedProgram } from '../../src/programs/watched-program.js';
 import type { RunEvent } from '../../src/report/events.js';
 import type { WorkerProgramEvent } from '../../worker/worker-events.js';
+import { WatchedProgram } from '../programs/watched-program.js';
 import type { Network } from './network.js';
 
 const program = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'cli', 'main.js');

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { Cluster } from '../../scripts/namespaces/cluster.js';
 import { Network, switchHere } from '../../scripts/namespaces/network.js';
-import type { Timed } from '../../src/programs/event-log.js';
+import type { Timed } from '../../scripts/programs/event-log.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';

@@ -1,6 +1,7 @@
 /** A `lockstep` command as a process, with all that it has said. */
+
+import { Program, type ProgramOptions } from '../../src/programs/program.js';
 import { EventLog } from './event-log.js';
-import { Program, type ProgramOptions } from './program.js';
 
 export class WatchedProgram<Event extends { readonly event: string }> extends EventLog<Event> {
   /** Resolves with an exit code, or the signal that ended it, once everything that it said has been heard. */
