@@ -2,7 +2,7 @@
  * The all-reduce of a round: attempt by attempt, until every worker that takes part holds the same total. A link that breaks, a
  * worker that is lost or one that holds another total makes another attempt necessary, on another way or without it.
  */
-import type { Worker } from '../../src/pool/worker.js';
+import type { Worker } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import type { Clock } from './clock.js';
 import type { Computing } from './computing.js';

@@ -1,6 +1,6 @@
 /** Whether an answer is one to what was asked: what a hostile or broken worker sends must not reach the run's arrays. */
 import { WireError } from '../../src/errors.js';
-import type { Computed, ComputeTask } from '../../src/pool/worker.js';
+import type { Computed, ComputeTask } from '../../src/pool/round-worker.js';
 
 const refuse = (problem: string): never => {
   throw new WireError(`computed: ${problem}`, 'this worker is dropped');

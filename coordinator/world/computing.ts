@@ -1,5 +1,5 @@
 /** The computing of a round: who was asked for which nodes of the step's tree, and who holds their sums. */
-import type { ComputeTask, RowsAt, Worker } from '../../src/pool/worker.js';
+import type { ComputeTask, RowsAt, Worker } from '../../src/pool/round-worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { assign } from './assign.js';
 import type { Clock } from './clock.js';

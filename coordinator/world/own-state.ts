@@ -4,7 +4,7 @@
  * workers die at once.
  */
 import type { Update } from '../../src/optimizer/decide.js';
-import type { Worker } from '../../src/pool/worker.js';
+import type { Worker } from '../../src/pool/round-worker.js';
 import type { ReplicaState } from '../../src/wire/state-blob.js';
 import type { Clock } from './clock.js';
 

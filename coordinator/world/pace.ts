@@ -1,6 +1,6 @@
 /** How fast each worker is, and how long a round waits for one before others do its work too. */
 import { type Geometry, shardSize } from '../../src/data/geometry.js';
-import type { Computed, Worker } from '../../src/pool/worker.js';
+import type { Computed, Worker } from '../../src/pool/round-worker.js';
 import type { Capacity } from './assign.js';
 import { Speeds } from './speeds.js';
 

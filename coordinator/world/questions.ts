@@ -1,7 +1,7 @@
 /** What a worker was asked and has not answered: an answer settles its question, a loss fails them all. */
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { Computed, ComputeTask } from '../../src/pool/worker.js';
+import type { Computed, ComputeTask } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import type { BlobSink } from '../../src/wire/blob.js';
 import type { BlobFrame } from '../../src/wire/frame.js';

@@ -2,7 +2,7 @@
 import { type LockstepError, WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
-import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
 import type { Landing } from '../../src/reduce/landings.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import type { SlabFrame, SlabParts } from '../../src/reduce/slab-frame.js';

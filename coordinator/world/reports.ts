@@ -1,5 +1,5 @@
 /** What reports say of workers. */
-import type { Worker } from '../../src/pool/worker.js';
+import type { Worker } from '../../src/pool/round-worker.js';
 import type { WarningEvent, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
 import type { PeerLost } from '../../src/wire/messages.js';
 import type { Pace } from './pace.js';

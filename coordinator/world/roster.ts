@@ -1,5 +1,5 @@
 /** What rounds and evaluations ask of the world. */
-import type { Computed, Worker } from '../../src/pool/worker.js';
+import type { Computed, Worker } from '../../src/pool/round-worker.js';
 import type { Capacity } from './assign.js';
 
 /** Thrown by `Worker.allReduce` when not the worker but its link to a peer was lost. */

@@ -1,5 +1,5 @@
 /** What happens while a round waits. */
-import type { Computed, Worker } from '../../src/pool/worker.js';
+import type { Computed, Worker } from '../../src/pool/round-worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 
 export type RoundEvent =

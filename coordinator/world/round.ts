@@ -2,7 +2,7 @@
  * One step over the world: compute → all-reduce, and again where a worker is lost on the way. It waits for events and for the
  * clock alone, changes no parameters, and ends when every worker that takes part holds the total.
  */
-import type { RowsAt } from '../../src/pool/worker.js';
+import type { RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { AllReduceAttempts, type AllReduceOptions } from './all-reduce-attempts.js';
 import { Computing, type RoundTask } from './computing.js';

@@ -3,7 +3,7 @@ import { evaluationBatch } from '../../src/data/geometry.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
-import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
+import type { EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
 import type { Clock } from './clock.js';
 import { Mailbox } from './mailbox.js';
 import type { Roster } from './roster.js';

@@ -1,5 +1,5 @@
 /** What each worker did for the run: counted as it happens, told at the end. */
-import type { Worker } from '../../src/pool/worker.js';
+import type { Worker } from '../../src/pool/round-worker.js';
 import type { WorkerSummary } from '../../src/report/events.js';
 import type { Connection, Traffic } from '../../src/wire/connection.js';
 

@@ -1,7 +1,7 @@
 /** The workers of a run: who is there. They join, take part, are left behind, come back, leave and are lost. */
 import { type LockstepError, RefusedError, WireError } from '../../src/errors.js';
 import { toldComputedId } from '../../src/model/computed-ids.js';
-import type { Worker } from '../../src/pool/worker.js';
+import type { Worker } from '../../src/pool/round-worker.js';
 import type { Landings } from '../../src/reduce/landings.js';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Reporter, WorkerEvent } from '../../src/report/events.js';

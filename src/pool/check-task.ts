@@ -2,8 +2,8 @@
 import { activeShards, evaluationBatchCount, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
 import { WireError } from '../errors.js';
 import { type TreeNode, treeNodes } from '../reduce/tree.js';
+import type { ComputeTask, EvaluationBatch } from './round-worker.js';
 import type { RoundOptions } from './spec.js';
-import type { ComputeTask, EvaluationBatch } from './worker.js';
 
 type Described = Pick<RoundOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation'>;
 

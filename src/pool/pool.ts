@@ -11,6 +11,7 @@ import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
 import { meanPhases, type PoolWatch, StepTimes } from './phase-clock.js';
 import { RoundSlots } from './round-slots.js';
+import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
 import { allocateShared, gradientSlots, type SharedState } from './shared-state.js';
 import {
@@ -24,7 +25,6 @@ import {
   type TrainingOptions,
   type UpdateOptions,
 } from './spec.js';
-import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './worker.js';
 
 /** What a span of steps came to. */
 export interface SpanResult {

@@ -3,7 +3,7 @@
  * and raw chunks of slabs and of blobs. C is the coordinator, W a worker; peers are workers among themselves.
  */
 import type { Update } from '../optimizer/decide.js';
-import type { Computed, ComputeTask, EvaluationBatch } from '../pool/worker.js';
+import type { Computed, ComputeTask, EvaluationBatch } from '../pool/round-worker.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */

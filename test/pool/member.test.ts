@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { Member } from '../../src/pool/member.js';
-import type { ComputeTask } from '../../src/pool/worker.js';
+import type { ComputeTask } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { type PoolSetup, poolSetup, sumOf, taskOf } from '../support/pools.js';
 import { bits } from '../support/slabs.js';

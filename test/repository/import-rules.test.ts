@@ -207,9 +207,6 @@ const namesakes: readonly { readonly files: RegExp; readonly belongTo: string }[
   },
 ];
 
-/** Names that still stand in two rooms with two meanings. */
-const ambiguous = ['worker'].map((name) => `${name}.ts`);
-
 describe('file names', () => {
   it('mean one thing', () => {
     const rooms = new Map<string, string[]>();
@@ -218,7 +215,7 @@ describe('file names', () => {
       rooms.set(basename(file), [...(rooms.get(basename(file)) ?? []), file]);
     }
     const twice = [...rooms].filter(([, files]) => files.length > 1);
-    expect(twice.filter(([name]) => !ambiguous.includes(name)).map(([, files]) => files.join(' '))).toEqual([]);
+    expect(twice.map(([, files]) => files.join(' '))).toEqual([]);
   });
 
   it('that comments mention are those of files', () => {
@@ -233,14 +230,6 @@ describe('file names', () => {
   });
 });
 
-/** Files that are still too long, or have a function that is. */
-const stillLong = [
-  'coordinator/world/remote.ts',
-  'coordinator/world/round.ts',
-  'coordinator/world/start.ts',
-  'coordinator/world/world.ts',
-];
-
 describe('files and functions are short', () => {
   const program = [...compiled, ...cli, ...coordinator, ...worker, ...scripts].filter(
     // Made from the schema.
@@ -249,14 +238,14 @@ describe('files and functions are short', () => {
 
   it('files have at most 300 lines', () => {
     const lines = ({ text }: Source) => text.split('\n').length - 1;
-    const long = program.filter((source) => lines(source) > 300 && !stillLong.includes(source.file));
+    const long = program.filter((source) => lines(source) > 300);
     expect(long.map((source) => `${source.file} has ${lines(source)} lines`)).toEqual([]);
   });
 
   it('functions have at most 60', async () => {
     const functions = (await Promise.all(program.map(functionsIn))).flat();
     expect(functions.length).toBeGreaterThan(1000);
-    const long = functions.filter(({ at, lines }) => !(lines <= 60) && !stillLong.includes(at.split(':')[0]));
+    const long = functions.filter(({ lines }) => !(lines <= 60));
     expect(long.map(({ at, lines }) => `${at} has ${lines} lines`)).toEqual([]);
   });
 });

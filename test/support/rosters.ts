@@ -7,7 +7,7 @@ import { WireError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import type { Update } from '../../src/optimizer/decide.js';
-import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/worker.js';
+import type { Computed, ComputeTask, EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 
 export class FakeClock implements Clock {

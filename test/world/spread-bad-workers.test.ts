@@ -5,7 +5,7 @@ import type { Roster } from '../../coordinator/world/roster.js';
 import { spreadEvaluation } from '../../coordinator/world/spread.js';
 import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { EvaluationBatch, Worker } from '../../src/pool/worker.js';
+import type { EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
 import { scoresOf } from '../support/rosters.js';
 
 const metrics = scoresOf(2);

@@ -4,7 +4,7 @@ import { spreadEvaluation } from '../../coordinator/world/spread.js';
 import { bucketedBatches } from '../../src/data/buckets.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
-import type { EvaluationBatch } from '../../src/pool/worker.js';
+import type { EvaluationBatch } from '../../src/pool/round-worker.js';
 import { randomNumbers } from '../support/all-reduces.js';
 import { FakeClock, FakeRoster, FakeWorker, scoresOf, settled } from '../support/rosters.js';
 
