@@ -198,6 +198,7 @@ it('evaluates batches anywhere', async () => {
   const parts = [await first.evaluateBatches(batches.slice(0, 2)), await second.evaluateBatches(batches.slice(2))];
   const sums = new RunMetrics(metrics).merged(Float64Array.from(parts.flatMap(({ sums }) => [...sums])));
   const counts = parts[0].counts.map((count, i) => count + parts[1].counts[i]);
+  const kept = Float32Array.from(parts.flatMap(({ kept }) => [...kept]));
   expect(counts[0]).toBeGreaterThan(0);
-  expect({ sums, counts }).toEqual(await alone.evaluate(rows));
+  expect({ sums, counts, kept }).toEqual(await alone.evaluate(rows));
 });
