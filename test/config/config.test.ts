@@ -7,6 +7,12 @@ import type { LayersConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
 import { suggest } from '../../src/ground/suggest.js';
+import { families } from '../../src/metrics/families.js';
+
+/** Those that need no options come first. */
+const metricNames = [...families.filter(({ bare }) => bare), ...families.filter(({ bare }) => !bare)]
+  .map(({ name }) => name)
+  .join(', ');
 
 const GOOD = `data: { source: digits }
 model:
@@ -251,11 +257,7 @@ describe('a value that breaks a rule', () => {
       'optimizer.sgd.learningRate: -0.5 is not a number above 0',
       'correct it, or remove it for the default 0.01',
     ],
-    [
-      'metrics=[acuracy]',
-      'metrics.0: "acuracy" is not one of accuracy, topKAccuracy, mae, mse, r2, custom',
-      'did you mean accuracy?',
-    ],
+    ['metrics=[acuracy]', `metrics.0: "acuracy" is not one of ${metricNames}`, 'did you mean accuracy?'],
     [
       'data={source: csv, file: a.csv, target: y, inputs: {u: {index: [a, b]}}}',
       'data.inputs.u.index: ["a","b"] is not text that is not empty',

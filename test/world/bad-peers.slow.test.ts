@@ -216,7 +216,7 @@ describe('workers that know the token', () => {
     'that it is nobody': [says(samples.peerHello), /does not send peerHello/],
     'shards of others': [slab({ low: 7, high: 8 }), /expected .*, got this one/],
     'a segment that is none': [slab({ segment: 9 }), /expected segments/],
-    'a total': [slab({ stage: 'total' }), /expected the total from/],
+    'a total': [slab({ kind: 'total' }), /expected the total from/],
     'nothing at all for a sum': [once('allReduce', () => {}), /owes|confirm/],
     'that its links are lost, for ever': [losesLinks(1), /owes|confirm/],
     'that it cannot use what the coordinator sends': [losesLinks(0), /it refuses what it was sent/],
