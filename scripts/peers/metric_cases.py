@@ -1,4 +1,4 @@
-"""Metrics of 200 seeded random cases by scikit-learn, for test/metrics/metric-cases.test.ts: classes, two classes, labels and
+"""Metrics of 200 seeded random cases by scikit-learn, for test/metrics/metric-cases.slow.test.ts: classes, two classes, labels and
 numbers, with ties, classes that are absent or alone, weights, and places that do not count.
 
 Run with numpy 2 and scikit-learn 1.9: python metric_cases.py > test/fixtures/metric-cases.json

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { type MetricSpec, OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
 import { AskedMetric, families, type MetricConfig } from '../../src/metrics/families.js';
@@ -79,7 +79,7 @@ const cases: Readonly<Record<string, Case>> = {
   ] as MetricConfig[]),
 };
 
-/** Whose values are tested in metric-cases.test.ts. */
+/** Whose values are tested in metric-cases.slow.test.ts. */
 function others(outputs: keyof Rows, targets: keyof Rows, metrics: readonly MetricConfig[]): Record<string, Case> {
   return Object.fromEntries(metrics.map((metric) => [new AskedMetric(metric).label, { metric, outputs, targets }]));
 }
@@ -206,6 +206,11 @@ describe('what is counted', () => {
 });
 
 describe('a new family', () => {
+  // Other test files of the process read the same list.
+  afterAll(() => {
+    (families as MetricFamily[]).length -= 2;
+  });
+
   const confusion: MetricFamily = {
     name: 'confusion',
     bare: {},

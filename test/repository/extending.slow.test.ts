@@ -51,7 +51,7 @@ function node(args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<{ 
   });
 }
 
-/** A command of a page; what all pages build is built once. */
+/** A command of a page; what all pages build is built once, and one process loads tfjs for the tests that it runs. */
 async function command(line: string): Promise<{ code: number; output: string }> {
   const words = line.split(' ');
   const env: Record<string, string> = {};
@@ -61,7 +61,8 @@ async function command(line: string): Promise<{ code: number; output: string }> 
   }
   const [program, ...args] = words;
   if (program === 'node') return node(args, env);
-  if (program === 'npx' && args[0] === 'vitest') return node([vitest, ...args.slice(1)], env);
+  if (program === 'npx' && args[0] === 'vitest')
+    return node([vitest, ...args.slice(1)], { ...env, VITEST_MAX_WORKERS: '1' });
   expect(['npm run build', 'npm run schema']).toContain(line);
   return { code: 0, output: '' };
 }
