@@ -7,94 +7,20 @@ import { describe, expect, it } from 'vitest';
 import { createStepModel } from '../../src/engine/step.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { tensorOf } from '../../src/model/slab.js';
-import { type Case, createEngines, fill, relativeError, specOf } from '../support/engines.js';
+import { type Case, createEngines, fill, specOf } from '../support/engines.js';
 import { temporaryFolder } from '../support/folder.js';
+import { enginesAgree, keras, kerasCase } from '../support/keras-cnn.js';
 import { batchParts } from '../support/parts.js';
 import { artifactsOf, writeSaved } from '../support/saved.js';
 
 const folder = temporaryFolder();
 const key = { seed: 1, step: 2, shard: 0 };
 
-/** What `model.to_json()` of Keras 2 gives for a small CNN. */
-const keras = {
-  class_name: 'Sequential',
-  keras_version: '2.13.1',
-  backend: 'tensorflow',
-  config: {
-    name: 'sequential',
-    layers: [
-      {
-        class_name: 'InputLayer',
-        config: { batch_input_shape: [null, 8, 8, 1], dtype: 'float32', sparse: false, ragged: false, name: 'pixels' },
-      },
-      {
-        class_name: 'Conv2D',
-        config: {
-          name: 'conv',
-          trainable: true,
-          dtype: 'float32',
-          filters: 3,
-          kernel_size: [3, 3],
-          strides: [1, 1],
-          padding: 'same',
-          data_format: 'channels_last',
-          dilation_rate: [1, 1],
-          groups: 1,
-          activation: 'linear',
-          use_bias: true,
-          kernel_initializer: { class_name: 'GlorotUniform', config: { seed: null } },
-          bias_initializer: { class_name: 'Zeros', config: {} },
-          kernel_regularizer: { class_name: 'L2', config: { l2: 0.01 } },
-          bias_regularizer: null,
-          activity_regularizer: { class_name: 'L2', config: { l2: 0.02 } },
-          kernel_constraint: null,
-          bias_constraint: null,
-        },
-      },
-      { class_name: 'BatchNormalization', config: { name: 'norm', axis: [3], momentum: 0.9, epsilon: 0.001 } },
-      { class_name: 'ReLU', config: { name: 'relu', max_value: null, negative_slope: 0, threshold: 0 } },
-      { class_name: 'Flatten', config: { name: 'flatten', data_format: 'channels_last' } },
-      { class_name: 'Dropout', config: { name: 'drop', rate: 0.4, noise_shape: null, seed: null } },
-      {
-        class_name: 'Dense',
-        config: {
-          name: 'scores',
-          units: 4,
-          activation: 'softmax',
-          use_bias: true,
-          kernel_initializer: {
-            class_name: 'VarianceScaling',
-            config: { scale: 1, mode: 'fan_in', distribution: 'uniform' },
-          },
-        },
-      },
-    ],
-  },
-};
-
 const kerasFile = join(folder, 'keras.json');
 
 writeFileSync(kerasFile, JSON.stringify(keras));
 
-const kerasCase: Case = {
-  layers: [],
-  input: [8, 8, 1],
-  classes: 4,
-  loss: 'sparseCategoricalCrossentropy',
-  spec: { model: { file: kerasFile } },
-};
-
-async function enginesAgree(example: Case): Promise<void> {
-  const { parameters, onnx, tfjs } = await createEngines(example, [6]);
-  for (const engine of [onnx, tfjs]) fill(engine, example, parameters, 6);
-  const losses = [await onnx.computeGradients(6, key), await tfjs.computeGradients(6, key)];
-  expect(relativeError([losses[0]], [losses[1]])).toBeLessThan(1e-4);
-  expect(Math.max(...tfjs.gradients.map(Math.abs))).toBeGreaterThan(0.01);
-  expect(relativeError(onnx.gradients, tfjs.gradients)).toBeLessThan(1e-4);
-  expect(relativeError((await onnx.evaluate(6)).outputs, (await tfjs.evaluate(6)).outputs)).toBeLessThan(1e-4);
-  await onnx.dispose();
-  await tfjs.dispose();
-}
+const ownCase = kerasCase(kerasFile);
 
 describe('a model of Keras 3', () => {
   const policy = {
@@ -188,14 +114,14 @@ describe('a model of Keras 3', () => {
     (dilated.config.layers[1].config as Record<string, unknown>).dilation_rate = [2, 2];
     const file = join(folder, 'dilated.json');
     writeFileSync(file, JSON.stringify(dilated));
-    const spec = specOf({ ...kerasCase, spec: { model: { file } } });
+    const spec = specOf({ ...ownCase, spec: { model: { file } } });
     await expect(createStepModel(spec)).rejects.toThrow(
       /layer conv: tfjs ignores the dilationRate of a DepthwiseConv2D, which is \[2,2\]/,
     );
     const options = { kernelSize: 2, dilationRate: 2 };
     const layers: Case['layers'] = [{ depthwiseConv2d: options }, { conv2dTranspose: { ...options, filters: 2 } }];
     for (const layer of layers) {
-      await expect(createStepModel(specOf({ ...kerasCase, layers: [layer], spec: {} }))).rejects.toThrow(
+      await expect(createStepModel(specOf({ ...ownCase, layers: [layer], spec: {} }))).rejects.toThrow(
         /^model\.layers\.0 \(\w+\): tfjs ignores the dilationRate/,
       );
     }

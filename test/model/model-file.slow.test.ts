@@ -9,8 +9,9 @@ import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { ModelError } from '../../src/errors.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { tensorOf } from '../../src/model/slab.js';
-import { type Case, createEngines, fill, perturbed, relativeError, specOf } from '../support/engines.js';
+import { type Case, createEngines, fill, perturbed, specOf } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { enginesAgree, keras, kerasCase } from '../support/keras-cnn.js';
 import { resultOf, trained } from '../support/runs.js';
 import { artifactsOf, writeSaved } from '../support/saved.js';
 
@@ -25,90 +26,15 @@ const digits = {
   training: { epochs: 1, batchSize: 32, shards: 4 },
 };
 
-/** What `model.to_json()` of Keras 2 gives for a small CNN. */
-const keras = {
-  class_name: 'Sequential',
-  keras_version: '2.13.1',
-  backend: 'tensorflow',
-  config: {
-    name: 'sequential',
-    layers: [
-      {
-        class_name: 'InputLayer',
-        config: { batch_input_shape: [null, 8, 8, 1], dtype: 'float32', sparse: false, ragged: false, name: 'pixels' },
-      },
-      {
-        class_name: 'Conv2D',
-        config: {
-          name: 'conv',
-          trainable: true,
-          dtype: 'float32',
-          filters: 3,
-          kernel_size: [3, 3],
-          strides: [1, 1],
-          padding: 'same',
-          data_format: 'channels_last',
-          dilation_rate: [1, 1],
-          groups: 1,
-          activation: 'linear',
-          use_bias: true,
-          kernel_initializer: { class_name: 'GlorotUniform', config: { seed: null } },
-          bias_initializer: { class_name: 'Zeros', config: {} },
-          kernel_regularizer: { class_name: 'L2', config: { l2: 0.01 } },
-          bias_regularizer: null,
-          activity_regularizer: { class_name: 'L2', config: { l2: 0.02 } },
-          kernel_constraint: null,
-          bias_constraint: null,
-        },
-      },
-      { class_name: 'BatchNormalization', config: { name: 'norm', axis: [3], momentum: 0.9, epsilon: 0.001 } },
-      { class_name: 'ReLU', config: { name: 'relu', max_value: null, negative_slope: 0, threshold: 0 } },
-      { class_name: 'Flatten', config: { name: 'flatten', data_format: 'channels_last' } },
-      { class_name: 'Dropout', config: { name: 'drop', rate: 0.4, noise_shape: null, seed: null } },
-      {
-        class_name: 'Dense',
-        config: {
-          name: 'scores',
-          units: 4,
-          activation: 'softmax',
-          use_bias: true,
-          kernel_initializer: {
-            class_name: 'VarianceScaling',
-            config: { scale: 1, mode: 'fan_in', distribution: 'uniform' },
-          },
-        },
-      },
-    ],
-  },
-};
-
 const kerasFile = join(folder, 'keras.json');
 
 writeFileSync(kerasFile, JSON.stringify(keras));
 
-const kerasCase: Case = {
-  layers: [],
-  input: [8, 8, 1],
-  classes: 4,
-  loss: 'sparseCategoricalCrossentropy',
-  spec: { model: { file: kerasFile } },
-};
-
-async function enginesAgree(example: Case): Promise<void> {
-  const { parameters, onnx, tfjs } = await createEngines(example, [6]);
-  for (const engine of [onnx, tfjs]) fill(engine, example, parameters, 6);
-  const losses = [await onnx.computeGradients(6, key), await tfjs.computeGradients(6, key)];
-  expect(relativeError([losses[0]], [losses[1]])).toBeLessThan(1e-4);
-  expect(Math.max(...tfjs.gradients.map(Math.abs))).toBeGreaterThan(0.01);
-  expect(relativeError(onnx.gradients, tfjs.gradients)).toBeLessThan(1e-4);
-  expect(relativeError((await onnx.evaluate(6)).outputs, (await tfjs.evaluate(6)).outputs)).toBeLessThan(1e-4);
-  await onnx.dispose();
-  await tfjs.dispose();
-}
+const ownCase = kerasCase(kerasFile);
 
 describe('a model of Keras', () => {
   it('has its layers, and initial weights that the seed decides', async () => {
-    const spec = specOf(kerasCase);
+    const spec = specOf(ownCase);
     const step = await createStepModel(spec);
     expect(step.layout.tensors.map(({ name, shape }) => [name, shape])).toEqual([
       ['conv/kernel', [3, 3, 1, 3]],
@@ -132,7 +58,7 @@ describe('a model of Keras', () => {
     }
   });
 
-  it('computes the same in both engines: noise, penalties and statistics too', () => enginesAgree(kerasCase));
+  it('computes the same in both engines: noise, penalties and statistics too', () => enginesAgree(ownCase));
 
   it('adds the penalty of an activity regularizer', async () => {
     const plain = structuredClone(keras);
@@ -142,7 +68,7 @@ describe('a model of Keras', () => {
     writeFileSync(without, JSON.stringify(plain));
     const losses: number[] = [];
     for (const file of [kerasFile, without]) {
-      const example = { ...kerasCase, spec: { model: { file } } };
+      const example = { ...ownCase, spec: { model: { file } } };
       const { parameters, tfjs } = await createEngines(example, []);
       fill(tfjs, example, parameters, 6);
       losses.push(await tfjs.computeGradients(6, key));
