@@ -4,7 +4,7 @@ import type { Dataset } from '../../src/data/examples.js';
 import { isConstant } from '../../src/data/target-survey.js';
 import { ConfigError } from '../../src/errors.js';
 import { monitorOf } from '../../src/evaluate/monitor.js';
-import { type HeadMetrics, resultName } from '../../src/evaluate/run-metrics.js';
+import { type HeadMetrics, mostKept, RunMetrics, resultName } from '../../src/evaluate/run-metrics.js';
 import { AskedMetric } from '../../src/metrics/families.js';
 import { lossName } from '../../src/model/target-range.js';
 import type { AskedTarget } from './specs.js';
@@ -26,6 +26,12 @@ export function checkMetrics(
       if (warning !== undefined) warn(warning);
     });
   });
+  const { kept } = new RunMetrics(specs);
+  if (kept <= mostKept) return;
+  throw new ConfigError(
+    `metrics: those that need all examples at once keep ${kept} numbers of each, more than ${mostKept}`,
+    'leave out auc, averagePrecision, their curves and medianAbsoluteError, or ask for them of smaller outputs',
+  );
 }
 
 /** A metric of the run by the name that results have it under. */

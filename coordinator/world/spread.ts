@@ -1,7 +1,6 @@
 /** An evaluation spread over the world: each batch is summed by whoever is free; the sums are added in the batches' order. */
-import { evaluationBatch } from '../../src/data/geometry.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
-import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { mostKept, type RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { EvaluationBatch, Worker } from '../../src/pool/round-worker.js';
 import type { Clock } from './clock.js';
@@ -26,8 +25,6 @@ interface Answer {
 /** Batches that a thread is given at once, and groups that a worker has at a time: one is computed while the next travels. */
 const batchesPerThread = 2;
 const groupsInFlight = 2;
-/** Bytes of what is kept in one answer: a message is no longer than `largestFrame`. */
-const mostKept = 4 * 2 ** 20;
 /** A group is late after so many times the longest one so far; before there is one, after so many milliseconds. */
 const patience = 4;
 const firstPatience = 15_000;
@@ -66,7 +63,7 @@ class Spread {
   readonly #missing: Set<number>;
   readonly #queue: number[];
   readonly #groups = new Set<Group>();
-  /** Batches of a group at most. */
+  /** Batches of a group at most: what is kept of them travels in one message. */
   readonly #most: number;
   /** Milliseconds of the group that took longest. */
   #longest: number | undefined;
@@ -87,7 +84,7 @@ class Spread {
     this.#kept = new Float32Array(examples * metrics.kept);
     this.#queue = this.#batches.map(({ batch }) => batch);
     this.#missing = new Set(this.#queue);
-    this.#most = Math.floor(mostKept / 4 / evaluationBatch / Math.max(1, metrics.kept));
+    this.#most = Math.floor(mostKept / Math.max(1, metrics.kept));
   }
 
   /** @returns the sums of all batches, in their order, and the counts of all together */
@@ -111,7 +108,7 @@ class Spread {
   #share(): void {
     for (const worker of this.#roster.able()) {
       while (this.#queue.length > 0 && this.#groupsOf(worker) < groupsInFlight) {
-        const numbers = this.#queue.splice(0, Math.max(1, Math.min(batchesPerThread * worker.threads, this.#most)));
+        const numbers = this.#queue.splice(0, Math.min(batchesPerThread * worker.threads, this.#most));
         const wanted = numbers.filter((batch) => this.#missing.has(batch));
         if (wanted.length > 0) this.#hand(worker, wanted);
       }

@@ -20,6 +20,11 @@ interface Part {
   readonly kept: number;
 }
 
+/**
+ * Numbers of an example that metrics may keep: those of a batch of 128 examples are half of the longest message between machines.
+ */
+export const mostKept = 8192;
+
 /** As OutputMetrics, of all outputs. */
 export class RunMetrics {
   readonly width: number;

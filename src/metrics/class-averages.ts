@@ -25,7 +25,7 @@ const options = (z: Zod) => z.strictObject({ average: averageSchema(z) });
 type Options = z.infer<ReturnType<typeof options>>;
 
 /** What a class, or all together, come to: a fraction. */
-type Score = (counts: Pick<ClassCount, 'hits' | 'truth' | 'predicted'>) => {
+type Score = (counts: ClassCount) => {
   readonly part: number;
   readonly whole: number;
 };
@@ -62,7 +62,9 @@ function averaged(
   return seen.reduce((sum, counts, i) => sum + weights[i] * ratio(score(counts)), 0) / whole;
 }
 
-const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
+/** `f1Macro`: what a metric is called in reports. */
+export const averagedLabel = (name: string, average: string | undefined): string =>
+  average === undefined ? name : name + average[0].toUpperCase() + average.slice(1);
 
 /** Of several classes an average has to be chosen: each answers another question. */
 function misfit(name: string, asked: string) {
@@ -84,7 +86,7 @@ const averagedFamily = <Name extends string>(name: Name, score: Score) =>
     bare: {},
     better: 'higher',
     needsThreshold: true,
-    label: ({ average }: Options): string => (average === undefined ? name : name + capital(average)),
+    label: ({ average }: Options): string => averagedLabel(name, average),
     misfit: misfit(name, ''),
     create: ({ average }: Options, spec: ScoredOutput) =>
       classMetric(spec, (counts) => averaged(counts, score, average, isMultiLabel(spec))),
@@ -107,7 +109,7 @@ export const fBeta = {
   schema: fBetaOptions,
   better: 'higher',
   needsThreshold: true,
-  label: ({ beta, average }) => `f${beta}${average === undefined ? '' : capital(average)}`,
+  label: ({ beta, average }) => averagedLabel(`f${beta}`, average),
   misfit: (spec, loss, facts, given) => misfit('fBeta', `beta: ${given?.beta ?? 1}, `)(spec, loss, facts, given),
   create: ({ beta, average }, spec) =>
     classMetric(spec, (counts) => averaged(counts, fScore(beta), average, isMultiLabel(spec))),

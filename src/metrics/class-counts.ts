@@ -9,8 +9,6 @@ import { addSums, type Metric, type MetricFigure, type MetricSums } from './metr
 
 /** What a class came to: integers where all places count alike, weights where they do not. */
 export interface ClassCount {
-  /** Index of the class, or of the output. */
-  readonly index: number;
   readonly hits: number;
   readonly truth: number;
   readonly predicted: number;
@@ -50,7 +48,7 @@ export function classMetric(spec: ScoredOutput, result: (counts: ClassCounts) =>
       const of = weighted ? sums : counts;
       const each = Array.from({ length: classes }, (_, index) => {
         const [hits, truth, predicted] = of.subarray(kinds * index, kinds * (index + 1));
-        return { index, hits, truth, predicted };
+        return { hits, truth, predicted };
       });
       return result({ classes: each, total: weight });
     },

@@ -3,26 +3,14 @@
  * probabilities of 64 bits no longer tell apart still have an order; of several by their probabilities, as scikit-learn 1.9.
  */
 import type { z } from 'zod';
+import { averagedLabel } from './class-averages.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
 import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
-import type { Metric, MetricCurve, MetricFamily, Misfit, TargetFacts, Zod } from './metric.js';
+import { type MetricCurve, type MetricFamily, type Misfit, ofAllRows, type TargetFacts, type Zod } from './metric.js';
 import { Thresholds } from './thresholds.js';
 
-/** Numbers of an example that are sent in one piece with those of 127 others. */
-const mostKept = 8000;
-
 type Area = (thresholds: Thresholds) => number;
-
-/** A metric that needs all rows at once. */
-const ofAll = (all: (rows: EvaluatedRows) => number | MetricCurve): Metric => ({
-  width: 0,
-  counts: 0,
-  add() {},
-  merge() {},
-  result: () => Number.NaN,
-  all,
-});
 
 /** Rows that count, where some do not. */
 function counted(rows: EvaluatedRows): Uint32Array | undefined {
@@ -36,8 +24,7 @@ interface Column {
 }
 
 /** Scores of one class against the others, or of a label. */
-function column(rows: EvaluatedRows, spec: ScoredOutput, which: number): Column | undefined {
-  const some = counted(rows);
+function column(rows: EvaluatedRows, spec: ScoredOutput, which: number, some = counted(rows)): Column | undefined {
   const labels = isMultiLabel(spec);
   const width = spec.outputs;
   const single = width === 1 || labels;
@@ -59,9 +46,10 @@ function column(rows: EvaluatedRows, spec: ScoredOutput, which: number): Column 
 }
 
 function averagedArea(rows: EvaluatedRows, spec: ScoredOutput, area: Area, average: 'macro' | 'weighted'): number {
+  const some = counted(rows);
   let [sum, whole] = [0, 0];
   for (let which = 0; which < spec.outputs; which++) {
-    const found = column(rows, spec, which);
+    const found = column(rows, spec, which, some);
     if (!found) return Number.NaN;
     const weight = average === 'macro' ? 1 : found.weight;
     // A class that is nowhere the truth weighs nothing, whatever its area.
@@ -96,22 +84,25 @@ function pairwiseArea(rows: EvaluatedRows, spec: ScoredOutput, average: 'macro' 
   return sum / whole;
 }
 
+/** Thresholds between two classes by the rows that they are of: metrics that are asked for together share the sorted scores. */
+const sorted = new WeakMap<EvaluatedRows, Thresholds | undefined>();
+
+/** Undefined where some score is not a number. */
+function thresholdsOf(rows: EvaluatedRows, spec: ScoredOutput): Thresholds | undefined {
+  if (!sorted.has(rows)) sorted.set(rows, column(rows, spec, 1)?.thresholds);
+  return sorted.get(rows);
+}
+
 const single = (rows: EvaluatedRows, spec: ScoredOutput, of: Area): number => {
-  const found = column(rows, spec, 1);
-  return found ? of(found.thresholds) : Number.NaN;
+  const thresholds = thresholdsOf(rows, spec);
+  return thresholds ? of(thresholds) : Number.NaN;
 };
 
 const isTwo = (spec: ScoredOutput): boolean => classesOf(spec) === 2 && !isMultiLabel(spec);
 
-function keptMisfit({ places, outputs }: ScoredOutput): Misfit | undefined {
-  const kept = places * (2 * outputs + 1);
-  if (kept <= mostKept) return undefined;
-  return { problem: `keeps ${kept} numbers of each example`, remedy: 'use logLoss, or f1 with an average' };
-}
-
 function misfit(name: string, options: string) {
   return (spec: ScoredOutput, loss: string, facts?: TargetFacts, given?: { average?: string }): Misfit | undefined => {
-    const found = classMisfit(spec, loss, facts) ?? keptMisfit(spec);
+    const found = classMisfit(spec, loss, facts);
     if (found || isTwo(spec) || given?.average !== undefined) return found;
     const what = isMultiLabel(spec) ? 'labels' : 'classes';
     return {
@@ -138,20 +129,16 @@ const aucOptions = (z: Zod) =>
       ),
   });
 
-const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
-const labelOf = (name: string, given: { average?: string; of?: string }): string =>
-  name + (given.of === 'oneVsOne' ? 'OneVsOne' : '') + (given.average === undefined ? '' : capital(given.average));
-
 const scores = { bare: {}, better: 'higher', needsProbabilities: true } as const;
 
 export const auc = {
   ...scores,
   name: 'auc',
   schema: aucOptions,
-  label: (given) => labelOf('auc', given),
+  label: ({ of, average }) => averagedLabel(of === 'oneVsOne' ? 'aucOneVsOne' : 'auc', average),
   misfit: misfit('auc', ', of: oneVsRest'),
   create: ({ average, of }, spec) =>
-    ofAll((rows) => {
+    ofAllRows((rows) => {
       if (isTwo(spec) && spec.outputs === 1) return single(rows, spec, (all) => all.area());
       if (of === 'oneVsOne') return pairwiseArea(rows, spec, average ?? 'macro');
       if (isTwo(spec)) return single(rows, spec, (all) => all.area());
@@ -165,10 +152,10 @@ export const averagePrecision = {
   ...scores,
   name: 'averagePrecision',
   schema: apOptions,
-  label: (given) => labelOf('averagePrecision', given),
+  label: ({ average }) => averagedLabel('averagePrecision', average),
   misfit: misfit('averagePrecision', ''),
   create: ({ average }, spec) =>
-    ofAll((rows) =>
+    ofAllRows((rows) =>
       isTwo(spec)
         ? single(rows, spec, (all) => all.averagePrecision())
         : averagedArea(rows, spec, (all) => all.averagePrecision(), average ?? 'macro'),
@@ -210,9 +197,9 @@ export const rocCurve = {
   ...curves,
   name: 'rocCurve',
   create: (_, spec) =>
-    ofAll((rows) => {
+    ofAllRows((rows) => {
       const points: [number, number][] = [[0, 0]];
-      const all = column(rows, spec, 1)?.thresholds.each((hits, alarms) => points.push([alarms, hits]));
+      const all = thresholdsOf(rows, spec)?.each((hits, alarms) => points.push([alarms, hits]));
       const shares = points.map(([alarms, hits]) => [alarms / all!.alarms, hits / all!.hits] as const);
       return curve(['false positive rate', 'true positive rate'], all ? shares : []);
     }),
@@ -222,9 +209,9 @@ export const precisionRecallCurve = {
   ...curves,
   name: 'precisionRecallCurve',
   create: (_, spec) =>
-    ofAll((rows) => {
+    ofAllRows((rows) => {
       const points: [number, number][] = [];
-      const all = column(rows, spec, 1)?.thresholds.each((hits, alarms) => points.push([hits, hits / (hits + alarms)]));
+      const all = thresholdsOf(rows, spec)?.each((hits, alarms) => points.push([hits, hits / (hits + alarms)]));
       const shares = points.map(([hits, precision]) => [hits / all!.hits, precision] as const);
       return curve(['recall', 'precision'], all ? [[0, 1], ...shares] : []);
     }),

@@ -191,13 +191,9 @@ function classesOf({ outputs: width, classes }: ScoredOutput, { targets }: Evalu
 function predictedOf({ outputs: width, threshold }: ScoredOutput, outputs: Float32Array, count: number): Int32Array {
   const predicted = new Int32Array(count);
   for (let row = 0, at = 0; row < count; row++, at += width) {
-    let best = 0;
     let isNumber = true;
-    for (let i = 0; i < width; i++) {
-      if (Number.isNaN(outputs[at + i])) isNumber = false;
-      if (outputs[at + i] > outputs[at + best]) best = i;
-    }
-    if (width === 1) best = Number(outputs[at] > threshold);
+    for (let i = 0; i < width; i++) if (Number.isNaN(outputs[at + i])) isNumber = false;
+    const best = width === 1 ? Number(outputs[at] > threshold) : highest(outputs, at, width);
     predicted[row] = isNumber ? best : -1;
   }
   return predicted;
@@ -241,7 +237,8 @@ function rankOf(values: ArrayLike<number>, start: number, length: number, target
   return rank;
 }
 
-function highest(values: ArrayLike<number>, start: number, length: number): number {
+/** Which of `length` values is the highest, the first of equal ones. */
+export function highest(values: ArrayLike<number>, start: number, length: number): number {
   let best = 0;
   for (let i = 1; i < length; i++) if (values[start + i] > values[start + best]) best = i;
   return best;

@@ -1,7 +1,7 @@
 /** The median of the errors, the mean over outputs: between two middle ones half way, as scikit-learn 1.9. */
 import { numberMisfit } from './class-targets.js';
 import type { EvaluatedRows } from './evaluated-rows.js';
-import type { MetricFamily } from './metric.js';
+import { type MetricFamily, ofAllRows } from './metric.js';
 import { descending } from './sorted.js';
 
 export const medianAbsoluteError = {
@@ -9,18 +9,12 @@ export const medianAbsoluteError = {
   bare: {},
   better: 'lower',
   misfit: numberMisfit,
-  create: (_, { outputs }) => ({
-    width: 0,
-    counts: 0,
-    add() {},
-    merge() {},
-    result: () => Number.NaN,
-    all: (rows) => {
+  create: (_, { outputs }) =>
+    ofAllRows((rows) => {
       let sum = 0;
       for (let i = 0; i < outputs; i++) sum += median(rows, i, outputs);
       return sum / outputs;
-    },
-  }),
+    }),
 } as const satisfies MetricFamily;
 
 function median({ errors, weights, count }: EvaluatedRows, output: number, outputs: number): number {

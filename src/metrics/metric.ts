@@ -112,3 +112,34 @@ export function addSums({ sums: total }: MetricSums, { sums: batch }: MetricSums
  */
 export const realSpread = (spread: number, sum: number, weight: number): number =>
   spread <= weight * (2 ** -48 * (sum / weight)) ** 2 ? 0 : spread;
+
+/** The mean over rows of what each comes to. @param finish what is made of the mean */
+export function meanOverRows(
+  cost: (rows: EvaluatedRows) => (row: number) => number,
+  finish = (mean: number) => mean,
+): Metric {
+  return {
+    width: 1,
+    counts: 0,
+    add(rows, sums) {
+      const { count, weights } = rows;
+      const of = cost(rows);
+      for (let row = 0; row < count; row++) {
+        const weight = weights ? weights[row] : 1;
+        if (weight !== 0) sums[0] += weight * of(row);
+      }
+    },
+    merge: addSums,
+    result: ({ sums, weight }) => finish(sums[0] / weight),
+  };
+}
+
+/** A metric that adds up nothing, as it needs all rows at once. */
+export const ofAllRows = (all: NonNullable<Metric['all']>): Metric => ({
+  width: 0,
+  counts: 0,
+  add() {},
+  merge() {},
+  result: () => Number.NaN,
+  all,
+});

@@ -6,28 +6,10 @@
 import type { z } from 'zod';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit, oneClassMisfit } from './class-targets.js';
-import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, type Zod } from './metric.js';
+import { type EvaluatedRows, highest, type ScoredOutput } from './evaluated-rows.js';
+import { addSums, type Metric, type MetricFamily, type MetricSums, meanOverRows, type Zod } from './metric.js';
 
 const least = Number.EPSILON;
-
-/** The mean over rows of what a row costs. */
-function meanOverRows(cost: (rows: EvaluatedRows) => (row: number) => number, finish = (mean: number) => mean): Metric {
-  return {
-    width: 1,
-    counts: 0,
-    add(rows, sums) {
-      const { count, weights } = rows;
-      const of = cost(rows);
-      for (let row = 0; row < count; row++) {
-        const weight = weights ? weights[row] : 1;
-        if (weight !== 0) sums[0] += weight * of(row);
-      }
-    },
-    merge: addSums,
-    result: ({ sums, weight }) => finish(sums[0] / weight),
-  };
-}
 
 const surprise = (probability: number): number => -Math.log(Math.min(1 - least, Math.max(least, probability)));
 
@@ -139,11 +121,8 @@ function binned(
       for (let row = 0; row < count; row++) {
         const weight = weights ? weights[row] : 1;
         if (weight === 0) continue;
-        const start = row * classes;
-        let best = classes > 2 ? 0 : 1;
-        for (let i = 1; i < classes; i++)
-          if (classes > 2 && probabilities[start + i] > probabilities[start + best]) best = i;
-        const confidence = probabilities[start + best];
+        const best = classes === 2 ? 1 : highest(probabilities, row * classes, classes);
+        const confidence = probabilities[row * classes + best];
         if (Number.isNaN(confidence)) continue;
         const at = binParts * binOf(confidence, bins);
         sums[at] += weight;

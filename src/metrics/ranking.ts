@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { oneClassMisfit } from './class-targets.js';
 import type { EvaluatedRows } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type Zod } from './metric.js';
+import { type Metric, type MetricFamily, meanOverRows, type Zod } from './metric.js';
 
 /** What a place is worth, counted from 1. */
 type Worth = (place: number) => number;
@@ -14,20 +14,10 @@ type Worth = (place: number) => number;
 function meanWorth(outputs: number, worth: Worth): Metric {
   const before = new Float64Array(outputs + 1);
   for (let place = 1; place <= outputs; place++) before[place] = before[place - 1] + worth(place);
-  return {
-    width: 1,
-    counts: 0,
-    add(rows, sums) {
-      for (let row = 0; row < rows.count; row++) {
-        const weight = rows.weights ? rows.weights[row] : 1;
-        if (weight === 0) continue;
-        const { above, equal } = standing(rows, row, outputs);
-        if (equal > 0) sums[0] += (weight * (before[above + equal] - before[above])) / equal;
-      }
-    },
-    merge: addSums,
-    result: ({ sums, weight }) => sums[0] / weight,
-  };
+  return meanOverRows((rows) => (row) => {
+    const { above, equal } = standing(rows, row, outputs);
+    return equal === 0 ? 0 : (before[above + equal] - before[above]) / equal;
+  });
 }
 
 /** How many outputs are above that of the wanted one, and how many are equal to it, itself among them; none where it is NaN. */

@@ -135,3 +135,14 @@ describe('what is watched and never a number', () => {
     expect(end).toMatchObject({ stoppedEarly: true, epochs: 2, bestEpoch: null });
   });
 });
+
+it('what metrics keep of each example is bounded, by all outputs together', () => {
+  const spec = { factor: 1, outputs: 65, places: 100, classes: true, threshold: 0, binary: false, weighted: false };
+  const metrics: MetricConfig[] = [{ auc: { average: 'macro' } }];
+  const named = (target: string, outputs: number) => ({ ...spec, target, outputs, metrics });
+  const check = (...specs: ReturnType<typeof named>[]) => checkMetrics([], specs, () => {});
+  expect(() => check(named('a', 65))).not.toThrow();
+  expect(() => check(named('a', 65), named('b', 10))).not.toThrow();
+  const problem = 'metrics: those that need all examples at once keep 13400 numbers of each, more than 8192';
+  expect(() => check(named('a', 65), named('b', 65))).toThrow(problem);
+});
