@@ -8,29 +8,16 @@ import { tableInputs } from '../../src/data/table/inputs.js';
 import { DataError } from '../../src/errors.js';
 import { temporaryFolder } from '../support/folder.js';
 import { partsOf } from '../support/parts.js';
-import { failure, load, npyFile, rowsOf, tableEncoding } from '../support/tables.js';
+import { csvFiles, csvSource, failure, load, npyFile, plainCsv, rowsOf, tableEncoding } from '../support/tables.js';
 
 const folder = temporaryFolder();
-let files = 0;
-
-function csv(...lines: string[]): string {
-  return raw(`${lines.join('\n')}\n`);
-}
-
-function raw(content: string | Buffer): string {
-  const file = join(folder, `${files++}.csv`);
-  writeFileSync(file, content);
-  return file;
-}
-
-const source = (file: string, options: object = {}) => ({ source: 'csv', file, target: 'y', ...options });
-const plain = (file: string, options: object = {}) => source(file, { standardize: false, ...options });
+const { csv, raw } = csvFiles(folder);
 
 describe('inputs of a trained model', () => {
   const training = csv('x,kind,y', '1,a,2', '2.5,b,3', ',b,4', '7,,5');
 
   it('are encoded as the examples were, bit for bit, without the target and in any order of columns', async () => {
-    const dataset = await load(source(training, { missing: 'mean' }));
+    const dataset = await load(csvSource(training, { missing: 'mean' }));
     const encoding = tableEncoding(JSON.parse(JSON.stringify(dataset)));
     const { count, width, features } = await tableInputs(
       csv('kind,note,x', 'a,?,1', 'b,?,2.5', 'b,?,', ',?,7', 'z,?,7'),
@@ -42,7 +29,7 @@ describe('inputs of a trained model', () => {
   });
 
   it('are refused where they do not fit', async () => {
-    const dataset = await load(source(training, { missing: 'drop' }));
+    const dataset = await load(csvSource(training, { missing: 'drop' }));
     const encoding = tableEncoding(dataset);
     const failed = async (file: string) => {
       const error = await tableInputs(file, encoding).catch((reason) => reason);
@@ -57,7 +44,7 @@ describe('inputs of a trained model', () => {
   });
 
   it('may have no header if the examples had none', async () => {
-    const dataset = await load(plain(csv('1;2;3', '4;5;6'), { header: false, delimiter: ';', target: 'c3' }));
+    const dataset = await load(plainCsv(csv('1;2;3', '4;5;6'), { header: false, delimiter: ';', target: 'c3' }));
     const { features } = await tableInputs(csv('7;8'), tableEncoding(dataset));
     expect([...features]).toEqual([7, 8]);
   });
@@ -71,8 +58,8 @@ describe('a table larger than data.memory', () => {
     });
     const file = csv('x,n,kind,w,y', ...lines);
     const options = { targetType: 'class', weight: 'w', missing: 'mean', test: 0.1, stratify: true };
-    const inMemory = await load(source(file, options));
-    const onDisk = await load(source(file, { ...options, memory: '128KB' }));
+    const inMemory = await load(csvSource(file, options));
+    const onDisk = await load(csvSource(file, { ...options, memory: '128KB' }));
     expect(partsOf(inMemory.examples).file).toBeUndefined();
     expect(partsOf(onDisk.examples).features.byteLength).toBeLessThanOrEqual(128 * 1024);
     expect(onDisk.description).toContain('read from disk');
@@ -97,7 +84,7 @@ it.each(['[{"x":1,"y":2}]', '{"x":{"0":1},"y":{"0":2}}', '\ufeff [ [1, 2]]', '{"
     const packed = `${file}.gz`;
     writeFileSync(packed, gzipSync(`${text}${' '.repeat(100_000)}`));
     for (const one of [file, packed]) {
-      const { problem, remedy } = await failure(source(one));
+      const { problem, remedy } = await failure(csvSource(one));
       expect(problem).toContain('is JSON, no CSV');
       expect(remedy).toContain('to_csv(index=False)');
     }
@@ -105,7 +92,7 @@ it.each(['[{"x":1,"y":2}]', '{"x":{"0":1},"y":{"0":2}}', '\ufeff [ [1, 2]]', '{"
 );
 
 it('an array of NumPy in the place of the table to predict is told so, with a remedy for that', async () => {
-  const encoding = tableEncoding(await load(plain(csv('x,y', '1,2', '2,1'), { targetType: 'number' })));
+  const encoding = tableEncoding(await load(plainCsv(csv('x,y', '1,2', '2,1'), { targetType: 'number' })));
   const file = `${raw('')}.npy`;
   writeFileSync(file, npyFile('<f4', [1, 1], new Uint8Array(4)));
   const error = await tableInputs(file, encoding).catch((reason) => reason);
@@ -116,7 +103,7 @@ it('an array of NumPy in the place of the table to predict is told so, with a re
 });
 
 it('a column may be called what begins like JSON', async () => {
-  const { examples } = await load(plain(csv('[a],{b},y', '1,2,3', '2,1,4'), { targetType: 'number' }));
+  const { examples } = await load(plainCsv(csv('[a],{b},y', '1,2,3', '2,1,4'), { targetType: 'number' }));
   expect(rowsOf(examples)).toEqual([
     [1, 2],
     [2, 1],

@@ -1,25 +1,11 @@
-/** What is wrong in a CSV file or in the words about it is told with its line, column and remedy. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
-import { failure } from '../support/tables.js';
+import { csvFiles, csvSource, failure } from '../support/tables.js';
 
 const folder = temporaryFolder();
-let files = 0;
-
-function csv(...lines: string[]): string {
-  return raw(`${lines.join('\n')}\n`);
-}
-
-function raw(content: string | Buffer): string {
-  const file = join(folder, `${files++}.csv`);
-  writeFileSync(file, content);
-  return file;
-}
-
-const source = (file: string, options: object = {}) => ({ source: 'csv', file, target: 'y', ...options });
+const { csv, raw } = csvFiles(folder);
 const good = ['1,a,0.5', '2,b,1'];
 const manyNames = Array.from({ length: 10_001 }, (_, i) => `${i},name ${i},${i}`);
 
@@ -187,14 +173,14 @@ describe('a mistake', () => {
       remedy: 'save the file as UTF-8',
     },
   ])('such as $what is told', async ({ file, options = {}, problem, remedy = '' }) => {
-    const error = await failure(source(file, options));
+    const error = await failure(csvSource(file, options));
     expect(error.problem).toContain(problem);
     expect(error.remedy).toContain(remedy);
   });
 
   it('ends the command with code 2, and nothing is written', async () => {
     const config = {
-      data: source(csv('x,k,y', ...good, 'one,a,1')),
+      data: csvSource(csv('x,k,y', ...good, 'one,a,1')),
       model: { layers: [{ dense: { units: 1 } }] },
       loss: 'meanSquaredError',
       training: { epochs: 1, batchSize: 2 },

@@ -2,49 +2,21 @@
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { dataSchema } from '../../src/config/data.js';
-import { generateDigits } from '../../src/data/digits/digits.js';
 import { imageInputs } from '../../src/data/images/inputs.js';
-import { loadDataset } from '../../src/data/load-data.js';
 import { DataError } from '../../src/errors.js';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
-import { greyPixel, picture, writeFile } from '../support/images.js';
+import { greyPixel, imageFolders, loadImages, picture } from '../support/images.js';
 import { partsOf } from '../support/parts.js';
 
 const root = temporaryFolder();
-let folders = 0;
-
-/** A folder of the files given by their paths. */
-function folderOf(files: Record<string, Uint8Array | string>): string {
-  const dir = join(root, String(folders++));
-  mkdirSync(dir);
-  for (const [path, content] of Object.entries(files)) writeFile(join(dir, path), content);
-  return dir;
-}
-
-const load = (dir: string, options: object = {}) =>
-  loadDataset(dataSchema.parse({ source: 'images', dir, validation: 0, test: 0, ...options }), 1);
-
-const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
-
-/** Digits as PNG files, every third in colour. */
-async function exportDigits(count: number, seed: number): Promise<string> {
-  const { features, targets } = partsOf(await generateDigits(count, seed));
-  const files = Array.from({ length: count }, async (_, i) => {
-    const grey = Uint8Array.from(features.subarray(i * 784, (i + 1) * 784));
-    const colour = Array.from(grey).flatMap((value) => [value, value, value]);
-    const image = i % 3 === 0 ? picture(colour, 28, 28, 3) : picture(grey, 28, 28, 1);
-    return [`${names[targets[i]]}/${String(i).padStart(5, '0')}.png`, await image.png().toBuffer()] as const;
-  });
-  return folderOf(Object.fromEntries(await Promise.all(files)));
-}
+const { folderOf, exportDigits } = imageFolders(root);
 
 describe('a folder that cannot be used', () => {
   const noise = Array.from({ length: 40 * 40 * 3 }, (_, i) => (i * i * 31 + i * 7) % 251);
 
   async function failure(dir: string, options: object = {}): Promise<DataError> {
-    const error = await load(dir, options).catch((reason) => reason);
+    const error = await loadImages(dir, options).catch((reason) => reason);
     expect(error).toBeInstanceOf(DataError);
     expect(error.remedy).not.toBe('');
     expect(error.problem).not.toContain('\n');
@@ -80,7 +52,7 @@ describe('a folder that cannot be used', () => {
     const { problem } = await failure(dir);
     expect(problem).toContain(`${join(dir, 'b', name)} cannot be decoded (`);
     // The same with the whole file is not to blame.
-    expect((await load(folderOf({ [`a/${name}`]: whole, [`b/${name}`]: whole }))).examples.count).toBe(2);
+    expect((await loadImages(folderOf({ [`a/${name}`]: whole, [`b/${name}`]: whole }))).examples.count).toBe(2);
   });
 
   it('holds a file that cannot be read', async () => {
@@ -106,7 +78,7 @@ describe('a folder that cannot be used', () => {
     const [first, odd] = [join(dir, 'a', '1.png'), join(dir, 'b', '2.png')];
     expect(problem).toBe(`${odd} is 2 x 4 pixels (height x width), ${first} is 2 x 3 pixels`);
     expect(remedy).toContain('--set data.size=[2,3]');
-    expect((await load(dir, { size: [2, 3] })).examples.count).toBe(3);
+    expect((await loadImages(dir, { size: [2, 3] })).examples.count).toBe(3);
   });
 
   it('serves two splits, or names a class that training lacks', async () => {
@@ -119,7 +91,7 @@ describe('a folder that cannot be used', () => {
     const far = folderOf({ 'hens/1.png': image });
     expect((await failure(dir, { validation: far })).remedy).toBe('remove it; the classes are cats, dogs');
     expect((await failure(dir, { validation: dir })).problem).toContain(`shares images with data.dir, ${dir}`);
-    const link = join(root, String(folders++));
+    const link = join(root, 'link');
     symlinkSync(dir, link);
     expect((await failure(dir, { validation: link })).problem).toContain(`shares images with data.dir, ${dir}`);
     const nested = folderOf({ 'cats/1.png': image, 'dogs/1.png': image, 'val/cats/1.png': image });
@@ -159,7 +131,7 @@ describe('images to predict from', () => {
 
   it('are read as those of training, from a folder or one by one', async () => {
     const dir = await exportDigits(30, 5);
-    const { examples } = await load(dir, { greyscale: true });
+    const { examples } = await loadImages(dir, { greyscale: true });
     const { names: files, rows } = await readInputs(dir);
     expect(files.slice(0, 4)).toEqual(['eight/00008.png', 'eight/00018.png', 'eight/00028.png', 'five/00005.png']);
     expect(Buffer.concat(rows)).toEqual(Buffer.from(partsOf(examples).features));

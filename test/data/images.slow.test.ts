@@ -7,46 +7,21 @@ import { generateDigits } from '../../src/data/digits/digits.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { closeRows } from '../../src/data/row-writer.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
-import { greyPixel, picture, writeFile } from '../support/images.js';
+import { digitNames, greyPixel, imageFolders, loadImages, picture } from '../support/images.js';
 import { partsOf } from '../support/parts.js';
 import { trained } from '../support/runs.js';
 import { storedFeatures } from '../support/tables.js';
 
 const root = temporaryFolder();
-let folders = 0;
-
-/** A folder of the files given by their paths. */
-function folderOf(files: Record<string, Uint8Array | string>): string {
-  const dir = join(root, String(folders++));
-  mkdirSync(dir);
-  for (const [path, content] of Object.entries(files)) writeFile(join(dir, path), content);
-  return dir;
-}
-
-const load = (dir: string, options: object = {}) =>
-  loadDataset(dataSchema.parse({ source: 'images', dir, validation: 0, test: 0, ...options }), 1);
-
-const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
-const sorted = names.toSorted();
-
-/** Digits as PNG files, every third in colour. */
-async function exportDigits(count: number, seed: number): Promise<string> {
-  const { features, targets } = partsOf(await generateDigits(count, seed));
-  const files = Array.from({ length: count }, async (_, i) => {
-    const grey = Uint8Array.from(features.subarray(i * 784, (i + 1) * 784));
-    const colour = Array.from(grey).flatMap((value) => [value, value, value]);
-    const image = i % 3 === 0 ? picture(colour, 28, 28, 3) : picture(grey, 28, 28, 1);
-    return [`${names[targets[i]]}/${String(i).padStart(5, '0')}.png`, await image.png().toBuffer()] as const;
-  });
-  return folderOf(Object.fromEntries(await Promise.all(files)));
-}
+const { folderOf, exportDigits } = imageFolders(root);
+const sorted = digitNames.toSorted();
 
 describe('digits in PNG files', () => {
   it('come back bit for bit, class after class in the order of names', async () => {
     const count = 400;
     const { features } = partsOf(await generateDigits(count, 3));
     const dir = await exportDigits(count, 3);
-    const { examples, encoding, description } = await load(dir, { greyscale: true });
+    const { examples, encoding, description } = await loadImages(dir, { greyscale: true });
     expect(partsOf(examples)).toMatchObject({ count, featureScale: 1 / 255, featureShape: [28, 28, 1], classes: 10 });
     expect(partsOf(examples).features.buffer).toBeInstanceOf(SharedArrayBuffer);
     expect(encoding).toEqual({
@@ -56,7 +31,7 @@ describe('digits in PNG files', () => {
     expect(description).toContain(`400 examples of shape [28, 28, 1], 10 classes (images in ${dir})`);
     let row = 0;
     for (const [label, name] of sorted.entries()) {
-      for (let i = names.indexOf(name); i < count; i += 10, row++) {
+      for (let i = digitNames.indexOf(name); i < count; i += 10, row++) {
         expect(partsOf(examples).targets[row]).toBe(label);
         const stored = partsOf(examples).features.subarray(row * 784, (row + 1) * 784);
         expect(Buffer.compare(stored as Uint8Array, features.subarray(i * 784, (i + 1) * 784) as Uint8Array)).toBe(0);
@@ -89,8 +64,8 @@ describe('digits in PNG files', () => {
 
   it('go to a file when they exceed data.memory', async () => {
     const dir = await exportDigits(60, 3);
-    const { examples } = await load(dir, { greyscale: true });
-    const spilled = (await load(dir, { greyscale: true, memory: '10KB' })).examples;
+    const { examples } = await loadImages(dir, { greyscale: true });
+    const spilled = (await loadImages(dir, { greyscale: true, memory: '10KB' })).examples;
     const stored = storedFeatures(spilled);
     closeRows(partsOf(spilled).file!);
     expect(partsOf(spilled).file!.first).toBe(Math.floor(10_240 / 784));
@@ -100,7 +75,7 @@ describe('digits in PNG files', () => {
 
 /** Loads one image, as a class of two. */
 async function decoded(image: Buffer, options: object = {}, name = 'x.png') {
-  const { examples } = await load(folderOf({ [`a/${name}`]: image, [`b/${name}`]: image }), options);
+  const { examples } = await loadImages(folderOf({ [`a/${name}`]: image, [`b/${name}`]: image }), options);
   const [height, width, channels] = partsOf(examples).featureShape;
   const bytes = Array.from(partsOf(examples).features.subarray(0, height * width * channels));
   return { shape: [...partsOf(examples).featureShape], bytes };
@@ -160,7 +135,7 @@ describe('decoding', () => {
         .toBuffer(),
       'b/4.png': await picture(rows.colour, 1, 1, 3).png({ palette: true }).toBuffer(),
     });
-    const { examples } = await load(dir);
+    const { examples } = await loadImages(dir);
     expect([...partsOf(examples).features]).toEqual([
       ...rows.grey,
       ...rows.colour,
@@ -235,10 +210,10 @@ describe('data.size', () => {
       ).toBuffer();
     }
     const dir = folderOf(files);
-    const first = (await load(dir, { size: 24 })).examples;
+    const first = (await loadImages(dir, { size: 24 })).examples;
     expect(partsOf(first).featureShape).toEqual([24, 24, 3]);
     for (let again = 0; again < 2; again++) {
-      expect(partsOf((await load(dir, { size: 24 })).examples).features).toEqual(partsOf(first).features);
+      expect(partsOf((await loadImages(dir, { size: 24 })).examples).features).toEqual(partsOf(first).features);
     }
   });
 });
@@ -249,7 +224,7 @@ describe('the files', () => {
     const files: Record<string, Uint8Array> = {};
     for (const [i, path] of paths.entries()) files[path] = await greyPixel(i);
     const dir = folderOf(files);
-    const { examples } = await load(dir, { greyscale: true });
+    const { examples } = await loadImages(dir, { greyscale: true });
     expect([...partsOf(examples).features].map((value) => paths[value])).toEqual(paths.toSorted());
     expect([...partsOf(examples).targets]).toEqual([0, 0, 0, 1, 1, 1, 1]);
   });
@@ -266,7 +241,7 @@ describe('the files', () => {
       'a/5.png.bak': 'no image',
       'readme.md': 'no image',
     });
-    const { examples, encoding } = await load(dir);
+    const { examples, encoding } = await loadImages(dir);
     expect(examples.count).toBe(2);
     expect(encoding.classes).toEqual(['a', 'b']);
   });
@@ -287,7 +262,7 @@ describe('the files', () => {
     mkdirSync(join(dir, 'b'));
     symlinkSync(store, join(dir, 'b', 'linked'));
     symlinkSync(join(store, '1.png'), join(dir, 'b', 'x.png'));
-    expect([...partsOf((await load(dir, { greyscale: true })).examples).features]).toEqual([4, 5, 5]);
+    expect([...partsOf((await loadImages(dir, { greyscale: true })).examples).features]).toEqual([4, 5, 5]);
   });
 
   it('of validation and test may be in folders of their own', async () => {
@@ -295,14 +270,14 @@ describe('the files', () => {
     const dir = folderOf({ 'a/1.png': one, 'a/2.png': one, 'b/1.png': one, 'c/1.png': one });
     const validation = folderOf({ 'b/1.png': two, 'c/1.png': two });
     const test = folderOf({ 'a/1.png': three, 'b/1.png': three, 'c/1.png': three });
-    const { examples, splits } = await load(dir, { validation, test, greyscale: true });
+    const { examples, splits } = await loadImages(dir, { validation, test, greyscale: true });
     expect([...partsOf(examples).features]).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 3]);
     expect([...partsOf(examples).targets]).toEqual([0, 0, 1, 2, 1, 2, 0, 1, 2]);
     expect([...splits.training]).toEqual([0, 1, 2, 3]);
     expect([...splits.validation]).toEqual([4, 5]);
     expect([...splits.test]).toEqual([6, 7, 8]);
     // A fraction is one of the training folder.
-    const mixed = (await load(dir, { validation: 0.25, test })).splits;
+    const mixed = (await loadImages(dir, { validation: 0.25, test })).splits;
     expect([mixed.training.length, mixed.validation.length, mixed.test.length]).toEqual([3, 1, 3]);
   });
 });

@@ -1,5 +1,6 @@
 /** Tables for tests: files of text, arrays of NumPy, and what a data set holds. */
-import { readSync } from 'node:fs';
+import { readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { expect } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
@@ -13,6 +14,21 @@ import { partsOf } from './parts.js';
 /** All rows for training where `data` asks for no split. */
 export const load = (data: object): Promise<Dataset> =>
   loadDataset(dataSchema.parse({ validation: 0, test: 0, ...data }), 0);
+
+/** Writes CSV files into a folder, each under a name of its own. */
+export function csvFiles(folder: string) {
+  let files = 0;
+  const raw = (content: string | Buffer): string => {
+    const file = join(folder, `${files++}.csv`);
+    writeFileSync(file, content);
+    return file;
+  };
+  return { raw, csv: (...lines: string[]): string => raw(`${lines.join('\n')}\n`) };
+}
+
+/** The `data` section of a CSV file whose target is `y`, and the same with numbers as they are. */
+export const csvSource = (file: string, options: object = {}) => ({ source: 'csv', file, target: 'y', ...options });
+export const plainCsv = (file: string, options: object = {}) => csvSource(file, { standardize: false, ...options });
 
 /** The error that loading ends with. */
 export async function failure(data: object): Promise<DataError> {
