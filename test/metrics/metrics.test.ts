@@ -230,6 +230,19 @@ describe('numbers', () => {
     }
   });
 
+  it('have none when all are the same and weighted either, though means of batches differ in their last bits', () => {
+    const of = spec({ metrics: ['r2'], weighted: true });
+    const batches = sizes.map((size, i) => ({
+      outputs: randomFloats(20 + i, size),
+      targets: new Float32Array(size).fill(0.1),
+      weights: randomFloats(30 + i, size).map(Math.abs),
+      losses: new Float32Array(size),
+      divisor: size,
+      metrics: [],
+    }));
+    expect(scored(of, batches).r2).toBeNaN();
+  });
+
   it('pass a NaN on', () => {
     const outputs = new Float32Array(examples);
     outputs[200] = Number.NaN;
