@@ -1,9 +1,10 @@
 /** `lockstep evaluate`: loss and metrics of a saved model. */
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import type { EvaluateOptions, EvaluationResult } from '../coordinator/inference/evaluate.js';
+import type { EvaluationResult } from '../coordinator/inference/evaluate.js';
+import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
 import { printableDeep } from '../src/ground/printable.js';
-import { grouped, metricText } from '../src/ground/units.js';
+import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
 import { jsonLine } from '../src/report/json.js';
@@ -87,14 +88,27 @@ function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
   return others.length === 0 && (!first.includes('=') || existsSync(first)) ? first : namedFiles('--data', entries);
 }
 
-function text({ model, split, data, examples, metrics, figures = {} }: EvaluationResult): string {
-  const rows: [string, string][] = [
+function text(result: EvaluationResult): string {
+  const { model, split, data, examples, metrics, figures = {}, confidence, intervals, notes } = result;
+  const head: [string, string][] = [
     ['model', model],
     ['data', data],
     ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
-    ...Object.entries(metrics).map(([name, value]): [string, string] => [name, metricText(value)]),
   ];
-  const titles = tableLines(rows.map(([title]) => [title]));
+  const names = Object.keys(metrics);
+  const titles = tableLines([...head, ...names.map((name) => [name])].map(([title]) => [title]));
+  const numbers = tableLines(
+    names.map((name) => {
+      const interval = intervals[name];
+      const range = interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : (notes[name] ?? '');
+      return [metricText(metrics[name]), range];
+    }),
+  );
   const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText));
-  return [...rows.map(([, value], i) => `${titles[i]}  ${value}\n`), ...drawn].join('');
+  return [
+    ...head.map(([, value], i) => `${titles[i]}  ${value}\n`),
+    ...numbers.map((line, i) => `${titles[head.length + i]}  ${line.trimEnd()}\n`),
+    ...(Object.keys(intervals).length > 0 ? [`each with its ${percent(confidence)} interval\n`] : []),
+    ...drawn,
+  ].join('');
 }

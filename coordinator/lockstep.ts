@@ -21,7 +21,8 @@ export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
 export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
-export { type EvaluateOptions, type EvaluationResult, evaluate } from './inference/evaluate.js';
+export { type EvaluationResult, evaluate } from './inference/evaluate.js';
+export type { EvaluateOptions } from './inference/evaluated-data.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
 export type { InputValues } from './inference/given-rows.js';
 export type { NamedInputs } from './inference/named-inputs.js';

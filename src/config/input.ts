@@ -900,6 +900,19 @@ export interface RunConfigInput {
     logEvery?: number;
   };
   /**
+   * What `evaluate` says beside the numbers.
+   */
+  evaluation?: {
+    /**
+     * How often an interval is to hold the value that the model would have on all examples of the kind.
+     */
+    confidence?: number;
+    /**
+     * Draws of the bootstrap that gives the intervals; 0 leaves intervals out.
+     */
+    resamples?: number;
+  };
+  /**
    * When to write a checkpoint. One is always written on Ctrl-C and at the end.
    */
   checkpoint?: {

@@ -5,6 +5,7 @@ import { augmentSchema } from './augment.js';
 import { checkpointSchema } from './checkpoint.js';
 import { clusterSchema } from './cluster.js';
 import { dataSchema } from './data.js';
+import { evaluationSchema } from './evaluation.js';
 import { byTarget, lossesSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
@@ -34,6 +35,7 @@ export const runSchema = z
     optimizer: optimizerSchema.prefault('adam'),
     schedule: scheduleSchema.prefault('constant'),
     training: trainingSchema,
+    evaluation: evaluationSchema.prefault({}),
     checkpoint: checkpointSchema.prefault({}),
     cluster: clusterSchema.prefault({}),
     engine: z

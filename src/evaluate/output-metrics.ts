@@ -1,13 +1,10 @@
 /** The metrics of one output: sums of batches that merge to those of a whole split, without padding or means of means. */
 
 import { type EvaluatedBatch, EvaluatedRows, type ScoredOutput } from '../metrics/evaluated-rows.js';
-import { AskedMetric, type MetricConfig } from '../metrics/families.js';
-import type { Metric, MetricFigure, MetricSums } from '../metrics/metric.js';
-
-/** An output, and what is asked of it. */
-export interface MetricSpec extends ScoredOutput {
-  readonly metrics: readonly MetricConfig[];
-}
+import { AskedMetric } from '../metrics/families.js';
+import type { Metric, MetricFamily, MetricFigure, MetricSums } from '../metrics/metric.js';
+import { type KeptOutput, RowKeeper } from './kept-rows.js';
+import type { MetricSpec } from './metric-spec.js';
 
 /** What batches came to. */
 export interface MetricTotals {
@@ -31,6 +28,7 @@ const shared = { divisor: 0, loss: 1, weight: 2, width: 3 };
 
 interface Part {
   readonly label: string;
+  readonly family: MetricFamily;
   readonly metric: Metric;
   /** Where its sums and its counts begin. */
   readonly sums: number;
@@ -39,14 +37,23 @@ interface Part {
   readonly isFirst: boolean;
 }
 
+/** A loss or a metric that is a number. */
+export interface NumberOf {
+  readonly name: string;
+  /** Of the metric; a loss has none. */
+  readonly family?: MetricFamily;
+}
+
 /** Made from one output's spec, and has no state: several outputs are several of these, one behind the other. */
 export class OutputMetrics {
   /** Float64 sums of a batch. */
   readonly width: number;
   /** Integers that a thread adds up over its batches. */
   readonly counts: number;
-  /** Numbers of an example that are kept: outputs, targets and weights of its places, where some metric needs all rows at once. */
-  readonly kept: number;
+  /** What keeps examples, where some metric needs all rows at once. */
+  readonly keeper: RowKeeper;
+  /** The loss, which has no family, and the metrics that are numbers. */
+  readonly numbers: readonly NumberOf[];
   readonly #spec: ScoredOutput;
   readonly #parts: readonly Part[];
   /** Those that add up something of their own. */
@@ -64,12 +71,13 @@ export class OutputMetrics {
       const place = before ?? { sums, counts };
       if (metric.shared !== undefined) places.set(metric.shared, place);
       if (!before) [sums, counts] = [sums + metric.width, counts + metric.counts];
-      return { label: each.label, metric, ...place, isFirst: !before };
+      return { label: each.label, family: each.family, metric, ...place, isFirst: !before };
     });
     this.#summed = this.#parts.filter(({ isFirst }) => isFirst);
     [this.width, this.counts] = [sums, counts];
     const needsAll = this.#parts.some(({ metric }) => metric.all);
-    this.kept = needsAll ? spec.places * (spec.outputs + targetsOf(spec) + 1) : 0;
+    this.keeper = new RowKeeper(spec, needsAll);
+    this.numbers = [{ name: 'loss' }, ...this.#numbers.map(({ label, family }) => ({ name: label, family }))];
     this.#customs = asked.flatMap(({ family, label }) => (family.name === 'custom' ? label : []));
   }
 
@@ -88,55 +96,6 @@ export class OutputMetrics {
     for (const part of this.#summed) part.metric.add(rows, sumsOf(part, sums).sums, countsOf(part, counts));
   }
 
-  /**
-   * Keeps what metrics need of all rows at once.
-   * @param kept begins at the batch's first example; `stride` numbers further is the next one
-   */
-  keep(batch: EvaluatedBatch, kept: Float32Array, stride: number): void {
-    if (this.kept === 0) return;
-    const { outputs: width, places: most } = this.#spec;
-    const wide = targetsOf(this.#spec);
-    const examples = batch.losses.length;
-    // Sequences that are cut have fewer places; the others count nothing.
-    const places = batch.outputs.length / width / examples;
-    for (let example = 0; example < examples; example++) {
-      const from = example * places;
-      const own = kept.subarray(example * stride, example * stride + this.kept);
-      own.fill(0, (places * this.kept) / most);
-      own.set(batch.outputs.subarray(from * width, (from + places) * width));
-      for (let i = 0; i < places * wide; i++) own[most * width + i] = batch.targets[from * wide + i];
-      for (let i = 0; i < most; i++) {
-        const row = from + i;
-        own[most * (width + wide) + i] = i < places ? (batch.valid?.[row] ?? 1) * (batch.weights?.[row] ?? 1) : 0;
-      }
-    }
-  }
-
-  /** All rows that were kept. */
-  #rows(kept: Float32Array, offset: number, stride: number): EvaluatedRows {
-    const { outputs: width, places } = this.#spec;
-    const wide = targetsOf(this.#spec);
-    const examples = kept.length / stride;
-    const part = (start: number, length: number) => {
-      const values = new Float32Array(examples * length);
-      for (let i = 0; i < examples; i++) {
-        const at = i * stride + offset + start;
-        for (let j = 0; j < length; j++) values[i * length + j] = kept[at + j];
-      }
-      return values;
-    };
-    const weights = part(places * (width + wide), places);
-    const batch = {
-      outputs: part(0, places * width),
-      targets: part(places * width, places * wide),
-      losses: new Float32Array(examples),
-      divisor: examples,
-      metrics: [],
-      ...(weights.some((weight) => weight !== 1) && { weights }),
-    };
-    return new EvaluatedRows(this.#spec, batch, this.#customs);
-  }
-
   /** Merges the sums of batches that are one behind the other, in order. */
   merged(table: Float64Array): Float64Array {
     const total = new Float64Array(this.width);
@@ -151,24 +110,63 @@ export class OutputMetrics {
   /**
    * The loss and the metrics of a split.
    * @param totals merged
-   * @param place of what was kept: where it begins in that of each example, and how much that is
+   * @param rows all of them, where a metric needs them
    */
-  results({ sums, counts, kept }: MetricTotals, place = { offset: 0, stride: this.kept }): MetricResults {
-    const rows = this.kept > 0 ? this.#rows(kept, place.offset, place.stride) : undefined;
+  results({ sums, counts }: Pick<MetricTotals, 'sums' | 'counts'>, rows: EvaluatedRows | undefined): MetricResults {
     const scalars: Record<string, number> = { loss: sums[shared.loss] / sums[shared.divisor] };
     const figures: Record<string, MetricFigure> = {};
     for (const part of this.#parts) {
-      const { metric } = part;
-      const result = metric.all ? metric.all(rows!) : metric.result(sumsOf(part, sums), countsOf(part, counts));
+      const result = resultOf(part, sums, counts, rows);
       if (typeof result === 'number') scalars[part.label] = result;
       else figures[part.label] = result;
     }
     return { scalars, figures };
   }
+
+  /** The loss and the metrics of examples that were kept. */
+  ofKept(kept: KeptOutput): MetricResults {
+    const rows = this.keeper.rows(kept);
+    const totals = this.#add(rows, kept, undefined);
+    return this.results(totals, rows);
+  }
+
+  /**
+   * The loss and the metrics that are numbers, each example counted as often as is said.
+   * @param kept what `rows` are made of
+   * @param multiplicities of each example
+   * @returns in the order of `numbers`
+   */
+  estimate(kept: KeptOutput, rows: EvaluatedRows, multiplicities: Float64Array): Float64Array {
+    const again = rows.reweighted(multiplicities);
+    const { sums, counts } = this.#add(again, kept, multiplicities);
+    const estimates = new Float64Array(this.numbers.length);
+    estimates[0] = sums[shared.loss] / sums[shared.divisor];
+    this.#numbers.forEach((part, i) => {
+      estimates[i + 1] = resultOf(part, sums, counts, again) as number;
+    });
+    return estimates;
+  }
+
+  #add(rows: EvaluatedRows, { losses, divisors }: KeptOutput, multiplicities: Float64Array | undefined) {
+    const [sums, counts] = [new Float64Array(this.width), new Float64Array(this.counts)];
+    for (let example = 0; example < losses.length; example++) {
+      const times = multiplicities ? multiplicities[example] : 1;
+      if (times === 0) continue;
+      sums[shared.loss] += times * losses[example];
+      sums[shared.divisor] += times * divisors[example];
+    }
+    sums[shared.weight] = rows.weight;
+    for (const part of this.#summed) part.metric.add(rows, sumsOf(part, sums).sums, countsOf(part, counts));
+    return { sums, counts };
+  }
+
+  get #numbers(): readonly Part[] {
+    return this.#parts.filter(({ family }) => family.better !== undefined);
+  }
 }
 
-/** Numbers of the target of one place. */
-const targetsOf = ({ classes, outputs }: ScoredOutput): number => (classes ? 1 : outputs);
+const resultOf = (part: Part, sums: Float64Array, counts: Float64Array, rows: EvaluatedRows | undefined) =>
+  part.metric.all ? part.metric.all(rows!) : part.metric.result(sumsOf(part, sums), countsOf(part, counts));
 
 const sumsOf = ({ sums: at, metric }: Part, sums: Float64Array): MetricSums => ({
   sums: sums.subarray(at, at + metric.width),

@@ -1,6 +1,8 @@
 /** The metrics of a run: those of each of its outputs, one behind the other, and the sum of their losses. */
 import type { EvaluatedBatch } from '../metrics/evaluated-rows.js';
-import { type MetricResults, type MetricSpec, type MetricTotals, OutputMetrics } from './output-metrics.js';
+import type { KeptOutput } from './kept-rows.js';
+import type { MetricSpec } from './metric-spec.js';
+import { type MetricResults, type MetricTotals, type NumberOf, OutputMetrics } from './output-metrics.js';
 
 /** An output of a run. */
 export interface HeadMetrics extends MetricSpec {
@@ -37,7 +39,7 @@ export class RunMetrics {
     this.#parts = heads.map((head) => {
       const metrics = new OutputMetrics(head);
       const part = { head, metrics, sums, counts, kept };
-      [sums, counts, kept] = [sums + metrics.width, counts + metrics.counts, kept + metrics.kept];
+      [sums, counts, kept] = [sums + metrics.width, counts + metrics.counts, kept + metrics.keeper.width];
       return part;
     });
     [this.width, this.counts, this.kept] = [sums, counts, kept];
@@ -53,7 +55,7 @@ export class RunMetrics {
   add(batches: readonly EvaluatedBatch[], sums: Float64Array, counts: Float64Array, kept: Float32Array): void {
     this.#parts.forEach((part, i) => {
       part.metrics.add(batches[i], sumsOf(part, sums), countsOf(part, counts));
-      part.metrics.keep(batches[i], kept.subarray(part.kept), this.kept);
+      part.metrics.keeper.keep(batches[i], kept.subarray(part.kept), this.kept);
     });
   }
 
@@ -76,22 +78,61 @@ export class RunMetrics {
 
   /** The loss and the metrics of a split; of several outputs each as `target_metric`. @param totals merged */
   results(totals: MetricTotals): MetricResults {
-    const each = this.#parts.map((part) => ({
-      head: part.head,
-      results: part.metrics.results(
-        { sums: sumsOf(part, totals.sums), counts: countsOf(part, totals.counts), kept: totals.kept },
-        { offset: part.kept, stride: this.kept },
-      ),
-    }));
-    const loss = each.reduce((sum, { head, results }) => sum + head.factor * results.scalars.loss, 0);
+    return this.#together(
+      this.#parts.map(({ metrics, ...at }) => {
+        const { keeper } = metrics;
+        const rows = keeper.width > 0 ? keeper.rows(keeper.collect(totals.kept, at.kept, this.kept)) : undefined;
+        const own = {
+          sums: sumsOf({ metrics, ...at }, totals.sums),
+          counts: countsOf({ metrics, ...at }, totals.counts),
+        };
+        return metrics.results(own, rows);
+      }),
+    );
+  }
+
+  /** What was kept of each output. @param kept `kept` numbers of each example */
+  collect(kept: Float32Array): KeptOutput[] {
+    return this.#parts.map(({ metrics, kept: at }) => metrics.keeper.collect(kept, at, this.kept));
+  }
+
+  /** The loss and the metrics of examples that were kept. @param kept of each output */
+  ofKept(kept: readonly KeptOutput[]): MetricResults {
+    return this.#together(this.#parts.map(({ metrics }, i) => metrics.ofKept(kept[i])));
+  }
+
+  /** The loss, and the losses of several outputs, and the metrics that are numbers, in the order of `estimator`. */
+  get numbers(): readonly (NumberOf & { readonly head?: number })[] {
+    const each = this.#parts.map(({ metrics }) => metrics.numbers);
+    if (each.length === 1) return each[0].map((number) => ({ ...number, head: 0 }));
+    const named = each.flatMap((numbers, head) =>
+      numbers.map(({ name, family }) => ({ name: resultName(this.#parts[head].head.target, name), family, head })),
+    );
+    return [{ name: 'loss' }, ...named];
+  }
+
+  /** @returns what gives `numbers` with each example counted as often as is said */
+  estimator(kept: readonly KeptOutput[]): (multiplicities: Float64Array) => Float64Array {
+    const rows = this.#parts.map(({ metrics }, i) => metrics.keeper.rows(kept[i]));
+    return (multiplicities) => {
+      const each = this.#parts.map(({ metrics }, i) => metrics.estimate(kept[i], rows[i], multiplicities));
+      const loss = this.#parts.reduce((sum, { head }, i) => sum + head.factor * each[i][0], 0);
+      if (each.length > 1) return Float64Array.of(loss, ...each.flatMap((own) => [...own]));
+      each[0][0] = loss;
+      return each[0];
+    };
+  }
+
+  #together(each: readonly MetricResults[]): MetricResults {
+    const loss = this.#parts.reduce((sum, { head }, i) => sum + head.factor * each[i].scalars.loss, 0);
     if (each.length === 1) {
-      const [{ results }] = each;
+      const [results] = each;
       return { ...results, scalars: { ...results.scalars, loss } };
     }
     const named = (pick: (results: MetricResults) => object) =>
       Object.fromEntries(
-        each.flatMap(({ head, results }) =>
-          Object.entries(pick(results)).map(([name, value]) => [resultName(head.target, name), value]),
+        each.flatMap((results, i) =>
+          Object.entries(pick(results)).map(([name, value]) => [resultName(this.#parts[i].head.target, name), value]),
         ),
       );
     return { scalars: { loss, ...named(({ scalars }) => scalars) }, figures: named(({ figures }) => figures) };

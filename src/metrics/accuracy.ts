@@ -6,6 +6,7 @@ import type { MetricFamily } from './metric.js';
 
 export const accuracy = {
   name: 'accuracy',
+  isProportion: true,
   bare: {},
   better: 'higher',
   needsThreshold: true,

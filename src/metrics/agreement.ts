@@ -50,6 +50,7 @@ const kappaOptions = (z: Zod) =>
 /** Cohen's kappa (1960); NaN where there is one class alone. */
 export const cohenKappa = {
   name: 'cohenKappa',
+  undefinedWhere: 'all examples are of one class and taken for it',
   schema: kappaOptions,
   bare: {},
   better: 'higher',

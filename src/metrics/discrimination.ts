@@ -8,53 +8,90 @@ import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
 import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
 import { type MetricCurve, type MetricFamily, type Misfit, ofAllRows, type TargetFacts, type Zod } from './metric.js';
+import { descending } from './sorted.js';
 import { Thresholds } from './thresholds.js';
 
 type Area = (thresholds: Thresholds) => number;
 
-/** Rows that count, where some do not. */
-function counted(rows: EvaluatedRows): Uint32Array | undefined {
-  const { weights } = rows;
+/** Scores of one class against others, or of a label, in their order. They are those of a base: other weights leave them as they are. */
+interface Sorted {
+  /** Rows that they are of; absent where they are of all. */
+  readonly rows: Uint32Array | undefined;
+  readonly scores: Float32Array | Float64Array;
+  /** 1 for those that are of the class. */
+  readonly hits: Uint8Array;
+  readonly order: Uint32Array;
+}
+
+/** Metrics that are asked for together, and rows that are weighed again, share the sorted scores; undefined where one is not a number. */
+const sorted = new WeakMap<EvaluatedRows, Map<string, Sorted | undefined>>();
+
+/** Bytes of sorted scores of a base that are worth keeping; others are sorted at every look. */
+const mostBytes = 2 ** 28;
+
+function sortedScores({ base }: EvaluatedRows, key: string, make: () => Sorted | undefined): Sorted | undefined {
+  const found = sorted.get(base) ?? new Map<string, Sorted | undefined>();
+  sorted.set(base, found);
+  if (found.has(key)) return found.get(key);
+  const made = make();
+  if ((found.size + 1) * base.count * 17 <= mostBytes) found.set(key, made);
+  return made;
+}
+
+/** Rows of a base that count, where some do not. */
+function counted({ base: { weights } }: EvaluatedRows): Uint32Array | undefined {
   return weights && Uint32Array.from(weights.keys()).filter((row) => weights[row] > 0);
 }
 
-interface Column {
-  readonly thresholds: Thresholds;
-  readonly weight: number;
+/** @param rows the places of the scores, where they are not those of all rows */
+function sort(
+  rows: Uint32Array | undefined,
+  scores: Float32Array | Float64Array,
+  isHit: (row: number) => boolean,
+): Sorted | undefined {
+  if (scores.some(Number.isNaN)) return undefined;
+  const hits = Uint8Array.from(scores, (_, i) => Number(isHit(rows ? rows[i] : i)));
+  return { rows, scores, hits, order: descending(scores) };
 }
 
 /** Scores of one class against the others, or of a label. */
-function column(rows: EvaluatedRows, spec: ScoredOutput, which: number, some = counted(rows)): Column | undefined {
-  const labels = isMultiLabel(spec);
-  const width = spec.outputs;
-  const single = width === 1 || labels;
-  const of = single ? rows.outputs : rows.probabilities;
-  const at = (i: number) => (some ? some[i] : i) * width + (width === 1 ? 0 : which);
-  const length = some ? some.length : rows.count;
-  const scores = single ? new Float32Array(length) : new Float64Array(length);
-  const hits = new Uint8Array(length);
-  for (let i = 0; i < length; i++) {
-    const row = some ? some[i] : i;
-    scores[i] = of[at(i)];
-    if (Number.isNaN(scores[i])) return undefined;
-    hits[i] = Number(labels ? rows.values[at(i)] > 0 : rows.classes[row] === which);
-  }
-  const weights = some && Float64Array.from(some, (row) => rows.weights![row]);
+function column(rows: EvaluatedRows, spec: ScoredOutput, which: number): Sorted | undefined {
+  return sortedScores(rows, String(which), () => {
+    const { base } = rows;
+    const some = counted(rows);
+    const labels = isMultiLabel(spec);
+    const width = spec.outputs;
+    const single = width === 1 || labels;
+    const of = single ? base.outputs : base.probabilities;
+    const at = (row: number) => row * width + (width === 1 ? 0 : which);
+    const length = some ? some.length : base.count;
+    const scores = single ? new Float32Array(length) : new Float64Array(length);
+    for (let i = 0; i < length; i++) scores[i] = of[at(some ? some[i] : i)];
+    return sort(some, scores, (row) => (labels ? base.values[at(row)] > 0 : base.classes[row] === which));
+  });
+}
+
+/** What scores come to with the weights of these rows, and the weight of those that are of the class. */
+function weighed(
+  { weights }: EvaluatedRows,
+  { rows, scores, hits, order }: Sorted,
+): { of: Thresholds; weight: number } {
+  const own = weights && (rows ? Float64Array.from(rows, (row) => weights[row]) : weights);
   let weight = 0;
-  for (let i = 0; i < length; i++) if (hits[i] === 1) weight += weights ? weights[i] : 1;
-  return { thresholds: new Thresholds(scores, (i) => hits[i] === 1, weights), weight };
+  for (let i = 0; i < hits.length; i++) if (hits[i] === 1) weight += own ? own[i] : 1;
+  return { of: new Thresholds(scores, (i) => hits[i] === 1, own, order), weight };
 }
 
 function averagedArea(rows: EvaluatedRows, spec: ScoredOutput, area: Area, average: 'macro' | 'weighted'): number {
-  const some = counted(rows);
   let [sum, whole] = [0, 0];
   for (let which = 0; which < spec.outputs; which++) {
-    const found = column(rows, spec, which, some);
+    const found = column(rows, spec, which);
     if (!found) return Number.NaN;
-    const weight = average === 'macro' ? 1 : found.weight;
+    const { of, weight: hits } = weighed(rows, found);
+    const weight = average === 'macro' ? 1 : hits;
     // A class that is nowhere the truth weighs nothing, whatever its area.
     if (weight === 0) continue;
-    sum += weight * area(found.thresholds);
+    sum += weight * area(of);
     whole += weight;
   }
   return sum / whole;
@@ -62,21 +99,26 @@ function averagedArea(rows: EvaluatedRows, spec: ScoredOutput, area: Area, avera
 
 /** Of each pair of classes that are there, in both directions (Hand and Till 2001). */
 function pairwiseArea(rows: EvaluatedRows, spec: ScoredOutput, average: 'macro' | 'weighted'): number {
-  const some = counted(rows) ?? Uint32Array.from({ length: rows.count }, (_, row) => row);
-  const weightOf = (row: number) => rows.weights?.[row] ?? 1;
-  const members = Array.from({ length: spec.outputs }, (_, which) => some.filter((row) => rows.classes[row] === which));
-  const there = [...members.keys()].filter((which) => members[which].length > 0);
+  const { classes, probabilities, count } = rows;
+  const members = Array.from({ length: spec.outputs }, (): number[] => []);
+  const there = new Float64Array(spec.outputs);
+  for (const row of counted(rows) ?? Array(count).keys()) {
+    members[classes[row]]?.push(row);
+    there[classes[row]] += rows.weights?.[row] ?? 1;
+  }
   let [sum, whole] = [0, 0];
-  for (const [i, a] of there.entries()) {
-    for (const b of there.slice(i + 1)) {
-      const pair = Uint32Array.from([...members[a], ...members[b]]);
-      const weights = Float64Array.from(pair, weightOf);
+  for (let a = 0; a < spec.outputs; a++) {
+    for (let b = a + 1; b < spec.outputs; b++) {
+      if (there[a] === 0 || there[b] === 0) continue;
       const areaFor = (which: number) => {
-        const scores = Float64Array.from(pair, (row) => rows.probabilities[row * spec.outputs + which]);
-        if (scores.some(Number.isNaN)) return Number.NaN;
-        return new Thresholds(scores, (at) => rows.classes[pair[at]] === which, weights).area();
+        const found = sortedScores(rows, `${which} of ${a} and ${b}`, () => {
+          const pair = Uint32Array.from([...members[a], ...members[b]]);
+          const scores = Float64Array.from(pair, (row) => probabilities[row * spec.outputs + which]);
+          return sort(pair, scores, (row) => classes[row] === which);
+        });
+        return found ? weighed(rows, found).of.area() : Number.NaN;
       };
-      const weight = average === 'macro' ? 1 : weights.reduce((x, y) => x + y, 0);
+      const weight = average === 'macro' ? 1 : there[a] + there[b];
       sum += (weight * (areaFor(a) + areaFor(b))) / 2;
       whole += weight;
     }
@@ -84,13 +126,10 @@ function pairwiseArea(rows: EvaluatedRows, spec: ScoredOutput, average: 'macro' 
   return sum / whole;
 }
 
-/** Thresholds between two classes by the rows that they are of: metrics that are asked for together share the sorted scores. */
-const sorted = new WeakMap<EvaluatedRows, Thresholds | undefined>();
-
 /** Undefined where some score is not a number. */
 function thresholdsOf(rows: EvaluatedRows, spec: ScoredOutput): Thresholds | undefined {
-  if (!sorted.has(rows)) sorted.set(rows, column(rows, spec, 1)?.thresholds);
-  return sorted.get(rows);
+  const found = column(rows, spec, 1);
+  return found && weighed(rows, found).of;
 }
 
 const single = (rows: EvaluatedRows, spec: ScoredOutput, of: Area): number => {
@@ -134,6 +173,7 @@ const scores = { bare: {}, better: 'higher', needsProbabilities: true } as const
 export const auc = {
   ...scores,
   name: 'auc',
+  undefinedWhere: 'it needs examples of every class',
   schema: aucOptions,
   label: ({ of, average }) => averagedLabel(of === 'oneVsOne' ? 'aucOneVsOne' : 'auc', average),
   misfit: misfit('auc', ', of: oneVsRest'),
@@ -200,8 +240,8 @@ export const rocCurve = {
     ofAllRows((rows) => {
       const points: [number, number][] = [[0, 0]];
       const all = thresholdsOf(rows, spec)?.each((hits, alarms) => points.push([alarms, hits]));
-      const shares = points.map(([alarms, hits]) => [alarms / all!.alarms, hits / all!.hits] as const);
-      return curve(['false positive rate', 'true positive rate'], all ? shares : []);
+      const shares = all ? points.map(([alarms, hits]) => [alarms / all.alarms, hits / all.hits] as const) : [];
+      return curve(['false positive rate', 'true positive rate'], shares);
     }),
 } as const satisfies MetricFamily;
 
@@ -212,7 +252,7 @@ export const precisionRecallCurve = {
     ofAllRows((rows) => {
       const points: [number, number][] = [];
       const all = thresholdsOf(rows, spec)?.each((hits, alarms) => points.push([hits, hits / (hits + alarms)]));
-      const shares = points.map(([hits, precision]) => [hits / all!.hits, precision] as const);
-      return curve(['recall', 'precision'], all ? [[0, 1], ...shares] : []);
+      const shares = all ? points.map(([hits, precision]) => [hits / all.hits, precision] as const) : undefined;
+      return curve(['recall', 'precision'], shares ? [[0, 1], ...shares] : []);
     }),
 } as const satisfies MetricFamily;

@@ -51,6 +51,8 @@ export class EvaluatedRows {
   readonly weights: Float64Array | undefined;
   /** Sum of the weights. */
   readonly weight: number;
+  /** The same rows before they were weighed again, or these: what is the same for both is found by them. */
+  readonly base: EvaluatedRows;
   readonly #spec: ScoredOutput;
   readonly #batch: EvaluatedBatch;
   readonly #customs: readonly string[];
@@ -62,8 +64,17 @@ export class EvaluatedRows {
   #predicted: Int32Array | undefined;
   #probabilities: Float64Array | undefined;
 
-  /** @param customs names of the users' metrics, in the order of their values */
-  constructor(spec: ScoredOutput, batch: EvaluatedBatch, customs: readonly string[]) {
+  /**
+   * @param customs names of the users' metrics, in the order of their values
+   * @param again other weights of the rows of a base
+   */
+  constructor(
+    spec: ScoredOutput,
+    batch: EvaluatedBatch,
+    customs: readonly string[],
+    again?: { readonly base: EvaluatedRows; readonly weights: Float64Array },
+  ) {
+    this.base = again?.base ?? this;
     this.#spec = spec;
     this.#batch = batch;
     this.#customs = customs;
@@ -71,12 +82,24 @@ export class EvaluatedRows {
     // Not by `places`: those of sequences that are cut in this batch are fewer.
     this.count = batch.outputs.length / spec.outputs;
     this.outputs = batch.outputs;
-    this.weights = weightsOf(batch, this.count);
+    this.weights = again ? again.weights : weightsOf(batch, this.count);
     this.weight = this.weights ? this.weights.reduce((sum, weight) => sum + weight, 0) : this.count;
+  }
+
+  /** The same rows, each example as often as it is said, [examples]. */
+  reweighted(multiplicities: ArrayLike<number>): EvaluatedRows {
+    const { base, count } = this;
+    const places = count / this.examples;
+    const weights = new Float64Array(count);
+    for (let row = 0, example = 0; row < count; example++) {
+      for (let i = 0; i < places; i++, row++) weights[row] = multiplicities[example] * (base.weights?.[row] ?? 1);
+    }
+    return new EvaluatedRows(this.#spec, this.#batch, this.#customs, { base, weights });
   }
 
   /** Target of each output, [count, outputs], as they were standardized; class indices as one-hot rows, or 0 and 1 where there is one output. */
   get values(): ArrayLike<number> {
+    if (this.base !== this) return this.base.values;
     this.#values ??= this.#spec.classes
       ? oneHot(this.#batch.targets, this.count, this.#spec.outputs)
       : this.#batch.targets;
@@ -85,6 +108,7 @@ export class EvaluatedRows {
 
   /** Output minus target, in the units of the targets, [count, outputs]. */
   get errors(): Float64Array {
+    if (this.base !== this) return this.base.errors;
     this.#errors ??= errorsOf(this.#spec, this.outputs, this.values, this.count);
     return this.#errors;
   }
@@ -94,12 +118,14 @@ export class EvaluatedRows {
    * has rank 0 where it tells the two classes apart rightly, and 1 where it does not.
    */
   get ranks(): Float64Array {
+    if (this.base !== this) return this.base.ranks;
     this.#ranks ??= ranksOf(this.#spec, this.#batch, this.weights, this.count);
     return this.#ranks;
   }
 
   /** Target of each output, in the units of the targets, [count, outputs]. */
   get truths(): Float64Array {
+    if (this.base !== this) return this.base.truths;
     const { means } = this.#spec;
     this.#truths ??= Float64Array.from(
       { length: this.count * this.#spec.outputs },
@@ -110,18 +136,21 @@ export class EvaluatedRows {
 
   /** The class that is the truth, [count]. */
   get classes(): ArrayLike<number> {
+    if (this.base !== this) return this.base.classes;
     this.#classes ??= classesOf(this.#spec, this.#batch, this.count);
     return this.#classes;
   }
 
   /** The class of the highest output, [count], the lower of equal ones; -1 where some output is not a number. */
   get predicted(): Int32Array {
+    if (this.base !== this) return this.base.predicted;
     this.#predicted ??= predictedOf(this.#spec, this.outputs, this.count);
     return this.#predicted;
   }
 
   /** Of each class, [count, classes], or of each label, [count, outputs], in 64 bits. */
   get probabilities(): Float64Array {
+    if (this.base !== this) return this.base.probabilities;
     this.#probabilities ??= probabilitiesOf(this.#spec, this.outputs, this.count);
     return this.#probabilities;
   }

@@ -17,15 +17,31 @@ export const medianAbsoluteError = {
     }),
 } as const satisfies MetricFamily;
 
-function median({ errors, weights, count }: EvaluatedRows, output: number, outputs: number): number {
-  const sizes = Float64Array.from({ length: count }, (_, row) => Math.abs(errors[row * outputs + output]));
+/** Sizes of the errors of an output, and their order from the largest; those of a base serve rows that are weighed again. */
+const sorted = new WeakMap<EvaluatedRows, Map<number, { readonly sizes: Float64Array; readonly order: Uint32Array }>>();
+
+function sortedSizes({ base }: EvaluatedRows, output: number, outputs: number) {
+  const found = sorted.get(base) ?? new Map<number, { readonly sizes: Float64Array; readonly order: Uint32Array }>();
+  sorted.set(base, found);
+  const before = found.get(output);
+  if (before) return before;
+  const sizes = Float64Array.from({ length: base.count }, (_, row) => Math.abs(base.errors[row * outputs + output]));
+  const made = { sizes, order: descending(sizes.map((size) => (Number.isNaN(size) ? 0 : size))) };
+  found.set(output, made);
+  return made;
+}
+
+function median(rows: EvaluatedRows, output: number, outputs: number): number {
+  const { weights, count } = rows;
+  const { sizes, order } = sortedSizes(rows, output, outputs);
   const weightOf = (row: number) => weights?.[row] ?? 1;
   if (sizes.some((size, row) => Number.isNaN(size) && weightOf(row) > 0)) return Number.NaN;
   let whole = 0;
   for (let row = 0; row < count; row++) whole += weightOf(row);
   let below = 0;
   let lower: number | undefined;
-  for (const row of descending(sizes.map((size) => (Number.isNaN(size) ? 0 : size))).reverse()) {
+  for (let i = count - 1; i >= 0; i--) {
+    const row = order[i];
     if (weightOf(row) === 0) continue;
     if (lower !== undefined) return (lower + sizes[row]) / 2;
     below += weightOf(row);

@@ -84,6 +84,10 @@ export interface MetricFamily<Options = unknown> {
   readonly once?: string;
   /** Which values are better, for whoever watches them; undefined where it gives none, but a table or a curve. */
   readonly better?: 'higher' | 'lower';
+  /** The share of examples that are right, where each example is one row that counts 1. */
+  readonly isProportion?: boolean;
+  /** Why it may be no number though all outputs are some. */
+  readonly undefinedWhere?: string;
   /** No number where all targets are the same. */
   readonly needsSpread?: boolean;
   /** Reads a single output by `threshold`, so that it must be known whether it is a probability. */

@@ -20,6 +20,7 @@ const schema = (z: Zod) =>
 
 export const r2 = {
   name: 'r2',
+  undefinedWhere: 'the targets do not vary',
   schema,
   bare: {},
   once: 'keep one average',

@@ -46,6 +46,7 @@ const ranking = { better: 'higher', misfit } as const;
 export const hitRate = {
   ...ranking,
   name: 'hitRate',
+  isProportion: true,
   schema: cut,
   label: ({ k }) => `hitRate@${k}`,
   create: ({ k }, { outputs }) => meanWorth(outputs, (place) => Number(place <= k)),

@@ -58,6 +58,7 @@ describe('a config file', () => {
         restoreBest: false,
         logEvery: 50,
       },
+      evaluation: { confidence: 0.95, resamples: 2000 },
       checkpoint: { everyMinutes: 1, keep: 3 },
       cluster: {
         allReduce: 'auto',
@@ -222,7 +223,7 @@ describe('a value that breaks a rule', () => {
       'epochs=1',
       'epochs: unknown key',
       'did you mean training.epochs? The keys here are ' +
-        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, checkpoint, cluster, engine, backend',
+        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, evaluation, checkpoint, cluster, engine, backend',
     ],
     [
       'data.dir=x',

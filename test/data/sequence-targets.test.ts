@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { splitExamples } from '../../src/data/splits/split.js';
 import { createStepModel } from '../../src/engine/step.js';
 import { ModelError } from '../../src/errors.js';
-import type { MetricSpec } from '../../src/evaluate/output-metrics.js';
+import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
 import { type Case, createEngines, fill, relativeError, specOf } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { scored } from '../support/metrics.js';

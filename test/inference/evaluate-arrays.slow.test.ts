@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type EvaluateOptions, evaluate } from '../../coordinator/inference/evaluate.js';
+import { evaluate } from '../../coordinator/inference/evaluate.js';
+import type { EvaluateOptions } from '../../coordinator/inference/evaluated-data.js';
 import { lockstepServed } from '../support/cli.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { picture, writeFile } from '../support/images.js';

@@ -92,7 +92,10 @@ describe('a run', () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`model         ${join(run(), 'model')}\n`);
     expect(stdout).toContain('examples      210 test\n');
-    expect(stdout).toContain(`loss          ${digits.end.test!.loss.toFixed(4)}\n`);
+    expect(stdout).toMatch(
+      RegExp(`^loss          ${digits.end.test!.loss.toFixed(4)}  \\d\\.\\d{4} to \\d\\.\\d{4}$`, 'm'),
+    );
+    expect(stdout).toContain('each with its 95 % interval\n');
   });
 
   it('is evaluated with other values of its config', async () => {
@@ -100,6 +103,20 @@ describe('a run', () => {
     const result = await evaluate(run(), { overrides, model: 'final' });
     expect(result.examples).toBe(70);
     expect(Object.keys(result.metrics)).toEqual(['loss', 'topKAccuracy']);
+  });
+
+  it('has an interval for each number, the same for any number of threads', async () => {
+    const options = { model: 'final', overrides: ['evaluation.resamples=300'] };
+    const { metrics, intervals, confidence, notes } = await evaluate(run(), { ...options, threads: 1 });
+    expect(Object.keys(intervals)).toEqual(Object.keys(metrics));
+    expect([confidence, notes]).toEqual([0.95, {}]);
+    for (const [name, { low, high }] of Object.entries(intervals)) {
+      expect(metrics[name]).toBeGreaterThan(low);
+      expect(metrics[name]).toBeLessThan(high);
+    }
+    expect((await evaluate(run(), { ...options, threads: 3 })).intervals).toEqual(intervals);
+    const without = await evaluate(run(), { model: 'final', overrides: ['evaluation.resamples=0'] });
+    expect([without.metrics, without.intervals]).toEqual([metrics, {}]);
   });
 
   it('may have been moved, and its model exported elsewhere', async () => {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { MetricSpec } from '../../src/evaluate/output-metrics.js';
+import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
 import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
 import { AskedMetric, type MetricConfig } from '../../src/metrics/families.js';
 import { randomNumbers } from '../support/all-reduces.js';

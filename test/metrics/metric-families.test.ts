@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type MetricSpec, OutputMetrics } from '../../src/evaluate/output-metrics.js';
+import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
+import { OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
 import { AskedMetric, families, type MetricConfig } from '../../src/metrics/families.js';
 import type { MetricFamily } from '../../src/metrics/metric.js';
@@ -14,7 +15,7 @@ import { metricsSchema } from '../../src/metrics/schema.js';
 import { figuresIn } from '../../src/report/events.js';
 import { figureText } from '../../src/report/figure-text.js';
 import { randomNumbers } from '../support/all-reduces.js';
-import { resultsOf, totalsOf } from '../support/metrics.js';
+import { finished, resultsOf, totalsOf } from '../support/metrics.js';
 import { packageRoot } from '../support/package.js';
 
 type Rows = Record<'scores' | 'numbers' | 'predicted' | 'bits' | 'logits' | 'bit' | 'logit', number[][]> &
@@ -165,13 +166,13 @@ describe.each(Object.entries(cases))('%s', (name, example) => {
       // In any order, each on any thread.
       for (const [i] of [...batches.entries()].sort(() => random(3) - 1)) {
         metrics.add(batches[i], sums.subarray(i * metrics.width, (i + 1) * metrics.width), own[random(threads)]);
-        metrics.keep(batches[i], kept.subarray(starts[i] * metrics.kept), metrics.kept);
+        metrics.keeper.keep(batches[i], kept.subarray(starts[i] * metrics.keeper.width), metrics.keeper.width);
       }
       const counts = alone.counts.map((_, i) => own.reduce((sum, each) => sum + each[i], 0));
       expect(counts).toEqual(alone.counts);
       expect(new Uint8Array(sums.buffer)).toEqual(new Uint8Array(alone.sums.buffer));
-      const spread = metrics.results({ sums: metrics.merged(sums), counts, kept });
-      expect(spread).toEqual(metrics.results({ ...alone, sums: metrics.merged(alone.sums) }));
+      const spread = finished(metrics, { sums: metrics.merged(sums), counts, kept });
+      expect(spread).toEqual(finished(metrics, { ...alone, sums: metrics.merged(alone.sums) }));
     }
     expect(alone.counts.every((value) => Number.isSafeInteger(value) && value >= 0)).toBe(true);
   });

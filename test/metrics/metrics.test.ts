@@ -1,6 +1,6 @@
 /** Metrics of batches, merged, against a plain computation over all examples at once in float64. */
 import { describe, expect, it } from 'vitest';
-import type { MetricSpec } from '../../src/evaluate/output-metrics.js';
+import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
 import { scored } from '../support/metrics.js';
 import { randomFloats } from '../support/slabs.js';
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LossConfig } from '../../src/config/model.js';
-import type { MetricSpec } from '../../src/evaluate/output-metrics.js';
+import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
 import type { MetricConfig } from '../../src/metrics/families.js';
 import { type Case, createEngines, relativeError } from '../support/engines.js';
 import { scored } from '../support/metrics.js';

@@ -1,0 +1,163 @@
+/** Runs a saved model on a split of its run's data, or on data of its own. */
+import { join } from 'node:path';
+import { loadRunConfig, namesCode } from '../../src/config/load-config.js';
+import type { ModelConfig } from '../../src/config/model.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import type { Buckets } from '../../src/data/buckets.js';
+import type { Dataset, Splits } from '../../src/data/examples.js';
+import { evaluationBatch } from '../../src/data/geometry.js';
+import { closeExamples } from '../../src/data/row-writer.js';
+import { createStepModel, initialParameters } from '../../src/engine/step.js';
+import { ConfigError, ModelError } from '../../src/errors.js';
+import { type KeptExamples, keptExamples } from '../../src/evaluate/kept-examples.js';
+import type { MetricResults } from '../../src/evaluate/output-metrics.js';
+import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { bytesText, grouped } from '../../src/ground/units.js';
+import { readModelFile } from '../../src/model/files/model-file.js';
+import { ThreadPool } from '../../src/pool/pool.js';
+import type { EngineSpec, EvaluationOptions } from '../../src/pool/spec.js';
+import { configName } from '../../src/report/run-folder.js';
+import { threadsOf } from '../local/threads.js';
+import { checkIds } from '../prepare/check-ids.js';
+import { checkMetrics } from '../prepare/check-metrics.js';
+import { chooseEngine } from '../prepare/choose-engine.js';
+import { bucketsFor, formsOf, type MadeStep } from '../prepare/forms.js';
+import { askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
+import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
+import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
+import { assignWeights, makerOf } from './saved-model.js';
+
+/** A model's outputs on every example of a split, with what they are compared with. */
+export interface EvaluatedExamples {
+  readonly located: LocatedModel;
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly split: keyof Splits | null;
+  /** Which examples of the data set. */
+  readonly rows: Int32Array;
+  readonly results: MetricResults;
+  /** Undefined where nobody asked, or they do not fit. */
+  readonly kept?: KeptExamples;
+}
+
+/**
+ * Evaluates a saved model, and hands over what it says of each example.
+ *
+ * @param use called while the data are open
+ * @throws LockstepError as `evaluate` does
+ */
+export async function evaluateExamples<Result>(
+  place: string,
+  options: EvaluateOptions,
+  use: (evaluated: EvaluatedExamples) => Promise<Result>,
+): Promise<Result> {
+  const located = locateModel(place, options.model);
+  const config = configOf(located, options);
+  const chosen = await chooseData(located, config, options);
+  try {
+    return await use({ located, config, ...chosen, ...(await measure(located, config, chosen, options)) });
+  } finally {
+    closeExamples(chosen.dataset.examples);
+  }
+}
+
+/** Bytes that are kept for intervals at most. */
+const mostBytes = 2 ** 30;
+
+/** The metrics, told to keep all examples where that is asked for and fits. */
+function keeping(heads: readonly HeadMetrics[], examples: number, config: RunConfig, warn: (message: string) => void) {
+  if (config.evaluation.resamples === 0) return heads;
+  const all = heads.map((head) => ({ ...head, keepsAll: true }));
+  const each = new RunMetrics(all).kept;
+  if (4 * each * examples <= mostBytes) return all;
+  warn(
+    `no intervals: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples, more than the ` +
+      `${bytesText(mostBytes)} that are kept for them`,
+  );
+  return heads;
+}
+
+async function measure(
+  located: LocatedModel,
+  config: RunConfig,
+  { dataset, rows }: ChosenData,
+  options: EvaluateOptions,
+): Promise<Pick<EvaluatedExamples, 'results' | 'kept'>> {
+  const { warn = () => {} } = options;
+  const targets = await askedTargets(config, dataset);
+  const spec = { ...stepSpec(config, dataset, targets), model: modelConfig(located, config, options) };
+  const step = await createStepModel(spec, false);
+  await checkIds(config.data, dataset, step);
+  const { weights } = await readModelFile(located.path);
+  if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
+  assignWeights(step.built.model, weights, located.path, warn);
+  const heads = metricSpecs(targets, dataset, step);
+  checkMetrics(targets, heads, warn);
+  const metrics = keeping(heads, rows.length, config, warn);
+  const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, rows }, warn);
+  const poolOptions: EvaluationOptions = {
+    use: 'evaluation',
+    engine,
+    layout: step.layout,
+    examples: dataset.examples,
+    buckets,
+    geometry: { evaluationBatch },
+    metrics,
+    threads: threadsOf(options.threads),
+    largestEvaluation: rows.length,
+  };
+  const pool = await ThreadPool.start(poolOptions, initialParameters(step));
+  try {
+    const totals = await pool.evaluate(rows);
+    const kept = metrics === heads ? undefined : keptExamples(metrics, totals.kept);
+    return { results: new RunMetrics(metrics).results(totals), kept };
+  } finally {
+    await pool.close();
+  }
+}
+
+/** A model of a file that says the length of its sequences is evaluated at that length. */
+async function engineFor(
+  config: RunConfig,
+  whole: MadeStep,
+  { dataset: { examples, splits }, rows }: Pick<ChosenData, 'dataset' | 'rows'>,
+  warn: (message: string) => void,
+): Promise<{ engine: EngineSpec; buckets?: Buckets }> {
+  const batched = { shardSizes: [], evaluated: [rows] };
+  const buckets = bucketsFor(config, examples, splits, [rows]);
+  try {
+    return { engine: await chooseEngine(config, whole, formsOf(buckets, batched), warn), buckets };
+  } catch (error) {
+    if (!buckets || !(error instanceof ModelError) || !('file' in whole.spec.model)) throw error;
+    warn(`${error.problem}; all batches are evaluated at the full length`);
+    return { engine: await chooseEngine(config, whole, formsOf(undefined, batched), warn) };
+  }
+}
+
+/** The config of a run around a model that was named is read as data: one that names code needs the user's word. */
+function configOf(located: LocatedModel, { config, overrides = [], module }: EvaluateOptions): RunConfig {
+  const run = runAround(located.path);
+  const file = config ?? located.config ?? (run === undefined ? undefined : join(run, configName));
+  if (file === undefined) {
+    throw new ConfigError(
+      `${located.path}: the model is in no run's folder, so nothing says what its data, loss and metrics are`,
+      'name a config file with --config',
+    );
+  }
+  const loaded = loadRunConfig(file, overrides);
+  if (config !== undefined || located.config !== undefined || !namesCode(loaded, module !== undefined)) return loaded;
+  throw new ConfigError(
+    `${located.path}: the config of its run imports modules, and a model was named, not the run`,
+    `name the run if you trust it: ${run} --model ${choiceOf(located.path)}; or a config file with --config`,
+  );
+}
+
+/** What to build before the saved weights are filled in: the run's own layers, else what the file describes. */
+function modelConfig({ path, config: own }: LocatedModel, config: RunConfig, options: EvaluateOptions): ModelConfig {
+  const { model } = config;
+  const maker = makerOf(config, options.module);
+  if (maker) return maker;
+  if ('layers' in model && own !== undefined && options.config === undefined)
+    return { layers: model.layers, freeze: model.freeze, outputs: model.outputs };
+  return { file: path, outputs: model.outputs };
+}

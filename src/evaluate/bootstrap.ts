@@ -1,0 +1,21 @@
+/** Resampling with replacement: how often each example, or each group of examples, is drawn. */
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { randomStream } from '../ground/random.js';
+
+/** What a bootstrap draws. */
+export interface Resampling {
+  /** Draws are a function of the seed and their number alone, so that two models are compared on the same ones. */
+  readonly seed: number;
+  readonly examples: number;
+  /** A number from 0 of the group of each example: groups are drawn whole. Absent: each example by itself. */
+  readonly groups?: Int32Array;
+}
+
+/** @returns how often each example is in draw `replicate`, [examples] */
+export function multiplicities({ seed, examples, groups }: Resampling, replicate: number): Float64Array {
+  const random = randomStream('bootstrap', seed, replicate);
+  const units = groups ? groups.reduce((most, group) => Math.max(most, group + 1), 0) : examples;
+  const times = new Float64Array(units);
+  for (let i = 0; i < units; i++) times[uniformInt(random, 0, units - 1)]++;
+  return groups ? Float64Array.from(groups, (group) => times[group]) : times;
+}

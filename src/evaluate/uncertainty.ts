@@ -1,0 +1,77 @@
+/** What is said beside the numbers of a split: how sure each is, and why one is none. */
+import { detectable, type Interval, percentileInterval, wilsonInterval } from './intervals.js';
+import type { KeptExamples } from './kept-examples.js';
+import type { KeptOutput } from './kept-rows.js';
+import type { NumberOf } from './output-metrics.js';
+import { type ReplicateOptions, replicates } from './replicates.js';
+import { RunMetrics } from './run-metrics.js';
+
+export interface Uncertainty {
+  /** By the name of the loss or metric; absent where there is none. */
+  readonly intervals: Readonly<Record<string, Interval>>;
+  /** How large a difference of two models each can show (intervals.ts). */
+  readonly detectable: Readonly<Record<string, number>>;
+  /** Why a metric is no number, or has no interval. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+type Numbered = NumberOf & { readonly head?: number };
+
+/**
+ * Intervals of the numbers of a split.
+ * @param values of the loss and the metrics by their names
+ * @param drawn replicates of them, [resamples, numbers]; undefined where nothing is resampled
+ */
+function uncertaintyOf(
+  kept: KeptExamples,
+  values: Readonly<Record<string, number>>,
+  drawn: Float64Array | undefined,
+  { confidence, groups }: { readonly confidence: number; readonly groups?: Int32Array },
+): Uncertainty {
+  const { numbers } = new RunMetrics(kept.heads);
+  const intervals: Record<string, Interval> = {};
+  const notes: Record<string, string> = {};
+  for (const [at, number] of numbers.entries()) {
+    const value = values[number.name];
+    const note = Number.isFinite(value) ? undefined : noteOf(number, kept, value);
+    if (note !== undefined) notes[number.name] = note;
+    const trials = groups === undefined ? trialsOf(number, kept) : undefined;
+    if (!Number.isFinite(value) || !drawn || kept.examples < 2) continue;
+    const own = Float64Array.from({ length: drawn.length / numbers.length }, (_, i) => drawn[i * numbers.length + at]);
+    const found =
+      trials === undefined ? percentileInterval(own, confidence) : wilsonInterval(value, trials, confidence);
+    if (found) intervals[number.name] = found;
+    else notes[number.name] = 'no interval: more than a twentieth of the resamples has no such number';
+  }
+  const entries = Object.entries(intervals);
+  const smallest = entries.map(([name, { standardError }]) => [name, detectable(standardError)] as const);
+  return { intervals, detectable: Object.fromEntries(smallest), notes };
+}
+
+/** As `uncertaintyOf`, after resampling. */
+export async function resampled(
+  kept: KeptExamples,
+  values: Readonly<Record<string, number>>,
+  options: ReplicateOptions & { readonly confidence: number },
+): Promise<Uncertainty> {
+  const drawn = options.resamples > 0 ? await replicates(kept, options) : undefined;
+  return uncertaintyOf(kept, values, drawn, options);
+}
+
+/** Examples that are right or wrong as a whole, and count alike; undefined where a number is no share of such. */
+function trialsOf({ family, head }: Numbered, { heads, outputs, examples }: KeptExamples): number | undefined {
+  if (!family?.isProportion || head === undefined) return undefined;
+  const { places, weighted, binary, outputs: width } = heads[head];
+  const isWhole = places === 1 && !weighted && !outputs[head].weights && !(binary && width > 1);
+  return isWhole ? examples : undefined;
+}
+
+function noteOf({ family, head }: Numbered, { outputs, examples }: KeptExamples, value: number): string {
+  if (examples === 0) return 'there are no examples';
+  const some = head === undefined ? outputs : [outputs[head]];
+  if (some.some(hasUnreal)) return 'the model gives outputs that are not finite';
+  if (Number.isNaN(value) && family?.undefinedWhere) return family.undefinedWhere;
+  return Number.isNaN(value) ? 'it is not defined for these targets' : 'it is larger than any number';
+}
+
+const hasUnreal = ({ outputs }: KeptOutput): boolean => outputs.some((value) => !Number.isFinite(value));
