@@ -1,19 +1,23 @@
 /** What is kept of every example of a split: outputs, targets and weights, as metrics read them all at once. */
-import { type EvaluatedBatch, EvaluatedRows } from '../metrics/evaluated-rows.js';
+import { type EvaluatedBatch, EvaluatedRows, type Floats } from '../metrics/evaluated-rows.js';
 import { AskedMetric } from '../metrics/families.js';
 import type { MetricSpec } from './metric-spec.js';
 
+/** Targets take as little room as they need. */
+export type Numbers = Floats | Int32Array | Uint8Array;
+
 /** An output over all examples, an array for each thing; in memory that threads share. */
 export interface KeptOutput {
+  readonly examples: number;
   /** [examples, places, outputs] */
-  readonly outputs: Float32Array;
+  readonly outputs: Floats;
   /** Class indices, [examples, places], or values, [examples, places, outputs]. */
-  readonly targets: Float32Array;
+  readonly targets: Numbers;
   /** [examples, places]; absent where every place counts 1. */
   readonly weights?: Float32Array;
-  /** Loss of each example, and what it adds to the divisor of their sum. */
-  readonly losses: Float32Array;
-  readonly divisors: Float32Array;
+  /** Loss of each example, and what it adds to the divisor of their sum; absent where nobody knows them. */
+  readonly losses?: Float32Array;
+  readonly divisors?: Float32Array;
   /** Values of the users' metrics, [examples] or [examples, places] each. */
   readonly customs: readonly Float32Array[];
 }
@@ -103,18 +107,18 @@ export class RowKeeper {
       return part(at + 1, keepsAll && examples > 0 ? kept[offset + at] : 0);
     });
     return {
+      examples,
       outputs: part(0, places * width),
       targets: part(layout.targets, places * targetsOf(this.#spec)),
       ...(weights.some((weight) => weight !== 1) && { weights }),
-      losses: keepsAll ? part(layout.loss, 1) : shared(examples),
-      divisors: keepsAll ? part(layout.divisor, 1) : shared(examples).fill(1),
+      ...(keepsAll && { losses: part(layout.loss, 1), divisors: part(layout.divisor, 1) }),
       customs,
     };
   }
 
   /** What was collected, as the metrics read it. */
-  rows({ outputs, targets, weights, losses, customs }: KeptOutput): EvaluatedRows {
-    const batch = { outputs, targets, losses, divisor: losses.length, metrics: customs, ...(weights && { weights }) };
+  rows({ customs, ...arrays }: KeptOutput): EvaluatedRows {
+    const batch = { ...arrays, metrics: customs };
     return new EvaluatedRows(this.#spec, batch, this.#customs);
   }
 }

@@ -87,7 +87,7 @@ export class OutputMetrics {
    * @param counts `counts` integers of the batches before
    */
   add(batch: EvaluatedBatch, sums: Float64Array, counts: Float64Array): void {
-    const rows = new EvaluatedRows(this.#spec, batch, this.#customs);
+    const rows = new EvaluatedRows(this.#spec, { ...batch, examples: batch.losses.length }, this.#customs);
     let loss = 0;
     for (const each of batch.losses) loss += each;
     sums[shared.divisor] = batch.divisor;
@@ -147,9 +147,9 @@ export class OutputMetrics {
     return estimates;
   }
 
-  #add(rows: EvaluatedRows, { losses, divisors }: KeptOutput, multiplicities: Float64Array | undefined) {
+  #add(rows: EvaluatedRows, { examples, losses, divisors }: KeptOutput, multiplicities: Float64Array | undefined) {
     const [sums, counts] = [new Float64Array(this.width), new Float64Array(this.counts)];
-    for (let example = 0; example < losses.length; example++) {
+    for (let example = 0; losses && divisors && example < examples; example++) {
       const times = multiplicities ? multiplicities[example] : 1;
       if (times === 0) continue;
       sums[shared.loss] += times * losses[example];

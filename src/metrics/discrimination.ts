@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { averagedLabel } from './class-averages.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
-import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
+import type { EvaluatedRows, Floats, ScoredOutput } from './evaluated-rows.js';
 import { type MetricCurve, type MetricFamily, type Misfit, ofAllRows, type TargetFacts, type Zod } from './metric.js';
 import { descending } from './sorted.js';
 import { Thresholds } from './thresholds.js';
@@ -17,7 +17,7 @@ type Area = (thresholds: Thresholds) => number;
 interface Sorted {
   /** Rows that they are of; absent where they are of all. */
   readonly rows: Uint32Array | undefined;
-  readonly scores: Float32Array | Float64Array;
+  readonly scores: Floats;
   /** 1 for those that are of the class. */
   readonly hits: Uint8Array;
   readonly order: Uint32Array;
@@ -44,13 +44,10 @@ function counted({ base: { weights } }: EvaluatedRows): Uint32Array | undefined 
 }
 
 /** @param rows the places of the scores, where they are not those of all rows */
-function sort(
-  rows: Uint32Array | undefined,
-  scores: Float32Array | Float64Array,
-  isHit: (row: number) => boolean,
-): Sorted | undefined {
+function sort(rows: Uint32Array | undefined, scores: Floats, isHit: (row: number) => boolean): Sorted | undefined {
   if (scores.some(Number.isNaN)) return undefined;
-  const hits = Uint8Array.from(scores, (_, i) => Number(isHit(rows ? rows[i] : i)));
+  const hits = new Uint8Array(scores.length);
+  for (let i = 0; i < hits.length; i++) hits[i] = Number(isHit(rows ? rows[i] : i));
   return { rows, scores, hits, order: descending(scores) };
 }
 
@@ -65,9 +62,11 @@ function column(rows: EvaluatedRows, spec: ScoredOutput, which: number): Sorted 
     const of = single ? base.outputs : base.probabilities;
     const at = (row: number) => row * width + (width === 1 ? 0 : which);
     const length = some ? some.length : base.count;
-    const scores = single ? new Float32Array(length) : new Float64Array(length);
+    const isHit = (row: number) => (labels ? base.values[at(row)] > 0 : base.classes[row] === which);
+    if (width === 1 && !some) return sort(some, base.outputs, isHit);
+    const scores = of instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
     for (let i = 0; i < length; i++) scores[i] = of[at(some ? some[i] : i)];
-    return sort(some, scores, (row) => (labels ? base.values[at(row)] > 0 : base.classes[row] === which));
+    return sort(some, scores, isHit);
   });
 }
 

@@ -8,8 +8,11 @@ export interface ScoredOutput {
   readonly places: number;
   /** Targets are class indices. */
   readonly classes: boolean;
-  /** What the outputs are; undefined where that cannot be told, and no metric asks. */
-  readonly kind?: 'logits' | 'softmax' | 'sigmoid';
+  /**
+   * What the outputs are; undefined where that cannot be told, and no metric asks. `classes`: one number a place, which is the
+   * predicted class itself.
+   */
+  readonly kind?: 'logits' | 'softmax' | 'sigmoid' | 'classes';
   /** Of the classes, or of the outputs, where they have some. */
   readonly names?: readonly string[];
   /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
@@ -24,10 +27,13 @@ export interface ScoredOutput {
   readonly means?: readonly number[];
 }
 
+/** 32 bits as engines give them; 64 of what was predicted elsewhere. */
+export type Floats = Float32Array | Float64Array;
+
 /** What an engine makes of a batch, and its targets. */
 export interface EvaluatedBatch {
   /** Model outputs, [count, places, outputs]. */
-  readonly outputs: Float32Array;
+  readonly outputs: Floats;
   /** Class indices, [count, places], or values, [count, places, outputs]. */
   readonly targets: ArrayLike<number>;
   /** Loss of each example, [count], and what their sum is divided by. */
@@ -41,12 +47,17 @@ export interface EvaluatedBatch {
   readonly weights?: Float32Array;
 }
 
+/** The arrays of a batch, or of a split, that rows are read from. */
+export interface RowArrays extends Pick<EvaluatedBatch, 'outputs' | 'targets' | 'metrics' | 'valid' | 'weights'> {
+  readonly examples: number;
+}
+
 /** A row is a place of an example. What is left out has weight 0, and must not count even where it is not finite. */
 export class EvaluatedRows {
   readonly count: number;
   readonly examples: number;
   /** [count, outputs] */
-  readonly outputs: Float32Array;
+  readonly outputs: Floats;
   /** What each row counts, [count]; all count 1 where there is none. */
   readonly weights: Float64Array | undefined;
   /** Sum of the weights. */
@@ -54,7 +65,7 @@ export class EvaluatedRows {
   /** The same rows before they were weighed again, or these: what is the same for both is found by them. */
   readonly base: EvaluatedRows;
   readonly #spec: ScoredOutput;
-  readonly #batch: EvaluatedBatch;
+  readonly #batch: RowArrays;
   readonly #customs: readonly string[];
   #values: ArrayLike<number> | undefined;
   #errors: Float64Array | undefined;
@@ -70,7 +81,7 @@ export class EvaluatedRows {
    */
   constructor(
     spec: ScoredOutput,
-    batch: EvaluatedBatch,
+    batch: RowArrays,
     customs: readonly string[],
     again?: { readonly base: EvaluatedRows; readonly weights: Float64Array },
   ) {
@@ -78,9 +89,9 @@ export class EvaluatedRows {
     this.#spec = spec;
     this.#batch = batch;
     this.#customs = customs;
-    this.examples = batch.losses.length;
+    this.examples = batch.examples;
     // Not by `places`: those of sequences that are cut in this batch are fewer.
-    this.count = batch.outputs.length / spec.outputs;
+    this.count = batch.outputs.length / (spec.kind === 'classes' ? 1 : spec.outputs);
     this.outputs = batch.outputs;
     this.weights = again ? again.weights : weightsOf(batch, this.count);
     this.weight = this.weights ? this.weights.reduce((sum, weight) => sum + weight, 0) : this.count;
@@ -148,11 +159,24 @@ export class EvaluatedRows {
     return this.#predicted;
   }
 
-  /** Of each class, [count, classes], or of each label, [count, outputs], in 64 bits. */
+  /** Of each class of several, [count, classes], or of each label, [count, outputs], in 64 bits. */
   get probabilities(): Float64Array {
     if (this.base !== this) return this.base.probabilities;
-    this.#probabilities ??= probabilitiesOf(this.#spec, this.outputs, this.count);
+    this.#probabilities ??= probabilitiesOf(this.#spec, this.outputs);
     return this.#probabilities;
+  }
+
+  /** @returns the probability that a class has in a row: of two classes with one output those are not written down. */
+  get probability(): (row: number, which: number) => number {
+    const { outputs } = this;
+    const { outputs: width, kind } = this.#spec;
+    if (width > 1) {
+      const { probabilities } = this;
+      return (row, which) => probabilities[row * width + which];
+    }
+    // Not one minus the other, which leaves nothing of a small one.
+    if (kind === 'logits') return (row, which) => sigmoid(which === 1 ? outputs[row] : -outputs[row]);
+    return (row, which) => (which === 1 ? outputs[row] : 1 - outputs[row]);
   }
 
   /** Values of a metric of the user's, [examples] or [count]. */
@@ -168,7 +192,7 @@ export const unitOf = ({ deviations }: ScoredOutput, i: number): number => devia
 export const tellsApart = (output: number, target: number, threshold: number): boolean =>
   !Number.isNaN(output) && output > threshold === target > 0;
 
-function weightsOf({ valid, weights }: EvaluatedBatch, count: number): Float64Array | undefined {
+function weightsOf({ valid, weights }: RowArrays, count: number): Float64Array | undefined {
   if (!valid && !weights) return undefined;
   return Float64Array.from({ length: count }, (_, row) => (valid?.[row] ?? 1) * (weights?.[row] ?? 1));
 }
@@ -183,7 +207,7 @@ function oneHot(classes: ArrayLike<number>, count: number, outputs: number): Arr
   return values;
 }
 
-function errorsOf(spec: ScoredOutput, outputs: Float32Array, values: ArrayLike<number>, count: number): Float64Array {
+function errorsOf(spec: ScoredOutput, outputs: Floats, values: ArrayLike<number>, count: number): Float64Array {
   const width = spec.outputs;
   const units = Float64Array.from({ length: width }, (_, i) => unitOf(spec, i));
   const errors = new Float64Array(count * width);
@@ -194,15 +218,16 @@ function errorsOf(spec: ScoredOutput, outputs: Float32Array, values: ArrayLike<n
 }
 
 function ranksOf(
-  { outputs: width, classes, threshold }: ScoredOutput,
-  { outputs, targets }: EvaluatedBatch,
+  { outputs: width, classes, threshold, kind }: ScoredOutput,
+  { outputs, targets }: RowArrays,
   weights: Float64Array | undefined,
   count: number,
 ): Float64Array {
   const ranks = new Float64Array(count);
   for (let row = 0; row < count; row++) {
     if (weights?.[row] === 0) continue;
-    if (width > 1) {
+    if (kind === 'classes') ranks[row] = Number(outputs[row] !== targets[row]);
+    else if (width > 1) {
       const start = row * width;
       ranks[row] = rankOf(outputs, start, width, classes ? targets[row] : highest(targets, start, width));
     } else if (Number.isNaN(outputs[row])) ranks[row] = Number.POSITIVE_INFINITY;
@@ -211,13 +236,14 @@ function ranksOf(
   return ranks;
 }
 
-function classesOf({ outputs: width, classes }: ScoredOutput, { targets }: EvaluatedBatch, count: number) {
+function classesOf({ outputs: width, classes }: ScoredOutput, { targets }: RowArrays, count: number) {
   if (classes) return targets;
   if (width === 1) return Int32Array.from({ length: count }, (_, row) => Number(targets[row] > 0));
   return Int32Array.from({ length: count }, (_, row) => highest(targets, row * width, width));
 }
 
-function predictedOf({ outputs: width, threshold }: ScoredOutput, outputs: Float32Array, count: number): Int32Array {
+function predictedOf({ outputs: width, threshold, kind }: ScoredOutput, outputs: Floats, count: number): Int32Array {
+  if (kind === 'classes') return new Int32Array(outputs);
   const predicted = new Int32Array(count);
   for (let row = 0, at = 0; row < count; row++, at += width) {
     let isNumber = true;
@@ -230,19 +256,9 @@ function predictedOf({ outputs: width, threshold }: ScoredOutput, outputs: Float
 
 const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
-function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs: Float32Array, count: number) {
-  const each = (output: number) => (kind === 'logits' ? sigmoid(output) : output);
-  if (width === 1) {
-    const pairs = new Float64Array(2 * count);
-    for (let row = 0; row < count; row++) {
-      pairs[2 * row + 1] = each(outputs[row]);
-      // Not one minus the other, which leaves nothing of a small one.
-      pairs[2 * row] = kind === 'logits' ? sigmoid(-outputs[row]) : 1 - outputs[row];
-    }
-    return pairs;
-  }
-  if (binary) return Float64Array.from(outputs, each);
-  const probabilities = Float64Array.from(outputs);
+function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs: Floats): Float64Array {
+  if (binary) return Float64Array.from(outputs, (output) => (kind === 'logits' ? sigmoid(output) : output));
+  const probabilities = new Float64Array(outputs);
   if (kind === 'softmax') return probabilities;
   for (let start = 0; start < probabilities.length; start += width) {
     const row = probabilities.subarray(start, start + width);

@@ -15,9 +15,12 @@ const surprise = (probability: number): number => -Math.log(Math.min(1 - least, 
 
 /** What the truth of a row cost in nats. */
 const logLossOf = (spec: ScoredOutput) => (rows: EvaluatedRows) => {
-  const { probabilities, classes, values } = rows;
   const { outputs: width } = spec;
-  if (!isMultiLabel(spec)) return (row: number) => surprise(probabilities[row * classesOf(spec) + classes[row]]);
+  if (!isMultiLabel(spec)) {
+    const { probability, classes } = rows;
+    return (row: number) => surprise(probability(row, classes[row]));
+  }
+  const { probabilities, values } = rows;
   // The mean over labels of what each costs by itself.
   return (row: number) => {
     let sum = 0;
@@ -70,14 +73,14 @@ export const brier = {
   name: 'brier',
   misfit: unlessMargin(classMisfit),
   create: (_, spec) =>
-    meanOverRows(({ probabilities, classes, values }) => {
+    meanOverRows(({ probability, classes, values }) => {
       const width = isMultiLabel(spec) ? spec.outputs : classesOf(spec);
       const part = isMultiLabel(spec) ? 1 / width : width === 2 ? 1 / 2 : 1;
       return (row) => {
         let sum = 0;
         for (let i = 0; i < width; i++) {
           const truth = isMultiLabel(spec) ? Number(values[row * width + i] > 0) : Number(i === classes[row]);
-          sum += (probabilities[row * width + i] - truth) ** 2;
+          sum += (probability(row, i) - truth) ** 2;
         }
         return sum * part;
       };
@@ -117,12 +120,13 @@ function binned(
     shared: `bins ${bins}`,
     width: binParts * bins,
     counts: 0,
-    add({ count, weights, probabilities, classes: truths }, sums) {
+    add(rows, sums) {
+      const { count, weights, probability, classes: truths } = rows;
       for (let row = 0; row < count; row++) {
         const weight = weights ? weights[row] : 1;
         if (weight === 0) continue;
-        const best = classes === 2 ? 1 : highest(probabilities, row * classes, classes);
-        const confidence = probabilities[row * classes + best];
+        const best = classes === 2 ? 1 : highest(rows.probabilities, row * classes, classes);
+        const confidence = probability(row, best);
         if (Number.isNaN(confidence)) continue;
         const at = binParts * binOf(confidence, bins);
         sums[at] += weight;

@@ -10,7 +10,8 @@ const shifts = [0, digitBits, 2 * digitBits];
  */
 export function descending(values: Float32Array | Float64Array): Uint32Array {
   let words: readonly Uint32Array[] = keysOf(values);
-  let order: Uint32Array = Uint32Array.from(values, (_, i) => i);
+  let order: Uint32Array = new Uint32Array(values.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
   let spareWords: readonly Uint32Array[] = words.map((word) => new Uint32Array(word.length));
   let spareOrder: Uint32Array = new Uint32Array(order.length);
   // Little-endian: the lowest word first.
