@@ -106,7 +106,7 @@ async function otherTable(
     ...targetEncoding(encoding, { name: target.name, role: 'target' }),
   }));
   const schemas = targets.map(({ name, columns, classes }) => ({ name, columns, classes }));
-  const { examples: read, where } = images
+  const { examples: read, where, shown } = images
     ? await otherTableOfImages(images, encoding.input, schemas, reading)
     : await tableExamples(place, encoding.input, schemas, reading);
   const scalings = new Map(
@@ -114,7 +114,7 @@ async function otherTable(
   );
   const examples = withCopies(standardizeTargets(read, scalings, where), copiesOf(images?.targets));
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
-  return described(place, { examples, encoding, where }, all);
+  return described(place, { examples, encoding, where, shown }, all);
 }
 
 function described(place: string, data: Omit<Dataset, 'splits' | 'description'>, test: Int32Array): Dataset {

@@ -2,6 +2,7 @@
 import { plainNames } from '../config/plain-names.js';
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
+import type { ExampleColumns } from './example-columns.js';
 import { type Field, fieldOf, ofRole, typeOf, type Values } from './field.js';
 import type { SplitKey } from './splits/split-key.js';
 
@@ -89,6 +90,8 @@ export interface Dataset {
   readonly encoding: Encoding;
   /** What the columns of a table are for. */
   readonly columns?: ColumnReport;
+  /** What the columns hold that were asked for beside the fields, those that there are. */
+  readonly shown?: ExampleColumns;
   /** Where the value of a field of an example is, for messages: `flowers.csv, line 7`. */
   readonly where?: (example: number, field: string) => string;
 }

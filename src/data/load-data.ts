@@ -5,6 +5,7 @@ import { DataError } from '../errors.js';
 import { grouped } from '../ground/units.js';
 import { copiesOf, withCopies, withoutTargets } from './copies.js';
 import { type TargetScaling, targetEncoding } from './encoding.js';
+import { presentColumns } from './example-columns.js';
 import {
   type Dataset,
   type Examples,
@@ -31,6 +32,7 @@ import { completeEncoding, plainEncoding } from './trained-like.js';
 export async function loadDataset(config: DataConfig, seed: number, options: ReadingOptions = {}): Promise<Dataset> {
   const reading = new Reading(options);
   const source = await loadSource(config, reading);
+  requireShown(source, config, reading);
   const read = await withinBudget(source.examples, budgetBytes(config.memory), reading);
   warnOfRounding(read, reading.warn);
   try {
@@ -46,9 +48,20 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
     const encoding = completeEncoding(own, examples, scalings);
     const description = describe(examples, splits, source.origin, scalings.size > 0);
     const by = 'training' in source.split ? undefined : source.split.by;
-    return { examples, splits, by, description, encoding, columns: source.columns, where: source.where };
+    const { columns, where, shown } = source;
+    return { examples, splits, by, description, encoding, columns, where, shown };
   } catch (error) {
     closeExamples(read);
+    throw error;
+  }
+}
+
+/** @throws DataError where columns are asked for that the source has not; those of tables and arrays are refused before all is read */
+function requireShown({ shown, examples }: Source, { source }: DataConfig, { columns }: Reading): void {
+  try {
+    presentColumns(columns, [...(shown?.keys() ?? [])], `source ${source}`);
+  } catch (error) {
+    closeExamples(examples);
     throw error;
   }
 }

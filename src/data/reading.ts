@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IgnoredClasses } from '../config/heads.js';
 import { type Encoding, targetEncoding } from './encoding.js';
+import type { WantedColumn } from './example-columns.js';
 import type { Substitute } from './npy/array-place.js';
 
 /** Longest time, in milliseconds, that a reader may work before signals and connections get their turn. */
@@ -21,6 +22,8 @@ export interface ReadingOptions {
   readonly trained?: Encoding;
   /** Where other arrays are than those that a config of `source: npy` names. */
   readonly arrays?: Substitute;
+  /** Columns whose values are wanted beside the examples. */
+  readonly columns?: readonly WantedColumn[];
 }
 
 /** One reading of a data set. Loops call `pause` whenever one is `due`, which costs no more than a look at the clock. */
@@ -29,15 +32,17 @@ export class Reading {
   readonly signal?: AbortSignal;
   readonly trained?: Encoding;
   readonly arrays?: Substitute;
+  readonly columns: readonly WantedColumn[];
   readonly #ignoreClass?: IgnoredClasses;
   #paused = performance.now();
 
-  constructor({ warn = () => {}, signal, ignoreClass, trained, arrays }: ReadingOptions = {}) {
+  constructor({ warn = () => {}, signal, ignoreClass, trained, arrays, columns = [] }: ReadingOptions = {}) {
     this.warn = warn;
     this.signal = signal;
     this.#ignoreClass = ignoreClass;
     this.trained = trained;
     this.arrays = arrays;
+    this.columns = columns;
   }
 
   /** The class index that the loss of a target leaves out. @param target name of its field */
@@ -66,8 +71,8 @@ export class Reading {
 
   /** A reading with the same options, of examples that are read as those of a trained model. */
   like(trained: Encoding, arrays?: Substitute): Reading {
-    const { warn, signal } = this;
-    return new Reading({ warn, signal, ignoreClass: this.#ignoreClass, trained, arrays });
+    const { warn, signal, columns } = this;
+    return new Reading({ warn, signal, ignoreClass: this.#ignoreClass, trained, arrays, columns });
   }
 
   get due(): boolean {

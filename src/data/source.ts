@@ -1,6 +1,7 @@
 /** What every data source gives: rows, how to split them, and what is left to do once the splits are known. */
 import type { ColumnReport } from './column-report.js';
 import type { Encoding } from './encoding.js';
+import type { ExampleColumns } from './example-columns.js';
 import type { SourceExamples, Splits } from './examples.js';
 import type { SplitPlan } from './splits/split-plan.js';
 
@@ -21,4 +22,6 @@ export interface Source {
   readonly standardize?: readonly string[];
   /** What the columns of a table are for. */
   readonly columns?: ColumnReport;
+  /** What the columns hold that its reading asks for, those that there are. */
+  readonly shown?: ExampleColumns;
 }

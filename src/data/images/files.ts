@@ -2,7 +2,7 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import type sharp from 'sharp';
 import type { MaskKeys } from '../../config/images.js';
@@ -10,6 +10,7 @@ import { DataError } from '../../errors.js';
 import { memoryLimit, requireMemory } from '../../ground/memory.js';
 import { grouped } from '../../ground/units.js';
 import type { Greyscale } from '../encoding.js';
+import { type ExampleColumns, textColumn } from '../example-columns.js';
 
 const IMAGE_NAME = /\.(?:png|jpe?g)$/i;
 const OTHER_IMAGE_NAME = /\.(?:webp|gif|bmp|tiff?|avif|hei[cf]|jxl|jfif|ppm|pgm)$/i;
@@ -88,6 +89,14 @@ export function isFolder(path: string): boolean | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The column that sources of image files have: the folder of each file, as from the data's on. */
+export const folderColumn = (files: Iterable<{ readonly dir: string; readonly file: string }>): ExampleColumns =>
+  new Map([['folder', textColumn(foldersIn(files))]]);
+
+function* foldersIn(files: Iterable<{ readonly dir: string; readonly file: string }>): Generator<string> {
+  for (const { dir, file } of files) yield relative(dir, dirname(file)).split(sep).join('/') || '.';
 }
 
 /**

@@ -10,7 +10,7 @@ import { budgetBytes } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf, sectionOf } from '../splits/split-plan.js';
 import { decodingOf, imageEncoding, maskEncoding, readFields } from './fields.js';
-import { type FileField, imagesBelow, otherImagesBelow } from './files.js';
+import { type FileField, folderColumn, imagesBelow, otherImagesBelow } from './files.js';
 
 /** A folder and what its files are for. */
 interface Folder {
@@ -72,6 +72,10 @@ export async function folderSource(config: ImagesConfig, reading: Reading): Prom
     examples: { count: names.length, columns },
     split: planOf(config, { given: { first: pictures.length, counts: held.map(({ files }) => files.length) } }),
     origin: `images in ${[...new Set([...folders, ...held].map((folder) => folder.dir))].join(', ')}`,
+    shown: folderColumn([
+      ...pictures.map((name) => ({ dir, file: join(dir, name) })),
+      ...held.flatMap((own) => own.files.map((file) => ({ dir: own.dir, file }))),
+    ]),
     encode: () => encodingOf(config, fields, columns),
     where: (example, field) => fields.find(({ name }) => name === field)?.files[example] ?? names[example],
   };

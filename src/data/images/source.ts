@@ -10,7 +10,7 @@ import { budgetBytes } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { givenOf, planOf } from '../splits/split-plan.js';
 import { decodingOf, imageEncoding, readFields } from './fields.js';
-import { imagesBelow, listFolder } from './files.js';
+import { folderColumn, imagesBelow, listFolder } from './files.js';
 import { checkApart, folderSource, warnOfOthers } from './folders.js';
 import { tableOfImages } from './image-table.js';
 
@@ -62,6 +62,9 @@ async function classSource(config: ClassesConfig, reading: Reading): Promise<Sou
   return {
     examples: { count: files.length, columns: [pictures, plainColumn('target', labels)] },
     split: planOf(config, { given: { first, counts } }),
+    shown: folderColumn(
+      parts.flatMap(({ dir, classes }) => classes.flatMap(({ files }) => files.map((file) => ({ dir, file })))),
+    ),
     origin: `images in ${parts.map(({ dir }) => dir).join(', ')}`,
     encode: () => ({ input: imageEncoding(pictures, decoding), classes }),
   };

@@ -4,6 +4,7 @@ import type { ModuleConfig } from '../../config/data.js';
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
+import type { ExampleColumns } from '../example-columns.js';
 import type { SourceColumn, SourceExamples } from '../examples.js';
 import { inRoleOrder } from '../field.js';
 import type { Reading } from '../reading.js';
@@ -12,7 +13,7 @@ import type { SplitKeys } from '../splits/split-key.js';
 import { planOf, type SplitPlan } from '../splits/split-plan.js';
 import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
 import { InputRows } from './inputs.js';
-import { addKey, moduleKeys } from './keys.js';
+import { addKey, moduleKeys, ShownKeys } from './keys.js';
 import { type Numbers, numbersOf } from './nested.js';
 import { TargetValues, WeightValues } from './targets.js';
 
@@ -34,6 +35,7 @@ export class Collector {
     new DataError(`${this.#where}: example ${this.#count} ${problem}`, remedy);
   /** Names of targets that are inputs. */
   readonly #copies: readonly string[];
+  readonly #shown: ShownKeys;
   #form: Form | undefined;
   #count = 0;
 
@@ -42,6 +44,7 @@ export class Collector {
     this.#copies = Object.keys(config.targets ?? {});
     this.#where = where;
     this.#reading = reading;
+    this.#shown = new ShownKeys(reading.columns);
   }
 
   /** @throws DataError when it is no example, or unlike the first */
@@ -55,6 +58,7 @@ export class Collector {
     const stray = [...fields.weights.keys()].find((name) => !weights.some((each) => each.key === name));
     if (stray !== undefined) checkNames(fields, this.#copies, this.#fail);
     for (const each of weights) each.add(fields.weights.get(each.key), this.#fail);
+    this.#shown.add(value as object, this.#fail);
     if (splitKeys) addKey(splitKeys, this.#config, value as object, this.#count, this.#where, this.#fail);
     this.#count++;
   }
@@ -96,6 +100,11 @@ export class Collector {
   /** How the examples are to be divided. */
   get split(): SplitPlan {
     return planOf(this.#config, { by: this.#form?.splitKeys?.finish() });
+  }
+
+  /** What examples hold beside their fields, as far as it is asked for. */
+  get shown(): ExampleColumns {
+    return this.#shown.finish(this.#where);
   }
 
   /** Targets that are to be standardized, by name: of several those that are numbers. */

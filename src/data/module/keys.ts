@@ -1,6 +1,13 @@
 /** What decides about the splits of a module's examples: a key of theirs that is no input. */
 import type { ModuleConfig } from '../../config/data.js';
 import { oneOf } from '../../ground/suggest.js';
+import {
+  ColumnsCollector,
+  type ExampleColumns,
+  plainNumber,
+  presentColumns,
+  type WantedColumn,
+} from '../example-columns.js';
 import { keysOf, type SplitKeys } from '../splits/split-key.js';
 import { deciderOf } from '../splits/split-plan.js';
 import type { Cell } from '../table/table.js';
@@ -52,6 +59,35 @@ export function addKey(
   const value = (example as Example)[name];
   const origin = { place: (row: number) => `${where}: example ${row}` };
   keys.add(count, cellOf(name, value, fail), origin, count);
+}
+
+/** Gathers what is asked for beside the fields. */
+export class ShownKeys {
+  readonly #wanted: readonly WantedColumn[];
+  readonly #columns: ColumnsCollector;
+  /** Keys that examples have. */
+  readonly #seen = new Set<string>();
+
+  constructor(wanted: readonly WantedColumn[]) {
+    this.#wanted = wanted;
+    this.#columns = new ColumnsCollector([...new Set(wanted.map(({ name }) => name))]);
+  }
+
+  add(example: object, fail: Fail): void {
+    const { names } = this.#columns;
+    if (names.length === 0) return;
+    for (const key of Object.keys(example)) if (!fieldKeys.includes(key)) this.#seen.add(key);
+    const cells = names.map((name) =>
+      fieldKeys.includes(name) ? null : cellOf(name, (example as Example)[name], fail),
+    );
+    this.#columns.add(cells, plainNumber);
+  }
+
+  /** @throws DataError where no example has one of them */
+  finish(where: string): ExampleColumns {
+    const present = presentColumns(this.#wanted, [...this.#seen], where);
+    return new Map([...this.#columns.finish()].filter(([name]) => present.includes(name)));
+  }
 }
 
 function cellOf(name: string, value: unknown, fail: Fail): Cell {

@@ -64,6 +64,7 @@ async function collect(config: ModuleConfig, reading: Reading, key: string): Pro
     const examples = await collector.finish();
     // Bytes are numbers like others here: they are scaled by the module or not at all.
     const encode = () => numbersEncoding(examples.columns);
+    const { shown } = collector;
     const where = examplesIn(module.where);
     return {
       examples,
@@ -71,6 +72,7 @@ async function collect(config: ModuleConfig, reading: Reading, key: string): Pro
       origin: config.file,
       encode,
       where,
+      shown,
       standardize: collector.standardized,
     };
   } catch (error) {

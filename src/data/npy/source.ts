@@ -11,7 +11,7 @@ import { planOf } from '../splits/split-plan.js';
 import { inputArrays, knownOf, targetArrays } from './fields.js';
 import { ArrayFiles } from './files.js';
 import { readInput } from './inputs.js';
-import { readKey } from './keys.js';
+import { readKey, readShown } from './keys.js';
 import { inputRows } from './lengths.js';
 import type { Npy } from './npy.js';
 import { refuseRepeated } from './repeated.js';
@@ -57,7 +57,9 @@ export async function npySource(config: NpyConfig, reading: Reading): Promise<So
       columns.push(...(await readInput(input, arrays.get(input.name)!, budgets[i], reading)));
     }
     columns.push(...compared);
+    const shown = await readShown(config, files, arrays, reading);
     return {
+      shown,
       examples: { count: first.count, columns: inRoleOrder(columns) },
       split: planOf(config, { by: await readKey(config, files, arrays, reading) }),
       origin: [...new Set([...inputs, ...targets].map(({ place }) => place.file))].join(', '),

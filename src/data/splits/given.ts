@@ -2,6 +2,7 @@
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import { eachRow } from '../each-row.js';
+import { joinedColumns } from '../example-columns.js';
 import type { Column, SourceColumn, SourceExamples } from '../examples.js';
 import { inRoleOrder, rowBytes, widthOf } from '../field.js';
 import type { Reading } from '../reading.js';
@@ -50,6 +51,7 @@ export async function withGiven<Own>(
     return {
       ...source,
       examples: await joined(aligned(parts), budgetBytes(config.memory), reading),
+      shown: joinedColumns(parts.map((part) => part.source.shown)),
       split: planOf(config, { given: { first, counts: others }, by }),
       origin: parts.map((part) => part.source.origin).join(', '),
       where: placesIn(

@@ -4,7 +4,7 @@ import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import { deciderOf } from '../splits/split-plan.js';
-import { dateColumns } from './dates.js';
+import { dateColumns, readableColumns } from './dates.js';
 import { requireColumns, type Table } from './table.js';
 
 export type TableConfig = CsvConfig | ParquetConfig;
@@ -73,7 +73,7 @@ export function assignRoles(
   for (const { key, column } of files) columns.take(key, [column]);
   requireColumns(table, categorical, 'data.categorical');
   // A date that becomes parts is still to be ordered by.
-  const readable = { ...table, columns: [...new Set([...table.columns, ...Object.keys(dates)])] };
+  const readable = { ...table, columns: readableColumns(table, dates) };
   if (decider) requireColumns(readable, [decider.name], `data.split.${decider.kind}`);
 
   const kept = new Set(categorical);

@@ -97,6 +97,11 @@ export function withDates(table: Table, dates: Dates | undefined): Table {
   };
 }
 
+/** Names under which `read` of such a table finds something: dates whose parts are columns too, as they are written. */
+export const readableColumns = ({ columns }: Table, dates: Dates = {}): string[] => [
+  ...new Set([...columns, ...Object.keys(dates)]),
+];
+
 function dateIn(table: Table, column: string, value: Value, row: number): number {
   const seconds = secondsOf(value);
   if (seconds !== undefined && Number.isFinite(seconds)) return seconds;

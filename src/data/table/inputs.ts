@@ -3,6 +3,7 @@
 import { DataError } from '../../errors.js';
 import { openData } from '../data-file.js';
 import { type CsvFormat, fieldsOfTable, type TableEncoding } from '../encoding.js';
+import { ColumnsCollector, type ExampleColumns, presentColumns } from '../example-columns.js';
 import type { SourceExamples } from '../examples.js';
 import { Reading } from '../reading.js';
 import { RowOrigins } from '../row-origins.js';
@@ -10,7 +11,7 @@ import { budgetBytes } from '../row-writer.js';
 import { scaleRow } from './column-scaling.js';
 import type { FileColumn } from './columns.js';
 import { openCsv } from './csv.js';
-import { dateColumns, withDates } from './dates.js';
+import { dateColumns, readableColumns, withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
@@ -136,6 +137,8 @@ export interface TableExamples {
   readonly examples: SourceExamples;
   /** The names of files of each example, in the order of their columns. */
   readonly files: readonly (readonly string[])[];
+  /** What the columns hold that `reading` asks for. */
+  readonly shown: ExampleColumns;
   where(example: number): string;
 }
 
@@ -171,7 +174,11 @@ async function readExamples(
   requireColumns(table, names, 'data.target');
   for (const { key, column } of named) requireColumns(table, [column], key);
   const inputs = fieldsOfTable(encoding);
-  const reader = new TableRows(table, { inputs, missing, targets, files: named.map(({ column }) => column) });
+  const shown = new ColumnsCollector(
+    presentColumns(reading.columns, readableColumns(table, encoding.dates), table.file),
+  );
+  const columns = named.map(({ column }) => column);
+  const reader = new TableRows(table, { inputs, missing, targets, files: columns, shown: shown.names });
   const files: (readonly string[])[] = [];
   const writers = writersOf(inputs, budgetBytes(undefined));
   const values: number[][] = targets.map(() => []);
@@ -187,6 +194,7 @@ async function readExamples(
         values[i].push(...target);
       });
       files.push(reader.files);
+      shown.add(reader.shown, (value) => table.numberIn(value));
       places.add(table, row);
       count++;
     });
@@ -204,6 +212,7 @@ async function readExamples(
   return {
     examples: { count, columns: [...inputColumns(inputs, writers), ...read] },
     files,
+    shown: shown.finish(),
     where: (row) => places.of(row),
   };
 }

@@ -8,7 +8,11 @@ import { columnRoles, type InputSchema, type TableSchema } from './survey.js';
 import { type Cell, type Table, textOf, type Value } from './table.js';
 
 /** What a row needs to be read; inputs of a trained model stand alone. */
-type RowSchema = Pick<TableSchema, 'inputs' | 'missing'> & Partial<TableSchema>;
+type RowSchema = Pick<TableSchema, 'inputs' | 'missing'> &
+  Partial<TableSchema> & {
+    /** Columns that are shown as they are; a gap in them leaves no row out. */
+    readonly shown?: readonly string[];
+  };
 
 /** A column of an input, and where its numbers go. */
 interface Place {
@@ -37,6 +41,8 @@ export class TableRows {
   split: Value = '';
   /** Names of the row's files. */
   files: readonly string[] = [];
+  /** What the row holds in the columns that are shown. */
+  shown: readonly Cell[] = [];
   readonly #table: Table;
   readonly #schema: RowSchema;
   readonly #columns: readonly ColumnRole[];
@@ -63,8 +69,8 @@ export class TableRows {
    * @throws DataError naming the line or row of a value that does not fit its column
    */
   read(visit: (row: number) => void): Promise<void> {
-    const { missing, weight, split, files } = this.#schema;
-    const names = this.#columns.map(({ name }) => name);
+    const { missing, weight, split, files, shown = [] } = this.#schema;
+    const names = [...this.#columns.map(({ name }) => name), ...shown];
     return this.#table.read(names, (cells, row) => {
       if (!isComplete(this.#table, this.#columns, missing, cells, row)) return;
       this.#rows++;
@@ -72,7 +78,9 @@ export class TableRows {
       for (let i = 0; i < this.targets.length; i++) next = this.#setTarget(i, next, cells, row);
       if (weight !== undefined) this.weight = this.#number(next++, cells, row);
       if (split !== undefined) this.split = cells[next++]!;
-      if (files) this.files = cells.slice(next).map((cell) => textOf(cell!));
+      const end = this.#columns.length;
+      if (files) this.files = cells.slice(next, end).map((cell) => textOf(cell!));
+      if (shown.length > 0) this.shown = cells.slice(end);
       visit(row);
     });
   }

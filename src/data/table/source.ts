@@ -2,6 +2,7 @@
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
+import { ColumnsCollector, presentColumns } from '../example-columns.js';
 import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { RowOrigins } from '../row-origins.js';
@@ -11,7 +12,7 @@ import { type KeyOrigin, keysOf } from '../splits/split-key.js';
 import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
 import { fitColumns, isNumeric, scaleRow } from './column-scaling.js';
 import { assignRoles, type FileColumn, type Roles, type TableConfig } from './columns.js';
-import { withDates } from './dates.js';
+import { readableColumns, withDates } from './dates.js';
 import { inputColumns, targetColumn, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
 import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
@@ -73,6 +74,7 @@ async function examplesOf(
   const parts: Part[] = [{ table: first, count }];
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
 
+  const shown = shownColumns([first, ...others], config, reading);
   const decider = deciderOf(config);
   const total = parts.reduce((sum, part) => sum + part.count, 0);
   const keys = decider && keysOf({ ...decider, unit: 'column' }, total);
@@ -82,8 +84,9 @@ async function examplesOf(
   const visit = (example: number, reader: TableRows, origin: KeyOrigin, row: number) => {
     keys?.add(example, reader.split, origin, row);
     if (named.length > 0) names.push([...reader.files]);
+    shown.add(reader.shown, origin.numberIn!);
   };
-  const filled = await fill(parts, schema, roles, writers, places, visit).catch((error) => {
+  const filled = await fill(parts, { ...schema, shown: shown.names }, roles, writers, places, visit).catch((error) => {
     for (const writer of writers) writer.discard();
     throw error;
   });
@@ -96,20 +99,26 @@ async function examplesOf(
     const input = { kind: 'table' as const, columns, inputs, csv, missing: config.missing, dates: config.dates };
     return { input, ...targetsEncoding(config, schema) };
   };
-  const given = { first: parts[0].count, counts: parts.slice(1).map(({ count }) => count) };
-  const examples = { count: total, columns: [...inputColumns(schema.inputs, writers), ...filled] };
+  const [training, ...counts] = parts.map(({ count }) => count);
   return {
-    examples,
-    split: planOf(config, { given, by: keys?.finish() }),
+    examples: { count: total, columns: [...inputColumns(schema.inputs, writers), ...filled] },
+    split: planOf(config, { given: { first: training, counts }, by: keys?.finish() }),
     origin: files.join(', '),
     encode,
     columns: found,
+    shown: shown.finish(),
     ...(config.targets && {
       standardize: roles.targets.filter(({ standardize }) => standardize).map(({ name }) => name),
     }),
     where: (example) => places.of(example),
     files: names,
   };
+}
+
+/** What is asked for beside the examples. @throws DataError where a file lacks it */
+function shownColumns(tables: readonly Table[], { dates }: TableConfig, { columns }: Reading): ColumnsCollector {
+  const each = tables.map((table) => presentColumns(columns, readableColumns(table, dates), table.file));
+  return new ColumnsCollector(each[0].filter((name) => each.every((names) => names.includes(name))));
 }
 
 async function scaled(
@@ -156,7 +165,7 @@ async function countRows(table: Table, schema: TableSchema, reading: Reading): P
 /** Writes the inputs of all parts, and where they were to `places`. @param visit gets each row @returns targets and weights */
 async function fill(
   parts: readonly Part[],
-  schema: TableSchema,
+  schema: TableSchema & { readonly shown: readonly string[] },
   roles: Roles,
   writers: readonly RowWriter[],
   places: RowOrigins,
