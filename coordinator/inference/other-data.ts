@@ -106,7 +106,11 @@ async function otherTable(
     ...targetEncoding(encoding, { name: target.name, role: 'target' }),
   }));
   const schemas = targets.map(({ name, columns, classes }) => ({ name, columns, classes }));
-  const { examples: read, where, shown } = images
+  const {
+    examples: read,
+    where,
+    shown,
+  } = images
     ? await otherTableOfImages(images, encoding.input, schemas, reading)
     : await tableExamples(place, encoding.input, schemas, reading);
   const scalings = new Map(
