@@ -24,15 +24,23 @@ export interface Mistake {
 
 type Issue = z.core.$ZodIssue;
 
-/** One mistake for each issue that validating `config` found. */
-export function explain(config: unknown, issues: readonly Issue[]): Mistake[] {
-  const mistakes = issues.flatMap((issue) => explainIssue(config, issue, []));
+interface Whole {
+  readonly config: unknown;
+  readonly root: JsonSchema;
+}
+
+/**
+ * One mistake for each issue that validating `config` found.
+ * @param root what was to be fulfilled; default: the schema of a run
+ */
+export function explain(config: unknown, issues: readonly Issue[], root = runJsonSchema()): Mistake[] {
+  const mistakes = issues.flatMap((issue) => explainIssue({ config, root }, issue, []));
   return mistakes.filter(({ problem }, i) => mistakes.findIndex((other) => other.problem === problem) === i);
 }
 
-function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
+function explainIssue(whole: Whole, issue: Issue, parent: Path): Mistake[] {
   const path = [...parent, ...issue.path];
-  const { schema, value } = lookUp(config, path);
+  const { schema, value } = lookUp(whole, path);
   // zod's own messages are switched off, so any message is one that a schema of ours wrote.
   if (issue.message !== '') return [{ path, problem: `${label(path)}: ${issue.message}`, remedy: remedyOf(issue) }];
   if (issue.code === 'invalid_key') {
@@ -43,11 +51,11 @@ function explainIssue(config: unknown, issue: Issue, parent: Path): Mistake[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => explainUnknownKey([...path, key], schema, value));
   }
-  const misspelt = misspeltChoice(config, path);
+  const misspelt = misspeltChoice(whole, path);
   if (misspelt) return [misspelt];
   if (issue.code === 'invalid_union') {
     const branch = intendedBranch(issue);
-    if (branch) return branch.flatMap((nested) => explainIssue(config, nested, path));
+    if (branch) return branch.flatMap((nested) => explainIssue(whole, nested, path));
     if (typeof value === 'object' && !Array.isArray(value)) return [explainChoice(path, schema, value)];
   }
   return [explainValue(path, schema, value)];
@@ -116,9 +124,9 @@ function explainChoice(path: Path, schema: JsonSchema, value: object): Mistake {
 }
 
 /** Where a mapping may be one of several by its key, or one by names: a key that was meant for the former. */
-function misspeltChoice(config: unknown, path: Path): Mistake | undefined {
+function misspeltChoice(whole: Whole, path: Path): Mistake | undefined {
   for (let length = 0; length < path.length; length++) {
-    const { schema, value } = lookUp(config, path.slice(0, length));
+    const { schema, value } = lookUp(whole, path.slice(0, length));
     const names = alternatives(schema).some(isByName) ? choiceNames(schema) : undefined;
     if (!names || typeof value !== 'object' || value === null) continue;
     if (isMisspelt(value, String(path[length]), names)) return explainChoice(path.slice(0, length), schema, value);
@@ -179,8 +187,8 @@ function remedyForValue(schema: JsonSchema, value: unknown): string {
 }
 
 /** Follows `path` through the schema and the value together, for the value tells a union's branches apart. */
-function lookUp(config: unknown, path: Path): { schema: JsonSchema; value: unknown } {
-  let schema = runJsonSchema();
+function lookUp({ config, root }: Whole, path: Path): { schema: JsonSchema; value: unknown } {
+  let schema = root;
   let value = config;
   for (const key of path) {
     schema = discriminator(schema, key) ?? child(schema, key, value) ?? {};
