@@ -8,6 +8,7 @@ import {
   checkResume,
   checkRunGiven,
   hideToken,
+  sealed,
   stepLimit,
   threadCount,
   tokenOf,
@@ -29,6 +30,7 @@ interface CoordinatorFlags {
   readonly steps?: string;
   readonly resume?: string;
   readonly set: readonly string[];
+  readonly seal?: boolean;
   readonly out?: string;
   readonly ledger?: boolean;
   readonly json?: boolean;
@@ -78,7 +80,8 @@ async function start(
   flags: CoordinatorFlags,
   watch: Pick<CoordinateOptions, 'report' | 'signal'>,
 ): Promise<EndEvent> {
-  const { host, resume, out, ledger, allowMixedNumerics, trace, set } = flags;
+  const { host, resume, out, ledger, allowMixedNumerics, trace } = flags;
+  const set = [...flags.set, ...sealed(flags)];
   const options: CoordinateOptions = {
     host,
     ledger,

@@ -8,6 +8,7 @@ import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
 import { jsonLine } from '../src/report/json.js';
+import { looksText } from '../src/report/looks.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
@@ -21,6 +22,7 @@ interface EvaluateFlags {
   readonly model?: string;
   readonly module?: string;
   readonly threads?: string;
+  readonly unseal?: boolean;
   readonly json?: boolean;
 }
 
@@ -47,6 +49,7 @@ export function evaluateCommand(): Command {
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
     .option('--module <file>', "the module that makes the model (default: that of the run's config)")
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
+    .option('--unseal', 'open a sealed test split for good, and evaluate it')
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText(
       'after',
@@ -89,11 +92,13 @@ function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
 }
 
 function text(result: EvaluationResult): string {
-  const { model, split, data, examples, metrics, figures = {}, confidence, intervals, notes } = result;
+  const { model, split, data, examples, metrics, figures = {}, confidence, intervals, notes, looks, sealed } = result;
   const head: [string, string][] = [
     ['model', model],
     ['data', data],
     ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+    ...(looks && looks.count > 0 ? [['looks', looksText(looks)] as [string, string]] : []),
+    ...(sealed ? [['test split', 'sealed; --unseal opens it'] as [string, string]] : []),
   ];
   const names = Object.keys(metrics);
   const titles = tableLines([...head, ...names.map((name) => [name])].map(([title]) => [title]));

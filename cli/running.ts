@@ -130,6 +130,7 @@ export const tokenOf = ({ token }: { readonly token?: string }): string | undefi
 export function withRunOptions(command: Command): Command {
   return command
     .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
+    .option('--seal', 'keep the test split closed: the run does not look at it (evaluation.seal)')
     .option('--out <dir>', "folder that receives the run's folder (default: runs)")
     .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')
     .option('--trace <file>', 'write a Chrome trace of every phase of every thread or worker')
@@ -143,6 +144,9 @@ export function checkRunGiven(file: string | undefined, resume: string | undefin
     command.error("error: missing required argument 'config', or --resume");
   }
 }
+
+/** What `--seal` sets. */
+export const sealed = ({ seal }: { readonly seal?: boolean }): string[] => (seal ? ['evaluation.seal=true'] : []);
 
 /** Collects a repeatable option. */
 export const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];

@@ -6,6 +6,7 @@ import type { EndEvent } from '../src/report/events.js';
 import {
   checkResume,
   checkRunGiven,
+  sealed,
   stepLimit,
   threadCount,
   trainUntilInterrupted,
@@ -17,6 +18,7 @@ interface TrainFlags {
   readonly engine?: string;
   readonly backend?: string;
   readonly set: readonly string[];
+  readonly seal?: boolean;
   readonly out?: string;
   readonly resume?: string;
   readonly steps?: string;
@@ -62,7 +64,7 @@ async function start(
   flags: TrainFlags,
   watch: Pick<RunOptions, 'report' | 'signal'>,
 ): Promise<EndEvent> {
-  const set = [...flags.set];
+  const set = [...flags.set, ...sealed(flags)];
   if (flags.engine) set.push(`engine=${flags.engine}`);
   if (flags.backend) set.push(`backend=${flags.backend}`);
   const { ledger, trace } = flags;

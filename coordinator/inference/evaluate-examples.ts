@@ -16,6 +16,7 @@ import { bytesText, grouped } from '../../src/ground/units.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EngineSpec, EvaluationOptions } from '../../src/pool/spec.js';
+import type { Looks } from '../../src/report/looks.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
 import { checkIds } from '../prepare/check-ids.js';
@@ -26,6 +27,7 @@ import { askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
 import { assignWeights, makerOf } from './saved-model.js';
+import { guardTest } from './test-guard.js';
 
 /** A model's outputs on every example of a split, with what they are compared with. */
 export interface EvaluatedExamples {
@@ -38,6 +40,10 @@ export interface EvaluatedExamples {
   readonly results: MetricResults;
   /** Undefined where nobody asked, or they do not fit. */
   readonly kept?: KeptExamples;
+  /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
+  readonly looks?: Looks;
+  /** Whether the test split is closed: nothing may read it. */
+  readonly isSealed: boolean;
 }
 
 /**
@@ -53,9 +59,12 @@ export async function evaluateExamples<Result>(
 ): Promise<Result> {
   const located = locateModel(place, options.model);
   const config = configOf(located, options);
-  const chosen = await chooseData(located, config, options);
+  const guard = guardTest(located, config, options);
+  const chosen = await chooseData(located, config, options, guard);
   try {
-    return await use({ located, config, ...chosen, ...(await measure(located, config, chosen, options)) });
+    const measured = await measure(located, config, chosen, options);
+    const looks = guard.looked(chosen.split);
+    return await use({ located, config, ...chosen, ...measured, looks, isSealed: guard.isClosed });
   } finally {
     closeExamples(chosen.dataset.examples);
   }

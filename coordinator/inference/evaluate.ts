@@ -3,6 +3,7 @@ import type { Interval } from '../../src/evaluate/intervals.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import type { Metrics } from '../../src/report/events.js';
+import type { Looks } from '../../src/report/looks.js';
 import { threadsOf } from '../local/threads.js';
 import { evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
@@ -29,6 +30,10 @@ export interface EvaluationResult {
   readonly detectable: Readonly<Record<string, number>>;
   /** Why a metric is no number, or has no interval. */
   readonly notes: Readonly<Record<string, string>>;
+  /** Looks at the test split of the run since it ended, this one included; absent for a model that is in no run. */
+  readonly looks?: Looks;
+  /** Whether the test split is sealed. */
+  readonly sealed: boolean;
 }
 
 /**
@@ -38,7 +43,8 @@ export interface EvaluationResult {
  * @throws LockstepError when there is no such model, no config, no such split, or data and model do not fit
  */
 export async function evaluate(place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  return evaluateExamples(place, options, async ({ located, config, dataset, split, rows, results, kept }) => {
+  return evaluateExamples(place, options, async (evaluated) => {
+    const { located, config, dataset, split, rows, results, kept, looks, isSealed } = evaluated;
     const { scalars, figures } = results;
     const { confidence, resamples } = config.evaluation;
     const threads = threadsOf(options.threads);
@@ -53,6 +59,8 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
       ...(Object.keys(figures).length > 0 && { figures }),
       confidence,
       ...sure,
+      ...(looks && { looks }),
+      sealed: isSealed,
     };
   });
 }

@@ -12,11 +12,14 @@ import { dataConfigOf } from '../prepare/specs.js';
 import type { LocatedModel, ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
 import { readEncoding } from './saved-model.js';
+import type { TestGuard } from './test-guard.js';
 
 /** Which model to evaluate, and on what. */
 export interface EvaluateOptions {
-  /** Which split of the run; default: test where the run has one, else validation. */
+  /** Which split of the run; default: test where the run has one that is not sealed, else validation. */
   readonly split?: keyof Splits;
+  /** Opens a sealed test split for good, and evaluates it. */
+  readonly unseal?: boolean;
   /**
    * Where other examples of the same kind are: all of them are evaluated instead of a split. A path; of source npy also a file for
    * each array, by its name.
@@ -48,6 +51,7 @@ export async function chooseData(
   located: LocatedModel,
   config: RunConfig,
   options: EvaluateOptions,
+  guard: TestGuard,
 ): Promise<ChosenData> {
   const encoding = await readEncoding(located.path);
   const data = asTrained(config, encoding, located);
@@ -67,7 +71,7 @@ export async function chooseData(
     ignoreClass,
     trained: encoding ?? { input: { kind: 'numbers', scale: 1 } },
   });
-  const split = chooseSplit(dataset.splits, options.split);
+  const split = chooseSplit(dataset.splits, guard);
   return { dataset, split, rows: dataset.splits[split] };
 }
 
@@ -103,10 +107,14 @@ function asTrained(config: RunConfig, encoding: Encoding | undefined, { path }: 
   return scalesTargets(data) ? { ...data, standardizeTargets: true } : data;
 }
 
-function chooseSplit(splits: Splits, wanted: keyof Splits | undefined): keyof Splits {
+function chooseSplit(splits: Splits, { split: wanted, isClosed }: TestGuard): keyof Splits {
   const names = (['test', 'validation', 'training'] as const).filter((name) => splits[name].length > 0);
-  const held = names.filter((name) => name !== 'training');
+  const held = names.filter((name) => name !== 'training' && !(isClosed && name === 'test'));
   const split = wanted ?? held[0];
+  if (split === undefined && isClosed && splits.test.length > 0) {
+    const remedy = 'open it for good with --unseal, or use --split training';
+    throw new DataError('the test split is sealed, and the run has no validation split', remedy);
+  }
   if (split === undefined) {
     throw new DataError('the run has neither a test nor a validation split', 'use --split training, or --data');
   }

@@ -221,11 +221,13 @@ export class TrainingLoop {
     const restored = !interrupted && this.#restoreBest();
     const evaluate = (rows: Int32Array) => (evaluates ? evaluateSplit(this.#run, rows).catch(unlessStopped) : null);
     const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
-    const test = await evaluate(dataset.splits.test);
+    const sealed = this.#run.config.evaluation.seal && dataset.splits.test.length > 0;
+    const test = sealed ? null : await evaluate(dataset.splits.test);
     return {
       event: 'end',
       validation: validation?.scalars ?? null,
       test: test?.scalars ?? null,
+      ...(sealed && { sealed }),
       ...figuresIn({ validation, test }),
       model: (await saveRunModel(this.#run, 'model', trainer.parameters)) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,

@@ -47,6 +47,7 @@ export async function findResumption(folder: string, lock: RunLock, overrides: r
   if (skipped.length > 0 && !checkpoint) warnings.push('no checkpoint is left: the run starts over');
   if (!checkpoint) return { folder, lock, config, warnings };
   checkConfig(checkpoint, config);
+  checkSeal(folder, checkpoint, config);
   checkUnfinished(folder, checkpoint, config);
   return { folder, lock, config, checkpoint, warnings };
 }
@@ -69,7 +70,7 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
 
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
 const free = [
-  ...['name', 'checkpoint', 'data', 'training.logEvery', 'training.earlyStopping'],
+  ...['name', 'checkpoint', 'data', 'evaluation', 'training.logEvery', 'training.earlyStopping'],
   ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
 ];
 
@@ -95,6 +96,15 @@ function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
     onlyEpochs
       ? `leave it: under schedule ${schedule} every step depends on how many there will be`
       : 'undo the change, or start a new run',
+  );
+}
+
+/** @throws ConfigError when a change of the config would open a sealed test split, which nobody would know of */
+function checkSeal(folder: string, { state }: Checkpoint, config: RunConfig): void {
+  if (!defineConfig(state.config).evaluation.seal || config.evaluation.seal) return;
+  throw new ConfigError(
+    `evaluation.seal: the test split of ${folder} is sealed`,
+    `leave it so; when the run has ended, lockstep evaluate ${folder} --unseal opens it`,
   );
 }
 

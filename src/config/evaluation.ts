@@ -15,5 +15,9 @@ export const evaluationSchema = z
       .max(1_000_000)
       .default(2000)
       .describe('Draws of the bootstrap that gives the intervals; 0 leaves intervals out.'),
+    seal: z
+      .boolean()
+      .default(false)
+      .describe('Keep the test split closed: the run ends without it, and `evaluate --unseal` opens it.'),
   })
   .describe('What `evaluate` says beside the numbers.');

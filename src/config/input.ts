@@ -911,6 +911,10 @@ export interface RunConfigInput {
      * Draws of the bootstrap that gives the intervals; 0 leaves intervals out.
      */
     resamples?: number;
+    /**
+     * Keep the test split closed: the run ends without it, and `evaluate --unseal` opens it.
+     */
+    seal?: boolean;
   };
   /**
    * When to write a checkpoint. One is always written on Ctrl-C and at the end.

@@ -144,8 +144,10 @@ export interface EndEvent extends WithFigures {
   event: 'end';
   /** Metrics of the model on the validation split; null without one. */
   validation: Metrics | null;
-  /** Metrics of the model on the test split; null without one. */
+  /** Metrics of the model on the test split; null without one, and where it is sealed. */
   test: Metrics | null;
+  /** Whether there is a test split that stays closed (`evaluation.seal`). */
+  sealed?: boolean;
   /** Path of the final model; empty where it could not be written, which is an error when the run has closed its files. */
   model: string;
   /** Path of the best model by validation; null where there is none, or it could not be written. */

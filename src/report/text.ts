@@ -119,6 +119,7 @@ function endBlock(event: EndEvent, command: string, colors: Colors): string {
   if (event.restored) rows.push(['restored', `the parameters of epoch ${event.bestEpoch}`]);
   if (event.validation) rows.push(['validation', metricsText(event.validation)]);
   if (event.test) rows.push(['test', metricsText(event.test)]);
+  if (event.sealed) rows.push(['test', 'sealed; lockstep evaluate --unseal opens it']);
   for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(metricText).join(' ')]);
   rows.push(['model', event.model || 'could not be written']);
   if (event.best !== null) rows.push(['best model', event.best]);
