@@ -1,0 +1,196 @@
+/**
+ * EvaluationReport is the report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
+ * finds something out adds a section of their own; a section that is not there is not shown.
+ */
+import type { MetricFigure } from '../metrics/metric.js';
+
+export type SplitName = 'training' | 'validation' | 'test';
+
+/** Numbers by the names of metrics; null or NaN where one is no number. */
+export type ReportMetrics = Readonly<Record<string, number | null>>;
+
+/** Where the true value of a metric lies, with the confidence of the report. */
+export interface MetricInterval {
+  readonly low: number;
+  readonly high: number;
+  readonly standardError: number;
+  readonly method: 'wilson' | 'bootstrap';
+}
+
+export type MetricIntervals = Readonly<Record<string, MetricInterval>>;
+
+/** An evaluation with all that is known of it. */
+export interface EvaluationReport extends ReportSections {
+  /** The folder or file of the model that was evaluated. */
+  readonly model: string;
+  /** null where other data were evaluated. */
+  readonly split: SplitName | null;
+  /** One line about the data. */
+  readonly data: string;
+  /** How many examples were evaluated. */
+  readonly examples: number;
+  /** `loss` first, then the metrics of the config. */
+  readonly metrics: ReportMetrics;
+  /** What the data are. */
+  readonly card: DataCard;
+}
+
+/** What may be missing. */
+export interface ReportSections {
+  /** Of the intervals, such as 0.95. */
+  readonly confidence?: number;
+  readonly intervals?: MetricIntervals;
+  /** Why a metric is no number, by its name. */
+  readonly notes?: Readonly<Record<string, string>>;
+  /** Metrics that are tables or curves. */
+  readonly figures?: Readonly<Record<string, MetricFigure>>;
+  /** What is legitimate but suspicious, a line each. */
+  readonly warnings?: readonly string[];
+  readonly training?: TrainingCourse;
+  readonly learningCurve?: readonly LearningCurvePoint[];
+  readonly slices?: readonly SliceReport[];
+  readonly calibration?: readonly FittedStep[];
+  readonly diagnosis?: readonly Finding[];
+  readonly gallery?: readonly GalleryReport[];
+  readonly importance?: readonly InputImportance[];
+  /** How often each split was looked at. */
+  readonly looks?: readonly SplitLooks[];
+  readonly repeat?: Repetition;
+}
+
+/** What the data are. */
+export interface DataCard {
+  /** SHA-256 of the values of every field, and of the splits. */
+  readonly sha256: string;
+  /** Examples of each split; of other data that are evaluated as a whole, of `all`. */
+  readonly splits: readonly { readonly split: SplitName | 'all'; readonly examples: number }[];
+  readonly targets: readonly TargetCard[];
+}
+
+/** How the values of a target are spread over the splits, in the order of the card's splits. */
+export interface TargetCard {
+  readonly target: string;
+  /** `places` where an example has several, such as words or pixels. */
+  readonly of: 'examples' | 'places';
+  /** Of classes: how many of each there are. */
+  readonly classes?: { readonly names: readonly string[]; readonly counts: readonly (readonly number[])[] };
+  /** Of numbers; null where a split has none. */
+  readonly numbers?: readonly (NumberSpread | null)[];
+}
+
+export interface NumberSpread {
+  readonly mean: number;
+  readonly standardDeviation: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** How the training went, as metrics.jsonl has it. */
+export interface TrainingCourse {
+  readonly epochs: readonly {
+    readonly epoch: number;
+    /** Training examples seen since the start of the run. */
+    readonly examples: number;
+    /** Mean loss of the training examples over the epoch, with regularization. */
+    readonly loss: number;
+    readonly validation: ReportMetrics | null;
+  }[];
+  /** The best epoch by `training.monitor`, from 1; null where the run does not say. */
+  readonly best: number | null;
+}
+
+/** What training on a part of the training split comes to. */
+export interface LearningCurvePoint {
+  /** Training examples. */
+  readonly size: number;
+  readonly metrics: ReportMetrics;
+  readonly intervals: MetricIntervals;
+}
+
+/** Metrics by the values of a column, or by its bins: the worst first. */
+export interface SliceReport {
+  readonly column: string;
+  readonly confidence: number;
+  readonly groups: readonly {
+    readonly value: string;
+    readonly examples: number;
+    readonly metrics: ReportMetrics;
+    readonly intervals: MetricIntervals;
+    /** What to keep in mind, as that it is too small to say. */
+    readonly note?: string;
+  }[];
+  /** Largest differences between two groups. */
+  readonly gaps: readonly {
+    readonly metric: string;
+    readonly gap: number;
+    readonly low: number;
+    readonly high: number;
+    /** Values of the groups. */
+    readonly least: string;
+    readonly most: string;
+  }[];
+}
+
+/** What was fitted after training: a threshold, a temperature. */
+export interface FittedStep {
+  readonly title: string;
+  /** On what, and what for. */
+  readonly text: string;
+  readonly numbers: Readonly<Record<string, number>>;
+  /** Such as reliability before and after. */
+  readonly figures?: Readonly<Record<string, MetricFigure>>;
+}
+
+/** What was found out about the run, and what can be done. */
+export interface Finding {
+  readonly title: string;
+  readonly text: string;
+  readonly remedies: readonly string[];
+}
+
+/** Examples to look at, such as those that are most confidently wrong. */
+export interface GalleryReport {
+  readonly title: string;
+  readonly examples: readonly {
+    /** Its number in the data, from 0. */
+    readonly example: number;
+    readonly truth: string;
+    readonly predicted: string;
+    readonly confidence?: number;
+    readonly loss?: number;
+    /** A PNG file as a `data:` URI. */
+    readonly picture?: string;
+    /** Cells by the names of columns. */
+    readonly row?: Readonly<Record<string, string>>;
+    readonly text?: string;
+  }[];
+}
+
+/** How much worse a metric becomes without an input. */
+export interface InputImportance {
+  readonly input: string;
+  readonly metric: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface SplitLooks {
+  readonly split: SplitName;
+  readonly count: number;
+  /** ISO 8601, in order. */
+  readonly times: readonly string[];
+}
+
+/** How to come to the same numbers. */
+export interface Repetition {
+  /** Command lines, in order. */
+  readonly commands: readonly string[];
+  /** The resolved config as YAML. */
+  readonly config: string;
+  readonly seed: number;
+  /** Of the model's parameters, in hex. */
+  readonly parameters: string;
+  /** Versions by the name of what has them. */
+  readonly versions: Readonly<Record<string, string>>;
+}
