@@ -17,6 +17,7 @@ export {
   UnsupportedModelError,
   WireError,
 } from '../src/errors.js';
+export type { OutputKind, PredictedArrays } from '../src/evaluate/kept-arrays.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
 export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
@@ -34,6 +35,7 @@ export {
   type PredictOptions,
   predict,
 } from './inference/predict.js';
+export { type ArrayScoreOptions, type ArrayScores, scoreArrays } from './inference/score-arrays.js';
 export { type ResumeOptions, resume, type TrainOptions, train } from './local/train.js';
 export {
   type CoordinateOptions,

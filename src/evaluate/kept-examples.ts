@@ -17,24 +17,46 @@ export function keptExamples(heads: readonly HeadMetrics[], kept: Float32Array):
 }
 
 /** Some of the examples, in the order of their places. */
-export function subset({ heads, examples, outputs }: KeptExamples, places: ArrayLike<number>): KeptExamples {
+export function subset(kept: KeptExamples, places: ArrayLike<number>): KeptExamples {
+  const { examples } = kept;
   const pick = <Values extends Numbers>(values: Values): Values => {
     const width = examples === 0 ? 0 : values.length / examples;
-    const Kind = values.constructor as new (buffer: SharedArrayBuffer) => Values;
-    const some = new Kind(new SharedArrayBuffer(values.BYTES_PER_ELEMENT * width * places.length));
+    const some = allocated(values, width * places.length);
     for (let i = 0; i < places.length; i++) {
       some.set(values.subarray(places[i] * width, (places[i] + 1) * width), i * width);
     }
     return some;
   };
-  const each = outputs.map(({ outputs, targets, weights, losses, divisors, customs }) => ({
-    examples: places.length,
-    outputs: pick(outputs),
-    targets: pick(targets),
-    customs: customs.map(pick),
-    ...(weights && { weights: pick(weights) }),
-    ...(losses && { losses: pick(losses) }),
-    ...(divisors && { divisors: pick(divisors) }),
+  return mapped(kept, places.length, pick);
+}
+
+/** The same in memory that threads share. */
+export const shared = (kept: KeptExamples): KeptExamples =>
+  mapped(kept, kept.examples, (values) => {
+    if (values.buffer instanceof SharedArrayBuffer) return values;
+    const copy = allocated(values, values.length);
+    copy.set(values);
+    return copy;
+  });
+
+function allocated<Values extends Numbers>(values: Values, length: number): Values {
+  const Kind = values.constructor as new (buffer: SharedArrayBuffer) => Values;
+  return new Kind(new SharedArrayBuffer(values.BYTES_PER_ELEMENT * length));
+}
+
+function mapped(
+  { heads, outputs: all }: KeptExamples,
+  examples: number,
+  map: <Values extends Numbers>(values: Values) => Values,
+): KeptExamples {
+  const outputs = all.map(({ outputs, targets, weights, losses, divisors, customs }) => ({
+    examples,
+    outputs: map(outputs),
+    targets: map(targets),
+    customs: customs.map(map),
+    ...(weights && { weights: map(weights) }),
+    ...(losses && { losses: map(losses) }),
+    ...(divisors && { divisors: map(divisors) }),
   }));
-  return { heads, examples: places.length, outputs: each };
+  return { heads, examples, outputs };
 }

@@ -1,6 +1,6 @@
 /** Bootstrap replicates of metrics, on threads of their own: the same numbers for any number of threads. */
 import { Piscina } from 'piscina';
-import type { KeptExamples } from './kept-examples.js';
+import { type KeptExamples, shared } from './kept-examples.js';
 import { ReplicateMaker, type ReplicateWork } from './replicate-maker.js';
 
 export interface ReplicateOptions {
@@ -32,7 +32,7 @@ export async function replicates(
   const work: ReplicateWork = { kept, seed, groups, resamples, next, results };
   const rows = kept.outputs.reduce((sum, { outputs }) => sum + outputs.length, 0);
   if (threads === 1 || rows * resamples < little) await makeHere(work, signal);
-  else await makeOnThreads(work, threads, signal);
+  else await makeOnThreads({ ...work, kept: shared(kept) }, threads, signal);
   return results;
 }
 

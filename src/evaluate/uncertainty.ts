@@ -33,6 +33,8 @@ function uncertaintyOf(
   const notes: Record<string, string> = {};
   for (const [at, number] of numbers.entries()) {
     const value = values[number.name];
+    // Arrays come without losses.
+    if (value === undefined) continue;
     const note = Number.isFinite(value) ? undefined : noteOf(number, kept, value);
     if (note !== undefined) notes[number.name] = note;
     const trials = groups === undefined ? trialsOf(number, kept) : undefined;
