@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { ConfigError, DataError, OutputError } from '../src/errors.js';
 import { printableText } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
+import { whole } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
@@ -190,13 +191,6 @@ function readText(file: string): string {
           : `cannot be read (${code})`;
     throw new DataError(`${file}: ${reason}`, 'name a text file, or give --text');
   }
-}
-
-function whole(flag: string, value: string | undefined, least: number): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (value.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number;
-  throw new ConfigError(`${flag} ${value} is not a whole number of at least ${least}`, 'correct it');
 }
 
 function temperatureOf(value: string | undefined): number | undefined {

@@ -15,6 +15,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./worker.js')).workerCommand(),
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   predict: async () => (await import('./predict.js')).predictCommand(),
+  score: async () => (await import('./score.js')).scoreCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   data: async () => (await import('./data.js')).dataCommand(),
   scale: async () => (await import('./scale.js')).scaleCommand(),

@@ -20,6 +20,32 @@ export {
 export type { OutputKind, PredictedArrays } from '../src/evaluate/kept-arrays.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
+export {
+  type BoxMetrics,
+  type BoxScores,
+  type ClassScore,
+  type ScoreBoxesOptions,
+  scoreBoxes,
+} from '../src/scores/boxes.js';
+export type { CocoDetection, CocoTruths } from '../src/scores/coco-files.js';
+export type { ScoreInterval } from '../src/scores/score-interval.js';
+export {
+  type ForecastSeries,
+  type SeriesScore,
+  type SeriesScoreOptions,
+  type SeriesScores,
+  scoreSeries,
+} from '../src/scores/series.js';
+export type { TextScoreOptions } from '../src/scores/text-options.js';
+export type {
+  Score,
+  ScoreDifference,
+  TextScore,
+  TextScoreListeners,
+  TextScores,
+  TextVisit,
+} from '../src/scores/text-scores.js';
+export { type ScoreTextsOptions, scoreTexts, type Texts } from '../src/scores/texts.js';
 export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluationResult, evaluate } from './inference/evaluate.js';

@@ -11,6 +11,7 @@ import { evaluateCommand } from '../../cli/evaluate.js';
 import { exportCommand } from '../../cli/export.js';
 import { predictCommand } from '../../cli/predict.js';
 import { scaleCommand } from '../../cli/scale.js';
+import { scoreCommand } from '../../cli/score.js';
 import { trainCommand } from '../../cli/train.js';
 import { workerCommand } from '../../cli/worker.js';
 import { defineConfig } from '../../src/config/define.js';
@@ -70,7 +71,7 @@ describe('configs', () => {
 describe('commands', () => {
   const makers: readonly (() => Command)[] = [
     ...[trainCommand, coordinatorCommand, workerCommand, evaluateCommand, predictCommand],
-    ...[exportCommand, dataCommand, scaleCommand, doctorCommand],
+    ...[scoreCommand, exportCommand, dataCommand, scaleCommand, doctorCommand],
   ];
   const lines = blocks
     .filter(({ language }) => language === '')
@@ -80,7 +81,7 @@ describe('commands', () => {
         [...textOf(page).matchAll(/`((?:npx )?lockstep \w[^`<]*|npm run [^`]*)`/g)].map((found) => [page, found[1]]),
       ),
     )
-    .filter(([, line]) => line !== '' && !/^lockstep (\w+)( data)?$/.test(line));
+    .filter(([, line]) => line !== '' && !/^lockstep (\w+)( (data|texts|boxes|series))?$/.test(line));
 
   it.each(lines)('%s: %s', (_, line) => {
     for (const command of line.split(' && ')) check(wordsOf(command));

@@ -20,6 +20,7 @@ const order = [
   'reduce',
   'optimizer',
   'evaluate',
+  'scores',
   'pool',
   'wire',
   'export',

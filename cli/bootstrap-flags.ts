@@ -1,0 +1,35 @@
+/** Options of scores that come with intervals. */
+import type { Command } from 'commander';
+import { ConfigError } from '../src/errors.js';
+import { metricText } from '../src/ground/units.js';
+import type { ScoreInterval } from '../src/scores/score-interval.js';
+import { whole } from './flag-numbers.js';
+
+export interface BootstrapFlags {
+  readonly confidence?: string;
+  readonly resamples?: string;
+  readonly seed?: string;
+}
+
+export const bootstrapFlags = (command: Command): Command =>
+  command
+    .option('--confidence <share>', 'how often intervals hold the true value (default: 0.95)')
+    .option('--resamples <n>', 'draws for the intervals; 0 for none (default: 1000)')
+    .option('--seed <n>', 'decides the draws (default: 0)');
+
+/** @throws ConfigError naming the flag */
+export function bootstrapOf({ confidence, resamples, seed }: BootstrapFlags) {
+  const share = confidence === undefined ? undefined : Number(confidence);
+  if (share !== undefined && !(share > 0 && share < 1)) {
+    throw new ConfigError(`--confidence ${confidence} is not between 0 and 1`, 'use 0.95');
+  }
+  const draws = whole('--resamples', resamples, 0);
+  if (draws !== undefined && draws > 1_000_000) {
+    throw new ConfigError(`--resamples ${resamples} is more than a million`, 'use 1000 to 10000');
+  }
+  return { confidence: share, resamples: draws, seed: whole('--seed', seed, 0) };
+}
+
+/** An interval in a table; empty where there is none. */
+export const rangeText = (interval: ScoreInterval | undefined): string =>
+  interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : '';

@@ -1,0 +1,61 @@
+/** `lockstep score boxes`: detections in images, by COCO's rule. */
+import { Command } from 'commander';
+import { printableDeep } from '../src/ground/printable.js';
+import { grouped, metricText, plural } from '../src/ground/units.js';
+import { tableLines } from '../src/report/aligned.js';
+import { jsonLine } from '../src/report/json.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+import type { BoxScores } from '../src/scores/boxes.js';
+import { reportMistakes } from './outcome.js';
+
+export function scoreBoxesCommand(): Command {
+  return new Command('boxes')
+    .description("Average precision and recall of boxes that were found in images, by COCO's rule.")
+    .argument('<truths>', "the true boxes: COCO's JSON of images, categories and annotations")
+    .argument(
+      '<detections>',
+      "the boxes that were found: COCO's JSON, a list with image_id, category_id, bbox and score",
+    )
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText(
+      'after',
+      `
+The values are those of pycocotools. Where there is no truth to be found, such as of small boxes, they are NaN instead of -1.
+
+Examples:
+  lockstep score boxes instances_val2017.json detections.json
+  lockstep score boxes truths.json detections.json --json
+
+Exit codes: 0 done, 2 bad input.`,
+    )
+    .action(runScoreBoxes);
+}
+
+function runScoreBoxes(truths: string, detections: string, { json }: { readonly json?: boolean }): Promise<void> {
+  return reportMistakes(json, async (warn) => {
+    const { readJsonFile } = await import('../src/ground/json-file.js');
+    const coco = await import('../src/scores/coco-files.js');
+    const { scoreCheckedBoxes } = await import('../src/scores/boxes.js');
+    const known = readJsonFile(truths, coco.truthsSchema, coco.truthsKind);
+    const found = readJsonFile(detections, coco.detectionsSchema, coco.detectionsKind);
+    const scores = scoreCheckedBoxes(known, found, { truths, detections }, warn);
+    process.stdout.write(
+      json ? jsonLine({ event: 'scores', ...scores }) : wrapLines(text(printableDeep(scores)), widthOf(process.stdout)),
+    );
+  });
+}
+
+function text({ images, truths, detections, metrics, classes }: BoxScores): string {
+  const rows = classes.map(({ name, truths, detections, ap, ap50, ap75, ar }) => [
+    name,
+    ...[truths, detections].map(grouped),
+    ...[ap, ap50, ap75, ar].map(metricText),
+  ]);
+  return [
+    `${plural(images, 'image')}, ${grouped(truths)} true ${truths === 1 ? 'box' : 'boxes'}, ${plural(detections, 'detection')}`,
+    ...tableLines(Object.entries(metrics).map(([name, value]) => [name, metricText(value)])),
+    '',
+    ...tableLines([['class', 'truths', 'detections', 'AP', 'AP50', 'AP75', 'AR100'], ...rows]),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,21 @@
+/** `lockstep score`: how good predictions are that were made elsewhere. */
+import { Command } from 'commander';
+import { scoreBoxesCommand } from './score-boxes.js';
+import { scoreSeriesCommand } from './score-series.js';
+import { scoreTextsCommand } from './score-texts.js';
+
+export function scoreCommand(): Command {
+  return new Command('score')
+    .description('Score predictions that were made elsewhere: texts, boxes in images, forecasts.')
+    .addCommand(scoreTextsCommand())
+    .addCommand(scoreBoxesCommand())
+    .addCommand(scoreSeriesCommand())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lockstep score texts references.txt translations.txt
+  lockstep score boxes instances.json detections.json
+  lockstep score series truths.csv forecasts.csv --history history.csv --season 12`,
+    );
+}
