@@ -7,7 +7,7 @@ import { encodeModel, type OnnxGraph, type OnnxPort } from '../engine/onnx/proto
 import { refusedAtRun } from '../engine/onnx/refused.js';
 import { createSession } from '../engine/onnx/runtime.js';
 import { PrivateMemory } from '../engine/private-memory.js';
-import { EngineError, UnsupportedModelError } from '../errors.js';
+import { EngineError, ModelError, UnsupportedModelError } from '../errors.js';
 import { elements } from '../ground/elements.js';
 import { computedIdError, tablesOf } from '../model/computed-ids.js';
 import { maskedOutputs, predicted } from '../model/forward.js';
@@ -103,15 +103,26 @@ async function tfjsPredictor(target: Predictable): Promise<Predict> {
       return [...outputs, ...found].map((output) => output.dataSync() as Float32Array);
     });
   const zeros = ports.map(({ shape }) => new Float32Array(elements(shape)));
+  await eagerly(() => predict(zeros, 1));
+  return predict;
+}
+
+/**
+ * Loads the fastest backend of tfjs that a model runs on.
+ * @param attempt runs it once, on zeros
+ * @throws EngineError where there is none
+ */
+export async function eagerly(attempt: () => Promise<unknown>): Promise<void> {
   const reasons: string[] = [];
   for (const name of backendNames) {
     try {
       await loadBackend(name);
-      await predict(zeros, 1);
-      return predict;
+      await attempt();
+      return;
     } catch (error) {
       // Of zeros, which are no input of the user's.
-      if (computedIdError(error, [])) return predict;
+      if (computedIdError(error, [])) return;
+      if (error instanceof ModelError) throw error;
       reasons.push(error instanceof EngineError ? error.problem : `backend ${name}: ${(error as Error).message}`);
     }
   }

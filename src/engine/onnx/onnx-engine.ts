@@ -1,14 +1,15 @@
 /** The compiled engine: one ONNX Runtime session a graph, which reads and writes where the numbers are. */
 import { type Field, ofRole } from '../../data/field.js';
 import { elements } from '../../ground/elements.js';
-import { loadNoiseKernels, loadPoolingKernels } from '../../kernels/load-kernels.js';
+import { loadNoiseKernels } from '../../kernels/load-kernels.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
 import { BatchMemory, PrivateMemory } from '../private-memory.js';
 import { fillNoise } from '../step-noise.js';
+import { boundGraph, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
-import { createSession, type Session, type Tensor, type Tensors } from './runtime.js';
+import type { Session, Tensor, Tensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
 export interface CompiledModel {
@@ -91,9 +92,7 @@ export class OnnxEngine implements GradientEngine {
       draw: noise.draw,
       runs: new Map(),
       tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
-      sessions: graph.subgraphs.flatMap((subgraph) =>
-        subgraph.kind === 'session' ? [createSession(subgraph.bytes)] : [],
-      ),
+      sessions: sessionsOf(graph),
     };
     this.#prepared.set(graph, prepared);
     return prepared;
@@ -104,18 +103,7 @@ export class OnnxEngine implements GradientEngine {
     if (known) return known;
     const { graph, memory } = prepared;
     const tensors = { ...prepared.tensors, ...this.#gradientTensors(graph, gradients) };
-    const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-    const sessions = prepared.sessions.values();
-    const subgraphs = graph.subgraphs.map((subgraph) => {
-      if (subgraph.kind === 'session')
-        return sessions.next().value!.bind(pick(subgraph.inputs), pick(subgraph.outputs));
-      const kernels = loadPoolingKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
-      const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
-      return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
-    });
-    const run = () => {
-      for (const subgraph of subgraphs) subgraph();
-    };
+    const run = boundGraph(graph, prepared.sessions, tensors, memory);
     prepared.runs.set(gradients, run);
     return run;
   }

@@ -160,7 +160,7 @@ function isDilatedConvolution(layer: LayerFields): boolean {
 }
 
 /** What conv1d and conv2d do in training when they are dilated. */
-function dilatedLayer(hooks: StepHooks, x: tf.Tensor, layer: LayerFields): tf.Tensor {
+function dilatedLayer(hooks: Pick<StepHooks, 'dilatedKernels'>, x: tf.Tensor, layer: LayerFields): tf.Tensor {
   const { rank, dilationRate, padding } = layer;
   const [rows, columns] = rank === 1 ? [1, dilationRate![0]] : dilationRate!;
   const image = (rank === 1 ? tf.expandDims(x, 1) : x) as tf.Tensor4D;
@@ -170,4 +170,18 @@ function dilatedLayer(hooks: StepHooks, x: tf.Tensor, layer: LayerFields): tf.Te
   const biased = layer.bias ? tf.add(y, layer.bias.read()) : y;
   const shaped = rank === 1 ? tf.squeeze(biased, [1]) : biased;
   return layer.activation ? layer.activation.apply(shaped) : shaped;
+}
+
+/** Runs `body` with gradients for the model's dilated convolutions, outside a training step too. */
+export function dilatedLayers<T>(model: Layer, body: () => T): T {
+  const layers = [...everyLayer(model)].map((layer) => layer as unknown as LayerFields).filter(isDilatedConvolution);
+  const calls = layers.map(({ call }) => call);
+  for (const layer of layers) layer.call = (inputs) => dilatedLayer({}, [inputs].flat()[0], layer);
+  try {
+    return body();
+  } finally {
+    layers.forEach((layer, i) => {
+      layer.call = calls[i];
+    });
+  }
 }
