@@ -24,6 +24,7 @@ const order = [
   'pool',
   'wire',
   'export',
+  'explain',
   'checkpoint',
   'projection',
   'report',
