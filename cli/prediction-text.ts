@@ -96,8 +96,12 @@ function targetColumns(about: PredictedTarget, top: number | undefined): TargetC
 function csvLines({ targets, inputs, kept: columns = [] }: Subject, top: number | undefined): PredictionLines {
   const parts = targets.map((target) => targetColumns(target, top));
   const csv = (values: readonly (string | number)[]) => `${values.map(cell).join(',')}\n`;
+  // What is repeated keeps its name, and a reader of the file finds each column by one.
+  const unlessKept = (name: string, other: string) => (columns.includes(name) ? other : name);
+  const first = inputs === 'files' ? 'file' : 'row';
+  const predicted = parts.flatMap(({ header }) => header).map((name) => unlessKept(name, `predicted_${name}`));
   return {
-    header: csv([inputs === 'files' ? 'file' : 'row', ...columns, ...parts.flatMap(({ header }) => header)]),
+    header: csv([unlessKept(first, `input_${first}`), ...columns, ...predicted]),
     line: (prediction) => {
       const { row, name, kept = [] } = prediction;
       const cells = valuesOf(prediction).flatMap((value, i) => parts[i].cells(value));

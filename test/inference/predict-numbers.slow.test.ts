@@ -111,6 +111,10 @@ describe('rows of a table', () => {
       stderr: expect.stringContaining('is there already'),
     });
     expect(await output(houses.start.folder, join(folder, 'inputs.csv'), ...keep, '--force')).toBe('');
+    // A truth beside its prediction: each has a name of its own.
+    const truths = [join(folder, 'fresh.csv'), '--csv', '--keep', 'price'];
+    const [header] = linesOf(await output(houses.start.folder, ...truths));
+    expect(header).toBe('row,price,predicted_price,rent');
   });
 
   it('must have the columns of the model, and it no classes to rank', async () => {
