@@ -78,6 +78,7 @@ export type MetricList = (
       | 'logLoss'
       | 'perplexity'
       | 'bitsPerPlace'
+      | 'bitsPerByte'
       | 'brier'
       | 'calibrationError'
       | 'reliability'

@@ -12,7 +12,15 @@ import { medianAbsoluteError } from './median-error.js';
 import type { Metric, MetricFamily, Misfit, TargetFacts } from './metric.js';
 import { explainedVariance, mape, maxError, pinball, rmse, smape } from './more-errors.js';
 import { perClass } from './per-class.js';
-import { bitsPerPlace, brier, calibrationError, logLoss, perplexity, reliability } from './probabilities.js';
+import {
+  bitsPerByte,
+  bitsPerPlace,
+  brier,
+  calibrationError,
+  logLoss,
+  perplexity,
+  reliability,
+} from './probabilities.js';
 import { r2 } from './r2.js';
 import { hitRate, mrr, ndcg } from './ranking.js';
 import { topKAccuracy } from './top-k-accuracy.js';
@@ -33,7 +41,7 @@ const list = [
     confusionMatrix,
   ],
   ...[auc, averagePrecision, rocCurve, precisionRecallCurve],
-  ...[logLoss, perplexity, bitsPerPlace, brier, calibrationError, reliability],
+  ...[logLoss, perplexity, bitsPerPlace, bitsPerByte, brier, calibrationError, reliability],
   ...[hitRate, mrr, ndcg],
   ...[mae, mse, rmse, mape, smape, maxError, medianAbsoluteError, pinball, r2, explainedVariance],
   custom,

@@ -67,6 +67,47 @@ export const bitsPerPlace = {
   create: (_, spec) => meanOverRows(logLossOf(spec), (nats) => nats / Math.LN2),
 } as const satisfies MetricFamily;
 
+/** Needs to know what a class stands for. */
+const unlessUnnamed =
+  (misfit: typeof classMisfit): typeof classMisfit =>
+  (spec, loss, facts) =>
+    misfit(spec, loss, facts) ??
+    (spec.names
+      ? undefined
+      : {
+          problem: 'is of texts, and the data do not say which characters a class stands for',
+          remedy: 'use bitsPerPlace, or data whose classes are texts, such as source text',
+        });
+
+/**
+ * Bits that the truths take, over the bytes that they are in UTF-8: unlike those of a place it can be compared between models that cut
+ * texts up in other ways.
+ */
+export const bitsPerByte = {
+  ...ofProbabilities,
+  name: 'bitsPerByte',
+  misfit: unlessUnnamed(unlessMargin(oneClassMisfit)),
+  create(_, spec) {
+    const bytes = Float64Array.from(spec.names ?? [], (name) => Buffer.byteLength(name));
+    return {
+      width: 2,
+      counts: 0,
+      add(rows, sums) {
+        const { count, weights, classes } = rows;
+        const cost = logLossOf(spec)(rows);
+        for (let row = 0; row < count; row++) {
+          const weight = weights ? weights[row] : 1;
+          if (weight === 0) continue;
+          sums[0] += weight * cost(row);
+          sums[1] += weight * bytes[classes[row]];
+        }
+      },
+      merge: addSums,
+      result: ({ sums: [nats, length] }) => nats / Math.LN2 / length,
+    };
+  },
+} as const satisfies MetricFamily;
+
 /** Brier (1950): the squared distance of probabilities from the truth, over all classes; of two classes half of that. */
 export const brier = {
   ...ofProbabilities,

@@ -36,6 +36,8 @@ interface Case {
   readonly outputs: keyof Rows;
   readonly targets: keyof Rows;
   readonly binary?: boolean;
+  /** Of the classes. */
+  readonly names?: readonly string[];
   /** Where no library has the metric: what it is of the rows that count. */
   readonly reference?: (rows: readonly CountedRow[]) => number;
 }
@@ -44,6 +46,19 @@ interface CountedRow {
   readonly output: readonly number[];
   readonly target: readonly number[];
   readonly weight: number;
+}
+
+/** Classes of 1, 2, 3 and 4 bytes. */
+const letters = ['a', 'é', '猫', '😀'];
+
+function bitsPerByteOf(counted: readonly CountedRow[]): number {
+  let [bits, bytes] = [0, 0];
+  for (const { output, target, weight } of counted) {
+    const shares = output.map(Math.exp);
+    bits -= weight * Math.log2(shares[target[0]] / shares.reduce((a, b) => a + b));
+    bytes += weight * (target[0] + 1);
+  }
+  return bits / bytes;
 }
 
 /** Under the names of the golden values; each family has one at least. */
@@ -55,6 +70,13 @@ const cases: Readonly<Record<string, Case>> = {
   mse: { metric: 'mse', outputs: 'predicted', targets: 'numbers' },
   r2: { metric: 'r2', outputs: 'predicted', targets: 'numbers' },
   'uniform r2': { metric: { r2: { average: 'uniform' } }, outputs: 'predicted', targets: 'numbers' },
+  bitsPerByte: {
+    metric: 'bitsPerByte',
+    outputs: 'scores',
+    targets: 'classes',
+    names: letters,
+    reference: bitsPerByteOf,
+  },
   custom: { metric: { custom: { name: 'own' } }, outputs: 'scores', targets: 'classes' },
   ...others('scores', 'classes', [
     ...['balancedAccuracy', 'mcc', 'cohenKappa', 'perClass', 'confusionMatrix', 'logLoss', 'perplexity', 'mrr'],
@@ -85,10 +107,11 @@ function others(outputs: keyof Rows, targets: keyof Rows, metrics: readonly Metr
   return Object.fromEntries(metrics.map((metric) => [new AskedMetric(metric).label, { metric, outputs, targets }]));
 }
 
-function specOf({ metric, outputs, targets, binary = false }: Case, weighted: boolean): MetricSpec {
+function specOf({ metric, outputs, targets, binary = false, names }: Case, weighted: boolean): MetricSpec {
   const width = (rows[outputs][0] as number[]).length;
   const classes = targets === 'classes';
-  return { metrics: [metric], outputs: width, places: 1, classes, threshold: 0, binary, weighted, kind: 'logits' };
+  const facts = { outputs: width, places: 1, classes, threshold: 0, binary, weighted, names };
+  return { ...facts, metrics: [metric], kind: 'logits' };
 }
 
 /** The rows of some examples as an engine gives them. */
@@ -193,6 +216,16 @@ describe.each(Object.entries(cases))('%s', (name, example) => {
     };
     expect(last([...others.values(), example.metric])).toEqual(last([example.metric]));
   });
+});
+
+it('bitsPerByte is refused where nobody knows what a class stands for, with a remedy that is not', () => {
+  const misfit = (metric: MetricConfig, names?: readonly string[]) =>
+    new AskedMetric(metric).misfit({ ...specOf(cases.accuracy, false), names }, 'sparseCategoricalCrossentropy');
+  expect(misfit('bitsPerByte')).toMatchObject({
+    problem: expect.stringContaining('do not say which characters a class stands for'),
+    remedy: expect.stringMatching(/^use bitsPerPlace/),
+  });
+  expect([misfit('bitsPerPlace'), misfit('bitsPerByte', letters)]).toEqual([undefined, undefined]);
 });
 
 describe('what is counted', () => {
