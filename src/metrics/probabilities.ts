@@ -4,6 +4,7 @@
  * always that of 64 bits.
  */
 import type { z } from 'zod';
+import { isNumeral } from '../ground/numeral.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit, oneClassMisfit } from './class-targets.js';
 import { type EvaluatedRows, highest, type ScoredOutput } from './evaluated-rows.js';
@@ -67,16 +68,16 @@ export const bitsPerPlace = {
   create: (_, spec) => meanOverRows(logLossOf(spec), (nats) => nats / Math.LN2),
 } as const satisfies MetricFamily;
 
-/** Needs to know what a class stands for. */
+/** Needs to know which text a class stands for: numbers number tokens, and have a length of their own. */
 const unlessUnnamed =
   (misfit: typeof classMisfit): typeof classMisfit =>
   (spec, loss, facts) =>
     misfit(spec, loss, facts) ??
-    (spec.names
+    (spec.names?.some((name) => !isNumeral(name))
       ? undefined
       : {
-          problem: 'is of texts, and the data do not say which characters a class stands for',
-          remedy: 'use bitsPerPlace, or data whose classes are texts, such as source text',
+          problem: 'is of texts, and the data do not say which text a class stands for',
+          remedy: 'use bitsPerPlace, or data whose classes are named by their texts, such as source text',
         });
 
 /**

@@ -221,10 +221,12 @@ describe.each(Object.entries(cases))('%s', (name, example) => {
 it('bitsPerByte is refused where nobody knows what a class stands for, with a remedy that is not', () => {
   const misfit = (metric: MetricConfig, names?: readonly string[]) =>
     new AskedMetric(metric).misfit({ ...specOf(cases.accuracy, false), names }, 'sparseCategoricalCrossentropy');
-  expect(misfit('bitsPerByte')).toMatchObject({
-    problem: expect.stringContaining('do not say which characters a class stands for'),
-    remedy: expect.stringMatching(/^use bitsPerPlace/),
-  });
+  for (const names of [undefined, ['0', '1', '2', '3']]) {
+    expect(misfit('bitsPerByte', names)).toMatchObject({
+      problem: expect.stringContaining('do not say which text a class stands for'),
+      remedy: expect.stringMatching(/^use bitsPerPlace/),
+    });
+  }
   expect([misfit('bitsPerPlace'), misfit('bitsPerByte', letters)]).toEqual([undefined, undefined]);
 });
 
