@@ -7,6 +7,7 @@ import { printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
+import { findingsText } from '../src/report/findings-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
@@ -23,6 +24,7 @@ interface EvaluateFlags {
   readonly module?: string;
   readonly threads?: string;
   readonly unseal?: boolean;
+  readonly diagnosis: boolean;
   readonly json?: boolean;
 }
 
@@ -50,6 +52,7 @@ export function evaluateCommand(): Command {
     .option('--module <file>', "the module that makes the model (default: that of the run's config)")
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .option('--unseal', 'open a sealed test split for good, and evaluate it')
+    .option('--no-diagnosis', 'do not look for what is wrong with the run, which evaluates training and validation too')
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText(
       'after',
@@ -69,9 +72,12 @@ Exit codes: 0 done, 2 bad input.`,
     .action(runEvaluate);
 }
 
-function runEvaluate(place: string, { set: overrides, threads, json, data, ...options }: EvaluateFlags): Promise<void> {
+function runEvaluate(
+  place: string,
+  { set: overrides, threads, json, data, diagnosis: diagnose, ...options }: EvaluateFlags,
+): Promise<void> {
   return reportMistakes(json, async (warn) => {
-    const given = { ...options, data: placeOf(data), overrides, threads: threadCount(threads), warn };
+    const given = { ...options, diagnose, data: placeOf(data), overrides, threads: threadCount(threads), warn };
     // Late, because tfjs takes most of the time that the command needs to start.
     const { evaluate } = await import('../coordinator/inference/evaluate.js');
     const result = await evaluate(place, given);
@@ -92,7 +98,20 @@ function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
 }
 
 function text(result: EvaluationResult): string {
-  const { model, split, data, examples, metrics, figures = {}, confidence, intervals, notes, looks, sealed } = result;
+  const {
+    model,
+    split,
+    data,
+    examples,
+    metrics,
+    figures = {},
+    confidence,
+    intervals,
+    notes,
+    looks,
+    sealed,
+    diagnosis,
+  } = result;
   const head: [string, string][] = [
     ['model', model],
     ['data', data],
@@ -115,5 +134,6 @@ function text(result: EvaluationResult): string {
     ...numbers.map((line, i) => `${titles[head.length + i]}  ${line.trimEnd()}\n`),
     ...(Object.keys(intervals).length > 0 ? [`each with its ${percent(confidence)} interval\n`] : []),
     ...drawn,
+    ...(diagnosis ? [findingsText(diagnosis)] : []),
   ].join('');
 }

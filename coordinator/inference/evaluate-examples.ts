@@ -29,17 +29,23 @@ import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js
 import { assignWeights, makerOf } from './saved-model.js';
 import { guardTest } from './test-guard.js';
 
+/** What a model comes to on some examples. */
+export interface Measured {
+  readonly results: MetricResults;
+  /** Outputs, targets and losses of each example; undefined where nobody asked, or they do not fit. */
+  readonly kept?: KeptExamples;
+}
+
 /** A model's outputs on every example of a split, with what they are compared with. */
-export interface EvaluatedExamples {
+export interface EvaluatedExamples extends Measured {
   readonly located: LocatedModel;
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly split: keyof Splits | null;
   /** Which examples of the data set. */
   readonly rows: Int32Array;
-  readonly results: MetricResults;
-  /** Undefined where nobody asked, or they do not fit. */
-  readonly kept?: KeptExamples;
+  /** Of other rows that were asked for. */
+  readonly others: readonly Measured[];
   /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
   readonly looks?: Looks;
   /** Whether the test split is closed: nothing may read it. */
@@ -50,19 +56,21 @@ export interface EvaluatedExamples {
  * Evaluates a saved model, and hands over what it says of each example.
  *
  * @param use called while the data are open
+ * @param also other rows of the data set that are to be evaluated by the way
  * @throws LockstepError as `evaluate` does
  */
 export async function evaluateExamples<Result>(
   place: string,
   options: EvaluateOptions,
   use: (evaluated: EvaluatedExamples) => Promise<Result>,
+  also: (chosen: ChosenData, config: RunConfig) => readonly Int32Array[] = () => [],
 ): Promise<Result> {
   const located = locateModel(place, options.model);
   const config = configOf(located, options);
   const guard = guardTest(located, config, options);
   const chosen = await chooseData(located, config, options, guard);
   try {
-    const measured = await measure(located, config, chosen, options);
+    const measured = await measure(located, config, chosen, also(chosen, config), options);
     const looks = guard.looked(chosen.split);
     return await use({ located, config, ...chosen, ...measured, looks, isSealed: guard.isClosed });
   } finally {
@@ -74,13 +82,12 @@ export async function evaluateExamples<Result>(
 const mostBytes = 2 ** 30;
 
 /** The metrics, told to keep all examples where that is asked for and fits. */
-function keeping(heads: readonly HeadMetrics[], examples: number, config: RunConfig, warn: (message: string) => void) {
-  if (config.evaluation.resamples === 0) return heads;
+function keeping(heads: readonly HeadMetrics[], examples: number, warn: (message: string) => void) {
   const all = heads.map((head) => ({ ...head, keepsAll: true }));
   const each = new RunMetrics(all).kept;
   if (4 * each * examples <= mostBytes) return all;
   warn(
-    `no intervals: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples, more than the ` +
+    `no intervals and no diagnosis: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples, more than the ` +
       `${bytesText(mostBytes)} that are kept for them`,
   );
   return heads;
@@ -90,8 +97,9 @@ async function measure(
   located: LocatedModel,
   config: RunConfig,
   { dataset, rows }: ChosenData,
+  also: readonly Int32Array[],
   options: EvaluateOptions,
-): Promise<Pick<EvaluatedExamples, 'results' | 'kept'>> {
+): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others'>> {
   const { warn = () => {} } = options;
   const targets = await askedTargets(config, dataset);
   const spec = { ...stepSpec(config, dataset, targets), model: modelConfig(located, config, options) };
@@ -102,8 +110,10 @@ async function measure(
   assignWeights(step.built.model, weights, located.path, warn);
   const heads = metricSpecs(targets, dataset, step);
   checkMetrics(targets, heads, warn);
-  const metrics = keeping(heads, rows.length, config, warn);
-  const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, rows }, warn);
+  const all = [rows, ...also];
+  const largest = Math.max(...all.map(({ length }) => length));
+  const metrics = also.length > 0 || config.evaluation.resamples > 0 ? keeping(heads, largest, warn) : heads;
+  const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, all }, warn);
   const poolOptions: EvaluationOptions = {
     use: 'evaluation',
     engine,
@@ -113,13 +123,18 @@ async function measure(
     geometry: { evaluationBatch },
     metrics,
     threads: threadsOf(options.threads),
-    largestEvaluation: rows.length,
+    largestEvaluation: largest,
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {
-    const totals = await pool.evaluate(rows);
-    const kept = metrics === heads ? undefined : keptExamples(metrics, totals.kept);
-    return { results: new RunMetrics(metrics).results(totals), kept };
+    const measured: Measured[] = [];
+    for (const each of all) {
+      const totals = await pool.evaluate(each);
+      const kept = metrics === heads ? undefined : keptExamples(metrics, totals.kept);
+      measured.push({ results: new RunMetrics(metrics).results(totals), kept });
+    }
+    const [own, ...others] = measured;
+    return { ...own, others };
   } finally {
     await pool.close();
   }
@@ -129,11 +144,11 @@ async function measure(
 async function engineFor(
   config: RunConfig,
   whole: MadeStep,
-  { dataset: { examples, splits }, rows }: Pick<ChosenData, 'dataset' | 'rows'>,
+  { dataset: { examples, splits }, all }: Pick<ChosenData, 'dataset'> & { readonly all: readonly Int32Array[] },
   warn: (message: string) => void,
 ): Promise<{ engine: EngineSpec; buckets?: Buckets }> {
-  const batched = { shardSizes: [], evaluated: [rows] };
-  const buckets = bucketsFor(config, examples, splits, [rows]);
+  const batched = { shardSizes: [], evaluated: all };
+  const buckets = bucketsFor(config, examples, splits, all);
   try {
     return { engine: await chooseEngine(config, whole, formsOf(buckets, batched), warn), buckets };
   } catch (error) {

@@ -2,11 +2,13 @@ import type { Splits } from '../../src/data/examples.js';
 import type { Interval } from '../../src/evaluate/intervals.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
+import type { Finding } from '../../src/report/evaluation-report.js';
 import type { Metrics } from '../../src/report/events.js';
 import type { Looks } from '../../src/report/looks.js';
 import { threadsOf } from '../local/threads.js';
-import { evaluateExamples } from './evaluate-examples.js';
+import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
+import { diagnosedRows, findingsOf } from './run-facts.js';
 
 /** What an evaluation found. */
 export interface EvaluationResult {
@@ -34,6 +36,8 @@ export interface EvaluationResult {
   readonly looks?: Looks;
   /** Whether the test split is sealed. */
   readonly sealed: boolean;
+  /** What is wrong with the run, and what can be done; absent where `diagnose` was not asked for, or the run is not known. */
+  readonly diagnosis?: readonly Finding[];
 }
 
 /**
@@ -43,13 +47,14 @@ export interface EvaluationResult {
  * @throws LockstepError when there is no such model, no config, no such split, or data and model do not fit
  */
 export async function evaluate(place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  return evaluateExamples(place, options, async (evaluated) => {
+  const use = async (evaluated: EvaluatedExamples): Promise<EvaluationResult> => {
     const { located, config, dataset, split, rows, results, kept, looks, isSealed } = evaluated;
     const { scalars, figures } = results;
     const { confidence, resamples } = config.evaluation;
     const threads = threadsOf(options.threads);
     const asked = { confidence, resamples, seed: config.seed, threads, signal: options.signal };
     const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
+    const diagnosis = findingsOf(evaluated);
     return {
       model: located.path,
       split,
@@ -61,6 +66,8 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
       ...sure,
       ...(looks && { looks }),
       sealed: isSealed,
+      ...(diagnosis && { diagnosis }),
     };
-  });
+  };
+  return evaluateExamples(place, options, use, (chosen, config) => diagnosedRows(chosen, config.seed, options));
 }

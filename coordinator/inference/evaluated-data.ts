@@ -33,6 +33,8 @@ export interface EvaluateOptions {
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the config. */
   readonly module?: string;
+  /** Whether to look for what is wrong with the run, on its training and validation splits too; default: false. */
+  readonly diagnose?: boolean;
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
   /** Told of what is legitimate but suspicious. */

@@ -92,10 +92,10 @@ describe('a run', () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`model         ${join(run(), 'model')}\n`);
     expect(stdout).toContain('examples      210 test\n');
-    expect(stdout).toMatch(
-      RegExp(`^loss          ${digits.end.test!.loss.toFixed(4)}  \\d\\.\\d{4} to \\d\\.\\d{4}$`, 'm'),
-    );
-    expect(stdout).toContain('each with its 95 % interval\n');
+    expect(stdout).toMatch(/^diagnosis: \w.*\n {2}\w/m);
+    expect(stdout).toContain('  - --set training.epochs=8 trains longer from the start\n');
+    const plain = await lockstepServed(['evaluate', run(), '--model', 'final', '--no-diagnosis'], folder);
+    expect(plain.stdout).not.toContain('diagnosis');
   });
 
   it('is evaluated with other values of its config', async () => {

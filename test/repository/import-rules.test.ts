@@ -28,6 +28,7 @@ const order = [
   'checkpoint',
   'projection',
   'report',
+  'diagnosis',
   'download',
   'programs',
   'scale',
