@@ -11,10 +11,11 @@ export interface BootstrapFlags {
   readonly seed?: string;
 }
 
-export const bootstrapFlags = (command: Command): Command =>
+/** @param draws where none are said */
+export const bootstrapFlags = (command: Command, draws = 1000): Command =>
   command
     .option('--confidence <share>', 'how often intervals hold the true value (default: 0.95)')
-    .option('--resamples <n>', 'draws for the intervals; 0 for none (default: 1000)')
+    .option('--resamples <n>', `draws for the intervals; 0 for none (default: ${draws})`)
     .option('--seed <n>', 'decides the draws (default: 0)');
 
 /** @throws ConfigError naming the flag */

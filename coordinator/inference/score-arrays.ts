@@ -6,6 +6,7 @@ import type { MetricConfig } from '../../src/metrics/families.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { threadsOf } from '../local/threads.js';
 
+/** How predictions are scored. */
 export interface ArrayScoreOptions {
   /** As a config's `metrics`. */
   readonly metrics: readonly MetricConfig[];
@@ -19,11 +20,15 @@ export interface ArrayScoreOptions {
   readonly groups?: Int32Array;
   /** Default: one a core. The result does not depend on it. */
   readonly threads?: number;
+  /** Ends the resampling; its reason is thrown then. */
   readonly signal?: AbortSignal;
 }
 
+/** What predictions come to. */
 export interface ArrayScores extends Uncertainty {
+  /** How many there are. */
   readonly examples: number;
+  /** Those that are numbers, by their names. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Metrics that are tables or curves. */
   readonly figures: Readonly<Record<string, MetricFigure>>;

@@ -15,6 +15,7 @@ export type OutputKind = 'probabilities' | 'logits' | 'classes' | 'numbers';
 export interface PredictedArrays {
   /** [examples, width], row by row. */
   readonly outputs: Numbers;
+  /** What they are. */
   readonly of: OutputKind;
   /** Numbers of an example in `outputs`; default 1. One probability, or logit, is that of the second of two classes. */
   readonly width?: number;
