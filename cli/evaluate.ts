@@ -10,6 +10,7 @@ import { figureText } from '../src/report/figure-text.js';
 import { findingsText } from '../src/report/findings-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
+import { slicesText } from '../src/report/slices-text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
@@ -18,6 +19,7 @@ import { threadCount } from './running.js';
 interface EvaluateFlags {
   readonly split?: 'training' | 'validation' | 'test';
   readonly data: readonly string[];
+  readonly by: readonly string[];
   readonly config?: string;
   readonly set: readonly string[];
   readonly model?: string;
@@ -46,6 +48,12 @@ export function evaluateCommand(): Command {
       collect,
       [],
     )
+    .option(
+      '--by <column>',
+      'metrics by the values of a column; of numbers by bins: age:4; of several at once: sex,age:4; repeatable (default: evaluation.slices)',
+      collect,
+      [],
+    )
     .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
     .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
     .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
@@ -65,6 +73,7 @@ Examples:
   lockstep evaluate runs/digits-1
   lockstep evaluate runs/digits-1 --split validation --model final --json
   lockstep evaluate runs/mnist-1 --data ./data/other-digits
+  lockstep evaluate runs/census-1 --by sex --by age:4
   lockstep evaluate ./downloaded-model --config configs/mnist.yaml
 
 Exit codes: 0 done, 2 bad input.`,
@@ -111,6 +120,8 @@ function text(result: EvaluationResult): string {
     looks,
     sealed,
     diagnosis,
+    groups,
+    slices = [],
   } = result;
   const head: [string, string][] = [
     ['model', model],
@@ -132,8 +143,12 @@ function text(result: EvaluationResult): string {
   return [
     ...head.map(([, value], i) => `${titles[i]}  ${value}\n`),
     ...numbers.map((line, i) => `${titles[head.length + i]}  ${line.trimEnd()}\n`),
-    ...(Object.keys(intervals).length > 0 ? [`each with its ${percent(confidence)} interval\n`] : []),
+    ...(Object.keys(intervals).length > 0 ? [`each with its ${percent(confidence)} interval${drawnAs(groups)}\n`] : []),
     ...drawn,
+    ...slices.map(slicesText),
     ...(diagnosis ? [findingsText(diagnosis)] : []),
   ].join('');
 }
+
+const drawnAs = (groups: EvaluationResult['groups']): string =>
+  groups ? `, of whole groups by ${groups.column} (${grouped(groups.count)})` : '';

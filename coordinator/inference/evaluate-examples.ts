@@ -27,6 +27,7 @@ import { askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
 import { assignWeights, makerOf } from './saved-model.js';
+import { type ToldApart, toldApart } from './slice-columns.js';
 import { guardTest } from './test-guard.js';
 
 /** What a model comes to on some examples. */
@@ -37,7 +38,7 @@ export interface Measured {
 }
 
 /** A model's outputs on every example of a split, with what they are compared with. */
-export interface EvaluatedExamples extends Measured {
+export interface EvaluatedExamples extends Measured, ToldApart {
   readonly located: LocatedModel;
   readonly config: RunConfig;
   readonly dataset: Dataset;
@@ -70,9 +71,11 @@ export async function evaluateExamples<Result>(
   const guard = guardTest(located, config, options);
   const chosen = await chooseData(located, config, options, guard);
   try {
-    const measured = await measure(located, config, chosen, also(chosen, config), options);
+    const told = toldApart(config, chosen, options);
+    const isKept = config.evaluation.resamples > 0 || told.slicings.length > 0;
+    const measured = await measure(located, config, { ...chosen, also: also(chosen, config), isKept }, options);
     const looks = guard.looked(chosen.split);
-    return await use({ located, config, ...chosen, ...measured, looks, isSealed: guard.isClosed });
+    return await use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
   } finally {
     closeExamples(chosen.dataset.examples);
   }
@@ -87,7 +90,7 @@ function keeping(heads: readonly HeadMetrics[], examples: number, warn: (message
   const each = new RunMetrics(all).kept;
   if (4 * each * examples <= mostBytes) return all;
   warn(
-    `no intervals and no diagnosis: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples, more than the ` +
+    `no intervals, slices or diagnosis: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples, more than the ` +
       `${bytesText(mostBytes)} that are kept for them`,
   );
   return heads;
@@ -96,8 +99,7 @@ function keeping(heads: readonly HeadMetrics[], examples: number, warn: (message
 async function measure(
   located: LocatedModel,
   config: RunConfig,
-  { dataset, rows }: ChosenData,
-  also: readonly Int32Array[],
+  { dataset, rows, also, isKept }: ChosenData & { readonly also: readonly Int32Array[]; readonly isKept: boolean },
   options: EvaluateOptions,
 ): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others'>> {
   const { warn = () => {} } = options;
@@ -112,7 +114,7 @@ async function measure(
   checkMetrics(targets, heads, warn);
   const all = [rows, ...also];
   const largest = Math.max(...all.map(({ length }) => length));
-  const metrics = also.length > 0 || config.evaluation.resamples > 0 ? keeping(heads, largest, warn) : heads;
+  const metrics = also.length > 0 || isKept ? keeping(heads, largest, warn) : heads;
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, all }, warn);
   const poolOptions: EvaluationOptions = {
     use: 'evaluation',

@@ -1,5 +1,6 @@
 import type { Splits } from '../../src/data/examples.js';
 import type { Interval } from '../../src/evaluate/intervals.js';
+import { type Slices, slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import type { Finding } from '../../src/report/evaluation-report.js';
@@ -32,6 +33,10 @@ export interface EvaluationResult {
   readonly detectable: Readonly<Record<string, number>>;
   /** Why a metric is no number, or has no interval. */
   readonly notes: Readonly<Record<string, string>>;
+  /** What examples belong to, and how many of these there are: intervals are of draws of whole groups. */
+  readonly groups?: { readonly column: string; readonly count: number };
+  /** Metrics by the values of columns, where slices are asked for. */
+  readonly slices?: readonly Slices[];
   /** Looks at the test split of the run since it ended, this one included; absent for a model that is in no run. */
   readonly looks?: Looks;
   /** Whether the test split is sealed. */
@@ -48,11 +53,12 @@ export interface EvaluationResult {
  */
 export async function evaluate(place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
   const use = async (evaluated: EvaluatedExamples): Promise<EvaluationResult> => {
-    const { located, config, dataset, split, rows, results, kept, looks, isSealed } = evaluated;
+    const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups } = evaluated;
     const { scalars, figures } = results;
     const { confidence, resamples } = config.evaluation;
     const threads = threadsOf(options.threads);
-    const asked = { confidence, resamples, seed: config.seed, threads, signal: options.signal };
+    const { signal } = options;
+    const asked = { confidence, resamples, seed: config.seed, threads, signal, groups: groups?.numbers };
     const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
     const diagnosis = findingsOf(evaluated);
     return {
@@ -64,6 +70,8 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
       ...(Object.keys(figures).length > 0 && { figures }),
       confidence,
       ...sure,
+      ...(groups && { groups: { column: groups.column, count: groups.count } }),
+      ...(kept && slicings.length > 0 && { slices: await slicesOf(kept, slicings, asked) }),
       ...(looks && { looks }),
       sealed: isSealed,
       ...(diagnosis && { diagnosis }),

@@ -12,6 +12,7 @@ import { dataConfigOf } from '../prepare/specs.js';
 import type { LocatedModel, ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
 import { readEncoding } from './saved-model.js';
+import { askedSlices } from './slice-columns.js';
 import type { TestGuard } from './test-guard.js';
 
 /** Which model to evaluate, and on what. */
@@ -35,6 +36,11 @@ export interface EvaluateOptions {
   readonly module?: string;
   /** Whether to look for what is wrong with the run, on its training and validation splits too; default: false. */
   readonly diagnose?: boolean;
+  /**
+   * Columns whose values tell slices apart, in the place of `evaluation.slices`: `sex`, `age:4` for four bins of numbers, `sex,age:4`
+   * for both at once.
+   */
+  readonly by?: readonly string[];
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
   /** Told of what is legitimate but suspicious. */
@@ -52,9 +58,10 @@ export interface ChosenData {
 export async function chooseData(
   located: LocatedModel,
   config: RunConfig,
-  options: EvaluateOptions,
+  { by, ...options }: EvaluateOptions,
   guard: TestGuard,
 ): Promise<ChosenData> {
+  const { columns } = askedSlices(config, by);
   const encoding = await readEncoding(located.path);
   const data = asTrained(config, encoding, located);
   if (options.data !== undefined) {
@@ -64,12 +71,13 @@ export async function chooseData(
         'leave one of them out',
       );
     }
-    const dataset = await loadOther({ ...config, data }, options.data, encoding, options);
+    const dataset = await loadOther({ ...config, data }, options.data, encoding, { ...options, columns });
     return { dataset, split: null, rows: dataset.splits.test };
   }
   const ignoreClass = ignoredClasses(config.loss);
   const dataset = await loadDataset(data, config.seed, {
     ...options,
+    columns,
     ignoreClass,
     trained: encoding ?? { input: { kind: 'numbers', scale: 1 } },
   });

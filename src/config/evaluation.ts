@@ -1,5 +1,42 @@
 /** The `evaluation` section: what is said of a trained model beside its numbers. */
 import { z } from 'zod';
+import { column } from './data-parts.js';
+
+/** Bins of a slice at most. */
+export const mostBins = 100;
+
+const bins = z.int().min(2).max(mostBins).describe('So many bins of as many examples each, or nearly so.');
+const edges = z
+  .array(z.number())
+  .min(1)
+  .refine((values) => values.every((value, i) => i === 0 || value > values[i - 1]), { error: 'edges must rise' })
+  .describe('Where one bin ends and the next begins, which holds the edge.');
+
+/** Values of a column, or bins of its numbers. */
+const bySchema = z.union([
+  column,
+  z
+    .record(column, z.union([z.strictObject({ bins }), z.strictObject({ edges })]))
+    .refine((entry) => Object.keys(entry).length === 1, { error: 'names one column: { column: { bins: 4 } }' }),
+]);
+export type SliceBy = z.infer<typeof bySchema>;
+
+const slices = z
+  .array(z.union([bySchema, z.array(bySchema).min(2)]))
+  .default([])
+  .describe(
+    'Columns whose values tell examples apart: `evaluate` gives every metric for each value, or for bins of numbers, ' +
+      '{ age: { bins: 4 } } or { age: { edges: [30, 60] } }; a list of several for their combinations. Any column of a table, key of a ' +
+      "module's examples or array; `class` is the true class, `folder` that of image files.",
+  );
+
+const group = z
+  .union([column, z.literal(false)])
+  .optional()
+  .describe(
+    'Column whose values name what examples belong to, such as patients: intervals and standard errors draw whole groups. Default: ' +
+      'data.split.group; false draws each example by itself.',
+  );
 
 export const evaluationSchema = z
   .strictObject({
@@ -19,5 +56,7 @@ export const evaluationSchema = z
       .boolean()
       .default(false)
       .describe('Keep the test split closed: the run ends without it, and `evaluate --unseal` opens it.'),
+    group,
+    slices,
   })
   .describe('What `evaluate` says beside the numbers.');

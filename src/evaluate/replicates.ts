@@ -1,7 +1,7 @@
 /** Bootstrap replicates of metrics, on threads of their own: the same numbers for any number of threads. */
 import { Piscina } from 'piscina';
 import { type KeptExamples, shared } from './kept-examples.js';
-import { ReplicateMaker, type ReplicateWork } from './replicate-maker.js';
+import { type ReplicatedPart, ReplicateMaker, type ReplicateWork } from './replicate-maker.js';
 
 export interface ReplicateOptions {
   /** How many. */
@@ -21,18 +21,30 @@ const little = 4_000_000;
  * @returns [resamples, numbers], in the order of `RunMetrics.numbers`
  * @throws the signal's reason when it comes before the end
  */
-export async function replicates(
-  kept: KeptExamples,
+export const replicates = (kept: KeptExamples, options: ReplicateOptions): Promise<Float64Array> =>
+  partReplicates(kept.examples, [{ kept }], options);
+
+/**
+ * The same of parts of a split, all from the same draws of the whole of it.
+ * @param examples of the split
+ * @returns [resamples, parts, numbers]
+ */
+export async function partReplicates(
+  examples: number,
+  parts: readonly ReplicatedPart[],
   { resamples, seed, groups, threads, signal }: ReplicateOptions,
 ): Promise<Float64Array> {
   signal?.throwIfAborted();
   const next = new Int32Array(new SharedArrayBuffer(4));
-  const width = ReplicateMaker.widthOf(kept);
-  const results = new Float64Array(new SharedArrayBuffer(8 * width * resamples));
-  const work: ReplicateWork = { kept, seed, groups, resamples, next, results };
-  const rows = kept.outputs.reduce((sum, { outputs }) => sum + outputs.length, 0);
+  const width = ReplicateMaker.widthOf(parts[0].kept);
+  const results = new Float64Array(new SharedArrayBuffer(8 * width * parts.length * resamples));
+  const work: ReplicateWork = { examples, parts, seed, groups, resamples, next, results };
+  const rows = parts.flatMap(({ kept }) => kept.outputs).reduce((sum, { outputs }) => sum + outputs.length, 0);
   if (threads === 1 || rows * resamples < little) await makeHere(work, signal);
-  else await makeOnThreads({ ...work, kept: shared(kept) }, threads, signal);
+  else {
+    const shareable = parts.map((part) => ({ ...part, kept: shared(part.kept) }));
+    await makeOnThreads({ ...work, parts: shareable }, threads, signal);
+  }
   return results;
 }
 

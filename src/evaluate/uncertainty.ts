@@ -22,7 +22,7 @@ type Numbered = NumberOf & { readonly head?: number };
  * @param values of the loss and the metrics by their names
  * @param drawn replicates of them, [resamples, numbers]; undefined where nothing is resampled
  */
-function uncertaintyOf(
+export function uncertaintyOf(
   kept: KeptExamples,
   values: Readonly<Record<string, number>>,
   drawn: Float64Array | undefined,

@@ -10,6 +10,7 @@ export const balancedAccuracy = {
   name: 'balancedAccuracy',
   bare: {},
   better: 'higher',
+  comparesClasses: true,
   needsThreshold: true,
   misfit: oneClassMisfit,
   create: (_, spec) =>
@@ -24,6 +25,7 @@ export const mcc = {
   name: 'mcc',
   bare: {},
   better: 'higher',
+  comparesClasses: true,
   needsThreshold: true,
   misfit: oneClassMisfit,
   create: (_, spec) => classMetric(spec, correlation),
@@ -54,6 +56,7 @@ export const cohenKappa = {
   schema: kappaOptions,
   bare: {},
   better: 'higher',
+  comparesClasses: true,
   needsThreshold: true,
   label: ({ weights }) =>
     weights === undefined ? 'cohenKappa' : `cohenKappa${weights === 'linear' ? 'Linear' : 'Quadratic'}`,

@@ -167,7 +167,7 @@ const aucOptions = (z: Zod) =>
       ),
   });
 
-const scores = { bare: {}, better: 'higher', needsProbabilities: true } as const;
+const scores = { bare: {}, better: 'higher', comparesClasses: true, needsProbabilities: true } as const;
 
 export const auc = {
   ...scores,

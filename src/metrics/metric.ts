@@ -86,6 +86,8 @@ export interface MetricFamily<Options = unknown> {
   readonly better?: 'higher' | 'lower';
   /** The share of examples that are right, where each example is one row that counts 1. */
   readonly isProportion?: boolean;
+  /** Sets classes against each other: of examples that lack one it is another number. */
+  readonly comparesClasses?: boolean;
   /** Why it may be no number though all outputs are some. */
   readonly undefinedWhere?: string;
   /** No number where all targets are the same. */
