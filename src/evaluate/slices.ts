@@ -47,8 +47,8 @@ export interface Slices {
 export type SliceOptions = ReplicateOptions & { readonly confidence: number };
 
 /** Below so many examples, or groups of examples, a slice is too small to say. */
-export const fewExamples = 30;
-export const fewGroups = 10;
+const fewExamples = 30;
+const fewGroups = 10;
 
 interface Part extends SliceGroup {
   readonly isSmall: boolean;
