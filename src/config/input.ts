@@ -916,6 +916,55 @@ export interface RunConfigInput {
      * Keep the test split closed: the run ends without it, and `evaluate --unseal` opens it.
      */
     seal?: boolean;
+    /**
+     * Column whose values name what examples belong to, such as patients: intervals and standard errors draw whole groups. Default: data.split.group; false draws each example by itself.
+     */
+    group?: string | false;
+    /**
+     * Columns whose values tell examples apart: `evaluate` gives every metric for each value, or for bins of numbers, { age: { bins: 4 } } or { age: { edges: [30, 60] } }; a list of several for their combinations. Any column of a table, key of a module's examples or array; `class` is the true class, `folder` that of image files.
+     */
+    slices?: (
+      | (
+          | string
+          | {
+              [k: string]:
+                | {
+                    /**
+                     * So many bins of as many examples each, or nearly so.
+                     */
+                    bins: number;
+                  }
+                | {
+                    /**
+                     * Where one bin ends and the next begins, which holds the edge.
+                     *
+                     * @minItems 1
+                     */
+                    edges: number[];
+                  };
+            }
+        )
+      | (
+          | string
+          | {
+              [k: string]:
+                | {
+                    /**
+                     * So many bins of as many examples each, or nearly so.
+                     */
+                    bins: number;
+                  }
+                | {
+                    /**
+                     * Where one bin ends and the next begins, which holds the edge.
+                     *
+                     * @minItems 1
+                     */
+                    edges: number[];
+                  };
+            }
+        )[]
+    )[];
   };
   /**
    * When to write a checkpoint. One is always written on Ctrl-C and at the end.
