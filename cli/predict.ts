@@ -167,7 +167,7 @@ async function continuation(
 }
 
 /** A file, or a file for each input. */
-function inputsOf(file: string | undefined, named: readonly string[]): string | Record<string, string> {
+export function inputsOf(file: string | undefined, named: readonly string[]): string | Record<string, string> {
   if (named.length === 0) {
     if (file !== undefined) return file;
     throw new ConfigError('no input is named', 'name a file of inputs after the model');
@@ -178,7 +178,7 @@ function inputsOf(file: string | undefined, named: readonly string[]): string | 
   return namedFiles('--input', named);
 }
 
-function readText(file: string): string {
+export function readText(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file === '-' ? 0 : file));
   } catch (error) {

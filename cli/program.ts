@@ -16,6 +16,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   predict: async () => (await import('./predict.js')).predictCommand(),
   score: async () => (await import('./score.js')).scoreCommand(),
+  explain: async () => (await import('./explain.js')).explainCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
   data: async () => (await import('./data.js')).dataCommand(),
   scale: async () => (await import('./scale.js')).scaleCommand(),

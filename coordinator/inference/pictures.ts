@@ -27,15 +27,44 @@ export interface PictureOptions {
 const isPicture = ({ reading, shape }: PictureOutput): boolean =>
   shape.length === 3 && (reading.kind === 'places' || (reading.kind === 'numbers' && [1, 3].includes(shape[2])));
 
+/** Names files of pictures after what they are of. */
+export class PictureFiles {
+  readonly #options: PictureOptions;
+  readonly #taken = new Set<string>();
+
+  constructor(options: PictureOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param name of the input's file, where it has one: inputs of other folders, and of other endings, may have the same
+   * @param suffix what it is of an input, where there are several
+   * @throws OutputError where it is there already
+   */
+  take(row: number, name: string | undefined, suffix: string): string {
+    const { folder, force = false } = this.#options;
+    const stem = name === undefined ? String(row).padStart(6, '0') : basename(name, extname(name));
+    let file = join(folder, `${stem}${suffix}.png`);
+    for (let i = 2; this.#taken.has(file); i++) file = join(folder, `${stem}-${i}${suffix}.png`);
+    if (!force && statusOf(file)) {
+      throw new OutputError(
+        `${file}: is there already`,
+        'choose another --images, or give --force to replace its files',
+      );
+    }
+    this.#taken.add(file);
+    return file;
+  }
+}
+
 /** Writes a file for each output that is a mask or a picture, of each input. */
 export class PictureWriter {
-  readonly #options: PictureOptions;
+  readonly #files: PictureFiles;
   readonly #outputs: readonly PictureOutput[];
-  readonly #written = new Set<string>();
 
   /** @throws ConfigError where no output is a mask or a picture */
   constructor(outputs: readonly PictureOutput[], options: PictureOptions) {
-    this.#options = options;
+    this.#files = new PictureFiles(options);
     this.#outputs = outputs;
     if (outputs.some(isPicture)) return;
     throw new ConfigError(
@@ -72,28 +101,11 @@ export class PictureWriter {
     const bytes = new Uint8Array(height * width * (isMask ? 1 : channels));
     bytes.set(own);
     const png = await encodePng(bytes, height, width, isMask ? 1 : (channels as 1 | 3));
-    const file = this.#fileFor(about, row, name);
+    const several = this.#outputs.filter(isPicture).length > 1;
+    const suffix = several && about.target !== undefined ? `.${about.target}` : '';
+    const file = this.#files.take(row, name, suffix);
     mkdirSync(dirname(file), { recursive: true });
     writeFileAtomically(file, [png]);
-    return file;
-  }
-
-  /** Called as its input is, and as its target where there are several. @throws OutputError where it is there already */
-  #fileFor({ target }: PictureOutput, row: number, name: string | undefined): string {
-    const { folder, force = false } = this.#options;
-    const several = this.#outputs.filter(isPicture).length > 1;
-    const stem = name === undefined ? String(row).padStart(6, '0') : basename(name, extname(name));
-    const suffix = several && target !== undefined ? `.${target}` : '';
-    // Inputs of other folders, and of other endings, may have the same name.
-    let file = join(folder, `${stem}${suffix}.png`);
-    for (let i = 2; this.#written.has(file); i++) file = join(folder, `${stem}-${i}${suffix}.png`);
-    if (!force && statusOf(file)) {
-      throw new OutputError(
-        `${file}: is there already`,
-        'choose another --images, or give --force to replace its files',
-      );
-    }
-    this.#written.add(file);
     return file;
   }
 }

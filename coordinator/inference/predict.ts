@@ -124,7 +124,7 @@ export async function predict(place: string, input: GivenInputs, options: Predic
   const data = saved.config?.data;
   const moduleOptions = data?.source === 'module' ? data.options : undefined;
   const inputs = await openInputs(input, saved.inputs, saved.encoding, { warn, keep, dir, moduleOptions });
-  const batches = await withIds(input, saved, inputs.batches);
+  const batches = await withIds(nameOfInput(input), saved, inputs.batches);
   const targets = readings.map(
     ({ read: _, ...about }, i): PredictedTarget => ({ ...about, ...(pictures?.writes(i) && { isWritten: true }) }),
   );
@@ -150,8 +150,8 @@ export async function isTextModel(place: string, choice?: ModelChoice): Promise<
  * The batches, checked as a whole before the first prediction where the model has embeddings: ids come from files that are in
  * memory anyway.
  */
-async function withIds(
-  given: GivenInputs,
+export async function withIds(
+  source: string,
   { model, inputs }: SavedModel,
   batches: AsyncIterable<InputBatch>,
 ): Promise<AsyncIterable<InputBatch>> {
@@ -160,7 +160,6 @@ async function withIds(
     inputs.map(({ shape }) => shape),
   );
   if (ids.length === 0) return batches;
-  const source = nameOfInput(given);
   const read: InputBatch[] = [];
   let row = 0;
   for await (const batch of batches) {

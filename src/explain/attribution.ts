@@ -51,7 +51,7 @@ export function slotsOf(target: Explained): Slots {
   return slots;
 }
 
-const scoreOf = ({ seed, constant }: Score, outputs: Float32Array): number => {
+export const scoreOf = ({ seed, constant }: Score, outputs: Float32Array): number => {
   let sum = constant;
   for (let i = 0; i < seed.length; i++) if (seed[i] !== 0) sum += seed[i] * outputs[i];
   return sum;
