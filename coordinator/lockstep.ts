@@ -50,6 +50,15 @@ export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluationResult, evaluate } from './inference/evaluate.js';
 export type { EvaluateOptions } from './inference/evaluated-data.js';
+export { explain } from './inference/explain.js';
+export type {
+  ExplainedInput,
+  ExplainedPart,
+  ExplainMethod,
+  ExplainOptions,
+  Explanation,
+  Explanations,
+} from './inference/explanation.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
 export type { InputValues } from './inference/given-rows.js';
 export type { NamedInputs } from './inference/named-inputs.js';

@@ -12,7 +12,8 @@ import type { SavedModel } from './saved-model.js';
 export const baselineNames = ['zeros', 'mean', 'white'] as const;
 type NamedBaseline = (typeof baselineNames)[number];
 
-export const isNamedBaseline = (text: string): text is NamedBaseline => (baselineNames as readonly string[]).includes(text);
+export const isNamedBaseline = (text: string): text is NamedBaseline =>
+  (baselineNames as readonly string[]).includes(text);
 
 /** Everything that the model is given for an example: inputs, masks, vectors of ids. */
 export const pointOf = (lookups: readonly Lookup[], given: readonly Float32Array[]): Point => [

@@ -2,6 +2,7 @@
 import type { Measure } from './explained-target.js';
 import type { ModelChoice } from './locate.js';
 
+/** Integrated gradients, the difference that it makes to have the baseline's part in the place of one, or the slope at the input. */
 export type ExplainMethod = 'integratedGradients' | 'occlusion' | 'gradient';
 
 /** What is to be explained, and how. */
@@ -37,21 +38,27 @@ export interface ExplainOptions {
 
 /** A column, a word or a number, and what it adds. */
 export interface ExplainedPart {
+  /** Of the column; the place of a word or number, from 1. */
   readonly name: string;
   /** What the example has there. */
   readonly value: string | number;
+  /** What it adds to the number that is explained. */
   readonly attribution: number;
 }
 
 /** What one input of the model adds. */
 export interface ExplainedInput {
+  /** Its name; `input` where it has none. */
   readonly input: string;
   /** Of all but pictures, in their order. */
   readonly parts?: readonly ExplainedPart[];
-  /** Of a picture: its size, what each pixel adds, row-major, and the file that was written of it. */
+  /** Rows of a picture's pixels. */
   readonly height?: number;
+  /** Pixels of a row. */
   readonly width?: number;
+  /** What each pixel adds, row by row. */
   readonly attributions?: readonly number[];
+  /** The heat map that was written of it. */
   readonly file?: string;
 }
 
@@ -61,25 +68,31 @@ export interface Explanation {
   readonly row: number;
   /** File of the input, where each is a file. */
   readonly name?: string;
-  /** The target, where it has a name, and which of its places, from 1, where it has some. */
+  /** The target, where it has a name. */
   readonly target?: string;
+  /** Which of its places, from 1, where it has some. */
   readonly place?: number;
   /** Name of the class or number that is explained. */
   readonly of: string;
   /** What it is measured as: a logit, where the model gives logits. */
   readonly measure: Measure;
-  /** Of the example, and of the baseline. */
+  /** What the model gives for the example. */
   readonly value: number;
+  /** What it gives for the baseline. */
   readonly baselineValue: number;
   /** Of integrated gradients: their sum less (value - baselineValue), which more steps make smaller. */
   readonly residual?: number;
+  /** In the order of the model's. */
   readonly inputs: readonly ExplainedInput[];
 }
 
+/** The explanations of all inputs. */
 export interface Explanations {
   /** The folder or file of the model. */
   readonly model: string;
+  /** How they were made. */
   readonly method: ExplainMethod;
+  /** What the inputs are compared with: a name, or a file. */
   readonly baseline: string;
   /** One for each row of the input, in its order; read and computed while they are asked for. */
   readonly rows: AsyncIterable<Explanation>;

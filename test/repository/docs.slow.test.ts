@@ -8,6 +8,7 @@ import { coordinatorCommand } from '../../cli/coordinator.js';
 import { dataCommand } from '../../cli/data.js';
 import { doctorCommand } from '../../cli/doctor.js';
 import { evaluateCommand } from '../../cli/evaluate.js';
+import { explainCommand } from '../../cli/explain.js';
 import { exportCommand } from '../../cli/export.js';
 import { predictCommand } from '../../cli/predict.js';
 import { scaleCommand } from '../../cli/scale.js';
@@ -70,7 +71,7 @@ describe('configs', () => {
 
 describe('commands', () => {
   const makers: readonly (() => Command)[] = [
-    ...[trainCommand, coordinatorCommand, workerCommand, evaluateCommand, predictCommand],
+    ...[trainCommand, coordinatorCommand, workerCommand, evaluateCommand, predictCommand, explainCommand],
     ...[scoreCommand, exportCommand, dataCommand, scaleCommand, doctorCommand],
   ];
   const lines = blocks

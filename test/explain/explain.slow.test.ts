@@ -1,0 +1,222 @@
+/** `lockstep explain`: columns of iris, pixels of digits, characters of a text; and what it refuses. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { explain } from '../../coordinator/inference/explain.js';
+import type { ExplainOptions, Explanation } from '../../coordinator/inference/explanation.js';
+import { predict } from '../../coordinator/inference/predict.js';
+import type { LockstepError } from '../../src/errors.js';
+import { lockstepServed } from '../support/cli.js';
+import { lcg } from '../support/engines.js';
+import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { refusal } from '../support/predictions.js';
+import { trained } from '../support/runs.js';
+
+const folder = temporaryFolder();
+const runs = join(folder, 'runs');
+/** The folder of a run that trains in no time. */
+const trainedRun = async (name: string, config: object): Promise<string> => {
+  const file = writeConfig(folder, name, {
+    loss: 'sparseCategoricalCrossentropy',
+    training: { epochs: 2, batchSize: 32 },
+    ...config,
+  });
+  return (await trained(file, [], runs)).start.folder;
+};
+
+type Given = Parameters<typeof explain>[1];
+async function explanations(run: string, input: Given, options: ExplainOptions = {}): Promise<Explanation[]> {
+  const rows: Explanation[] = [];
+  const warn = (message: string) => {
+    throw new Error(message);
+  };
+  for await (const row of (await explain(run, input, { warn, ...options })).rows) rows.push(row);
+  return rows;
+}
+const partsOf = ({ inputs }: Explanation) => inputs.flatMap(({ parts = [] }) => parts);
+const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+
+describe('columns', () => {
+  const random = lcg(3);
+  const rows = Array.from({ length: 90 }, (_, i) => {
+    const kind = i % 3;
+    return {
+      length: 4 + kind + random(),
+      width: 3 - kind + random(),
+      site: 'abc'[i % 3 === 0 ? 0 : i % 2],
+      kind: ['setosa', 'versicolor', 'virginica'][kind],
+    };
+  });
+  const few = rows.slice(0, 3).map(({ kind: _, ...row }) => row);
+  let linear: string;
+  let curved: string;
+  beforeAll(async () => {
+    const columns = Object.keys(rows[0]);
+    const lines = rows.map((row) => Object.values(row).join(','));
+    writeFileSync(join(folder, 'iris.csv'), [columns.join(','), ...lines, ''].join('\n'));
+    const data = { source: 'csv', file: join(folder, 'iris.csv'), target: 'kind', validation: 0.2 };
+    linear = await trainedRun('linear', { data, model: { layers: [{ dense: { units: 'classes' } }] } });
+    const layers = [{ dense: { units: 8, activation: 'tanh' } }, { dense: { units: 'classes' } }];
+    curved = await trainedRun('curved', { data, model: { layers } });
+  });
+
+  it('of a linear model add weight times distance, by every method that compares', async () => {
+    const paths = await explanations(linear, few);
+    const occluded = await explanations(linear, few, { method: 'occlusion' });
+    const [slope, other] = (await explanations(linear, few, { method: 'gradient', target: 'virginica' })).map(partsOf);
+    const towards = (await explanations(linear, few, { target: 'virginica' })).map(partsOf);
+    paths.forEach((row, i) => {
+      expect(partsOf(row).map(({ name }) => name)).toEqual(['length', 'width', 'site']);
+      expect(partsOf(row).map(({ value }) => value)).toEqual(Object.values(few[i]).map(String));
+      expect(Math.abs(row.residual!)).toBeLessThan(1e-5);
+      partsOf(row).forEach(({ attribution }, part) => {
+        expect(attribution).toBeCloseTo(partsOf(occluded[i])[part].attribution, 5);
+      });
+    });
+    // A slope belongs to the model alone; of a category it is that of the one which it is.
+    expect(slope[0].attribution).toBeCloseTo(other[0].attribution, 5);
+    expect(slope[2].attribution).toBeCloseTo(towards[0][2].attribution, 5);
+    const distance = (row: number) => towards[row][0].attribution / slope[0].attribution;
+    const per = (few[1].length - few[0].length) / (distance(1) - distance(0));
+    expect((few[2].length - few[0].length) / (distance(2) - distance(0))).toBeCloseTo(per, 4);
+  });
+
+  it('explain the class that predict names, with the same bits alone and in company', async () => {
+    const all = await explanations(curved, few);
+    const predicted: string[] = [];
+    for await (const { classes } of (await predict(curved, few)).rows) predicted.push(classes![0].name);
+    expect(all.map(({ of }) => of)).toEqual(predicted);
+    expect(await explanations(curved, few.slice(0, 1))).toEqual(all.slice(0, 1));
+    for (const row of all) {
+      const sum = sumOf(partsOf(row).map(({ attribution }) => attribution));
+      expect(sum - (row.value - row.baselineValue)).toBeCloseTo(row.residual!, 12);
+      expect(Math.abs(row.residual!)).toBeLessThan(1e-5);
+    }
+  });
+
+  it('are compared with an example of a file, or with means', async () => {
+    writeFileSync(join(folder, 'other.json'), JSON.stringify(few.slice(1, 2)));
+    const [first] = await explanations(curved, few, { baseline: join(folder, 'other.json'), target: 'setosa' });
+    const [, second] = await explanations(curved, few, { target: 'setosa' });
+    expect(first.baselineValue).toBeCloseTo(second.value, 5);
+    // Columns are standardized: their means are zeros.
+    const [mean] = await explanations(curved, few, { baseline: 'mean', target: 'setosa' });
+    expect(mean.baselineValue).toBeCloseTo(second.baselineValue, 5);
+    expect(mean.baselineValue).not.toBe(first.baselineValue);
+  });
+
+  it('are printed largest first, and whole as JSON', async () => {
+    writeFileSync(join(folder, 'few.json'), JSON.stringify(few));
+    const { code, stdout, stderr } = await lockstepServed(
+      ['explain', curved, 'few.json', '--top', '2', '--target', 'virginica'],
+      folder,
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [head, ...told] = stdout.split('\n\n');
+    expect(head).toMatch(/^model .*\nmethod {4}integratedGradients, 64 steps\nbaseline {2}zeros$/);
+    expect(told.length).toBe(3);
+    expect(told[0]).toMatch(
+      /^row 1: "virginica": logit \S+, of the baseline \S+; the parts add up to the difference but for \S+\n {2}\w+ +\S+ +[-+][\d.]+ {2}([-+])\1{19}\n/,
+    );
+    expect(told[0]).toContain('and 1 that add less');
+    const json = await lockstepServed(['explain', curved, 'few.json', '--target', 'virginica', '--json'], folder);
+    expect(
+      json.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(await explanations(curved, few, { target: 'virginica' }));
+  });
+
+  it.each([
+    ['a class that is not there', { target: 'virginca' }, 'did you mean virginica?'],
+    ['a misspelt baseline', { baseline: 'zeroes' }, 'did you mean zeros?'],
+    ['white where there are no pictures', { baseline: 'white' }, 'use --baseline zeros'],
+    ['steps of occlusion', { method: 'occlusion', steps: 4 }, 'leave --steps out'],
+    ['a window without pictures', { method: 'occlusion', window: 4 }, 'leave --window out'],
+    ['heat maps without pictures', { images: 'maps' }, 'leave --images out'],
+    ['a place of a model without', { place: 1 }, 'leave --place out'],
+  ] as const)('refuse %s', async (_, options, remedy) => {
+    const told = await explanations(curved, few, options).then(undefined, (error: LockstepError) => error);
+    expect((told as unknown as LockstepError).remedy).toContain(remedy);
+    expect(existsSync('maps')).toBe(false);
+  });
+
+  it('refuse an input without a column', async () => {
+    expect(await refusal(explanations(curved, [{ length: 1, site: 'a' }]))).toContain('width');
+  });
+});
+
+describe('pixels', () => {
+  let run: string;
+  beforeAll(async () => {
+    const data = { source: 'digits', examples: 200, validation: 0.1 };
+    run = await trainedRun('digits', { data, model: { layers: ['flatten', { dense: { units: 'classes' } }] } });
+  });
+  const picture = Array.from({ length: 28 * 28 }, (_, i) => (i % 28 > 10 && i % 28 < 14 ? 255 : 0));
+
+  it('become a heat map over the picture', async () => {
+    const images = join(folder, 'maps');
+    const [{ inputs, ...row }] = await explanations(run, [picture], { images });
+    const [{ attributions = [], height, width, file }] = inputs;
+    expect([height, width, file]).toEqual([28, 28, join(images, '000001.png')]);
+    expect(sumOf(attributions)).toBeCloseTo(row.value - row.baselineValue, 4);
+    // Black is what it is compared with.
+    attributions.forEach((attribution, i) => {
+      if (picture[i] === 0) expect(attribution).toBe(0);
+    });
+    const { default: sharp } = await import('sharp');
+    const { data, info } = await sharp(readFileSync(file!)).raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height, info.channels]).toEqual([224, 224, 3]);
+    const largest = attributions.reduce(
+      (best, value, i) => (Math.abs(value) > Math.abs(attributions[best]) ? i : best),
+      0,
+    );
+    const at = 3 * (Math.floor(largest / 28) * 8 * 224 + (largest % 28) * 8);
+    expect([...data.subarray(at, at + 3)]).toEqual(attributions[largest] > 0 ? [214, 39, 40] : [31, 95, 200]);
+    expect(await refusal(explanations(run, [picture], { images }))).toContain('is there already');
+    await explanations(run, [picture], { images, force: true });
+  });
+
+  it('are occluded window by window', async () => {
+    const options = { method: 'occlusion', window: 28, target: '3' } as const;
+    const [whole] = await explanations(run, [picture], options);
+    const all = whole.inputs[0].attributions!;
+    expect(new Set(all).size).toBe(1);
+    expect(all[0]).toBeCloseTo(whole.value - whole.baselineValue, 5);
+    const [white] = await explanations(run, [picture], { ...options, baseline: 'white' });
+    expect(white.baselineValue).not.toBe(whole.baselineValue);
+  });
+});
+
+describe('characters', () => {
+  let run: string;
+  beforeAll(async () => {
+    writeFileSync(join(folder, 'chant.txt'), 'ROMEO: what light? '.repeat(20));
+    const data = { source: 'text', file: join(folder, 'chant.txt'), window: 5, targets: 'all', validation: 0 };
+    const layers = [
+      { embedding: { inputDim: 'classes', outputDim: 4 } },
+      { simpleRNN: { units: 6, returnSequences: true } },
+      { dense: { units: 'classes' } },
+    ];
+    run = await trainedRun('chant', { data, model: { layers } });
+  });
+
+  it('add what their vectors do; those behind a place add nothing to it', async () => {
+    const [last] = await explanations(run, 'O: what');
+    expect(last.place).toBe(5);
+    expect(partsOf(last).map(({ value }) => value)).toEqual([...' what']);
+    expect(Math.abs(last.residual!)).toBeLessThan(1e-5);
+    const [second] = await explanations(run, 'O: what', { place: 2, method: 'occlusion' });
+    expect(partsOf(second).map(({ attribution }) => attribution !== 0)).toEqual([true, true, false, false, false]);
+  });
+
+  it('have no slope, and no baseline that is a text', async () => {
+    expect(await refusal(explanations(run, 'what', { method: 'gradient' }))).toBe(
+      '--method gradient: ids have no slope',
+    );
+    expect(await refusal(explanations(run, 'what', { baseline: 'white' }))).toContain('is for pictures');
+    expect(await refusal(explanations(run, 'what', { baseline: 'light' }))).toContain('is none of zeros, mean');
+    expect(await refusal(explanations(run, 'what', { place: 6 }))).toContain('has 5 places');
+  });
+});
