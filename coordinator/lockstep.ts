@@ -61,6 +61,7 @@ export type {
 } from './inference/explanation.js';
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
 export type { InputValues } from './inference/given-rows.js';
+export { type ImportanceOptions, type ImportanceResult, importance } from './inference/importance.js';
 export type { NamedInputs } from './inference/named-inputs.js';
 export {
   type PredictedTarget,

@@ -28,7 +28,7 @@ import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-d
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
 import { assignWeights, makerOf } from './saved-model.js';
 import { type ToldApart, toldApart } from './slice-columns.js';
-import { guardTest } from './test-guard.js';
+import { guardTest, type TestGuard } from './test-guard.js';
 
 /** What a model comes to on some examples. */
 export interface Measured {
@@ -66,16 +66,35 @@ export async function evaluateExamples<Result>(
   use: (evaluated: EvaluatedExamples) => Promise<Result>,
   also: (chosen: ChosenData, config: RunConfig) => readonly Int32Array[] = () => [],
 ): Promise<Result> {
+  return withChosen(place, options, async ({ located, config, chosen, guard }) => {
+    const told = toldApart(config, chosen, options);
+    const isKept = config.evaluation.resamples > 0 || told.slicings.length > 0;
+    const measured = await measure(located, config, { ...chosen, also: also(chosen, config), isKept }, options);
+    const looks = guard.looked(chosen.split);
+    return use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
+  });
+}
+
+/** A model, its config and the examples to evaluate it on. */
+interface Chosen {
+  readonly located: LocatedModel;
+  readonly config: RunConfig;
+  readonly chosen: ChosenData;
+  readonly guard: TestGuard;
+}
+
+/** @param use called while the data are open; it tells the guard once it has looked */
+export async function withChosen<Result>(
+  place: string,
+  options: EvaluateOptions,
+  use: (chosen: Chosen) => Promise<Result>,
+): Promise<Result> {
   const located = locateModel(place, options.model);
   const config = configOf(located, options);
   const guard = guardTest(located, config, options);
   const chosen = await chooseData(located, config, options, guard);
   try {
-    const told = toldApart(config, chosen, options);
-    const isKept = config.evaluation.resamples > 0 || told.slicings.length > 0;
-    const measured = await measure(located, config, { ...chosen, also: also(chosen, config), isKept }, options);
-    const looks = guard.looked(chosen.split);
-    return await use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
+    return await use({ located, config, chosen, guard });
   } finally {
     closeExamples(chosen.dataset.examples);
   }
@@ -96,12 +115,51 @@ function keeping(heads: readonly HeadMetrics[], examples: number, warn: (message
   return heads;
 }
 
-async function measure(
+function measure(
   located: LocatedModel,
   config: RunConfig,
   { dataset, rows, also, isKept }: ChosenData & { readonly also: readonly Int32Array[]; readonly isKept: boolean },
   options: EvaluateOptions,
 ): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others'>> {
+  const all = [rows, ...also];
+  return withPool(
+    located,
+    config,
+    { dataset, all, isKept: isKept || also.length > 0 },
+    options,
+    async (pool, metrics) => {
+      const measured: Measured[] = [];
+      for (const each of all) {
+        const totals = await pool.evaluate(each);
+        const kept = metrics.some(({ keepsAll }) => keepsAll) ? keptExamples(metrics, totals.kept) : undefined;
+        measured.push({ results: new RunMetrics(metrics).results(totals), kept });
+      }
+      const [own, ...others] = measured;
+      return { ...own, others };
+    },
+  );
+}
+
+/** Examples that are to be evaluated. */
+interface Asked {
+  readonly dataset: Dataset;
+  /** Lists of rows, one of which is evaluated at a time. */
+  readonly all: readonly Int32Array[];
+  /** Whether the metrics are to keep all examples, if they fit. */
+  readonly isKept: boolean;
+}
+
+/**
+ * Starts threads that evaluate a model.
+ * @param use called while they run
+ */
+export async function withPool<Result>(
+  located: LocatedModel,
+  config: RunConfig,
+  { dataset, all, isKept }: Asked,
+  options: EvaluateOptions,
+  use: (pool: ThreadPool<EvaluationOptions>, metrics: readonly HeadMetrics[]) => Promise<Result>,
+): Promise<Result> {
   const { warn = () => {} } = options;
   const targets = await askedTargets(config, dataset);
   const spec = { ...stepSpec(config, dataset, targets), model: modelConfig(located, config, options) };
@@ -112,9 +170,8 @@ async function measure(
   assignWeights(step.built.model, weights, located.path, warn);
   const heads = metricSpecs(targets, dataset, step);
   checkMetrics(targets, heads, warn);
-  const all = [rows, ...also];
   const largest = Math.max(...all.map(({ length }) => length));
-  const metrics = also.length > 0 || isKept ? keeping(heads, largest, warn) : heads;
+  const metrics = isKept ? keeping(heads, largest, warn) : heads;
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, all }, warn);
   const poolOptions: EvaluationOptions = {
     use: 'evaluation',
@@ -129,14 +186,7 @@ async function measure(
   };
   const pool = await ThreadPool.start(poolOptions, initialParameters(step));
   try {
-    const measured: Measured[] = [];
-    for (const each of all) {
-      const totals = await pool.evaluate(each);
-      const kept = metrics === heads ? undefined : keptExamples(metrics, totals.kept);
-      measured.push({ results: new RunMetrics(metrics).results(totals), kept });
-    }
-    const [own, ...others] = measured;
-    return { ...own, others };
+    return await use(pool, metrics);
   } finally {
     await pool.close();
   }

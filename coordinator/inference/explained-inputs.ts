@@ -4,7 +4,7 @@ import { dateColumns } from '../../src/data/table/dates.js';
 import { tableWidth } from '../../src/data/table/rows.js';
 import { elements } from '../../src/ground/elements.js';
 import type { SavedModel } from './saved-model.js';
-import { encodingOf, type SavedInput } from './signature.js';
+import { encodingOf } from './signature.js';
 
 /** A column of a table, or of each category's or date's part its numbers. */
 interface NamedColumn {
@@ -24,7 +24,7 @@ export type InputParts =
 export function partsOfInputs({ inputs, encoding }: Pick<SavedModel, 'inputs' | 'encoding'>): InputParts[] {
   return inputs.map((input): InputParts => {
     const table = encoding?.input.kind === 'table' ? encoding.input : undefined;
-    const own = table && columnsOf(table, input);
+    const own = table && tableColumns(table, input.name, input.isNamed);
     if (own) return { kind: 'columns', columns: own };
     const found = encoding && encodingOf(encoding, input.name);
     if (found && 'window' in found) return { kind: 'places', vocabulary: found.vocabulary };
@@ -38,7 +38,7 @@ const isImage = (encoding: ReturnType<typeof encodingOf>): encoding is ImageEnco
   encoding !== undefined && 'height' in encoding;
 
 /** The columns that make an input, those of one date together; undefined for an input that is a picture. */
-function columnsOf(table: TableEncoding, { name, isNamed }: SavedInput): NamedColumn[] | undefined {
+export function tableColumns(table: TableEncoding, name: string, isNamed: boolean): NamedColumn[] | undefined {
   const fields = fieldsOfTable(table);
   const field = isNamed ? fields.find((each) => each.name === name) : fields[0];
   if (!field || field.columns.length === 0) return undefined;

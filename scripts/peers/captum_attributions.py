@@ -112,12 +112,14 @@ def importances():
     y = np.round(Rule().predict(x) + draw(rows, scale=0.3), 3)
     scorer = make_scorer(mean_squared_error, greater_is_better=False)
     found = permutation_importance(Rule(), x, y, scoring=scorer, n_repeats=repeats, random_state=seed)
-    # The state that it shuffles with, for every column anew.
+    # The state that it shuffles with, for every column anew; each repeat shuffles what the one before it left.
     column_seed = np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1)
     state, order, orders = np.random.RandomState(column_seed), np.arange(rows), []
+    current = order.copy()
     for _ in range(repeats):
         state.shuffle(order)
-        orders.append(order.tolist())
+        current = current[order]
+        orders.append(current.tolist())
     return {"x": x.tolist(), "y": y.tolist(), "orders": orders, "importances": found.importances.tolist()}
 
 

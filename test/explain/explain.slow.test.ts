@@ -2,8 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { explain } from '../../coordinator/inference/explain.js';
 import type { ExplainOptions, Explanation } from '../../coordinator/inference/explanation.js';
+import { importance } from '../../coordinator/inference/importance.js';
 import { predict } from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
 import { lockstepServed } from '../support/cli.js';
@@ -142,6 +144,35 @@ describe('columns', () => {
     expect(existsSync('maps')).toBe(false);
   });
 
+  it('matter as much as the loss and the metrics get worse when they change places', async () => {
+    // Of two rows there are two orders.
+    const [first, second] = rows;
+    const data = join(folder, 'two.csv');
+    const lossOf = async (...both: readonly (typeof first)[]): Promise<number> => {
+      writeFileSync(data, [Object.keys(first), ...both.map((row) => Object.values(row))].map(String).join('\n'));
+      return (await evaluate(curved, { data, threads: 1 })).metrics.loss;
+    };
+    const swapped: number[] = [];
+    for (const name of ['length', 'width', 'site'] as const) {
+      swapped.push(await lossOf({ ...first, [name]: second[name] }, { ...second, [name]: first[name] }));
+    }
+    const loss = await lossOf(first, second);
+    const options = { data, repeats: 5 };
+    const found = await importance(curved, { ...options, threads: 1 });
+    expect(await importance(curved, { ...options, threads: 2 })).toEqual(found);
+    expect([found.metrics.loss, found.examples, found.split]).toEqual([loss, 2, null]);
+    expect(found.importance.map(({ input, metric }) => [input, metric])).toEqual(
+      ['length', 'width', 'site'].map((input) => [input, 'loss']),
+    );
+    // The orders are the same for each column.
+    const shares = found.importance.map(({ value }, i) => (5 * value) / (swapped[i] - loss));
+    expect(shares[0]).toBeGreaterThan(0);
+    for (const share of shares) {
+      expect(share).toBeCloseTo(Math.round(share), 6);
+      expect(share).toBeCloseTo(shares[0], 6);
+    }
+  });
+
   it('refuse an input without a column', async () => {
     expect(await refusal(explanations(curved, [{ length: 1, site: 'a' }]))).toContain('width');
   });
@@ -176,6 +207,12 @@ describe('pixels', () => {
     expect([...data.subarray(at, at + 3)]).toEqual(attributions[largest] > 0 ? [214, 39, 40] : [31, 95, 200]);
     expect(await refusal(explanations(run, [picture], { images }))).toContain('is there already');
     await explanations(run, [picture], { images, force: true });
+  });
+
+  it('are no columns: none of them means the same in every example', async () => {
+    expect(await refusal(importance(run, { threads: 1 }))).toContain('reads one picture');
+    const told = await lockstepServed(['explain', run, '--method', 'occlusion'], folder);
+    expect([told.code, told.stderr]).toEqual([2, expect.stringContaining('no input is given')]);
   });
 
   it('are occluded window by window', async () => {

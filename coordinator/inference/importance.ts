@@ -1,0 +1,169 @@
+/** Which inputs a saved model relies on: permutation importance on a split of its run, or on data of its own. */
+
+import type { Encoding } from '../../src/data/encoding.js';
+import { type Column, type Examples, type Splits, withColumn } from '../../src/data/examples.js';
+import { ofRole, strideOf, valuesOf, widthOf } from '../../src/data/field.js';
+import { ConfigError, DataError } from '../../src/errors.js';
+import { type Importance, permutationImportance } from '../../src/evaluate/permutation-importance.js';
+import { RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { randomStream, shuffle } from '../../src/ground/random.js';
+import type { Metrics } from '../../src/report/events.js';
+import { withChosen, withPool } from './evaluate-examples.js';
+import type { EvaluateOptions } from './evaluated-data.js';
+import { placeText, tableColumns } from './explained-inputs.js';
+
+/** Where importance is measured, and how. */
+export interface ImportanceOptions extends EvaluateOptions {
+  /** How often each input is shuffled; default: 10. */
+  readonly repeats?: number;
+}
+
+/** How much worse a model gets without what each of its inputs says. */
+export interface ImportanceResult {
+  /** The folder or file of the model. */
+  readonly model: string;
+  /** null where other data were evaluated. */
+  readonly split: keyof Splits | null;
+  /** One line about the data. */
+  readonly data: string;
+  /** How many examples were evaluated. */
+  readonly examples: number;
+  /** How often each input was shuffled. */
+  readonly repeats: number;
+  /** The loss and the metrics of the examples as they are. */
+  readonly metrics: Metrics;
+  /** By input and metric. */
+  readonly importance: readonly Importance[];
+}
+
+/**
+ * How much worse loss and metrics get when an input's values change places among the examples: the same number for any number of
+ * threads. An input is a column of a table, with all that it was encoded to, or one of several inputs as a whole.
+ *
+ * @param place a run's folder or a model's
+ * @throws LockstepError as `evaluate` does; ConfigError where there is nothing to shuffle: one text, or one picture
+ */
+export async function importance(place: string, options: ImportanceOptions = {}): Promise<ImportanceResult> {
+  const { repeats = 10, warn = () => {} } = options;
+  return withChosen(place, options, async ({ located, config, chosen, guard }) => {
+    const { dataset, split, rows } = chosen;
+    const groups = groupsOf(dataset.examples, dataset.encoding, warn);
+    const examples = withOwnInputs(dataset.examples, groups);
+    const shuffler = new Shuffler(dataset.examples, examples, rows, config.seed);
+    const own = { dataset: { ...dataset, examples }, all: [rows], isKept: false };
+    const [metrics, found] = await withPool(located, config, own, options, async (pool, heads) => {
+      const run = new RunMetrics(heads);
+      const higher = new Set(run.numbers.flatMap(({ name, family }) => (family?.better === 'higher' ? name : [])));
+      const score = async () => run.results(await pool.evaluate(rows)).scalars;
+      const whole = await score();
+      const importance = await permutationImportance({
+        inputs: groups.map(({ name }) => name),
+        isHigherBetter: (metric) => higher.has(metric),
+        repeats,
+        confidence: config.evaluation.confidence,
+        score: async (shuffled) => (shuffled ? shuffler.with(groups[shuffled.input], shuffled.repeat, score) : whole),
+      });
+      return [whole, importance] as const;
+    });
+    guard.looked(split);
+    return {
+      model: located.path,
+      split,
+      data: dataset.description,
+      examples: rows.length,
+      repeats,
+      metrics,
+      importance: found,
+    };
+  });
+}
+
+/** What is shuffled together. */
+interface Group {
+  readonly name: string;
+  /** Name of the column of the examples, and which of its features. */
+  readonly column: string;
+  readonly features: readonly number[];
+}
+
+const all = (column: Column): number[] => Array.from({ length: widthOf(column) }, (_, i) => i);
+
+/** @throws ConfigError where the model has one input that is one thing */
+function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: string) => void): Group[] {
+  const inputs = ofRole(columns, 'input');
+  const masked = new Set(ofRole(columns, 'mask').map(({ of }) => of));
+  const groups = inputs.flatMap((column): Group[] => {
+    const { name } = column;
+    if (masked.has(name) && inputs.length > 1) {
+      warn(`${name} is left out: its sequences are of unequal length, and an example keeps the length that it has`);
+      return [];
+    }
+    const own = encoding.input.kind === 'table' ? tableColumns(encoding.input, name, inputs.length > 1) : undefined;
+    if (own) return own.map(({ name: of, features }) => ({ name: of, column: name, features }));
+    if (inputs.length > 1) return [{ name, column: name, features: all(column) }];
+    const isVector = column.shape.length === 1 && column.stride === undefined && !masked.has(name);
+    return isVector ? all(column).map((i) => ({ name: placeText(column.shape, i), column: name, features: [i] })) : [];
+  });
+  if (groups.length > 0) return groups;
+  throw new ConfigError(
+    'the model reads one picture, text or sequence, of which no part means the same in every example',
+    'explain an example: lockstep explain RUN INPUT',
+  );
+}
+
+/** The examples with copies of the inputs that are shuffled: targets and others may share their memory. */
+function withOwnInputs(examples: Examples, groups: readonly Group[]): Examples {
+  const names = new Set(groups.map(({ column }) => column));
+  return examples.columns
+    .filter(({ name }) => names.has(name))
+    .reduce<Examples>((found, column) => {
+      if (column.file) {
+        throw new DataError(
+          'the data are larger than data.memory, and are shuffled in memory',
+          'raise it: --set data.memory=8GB',
+        );
+      }
+      const { type, values } = column;
+      const copy = valuesOf(type, new SharedArrayBuffer(values.byteLength));
+      copy.set(values);
+      return { count: examples.count, columns: withColumn(found, { ...column, values: copy }).columns as Column[] };
+    }, examples);
+}
+
+/** Has the values of one group change places, in memory that all threads read. */
+class Shuffler {
+  readonly #original: Examples;
+  readonly #shuffled: Examples;
+  readonly #rows: Int32Array;
+  readonly #seed: number;
+
+  constructor(original: Examples, shuffled: Examples, rows: Int32Array, seed: number) {
+    this.#original = original;
+    this.#shuffled = shuffled;
+    this.#rows = rows;
+    this.#seed = seed;
+  }
+
+  /** Does `work` while the values are shuffled; the order is that of the repeat, the same for every group. */
+  async with<T>(group: Group, repeat: number, work: () => Promise<T>): Promise<T> {
+    const order = this.#rows.slice();
+    shuffle(order, randomStream('importance', this.#seed, repeat));
+    this.#place(group, order);
+    try {
+      return await work();
+    } finally {
+      this.#place(group, this.#rows);
+    }
+  }
+
+  /** @param from the example whose values each row gets */
+  #place({ column: name, features }: Group, from: Int32Array): void {
+    const [source, target] = [this.#original, this.#shuffled].map(
+      ({ columns }) => columns.find((column) => column.name === name)!,
+    );
+    const stride = strideOf(target);
+    this.#rows.forEach((row, i) => {
+      for (const feature of features) target.values[row * stride + feature] = source.values[from[i] * stride + feature];
+    });
+  }
+}
