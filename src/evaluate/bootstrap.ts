@@ -1,5 +1,4 @@
 /** Resampling with replacement: how often each example, or each group of examples, is drawn. */
-import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { randomStream } from '../ground/random.js';
 
 /** What a bootstrap draws. */
@@ -16,6 +15,8 @@ export function multiplicities({ seed, examples, groups }: Resampling, replicate
   const random = randomStream('bootstrap', seed, replicate);
   const units = groups ? groups.reduce((most, group) => Math.max(most, group + 1), 0) : examples;
   const times = new Float64Array(units);
-  for (let i = 0; i < units; i++) times[uniformInt(random, 0, units - 1)]++;
+  // Some units are likelier than others by a share of units / 2^32, which no number of draws shows.
+  const step = units / 2 ** 32;
+  for (let i = 0; i < units; i++) times[Math.floor((random.next() >>> 0) * step)]++;
   return groups ? Float64Array.from(groups, (group) => times[group]) : times;
 }

@@ -1,11 +1,10 @@
 /** PredictedArrays that were made elsewhere, as what a model's evaluation keeps: the same metrics are computed from them. */
 import { ConfigError, DataError } from '../errors.js';
 import { grouped } from '../ground/units.js';
-import type { Floats } from '../metrics/evaluated-rows.js';
+import type { Floats, Numbers } from '../metrics/evaluated-rows.js';
 import { AskedMetric, type MetricConfig } from '../metrics/families.js';
 import type { TargetFacts } from '../metrics/metric.js';
 import type { KeptExamples } from './kept-examples.js';
-import type { Numbers } from './kept-rows.js';
 import type { HeadMetrics } from './run-metrics.js';
 
 /** What outputs are: of classes their probabilities or logits or the predicted class itself; numbers. */
@@ -56,7 +55,7 @@ export function keptArrays(predictions: PredictedArrays, metrics: readonly Metri
   checkAsked(head, of, isLabels);
   const kept = {
     examples,
-    outputs: outputs instanceof Float32Array || outputs instanceof Float64Array ? outputs : new Float64Array(outputs),
+    outputs: of === 'classes' && !(outputs instanceof Int32Array) ? new Int32Array(outputs) : outputs,
     targets,
     customs: [],
     ...(weights && { weights: weights instanceof Float32Array ? weights : new Float32Array(weights) }),

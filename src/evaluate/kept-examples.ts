@@ -1,5 +1,6 @@
 /** A split with what is kept of it, as bootstrap threads and slices take it. */
-import type { KeptOutput, Numbers } from './kept-rows.js';
+import type { Numbers } from '../metrics/evaluated-rows.js';
+import type { KeptOutput } from './kept-rows.js';
 import { type HeadMetrics, RunMetrics } from './run-metrics.js';
 
 /** Everything but `heads` lies in memory that threads share. */

@@ -1,16 +1,13 @@
 /** What is kept of every example of a split: outputs, targets and weights, as metrics read them all at once. */
-import { type EvaluatedBatch, EvaluatedRows, type Floats } from '../metrics/evaluated-rows.js';
+import { type EvaluatedBatch, EvaluatedRows, type Numbers } from '../metrics/evaluated-rows.js';
 import { AskedMetric } from '../metrics/families.js';
 import type { MetricSpec } from './metric-spec.js';
-
-/** Targets take as little room as they need. */
-export type Numbers = Floats | Int32Array | Uint8Array;
 
 /** An output over all examples, an array for each thing; in memory that threads share. */
 export interface KeptOutput {
   readonly examples: number;
   /** [examples, places, outputs] */
-  readonly outputs: Floats;
+  readonly outputs: Numbers;
   /** Class indices, [examples, places], or values, [examples, places, outputs]. */
   readonly targets: Numbers;
   /** [examples, places]; absent where every place counts 1. */

@@ -19,11 +19,13 @@ export function countingMetric(
       const { weights, count } = rows;
       const rightOf = right(rows);
       const into = weighted ? sums : counts;
+      let [sum] = into;
       for (let row = 0; row < count; row++) {
         const weight = weights ? weights[row] : 1;
         if (weight === 0) continue;
-        for (let left = rightOf(row); left > 0; left--) into[0] += weight;
+        for (let left = rightOf(row); left > 0; left--) sum += weight;
       }
+      into[0] = sum;
     },
     merge: addSums,
     result: ({ sums, weight }, counts) => (weighted ? sums : counts)[0] / (weight * whole),

@@ -63,7 +63,8 @@ function column(rows: EvaluatedRows, spec: ScoredOutput, which: number): Sorted 
     const at = (row: number) => row * width + (width === 1 ? 0 : which);
     const length = some ? some.length : base.count;
     const isHit = (row: number) => (labels ? base.values[at(row)] > 0 : base.classes[row] === which);
-    if (width === 1 && !some) return sort(some, base.outputs, isHit);
+    const isFloat = of instanceof Float32Array || of instanceof Float64Array;
+    if (width === 1 && !some && isFloat) return sort(some, of, isHit);
     const scores = of instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
     for (let i = 0; i < length; i++) scores[i] = of[at(some ? some[i] : i)];
     return sort(some, scores, isHit);

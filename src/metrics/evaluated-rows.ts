@@ -1,5 +1,7 @@
 /** An evaluated batch as the metrics read it: what several of them need is computed once, when the first one asks. */
 
+import { highest, oneHot, rankOf, sumOf } from './row-numbers.js';
+
 /** What the metrics need to know of an output and its targets. */
 export interface ScoredOutput {
   /** Numbers in the output of one place of an example. */
@@ -30,10 +32,13 @@ export interface ScoredOutput {
 /** 32 bits as engines give them; 64 of what was predicted elsewhere. */
 export type Floats = Float32Array | Float64Array;
 
+/** Targets, and classes that were predicted, take as little room as they need. */
+export type Numbers = Floats | Int32Array | Uint8Array;
+
 /** What an engine makes of a batch, and its targets. */
 export interface EvaluatedBatch {
   /** Model outputs, [count, places, outputs]. */
-  readonly outputs: Floats;
+  readonly outputs: Numbers;
   /** Class indices, [count, places], or values, [count, places, outputs]. */
   readonly targets: ArrayLike<number>;
   /** Loss of each example, [count], and what their sum is divided by. */
@@ -57,7 +62,7 @@ export class EvaluatedRows {
   readonly count: number;
   readonly examples: number;
   /** [count, outputs] */
-  readonly outputs: Floats;
+  readonly outputs: Numbers;
   /** What each row counts, [count]; all count 1 where there is none. */
   readonly weights: Float64Array | undefined;
   /** Sum of the weights. */
@@ -94,17 +99,24 @@ export class EvaluatedRows {
     this.count = batch.outputs.length / (spec.kind === 'classes' ? 1 : spec.outputs);
     this.outputs = batch.outputs;
     this.weights = again ? again.weights : weightsOf(batch, this.count);
-    this.weight = this.weights ? this.weights.reduce((sum, weight) => sum + weight, 0) : this.count;
+    this.weight = this.weights ? sumOf(this.weights) : this.count;
   }
 
   /** The same rows, each example as often as it is said, [examples]. */
-  reweighted(multiplicities: ArrayLike<number>): EvaluatedRows {
+  reweighted(multiplicities: Float64Array): EvaluatedRows {
     const { base, count } = this;
     const places = count / this.examples;
+    if (!base.weights && places === 1) return this.#again(multiplicities);
     const weights = new Float64Array(count);
     for (let row = 0, example = 0; row < count; example++) {
-      for (let i = 0; i < places; i++, row++) weights[row] = multiplicities[example] * (base.weights?.[row] ?? 1);
+      const times = multiplicities[example];
+      for (let i = 0; i < places; i++, row++) weights[row] = base.weights ? times * base.weights[row] : times;
     }
+    return this.#again(weights);
+  }
+
+  #again(weights: Float64Array): EvaluatedRows {
+    const { base } = this;
     return new EvaluatedRows(this.#spec, this.#batch, this.#customs, { base, weights });
   }
 
@@ -197,17 +209,7 @@ function weightsOf({ valid, weights }: RowArrays, count: number): Float64Array |
   return Float64Array.from({ length: count }, (_, row) => (valid?.[row] ?? 1) * (weights?.[row] ?? 1));
 }
 
-function oneHot(classes: ArrayLike<number>, count: number, outputs: number): ArrayLike<number> {
-  if (outputs === 1) return classes;
-  const values = new Uint8Array(count * outputs);
-  for (let row = 0; row < count; row++) {
-    const target = classes[row];
-    if (target >= 0 && target < outputs) values[row * outputs + target] = 1;
-  }
-  return values;
-}
-
-function errorsOf(spec: ScoredOutput, outputs: Floats, values: ArrayLike<number>, count: number): Float64Array {
+function errorsOf(spec: ScoredOutput, outputs: Numbers, values: ArrayLike<number>, count: number): Float64Array {
   const width = spec.outputs;
   const units = Float64Array.from({ length: width }, (_, i) => unitOf(spec, i));
   const errors = new Float64Array(count * width);
@@ -242,8 +244,8 @@ function classesOf({ outputs: width, classes }: ScoredOutput, { targets }: RowAr
   return Int32Array.from({ length: count }, (_, row) => highest(targets, row * width, width));
 }
 
-function predictedOf({ outputs: width, threshold, kind }: ScoredOutput, outputs: Floats, count: number): Int32Array {
-  if (kind === 'classes') return new Int32Array(outputs);
+function predictedOf({ outputs: width, threshold, kind }: ScoredOutput, outputs: Numbers, count: number): Int32Array {
+  if (kind === 'classes') return outputs instanceof Int32Array ? outputs : new Int32Array(outputs);
   const predicted = new Int32Array(count);
   for (let row = 0, at = 0; row < count; row++, at += width) {
     let isNumber = true;
@@ -256,7 +258,7 @@ function predictedOf({ outputs: width, threshold, kind }: ScoredOutput, outputs:
 
 const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
-function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs: Floats): Float64Array {
+function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs: Numbers): Float64Array {
   if (binary) return Float64Array.from(outputs, (output) => (kind === 'logits' ? sigmoid(output) : output));
   const probabilities = new Float64Array(outputs);
   if (kind === 'softmax') return probabilities;
@@ -269,22 +271,4 @@ function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs
     for (let i = 0; i < width; i++) row[i] /= sum;
   }
   return probabilities;
-}
-
-function rankOf(values: ArrayLike<number>, start: number, length: number, target: number): number {
-  const wanted = values[start + target];
-  if (Number.isNaN(wanted)) return Number.POSITIVE_INFINITY;
-  let rank = 0;
-  for (let i = 0; i < length; i++) {
-    const value = values[start + i];
-    if (value > wanted || (value === wanted && i < target)) rank++;
-  }
-  return rank;
-}
-
-/** Which of `length` values is the highest, the first of equal ones. */
-export function highest(values: ArrayLike<number>, start: number, length: number): number {
-  let best = 0;
-  for (let i = 1; i < length; i++) if (values[start + i] > values[start + best]) best = i;
-  return best;
 }

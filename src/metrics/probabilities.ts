@@ -7,8 +7,9 @@ import type { z } from 'zod';
 import { isNumeral } from '../ground/numeral.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit, oneClassMisfit } from './class-targets.js';
-import { type EvaluatedRows, highest, type ScoredOutput } from './evaluated-rows.js';
+import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
 import { addSums, type Metric, type MetricFamily, type MetricSums, meanOverRows, type Zod } from './metric.js';
+import { highest } from './row-numbers.js';
 
 const least = Number.EPSILON;
 
