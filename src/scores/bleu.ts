@@ -1,5 +1,5 @@
 /** BLEU (Papineni et al. 2002) by the rules of sacrebleu 2.6.0, smoothed as mteval does ("exp"). */
-import { countsOf, runsOf, type TextMetric } from './text-metric.js';
+import { commonOf, Runs, type TextMetric } from './text-metric.js';
 import { type TokenizerName, tokenizer } from './tokenizers.js';
 
 const orders = 4;
@@ -40,8 +40,9 @@ function summandsOf(tokensOf: (text: string) => string[], references: readonly s
   const most = Array.from({ length: orders }, () => new Map<string, number>());
   const lengths = references.map((reference) => {
     const tokens = tokensOf(reference);
+    const runs = new Runs(tokens, ' ');
     for (let order = 1; order <= orders; order++) {
-      for (const [run, count] of countsOf(runsOf(tokens, order, ' '))) {
+      for (const [run, count] of runs.counts(order)) {
         if (count > (most[order - 1].get(run) ?? 0)) most[order - 1].set(run, count);
       }
     }
@@ -52,13 +53,10 @@ function summandsOf(tokensOf: (text: string) => string[], references: readonly s
     const distance = (length: number) => Math.abs(length - tokens.length);
     into[0] = tokens.length;
     into[1] = lengths.toSorted((a, b) => distance(a) - distance(b) || a - b)[0];
+    const runs = new Runs(tokens, ' ');
     for (let order = 1; order <= orders; order++) {
-      let found = 0;
-      for (const [run, count] of countsOf(runsOf(tokens, order, ' '))) {
-        found += Math.min(count, most[order - 1].get(run) ?? 0);
-      }
-      into[1 + order] = found;
-      into[1 + orders + order] = Math.max(0, tokens.length - order + 1);
+      into[1 + order] = commonOf(runs.counts(order), most[order - 1]);
+      into[1 + orders + order] = runs.all(order);
     }
   };
 }

@@ -1,5 +1,5 @@
 /** chrF and chrF++ (Popović 2015, 2017) by the rules of sacrebleu 2.6.0, without its smoothing by an epsilon. */
-import { commonOf, countsOf, runsOf, type TextMetric } from './text-metric.js';
+import { commonOf, Runs, type TextMetric } from './text-metric.js';
 import { withoutSpaces, wordsOf } from './whitespace.js';
 
 /** What decides a chrF. */
@@ -45,14 +45,10 @@ export function chrf({ characterOrder, wordOrder, beta, lowercase }: ChrfOptions
 type Counts = readonly { readonly counts: ReadonlyMap<string, number>; readonly all: number }[];
 
 function ngramCounts(text: string, characterOrder: number, wordOrder: number): Counts {
-  const characters = Array.from(withoutSpaces(text));
   const words = wordOrder > 0 ? wordsOf(text).flatMap(apart) : [];
-  const of = (tokens: readonly string[], longest: number, between: string) =>
-    Array.from({ length: longest }, (_, i) => ({
-      counts: countsOf(runsOf(tokens, i + 1, between)),
-      all: Math.max(0, tokens.length - i),
-    }));
-  return [...of(characters, characterOrder, ''), ...of(words, wordOrder, ' ')];
+  const of = (runs: Runs, longest: number) =>
+    Array.from({ length: longest }, (_, i) => ({ counts: runs.counts(i + 1), all: runs.all(i + 1) }));
+  return [...of(new Runs(Array.from(withoutSpaces(text)), ''), characterOrder), ...of(new Runs(words, ' '), wordOrder)];
 }
 
 const isPunctuation = (character: string) => /^[!-/:-@[-`{-~]$/.test(character);

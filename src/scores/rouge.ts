@@ -3,7 +3,7 @@
  * accents break words in two and other scripts score 0. Here letters of all scripts count, unless its own way is asked for.
  */
 import { commonLength, commonPlaces } from './common-subsequence.js';
-import { commonOf, countsOf, harmonicMean, runsOf, type TextMetric } from './text-metric.js';
+import { commonOf, harmonicMean, Runs, type TextMetric } from './text-metric.js';
 import { asciiTokens, letterTokens } from './tokenizers.js';
 
 /** What decides a ROUGE. */
@@ -35,7 +35,8 @@ export function rouge({ ascii, sentenceBreak }: RougeOptions): TextMetric {
   const read = (text: string): Tokens => {
     const sentences = text.split(sentenceBreak).map(tokensOf);
     const all = sentences.flat();
-    return { all, sentences, runs: [1, 2].map((order) => countsOf(runsOf(all, order, ' '))) };
+    const runs = new Runs(all, ' ');
+    return { all, sentences, runs: [1, 2].map((order) => runs.counts(order)) };
   };
   const parts = names.map((_, i) => names.length + 2 * i);
   return {

@@ -24,10 +24,34 @@ export interface TextMetric {
   note?(sums: Float64Array): string | undefined;
 }
 
-/** How often each item is there. */
-export function countsOf(items: Iterable<string>, counts = new Map<string, number>()): Map<string, number> {
-  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
-  return counts;
+/** Runs of tokens by their texts; pieces of one text are cut faster than tokens are joined. */
+export class Runs {
+  readonly #text: string;
+  /** Where each token starts, and one after the last would. */
+  readonly #starts: Uint32Array;
+  readonly #between: number;
+
+  constructor(tokens: readonly string[], between: string) {
+    this.#text = tokens.join(between);
+    this.#between = between.length;
+    this.#starts = new Uint32Array(tokens.length + 1);
+    for (const [i, token] of tokens.entries()) this.#starts[i + 1] = this.#starts[i] + token.length + between.length;
+  }
+
+  /** Runs of `order` tokens. */
+  all(order: number): number {
+    return Math.max(0, this.#starts.length - order);
+  }
+
+  /** How often each of them is there. */
+  counts(order: number): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (let i = 0; i < this.all(order); i++) {
+      const run = this.#text.slice(this.#starts[i], this.#starts[i + order] - this.#between);
+      counts.set(run, (counts.get(run) ?? 0) + 1);
+    }
+    return counts;
+  }
 }
 
 /** Items that both have, each as often as in the one that has it less often. */
@@ -35,11 +59,6 @@ export function commonOf(some: ReadonlyMap<string, number>, others: ReadonlyMap<
   let common = 0;
   for (const [item, count] of some) common += Math.min(count, others.get(item) ?? 0);
   return common;
-}
-
-/** Runs of `order` tokens, as texts. */
-export function* runsOf(tokens: readonly string[], order: number, between: string): Generator<string> {
-  for (let i = 0; i + order <= tokens.length; i++) yield tokens.slice(i, i + order).join(between);
 }
 
 /** The harmonic mean; 0 where both are. */
