@@ -44,14 +44,14 @@ const small = ['data.examples=1010', 'data.validation=0.3', 'data.test=0.2', 'tr
 const once = [...small, 'training.epochs=1'];
 const cases = [
   { name: 'configs/digits.yaml', file: configFile('digits.yaml'), overrides: once, others: [2, 4] },
-  { name: 'an MLP with dropout', file: configFile('digits-mlp.yaml'), overrides: small, others: [2, 4, 2, 1] },
+  { name: 'an MLP with dropout', file: configFile('digits-mlp.yaml'), overrides: small, others: [2, 4, 1] },
   {
     name: 'a CNN with batch normalization, momentum and clipping',
     file: writeConfig(folder, 'normalized', cnnWithBatchNormalization),
     overrides: [],
     others: [3, 4],
   },
-  { name: 'engine tfjs', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [3] },
+  { name: 'engine tfjs', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [2] },
 ];
 
 /** Of each file on one thread, by the first test that asks. */
@@ -81,14 +81,14 @@ it.each(cases)('$name comes to the same bits on any number of threads', async (e
 });
 
 it('comes to the same bits in another process', async () => {
-  const file = configFile('digits.yaml');
-  const flags = once.flatMap((override) => ['--set', override]);
+  const file = configFile('digits-mlp.yaml');
+  const flags = small.flatMap((override) => ['--set', override]);
   const { stdout, code } = await lockstep(
     ['train', file, ...flags, '--json', '--threads', '2', '--out', folder],
     folder,
   );
   expect(code).toBe(0);
   const { sha256, validation, test } = eventOf(eventsOf(stdout), 'end');
-  const { end } = await onOneThread(file, once);
+  const { end } = await onOneThread(file, small);
   expect({ sha256, validation, test }).toEqual({ sha256: end.sha256, validation: end.validation, test: end.test });
 });

@@ -28,13 +28,12 @@ function reportIn(out: string) {
 
 it('measures threads, in both modes', async () => {
   const before = leftovers();
-  const args = ['scale', file, '--workers', '2,1', '--repeats', '2', '--steps', '40', '--out', 'threads'];
+  const args = ['scale', file, '--workers', '2,1', '--repeats', '1', '--steps', '40', '--out', 'threads'];
   const { code, stdout } = await lockstep(args, folder);
   expect(code).toBe(0);
   const { runs, points, hashesAgree, complete, plan } = reportIn('threads');
   expect(runs.map(({ mode, workers, repeat }) => `${repeat} ${mode} ${workers}`)).toEqual([
     ...['1 strong 1', '1 strong 2', '1 weak 1', '1 weak 2'],
-    ...['2 strong 2', '2 weak 1', '2 weak 2', '2 strong 1'],
   ]);
   expect([complete, hashesAgree, plan.steps]).toEqual([true, true, 40]);
   for (const { steps, step, perWorker, workers, seconds, examples, cpuSeconds, peakBytes, batchSize } of runs) {

@@ -1,20 +1,18 @@
 /** A run over two workers that suffers scheduled faults: every phase, every kind, and how long it takes to notice and to go on. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { WatchedProgram } from '../../scripts/programs/watched-program.js';
-import { loadRunConfig } from '../../src/config/load-config.js';
-import { loadDataset } from '../../src/data/load-data.js';
 import type { WorkerEvent } from '../../src/report/events.js';
-import type { LedgerEntry } from '../../src/report/ledger.js';
 import { type Cluster, type ClusterWorker, type Coordinator, type Guest, urlOf, withCluster } from './cluster.js';
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
 import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
 import { writeConfig } from './folder.js';
 import { idxFile } from './idx.js';
+import { checkLedger } from './ledgers.js';
 import { trained } from './runs.js';
 
 let images: string | undefined;
@@ -82,16 +80,16 @@ export async function quietHash(config: object): Promise<string> {
 
 /**
  * One run that `body` lets suffer. Its result has to be that of a quiet one.
- * @param struck workers that faults hit; others are no processes of their own
+ * @param processes workers that signals are sent to; others are none of their own, which take a second each to start
  */
 export async function chaotic(
   config: object,
   quiet: string,
   body: (chaos: Chaos) => Promise<void>,
-  struck: readonly string[] = ['a'],
+  processes: readonly string[] = [],
 ): Promise<void> {
   await withCluster(async (cluster) => {
-    const chaos = await Chaos.start(cluster, config, struck);
+    const chaos = await Chaos.start(cluster, config, processes);
     try {
       await body(chaos);
       expect(await chaos.end()).toBe(quiet);
@@ -132,14 +130,14 @@ export class Chaos {
   }
 
   /** Starts a coordinator and the workers b and a, without both of which no step begins. */
-  static async start(cluster: Cluster, config: object, struck: readonly string[]): Promise<Chaos> {
+  static async start(cluster: Cluster, config: object, processes: readonly string[]): Promise<Chaos> {
     const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
     const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator));
-    for (const name of ['b', 'a']) await chaos.#add(name, struck.includes(name));
+    for (const name of ['b', 'a']) await chaos.#add(name, processes.includes(name));
     return chaos;
   }
 
-  async #add(name: string, isStruck: boolean): Promise<void> {
+  async #add(name: string, isProcess: boolean): Promise<void> {
     const toCoordinator = await FaultProxy.start(
       () => this.#url,
       (passing) => this.#see(passing),
@@ -147,7 +145,7 @@ export class Chaos {
     // The worker listens on the same port of another address of this machine: nobody else can have taken it.
     const toPeer = await FaultProxy.start((port) => `ws://127.0.0.2:${port}`);
     const victim = { name, toCoordinator, toPeer };
-    this.#victims.push({ ...victim, program: isStruck ? this.#start(victim) : this.#invite(victim), isFirst: true });
+    this.#victims.push({ ...victim, program: isProcess ? this.#start(victim) : this.#invite(victim), isFirst: true });
   }
 
   async close(): Promise<void> {
@@ -262,7 +260,7 @@ export class Chaos {
   }
 
   #replace(victim: Victim): void {
-    victim.program = this.#start(victim);
+    victim.program = victim.program instanceof WatchedProgram ? this.#start(victim) : this.#invite(victim);
     victim.isFirst = false;
   }
 
@@ -355,16 +353,3 @@ async function noticed(
 /** A process that replaces another one has a number behind its name. */
 const isLossOf = ({ change, name }: WorkerEvent, of: string): boolean =>
   change === 'lost' && name.replace(/-\d+$/, '') === of;
-
-/** Every step once, in order; in each epoch every training example exactly once. */
-async function checkLedger(run: string): Promise<void> {
-  const config = loadRunConfig(join(run, 'config.yaml'), []);
-  const { splits } = await loadDataset(config.data, config.seed);
-  const lines = readFileSync(join(run, 'ledger.jsonl'), 'utf8').trimEnd().split('\n');
-  const entries = lines.map((line) => JSON.parse(line) as LedgerEntry);
-  expect(entries.map(({ step }) => step)).toEqual(entries.map((_, i) => i + 1));
-  for (let epoch = 1; epoch <= config.training.epochs; epoch++) {
-    const used = entries.filter((entry) => entry.epoch === epoch).flatMap(({ examples }) => examples);
-    expect(Int32Array.from(used).sort()).toEqual(splits.training);
-  }
-}

@@ -19,10 +19,10 @@ const newFolder = newFolders();
 const config = {
   data: { source: 'digits', examples: 400, validation: 0.2, test: 0.1 },
   ...smallModel,
-  training: { epochs: 40, batchSize: 32, shards: 2, logEvery: 1 },
-  checkpoint: { everySteps: 50 },
+  training: { epochs: 16, batchSize: 32, shards: 2, logEvery: 1 },
+  checkpoint: { everySteps: 20 },
 };
-const steps = 40 * 9;
+const steps = 16 * 9;
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'run', config);
 
@@ -134,7 +134,9 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
 
     it('under its logs alone ends them with a whole line', async () => {
       const out = newFolder();
-      const small = ['model.layers=[flatten, {dense: {units: classes}}]', 'optimizer={sgd: {learningRate: 0.1}}'];
+      const linear = ['model.layers=[flatten, {dense: {units: classes}}]', 'optimizer={sgd: {learningRate: 0.1}}'];
+      // Enough of them for logs that are larger than the model.
+      const small = [...linear, 'training.epochs=40', 'checkpoint.everySteps=50'];
       const run = begin(out, '--ledger', ...small.flatMap((value) => ['--set', value]));
       await run.says('"event":"start"');
       // More than checkpoint and model of this one take, less than the logs of its steps.

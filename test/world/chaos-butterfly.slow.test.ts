@@ -1,6 +1,6 @@
 /** Faults of every kind between workers that exchange gradients by themselves: the result is that of a quiet run. */
 import { test } from 'vitest';
-import { chaosConfig, chaotic, quietHash } from '../support/chaos.js';
+import { type Chaos, chaosConfig, chaotic, quietHash } from '../support/chaos.js';
 import { harmless, type Kind } from '../support/faults.js';
 
 const kinds: readonly Kind[] = [
@@ -9,14 +9,15 @@ const kinds: readonly Kind[] = [
 ];
 
 test.each([
-  [kinds, chaosConfig('butterfly', 8)],
-  [harmless, chaosConfig('butterfly', 4, 30)],
+  [kinds, chaosConfig('butterfly', 8), ['a']],
+  [harmless, chaosConfig('butterfly', 4, 30), []],
 ] as const)(
   '%s: the weights are those of a quiet run',
-  async (each, config) => {
-    await chaotic(config, await quietHash(config), async (chaos) => {
+  async (each, config, processes) => {
+    const faults = async (chaos: Chaos) => {
       for (const kind of each) await chaos.suffer(kind, 'exchanging with a peer');
-    });
+    };
+    await chaotic(config, await quietHash(config), faults, processes);
   },
   240_000,
 );

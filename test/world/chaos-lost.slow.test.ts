@@ -4,12 +4,14 @@ import { chaosConfig, chaotic, everyPhase, quietHash } from '../support/chaos.js
 import type { Kind } from '../support/faults.js';
 
 /** One run for each line. A kind takes two epochs at most: faults follow each other within a step or two, and each epoch validates. */
-const runs: readonly (readonly [epochs: number, kinds: readonly Kind[]])[] = [
-  [9, ['SIGKILL', 'coordinator SIGKILL']],
-  [11, ['closed socket', 'truncated frame', 'corrupted payload', 'corrupted header']],
+const runs: readonly (readonly [epochs: number, kinds: readonly Kind[], processes: readonly string[]])[] = [
+  [9, ['SIGKILL', 'coordinator SIGKILL'], ['a']],
+  [11, ['closed socket', 'truncated frame', 'corrupted payload', 'corrupted header'], []],
 ];
-test.each(runs.map(([epochs, kinds]) => [kinds.join(', '), chaosConfig('star', epochs), kinds] as const))(
+test.each(
+  runs.map(([epochs, kinds, processes]) => [kinds.join(', '), chaosConfig('star', epochs), kinds, processes] as const),
+)(
   '%s',
-  async (_, config, kinds) => chaotic(config, await quietHash(config), everyPhase(kinds)),
+  async (_, config, kinds, processes) => chaotic(config, await quietHash(config), everyPhase(kinds), processes),
   240_000,
 );

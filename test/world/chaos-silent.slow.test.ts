@@ -11,13 +11,13 @@ beforeAll(async () => {
 }, 60_000);
 
 /** One run for each line. They wait most of the time. */
-const runs: readonly (readonly [object, readonly Kind[]])[] = [
-  [config, ['SIGSTOP']],
-  [config, ['black hole']],
-  [patient, harmless],
+const runs: readonly (readonly [object, readonly Kind[], string[]])[] = [
+  [config, ['SIGSTOP'], ['a']],
+  [config, ['black hole'], []],
+  [patient, harmless, []],
 ];
-test.concurrent.each(runs.map(([given, kinds]) => [kinds.join(', '), given, kinds] as const))(
+test.concurrent.each(runs.map(([given, kinds, processes]) => [kinds.join(', '), given, kinds, processes] as const))(
   '%s',
-  (_, given, kinds) => chaotic(given, quiet, everyPhase(kinds)),
+  (_, given, kinds, processes) => chaotic(given, quiet, everyPhase(kinds), processes),
   240_000,
 );
