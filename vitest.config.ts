@@ -19,8 +19,8 @@ class SlowFirst extends BaseSequencer {
 }
 
 /**
- * Tests are sources; what they test is compiled, so that threads, the CLI and the tests load the same files, which are those
- * that users get. So is the server of commands, which is loaded once in each worker and not once a test file.
+ * Tests are sources; what they test is compiled, so that threads and the tests load the same files; processes run the bundled
+ * command that users get. So is the server of commands, which is loaded once in each worker and not once a test file.
  */
 const compiled: Plugin = {
   name: 'compiled',

@@ -1,9 +1,12 @@
 /** Numbers in words for people, one function for each meaning. */
 
+/** Without the locales of Intl, which take each command that starts longer than all that it says. */
+const thousandsApart = (digits: string): string => digits.replace(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ',');
+
 /** A count with its thousands apart: 12,345. */
 export function grouped(value: number): string {
   if (Number.isNaN(value)) return '-';
-  return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : String(value);
+  return Number.isFinite(value) ? thousandsApart(String(Math.round(value))) : String(value);
 }
 
 /** 1 thread, 2 threads. */
@@ -31,7 +34,7 @@ export const bytesText = (bytes: number): string => scaled(bytes, ['B', 'kB', 'M
 /** Bytes in a column, or of a figure that changes while one looks on: always with one decimal, `29.5 kB`, `1,234.0 MB`. */
 export function sizeText(bytes: number): string {
   const [size, unit] = bytes < 1e6 ? [1e3, 'kB'] : [1e6, 'MB'];
-  return `${(bytes / size).toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })} ${unit}`;
+  return `${thousandsApart((bytes / size).toFixed(1))} ${unit}`;
 }
 
 /** 1.25e9 -> `10 Gbit/s`. */

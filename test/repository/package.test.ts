@@ -27,15 +27,15 @@ function loadedBy(file: string): string[] {
   return patterns.flatMap((pattern) => [...read(file).matchAll(pattern)].map(([, target]) => target));
 }
 
-const threadFile = 'dist/src/pool/thread.js';
+const threadFiles = ['dist/src/pool/thread.js', 'dist/src/evaluate/replicate-thread.js'];
 
-/** Programs, what a thread runs, and the library. */
+/** Programs, what threads run, and the library. */
 const entries = [
   ...Object.values<string>(manifest.bin),
   ...Object.values<string | { default: string }>(manifest.exports).map((entry) =>
     typeof entry === 'string' ? entry : entry.default,
   ),
-  threadFile,
+  ...threadFiles,
 ].map((file) => posix.normalize(file));
 
 const generated = ['dist/src/zod.js', 'dist/src/zod.d.ts'];
@@ -45,6 +45,7 @@ const known = [
   /^docs\/(?:[\w-]+\/)*[\w-]+\.md$/,
   /^scripts\/(?:tensorflow\.mjs|movielens\.py)$/,
   /^dist\/src\/kernels\/[\w-]+\.wasm$/,
+  /^dist\/program\/[\w-]+\.js$/,
   /^dist\/(?:src|cli|coordinator|worker)\/(?:[\w-]+\/)*[\w-]+(?:\.js|\.d\.ts)$/,
 ];
 
@@ -60,7 +61,8 @@ skipIf(buildFolder !== join(packageRoot, 'dist') && 'what is packed is built els
       file.endsWith('.wasm')
         ? file.replace('dist/src/kernels/', 'src/kernels/assembly/').replace('.wasm', '.ts')
         : file.replace('dist/', '').replace(/(?:\.d\.ts|\.js)$/, '.ts');
-    const compiled = files.filter((file) => file.startsWith('dist/') && !generated.includes(file));
+    const isMade = (file: string) => generated.includes(file) || file.startsWith('dist/program/');
+    const compiled = files.filter((file) => file.startsWith('dist/') && !isMade(file));
     expect(compiled.filter((file) => !existsSync(join(packageRoot, sourceOf(file))))).toEqual([]);
   });
 
@@ -69,7 +71,9 @@ skipIf(buildFolder !== join(packageRoot, 'dist') && 'what is packed is built els
     const isThere = (file: string, target: string) => {
       if (isBuiltin(target)) return true;
       if (target.startsWith('.')) {
-        const path = posix.join(posix.dirname(file), target);
+        const named = posix.join(posix.dirname(file), target);
+        // Declarations name scripts, and mean theirs.
+        const path = file.endsWith('.d.ts') ? named.replace(/\.js$/, '.d.ts') : named;
         return present.has(path) || path.endsWith('/');
       }
       return declared.some((name) => target === name || target.startsWith(`${name}/`)) || target === manifest.name;
@@ -95,11 +99,6 @@ skipIf(buildFolder !== join(packageRoot, 'dist') && 'what is packed is built els
       }
     };
     entries.forEach(visit);
-    // What a thread runs is one file; others may load the parts of it too.
-    const bundled: string[] = JSON.parse(read(`${threadFile}.map`)).sources;
-    for (const source of bundled) {
-      visit(`dist/${posix.join(posix.dirname(threadFile), source).replace(/\.ts$/, '.js')}`);
-    }
     const alone = scripts.filter((file) => !reached.has(file) && readsAsCode(file));
     expect(alone).toEqual([]);
   });
