@@ -1,0 +1,67 @@
+/**
+ * `node dist/scripts/metric-speed.js CASE FOLDER`: one measurement of scripts/peers/metric_speed.py, which writes the arrays, runs
+ * this and scikit-learn in turns and compares the numbers. Prints what came out, seconds, and the peak of memory in MB.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { quantile } from '../src/evaluate/intervals.js';
+import { keptArrays } from '../src/evaluate/kept-arrays.js';
+import { replicates } from '../src/evaluate/replicates.js';
+import { RunMetrics } from '../src/evaluate/run-metrics.js';
+import type { Numbers } from '../src/metrics/evaluated-rows.js';
+import type { MetricConfig } from '../src/metrics/families.js';
+
+const [name, folder] = process.argv.slice(2);
+const threads = 2;
+
+const bytesOf = (file: string): ArrayBuffer => {
+  const bytes = readFileSync(join(folder, file));
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+};
+const integers = (file: string) => new Int32Array(bytesOf(file));
+
+function results(predictions: Parameters<typeof keptArrays>[0], metrics: readonly MetricConfig[]) {
+  const kept = keptArrays(predictions, metrics);
+  return new RunMetrics(kept.heads).ofKept(kept.outputs);
+}
+
+/** The interval of the difference of two accuracies, the same draws for both. */
+async function differences(targets: Numbers, both: readonly Numbers[], resamples: number): Promise<readonly number[]> {
+  const drawn: Float64Array[] = [];
+  for (const outputs of both) {
+    const kept = keptArrays({ outputs, of: 'classes', targets }, ['accuracy']);
+    drawn.push(await replicates(kept, { resamples, seed: 0, threads }));
+  }
+  const [a, b] = drawn;
+  const ascending = Float64Array.from({ length: resamples }, (_, i) => a[2 * i + 1] - b[2 * i + 1]).sort();
+  return [quantile(ascending, 0.025), quantile(ascending, 0.975)];
+}
+
+const cases: Record<string, () => () => readonly number[] | Promise<readonly number[]>> = {
+  scores() {
+    const [targets, outputs] = [integers('truth.bin'), new Float64Array(bytesOf('scores.bin'))];
+    return () => {
+      const { scalars } = results({ outputs, of: 'probabilities', targets }, ['auc', 'averagePrecision', 'logLoss']);
+      return [scalars.auc, scalars.averagePrecision, scalars.logLoss];
+    };
+  },
+  labels() {
+    const [targets, outputs] = [integers('classes.bin'), integers('guesses.bin')];
+    return () => {
+      const asked: MetricConfig[] = ['confusionMatrix', { f1: { average: 'macro' } }];
+      const { scalars, figures } = results({ outputs, of: 'classes', targets }, asked);
+      const { confusionMatrix: table } = figures;
+      return [scalars.f1Macro, table.kind === 'table' ? table.values[3][3] : Number.NaN];
+    };
+  },
+  bootstrap() {
+    const [targets, first, second] = [integers('few.bin'), integers('first.bin'), integers('second.bin')];
+    return () => differences(targets, [first, second], 2000);
+  },
+};
+
+const run = cases[name]();
+const started = performance.now();
+const found = await run();
+const seconds = (performance.now() - started) / 1000;
+process.stdout.write(`${JSON.stringify([found, seconds, process.resourceUsage().maxRSS / 1024])}\n`);
