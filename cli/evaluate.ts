@@ -99,7 +99,7 @@ function runEvaluate(
 }
 
 /** A path, or files by name. */
-function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
+export function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
   if (entries.length === 0) return undefined;
   const [first, ...others] = entries;
   // A file that is there may have any name.

@@ -14,6 +14,8 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   coordinator: async () => (await import('./coordinator.js')).coordinatorCommand(),
   worker: async () => (await import('./worker.js')).workerCommand(),
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
+  compare: async () => (await import('./compare.js')).compareCommand(),
+  check: async () => (await import('./check.js')).checkCommand(),
   predict: async () => (await import('./predict.js')).predictCommand(),
   score: async () => (await import('./score.js')).scoreCommand(),
   explain: async () => (await import('./explain.js')).explainCommand(),

@@ -1,6 +1,7 @@
 /** What `import ... from 'lockstep'` gives: the functions behind the commands, their options, events and errors. */
 
 export { defineConfig } from '../src/config/define.js';
+export { type Gate, loadGate } from '../src/config/gate.js';
 export type { RunConfigInput } from '../src/config/input.js';
 export type { LayerInput } from '../src/config/layer-input.js';
 export { loadRunConfig } from '../src/config/load-config.js';
@@ -17,6 +18,8 @@ export {
   UnsupportedModelError,
   WireError,
 } from '../src/errors.js';
+export type { Verdict } from '../src/evaluate/differences.js';
+export type { GateLine } from '../src/evaluate/gate-lines.js';
 export type { OutputKind, PredictedArrays } from '../src/evaluate/kept-arrays.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
@@ -47,6 +50,8 @@ export type {
 } from '../src/scores/text-scores.js';
 export { type ScoreTextsOptions, scoreTexts, type Texts } from '../src/scores/texts.js';
 export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
+export { type CheckResult, check } from './inference/check.js';
+export { type ComparedModel, type CompareOptions, type ComparisonResult, compare } from './inference/compare-models.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';
 export { type EvaluationResult, evaluate } from './inference/evaluate.js';
 export type { EvaluateOptions } from './inference/evaluated-data.js';

@@ -1,5 +1,6 @@
 import type { Splits } from '../../src/data/examples.js';
 import type { Interval } from '../../src/evaluate/intervals.js';
+import type { ReplicateOptions } from '../../src/evaluate/replicates.js';
 import { type Slices, slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
@@ -55,10 +56,8 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
   const use = async (evaluated: EvaluatedExamples): Promise<EvaluationResult> => {
     const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups } = evaluated;
     const { scalars, figures } = results;
-    const { confidence, resamples } = config.evaluation;
-    const threads = threadsOf(options.threads);
-    const { signal } = options;
-    const asked = { confidence, resamples, seed: config.seed, threads, signal, groups: groups?.numbers };
+    const { confidence } = config.evaluation;
+    const asked = resamplingOf(evaluated, options);
     const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
     const diagnosis = findingsOf(evaluated);
     return {
@@ -78,4 +77,13 @@ export async function evaluate(place: string, options: EvaluateOptions = {}): Pr
     };
   };
   return evaluateExamples(place, options, use, (chosen, config) => diagnosedRows(chosen, config.seed, options));
+}
+
+/** How the examples of an evaluation are resampled. */
+export function resamplingOf(
+  { config, groups }: EvaluatedExamples,
+  { threads, signal }: Pick<EvaluateOptions, 'threads' | 'signal'>,
+): ReplicateOptions & { readonly confidence: number } {
+  const { confidence, resamples } = config.evaluation;
+  return { confidence, resamples, seed: config.seed, threads: threadsOf(threads), signal, groups: groups?.numbers };
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoint, newestCheckpoint } from '../../src/checkpoint/checkpoint.js';
 import { defineConfig } from '../../src/config/define.js';
+import { leaves } from '../../src/config/leaves.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { Dataset } from '../../src/data/examples.js';
@@ -106,14 +107,6 @@ function checkSeal(folder: string, { state }: Checkpoint, config: RunConfig): vo
     `evaluation.seal: the test split of ${folder} is sealed`,
     `leave it so; when the run has ended, lockstep evaluate ${folder} --unseal opens it`,
   );
-}
-
-/** Every value of a config as JSON text, by its path. */
-function leaves(value: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
-  if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) {
-    for (const [key, inner] of Object.entries(value)) leaves(inner, path === '' ? key : `${path}.${key}`, into);
-  } else into.set(path, JSON.stringify(value));
-  return into;
 }
 
 /** @throws DataError saying in what the data differ from those of the checkpoint */

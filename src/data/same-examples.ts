@@ -171,7 +171,7 @@ async function firstDifference(
         }
         const said = inWords([value, otherValue]);
         const places = [placeOf(one, a, rows[row]), placeOf(other, b, otherRows[row])];
-        return `${a.key} of example ${from + row} (counted from 0) is ${said[0]} ${places[0]} and ${said[1]} ${places[1]}`;
+        return `${a.key} of the first that differs is ${said[0]} ${places[0]} and ${said[1]} ${places[1]}`;
       }
     }
     await setImmediate();

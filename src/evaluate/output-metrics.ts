@@ -1,7 +1,7 @@
 /** The metrics of one output: sums of batches that merge to those of a whole split, without padding or means of means. */
 
 import { type EvaluatedBatch, EvaluatedRows, type ScoredOutput } from '../metrics/evaluated-rows.js';
-import { AskedMetric } from '../metrics/families.js';
+import { AskedMetric, type MetricConfig } from '../metrics/families.js';
 import type { Metric, MetricFamily, MetricFigure, MetricSums } from '../metrics/metric.js';
 import { type KeptOutput, RowKeeper } from './kept-rows.js';
 import type { MetricSpec } from './metric-spec.js';
@@ -29,6 +29,7 @@ const shared = { divisor: 0, loss: 1, weight: 2, width: 3 };
 interface Part {
   readonly label: string;
   readonly family: MetricFamily;
+  readonly config: MetricConfig;
   readonly metric: Metric;
   /** Where its sums and its counts begin. */
   readonly sums: number;
@@ -42,6 +43,8 @@ export interface NumberOf {
   readonly name: string;
   /** Of the metric; a loss has none. */
   readonly family?: MetricFamily;
+  /** The metric as it was asked for. */
+  readonly config?: MetricConfig;
 }
 
 /** Made from one output's spec, and has no state: several outputs are several of these, one behind the other. */
@@ -65,19 +68,21 @@ export class OutputMetrics {
     let [sums, counts] = [shared.width, 0];
     const places = new Map<string, { readonly sums: number; readonly counts: number }>();
     const asked = spec.metrics.map((config) => new AskedMetric(config));
-    this.#parts = asked.map((each) => {
+    this.#parts = asked.map((each, i) => {
       const metric = each.create(spec);
       const before = metric.shared === undefined ? undefined : places.get(metric.shared);
       const place = before ?? { sums, counts };
       if (metric.shared !== undefined) places.set(metric.shared, place);
       if (!before) [sums, counts] = [sums + metric.width, counts + metric.counts];
-      return { label: each.label, family: each.family, metric, ...place, isFirst: !before };
+      const { label, family } = each;
+      return { label, family, config: spec.metrics[i], metric, ...place, isFirst: !before };
     });
     this.#summed = this.#parts.filter(({ isFirst }) => isFirst);
     [this.width, this.counts] = [sums, counts];
     const needsAll = this.#parts.some(({ metric }) => metric.all);
     this.keeper = new RowKeeper(spec, needsAll);
-    this.numbers = [{ name: 'loss' }, ...this.#numbers.map(({ label, family }) => ({ name: label, family }))];
+    const named = this.#numbers.map(({ label: name, family, config }) => ({ name, family, config }));
+    this.numbers = [{ name: 'loss' }, ...named];
     this.#customs = asked.flatMap(({ family, label }) => (family.name === 'custom' ? label : []));
   }
 

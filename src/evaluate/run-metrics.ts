@@ -12,6 +12,11 @@ export interface HeadMetrics extends MetricSpec {
   readonly factor: number;
 }
 
+/** A number, and which of the outputs it is of; the sum of their losses is of none. */
+export interface HeadNumber extends NumberOf {
+  readonly head?: number;
+}
+
 interface Part {
   readonly head: HeadMetrics;
   readonly metrics: OutputMetrics;
@@ -102,11 +107,11 @@ export class RunMetrics {
   }
 
   /** The loss, and the losses of several outputs, and the metrics that are numbers, in the order of `estimator`. */
-  get numbers(): readonly (NumberOf & { readonly head?: number })[] {
+  get numbers(): readonly HeadNumber[] {
     const each = this.#parts.map(({ metrics }) => metrics.numbers);
     if (each.length === 1) return each[0].map((number) => ({ ...number, head: 0 }));
     const named = each.flatMap((numbers, head) =>
-      numbers.map(({ name, family }) => ({ name: resultName(this.#parts[head].head.target, name), family, head })),
+      numbers.map((number) => ({ ...number, name: resultName(this.#parts[head].head.target, number.name), head })),
     );
     return [{ name: 'loss' }, ...named];
   }

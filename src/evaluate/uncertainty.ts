@@ -2,9 +2,8 @@
 import { detectable, type Interval, percentileInterval, wilsonInterval } from './intervals.js';
 import type { KeptExamples } from './kept-examples.js';
 import type { KeptOutput } from './kept-rows.js';
-import type { NumberOf } from './output-metrics.js';
 import { type ReplicateOptions, replicates } from './replicates.js';
-import { RunMetrics } from './run-metrics.js';
+import { type HeadNumber, RunMetrics } from './run-metrics.js';
 
 export interface Uncertainty {
   /** By the name of the loss or metric; absent where there is none. */
@@ -14,8 +13,6 @@ export interface Uncertainty {
   /** Why a metric is no number, or has no interval. */
   readonly notes: Readonly<Record<string, string>>;
 }
-
-type Numbered = NumberOf & { readonly head?: number };
 
 /**
  * Intervals of the numbers of a split.
@@ -61,14 +58,14 @@ export async function resampled(
 }
 
 /** Examples that are right or wrong as a whole, and count alike; undefined where a number is no share of such. */
-function trialsOf({ family, head }: Numbered, { heads, outputs, examples }: KeptExamples): number | undefined {
+export function trialsOf({ family, head }: HeadNumber, { heads, outputs, examples }: KeptExamples): number | undefined {
   if (!family?.isProportion || head === undefined) return undefined;
   const { places, weighted, binary, outputs: width } = heads[head];
   const isWhole = places === 1 && !weighted && !outputs[head].weights && !(binary && width > 1);
   return isWhole ? examples : undefined;
 }
 
-function noteOf({ family, head }: Numbered, { outputs, examples }: KeptExamples, value: number): string {
+function noteOf({ family, head }: HeadNumber, { outputs, examples }: KeptExamples, value: number): string {
   if (examples === 0) return 'there are no examples';
   const some = head === undefined ? outputs : [outputs[head]];
   if (some.some(hasUnreal)) return 'the model gives outputs that are not finite';

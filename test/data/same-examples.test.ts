@@ -48,16 +48,18 @@ describe('rows of a table', () => {
       const { difference } = await compared(plain, await table({ test: other, ...options }));
       return difference?.replaceAll(file, 'A').replaceAll(other, 'B');
     };
-    const column = 'column x of example 1 (counted from 0) is 2.7 in a (A, line 3) and 2.71 in b (B, line 3)';
+    const column = 'column x of the first that differs is 2.7 in a (A, line 3) and 2.71 in b (B, line 3)';
     expect(await changed(2, '2.71,blue,4.5')).toBe(column);
-    expect(await changed(2, '2.71,blue,4.5', { file: others })).toMatch(/^column x of example 1 .* is 2.7 in a/);
+    expect(await changed(2, '2.71,blue,4.5', { file: others })).toMatch(
+      /^column x of the first that differs is 2.7 in a/,
+    );
     expect(await changed(3, '3.3,blue,5.125')).toBe(
-      'column kind of example 2 (counted from 0) is "red" in a (A, line 4) and "blue" in b (B, line 4)',
+      'column kind of the first that differs is "red" in a (A, line 4) and "blue" in b (B, line 4)',
     );
     expect(await changed(4, '-4.9,green,0.2', { standardizeTargets: true })).toMatch(
-      /^target of example 3 \(counted from 0\) is 0.1 in a \(A, line 5\) and 0.2 in b/,
+      /^target of the first that differs is 0.1 in a \(A, line 5\) and 0.2 in b/,
     );
-    expect(await changed(1, '1.1,red,3.2500002')).toMatch(/^target of example 0/);
+    expect(await changed(1, '1.1,red,3.2500002')).toMatch(/^target of the first that differs is 3.25 in a/);
     const fewer = await table({ test: csv(...lines.slice(0, 4)) });
     expect((await compared(plain, fewer)).difference).toBe('a has 5 of them, b 3');
   });
@@ -68,7 +70,7 @@ describe('rows of a table', () => {
     const classes = (file: string, test = tests) => load({ source: 'csv', file, test, target: 'y' });
     expect(await compared(await classes(red), await classes(blue))).toEqual(same);
     const { difference } = await compared(await classes(red), await classes(blue, csv('x,y', '1,red', '2,red')));
-    expect(difference).toMatch(/^target of example 1 \(counted from 0\) is "blue" in a \(.*, line 3\) and "red" in b/);
+    expect(difference).toMatch(/^target of the first that differs is "blue" in a \(.*, line 3\) and "red" in b/);
   });
 });
 
@@ -88,7 +90,7 @@ describe('arrays', () => {
     const [row] = one.splits.test;
     const other = await arrays(array('other', [4, 2], numbers.with(2 * row + 1, 9)));
     expect(await compared(one, one)).toEqual(same);
-    expect((await compared(one, other)).difference).toMatch(/^input of example 0 .* and 9 in b/);
+    expect((await compared(one, other)).difference).toMatch(/^input of the first that differs .* and 9 in b/);
   });
 
   it('of another shape say nothing about their inputs', async () => {
@@ -110,6 +112,6 @@ describe('pictures', () => {
   it('in another order are others', async () => {
     const [one, other] = [await digits(), await digits()];
     other.splits.test.reverse();
-    expect((await compared(one, other)).difference).toMatch(/^target of example \d+ \(counted from 0\) is "\d" in a/);
+    expect((await compared(one, other)).difference).toMatch(/^target of the first that differs is "\d" in a/);
   });
 });

@@ -4,6 +4,8 @@ import { dirname, join, posix } from 'node:path';
 import type { Command } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { checkCommand } from '../../cli/check.js';
+import { compareCommand } from '../../cli/compare.js';
 import { coordinatorCommand } from '../../cli/coordinator.js';
 import { dataCommand } from '../../cli/data.js';
 import { doctorCommand } from '../../cli/doctor.js';
@@ -16,6 +18,7 @@ import { scoreCommand } from '../../cli/score.js';
 import { trainCommand } from '../../cli/train.js';
 import { workerCommand } from '../../cli/worker.js';
 import { defineConfig } from '../../src/config/define.js';
+import { loadGate } from '../../src/config/gate.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import * as errors from '../../src/errors.js';
@@ -59,20 +62,27 @@ describe('configs', () => {
     training: { epochs: 1, batchSize: 32 },
   };
 
-  it.each(blocks.filter(({ language }) => language === 'yaml').map((block) => [at(block), block]))(
-    '%s',
-    (_, { text }) => {
-      const config = parse(text) as RunConfigInput;
-      const training = { ...rest.training, ...config.training };
-      expect(() => defineConfig({ ...rest, ...config, training })).not.toThrow();
-    },
-  );
+  const isGate = ({ text }: Block) => text.startsWith('# gate.yaml\n');
+  const yaml = blocks.filter(({ language }) => language === 'yaml').map((block) => [at(block), block] as const);
+  const folder = temporaryFolder();
+
+  it.each(yaml.filter(([, block]) => isGate(block)))('%s: a gate', (_, { text }) => {
+    const file = join(folder, 'gate.yaml');
+    writeFileSync(file, text);
+    expect(() => loadGate(file)).not.toThrow();
+  });
+
+  it.each(yaml.filter(([, block]) => !isGate(block)))('%s', (_, { text }) => {
+    const config = parse(text) as RunConfigInput;
+    const training = { ...rest.training, ...config.training };
+    expect(() => defineConfig({ ...rest, ...config, training })).not.toThrow();
+  });
 });
 
 describe('commands', () => {
   const makers: readonly (() => Command)[] = [
     ...[trainCommand, coordinatorCommand, workerCommand, evaluateCommand, predictCommand, explainCommand],
-    ...[scoreCommand, exportCommand, dataCommand, scaleCommand, doctorCommand],
+    ...[compareCommand, checkCommand, scoreCommand, exportCommand, dataCommand, scaleCommand, doctorCommand],
   ];
   const lines = blocks
     .filter(({ language }) => language === '')

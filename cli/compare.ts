@@ -1,0 +1,128 @@
+/** `lockstep compare`: whether one model is better than another, on the same examples. */
+import { Command, Option } from 'commander';
+import type { ComparedModel, ComparisonResult } from '../coordinator/inference/compare-models.js';
+import type { Verdict } from '../src/evaluate/differences.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { grouped, metricText, percent, plural } from '../src/ground/units.js';
+import { tableLines } from '../src/report/aligned.js';
+import { jsonLine } from '../src/report/json.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { placeOf } from './evaluate.js';
+import { reportMistakes } from './outcome.js';
+import { collect, threadCount } from './running.js';
+
+interface CompareFlags {
+  readonly baseline?: string;
+  readonly metric: readonly string[];
+  readonly split?: 'training' | 'validation' | 'test';
+  readonly data: readonly string[];
+  readonly config?: string;
+  readonly set: readonly string[];
+  readonly model?: string;
+  readonly unseal?: boolean;
+  readonly threads?: string;
+  readonly json?: boolean;
+}
+
+export function compareCommand(): Command {
+  return new Command('compare')
+    .description('Whether models differ by more than chance, on the same examples.')
+    .argument('<run|model...>', "runs' folders or models'; the first is what the others are compared with")
+    .option('--baseline <run|model>', 'compare the others with this one')
+    .option(
+      '--metric <name>',
+      'compare by this one alone; repeatable (default: the loss and all metrics that both have)',
+      collect,
+      [],
+    )
+    .addOption(
+      new Option('--split <name>', 'which examples (default: test where the runs have them, else validation)').choices([
+        'training',
+        'validation',
+        'test',
+      ]),
+    )
+    .option('--data <path>', 'compare on all examples of another file or folder instead, as evaluate does', collect, [])
+    .option('--config <file>', "the data, loss and metrics of all of them (default: those of each one's run)")
+    .option('--set <path=value>', 'override one value of every config; repeatable', collect, [])
+    .option('--model <best|final>', 'which model of each run (default: best where there is one, else final)')
+    .option('--unseal', 'open sealed test splits for good')
+    .option('--threads <n>', 'threads; the result is the same for any number (default: one a core)')
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText(
+      'after',
+      `
+Models may be of any kind, and scale their inputs and targets as they like; examples and targets must be the same, and are compared.
+Of each metric come the difference with its interval (a paired bootstrap: the same draws for all models), the p-value (McNemar's
+exact test for accuracy) corrected for the number of comparisons (Holm), and what that says.
+
+Examples:
+  lockstep compare runs/digits-1 runs/digits-2
+  lockstep compare runs/small runs/large runs/huge --baseline runs/large --metric accuracy --json
+  lockstep compare runs/a runs/b --data ./data/new.csv --set evaluation.resamples=10000
+
+Exit codes: 0 done, whatever was found; 2 bad input, or runs whose examples are not the same.`,
+    )
+    .action(runCompare);
+}
+
+function runCompare(
+  places: readonly string[],
+  { set: overrides, threads, json, data, metric, ...options }: CompareFlags,
+): Promise<void> {
+  return reportMistakes(json, async (warn) => {
+    const metrics = metric.length > 0 ? { metrics: metric } : {};
+    const given = { ...options, ...metrics, data: placeOf(data), overrides, threads: threadCount(threads), warn };
+    // Late, because tfjs takes most of the time that the command needs to start.
+    const { compare } = await import('../coordinator/inference/compare-models.js');
+    const result = await compare(places, given);
+    process.stdout.write(
+      json
+        ? jsonLine({ event: 'comparison', ...result })
+        : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
+    );
+  });
+}
+
+function text(result: ComparisonResult): string {
+  const { baseline, split, data, examples, confidence, resamples, models } = result;
+  const count = models.flatMap(({ differences }) => differences).filter(({ p }) => !Number.isNaN(p)).length;
+  const isExact = models.some(({ differences }) => differences.some(({ test }) => test === 'mcnemar'));
+  const bootstrap = `a paired bootstrap of ${grouped(resamples)} resamples`;
+  return [
+    ...tableLines(
+      [
+        ['data', data],
+        ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+        ['baseline', baseline],
+      ],
+      2,
+    ).map((line) => `${line.trimEnd()}\n`),
+    ...models.map((model) => `\n${modelText(model, examples, confidence)}`),
+    `\ndifferences with their ${percent(confidence)} intervals, by ${bootstrap}; p is corrected for ${plural(count, 'comparison')} ` +
+      `(Holm)${isExact ? ", and by McNemar's exact test where examples are right or wrong" : ''}\n`,
+  ].join('');
+}
+
+function modelText({ model, differences }: ComparedModel, examples: number, confidence: number): string {
+  const head = ['', 'baseline', 'this', 'difference', `${percent(confidence)} interval`, 'p'];
+  const lines = tableLines([head, ...differences.map(cellsOf)]);
+  const words = ['', ...differences.map((each) => inWords(each, examples))];
+  return `${model}\n${lines.map((line, i) => `${`${line}  ${words[i]}`.trimEnd()}\n`).join('')}`;
+}
+
+const signed = (value: number): string => (value > 0 ? `+${metricText(value)}` : metricText(value));
+
+function cellsOf({ metric, baseline, value, difference, interval, corrected }: Verdict): string[] {
+  const range = interval ? `${signed(interval.low)} to ${signed(interval.high)}` : '';
+  return [metric, metricText(baseline), metricText(value), signed(difference), range, pText(corrected)];
+}
+
+const pText = (p: number): string => (Number.isNaN(p) ? '' : p < 0.001 ? p.toExponential(0) : p.toFixed(3));
+
+function inWords({ verdict, difference, detectable }: Verdict, examples: number): string {
+  if (verdict !== 'no difference shown') return verdict;
+  if (difference === 0 && detectable === 0) return 'no difference';
+  if (detectable === undefined) return verdict;
+  return `${verdict}: with ${plural(examples, 'example')} none below ${metricText(detectable)} can be`;
+}

@@ -1,0 +1,111 @@
+/** Checks a saved model against a gate: limits of its metrics, and of how it stands to another run. */
+import type { Gate } from '../../src/config/gate.js';
+import type { Splits } from '../../src/data/examples.js';
+import { ConfigError } from '../../src/errors.js';
+import { verdictsOf } from '../../src/evaluate/differences.js';
+import { baselineLine, type GateLine, limitLines } from '../../src/evaluate/gate-lines.js';
+import { resampled } from '../../src/evaluate/uncertainty.js';
+import { oneOf } from '../../src/ground/suggest.js';
+import type { NamedExamples } from './comparable.js';
+import { differencesFrom, resample } from './compare-models.js';
+import { resamplingOf } from './evaluate.js';
+import { evaluateExamples } from './evaluate-examples.js';
+import type { EvaluateOptions } from './evaluated-data.js';
+
+/** What checking a model found. */
+export interface CheckResult {
+  /** The folder or file of the model. */
+  readonly model: string;
+  /** null where other data were evaluated. */
+  readonly split: keyof Splits | null;
+  readonly examples: number;
+  /** Whether all of the lines are. */
+  readonly passed: boolean;
+  readonly lines: readonly GateLine[];
+}
+
+/**
+ * @param place a run's folder or a model's
+ * @param gate what it has to fulfil; its `split` holds unless the options name one, or other data
+ * @throws LockstepError as `evaluate` and `compare` do, and where the gate names a metric that the model does not have
+ */
+export async function check(place: string, gate: Gate, options: EvaluateOptions = {}): Promise<CheckResult> {
+  const split = options.split ?? (options.data === undefined ? gate.split : undefined);
+  const given = { ...options, split };
+  return evaluateExamples(place, given, async (evaluated) => {
+    const own = { name: place, ...evaluated };
+    const lines = [...(await limits(own, gate, given)), ...(await fromBaseline(own, gate, given))];
+    return {
+      model: evaluated.located.path,
+      split: evaluated.split,
+      examples: evaluated.rows.length,
+      passed: lines.every(({ passed }) => passed),
+      lines,
+    };
+  });
+}
+
+async function limits(own: NamedExamples, { metrics }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
+  const { scalars, figures } = own.results;
+  for (const name of Object.keys(metrics)) requireMetric(`metrics.${name}`, own.name, name, scalars, figures);
+  const asked = resamplingOf(own, options);
+  const { intervals = {}, notes = {} } = own.kept ? await resampled(own.kept, scalars, asked) : {};
+  return Object.entries(metrics).flatMap(([name, limit]) => {
+    if (limit.bound !== undefined && own.config.evaluation.resamples === 0) {
+      throw new ConfigError(
+        `metrics.${name}.bound: there are no intervals, as evaluation.resamples is 0`,
+        'add --set evaluation.resamples=2000',
+      );
+    }
+    return limitLines(name, limit, { value: scalars[name], interval: intervals[name], note: notes[name] });
+  });
+}
+
+async function fromBaseline(own: NamedExamples, { baseline }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
+  if (!baseline) return [];
+  const { run, metrics } = baseline;
+  const names = Object.keys(metrics);
+  const { confidence, resamples } = own.config.evaluation;
+  const overrides = [
+    ...(options.overrides ?? []),
+    `evaluation.resamples=${resamples}`,
+    `evaluation.confidence=${confidence}`,
+  ];
+  // The model that is checked may be of any config; the baseline is a run with its own.
+  return evaluateExamples(
+    run,
+    { ...options, config: undefined, model: undefined, module: undefined, overrides },
+    async (evaluated) => {
+      const other = { name: run, ...evaluated };
+      for (const { name, results } of [own, other])
+        for (const metric of names)
+          requireMetric(`baseline.metrics.${metric}`, name, metric, results.scalars, results.figures);
+      const drawn = await resample(other, own, options);
+      const [verdicts] = verdictsOf(
+        [await differencesFrom(other, drawn, own, { ...options, metrics: names }, own)],
+        confidence,
+      );
+      return names.map((metric) => {
+        const verdict = verdicts.find((each) => each.metric === metric);
+        if (verdict) return baselineLine(metrics[metric], verdict);
+        throw new ConfigError(
+          `gate: baseline.metrics.${metric}: ${own.name} and ${run} do not compute it alike`,
+          'name a metric whose options, or whose loss, are those of both',
+        );
+      });
+    },
+  );
+}
+
+/** @throws ConfigError when a model has no such number */
+function requireMetric(key: string, place: string, name: string, scalars: object, figures: object): void {
+  if (Object.hasOwn(scalars, name)) return;
+  const names = Object.keys(scalars);
+  const what = Object.hasOwn(figures, name)
+    ? `is a table or a curve of ${place}, and no number`
+    : `is no metric of ${place}`;
+  throw new ConfigError(
+    `gate: ${key}: ${JSON.stringify(name)} ${what}, which has ${names.join(', ')}`,
+    oneOf(name, names, 'use one of those, or have more of them computed: --set metrics=[accuracy, logLoss]'),
+  );
+}

@@ -1,0 +1,62 @@
+/** A gate: what a model has to fulfil before anybody uses it. A YAML file of its own, that `lockstep check` reads. */
+import { z } from 'zod';
+import { ConfigError } from '../errors.js';
+import { explain } from './explain.js';
+import type { JsonSchema } from './json-schema.js';
+import { refuseReservedKey } from './reserved-key.js';
+import { mistakesIn, readYamlFile } from './yaml-file.js';
+
+const limitSchema = z
+  .strictObject({
+    min: z.number().optional(),
+    max: z.number().optional(),
+    /** Which end of the interval has to keep the limit, and not the value alone: `low` that of `min`, `high` that of `max`. */
+    bound: z.enum(['low', 'high']).optional(),
+  })
+  .superRefine(({ min, max, bound }, context) => {
+    const refuse = (message: string, remedy: string) =>
+      context.addIssue({ code: 'custom', message, params: { remedy } });
+    if (min === undefined && max === undefined) refuse('says no limit', 'add min or max');
+    else if (min !== undefined && max !== undefined && min > max)
+      refuse(`nothing is at least ${min} and at most ${max}`, 'correct one of them');
+    else if (bound === 'low' && min === undefined)
+      refuse('bound: low is of min, and there is none', 'write bound: high, or add min');
+    else if (bound === 'high' && max === undefined)
+      refuse('bound: high is of max, and there is none', 'write bound: low, or add max');
+  });
+
+const worseSchema = z.strictObject({
+  /** How much worse than the baseline a metric may be, in its own units; or `significantly`: worse by more than chance. */
+  worse: z.union([z.number().min(0), z.literal('significantly')]),
+});
+
+const name = z.string().min(1);
+
+const gateSchema = z.strictObject({
+  split: z.enum(['training', 'validation', 'test']).optional(),
+  metrics: z.record(name, limitSchema).default({}),
+  baseline: z.strictObject({ run: name, metrics: z.record(name, worseSchema) }).optional(),
+});
+
+/** Limits of a metric. */
+export type MetricLimit = z.output<typeof limitSchema>;
+/** How a metric stands to that of another run. */
+export type BaselineLimit = z.output<typeof worseSchema>;
+export type Gate = z.output<typeof gateSchema>;
+
+const kind = { called: 'gate', example: 'gate.yaml', keys: 'write keys such as metrics: { accuracy: { min: 0.9 } }' };
+
+/** @throws ConfigError naming every mistake of the file with its line; or when it has nothing to check */
+export function loadGate(file: string): Gate {
+  const source = readYamlFile(file, kind);
+  // An empty message marks zod's own issues: explain() words those.
+  const result = gateSchema.safeParse(source.value, { error: () => '' });
+  if (!result.success) {
+    const root = z.toJSONSchema(gateSchema, { io: 'input', target: 'draft-7' }) as JsonSchema;
+    throw mistakesIn(source, explain(source.value, result.error.issues, root));
+  }
+  refuseReservedKey(source.value);
+  const { metrics, baseline } = result.data;
+  if (Object.keys({ ...metrics, ...baseline?.metrics }).length > 0) return result.data;
+  throw new ConfigError(`${file}: has nothing to check`, kind.keys);
+}
