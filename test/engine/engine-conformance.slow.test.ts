@@ -148,6 +148,8 @@ const layers: Record<string, Case> = {
   'batchNormalization without scale': onVector({ dense: { units: 8 } }, { batchNormalization: { scale: false } }),
   'batchNormalization without offset': onVector({ dense: { units: 8 } }, { batchNormalization: { center: false } }),
   layerNormalization: onVector({ dense: { units: 8 } }, { layerNormalization: {} }),
+  'layerNormalization without scale': onVector({ dense: { units: 8 } }, { layerNormalization: { scale: false } }),
+  'layerNormalization without offset': onVector({ dense: { units: 8 } }, { layerNormalization: { center: false } }),
   zeroPadding2d: onImage(
     { conv2d: { filters: 3, kernelSize: 2 } },
     {

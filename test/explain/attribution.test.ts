@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import type { LayerConfig } from '../../src/config/model.js';
 import {
@@ -134,6 +136,36 @@ describe('attributions are those of captum', () => {
       cases.lookedUp.occlusion.filter((_, i) => i % 3 === 0),
     );
   });
+});
+
+/** Looks at numbers while it runs, which a compiled model cannot. */
+class Looking extends tfl.layers.Layer {
+  static readonly className = 'Looking';
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const [x] = [inputs].flat();
+    if (x.dataSync().length === 0) throw new Error('there is nothing');
+    return tf.tanh(x);
+  }
+}
+
+it('what does not compile runs on tfjs, to the same slopes', async () => {
+  const layers: LayerConfig[] = [
+    { dense: { units: 3 } },
+    { activation: { activation: 'tanh' } },
+    { dense: { units: 2 } },
+  ];
+  const compiled = await explained(layers, [4]);
+  const input = tfl.input({ shape: [4] });
+  const [first, , last] = compiled.model.layers.slice(-3);
+  const looking = last.apply(new Looking({}).apply(first.apply(input) as tfl.SymbolicTensor)) as tfl.SymbolicTensor;
+  const eager = { ...compiled, model: tfl.model({ inputs: input, outputs: looking }) };
+  const [point, seed] = [[Float32Array.of(0.5, -1, 2, 0.1)], Float32Array.of(1, -2)];
+  const warnings: string[] = [];
+  const [wanted] = await (await createSlopes(compiled, true, noWarning))([point], seed);
+  const [found] = await (await createSlopes(eager, true, (message) => warnings.push(message)))([point], seed);
+  expect(warnings).toEqual([expect.stringContaining('explaining on engine tfjs')]);
+  expectNear(found.outputs, [...wanted.outputs]);
+  expectNear(found.gradients[0], [...wanted.gradients[0]]);
 });
 
 it('the rule of Gauss and Legendre is exact for polynomials of degree 2n - 1', () => {
