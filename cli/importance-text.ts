@@ -3,15 +3,17 @@ import type { ImportanceResult } from '../coordinator/inference/importance.js';
 import { printable } from '../src/ground/printable.js';
 import { grouped, metricText } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
+import { looksText } from '../src/report/looks.js';
 
 /** @param top how many inputs are shown */
 export function importanceText(result: ImportanceResult, top: number): string {
-  const { model, split, data, examples, repeats, metrics, importance } = result;
+  const { model, split, data, examples, repeats, metrics, importance, looks } = result;
   const about = [
     ['model', model],
     ['data', data],
     ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
     ['repeats', String(repeats)],
+    ...(looks && looks.count > 0 ? [['looks', looksText(looks)]] : []),
   ];
   const names = [...new Set(importance.map(({ metric }) => metric))];
   const found = new Map(importance.map((each) => [`${each.input}\n${each.metric}`, each]));

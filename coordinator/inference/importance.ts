@@ -8,6 +8,7 @@ import { type Importance, permutationImportance } from '../../src/evaluate/permu
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { randomStream, shuffle } from '../../src/ground/random.js';
 import type { Metrics } from '../../src/report/events.js';
+import type { Looks } from '../../src/report/looks.js';
 import { withChosen, withPool } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
 import { placeText, tableColumns } from './explained-inputs.js';
@@ -34,6 +35,8 @@ export interface ImportanceResult {
   readonly metrics: Metrics;
   /** By input and metric. */
   readonly importance: readonly Importance[];
+  /** Looks at the test split of the run since it ended, this one included; absent for a model that is in no run. */
+  readonly looks?: Looks;
 }
 
 /**
@@ -65,7 +68,7 @@ export async function importance(place: string, options: ImportanceOptions = {})
       });
       return [whole, importance] as const;
     });
-    guard.looked(split);
+    const looks = guard.looked(split);
     return {
       model: located.path,
       split,
@@ -74,6 +77,7 @@ export async function importance(place: string, options: ImportanceOptions = {})
       repeats,
       metrics,
       importance: found,
+      ...(looks && { looks }),
     };
   });
 }
