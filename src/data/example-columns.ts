@@ -132,6 +132,6 @@ function absentColumn({ name, asked }: WantedColumn, names: readonly string[], w
   const shown = `${names.slice(0, listed).join(', ')}${names.length > listed ? ', ...' : ''}`;
   return new DataError(
     `${asked}: ${what} has no column ${JSON.stringify(name)}`,
-    names.length === 0 ? 'leave it out' : oneOf(name, names, `it has ${shown}`),
+    names.length === 0 ? 'leave it out, or use class, the true class' : oneOf(name, names, `it has ${shown}`),
   );
 }

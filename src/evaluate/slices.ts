@@ -132,13 +132,13 @@ function measured(
 type Numbered = RunMetrics['numbers'][number];
 
 function sliced(slicing: Slicing, parts: readonly Part[], numbers: readonly Numbered[], confidence: number): Slices {
-  const first =
-    numbers.find((number) => number.family?.better && parts.some((part) => saysOf(part, number))) ?? numbers[0];
+  const directed = numbers.filter(({ family }) => family?.better);
+  const first = directed.find((number) => parts.some((part) => saysOf(part, number))) ?? directed[0] ?? numbers[0];
   const sign = first.family?.better === 'higher' ? 1 : -1;
-  const rank = (part: Part) => (saysOf(part, first) ? sign * part.metrics[first.name] : Number.POSITIVE_INFINITY);
   const ordered = parts.toSorted((a, b) => {
-    const [left, right] = [rank(a), rank(b)];
-    return left === right ? 0 : left - right;
+    const worst = sign * (a.metrics[first.name] - b.metrics[first.name]);
+    // What is no number is neither better nor worse.
+    return Number(saysOf(b, first)) - Number(saysOf(a, first)) || worst || 0;
   });
   return {
     ...{ column: slicing.column, confidence, by: first.name, edges: slicing.edges },

@@ -58,7 +58,7 @@ function byValues(column: string, { codes, values }: ExampleColumn, rows: Int32A
     column,
     rows,
     (row) => codes[row],
-    (code) => (code < 0 ? missing : values[code]),
+    (code) => (code < 0 ? missing : values[code] || '""'),
     {},
   );
 }

@@ -18,7 +18,11 @@ export function slicesText({ column, by, edges, confidence, groups, gaps }: Slic
   const bins = Object.entries(edges).map(
     ([name, values]) => `  bins of ${name} begin or end at ${values.map((value) => numberText(value)).join(', ')}\n`,
   );
-  const notes = groups.flatMap(({ value, note }) => (note === undefined ? [] : `  ${value}: ${note}\n`));
+  const noted = new Set(groups.flatMap(({ note }) => note ?? []));
+  const notes = [...noted].map((note) => {
+    const values = groups.filter((group) => group.note === note).map(({ value }) => value);
+    return `  ${values.join('; ')}: ${note}\n`;
+  });
   const apart = gaps.toSorted((a, b) => ordered.indexOf(a.metric) - ordered.indexOf(b.metric));
   return [
     `\nslices by ${column}, the worst ${by} first, with ${percent(confidence)} intervals\n`,

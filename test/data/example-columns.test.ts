@@ -126,6 +126,9 @@ describe('other sources', () => {
 
   it('without columns say so', async () => {
     const data = { source: 'values', features: [1, 2], targets: [3, 4] };
-    expect(await refusal(data, 'sex')).toEqual(['--by sex: source values has no column "sex"', 'leave it out']);
+    expect(await refusal(data, 'sex')).toEqual([
+      '--by sex: source values has no column "sex"',
+      'leave it out, or use class, the true class',
+    ]);
   });
 });
