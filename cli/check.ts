@@ -54,6 +54,9 @@ A gate:
     accuracy: { min: 0.95 }
     f1Macro: { min: 0.9, bound: low }        # the low end of its interval too
     logLoss: { max: 0.2 }
+  slices:
+    sex:                                     # a column, as --by of evaluate takes it
+      accuracy: { min: 0.9, gap: 0.05 }      # in every slice; between the best and the worst
   baseline:
     run: runs/old
     metrics:
@@ -94,8 +97,9 @@ function text({ model, split, examples, passed, lines }: CheckResult): string {
   ].join('');
 }
 
-function cellsOf({ about, metric, value, interval, rule, passed, note }: GateLine): string[] {
+function cellsOf({ about, metric, slice, value, interval, rule, passed, note }: GateLine): string[] {
   const range = interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : (note ?? '');
-  const name = about === 'baseline' ? `${metric} less the baseline's` : metric;
+  const name =
+    about === 'baseline' ? `${metric} less the baseline's` : slice === undefined ? metric : `${metric}, ${slice}`;
   return [passed ? 'passed' : 'FAILED', name, metricText(value), range, rule];
 }

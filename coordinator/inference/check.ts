@@ -1,9 +1,10 @@
 /** Checks a saved model against a gate: limits of its metrics, and of how it stands to another run. */
 import type { Gate } from '../../src/config/gate.js';
 import type { Splits } from '../../src/data/examples.js';
-import { ConfigError } from '../../src/errors.js';
+import { ConfigError, DataError } from '../../src/errors.js';
 import { verdictsOf } from '../../src/evaluate/differences.js';
-import { baselineLine, type GateLine, limitLines } from '../../src/evaluate/gate-lines.js';
+import { baselineLine, type GateLine, limitLines, sliceLines } from '../../src/evaluate/gate-lines.js';
+import { slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import { oneOf } from '../../src/ground/suggest.js';
 import type { NamedExamples } from './comparable.js';
@@ -31,10 +32,14 @@ export interface CheckResult {
  */
 export async function check(place: string, gate: Gate, options: EvaluateOptions = {}): Promise<CheckResult> {
   const split = options.split ?? (options.data === undefined ? gate.split : undefined);
-  const given = { ...options, split };
+  const given = { ...options, split, by: Object.keys(gate.slices) };
   return evaluateExamples(place, given, async (evaluated) => {
     const own = { name: place, ...evaluated };
-    const lines = [...(await limits(own, gate, given)), ...(await fromBaseline(own, gate, given))];
+    const lines = [
+      ...(await limits(own, gate, given)),
+      ...(await ofSlices(own, gate, given)),
+      ...(await fromBaseline(own, gate, { ...given, by: [] })),
+    ];
     return {
       model: evaluated.located.path,
       split: evaluated.split,
@@ -61,16 +66,30 @@ async function limits(own: NamedExamples, { metrics }: Gate, options: EvaluateOp
   });
 }
 
+async function ofSlices(own: NamedExamples, { slices }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
+  const asked = Object.entries(slices);
+  if (asked.length === 0) return [];
+  const { scalars, figures } = own.results;
+  for (const [by, metrics] of asked)
+    for (const name of Object.keys(metrics)) requireMetric(`slices.${by}.${name}`, own.name, name, scalars, figures);
+  if (!own.kept) {
+    throw new DataError(
+      `${own.name}: the outputs of all examples are more than is kept of them, and slices are made of those`,
+      'check on fewer examples: --set data.test=0.1, or another --split or --data',
+    );
+  }
+  const found = await slicesOf(own.kept, own.slicings, resamplingOf(own, options));
+  return asked.flatMap(([, metrics], i) =>
+    Object.entries(metrics).flatMap(([name, limit]) => sliceLines(name, limit, found[i])),
+  );
+}
+
 async function fromBaseline(own: NamedExamples, { baseline }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
   if (!baseline) return [];
   const { run, metrics } = baseline;
   const names = Object.keys(metrics);
   const { confidence, resamples } = own.config.evaluation;
-  const overrides = [
-    ...(options.overrides ?? []),
-    `evaluation.resamples=${resamples}`,
-    `evaluation.confidence=${confidence}`,
-  ];
+  const overrides = [...(options.overrides ?? []), `evaluation.resamples=${resamples}`];
   // The model that is checked may be of any config; the baseline is a run with its own.
   return evaluateExamples(
     run,

@@ -25,6 +25,18 @@ const limitSchema = z
       refuse('bound: high is of max, and there is none', 'write bound: low, or add max');
   });
 
+const sliceSchema = z
+  .strictObject({
+    min: z.number().optional(),
+    max: z.number().optional(),
+    /** How far the best and the worst slice may be apart. */
+    gap: z.number().min(0).optional(),
+  })
+  .superRefine((limits, context) => {
+    if (Object.values(limits).some((limit) => limit !== undefined)) return;
+    context.addIssue({ code: 'custom', message: 'says no limit', params: { remedy: 'add min, max or gap' } });
+  });
+
 const worseSchema = z.strictObject({
   /** How much worse than the baseline a metric may be, in its own units; or `significantly`: worse by more than chance. */
   worse: z.union([z.number().min(0), z.literal('significantly')]),
@@ -35,11 +47,15 @@ const name = z.string().min(1);
 const gateSchema = z.strictObject({
   split: z.enum(['training', 'validation', 'test']).optional(),
   metrics: z.record(name, limitSchema).default({}),
+  /** By columns, as `--by` takes them. */
+  slices: z.record(name, z.record(name, sliceSchema)).default({}),
   baseline: z.strictObject({ run: name, metrics: z.record(name, worseSchema) }).optional(),
 });
 
 /** Limits of a metric. */
 export type MetricLimit = z.output<typeof limitSchema>;
+/** Limits of a metric in every slice. */
+export type SliceLimit = z.output<typeof sliceSchema>;
 /** How a metric stands to that of another run. */
 export type BaselineLimit = z.output<typeof worseSchema>;
 export type Gate = z.output<typeof gateSchema>;
@@ -56,7 +72,8 @@ export function loadGate(file: string): Gate {
     throw mistakesIn(source, explain(source.value, result.error.issues, root));
   }
   refuseReservedKey(source.value);
-  const { metrics, baseline } = result.data;
-  if (Object.keys({ ...metrics, ...baseline?.metrics }).length > 0) return result.data;
+  const { metrics, slices, baseline } = result.data;
+  const sections = [metrics, ...Object.values(slices), baseline?.metrics ?? {}];
+  if (sections.some((section) => Object.keys(section).length > 0)) return result.data;
   throw new ConfigError(`${file}: has nothing to check`, kind.keys);
 }

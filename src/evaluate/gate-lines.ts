@@ -1,12 +1,15 @@
 /** Whether a model passes a gate: a line for each limit. What is not a number passes none. */
-import type { BaselineLimit, MetricLimit } from '../config/gate.js';
+import type { BaselineLimit, MetricLimit, SliceLimit } from '../config/gate.js';
 import { numberText } from '../ground/units.js';
 import type { Verdict } from './differences.js';
+import type { Slices } from './slices.js';
 
 /** A limit, and whether it is kept. */
 export interface GateLine {
-  /** `metric`: of the run itself; `baseline`: of the difference from another run. */
-  readonly about: 'metric' | 'baseline';
+  /** `metric`: of the run itself; `slice`: of some of its examples; `gap`: between slices; `baseline`: of the difference from another run. */
+  readonly about: 'metric' | 'slice' | 'gap' | 'baseline';
+  /** The slice, or the column that makes the slices. */
+  readonly slice?: string;
   readonly metric: string;
   readonly value: number;
   /** Of the value; absent where there is none. */
@@ -50,6 +53,32 @@ export function limitLines(metric: string, { min, max, bound }: MetricLimit, mea
     ...(min === undefined ? [] : [line(min, 'low', `at least ${numberText(min)}`, (held) => held >= min)]),
     ...(max === undefined ? [] : [line(max, 'high', `at most ${numberText(max)}`, (held) => held <= max)]),
   ];
+}
+
+/** A line for each slice and one for the gap. Slices that are too small to say are listed, and keep every limit. */
+export function sliceLines(
+  metric: string,
+  { gap, ...limits }: SliceLimit,
+  { column, groups, gaps }: Slices,
+): GateLine[] {
+  const lines = groups.flatMap(({ value, metrics, intervals, note }) =>
+    limitLines(metric, limits, { value: metrics[metric], interval: intervals[metric], note }).map((line): GateLine => {
+      return { ...line, about: 'slice', slice: `${column} ${value}`, passed: line.passed || note !== undefined };
+    }),
+  );
+  if (gap === undefined) return lines;
+  const found = gaps.find((each) => each.metric === metric);
+  const shown = {
+    about: 'gap' as const,
+    slice: column,
+    metric,
+    rule: `slices at most ${numberText(gap)} apart`,
+    limit: gap,
+  };
+  if (!found)
+    return [...lines, { ...shown, value: Number.NaN, passed: false, note: 'fewer than two slices are large enough' }];
+  const interval = Number.isNaN(found.low) ? {} : { interval: ends(found) };
+  return [...lines, { ...shown, value: found.gap, ...interval, passed: found.gap <= gap }];
 }
 
 /** @param verdict of the run, compared with the baseline */

@@ -183,6 +183,30 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
     );
   });
 
+  it('is of slices too, and of the gaps between them', async () => {
+    const file = gate('slices', 'slices: { class: { accuracy: { min: 0, gap: 0 } } }');
+    const { code, lines } = await checked(runs.poor, file);
+    expect([code, lines.length]).toEqual([3, 11]);
+    expect(
+      lines.slice(0, 10).every(({ about, passed, slice }) => about === 'slice' && passed && /^class \d$/.test(slice!)),
+    ).toBe(true);
+    const whole = await evaluate(runs.poor, { by: ['class'] });
+    const gap = whole.slices![0].gaps.find(({ metric }) => metric === 'accuracy');
+    const last = {
+      about: 'gap',
+      slice: 'class',
+      metric: 'accuracy',
+      rule: 'slices at most 0 apart',
+      limit: 0,
+      passed: false,
+    };
+    expect(lines[10]).toMatchObject(gap ? { ...last, value: gap.gap } : { ...last, value: 'NaN' });
+    const [problem] = [
+      await served('check', runs.good, '--gate', gate('bad', 'slices: { sex: { accuracy: { min: 0 } } }')),
+    ];
+    expect(problem.code).toBe(2);
+  });
+
   it('has metrics computed that the run does not name', async () => {
     const file = gate('more', 'metrics: { mcc: { min: 0.1 } }');
     expect(await checked(runs.good, file, '--set', 'metrics=[mcc]')).toMatchObject({ code: 0 });
