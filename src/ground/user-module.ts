@@ -97,19 +97,17 @@ const own = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
  * Where a module of the user's failed. Its function stands above those of Lockstep that called it; above it there may be
- * tfjs's, and above those again Lockstep's, which compile what tfjs computes.
+ * tfjs's, and among those Lockstep's, which compile what tfjs computes. Who calls Lockstep is no module that it has called.
  */
 export function placeOf(error: Error): string | undefined {
-  let [ours, packages] = [false, false];
+  let isCaller = false;
   for (const line of (error.stack ?? '').split('\n')) {
     const [, file, place] = /^\s+at (?:.*\()?((?:file:\/\/|\/|[A-Za-z]:\\).*?):(\d+:\d+)\)?$/.exec(line) ?? [];
     if (!file) continue;
     const path = file.startsWith('file:') ? fileURLToPath(file) : file;
-    if (path.startsWith(own)) {
-      if (packages) return undefined;
-      ours = true;
-    } else if (path.includes(`${sep}node_modules${sep}`)) packages = true;
-    else return ours && !packages ? undefined : `${shown(path)}:${place}`;
+    const isOwn = path.startsWith(own);
+    if (!isOwn && !path.includes(`${sep}node_modules${sep}`)) return isCaller ? undefined : `${shown(path)}:${place}`;
+    isCaller = isOwn;
   }
   return undefined;
 }
