@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { EvaluationResult } from '../coordinator/inference/evaluate.js';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
-import { printableDeep } from '../src/ground/printable.js';
+import { printable, printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
@@ -14,9 +14,10 @@ import { slicesText } from '../src/report/slices-text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
+import { checkReportFiles, type ReportFlags, writeReportFiles } from './report-files.js';
 import { threadCount } from './running.js';
 
-interface EvaluateFlags {
+interface EvaluateFlags extends ReportFlags {
   readonly split?: 'training' | 'validation' | 'test';
   readonly data: readonly string[];
   readonly by: readonly string[];
@@ -61,7 +62,10 @@ export function evaluateCommand(): Command {
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .option('--unseal', 'open a sealed test split for good, and evaluate it')
     .option('--no-diagnosis', 'do not look for what is wrong with the run, which evaluates training and validation too')
-    .option('--json', 'print one JSON object and nothing else')
+    .option('--html <file>', 'write a report there: a page with charts that needs no network')
+    .option('--markdown <file>', 'write the report there as Markdown')
+    .option('--force', 'replace files that are there')
+    .option('--json', 'print one JSON object and nothing else: all of the report')
     .addHelpText(
       'after',
       `
@@ -72,6 +76,7 @@ images that a table names, another table. Its columns are scaled as the training
 Examples:
   lockstep evaluate runs/digits-1
   lockstep evaluate runs/digits-1 --split validation --model final --json
+  lockstep evaluate runs/digits-1 --html report.html --markdown report.md
   lockstep evaluate runs/mnist-1 --data ./data/other-digits
   lockstep evaluate runs/census-1 --by sex --by age:4
   lockstep evaluate ./downloaded-model --config configs/mnist.yaml
@@ -81,21 +86,35 @@ Exit codes: 0 done, 2 bad input.`,
     .action(runEvaluate);
 }
 
-function runEvaluate(
-  place: string,
-  { set: overrides, threads, json, data, diagnosis: diagnose, ...options }: EvaluateFlags,
-): Promise<void> {
+function runEvaluate(place: string, flags: EvaluateFlags): Promise<void> {
+  const { set: overrides, threads, json, data, diagnosis: diagnose, html, markdown, force, ...options } = flags;
   return reportMistakes(json, async (warn) => {
+    const files = { html, markdown, force };
+    const isReport = checkReportFiles(files);
     const given = { ...options, diagnose, data: placeOf(data), overrides, threads: threadCount(threads), warn };
-    // Late, because tfjs takes most of the time that the command needs to start.
-    const { evaluate } = await import('../coordinator/inference/evaluate.js');
-    const result = await evaluate(place, given);
-    process.stdout.write(
-      json
-        ? jsonLine({ event: 'evaluation', ...result })
-        : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
-    );
+    process.stdout.write(await evaluated(place, given, { json, isReport, files }));
   });
+}
+
+interface Output {
+  readonly json?: boolean;
+  readonly isReport: boolean;
+  readonly files: ReportFlags;
+}
+
+/** What to print. Modules come late, because tfjs takes most of the time that the command needs to start. */
+async function evaluated(place: string, given: EvaluateOptions, { json, isReport, files }: Output): Promise<string> {
+  const people = (result: EvaluationResult) => wrapLines(text(printableDeep(result)), widthOf(process.stdout));
+  if (!json && !isReport) {
+    const { evaluate } = await import('../coordinator/inference/evaluate.js');
+    return people(await evaluate(place, given));
+  }
+  const { evaluationReport } = await import('../coordinator/inference/make-report.js');
+  const report = await evaluationReport(place, given);
+  await writeReportFiles(files, report);
+  if (json) return jsonLine({ event: 'evaluation', ...report });
+  const written = [files.html, files.markdown].filter((file) => file !== undefined).join(', ');
+  return `${people(report)}report: ${printable(written)}\n`;
 }
 
 /** A path, or files by name. */

@@ -22,6 +22,8 @@ export type { Verdict } from '../src/evaluate/differences.js';
 export type { GateLine } from '../src/evaluate/gate-lines.js';
 export type { OutputKind, PredictedArrays } from '../src/evaluate/kept-arrays.js';
 export type { ExampleFunction, ModelFunction, Tf } from '../src/model/user-tf.js';
+export { reportHtml, reportMarkdown } from '../src/report/evaluation-document.js';
+export type { EvaluationReport } from '../src/report/evaluation-report.js';
 export type { EndEvent, EpochEvent, Metrics, Reporter, RunEvent, StartEvent, StepEvent } from '../src/report/events.js';
 export {
   type BoxMetrics,
@@ -67,6 +69,7 @@ export type {
 export { type ExportOptions, type ExportResult, exportModel } from './inference/export.js';
 export type { InputValues } from './inference/given-rows.js';
 export { type ImportanceOptions, type ImportanceResult, importance } from './inference/importance.js';
+export { evaluationReport } from './inference/make-report.js';
 export type { NamedInputs } from './inference/named-inputs.js';
 export {
   type PredictedTarget,

@@ -1,6 +1,6 @@
 /**
- * `npm run build [-- --outDir DIR] [--changed]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod
- * and what a thread runs to one file each, commands and library to a few in dist/program/. With `--changed`, which tests use,
+ * `npm run build [-- --outDir DIR] [--changed]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod,
+ * what a thread runs and what draws charts to one file each, commands and library to a few in dist/program/. With `--changed`, which tests use,
  * only what is older than its source, in a second and without a check of types.
  */
 import { spawnSync } from 'node:child_process';
@@ -88,6 +88,7 @@ const bundled = (base) => ({
       return from.startsWith('.') ? from : `./${from}`;
     };
     onResolve({ filter: /^zod$/ }, () => ({ path: to('src/zod.js'), external: true }));
+    onResolve({ filter: /\/draw\.js$/ }, () => ({ path: to('src/report/draw.js'), external: true }));
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
       const folder = dirname(relative(root, path));
       const text = withRequire(readFileSync(path, 'utf8')).replace(
@@ -147,6 +148,41 @@ const requires = {
     onLoad({ filter: /\.ts$/ }, ({ path }) => ({ contents: withRequire(readFileSync(path, 'utf8')), loader: 'ts' })),
 };
 
+/** Where that package is installed, Vega would measure texts by it, and charts would look otherwise than elsewhere. */
+const withoutCanvas = {
+  name: 'without-canvas',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^canvas$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
+    onLoad({ filter: /.*/, namespace: 'nothing' }, () => ({ contents: 'export default null;' }));
+  },
+};
+
+/** Charts are drawn by a library of 75 packages, most of which they do not need: what they need becomes one file. */
+async function bundleCharts() {
+  const source = join(root, 'src', 'report', 'draw.ts');
+  const file = join(outDir, 'src', 'report', 'draw.js');
+  const { metafile, outputFiles } = await build({
+    ...{ entryPoints: [source], outfile: file, metafile: true, write: false, logLevel: 'error' },
+    ...{ bundle: true, format: 'esm', platform: 'node', minify: true, legalComments: 'none', plugins: [withoutCanvas] },
+  });
+  const inside = Object.values(metafile.outputs)[0].inputs;
+  const folders = Object.keys(inside).flatMap((path) =>
+    inside[path].bytesInOutput > 0 ? (/^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []) : [],
+  );
+  writeFileSync(
+    file,
+    `/* ${[...new Set(folders)].sort().map(noticeOf).join('\n').replaceAll('*/', '* /')}*/\n${outputFiles[0].text}`,
+  );
+}
+
+/** Name, version and licence of a package. @param folder where it is installed, from the current one */
+function noticeOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const license = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  if (!license) throw new Error(`${name} has no licence to pass on`);
+  return `${name} ${version}:\n${readFileSync(join(folder, license), 'utf8')}`;
+}
+
 async function buildAll() {
   for (const folder of folders) rmSync(join(outDir, folder), { recursive: true, force: true });
   for (const name of Object.keys(kernels)) await compileKernels(name);
@@ -158,6 +194,7 @@ async function buildAll() {
   nameOwnZod(filesBelow(outDir, '.js'));
   await bundlePrograms();
   await bundleThreads();
+  await bundleCharts();
 }
 
 async function buildChanged() {
@@ -181,6 +218,7 @@ async function buildChanged() {
   nameOwnZod(stale.map(([file]) => file));
   await bundlePrograms();
   await bundleThreads();
+  if (stale.some(([file]) => file === join('src', 'report', 'draw.js'))) await bundleCharts();
 }
 
 await (values.changed && existsSync(join(outDir, 'src', 'zod.js')) ? buildChanged() : buildAll());

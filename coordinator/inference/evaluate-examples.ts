@@ -12,6 +12,7 @@ import { ConfigError, ModelError } from '../../src/errors.js';
 import { type KeptExamples, keptExamples } from '../../src/evaluate/kept-examples.js';
 import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { sha256 } from '../../src/ground/checksum.js';
 import { bytesText, grouped } from '../../src/ground/units.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import { ThreadPool } from '../../src/pool/pool.js';
@@ -45,6 +46,8 @@ export interface EvaluatedExamples extends Measured, ToldApart {
   readonly split: keyof Splits | null;
   /** Which examples of the data set. */
   readonly rows: Int32Array;
+  /** SHA-256 of the parameter slab, in hex, as a run names it at its end. */
+  readonly parameters: string;
   /** Of other rows that were asked for. */
   readonly others: readonly Measured[];
   /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
@@ -120,14 +123,14 @@ function measure(
   config: RunConfig,
   { dataset, rows, also, isKept }: ChosenData & { readonly also: readonly Int32Array[]; readonly isKept: boolean },
   options: EvaluateOptions,
-): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others'>> {
+): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters'>> {
   const all = [rows, ...also];
   return withPool(
     located,
     config,
     { dataset, all, isKept: isKept || also.length > 0 },
     options,
-    async (pool, metrics) => {
+    async (pool, metrics, slab) => {
       const measured: Measured[] = [];
       for (const each of all) {
         const totals = await pool.evaluate(each);
@@ -135,7 +138,7 @@ function measure(
         measured.push({ results: new RunMetrics(metrics).results(totals), kept });
       }
       const [own, ...others] = measured;
-      return { ...own, others };
+      return { ...own, others, parameters: sha256(slab) };
     },
   );
 }
@@ -151,14 +154,14 @@ interface Asked {
 
 /**
  * Starts threads that evaluate a model.
- * @param use called while they run
+ * @param use called while they run, with the slab of the model's parameters
  */
 export async function withPool<Result>(
   located: LocatedModel,
   config: RunConfig,
   { dataset, all, isKept }: Asked,
   options: EvaluateOptions,
-  use: (pool: ThreadPool<EvaluationOptions>, metrics: readonly HeadMetrics[]) => Promise<Result>,
+  use: (pool: ThreadPool<EvaluationOptions>, metrics: readonly HeadMetrics[], slab: Float32Array) => Promise<Result>,
 ): Promise<Result> {
   const { warn = () => {} } = options;
   const targets = await askedTargets(config, dataset);
@@ -184,9 +187,10 @@ export async function withPool<Result>(
     threads: threadsOf(options.threads),
     largestEvaluation: largest,
   };
-  const pool = await ThreadPool.start(poolOptions, initialParameters(step));
+  const slab = initialParameters(step);
+  const pool = await ThreadPool.start(poolOptions, slab);
   try {
-    return await use(pool, metrics);
+    return await use(pool, metrics, slab);
   } finally {
     await pool.close();
   }

@@ -52,31 +52,44 @@ export interface EvaluationResult {
  * @param place a run's folder or a model's
  * @throws LockstepError when there is no such model, no config, no such split, or data and model do not fit
  */
-export async function evaluate(place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  const use = async (evaluated: EvaluatedExamples): Promise<EvaluationResult> => {
-    const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups } = evaluated;
-    const { scalars, figures } = results;
-    const { confidence } = config.evaluation;
-    const asked = resamplingOf(evaluated, options);
-    const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
-    const diagnosis = findingsOf(evaluated);
-    return {
-      model: located.path,
-      split,
-      data: dataset.description,
-      examples: rows.length,
-      metrics: scalars,
-      ...(Object.keys(figures).length > 0 && { figures }),
-      confidence,
-      ...sure,
-      ...(groups && { groups: { column: groups.column, count: groups.count } }),
-      ...(kept && slicings.length > 0 && { slices: await slicesOf(kept, slicings, asked) }),
-      ...(looks && { looks }),
-      sealed: isSealed,
-      ...(diagnosis && { diagnosis }),
-    };
+export const evaluate = (place: string, options: EvaluateOptions = {}): Promise<EvaluationResult> =>
+  evaluateWith(place, options, async (result) => result);
+
+/** The same, and what else is to be said while the data are open. */
+export const evaluateWith = <Said>(
+  place: string,
+  options: EvaluateOptions,
+  say: (result: EvaluationResult, evaluated: EvaluatedExamples) => Promise<Said>,
+): Promise<Said> =>
+  evaluateExamples(
+    place,
+    options,
+    async (evaluated) => say(await resultOf(evaluated, options), evaluated),
+    (chosen, config) => diagnosedRows(chosen, config.seed, options),
+  );
+
+async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions): Promise<EvaluationResult> {
+  const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups } = evaluated;
+  const { scalars, figures } = results;
+  const { confidence } = config.evaluation;
+  const asked = resamplingOf(evaluated, options);
+  const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
+  const diagnosis = findingsOf(evaluated);
+  return {
+    model: located.path,
+    split,
+    data: dataset.description,
+    examples: rows.length,
+    metrics: scalars,
+    ...(Object.keys(figures).length > 0 && { figures }),
+    confidence,
+    ...sure,
+    ...(groups && { groups: { column: groups.column, count: groups.count } }),
+    ...(kept && slicings.length > 0 && { slices: await slicesOf(kept, slicings, asked) }),
+    ...(looks && { looks }),
+    sealed: isSealed,
+    ...(diagnosis && { diagnosis }),
   };
-  return evaluateExamples(place, options, use, (chosen, config) => diagnosedRows(chosen, config.seed, options));
 }
 
 /** How the examples of an evaluation are resampled. */

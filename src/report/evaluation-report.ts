@@ -1,8 +1,9 @@
 /**
- * EvaluationReport is the report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
+ * The report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
  * finds something out adds a section of their own; a section that is not there is not shown.
  */
 import type { MetricFigure } from '../metrics/metric.js';
+import type { Looks } from './looks.js';
 
 export type SplitName = 'training' | 'validation' | 'test';
 
@@ -40,6 +41,8 @@ export interface ReportSections {
   /** Of the intervals, such as 0.95. */
   readonly confidence?: number;
   readonly intervals?: MetricIntervals;
+  /** How large a difference of two models each metric can show. */
+  readonly detectable?: Readonly<Record<string, number>>;
   /** Why a metric is no number, by its name. */
   readonly notes?: Readonly<Record<string, string>>;
   /** Metrics that are tables or curves. */
@@ -53,8 +56,8 @@ export interface ReportSections {
   readonly diagnosis?: readonly Finding[];
   readonly gallery?: readonly GalleryReport[];
   readonly importance?: readonly InputImportance[];
-  /** How often each split was looked at. */
-  readonly looks?: readonly SplitLooks[];
+  /** How often a split was looked at since the run ended. */
+  readonly looks?: Looks;
   readonly repeat?: Repetition;
 }
 
@@ -89,7 +92,7 @@ export interface NumberSpread {
 export interface TrainingCourse {
   readonly epochs: readonly {
     readonly epoch: number;
-    /** Training examples seen since the start of the run. */
+    /** Training examples seen since the start of the run; 0 where their number is not known. */
     readonly examples: number;
     /** Mean loss of the training examples over the epoch, with regularization. */
     readonly loss: number;
@@ -173,13 +176,6 @@ export interface InputImportance {
   readonly value: number;
   readonly low: number;
   readonly high: number;
-}
-
-export interface SplitLooks {
-  readonly split: SplitName;
-  readonly count: number;
-  /** ISO 8601, in order. */
-  readonly times: readonly string[];
 }
 
 /** How to come to the same numbers. */

@@ -1,0 +1,81 @@
+/** The report of an evaluation: its numbers, the data, how the training went, and how to come to all of it again. */
+import { readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { resolvedYaml } from '../../src/config/load-config.js';
+import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import { dataCard } from '../../src/report/data-card.js';
+import type { EvaluationReport, Repetition } from '../../src/report/evaluation-report.js';
+import { metricsName } from '../../src/report/metrics-log.js';
+import { readRunLog } from '../../src/report/run-log.js';
+import { trainingCourse } from '../../src/report/training-course.js';
+import { type EvaluationResult, evaluateWith } from './evaluate.js';
+import type { EvaluatedExamples } from './evaluate-examples.js';
+import type { EvaluateOptions } from './evaluated-data.js';
+import { choiceOf, runAround } from './locate.js';
+
+/**
+ * Evaluates a saved model as `evaluate` does, with all that a report says besides: `reportHtml` makes a page of it, and
+ * `reportMarkdown` Markdown.
+ *
+ * @param place a run's folder or a model's
+ * @throws LockstepError as `evaluate` does
+ */
+export async function evaluationReport(
+  place: string,
+  options: EvaluateOptions = {},
+): Promise<EvaluationResult & EvaluationReport> {
+  const warnings: string[] = [];
+  const warn = (message: string) => {
+    warnings.push(message);
+    options.warn?.(message);
+  };
+  return evaluateWith(place, { ...options, warn }, async (result, evaluated) => {
+    const { located, dataset, split, isSealed } = evaluated;
+    const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
+    const training =
+      run === undefined ? undefined : trainingCourse(readRunLog(join(run, metricsName)), trainedOn(evaluated));
+    return {
+      ...result,
+      warnings,
+      card: await dataCard(dataset, split === null, isSealed),
+      ...(training && { training }),
+      repeat: repetition(run, place, evaluated, options),
+    };
+  });
+}
+
+/** Examples of an epoch; 0 where other data were read. */
+const trainedOn = ({ dataset, split }: EvaluatedExamples): number =>
+  split === null ? 0 : dataset.splits.training.length;
+
+function repetition(
+  run: string | undefined,
+  place: string,
+  { config, split, parameters, located }: EvaluatedExamples,
+  { data, config: file, overrides = [], module }: EvaluateOptions,
+): Repetition {
+  const files = typeof data === 'string' ? [data] : Object.entries(data ?? {}).map(([name, path]) => `${name}=${path}`);
+  const chosen = run !== undefined && place !== located.path ? ['--model', choiceOf(located.path)] : [];
+  const evaluate = [
+    ...['npx', 'lockstep', 'evaluate', place],
+    ...(split === null ? files.flatMap((path) => ['--data', path]) : ['--split', split]),
+    ...chosen,
+    ...(file === undefined ? [] : ['--config', file]),
+    ...(module === undefined ? [] : ['--module', module]),
+    ...overrides.flatMap((override) => ['--set', override]),
+  ];
+  const train = run === undefined ? [] : [['npx', 'lockstep', 'train', join(relative('.', run) || '.', 'config.yaml')]];
+  return {
+    commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
+    config: resolvedYaml(config),
+    seed: config.seed,
+    parameters,
+    versions: { Lockstep: ownVersion(), 'Node.js': process.versions.node, 'ONNX Runtime': runtimeVersion() },
+  };
+}
+
+/** As a shell takes it for one word. */
+const quoted = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+const ownVersion = (): string =>
+  (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }).version;

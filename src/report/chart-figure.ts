@@ -1,0 +1,101 @@
+/** A chart in a page: its picture, its legend, what could not be drawn, and its numbers as a table. */
+import { barColour, chartSpec, isDrawable, lookOf } from './chart-spec.js';
+import { chartTable } from './chart-table.js';
+import type { Chart } from './document.js';
+import { escapeHtml } from './escape-html.js';
+import { htmlTable } from './html-table.js';
+
+/** Rows of the table beside a chart. */
+const mostRows = 60;
+
+export async function chartFigure(chart: Chart): Promise<string> {
+  // Late: the library is loaded by whoever draws, not by every command.
+  const { drawSvg } = await import('./draw.js');
+  const { viewBox, content } = await drawSvg(chartSpec(chart));
+  const left = undrawn(chart);
+  const table = chartTable(chart, mostRows);
+  return [
+    `<figure><figcaption>${escapeHtml(chart.title)}</figcaption>`,
+    `<svg viewBox="${viewBox}" role="img" aria-label="${escapeHtml(descriptionOf(chart))}">${content}</svg>`,
+    legendOf(chart),
+    ...(left.length > 0 ? [`<p class="about">${escapeHtml(`Not drawn: ${left.join('; ')}.`)}</p>`] : []),
+    `<details><summary>Numbers</summary>${htmlTable(table)}</details></figure>`,
+  ].join('\n');
+}
+
+function descriptionOf(chart: Chart): string {
+  const axes = chart.kind === 'ranges' ? chart.xLabel : `${chart.yLabel} over ${chart.xLabel}`;
+  const names =
+    chart.kind === 'lines'
+      ? chart.lines.map(({ name }) => name)
+      : chart.kind === 'bars'
+        ? chart.parts.map(({ name }) => name)
+        : [`${chart.ranges.length} values`];
+  return `${chart.title}. ${axes}: ${names.join(', ')}. The numbers are in the table that follows.`;
+}
+
+/** Numbers that have no place on paper, in words. */
+function undrawn(chart: Chart): string[] {
+  const words = (name: string, values: readonly (readonly [at: string, value: number])[], isLog?: boolean) => {
+    const left = values.filter(([, value]) => !isDrawable(value, isLog));
+    if (left.length === 0) return [];
+    const some = left.slice(0, 5).map(([at, value]) => `${numberInWords(value)} at ${at}`);
+    return [`${name}: ${some.join(', ')}${left.length > 5 ? ` and ${left.length - 5} more` : ''}`];
+  };
+  if (chart.kind === 'lines') {
+    return chart.lines.flatMap(({ name, points }) =>
+      words(
+        name,
+        points.map(({ x, y }) => [`${x}`, y]),
+        chart.isLog,
+      ),
+    );
+  }
+  if (chart.kind === 'ranges') {
+    return words(
+      chart.xLabel,
+      chart.ranges.map(({ name, value }) => [name, value]),
+    );
+  }
+  return chart.parts.flatMap(({ name, values }) =>
+    words(
+      name,
+      values.map((value, i) => [chart.bars[i], value]),
+    ),
+  );
+}
+
+const numberInWords = (value: number): string => {
+  if (Number.isNaN(value)) return 'not a number';
+  return Number.isFinite(value) ? `${value}` : value > 0 ? 'infinite' : 'minus infinite';
+};
+
+const shapes: Readonly<Record<string, string>> = {
+  circle: '●',
+  square: '■',
+  'triangle-up': '▲',
+  diamond: '◆',
+  'triangle-down': '▼',
+  cross: '✚',
+};
+
+/** Outside of the picture, where it can wrap and names can be long. */
+function legendOf(chart: Chart): string {
+  const entry = (sign: string, name: string) =>
+    `<li><span aria-hidden="true" class="sign">${sign}</span>${escapeHtml(name)}</li>`;
+  const sign = (colour: string, text: string) =>
+    `<svg viewBox="0 0 12 12"><text x="6" y="11" text-anchor="middle" fill="${colour}">${text}</text></svg>`;
+  const entries =
+    chart.kind === 'lines'
+      ? [
+          ...chart.lines.map(({ name, isIdeal }, i) =>
+            entry(isIdeal ? sign('var(--soft)', '┄') : sign(lookOf(i).colour, shapes[lookOf(i).shape]), name),
+          ),
+          ...(chart.mark ? [entry(sign('var(--soft)', '┊'), chart.mark.text)] : []),
+        ]
+      : chart.kind === 'bars' && chart.parts.length > 1
+        ? chart.parts.map(({ name }, i) => entry(sign(barColour(i), '■'), name))
+        : [];
+  const isPlain = chart.kind === 'lines' && entries.length < 2;
+  return entries.length === 0 || isPlain ? '' : `<ul class="legend">${entries.join('')}</ul>`;
+}

@@ -1,0 +1,165 @@
+/** Charts in the language of Vega-Lite. Colours are those of the page around them (page-style.ts), so that they change with it. */
+import type { BarChart, Chart, ChartLine, ChartPoint, LineChart, RangeChart } from './document.js';
+
+/** Pixels on a phone; wider screens show them larger, two or three beside each other. */
+const chartWidth = 340;
+const height = 250;
+
+/** Colours of the page that lines have, one after the other, with the shape of their points. */
+const lineLooks = (['circle', 'square', 'triangle-up', 'diamond', 'triangle-down', 'cross'] as const).map(
+  (shape, i) => ({ shape, colour: `var(--c${i})` }),
+);
+export const lookOf = (line: number) => lineLooks[line % lineLooks.length];
+
+const soft = 'var(--soft)';
+
+const config = {
+  background: null,
+  aria: false,
+  font: 'system-ui, sans-serif',
+  view: { stroke: null },
+  axis: {
+    ...{ labelColor: soft, titleColor: soft, gridColor: 'var(--rule)', domainColor: soft, tickColor: soft },
+    ...{ labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', labelLimit: 130, titleLimit: 300 },
+  },
+  // Numbers that are not finite are named beneath the chart.
+  mark: { invalid: 'break-paths-show-domains' },
+};
+
+const shared = (tall = height) => ({
+  width: chartWidth,
+  height: tall,
+  autosize: { type: 'fit', contains: 'padding' },
+  padding: 4,
+  config,
+});
+
+export const isDrawable = (value: number | undefined, isLog = false): value is number =>
+  value !== undefined && Number.isFinite(value) && (!isLog || value > 0);
+
+export function chartSpec(chart: Chart): object {
+  if (chart.kind === 'bars') return barSpec(chart);
+  return chart.kind === 'ranges' ? rangeSpec(chart) : lineSpec(chart);
+}
+
+/** Numbers of an axis: 10k for 10,000, and no more digits than needed. */
+const large = '~s';
+const formatOf = (values: readonly number[]): string =>
+  values.every((value) => Math.abs(value) < 1000) ? '~g' : large;
+
+/** Where lines that hold nothing that can be drawn leave an axis. */
+const unit = [0, 1];
+
+function lineSpec(chart: LineChart): object {
+  const { lines, isLog = false, isUnit, xMarks, mark } = chart;
+  const drawable = (point: ChartPoint) => isDrawable(point.x, isLog) && isDrawable(point.y, isLog);
+  const all = lines.map(({ points }) => points.filter(drawable));
+  const type = isLog ? { type: 'log' } : {};
+  const [xs, ys] = [all.flat().map(({ x }) => x), all.flat().map(({ y }) => y)];
+  const xScale = { ...type, zero: false, nice: false, ...((isUnit || xs.length === 0) && { domain: unit }) };
+  const yScale = { ...type, zero: chart.fromZero ?? false, ...((isUnit || ys.length === 0) && { domain: unit }) };
+  const axes = {
+    x: { format: formatOf(xs), ...(xMarks && { values: xMarks }), grid: !xMarks, tickCount: 5, labelOverlap: true },
+    y: { format: formatOf(ys), tickCount: 5 },
+  };
+  const x = { field: 'x', type: 'quantitative', title: chart.xLabel, scale: xScale, axis: axes.x };
+  const y = { field: 'y', type: 'quantitative', title: chart.yLabel, scale: yScale, axis: axes.y };
+  const layers = lines.flatMap((line, i) => lineLayers(chart, line, { points: all[i], look: lookOf(i), x, y }));
+  const more = [...(mark ? [markLayer(mark, x)] : []), ...(layers.length > 0 ? [] : [empty(x, y)])];
+  return { ...shared(), layer: [...layers, ...more] };
+}
+
+interface LineParts {
+  /** Those that can be drawn. */
+  readonly points: readonly ChartPoint[];
+  readonly look: { readonly shape: string; readonly colour: string };
+  readonly x: object;
+  readonly y: object;
+}
+
+function lineLayers({ isLog, isStep }: LineChart, { isIdeal }: ChartLine, { points, look, x, y }: LineParts): object[] {
+  if (points.length === 0) return [];
+  const encoding = { x, y, order: { field: 'order', type: 'quantitative' } };
+  const data = { values: points.map((point, order) => ({ ...point, order })) };
+  if (isIdeal) return [{ data, encoding, mark: { type: 'line', stroke: soft, strokeWidth: 1.5, strokeDash: [5, 4] } }];
+  const { colour, shape } = look;
+  const thick = { stroke: colour, strokeWidth: 2 };
+  const ranges = points.filter(({ low, high }) => isDrawable(low, isLog) && isDrawable(high, isLog));
+  const spans = { x, y: { ...y, field: 'low' }, y2: { field: 'high' } };
+  return [
+    { data, encoding, mark: { type: 'line', interpolate: isStep ? 'step-after' : 'linear', ...thick } },
+    ...(ranges.length > 0 ? [{ data: { values: ranges }, encoding: spans, mark: { type: 'rule', ...thick } }] : []),
+    ...(points.length <= mostMarks
+      ? [{ data, encoding, mark: { type: 'point', shape, filled: true, fill: colour, size: 45, opacity: 1 } }]
+      : []),
+  ];
+}
+
+/** Points that can be told from each other. */
+const mostMarks = 40;
+
+const markLayer = ({ x: value }: NonNullable<LineChart['mark']>, x: object) => ({
+  data: { values: [{ x: value }] },
+  encoding: { x },
+  mark: { type: 'rule', stroke: soft, strokeDash: [2, 3] },
+});
+
+/** Axes alone. */
+const empty = (x: object, y: object) => ({
+  data: { values: [{ x: 0.5, y: 0.5 }] },
+  encoding: { x, y },
+  mark: { type: 'point', opacity: 0 },
+});
+
+function barSpec({ bars, parts, xLabel, yLabel }: BarChart): object {
+  const values = parts.flatMap(({ name, values: each }, part) =>
+    each.map((value, i) => ({ bar: bars[i], name, part, value: isDrawable(value) ? value : 0 })),
+  );
+  return {
+    ...shared(),
+    data: { values },
+    mark: { type: 'bar', stroke: 'var(--page)', strokeWidth: 1 },
+    encoding: {
+      x: { field: 'bar', type: 'nominal', sort: null, title: xLabel, axis: { labelAngle: 0, labelOverlap: true } },
+      y: { field: 'value', type: 'quantitative', title: yLabel, axis: { format: large, tickCount: 5 } },
+      order: { field: 'part', type: 'quantitative' },
+      fill: {
+        field: 'part',
+        type: 'nominal',
+        legend: null,
+        scale: { domain: parts.map((_, i) => i), range: parts.map((_, i) => barColour(i)) },
+      },
+    },
+  };
+}
+
+/** Colours of the page for areas. @param part of a bar */
+export const barColour = (part: number): string => `var(--b${part % 8})`;
+
+function rangeSpec({ ranges, xLabel }: RangeChart): object {
+  const values = ranges.filter(({ value }) => isDrawable(value));
+  const spans = values.filter(({ low, high }) => isDrawable(low) && isDrawable(high));
+  const axis = { title: null, grid: true, ticks: false, domain: false, labelOverlap: false };
+  const names = ranges.map(({ name }) => name);
+  const places = { field: 'name', type: 'nominal', sort: null, scale: { domain: names }, axis };
+  const at = (field: string) => ({
+    ...{ field, type: 'quantitative', title: xLabel, scale: { zero: false } },
+    axis: { format: formatOf(values.map(({ value }) => value)), tickCount: 5 },
+  });
+  const look = { fill: 'var(--c0)', stroke: 'var(--c0)' };
+  return {
+    ...shared(Math.max(110, 60 + 22 * ranges.length)),
+    layer: [
+      {
+        data: { values: spans },
+        mark: { type: 'rule', ...look, strokeWidth: 2 },
+        encoding: { x: at('low'), x2: { field: 'high' }, y: places },
+      },
+      {
+        data: { values },
+        mark: { type: 'point', ...look, filled: true, size: 50, opacity: 1 },
+        encoding: { x: at('value'), y: places },
+      },
+    ],
+  };
+}

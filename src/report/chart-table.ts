@@ -1,0 +1,43 @@
+/** The numbers of a chart as a table: for eyes that do not see it, and for Markdown. */
+import { numberText } from '../ground/units.js';
+import type { Chart, ChartLine, TableBlock } from './document.js';
+
+const text = (value: number | undefined): string => (value === undefined ? '' : numberText(value, 5));
+
+/** @param most rows; of more, as many that are evenly spread, the first and last among them */
+export function chartTable(chart: Chart, most: number): TableBlock {
+  const { head, rows } = whole(chart);
+  if (rows.length <= most) return { kind: 'table', head, rows };
+  const step = (rows.length - 1) / (most - 1);
+  const some = Array.from({ length: most }, (_, i) => rows[Math.round(i * step)]);
+  return { kind: 'table', head, rows: some, caption: `${most} of ${rows.length} points` };
+}
+
+function whole(chart: Chart): Pick<TableBlock, 'head' | 'rows'> {
+  if (chart.kind === 'bars') {
+    const head = [{ name: chart.xLabel, isText: true }, ...chart.parts.map(({ name }) => ({ name }))];
+    return { head, rows: chart.bars.map((bar, i) => [bar, ...chart.parts.map(({ values }) => text(values[i]))]) };
+  }
+  if (chart.kind === 'ranges') {
+    const head = [{ name: 'name', isText: true }, { name: chart.xLabel }, { name: 'from' }, { name: 'to' }];
+    return { head, rows: chart.ranges.map(({ name, value, low, high }) => [name, text(value), text(low), text(high)]) };
+  }
+  const measured = chart.lines.filter(({ isIdeal }) => !isIdeal);
+  if (measured.length === 1) return curveTable(chart.xLabel, measured[0]);
+  const xs = [...new Set(measured.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
+  const lines = measured.map(({ name, points }) => ({ name, at: new Map(points.map(({ x, y }) => [x, y])) }));
+  return {
+    head: [{ name: chart.xLabel }, ...lines.map(({ name }) => ({ name }))],
+    rows: xs.map((x) => [text(x), ...lines.map(({ at }) => text(at.get(x)))]),
+  };
+}
+
+/** A curve may go up in one place: each point is a row. */
+function curveTable(xLabel: string, { name, points }: ChartLine): Pick<TableBlock, 'head' | 'rows'> {
+  const hasRange = points.some(({ low }) => low !== undefined);
+  const ends = hasRange ? [{ name: 'from' }, { name: 'to' }] : [];
+  return {
+    head: [{ name: xLabel }, { name }, ...ends],
+    rows: points.map(({ x, y, low, high }) => [text(x), text(y), ...(hasRange ? [text(low), text(high)] : [])]),
+  };
+}

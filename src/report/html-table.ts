@@ -1,0 +1,36 @@
+/** A table of a report in a page: wide ones scroll in a box of their own, with the names of their rows in sight. */
+import type { TableBlock } from './document.js';
+import { escapeHtml } from './escape-html.js';
+
+/** Whether a name may be broken anywhere: others stay whole. */
+const isLong = (name: string): boolean => name.length > 24;
+
+/** Shades of a cell (page-style.ts). */
+export const shades = 10;
+
+export function htmlTable({ head, rows, caption, heat }: TableBlock): string {
+  const heads = head.map(({ name, about, isText }) => {
+    const tip = about === undefined ? '' : ` title="${escapeHtml(about)}"`;
+    const kinds = [...(isText ? ['words'] : []), ...(isLong(name) ? ['long'] : [])];
+    return `<th scope="col"${tip}${kinds.length > 0 ? ` class="${kinds.join(' ')}"` : ''}>${escapeHtml(name)}</th>`;
+  });
+  const body = rows.map(([first, ...cells], row) => {
+    const others = cells.map((cell, i) => {
+      const isText = head[i + 1]?.isText;
+      const shade = heat ? Math.round(heat[row][i] * shades) : 0;
+      const kind = isText ? ' class="words"' : shade > 0 ? ` class="h${shade}"` : '';
+      return `<td${kind}>${escapeHtml(cell)}</td>`;
+    });
+    return `<tr><th scope="row"${isLong(first) ? ' class="long"' : ''}>${escapeHtml(first)}</th>${others.join('')}</tr>`;
+  });
+  const legend = head
+    .filter(({ about }) => about !== undefined)
+    .map(({ name, about }) => `<b>${escapeHtml(name)}</b>: ${escapeHtml(about!)}`);
+  return [
+    caption === undefined ? '' : `<p class="caption">${escapeHtml(caption)}</p>`,
+    // What scrolls has to be reached by keyboard too.
+    `<div class="scroll" tabindex="0"${caption === undefined ? '' : ` role="region" aria-label="${escapeHtml(caption)}"`}><table>`,
+    `<thead><tr>${heads.join('')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`,
+    legend.length > 0 ? `<p class="about">${legend.join('. ')}.</p>` : '',
+  ].join('');
+}

@@ -1,0 +1,15 @@
+/** Numbers of a report in words. */
+import { metricText } from '../ground/units.js';
+import type { MetricInterval } from './evaluation-report.js';
+
+/** A number, or in words that it is none. */
+export const valueText = (value: number | null | undefined): string => {
+  if (value === undefined) return '';
+  if (value === null || Number.isNaN(value)) return 'not a number';
+  if (!Number.isFinite(value)) return value > 0 ? 'infinite' : 'minus infinite';
+  return metricText(value);
+};
+
+/** From where to where. */
+export const intervalText = (interval: MetricInterval | undefined): string =>
+  interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : '';
