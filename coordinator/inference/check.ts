@@ -19,9 +19,11 @@ export interface CheckResult {
   readonly model: string;
   /** null where other data were evaluated. */
   readonly split: keyof Splits | null;
+  /** How many examples were evaluated. */
   readonly examples: number;
   /** Whether all of the lines are. */
   readonly passed: boolean;
+  /** One for each limit, in the order of the gate. */
   readonly lines: readonly GateLine[];
 }
 

@@ -47,6 +47,7 @@ export interface ComparisonResult {
   readonly confidence: number;
   /** Draws of the bootstrap. */
   readonly resamples: number;
+  /** The others, in the order in which they were named. */
   readonly models: readonly ComparedModel[];
 }
 

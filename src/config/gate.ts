@@ -58,6 +58,7 @@ export type MetricLimit = z.output<typeof limitSchema>;
 export type SliceLimit = z.output<typeof sliceSchema>;
 /** How a metric stands to that of another run. */
 export type BaselineLimit = z.output<typeof worseSchema>;
+/** What a gate file says, checked. */
 export type Gate = z.output<typeof gateSchema>;
 
 const kind = { called: 'gate', example: 'gate.yaml', keys: 'write keys such as metrics: { accuracy: { min: 0.9 } }' };

@@ -101,6 +101,7 @@ function mcNemar(one: KeptExamples, other: KeptExamples, number: HeadNumber, sam
 export interface Verdict extends Difference {
   /** `p` corrected for all comparisons that were made beside it (Holm 1979). */
   readonly corrected: number;
+  /** In words; by `corrected` and the confidence. */
   readonly verdict: 'better' | 'worse' | 'no difference shown' | 'no number';
   /** The smallest difference that so many examples show four times out of five. */
   readonly detectable?: number;

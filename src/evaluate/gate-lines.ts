@@ -10,7 +10,9 @@ export interface GateLine {
   readonly about: 'metric' | 'slice' | 'gap' | 'baseline';
   /** The slice, or the column that makes the slices. */
   readonly slice?: string;
+  /** Its name. */
   readonly metric: string;
+  /** Of the metric, or of the gap or difference. */
   readonly value: number;
   /** Of the value; absent where there is none. */
   readonly interval?: { readonly low: number; readonly high: number };
@@ -18,6 +20,7 @@ export interface GateLine {
   readonly rule: string;
   /** The number in it; absent where chance decides. */
   readonly limit?: number;
+  /** Whether the limit is kept. */
   readonly passed: boolean;
   /** Why the value is no number, or has no interval. */
   readonly note?: string;
