@@ -8,6 +8,7 @@ import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
 import { findingsText } from '../src/report/findings-text.js';
+import { galleryText } from '../src/report/gallery-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
 import { slicesText } from '../src/report/slices-text.js';
@@ -15,7 +16,7 @@ import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { checkReportFiles, type ReportFlags, writeReportFiles } from './report-files.js';
-import { threadCount } from './running.js';
+import { threadCount, wholeNumber } from './running.js';
 
 interface EvaluateFlags extends ReportFlags {
   readonly split?: 'training' | 'validation' | 'test';
@@ -27,6 +28,7 @@ interface EvaluateFlags extends ReportFlags {
   readonly module?: string;
   readonly threads?: string;
   readonly unseal?: boolean;
+  readonly gallery?: string;
   readonly diagnosis: boolean;
   readonly json?: boolean;
 }
@@ -61,6 +63,7 @@ export function evaluateCommand(): Command {
     .option('--module <file>', "the module that makes the model (default: that of the run's config)")
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .option('--unseal', 'open a sealed test split for good, and evaluate it')
+    .option('--gallery <n>', 'show examples that the model is most confidently wrong about, and labels in doubt')
     .option('--no-diagnosis', 'do not look for what is wrong with the run, which evaluates training and validation too')
     .option('--html <file>', 'write a report there: a page with charts that needs no network')
     .option('--markdown <file>', 'write the report there as Markdown')
@@ -87,11 +90,13 @@ Exit codes: 0 done, 2 bad input.`,
 }
 
 function runEvaluate(place: string, flags: EvaluateFlags): Promise<void> {
-  const { set: overrides, threads, json, data, diagnosis: diagnose, html, markdown, force, ...options } = flags;
+  const { set: overrides, threads, json, data, diagnosis: diagnose, gallery, html, markdown, force, ...rest } = flags;
   return reportMistakes(json, async (warn) => {
     const files = { html, markdown, force };
     const isReport = checkReportFiles(files);
-    const given = { ...options, diagnose, data: placeOf(data), overrides, threads: threadCount(threads), warn };
+    const shown = gallery === undefined ? [] : [`evaluation.gallery=${galleryOf(gallery)}`];
+    const options = { ...rest, overrides: [...overrides, ...shown] };
+    const given = { ...options, diagnose, data: placeOf(data), threads: threadCount(threads), warn };
     process.stdout.write(await evaluated(place, given, { json, isReport, files }));
   });
 }
@@ -117,6 +122,8 @@ async function evaluated(place: string, given: EvaluateOptions, { json, isReport
   return `${people(report)}report: ${printable(written)}\n`;
 }
 
+const galleryOf = (value: string): number => wholeNumber('--gallery', value, 0, 1000, 'use 24, or leave it out');
+
 /** A path, or files by name. */
 export function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
   if (entries.length === 0) return undefined;
@@ -141,6 +148,7 @@ function text(result: EvaluationResult): string {
     diagnosis,
     groups,
     slices = [],
+    gallery,
   } = result;
   const head: [string, string][] = [
     ['model', model],
@@ -165,6 +173,7 @@ function text(result: EvaluationResult): string {
     ...(Object.keys(intervals).length > 0 ? [`each with its ${percent(confidence)} interval${drawnAs(groups)}\n`] : []),
     ...drawn,
     ...slices.map(slicesText),
+    ...(gallery ? [galleryText(gallery)] : []),
     ...(diagnosis ? [findingsText(diagnosis)] : []),
   ].join('');
 }

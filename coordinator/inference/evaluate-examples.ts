@@ -71,7 +71,8 @@ export async function evaluateExamples<Result>(
 ): Promise<Result> {
   return withChosen(place, options, async ({ located, config, chosen, guard }) => {
     const told = toldApart(config, chosen, options);
-    const isKept = config.evaluation.resamples > 0 || told.slicings.length > 0;
+    const { resamples, gallery } = config.evaluation;
+    const isKept = resamples > 0 || gallery > 0 || told.slicings.length > 0;
     const measured = await measure(located, config, { ...chosen, also: also(chosen, config), isKept }, options);
     const looks = guard.looked(chosen.split);
     return use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });

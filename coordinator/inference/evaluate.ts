@@ -4,12 +4,13 @@ import type { ReplicateOptions } from '../../src/evaluate/replicates.js';
 import { type Slices, slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
-import type { Finding } from '../../src/report/evaluation-report.js';
+import type { Finding, GalleryReport } from '../../src/report/evaluation-report.js';
 import type { Metrics } from '../../src/report/events.js';
 import type { Looks } from '../../src/report/looks.js';
 import { threadsOf } from '../local/threads.js';
 import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
+import { galleryFor } from './gallery.js';
 import { diagnosedRows, findingsOf } from './run-facts.js';
 
 /** What an evaluation found. */
@@ -42,6 +43,8 @@ export interface EvaluationResult {
   readonly looks?: Looks;
   /** Whether the test split is sealed. */
   readonly sealed: boolean;
+  /** Examples to look at; where `evaluation.gallery` asks for some. */
+  readonly gallery?: readonly GalleryReport[];
   /** What is wrong with the run, and what can be done; absent where `diagnose` was not asked for, or the run is not known. */
   readonly diagnosis?: readonly Finding[];
 }
@@ -75,6 +78,7 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
   const asked = resamplingOf(evaluated, options);
   const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
   const diagnosis = findingsOf(evaluated);
+  const gallery = await galleryFor(evaluated);
   return {
     model: located.path,
     split,
@@ -88,6 +92,7 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
     ...(kept && slicings.length > 0 && { slices: await slicesOf(kept, slicings, asked) }),
     ...(looks && { looks }),
     sealed: isSealed,
+    ...(gallery && { gallery }),
     ...(diagnosis && { diagnosis }),
   };
 }

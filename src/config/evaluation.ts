@@ -52,6 +52,14 @@ export const evaluationSchema = z
       .max(1_000_000)
       .default(2000)
       .describe('Draws of the bootstrap that gives the intervals; 0 leaves intervals out.'),
+    gallery: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(0)
+      .describe(
+        'How many examples to show of those that the model is most confidently wrong about, and of labels in doubt.',
+      ),
     seal: z
       .boolean()
       .default(false)

@@ -1,0 +1,21 @@
+/** A gallery without its pictures, for a terminal. */
+import { metricText } from '../ground/units.js';
+import { tableLines } from './aligned.js';
+import type { GalleryReport } from './evaluation-report.js';
+
+export function galleryText(gallery: readonly GalleryReport[]): string {
+  if (gallery.length === 0) return '\ngallery: no example is wrong\n';
+  return gallery
+    .map(({ title, examples }) => {
+      const lines = examples.map(({ example, truth, predicted, confidence, loss }) => [
+        String(example),
+        truth,
+        predicted,
+        confidence === undefined ? '' : metricText(confidence),
+        loss === undefined ? '' : metricText(loss),
+      ]);
+      const table = tableLines([['example', 'truth', 'predicted', 'confidence', 'loss'], ...lines], 3);
+      return `\n${title}\n${table.map((line) => `  ${line.trimEnd()}\n`).join('')}`;
+    })
+    .join('');
+}
