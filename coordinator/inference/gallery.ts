@@ -5,7 +5,7 @@ import type { Column, Dataset } from '../../src/data/examples.js';
 import { bytesPerElement, ofRole, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../../src/data/field.js';
 import { encodePng } from '../../src/data/images/png.js';
 import { readFully } from '../../src/data/row-reader.js';
-import { galleryOf } from '../../src/diagnosis/gallery.js';
+import { galleryOf } from '../../src/diagnosis/shelves.js';
 import { numberText } from '../../src/ground/units.js';
 import type { GalleryReport } from '../../src/report/evaluation-report.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';

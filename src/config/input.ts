@@ -913,6 +913,10 @@ export interface RunConfigInput {
      */
     resamples?: number;
     /**
+     * How many examples to show of those that the model is most confidently wrong about, and of labels in doubt.
+     */
+    gallery?: number;
+    /**
      * Keep the test split closed: the run ends without it, and `evaluate --unseal` opens it.
      */
     seal?: boolean;
