@@ -2,7 +2,11 @@
 import { Command, Option } from 'commander';
 import type { RunOptions } from '../coordinator/local/train.js';
 import { loadRunConfig } from '../src/config/load-config.js';
+import { ConfigError } from '../src/errors.js';
 import type { EndEvent } from '../src/report/events.js';
+import { jsonLine } from '../src/report/json.js';
+import { learningCurveText } from '../src/report/learning-curve.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
 import {
   checkResume,
   checkRunGiven,
@@ -19,6 +23,7 @@ interface TrainFlags {
   readonly backend?: string;
   readonly set: readonly string[];
   readonly seal?: boolean;
+  readonly learningCurve?: string;
   readonly out?: string;
   readonly resume?: string;
   readonly steps?: string;
@@ -32,6 +37,10 @@ export function trainCommand(): Command {
     .description('Train a model on the cores of this machine.')
     .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
     .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
+    .option(
+      '--learning-curve <sizes>',
+      'train on parts of the training split, such as 0.1,0.3,1, and compare on validation',
+    )
     .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .addOption(new Option('--engine <name>', 'overrides `engine` of the config').choices(['auto', 'onnx', 'tfjs']))
     .addOption(
@@ -45,6 +54,7 @@ Examples:
   lockstep train configs/digits.yaml
   lockstep train configs/digits.yaml --threads 2 --set training.epochs=1 --set optimizer.adam.learningRate=0.01
   lockstep train configs/mnist.yaml --set data.dir=./data/mnist --json
+  lockstep train configs/digits.yaml --learning-curve 0.1,0.3,1
   lockstep train --resume runs/digits-1
 
 Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could not be written), 2 bad input,
@@ -56,6 +66,17 @@ Exit codes: 0 done, 1 failed run (a loss that is not finite, a model that could 
 async function runTrain(file: string | undefined, flags: TrainFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
   await trainUntilInterrupted(flags.json, (watch) => start(file, flags, watch));
+}
+
+/** @throws ConfigError unless they are parts, ascending */
+function sizesOf(text: string): number[] {
+  const sizes = text.split(',').map((size) => (size.trim() === '' ? Number.NaN : Number(size)));
+  const isAscending = sizes.every((size, i) => size > (sizes[i - 1] ?? 0) && size <= 1);
+  if (isAscending && sizes.length > 1) return sizes;
+  throw new ConfigError(
+    `--learning-curve ${text}: is no list of ascending parts, each above 0 and at most 1`,
+    'write --learning-curve 0.1,0.3,1',
+  );
 }
 
 /** A new run, or one to go on with. */
@@ -72,10 +93,21 @@ async function start(
   if (flags.resume === undefined) {
     const config = loadRunConfig(file!, set);
     // Late, because tfjs takes most of the time that the command needs to start: a mistake in the config is told at once.
+    if (flags.learningCurve !== undefined) {
+      const sizes = sizesOf(flags.learningCurve);
+      const { trainCurve } = await import('../coordinator/local/train-curve.js');
+      return trainCurve(config, sizes, { ...options, out: flags.out }, (curve) => {
+        const text = flags.json ? jsonLine({ event: 'learningCurve', ...curve }) : learningCurveText(curve);
+        process.stdout.write(flags.json ? text : wrapLines(text, widthOf(process.stdout)));
+      });
+    }
     const { train } = await import('../coordinator/local/train.js');
     return train(config, { ...options, out: flags.out });
   }
   checkResume(flags.resume, file, flags.out);
+  if (flags.learningCurve !== undefined) {
+    throw new ConfigError('--learning-curve starts new runs, and --resume goes on with one', 'leave one of them out');
+  }
   const { resume } = await import('../coordinator/local/train.js');
   return resume(flags.resume, { ...options, set });
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Splits } from '../../src/data/examples.js';
 import type { Interval } from '../../src/evaluate/intervals.js';
 import type { ReplicateOptions } from '../../src/evaluate/replicates.js';
@@ -6,11 +7,13 @@ import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import type { Finding, GalleryReport } from '../../src/report/evaluation-report.js';
 import type { Metrics } from '../../src/report/events.js';
+import { type LearningCurve, learningCurveName, readLearningCurve } from '../../src/report/learning-curve.js';
 import type { Looks } from '../../src/report/looks.js';
 import { threadsOf } from '../local/threads.js';
 import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
 import { galleryFor } from './gallery.js';
+import { runAround } from './locate.js';
 import { diagnosedRows, findingsOf } from './run-facts.js';
 
 /** What an evaluation found. */
@@ -45,6 +48,8 @@ export interface EvaluationResult {
   readonly sealed: boolean;
   /** Examples to look at; where `evaluation.gallery` asks for some. */
   readonly gallery?: readonly GalleryReport[];
+  /** What training on parts of the training split came to; of the largest run of a learning curve. */
+  readonly learningCurve?: LearningCurve['points'];
   /** What is wrong with the run, and what can be done; absent where `diagnose` was not asked for, or the run is not known. */
   readonly diagnosis?: readonly Finding[];
 }
@@ -79,6 +84,8 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
   const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
   const diagnosis = findingsOf(evaluated);
   const gallery = await galleryFor(evaluated);
+  const run = runAround(located.path);
+  const curve = run === undefined ? undefined : readLearningCurve(join(run, learningCurveName));
   return {
     model: located.path,
     split,
@@ -93,6 +100,7 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
     ...(looks && { looks }),
     sealed: isSealed,
     ...(gallery && { gallery }),
+    ...(curve && { learningCurve: curve.points }),
     ...(diagnosis && { diagnosis }),
   };
 }

@@ -66,7 +66,7 @@ export async function loadOther(
 }
 
 /** Held out is nothing: what is left for training is everything. */
-const whole = { split: undefined, validation: 0, test: 0 } as const;
+const whole = { split: undefined, trainingFraction: undefined, validation: 0, test: 0 } as const;
 
 function elsewhere(data: DataConfig, place: string): DataConfig {
   switch (data.source) {

@@ -60,6 +60,13 @@ export function splitKeys<Part extends z.ZodType, Decides extends z.ZodRawShape>
     split: split
       .optional()
       .describe('Which examples are held out, and what decides it; in the place of validation, test and stratify.'),
+    trainingFraction: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .meta({ default: 1 })
+      .describe('Train on such a part of the training split, by the seed; smaller parts lie within larger ones.'),
     validation: part(VALIDATION).optional().meta({ default: validation }),
     test: part(TEST).optional().meta({ default: test }),
     stratify: z

@@ -21,6 +21,7 @@ import { budgetBytes, closeExamples, RowWriter } from './row-writer.js';
 import type { Source } from './source.js';
 import { loadSource } from './sources.js';
 import { splitExamples } from './splits/split.js';
+import { withTrainingPart } from './splits/training-part.js';
 import { fitTargets, requireNumbers, standardizeTargets } from './standardize.js';
 import { completeEncoding, plainEncoding } from './trained-like.js';
 
@@ -36,7 +37,8 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   const read = await withinBudget(source.examples, budgetBytes(config.memory), reading);
   warnOfRounding(read, reading.warn);
   try {
-    const splits = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
+    const whole = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
+    const splits = withTrainingPart(whole, fractionOf(config), read, source.split, seed);
     const scalings = scalingsOf(config, source, read, splits, options.trained);
     const copies = copiesOf('targets' in config ? config.targets : undefined);
     // Classes of digits and folders are no targets where others are named.
@@ -65,6 +67,9 @@ function requireShown({ shown, examples }: Source, { source }: DataConfig, { col
     throw error;
   }
 }
+
+/** Of the training split. */
+const fractionOf = (config: DataConfig): number => ('trainingFraction' in config && config.trainingFraction) || 1;
 
 /** Names of weights and masks are made from those of their fields. @throws DataError where one is taken, or too long */
 function checkNames({ columns }: Examples): void {

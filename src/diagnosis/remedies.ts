@@ -37,7 +37,7 @@ export function regularization({ config, hasPicture }: RunFacts): string[] {
     dropout(config),
     weightDecay(config),
     ...(hasPicture && !config.augment ? [set('augment={shift: 0.1}', 'shows each picture in another place')] : []),
-    'more training examples, or a smaller model',
+    'more training examples (lockstep train CONFIG --learning-curve 0.3,1 tells whether they help), or a smaller model',
   ];
 }
 
