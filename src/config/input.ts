@@ -1215,6 +1215,10 @@ export interface TableKeys {
     stratify?: boolean | string;
   };
   /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
+  /**
    * Fraction of the examples, or a file of its own, that is held out and evaluated after every epoch.
    */
   validation?: number | string;
@@ -1268,6 +1272,10 @@ export interface DigitsData {
     stratify?: boolean;
   };
   /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
+  /**
    * Fraction of the examples that is held out and evaluated after every epoch.
    */
   validation?: number;
@@ -1320,6 +1328,10 @@ export interface IdxData {
      */
     stratify?: boolean;
   };
+  /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
   /**
    * Fraction of the training files, or prefix of the files, that is held out and evaluated after every epoch.
    */
@@ -1379,6 +1391,10 @@ export interface ValuesData {
      */
     stratify?: boolean;
   };
+  /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
   /**
    * Fraction of the examples that is held out and evaluated after every epoch.
    */
@@ -1558,6 +1574,10 @@ export interface NpyData {
     stratify?: boolean | string;
   };
   /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
+  /**
    * Fraction of the examples, or a .npz file of its own with arrays of the same names, or a file for each array by the name of its field ({ features: x.npy, targets: y.npy }), that is held out and evaluated after every epoch.
    */
   validation?:
@@ -1708,6 +1728,10 @@ export interface ImagesData {
     stratify?: boolean | string;
   };
   /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
+  /**
    * Fraction of the examples, or a folder of its own (with data.table: a table), that is held out and evaluated after every epoch.
    */
   validation?: number | string;
@@ -1849,6 +1873,10 @@ export interface ModuleData {
      */
     stratify?: boolean | string;
   };
+  /**
+   * Train on such a part of the training split, by the seed; smaller parts lie within larger ones.
+   */
+  trainingFraction?: number;
   /**
    * Fraction of the examples, or a module of its own, that is held out and evaluated after every epoch.
    */
