@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { quantile } from '../src/evaluate/intervals.js';
 import { keptArrays } from '../src/evaluate/kept-arrays.js';
-import { replicates } from '../src/evaluate/replicates.js';
+import { partReplicates } from '../src/evaluate/replicates.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import type { Numbers } from '../src/metrics/evaluated-rows.js';
 import type { MetricConfig } from '../src/metrics/families.js';
@@ -27,13 +27,10 @@ function results(predictions: Parameters<typeof keptArrays>[0], metrics: readonl
 
 /** The interval of the difference of two accuracies, the same draws for both. */
 async function differences(targets: Numbers, both: readonly Numbers[], resamples: number): Promise<readonly number[]> {
-  const drawn: Float64Array[] = [];
-  for (const outputs of both) {
-    const kept = keptArrays({ outputs, of: 'classes', targets }, ['accuracy']);
-    drawn.push(await replicates(kept, { resamples, seed: 0, threads }));
-  }
-  const [a, b] = drawn;
-  const ascending = Float64Array.from({ length: resamples }, (_, i) => a[2 * i + 1] - b[2 * i + 1]).sort();
+  const parts = both.map((outputs) => ({ kept: keptArrays({ outputs, of: 'classes', targets }, ['accuracy']) }));
+  const drawn = await partReplicates(targets.length, parts, { resamples, seed: 0, threads });
+  // Of each draw and model the loss, which arrays do not have, and the accuracy.
+  const ascending = Float64Array.from({ length: resamples }, (_, i) => drawn[4 * i + 1] - drawn[4 * i + 3]).sort();
   return [quantile(ascending, 0.025), quantile(ascending, 0.975)];
 }
 

@@ -10,13 +10,21 @@ export interface Resampling {
   readonly groups?: Int32Array;
 }
 
-/** @returns how often each example is in draw `replicate`, [examples] */
-export function multiplicities({ seed, examples, groups }: Resampling, replicate: number): Float64Array {
+/**
+ * @param spare of as many numbers as there are examples: written instead of a new array
+ * @returns how often each example is in draw `replicate`, [examples]
+ */
+export function multiplicities(
+  { seed, examples, groups }: Resampling,
+  replicate: number,
+  spare: Float64Array = new Float64Array(examples),
+): Float64Array {
   const random = randomStream('bootstrap', seed, replicate);
   const units = groups ? groups.reduce((most, group) => Math.max(most, group + 1), 0) : examples;
-  const times = new Float64Array(units);
+  const times = groups ? new Float64Array(units) : spare.fill(0);
   // Some units are likelier than others by a share of units / 2^32, which no number of draws shows.
   const step = units / 2 ** 32;
   for (let i = 0; i < units; i++) times[Math.floor((random.next() >>> 0) * step)]++;
-  return groups ? Float64Array.from(groups, (group) => times[group]) : times;
+  if (groups) for (let i = 0; i < examples; i++) spare[i] = times[groups[i]];
+  return spare;
 }

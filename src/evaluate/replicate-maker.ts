@@ -22,6 +22,8 @@ export interface ReplicateWork extends Resampling {
 
 export class ReplicateMaker {
   readonly #work: ReplicateWork;
+  /** Written by each draw. */
+  readonly #spare: Float64Array;
   readonly #parts: readonly {
     readonly places?: Int32Array;
     readonly estimate: (multiplicities: Float64Array) => Float64Array;
@@ -29,6 +31,7 @@ export class ReplicateMaker {
 
   constructor(work: ReplicateWork) {
     this.#work = work;
+    this.#spare = new Float64Array(work.examples);
     this.#parts = work.parts.map(({ kept, places }) => {
       const estimate = new RunMetrics(kept.heads).estimator(kept.outputs);
       return { places, estimate };
@@ -45,13 +48,13 @@ export class ReplicateMaker {
     const { next, resamples, results, parts } = this.#work;
     const replicate = Atomics.add(next, 0, 1);
     if (replicate >= resamples) return false;
-    const times = multiplicities(this.#work, replicate);
+    const times = multiplicities(this.#work, replicate, this.#spare);
     const width = results.length / (resamples * parts.length);
     for (const [i, { places, estimate }] of this.#parts.entries()) {
       const own = places ? Float64Array.from(places, (place) => times[place]) : times;
       const at = (replicate * parts.length + i) * width;
       // Of nothing there is no number.
-      if (own.some((value) => value > 0)) results.set(estimate(own), at);
+      if (!places || own.some((value) => value > 0)) results.set(estimate(own), at);
       else results.fill(Number.NaN, at, at + width);
     }
     return true;
