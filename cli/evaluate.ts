@@ -6,6 +6,7 @@ import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js
 import { printable, printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
+import { decisionText } from '../src/report/decision-text.js';
 import { figureText } from '../src/report/figure-text.js';
 import { findingsText } from '../src/report/findings-text.js';
 import { galleryText } from '../src/report/gallery-text.js';
@@ -143,6 +144,7 @@ function text(result: EvaluationResult): string {
     confidence,
     intervals,
     notes,
+    decisions = {},
     looks,
     sealed,
     diagnosis,
@@ -154,6 +156,7 @@ function text(result: EvaluationResult): string {
     ['model', model],
     ['data', data],
     ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+    ...Object.values(decisions).map((decision): [string, string] => ['decision', decisionText(decision)]),
     ...(looks && looks.count > 0 ? [['looks', looksText(looks)] as [string, string]] : []),
     ...(sealed ? [['test split', 'sealed; --unseal opens it'] as [string, string]] : []),
   ];

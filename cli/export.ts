@@ -40,6 +40,7 @@ Formats:
                several inputs and outputs have the names of the config's; of sequences of unequal length there is a
                second input NAME_mask, 1 for each place that is there and 0 for what fills them up
                where targets were standardized, outputs are; encoding holds targetScaling: output * deviation + mean
+               where a threshold or a calibration was fitted, also "probabilities", float32, and "label", the index as int64
   safetensors  the weights by their names, in the shapes that tfjs has
 
 Examples:

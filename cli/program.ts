@@ -16,6 +16,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   compare: async () => (await import('./compare.js')).compareCommand(),
   check: async () => (await import('./check.js')).checkCommand(),
+  calibrate: async () => (await import('./calibrate.js')).calibrateCommand(),
   predict: async () => (await import('./predict.js')).predictCommand(),
   score: async () => (await import('./score.js')).scoreCommand(),
   explain: async () => (await import('./explain.js')).explainCommand(),

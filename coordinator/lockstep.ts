@@ -52,6 +52,7 @@ export type {
 } from '../src/scores/text-scores.js';
 export { type ScoreTextsOptions, scoreTexts, type Texts } from '../src/scores/texts.js';
 export type { Channel, ChannelEvents, OpenChannel, Transport } from '../src/wire/transport.js';
+export { type CalibrateOptions, type CalibrationResult, calibrate } from './inference/calibrate-model.js';
 export { type CheckResult, check } from './inference/check.js';
 export { type ComparedModel, type CompareOptions, type ComparisonResult, compare } from './inference/compare-models.js';
 export { type ContinueOptions, continueText } from './inference/continue-text.js';

@@ -4,6 +4,7 @@ import { loadRunConfig, namesCode } from '../../src/config/load-config.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { Buckets } from '../../src/data/buckets.js';
+import { type Encoding, targetEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { evaluationBatch } from '../../src/data/geometry.js';
 import { closeExamples } from '../../src/data/row-writer.js';
@@ -14,20 +15,24 @@ import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
 import { bytesText, grouped } from '../../src/ground/units.js';
+import { probabilityMisfit } from '../../src/metrics/probabilities.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
+import type { TargetDecision } from '../../src/model/files/save-decision.js';
+import { lossName } from '../../src/model/target-range.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EngineSpec, EvaluationOptions } from '../../src/pool/spec.js';
 import type { Looks } from '../../src/report/looks.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
+import { decidedHeads, keepingAll } from '../prepare/check-decision.js';
 import { checkIds } from '../prepare/check-ids.js';
 import { checkMetrics } from '../prepare/check-metrics.js';
 import { chooseEngine } from '../prepare/choose-engine.js';
 import { bucketsFor, formsOf, type MadeStep } from '../prepare/forms.js';
-import { askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
+import { type AskedTarget, askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
-import { assignWeights, makerOf } from './saved-model.js';
+import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 import { type ToldApart, toldApart } from './slice-columns.js';
 import { guardTest, type TestGuard } from './test-guard.js';
 
@@ -50,6 +55,8 @@ export interface EvaluatedExamples extends Measured, ToldApart {
   readonly parameters: string;
   /** Of other rows that were asked for. */
   readonly others: readonly Measured[];
+  /** How classes were read, of each target that was fitted. */
+  readonly decisions: readonly TargetDecision[];
   /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
   readonly looks?: Looks;
   /** Whether the test split is closed: nothing may read it. */
@@ -87,16 +94,26 @@ interface Chosen {
   readonly guard: TestGuard;
 }
 
+/** What is asked of a choice beside the options. */
+interface Choosing {
+  /** Called before data are read. */
+  check?(config: RunConfig): void;
+  /** Where the run does not have the split that is asked for. */
+  readonly remedy?: string;
+}
+
 /** @param use called while the data are open; it tells the guard once it has looked */
 export async function withChosen<Result>(
   place: string,
   options: EvaluateOptions,
   use: (chosen: Chosen) => Promise<Result>,
+  { check, remedy }: Choosing = {},
 ): Promise<Result> {
   const located = locateModel(place, options.model);
   const config = configOf(located, options);
+  check?.(config);
   const guard = guardTest(located, config, options);
-  const chosen = await chooseData(located, config, options, guard);
+  const chosen = await chooseData(located, config, options, guard, remedy);
   try {
     return await use({ located, config, chosen, guard });
   } finally {
@@ -124,7 +141,7 @@ function measure(
   config: RunConfig,
   { dataset, rows, also, isKept }: ChosenData & { readonly also: readonly Int32Array[]; readonly isKept: boolean },
   options: EvaluateOptions,
-): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters'>> {
+): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters' | 'decisions'>> {
   const all = [rows, ...also];
   return withPool(
     located,
@@ -139,7 +156,8 @@ function measure(
         measured.push({ results: new RunMetrics(metrics).results(totals), kept });
       }
       const [own, ...others] = measured;
-      return { ...own, others, parameters: sha256(slab) };
+      const decisions = metrics.flatMap(({ target, decision }) => (decision ? [{ target, decision }] : []));
+      return { ...own, others, parameters: sha256(slab), decisions };
     },
   );
 }
@@ -151,18 +169,39 @@ interface Asked {
   readonly all: readonly Int32Array[];
   /** Whether the metrics are to keep all examples, if they fit. */
   readonly isKept: boolean;
+  /** Outputs are read by themselves, whatever was fitted before, all is kept, and those that can have a decision are found. */
+  readonly fits?: boolean;
+}
+
+/** Outputs read as it was saved with the model, where they are classes still. */
+function withDecisions(
+  heads: readonly HeadMetrics[],
+  targets: readonly AskedTarget[],
+  encoding: Encoding | undefined,
+): readonly HeadMetrics[] {
+  return heads.map((head, i) => {
+    const { column, loss, survey } = targets[i];
+    const { decision, outputs } = encoding ? targetEncoding(encoding, column) : {};
+    if (!decision || probabilityMisfit(head, lossName(loss), survey)) return head;
+    return { ...head, decision, kind: head.kind ?? outputs?.kind };
+  });
 }
 
 /**
  * Starts threads that evaluate a model.
- * @param use called while they run, with the slab of the model's parameters
+ * @param use called while they run, with the slab of the model's parameters, and the outputs that can have a decision
  */
 export async function withPool<Result>(
   located: LocatedModel,
   config: RunConfig,
-  { dataset, all, isKept }: Asked,
+  { dataset, all, isKept, fits = false }: Asked,
   options: EvaluateOptions,
-  use: (pool: ThreadPool<EvaluationOptions>, metrics: readonly HeadMetrics[], slab: Float32Array) => Promise<Result>,
+  use: (
+    pool: ThreadPool<EvaluationOptions>,
+    metrics: readonly HeadMetrics[],
+    slab: Float32Array,
+    decided: readonly number[],
+  ) => Promise<Result>,
 ): Promise<Result> {
   const { warn = () => {} } = options;
   const targets = await askedTargets(config, dataset);
@@ -172,10 +211,12 @@ export async function withPool<Result>(
   const { weights } = await readModelFile(located.path);
   if (!weights) throw new ModelError(`${located.path}: has no weights`, 'name a model that was trained');
   assignWeights(step.built.model, weights, located.path, warn);
-  const heads = metricSpecs(targets, dataset, step);
-  checkMetrics(targets, heads, warn);
+  const read = metricSpecs(targets, dataset, step);
+  checkMetrics(targets, read, warn);
   const largest = Math.max(...all.map(({ length }) => length));
-  const metrics = isKept ? keeping(heads, largest, warn) : heads;
+  const decided = fits ? decidedHeads(config, targets, read, largest, warn) : [];
+  const heads = fits ? keepingAll(read) : withDecisions(read, targets, await readEncoding(located.path));
+  const metrics = isKept && !fits ? keeping(heads, largest, warn) : heads;
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, all }, warn);
   const poolOptions: EvaluationOptions = {
     use: 'evaluation',
@@ -191,7 +232,7 @@ export async function withPool<Result>(
   const slab = initialParameters(step);
   const pool = await ThreadPool.start(poolOptions, slab);
   try {
-    return await use(pool, metrics, slab);
+    return await use(pool, metrics, slab, decided);
   } finally {
     await pool.close();
   }

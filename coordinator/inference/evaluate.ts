@@ -4,6 +4,7 @@ import type { Interval } from '../../src/evaluate/intervals.js';
 import type { ReplicateOptions } from '../../src/evaluate/replicates.js';
 import { type Slices, slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
+import type { Decision } from '../../src/metrics/class-probabilities.js';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import type { Finding, GalleryReport } from '../../src/report/evaluation-report.js';
 import type { Metrics } from '../../src/report/events.js';
@@ -42,6 +43,8 @@ export interface EvaluationResult {
   readonly groups?: { readonly column: string; readonly count: number };
   /** Metrics by the values of columns, where slices are asked for. */
   readonly slices?: readonly Slices[];
+  /** How classes are read of each target that was fitted on the validation split: `lockstep calibrate`, `evaluation.threshold`. */
+  readonly decisions?: Readonly<Record<string, Decision>>;
   /** Looks at the test split of the run since it ended, this one included; absent for a model that is in no run. */
   readonly looks?: Looks;
   /** Whether the test split is sealed. */
@@ -77,7 +80,8 @@ export const evaluateWith = <Said>(
   );
 
 async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions): Promise<EvaluationResult> {
-  const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups } = evaluated;
+  const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups, decisions } =
+    evaluated;
   const { scalars, figures } = results;
   const { confidence } = config.evaluation;
   const asked = resamplingOf(evaluated, options);
@@ -97,6 +101,9 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
     ...sure,
     ...(groups && { groups: { column: groups.column, count: groups.count } }),
     ...(kept && slicings.length > 0 && { slices: await slicesOf(kept, slicings, asked) }),
+    ...(decisions.length > 0 && {
+      decisions: Object.fromEntries(decisions.map(({ target, decision }) => [target, decision])),
+    }),
     ...(looks && { looks }),
     sealed: isSealed,
     ...(gallery && { gallery }),

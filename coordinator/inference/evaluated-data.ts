@@ -55,11 +55,13 @@ export interface ChosenData {
   readonly rows: Int32Array;
 }
 
+/** @param remedy where the run does not have the split that is asked for; default: what it does have */
 export async function chooseData(
   located: LocatedModel,
   config: RunConfig,
   { by, ...options }: EvaluateOptions,
   guard: TestGuard,
+  remedy?: string,
 ): Promise<ChosenData> {
   const { columns } = askedSlices(config, by);
   const encoding = await readEncoding(located.path);
@@ -81,7 +83,7 @@ export async function chooseData(
     ignoreClass,
     trained: encoding ?? { input: { kind: 'numbers', scale: 1 } },
   });
-  const split = chooseSplit(dataset.splits, guard);
+  const split = chooseSplit(dataset.splits, guard, remedy);
   return { dataset, split, rows: dataset.splits[split] };
 }
 
@@ -117,7 +119,7 @@ function asTrained(config: RunConfig, encoding: Encoding | undefined, { path }: 
   return scalesTargets(data) ? { ...data, standardizeTargets: true } : data;
 }
 
-function chooseSplit(splits: Splits, { split: wanted, isClosed }: TestGuard): keyof Splits {
+function chooseSplit(splits: Splits, { split: wanted, isClosed }: TestGuard, remedy?: string): keyof Splits {
   const names = (['test', 'validation', 'training'] as const).filter((name) => splits[name].length > 0);
   const held = names.filter((name) => name !== 'training' && !(isClosed && name === 'test'));
   const split = wanted ?? held[0];
@@ -130,5 +132,5 @@ function chooseSplit(splits: Splits, { split: wanted, isClosed }: TestGuard): ke
   }
   if (splits[split].length > 0) return split;
   const others = names.map((name) => `${name} (${splits[name].length} examples)`).join(', ');
-  throw new DataError(`the run has no ${split} split`, `it has ${others}`);
+  throw new DataError(`the run has no ${split} split`, remedy ?? `it has ${others}`);
 }

@@ -1,6 +1,7 @@
 /** Gives a trained model to other programs: as a tfjs model, an ONNX file or a safetensors file. */
 import { readdirSync, statSync } from 'node:fs';
 import { ConfigError, OutputError } from '../../src/errors.js';
+import { type DecidedOutput, withDecisions } from '../../src/export/decided-graph.js';
 import { onnxFile } from '../../src/export/onnx.js';
 import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/ground/atomic-file.js';
 import { statusOf } from '../../src/ground/status.js';
@@ -8,6 +9,7 @@ import { encodeSafetensors } from '../../src/model/files/safetensors.js';
 import { layersModelFiles } from '../../src/model/files/save.js';
 import { addedActivations } from '../../src/model/tfjs/activations.js';
 import { locateModel, type ModelChoice } from './locate.js';
+import { outputsOfSaved } from './output-meaning.js';
 import { openModel, type SavedModel } from './saved-model.js';
 import type { SavedInput, SavedOutput } from './signature.js';
 
@@ -55,7 +57,9 @@ export type Shapes = readonly number[] | Readonly<Record<string, readonly number
  *   and `output` where there is one without a name. Of sequences of unequal length there is an input `<name>_mask` [batch, places],
  *   1 for each place that is there. Inputs are in the model's own units, which for images means pixels / 255,
  *   channels last. The metadata hold `encoding`, and `classes` of an output without a name, as JSON. Where targets were
- *   standardized, outputs are: `targetScaling` in the encoding says how to undo it.
+ *   standardized, outputs are: `targetScaling` in the encoding says how to undo it. Where a threshold or a calibration was fitted,
+ *   `probabilities`, [batch, classes], and `label`, the index of the class as int64, [batch], stand beside `output`; of an output
+ *   with a name they are `<name>_probabilities` and `<name>_label`.
  * - `safetensors`: the weights by their names, in tfjs's shapes; the metadata hold `format` (tf), `name` and `encoding`.
  *
  * @param place a run's folder or a model's
@@ -103,6 +107,15 @@ export async function exportModel(place: string, options: ExportOptions): Promis
 const shapesOf = (ports: readonly (SavedInput | SavedOutput)[]): Shapes =>
   ports[0].isNamed ? Object.fromEntries(ports.map(({ name, shape }) => [name, shape])) : ports[0].shape;
 
+/** Outputs whose classes are read as it was fitted. */
+function decidedOutputs(saved: SavedModel): DecidedOutput[] {
+  return saved.outputs.flatMap(({ name, shape, encoding: { decision }, isNamed }, i) => {
+    const { kind, loss } = outputsOfSaved(saved, i);
+    if (!decision || loss === 'hinge') return [];
+    return [{ name, isNamed, outputs: shape.at(-1) ?? 1, binary: loss === 'binaryCrossentropy', kind, decision }];
+  });
+}
+
 function onnxOf(
   saved: SavedModel,
   name: string,
@@ -113,7 +126,7 @@ function onnxOf(
   const metadata: Record<string, string> = {};
   if (encoding) metadata.encoding = JSON.stringify(encoding);
   if (encoding?.classes) metadata.classes = JSON.stringify(encoding.classes);
-  return onnxFile(saved, batch, { name, metadata }, warn);
+  return onnxFile(saved, batch, { name, metadata }, warn, (graph) => withDecisions(graph, decidedOutputs(saved)));
 }
 
 function safetensorsOf({ weights, encoding }: SavedModel, name: string): Uint8Array[] {

@@ -5,6 +5,7 @@ import type { OutputEncoding, TargetEncoding } from '../../src/data/encoding.js'
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
+import { type ClassOutput, decidedClasses, probabilitiesOf } from '../../src/metrics/class-probabilities.js';
 import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';
 import type { SavedModel } from './saved-model.js';
 
@@ -42,15 +43,23 @@ export function readingOf(saved: SavedModel, index = 0): Reading {
   const { loss, kind } = outputsOfSaved(saved, index);
   const width = elements(shape);
   const isOfPlaces = shape.length > 1;
-  const names = classNames(encoding, loss, isOfPlaces ? shape.at(-1)! : width);
+  const units = isOfPlaces ? shape.at(-1)! : width;
+  const { decision } = encoding;
+  const scored = decision &&
+    loss !== 'hinge' && { outputs: units, binary: loss === 'binaryCrossentropy', kind, decision };
+  // Numbers 0 and 1 are classes where a threshold tells them apart.
+  const names =
+    classNames(encoding, loss, units) ?? (scored && decision.threshold !== undefined ? ['0', '1'] : undefined);
   if (!names) {
     const scaling = encoding.targetScaling;
     const own = loss === 'binaryCrossentropy' && kind !== 'sigmoid' ? sigmoid : Number;
     const link = scaling ? (value: number, i: number) => unscaled(value, scaling, i) : own;
     if (scaling && width % scaling.mean.length !== 0) throw unlikeScaling(scaling.mean.length, width);
     const numbers = targetNames(encoding, width, isNamed ? target : 'output');
+    if (scored && units === 1) return { kind: 'numbers', names: numbers, read: (outputs) => secondOf(scored, outputs) };
     return { kind: 'numbers', names: numbers, read: (outputs) => Array.from(outputs, link) };
   }
+  if (scored) return decidedReading(names, scored, isOfPlaces);
   if (isOfPlaces) return placesReading(names, shape.at(-1)!, kind === 'sigmoid' ? 0.5 : 0);
   if (width === 1) return binaryReading(names, kind, loss);
   const link = { logits: softmax, softmax: shares, sigmoid: Array.from<number> }[kind];
@@ -78,6 +87,33 @@ export function outputsOfSaved(
   const loss = given && (byTarget(given) ? given[name] : given);
   const { kind } = loss ? outputsFor(model, loss, index) : outputsOf(model, index);
   return { kind: kind === 'undecided' ? 'logits' : kind, loss: loss && lossSettings(loss).name };
+}
+
+/** Calibrated probabilities of the second of two classes. */
+const secondOf = (scored: ClassOutput, outputs: Float32Array): number[] =>
+  Array.from(probabilitiesOf(scored, outputs)).filter((_, i) => i % 2 === 1);
+
+/** By what was fitted on the validation split. */
+function decidedReading(names: readonly string[], scored: ClassOutput, isOfPlaces: boolean): Reading {
+  const classes = names.length;
+  const decided = (outputs: Float32Array) => {
+    const probabilities = probabilitiesOf(scored, outputs);
+    const probability = (row: number, which: number) => probabilities[row * classes + which];
+    return { probabilities, predicted: decidedClasses(probability, probabilities.length / classes, scored) };
+  };
+  if (isOfPlaces) {
+    const read = (outputs: Float32Array) =>
+      Array.from(decided(outputs).predicted, (which) => names[Math.max(0, which)]);
+    return { kind: 'places', names, read };
+  }
+  const read = (outputs: Float32Array) => {
+    const { probabilities, predicted } = decided(outputs);
+    const first = names[Math.max(0, predicted[0])];
+    const ranked = rank(names, probabilities);
+    // The second of two classes may be predicted though it is the less likely one.
+    return [...ranked.filter(({ name }) => name === first), ...ranked.filter(({ name }) => name !== first)];
+  };
+  return { kind: 'classes', names, measure: 'probability', read };
 }
 
 /** @param threshold above which one output stands for the second class */

@@ -150,6 +150,12 @@ function checkEncoding(path: string, { inputs, outputs }: Signature, encoding: E
     if (classes !== undefined && units !== classes && !(units === 1 && classes === 2)) {
       differ(`${classes} classes${isNamed ? ` of ${name}` : ''}`, `${units} outputs`);
     }
+    const { threshold, calibration } = own.decision ?? {};
+    const of = isNamed ? ` of ${name}` : '';
+    if (threshold !== undefined && units > 2) differ(`a threshold between two classes${of}`, `${units} outputs`);
+    const curves = calibration?.method === 'isotonic' ? calibration.curves.length : undefined;
+    if (curves !== undefined && curves !== (units > 2 ? units : 1))
+      differ(`${curves} isotonic curves${of}`, `${units} outputs`);
   }
 }
 

@@ -9,6 +9,7 @@ import type { EndEvent, Reporter } from '../../src/report/events.js';
 import { lockRun } from '../../src/report/run-lock.js';
 import { graphCount } from '../prepare/choose-engine.js';
 import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from '../prepare/prepare.js';
+import { decideModels } from '../training/decide-models.js';
 import { TrainingLoop } from '../training/loop.js';
 import { checkpointFolder, checkRun, findResumption, type Resumption } from '../training/resume.js';
 import { startTraced } from './thread-timeline.js';
@@ -109,7 +110,8 @@ export async function execute(
   try {
     announce(prepared, resumption);
     const run = new TrainingLoop(prepared, resumption?.checkpoint, { signal, steps });
-    end = { ...(await run.execute()), seconds: (performance.now() - started) / 1000 };
+    const trained = await decideModels(prepared, await run.execute(), signal);
+    end = { ...trained, seconds: (performance.now() - started) / 1000 };
     prepared.trainer.summarize?.();
     prepared.report(end);
   } catch (error) {

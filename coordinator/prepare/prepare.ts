@@ -24,6 +24,7 @@ import { lockRun, type RunLock } from '../../src/report/run-lock.js';
 import { Unwritten } from '../../src/report/unwritten.js';
 import { checkData, checkGraph, type Resumption } from '../training/resume.js';
 import type { Trainer } from '../training/trainer.js';
+import { decidedHeads } from './check-decision.js';
 import { checkIds } from './check-ids.js';
 import { checkMetrics, checkMonitor } from './check-metrics.js';
 import { warnOfBounds } from './check-targets.js';
@@ -70,6 +71,10 @@ export interface PreparedRun {
   readonly buckets?: Buckets;
   readonly geometry: Geometry;
   readonly metrics: readonly HeadMetrics[];
+  /** The data as the trainer reads them. */
+  readonly examples: Examples;
+  /** Which outputs are to have a decision at the end of the run. */
+  readonly decided: readonly number[];
   readonly threads: number;
   readonly trainer: Trainer;
   readonly folder: string;
@@ -158,6 +163,7 @@ async function prepareSteps(
   const warn = (message: string) => report({ event: 'warning', message });
   checkMetrics(targets, metrics, warn);
   checkMonitor(config, targets, dataset, warn);
+  const decided = decidedHeads(config, targets, metrics, splits.validation.length, warn);
   warnOfBounds(step.built, dataset, warn);
   const evaluated = [splits.validation, splits.test];
   const buckets = bucketsFor(config, examples, splits, evaluated);
@@ -187,7 +193,7 @@ async function prepareSteps(
     largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
   };
   const trainer = await start(trainingOptions, initialParameters(step), unwritten);
-  return { step, metrics, engine, buckets, geometry, trainer };
+  return { step, metrics, examples, decided, engine, buckets, geometry, trainer };
 }
 
 /** @throws ConfigError when what is cut is to be augmented */

@@ -7,7 +7,7 @@ import type { Trainer } from './trainer.js';
 
 /** Asks the trainer to stop as soon as the signal comes, while something is under way. */
 export async function stoppable<Result>(
-  trainer: Trainer,
+  trainer: Pick<Trainer, 'requestStop'>,
   signal: AbortSignal | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> {
@@ -22,7 +22,7 @@ export async function stoppable<Result>(
 
 /** @returns null where the split has no examples. @throws StoppedError when the trainer is to stop meanwhile */
 export async function evaluateSplit(
-  { metrics, trainer }: PreparedRun,
+  { metrics, trainer }: { readonly metrics: PreparedRun['metrics']; readonly trainer: Pick<Trainer, 'evaluate'> },
   rows: Int32Array,
 ): Promise<MetricResults | null> {
   return rows.length === 0 ? null : new RunMetrics(metrics).results(await trainer.evaluate(rows));

@@ -38,6 +38,53 @@ const group = z
       'data.split.group; false draws each example by itself.',
   );
 
+const least = z.number().min(0).max(1);
+const cost = z.number().positive();
+
+/** What a threshold is chosen for. */
+const thresholdSchema = z.union([
+  z
+    .strictObject({
+      maximize: z
+        .enum(['f1', 'accuracy', 'balancedAccuracy', 'youden', 'mcc'])
+        .describe(
+          'Of the second class, f1; accuracy, balancedAccuracy and mcc of both; youden is recall minus false alarms',
+        ),
+    })
+    .describe('The threshold with the best value.'),
+  z
+    .strictObject({
+      maximize: z.literal('recall').describe('The part of the second class that is found'),
+      precision: least.describe('Least part of what is predicted as the second class that must be of it'),
+    })
+    .describe('The highest recall of those thresholds that are as precise.'),
+  z
+    .strictObject({
+      maximize: z.literal('precision').describe('The part of what is predicted as the second class that is of it'),
+      recall: least.describe('Least part of the second class that must be found'),
+    })
+    .describe('The highest precision of those thresholds that find as much.'),
+  z
+    .strictObject({
+      cost: z.strictObject({
+        falsePositive: cost.describe('What it costs to take the first class for the second'),
+        falseNegative: cost.describe('What it costs to take the second class for the first'),
+      }),
+    })
+    .describe('The lowest cost.'),
+]);
+
+const calibrationSchema = z.enum(['temperature', 'isotonic']);
+
+export type ThresholdRule = z.output<typeof thresholdSchema>;
+export type CalibrationMethod = z.output<typeof calibrationSchema>;
+
+/** What is fitted on the validation split. */
+export interface DecisionRules {
+  readonly threshold?: ThresholdRule;
+  readonly calibration?: CalibrationMethod;
+}
+
 export const evaluationSchema = z
   .strictObject({
     confidence: z
@@ -66,5 +113,17 @@ export const evaluationSchema = z
       .describe('Keep the test split closed: the run ends without it, and `evaluate --unseal` opens it.'),
     group,
     slices,
+    threshold: thresholdSchema
+      .optional()
+      .describe(
+        'Chooses on the validation split the probability above which the second of two classes is predicted, and saves it with ' +
+          'the models. Default: 0.5.',
+      ),
+    calibration: calibrationSchema
+      .optional()
+      .describe(
+        'Fits on the validation split what makes probabilities of outputs, and saves it with the models: temperature divides all ' +
+          'logits by one number, isotonic gives each class a rising curve.',
+      ),
   })
   .describe('What `evaluate` says beside the numbers.');

@@ -116,6 +116,30 @@ const scalingSchema = z
     error: 'has means and deviations of unlike number',
   });
 
+const numbers = z.array(finite).min(1).readonly();
+
+/** See metrics/class-probabilities.ts. */
+const decisionSchema = z.object({
+  calibration: z
+    .discriminatedUnion('method', [
+      z.object({ method: z.literal('temperature'), temperature: z.number().positive() }),
+      z.object({
+        method: z.literal('isotonic'),
+        curves: z
+          .array(
+            z
+              .object({ scores: numbers, probabilities: numbers })
+              .refine(({ scores, probabilities }) => scores.length === probabilities.length, {
+                error: 'has scores and probabilities of unlike number',
+              }),
+          )
+          .readonly(),
+      }),
+    ])
+    .optional(),
+  threshold: finite.optional(),
+});
+
 /** What is kept of a target. */
 const targetKeys = {
   /** Names of the classes, by index; absent where targets are numbers. */
@@ -129,6 +153,8 @@ const targetKeys = {
   targetScaling: scalingSchema.optional(),
   /** Absent in models that were saved before this was kept. */
   outputs: outputSchema.optional(),
+  /** How classes are read, where that was fitted on the validation split; others read the outputs by themselves. */
+  decision: decisionSchema.optional(),
   /** The input of sequences whose places it has; `features` is one without a name. */
   placesOf: z.string().optional(),
 };

@@ -13,6 +13,7 @@ const trialCount = 3;
  *
  * @param batch examples of a batch, or `dynamic` for any number
  * @param warn told where the model cannot be exported for any number, and takes one example at a time instead
+ * @param extend adds to the graph what is made of its outputs
  * @throws UnsupportedModelError when a layer has no lowering
  */
 export function onnxFile(
@@ -20,15 +21,16 @@ export function onnxFile(
   batch: number | 'dynamic',
   description: OnnxDescription,
   warn: (message: string) => void,
+  extend: (graph: OnnxGraph) => OnnxGraph = (graph) => graph,
 ): Uint8Array {
-  if (batch !== 'dynamic') return encodeModel(inferenceGraph(target, batch), description);
+  if (batch !== 'dynamic') return encodeModel(extend(inferenceGraph(target, batch)), description);
   const graph = anyBatchGraph(target);
   if (graph) {
     const bytes = encodeModel(graph, description);
-    if (agrees(graph, bytes, target)) return bytes;
+    if (agrees(graph, bytes, target)) return encodeModel(extend(graph), description);
   }
   warn('what this model computes depends on the size of the batch: the file takes one example at a time (see --batch)');
-  return encodeModel(inferenceGraph(target, 1), description);
+  return encodeModel(extend(inferenceGraph(target, 1)), description);
 }
 
 /** Whether the graph for any batch computes what one traced for a batch of this very size does. */

@@ -1,4 +1,5 @@
 /** Part of the places whose class is the highest output, or of the outputs that tell their two classes apart. */
+import { isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
 import { countingMetric } from './counting.js';
 import { tellsApart } from './evaluated-rows.js';
@@ -12,8 +13,8 @@ export const accuracy = {
   needsThreshold: true,
   misfit: classMisfit,
   create(_, spec) {
-    const { outputs: width, binary, threshold } = spec;
-    if (!binary)
+    const { outputs: width, threshold } = spec;
+    if (!isMultiLabel(spec))
       return countingMetric(
         spec,
         1,

@@ -58,13 +58,14 @@ function column(rows: EvaluatedRows, spec: ScoredOutput, which: number): Sorted 
     const some = counted(rows);
     const labels = isMultiLabel(spec);
     const width = spec.outputs;
-    const single = width === 1 || labels;
+    // A curve makes one probability of several; all else leaves the order of a single output as it is.
+    const single = labels || (width === 1 && spec.decision?.calibration?.method !== 'isotonic');
     const of = single ? base.outputs : base.probabilities;
-    const at = (row: number) => row * width + (width === 1 ? 0 : which);
+    const at = (row: number) => (single && !labels ? row : row * classesOf(spec) + which);
     const length = some ? some.length : base.count;
     const isHit = (row: number) => (labels ? base.values[at(row)] > 0 : base.classes[row] === which);
     const isFloat = of instanceof Float32Array || of instanceof Float64Array;
-    if (width === 1 && !some && isFloat) return sort(some, of, isHit);
+    if (single && !labels && !some && isFloat) return sort(some, of, isHit);
     const scores = of instanceof Float32Array ? new Float32Array(length) : new Float64Array(length);
     for (let i = 0; i < length; i++) scores[i] = of[at(some ? some[i] : i)];
     return sort(some, scores, isHit);

@@ -1,5 +1,5 @@
 /** An evaluated batch as the metrics read it: what several of them need is computed once, when the first one asks. */
-
+import { type Decision, decidedClasses, decides, ofTwo, probabilitiesOf } from './class-probabilities.js';
 import { highest, oneHot, rankOf, sumOf } from './row-numbers.js';
 
 /** What the metrics need to know of an output and its targets. */
@@ -19,6 +19,8 @@ export interface ScoredOutput {
   readonly names?: readonly string[];
   /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
   readonly threshold: number;
+  /** How probabilities and classes are read instead, where that was fitted. */
+  readonly decision?: Decision;
   /** Each output tells two classes apart by itself, as under binary cross-entropy and hinge: accuracy counts outputs. */
   readonly binary: boolean;
   /** Places have weights, so that what counts is no integer. */
@@ -142,7 +144,9 @@ export class EvaluatedRows {
    */
   get ranks(): Float64Array {
     if (this.base !== this) return this.base.ranks;
-    this.#ranks ??= ranksOf(this.#spec, this.#batch, this.weights, this.count);
+    this.#ranks ??= decides(this.#spec.decision)
+      ? this.#decidedRanks()
+      : ranksOf(this.#spec, this.#batch, this.weights, this.count);
     return this.#ranks;
   }
 
@@ -164,14 +168,19 @@ export class EvaluatedRows {
     return this.#classes;
   }
 
-  /** The class of the highest output, [count], the lower of equal ones; -1 where some output is not a number. */
+  /** The class of the highest output, or as was decided, [count], the lower of equal ones; -1 where some output is not a number. */
   get predicted(): Int32Array {
     if (this.base !== this) return this.base.predicted;
-    this.#predicted ??= predictedOf(this.#spec, this.outputs, this.count);
+    this.#predicted ??= decides(this.#spec.decision)
+      ? decidedClasses(this.probability, this.count, this.#spec)
+      : predictedOf(this.#spec, this.outputs, this.count);
     return this.#predicted;
   }
 
-  /** Of each class of several, [count, classes], or of each label, [count, outputs], in 64 bits. */
+  /**
+   * Of each class of several, [count, classes], or of each label, [count, outputs], in 64 bits; of a single output, where it is
+   * calibrated, of both classes.
+   */
   get probabilities(): Float64Array {
     if (this.base !== this) return this.base.probabilities;
     this.#probabilities ??= probabilitiesOf(this.#spec, this.outputs);
@@ -181,14 +190,22 @@ export class EvaluatedRows {
   /** @returns the probability that a class has in a row: of two classes with one output those are not written down. */
   get probability(): (row: number, which: number) => number {
     const { outputs } = this;
-    const { outputs: width, kind } = this.#spec;
-    if (width > 1) {
-      const { probabilities } = this;
-      return (row, which) => probabilities[row * width + which];
-    }
-    // Not one minus the other, which leaves nothing of a small one.
-    if (kind === 'logits') return (row, which) => sigmoid(which === 1 ? outputs[row] : -outputs[row]);
-    return (row, which) => (which === 1 ? outputs[row] : 1 - outputs[row]);
+    const { outputs: width, kind, decision } = this.#spec;
+    if (width === 1 && !decision?.calibration) return (row, which) => ofTwo(kind, outputs[row], which);
+    const { probabilities } = this;
+    const classes = Math.max(2, width);
+    return (row, which) => probabilities[row * classes + which];
+  }
+
+  /** Two classes are told apart by the decision, more are ranked by their probabilities. */
+  #decidedRanks(): Float64Array {
+    const { outputs: width } = this.#spec;
+    return Float64Array.from({ length: this.count }, (_, row) => {
+      if (this.weights?.[row] === 0) return 0;
+      if (this.predicted[row] < 0) return Number.POSITIVE_INFINITY;
+      if (width <= 2) return this.predicted[row] === this.classes[row] ? 0 : 1;
+      return rankOf(this.probabilities, row * width, width, this.classes[row]);
+    });
   }
 
   /** Values of a metric of the user's, [examples] or [count]. */
@@ -254,21 +271,4 @@ function predictedOf({ outputs: width, threshold, kind }: ScoredOutput, outputs:
     predicted[row] = isNumber ? best : -1;
   }
   return predicted;
-}
-
-const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
-
-function probabilitiesOf({ outputs: width, binary, kind }: ScoredOutput, outputs: Numbers): Float64Array {
-  if (binary) return Float64Array.from(outputs, (output) => (kind === 'logits' ? sigmoid(output) : output));
-  const probabilities = new Float64Array(outputs);
-  if (kind === 'softmax') return probabilities;
-  for (let start = 0; start < probabilities.length; start += width) {
-    const row = probabilities.subarray(start, start + width);
-    const most = row.reduce((a, b) => Math.max(a, b));
-    // Of sigmoids each stands by itself: as Keras, their shares.
-    if (kind === 'logits') for (let i = 0; i < width; i++) row[i] = Math.exp(row[i] - most);
-    const sum = row.reduce((a, b) => a + b, 0);
-    for (let i = 0; i < width; i++) row[i] /= sum;
-  }
-  return probabilities;
 }

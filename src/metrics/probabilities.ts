@@ -44,6 +44,9 @@ const unlessMargin =
         }
       : misfit(spec, loss, facts);
 
+/** Why outputs are no probabilities of classes of which one is true; undefined where they are. */
+export const probabilityMisfit = unlessMargin(oneClassMisfit);
+
 const ofProbabilities = { bare: {}, better: 'lower', needsProbabilities: true } as const;
 
 export const logLoss = {
@@ -57,7 +60,7 @@ export const logLoss = {
 export const perplexity = {
   ...ofProbabilities,
   name: 'perplexity',
-  misfit: unlessMargin(oneClassMisfit),
+  misfit: probabilityMisfit,
   create: (_, spec) => meanOverRows(logLossOf(spec), Math.exp),
 } as const satisfies MetricFamily;
 
@@ -65,7 +68,7 @@ export const perplexity = {
 export const bitsPerPlace = {
   ...ofProbabilities,
   name: 'bitsPerPlace',
-  misfit: unlessMargin(oneClassMisfit),
+  misfit: probabilityMisfit,
   create: (_, spec) => meanOverRows(logLossOf(spec), (nats) => nats / Math.LN2),
 } as const satisfies MetricFamily;
 
@@ -205,7 +208,7 @@ export const calibrationError = {
   once: 'keep one number of bins',
   better: 'lower',
   needsProbabilities: true,
-  misfit: unlessMargin(oneClassMisfit),
+  misfit: probabilityMisfit,
   create: (options, spec) =>
     binned(
       options,
@@ -221,7 +224,7 @@ export const reliability = {
   bare: { bins: 10 },
   once: 'keep one number of bins',
   needsProbabilities: true,
-  misfit: unlessMargin(oneClassMisfit),
+  misfit: probabilityMisfit,
   create: (options, spec) =>
     binned(options, spec, (bins) => {
       const filled = bins.filter(({ weight }) => weight > 0);

@@ -2,6 +2,7 @@
 
 import type { ColumnReport } from '../data/column-report.js';
 import type { MetricFigure } from '../metrics/metric.js';
+import type { DecisionReport } from './decision-text.js';
 
 /** Metric names and values, `loss` among them, in the order in which to show them. */
 export type Metrics = Record<string, number>;
@@ -152,6 +153,8 @@ export interface EndEvent extends WithFigures {
   model: string;
   /** Path of the best model by validation; null where there is none, or it could not be written. */
   best: string | null;
+  /** What `evaluation` had fitted, by model; `validation` and `test` are then read by that of the final one. */
+  decisions?: { final?: DecisionReport[]; best?: DecisionReport[] };
   /** Values by name, for models that are small enough to read. */
   weights?: Record<string, number[]>;
   /** Of the parameter slab, in hex. */

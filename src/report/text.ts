@@ -4,6 +4,7 @@ import { printableDeep } from '../ground/printable.js';
 import { duration, grouped, metricText, plural } from '../ground/units.js';
 import { displayWidth, padStart } from './aligned.js';
 import { columnsText } from './columns-text.js';
+import { decisionRows } from './decision-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
 import { figureText } from './figure-text.js';
 import { type Colors, table, worldText } from './world-text.js';
@@ -121,8 +122,11 @@ function endBlock(event: EndEvent, command: string, colors: Colors): string {
   if (event.test) rows.push(['test', metricsText(event.test)]);
   if (event.sealed) rows.push(['test', 'sealed; lockstep evaluate --unseal opens it']);
   for (const [name, values] of Object.entries(event.weights ?? {})) rows.push([name, values.map(metricText).join(' ')]);
+  const { final = [], best = [] } = event.decisions ?? {};
+  rows.push(...decisionRows(final));
   rows.push(['model', event.model || 'could not be written']);
   if (event.best !== null) rows.push(['best model', event.best]);
+  for (const [title, value] of decisionRows(best)) rows.push([`its ${title}`, value]);
   rows.push(['time', duration(event.seconds)]);
   const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
   const figures = Object.entries(event.figures ?? {}).flatMap(([split, figures]) =>

@@ -25,6 +25,14 @@ export interface OnnxConstant extends OnnxValue {
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
+/** A constant of 64 bits: no layer is computed in as many, but what is made of a model's outputs. */
+export interface OnnxDouble {
+  readonly name: string;
+  readonly type: 'float64';
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
 /** An input or output; a size that has a name is known only when the graph runs. */
 export interface OnnxPort {
   readonly name: string;
@@ -37,6 +45,7 @@ export interface OnnxGraph {
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
   readonly constants: readonly OnnxConstant[];
+  readonly doubles?: readonly OnnxDouble[];
 }
 
 /** What a model says of itself. */
@@ -47,8 +56,8 @@ export interface OnnxDescription {
   readonly named?: boolean;
 }
 
-// TensorProto.DataType
-const elementTypeCode: Record<ElementType, number> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
+/** TensorProto.DataType */
+export const elementTypeCode = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 
 // Field numbers below are those of onnx.proto; the tag is (field << 3) | wire type.
 const message = (writer: BinaryWriter, field: number, body: (writer: BinaryWriter) => void): void => {
@@ -102,7 +111,7 @@ function writePort(writer: BinaryWriter, value: OnnxPort): void {
   );
 }
 
-function writeConstant(writer: BinaryWriter, constant: OnnxConstant): void {
+function writeConstant(writer: BinaryWriter, constant: OnnxConstant | OnnxDouble): void {
   for (const size of constant.shape) writer.tag(1, 0).int64(size);
   writer.tag(2, 0).int32(elementTypeCode[constant.type]);
   text(writer, 8, constant.name);
@@ -121,7 +130,8 @@ export function encodeModel(
   message(writer, 7, (body) => {
     for (const node of graph.nodes) message(body, 1, (w) => writeNode(w, node, named));
     text(body, 2, name);
-    for (const constant of graph.constants) message(body, 5, (w) => writeConstant(w, constant));
+    for (const constant of [...graph.constants, ...(graph.doubles ?? [])])
+      message(body, 5, (w) => writeConstant(w, constant));
     for (const input of graph.inputs) message(body, 11, (w) => writePort(w, input));
     for (const output of graph.outputs) message(body, 12, (w) => writePort(w, output));
   });
