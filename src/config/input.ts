@@ -969,6 +969,52 @@ export interface RunConfigInput {
             }
         )[]
     )[];
+    /**
+     * Chooses on the validation split the probability above which the second of two classes is predicted, and saves it with the models. Default: 0.5.
+     */
+    threshold?:
+      | {
+          /**
+           * Of the second class, f1; accuracy, balancedAccuracy and mcc of both; youden is recall minus false alarms
+           */
+          maximize: 'f1' | 'accuracy' | 'balancedAccuracy' | 'youden' | 'mcc';
+        }
+      | {
+          /**
+           * The part of the second class that is found
+           */
+          maximize: 'recall';
+          /**
+           * Least part of what is predicted as the second class that must be of it
+           */
+          precision: number;
+        }
+      | {
+          /**
+           * The part of what is predicted as the second class that is of it
+           */
+          maximize: 'precision';
+          /**
+           * Least part of the second class that must be found
+           */
+          recall: number;
+        }
+      | {
+          cost: {
+            /**
+             * What it costs to take the first class for the second
+             */
+            falsePositive: number;
+            /**
+             * What it costs to take the second class for the first
+             */
+            falseNegative: number;
+          };
+        };
+    /**
+     * Fits on the validation split what makes probabilities of outputs, and saves it with the models: temperature divides all logits by one number, isotonic gives each class a rising curve.
+     */
+    calibration?: 'temperature' | 'isotonic';
   };
   /**
    * When to write a checkpoint. One is always written on Ctrl-C and at the end.
