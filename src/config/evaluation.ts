@@ -48,19 +48,19 @@ const thresholdSchema = z.union([
       maximize: z
         .enum(['f1', 'accuracy', 'balancedAccuracy', 'youden', 'mcc'])
         .describe(
-          'Of the second class, f1; accuracy, balancedAccuracy and mcc of both; youden is recall minus false alarms',
+          'Of the second class f1, recall (at a precision) or precision (at a recall); of both accuracy, balancedAccuracy or mcc; youden is recall minus false alarms',
         ),
     })
     .describe('The threshold with the best value.'),
   z
     .strictObject({
-      maximize: z.literal('recall').describe('The part of the second class that is found'),
+      maximize: z.literal('recall'),
       precision: least.describe('Least part of what is predicted as the second class that must be of it'),
     })
     .describe('The highest recall of those thresholds that are as precise.'),
   z
     .strictObject({
-      maximize: z.literal('precision').describe('The part of what is predicted as the second class that is of it'),
+      maximize: z.literal('precision'),
       recall: least.describe('Least part of the second class that must be found'),
     })
     .describe('The highest precision of those thresholds that find as much.'),
