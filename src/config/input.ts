@@ -975,14 +975,11 @@ export interface RunConfigInput {
     threshold?:
       | {
           /**
-           * Of the second class, f1; accuracy, balancedAccuracy and mcc of both; youden is recall minus false alarms
+           * Of the second class f1, recall (at a precision) or precision (at a recall); of both accuracy, balancedAccuracy or mcc; youden is recall minus false alarms
            */
           maximize: 'f1' | 'accuracy' | 'balancedAccuracy' | 'youden' | 'mcc';
         }
       | {
-          /**
-           * The part of the second class that is found
-           */
           maximize: 'recall';
           /**
            * Least part of what is predicted as the second class that must be of it
@@ -990,9 +987,6 @@ export interface RunConfigInput {
           precision: number;
         }
       | {
-          /**
-           * The part of what is predicted as the second class that is of it
-           */
           maximize: 'precision';
           /**
            * Least part of the second class that must be found
