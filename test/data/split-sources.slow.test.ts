@@ -1,58 +1,34 @@
-/**
- * `data.split` of every source: by fractions, by classes, by order, by group, and given files; the same values give the same
- * splits whatever source they come from.
- */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** `data.split` of every source: by fractions, by classes, by order, by group; the same values give the same splits whatever source they come from. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import { diagnose } from '../../src/data/doctor/diagnose.js';
-import { eachRow } from '../../src/data/each-row.js';
-import type { Dataset, Splits } from '../../src/data/examples.js';
-import { loadDataset } from '../../src/data/load-data.js';
-import { closeExamples } from '../../src/data/row-writer.js';
-import { DataError } from '../../src/errors.js';
+import {
+  count,
+  expectPartition,
+  lists,
+  load,
+  member,
+  range,
+  refusal,
+  rows,
+  sourcesIn,
+  when,
+  who,
+  writers,
+  writeSources,
+  x,
+  y,
+} from '../support/divided.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
-import { idxFile } from '../support/idx.js';
-import { greyPixel } from '../support/images.js';
 import { writeModule } from '../support/modules.js';
 import { resultOf, trained } from '../support/runs.js';
-import { npyFile, zipFile } from '../support/tables.js';
+import { zipFile } from '../support/tables.js';
 
 const folder = temporaryFolder();
-const count = 60;
-const range = <T>(length: number, of: (i: number) => T): T[] => Array.from({ length }, (_, i) => of(i));
-const [x, y] = [range(count, (i) => (i * 37) % 17), range(count, (i) => ((i * 7) % 10 < 6 ? 0 : 1))];
-const who = range(count, (i) => (i * i) % 41);
-const when = range(count, (i) => 1.7e9 + ((i * 41) % 29));
-
-const array = (name: string, values: readonly number[], shape = [values.length]): string => {
-  const file = join(folder, `${name}.npy`);
-  writeFileSync(file, npyFile('<f8', shape, new Uint8Array(Float64Array.from(values).buffer)));
-  return file;
-};
-const module = (name: string, rows: readonly object[]): string =>
-  writeModule(folder, `${name}.mjs`, `export default ${JSON.stringify(rows)};`);
-const table = (name: string, columns: Readonly<Record<string, readonly (string | number)[]>>): string => {
-  const file = join(folder, `${name}.csv`);
-  const names = Object.keys(columns);
-  const rows = columns[names[0]].map((_, i) => names.map((key) => columns[key][i]).join(','));
-  writeFileSync(file, `${[names.join(','), ...rows].join('\n')}\n`);
-  return file;
-};
-const rows = x.map((features, i) => ({ features, target: y[i], who: who[i], when: when[i] }));
-const targetsFile = array('y', y);
-
-/** Each with two classes. */
-const sources: Record<string, Record<string, unknown>> = {
-  digits: { source: 'digits', examples: count },
-  idx: { source: 'idx', dir: join(folder, 'idx') },
-  values: { source: 'values', features: x, targets: y, classes: 2 },
-  csv: { source: 'csv', file: table('t', { x, y, who, when }), target: 'y', targetType: 'class', features: ['x'] },
-  npy: { source: 'npy', features: array('x', x), targets: targetsFile, targetType: 'class' },
-  images: { source: 'images', dir: join(folder, 'images') },
-  module: { source: 'module', file: module('m', rows), classes: 2 },
-};
+const { array, module, table } = writers(folder);
+const sources = sourcesIn(folder);
 /** What each calls the values that decide. */
 const keys: Record<string, (name: 'who' | 'when') => string> = {
   csv: (name) => name,
@@ -60,42 +36,7 @@ const keys: Record<string, (name: 'who' | 'when') => string> = {
   module: (name) => name,
 };
 
-beforeAll(async () => {
-  mkdirSync(join(folder, 'idx'));
-  for (const [prefix, labels] of [
-    ['train', y],
-    ['t10k', [0, 1, 1]],
-  ] as const) {
-    writeFileSync(join(folder, 'idx', `${prefix}-images-idx3-ubyte`), idxFile([labels.length, 1, 1], labels));
-    writeFileSync(join(folder, 'idx', `${prefix}-labels-idx1-ubyte`), idxFile([labels.length], labels));
-  }
-  const pixel = await greyPixel(7);
-  for (const [dir, counts] of [
-    ['images', [36, 24]],
-    ['held', [2, 1]],
-  ] as const) {
-    counts.forEach((files, label) => {
-      mkdirSync(join(folder, dir, `c${label}`), { recursive: true });
-      for (let i = 0; i < files; i++) writeFileSync(join(folder, dir, `c${label}`, `${i}.png`), pixel);
-    });
-  }
-  array('who', who);
-  array('when', when, [count, 1]);
-});
-
-const load = (data: object, seed = 3): Promise<Dataset> => loadDataset(dataSchema.parse(data), seed);
-const lists = ({ training, validation, test }: Splits) => [[...training], [...validation], [...test]];
-
-async function refusal(data: object): Promise<DataError> {
-  const error = await load(data).catch((reason) => reason);
-  expect(error).toBeInstanceOf(DataError);
-  return error;
-}
-
-function expectPartition(splits: Splits, total: number): void {
-  const all = lists(splits).flat();
-  expect([...all].sort((a, b) => a - b)).toEqual(range(total, (i) => i));
-}
+beforeAll(() => writeSources(folder));
 
 describe.each(Object.keys(sources))('data.split of %s', (name) => {
   const source = sources[name];
@@ -139,33 +80,6 @@ it('a text is cut by data.split as by the keys beside it', async () => {
   expect(dataSchema.parse(once)).toEqual(once);
   expect((await load({ ...text, split: {} })).splits).toEqual((await load(text)).splits);
   expect((await refusal({ ...text, split: { validation: 0.01 } })).remedy).toContain('data.split.validation');
-});
-
-it('a text has splits in files of their own, whose characters are of one vocabulary', async () => {
-  const write = (name: string, text: string) => {
-    writeFileSync(join(folder, name), text);
-    return join(folder, name);
-  };
-  const [first, second, third] = ['abcabcabcabcé', 'bcdbcdb', 'aaaaaaax'];
-  const text = { source: 'text', file: write('a.txt', first), window: 3 };
-  const [validation, test] = [write('b.txt', second), write('c.txt', third)];
-  for (const said of [{ validation, test }, { split: { validation, test } }]) {
-    const { splits, examples, encoding } = await load({ ...text, ...said });
-    expect(encoding.classes).toEqual(['a', 'b', 'c', 'd', 'x', 'é']);
-    // Of 13, 7 and 8 characters: those that have three and one more before their own end.
-    expect(lists(splits)).toEqual([range(10, (i) => i), range(4, (i) => 13 + i), range(5, (i) => 20 + i)]);
-    const characters = [...examples.columns[0].values].map((token) => encoding.classes![token]).join('');
-    expect(characters).toBe(first + second + third);
-  }
-  // A fraction is of the file for training.
-  const { splits } = await load({ ...text, split: { test, validation: 0.4 } });
-  expect(lists(splits)).toEqual([range(5, (i) => i), range(2, (i) => 8 + i), range(5, (i) => 13 + i)]);
-  expect((await refusal({ ...text, test: text.file })).problem).toContain('is to serve two splits');
-  expect((await refusal({ ...text, split: { test: join(folder, 'none.txt') } })).message).toContain(
-    'data.split.test: ',
-  );
-  const short = await refusal({ ...text, split: { test: write('short.txt', 'abc'), validation: 0.4 } });
-  expect(short.remedy).toBe('use a window of at most 2, or a longer file');
 });
 
 describe.each(Object.keys(keys))('what decides, in %s', (name) => {
@@ -338,8 +252,6 @@ it('a file of another length, or of several numbers an example, decides nothing'
 });
 
 it('an array of an archive decides as one in a file of its own', async () => {
-  const member = (name: string, values: readonly number[]) =>
-    [`${name}.npy`, npyFile('<f8', [values.length], new Uint8Array(Float64Array.from(values).buffer))] as const;
   const file = join(folder, 'all.npz');
   writeFileSync(file, zipFile([member('x', x), member('y', y), member('who', who)]));
   const data = { source: 'npy', file, features: 'x', targets: 'y', targetType: 'class' };
@@ -364,7 +276,7 @@ describe('several targets', () => {
     npy: {
       source: 'npy',
       inputs: { x: join(folder, 'x.npy') },
-      targets: { kind: { file: targetsFile, type: 'class' }, size: { file: sizes, type: 'number' } },
+      targets: { kind: { file: sources.npy.targets, type: 'class' }, size: { file: sizes, type: 'number' } },
     },
   };
 
@@ -379,126 +291,5 @@ describe('several targets', () => {
     expect(unnamed.remedy).toContain('data.split: { stratify: kind }');
     const numbers = await refusal({ ...source, split: { stratify: 'size' } });
     expect(numbers.problem).toBe('data.split.stratify: target size has numbers, not classes');
-  });
-});
-
-describe('given files of modules and arrays', () => {
-  const held = rows.slice(0, 5).map((row, i) => ({ ...row, features: 100 + i, target: 1 }));
-  const own = module('held', held);
-  const arrays = () => ({
-    features: array(
-      'hx',
-      held.map(({ features }) => features),
-    ),
-    targets: array(
-      'hy',
-      held.map(({ target }) => target),
-    ),
-  });
-  const archive = (name: string, members: Record<string, readonly number[]>) => {
-    const file = join(folder, name);
-    const content = Object.entries(members).map(
-      ([key, values]) =>
-        [`${key}.npy`, npyFile('<f8', [values.length], new Uint8Array(Float64Array.from(values).buffer))] as const,
-    );
-    writeFileSync(file, zipFile(content));
-    return file;
-  };
-
-  it.each([
-    ['module', () => own],
-    ['npy', arrays],
-    ['npy', () => archive('held.npz', { features: range(5, (i) => 100 + i), targets: range(5, () => 1) })],
-  ])('are a split of their own, read as the others were (%s)', async (name, given) => {
-    for (const said of [{ test: given(), validation: 0.2 }, { split: { test: given(), validation: 0.2 } }]) {
-      const { splits, examples, where } = await load({ ...sources[name], ...said });
-      expectPartition(splits, 65);
-      expect(lists(splits)[2]).toEqual([60, 61, 62, 63, 64]);
-      expect([...examples.columns[0].values].slice(58)).toEqual([...x.slice(58), 100, 101, 102, 103, 104]);
-      expect([...examples.columns[1].values]).toEqual([...y, 1, 1, 1, 1, 1]);
-      // One class alone is no mistake there: the classes are those of the others.
-      expect(examples.columns[1].categories).toBe(2);
-      expect(where?.(61, 'features')).toMatch(/1$/);
-      const alone = await load({ ...sources[name], validation: 0.2, test: 0 });
-      expect(lists(splits)[1]).toEqual(lists(alone.splits)[1]);
-    }
-  });
-
-  it('go to disk beyond the memory that there may be, with the same values', async () => {
-    const wide = (name: string, from: number, length: number) =>
-      array(
-        name,
-        range(length * 50_000, (i) => (from + i) % 251),
-        [length, 50_000],
-      );
-    const data = {
-      source: 'npy',
-      features: wide('wx', 0, 8),
-      targets: array(
-        'wy',
-        range(8, (i) => i % 2),
-      ),
-      targetType: 'class',
-      split: { validation: 0, test: { features: wide('vx', 7, 3), targets: array('vy', [1, 0, 1]) } },
-    };
-    const [inMemory, onDisk] = [await load(data), await load({ ...data, memory: '1MB' })];
-    expect(onDisk.examples.columns[0].file).toBeDefined();
-    const sums = async ({ examples }: Dataset) => {
-      const found: number[] = [];
-      await eachRow(examples.columns[0], 11, (values, start) => {
-        found.push(values[start], values[start + 1], values[start + 49_999]);
-      });
-      closeExamples(examples);
-      return found;
-    };
-    expect(await sums(onDisk)).toEqual(await sums(inMemory));
-  });
-
-  it('are measured by the training split, and weigh 1 where they say nothing', async () => {
-    const numbers = range(20, (i) => ({ features: [i, 1], target: 10 * i, weight: 1 + (i % 3) }));
-    const data = {
-      source: 'module',
-      file: module('n', numbers),
-      standardizeTargets: true,
-      split: { validation: 0, test: module('h', [{ features: [1, 2], target: 95 }]) },
-    };
-    const { examples, encoding } = await load(data);
-    const { mean, deviation } = encoding.targetScaling!;
-    expect(examples.columns[1].values[20]).toBeCloseTo((95 - mean[0]) / deviation[0], 6);
-    const plain = await load({ ...data, split: { validation: 0, test: 0 } });
-    expect(encoding).toEqual(plain.encoding);
-    expect(examples.columns[2].values[20]).toBe(1);
-  });
-
-  it('are refused where they do not fit', async () => {
-    const { module: one, npy } = sources;
-    const twice = await refusal({ ...one, test: one.file });
-    expect(twice.problem).toContain('is to serve two splits');
-    const wide = module('wide', [{ features: [1, 2], target: 0 }]);
-    expect((await refusal({ ...one, split: { test: wide } })).problem).toBe(
-      'data.split.test: the input features is float32 [2], and that of other splits float32 [1]',
-    );
-    expect((await refusal({ ...one, split: { test: own, group: 'who' } })).problem).toContain('data.split.group: ');
-    const other = module('classes', [{ features: 1, target: 2 }]);
-    expect((await refusal({ ...one, test: other })).problem).toContain('classes.mjs: example 0');
-    const { features } = arrays();
-    const missing = await load({ ...npy, split: { test: { features } } }).catch((error) => error);
-    expect(missing.message).toContain('data.split.test: ');
-    expect(missing.message).toContain('targets is missing');
-    const three = { features: array('h3', [1]), targets: array('y3', [2]) };
-    expect((await refusal({ ...npy, test: three })).problem).toContain('not one of the 2 classes');
-  });
-});
-
-describe('given files', () => {
-  it.each([
-    ['idx', 't10k'],
-    ['images', join(folder, 'held')],
-    ['csv', table('held', { x: [1, 2, 3], y: [0, 1, 1], who: [90, 91, 92], when: [1, 2, 3] })],
-  ])('are a split of their own (%s)', async (name, test) => {
-    const own = await load({ ...sources[name], split: { test, validation: 0.2 } });
-    expect(own.splits).toEqual((await load({ ...sources[name], test, validation: 0.2 })).splits);
-    expect(lists(own.splits)[2]).toEqual([60, 61, 62]);
-    expectPartition(own.splits, 63);
   });
 });

@@ -9,14 +9,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { exportModel } from '../../coordinator/inference/export.js';
 import type { GivenInputs } from '../../coordinator/inference/input-batches.js';
-import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
 import { anyBatchGraph } from '../../src/export/inference.js';
 import type { LayerWeight } from '../../src/model/build/layer-weights.js';
 import { lockstepServed } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
-import { linesOf, numbersOf, predictionOutput } from '../support/predictions.js';
+import { linesOf, namedRows, numbersOf, predictionOutput } from '../support/predictions.js';
 import { type Trained, trained } from '../support/runs.js';
 import { artifactsOf, writeSaved } from '../support/saved.js';
 import { npyFile } from '../support/tables.js';
@@ -89,12 +88,6 @@ async function plainOutputs(path: string, count: number): Promise<Record<string,
   return Object.fromEntries(made.map((output, i) => [model.outputNames[i], output.arraySync() as number[][]]));
 }
 
-async function rowsOf(place: string, input: GivenInputs, more: object = {}): Promise<Prediction[]> {
-  const rows: Prediction[] = [];
-  for await (const row of (await predict(place, input, { model: 'final', top: 3, ...more })).rows) rows.push(row);
-  return rows;
-}
-
 const softmax = (logits: number[]) => {
   const powers = logits.map(Math.exp);
   return powers.map((power) => power / powers.reduce((a, b) => a + b));
@@ -102,7 +95,7 @@ const softmax = (logits: number[]) => {
 
 describe.each(['layers', 'module'])('a model of %s', (name) => {
   it('predicts what plain tfjs does, in the units and with the classes of each target', async () => {
-    const rows = await rowsOf(run(name), { user: users, picture: nested });
+    const rows = await namedRows(run(name), { user: users, picture: nested });
     const { score, kindLogits } = await plainOutputs(join(run(name), 'model'), 5);
     const { named } = JSON.parse(readFileSync(join(run(name), 'model', 'encoding.json'), 'utf8'));
     const { mean, deviation } = named.rating.targetScaling;
@@ -159,11 +152,11 @@ it('a folder of the model alone has the names too', async () => {
   const output = join(folder, 'alone');
   await exportModel(run(), { format: 'tfjs', output, model: 'final' });
   const given = { user: users, picture: nested };
-  expect(await rowsOf(output, given, { model: undefined })).toEqual(await rowsOf(run(), given));
+  expect(await namedRows(output, given, { model: undefined })).toEqual(await namedRows(run(), given));
 });
 
 it('inputs are the same in whatever way they are given', async () => {
-  const wanted = await rowsOf(run(), { user: users, picture: nested });
+  const wanted = await namedRows(run(), { user: users, picture: nested });
   const write = (name: string, content: string | Buffer) => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);
@@ -182,7 +175,7 @@ it('inputs are the same in whatever way they are given', async () => {
     write('columns.json', JSON.stringify({ user: users, picture: nested })),
     write('objects.json', JSON.stringify(objects)),
   ];
-  for (const way of ways) expect(await rowsOf(run(), way)).toEqual(wanted);
+  for (const way of ways) expect(await namedRows(run(), way)).toEqual(wanted);
   const flags = Object.entries(files).flatMap(([name, file]) => ['--input', `${name}=${file}`]);
   const lines = linesOf(await predictionOutput([run(), ...flags, '--model', 'final', '--json'], folder));
   expect(lines.map((line) => JSON.parse(line))).toEqual(
@@ -224,130 +217,19 @@ it('a table gives inputs by its columns, and each target has columns of its own'
   expect(whole.examples).toBe(40);
   expect(Object.keys(whole.metrics)).toEqual(['loss', 'rating_loss', 'liked_loss']);
 
-  const rows = await rowsOf(place, file);
+  const rows = await namedRows(place, file);
   const squares = rows.map(({ targets }, i) => (numbersOf(targets!.rating)[0] - (i % 5)) ** 2);
   expect(squares.reduce((a, b) => a + b) / 40).toBeCloseTo(whole.metrics.rating_loss, 5);
   const columns = { who: ['a', 'z'], film: [1, 2], age: [0.5, 1] };
-  const two = await rowsOf(place, columns);
+  const two = await namedRows(place, columns);
   const objects = columns.who.map((who, i) => ({ who, film: columns.film[i], age: columns.age[i] }));
-  expect(await rowsOf(place, objects)).toEqual(two);
+  expect(await namedRows(place, objects)).toEqual(two);
 
   const [header, first] = linesOf(await predictionOutput([place, file, '--csv', '--keep', 'who'], folder));
   expect(header).toBe('row,who,rating,liked_class,liked_probability,liked_probability_no,liked_probability_yes');
   expect(first).toMatch(/^1,a,/);
   const [plain] = linesOf(await predictionOutput([place, file], folder));
   expect(plain).toMatch(/^1 {2}rating -?[\d.]+ {2}liked (?:yes|no ) {2}0\.\d+$/);
-});
-
-it('sequences of unequal length are predicted as they are evaluated, without what fills them up', async () => {
-  const file = join(folder, 'sequences.mjs');
-  const sequences = Array.from({ length: 30 }, (_, i) => Array.from({ length: 1 + (i % 5) }, (_, j) => (i + j) % 6));
-  const sums = sequences.map((ids) => ids.reduce((a, b) => a + b));
-  writeFileSync(
-    file,
-    `export default ${JSON.stringify(sequences)}.map((words, i) => (
-      { inputs: { words, bias: i % 2 }, targets: { sum: ${JSON.stringify(sums)}[i] } }));`,
-  );
-  const { start } = await train('sequences', {
-    data: { source: 'module', file, categories: { words: 6 }, length: { words: 5 }, validation: 0, test: 0 },
-    model: {
-      layers: [
-        { embedding: { from: 'words', inputDim: 'categories', outputDim: 3 } },
-        { gru: { units: 4, returnSequences: true } },
-        { globalAveragePooling1d: { name: 'mean' } },
-        { concatenate: { from: ['mean', 'bias'] } },
-        { dense: { units: 1 } },
-      ],
-    },
-    loss: { sum: 'meanSquaredError' },
-    metrics: { sum: ['mae'] },
-    ...common,
-  });
-  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
-  const bias = sequences.map((_, i) => i % 2);
-  const options = { top: undefined };
-  const valuesOf = (rows: Prediction[]) => rows.map(({ targets }) => numbersOf(targets!.sum)[0]);
-  const found = valuesOf(await rowsOf(start.folder, { words: sequences, bias }, options));
-  const errors = found.map((value, i) => Math.abs(value - sums[i]));
-  expect(errors.reduce((a, b) => a + b) / 30).toBeCloseTo(metrics.mae, 5);
-  // Zeros that are given count.
-  const [filled] = valuesOf(await rowsOf(start.folder, { words: [[0, 0, 0, 0, 0]], bias: [0] }, options));
-  expect(Math.abs(filled - found[0])).toBeGreaterThan(1e-3);
-
-  const output = join(folder, 'sequences.onnx');
-  await exportModel(start.folder, { format: 'onnx', output, model: 'final' });
-  const session = await InferenceSession.create(output, { logSeverityLevel: 3 });
-  expect([...session.inputNames].sort()).toEqual(['bias', 'words', 'words_mask']);
-  const places = (fill: (ids: number[], j: number) => number) =>
-    new Tensor(
-      'float32',
-      Float32Array.from(sequences.flatMap((ids) => [0, 1, 2, 3, 4].map((j) => fill(ids, j)))),
-      [30, 5],
-    );
-  const run = await session.run({
-    words: places((ids, j) => ids[j] ?? 0),
-    words_mask: places((ids, j) => Number(j < ids.length)),
-    bias: new Tensor('float32', Float32Array.from(bias), [30, 1]),
-  });
-  expect(relativeError(run.sum.data as Float32Array, found)).toBeLessThan(1e-5);
-  await session.release();
-
-  const odd = await rowsOf(start.folder, { words: [[1, 2, 3, 4, 5, 0]], bias: [1] }, options).catch((reason) => reason);
-  expect(odd.problem).toContain('words: row 1 has 6 numbers, and the model takes 5');
-  const none = await rowsOf(start.folder, { words: [[]], bias: [1] }, options).catch((reason) => reason);
-  expect(none.problem).toContain('words: row 1 has 0 numbers, and the model takes 5');
-  for (const { remedy } of [odd, none]) expect(remedy).toContain('[5], or of 1 to 4 places');
-});
-
-it('a class for each place is the likeliest, of the places that there are', async () => {
-  const file = join(folder, 'tags.mjs');
-  const words = Array.from({ length: 24 }, (_, i) => Array.from({ length: 1 + (i % 4) }, (_, j) => (i + j) % 6));
-  writeFileSync(
-    file,
-    `export default ${JSON.stringify(words)}.map((words) => (
-      { inputs: { words }, targets: { tags: words.map((id) => id % 3), odd: words.map((id) => id % 2) } }));`,
-  );
-  const classes = { tags: 3, odd: 2 };
-  const { start, end } = await train('tags', {
-    data: { source: 'module', file, categories: { words: 6 }, classes, length: 'longest', validation: 0, test: 0.5 },
-    model: {
-      layers: [
-        { embedding: { name: 'h', inputDim: 'categories', outputDim: 4 } },
-        { dense: { name: 'tag', units: 'classes' } },
-        { dense: { name: 'parity', from: 'h', units: 1 } },
-      ],
-      outputs: { tags: 'tag', odd: 'parity' },
-    },
-    loss: { tags: 'sparseCategoricalCrossentropy', odd: 'binaryCrossentropy' },
-    metrics: { tags: ['accuracy'], odd: ['accuracy'] },
-    ...common,
-    training: { epochs: 4, batchSize: 4 },
-  });
-  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
-  expect(metrics.tags_accuracy).toBeGreaterThan(0.4);
-  expect(end.test!.odd_accuracy).toBeGreaterThan(0.4);
-  const rows = await rowsOf(start.folder, { words }, { top: undefined });
-  const both = await Promise.all(
-    (['training', 'test'] as const).map((split) => evaluate(start.folder, { model: 'final', split })),
-  );
-  for (const [name, count] of [
-    ['tags', 3],
-    ['odd', 2],
-  ] as const) {
-    const right = rows.map(({ targets }, i) => {
-      expect(targets![name].places).toHaveLength(words[i].length);
-      return targets![name].places!.filter((found, j) => found === String(words[i][j] % count)).length;
-    });
-    const places = words.flat().length;
-    const sum = right.reduce((a, b) => a + b);
-    const [least, most] = both.map(({ metrics }) => metrics[`${name}_accuracy`]).sort();
-    expect(sum / places).toBeGreaterThanOrEqual(least);
-    expect(sum / places).toBeLessThanOrEqual(most);
-  }
-  writeFileSync(join(folder, 'words.json'), JSON.stringify({ words: [[0, 1]] }));
-  const [csv, line] = linesOf(await predictionOutput([start.folder, join(folder, 'words.json'), '--csv'], folder));
-  expect(csv).toBe('row,tags_places,odd_places');
-  expect(line).toMatch(/^1,[0-2] [0-2],[01] [01]$/);
 });
 
 describe('a model that another program saved', () => {
@@ -371,7 +253,7 @@ describe('a model that another program saved', () => {
     const [distance, both] = (model.predict([tf.tensor(rows), tf.tensor(rows)]) as tf.Tensor[]).map(
       (output) => output.arraySync() as number[][],
     );
-    const found = await rowsOf(place, { t0: rows, output: rows }, { model: undefined, top: undefined });
+    const found = await namedRows(place, { t0: rows, output: rows }, { model: undefined, top: undefined });
     found.forEach(({ targets }, i) => {
       expect(relativeError(numbersOf(targets!.t1), distance[i])).toBeLessThan(1e-5);
       expect(relativeError(numbersOf(targets!.c1), both[i])).toBeLessThan(1e-5);
@@ -406,7 +288,7 @@ describe('is refused by name, with a remedy:', () => {
   ] as [string, GivenInputs, string, string][])('%s', async (_, given, problem, remedy) => {
     writeFileSync(join(folder, 'paths.json'), JSON.stringify({ user: 'user.npy', picture: nested }));
     const input = typeof given === 'string' ? join(folder, given) : given;
-    const error = await rowsOf(run(), input).catch((reason) => reason);
+    const error = await namedRows(run(), input).catch((reason) => reason);
     expect(error.problem).toContain(problem);
     expect(error.remedy).toContain(remedy);
   });

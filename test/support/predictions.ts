@@ -1,6 +1,12 @@
 /** Predictions as tests ask for them. */
 import { expect } from 'vitest';
-import { type PredictedValue, type Prediction, predict } from '../../coordinator/inference/predict.js';
+import type { GivenInputs } from '../../coordinator/inference/input-batches.js';
+import {
+  type PredictedValue,
+  type Prediction,
+  type PredictOptions,
+  predict,
+} from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
 import { lockstepServed } from './cli.js';
 
@@ -20,9 +26,17 @@ export function numbersOf({ values = [] }: PredictedValue): readonly number[] {
 export const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
 
 /** The predictions of a run's final model. */
-export async function predictedRows(place: string, input: string, top?: number): Promise<Prediction[]> {
+export const predictedRows = (place: string, input: string, top?: number): Promise<Prediction[]> =>
+  namedRows(place, input, { top });
+
+/** The same for inputs in whatever way they are given. */
+export async function namedRows(
+  place: string,
+  input: GivenInputs,
+  more: Partial<PredictOptions> = {},
+): Promise<Prediction[]> {
   const rows: Prediction[] = [];
-  for await (const row of (await predict(place, input, { model: 'final', top })).rows) rows.push(row);
+  for await (const row of (await predict(place, input, { model: 'final', top: 3, ...more })).rows) rows.push(row);
   return rows;
 }
 
