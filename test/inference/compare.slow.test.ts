@@ -7,6 +7,7 @@ import { type ComparisonResult, compare } from '../../coordinator/inference/comp
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import type { LockstepError } from '../../src/errors.js';
 import { lockstepServed } from '../support/cli.js';
+import { lcg } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
 
@@ -15,13 +16,20 @@ const out = join(folder, 'runs');
 const runs = { good: '', poor: '', other: '' };
 
 beforeAll(async () => {
-  const file = writeConfig(folder, 'digits', {
-    data: { source: 'digits', examples: 500, validation: 0, test: 0.4 },
-    model: { layers: ['flatten', { dense: { units: 'classes' } }] },
+  const random = lcg(4);
+  const lines = Array.from({ length: 500 }, (_, i) => {
+    const angle = (Math.PI * (i % 10)) / 5 + random() / 2;
+    return `${Math.sin(angle)},${Math.cos(angle)},${i % 10}`;
+  });
+  const table = join(folder, 'clock.csv');
+  writeFileSync(table, ['x,y,hour', ...lines].join('\n'));
+  const file = writeConfig(folder, 'clock', {
+    data: { source: 'csv', file: table, target: 'hour', targetType: 'class', validation: 0, test: 0.4 },
+    model: { layers: [{ dense: { units: 'classes' } }] },
     loss: 'sparseCategoricalCrossentropy',
     metrics: ['accuracy', 'logLoss', 'confusionMatrix'],
     evaluation: { resamples: 400 },
-    optimizer: { adam: { learningRate: 0.01 } },
+    optimizer: { adam: { learningRate: 0.2 } },
     training: { epochs: 4, batchSize: 50 },
   });
   runs.good = (await trained(file, [], out)).start.folder;
@@ -32,7 +40,9 @@ beforeAll(async () => {
   writeFileSync(config, readFileSync(config, 'utf8').replace('seed: 0', 'seed: 5').replace('test: 0.4', 'test: 0.3'));
 });
 
-const served = (...args: readonly string[]) => lockstepServed(args, folder);
+// Threads take longer to start than all the rest.
+const served = (command: string, ...args: readonly string[]) =>
+  lockstepServed([command, '--threads', '1', ...args], folder);
 
 describe('runs are compared', () => {
   const compared = async (...args: readonly string[]): Promise<ComparisonResult> => {
@@ -50,7 +60,7 @@ describe('runs are compared', () => {
       ['accuracy', 'worse'],
       ['logLoss', 'worse'],
     ]);
-    const [own, others] = await Promise.all([runs.good, runs.poor].map((run) => evaluate(run)));
+    const [own, others] = await Promise.all([runs.good, runs.poor].map((run) => evaluate(run, { threads: 1 })));
     for (const { metric, baseline, value, interval, corrected } of poor) {
       expect([baseline, value]).toEqual([own.metrics[metric], others.metrics[metric]]);
       expect(interval!.low * interval!.high).toBeGreaterThan(0);
@@ -190,7 +200,7 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
     expect(
       lines.slice(0, 10).every(({ about, passed, slice }) => about === 'slice' && passed && /^class \d$/.test(slice!)),
     ).toBe(true);
-    const whole = await evaluate(runs.poor, { by: ['class'] });
+    const whole = await evaluate(runs.poor, { by: ['class'], threads: 1 });
     const gap = whole.slices![0].gaps.find(({ metric }) => metric === 'accuracy');
     const last = {
       about: 'gap',

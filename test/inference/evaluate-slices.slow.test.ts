@@ -122,13 +122,14 @@ describe('slices', () => {
   });
 
   it('are printed, and in JSON', async () => {
-    const { code, stdout, stderr } = await lockstepServed(['evaluate', run, '--by', 'sex', '--by', 'age:2'], folder);
+    const served = (...args: string[]) => lockstepServed(['evaluate', run, '--threads', '1', ...args], folder);
+    const { code, stdout, stderr } = await served('--by', 'sex', '--by', 'age:2');
     expect({ code, stderr }).toMatchObject({ code: 0 });
     expect(stdout).toMatch(/each with its 95 % interval, of whole groups by patient \(\d+\)\n/);
     expect(stdout).toMatch(
       /slices by sex, the worst accuracy first[\s\S]*slices by age, [\s\S]*bins of age begin or end at/,
     );
-    const json = await lockstepServed(['evaluate', run, '--by', 'sex', '--json'], folder);
+    const json = await served('--by', 'sex', '--json');
     const { slices } = JSON.parse(json.stdout.split('\n').find((line) => line.includes('"evaluation"'))!);
     expect(slices[0]).toMatchObject({ column: 'sex', by: 'accuracy', confidence: 0.95 });
   });

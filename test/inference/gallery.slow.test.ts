@@ -64,11 +64,12 @@ it('of images are pictures', async () => {
     const wanted = values instanceof Uint8Array ? scaled : scaled.map((value) => Math.round(255 * value));
     expect([...bytes]).toEqual(wanted);
   }
-  const { stdout } = await lockstepServed(['evaluate', start.folder, '--gallery', '2', '--set', overrides[1]], folder);
+  const asked = ['evaluate', start.folder, '--threads', '1', '--gallery'];
+  const { stdout } = await lockstepServed([...asked, '2', '--set', overrides[1]], folder);
   expect(stdout).toMatch(
     /\nMost confidently wrong\n {2}example +truth +predicted +confidence +loss\n( {2}\d+ .*\n){2}\n/,
   );
-  const { code, stderr } = await lockstepServed(['evaluate', start.folder, '--gallery', 'all'], folder);
+  const { code, stderr } = await lockstepServed([...asked, 'all'], folder);
   expect(code).toBe(2);
   expect(stderr).toContain('--gallery all is not a whole number from 0 to 1000');
 });

@@ -14,7 +14,7 @@ import { smallModel } from '../support/small.js';
 const folder = temporaryFolder();
 const config = (validation: number) => ({
   ...smallModel,
-  data: { source: 'digits', examples: 200, validation, test: 0.2 },
+  data: { source: 'digits', examples: 60, validation, test: 0.2 },
   training: { epochs: 1, batchSize: 32 },
   evaluation: { resamples: 0 },
 });
@@ -54,7 +54,7 @@ describe('a run', () => {
     const { looks } = await look(place, { split: 'validation' });
     expect(looks).toEqual({ split: 'test', count: 2, times: looks!.times });
     expect(looks!.times.map((time) => Date.now() - Date.parse(time) < 60_000)).toEqual([true, true]);
-    const { stdout } = await lockstepServed(['evaluate', place, '--split', 'test'], folder);
+    const { stdout } = await lockstepServed(['evaluate', place, '--split', 'test', '--threads', '1'], folder);
     expect(stdout.replace(/\s+/g, ' ')).toContain('looks the test split of this run has been looked at 3 times');
   });
 });
@@ -77,7 +77,7 @@ describe('a sealed test split', () => {
     await expect(resume(run, { threads: 1, set: ['evaluation.seal=false', 'training.epochs=2'] })).rejects.toThrow(
       `evaluation.seal: the test split of ${run} is sealed: leave it so; when the run has ended, lockstep evaluate ${run} --unseal opens it`,
     );
-    const { stdout } = await lockstepServed(['evaluate', run], folder);
+    const { stdout } = await lockstepServed(['evaluate', run, '--threads', '1'], folder);
     expect(stdout).toMatch(/^test split +sealed; --unseal opens it$/m);
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { WatchedProgram } from '../../scripts/programs/watched-program.js';
-import type { WorkerEvent } from '../../src/report/events.js';
+import type { EndEvent, WorkerEvent } from '../../src/report/events.js';
 import { type Cluster, type ClusterWorker, type Coordinator, type Guest, urlOf, withCluster } from './cluster.js';
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
@@ -16,11 +16,11 @@ import { checkLedger } from './ledgers.js';
 import { trained } from './runs.js';
 
 let images: string | undefined;
-/** 2,000 random images: read by each coordinator in less time than digits take to be drawn. Gone with all that tests write. */
+/** 2,200 random images: read by each coordinator in less time than digits take to be drawn. Gone with all that tests write. */
 function imageFolder(): string {
   if (images) return images;
   images = mkdtempSync(join(process.env.LOCKSTEP_SCRATCH ?? tmpdir(), 'images-'));
-  const count = 2000;
+  const count = 2200;
   const random = lcg(11);
   const bytes = (length: number, below: number) => Uint8Array.from({ length }, () => random() * below);
   writeFileSync(join(images, 'all-images-idx3-ubyte'), idxFile([count, 28, 28], bytes(count * 28 * 28, 256)));
@@ -30,16 +30,17 @@ function imageFolder(): string {
 
 /**
  * Small, but every phase is there: the data take two chunks, the gradient two segments, and validation is more than one
- * worker is given at once.
+ * worker is given at once. All that metrics keep of it and of the test split is gathered from whoever is there.
  * @param patience seconds of silence; more of them where nobody is to be lost, however busy the machine is
  */
 export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, patience = silence) => ({
   name: 'chaos',
   seed: 11,
-  data: { source: 'idx', dir: imageFolder(), validation: 0.35, test: 0 },
+  data: { source: 'idx', dir: imageFolder(), validation: 0.32, test: 0.09 },
   model: { layers: [{ flatten: {} }, { dense: { units: 84, activation: 'relu' } }, { dense: { units: 'classes' } }] },
   loss: 'sparseCategoricalCrossentropy',
-  metrics: ['accuracy'],
+  // Of every kind: a mean, one of pairs of examples, one of counts, and a table.
+  metrics: ['accuracy', { auc: { average: 'macro' } }, { f1: { average: 'macro' } }, 'confusionMatrix'],
   optimizer: { adam: { learningRate: 0.001 } },
   training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
   checkpoint: { everySteps: 5 },
@@ -68,11 +69,21 @@ interface Victim {
 /** Milliseconds that each step is held back. */
 const pace = 5;
 
-/** The hash of a run that nothing happens to. */
-export async function quietHash(config: object): Promise<string> {
+/** What no fault may change: the weights, and every number and table that the model is measured by. */
+export type Outcome = Pick<EndEvent, 'sha256' | 'validation' | 'test' | 'figures'>;
+
+/** As JSON has it, in which numbers keep all their bits. */
+const outcomeOf = ({ sha256, validation, test, figures }: EndEvent): Outcome =>
+  JSON.parse(JSON.stringify({ sha256, validation, test, figures }));
+
+/** The outcome of a run that nothing happens to. */
+export async function quietOutcome(config: object): Promise<Outcome> {
   const folder = mkdtempSync(join(process.env.LOCKSTEP_SCRATCH ?? tmpdir(), 'quiet-'));
   try {
-    return (await trained(writeConfig(folder, 'quiet', config), [], folder, 1)).end.sha256;
+    const outcome = outcomeOf((await trained(writeConfig(folder, 'quiet', config), [], folder, 1)).end);
+    expect(Object.keys(outcome.validation ?? {})).toEqual(['loss', 'accuracy', 'aucMacro', 'f1Macro']);
+    expect(outcome.figures).toMatchObject({ validation: expect.anything(), test: expect.anything() });
+    return outcome;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -84,7 +95,7 @@ export async function quietHash(config: object): Promise<string> {
  */
 export async function chaotic(
   config: object,
-  quiet: string,
+  quiet: Outcome,
   body: (chaos: Chaos) => Promise<void>,
   processes: readonly string[] = [],
 ): Promise<void> {
@@ -92,7 +103,7 @@ export async function chaotic(
     const chaos = await Chaos.start(cluster, config, processes);
     try {
       await body(chaos);
-      expect(await chaos.end()).toBe(quiet);
+      expect(await chaos.end()).toEqual(quiet);
     } finally {
       console.log(chaos.table());
       await chaos.close();
@@ -152,13 +163,13 @@ export class Chaos {
     await Promise.all(this.#victims.flatMap(({ toCoordinator, toPeer }) => [toCoordinator.close(), toPeer.close()]));
   }
 
-  /** The hash of the run, once it has ended; its ledger is looked through. */
-  async end(): Promise<string> {
-    const { sha256, interrupted } = await this.#coordinator.until('end');
-    expect(interrupted).toBe(false);
+  /** The outcome of the run, once it has ended; its ledger is looked through. */
+  async end(): Promise<Outcome> {
+    const end = await this.#coordinator.until('end');
+    expect(end.interrupted).toBe(false);
     expect(await this.#coordinator.ended).toBe(0);
     await checkLedger(this.#cluster.run);
-    return sha256;
+    return outcomeOf(end);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Faults of every kind between workers that exchange gradients by themselves: the result is that of a quiet run. */
 import { test } from 'vitest';
-import { type Chaos, chaosConfig, chaotic, quietHash } from '../support/chaos.js';
+import { type Chaos, chaosConfig, chaotic, quietOutcome } from '../support/chaos.js';
 import { harmless, type Kind } from '../support/faults.js';
 
 const kinds: readonly Kind[] = [
@@ -12,12 +12,12 @@ test.each([
   [kinds, chaosConfig('butterfly', 8), ['a']],
   [harmless, chaosConfig('butterfly', 4, 30), []],
 ] as const)(
-  '%s: the weights are those of a quiet run',
+  '%s: weights and metrics are those of a quiet run',
   async (each, config, processes) => {
     const faults = async (chaos: Chaos) => {
       for (const kind of each) await chaos.suffer(kind, 'exchanging with a peer');
     };
-    await chaotic(config, await quietHash(config), faults, processes);
+    await chaotic(config, await quietOutcome(config), faults, processes);
   },
   240_000,
 );

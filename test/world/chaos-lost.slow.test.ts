@@ -1,6 +1,6 @@
-/** Workers, connections and coordinators that are gone at once, in every phase: the run goes on to the weights of a quiet one. */
+/** Workers, connections and coordinators that are gone at once, in every phase: the run goes on to the weights and metrics of a quiet one. */
 import { test } from 'vitest';
-import { chaosConfig, chaotic, everyPhase, quietHash } from '../support/chaos.js';
+import { chaosConfig, chaotic, everyPhase, quietOutcome } from '../support/chaos.js';
 import type { Kind } from '../support/faults.js';
 
 /** One run for each line. A kind takes two epochs at most: faults follow each other within a step or two, and each epoch validates. */
@@ -12,6 +12,6 @@ test.each(
   runs.map(([epochs, kinds, processes]) => [kinds.join(', '), chaosConfig('star', epochs), kinds, processes] as const),
 )(
   '%s',
-  async (_, config, kinds, processes) => chaotic(config, await quietHash(config), everyPhase(kinds), processes),
+  async (_, config, kinds, processes) => chaotic(config, await quietOutcome(config), everyPhase(kinds), processes),
   240_000,
 );

@@ -1,13 +1,13 @@
-/** Workers that say nothing, and frames that come late, twice or in another order, in every phase: the weights are those of a quiet run. */
+/** Workers that say nothing, and frames that come late, twice or in another order, in every phase: weights and metrics are those of a quiet run. */
 import { beforeAll, test } from 'vitest';
-import { chaosConfig, chaotic, everyPhase, quietHash } from '../support/chaos.js';
+import { chaosConfig, chaotic, everyPhase, type Outcome, quietOutcome } from '../support/chaos.js';
 import { harmless, type Kind } from '../support/faults.js';
 
 const config = chaosConfig('star', 8);
 const patient = chaosConfig('star', 8, 30);
-let quiet = '';
+let quiet: Outcome;
 beforeAll(async () => {
-  quiet = await quietHash(config);
+  quiet = await quietOutcome(config);
 }, 60_000);
 
 /** One run for each line. They wait most of the time. */
