@@ -24,6 +24,7 @@ export interface CalibrationResult {
   readonly model: string;
   /** Of the validation split. */
   readonly examples: number;
+  /** What was fitted, of each target. */
   readonly decisions: readonly DecisionReport[];
 }
 

@@ -58,7 +58,7 @@ describe('a config file', () => {
         restoreBest: false,
         logEvery: 50,
       },
-      evaluation: { confidence: 0.95, resamples: 2000 },
+      evaluation: { confidence: 0.95, resamples: 2000, gallery: 0, seal: false, slices: [] },
       checkpoint: { everyMinutes: 1, keep: 3 },
       cluster: {
         allReduce: 'auto',
@@ -228,7 +228,7 @@ describe('a value that breaks a rule', () => {
     [
       'data.dir=x',
       'data.dir: unknown key',
-      'the keys here are source, examples, seed, targets, split, validation, test, stratify, memory',
+      'the keys here are source, examples, seed, targets, split, trainingFraction, validation, test, stratify, memory',
     ],
     [
       'data.source=idy',

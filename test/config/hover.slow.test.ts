@@ -37,8 +37,11 @@ function keysIn(node: Described, path = '', before = '', after = ''): Key[] {
   return [...named, ...any, ...(items ? keysIn(items, `${path}[]`, `${before}[`, `]${after}`) : [])];
 }
 
-/** Where a value may be a text or a list too, TypeScript takes these for members of a string or an array. */
-const members = ['.data.inputs.*.length', '.data.targets.*.values'];
+/**
+ * Where a value may be a text or a list too, TypeScript takes these for members of a string or an array; and a key whose value tells
+ * the forms of an object apart it shows as `never` until the value is there.
+ */
+const members = ['.data.inputs.*.length', '.data.targets.*.values', '.evaluation.threshold.maximize'];
 
 const keys = keysIn(runJsonSchema());
 const file = join(buildFolder, 'hovered.config.ts');

@@ -99,7 +99,7 @@ it('a table, JSON and rows of a program give the same, each row by the name of i
   const lines = linesOf(
     await predictionOutput([patient, table, '--dir', dir, '--model', 'final', '--csv', '--keep', 'sum'], folder),
   );
-  expect(lines[0]).toBe('file,sum,sum,mask_places');
+  expect(lines[0]).toBe('file,sum,predicted_sum,mask_places');
   expect(lines[3].startsWith(`002.png,${scenes.sums[2]},${found[2].targets!.sum.values![0]},`)).toBe(true);
 });
 

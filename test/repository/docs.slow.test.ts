@@ -4,6 +4,7 @@ import { dirname, join, posix } from 'node:path';
 import type { Command } from 'commander';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { calibrateCommand } from '../../cli/calibrate.js';
 import { checkCommand } from '../../cli/check.js';
 import { compareCommand } from '../../cli/compare.js';
 import { coordinatorCommand } from '../../cli/coordinator.js';
@@ -82,7 +83,16 @@ describe('configs', () => {
 describe('commands', () => {
   const makers: readonly (() => Command)[] = [
     ...[trainCommand, coordinatorCommand, workerCommand, evaluateCommand, predictCommand, explainCommand],
-    ...[compareCommand, checkCommand, scoreCommand, exportCommand, dataCommand, scaleCommand, doctorCommand],
+    ...[
+      calibrateCommand,
+      compareCommand,
+      checkCommand,
+      scoreCommand,
+      exportCommand,
+      dataCommand,
+      scaleCommand,
+      doctorCommand,
+    ],
   ];
   const lines = blocks
     .filter(({ language }) => language === '')
