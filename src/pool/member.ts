@@ -22,7 +22,7 @@ interface Reducing {
   commit(): void;
 }
 
-/** Of a coordinator without threads it only updates. */
+/** That of a coordinator without threads only lends its memory, to the all-reduce. */
 type MemberPool = ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>;
 
 const isComputing = (pool: MemberPool): pool is ThreadPool<RoundOptions> => pool.options.use === 'rounds';

@@ -63,7 +63,7 @@ export interface RoundOptions extends Differentiating {
   readonly rowCache?: { readonly capacity: number };
 }
 
-/** A pool of one thread, without an engine, that applies the rounds of a world: of a coordinator that does not compute. */
+/** A pool of one thread, without an engine, of a coordinator that does not compute: the world's all-reduce works in its memory. */
 export interface UpdateOptions {
   readonly use: 'updates';
   readonly layout: SlabLayout;
