@@ -92,7 +92,7 @@ describe('replicates', () => {
 
   it('are the same bits for any number of threads', async () => {
     const alone = await drawn(1);
-    expect(Buffer.from((await drawn(3)).buffer).equals(Buffer.from(alone.buffer))).toBe(true);
+    expect(Buffer.from((await drawn(2)).buffer).equals(Buffer.from(alone.buffer))).toBe(true);
     expect(alone.every((value) => value !== 0)).toBe(true);
   });
 

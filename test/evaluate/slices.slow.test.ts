@@ -200,8 +200,8 @@ describe('draws', () => {
 
   it('give slices the same bits on any number of threads', async () => {
     const asked = { ...options, resamples: 1100, groups };
-    const [one, three] = await Promise.all([1, 3].map((threads) => slicesOf(numbers, [made], { ...asked, threads })));
-    expect(three).toEqual(one);
+    const [one, two] = await Promise.all([1, 2].map((threads) => slicesOf(numbers, [made], { ...asked, threads })));
+    expect(two).toEqual(one);
     expect(one[0].gaps[0].byChance).toBeGreaterThan(0);
   });
 
