@@ -69,7 +69,10 @@ export function evaluateCommand(): Command {
     .option('--html <file>', 'write a report there: a page with charts that needs no network')
     .option('--markdown <file>', 'write the report there as Markdown')
     .option('--force', 'replace files that are there')
-    .option('--json', 'print one JSON object and nothing else: all of the report')
+    .option(
+      '--json',
+      'print one JSON object and nothing else: all of the report; the card of the data with --html or --markdown',
+    )
     .addHelpText(
       'after',
       `
@@ -116,7 +119,8 @@ async function evaluated(place: string, given: EvaluateOptions, { json, isReport
     return people(await evaluate(place, given));
   }
   const { evaluationReport } = await import('../coordinator/inference/make-report.js');
-  const report = await evaluationReport(place, given);
+  // Whoever wants numbers alone does not wait until all data are read once more.
+  const report = await evaluationReport(place, given, isReport);
   await writeReportFiles(files, report);
   if (json) return jsonLine({ event: 'evaluation', ...report });
   const written = [files.html, files.markdown].filter((file) => file !== undefined).join(', ');

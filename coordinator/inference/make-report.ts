@@ -18,11 +18,13 @@ import { choiceOf, runAround } from './locate.js';
  * `reportMarkdown` Markdown.
  *
  * @param place a run's folder or a model's
+ * @param hasCard whether to read all of the data for the card that tells them from others
  * @throws LockstepError as `evaluate` does
  */
 export async function evaluationReport(
   place: string,
   options: EvaluateOptions = {},
+  hasCard = true,
 ): Promise<EvaluationResult & EvaluationReport> {
   const warnings: string[] = [];
   const warn = (message: string) => {
@@ -37,7 +39,7 @@ export async function evaluationReport(
     return {
       ...result,
       warnings,
-      card: await dataCard(dataset, split === null, isSealed),
+      ...(hasCard && { card: await dataCard(dataset, split === null, isSealed) }),
       ...(training && { training }),
       repeat: repetition(run, place, evaluated, options),
     };
@@ -52,18 +54,10 @@ function repetition(
   run: string | undefined,
   place: string,
   { config, split, parameters, located }: EvaluatedExamples,
-  { data, config: file, overrides = [], module }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Repetition {
-  const files = typeof data === 'string' ? [data] : Object.entries(data ?? {}).map(([name, path]) => `${name}=${path}`);
-  const chosen = run !== undefined && place !== located.path ? ['--model', choiceOf(located.path)] : [];
-  const evaluate = [
-    ...['npx', 'lockstep', 'evaluate', place],
-    ...(split === null ? files.flatMap((path) => ['--data', path]) : ['--split', split]),
-    ...chosen,
-    ...(file === undefined ? [] : ['--config', file]),
-    ...(module === undefined ? [] : ['--module', module]),
-    ...overrides.flatMap((override) => ['--set', override]),
-  ];
+  const model = run !== undefined && place !== located.path ? choiceOf(located.path) : undefined;
+  const evaluate = evaluateLine(place, split, { ...options, model });
   const train = run === undefined ? [] : [['npx', 'lockstep', 'train', join(relative('.', run) || '.', 'config.yaml')]];
   return {
     commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
@@ -72,6 +66,24 @@ function repetition(
     parameters,
     versions: { Lockstep: ownVersion(), 'Node.js': process.versions.node, 'ONNX Runtime': runtimeVersion() },
   };
+}
+
+/** The words that evaluate the same again: all that was asked for which numbers, sections or warnings depend on. */
+export function evaluateLine(place: string, split: EvaluatedExamples['split'], options: EvaluateOptions): string[] {
+  const { data, config, overrides = [], model, module, unseal, diagnose, by = [] } = options;
+  const files = typeof data === 'string' ? [data] : Object.entries(data ?? {}).map(([name, path]) => `${name}=${path}`);
+  const given = (flag: string, value: string | undefined) => (value === undefined ? [] : [flag, value]);
+  return [
+    ...['npx', 'lockstep', 'evaluate', place],
+    ...(split === null ? files.flatMap((path) => ['--data', path]) : ['--split', split]),
+    ...(unseal ? ['--unseal'] : []),
+    ...given('--model', model),
+    ...given('--config', config),
+    ...given('--module', module),
+    ...overrides.flatMap((override) => ['--set', override]),
+    ...by.flatMap((column) => ['--by', column]),
+    ...(diagnose ? [] : ['--no-diagnosis']),
+  ];
 }
 
 /** As a shell takes it for one word. */

@@ -2,7 +2,7 @@
 import { eachRow } from '../data/each-row.js';
 import { targetEncoding } from '../data/encoding.js';
 import type { Column, Dataset } from '../data/examples.js';
-import { ofRole, widthOf } from '../data/field.js';
+import { ofRole, strideOf, widthOf } from '../data/field.js';
 import { fingerprintOf } from '../data/fingerprint.js';
 import type { DataCard, NumberSpread, SplitName, TargetCard } from './evaluation-report.js';
 
@@ -19,19 +19,21 @@ export async function dataCard(dataset: Dataset, isWhole: boolean, isSealed: boo
   const { examples, splits } = dataset;
   const shown = splitNames.filter((name) => splits[name].length > 0);
   const places = new Uint8Array(examples.count).fill(closed);
-  shown.forEach((name, i) => {
-    if (isSealed && name === 'test') return;
+  const open = shown.filter((name) => !(isSealed && name === 'test'));
+  open.forEach((name, i) => {
     for (const row of splits[name]) places[row] = i;
   });
   const targets: TargetCard[] = [];
   for (const column of ofRole(examples.columns, 'target')) {
-    // Places that only fill a sequence up would be counted.
-    const isFilled = column.shape.length > 0 && ofRole(examples.columns, 'mask').length > 0;
-    if (!isFilled) targets.push(...(await targetCards(column, dataset, { places, shown })));
+    const mask = ofRole(examples.columns, 'mask').find(({ of }) => of === column.name || of === column.of);
+    targets.push(...(mask?.file ? [uncounted(column)] : await targetCards(column, dataset, { places, open, mask })));
   }
   return {
     sha256: fingerprintOf(dataset).sha256,
-    splits: shown.map((name) => ({ split: isWhole ? 'all' : name, examples: splits[name].length })),
+    splits: shown.map((name) => ({
+      ...{ split: isWhole ? 'all' : name, examples: splits[name].length },
+      ...(!open.includes(name) && { sealed: true }),
+    })),
     targets,
   };
 }
@@ -42,39 +44,55 @@ const closed = 255;
 interface SplitOf {
   /** Of each example, which of the splits. */
   readonly places: Uint8Array;
-  readonly shown: readonly SplitName[];
+  readonly open: readonly SplitName[];
+  /** In memory: which places of the target are there. Others fill short sequences up. */
+  readonly mask?: Column;
 }
+
+/** Whether a number of a target is there. @param i which of the example's */
+function hasPlace(column: Column, { mask }: SplitOf): (example: number, i: number) => boolean {
+  if (!mask) return () => true;
+  const [stride, each] = [strideOf(mask), widthOf(column) / widthOf(mask)];
+  return (example, i) => mask.values[example * stride + Math.floor(i / each)] !== 0;
+}
+
+const uncounted = (column: Column): TargetCard => ({
+  ...{ target: column.name, of: 'places' },
+  note: 'not counted: which of its places only fill short sequences up is on disk',
+});
 
 async function targetCards(column: Column, dataset: Dataset, splitOf: SplitOf): Promise<TargetCard[]> {
   const { classes } = targetEncoding(dataset.encoding, column);
   const of = widthOf(column) > 1 ? ('places' as const) : ('examples' as const);
   if (column.categories === undefined) return numberCards(column, dataset, splitOf);
   const names = Array.from({ length: column.categories }, (_, i) => classes?.[i] ?? String(i));
-  const counts = splitOf.shown.map(() => new Float64Array(names.length));
+  const counts = splitOf.open.map(() => new Float64Array(names.length));
+  const width = widthOf(column);
+  const isThere = hasPlace(column, splitOf);
   await eachRow(column, dataset.examples.count, (values, start, example) => {
     const own = counts[splitOf.places[example]];
     if (!own) return;
     // A class that is ignored may be no class.
-    for (let i = start; i < start + widthOf(column); i++)
-      if (values[i] >= 0 && values[i] < own.length) own[values[i]]++;
+    for (let i = 0; i < width; i++) {
+      const value = values[start + i];
+      if (value >= 0 && value < own.length && isThere(example, i)) own[value]++;
+    }
   });
   return [{ target: column.name, of, classes: { names, counts: counts.map((each) => Array.from(each)) } }];
 }
 
-async function numberCards(
-  column: Column,
-  { examples, encoding }: Dataset,
-  { places, shown }: SplitOf,
-): Promise<TargetCard[]> {
+async function numberCards(column: Column, { examples, encoding }: Dataset, splitOf: SplitOf): Promise<TargetCard[]> {
   const { targetScaling, targets: names } = targetEncoding(encoding, column);
   const width = widthOf(column);
   const last = column.shape.at(-1) ?? 1;
   const apart = last <= mostNumbers ? last : 1;
-  const sums = shown.map(() => Array.from({ length: apart }, () => new Spread()));
+  const isThere = hasPlace(column, splitOf);
+  const sums = splitOf.open.map(() => Array.from({ length: apart }, () => new Spread()));
   await eachRow(column, examples.count, (values, start, example) => {
-    const own = sums[places[example]];
+    const own = sums[splitOf.places[example]];
     if (!own) return;
     for (let i = 0; i < width; i++) {
+      if (!isThere(example, i)) continue;
       const [number, value] = [i % last, values[start + i] * (column.scale ?? 1)];
       const { deviation = [1], mean = [0] } = targetScaling ?? {};
       own[number % apart].add(value * deviation[number % deviation.length] + mean[number % mean.length]);

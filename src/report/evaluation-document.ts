@@ -25,7 +25,7 @@ export const reportMarkdown = (report: EvaluationReport): string => markdownPage
 
 function evaluationDocument(report: EvaluationReport): ReportDocument {
   const { model, split, data, examples, warnings = [], diagnosis, looks, figures = {} } = report;
-  const { training, learningCurve, slices, calibration, gallery, importance, repeat } = report;
+  const { card, training, learningCurve, slices, calibration, gallery, importance, repeat } = report;
   const section = (title: string, blocks: readonly Block[] = []): Section[] =>
     blocks.length > 0 ? [{ title, blocks }] : [];
   const of =
@@ -47,7 +47,7 @@ function evaluationDocument(report: EvaluationReport): ReportDocument {
       ...section('Examples to look at', gallery?.flatMap(galleryBlocks)),
       ...section('What the model goes by', importance && importanceBlocks(importance)),
       ...section('Looks', looks && [looksBlock(looks)]),
-      ...section('Data', cardBlocks(report.card)),
+      ...section('Data', card && cardBlocks(card)),
       ...section('How to repeat it', repeat && repetitionBlocks(repeat)),
     ],
   };

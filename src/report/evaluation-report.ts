@@ -32,12 +32,12 @@ export interface EvaluationReport extends ReportSections {
   readonly examples: number;
   /** `loss` first, then the metrics of the config. */
   readonly metrics: ReportMetrics;
-  /** What the data are. */
-  readonly card: DataCard;
 }
 
 /** What may be missing. */
 export interface ReportSections {
+  /** What the data are; all of them are read for it. */
+  readonly card?: DataCard;
   /** Of the intervals, such as 0.95. */
   readonly confidence?: number;
   readonly intervals?: MetricIntervals;
@@ -66,11 +66,18 @@ export interface DataCard {
   /** SHA-256 of the values of every field, and of the splits. */
   readonly sha256: string;
   /** Examples of each split; of other data that are evaluated as a whole, of `all`. */
-  readonly splits: readonly { readonly split: SplitName | 'all'; readonly examples: number }[];
+  readonly splits: readonly SplitCard[];
   readonly targets: readonly TargetCard[];
 }
 
-/** How the values of a target are spread over the splits, in the order of the card's splits. */
+export interface SplitCard {
+  readonly split: SplitName | 'all';
+  readonly examples: number;
+  /** Is a test split that nobody may look at: its size is all that is known. */
+  readonly sealed?: true;
+}
+
+/** How the values of a target are spread over the splits that are not sealed, in the order of the card's splits. */
 export interface TargetCard {
   readonly target: string;
   /** `places` where an example has several, such as words or pixels. */
@@ -79,6 +86,8 @@ export interface TargetCard {
   readonly classes?: { readonly names: readonly string[]; readonly counts: readonly (readonly number[])[] };
   /** Of numbers; null where a split has none. */
   readonly numbers?: readonly (NumberSpread | null)[];
+  /** Why there is neither. */
+  readonly note?: string;
 }
 
 export interface NumberSpread {

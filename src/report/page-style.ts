@@ -44,6 +44,8 @@ pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--rule); font-siz
 .gallery figure { border: 1px solid var(--rule); padding: .5rem; } .gallery img { width: 100%; image-rendering: pixelated; background: #808080; }
 .gallery dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; } .gallery dd { margin: 0; } blockquote { margin: 0 0 .5rem; white-space: pre-wrap; }
 ${heat}
-@media print { * { print-color-adjust: exact; } body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
-  th, td { padding: .15rem .3rem; font-size: 9pt; } nav, details:not([open]) { display: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
+@media print { * { print-color-adjust: exact; }
+  details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; }
+  body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
+  th, td { padding: .15rem .3rem; font-size: 9pt; } nav { display: none; } summary::marker { content: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
 `;

@@ -10,14 +10,20 @@ export const cardBlocks = ({ sha256, splits, targets }: DataCard): Block[] => [
   {
     kind: 'table',
     head: [{ name: 'split', isText: true }, { name: 'examples' }],
-    rows: splits.map(({ split, examples }) => [split, grouped(examples)]),
+    rows: splits.map(({ split, examples, sealed }) => [sealed ? `${split}, sealed` : split, grouped(examples)]),
   },
-  ...targets.flatMap((target) => targetBlocks(target, splits)),
+  ...targets.flatMap((target) =>
+    targetBlocks(
+      target,
+      splits.filter(({ sealed }) => !sealed),
+    ),
+  ),
   { kind: 'facts', entries: [['SHA-256 of all values and of the splits', sha256]] },
 ];
 
-function targetBlocks({ target, of, classes, numbers }: TargetCard, splits: DataCard['splits']): Block[] {
+function targetBlocks({ target, of, classes, numbers, note }: TargetCard, splits: DataCard['splits']): Block[] {
   const names = splits.map(({ split }) => ({ name: split }));
+  if (note !== undefined) return [{ kind: 'text', text: `${target}: ${note}.` }];
   if (classes) return [balance(target, of, classes, splits)];
   const spread = (numbers ?? []).map((one) =>
     one

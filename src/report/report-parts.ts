@@ -88,7 +88,13 @@ export function sliceBlocks({ column, confidence, groups, gaps }: SliceReport): 
   const gapRows = gaps.map(({ metric, gap, low, high, least, most }) => [
     ...[metric, metricText(gap), `${metricText(low)} to ${metricText(high)}`, least, most],
   ]);
-  const gapHead = ['metric', 'gap', `${percent(confidence)} interval`, 'lowest', 'highest'];
+  const gapHead = [
+    ...[{ name: 'metric', isText: true }, { name: 'gap' }, { name: `${percent(confidence)} interval` }],
+    ...[
+      { name: 'lowest', isText: true },
+      { name: 'highest', isText: true },
+    ],
+  ];
   return [
     { kind: 'heading', text: `By ${column}` },
     ...(charts.length > 0 ? [{ kind: 'charts' as const, charts }] : []),
@@ -98,7 +104,7 @@ export function sliceBlocks({ column, confidence, groups, gaps }: SliceReport): 
           {
             kind: 'table' as const,
             caption: 'Gaps between groups',
-            head: gapHead.map((name) => ({ name })),
+            head: gapHead,
             rows: gapRows,
           },
         ]

@@ -1,6 +1,6 @@
 /** The report of an evaluation as a page and as Markdown: what is in it, whatever names, numbers and sizes it is given. */
 import { describe, expect, it } from 'vitest';
-import type { Dataset } from '../../src/data/examples.js';
+import type { Column, Dataset } from '../../src/data/examples.js';
 import { dataCard } from '../../src/report/data-card.js';
 import { reportHtml, reportMarkdown } from '../../src/report/evaluation-document.js';
 import type { EvaluationReport } from '../../src/report/evaluation-report.js';
@@ -74,6 +74,12 @@ describe('a page', () => {
       expect(figure).toMatch(/<svg viewBox="[^"]+" role="img" aria-label="[^"]{30,}">/);
       expect(figure).toContain('<details><summary>Numbers</summary>');
     }
+  });
+
+  it('aligns words to the left', async () => {
+    expect(await full).toContain(
+      '<th scope="row">accuracy</th><td>0.1000</td><td>0.0200 to 0.2000</td><td class="words">',
+    );
   });
 
   it('puts points where their numbers belong', async () => {
@@ -172,9 +178,36 @@ describe('the data card', () => {
 
   it('does not look at a sealed test split', async () => {
     const { targets, splits } = await dataCard(dataset, false, true);
-    expect(splits.at(-1)).toEqual({ split: 'test', examples: 3 });
-    expect(targets[0].classes!.counts[1]).toEqual([0, 0, 0]);
-    expect(targets[1].numbers![1]).toBeNull();
+    expect(splits.at(-1)).toEqual({ split: 'test', examples: 3, sealed: true });
+    expect(targets[0].classes!.counts).toEqual([[1, 2, 0]]);
+    expect(targets[1].numbers!.length).toBe(1);
+    const shown = reportMarkdown({ ...bareReport, card: { sha256: 'ab', splits, targets } });
+    expect(shown).toContain('| test, sealed | 3 |');
+    expect(shown).toContain('| class | training |\n| --- | ---: |\n| a | 1 (33.3 %) |');
+  });
+
+  it('counts the places that are there, of sequences that are filled up', async () => {
+    const values = Int32Array.of(1, 2, 0, 1, 0, 0);
+    const target = { name: 'tags', role: 'target', type: 'int32', shape: [3], categories: 3, values } as const;
+    const mask = { name: 'there', role: 'mask', type: 'uint8', shape: [3], of: 'tags' } as const;
+    const there = { ...mask, values: Uint8Array.of(1, 1, 0, 1, 0, 0) };
+    const padded = (...more: Column[]): Dataset => ({
+      ...dataset,
+      examples: { count: 2, columns: [{ ...columns[0], values: new Float32Array(2) }, target, ...more] },
+      splits: { training: Int32Array.of(0), validation: Int32Array.of(1), test: new Int32Array(0) },
+      encoding: { input: { kind: 'numbers', scale: 1 } },
+    });
+    const countsOf = async (...more: Column[]) =>
+      (await dataCard(padded(...more), false, false)).targets[0].classes?.counts;
+    expect(await countsOf(there)).toEqual([
+      [0, 1, 1],
+      [0, 1, 0],
+    ]);
+    // The mask of something else says nothing of these.
+    expect(await countsOf({ ...there, of: 'features' })).toEqual([
+      [1, 1, 1],
+      [2, 1, 0],
+    ]);
   });
 });
 

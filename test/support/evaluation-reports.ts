@@ -4,14 +4,14 @@ import type { EvaluationReport, MetricInterval } from '../../src/report/evaluati
 export const markup = '<b>class & "one"</b>';
 const long = 'a_name_that_is_far_longer_than_any_screen_of_a_phone_is_wide_and_has_no_place_to_break_it_at_all';
 
-export const bareReport: EvaluationReport = {
+export const bareReport = {
   model: 'runs/demo-1/best',
   split: 'test',
   data: '100 examples of shape [4]',
   examples: 20,
   metrics: { loss: 0.25, accuracy: 0.9 },
   card: { sha256: 'ab'.repeat(32), splits: [{ split: 'training', examples: 80 }], targets: [] },
-};
+} satisfies EvaluationReport;
 
 const interval = (low: number, high: number): MetricInterval => ({
   low,
