@@ -25,6 +25,7 @@ export function checkReportFiles({ html, markdown, force }: ReportFlags): boolea
     file === undefined ? [] : [[`--${flag} ${file}`, file]],
   );
   for (const [asked, file] of files) {
+    if (file === '') throw new ConfigError(`${asked.trim()}: names no file`, 'name one, such as report.html');
     if (existsSync(file) && statSync(file).isDirectory())
       throw new OutputError(`${asked}: is a folder`, 'name a file in it');
     if (existsSync(file) && !force) {

@@ -143,18 +143,25 @@ function rangeSpec({ ranges, xLabel }: RangeChart): object {
   const names = ranges.map(({ name }) => name);
   const places = { field: 'name', type: 'nominal', sort: null, scale: { domain: names }, axis };
   const at = (field: string) => ({
-    ...{ field, type: 'quantitative', title: xLabel, scale: { zero: false } },
+    ...{
+      field,
+      type: 'quantitative',
+      title: xLabel,
+      scale: { zero: false, ...(values.length === 0 && { domain: unit }) },
+    },
     axis: { format: formatOf(values.map(({ value }) => value)), tickCount: 5 },
   });
   const look = { fill: 'var(--c0)', stroke: 'var(--c0)' };
+  const spanLayer = {
+    data: { values: spans },
+    mark: { type: 'rule', ...look, strokeWidth: 2 },
+    encoding: { x: at('low'), x2: { field: 'high' }, y: places },
+  };
   return {
     ...shared(Math.max(110, 60 + 22 * ranges.length)),
     layer: [
-      {
-        data: { values: spans },
-        mark: { type: 'rule', ...look, strokeWidth: 2 },
-        encoding: { x: at('low'), x2: { field: 'high' }, y: places },
-      },
+      // Vega knows no extent of no numbers.
+      ...(spans.length > 0 ? [spanLayer] : []),
       {
         data: { values },
         mark: { type: 'point', ...look, filled: true, size: 50, opacity: 1 },

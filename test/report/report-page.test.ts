@@ -1,6 +1,7 @@
 /** The report of an evaluation as a page and as Markdown: what is in it, whatever names, numbers and sizes it is given. */
 import { describe, expect, it } from 'vitest';
 import type { Column, Dataset } from '../../src/data/examples.js';
+import { chartFigure } from '../../src/report/chart-figure.js';
 import { dataCard } from '../../src/report/data-card.js';
 import { reportHtml, reportMarkdown } from '../../src/report/evaluation-document.js';
 import type { EvaluationReport } from '../../src/report/evaluation-report.js';
@@ -43,6 +44,16 @@ describe('a page', () => {
       const widths = table.split('\n').map((line) => line.replaceAll('\\|', '').split('|').length);
       expect(new Set(widths).size).toBe(1);
     }
+  });
+
+  it.each([
+    ['an interval beside one without', [{ value: 0.5, low: 0.4, high: 0.6 }, { value: 0.7 }]],
+    ['no interval at all, as of one example', [{ value: 0.5 }, { value: 0.7 }]],
+    ['no number at all', [{ value: Number.NaN }, { value: Number.NaN }]],
+    ['nothing', []],
+  ])('draws slices that have %s', async (_, values) => {
+    const ranges = values.map((value, i) => ({ name: `slice ${i}`, ...value }));
+    expect(await chartFigure({ kind: 'ranges', title: 'loss', xLabel: 'loss', ranges })).toContain('<svg');
   });
 
   it('names numbers that are none, in tables and beneath charts', async () => {
