@@ -34,6 +34,7 @@ import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-d
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
 import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 import { type ToldApart, toldApart } from './slice-columns.js';
+import { warnOfOtherSplit } from './split-warning.js';
 import { guardTest, type TestGuard } from './test-guard.js';
 
 /** What a model comes to on some examples. */
@@ -112,6 +113,11 @@ export async function withChosen<Result>(
   const located = locateModel(place, options.model);
   const config = configOf(located, options);
   check?.(config);
+  const run = runAround(located.path);
+  const isOwn = options.config === undefined && options.data === undefined;
+  if (run !== undefined && isOwn && options.overrides?.length) {
+    warnOfOtherSplit(join(run, configName), config, options.warn);
+  }
   const guard = guardTest(located, config, options);
   const chosen = await chooseData(located, config, options, guard, remedy);
   try {

@@ -105,6 +105,18 @@ describe('a run', () => {
     expect(Object.keys(result.metrics)).toEqual(['loss', 'topKAccuracy']);
   });
 
+  it('is told of splits that are not those that it was trained with', async () => {
+    const warnings: string[] = [];
+    const options = { model: 'final', warn: (message: string) => warnings.push(message) };
+    await evaluate(run(), { ...options, overrides: ['metrics=[accuracy]', 'evaluation.resamples=0'] });
+    expect(warnings).toEqual([]);
+    await evaluate(run(), { ...options, overrides: ['seed=2', 'data.test=0.1', 'evaluation.resamples=0'] });
+    expect(warnings).toEqual([
+      'the splits are not those of the run (seed 2 in the place of 0, data.test 0.1 in the place of 0.3): examples that it was ' +
+        'trained on may be among those evaluated',
+    ]);
+  });
+
   it('has an interval for each number, the same for any number of threads', async () => {
     const options = { model: 'final', overrides: ['evaluation.resamples=300'] };
     const { metrics, intervals, confidence, notes } = await evaluate(run(), { ...options, threads: 1 });
