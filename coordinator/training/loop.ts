@@ -1,6 +1,6 @@
 /**
  * The training loop: epochs of spans of steps, each epoch validated, the best remembered, checkpoints in between. A step itself
- * (assign, compute, reduce, apply, broadcast) is the trainer's: of threads in src/pool/training-rank.ts, of a world in
+ * (compute, all-reduce, update) is the trainer's: of threads in src/pool/training-rank.ts, of a world in
  * coordinator/world/cluster.ts.
  */
 import { join } from 'node:path';

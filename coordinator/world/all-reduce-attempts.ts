@@ -1,5 +1,5 @@
 /**
- * The all-reduce of a round: attempt by attempt, until every worker that takes part holds the same total. A link that breaks, a
+ * The all-reduce of a round: attempt by attempt, until all who gave sums hold the same total. A link that breaks, a
  * worker that is lost or one that holds another total makes another attempt necessary, on another way or without it.
  */
 import type { Worker } from '../../src/pool/round-worker.js';
@@ -66,7 +66,7 @@ export class AllReduceAttempts {
     return this.#members;
   }
 
-  /** One attempt: `squares` is undefined when somebody who takes part was lost. */
+  /** One attempt: `squares` is undefined where another one is needed. */
   async next(): Promise<Attempt> {
     const { clock, roster, silence, bytes } = this.#options;
     const plan = this.#plan();

@@ -1,6 +1,6 @@
 /**
  * One step over the world: compute → all-reduce, and again where a worker is lost on the way. It waits for events and for the
- * clock alone, changes no parameters, and ends when every worker that takes part holds the total.
+ * clock alone, changes no parameters, and ends when all who gave sums, and the coordinator where it takes part, hold the total.
  */
 import type { RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';

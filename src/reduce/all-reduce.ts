@@ -179,7 +179,7 @@ export class AllReduce {
   }
 
   /**
-   * The round counts, since every member has the total: what rounding lost is added to what the next round sends.
+   * The round counts, since all who gave sums have the total: what rounding lost is added to what the next round sends.
    */
   commit(): void {
     this.#workbench.commit();
