@@ -7,24 +7,19 @@ import { decisionRows } from '../src/report/decision-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
-import { threadCount, untilKilled } from './running.js';
+import { untilKilled } from './running.js';
+import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 
-interface CalibrateFlags {
+const shared = ['config', 'set', 'model', 'module', 'threads', 'json'] as const;
+
+interface CalibrateFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly threshold?: string;
   readonly method?: string;
-  readonly config?: string;
-  readonly set: readonly string[];
-  readonly model?: string;
-  readonly module?: string;
-  readonly threads?: string;
-  readonly json?: boolean;
 }
 
 export function calibrateCommand(): Command {
-  const collect = (value: string, previous: readonly string[]) => [...previous, value];
-  return new Command('calibrate')
+  const command = withModel(new Command('calibrate'))
     .description('Fit a decision threshold and a calibration of a trained model on its validation split.')
-    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
     .option(
       '--threshold <rule>',
       'f1, accuracy, balancedAccuracy, youden or mcc to maximize, or as YAML what evaluation.threshold takes; none leaves it at 0.5 ' +
@@ -36,13 +31,8 @@ export function calibrateCommand(): Command {
         'isotonic',
         'none',
       ]),
-    )
-    .option('--config <file>', "the data, loss and rules (default: those of the model's run)")
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
-    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
-    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
-    .option('--json', 'print one JSON object and nothing else')
+    );
+  return withShared(command, ...shared)
     .addHelpText(
       'after',
       `
@@ -59,12 +49,12 @@ Exit codes: 0 done, 2 bad input, or a model that cannot be written.`,
 }
 
 function runCalibrate(place: string, flags: CalibrateFlags): Promise<void> {
-  const { set, threshold, method, threads, json, ...options } = flags;
+  const { threshold, method, json } = flags;
   const work = async (warn: (message: string) => void) => {
-    const overrides = [...set, ...thresholdOverride(threshold), ...methodOverride(method)];
+    const set = [...(flags.set ?? []), ...thresholdOverride(threshold), ...methodOverride(method)];
     // Late, because tfjs takes most of the time that the command needs to start.
     const { calibrate } = await import('../coordinator/inference/calibrate-model.js');
-    const result = await calibrate(place, { ...options, overrides, threads: threadCount(threads), warn });
+    const result = await calibrate(place, { ...evaluationOf({ ...flags, set }), warn });
     const { model, examples, decisions } = printableDeep(result);
     const rows = [['model', model], ['examples', `${grouped(examples)} validation`], ...decisionRows(decisions)];
     const lines = tableLines(rows, 2).map((line) => `${line.trimEnd()}\n`);

@@ -1,5 +1,5 @@
 /** `lockstep check`: whether a model passes a gate, for continuous integration. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { CheckResult } from '../coordinator/inference/check.js';
 import type { GateLine } from '../src/evaluate/gate-lines.js';
 import { printableDeep } from '../src/ground/printable.js';
@@ -7,44 +7,23 @@ import { grouped, metricText } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
-import { placeOf } from './evaluate.js';
 import { reportMistakes } from './outcome.js';
-import { collect, threadCount } from './running.js';
+import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 
 /** Neither a failed run nor bad input: the model was measured, and is not good enough. */
 const notPassed = 3;
 
-interface CheckFlags {
+const shared = ['split', 'data', 'config', 'set', 'model', 'unseal', 'threads', 'json'] as const;
+
+interface CheckFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly gate: string;
-  readonly split?: 'training' | 'validation' | 'test';
-  readonly data: readonly string[];
-  readonly config?: string;
-  readonly set: readonly string[];
-  readonly model?: string;
-  readonly unseal?: boolean;
-  readonly threads?: string;
-  readonly json?: boolean;
 }
 
 export function checkCommand(): Command {
-  return new Command('check')
+  const command = withModel(new Command('check'))
     .description('Whether a model keeps the limits of a gate; exit code 3 where it does not.')
-    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
-    .requiredOption('--gate <file>', 'limits of metrics, and of how much worse than another run they may be, in YAML')
-    .addOption(
-      new Option('--split <name>', "which examples (default: the gate's split, else test, else validation)").choices([
-        'training',
-        'validation',
-        'test',
-      ]),
-    )
-    .option('--data <path>', 'check on all examples of another file or folder instead, as evaluate does', collect, [])
-    .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
-    .option('--unseal', 'open a sealed test split for good')
-    .option('--threads <n>', 'threads; the result is the same for any number (default: one a core)')
-    .option('--json', 'print one JSON object and nothing else')
+    .requiredOption('--gate <file>', 'limits of metrics, and of how much worse than another run they may be, in YAML');
+  return withShared(command, ...shared)
     .addHelpText(
       'after',
       `
@@ -72,11 +51,11 @@ Exit codes: 0 passed, 2 bad input, such as a metric that the run does not have, 
     .action(runCheck);
 }
 
-function runCheck(place: string, { gate: file, set: overrides, threads, json, data, ...options }: CheckFlags) {
+function runCheck(place: string, { gate: file, json, ...flags }: CheckFlags): Promise<void> {
   return reportMistakes(json, async (warn) => {
     const { loadGate } = await import('../src/config/gate.js');
     const gate = loadGate(file);
-    const given = { ...options, data: placeOf(data), overrides, threads: threadCount(threads), warn };
+    const given = { ...evaluationOf(flags), warn };
     // Late, because tfjs takes most of the time that the command needs to start.
     const { check } = await import('../coordinator/inference/check.js');
     const result = await check(place, gate, given);

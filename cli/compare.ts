@@ -1,5 +1,5 @@
 /** `lockstep compare`: whether one model is better than another, on the same examples. */
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { ComparedModel, ComparisonResult } from '../coordinator/inference/compare-models.js';
 import type { Verdict } from '../src/evaluate/differences.js';
 import { printableDeep } from '../src/ground/printable.js';
@@ -7,54 +7,31 @@ import { grouped, metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
-import { placeOf } from './evaluate.js';
 import { reportMistakes } from './outcome.js';
-import { collect, threadCount } from './running.js';
+import { evaluationOf, repeatable, type SharedFlags, withShared } from './shared-options.js';
 
-interface CompareFlags {
+const shared = ['split', 'data', 'config', 'set', 'model', 'unseal', 'threads', 'json'] as const;
+
+interface CompareFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly baseline?: string;
-  readonly metric: readonly string[];
-  readonly split?: 'training' | 'validation' | 'test';
-  readonly data: readonly string[];
-  readonly config?: string;
-  readonly set: readonly string[];
-  readonly model?: string;
-  readonly unseal?: boolean;
-  readonly threads?: string;
-  readonly json?: boolean;
+  readonly metric?: readonly string[];
 }
 
 export function compareCommand(): Command {
-  return new Command('compare')
+  const command = new Command('compare')
     .description('Whether models differ by more than chance, on the same examples.')
     .argument('<run|model...>', "runs' folders or models'; the first is what the others are compared with")
     .option('--baseline <run|model>', 'compare the others with this one')
-    .option(
-      '--metric <name>',
-      'compare by this one alone; repeatable (default: the loss and all metrics that both have)',
-      collect,
-      [],
-    )
     .addOption(
-      new Option('--split <name>', 'which examples (default: test where the runs have them, else validation)').choices([
-        'training',
-        'validation',
-        'test',
-      ]),
-    )
-    .option('--data <path>', 'compare on all examples of another file or folder instead, as evaluate does', collect, [])
-    .option('--config <file>', "the data, loss and metrics of all of them (default: those of each one's run)")
-    .option('--set <path=value>', 'override one value of every config; repeatable', collect, [])
-    .option('--model <best|final>', 'which model of each run (default: best where there is one, else final)')
-    .option('--unseal', 'open sealed test splits for good')
-    .option('--threads <n>', 'threads; the result is the same for any number (default: one a core)')
-    .option('--json', 'print one JSON object and nothing else')
+      repeatable('--metric <name>', 'compare by this one alone (default: the loss and all metrics that both have)'),
+    );
+  return withShared(command, ...shared)
     .addHelpText(
       'after',
       `
 Models may be of any kind, and scale their inputs and targets as they like; examples and targets must be the same, and are compared.
 Of each metric come the difference with its interval (a paired bootstrap: the same draws for all models), the p-value (McNemar's
-exact test for accuracy) corrected for the number of comparisons (Holm), and what that says.
+exact test for accuracy) corrected for the number of comparisons (Holm), and what that says. --config, --set and --model hold for all.
 
 Examples:
   lockstep compare runs/digits-1 runs/digits-2
@@ -66,13 +43,9 @@ Exit codes: 0 done, whatever was found; 2 bad input, or runs whose examples are 
     .action(runCompare);
 }
 
-function runCompare(
-  places: readonly string[],
-  { set: overrides, threads, json, data, metric, ...options }: CompareFlags,
-): Promise<void> {
+function runCompare(places: readonly string[], { json, metric, baseline, ...flags }: CompareFlags): Promise<void> {
   return reportMistakes(json, async (warn) => {
-    const metrics = metric.length > 0 ? { metrics: metric } : {};
-    const given = { ...options, ...metrics, data: placeOf(data), overrides, threads: threadCount(threads), warn };
+    const given = { ...evaluationOf(flags), baseline, metrics: metric, warn };
     // Late, because tfjs takes most of the time that the command needs to start.
     const { compare } = await import('../coordinator/inference/compare-models.js');
     const result = await compare(places, given);

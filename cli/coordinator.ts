@@ -14,47 +14,30 @@ import {
   tokenOf,
   trainUntilInterrupted,
   wholeNumber,
-  withRunOptions,
 } from './running.js';
+import { type RunFlags, type SharedFlags, withConfig, withRunOptions, withShared } from './shared-options.js';
 
-interface CoordinatorFlags {
+interface CoordinatorFlags extends RunFlags, Pick<SharedFlags, 'token' | 'tlsCert' | 'tlsKey'> {
   readonly host?: string;
   readonly port?: string;
   readonly minWorkers?: string;
-  readonly token?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly threads?: string;
   readonly allowMixedNumerics?: boolean;
-  readonly trace?: string;
-  readonly steps?: string;
-  readonly resume?: string;
-  readonly set: readonly string[];
-  readonly seal?: boolean;
-  readonly out?: string;
-  readonly ledger?: boolean;
-  readonly json?: boolean;
 }
 
 export function coordinatorCommand(): Command {
-  const command = new Command('coordinator')
+  const command = withConfig(new Command('coordinator'), '[config]')
     .description('Train a model on this machine and on the workers that join it.')
-    .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('--port <n>', 'port to listen on; 0 for any (default: 7474)')
     .option(
       '--min-workers <n>',
       'remote workers without which no step begins (default: 1 at first; then none, where this machine computes)',
     )
-    .option('--token <token>', 'what workers must know to join; $LOCKSTEP_TOKEN (default: a new random one)')
-    .option('--tls-cert <file>', 'certificate in PEM; workers join by wss://')
-    .option('--tls-key <file>', 'its private key in PEM')
-    .option('--threads <n>', 'threads of this machine that compute; 0 for none (default: one a core)')
     .option(
       '--allow-mixed-numerics',
       'admit machines whose arithmetic gives other bits; the run is not reproducible then',
-    )
-    .option('--resume <run>', 'go on with a run, by its folder: its workers come back by themselves');
+    );
+  withShared(command, 'token', 'tlsCert', 'tlsKey');
   return withRunOptions(command)
     .addHelpText(
       'after',
@@ -64,6 +47,7 @@ Examples:
   lockstep coordinator configs/mnist.yaml --host 0.0.0.0 --threads 0 --set cluster.allReduce=butterfly
   lockstep coordinator --resume runs/mnist-1
 
+With --threads 0 this machine computes nothing. A run that is resumed has its workers come back by themselves.
 It prints the command that joins a worker. Exit codes are those of lockstep train.`,
     )
     .action(runCoordinator);
@@ -81,7 +65,7 @@ async function start(
   watch: Pick<CoordinateOptions, 'report' | 'signal'>,
 ): Promise<EndEvent> {
   const { host, resume, out, ledger, allowMixedNumerics, trace } = flags;
-  const set = [...flags.set, ...sealed(flags)];
+  const set = [...(flags.set ?? []), ...sealed(flags)];
   const options: CoordinateOptions = {
     host,
     ledger,

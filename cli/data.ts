@@ -10,6 +10,7 @@ import { ConfigError, LockstepError } from '../src/errors.js';
 import { suggest } from '../src/ground/suggest.js';
 import { tellMistake } from './outcome.js';
 import { untilInterrupted } from './running.js';
+import { withShared } from './shared-options.js';
 import { isTerminal } from './streams.js';
 
 interface DataFlags {
@@ -21,12 +22,12 @@ interface DataFlags {
 const names = [...publishedSets.keys()];
 
 export function dataCommand(): Command {
-  return new Command('data')
+  const command = new Command('data')
     .description('Download a public data set, ready to train on.')
     .argument('<set>', names.join(', '))
     .option('--dir <dir>', 'folder that receives the files (default: data/<set>)')
-    .option('--mirror <url>', "another address that serves the same files; their SHA-256 must be the published ones'")
-    .option('--json', 'print one JSON object a line and nothing else')
+    .option('--mirror <url>', "another address that serves the same files; their SHA-256 must be the published ones'");
+  return withShared(command, 'json')
     .addHelpText(
       'after',
       `

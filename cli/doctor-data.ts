@@ -8,23 +8,19 @@ import { columnsText } from '../src/report/columns-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
+import { type SharedFlags, withConfig, withShared } from './shared-options.js';
 import { isTerminal } from './streams.js';
 
-interface DoctorDataFlags {
-  readonly set: readonly string[];
-  readonly json?: boolean;
-}
+type DoctorDataFlags = Pick<SharedFlags, 'set' | 'json'>;
 
 /** Classes that people are shown. */
 const mostClasses = 10;
 
 export function doctorDataCommand(): Command {
-  const collect = (value: string, previous: readonly string[]) => [...previous, value];
-  return new Command('data')
-    .description('Read the data of a config and show what they hold, and what is odd about them.')
-    .argument('<config>', 'a config, such as configs/digits.yaml')
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--json', 'print one JSON object and nothing else')
+  const command = withConfig(new Command('data'), '<config>').description(
+    'Read the data of a config and show what they hold, and what is odd about them.',
+  );
+  return withShared(command, 'set', 'json')
     .addHelpText(
       'after',
       `

@@ -15,6 +15,7 @@ import { loadNoiseKernels } from '../src/kernels/load-kernels.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { doctorDataCommand } from './doctor-data.js';
+import { withShared } from './shared-options.js';
 import { isTerminal } from './streams.js';
 
 interface Finding {
@@ -25,11 +26,10 @@ interface Finding {
 }
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
-    .description('Show what this machine has: cores, engines and backends that really load, versions.')
-    .option('--json', 'print one JSON object')
-    .addCommand(doctorDataCommand())
-    .action(runDoctor);
+  const command = new Command('doctor').description(
+    'Show what this machine has: cores, engines and backends that really load, versions.',
+  );
+  return withShared(command, 'json').addCommand(doctorDataCommand()).action(runDoctor);
 }
 
 const require = createRequire(import.meta.url);

@@ -1,6 +1,5 @@
 /** `lockstep evaluate`: loss and metrics of a saved model. */
-import { existsSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { EvaluationResult } from '../coordinator/inference/evaluate.js';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
 import { printable, printableDeep } from '../src/ground/printable.js';
@@ -14,71 +13,42 @@ import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
 import { slicesText } from '../src/report/slices-text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
-import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { checkReportFiles, type ReportFlags, writeReportFiles } from './report-files.js';
-import { threadCount, wholeNumber } from './running.js';
+import { wholeNumber } from './running.js';
+import { evaluationOf, repeatable, type SharedFlags, withModel, withShared } from './shared-options.js';
 
-interface EvaluateFlags extends ReportFlags {
-  readonly split?: 'training' | 'validation' | 'test';
-  readonly data: readonly string[];
-  readonly by: readonly string[];
-  readonly config?: string;
-  readonly set: readonly string[];
-  readonly model?: string;
-  readonly module?: string;
-  readonly threads?: string;
-  readonly unseal?: boolean;
+const shared = ['split', 'data', 'config', 'set', 'model', 'module', 'threads', 'unseal'] as const;
+
+interface EvaluateFlags extends ReportFlags, Pick<SharedFlags, (typeof shared)[number] | 'json'> {
+  readonly by?: readonly string[];
   readonly gallery?: string;
   readonly diagnosis: boolean;
-  readonly json?: boolean;
 }
 
 export function evaluateCommand(): Command {
-  const collect = (value: string, previous: readonly string[]) => [...previous, value];
-  return new Command('evaluate')
-    .description('Loss and metrics of a trained model, as its run computes them.')
-    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
+  const command = withModel(new Command('evaluate')).description(
+    'Loss and metrics of a trained model, as its run computes them.',
+  );
+  withShared(command, ...shared)
     .addOption(
-      new Option('--split <name>', 'which examples (default: test where the run has them, else validation)').choices([
-        'training',
-        'validation',
-        'test',
-      ]),
+      repeatable(
+        '--by <column>',
+        'metrics by the values of a column; of numbers by bins: age:4; of several at once: sex,age:4 (default: evaluation.slices)',
+      ),
     )
-    .option(
-      '--data <path>',
-      'evaluate all examples of another file or folder instead; of sources npy and images also name=path for each field',
-      collect,
-      [],
-    )
-    .option(
-      '--by <column>',
-      'metrics by the values of a column; of numbers by bins: age:4; of several at once: sex,age:4; repeatable (default: evaluation.slices)',
-      collect,
-      [],
-    )
-    .option('--config <file>', "the data, loss and metrics (default: those of the model's run)")
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
-    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
-    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
-    .option('--unseal', 'open a sealed test split for good, and evaluate it')
     .option('--gallery <n>', 'show examples that the model is most confidently wrong about, and labels in doubt')
     .option('--no-diagnosis', 'do not look for what is wrong with the run, which evaluates training and validation too')
     .option('--html <file>', 'write a report there: a page with charts that needs no network')
-    .option('--markdown <file>', 'write the report there as Markdown')
-    .option('--force', 'replace files that are there')
-    .option(
-      '--json',
-      'print one JSON object and nothing else: all of the report; the card of the data with --html or --markdown',
-    )
+    .option('--markdown <file>', 'write the report there as Markdown');
+  return withShared(command, 'force', 'json')
     .addHelpText(
       'after',
       `
 --data takes what data.dir or data.file of the config's source does: a folder for idx and images, a file for csv, parquet, text and
 module, a .npz file for npy, or a file for each of its arrays: --data user=u.npy --data rating=r.npy, as for folders of images; for
 images that a table names, another table. Its columns are scaled as the training's were; its classes, categories and characters must be those of the training.
+--json prints all of the report; the card of the data where there is --html or --markdown.
 
 Examples:
   lockstep evaluate runs/digits-1
@@ -94,13 +64,12 @@ Exit codes: 0 done, 2 bad input.`,
 }
 
 function runEvaluate(place: string, flags: EvaluateFlags): Promise<void> {
-  const { set: overrides, threads, json, data, diagnosis: diagnose, gallery, html, markdown, force, ...rest } = flags;
+  const { json, by, diagnosis: diagnose, gallery, html, markdown, force } = flags;
   return reportMistakes(json, async (warn) => {
     const files = { html, markdown, force };
     const isReport = checkReportFiles(files);
     const shown = gallery === undefined ? [] : [`evaluation.gallery=${galleryOf(gallery)}`];
-    const options = { ...rest, overrides: [...overrides, ...shown] };
-    const given = { ...options, diagnose, data: placeOf(data), threads: threadCount(threads), warn };
+    const given = { ...evaluationOf({ ...flags, set: [...(flags.set ?? []), ...shown] }), by, diagnose, warn };
     process.stdout.write(await evaluated(place, given, { json, isReport, files }));
   });
 }
@@ -128,14 +97,6 @@ async function evaluated(place: string, given: EvaluateOptions, { json, isReport
 }
 
 const galleryOf = (value: string): number => wholeNumber('--gallery', value, 0, 1000, 'use 24, or leave it out');
-
-/** A path, or files by name. */
-export function placeOf(entries: readonly string[]): EvaluateOptions['data'] {
-  if (entries.length === 0) return undefined;
-  const [first, ...others] = entries;
-  // A file that is there may have any name.
-  return others.length === 0 && (!first.includes('=') || existsSync(first)) ? first : namedFiles('--data', entries);
-}
 
 function text(result: EvaluationResult): string {
   const {

@@ -7,29 +7,24 @@ import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { untilKilled } from './running.js';
+import { type SharedFlags, withModel, withShared } from './shared-options.js';
 
-interface ExportFlags {
+const shared = ['model', 'module', 'force', 'json'] as const;
+
+interface ExportFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly format: ExportFormat;
   readonly output: string;
-  readonly model?: string;
-  readonly module?: string;
   readonly batch?: string;
-  readonly force?: boolean;
-  readonly json?: boolean;
 }
 
 export function exportCommand(): Command {
   const formats: ExportFormat[] = ['tfjs', 'onnx', 'safetensors'];
-  return new Command('export')
+  const command = withModel(new Command('export'))
     .description('Write a trained model in another format.')
-    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
     .addOption(new Option('--format <name>', 'format to write').choices(formats).makeOptionMandatory())
     .requiredOption('--output <path>', 'the file to write; for tfjs the folder')
-    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
-    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
-    .option('--batch <n|dynamic>', 'onnx: examples of a batch (default: dynamic, any number)')
-    .option('--force', 'replace what is there')
-    .option('--json', 'print one JSON object and nothing else')
+    .option('--batch <n|dynamic>', 'onnx: examples of a batch (default: dynamic, any number)');
+  return withShared(command, ...shared)
     .addHelpText(
       'after',
       `

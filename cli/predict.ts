@@ -8,62 +8,45 @@ import { whole } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
+import { type SharedFlags, seedOf, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
 
-interface PredictFlags {
-  readonly json?: boolean;
+const ofAll = ['model', 'module', 'force', 'json'] as const;
+const ofInputs = ['input', 'dir', 'images'] as const;
+const ofTexts = ['text', 'seed'] as const;
+
+interface PredictFlags extends Pick<SharedFlags, (typeof ofAll | typeof ofInputs | typeof ofTexts)[number]> {
   readonly csv?: boolean;
   readonly output?: string;
-  readonly force?: boolean;
-  readonly dir?: string;
-  readonly images?: string;
   readonly keep?: string;
-  readonly input: readonly string[];
   readonly top?: string;
-  readonly model?: string;
-  readonly module?: string;
-  readonly text?: string;
   readonly length?: string;
   readonly temperature?: string;
-  readonly seed?: string;
 }
 
 export function predictCommand(): Command {
-  return new Command('predict')
+  const command = withModel(new Command('predict'))
     .description('What a trained model makes of new inputs; for a model of text, how it goes on.')
-    .argument('<run|model>', "a run's folder such as runs/digits-1, or a model's folder or model.json")
     .argument(
       '[input]',
       'an image or a folder of images, a CSV or Parquet file, a .npy, .npz or .json file, a module, or a text file; - is standard input',
     )
-    .option(
-      '--input <name=file>',
-      'one of several inputs, by its name; repeatable, instead of [input]: --input user=user.npy',
-      (value: string, previous: readonly string[]) => [...previous, value],
-      [],
-    )
+    .option('--output <file>', 'write there instead of to standard output');
+  withShared(command, ...ofAll)
+    .optionsGroup('Options for inputs:')
     .option('--top <k>', 'name the k likeliest classes, not only the first')
-    .option('--model <best|final|path>', 'which model of the run (default: best where there is one, else final)')
-    .option('--module <file>', "the module that makes the model (default: that of the run's config)")
-    .option(
-      '--keep <columns>',
-      'repeat columns of the table beside the predictions, such as ids and targets: id,species',
-    )
-    .option('--dir <folder>', 'where names of images in a table start (default: the folder of the table)')
-    .option(
-      '--images <folder>',
-      'write masks and pictures that are predicted there, as PNG files, instead of printing them',
-    )
-    .option('--output <file>', 'write there instead of to standard output')
-    .option('--force', 'write to --output or --images although there are such files')
     .addOption(
       new Option('--csv', 'print CSV with a header line; without --top, a column for each class').conflicts('json'),
     )
-    .option('--json', 'print one JSON object a line and nothing else')
-    .option('--text <text>', 'the text to continue, instead of a file')
+    .option(
+      '--keep <columns>',
+      'repeat columns of the table beside the predictions, such as ids and targets: id,species',
+    );
+  withShared(command, ...ofInputs)
+    .optionsGroup('Options for models of text:')
     .option('--length <n>', 'characters to add to the text (default: 200)')
-    .option('--temperature <t>', 'above 1 for more surprise, 0 for the likeliest character each time (default: 1)')
-    .option('--seed <n>', 'decides which characters are drawn (default: 0)')
+    .option('--temperature <t>', 'above 1 for more surprise, 0 for the likeliest character each time (default: 1)');
+  return withShared(command, ...ofTexts)
     .addHelpText(
       'after',
       `
@@ -136,7 +119,7 @@ async function continuation(
   warn: (message: string) => void,
 ): Promise<AsyncIterable<string>> {
   const given = (['csv', 'top', 'keep', 'dir', 'images'] as const).find((name) => flags[name] !== undefined);
-  if (given || flags.input.length > 0) {
+  if (given || flags.input !== undefined) {
     throw new ConfigError(`--${given ?? 'input'}: ${place} is a model of text`, 'leave it out');
   }
   if ((input === undefined) === (flags.text === undefined)) {
@@ -150,7 +133,7 @@ async function continuation(
     warn,
     temperature: temperatureOf(flags.temperature),
     length: whole('--length', flags.length, 1),
-    seed: whole('--seed', flags.seed, 0),
+    seed: seedOf(flags),
   };
   const { continueText } = await import('../coordinator/inference/continue-text.js');
   const characters = await continueText(place, text, options);
@@ -167,7 +150,7 @@ async function continuation(
 }
 
 /** A file, or a file for each input. */
-export function inputsOf(file: string | undefined, named: readonly string[]): string | Record<string, string> {
+export function inputsOf(file: string | undefined, named: readonly string[] = []): string | Record<string, string> {
   if (named.length === 0) {
     if (file !== undefined) return file;
     throw new ConfigError('no input is named', 'name a file of inputs after the model');

@@ -9,7 +9,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 /** Only the command that is asked for is loaded; for help, all of them. */
-const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.js')).trainCommand(),
   coordinator: async () => (await import('./coordinator.js')).coordinatorCommand(),
   worker: async () => (await import('./worker.js')).workerCommand(),

@@ -126,18 +126,6 @@ export function hideToken(flags: { readonly token?: string }, title: string): vo
 export const tokenOf = ({ token }: { readonly token?: string }): string | undefined =>
   token ?? (process.env.LOCKSTEP_TOKEN || undefined);
 
-/** Adds the options of every command that trains a run. */
-export function withRunOptions(command: Command): Command {
-  return command
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
-    .option('--seal', 'keep the test split closed: the run does not look at it (evaluation.seal)')
-    .option('--out <dir>', "folder that receives the run's folder (default: runs)")
-    .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')
-    .option('--trace <file>', 'write a Chrome trace of every phase of every thread or worker')
-    .option('--ledger', 'record in ledger.jsonl which examples went into each step')
-    .option('--json', 'print one JSON object a line and nothing else');
-}
-
 /** Ends a command that was given neither a config nor a run to go on with. */
 export function checkRunGiven(file: string | undefined, resume: string | undefined, command: Command): void {
   if (file === undefined && resume === undefined) {
@@ -147,9 +135,6 @@ export function checkRunGiven(file: string | undefined, resume: string | undefin
 
 /** What `--seal` sets. */
 export const sealed = ({ seal }: { readonly seal?: boolean }): string[] => (seal ? ['evaluation.seal=true'] : []);
-
-/** Collects a repeatable option. */
-export const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
 
 /** @param least 0 where no thread may compute. @throws ConfigError when it is none that a pool can have */
 export function threadCount(value: string | undefined, least: 0 | 1 = 1): number {

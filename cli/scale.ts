@@ -21,25 +21,22 @@ import { measureScale } from '../src/scale/scale.js';
 import { scaleMarkdown } from '../src/scale/scale-markdown.js';
 import { workersText } from '../src/scale/scale-text.js';
 import { reportMistakes } from './outcome.js';
-import { collect, untilInterrupted, wholeNumber } from './running.js';
+import { untilInterrupted, wholeNumber } from './running.js';
+import { type SharedFlags, withConfig, withShared } from './shared-options.js';
 
-interface ScaleFlags {
+interface ScaleFlags extends Pick<SharedFlags, 'set' | 'out' | 'json'> {
   readonly workers: string;
   readonly kind: Kind;
   readonly mode: Mode | 'both';
   readonly repeats: string;
   readonly steps?: string;
-  readonly out?: string;
-  readonly set: readonly string[];
   readonly against?: string;
   readonly project?: string;
-  readonly json?: boolean;
 }
 
 export function scaleCommand(): Command {
-  return new Command('scale')
+  const command = withConfig(new Command('scale'), '<config>')
     .description('Measure how a run scales with the number of workers, and say what limits it.')
-    .argument('<config>', 'the run, as YAML; see configs/ for complete ones')
     .requiredOption('--workers <list>', 'numbers of workers to compare, such as 1,2,4')
     .addOption(
       new Option('--kind <kind>', 'threads of one process, or processes over sockets')
@@ -53,11 +50,9 @@ export function scaleCommand(): Command {
     )
     .option('--repeats <n>', 'runs of each kind, interleaved', '5')
     .option('--steps <n>', 'steps of a run with the fewest workers (default: so many that it takes some seconds)')
-    .option('--set <path=value>', 'override one value of the config; repeatable', collect, [])
     .option('--against <file>', 'compare with the scale.json of an earlier measurement')
-    .option('--project <scenario>', 'project to more workers, as in "workers=8..4096,bandwidth=10Gbps,latency=100us"')
-    .option('--out <dir>', "folder that receives the report's folder (default: runs)")
-    .option('--json', 'print one JSON object a line and nothing else')
+    .option('--project <scenario>', 'project to more workers, as in "workers=8..4096,bandwidth=10Gbps,latency=100us"');
+  return withShared(command, 'set', 'out', 'json')
     .addHelpText(
       'after',
       `
@@ -95,7 +90,7 @@ async function runScale(file: string, flags: ScaleFlags): Promise<void> {
         ...choices,
         program,
         file,
-        set: flags.set,
+        set: flags.set ?? [],
         kind: flags.kind,
         signal,
         progress,

@@ -11,14 +11,13 @@ import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf } from './bootstrap-flags.js';
 import { reportMistakes } from './outcome.js';
 import { threadCount } from './running.js';
+import { type SharedFlags, withShared } from './shared-options.js';
 
-interface ArraysFlags extends BootstrapFlags {
+interface ArraysFlags extends BootstrapFlags, Pick<SharedFlags, 'threads'> {
   readonly of: OutputKind;
   readonly metrics: string;
   readonly weights?: string;
   readonly classes?: string;
-  readonly threads?: string;
-  readonly json?: boolean;
 }
 
 export function scoreArraysCommand(): Command {
@@ -33,10 +32,8 @@ export function scoreArraysCommand(): Command {
     )
     .requiredOption('--metrics <list>', "as in a config: accuracy,auc or '[accuracy, { f1: { average: macro } }]'")
     .option('--weights <file>', 'what each example counts')
-    .option('--classes <names>', 'names of the classes: cat,dog')
-    .option('--threads <n>', 'threads of the bootstrap (default: one a core); the result does not depend on it');
-  return bootstrapFlags(command, 2000)
-    .option('--json', 'print one JSON object and nothing else')
+    .option('--classes <names>', 'names of the classes: cat,dog');
+  return bootstrapFlags(withShared(command, 'threads'))
     .addHelpText(
       'after',
       `

@@ -7,16 +7,17 @@ import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import type { BoxScores } from '../src/scores/boxes.js';
 import { reportMistakes } from './outcome.js';
+import { withShared } from './shared-options.js';
 
 export function scoreBoxesCommand(): Command {
-  return new Command('boxes')
+  const command = new Command('boxes')
     .description("Average precision and recall of boxes that were found in images, by COCO's rule.")
     .argument('<truths>', "the true boxes: COCO's JSON of images, categories and annotations")
     .argument(
       '<detections>',
       "the boxes that were found: COCO's JSON, a list with image_id, category_id, bbox and score",
-    )
-    .option('--json', 'print one JSON object and nothing else')
+    );
+  return withShared(command, 'json')
     .addHelpText(
       'after',
       `

@@ -10,6 +10,7 @@ import { type BootstrapFlags, bootstrapFlags, bootstrapOf, rangeText } from './b
 import { whole } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
+import { repeatable } from './shared-options.js';
 
 interface SeriesFlags extends BootstrapFlags {
   readonly history?: string;
@@ -17,8 +18,7 @@ interface SeriesFlags extends BootstrapFlags {
   readonly series?: string;
   readonly truth?: string;
   readonly prediction?: string;
-  readonly quantile: readonly string[];
-  readonly json?: boolean;
+  readonly quantile?: readonly string[];
 }
 
 export function scoreSeriesCommand(): Command {
@@ -34,14 +34,13 @@ export function scoreSeriesCommand(): Command {
     .option('--series <column>', 'says which series a row is of (default: all are of one)')
     .option('--truth <column>', 'the numbers of truths and history (default: the only column that it can be)')
     .option('--prediction <column>', 'the numbers of predictions (default: the only column that it can be)')
-    .option(
-      '--quantile <q=column>',
-      'a column of predictions that is the forecast of a quantile; repeatable: --quantile 0.9=p90',
-      (value: string, previous: readonly string[]) => [...previous, value],
-      [],
+    .addOption(
+      repeatable(
+        '--quantile <q=column>',
+        'a column of predictions that is the forecast of a quantile, such as --quantile 0.9=p90',
+      ),
     );
   return bootstrapFlags(command)
-    .option('--json', 'print one JSON object and nothing else')
     .addHelpText(
       'after',
       `
@@ -64,7 +63,7 @@ function runScoreSeries(truths: string, predictions: string, flags: SeriesFlags)
     if (flags.season !== undefined && history === undefined) {
       throw new ConfigError(`--season ${flags.season}: there is no history`, 'give --history, or leave out --season');
     }
-    const quantiles = namedFiles('--quantile', flags.quantile);
+    const quantiles = namedFiles('--quantile', flags.quantile ?? []);
     for (const q of Object.keys(quantiles)) {
       if (Number(q) > 0 && Number(q) < 1) continue;
       throw new ConfigError(`--quantile ${q}=${quantiles[q]}: ${q} is not between 0 and 1`, 'write it as 0.9=p90');

@@ -15,10 +15,11 @@ import { tokenizerNames } from '../src/scores/tokenizers.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf, rangeText } from './bootstrap-flags.js';
 import { whole } from './flag-numbers.js';
 import { reportMistakes } from './outcome.js';
+import { repeatable } from './shared-options.js';
 import { writeLines } from './sink.js';
 
 interface TextFlags extends BootstrapFlags {
-  readonly reference: readonly string[];
+  readonly reference?: readonly string[];
   readonly metric?: string;
   readonly tokenize?: TextScoreOptions['tokenize'];
   readonly lowercase?: boolean;
@@ -29,7 +30,6 @@ interface TextFlags extends BootstrapFlags {
   readonly rougeAscii?: boolean;
   readonly sentenceBreak?: string;
   readonly each?: boolean;
-  readonly json?: boolean;
 }
 
 export function scoreTextsCommand(): Command {
@@ -38,12 +38,7 @@ export function scoreTextsCommand(): Command {
     .argument('<references>', 'a text file of the right texts; - is standard input')
     .argument('<hypotheses>', 'a text file of the texts to score, in the same order')
     .argument('[other]', 'those of a second system, to compare it with the first')
-    .option(
-      '--reference <file>',
-      'another right text for each line; repeatable',
-      (value: string, previous: readonly string[]) => [...previous, value],
-      [],
-    )
+    .addOption(repeatable('--reference <file>', 'another right text for each line'))
     .option('--metric <names>', `some of ${textMetricNames.join(',')} (default: bleu,chrf,rouge)`)
     .addOption(
       new Option('--tokenize <way>', 'how BLEU and wer cut texts into tokens (default: 13a)').choices(tokenizerNames),
@@ -57,7 +52,6 @@ export function scoreTextsCommand(): Command {
     .option('--sentence-break <text>', 'what stands between the sentences of a line, such as <n>, for rougeLsum')
     .option('--each', 'print the scores of each line by itself too');
   return bootstrapFlags(command)
-    .option('--json', 'print one JSON object a line and nothing else')
     .addHelpText(
       'after',
       `
@@ -81,7 +75,7 @@ function runScoreTexts(first: string, hypotheses: string, other: string | undefi
     const { Reading } = await import('../src/data/reading.js');
     const { linesOf } = await import('../src/scores/text-lines.js');
     const { scoreNamedTexts } = await import('../src/scores/text-scores.js');
-    const references = [first, ...flags.reference];
+    const references = [first, ...(flags.reference ?? [])];
     const systems = [hypotheses, ...(other === undefined ? [] : [other])];
     const inputs = [...references, ...systems];
     if (inputs.filter((name) => name === '-').length > 1) {

@@ -7,41 +7,22 @@ import type { EndEvent } from '../src/report/events.js';
 import { jsonLine } from '../src/report/json.js';
 import { learningCurveText } from '../src/report/learning-curve.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
-import {
-  checkResume,
-  checkRunGiven,
-  sealed,
-  stepLimit,
-  threadCount,
-  trainUntilInterrupted,
-  withRunOptions,
-} from './running.js';
+import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, trainUntilInterrupted } from './running.js';
+import { type RunFlags, withConfig, withRunOptions } from './shared-options.js';
 
-interface TrainFlags {
-  readonly threads?: string;
+interface TrainFlags extends RunFlags {
   readonly engine?: string;
   readonly backend?: string;
-  readonly set: readonly string[];
-  readonly seal?: boolean;
   readonly learningCurve?: string;
-  readonly out?: string;
-  readonly resume?: string;
-  readonly steps?: string;
-  readonly trace?: string;
-  readonly ledger?: boolean;
-  readonly json?: boolean;
 }
 
 export function trainCommand(): Command {
-  const command = new Command('train')
+  const command = withConfig(new Command('train'), '[config]')
     .description('Train a model on the cores of this machine.')
-    .argument('[config]', 'the run, as YAML; see configs/ for complete ones')
-    .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
     .option(
       '--learning-curve <sizes>',
       'train on parts of the training split, such as 0.1,0.3,1, and compare on validation',
     )
-    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .addOption(new Option('--engine <name>', 'overrides `engine` of the config').choices(['auto', 'onnx', 'tfjs']))
     .addOption(
       new Option('--backend <name>', 'overrides `backend` of the config').choices(['tensorflow', 'wasm', 'cpu']),
@@ -85,7 +66,7 @@ async function start(
   flags: TrainFlags,
   watch: Pick<RunOptions, 'report' | 'signal'>,
 ): Promise<EndEvent> {
-  const set = [...flags.set, ...sealed(flags)];
+  const set = [...(flags.set ?? []), ...sealed(flags)];
   if (flags.engine) set.push(`engine=${flags.engine}`);
   if (flags.backend) set.push(`backend=${flags.backend}`);
   const { ledger, trace } = flags;

@@ -9,36 +9,29 @@ import type { WorkerOptions } from '../worker/worker.js';
 import type { WorkerProgramEvent } from '../worker/worker-events.js';
 import { pair, pem, portNumber } from './network.js';
 import { tellMistake } from './outcome.js';
-import { collect, hideToken, threadCount, tokenOf, untilInterrupted, wholeNumber } from './running.js';
+import { hideToken, threadCount, tokenOf, untilInterrupted, wholeNumber } from './running.js';
+import { type SharedFlags, withShared } from './shared-options.js';
 import { workerLine } from './worker-text.js';
 
-interface WorkerFlags {
-  readonly token?: string;
-  readonly threads?: string;
+const shared = ['token', 'threads', 'tlsCert', 'tlsKey', 'set', 'json'] as const;
+
+interface WorkerFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly name?: string;
   readonly tlsCa?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
   readonly peerHost?: string;
   readonly peerPort?: string;
   readonly advertise?: string;
   readonly cache?: string;
   readonly timeout?: string;
   readonly config?: string;
-  readonly set: readonly string[];
-  readonly json?: boolean;
 }
 
 export function workerCommand(): Command {
-  return new Command('worker')
+  const command = new Command('worker')
     .description('Compute for a coordinator. Needs neither config nor data nor model: it is sent them.')
     .argument('<url>', 'where the coordinator listens, such as ws://10.0.0.1:7474')
-    .option('--token <token>', "the coordinator's token; $LOCKSTEP_TOKEN")
-    .option('--threads <n>', 'engine threads; the result is the same for any number (default: one a core)')
     .option('--name <name>', 'name in reports (default: the name of this machine)')
     .option('--tls-ca <file>', 'for wss://: the only authority, or certificate, that is trusted, in PEM')
-    .option('--tls-cert <file>', 'certificate in PEM, for links between workers under wss://')
-    .option('--tls-key <file>', 'its private key in PEM')
     .option(
       '--peer-host <address>',
       'address for links from other workers (default: that by which the coordinator is reached)',
@@ -47,9 +40,8 @@ export function workerCommand(): Command {
     .option('--advertise <host:port>', 'where other workers reach that port, if not there')
     .option('--cache <dir>', 'where data sets are kept from one run to the next')
     .option('--timeout <seconds>', 'how long to wait for a coordinator; 0 for ever (default: 600)')
-    .option('--config <file>', 'a config whose `data` section loads a copy of the data that this machine has')
-    .option('--set <path=value>', 'override one value of that config; repeatable', collect, [])
-    .option('--json', 'print one JSON object a line and nothing else')
+    .option('--config <file>', 'a config whose `data` section loads a copy of the data that this machine has');
+  return withShared(command, ...shared)
     .addHelpText(
       'after',
       `
@@ -115,7 +107,7 @@ const timeoutOf = (value: string | undefined): number | undefined =>
     : wholeNumber('--timeout', value, 0, 1e9, 'give seconds, such as 600, or leave it out');
 
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
-async function localData(file: string, set: readonly string[]): Promise<WorkerOptions['local']> {
+async function localData(file: string, set: readonly string[] = []): Promise<WorkerOptions['local']> {
   const { loadRunConfig } = await import('../src/config/load-config.js');
   const { ignoredClasses } = await import('../src/config/heads.js');
   const { dataConfigOf } = await import('../coordinator/prepare/specs.js');
