@@ -86,7 +86,7 @@ async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions):
   const { confidence } = config.evaluation;
   const asked = resamplingOf(evaluated, options);
   const sure = kept ? await resampled(kept, scalars, asked) : { intervals: {}, detectable: {}, notes: {} };
-  const diagnosis = findingsOf(evaluated);
+  const diagnosis = await findingsOf(evaluated, options.warn);
   const gallery = await galleryFor(evaluated);
   const run = runAround(located.path);
   const curve = run === undefined ? undefined : readLearningCurve(join(run, learningCurveName));

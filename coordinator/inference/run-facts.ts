@@ -14,6 +14,7 @@ import { readRunLog } from '../../src/report/run-log.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 import type { ChosenData, EvaluateOptions } from './evaluated-data.js';
 import { runAround } from './locate.js';
+import { repeatedFacts } from './repeated-facts.js';
 
 /** Examples of the training split that are looked at where validation has fewer. */
 const fewestTrained = 1024;
@@ -46,9 +47,12 @@ function drawn(rows: Int32Array, wanted: number, seed: number): Int32Array {
 }
 
 /** What is wrong with the run; undefined where it was not asked, or cannot be told. */
-export function findingsOf(evaluated: EvaluatedExamples): Finding[] | undefined {
+export async function findingsOf(
+  evaluated: EvaluatedExamples,
+  warn: (message: string) => void = () => {},
+): Promise<Finding[] | undefined> {
   const facts = factsOf(evaluated);
-  return facts && diagnoseRun(facts);
+  return facts && diagnoseRun({ ...facts, repeated: await repeatedFacts(evaluated, warn) });
 }
 
 function factsOf({ located, config, dataset, split, kept, others }: EvaluatedExamples): RunFacts | undefined {

@@ -3,6 +3,7 @@ import type { Finding } from '../report/evaluation-report.js';
 import { classFindings } from './class-rules.js';
 import { courseFindings } from './course-rules.js';
 import type { RunFacts } from './facts.js';
+import { leakFindings } from './leak-rules.js';
 import { hasLearned, lossesOf, lossFindings } from './loss-rules.js';
 
 /** @returns what is wrong, the worst first; nothing where no rule finds something */
@@ -11,6 +12,8 @@ export function diagnoseRun(facts: RunFacts): Finding[] {
   const { swinging, tooLong, improving } = courseFindings(facts, losses);
   const course = { isImproving: improving.length > 0, isSwinging: swinging.length > 0 };
   return [
+    // Before all else: numbers that follow may be too good.
+    ...leakFindings(facts),
     ...lossFindings(facts, losses, course),
     ...swinging,
     ...tooLong,

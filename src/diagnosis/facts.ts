@@ -1,8 +1,22 @@
 /** What a diagnosis goes by. */
 import type { LossSettings } from '../config/model.js';
 import type { RunConfig } from '../config/run-config.js';
+import type { Splits } from '../data/examples.js';
+import type { Repeats } from '../data/repeats.js';
 import type { KeptExamples } from '../evaluate/kept-examples.js';
 import type { RunLog } from '../report/run-log.js';
+
+/** Examples whose inputs come again. A sealed test split is none of those that were compared. */
+export interface RepeatedFacts extends Repeats {
+  /** Examples of each split that was compared. */
+  readonly compared: Readonly<Partial<Record<keyof Splits, number>>>;
+  /** Loss and metrics of the split that was evaluated, with those that stand in training too, and without. */
+  readonly metrics?: {
+    readonly split: keyof Splits;
+    readonly all: Readonly<Record<string, number>>;
+    readonly without: Readonly<Record<string, number>>;
+  };
+}
 
 /** A run whose model was evaluated on examples that it was trained on, and on others by which it may be changed. */
 export interface RunFacts {
@@ -20,4 +34,6 @@ export interface RunFacts {
   readonly training: KeptExamples;
   /** Validation, never test: a model that is changed by what the test split shows is tested by it no longer. */
   readonly validation?: KeptExamples;
+  /** Examples that come again in several splits; absent where nobody looked. */
+  readonly repeated?: RepeatedFacts;
 }

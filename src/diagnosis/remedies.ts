@@ -1,4 +1,5 @@
 /** What this program has against what is wrong, by the names of its config: as `--set` takes them, where they are one value. */
+import { tableIn } from '../config/data.js';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { RunConfig } from '../config/run-config.js';
 import type { RunFacts } from './facts.js';
@@ -101,6 +102,12 @@ export function rareClasses({ config }: RunFacts, target: string | undefined): s
     'more examples of the rare classes',
   ];
 }
+
+/** Against examples in two splits. */
+export const apart = ({ config: { data } }: Pick<RunFacts, 'config'>): string[] => [
+  'remove what comes twice before it is split (lockstep doctor data CONFIG names the first)',
+  ...(tableIn(data) ? ['data.split.group: COLUMN keeps the rows of a user, patient or product in one split'] : []),
+];
 
 /** Against not knowing how the model does on examples that are new to it. */
 export function holdOut({ config: { data } }: Pick<RunFacts, 'config'>): string[] {

@@ -36,7 +36,7 @@ export async function diagnose(
     const rows = { training: splits.training.length, validation: splits.validation.length, test: splits.test.length };
     const fields = await fieldReports(dataset);
     const targets = fields.filter(({ role }) => role === 'target').map(({ name }) => name);
-    const duplicates = await duplicatesOf(dataset);
+    const duplicates = await duplicatesOf(dataset, config.source !== 'text');
     const rowsOf = tableIn(readable);
     const groups = rowsOf ? await groupsOf({ config: rowsOf, files }, splits, quiet) : groupsByKey(dataset);
     return {

@@ -9,8 +9,8 @@ export type SplitCounts = Readonly<Record<SplitName, number>>;
 
 /** What is odd, and what can be done about it. */
 export interface DataFinding {
-  /** What it is about: `missing`, `balance`, `duplicates`, `groups`, `values`, or `reading` for what a run warns of too. */
-  readonly about: 'missing' | 'balance' | 'duplicates' | 'groups' | 'values' | 'reading';
+  /** What it is about: `missing`, `balance`, `duplicates`, `conflicts` (of targets), `groups`, `values`, or `reading` for what a run warns of too. */
+  readonly about: 'missing' | 'balance' | 'duplicates' | 'conflicts' | 'groups' | 'values' | 'reading';
   readonly problem: string;
   readonly remedy: string;
 }
@@ -52,6 +52,10 @@ export interface Duplicates {
   readonly acrossSplits: number;
   /** The first of the latter, with the one that it repeats. */
   readonly example?: readonly [string, string];
+  /** Examples whose inputs are those of one before, and whose target is another; 0 of a text. */
+  readonly conflicts: number;
+  /** The first of these, with the one whose inputs it has. */
+  readonly conflict?: readonly [string, string];
 }
 
 /** Values that name groups. */
