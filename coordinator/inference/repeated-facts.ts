@@ -1,11 +1,14 @@
 /** Examples of a run that stand in two splits, and what its model comes to without them. */
+import { join } from 'node:path';
 import type { Splits } from '../../src/data/examples.js';
 import { comparedBytes, repeatsOf } from '../../src/data/repeats.js';
 import type { RepeatedFacts } from '../../src/diagnosis/facts.js';
 import { subset } from '../../src/evaluate/kept-examples.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { bytesText, grouped } from '../../src/ground/units.js';
+import { configName } from '../../src/report/run-folder.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
+import { runAround } from './locate.js';
 
 /** What an evaluation compares at most: it takes a few seconds. `lockstep doctor data` has no such bounds. */
 const mostBytes = 2 ** 30;
@@ -16,12 +19,12 @@ export async function repeatedFacts(
   evaluated: EvaluatedExamples,
   warn: (message: string) => void,
 ): Promise<RepeatedFacts | undefined> {
-  const { dataset, config, split, rows, isSealed, kept } = evaluated;
+  const { dataset, config, split, rows, isSealed, kept, located } = evaluated;
   const { examples, splits } = dataset;
   if (examples.count > mostExamples || comparedBytes(examples) > mostBytes) {
     warn(
-      `splits are not searched for the same examples: there are more than ${grouped(mostExamples)}, or ${bytesText(mostBytes)}; ` +
-        'lockstep doctor data CONFIG does',
+      `splits are not searched for the same examples: ${grouped(examples.count)} of ${bytesText(comparedBytes(examples))}, and at most ` +
+        `${grouped(mostExamples)} of ${bytesText(mostBytes)} are compared here; lockstep doctor data ${join(runAround(located.path) ?? '.', configName)} compares all`,
     );
     return undefined;
   }

@@ -1,6 +1,8 @@
 /** What was trained on is no test: examples that stand in two splits, and those that contradict each other. */
+import { join } from 'node:path';
 import { grouped, metricText } from '../ground/units.js';
 import type { Finding } from '../report/evaluation-report.js';
+import { configName } from '../report/run-folder.js';
 import type { RunFacts } from './facts.js';
 import { apart } from './remedies.js';
 
@@ -15,7 +17,7 @@ export function leakFindings(facts: RunFacts): Finding[] {
   if (shared.length > 0) {
     const pairs = shared.map(
       ({ of, split, rows }) =>
-        `${grouped(rows.length)} of the ${grouped(compared[split] ?? 0)} examples of ${split} stand in ${of} too`,
+        `${grouped(rows.length)} of ${grouped(compared[split] ?? 0)} examples of ${split} stand in ${of} too`,
     );
     const numbers = Object.entries(metrics?.without ?? {}).map(
       ([name, value]) => `${name} ${metricText(value)} (with them ${metricText(metrics!.all[name])})`,
@@ -28,7 +30,7 @@ export function leakFindings(facts: RunFacts): Finding[] {
   if (conflicts > 0 && conflicts >= conflicting * all) {
     const text = `${grouped(conflicts)} of ${grouped(all)} examples have the inputs of another and a different target: no model can be right about both.`;
     const remedies = [
-      'correct the targets (lockstep doctor data CONFIG names the first two)',
+      `correct the targets (lockstep doctor data ${join(facts.folder, configName)} names the first two)`,
       'inputs that tell such examples apart',
     ];
     findings.push({ title: 'Label conflicts', text, remedies });

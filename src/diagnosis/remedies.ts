@@ -1,7 +1,9 @@
 /** What this program has against what is wrong, by the names of its config: as `--set` takes them, where they are one value. */
-import { tableIn } from '../config/data.js';
+import { join } from 'node:path';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { RunConfig } from '../config/run-config.js';
+import { keepTogether } from '../data/splits/keep-together.js';
+import { configName } from '../report/run-folder.js';
 import type { RunFacts } from './facts.js';
 
 /** A remedy that can be pasted behind `lockstep train CONFIG`. */
@@ -104,10 +106,13 @@ export function rareClasses({ config }: RunFacts, target: string | undefined): s
 }
 
 /** Against examples in two splits. */
-export const apart = ({ config: { data } }: Pick<RunFacts, 'config'>): string[] => [
-  'remove what comes twice before it is split (lockstep doctor data CONFIG names the first)',
-  ...(tableIn(data) ? ['data.split.group: COLUMN keeps the rows of a user, patient or product in one split'] : []),
-];
+export function apart({ config: { data }, folder }: Pick<RunFacts, 'config' | 'folder'>): string[] {
+  const together = keepTogether(data);
+  return [
+    `remove what comes twice before it is split (lockstep doctor data ${join(folder, configName)} names the first)`,
+    ...(together === undefined ? [] : [`${together} keeps what belongs to one user, patient or product in one split`]),
+  ];
+}
 
 /** Against not knowing how the model does on examples that are new to it. */
 export function holdOut({ config: { data } }: Pick<RunFacts, 'config'>): string[] {

@@ -3,9 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { dataSchema } from '../../src/config/data.js';
 import { diagnose } from '../../src/data/doctor/diagnose.js';
 import type { DataDiagnosis } from '../../src/data/doctor/diagnosis.js';
+import { keepTogether } from '../../src/data/splits/keep-together.js';
+import { partsOf } from '../../src/data/splits/split-plan.js';
 import { lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { idxFile } from '../support/idx.js';
@@ -132,7 +135,10 @@ describe('a table', () => {
     ]);
     const [{ problem, remedy }] = about(found, 'groups');
     expect(problem).toContain('of 8 values of column patientId are in two splits');
-    expect(remedy).toContain('data.split.group: patientId');
+    expect(remedy).toBe(
+      'where rows of one patientId are alike, keep them together: data.split: { validation: 0, test: 0.5, group: patientId } ' +
+        'in the place of data.validation, data.test and data.stratify',
+    );
     const followed = await look({
       ...table('g.csv', text(), { split: { ...half, group: 'patientId' } }),
       test: undefined,
@@ -169,6 +175,31 @@ describe('a table', () => {
     });
     const followed = await look({ ...table('b.csv', text()), test: 0.34, stratify: true });
     expect(about(followed, 'balance').filter(({ problem }) => problem.includes('no example'))).toEqual([]);
+  });
+
+  it.each([
+    [{}],
+    [{ validation: 0.2, test: 0.2, stratify: true }],
+    [{ split: { validation: 0.2 } }],
+    [{ split: { order: 'x' } }],
+    [{ split: { stratify: 'y' } }],
+    [{ split: { group: 'patientId' } }],
+  ])('is kept together as the remedy says, beside %j', (more) => {
+    const config = { source: 'csv', file: 't.csv', target: 'y', ...more } as Record<string, unknown>;
+    const remedy = keepTogether(dataSchema.parse(config), 'siteId')!;
+    const [, key, value, instead = ''] = /^data\.(\S+): (\{.*\}|siteId)(?: in the place of (.*))?$/.exec(remedy)!;
+    const path = key.split('.');
+    const left = structuredClone(config) as Record<string, Record<string, unknown>>;
+    for (const name of instead.match(/data\.[\w.]+/g) ?? []) {
+      const [, first, second] = name.split('.');
+      if (second === undefined) delete left[first];
+      else delete left[first][second];
+    }
+    const said = path.length > 1 ? { split: { ...left.split, [path[1]]: value } } : { split: parse(value) };
+    const followed = dataSchema.parse({ ...left, ...said });
+    const { validation, test } = partsOf<unknown>(dataSchema.parse(config));
+    expect(followed.split).toMatchObject({ validation, test, group: 'siteId' });
+    expect(keepTogether(dataSchema.parse({ ...config, split: undefined, test: 'test.csv' }))).toBeUndefined();
   });
 
   it('repeats what a run warns of, with its remedy, and the columns', async () => {

@@ -1,14 +1,18 @@
 /** What is said of a run follows rules: each is met by facts made for it, and by nothing else; remedies are what the config takes. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { EvaluatedExamples } from '../../coordinator/inference/evaluate-examples.js';
+import { repeatedFacts } from '../../coordinator/inference/repeated-facts.js';
 import { defineConfig } from '../../src/config/define.js';
 import type { RunConfigInput } from '../../src/config/input.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
+import type { Column } from '../../src/data/examples.js';
 import { diagnoseRun } from '../../src/diagnosis/diagnose-run.js';
 import { costOf, lossOf } from '../../src/diagnosis/estimate.js';
 import type { RunFacts } from '../../src/diagnosis/facts.js';
+import { leakFindings } from '../../src/diagnosis/leak-rules.js';
 import { priorOf } from '../../src/diagnosis/prior.js';
 import type { KeptExamples } from '../../src/evaluate/kept-examples.js';
-import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
+import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 
 const folder = temporaryFolder();
@@ -193,6 +197,54 @@ it('gives remedies that the config takes, whatever its optimizer and splits', ()
       'training.restoreBest',
     ].sort(),
   );
+});
+
+describe('examples in two splits', () => {
+  // Rows 0 to 5 of one number: validation has 2 of training, once with another target; test has 1 of training.
+  const number = (values: number[], role: 'input' | 'target', more = {}): Column => ({
+    ...{ name: role, role, type: 'int32', shape: role === 'input' ? [1] : [], values: Int32Array.from(values) },
+    ...more,
+  });
+  const examples = { count: 6, columns: [number([1, 2, 1, 2, 5, 1], 'input'), number([0, 1, 0, 0, 1, 0], 'target')] };
+  const splits = { training: Int32Array.of(0, 1), validation: Int32Array.of(2, 3, 4), test: Int32Array.of(5) };
+  const overlapping = async (config: Partial<RunConfigInput>, isSealed = false) => {
+    const found = facts({ ...cases.fine, config });
+    // Of validation, the two that training has are right, and the other is not.
+    const made = kept([0, 0, 1], [0.1, 0.1, 1.9], { metrics: [{ accuracy: {} }] as never });
+    const own = { ...made, outputs: made.outputs.map((each) => ({ ...each, divisors: Float32Array.of(1, 1, 1) })) };
+    const { scalars } = new RunMetrics(own.heads).ofKept(own.outputs);
+    const located = { path: 'runs/x-1/model', name: 'x-1' };
+    const evaluated = {
+      located,
+      config: found.config,
+      dataset: { examples, splits },
+      split: 'validation',
+      rows: splits.validation,
+    };
+    const repeated = await repeatedFacts(
+      { ...evaluated, isSealed, kept: own, results: { scalars, figures: {} } } as unknown as EvaluatedExamples,
+      () => {},
+    );
+    return leakFindings({ ...found, repeated });
+  };
+
+  it('are counted by pairs of splits, with the metrics without them; label conflicts are named', async () => {
+    const [shared, conflicts, ...others] = await overlapping({});
+    expect(others).toEqual([]);
+    expect(shared.title).toBe('The same examples in two splits');
+    expect(shared.text).toBe(
+      'By their inputs, 2 of 3 examples of validation stand in training too; 1 of 1 examples of test stand in training too; ' +
+        '1 of 1 examples of test stand in validation too. ' +
+        'Of validation without those of training: loss 1.9000 (with them 0.7000), accuracy 0.0000 (with them 0.6667).',
+    );
+    expect(conflicts.title).toBe('Label conflicts');
+    expect(conflicts.text).toContain('1 of 6 examples have the inputs of another and a different target');
+  });
+
+  it('of a sealed test split are not looked for', async () => {
+    const [{ text }] = await overlapping({}, true);
+    expect(text).not.toContain('test');
+  });
 });
 
 it('knows what the best constant costs', () => {

@@ -12,9 +12,12 @@ import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { smallModel } from '../support/small.js';
 
 const folder = temporaryFolder();
+/** Seven examples again and again, so that all splits have the same. */
+const rows = Array.from({ length: 60 }, (_, i) => i % 7);
 const config = (validation: number) => ({
   ...smallModel,
-  data: { source: 'digits', examples: 60, validation, test: 0.2 },
+  model: { layers: smallModel.model.layers.slice(1) },
+  data: { source: 'values', features: rows, targets: rows, classes: 7, validation, test: 0.2 },
   training: { epochs: 1, batchSize: 32 },
   evaluation: { resamples: 0 },
 });
@@ -59,7 +62,23 @@ describe('a run', () => {
   });
 });
 
+/** What is said of examples that stand in two splits. */
+const repeated = async (place: string, options: EvaluateOptions) =>
+  (await look(place, { ...options, diagnose: true })).diagnosis?.find(({ title }) => title.includes('two splits'))
+    ?.text;
+
 describe('a sealed test split', () => {
+  it('is not compared with the others', async () => {
+    expect(await repeated(run, { split: 'validation' })).toMatch(
+      /^By their inputs, 12 of 12 examples of validation stand in training too\.$/,
+    );
+    const opened = join(folder, 'compared');
+    cpSync(run, opened, { recursive: true });
+    expect(await repeated(opened, { unseal: true })).toMatch(
+      /12 of 12 examples of test stand in training too; 11 of 12 examples of test stand in validation too\./,
+    );
+  });
+
   it('is not read by its run', async () => {
     expect(end).toMatchObject({ test: null, sealed: true });
     const { stdout } = await lockstepServed(['train', '--seal', join(folder, 'sealed.yaml'), '--threads', '1'], folder);

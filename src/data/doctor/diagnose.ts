@@ -53,8 +53,8 @@ export async function diagnose(
         ...warnings.map(asFinding),
         ...(table && missing ? gapFindings(missing, table) : []),
         ...fieldFindings(fields, dataset, (target) => mixingOf(config, targets, target)),
-        ...duplicateFindings(duplicates, rows, table !== undefined),
-        ...groupFindings(groups ?? []),
+        ...duplicateFindings(duplicates, rows, config),
+        ...groupFindings(groups ?? [], config),
       ],
     };
   } finally {

@@ -1,9 +1,11 @@
 /** What the doctor says of examples that come again, and above all of those that are in two splits. */
+import type { DataConfig } from '../../config/data.js';
 import { grouped } from '../../ground/units.js';
 import type { Dataset } from '../examples.js';
 import { ofRole } from '../field.js';
 import { repeatsOf } from '../repeats.js';
 import { originOf } from '../row-origins.js';
+import { keepTogether } from '../splits/keep-together.js';
 import type { DataFinding, Duplicates, SplitCounts } from './diagnosis.js';
 
 /** @param hasConflicts whether the same inputs should have the same target, as those of a text need not */
@@ -24,7 +26,7 @@ export async function duplicatesOf(dataset: Dataset, hasConflicts: boolean): Pro
 export function duplicateFindings(
   { acrossSplits, example, conflicts, conflict }: Duplicates,
   rows: SplitCounts,
-  isTable: boolean,
+  config: DataConfig,
 ): DataFinding[] {
   const findings: DataFinding[] = [];
   if (example) {
@@ -32,8 +34,9 @@ export function duplicateFindings(
     const problem =
       `${grouped(acrossSplits)} of ${grouped(held)} examples that are held out have the inputs of an example of another split: ` +
       `${example[0]} repeats ${example[1]}`;
-    const remedy = isTable
-      ? 'remove what comes twice, or keep its rows together with data.split.group: COLUMN'
+    const together = keepTogether(config);
+    const remedy = together
+      ? `remove what comes twice, or keep it together: ${together}`
       : 'remove what comes twice before it is split';
     findings.push({ about: 'duplicates', problem, remedy });
   }

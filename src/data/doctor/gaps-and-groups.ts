@@ -1,8 +1,10 @@
 /** What the rows of a table say beyond the examples that they become: gaps, and groups that are in two splits. */
 
+import type { DataConfig } from '../../config/data.js';
 import { grouped } from '../../ground/units.js';
 import type { Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
+import { keepTogether } from '../splits/keep-together.js';
 import { isComplete } from '../table/cell-values.js';
 import { assignRoles, type FileColumn, type TableConfig } from '../table/columns.js';
 import { withDates } from '../table/dates.js';
@@ -118,7 +120,7 @@ export function gapFindings(gaps: readonly Gaps[], config: TableConfig): DataFin
   }));
 }
 
-export function groupFindings(groups: readonly GroupReport[]): DataFinding[] {
+export function groupFindings(groups: readonly GroupReport[], config: DataConfig): DataFinding[] {
   return groups.flatMap(({ column, values, shared, examples }) => {
     if (shared === 0) return [];
     const named = examples
@@ -127,7 +129,7 @@ export function groupFindings(groups: readonly GroupReport[]): DataFinding[] {
     return {
       about: 'groups' as const,
       problem: `${grouped(shared)} of ${grouped(values)} values of column ${column} are in two splits, such as ${named}`,
-      remedy: `where rows of one ${column} are alike, keep them together with data.split.group: ${column}`,
+      remedy: `where rows of one ${column} are alike, keep them together: ${keepTogether(config, column) ?? 'in the files of one split'}`,
     };
   });
 }
