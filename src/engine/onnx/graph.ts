@@ -1,39 +1,17 @@
 /** Builds an ONNX graph node by node. Values carry their memory layout, so that convolutions in a row never transpose. */
 import { elements } from '../../ground/elements.js';
-import type { Attribute, ElementType, OnnxConstant, OnnxGraph, OnnxNode, OnnxValue } from './proto.js';
+import {
+  type Attribute,
+  type ElementType,
+  type OnnxConstant,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxValue,
+  typedArray,
+} from './proto.js';
+import type { Storage, Value } from './storage.js';
 
-/**
- * What a value's numbers are, in one or more forms. tfjs is channels-last ([N, H, W, C]), ONNX Runtime's convolutions are
- * channels-first ([N, C, H, W]); a form is made from another one only when somebody asks for it, and kept.
- */
-export interface Storage {
-  readonly type: ElementType;
-  /** Names by shape of the row-major forms: reshapes of one another. */
-  readonly rows: Map<string, string>;
-  /** True when the value was made channels-first: what is made from it should then be so too. */
-  readonly transposed?: boolean;
-  /** The transposed form of a rank-4 value, and its shape before transposition. */
-  channelsFirst?: { readonly name: string; readonly shape: readonly number[] };
-  /** The transposed copy of a rank-2 value, and its shape before transposition. */
-  columns?: { readonly name: string; readonly shape: readonly number[] };
-  /** Data known at trace time. */
-  readonly constant?: Float32Array | Int32Array | Uint8Array;
-  /** The one value of every element, when it is known. */
-  readonly splat?: number;
-  /** relu of this value, when the graph has it: positive where this value is. */
-  relu?: Storage;
-  /** Whole numbers that a gather has read by: none is negative, all are below this. */
-  below?: number;
-  /** Set where this value is 1 where the other is positive, and else 0. */
-  stepOf?: Storage;
-  /** Makes the same value, zero where the pooled one is not positive. */
-  pooled?: { readonly from: Storage; readonly positive: () => Value };
-}
-
-export interface Value {
-  readonly storage: Storage;
-  readonly shape: readonly number[];
-}
+export type { Storage, Value };
 
 /** Domain of the nodes that are our own kernels. */
 export const kernelDomain = 'lockstep';
@@ -96,6 +74,14 @@ export class GraphBuilder {
 
   splat(value: number, shape: readonly number[], type: ElementType): Value {
     return { storage: { type, rows: new Map(), splat: value }, shape };
+  }
+
+  /** `from` broadcast to `shape`. */
+  spread(from: Value, shape: readonly number[]): Value {
+    const { type, splat } = from.storage;
+    if (splat !== undefined) return this.splat(splat, shape, type);
+    if (sameShape(from.shape, shape)) return from;
+    return { storage: { type, rows: new Map(), spread: { from, shape } }, shape };
   }
 
   /** Appends a node with one output and returns that output's name. */
@@ -208,19 +194,28 @@ export class GraphBuilder {
       );
     }
     if (storage.rows.size === 0) {
-      const { name, shape: last } = storage.channelsFirst!;
-      const [n, h, w, c] = last as [number, number, number, number];
-      // Moving an axis of length one moves no number, so a Reshape does.
-      const moves = c !== 1 && h * w !== 1;
-      const rows = moves
-        ? this.node('Transpose', [name], { perm: toChannelsLast })
-        : this.node('Reshape', [name, this.int64([n, h, w, c])]);
-      storage.rows.set(last.join(), rows);
-      this.#shapes.set(rows, { name: rows, shape: last, type: storage.type });
-      if (sameShape(last, shape)) return rows;
+      const { name, shape: own } = this.#firstRows(storage);
+      storage.rows.set(own.join(), name);
+      this.#shapes.set(name, { name, shape: own, type: storage.type });
+      if (sameShape(own, shape)) return name;
     }
     const [first] = storage.rows.values();
     return this.node('Reshape', [first!, this.int64(shape)]);
+  }
+
+  #firstRows({ spread, channelsFirst }: Storage): { name: string; shape: readonly number[] } {
+    if (spread) {
+      const { from, shape } = spread;
+      return { name: this.node('Expand', [this.rows(from), this.int64(shape)]), shape };
+    }
+    const { name, shape } = channelsFirst!;
+    const [n, h, w, c] = shape as [number, number, number, number];
+    // Moving an axis of length one moves no number, so a Reshape does.
+    const moves = c !== 1 && h * w !== 1;
+    const rows = moves
+      ? this.node('Transpose', [name], { perm: toChannelsLast })
+      : this.node('Reshape', [name, this.int64([n, h, w, c])]);
+    return { name: rows, shape };
   }
 
   /** Whether a rank-2 value has been transposed. */
@@ -284,11 +279,4 @@ export class GraphBuilder {
       constants: [...this.#constants.values()].filter(({ name }) => needed.has(name)),
     };
   }
-}
-
-function typedArray(type: ElementType, values: readonly number[]): OnnxConstant['data'] {
-  if (type === 'float32') return Float32Array.from(values);
-  if (type === 'int32') return Int32Array.from(values);
-  if (type === 'int64') return BigInt64Array.from(values, BigInt);
-  return Uint8Array.from(values);
 }

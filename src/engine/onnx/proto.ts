@@ -25,6 +25,13 @@ export interface OnnxConstant extends OnnxValue {
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
+export function typedArray(type: ElementType, values: readonly number[]): OnnxConstant['data'] {
+  if (type === 'float32') return Float32Array.from(values);
+  if (type === 'int32') return Int32Array.from(values);
+  if (type === 'int64') return BigInt64Array.from(values, BigInt);
+  return Uint8Array.from(values);
+}
+
 /** A constant of 64 bits: no layer is computed in as many, but what is made of a model's outputs. */
 export interface OnnxDouble {
   readonly name: string;

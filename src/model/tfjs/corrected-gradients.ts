@@ -19,6 +19,35 @@ const cumsum: Gradient = (dy, _, attrs) => ({
   x: () => tf.cumsum(dy, attrs.axis as number, attrs.exclusive as boolean, !attrs.reverse),
 });
 
+/**
+ * tfjs cuts the copies apart and adds them up one by one, two operations a copy, and knows no more than four axes. Here they
+ * are axes of their own, and summed. Neighbours that are both repeated, or both not, are one axis.
+ */
+const tile: Gradient = (dy, [x], attrs) => {
+  const reps = attrs.reps as number[];
+  const rank = Math.max(reps.length, x.rank);
+  const filled = (list: readonly number[]) => [...Array<number>(rank - list.length).fill(1), ...list];
+  const sizes = filled(x.shape);
+  const axes: { readonly isCopies: boolean; size: number }[] = [];
+  const push = (size: number, isCopies: boolean) => {
+    const last = axes.at(-1);
+    if (size === 1) return;
+    if (last?.isCopies === isCopies) last.size *= size;
+    else axes.push({ isCopies, size });
+  };
+  filled(reps).forEach((times, i) => {
+    push(times, true);
+    push(sizes[i], false);
+  });
+  const summed = axes.flatMap(({ isCopies }, i) => (isCopies ? [i] : []));
+  const apart = () =>
+    tf.reshape(
+      dy,
+      axes.map(({ size }) => size),
+    );
+  return { x: () => tf.reshape(summed.length === 0 ? dy : tf.sum(apart(), summed), x.shape) };
+};
+
 /** tfjs forgets what the mirrored elements add to those that they show. */
 const mirrorPad: Gradient = (dy, [x], attrs) => {
   const skip = attrs.mode === 'reflect' ? 1 : 0;
@@ -116,6 +145,7 @@ export function correctGradients(): void {
   // ThresholdedReLU multiplies by a comparison. Its gradient is zero, as tfjs has it for GreaterEqual.
   replace('Greater', ['a', 'b'], (_, [a, b]) => ({ a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) }));
   replace('Cumsum', [], cumsum);
+  replace('Tile', ['x'], tile);
   replace('MirrorPad', ['x'], mirrorPad);
   replace('Unpack', [], (dy, _, { axis }) => ({ value: () => tf.stack(pieces(dy), axis as number) }));
   replace('SplitV', [], (dy, _, { axis }) => ({ x: () => tf.concat(pieces(dy), axis as number) }));

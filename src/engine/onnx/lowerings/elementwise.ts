@@ -22,9 +22,18 @@ function rowsOperand(graph: GraphBuilder, value: Value): string {
   return graph.rows(value);
 }
 
+/** What a value is a broadcast of, where it has not been written out in another shape. */
+const sourceOf = (x: Value): Value =>
+  x.storage.spread?.shape.join() === x.shape.join() ? sourceOf(x.storage.spread.from) : x;
+
 /** Applies `emit` to inputs that broadcast to `shape`; `type` is the element type of the result. */
 export function elementwise(graph: GraphBuilder, inputs: readonly Value[], emit: Emit, type?: ElementType): Value {
   const shape = inputs.map((input) => input.shape).reduce(broadcast);
+  const sources = inputs.map(sourceOf);
+  if (sources.some((source, i) => source !== inputs[i])) {
+    const small = sources.map((x) => (x.storage.splat === undefined ? x : { ...x, shape: [] }));
+    return graph.spread(elementwise(graph, small, emit, type), shape);
+  }
   const resultType = type ?? inputs[0]!.storage.type;
   // A scalar stands for a value that is the same everywhere, unless that would lose the result's shape.
   const shaped = inputs.some((x) => x.storage.splat === undefined && x.shape.join() === shape.join());

@@ -158,15 +158,12 @@ const tile: Lowering = (graph, call) => {
   const times = [...Array(rank - reps.length).fill(1), ...reps];
   const shape = from.map((size, i) => size * times[i]!);
   if (x.storage.splat !== undefined) return graph.splat(x.storage.splat, shape, x.storage.type);
+  // Repeats of single numbers are a broadcast, which most that read it do by themselves.
+  if (from.every((size, i) => size === 1 || times[i] === 1)) return graph.spread(reshaped(x, from), shape);
   return graph.value(graph.node('Tile', [graph.rows(x, from), graph.int64(times)]), shape, x.storage.type);
 };
 
-const broadcastTo: Lowering = (graph, call) => {
-  const x = call.input('x');
-  const shape = call.attribute<number[]>('shape');
-  if (x.storage.splat !== undefined) return graph.splat(x.storage.splat, shape, x.storage.type);
-  return graph.value(graph.node('Expand', [graph.rows(x), graph.int64(shape)]), shape, x.storage.type);
-};
+const broadcastTo: Lowering = (graph, call) => graph.spread(call.input('x'), call.attribute<number[]>('shape'));
 
 const reverse: Lowering = (graph, call) => {
   const x = call.input('x');

@@ -165,7 +165,10 @@ export const unaryLowerings: Lowerings = {
         .reduce(broadcast)
         .join() === shape.join();
     if (!isWithin) unsupported(call.kernel, 'slopes of a larger shape than the input');
-    return elementwise(graph, inputs, operator('PRelu'));
+    // ONNX's PRelu broadcasts slopes alone.
+    const [x, slopes] = inputs as [Value, Value];
+    const whole = x.storage.spread ? graph.value(graph.rows(x), x.shape) : x;
+    return elementwise(graph, [whole, slopes], operator('PRelu'));
   },
   Reciprocal: floats('Reciprocal'),
   Relu: relu,
