@@ -1,9 +1,10 @@
 /** Runs one kernel call of tfjs by itself: lowered to a graph of its own, compiled, and computed by ONNX Runtime. */
 import { inspect } from 'node:util';
-import { GraphBuilder, type Value } from '../../src/engine/onnx/graph.js';
+import { GraphBuilder } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
 import { createSession, type Tensor, type Tensors } from '../../src/engine/onnx/runtime.js';
+import type { Value } from '../../src/engine/onnx/storage.js';
 import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { lower } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';

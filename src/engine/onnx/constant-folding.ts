@@ -2,8 +2,9 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../ground/elements.js';
-import type { GraphBuilder, Value } from './graph.js';
+import type { GraphBuilder } from './graph.js';
 import type { ElementType } from './proto.js';
+import type { Value } from './storage.js';
 
 /** Random numbers would be the same in every step. */
 const random = new Set(['Multinomial']);

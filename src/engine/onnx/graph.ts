@@ -11,8 +11,6 @@ import {
 } from './proto.js';
 import type { Storage, Value } from './storage.js';
 
-export type { Storage, Value };
-
 /** Domain of the nodes that are our own kernels. */
 export const kernelDomain = 'lockstep';
 

@@ -6,7 +6,7 @@ import '../../model/tfjs/cpu-backend.js';
 import { ModelError, UnsupportedModelError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
 import { folded } from './constant-folding.js';
-import { GraphBuilder, type StepGraph, type Value } from './graph.js';
+import { GraphBuilder, type StepGraph } from './graph.js';
 import { binaryLowerings } from './lowerings/binary.js';
 import { bitLowerings } from './lowerings/bits.js';
 import { inBothFormats } from './lowerings/channels-first.js';
@@ -30,6 +30,7 @@ import { elementTypeOf, onFloats } from './lowerings/types.js';
 import { unaryLowerings } from './lowerings/unary.js';
 import { volumeLowerings } from './lowerings/volume.js';
 import type { ElementType } from './proto.js';
+import type { Value } from './storage.js';
 
 const lowerings: Lowerings = {
   ...unaryLowerings,

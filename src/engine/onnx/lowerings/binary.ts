@@ -1,6 +1,7 @@
 /** Lowerings of kernels of two inputs that work element by element, and what they are fused with. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { elementwise, operator } from './elementwise.js';
 import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
 import { logSoftmaxOf } from './softmax.js';

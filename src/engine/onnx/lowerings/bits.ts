@@ -1,6 +1,7 @@
 /** Lowerings of kernels on the bits of whole numbers, and on shapes as numbers. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { broadcast, type Lowering, type Lowerings } from './lowering.js';
 import { castRows, typeCode } from './pieces.js';
 

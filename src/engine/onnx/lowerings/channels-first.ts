@@ -1,5 +1,6 @@
 /** Convolutions of tensors that are channels-first for tfjs too: the same lowerings, and no number moves. */
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 const toLast = <T>([n, c, h, w]: readonly T[]): T[] => [n!, h!, w!, c!];

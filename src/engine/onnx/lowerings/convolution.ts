@@ -6,7 +6,8 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { activation, elementwise } from './elementwise.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 

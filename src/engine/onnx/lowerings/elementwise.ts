@@ -1,7 +1,8 @@
 /** What works element by element, in whichever memory layout its inputs already are. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
+import type { Value } from '../storage.js';
 import { broadcast, type KernelCall, unsupported } from './lowering.js';
 import type { Emit } from './types.js';
 

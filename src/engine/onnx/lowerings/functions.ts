@@ -1,6 +1,7 @@
 /** Lowerings of functions of numbers that models seldom need: angles, hyperbolic inverses, and tests for what is no number. */
 
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { binary } from './binary.js';
 import { elementwise } from './elementwise.js';
 import type { KernelCall, Lowerings } from './lowering.js';

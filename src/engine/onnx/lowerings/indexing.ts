@@ -2,7 +2,8 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { castRows, filled, isEmpty, permuted, seenAs, typeCode } from './pieces.js';
 

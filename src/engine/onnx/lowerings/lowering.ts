@@ -1,6 +1,7 @@
 /** What a lowering is: the ONNX operators for one tfjs kernel. Every lowering also infers its output's shape and type. */
 import { UnsupportedModelError } from '../../../errors.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 
 /** The named tensor inputs and attributes of one kernel call. */
 export interface KernelCall {

@@ -1,6 +1,7 @@
 /** Lowerings of matrix products: one Gemm wherever the batch dimensions allow it. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { activation } from './elementwise.js';
 import { broadcast, type KernelCall, type Lowerings, unsupported } from './lowering.js';
 

@@ -2,7 +2,8 @@
  * Lowerings of normalization: by batch statistics (Ioffe and Szegedy 2015), and of a channel by its neighbours (local response
  * normalization, Krizhevsky et al. 2012) with its gradient.
  */
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { elementwise } from './elementwise.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 

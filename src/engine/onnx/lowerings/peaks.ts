@@ -2,7 +2,8 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { windowAttributes, windows } from './convolution.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 import { addedAt, seenAs, typeCode } from './pieces.js';

@@ -1,7 +1,8 @@
 /** Building blocks of lowerings. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
+import type { Value } from '../storage.js';
 
 /** TensorProto.DataType, as Cast has it. */
 export const typeCode = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;

@@ -2,7 +2,8 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { windowShares } from '../../../model/tfjs/core-gaps.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { outputPadding, windowAttributes } from './convolution.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 

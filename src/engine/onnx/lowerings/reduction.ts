@@ -1,6 +1,7 @@
 /** Lowerings of kernels that reduce axes. */
 import { elements } from '../../../ground/elements.js';
-import { channelsFirstAxis, type GraphBuilder, type Value } from '../graph.js';
+import { channelsFirstAxis, type GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';
 import { castTo } from './types.js';
 

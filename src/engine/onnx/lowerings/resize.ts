@@ -1,6 +1,7 @@
 /** Lowerings of resizing and its gradients. Which pixels an output shows is known before: from sizes alone (model/tfjs/resizing.ts). */
 import { bilinearSources, nearestSources, type ResizeOptions, resizeMatrix } from '../../../model/tfjs/resizing.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 import { castRows, taken } from './pieces.js';
 

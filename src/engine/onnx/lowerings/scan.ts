@@ -1,7 +1,8 @@
 /** Lowerings of running sums and products, of what is found in a sorted or any list, and of quantifiers. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
+import type { Value } from '../storage.js';
 import { type Lowering, type Lowerings, normalAxes } from './lowering.js';
 import { castRows, isEmpty, seenAs, typeCode } from './pieces.js';
 

@@ -2,7 +2,8 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
-import { channelsFirstAxis, type GraphBuilder, type Value } from '../graph.js';
+import { channelsFirstAxis, type GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { batchGather } from './indexing.js';
 import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';
 import { castTo, chosen, elementTypeOf, storedAs } from './types.js';

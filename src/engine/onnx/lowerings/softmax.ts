@@ -1,5 +1,6 @@
 /** Lowerings of softmax and log softmax. */
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 /** ONNX's Softmax along the last axis; tfjs allows no other. */

@@ -1,7 +1,8 @@
 /** Lowerings of kernels that move between space, channels and the batch. */
 import tf = require('@tensorflow/tfjs-core');
 
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { permuted, seenAs } from './pieces.js';
 import { padded, sliceOf } from './shape.js';

@@ -1,6 +1,7 @@
 /** Element types: what a kernel does with whole numbers and booleans, where ONNX Runtime has only floats. */
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
+import type { Value } from '../storage.js';
 import { type Lowerings, unsupported } from './lowering.js';
 
 export type Emit = (graph: GraphBuilder, ...names: string[]) => string;

@@ -1,6 +1,7 @@
 /** Lowerings of kernels of one input that work element by element. */
 
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { elementwise, operator, relu6 } from './elementwise.js';
 import { broadcast, type Lowering, type Lowerings, unsupported } from './lowering.js';
 import { type ByType, castTo, type Emit, elementTypeOf, emitFor, inDoubles, storedAs } from './types.js';

@@ -3,7 +3,8 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
 import { coveredShares, type Window, windowsOf } from '../../../model/tfjs/windows.js';
-import type { GraphBuilder, Value } from '../graph.js';
+import type { GraphBuilder } from '../graph.js';
+import type { Value } from '../storage.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 import { addedAt, permuted, seenAs } from './pieces.js';
 
