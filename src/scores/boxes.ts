@@ -1,13 +1,8 @@
 /** Average precision and recall of detections, by COCO's rule (Lin et al. 2014), as pycocotools 2.0.11 computes them. */
-import {
-  type AreaRange,
-  ignored,
-  MatchableImage,
-  type Matches,
-  mostDetections,
-  overlaps,
-  right,
-} from './box-matching.js';
+import { z } from 'zod';
+import { multiplicities } from '../evaluate/bootstrap.js';
+import { type AreaRange, MatchableImage, mostDetections } from './box-matching.js';
+import { BoxRanking, type Curve } from './box-ranking.js';
 import {
   type BoxFileNames,
   boxesByClass,
@@ -22,6 +17,8 @@ import {
   truthsKind,
   truthsSchema,
 } from './coco-files.js';
+import { fewestDrawn, intervalOf, type ScoreInterval } from './score-interval.js';
+import { bootstrapOptions, checkOptions } from './text-options.js';
 
 /** One class. */
 export interface ClassScore {
@@ -39,6 +36,8 @@ export interface ClassScore {
   readonly ap75: number;
   /** Average recall with up to 100 detections an image. */
   readonly ar: number;
+  /** Of those four, by their names. */
+  readonly intervals: Readonly<Record<string, ScoreInterval>>;
 }
 
 /** COCO's twelve numbers by their names; NaN where no class has a truth of the kind. */
@@ -54,12 +53,22 @@ export interface BoxScores {
   readonly detections: number;
   /** Means over the classes that have truths. */
   readonly metrics: BoxMetrics;
+  /** By the names of metrics, from draws of images: there where ten images or more are given, and nearly every draw has the number. */
+  readonly intervals: Readonly<Record<string, ScoreInterval>>;
   /** Each class by itself. */
   readonly classes: readonly ClassScore[];
 }
 
-/** What is told besides the scores. */
+const schema = z.strictObject(bootstrapOptions);
+
+/** How intervals are made, and what is told besides the scores. */
 export interface ScoreBoxesOptions {
+  /** Of the intervals; default: 0.95. */
+  readonly confidence?: number;
+  /** Draws of the bootstrap; default: 1000. 0 gives no intervals. */
+  readonly resamples?: number;
+  /** Decides the draws; default: 0. */
+  readonly seed?: number;
   /** Told of what is legitimate but suspicious. */
   readonly warn?: (message: string) => void;
 }
@@ -71,9 +80,6 @@ const areas = {
   large: [96 ** 2, 1e10],
 } as const satisfies Readonly<Record<string, AreaRange>>;
 type Area = keyof typeof areas;
-
-/** Points of recall at which precision is read, to the bits of numpy's linspace. */
-const points: readonly number[] = Array.from({ length: 101 }, (_, i) => (i === 100 ? 1 : i * 0.01));
 
 /** The twelve, in COCO's order. */
 const summaries = [
@@ -92,16 +98,20 @@ const summaries = [
 ] as const;
 type Summary = (typeof summaries)[number];
 
+/** What is said of each class, and which of the twelve it is. */
+const ofClass = { ap: summaries[0], ap50: summaries[1], ap75: summaries[2], ar: summaries[8] } as const;
+const classKeys = Object.keys(ofClass) as (keyof typeof ofClass)[];
+
 /**
  * Scores boxes that were found anywhere by COCO's rule.
  * @param truths as in COCO's files: images, categories, annotations
  * @param detections as in COCO's files of results
- * @throws DataError where they are not so, an id is given twice, or one names nothing
+ * @throws DataError where they are not so, an id is given twice, or one names nothing; ConfigError for options
  */
 export function scoreBoxes(
   truths: CocoTruths,
   detections: readonly CocoDetection[],
-  { warn }: ScoreBoxesOptions = {},
+  options: ScoreBoxesOptions = {},
 ): BoxScores {
   const names = { truths: 'truths', detections: 'detections' };
   const known = checkValue(truths, names.truths, truthsSchema, truthsKind);
@@ -109,7 +119,7 @@ export function scoreBoxes(
     known,
     checkValue(detections, names.detections, detectionsSchema, detectionsKind),
     names,
-    warn,
+    options,
   );
 }
 
@@ -118,102 +128,86 @@ export function scoreCheckedBoxes(
   known: Truths,
   found: Detections,
   names: BoxFileNames,
-  warn: (message: string) => void = () => {},
+  { warn = () => {}, ...options }: ScoreBoxesOptions = {},
 ): BoxScores {
+  const drawing = checkOptions(schema, options);
   if (known.annotations.some(({ id }) => id === 0)) {
     warn(`${names.truths}: annotation 0 is matched like any other; pycocotools takes it for never found`);
   }
-  const classes = boxesByClass(known, found, names, warn).map((one) => ({ one, curves: curvesOf(one) }));
-  const mean = (summary: Summary) => {
-    const values = classes.map(({ curves }) => figureOf(curves, summary)).filter((value) => !Number.isNaN(value));
-    return values.reduce((sum, value) => sum + value, 0) / values.length;
-  };
+  const classes = boxesByClass(known, found, names, warn);
+  const rankings = classes.map(rankingsOf);
+  const images = known.images.length;
+  const width = summaries.length + classKeys.length * classes.length;
+  const values = new Float64Array(width);
+  score(rankings, new Float64Array(images).fill(1), values);
+  const draws = images < fewestDrawn ? 0 : drawing.resamples;
+  const drawn = new Float64Array(draws * width);
+  for (let draw = 0; draw < draws; draw++) {
+    const times = multiplicities({ seed: drawing.seed, examples: images }, draw);
+    score(rankings, times, drawn.subarray(draw * width, (draw + 1) * width));
+  }
+  const intervals = (names: readonly string[], first: number) =>
+    Object.fromEntries(
+      names.flatMap((name, i) => {
+        const own = Float64Array.from({ length: draws }, (_, draw) => drawn[draw * width + first + i]);
+        const { interval } = intervalOf(own, drawing.confidence);
+        return interval ? [[name, interval]] : [];
+      }),
+    );
+  const namesOfAll = summaries.map(({ name }) => name);
   return {
-    images: known.images.length,
+    images,
     truths: known.annotations.length,
     detections: found.length,
-    metrics: Object.fromEntries(summaries.map((summary) => [summary.name, mean(summary)])) as BoxMetrics,
-    classes: classes.map(({ one, curves }) => ({
-      name: one.name,
-      truths: one.images.reduce((sum, each) => sum + each.truths.filter(({ crowd }) => !crowd).length, 0),
-      detections: one.images.reduce((sum, each) => sum + each.found.length, 0),
-      ap: figureOf(curves, summaries[0]),
-      ap50: figureOf(curves, summaries[1]),
-      ap75: figureOf(curves, summaries[2]),
-      ar: figureOf(curves, summaries[8]),
-    })),
+    metrics: Object.fromEntries(namesOfAll.map((name, i) => [name, values[i]])) as BoxMetrics,
+    intervals: intervals(namesOfAll, 0),
+    classes: classes.map(({ name, images }, i) => {
+      const first = summaries.length + i * classKeys.length;
+      const [ap, ap50, ap75, ar] = values.subarray(first);
+      return {
+        name,
+        truths: images.reduce((sum, { truths }) => sum + truths.filter(({ crowd }) => !crowd).length, 0),
+        detections: images.reduce((sum, { found }) => sum + found.length, 0),
+        ...{ ap, ap50, ap75, ar },
+        intervals: intervals(classKeys, first),
+      };
+    }),
   };
-}
-
-/** Mean precision over the points, and recall, at each overlap. */
-interface Curve {
-  readonly precision: readonly number[];
-  readonly recall: readonly number[];
 }
 
 const keyOf = ({ area, most }: { readonly area: Area; readonly most: number }) => `${area} ${most}`;
 
-/** By area and number of detections; those are left out of which there is nothing to find. */
-function curvesOf({ images }: ClassBoxes): ReadonlyMap<string, Curve> {
+/** By area and number of detections. */
+function rankingsOf({ images }: ClassBoxes): ReadonlyMap<string, BoxRanking> {
   const matchable = images.map((each) => new MatchableImage(each));
-  const curves = new Map<string, Curve>();
+  const numbers = images.map(({ image }) => image);
+  const rankings = new Map<string, BoxRanking>();
   for (const area of Object.keys(areas) as Area[]) {
     const matches = matchable.map((each) => each.match(areas[area]));
-    const wanted = matches.reduce((sum, each) => sum + each.wanted, 0);
-    if (wanted === 0) continue;
-    const ranked = rankedOf(matches);
-    const asked = new Set(summaries.filter((summary) => summary.area === area).map(({ most }) => most));
-    for (const most of asked) curves.set(keyOf({ area, most }), curveOf(matches, ranked, wanted, most));
+    const asked = summaries.filter((summary) => summary.area === area);
+    for (const most of new Set(asked.map(({ most }) => most))) {
+      const isPrecise = asked.some((summary) => summary.most === most && summary.of === 'precision');
+      rankings.set(keyOf({ area, most }), new BoxRanking(matches, numbers, most, isPrecise ? undefined : 'recall'));
+    }
   }
-  return curves;
+  return rankings;
 }
 
-/** A detection: its image, and its place among those of the image. */
-interface Ranked {
-  readonly image: number;
-  readonly place: number;
-  readonly score: number;
-}
-
-/** Of all images, the surest first, of equal ones the first. */
-function rankedOf(matches: readonly Matches[]): Ranked[] {
-  const all = matches.flatMap(({ scores }, image) => scores.map((score, place) => ({ image, place, score })));
-  return all.sort((a, b) => b.score - a.score);
-}
-
-function curveOf(matches: readonly Matches[], ranked: readonly Ranked[], wanted: number, most: number): Curve {
-  const counted = ranked.filter(({ place }) => place < most);
-  const each = overlaps.map((_, overlap) => {
-    const outcomes = counted.map(({ image, place }) => matches[image].outcomes[overlap][place]);
-    return alongOf(
-      outcomes.filter((outcome) => outcome !== ignored),
-      wanted,
-    );
-  });
-  return { precision: each.map(({ precision }) => precision), recall: each.map(({ recall }) => recall) };
-}
-
-/** The mean over the points of the best precision from that recall on. */
-function alongOf(outcomes: readonly number[], wanted: number): { precision: number; recall: number } {
-  let hits = 0;
-  const recalls = new Float64Array(outcomes.length);
-  const precisions = new Float64Array(outcomes.length);
-  for (const [i, outcome] of outcomes.entries()) {
-    if (outcome === right) hits++;
-    recalls[i] = hits / wanted;
-    precisions[i] = hits / (i + 1);
+/** @param into gets the twelve numbers, means over the classes that have them, and those of each class */
+function score(classes: readonly ReadonlyMap<string, BoxRanking>[], times: Float64Array, into: Float64Array): void {
+  const curves = classes.map((rankings) => new Map([...rankings].map(([key, ranking]) => [key, ranking.curve(times)])));
+  for (const [i, summary] of summaries.entries()) {
+    const values = curves.map((own) => figureOf(own, summary)).filter((value) => !Number.isNaN(value));
+    into[i] = values.reduce((sum, value) => sum + value, 0) / values.length;
   }
-  for (let i = outcomes.length - 1; i > 0; i--) precisions[i - 1] = Math.max(precisions[i - 1], precisions[i]);
-  let sum = 0;
-  let at = 0;
-  for (const point of points) {
-    while (at < outcomes.length && recalls[at] < point) at++;
-    if (at < outcomes.length) sum += precisions[at];
+  for (const [i, own] of curves.entries()) {
+    for (const [j, key] of classKeys.entries()) {
+      into[summaries.length + i * classKeys.length + j] = figureOf(own, ofClass[key]);
+    }
   }
-  return { precision: sum / points.length, recall: hits / wanted };
 }
 
-function figureOf(curves: ReadonlyMap<string, Curve>, summary: Summary): number {
+function figureOf(curves: ReadonlyMap<string, Curve | undefined>, summary: Summary): number {
   const values = curves.get(keyOf(summary))?.[summary.of];
   if (!values) return Number.NaN;
   if ('overlap' in summary) return values[summary.overlap];

@@ -97,6 +97,8 @@ export interface FoundBox extends Box {
 
 /** The boxes of one class in one image. */
 export interface ImageBoxes {
+  /** The number of the image among all, from 0. */
+  readonly image: number;
   readonly truths: TrueBox[];
   readonly found: FoundBox[];
 }
@@ -127,9 +129,10 @@ export function boxesByClass(
   const classes = distinct(truths.categories, names.truths, 'categories');
   distinct(truths.annotations, names.truths, 'annotations');
   const boxes = new Map([...classes].map((one) => [one, new Map<number, ImageBoxes>()]));
+  const numbers = new Map(truths.images.map(({ id }, number) => [id, number]));
   const place = (kind: number, image: number): ImageBoxes => {
     const ofClass = boxes.get(kind)!;
-    const known = ofClass.get(image) ?? { truths: [], found: [] };
+    const known = ofClass.get(image) ?? { image: numbers.get(image)!, truths: [], found: [] };
     ofClass.set(image, known);
     return known;
   };

@@ -11,6 +11,9 @@ export interface ScoreInterval {
   readonly standardError: number;
 }
 
+/** Images or series from which on their spread says something. */
+export const fewestDrawn = 10;
+
 /** @returns what a score is given: nothing where too many draws have no score */
 export function intervalOf(draws: Float64Array | undefined, confidence: number): { readonly interval?: ScoreInterval } {
   const found = draws && percentileInterval(draws, confidence);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ConfigError, DataError } from '../errors.js';
 import { multiplicities } from '../evaluate/bootstrap.js';
-import { intervalOf, type ScoreInterval } from './score-interval.js';
+import { fewestDrawn, intervalOf, type ScoreInterval } from './score-interval.js';
 import { bootstrapOptions, checkOptions } from './text-options.js';
 
 /** A series with what was forecast of it, in the order of time. */
@@ -52,9 +52,6 @@ export interface SeriesScores {
   /** One for each metric that the data allow. */
   readonly scores: Readonly<Record<string, SeriesScore>>;
 }
-
-/** Series from which on their spread says something. */
-const fewest = 10;
 
 /**
  * Scores forecasts that were made anywhere.
@@ -160,7 +157,7 @@ function summary(each: readonly number[], { confidence, resamples, seed }: z.inf
       ? undefined
       : `${missing} of ${each.length} series are left out: their histories never change over a season`;
   const result = { value, ...(note !== undefined && { note }) };
-  if (resamples === 0 || values.length < fewest) return result;
+  if (resamples === 0 || values.length < fewestDrawn) return result;
   const draws = Float64Array.from({ length: resamples }, (_, draw) => {
     const times = multiplicities({ seed, examples: values.length }, draw);
     return meanOf(values.length, (i) => times[i] * values[i]);

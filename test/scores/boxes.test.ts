@@ -1,5 +1,8 @@
 /** Detections by COCO's rule: values of pycocotools 2.0.11 by hand, where it is wrong, and input that is refused. */
 import { describe, expect, it } from 'vitest';
+import { multiplicities } from '../../src/evaluate/bootstrap.js';
+import { percentileInterval } from '../../src/evaluate/intervals.js';
+import { randomStream } from '../../src/ground/random.js';
 import { type BoxScores, scoreBoxes } from '../../src/scores/boxes.js';
 import type { CocoDetection, CocoTruths } from '../../src/scores/coco-files.js';
 
@@ -101,6 +104,59 @@ describe('rules', () => {
     const scores = scoreBoxes(truthsOf([truth(1, 1, at(0))]), detections, { warn: (w) => warnings.push(w) });
     expect([ap(scores), scores.detections]).toEqual([1, 2]);
     expect(warnings).toEqual([expect.stringMatching(/1 detection is of classes that the truths do not name/)]);
+  });
+});
+
+describe('intervals', () => {
+  const random = randomStream('boxes of images', 0);
+  const uniform = () => (random.next() >>> 0) / 2 ** 32;
+  const images = Array.from({ length: 12 }, (_, i) => ({ id: i + 1 }));
+  const annotations = images.flatMap(({ id }, i) =>
+    Array.from({ length: 1 + (i % 3) }, (_, j) => truth(10 * i + j + 1, id, at(j), { category_id: 1 + (j % 2) })),
+  );
+  const detections = annotations.flatMap(({ image_id, category_id, bbox }) => [
+    found(image_id, [bbox[0] + 4 * uniform(), ...bbox.slice(1)], uniform(), category_id),
+    found(image_id, [bbox[0] + 8 * uniform(), ...bbox.slice(1)], uniform(), category_id),
+  ]);
+  const truths = { images, categories: [{ id: 1 }, { id: 2 }], annotations };
+
+  /** The images of a draw, those that are drawn twice given twice. */
+  function drawn(draw: number) {
+    const times = multiplicities({ seed: 3, examples: images.length }, draw);
+    const copies = images.flatMap(({ id }, i) =>
+      Array.from({ length: times[i] }, (_, copy) => ({ of: id, id: 100 * copy + id })),
+    );
+    const placed = <T extends { readonly image_id: number }>(boxes: readonly T[]) =>
+      copies.flatMap(({ of, id }) =>
+        boxes.filter((box) => box.image_id === of).map((box) => ({ ...box, image_id: id })),
+      );
+    const annotations = placed(truths.annotations).map((one, i) => ({ ...one, id: i + 1 }));
+    const drawnTruths = { images: copies.map(({ id }) => ({ id })), categories: truths.categories, annotations };
+    return scoreBoxes(drawnTruths, placed(detections), { resamples: 0 });
+  }
+
+  it('are of what is scored when images are really drawn', () => {
+    const scores = scoreBoxes(truths, detections, { resamples: 30, seed: 3, confidence: 0.8 });
+    const draws = Array.from({ length: 30 }, (_, draw) => drawn(draw));
+    for (const name of ['AP', 'AP50', 'AR1', 'AR100', 'APsmall'] as const) {
+      const values = Float64Array.from(draws, ({ metrics }) => metrics[name]);
+      const expected = percentileInterval(values, 0.8)!;
+      for (const key of ['low', 'high', 'standardError'] as const) {
+        expect(scores.intervals[name][key], `${name} ${key}`).toBeCloseTo(expected[key], 12);
+      }
+    }
+    const ofSecond = percentileInterval(
+      Float64Array.from(draws, ({ classes }) => classes[1].ap),
+      0.8,
+    )!;
+    expect(scores.classes[1].intervals.ap.low).toBeCloseTo(ofSecond.low, 12);
+  });
+
+  it('are not there for large boxes, of which there are none, for fewer than ten images, and for no draws', () => {
+    expect(scoreBoxes(truths, detections, { resamples: 20 }).intervals).not.toHaveProperty('APlarge');
+    expect(scoreBoxes(truths, detections, { resamples: 0 }).intervals).toEqual({});
+    expect(scoreBoxes(truthsOf([truth(1, 1, at(0))]), [found(1, at(0), 1)]).intervals).toEqual({});
+    expect(() => scoreBoxes(truths, detections, { confidence: 2 })).toThrow(/confidence/);
   });
 });
 

@@ -109,7 +109,7 @@ describe('boxes', () => {
       annotations: one.truths.map((row, i) => ({ ...bbox(row), id: i + 1, iscrowd: row[6], area: row[7] })),
     };
     const detections = one.detections.map((row) => ({ ...bbox(row), score: row[6] }));
-    const { metrics, classes } = scoreBoxes(truths, detections);
+    const { metrics, classes } = scoreBoxes(truths, detections, { resamples: 0 });
     for (const [i, [name, value]] of Object.entries(metrics).entries()) near(value, one.expected[i], name);
     for (const [i, { name, ap, ap50, ap75 }] of classes.entries()) {
       for (const [t, value] of [ap, ap50, ap75].entries()) near(value, one.classes[i][t], `class ${name}`);

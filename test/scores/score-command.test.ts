@@ -64,6 +64,21 @@ it('prints the twelve numbers and the classes of boxes, with names that do nothi
   expect(json).toMatchObject({ event: 'scores', images: 1, metrics: { AP: 1, APlarge: 'NaN' } });
 });
 
+it('prints the intervals of boxes in ten images, of classes too', async () => {
+  const images = Array.from({ length: 10 }, (_, i) => ({ id: i + 1 }));
+  const boxes = images.map(({ id }) => ({ id, image_id: id, category_id: 1, bbox: [0, 0, 9, 9] }));
+  const found = boxes.map((box, i) => ({ ...box, score: 1 - i / 10, bbox: [i % 3 === 0 ? 5 : 0, 0, 9, 9] }));
+  writeFileSync(join(folder, 'ten.json'), JSON.stringify({ images, categories: [{ id: 1 }], annotations: boxes }));
+  writeFileSync(join(folder, 'ten-found.json'), JSON.stringify(found));
+  const { code, stdout } = await score('boxes', 'ten.json', 'ten-found.json', '--confidence', '0.9');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ +score +90 % interval\nAP +0\.\d{4} +0\.\d{4} to 0\.\d{4}$/m);
+  expect(stdout).toMatch(/^APlarge +NaN *$/m);
+  expect(stdout).toMatch(/^class +truths +detections +AP +90 % interval +AP50/m);
+  const json = JSON.parse((await score('boxes', 'ten.json', 'ten-found.json', '--resamples', '0', '--json')).stdout);
+  expect([json.intervals, json.metrics.AP]).toEqual([{}, expect.any(Number)]);
+});
+
 it('prints scores of forecasts', async () => {
   const { code, stdout } = await score('series', 't.csv', 'p.csv', '--history', 'h.csv');
   expect([code, stdout]).toEqual([0, '1 series, 2 values\n        score\nmase   0.2500\nsmape  0.1429\n']);
