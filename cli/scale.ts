@@ -11,14 +11,15 @@ import { bytesText, grouped, percent } from '../src/ground/units.js';
 import { parseProjection } from '../src/projection/parse.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
+import { markdownPage } from '../src/report/markdown-page.js';
+import { htmlPage } from '../src/report/page.js';
 import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { compareReports } from '../src/scale/compare.js';
-import { scaleHtml } from '../src/scale/html.js';
-import { checkProjectable, projectScale } from '../src/scale/project.js';
+import { checkProjectable, projectScale, recordOf } from '../src/scale/project.js';
 import { type Kind, kinds, type Mode, parseReport, type ScaleReport, type ScaleRun } from '../src/scale/record.js';
 import { measureScale } from '../src/scale/scale.js';
-import { scaleMarkdown } from '../src/scale/scale-markdown.js';
+import { scaleDocument } from '../src/scale/scale-document.js';
 import { workersText } from '../src/scale/scale-text.js';
 import { reportMistakes } from './outcome.js';
 import { untilInterrupted, wholeNumber } from './running.js';
@@ -100,13 +101,14 @@ async function runScale(file: string, flags: ScaleFlags): Promise<void> {
       // What is measured is reported, whatever is missing for more.
       const isEnough = new Set(measured.runs.map(({ workers }) => workers)).size > 1;
       const projected = scenario && isEnough ? projectScale(measured, scenario) : undefined;
-      const report = projected ? { ...measured, projection: projected.projection } : measured;
+      const report = projected ? { ...measured, projection: recordOf(projected) } : measured;
       const compared = before && compareReports(report, before);
       const words = compared?.words ?? [];
+      const document = scaleDocument(report, compared, projected);
       const files = {
         'scale.json': `${JSON.stringify(report, null, 1)}\n`,
-        'scale.md': scaleMarkdown(report, compared, projected?.markdown),
-        'scale.html': scaleHtml(report, compared),
+        'scale.md': markdownPage(document),
+        'scale.html': await htmlPage(document),
       };
       try {
         const folder = createRunFolder(out, `${config.name}-scale`, resolvedYaml(config));

@@ -1,4 +1,5 @@
 /** What is to be projected: how many workers, on what network, with what bad luck. */
+import { bandwidthText, timeText } from '../ground/units.js';
 
 export const reductions = ['star', 'tree', 'butterfly', 'hierarchical'] as const;
 /** How sums meet. Hierarchical: in the memory of each host first, then across hosts by butterfly. */
@@ -23,3 +24,7 @@ export interface Scenario {
   /** Examples of a worker (weak) or of a step (strong); as measured without it. */
   readonly batch?: number;
 }
+
+/** What is to be projected, in a line. */
+export const scenarioText = ({ mode, bandwidth, latency }: Scenario): string =>
+  `${mode} scaling, ${bandwidthText(bandwidth)}, ${timeText(latency)}`;

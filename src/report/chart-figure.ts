@@ -83,8 +83,8 @@ const shapes: Readonly<Record<string, string>> = {
 function legendOf(chart: Chart): string {
   const entry = (sign: string, name: string) =>
     `<li><span aria-hidden="true" class="sign">${sign}</span>${escapeHtml(name)}</li>`;
-  const sign = (colour: string, text: string) =>
-    `<svg viewBox="0 0 12 12"><text x="6" y="11" text-anchor="middle" fill="${colour}">${text}</text></svg>`;
+  const sign = (colour: string, text: string, edge = 'none') =>
+    `<svg viewBox="0 0 12 12"><text x="6" y="11" text-anchor="middle" fill="${colour}" stroke="${edge}" stroke-width="0.5">${text}</text></svg>`;
   const entries =
     chart.kind === 'lines'
       ? [
@@ -94,7 +94,7 @@ function legendOf(chart: Chart): string {
           ...(chart.mark ? [entry(sign('var(--soft)', '┊'), chart.mark.text)] : []),
         ]
       : chart.kind === 'bars' && chart.parts.length > 1
-        ? chart.parts.map(({ name }, i) => entry(sign(barColour(i), '■'), name))
+        ? chart.parts.map(({ name }, i) => entry(sign(barColour(i), '■', 'var(--soft)'), name))
         : [];
   const isPlain = chart.kind === 'lines' && entries.length < 2;
   return entries.length === 0 || isPlain ? '' : `<ul class="legend">${entries.join('')}</ul>`;

@@ -42,10 +42,12 @@ export function chartSpec(chart: Chart): object {
   return chart.kind === 'ranges' ? rangeSpec(chart) : lineSpec(chart);
 }
 
-/** Numbers of an axis: 10k for 10,000, and no more digits than needed. */
-const large = '~s';
-const formatOf = (values: readonly number[]): string =>
-  values.every((value) => Math.abs(value) < 1000) ? '~g' : large;
+/** Numbers of an axis: 10k for 10,000, 0.5 and not 500m, and no more digits than needed. */
+function axisTexts(values: readonly number[], isPercent = false): object {
+  if (isPercent) return { labelExpr: "format(100 * datum.value, '~g') + ' %'" };
+  if (values.every((value) => Math.abs(value) < 1000)) return { format: '~g' };
+  return { labelExpr: "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')" };
+}
 
 /** Where lines that hold nothing that can be drawn leave an axis. */
 const unit = [0, 1];
@@ -54,13 +56,14 @@ function lineSpec(chart: LineChart): object {
   const { lines, isLog = false, isUnit, xMarks, mark } = chart;
   const drawable = (point: ChartPoint) => isDrawable(point.x, isLog) && isDrawable(point.y, isLog);
   const all = lines.map(({ points }) => points.filter(drawable));
-  const type = isLog ? { type: 'log' } : {};
+  // A logarithm knows no zero.
+  const kind = (zero: boolean) => (isLog ? { type: 'log' } : { zero });
   const [xs, ys] = [all.flat().map(({ x }) => x), all.flat().map(({ y }) => y)];
-  const xScale = { ...type, zero: false, nice: false, ...((isUnit || xs.length === 0) && { domain: unit }) };
-  const yScale = { ...type, zero: chart.fromZero ?? false, ...((isUnit || ys.length === 0) && { domain: unit }) };
+  const xScale = { ...kind(false), nice: false, ...((isUnit || xs.length === 0) && { domain: unit }) };
+  const yScale = { ...kind(chart.fromZero ?? false), ...((isUnit || ys.length === 0) && { domain: unit }) };
   const axes = {
-    x: { format: formatOf(xs), ...(xMarks && { values: xMarks }), grid: !xMarks, tickCount: 5, labelOverlap: true },
-    y: { format: formatOf(ys), tickCount: 5 },
+    x: { ...axisTexts(xs), ...(xMarks && { values: xMarks }), grid: !xMarks, tickCount: 5, labelOverlap: true },
+    y: { ...axisTexts(ys, chart.isPercent), tickCount: 5 },
   };
   const x = { field: 'x', type: 'quantitative', title: chart.xLabel, scale: xScale, axis: axes.x };
   const y = { field: 'y', type: 'quantitative', title: chart.yLabel, scale: yScale, axis: axes.y };
@@ -115,13 +118,15 @@ function barSpec({ bars, parts, xLabel, yLabel }: BarChart): object {
   const values = parts.flatMap(({ name, values: each }, part) =>
     each.map((value, i) => ({ bar: bars[i], name, part, value: isDrawable(value) ? value : 0 })),
   );
+  const sums = bars.map((bar) => values.reduce((sum, one) => (one.bar === bar ? sum + one.value : sum), 0));
   return {
     ...shared(),
     data: { values },
-    mark: { type: 'bar', stroke: 'var(--page)', strokeWidth: 1 },
+    // The edge is seen where an area is as bright as the page.
+    mark: { type: 'bar', stroke: soft, strokeWidth: 0.75 },
     encoding: {
       x: { field: 'bar', type: 'nominal', sort: null, title: xLabel, axis: { labelAngle: 0, labelOverlap: true } },
-      y: { field: 'value', type: 'quantitative', title: yLabel, axis: { format: large, tickCount: 5 } },
+      y: { field: 'value', type: 'quantitative', title: yLabel, axis: { ...axisTexts(sums), tickCount: 5 } },
       order: { field: 'part', type: 'quantitative' },
       fill: {
         field: 'part',
@@ -149,7 +154,7 @@ function rangeSpec({ ranges, xLabel }: RangeChart): object {
       title: xLabel,
       scale: { zero: false, ...(values.length === 0 && { domain: unit }) },
     },
-    axis: { format: formatOf(values.map(({ value }) => value)), tickCount: 5 },
+    axis: { ...axisTexts(values.map(({ value }) => value)), tickCount: 5 },
   });
   const look = { fill: 'var(--c0)', stroke: 'var(--c0)' };
   const spanLayer = {

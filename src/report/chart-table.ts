@@ -1,8 +1,9 @@
 /** The numbers of a chart as a table: for eyes that do not see it, and for Markdown. */
-import { numberText } from '../ground/units.js';
+import { numberText, percent } from '../ground/units.js';
 import type { Chart, ChartLine, TableBlock } from './document.js';
 
 const text = (value: number | undefined): string => (value === undefined ? '' : numberText(value, 5));
+const percentText = (value: number | undefined): string => (value === undefined ? '' : percent(value));
 
 /** @param most rows; of more, as many that are evenly spread, the first and last among them */
 export function chartTable(chart: Chart, most: number): TableBlock {
@@ -23,21 +24,26 @@ function whole(chart: Chart): Pick<TableBlock, 'head' | 'rows'> {
     return { head, rows: chart.ranges.map(({ name, value, low, high }) => [name, text(value), text(low), text(high)]) };
   }
   const measured = chart.lines.filter(({ isIdeal }) => !isIdeal);
-  if (measured.length === 1) return curveTable(chart.xLabel, measured[0]);
+  const yText = chart.isPercent ? percentText : text;
+  if (measured.length === 1) return curveTable(chart.xLabel, measured[0], yText);
   const xs = [...new Set(measured.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
   const lines = measured.map(({ name, points }) => ({ name, at: new Map(points.map(({ x, y }) => [x, y])) }));
   return {
     head: [{ name: chart.xLabel }, ...lines.map(({ name }) => ({ name }))],
-    rows: xs.map((x) => [text(x), ...lines.map(({ at }) => text(at.get(x)))]),
+    rows: xs.map((x) => [text(x), ...lines.map(({ at }) => yText(at.get(x)))]),
   };
 }
 
 /** A curve may go up in one place: each point is a row. */
-function curveTable(xLabel: string, { name, points }: ChartLine): Pick<TableBlock, 'head' | 'rows'> {
+function curveTable(
+  xLabel: string,
+  { name, points }: ChartLine,
+  yText: typeof text,
+): Pick<TableBlock, 'head' | 'rows'> {
   const hasRange = points.some(({ low }) => low !== undefined);
   const ends = hasRange ? [{ name: 'from' }, { name: 'to' }] : [];
   return {
     head: [{ name: xLabel }, { name }, ...ends],
-    rows: points.map(({ x, y, low, high }) => [text(x), text(y), ...(hasRange ? [text(low), text(high)] : [])]),
+    rows: points.map(({ x, y, low, high }) => [text(x), ...[y, ...(hasRange ? [low, high] : [])].map(yText)]),
   };
 }

@@ -20,9 +20,16 @@ export type Block =
   | { readonly kind: 'list'; readonly items: readonly string[] }
   | { readonly kind: 'facts'; readonly entries: readonly (readonly [name: string, text: string])[] }
   | TableBlock
-  | { readonly kind: 'charts'; readonly charts: readonly Chart[] }
+  | ChartsBlock
   | { readonly kind: 'code'; readonly text: string; readonly title?: string }
   | { readonly kind: 'gallery'; readonly examples: readonly Exhibit[] };
+
+export interface ChartsBlock {
+  readonly kind: 'charts';
+  readonly charts: readonly Chart[];
+  /** Tables beside it have its numbers: Markdown leaves it out. */
+  readonly isIllustration?: boolean;
+}
 
 export interface TableBlock {
   readonly kind: 'table';
@@ -87,6 +94,8 @@ export interface LineChart extends ChartTexts {
   readonly isUnit?: boolean;
   /** The y axis begins at 0. */
   readonly fromZero?: boolean;
+  /** Values are shown as percent: 0.5 is 50 %. */
+  readonly isPercent?: boolean;
   /** A value holds from its point to the next. */
   readonly isStep?: boolean;
   /** The x axis has marks at these alone. */

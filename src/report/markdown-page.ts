@@ -32,6 +32,7 @@ function markdownBlock(block: Block): string[] {
     case 'table':
       return table(block);
     case 'charts':
+      if (block.isIllustration) return [];
       return block.charts.flatMap((chart) => {
         const rows = chartTable(chart, mostRows);
         const caption = rows.caption === undefined ? chart.title : `${chart.title}: ${rows.caption}`;

@@ -4,10 +4,10 @@
  */
 import { shades } from './html-table.js';
 
-/** Text of a dark cell is that of the page turned around. */
+/** Text of a dark cell is that of the page turned around; on those in the middle, only black can be read in light and in dark. */
 const heat = Array.from({ length: shades }, (_, i) => {
   const part = Math.round((92 * (i + 1)) / shades);
-  const text = part > 45 ? ' color: var(--on-heat);' : '';
+  const text = part < 50 ? '' : part < 70 ? ' color: #000;' : ' color: var(--on-heat);';
   return `.h${i + 1} { background: color-mix(in srgb, var(--heat) ${part}%, var(--page));${text} }`;
 }).join('\n');
 

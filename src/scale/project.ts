@@ -2,11 +2,10 @@
 import { ConfigError } from '../errors.js';
 import { percent } from '../ground/units.js';
 import { calibrate } from '../projection/calibrate.js';
-import { projectionMarkdown, scenarioText } from '../projection/markdown.js';
 import type { Observation } from '../projection/observation.js';
 import { predictor } from '../projection/predicted.js';
-import { project } from '../projection/projection.js';
-import type { Scenario } from '../projection/scenario.js';
+import { type Projection, project } from '../projection/projection.js';
+import { type Scenario, scenarioText } from '../projection/scenario.js';
 import { bytesPerFloat } from '../reduce/segments.js';
 import type { ScaleReport, ScaleRun } from './record.js';
 import { workersText } from './scale-text.js';
@@ -21,46 +20,47 @@ export function checkProjectable(workers: readonly number[]): void {
   );
 }
 
-/**
- * @returns what the report is to hold, and a section for its Markdown
- * @throws ConfigError when the report has too little to learn from
- */
-export function projectScale(
-  report: ScaleReport,
-  scenario: Scenario,
-): { readonly projection: NonNullable<ScaleReport['projection']>; readonly markdown: string } {
+/** What is expected, with all that is known of it; `recordOf` makes of it what the report's file holds. */
+export interface Projected extends Pick<Projection, 'rows' | 'best' | 'verdict' | 'assumptions'> {
+  /** Mode, bandwidth and latency, for people. */
+  readonly scenario: string;
+}
+
+/** @throws ConfigError when the report has too little to learn from */
+export function projectScale(report: ScaleReport, scenario: Scenario): Projected {
   const observations = observationsOf(report);
   const counts = [...new Set(observations.map(({ workers }) => workers))];
   checkProjectable(counts);
   const model = calibrate(observations);
-  const projected = project(model, scenario);
-  const assumptions = [
-    ...projected.assumptions,
-    `On the runs that it was fitted to, the model is off by ${percent(median(observations.map((each) => missOf(each, model))))} of a step at the median.`,
-    ...heldOut(observations, counts),
-    ...(report.plan.kind === 'threads'
-      ? [
-          'The runs were threads of one process: what messages cost is taken to be as usual. With --kind processes it is measured.',
-        ]
-      : []),
-  ];
-  const rows = projected.rows.map(({ workers, reduction, examplesPerSecond, speedup, efficiency }) => ({
-    workers,
-    reduction,
-    examplesPerSecond,
-    speedup,
-    efficiency,
-  }));
+  const { rows, best, verdict, assumptions } = project(model, scenario);
   return {
-    projection: {
-      scenario: scenarioText(scenario),
-      rows,
-      verdict: [...projected.verdict],
-      assumptions,
-    },
-    markdown: projectionMarkdown({ ...projected, assumptions }),
+    ...{ scenario: scenarioText(scenario), rows, best, verdict },
+    assumptions: [
+      ...assumptions,
+      `On the runs that it was fitted to, the model is off by ${percent(median(observations.map((each) => missOf(each, model))))} of a step at the median.`,
+      ...heldOut(observations, counts),
+      ...(report.plan.kind === 'threads'
+        ? [
+            'The runs were threads of one process: what messages cost is taken to be as usual. With --kind processes it is measured.',
+          ]
+        : []),
+    ],
   };
 }
+
+export const recordOf = ({
+  scenario,
+  rows,
+  verdict,
+  assumptions,
+}: Projected): NonNullable<ScaleReport['projection']> => ({
+  scenario,
+  rows: rows.map(({ workers, reduction, examplesPerSecond, speedup, efficiency }) => ({
+    ...{ workers, reduction, examplesPerSecond, speedup, efficiency },
+  })),
+  verdict: [...verdict],
+  assumptions: [...assumptions],
+});
 
 /** One of each number of workers and batch: of the repeats, the one in the middle. */
 function observationsOf({ runs, plan, config, machine }: ScaleReport): Observation[] {

@@ -1,4 +1,4 @@
-/** Words and numbers of a report, the same in Markdown, in HTML and on the terminal. */
+/** Words and numbers of a report, the same in files and on the terminal. */
 import { bytesText, grouped, percent } from '../ground/units.js';
 import { type Mode, type Point, type ScaleReport, splitNames } from './record.js';
 
@@ -15,10 +15,10 @@ export const short = (value: number): string => `${Number(value.toPrecision(3))}
 
 const unless = (value: number | null, text: (value: number) => string): string => (value === null ? '-' : text(value));
 
-/** A column of the tables: its head, what it holds, in one line, and its cells. */
+/** A column of the tables: its head, what it holds, in one line where the head does not say it, and its cells. */
 export interface Column {
   readonly head: string;
-  readonly about: string;
+  readonly about?: string;
   readonly cell: (point: Point) => string;
 }
 
@@ -31,19 +31,21 @@ const phases: Readonly<Record<(typeof splitNames)[number], string>> = {
   wait: 'everything else: barriers, messages, others',
 };
 
-/** How fast, and at what cost. */
+const workersColumn: Column = {
+  head: 'workers',
+  about: 'threads of one process, or processes of one thread each',
+  cell: ({ workers }) => String(workers),
+};
+
+/** How fast. */
 export const speedColumns: readonly Column[] = [
-  {
-    head: 'workers',
-    about: 'threads of one process, or processes of one thread each',
-    cell: ({ workers }) => String(workers),
-  },
+  workersColumn,
   { head: 'batch', about: 'examples of a step', cell: ({ batchSize }) => grouped(batchSize) },
   { head: 'shards', about: 'parts of a batch whose sums fix the bits', cell: ({ shards }) => String(shards) },
   {
     head: 'examples/s',
     about: 'median of the repeats, slowest and fastest in brackets',
-    cell: ({ examplesPerSecond: { median, min, max } }) => `${grouped(median)} [${grouped(min)}–${grouped(max)}]`,
+    cell: ({ examplesPerSecond: { median, min, max } }) => `${grouped(median)} (${grouped(min)}–${grouped(max)})`,
   },
   {
     head: 'step p50/p90/p99',
@@ -52,6 +54,11 @@ export const speedColumns: readonly Column[] = [
   },
   { head: 'speed-up', about: 'examples/s over that of the fewest workers', cell: ({ speedup }) => speedup.toFixed(2) },
   { head: 'efficiency', about: 'speed-up over the ideal', cell: ({ efficiency }) => percent(efficiency) },
+];
+
+/** At what cost, and what comes of it. */
+export const costColumns: readonly Column[] = [
+  { ...workersColumn, about: undefined },
   {
     head: 'bytes',
     about: 'bytes of gradients through sockets in a step, and the fewest that could do; threads share memory',
@@ -88,7 +95,7 @@ export const speedColumns: readonly Column[] = [
 
 /** Where the time of a step goes. */
 export const splitColumns: readonly Column[] = [
-  speedColumns[0],
+  { ...workersColumn, about: undefined },
   ...splitNames.map((name) => ({ head: name, about: phases[name], cell: ({ split }: Point) => short(split[name]) })),
 ];
 

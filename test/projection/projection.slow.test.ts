@@ -1,7 +1,6 @@
 /** Projections: repeatable, complete up to 4,096 workers, and with words for what limits. */
 import { describe, expect, it } from 'vitest';
 import type { CostModel } from '../../src/projection/cost.js';
-import { projectionMarkdown } from '../../src/projection/markdown.js';
 import { parseProjection } from '../../src/projection/parse.js';
 import { project } from '../../src/projection/projection.js';
 
@@ -87,6 +86,12 @@ describe('project', () => {
     }
   });
 
+  it('says what it assumes', () => {
+    const assumptions = of(`workers=8..32,${network},failures=0.01`).assumptions.join('\n');
+    expect(assumptions).toContain('taken to be as usual: processor time of a message.');
+    expect(assumptions).toContain('A worker fails 0.01 times an hour.');
+  });
+
   it('says how many workers are worth it, and names what limits', () => {
     const slow = of('workers=2..64,bandwidth=100Mbps,latency=10us,reduction=star');
     expect(slow.worth).toBe(1);
@@ -102,18 +107,5 @@ describe('project', () => {
     );
     expect(fast.worth).toBe(16);
     expect(fast.verdict[0]).toMatch(/^All of the 16 workers are worth it/);
-  });
-});
-
-describe('projectionMarkdown', () => {
-  it('has a line for each row, the best one bold, and the assumptions', () => {
-    const projection = of(`workers=8..32,${network},failures=0.01`);
-    const text = projectionMarkdown(projection);
-    expect(text).toMatch(/^## Projection: weak scaling, 10 Gbit\/s, 100 us\n/);
-    expect(text.match(/^\| \d+ \|/gm)).toHaveLength(12);
-    expect(text.match(/\*\*\w+\*\*/g)).toHaveLength(3);
-    for (const sentence of [...projection.verdict, ...projection.assumptions]) expect(text).toContain(sentence);
-    expect(text).toContain('taken to be as usual: processor time of a message.');
-    expect(text).toContain('A worker fails 0.01 times an hour.');
   });
 });

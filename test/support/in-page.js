@@ -1,0 +1,63 @@
+/** What is asked of a page inside of the browser: an expression, which a test sends there. */
+({
+  /** By how many pixels the page is wider than its window. */
+  tooWide: () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+
+  /** Boxes that can be scrolled sideways, by the beginning of their text. */
+  scrolling: () =>
+    [...document.querySelectorAll('.scroll, pre')]
+      .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth)
+      .map((box) => `${box.textContent.slice(0, 40)}: ${box.scrollWidth - box.clientWidth} pixels`),
+
+  fold(isFolded) {
+    for (const part of document.querySelectorAll('details')) part.open = !isFolded;
+  },
+
+  /** How many parts are folded, and how many of them can be seen nevertheless. */
+  folded() {
+    const parts = [...document.querySelectorAll('details:not([open]) > :not(summary)')];
+    const seen = parts.filter((part) => part.checkVisibility() && part.getBoundingClientRect().height > 10);
+    return [parts.length, seen.length];
+  },
+
+  background: () => getComputedStyle(document.body).backgroundColor,
+
+  /** Texts and signs that are hard to read (WCAG 2.2, 1.4.3), by the colours that the browser has come to; and how many texts there are. */
+  faintTexts() {
+    const channels = (colour) => {
+      const numbers = colour.match(/[\d.]+(?:e-\d+)?/g).map(Number);
+      return colour.startsWith('color(srgb') ? numbers.map((each, i) => (i < 3 ? each * 255 : each)) : numbers;
+    };
+    const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const luminance = (colour) => {
+      const [r, g, b] = channels(colour).map((each) => linear(each / 255));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+      const { backgroundColor } = getComputedStyle(element);
+      return channels(backgroundColor)[3] === 0 ? behind(element.parentElement) : backgroundColor;
+    };
+    const contrast = (...colours) => {
+      const [dark, bright] = colours.map(luminance).sort((a, b) => a - b);
+      return (bright + 0.05) / (dark + 0.05);
+    };
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const faint = [];
+    let count = 0;
+    while (texts.nextNode()) {
+      const [element, text] = [texts.currentNode.parentElement, texts.currentNode.textContent.trim()];
+      if (text === '' || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+      count++;
+      const { color, fill, stroke } = getComputedStyle(element);
+      const back = behind(element);
+      // A sign is no text: it has to be seen, by its area or by its edge (1.4.11).
+      const isSign = element.closest('[aria-hidden]') !== null;
+      const own = isSign
+        ? [fill, stroke].filter((each) => each !== 'none')
+        : [element instanceof SVGElement ? fill : color];
+      const most = Math.max(...own.map((each) => contrast(each, back)));
+      if (!(most >= (isSign ? 3 : 4.5))) faint.push(`${most.toFixed(2)}: ${text} (${own.join(' and ')} on ${back})`);
+    }
+    return { faint, count };
+  },
+});
