@@ -24,7 +24,7 @@ import type { EngineSpec, EvaluationOptions } from '../../src/pool/spec.js';
 import type { Looks } from '../../src/report/looks.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
-import { decidedHeads, keepingAll } from '../prepare/check-decision.js';
+import { decidedHeads, keepingAll, probableHeads } from '../prepare/check-decision.js';
 import { checkIds } from '../prepare/check-ids.js';
 import { checkMetrics } from '../prepare/check-metrics.js';
 import { chooseEngine } from '../prepare/choose-engine.js';
@@ -56,6 +56,8 @@ export interface EvaluatedExamples extends Measured, ToldApart {
   readonly parameters: string;
   /** Of other rows that were asked for. */
   readonly others: readonly Measured[];
+  /** Which of the outputs say how likely the one class of an example is. */
+  readonly probable: readonly number[];
   /** How classes were read, of each target that was fitted. */
   readonly decisions: readonly TargetDecision[];
   /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
@@ -147,14 +149,14 @@ function measure(
   config: RunConfig,
   { dataset, rows, also, isKept }: ChosenData & { readonly also: readonly Int32Array[]; readonly isKept: boolean },
   options: EvaluateOptions,
-): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters' | 'decisions'>> {
+): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters' | 'probable' | 'decisions'>> {
   const all = [rows, ...also];
   return withPool(
     located,
     config,
     { dataset, all, isKept: isKept || also.length > 0 },
     options,
-    async (pool, metrics, slab) => {
+    async (pool, metrics, slab, probable) => {
       const measured: Measured[] = [];
       for (const each of all) {
         const totals = await pool.evaluate(each);
@@ -163,7 +165,7 @@ function measure(
       }
       const [own, ...others] = measured;
       const decisions = metrics.flatMap(({ target, decision }) => (decision ? [{ target, decision }] : []));
-      return { ...own, others, parameters: sha256(slab), decisions };
+      return { ...own, others, parameters: sha256(slab), probable, decisions };
     },
   );
 }
@@ -195,7 +197,8 @@ function withDecisions(
 
 /**
  * Starts threads that evaluate a model.
- * @param use called while they run, with the slab of the model's parameters, and the outputs that can have a decision
+ * @param use called while they run, with the slab of the model's parameters, and which outputs give an example's one class a
+ *   probability; of those, where a decision is fitted, the ones that it is fitted of
  */
 export async function withPool<Result>(
   located: LocatedModel,
@@ -206,7 +209,7 @@ export async function withPool<Result>(
     pool: ThreadPool<EvaluationOptions>,
     metrics: readonly HeadMetrics[],
     slab: Float32Array,
-    decided: readonly number[],
+    probable: readonly number[],
   ) => Promise<Result>,
 ): Promise<Result> {
   const { warn = () => {} } = options;
@@ -220,8 +223,8 @@ export async function withPool<Result>(
   const read = metricSpecs(targets, dataset, step);
   checkMetrics(targets, read, warn);
   const largest = Math.max(...all.map(({ length }) => length));
-  const decided = fits ? decidedHeads(config, targets, read, largest, warn) : [];
   const heads = fits ? keepingAll(read) : withDecisions(read, targets, await readEncoding(located.path));
+  const probable = fits ? decidedHeads(config, targets, read, largest, warn) : probableHeads(targets, heads);
   const metrics = isKept && !fits ? keeping(heads, largest, warn) : heads;
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, all }, warn);
   const poolOptions: EvaluationOptions = {
@@ -238,7 +241,7 @@ export async function withPool<Result>(
   const slab = initialParameters(step);
   const pool = await ThreadPool.start(poolOptions, slab);
   try {
-    return await use(pool, metrics, slab, decided);
+    return await use(pool, metrics, slab, probable);
   } finally {
     await pool.close();
   }

@@ -12,6 +12,7 @@ import { type EvaluationResult, evaluateWith } from './evaluate.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
 import { choiceOf, runAround } from './locate.js';
+import { reliabilityOf } from './reliability.js';
 
 /**
  * Evaluates a saved model as `evaluate` does, with all that a report says besides: `reportHtml` makes a page of it, and
@@ -33,6 +34,7 @@ export async function evaluationReport(
   };
   return evaluateWith(place, { ...options, warn }, async (result, evaluated) => {
     const { located, dataset, split, isSealed } = evaluated;
+    const calibration = await reliabilityOf(evaluated, options);
     const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
     const training =
       run === undefined ? undefined : trainingCourse(readRunLog(join(run, metricsName)), trainedOn(evaluated));
@@ -41,6 +43,7 @@ export async function evaluationReport(
       warnings,
       ...(hasCard && { card: await dataCard(dataset, split === null, isSealed) }),
       ...(training && { training }),
+      ...(calibration && { calibration }),
       repeat: repetition(run, place, evaluated, options),
     };
   });

@@ -81,6 +81,7 @@ export class EvaluatedRows {
   #classes: ArrayLike<number> | undefined;
   #predicted: Int32Array | undefined;
   #probabilities: Float64Array | undefined;
+  #likeliest: Int32Array | undefined;
 
   /**
    * @param customs names of the users' metrics, in the order of their values
@@ -185,6 +186,15 @@ export class EvaluatedRows {
     if (this.base !== this) return this.base.probabilities;
     this.#probabilities ??= probabilitiesOf(this.#spec, this.outputs);
     return this.#probabilities;
+  }
+
+  /** The class of the highest probability of several, [count], the first of equal ones. */
+  get likeliest(): Int32Array {
+    if (this.base !== this) return this.base.likeliest;
+    const { probabilities, count } = this;
+    const classes = this.#spec.outputs;
+    this.#likeliest ??= Int32Array.from({ length: count }, (_, row) => highest(probabilities, row * classes, classes));
+    return this.#likeliest;
   }
 
   /** @returns the probability that a class has in a row: of two classes with one output those are not written down. */

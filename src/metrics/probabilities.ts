@@ -9,7 +9,6 @@ import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit, oneClassMisfit } from './class-targets.js';
 import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
 import { addSums, type Metric, type MetricFamily, type MetricSums, meanOverRows, type Zod } from './metric.js';
-import { highest } from './row-numbers.js';
 
 const least = Number.EPSILON;
 
@@ -168,10 +167,11 @@ function binned(
     counts: 0,
     add(rows, sums) {
       const { count, weights, probability, classes: truths } = rows;
+      const likeliest = classes === 2 ? undefined : rows.likeliest;
       for (let row = 0; row < count; row++) {
         const weight = weights ? weights[row] : 1;
         if (weight === 0) continue;
-        const best = classes === 2 ? 1 : highest(rows.probabilities, row * classes, classes);
+        const best = likeliest ? likeliest[row] : 1;
         const confidence = probability(row, best);
         if (Number.isNaN(confidence)) continue;
         const at = binParts * binOf(confidence, bins);

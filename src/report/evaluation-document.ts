@@ -1,5 +1,6 @@
 /** The report of an evaluation, section by section: a section stands where its data are given. */
 import { metricText, percent, plural } from '../ground/units.js';
+import { calibrationBlocks } from './calibration-blocks.js';
 import type { Block, ReportDocument, Section, TableHead } from './document.js';
 import type { EvaluationReport, Finding } from './evaluation-report.js';
 import { figureBlocks } from './figure-blocks.js';
@@ -7,14 +8,7 @@ import { type Looks, looksText } from './looks.js';
 import { markdownPage } from './markdown-page.js';
 import { htmlPage } from './page.js';
 import { cardBlocks, repetitionBlocks } from './report-origin.js';
-import {
-  calibrationBlocks,
-  galleryBlocks,
-  importanceBlocks,
-  learningCurveBlocks,
-  sliceBlocks,
-  trainingBlocks,
-} from './report-parts.js';
+import { galleryBlocks, importanceBlocks, learningCurveBlocks, sliceBlocks, trainingBlocks } from './report-parts.js';
 import { intervalText, valueText } from './report-text.js';
 
 /** The report as one page of HTML that needs nothing else: no script, no network. */
@@ -25,7 +19,7 @@ export const reportMarkdown = (report: EvaluationReport): string => markdownPage
 
 function evaluationDocument(report: EvaluationReport): ReportDocument {
   const { model, split, data, examples, warnings = [], diagnosis, looks, figures = {} } = report;
-  const { card, training, learningCurve, slices, calibration, gallery, importance, repeat } = report;
+  const { confidence = 0.95, card, training, learningCurve, slices, calibration, gallery, importance, repeat } = report;
   const section = (title: string, blocks: readonly Block[] = []): Section[] =>
     blocks.length > 0 ? [{ title, blocks }] : [];
   const of =
@@ -43,7 +37,10 @@ function evaluationDocument(report: EvaluationReport): ReportDocument {
       ...section('Size of the training set', learningCurve && learningCurveBlocks(learningCurve)),
       ...section('Curves and tables', figureBlocks(figures)),
       ...section('Slices', slices?.flatMap(sliceBlocks)),
-      ...section('Thresholds and calibration', calibration?.flatMap(calibrationBlocks)),
+      ...section(
+        'Thresholds and calibration',
+        calibration?.flatMap((one) => calibrationBlocks(one, confidence)),
+      ),
       ...section('Examples to look at', gallery?.flatMap(galleryBlocks)),
       ...section('What the model goes by', importance && importanceBlocks(importance)),
       ...section('Looks', looks && [looksBlock(looks)]),

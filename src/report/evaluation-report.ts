@@ -2,7 +2,7 @@
  * The report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
  * finds something out adds a section of their own; a section that is not there is not shown.
  */
-import type { MetricFigure } from '../metrics/metric.js';
+import type { MetricCurve, MetricFigure } from '../metrics/metric.js';
 import type { Looks } from './looks.js';
 
 export type SplitName = 'training' | 'validation' | 'test';
@@ -52,7 +52,7 @@ export interface ReportSections {
   readonly training?: TrainingCourse;
   readonly learningCurve?: readonly LearningCurvePoint[];
   readonly slices?: readonly SliceReport[];
-  readonly calibration?: readonly FittedStep[];
+  readonly calibration?: readonly CalibrationReport[];
   readonly diagnosis?: readonly Finding[];
   readonly gallery?: readonly GalleryReport[];
   readonly importance?: readonly InputImportance[];
@@ -143,14 +143,27 @@ export interface SliceReport {
   }[];
 }
 
-/** What was fitted after training: a threshold, a temperature. */
-export interface FittedStep {
-  readonly title: string;
-  /** On what, and what for. */
-  readonly text: string;
-  readonly numbers: Readonly<Record<string, number>>;
-  /** Such as reliability before and after. */
-  readonly figures?: Readonly<Record<string, MetricFigure>>;
+/** How far the probabilities of a target can be taken at their word, on the examples that were evaluated. */
+export interface CalibrationReport {
+  readonly target: string;
+  /** What was fitted on the validation split and saved with the model: how classes are read. */
+  readonly fitted?: {
+    /** The probability above which the second of two classes is predicted. */
+    readonly threshold?: number;
+    readonly method?: 'temperature' | 'isotonic';
+    readonly temperature?: number;
+  };
+  /** As the model gives them, then, where a calibration was fitted, as it makes them. */
+  readonly readings: readonly ProbabilityReading[];
+}
+
+export interface ProbabilityReading {
+  readonly isCalibrated: boolean;
+  /** The calibration error, and where the true one lies. */
+  readonly error: number;
+  readonly interval?: MetricInterval;
+  /** How often bins of probability are right. */
+  readonly curve: MetricCurve;
 }
 
 /** What was found out about the run, and what can be done. */

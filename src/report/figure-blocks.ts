@@ -17,7 +17,8 @@ export function figureBlocks(figures: Readonly<Record<string, MetricFigure>>): B
   return [...(curves.length > 0 ? [{ kind: 'charts' as const, charts: curves }] : []), ...tables];
 }
 
-const diagonal = (name: string) => ({
+/** What a line would be if chance alone, or nothing but the truth, had drawn it. */
+export const diagonal = (name: string) => ({
   name,
   isIdeal: true,
   points: [0, 1].map((at) => ({ x: at, y: at })),

@@ -1,15 +1,13 @@
 /** Parts of an evaluation report that others found out: training, slices, what was fitted, examples, importance. */
-import { grouped, metricText, numberText, percent } from '../ground/units.js';
+import { grouped, metricText, percent } from '../ground/units.js';
 import type { Block, Chart, ChartLine, TableHead } from './document.js';
 import type {
-  FittedStep,
   GalleryReport,
   InputImportance,
   LearningCurvePoint,
   SliceReport,
   TrainingCourse,
 } from './evaluation-report.js';
-import { figureBlocks } from './figure-blocks.js';
 import { intervalText, valueText } from './report-text.js';
 
 /** Charts of one kind beside each other. */
@@ -114,13 +112,6 @@ export function sliceBlocks({ column, confidence, groups, gaps }: SliceReport): 
 
 /** Rows of a chart of ranges. */
 const mostRanges = 30;
-
-export const calibrationBlocks = ({ title, text, numbers, figures = {} }: FittedStep): Block[] => [
-  { kind: 'heading', text: title },
-  { kind: 'text', text },
-  { kind: 'facts', entries: Object.entries(numbers).map(([name, value]) => [name, numberText(value)]) },
-  ...figureBlocks(figures),
-];
 
 export const galleryBlocks = ({ title, examples }: GalleryReport): Block[] => [
   { kind: 'heading', text: title },

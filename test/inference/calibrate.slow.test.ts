@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { calibrate } from '../../coordinator/inference/calibrate-model.js';
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { exportModel } from '../../coordinator/inference/export.js';
+import { evaluationReport } from '../../coordinator/inference/make-report.js';
 import type { Encoding } from '../../src/data/encoding.js';
 import type { LockstepError } from '../../src/errors.js';
 import { eventsOf, lockstepServed } from '../support/cli.js';
@@ -50,6 +51,24 @@ let three: Trained;
 beforeAll(async () => {
   two = await trained(writeConfig(folder, 'two', config('two.csv', 1, both)), [], runs);
   three = await trained(writeConfig(folder, 'three', config('three.csv', 3, { calibration: 'isotonic' })), [], runs);
+});
+
+it('a report shows how far probabilities can be taken at their word, before and after', async () => {
+  for (const { start, end } of [two, three]) {
+    const options = { model: 'final', split: 'validation', threads: 1 } as const;
+    const { calibration, metrics, intervals } = await evaluationReport(start.folder, options, false);
+    const [{ fitted, readings }] = calibration!;
+    const { decision } = encodingOf(end.model);
+    expect(fitted!.threshold).toBe(decision!.threshold);
+    expect(fitted!.method).toBe(decision!.calibration!.method);
+    const { before, after } = end.decisions!.final![0];
+    expect(readings.map(({ error }) => error)).toEqual([before, after].map(({ calibrationError }) => calibrationError));
+    // The calibration error that the config asks for is that of calibrated probabilities, from the same draws.
+    expect(readings[1]).toMatchObject({ error: metrics.calibrationError, interval: intervals.calibrationError });
+    expect(readings[0].interval!.low).toBeLessThan(readings[0].interval!.high);
+    for (const { curve } of readings) expect(curve.x.values.length).toBe(curve.y.values.length);
+    expect(readings[0].curve).not.toEqual(readings[1].curve);
+  }
 });
 
 describe('the end of a run', () => {

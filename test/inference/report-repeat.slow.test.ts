@@ -15,6 +15,8 @@ it('training and evaluating by its lines come to the same parameters and numbers
   const { start } = await trained(file, ['seed=7'], join(folder, 'runs'));
   const options = { overrides: ['evaluation.resamples=20'], model: 'final', threads: 1 };
   const report = await evaluationReport(start.folder, options);
+  const [{ fitted, readings }] = report.calibration!;
+  expect([fitted, readings.map(({ isCalibrated }) => isCalibrated)]).toEqual([undefined, [false]]);
   const [train, evaluate] = report.repeat!.commands.map((line) => line.split(' '));
   expect(train.slice(0, 3)).toEqual(['npx', 'lockstep', 'train']);
   const again = await trained(train[3], train.slice(4), join(folder, 'again'));

@@ -96,7 +96,20 @@ export const fullReport: EvaluationReport = {
       gaps: [{ metric: 'accuracy', gap: 0.1, low: 0.02, high: 0.2, least: markup, most: long }],
     },
   ],
-  calibration: [{ title: 'Temperature', text: 'Fitted on validation.', numbers: { temperature: 1.7 } }],
+  calibration: [
+    {
+      target: 'targets',
+      fitted: { method: 'temperature', temperature: 1.7, threshold: 0.4 },
+      readings: [false, true].map((isCalibrated) => ({
+        ...{ isCalibrated, error: isCalibrated ? 0.03 : 0.12, interval: interval(0.02, 0.2) },
+        curve: {
+          kind: 'curve' as const,
+          x: { name: 'mean probability', values: [0.1, 0.5, 0.9] },
+          y: { name: 'share that is right', values: isCalibrated ? [0.11, 0.5, 0.88] : [0.2, 0.4, 0.95] },
+        },
+      })),
+    },
+  ],
   diagnosis: [{ title: 'Overfitting', text: 'Validation is worse.', remedies: ['use dropout'] }],
   gallery: [
     {
