@@ -8,11 +8,6 @@ import { widthOf, wrapLines } from '../src/report/wrap.js';
 import type { BoxScores } from '../src/scores/boxes.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf, rangeText } from './bootstrap-flags.js';
 import { reportMistakes } from './outcome.js';
-import { withShared } from './shared-options.js';
-
-interface BoxFlags extends BootstrapFlags {
-  readonly json?: boolean;
-}
 
 export function scoreBoxesCommand(): Command {
   const command = new Command('boxes')
@@ -22,7 +17,7 @@ export function scoreBoxesCommand(): Command {
       '<detections>',
       "the boxes that were found: COCO's JSON, a list with image_id, category_id, bbox and score",
     );
-  return withShared(bootstrapFlags(command), 'json')
+  return bootstrapFlags(command)
     .addHelpText(
       'after',
       `
@@ -38,7 +33,7 @@ Exit codes: 0 done, 2 bad input.`,
     .action(runScoreBoxes);
 }
 
-function runScoreBoxes(truths: string, detections: string, flags: BoxFlags): Promise<void> {
+function runScoreBoxes(truths: string, detections: string, flags: BootstrapFlags): Promise<void> {
   return reportMistakes(flags.json, async (warn) => {
     const options = bootstrapOf(flags);
     const { readJsonFile } = await import('../src/ground/json-file.js');
