@@ -14,6 +14,7 @@ import { closeExamples } from '../../src/data/row-writer.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
+import { checkPatterns } from '../../src/optimizer/weight-patterns.js';
 import type { EngineSpec, TrainingOptions } from '../../src/pool/spec.js';
 import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
@@ -158,6 +159,7 @@ async function prepareSteps(
   const examples = weightedExamples(dataset, targets, config.training.classWeights);
   const spec = stepSpec(config, { ...dataset, examples }, targets);
   const step = await createStepModel(spec);
+  checkPatterns(config.optimizer, step.layout);
   await checkIds(config.data, dataset, step);
   const metrics = metricSpecs(targets, dataset, step);
   const warn = (message: string) => report({ event: 'warning', message });

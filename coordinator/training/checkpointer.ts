@@ -61,7 +61,7 @@ export class Checkpointer {
   async write(progress: Progress, slabs: readonly NamedSlab[]): Promise<void> {
     await this.#writing;
     if (progress.step === this.#step) return;
-    const tensors = copyTensors(this.#run.step.layout, slabs, this.#copies);
+    const tensors = copyTensors(slabs, this.#copies);
     this.#last = performance.now();
     this.#step = progress.step;
     this.#writing = this.#writeOut(progress, tensors).catch((error: unknown) => {

@@ -15,8 +15,8 @@ import {
 } from '../../src/evaluate/monitor.js';
 import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
+import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import { learningRateOf } from '../../src/optimizer/decide.js';
-import { createOptimizer } from '../../src/optimizer/optimizer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
@@ -26,7 +26,7 @@ import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
 import { evaluateSplit, stoppable, unlessStopped, validate } from './evaluate-split.js';
 import type { Resumption } from './resume.js';
 import { readableWeights, saveRunModel } from './run-models.js';
-import { type NamedSlab, restoreTensors } from './snapshot.js';
+import { type NamedSlab, namedSlabs, restoreTensors } from './snapshot.js';
 import { EpochWatch } from './watch.js';
 
 /** What ends a run before its last epoch: after the step under way, with a checkpoint. */
@@ -68,7 +68,7 @@ export class TrainingLoop {
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
     if (run.config.training.restoreBest) this.#bestParameters = run.trainer.parameters.slice();
     if (checkpoint) {
-      restoreTensors(run.step.layout, this.#slabs(), checkpoint.tensors);
+      restoreTensors(this.#slabs(), checkpoint.tensors);
       run.trainer.stepLosses.set(this.#progress.losses);
       for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
@@ -275,10 +275,8 @@ export class TrainingLoop {
 
   /** Everything that a step changes. */
   #slabs(): NamedSlab[] {
-    const { config, trainer } = this.#run;
-    const slots = createOptimizer(config.optimizer).slots.map(({ name }, i) => ({ name, slab: trainer.slots[i] }));
-    const best = this.#bestParameters ? [{ name: 'best', slab: this.#bestParameters }] : [];
-    return [{ name: 'parameters', slab: trainer.parameters }, ...slots, ...best];
+    const { config, trainer, step } = this.#run;
+    return namedSlabs(trainer, createOptimizer(config.optimizer, step.layout), step.layout, this.#bestParameters);
   }
 
   /** Space may have been freed since. */

@@ -6,6 +6,7 @@ import { defineConfig } from '../../src/config/define.js';
 import { leaves } from '../../src/config/leaves.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { RunConfig } from '../../src/config/run-config.js';
+import { isPlanned } from '../../src/config/schedule.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
 import { ConfigError, DataError } from '../../src/errors.js';
@@ -62,7 +63,7 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
   if (epoch >= config.training.epochs) {
     throw new ConfigError(
       `${folder}: the run is complete: it has ${epoch} of ${config.training.epochs} epochs`,
-      isPlanned(config)
+      isPlanned(config.schedule)
         ? 'start a new run: under its schedule, every step depends on how many there will be'
         : `to train on, add --set training.epochs=${epoch * 2}, or start a new run`,
     );
@@ -75,14 +76,11 @@ const free = [
   ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
 ];
 
-/** Whether the learning rate of a step depends on how many steps are to come. */
-const isPlanned = ({ schedule }: RunConfig): boolean => 'linear' in schedule || 'cosine' in schedule;
-
 /** @throws ConfigError listing the values that differ */
 function checkConfig({ path, state }: Checkpoint, config: RunConfig): void {
   // An older checkpoint does not have what has become a key since: its default is how it was.
   const [before, now] = [defineConfig(state.config), config].map((each) => leaves(JSON.parse(JSON.stringify(each))));
-  const allowed = isPlanned(config) ? free : [...free, 'training.epochs'];
+  const allowed = isPlanned(config.schedule) ? free : [...free, 'training.epochs'];
   const isFree = (key: string) => allowed.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
   const changed = [...new Set([...before.keys(), ...now.keys()])].filter(
     (key) => before.get(key) !== now.get(key) && !isFree(key),

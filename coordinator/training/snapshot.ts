@@ -2,29 +2,42 @@
 import { ModelError } from '../../src/errors.js';
 import type { NamedTensor } from '../../src/model/files/safetensors.js';
 import { type SlabLayout, type SlabTensor, tensorOf } from '../../src/model/slab.js';
+import type { Optimizer } from '../../src/optimizer/optimizer.js';
+import type { Trainer } from './trainer.js';
 
 /** A slab and the prefix of its tensors' names in a checkpoint. */
 export interface NamedSlab {
   readonly name: string;
+  readonly tensors: readonly SlabTensor[];
   readonly slab: Float32Array;
 }
 
 const nameOf = (prefix: string, { name }: SlabTensor): string => `${prefix}/${name}`;
 
-/** Tensors of the layout that a slab has: the optimizer's slots end where the trainable parameters do. */
-const tensorsIn = ({ tensors }: SlabLayout, slab: Float32Array): SlabTensor[] =>
-  tensors.filter(({ offset }) => offset < slab.length);
+/** @param best the parameters of the best epoch, where they are kept */
+export function namedSlabs(
+  { parameters, slots }: Pick<Trainer, 'parameters' | 'slots'>,
+  optimizer: Optimizer,
+  { tensors }: SlabLayout,
+  best?: Float32Array,
+): NamedSlab[] {
+  return [
+    { name: 'parameters', tensors, slab: parameters },
+    ...optimizer.slots.map(({ name, tensors }, i) => ({ name, tensors, slab: slots[i] })),
+    ...(best ? [{ name: 'best', tensors, slab: best }] : []),
+  ];
+}
 
 /**
  * All tensors of some slabs, which go on changing, as they are now.
  * @param copies receives the slabs; an array that is kept from one time to the next spares their allocation
  */
-export function copyTensors(layout: SlabLayout, slabs: readonly NamedSlab[], copies: Float32Array[]): NamedTensor[] {
-  return slabs.flatMap(({ name, slab }, i) => {
+export function copyTensors(slabs: readonly NamedSlab[], copies: Float32Array[]): NamedTensor[] {
+  return slabs.flatMap(({ name, tensors, slab }, i) => {
     copies[i] ??= new Float32Array(slab.length);
     const copy = copies[i];
     copy.set(slab);
-    return tensorsIn(layout, slab).map((tensor) => ({
+    return tensors.map((tensor) => ({
       name: nameOf(name, tensor),
       shape: tensor.shape,
       values: tensorOf(copy, tensor),
@@ -33,10 +46,10 @@ export function copyTensors(layout: SlabLayout, slabs: readonly NamedSlab[], cop
 }
 
 /** Puts the tensors of a checkpoint back. @throws ModelError when the model is not the one that they are of */
-export function restoreTensors(layout: SlabLayout, slabs: readonly NamedSlab[], tensors: readonly NamedTensor[]): void {
-  const known = new Map(tensors.map(({ name, values }) => [name, values]));
-  for (const { name, slab } of slabs) {
-    for (const tensor of tensorsIn(layout, slab)) {
+export function restoreTensors(slabs: readonly NamedSlab[], saved: readonly NamedTensor[]): void {
+  const known = new Map(saved.map(({ name, values }) => [name, values]));
+  for (const { name, tensors, slab } of slabs) {
+    for (const tensor of tensors) {
       const values = known.get(nameOf(name, tensor));
       if (values?.length !== tensor.size) {
         throw new ModelError(

@@ -564,7 +564,7 @@ export interface RunConfigInput {
    * How a gradient changes the parameters; a bare name takes its defaults.
    */
   optimizer?:
-    | ('sgd' | 'momentum' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw')
+    | ('sgd' | 'momentum' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw' | 'lion')
     | (
         | {
             /**
@@ -682,6 +682,41 @@ export interface RunConfigInput {
                * Share of every parameter, times the learning rate, taken off at each step.
                */
               weightDecay?: number;
+              /**
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               *
+               * @maxItems 100
+               */
+              noDecay?: string[];
+            };
+          }
+        | {
+            /**
+             * Steps of one size, in the direction of the sign of a running mean: a third of the learning rate of Adam, or less.
+             */
+            lion: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Share of the running mean of the gradients in the direction of a step.
+               */
+              beta1?: number;
+              /**
+               * Decay of the running mean of the gradients.
+               */
+              beta2?: number;
+              /**
+               * Share of every parameter, times the learning rate, taken off at each step.
+               */
+              weightDecay?: number;
+              /**
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               *
+               * @maxItems 100
+               */
+              noDecay?: string[];
             };
           }
       );
@@ -689,7 +724,7 @@ export interface RunConfigInput {
    * How the learning rate changes over the run; a bare name takes its defaults.
    */
   schedule?:
-    | ('constant' | 'linear' | 'cosine' | 'step' | 'exponential' | 'plateau')
+    | ('constant' | 'linear' | 'cosine' | 'step' | 'exponential' | 'plateau' | 'wsd' | 'oneCycle')
     | (
         | {
             /**
@@ -807,6 +842,56 @@ export interface RunConfigInput {
                * Steps over which the learning rate first rises, in equal increments, to its full value.
                */
               warmupSteps?: number;
+            };
+          }
+        | {
+            /**
+             * Warm-up, stable, decay: rises, stays at its full value, and falls at the end.
+             */
+            wsd: {
+              /**
+               * Steps over which the learning rate first rises, in equal increments, to its full value.
+               */
+              warmupSteps?: number;
+              /**
+               * Part of the run, at its end, in which the rate falls.
+               */
+              decay?: number;
+              /**
+               * How it falls: in a straight line, along half a cosine, or as 1 less the square root of what has passed.
+               */
+              shape?: 'linear' | 'cosine' | 'squareRoot';
+              /**
+               * What remains at the end of the run, as a fraction of the learning rate.
+               */
+              end?: number;
+            };
+          }
+        | {
+            /**
+             * One cycle: rises to the learning rate, then falls far below where it began, as PyTorch's OneCycleLR.
+             */
+            oneCycle: {
+              /**
+               * Part of the run in which the rate rises.
+               */
+              rise?: number;
+              /**
+               * How it rises and falls.
+               */
+              shape?: 'cosine' | 'linear';
+              /**
+               * The run begins at the learning rate divided by this.
+               */
+              divisor?: number;
+              /**
+               * And ends at what it began with, divided by this.
+               */
+              finalDivisor?: number;
+              /**
+               * Fall back to the beginning in as many steps as it rose in, and only then to the end.
+               */
+              threePhases?: boolean;
             };
           }
       );

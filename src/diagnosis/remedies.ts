@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { RunConfig } from '../config/run-config.js';
+import { isPlanned } from '../config/schedule.js';
 import { keepTogether } from '../data/splits/keep-together.js';
 import { configName } from '../report/run-folder.js';
 import type { RunFacts } from './facts.js';
@@ -72,8 +73,9 @@ export function earlierEnd({ config: { training } }: RunFacts): string[] {
 /** Against an end that came too early. */
 export function moreEpochs({ config, folder }: RunFacts): string[] {
   const epochs = `training.epochs=${2 * config.training.epochs}`;
-  const isPlanned = 'linear' in config.schedule || 'cosine' in config.schedule;
-  const goesOn = isPlanned ? [] : [`lockstep train --resume ${folder} --set ${epochs} goes on with the run`];
+  const goesOn = isPlanned(config.schedule)
+    ? []
+    : [`lockstep train --resume ${folder} --set ${epochs} goes on with the run`];
   return [...goesOn, set(epochs, 'trains longer from the start')];
 }
 

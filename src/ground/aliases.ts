@@ -52,6 +52,7 @@ const others: Readonly<Record<string, string>> = {
   adagrad: 'adadelta, AdagradOptimizer',
   adam: 'AdamOptimizer, nadam, radam, adamax, amsgrad',
   adamw: 'adamWeightDecay, adamWithWeightDecay, decoupledAdam',
+  lion: 'LionOptimizer, signMomentum, signum, signSgd',
   // Options of optimizers
   learningRate: 'lr, stepSize, initialLearningRate, alpha, eta',
   epsilon: 'eps',

@@ -67,6 +67,22 @@ export interface UpdateKernels extends WireKernels {
     decay: number,
     epsilon: number,
   ): void;
+  /** `decay` is taken off the parameters directly, as with `adam`. */
+  lion(
+    parameters: number,
+    gradients: number,
+    mean: number,
+    n: number,
+    gradientScale: number,
+    rate: number,
+    beta1: number,
+    beta2: number,
+    decay: number,
+  ): void;
+  /** dst = dst * decay + src * (1 - decay). */
+  movingAverage(dst: number, src: number, n: number, decay: number): void;
+  /** Exchanges two regions. */
+  swap(a: number, b: number, n: number): void;
   /** Bias corrections are part of `rate` and `epsilon`; `decay` is taken off the parameters directly. */
   adam(
     parameters: number,

@@ -5,7 +5,7 @@
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { ScheduleConfig } from '../config/schedule.js';
 import { batchOf, type Geometry } from '../data/geometry.js';
-import { createOptimizer } from './optimizer.js';
+import { baseLearningRate } from './create-optimizer.js';
 import { learningRateAt } from './schedule.js';
 
 /** What a run decides its steps by. */
@@ -71,8 +71,9 @@ export function decideStep(rule: StepRule, round: number, rateScale: number, sum
 /** The learning rate of a round. */
 export function learningRateOf({ geometry, optimizer, schedule }: StepRule, round: number, rateScale: number): number {
   const { epochs, stepsPerEpoch } = geometry;
-  const base = createOptimizer(optimizer).baseLearningRate;
-  return rateScale * learningRateAt(schedule, base, round, epochs * stepsPerEpoch, stepsPerEpoch);
+  return (
+    rateScale * learningRateAt(schedule, baseLearningRate(optimizer), round, epochs * stepsPerEpoch, stepsPerEpoch)
+  );
 }
 
 /**

@@ -1,19 +1,23 @@
-/** Optimizers: which slots of state each keeps, and how one step changes the parameters. The arithmetic is in kernels/. */
-import type { OptimizerConfig } from '../config/optimizer.js';
+/** What an optimizer is: the state that it keeps, and the pieces of the slabs that it changes. The arithmetic is in kernels/. */
 import type { UpdateKernels } from '../kernels/load-kernels.js';
+import type { SlabLayout, SlabTensor } from '../model/slab.js';
 
-/** A slab of state, as long as the parameters, that starts as one value everywhere. */
+/** A slab of state, with its tensors as checkpoints name them. */
 export interface OptimizerSlot {
   readonly name: string;
-  readonly initial: number;
+  /** One value everywhere, or those of the parameters. */
+  readonly initial: number | 'parameters';
+  readonly tensors: readonly SlabTensor[];
+  /** Floats, a multiple of 16. */
+  readonly length: number;
 }
 
-/** A slice of the slabs: the same range of floats in each. */
+/** What one call of a rule changes: a range of the parameters and what belongs to it in the other slabs. */
 export interface SlabRegion {
   /** Byte offsets, multiples of 64. */
   readonly parameters: number;
   readonly gradients: number;
-  /** One offset for each of the optimizer's slots, in their order. */
+  /** Of its state, one for each of the optimizer's slots, in their order. */
   readonly slots: readonly number[];
   /** Floats, a multiple of 16. */
   readonly length: number;
@@ -27,110 +31,38 @@ export interface OptimizerStep {
   readonly gradientScale: number;
 }
 
+/** How one step changes a region. */
+export type Rule = (kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep) => void;
+
+/** A range of the trainable parameters with one rule. */
+export interface Piece {
+  /** Floats of the slab, multiples of 16. */
+  readonly from: number;
+  readonly to: number;
+  /** Float of each slot's slab at which its state begins. */
+  readonly slots: readonly number[];
+  readonly rule: Rule;
+}
+
 export interface Optimizer {
   readonly slots: readonly OptimizerSlot[];
-  /** Learning rate before the schedule. */
-  readonly baseLearningRate: number;
-  /** Applies one step to a slice. Slices may be cut anywhere between regions of 16 floats: the bits are the same. */
-  update(kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep): void;
+  /** All trainable parameters, in order. They may be cut anywhere between regions of 16 floats: the bits are the same. */
+  readonly pieces: readonly Piece[];
 }
 
-type Options<Name extends PropertyKey> = Extract<OptimizerConfig, Record<Name, unknown>>[Name];
-
-export function createOptimizer(config: OptimizerConfig): Optimizer {
-  if ('sgd' in config) return sgd(config.sgd);
-  if ('momentum' in config) return momentum(config.momentum);
-  if ('adagrad' in config) return adagrad(config.adagrad);
-  if ('rmsprop' in config) return rmsprop(config.rmsprop);
-  if ('adam' in config) return adam({ ...config.adam, weightDecay: 0 });
-  return adam(config.adamw);
+/** A slot as long as the trainable parameters, with a number for each of them. */
+export function slotLike(layout: SlabLayout, name: string, initial: OptimizerSlot['initial'] = 0): OptimizerSlot {
+  const tensors = layout.tensors.filter(({ offset }) => offset < layout.trainable);
+  return { name, initial, tensors, length: layout.trainable };
 }
 
-/** p -= rate * g. */
-function sgd(options: Options<'sgd'>): Optimizer {
-  return {
-    slots: [],
-    baseLearningRate: options.learningRate,
-    update: (kernels, { parameters, gradients, length }, step) =>
-      kernels.sgd(parameters, gradients, length, step.gradientScale, step.learningRate),
-  };
-}
-
-/** Classical momentum and Nesterov's, as in Sutskever et al., "On the importance of initialization and momentum" (2013). */
-function momentum(options: Options<'momentum'>): Optimizer {
-  return {
-    slots: [{ name: 'velocity', initial: 0 }],
-    baseLearningRate: options.learningRate,
-    update(kernels, region, step) {
-      const { parameters, gradients, slots, length } = region;
-      const { momentum, nesterov } = options;
-      const { gradientScale, learningRate } = step;
-      kernels.momentum(parameters, gradients, slots[0], length, gradientScale, learningRate, momentum, nesterov);
-      flushSometimes(kernels, region, step);
-    },
-  };
-}
-
-/** Duchi et al., "Adaptive subgradient methods" (2011), the diagonal variant. */
-function adagrad(options: Options<'adagrad'>): Optimizer {
-  return {
-    slots: [{ name: 'squareSum', initial: options.initialAccumulator }],
-    baseLearningRate: options.learningRate,
-    update: (kernels, { parameters, gradients, slots, length }, { gradientScale, learningRate }) =>
-      kernels.adagrad(parameters, gradients, slots[0], length, gradientScale, learningRate, options.epsilon),
-  };
-}
-
-/** Tieleman and Hinton, "Lecture 6.5: RMSProp" (2012). */
-function rmsprop(options: Options<'rmsprop'>): Optimizer {
-  return {
-    slots: [{ name: 'squareMean', initial: 0 }],
-    baseLearningRate: options.learningRate,
-    update(kernels, region, step) {
-      const { parameters, gradients, slots, length } = region;
-      const { decay, epsilon } = options;
-      const { gradientScale, learningRate } = step;
-      kernels.rmsprop(parameters, gradients, slots[0], length, gradientScale, learningRate, decay, epsilon);
-      flushSometimes(kernels, region, step);
-    },
-  };
-}
-
-/**
- * Kingma and Ba, "Adam" (2015), in the form of their section 2 that folds both bias corrections into the rate and
- * epsilon; with weight decay as in Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
- */
-function adam(options: Options<'adamw'>): Optimizer {
-  // The kernels hold the betas as float32, so the corrections are those of the rounded values.
-  const beta1 = Math.fround(options.beta1);
-  const beta2 = Math.fround(options.beta2);
-  return {
-    slots: [
-      { name: 'gradientMean', initial: 0 },
-      { name: 'squareMean', initial: 0 },
-    ],
-    baseLearningRate: options.learningRate,
-    update(kernels, region, step) {
-      const { parameters, gradients, slots, length } = region;
-      const root = Math.sqrt(oneMinusPower(beta2, step.number));
-      const rate = (step.learningRate * root) / oneMinusPower(beta1, step.number);
-      const epsilon = options.epsilon * root;
-      const decay = step.learningRate * options.weightDecay;
-      const [first, second] = slots;
-      const scale = step.gradientScale;
-      kernels.adam(parameters, gradients, first, second, length, scale, rate, beta1, beta2, epsilon, decay);
-      flushSometimes(kernels, region, step);
-    },
-  };
-}
-
-/** 1 - base^exponent without cancellation, and without `Math.pow`, whose last digit differs between platforms. */
-function oneMinusPower(base: number, exponent: number): number {
-  return -Math.expm1(exponent * Math.log(base));
+/** One rule for all parameters. @param slots each as long as they */
+export function uniform(layout: SlabLayout, slots: readonly OptimizerSlot[], rule: Rule): Optimizer {
+  return { slots, pieces: [{ from: 0, to: layout.trainable, slots: slots.map(() => 0), rule }] };
 }
 
 /** Clears subnormals from the slots, which slow the processor down: too seldom to cost anything by itself. */
-function flushSometimes(kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep): void {
+export function flushSometimes(kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep): void {
   if (step.number % 64 !== 0) return;
   for (const slot of region.slots) kernels.flushSubnormals(slot, region.length);
 }

@@ -34,9 +34,62 @@ export function learningRateAt(
     const intervals = Math.floor(step / intervalSteps(config.step, stepsPerEpoch));
     return base * warmup(config.step.warmupSteps, step) * power(config.step.factor, intervals);
   }
+  if ('wsd' in config) {
+    const { warmupSteps } = config.wsd;
+    return base * warmup(warmupSteps, step) * afterStable(config.wsd, step, totalSteps);
+  }
+  if ('oneCycle' in config) return base * oneCycle(config.oneCycle, step, totalSteps);
   if ('plateau' in config) return base * warmup(config.plateau.warmupSteps, step);
   const intervals = step / intervalSteps(config.exponential, stepsPerEpoch);
   return base * warmup(config.exponential.warmupSteps, step) * power(config.exponential.factor, intervals);
+}
+
+type Options<Name extends PropertyKey> = Extract<ScheduleConfig, Record<Name, unknown>>[Name];
+
+/**
+ * Hu et al., "MiniCPM" (2024): 1 until the last part of the run, then down to `end`. `squareRoot` is that of Hägele et al., "Scaling
+ * laws and compute-optimal training beyond fixed training durations" (2024).
+ */
+function afterStable({ decay, shape, end }: Options<'wsd'>, step: number, totalSteps: number): number {
+  const first = totalSteps - Math.round(decay * totalSteps);
+  if (step < first) return 1;
+  const passed = (step - first) / (totalSteps - first);
+  const remaining =
+    shape === 'linear' ? 1 - passed : shape === 'cosine' ? (1 + Math.cos(Math.PI * passed)) / 2 : 1 - Math.sqrt(passed);
+  return end + (1 - end) * remaining;
+}
+
+/**
+ * Smith and Topin, "Super-convergence" (2018), by the rule of PyTorch's OneCycleLR: its phases meet at a step that need not be whole,
+ * the first is the lowest of the rise, and the last of the run has the lowest rate.
+ */
+function oneCycle(options: Options<'oneCycle'>, step: number, totalSteps: number): number {
+  const { rise, divisor, finalDivisor, threePhases, shape } = options;
+  const start = 1 / divisor;
+  const end = start / finalDivisor;
+  const top = rise * totalSteps - 1;
+  const phases = threePhases
+    ? [
+        { until: top, from: start, to: 1 },
+        { until: 2 * rise * totalSteps - 2, from: 1, to: start },
+        { until: totalSteps - 1, from: start, to: end },
+      ]
+    : [
+        { until: top, from: start, to: 1 },
+        { until: totalSteps - 1, from: 1, to: end },
+      ];
+  let began = 0;
+  for (const { until, from, to } of phases) {
+    if (step <= until) {
+      // A rise of one step, or less, is all at its top.
+      const passed = until > began ? (step - began) / (until - began) : 1;
+      return shape === 'linear'
+        ? from + (to - from) * passed
+        : to + ((from - to) / 2) * (1 + Math.cos(Math.PI * passed));
+    }
+    began = until;
+  }
+  return end;
 }
 
 function warmup(warmupSteps: number, step: number): number {

@@ -5,7 +5,6 @@ import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import { loadUpdateKernels, type UpdateKernels } from '../kernels/load-kernels.js';
 import type { Update } from '../optimizer/decide.js';
-import { createOptimizer } from '../optimizer/optimizer.js';
 import { nodePlan, type TreeNode } from '../reduce/tree.js';
 import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
@@ -13,7 +12,7 @@ import { meanPhases, type PoolWatch, StepTimes } from './phase-clock.js';
 import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
-import { allocateShared, gradientSlots, type SharedState } from './shared-state.js';
+import { allocateShared, gradientSlots, initialSlots, type SharedState } from './shared-state.js';
 import {
   type ComputingOptions,
   type EvaluationOptions,
@@ -110,10 +109,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this.#control = new Control(shared.control);
     this.parameters = new Float32Array(memory.buffer, offsets.parameters, layout.length);
     this.parameters.set(parameters);
-    const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer).slots;
-    this.slots = slots.map(({ initial }, i) =>
-      new Float32Array(memory.buffer, offsets.optimizer[i], layout.trainable).fill(initial),
-    );
+    this.slots = initialSlots(options, shared, parameters);
     this.memory = memory;
     this.total = offsets.total;
     this.scratch = offsets.scratch;

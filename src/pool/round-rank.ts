@@ -1,6 +1,7 @@
 /** One thread of a pool: its share of the rounds of a world. */
 import { activeShards } from '../data/geometry.js';
-import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
+import { createOptimizer } from '../optimizer/create-optimizer.js';
+import type { Piece } from '../optimizer/optimizer.js';
 import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
@@ -16,7 +17,7 @@ export class RoundRank {
   readonly #control: Control;
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
-  readonly #optimizer: Optimizer;
+  readonly #share: readonly Piece[];
   /** None where the thread only updates. */
   readonly #gradients: ShardGradients | undefined;
 
@@ -34,7 +35,7 @@ export class RoundRank {
     this.#clock = clock;
     this.#slice = slice;
     this.#gradients = gradients;
-    this.#optimizer = createOptimizer(spec.optimizer);
+    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout));
   }
 
   /** The sums of nodes of a round, each in its slot. */
@@ -53,7 +54,7 @@ export class RoundRank {
   /** Applies the total of a round to this rank's slice. */
   apply({ update }: ApplyTask): void {
     this.#clock.start();
-    this.#slice.update(this.#optimizer, this.#spec.shared.offsets.total, update);
+    this.#slice.update(this.#share, this.#spec.shared.offsets.total, update);
     this.#clock.mark('update');
   }
 }

@@ -3,7 +3,7 @@ import { evaluationBatchCount } from '../data/geometry.js';
 import { EngineError } from '../errors.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import { requireMemory } from '../ground/memory.js';
-import { createOptimizer } from '../optimizer/optimizer.js';
+import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { LANDING_FLOATS } from '../reduce/landings.js';
 import { normBlocks } from '../reduce/norm.js';
 import { reductionPlan } from '../reduce/tree.js';
@@ -149,10 +149,10 @@ function planSlabs(options: PoolOptions, gradientSlots: number): { offsets: Slab
     bytes += Math.ceil((floats * 4) / alignment) * alignment;
     return start;
   };
-  const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer).slots;
+  const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer, layout).slots;
   const offsets = {
     parameters: region(layout.length),
-    optimizer: slots.map(() => region(layout.trainable)),
+    optimizer: slots.map(({ length }) => region(length)),
     total: region(isMember ? layout.state : 0),
     scratch: region(isMember ? SCRATCH_FLOATS + LANDING_FLOATS : 0),
   };
@@ -163,6 +163,21 @@ function planSlabs(options: PoolOptions, gradientSlots: number): { offsets: Slab
     sums = Math.max(sums, Math.min(options.geometry.shards, fitting));
   }
   return { offsets: { ...offsets, gradients: Array.from({ length: sums }, () => region(layout.state)) }, bytes };
+}
+
+/** The optimizer's slabs as they are before the first step. */
+export function initialSlots(
+  options: PoolOptions,
+  { memory, offsets }: SharedState,
+  parameters: Float32Array,
+): Float32Array[] {
+  if (options.use === 'evaluation') return [];
+  return createOptimizer(options.optimizer, options.layout).slots.map(({ initial, length }, i) => {
+    const slab = new Float32Array(memory.buffer, offsets.optimizer[i], length);
+    if (initial === 'parameters') slab.set(parameters.subarray(0, length));
+    else slab.fill(initial);
+    return slab;
+  });
 }
 
 /** Slots for the gradients of a step, whatever number of shards it has. */

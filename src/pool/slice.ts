@@ -1,7 +1,8 @@
 /** A thread's slice of the slabs: the part that it adds up and updates for all. */
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { Update } from '../optimizer/decide.js';
-import type { Optimizer } from '../optimizer/optimizer.js';
+import type { Optimizer, Piece } from '../optimizer/optimizer.js';
+import { piecesIn } from '../optimizer/share.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { AllReduceLayout } from '../reduce/segments.js';
 import type { Addition } from '../reduce/tree.js';
@@ -48,26 +49,37 @@ export class Slice {
     }
   }
 
+  /** What of the parameters this thread updates. */
+  shareOf({ pieces }: Optimizer): readonly Piece[] {
+    const { from, to } = this.#range;
+    return piecesIn(pieces, from, to);
+  }
+
   /**
-   * Applies the optimizer to this slice of the parameters, and averages its new state.
+   * Applies the optimizer to this thread's share of the parameters, and averages the new state of its slice.
    * @param total byte offset of the total gradient
    */
-  update(optimizer: Optimizer, total: number, { round, learningRate, gradientScale, stateScale }: Update): void {
+  update(share: readonly Piece[], total: number, { round, learningRate, gradientScale, stateScale }: Update): void {
     const { layout, shared } = this.#spec;
-    const { parameters, optimizer: slots } = shared.offsets;
-    const to = Math.min(this.#lastBlock * NORM_BLOCK, layout.state);
-    const from = Math.min(this.#firstBlock * NORM_BLOCK, to);
-    const end = Math.min(to, layout.trainable);
-    if (from < end) {
+    const { parameters, optimizer } = shared.offsets;
+    const step = { number: round + 1, learningRate, gradientScale };
+    for (const { from, to, slots, rule } of share) {
       const region = {
         parameters: parameters + from * 4,
         gradients: total + from * 4,
-        slots: slots.map((offset) => offset + from * 4),
-        length: end - from,
+        slots: slots.map((slot, i) => optimizer[i] + slot * 4),
+        length: to - from,
       };
-      optimizer.update(this.#kernels, region, { number: round + 1, learningRate, gradientScale });
+      rule(this.#kernels, region, step);
     }
+    const { from, to } = this.#range;
     const start = Math.max(from, layout.trainable);
     if (start < to) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, to - start, stateScale);
+  }
+
+  /** Floats of the slab that this slice has. */
+  get #range(): { from: number; to: number } {
+    const to = Math.min(this.#lastBlock * NORM_BLOCK, this.#spec.layout.state);
+    return { from: Math.min(this.#firstBlock * NORM_BLOCK, to), to };
   }
 }

@@ -1,7 +1,8 @@
 /** One thread of a pool: its share of every training step. */
 import { activeShards, roundOf } from '../data/geometry.js';
+import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { decideStep, type Update } from '../optimizer/decide.js';
-import { createOptimizer, type Optimizer } from '../optimizer/optimizer.js';
+import type { Piece } from '../optimizer/optimizer.js';
 import { totalSquares } from '../reduce/norm.js';
 import { type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
@@ -16,7 +17,7 @@ export class TrainingRank {
   readonly #spec: PoolSpec<TrainingOptions>;
   readonly #rank: number;
   readonly #control: Control;
-  readonly #optimizer: Optimizer;
+  readonly #share: readonly Piece[];
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
   readonly #gradients: ShardGradients;
@@ -33,7 +34,7 @@ export class TrainingRank {
     this.#spec = spec;
     this.#rank = rank;
     this.#control = control;
-    this.#optimizer = createOptimizer(spec.optimizer);
+    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout));
     this.#clock = clock;
     this.#slice = slice;
     this.#gradients = gradients;
@@ -96,7 +97,7 @@ export class TrainingRank {
 
   /** Applies the optimizer to this rank's slice. @param total byte offset of the step's gradient */
   #update(update: Update, total: number): void {
-    this.#slice.update(this.#optimizer, total, update);
+    this.#slice.update(this.#share, total, update);
     this.#clock.mark('update');
   }
 

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type OptimizerConfig, optimizerSchema } from '../../src/config/optimizer.js';
 import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
-import { createOptimizer } from '../../src/optimizer/optimizer.js';
+import { baseLearningRate } from '../../src/optimizer/create-optimizer.js';
 import { normBlocks, sumSquares, totalSquares } from '../../src/reduce/norm.js';
 import { bits, makeSlabs, randomFloats } from '../support/slabs.js';
+import { trainee } from '../support/trainee.js';
 
 const LENGTH = 512;
 const STEPS = 100;
@@ -76,6 +77,17 @@ const references: Record<string, Reference> = {
     path: adam(0, 0.98, 0.001, 0),
   },
   adamw: { config: { adamw: { learningRate: 0.01, weightDecay: 0.3 } }, path: adam(0.9, 0.999, 1e-8, 0.3) },
+  lion: {
+    config: { lion: { learningRate: 0.01, beta1: 0.8, beta2: 0.95, weightDecay: 0.1 } },
+    *path(p, steps) {
+      let m = 0;
+      for (const [g, rate] of steps) {
+        p -= rate * (Math.sign(0.8 * m + (1 - 0.8) * g) + 0.1 * p);
+        m = 0.95 * m + (1 - 0.95) * g;
+        yield p;
+      }
+    },
+  },
 };
 
 /** Algorithm 1 of Kingma and Ba, and line 12 of algorithm 2 of Loshchilov and Hutter. */
@@ -103,23 +115,13 @@ const examples = 32;
 
 /** All steps with the library, in slices between the given cuts; the rate falls from step to step. */
 function train(config: OptimizerConfig, cuts: readonly number[]) {
-  const optimizer = createOptimizer(config);
-  const { memory, offsets, views } = makeSlabs(2 + optimizer.slots.length, LENGTH);
-  const kernels = loadUpdateKernels(memory);
-  const rates = Array.from({ length: STEPS }, (_, t) => optimizer.baseLearningRate * (1 - t / 200));
-  views[0].set(randomFloats(1, LENGTH));
-  optimizer.slots.forEach(({ initial }, index) => {
-    views[2 + index].fill(initial);
-  });
+  const { parameters, gradients, slots, step } = trainee(config, { w: [LENGTH] }, randomFloats(1, LENGTH));
+  const rates = Array.from({ length: STEPS }, (_, t) => baseLearningRate(config) * (1 - t / 200));
   rates.forEach((learningRate, t) => {
-    views[1].set(gradientsOf(t));
-    for (let slice = 1; slice < cuts.length; slice++) {
-      const [parameters, gradients, ...slots] = offsets.map((offset) => offset + cuts[slice - 1] * 4);
-      const region = { parameters, gradients, slots, length: cuts[slice] - cuts[slice - 1] };
-      optimizer.update(kernels, region, { number: t + 1, learningRate, gradientScale: 1 / examples });
-    }
+    gradients.set(gradientsOf(t));
+    step({ number: t + 1, learningRate, gradientScale: 1 / examples }, cuts);
   });
-  return { views, rates };
+  return { views: [parameters, gradients, ...slots], rates };
 }
 
 describe.each(Object.entries(references))('%s', (_, { config, path }) => {
@@ -155,44 +157,39 @@ describe.each(Object.entries(references))('%s', (_, { config, path }) => {
 it('follows Nesterov: the parameters are the point where the gradient is looked up', () => {
   const curvature = randomFloats(3, 16).map((value) => 1 + value);
   const [rate, mu] = [0.1, 0.9];
-  const optimizer = createOptimizer({ momentum: { learningRate: rate, momentum: mu, nesterov: true } });
-  const { memory, offsets, views } = makeSlabs(3, 16);
-  const kernels = loadUpdateKernels(memory);
-  views[0].fill(1);
+  const config = { momentum: { learningRate: rate, momentum: mu, nesterov: true } };
+  const { parameters, gradients, step } = trainee(config, { w: [16] }, new Float32Array(16).fill(1));
   // Sutskever et al. (2013), equations 3 and 4, on f(x) = curvature x^2 / 2.
   const theta = new Float64Array(16).fill(1);
   const velocity = new Float64Array(16);
-  const [parameters, gradients, slot] = offsets;
-  for (let step = 1; step <= 50; step++) {
-    views[0].forEach((x, i) => {
-      views[1][i] = curvature[i] * x;
+  for (let number = 1; number <= 50; number++) {
+    parameters.forEach((x, i) => {
+      gradients[i] = curvature[i] * x;
     });
-    const region = { parameters, gradients, slots: [slot], length: 16 };
-    optimizer.update(kernels, region, { number: step, learningRate: rate, gradientScale: 1 });
+    step({ number, learningRate: rate, gradientScale: 1 });
     theta.forEach((x, i) => {
       velocity[i] = mu * velocity[i] - rate * curvature[i] * (x + mu * velocity[i]);
       theta[i] = x + velocity[i];
     });
   }
   theta.forEach((x, i) => {
-    expect(Math.abs(views[0][i] - (x + mu * velocity[i]))).toBeLessThan(1e-6);
+    expect(Math.abs(parameters[i] - (x + mu * velocity[i]))).toBeLessThan(1e-6);
   });
 });
 
-it.each(['momentum', 'rmsprop', 'adam'] as const)('%s forgets a gradient that stays zero', (name) => {
-  const optimizer = createOptimizer(optimizerSchema.parse(name));
-  const { memory, offsets, views } = makeSlabs(2 + optimizer.slots.length, 16);
-  const kernels = loadUpdateKernels(memory);
-  const [parameters, gradients, ...slots] = offsets;
-  views[1].fill(1e-3);
-  for (let step = 1; step <= 1280; step++) {
-    const region = { parameters, gradients, slots, length: 16 };
-    optimizer.update(kernels, region, { number: step, learningRate: 0.01, gradientScale: 1 });
-    if (step === 1) expect(views[2][0]).not.toBe(0);
-    views[1].fill(0);
-  }
-  expect([...views[2]]).toEqual(new Array(16).fill(0));
-});
+it.each(['momentum', 'rmsprop', 'adam', { lion: { beta2: 0.9 } }] as const)(
+  '%j forgets a gradient that stays zero',
+  (name) => {
+    const { gradients, slots, step } = trainee(optimizerSchema.parse(name), { w: [16] });
+    gradients.fill(1e-3);
+    for (let number = 1; number <= 1280; number++) {
+      step({ number, learningRate: 0.01, gradientScale: 1 });
+      if (number === 1) expect(slots[0][0]).not.toBe(0);
+      gradients.fill(0);
+    }
+    expect([...slots[0]]).toEqual(new Array(16).fill(0));
+  },
+);
 
 describe('the global norm', () => {
   it('is the same, whoever computes which block', () => {
@@ -223,7 +220,7 @@ describe('optimizerSchema', () => {
     expect(optimizerSchema.parse('adamw')).toEqual({
       adamw: { learningRate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
     });
-    for (const name of ['sgd', 'momentum', 'adagrad', 'rmsprop', 'adam', 'adamw']) {
+    for (const name of ['sgd', 'momentum', 'adagrad', 'rmsprop', 'adam', 'adamw', 'lion']) {
       expect(optimizerSchema.parse(name)).toEqual(optimizerSchema.parse({ [name]: {} }));
     }
   });
@@ -234,6 +231,11 @@ describe('optimizerSchema', () => {
     { adam: { beta1: 1 } },
     { sgd: { learningRate: 0 } },
     { sgd: { momentum: 0.9 } },
+    { sgd: { noDecay: ['bias'] } },
+    { lion: { beta1: 1 } },
+    { lion: { weightDecay: -1 } },
+    { adamw: { noDecay: 'bias' } },
+    { adamw: { noDecay: [''] } },
   ])('refuses %j', (config) => {
     expect(optimizerSchema.safeParse(config).success).toBe(false);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { scheduleSchema } from '../../src/config/schedule.js';
 import { learningRateAt } from '../../src/optimizer/schedule.js';
+import { peers } from '../support/peer-steps.js';
 
 const BASE = 0.4;
 const TOTAL = 300;
@@ -73,10 +74,57 @@ describe('learningRateAt', () => {
   });
 });
 
+describe('wsd', () => {
+  it('rises, stays, and falls in the last part of the run', () => {
+    const rates = ratesOf({ wsd: { warmupSteps: 20, decay: 0.2, end: 0.1 } });
+    expectRates(rates, (step) => {
+      if (step < 20) return (BASE * (step + 1)) / 20;
+      return step < 240 ? BASE : BASE * (0.1 + (0.9 * (300 - step)) / 60);
+    });
+    expectRates(ratesOf('wsd'), (step) => (step < 270 ? BASE : (BASE * (300 - step)) / 30));
+  });
+
+  it('falls in other shapes', () => {
+    const passed = (step: number) => Math.max(0, step - 150) / 150;
+    const cosine = ratesOf({ wsd: { decay: 0.5, shape: 'cosine' } });
+    expectRates(cosine, (step) => BASE * Math.cos((Math.PI / 2) * passed(step)) ** 2);
+    const root = ratesOf({ wsd: { decay: 0.5, shape: 'squareRoot' } });
+    expectRates(root, (step) => BASE * (1 - Math.sqrt(passed(step))));
+    expectRates(ratesOf({ wsd: { decay: 0 } }), () => BASE);
+  });
+});
+
+/** scripts/peers/optimizers.py: PyTorch 2.15.0's OneCycleLR. */
+describe('oneCycle', () => {
+  it.each([
+    ['oneCycle', {}],
+    ['oneCycle in straight lines', { rise: 0.4, shape: 'linear', divisor: 10, finalDivisor: 100 }],
+    ['oneCycle of three phases', { threePhases: true }],
+  ] as const)('has the rates of PyTorch: %s', (name, options) => {
+    const schedule = scheduleSchema.parse({ oneCycle: options });
+    const wanted = peers.schedules[name];
+    const rates = wanted.map((_, step) => learningRateAt(schedule, 0.4, step, wanted.length, 1));
+    rates.forEach((rate, step) => {
+      // Near the end PyTorch adds numbers that are 250,000 times as large.
+      expect(Math.abs(rate - wanted[step])).toBeLessThan(1e-15 + 1e-12 * wanted[step]);
+    });
+  });
+
+  it('needs no more than a step', () => {
+    for (const total of [1, 2, 3, 5]) {
+      for (const rise of [0.2, 0.5, 0.9]) {
+        const schedule = scheduleSchema.parse({ oneCycle: { rise } });
+        const rates = Array.from({ length: total }, (_, step) => learningRateAt(schedule, 1, step, total, 1));
+        expect(rates.every((rate) => rate > 0 && rate <= 1)).toBe(true);
+      }
+    }
+  });
+});
+
 describe('scheduleSchema', () => {
   it('takes a bare name for the defaults', () => {
     expect(scheduleSchema.parse('step')).toEqual({ step: { every: 10, unit: 'epochs', factor: 0.1, warmupSteps: 0 } });
-    for (const name of ['constant', 'linear', 'cosine', 'step', 'exponential']) {
+    for (const name of ['constant', 'linear', 'cosine', 'step', 'exponential', 'plateau', 'wsd', 'oneCycle']) {
       expect(scheduleSchema.parse(name)).toEqual(scheduleSchema.parse({ [name]: {} }));
     }
   });
@@ -88,6 +136,12 @@ describe('scheduleSchema', () => {
     { step: { every: 0 } },
     { exponential: { factor: 0 } },
     { constant: { end: 0 } },
+    { wsd: { decay: 1.5 } },
+    { wsd: { every: 3 } },
+    { oneCycle: { rise: 1 } },
+    { oneCycle: { divisor: 0.5 } },
+    { oneCycle: { warmupSteps: 5 } },
+    { oneCycle: { rise: 0.5, threePhases: true } },
   ])('refuses %j', (config) => {
     expect(scheduleSchema.safeParse(config).success).toBe(false);
   });

@@ -162,6 +162,64 @@ export function rmsprop(p: usize, g: usize, s: usize, n: i32, scale: f32, rate: 
   }
 }
 
+/**
+ * p -= rate * sign(beta1 * m + (1 - beta1) * g) + decay * p; m = beta2 * m + (1 - beta2) * g. The sign of zero is zero, that of NaN
+ * is NaN.
+ */
+export function lion(
+  p: usize,
+  g: usize,
+  m: usize,
+  n: i32,
+  scale: f32,
+  rate: f32,
+  beta1: f32,
+  beta2: f32,
+  decay: f32,
+): void {
+  const bytes = (<usize>n) << 2;
+  const scales = f32x4.splat(scale);
+  const rates = f32x4.splat(rate);
+  const beta1s = f32x4.splat(beta1);
+  const rest1s = f32x4.splat(1 - beta1);
+  const beta2s = f32x4.splat(beta2);
+  const rest2s = f32x4.splat(1 - beta2);
+  const decays = f32x4.splat(decay);
+  const zero = f32x4.splat(0);
+  const signBit = i32x4.splat(0x80000000);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const grad = gradient(g + i, scales);
+    const mean = v128.load(m + i);
+    const direction = average(mean, grad, beta1s, rest1s);
+    v128.store(m + i, average(mean, grad, beta2s, rest2s));
+    const signed = v128.or(rates, v128.and(direction, signBit));
+    const moves = v128.or(f32x4.lt(direction, zero), f32x4.gt(direction, zero));
+    const parameter = v128.load(p + i);
+    const change = v128.bitselect(signed, direction, moves);
+    v128.store(p + i, f32x4.sub(parameter, f32x4.add(change, f32x4.mul(decays, parameter))));
+  }
+}
+
+/** a = decay * a + (1 - decay) * p. */
+export function movingAverage(a: usize, p: usize, n: i32, decay: f32): void {
+  const bytes = (<usize>n) << 2;
+  const decays = f32x4.splat(decay);
+  const rests = f32x4.splat(1 - decay);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(a + i, average(v128.load(a + i), v128.load(p + i), decays, rests));
+  }
+}
+
+/** Exchanges a and b. */
+export function swap(a: usize, b: usize, n: i32): void {
+  const bytes = (<usize>n) << 2;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const kept = v128.load(a + i);
+    v128.store(a + i, v128.load(b + i));
+    v128.store(b + i, kept);
+  }
+}
+
 /** Four parameters of Adam, without decay: returns what is taken off them. */
 function adamChange(
   g: usize,

@@ -6,6 +6,7 @@ import tf = require('@tensorflow/tfjs-core');
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../../config/model.js';
 import { ModelError } from '../../errors.js';
+import { globOf } from '../../ground/glob.js';
 import { oneOf } from '../../ground/suggest.js';
 import { readModelFile, type SavedWeights } from '../files/model-file.js';
 import { decodeSafetensors } from '../files/safetensors.js';
@@ -51,15 +52,14 @@ function layersWhere(model: LayersModel, test: (layer: Layer) => boolean): Set<L
 function layersNamed(model: LayersModel, patterns: readonly string[], key: string): Set<Layer> {
   const names = [...everyLayer(model)].filter((layer) => layer !== (model as Layer)).map(({ name }) => name);
   const tests = patterns.map((pattern) => {
-    const letters = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    const test = new RegExp(`^${letters.join('.*')}$`);
-    if (names.some((name) => test.test(name))) return test;
+    const test = globOf(pattern);
+    if (names.some(test)) return test;
     throw new ModelError(
       `${key}: ${JSON.stringify(pattern)} names no layer of the model`,
       oneOf(pattern, names, `its layers: ${list(names, ', ')}`),
     );
   });
-  return layersWhere(model, ({ name }) => tests.some((test) => test.test(name)));
+  return layersWhere(model, ({ name }) => tests.some((test) => test(name)));
 }
 
 /**

@@ -1,0 +1,37 @@
+/** Names of weights in the config of an optimizer. */
+import type { OptimizerConfig } from '../config/optimizer.js';
+import { ModelError } from '../errors.js';
+import { globOf } from '../ground/glob.js';
+import { oneOf } from '../ground/suggest.js';
+import type { SlabLayout } from '../model/slab.js';
+
+/** How many weights a message lists. */
+const shown = 6;
+
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
+
+/**
+ * Whether a weight is named by one of the patterns: `*` stands for any letters; one without a slash is compared with the last part
+ * of a name, so that `bias` is that of every layer.
+ * @param name such as `dense_1/kernel`
+ */
+export function isNamed(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => globOf(pattern)(pattern.includes('/') ? name : lastPart(name)));
+}
+
+/** @throws ModelError when a pattern names no weight that is trained: what was meant would not happen */
+export function checkPatterns(config: OptimizerConfig, { tensors, trainable }: SlabLayout): void {
+  const names = tensors.filter(({ offset }) => offset < trainable).map(({ name }) => name);
+  const [[optimizer, options]] = Object.entries(config);
+  for (const [key, patterns] of Object.entries(options as object)) {
+    if (!Array.isArray(patterns)) continue;
+    const odd = patterns.find((pattern: string) => !names.some((name) => isNamed(name, [pattern])));
+    if (odd === undefined) continue;
+    const candidates = odd.includes('/') ? names : [...new Set(names.map(lastPart))];
+    const more = candidates.length > shown ? `, ${candidates.length - shown} more` : '';
+    throw new ModelError(
+      `optimizer.${optimizer}.${key}: ${JSON.stringify(odd)} names no weight that is trained`,
+      oneOf(odd, candidates, `leave it out; there are ${candidates.slice(0, shown).join(', ')}${more}`),
+    );
+  }
+}
