@@ -7,7 +7,6 @@ import type { EndEvent, Reporter } from '../src/report/events.js';
 import { jsonReporter } from '../src/report/json.js';
 import { performLastActs } from '../src/report/last-acts.js';
 import { plainReporter } from '../src/report/plain.js';
-import { terminalReporter } from '../src/report/terminal.js';
 import { tellMistake } from './outcome.js';
 import { isGone, isTerminal } from './streams.js';
 
@@ -74,7 +73,7 @@ export async function trainUntilInterrupted(
   json: boolean | undefined,
   train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent>,
 ): Promise<void> {
-  const show = reporter(json);
+  const show = await reporter(json);
   let hasBegun = false;
   const report: Reporter = (event) => {
     if (event.event === 'start') hasBegun = true;
@@ -99,9 +98,12 @@ export async function trainUntilInterrupted(
   });
 }
 
-function reporter(json: boolean | undefined): Reporter {
+async function reporter(json: boolean | undefined): Promise<Reporter> {
   if (json) return jsonReporter(process.stdout);
-  return isTerminal(process.stdout) ? terminalReporter(process.stdout) : plainReporter(process.stdout);
+  if (!isTerminal(process.stdout)) return plainReporter(process.stdout);
+  // Late, because elsewhere nothing draws bars.
+  const { terminalReporter } = await import('../src/report/terminal.js');
+  return terminalReporter(process.stdout);
 }
 
 /** @throws ConfigError when --resume stands beside what names another run */

@@ -4,7 +4,7 @@
  * only what is older than its source, in a second and without a check of types.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const { resolve: find } = createRequire(import.meta.url);
 const { values } = parseArgs({
   options: { outDir: { type: 'string', default: join(root, 'dist') }, changed: { type: 'boolean', default: false } },
 });
@@ -52,7 +53,6 @@ async function compileKernels(name) {
 
 /** zod is a hundred files, half of them translations, and every command needs it: as one file it is loaded in less than half the time. */
 async function bundleZod() {
-  const { resolve: find } = createRequire(import.meta.url);
   const license = readFileSync(join(dirname(find('zod/package.json')), 'LICENSE'));
   await build({
     stdin: { contents: "export { z } from 'zod';", resolveDir: root },
@@ -102,6 +102,18 @@ const bundled = (base) => ({
 
 const bundling = { bundle: true, format: 'esm', platform: 'node', packages: 'external', logLevel: 'error' };
 
+/** Packages of many small files that every command needs: inside its own files they are loaded in a tenth of the time. */
+const inside = {
+  // Beside the files of Node.js, which are one module each in the old way, the package has the same as modules.
+  yaml: join(dirname(find('yaml/package.json')), 'browser', 'index.js'),
+  '@bufbuild/protobuf/wire': fileURLToPath(import.meta.resolve('@bufbuild/protobuf/wire')),
+};
+const withPackages = {
+  name: 'with-packages',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^[^.]/ }, ({ path }) => (path in inside ? { path: inside[path] } : undefined)),
+};
+
 /**
  * A command loads some three hundred files of Lockstep, which takes a quarter of a second of a small run: as the few that follow
  * it starts in three quarters of the time. What all of these programs have in common is in one file, as a class has to be.
@@ -114,11 +126,17 @@ async function bundlePrograms() {
     'program/worker': 'worker/worker.ts',
     'program/tfjs-engine': 'src/engine/tfjs-engine.ts',
   };
-  await build({
+  const { metafile, outputFiles } = await build({
     ...bundling,
     entryPoints: Object.fromEntries(Object.entries(entries).map(([to, from]) => [to, join(root, from)])),
-    ...{ outdir: outDir, chunkNames: 'program/[name]-[hash]', splitting: true, plugins: [bundled('program')] },
+    ...{ outdir: outDir, chunkNames: 'program/[name]-[hash]', splitting: true, metafile: true, write: false },
+    plugins: [withPackages, bundled('program')],
   });
+  for (const { path, text } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    const { inputs } = metafile.outputs[relative(process.cwd(), path).replaceAll(sep, posix.sep)];
+    writeFileSync(path, noticesOf(inputs) + text);
+  }
 }
 
 /** A thread takes half as long to start from one file as from fifty. The engine that only some models need is not in it. */
@@ -165,29 +183,39 @@ async function bundleCharts() {
     ...{ entryPoints: [source], outfile: file, metafile: true, write: false, logLevel: 'error' },
     ...{ bundle: true, format: 'esm', platform: 'node', minify: true, legalComments: 'none', plugins: [withoutCanvas] },
   });
-  const inside = Object.values(metafile.outputs)[0].inputs;
-  const folders = Object.keys(inside).flatMap((path) =>
-    inside[path].bytesInOutput > 0 ? (/^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []) : [],
-  );
-  writeFileSync(
-    file,
-    `/* ${[...new Set(folders)].sort().map(noticeOf).join('\n').replaceAll('*/', '* /')}*/\n${outputFiles[0].text}`,
-  );
+  writeFileSync(file, noticesOf(Object.values(metafile.outputs)[0].inputs) + outputFiles[0].text);
 }
 
-/** Name, version and licence of a package. @param folder where it is installed, from the current one */
-function noticeOf(folder) {
+/** What a file has to begin with that holds code of packages. @param inputs of it, as the bundler lists them */
+function noticesOf(inputs) {
+  const packages = new Map();
+  for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+    const [folder] = bytesInOutput > 0 ? (/^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []) : [];
+    if (folder) packages.set(folder, [...(packages.get(folder) ?? []), path]);
+  }
+  const notices = [...packages].sort().map(([folder, files]) => noticeOf(folder, files));
+  return notices.length > 0 ? `/* ${notices.join('\n').replaceAll('*/', '* /')}*/\n` : '';
+}
+
+/**
+ * Name, version and licence of a package, whose files have it at their heads where it is none of its own.
+ * @param folder where it is installed, from the current one
+ * @param files of it that are passed on
+ */
+function noticeOf(folder, files) {
   const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const license = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  if (!license) throw new Error(`${name} has no licence to pass on`);
-  return `${name} ${version}:\n${readFileSync(join(folder, license), 'utf8')}`;
+  const heads = files.flatMap((file) => /^(?:\/\/.*\n)+/.exec(readFileSync(file, 'utf8')) ?? []);
+  const text = license ? readFileSync(join(folder, license), 'utf8') : [...new Set(heads)].join('\n');
+  if (!text) throw new Error(`${name} has no licence to pass on`);
+  return `${name} ${version}:\n${text}`;
 }
 
 async function buildAll() {
   for (const folder of folders) rmSync(join(outDir, folder), { recursive: true, force: true });
   for (const name of Object.keys(kernels)) await compileKernels(name);
   // The package exports no path to its compiler except package.json, which stands beside bin/.
-  const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+  const typescript = dirname(find('typescript/package.json'));
   const compiler = [join(typescript, 'bin', 'tsc'), '--outDir', outDir];
   process.exitCode = spawnSync(process.execPath, compiler, { cwd: root, stdio: 'inherit' }).status ?? 1;
   await bundleZod();

@@ -10,6 +10,8 @@ const require = createRequire(import.meta.url);
 export interface TestResult {
   /** The test's name without that of its backend, made unique. */
   readonly name: string;
+  /** What tfjs calls it, and maybe others. */
+  readonly nameOfAll: string;
   readonly backend: string;
   readonly failures: readonly string[];
   /** How many tests were started before it. */
@@ -23,6 +25,9 @@ interface JasmineEnv {
   configure(options: object): void;
   addReporter(reporter: object): void;
   execute(): Promise<unknown>;
+}
+interface Spec {
+  getFullName(): string;
 }
 interface SpecResult {
   readonly fullName: string;
@@ -68,16 +73,22 @@ async function bundle(backends: readonly string[]): Promise<string> {
   return file;
 }
 
-/**
- * Runs every test on every backend, one after the other.
- * @param started told before each test
- */
-export async function runSuite(backends: readonly string[], started: () => void): Promise<TestResult[]> {
+/** The name of a test without that of its backend, and that; undefined for one that has none. */
+function partsOf(fullName: string): { readonly name: string; readonly backend: string } | undefined {
+  const [, before, backend, after] = /^(.*) on<([\w-]+)> \{.*?\} (.*)$/s.exec(fullName) ?? [];
+  return backend === undefined ? undefined : { name: `${before}: ${after}`, backend };
+}
+
+/** Runs tests one after the other. @param isWanted whether a test, of a name that others may have too, is run on a backend */
+export type RunTests = (isWanted: (name: string, backend: string) => boolean) => Promise<TestResult[]>;
+
+/** @param started told before each test, also of one that is not run */
+export async function loadSuite(backends: readonly string[], started: () => void): Promise<RunTests> {
   const functions = (require('jasmine-core') as { noGlobals(): Jasmine }).noGlobals();
   Object.assign(globalThis, functions);
   const env = functions.jasmine.getEnv();
   // tfjs has several suites of one name.
-  env.configure({ random: false, forbidDuplicateNames: false });
+  env.configure({ random: false, forbidDuplicateNames: false, autoCleanClosures: false });
   const file = await bundle(backends);
   const { stackTraceLimit } = Error;
   try {
@@ -87,7 +98,7 @@ export async function runSuite(backends: readonly string[], started: () => void)
     // tfjs's tests make it endless, which takes seconds for errors that are expected.
     Error.stackTraceLimit = stackTraceLimit;
   }
-  const results: TestResult[] = [];
+  let results: TestResult[] = [];
   let place = -1;
   const counts = new Map<string, number>();
   env.addReporter({
@@ -96,14 +107,28 @@ export async function runSuite(backends: readonly string[], started: () => void)
       started();
     },
     specDone: ({ fullName, status, failedExpectations }: SpecResult) => {
-      const [, before, backend, after] = /^(.*) on<([\w-]+)> \{.*?\} (.*)$/s.exec(fullName) ?? [];
-      if (backend === undefined || status === 'excluded' || status === 'pending') return;
+      const test = partsOf(fullName);
+      if (test === undefined || status === 'excluded' || status === 'pending') return;
       const count = (counts.get(fullName) ?? 0) + 1;
       counts.set(fullName, count);
-      const name = `${before}: ${after}${count > 1 ? ` (${count})` : ''}`;
-      results.push({ name, backend, place, failures: failedExpectations.map(({ message }) => message) });
+      const failures = failedExpectations.map(({ message }) => message);
+      results.push({
+        ...test,
+        nameOfAll: test.name,
+        name: `${test.name}${count > 1 ? ` (${count})` : ''}`,
+        place,
+        failures,
+      });
     },
   });
-  await env.execute();
-  return results;
+  return async (isWanted) => {
+    const specFilter = (spec: Spec) => {
+      const test = partsOf(spec.getFullName());
+      return test !== undefined && isWanted(test.name, test.backend);
+    };
+    env.configure({ specFilter });
+    results = [];
+    await env.execute();
+    return results;
+  };
 }

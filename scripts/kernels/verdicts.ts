@@ -26,7 +26,7 @@ export interface Fault {
 }
 
 export interface Summary {
-  /** Tests that pass on backend `cpu`. */
+  /** Tests that do not fail on backend `cpu`, which those are run on that fail elsewhere. */
   readonly tests: number;
   /** Those of them that call a kernel. */
   readonly calling: number;
@@ -59,13 +59,15 @@ const reasonsOf = ({ outcomes }: Row): string[] => [
 ];
 
 export function summarize(rows: readonly Row[], modes: readonly Mode[]): Summary {
-  const onCpu = rows.filter(({ backend, failures }) => backend === 'cpu' && failures.length === 0);
+  const unsound = rows.filter(({ backend, failures }) => backend === 'cpu' && failures.length > 0);
+  const names = new Set(rows.filter(({ backend }) => backend !== 'cpu').map(({ name }) => name));
+  for (const { name } of unsound) names.delete(name);
   const byTest = new Map(rows.map((row) => [`${row.backend} ${row.name}`, row]));
   const counts = none();
   const byMode = Object.fromEntries(modes.map((mode) => [mode, none()])) as Record<Mode, Record<Verdict, number>>;
   const lacking: Record<string, number> = {};
   const faults: Fault[] = [];
-  for (const { name } of onCpu) {
+  for (const name of names) {
     const found = modes.flatMap((mode) => {
       const row = byTest.get(`${backendNameOf(mode)} ${name}`);
       return row && row.outcomes.length > 0 ? [{ mode, row, verdict: verdictOf(row) }] : [];
@@ -80,7 +82,7 @@ export function summarize(rows: readonly Row[], modes: readonly Mode[]): Summary
       lacking[reason] = (lacking[reason] ?? 0) + 1;
   }
   const calling = verdicts.reduce((sum, verdict) => sum + counts[verdict], 0);
-  return { tests: onCpu.length, calling, counts, byMode, lacking, faults };
+  return { tests: names.size, calling, counts, byMode, lacking, faults };
 }
 
 /** The summary as Markdown. */
@@ -88,7 +90,7 @@ export function asMarkdown({ tests, calling, counts, byMode, lacking, faults }: 
   const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
   const reasons = Object.entries(lacking).sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
   return [
-    `${tests} tests pass on backend cpu; ${calling} of them call a kernel.`,
+    `${tests} tests do not fail on backend cpu; ${calling} of them call a kernel.`,
     '',
     row(['inputs of each call', ...verdicts]),
     row(['---', ...verdicts.map(() => '---:')]),

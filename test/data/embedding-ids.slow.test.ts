@@ -201,12 +201,12 @@ describe('ids that the model computes and that have no row', () => {
 
   it('end a run that workers compute, once none is left', { timeout: 60_000 }, async () => {
     await withCluster(async (cluster) => {
-      const coordinator = cluster.coordinator(configWith(highest.options), ['--min-workers', '1']);
+      const coordinator = cluster.host(configWith(highest.options), { minWorkers: 1 });
       cluster.guest(await urlOf(coordinator), 'a');
-      const { code, message, remedy } = await coordinator.until('error');
+      const { code, problem, remedy } = (await coordinator.failure) as LockstepError;
       expect(code).toBe('LOCKSTEP_DATA');
-      expect(message).toMatch(told('[68]'));
-      expect(remedy).toBe(`correct the layers before it, or set an inputDim above ${/[68]/.exec(message)}`);
+      expect(problem).toMatch(told('[68]'));
+      expect(remedy).toBe(`correct the layers before it, or set an inputDim above ${/[68]/.exec(problem)}`);
       expect(await coordinator.ended).toBe(2);
     });
   });

@@ -1,5 +1,5 @@
 /** What the package depends on: its licences, and what an install of it runs. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -42,6 +42,16 @@ describe('dependencies', () => {
       'utf8',
     );
     expect(readFileSync(compiled('src/zod.js'), 'utf8').startsWith(`/* zod:\n${license}*/`)).toBe(true);
+    const programs = fileURLToPath(compiled('program/'));
+    const texts = readdirSync(programs).map((name) => readFileSync(join(programs, name), 'utf8'));
+    for (const [part, notice] of [
+      [/^var LineCounter = /m, /^\/\* yaml [\d.]+:\nCopyright Eemeli Aro [^*]*Permission to use, copy, [^*]*\*\/\n/],
+      [/^var BinaryWriter = /m, /^\/\* @bufbuild\/protobuf [\d.]+:\n\/\/ Copyright 2008 Google Inc/],
+    ] as const) {
+      const holding = texts.filter((text) => part.test(text));
+      expect(holding).toHaveLength(1);
+      expect(holding[0]).toMatch(notice);
+    }
   });
 
   // The script of onnxruntime-node downloads CUDA libraries. npm runs what the lock file says to have one; from 11.16 on it asks

@@ -6,7 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { WatchedProgram } from '../../scripts/programs/watched-program.js';
 import type { EndEvent, WorkerEvent } from '../../src/report/events.js';
-import { type Cluster, type ClusterWorker, type Coordinator, type Guest, urlOf, withCluster } from './cluster.js';
+import {
+  type Cluster,
+  type ClusterWorker,
+  type Coordinator,
+  type Guest,
+  type Host,
+  urlOf,
+  withCluster,
+} from './cluster.js';
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
 import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';
@@ -91,7 +99,7 @@ export async function quietOutcome(config: object): Promise<Outcome> {
 
 /**
  * One run that `body` lets suffer. Its result has to be that of a quiet one.
- * @param processes workers that signals are sent to; others are none of their own, which take a second each to start
+ * @param processes who signals are sent to; others are no processes of their own, which take a second each to start
  */
 export async function chaotic(
   config: object,
@@ -129,12 +137,12 @@ export class Chaos {
   readonly #cluster: Cluster;
   readonly #url: string;
   readonly #victims: Victim[] = [];
-  #coordinator: Coordinator;
+  #coordinator: Coordinator | Host;
   /** The round that was committed last, as frames tell it, and who waits for the next one. */
   #round = -1;
   #waiting: { readonly after: number; readonly resolve: (at: number) => void }[] = [];
 
-  private constructor(cluster: Cluster, coordinator: Coordinator, url: string) {
+  private constructor(cluster: Cluster, coordinator: Coordinator | Host, url: string) {
     this.#cluster = cluster;
     this.#coordinator = coordinator;
     this.#url = url;
@@ -142,7 +150,9 @@ export class Chaos {
 
   /** Starts a coordinator and the workers b and a, without both of which no step begins. */
   static async start(cluster: Cluster, config: object, processes: readonly string[]): Promise<Chaos> {
-    const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
+    const coordinator = processes.includes('coordinator')
+      ? cluster.coordinator(config, ['--min-workers', '2', '--ledger'])
+      : cluster.host(config, { minWorkers: 2, ledger: true });
     const chaos = new Chaos(cluster, coordinator, await urlOf(coordinator));
     for (const name of ['b', 'a']) await chaos.#add(name, processes.includes(name));
     return chaos;
@@ -286,7 +296,7 @@ export class Chaos {
     const once = (passing: Passing) => !isDone && begins[phase](passing);
     const action: Action = (passing, bytes) => {
       isDone = true;
-      if (kind === 'coordinator SIGKILL') this.#coordinator.signal('SIGKILL');
+      if (kind === 'coordinator SIGKILL') processOf(this.#coordinator).signal('SIGKILL');
       else if (kind === 'SIGKILL' || kind === 'SIGSTOP') processOf(victim.program).signal(kind);
       else return onFrame[kind](passing, bytes);
       return undefined;
@@ -338,14 +348,14 @@ export class Chaos {
 }
 
 /** What takes signals. */
-function processOf(program: ClusterWorker | Guest): ClusterWorker {
+function processOf(program: ClusterWorker | Coordinator | Guest | Host): ClusterWorker | Coordinator {
   if (!(program instanceof WatchedProgram)) throw new Error(`${program.name} is no process`);
   return program;
 }
 
 /** When the coordinator told of the fault: of a worker that was in the world with its name, phase and step. */
 async function noticed(
-  coordinator: Coordinator,
+  coordinator: Coordinator | Host,
   kind: Kind,
   phase: Phase,
   name: string,

@@ -3,10 +3,17 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  type CoordinateOptions,
+  type CoordinateResumeOptions,
+  coordinate,
+  resumeCoordinating,
+} from '../../coordinator/world/coordinate.js';
 import { EventLog } from '../../scripts/programs/event-log.js';
 import { WatchedProgram } from '../../scripts/programs/watched-program.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
 import { LockstepError } from '../../src/errors.js';
-import type { RunEvent } from '../../src/report/events.js';
+import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import { type WorkerOptions, work } from '../../worker/worker.js';
 import type { WorkerProgramEvent } from '../../worker/worker-events.js';
 import { writeConfig } from './folder.js';
@@ -17,26 +24,35 @@ export const clusterToken = 'a token of tests';
 /** Milliseconds that a program has for whatever a test waits for. */
 const patience = 60_000;
 
-/** A worker inside the test's process, which has loaded all that it needs: for what is no property of its process. */
-export class Guest extends EventLog<WorkerProgramEvent> {
+interface Watch<Event> {
+  readonly report: (event: Event) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Somebody inside the test's process, which has loaded all that is needed: for what is no property of a process. */
+class Inside<Event extends { readonly event: string }> extends EventLog<Event> {
+  /** The exit code that its process would have, had nobody sent a signal to it. */
   readonly ended: Promise<number>;
+  /** What it failed of; undefined where it did not. */
+  readonly failure: Promise<Error | undefined>;
   readonly #leave = new AbortController();
   #errors = '';
 
-  constructor(options: WorkerOptions & { readonly name: string }) {
-    super(options.name, patience);
-    const report = (event: WorkerProgramEvent) => this.said(event);
-    this.ended = work({ ...options, report, signal: this.#leave.signal })
-      .then(
-        () => 0,
-        (error: Error) => {
-          this.#errors = error.stack!;
-          return error instanceof LockstepError ? error.exitCode : 1;
-        },
-      )
-      .finally(() => this.over('ended'));
+  constructor(name: string, act: (watch: Watch<Event>) => Promise<unknown>) {
+    super(name, patience);
+    this.failure = act({ report: (event) => this.said(event), signal: this.#leave.signal }).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    this.ended = this.failure.then((error) => {
+      this.#errors = error?.stack ?? '';
+      this.over('ended');
+      if (error === undefined) return 0;
+      return error instanceof LockstepError ? error.exitCode : 1;
+    });
   }
 
+  /** Ends it in good order, as the first signal to its process would. */
   async kill(): Promise<void> {
     this.#leave.abort();
     await this.ended;
@@ -44,6 +60,18 @@ export class Guest extends EventLog<WorkerProgramEvent> {
 
   protected override complaints(): string {
     return this.#errors;
+  }
+}
+
+export class Guest extends Inside<WorkerProgramEvent> {
+  constructor(options: WorkerOptions & { readonly name: string }) {
+    super(options.name, (watch) => work({ ...options, ...watch }));
+  }
+}
+
+export class Host extends Inside<RunEvent> {
+  constructor(coordinating: (watch: Watch<RunEvent>) => Promise<EndEvent>) {
+    super('coordinator', coordinating);
   }
 }
 
@@ -80,6 +108,20 @@ export class Cluster {
     return this.#start<RunEvent>('coordinator', ['coordinator', '--resume', this.run, '--threads', '0', ...args]);
   }
 
+  /** A coordinator inside this process, which does not compute unless `options` say so. */
+  host(config: object, options: CoordinateOptions = {}): Host {
+    const loaded = loadRunConfig(writeConfig(this.folder, 'run', config), []);
+    const given = { out: join(this.folder, 'runs'), port: 0, threads: 0, token: clusterToken, ...options };
+    return this.#join(new Host((watch) => coordinate(loaded, { ...given, ...watch })));
+  }
+
+  /** Goes on with the cluster's only run inside this process. */
+  resumeInside(options: CoordinateResumeOptions = {}): Host {
+    return this.#join(
+      new Host((watch) => resumeCoordinating(this.run, { threads: 0, token: clusterToken, ...options, ...watch })),
+    );
+  }
+
   /** Trains on this machine alone. */
   train(config: object, args: readonly string[] = []): Coordinator {
     const file = writeConfig(this.folder, 'run', config);
@@ -105,9 +147,7 @@ export class Cluster {
   guest(url: string, name: string, more: Partial<WorkerOptions> = {}): Guest {
     const cache = this.cacheOf(name);
     mkdirSync(cache, { recursive: true });
-    const guest = new Guest({ url, name, threads: 1, token: clusterToken, cache, ...more });
-    this.#parties.push(guest);
-    return guest;
+    return this.#join(new Guest({ url, name, threads: 1, token: clusterToken, cache, ...more }));
   }
 
   /** Where a worker keeps data sets. */
@@ -137,8 +177,12 @@ export class Cluster {
       throw new Error(`${name} said what is no event: ${line}`);
     };
     const program = new WatchedProgram<Event>(name, { program: cliFile, args, folder, env, stray }, patience);
-    this.#parties.push(program);
-    return program;
+    return this.#join(program);
+  }
+
+  #join<Party extends { kill(): Promise<void> }>(party: Party): Party {
+    this.#parties.push(party);
+    return party;
   }
 }
 
@@ -153,7 +197,7 @@ export async function withCluster<Result>(body: (cluster: Cluster) => Promise<Re
 }
 
 /** Where workers join, once the coordinator says so. */
-export async function urlOf(coordinator: Coordinator): Promise<string> {
+export async function urlOf(coordinator: Coordinator | Host): Promise<string> {
   return (await coordinator.until('listening')).url;
 }
 

@@ -20,9 +20,14 @@ function start(): ChildProcess {
   return child;
 }
 
-function ask(order: Order): Promise<Served> {
+/** The process that runs the commands of this vitest worker. */
+export function serving(): ChildProcess {
   server ??= start();
-  const child = server;
+  return server;
+}
+
+function ask(order: Order): Promise<Served> {
+  const child = serving();
   return new Promise((resolve, reject) => {
     child.channel!.ref();
     const failed = (code: unknown, signal: unknown) => done(() => reject(new Error(`ended: ${signal ?? code}`)));

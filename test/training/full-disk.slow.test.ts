@@ -7,11 +7,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { basename, join } from 'node:path';
 import { execPath } from 'node:process';
 import { beforeAll, expect, it } from 'vitest';
+import { train } from '../../coordinator/local/train.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import type { LockstepError } from '../../src/errors.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { eventOf, eventsOf, type Finished, lockstepServed, startLockstep } from '../support/cli.js';
 import { newFolders, temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { cliFile, configFile } from '../support/package.js';
+import { serving } from '../support/server.js';
 import { skipIf } from '../support/skip-if.js';
 import { smallModel } from '../support/small.js';
 
@@ -34,8 +39,30 @@ const limit = (pid: number, bytes: number | string) =>
     `--fsize=${typeof bytes === 'number' ? `${bytes}:unlimited` : bytes}`,
   ]);
 
-const begin = (out: string, ...args: readonly string[]) =>
-  startLockstep(['train', file, '--threads', '1', '--out', out, '--json', ...args], out);
+/** Runs a command in a process whose files may have no more bytes meanwhile. */
+async function servedWithin(bytes: number, args: readonly string[], out: string): Promise<Finished> {
+  const pid = serving().pid!;
+  limit(pid, bytes);
+  try {
+    return await lockstepServed(args, out);
+  } finally {
+    limit(pid, unlimited);
+  }
+}
+
+/** Trains inside this process, to an end that is none. @param begun is called when the run has its folder */
+async function failing(config: RunConfig, out: string, begun: () => void) {
+  const events: RunEvent[] = [];
+  const report = (event: RunEvent) => {
+    events.push(event);
+    if (event.event === 'start') begun();
+  };
+  const ended = train(config, { threads: 1, out, report }).then(() => undefined);
+  return { events, error: (await ended.catch((error: unknown) => error)) as LockstepError };
+}
+
+const training = (out: string) => ['train', file, '--threads', '1', '--out', out, '--json'];
+const begin = (out: string, ...args: readonly string[]) => startLockstep([...training(out), ...args], out);
 const runOf = (out: string) => join(out, 'run-1');
 
 /** The undisturbed run. */
@@ -54,6 +81,12 @@ function expectUnwritten({ code, stderr, stdout }: Finished, names: readonly str
   const events = eventsOf(stdout);
   const error = eventOf(events, 'error');
   expect({ code, error: error.code }).toEqual({ code: 1, error: 'LOCKSTEP_UNWRITTEN' });
+  expectOnlyUnwritten(events, names, run);
+  return events;
+}
+
+/** Expects that the run is as it would have been, but for what it could not write and said so. */
+function expectOnlyUnwritten(events: readonly RunEvent[], names: readonly string[], run: string): void {
   expect(eventOf(events, 'end').sha256).toBe(sha256);
   // Each is said once.
   const warned = warningsIn(events).map((message) =>
@@ -62,7 +95,6 @@ function expectUnwritten({ code, stderr, stdout }: Finished, names: readonly str
   expect(warned.sort()).toEqual([...names].sort());
   const left = existsSync(run) ? readdirSync(run, { recursive: true }) : [];
   expect((left as string[]).filter((name) => /partial|\.old|^lock/.test(name))).toEqual([]);
-  return events;
 }
 
 /** Does what the remedy says. */
@@ -111,15 +143,15 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
     const obstacles = ['checkpoints', 'best', 'model'];
     it.each(obstacles)('under %s alone has all the rest', async (name) => {
       const out = newFolder();
-      const run = begin(out);
-      await run.says('"event":"start"');
       const place = join(runOf(out), name);
-      rmSync(place, { recursive: true, force: true });
-      writeFileSync(place, '');
-      const finished = await run.finished;
-      const events = expectUnwritten(finished, [name], runOf(out));
+      const { events, error } = await failing(loadRunConfig(file, []), out, () => {
+        rmSync(place, { recursive: true, force: true });
+        writeFileSync(place, '');
+      });
+      expect(error).toMatchObject({ code: 'LOCKSTEP_UNWRITTEN', exitCode: 1 });
+      expectOnlyUnwritten(events, [name], runOf(out));
       rmSync(place);
-      const { remedy } = eventOf(events, 'error');
+      const { remedy } = error;
       if (name === 'best') expect(remedy).toContain('the model and the newest checkpoint are whole');
       else await follow(remedy, out);
       expect(existsSync(join(runOf(out), 'model', 'model.json'))).toBe(true);
@@ -127,7 +159,8 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
 
     it('under a trace that cannot be written says so', async () => {
       const out = newFolder();
-      const events = expectUnwritten(await begin(out, '--trace', '/dev/full').finished, ['full'], runOf(out));
+      const finished = await lockstepServed([...training(out), '--trace', '/dev/full'], out);
+      const events = expectUnwritten(finished, ['full'], runOf(out));
       expect(eventOf(events, 'error').remedy).toContain('are whole');
       expect(existsSync('/dev/full')).toBe(true);
     });
@@ -156,31 +189,17 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
 
     it('does not hide that it has diverged', async () => {
       const out = newFolder();
-      const rate = ['--set', 'optimizer.sgd.learningRate=0.1', '--threads', '1', '--out', out, '--json'];
-      const run = startLockstep(['train', configFile('linear-regression.yaml'), ...rate], out);
-      await run.says('"event":"start"');
-      writeFileSync(join(out, 'linear-regression-1', 'last-good'), '');
-      const { code, stdout } = await run.finished;
-      const error = eventOf(eventsOf(stdout), 'error');
-      expect({ code, error: error.code }).toEqual({ code: 1, error: 'LOCKSTEP_DIVERGED' });
+      const steep = loadRunConfig(configFile('linear-regression.yaml'), ['optimizer.sgd.learningRate=0.1']);
+      const { error } = await failing(steep, out, () => {
+        writeFileSync(join(out, 'linear-regression-1', 'last-good'), '');
+      });
+      expect(error).toMatchObject({ code: 'LOCKSTEP_DIVERGED', exitCode: 1 });
       expect(error.remedy).toContain('could not be saved');
     });
 
     it('before it begins leaves nothing', async () => {
       const out = newFolder();
-      const args = [
-        '--fsize=1',
-        execPath,
-        cliFile,
-        'train',
-        file,
-        '--out',
-        join(out, 'runs'),
-        '--threads',
-        '1',
-        '--json',
-      ];
-      const { code, stdout } = await command('prlimit', args, out);
+      const { code, stdout } = await servedWithin(1, training(join(out, 'runs')), out);
       expect({ code, error: eventOf(eventsOf(stdout), 'error').code }).toEqual({ code: 2, error: 'LOCKSTEP_OUTPUT' });
       expect(readdirSync(out)).toEqual([]);
     });
@@ -215,8 +234,7 @@ skipIf(process.platform !== 'linux' && 'limits and /dev/full are those of Linux'
     ];
     it.each(outputs)('%s leaves nothing of a file', async (_, args) => {
       const out = newFolder();
-      const all = ['--fsize=1', execPath, cliFile, ...args(join(out, 'output'))];
-      const { code, stderr } = await command('prlimit', all, out);
+      const { code, stderr } = await servedWithin(1, args(join(out, 'output')), out);
       expect(code).toBe(2);
       expect(stderr).toMatch(/output: cannot be written .*EFBIG[\s\S]*remedy: free some space/);
       expect(readdirSync(out)).toEqual([]);

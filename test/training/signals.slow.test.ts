@@ -145,9 +145,9 @@ const moments: Record<string, Moment> = {
   },
   'of a run that was resumed': {
     start: async (out) => {
-      const first = await train(out, '"event":"checkpoint"');
-      first.process.kill('SIGKILL');
-      await first.finished;
+      const file = writeConfig(out, 'run', config);
+      const first = ['train', file, '--threads', '1', '--out', join(out, 'runs'), '--steps', '4'];
+      expect(await lockstepServed(first, out)).toMatchObject({ code: 0 });
       const run = join(out, 'runs', 'run-1');
       return said(startLockstep(['train', '--resume', run, '--threads', '1', '--json'], out), '"event":"step"');
     },

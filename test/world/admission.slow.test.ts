@@ -230,28 +230,29 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
   const pair = (name: string) => ['--tls-cert', path(`${name}.cert`), '--tls-key', path(`${name}.key`)];
   const butterfly = { ...config, cluster: { allReduce: 'butterfly' } };
 
-  /** A whole run of two workers. @returns the bytes that the coordinator sent in each exchange: none in a butterfly */
-  async function run(own: readonly 'worker'[], more: (url: string) => Promise<void>) {
+  const pairOf = (name: string) => ({ cert: read(`${name}.cert`), key: read(`${name}.key`) });
+
+  /**
+   * A whole run of two workers.
+   * @param own whether workers have certificates of their own; coordinator and one of them are processes then
+   * @returns the bytes that the coordinator sent in each exchange: none in a butterfly
+   */
+  async function run(own: boolean, more: (url: string) => Promise<void>) {
     const cluster = new Cluster();
     try {
       const trace = path('trace.json');
-      const coordinator = cluster.coordinator(butterfly, [
-        '--min-workers',
-        '2',
-        '--trace',
-        trace,
-        ...pair('coordinator'),
-      ]);
+      const coordinator = own
+        ? cluster.coordinator(butterfly, ['--min-workers', '2', '--trace', trace, ...pair('coordinator')])
+        : cluster.host(butterfly, { minWorkers: 2, trace, tls: pairOf('coordinator') });
       const url = await urlOf(coordinator);
       expect(url).toMatch(/^wss:/);
       expect((await coordinator.until('listening')).join).toMatch(/--tls-ca <certificate>$/);
       await more(url);
-      const a = cluster.worker(url, {
-        name: 'a',
-        args: ['--tls-ca', path('ca.pem'), ...own.flatMap((name) => pair(name))],
-      });
-      const tls = own.map((name) => ({ cert: read(`${name}.cert`), key: read(`${name}.key`) }))[0];
-      const b = cluster.guest(url, 'b', { ca: read('ca.pem'), peer: { tls } });
+      const inside = { ca: read('ca.pem'), peer: { tls: own ? pairOf('worker') : undefined } };
+      const a = own
+        ? cluster.worker(url, { name: 'a', args: ['--tls-ca', path('ca.pem'), ...pair('worker')] })
+        : cluster.guest(url, 'a', inside);
+      const b = cluster.guest(url, 'b', inside);
       expect((await coordinator.until('end')).sha256).toBe(sha256);
       expect(await Promise.all([a.ended, b.ended])).toEqual([0, 0]);
       const spans = JSON.parse(readFileSync(trace, 'utf8')) as { pid: number; name: string; args: { step: number } }[];
@@ -264,7 +265,7 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
   }
 
   it('a run under TLS: workers with certificates link up, and others are told what is wrong', async () => {
-    const { steps, through } = await run(['worker'], async (url) => {
+    const { steps, through } = await run(true, async (url) => {
       const wrong = worker(url, ['--token', token, '--tls-ca', path('other.pem')]);
       const none = worker(url, ['--token', token]);
       const bad = worker(url, ['--token', token, '--tls-ca', path('bad.pem')]);
@@ -285,7 +286,7 @@ skipIf(!hasOpenssl && 'there is no openssl to make certificates with').describe(
   });
 
   it('without certificates of their own, workers go through the coordinator', async () => {
-    const { steps, through } = await run([], async () => {});
+    const { steps, through } = await run(false, async () => {});
     expect(steps).toBeGreaterThan(0);
     expect(through).toBe(steps);
   });

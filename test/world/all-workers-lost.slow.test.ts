@@ -1,7 +1,7 @@
 /** All workers die at once, with the parameters that a coordinator without threads does not have: the run computes them again. */
 import { beforeAll, expect, it } from 'vitest';
 import { eventOf } from '../support/cli.js';
-import { type Cluster, type Coordinator, urlOf, withCluster } from '../support/cluster.js';
+import { type Cluster, type Host, urlOf, withCluster } from '../support/cluster.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { trained } from '../support/runs.js';
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 /** Has two workers train for a while, and kills both. @returns a step that was taken */
-async function loseAll(cluster: Cluster, coordinator: Coordinator, url: string): Promise<number> {
+async function loseAll(cluster: Cluster, coordinator: Host, url: string): Promise<number> {
   const workers = ['a', 'b'].map((name) => cluster.worker(url, { name }));
   const { step } = await coordinator.until('step', ({ step }) => step >= 40);
   await Promise.all(workers.map((worker) => worker.kill()));
@@ -37,7 +37,7 @@ async function loseAll(cluster: Cluster, coordinator: Coordinator, url: string):
 
 it('others compute again what is lost', async () => {
   await withCluster(async (cluster) => {
-    const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
+    const coordinator = cluster.host(config, { minWorkers: 2, ledger: true });
     const url = await urlOf(coordinator);
     const step = await loseAll(cluster, coordinator, url);
     for (const name of ['c', 'd']) cluster.guest(url, name);
@@ -52,14 +52,13 @@ it('others compute again what is lost', async () => {
   });
 });
 
-it('Ctrl-C meanwhile leaves a run that can be gone on with', async () => {
+it('a coordinator that is stopped meanwhile leaves a run that can be gone on with', async () => {
   await withCluster(async (cluster) => {
-    const coordinator = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
+    const coordinator = cluster.host(config, { minWorkers: 2, ledger: true });
     await loseAll(cluster, coordinator, await urlOf(coordinator));
-    coordinator.signal('SIGINT');
-    expect(await coordinator.ended).toBe(130);
+    await coordinator.kill();
     expect(eventOf(coordinator.events, 'end').interrupted).toBe(true);
-    const resumed = cluster.resume();
+    const resumed = cluster.resumeInside();
     cluster.guest(await urlOf(resumed), 'c');
     expect((await resumed.until('end')).sha256).toBe(quiet);
     expect(await resumed.ended).toBe(0);

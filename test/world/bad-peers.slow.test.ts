@@ -9,6 +9,8 @@ import { encodeControl } from '../../src/wire/frame.js';
 import type { Message } from '../../src/wire/messages.js';
 import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from '../support/cluster.js';
 import { call } from '../support/connections.js';
+import { FaultProxy } from '../support/fault-proxy.js';
+import { begins } from '../support/faults.js';
 import { writeConfig } from '../support/folder.js';
 import { samples } from '../support/messages.js';
 import { rubbish, strangeSlab } from '../support/rubbish.js';
@@ -39,12 +41,16 @@ const config = {
   checkpoint: { everyEpochs: 1000 },
   cluster: { silence: 2 },
 };
+/** Milliseconds that each step is held back. */
+const pace = 20;
 /** Megabytes that the coordinator may grow by, whatever comes. */
 const room = 200;
 
 const cluster = new Cluster();
 let coordinator: Coordinator;
 let honest: ClusterWorker;
+/** What the honest worker calls instead of the coordinator. */
+let slow: FaultProxy;
 let url: string;
 let port: number;
 let identity: WorkerIdentity;
@@ -66,11 +72,19 @@ beforeAll(async () => {
   coordinator = cluster.coordinator(config);
   url = await urlOf(coordinator);
   port = Number(new URL(url).port);
-  honest = cluster.worker(url, { name: 'honest' });
+  // Else it would take thousands of steps meanwhile, and two cores.
+  slow = await FaultProxy.start(
+    () => url,
+    (passing) => begins.computing(passing) && passing.link.hold(passing.up, sleep(pace)),
+  );
+  honest = cluster.worker(slow.url, { name: 'honest' });
   await coordinator.until('epoch', ({ epoch }) => epoch === 5);
   before = highWater();
 }, 60_000);
-afterAll(() => cluster.close());
+afterAll(async () => {
+  await cluster.close();
+  await slow.close();
+});
 
 /** Loopback has many addresses, where it is Linux: a host is known by its own. */
 const address = (n: number) => (process.platform === 'linux' ? `127.0.1.${n + 1}` : undefined);

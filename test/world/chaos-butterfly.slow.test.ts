@@ -9,7 +9,7 @@ const kinds: readonly Kind[] = [
 ];
 
 test.each([
-  [kinds, chaosConfig('butterfly', 8), ['a']],
+  [kinds, chaosConfig('butterfly', 8), ['a', 'coordinator']],
   [harmless, chaosConfig('butterfly', 4, 30), []],
 ] as const)(
   '%s: weights and metrics are those of a quiet run',

@@ -5,7 +5,7 @@ import type { Kind } from '../support/faults.js';
 
 /** One run for each line. A kind takes two epochs at most: faults follow each other within a step or two, and each epoch validates. */
 const runs: readonly (readonly [epochs: number, kinds: readonly Kind[], processes: readonly string[]])[] = [
-  [9, ['SIGKILL', 'coordinator SIGKILL'], ['a']],
+  [9, ['SIGKILL', 'coordinator SIGKILL'], ['a', 'coordinator']],
   [11, ['closed socket', 'truncated frame', 'corrupted payload', 'corrupted header'], []],
 ];
 test.each(

@@ -38,7 +38,7 @@ skipIf(given === undefined && 'faults drawn at random take LOCKSTEP_CHAOS_SEED=1
         await chaos.strike(kind, phase, name);
       }
     };
-    await chaotic(config, await quietOutcome(config), strikes, ['a', 'b']);
+    await chaotic(config, await quietOutcome(config), strikes, ['a', 'b', 'coordinator']);
   },
   240_000,
 );

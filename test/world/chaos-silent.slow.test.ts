@@ -10,10 +10,10 @@ beforeAll(async () => {
   quiet = await quietOutcome(config);
 }, 60_000);
 
-/** One run for each line. They wait most of the time. */
+/** One run for each line. They wait most of the time, and where that is looked at, by a coordinator that does nothing else. */
 const runs: readonly (readonly [object, readonly Kind[], string[]])[] = [
-  [config, ['SIGSTOP'], ['a']],
-  [config, ['black hole'], []],
+  [config, ['SIGSTOP'], ['a', 'coordinator']],
+  [config, ['black hole'], ['coordinator']],
   [patient, harmless, []],
 ];
 test.concurrent.each(runs.map(([given, kinds, processes]) => [kinds.join(', '), given, kinds, processes] as const))(

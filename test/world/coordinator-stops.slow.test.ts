@@ -2,12 +2,12 @@
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { resume } from '../../coordinator/local/train.js';
+import { resume, train } from '../../coordinator/local/train.js';
 import { coordinate, resumeCoordinating } from '../../coordinator/world/coordinate.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import type { EndEvent } from '../../src/report/events.js';
 import { eventOf } from '../support/cli.js';
-import { type Cluster, type Coordinator, isFree, urlOf, withCluster } from '../support/cluster.js';
+import { type Cluster, type Coordinator, type Host, isFree, urlOf, withCluster } from '../support/cluster.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { trained } from '../support/runs.js';
@@ -37,39 +37,39 @@ function outcomeOf({ sha256, validation, test }: EndEvent): object {
 }
 
 /** Expects that the run has ended, as it would have by itself. */
-async function expectUndisturbed(run: Coordinator): Promise<void> {
+async function expectUndisturbed(run: Coordinator | Host): Promise<void> {
   expect(await run.ended).toBe(0);
   expect(outcomeOf(eventOf(run.events, 'end'))).toEqual(undisturbed);
 }
 
-/** Sends Ctrl-C, and expects that it ends as one who was asked to. */
-async function interrupt(run: Coordinator): Promise<void> {
-  run.signal('SIGINT');
-  expect(await run.ended).toBe(130);
+/** Stops it in good order, which Ctrl-C does to a process (signals.slow.test.ts). */
+async function interrupt(run: Host): Promise<void> {
+  await run.kill();
+  expect(await run.ended).toBe(0);
   expect(eventOf(run.events, 'end')).toMatchObject({ interrupted: true });
 }
 
 /** Goes on with the run over one worker. */
-async function finish(cluster: Cluster): Promise<Coordinator> {
-  const resumed = cluster.resume();
+async function finish(cluster: Cluster): Promise<Host> {
+  const resumed = cluster.resumeInside();
   cluster.guest(await urlOf(resumed), 'later');
   await expectUndisturbed(resumed);
   return resumed;
 }
 
-describe('Ctrl-C on the coordinator', () => {
-  it('ends a run that waits for workers; one machine can do it then', async () => {
+describe('a coordinator that is stopped', () => {
+  it('while it waits for workers leaves a run that one machine can do', async () => {
     await withCluster(async (cluster) => {
-      const waiting = cluster.coordinator(config);
+      const waiting = cluster.host(config);
       await waiting.until('waiting');
       await interrupt(waiting);
       expect(outcomeOf(await resume(cluster.run, { threads: 1 }))).toEqual(undisturbed);
     });
   });
 
-  it('ends a run that trains; it goes on over workers and on one machine alike', async () => {
+  it('while it trains leaves a run that goes on over workers and on one machine alike', async () => {
     await withCluster(async (cluster) => {
-      const training = cluster.coordinator(config, ['--min-workers', '2', '--ledger']);
+      const training = cluster.host(config, { minWorkers: 2, ledger: true });
       const url = await urlOf(training);
       const workers = ['a', 'b'].map((name) => cluster.guest(url, name));
       await training.until('checkpoint');
@@ -95,10 +95,9 @@ describe('Ctrl-C on the coordinator', () => {
 
 it('a run of one machine goes on over workers', async () => {
   await withCluster(async (cluster) => {
-    const alone = cluster.train(config);
-    await alone.until('checkpoint');
-    await interrupt(alone);
-    const resumed = cluster.resume(['--port', '0']);
+    const alone = await train(loadRunConfig(file, []), { threads: 1, steps: 30, out: join(cluster.folder, 'runs') });
+    expect(alone.interrupted).toBe(true);
+    const resumed = cluster.resumeInside({ port: 0 });
     cluster.guest(await urlOf(resumed), 'a');
     await expectUndisturbed(resumed);
   });
@@ -106,7 +105,7 @@ it('a run of one machine goes on over workers', async () => {
 
 it('Ctrl-C or SIGTERM lets a worker leave after the step, and the run goes on', async () => {
   await withCluster(async (cluster) => {
-    const coordinator = cluster.coordinator(config);
+    const coordinator = cluster.host(config);
     const url = await urlOf(coordinator);
     const [first, second] = ['first', 'second'].map((name) => cluster.worker(url, { name }));
     const staying = cluster.guest(url, 'staying');
@@ -138,7 +137,7 @@ it('a coordinator that is killed and resumed gets its workers back, untouched', 
     await killed.until('checkpoint');
     await killed.kill();
     await Promise.all(workers.map((worker) => worker.until('lost')));
-    const resumed = cluster.resume(['--min-workers', '2']);
+    const resumed = cluster.resumeInside({ minWorkers: 2 });
     await expectUndisturbed(resumed);
     for (const worker of workers) {
       expect(await worker.ended).toBe(0);

@@ -81,7 +81,7 @@ describe('a cache that cannot be used', () => {
 
   it('that fails half way through has the data sent once more', async () => {
     await withCluster(async (cluster) => {
-      const coordinator = cluster.coordinator(config);
+      const coordinator = cluster.host(config);
       const worker = cluster.worker(await urlOf(coordinator), { name: 'full' });
       // Files of this process may have no more bytes than that: less than the data.
       execFileSync('prlimit', ['--pid', String(worker.pid), '--fsize=100000']);
@@ -162,11 +162,11 @@ describe('a coordinator that is not there', () => {
 it('a coordinator that computes goes on alone when its only worker has left', async () => {
   await withCluster(async (cluster) => {
     const long = { ...config, training: { ...config.training, epochs: 40 } };
-    const coordinator = cluster.coordinator(long, ['--threads', '1']);
-    const worker = cluster.worker(await urlOf(coordinator), { name: 'only' });
+    const coordinator = cluster.host(long, { threads: 1 });
+    const worker = cluster.guest(await urlOf(coordinator), 'only');
     await coordinator.until('worker', ({ change }) => change === 'active');
     const begun = coordinator.events.length;
-    worker.signal('SIGTERM');
+    await worker.kill();
     expect(await worker.ended).toBe(0);
     expect(await coordinator.ended).toBe(0);
     expect(coordinator.events.slice(begun).filter(({ event }) => event === 'waiting')).toEqual([]);
