@@ -233,7 +233,7 @@ describe('lockstep train refuses', () => {
 
   it.concurrent.each(['an unknown layer', 'a truncated IDX file', 'no threads'])('%s, in words', async (name) => {
     const { args, says, remedy } = mistakes[name];
-    const { stdout, stderr } = await refused(['train', ...args], lockstep);
+    const { stdout, stderr } = await refused(['train', ...args]);
     const [problem, advice, code] = `${stdout}${stderr}`.split('\n');
     expect(problem).toMatch(/^error: /);
     for (const part of says) expect(problem).toMatch(part);

@@ -1,9 +1,11 @@
 /** An editor shows the words of a config's keys: the language server is asked at every key that the schema describes. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type JsonSchema, runJsonSchema } from '../../src/config/json-schema.js';
+import { temporaryFolder } from '../support/folder.js';
+import { installInto } from '../support/installed.js';
 import { LanguageServer } from '../support/language-server.js';
-import { buildFolder } from '../support/package.js';
 
 type Described = JsonSchema & { readonly description?: string };
 
@@ -44,13 +46,16 @@ function keysIn(node: Described, path = '', before = '', after = ''): Key[] {
 const members = ['.data.inputs.*.length', '.data.targets.*.values', '.evaluation.threshold.maximize'];
 
 const keys = keysIn(runJsonSchema());
-const file = join(buildFolder, 'hovered.config.ts');
-const head = "import { defineConfig } from './coordinator/lockstep.js';";
+const folder = temporaryFolder();
+const file = join(folder, 'hovered.config.ts');
+const head = "import { defineConfig } from 'lockstep';";
 const plain = (text: string) => text.replace(/\s+/g, ' ');
 
 let server: LanguageServer;
 beforeAll(async () => {
-  server = await LanguageServer.start();
+  installInto(folder);
+  writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "module": "nodenext", "strict": true } }');
+  server = await LanguageServer.start(folder);
   const lines = keys.map(({ path, before, after }) => `defineConfig(${before}${path.split('.').at(-1)}${after});`);
   server.open(file, [head, ...lines].join('\n'));
 });

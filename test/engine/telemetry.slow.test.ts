@@ -1,12 +1,12 @@
 /** Nothing is reported to anybody: ONNX Runtime's telemetry is off, and leaves no files. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
-import { cliFile, configFile } from '../support/package.js';
+import { cliFile, compiled, configFile } from '../support/package.js';
 import { skipIf } from '../support/skip-if.js';
 
 const run = promisify(execFile);
@@ -35,10 +35,15 @@ it('train, evaluate and doctor leave nothing', async () => {
     '--set',
     value,
   ]);
-  expect(await homes('train', [cliFile, 'train', configFile('digits-mlp.yaml'), ...small, '--threads', '2'])).toEqual(
-    [],
-  );
-  const trained = join(folder, 'runs', 'digits-mlp-1');
-  expect(await homes('evaluate', [cliFile, 'evaluate', trained])).toEqual([]);
-  expect(await homes('doctor', [cliFile, 'doctor'])).toEqual([]);
+  const commands = [
+    ['train', configFile('digits-mlp.yaml'), ...small, '--threads', '2'],
+    ['evaluate', join('runs', 'digits-mlp-1')],
+    ['doctor'],
+  ];
+  // In one process, most of which is to load the program.
+  const program = `
+    import { runProgram } from ${JSON.stringify(compiled('cli/program.js').href)};
+    for (const args of ${JSON.stringify(commands)}) await runProgram(args);`;
+  expect(await homes('quiet', ['--input-type=module', '--eval', program])).toEqual([]);
+  expect(existsSync(join(folder, 'runs', 'digits-mlp-1', 'model', 'model.json'))).toBe(true);
 });

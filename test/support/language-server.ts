@@ -4,7 +4,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { packageRoot } from './package.js';
 
 interface Message {
   readonly id?: number | string;
@@ -19,21 +18,22 @@ export class LanguageServer {
   #received = Buffer.alloc(0);
   #requests = 0;
 
-  private constructor() {
+  private constructor(root: string) {
     // The package exports no path to its compiler except package.json, which stands beside bin/.
     const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
     const command = [join(typescript, 'bin', 'tsc'), '--lsp', '--stdio'];
-    this.#process = spawn(process.execPath, command, { cwd: packageRoot, stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#process = spawn(process.execPath, command, { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
     this.#process.stdout.on('data', (bytes: Buffer) => this.#receive(bytes));
     this.#process.on('exit', (code) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`the language server ended with ${code}`));
     });
   }
 
-  static async start(): Promise<LanguageServer> {
-    const server = new LanguageServer();
+  /** @param root folder of the project */
+  static async start(root: string): Promise<LanguageServer> {
+    const server = new LanguageServer(root);
     const capabilities = { textDocument: { hover: { contentFormat: ['markdown'] } } };
-    await server.#request('initialize', { processId: process.pid, rootUri: uriOf(packageRoot), capabilities });
+    await server.#request('initialize', { processId: process.pid, rootUri: uriOf(root), capabilities });
     server.#notify('initialized', {});
     return server;
   }

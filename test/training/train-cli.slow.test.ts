@@ -18,7 +18,7 @@ const weightsIn = (folder: string) => weightsOf(join(folder, 'model.json'));
 describe('a run', () => {
   it('prints JSON lines and nothing else with --json, and records itself in its folder', async () => {
     const folder = newFolder();
-    const { code, stdout, stderr } = await lockstep(
+    const { code, stdout, stderr } = await lockstepServed(
       ['train', configFile('digits.yaml'), ...small, '--threads', '2', '--json'],
       folder,
     );
