@@ -44,8 +44,8 @@ export function predictCommand(): Command {
     );
   withShared(command, ...ofInputs)
     .optionsGroup('Options for models of text:')
-    .option('--length <n>', 'characters to add to the text (default: 200)')
-    .option('--temperature <t>', 'above 1 for more surprise, 0 for the likeliest character each time (default: 1)');
+    .option('--length <n>', 'tokens to add to the text: characters, or as data.tokens says (default: 200)')
+    .option('--temperature <t>', 'above 1 for more surprise, 0 for the likeliest token each time (default: 1)');
   return withShared(command, ...ofTexts)
     .addHelpText(
       'after',

@@ -1,6 +1,6 @@
-/** Continues a text, character by character, with a model that was trained on windows of one. */
+/** Continues a text, token by token, with a model that was trained on windows of one. */
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
-import { textInputs } from '../../src/data/text/inputs.js';
+import { TextCoder, textInputs } from '../../src/data/text/inputs.js';
 import { ConfigError } from '../../src/errors.js';
 import { createPredictor } from '../../src/export/predictor.js';
 import { randomStream } from '../../src/ground/random.js';
@@ -14,9 +14,9 @@ export interface ContinueOptions {
   readonly model?: ModelChoice;
   /** Module whose default export makes the model; default: that of the run's config. */
   readonly module?: string;
-  /** Characters to add; default 200. */
+  /** Tokens to add, which are characters where the model reads such; default 200. */
   readonly length?: number;
-  /** Above 1 for more surprise, below for less, 0 for the likeliest character each time; default 1. */
+  /** Above 1 for more surprise, below for less, 0 for the likeliest token each time; default 1. */
   readonly temperature?: number;
   /** Decides what is drawn; default 0. */
   readonly seed?: number;
@@ -26,7 +26,7 @@ export interface ContinueOptions {
 
 /**
  * @param place a run's folder or a model's
- * @returns the characters that follow `text`, as they are drawn
+ * @returns what follows `text`, as it is drawn: a character at a time, or what a token adds
  * @throws LockstepError when there is no such model, it is none of text, or the text has characters that it does not know
  */
 export async function continueText(
@@ -42,12 +42,15 @@ export async function continueText(
     throw new ConfigError(`${located.path}: is no model of text`, 'use one that was trained on data of source text');
   }
   const { vocabulary } = encoding;
-  // Checked and padded once; each character moves the window on by one.
-  const window = textInputs(text, encoding);
+  const coder = await TextCoder.open(encoding);
+  // Checked and padded once; each token moves the window on by one.
+  const window = await textInputs(text, encoding, coder);
   const isProbability = outputsOfSaved(saved).kind === 'softmax';
   const predict = await createPredictor(saved, warn);
   const random = randomStream('continue', seed);
-  return (async function* characters() {
+  return (async function* parts() {
+    const drawn: number[] = [];
+    let shown = '';
     for (let i = 0; i < length; i++) {
       const [outputs] = await predict([window], 1);
       // A model of every place says last what follows the window.
@@ -56,7 +59,11 @@ export async function continueText(
       const token = temperature === 0 ? highest(logits) : draw(logits, temperature, uniformFloat32(random));
       window.copyWithin(0, 1);
       window[window.length - 1] = token;
-      yield vocabulary[token];
+      drawn.push(token);
+      // A character may take several tokens.
+      const all = coder.decode(drawn, i + 1 < length);
+      if (all.length > shown.length) yield all.slice(shown.length);
+      shown = all;
     }
   })();
 }

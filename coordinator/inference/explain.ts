@@ -51,7 +51,7 @@ async function batchesOf(
 ): Promise<AsyncIterable<InputBatch>> {
   const { encoding } = saved;
   if (encoding?.input.kind === 'text') {
-    const batch = { count: 1, inputs: [textInputs(String(input), encoding.input)] };
+    const batch = { count: 1, inputs: [await textInputs(String(input), encoding.input)] };
     return (async function* only() {
       yield batch;
     })();

@@ -6,7 +6,7 @@ import { onnxFile } from '../../src/export/onnx.js';
 import { replaceFolder, writeFileAtomically, writeFolderAtomically } from '../../src/ground/atomic-file.js';
 import { statusOf } from '../../src/ground/status.js';
 import { encodeSafetensors } from '../../src/model/files/safetensors.js';
-import { layersModelFiles } from '../../src/model/files/save.js';
+import { encodingFile, layersModelFiles, tokenizerFile } from '../../src/model/files/save.js';
 import { addedActivations } from '../../src/model/tfjs/activations.js';
 import { locateModel, type ModelChoice } from './locate.js';
 import { outputsOfSaved } from './output-meaning.js';
@@ -138,10 +138,13 @@ function safetensorsOf({ weights, encoding }: SavedModel, name: string): Uint8Ar
   return encodeSafetensors(tensors, { format: 'tf', name, ...(encoding && { encoding: JSON.stringify(encoding) }) });
 }
 
+/** What a model's folder may hold beside the files of every model. */
+const besides: readonly string[] = [encodingFile, tokenizerFile];
+
 /** Replaces a model's folder, and nothing that is more than that. */
 function replaceModel(folder: string, files: Parameters<typeof replaceFolder>[1]): void {
   const isFolder = statSync(folder).isDirectory();
-  const other = isFolder ? readdirSync(folder).find((name) => !(name in files) && name !== 'encoding.json') : folder;
+  const other = isFolder ? readdirSync(folder).find((name) => !(name in files) && !besides.includes(name)) : folder;
   if (other !== undefined) {
     const what = isFolder ? `a folder that also holds ${other}` : 'a file';
     throw new OutputError(`${folder}: is ${what}, which --force does not replace`, 'choose another --output');

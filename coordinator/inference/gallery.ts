@@ -5,6 +5,7 @@ import type { Column, Dataset } from '../../src/data/examples.js';
 import { bytesPerElement, ofRole, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../../src/data/field.js';
 import { encodePng } from '../../src/data/images/png.js';
 import { readFully } from '../../src/data/row-reader.js';
+import { TextCoder, type TextEncoding } from '../../src/data/text/inputs.js';
 import { galleryOf } from '../../src/diagnosis/shelves.js';
 import { numberText } from '../../src/ground/units.js';
 import type { GalleryReport } from '../../src/report/evaluation-report.js';
@@ -33,7 +34,7 @@ async function seen({ examples: { columns }, encoding }: Dataset, example: numbe
   const inputs = ofRole(columns, 'input');
   const picture = pictureIn(inputs);
   if (picture && [1, 3].includes(picture.shape[2])) return { picture: await pngOf(picture, example) };
-  if (encoding.input.kind === 'text') return { text: await textOf(inputs[0], example, encoding.input.vocabulary) };
+  if (encoding.input.kind === 'text') return { text: await textOf(inputs[0], example, encoding.input) };
   return { row: await rowOf(inputs, example, encoding) };
 }
 
@@ -63,8 +64,8 @@ function bytesOf(values: Values, isBytes: boolean): Uint8Array {
   return Uint8Array.from(values, (value) => Math.round((255 * (value - least)) / (most - least)) || 0);
 }
 
-const textOf = async (column: Column, example: number, vocabulary: readonly string[]): Promise<string> =>
-  Array.from(await valuesAt(column, example), (index) => vocabulary[index] ?? '').join('');
+const textOf = async (column: Column, example: number, encoding: TextEncoding): Promise<string> =>
+  (await TextCoder.open(encoding)).decode(await valuesAt(column, example));
 
 /** Numbers of an input without columns that are shown. */
 const mostNumbers = 16;

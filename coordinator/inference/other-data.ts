@@ -60,7 +60,10 @@ export async function loadOther(
     ...(data.source === 'npy' && { arrays: otherArrays(data, place) }),
   });
   const { splits, examples } = dataset;
-  const own = encoding?.input.kind === 'text' ? withTokensOf(examples, dataset.encoding, encoding.input) : examples;
+  const text = encoding?.input.kind === 'text' ? encoding.input : undefined;
+  // The tokenizer of the model has made the tokens.
+  if (text?.tokenizer) return described(path, dataset, splits.training);
+  const own = text ? withTokensOf(examples, dataset.encoding, text) : examples;
   const found = classesOf(own, dataset.encoding, encoding);
   return described(path, { ...dataset, examples: found }, splits.training);
 }

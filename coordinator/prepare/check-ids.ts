@@ -21,14 +21,17 @@ interface Odd {
 
 /**
  * Looks at every example once, on disk too, if the model has an embedding that its features reach.
- * @throws DataError naming row, value and rule; ModelError when an embedding has fewer rows than a text has characters
+ * @throws DataError naming row, value and rule; ModelError when an embedding has fewer rows than a text has tokens
  */
 export async function checkIds(data: DataConfig, dataset: Dataset, { built, fields }: StepModel): Promise<void> {
   const shapes = built.inputs.map((name) => fields.find((field) => field.name === name)!.shape);
   const inputs = idInputs(built.model, shapes);
   if (inputs.length === 0) return;
   const { input } = dataset.encoding;
-  if (input.kind === 'text') return checkCharacters(inputs, input.vocabulary.length);
+  if (input.kind === 'text') {
+    const what = input.tokenizer ? 'tokens of the tokenizer' : 'distinct characters of the text';
+    return checkTokens(inputs, input.vocabulary.length, what);
+  }
   for (const [place, name] of built.inputs.entries()) {
     const column = dataset.examples.columns.find((column) => column.name === name)!;
     const own = inputs.filter((input) => input.input === place);
@@ -98,11 +101,11 @@ function checkCategories({ name, categories }: Column, inputs: readonly IdInput[
   );
 }
 
-function checkCharacters(inputs: readonly IdInput[], characters: number): void {
-  const short = inputs.find(({ rows }) => rows < characters);
+function checkTokens(inputs: readonly IdInput[], tokens: number, what: string): void {
+  const short = inputs.find(({ rows }) => rows < tokens);
   if (!short) return;
   throw new ModelError(
-    `${short.layer}: inputDim: ${short.rows} is less than the ${characters} distinct characters of the text`,
+    `${short.layer}: inputDim: ${short.rows} is less than the ${tokens} ${what}`,
     'use inputDim: classes',
   );
 }

@@ -12,6 +12,7 @@ import type { Column, Dataset } from '../../src/data/examples.js';
 import { isPlain, ofRole, weighsPlaces, widthOf } from '../../src/data/field.js';
 import { metaOf } from '../../src/data/packed.js';
 import type { TargetSurvey } from '../../src/data/target-survey.js';
+import { bytesOfTokens } from '../../src/data/text/tokenizer-json.js';
 import type { Head } from '../../src/engine/heads.js';
 import type { StepModel, StepSpec } from '../../src/engine/step.js';
 import { ConfigError, DataError } from '../../src/errors.js';
@@ -174,6 +175,7 @@ function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: H
   const { spec, places } = head;
   const { name } = lossSettings(loss);
   const { targetScaling, classes } = targetEncoding(encoding, column);
+  const tokenizer = encoding.input.kind === 'text' ? encoding.input.tokenizer : undefined;
   return {
     target,
     factor: weight,
@@ -186,6 +188,7 @@ function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: H
     weighted: weighsPlaces(examples.columns, column),
     ...kindOf(asked, head),
     ...(classes && { names: classes }),
+    ...(tokenizer && { bytes: bytesOfTokens(tokenizer) }),
     ...(targetScaling && { deviations: targetScaling.deviation, means: targetScaling.mean }),
   };
 }

@@ -5,6 +5,7 @@ import { imagesSchema, tableOf } from './images.js';
 import { npySchema } from './npy.js';
 import { byClass, byKey, oneWay, partOfExamples, partOrOwn, splitKeys, withSplits } from './split.js';
 import { type CsvConfig, csvSchema, type ParquetConfig, parquetSchema } from './table.js';
+import { textSchema } from './text.js';
 
 const digitsSchema = z
   .strictObject({
@@ -52,7 +53,6 @@ const rows = z.array(z.union([z.number(), z.array(z.number()).min(1)])).min(1);
 
 /** What is held out where nothing is said. */
 const none = { validation: 0, test: 0, stratify: false } as const;
-const noTest = { validation: 0.1, test: 0 };
 
 const valuesSchema = z
   .strictObject({
@@ -67,36 +67,6 @@ const valuesSchema = z
   .superRefine(oneWay)
   .transform(withSplits(none))
   .describe('Numbers written in the config.');
-
-/** The text for validation lies in one piece before that for test. */
-const pieces = splitKeys(
-  partOrOwn('a file of its own', 'text (in one piece at its end, validation before test)'),
-  {},
-  noTest,
-);
-
-const textSchema = z
-  .strictObject({
-    source: z.literal('text'),
-    file: path.describe('UTF-8 text; a relative path starts at the current folder.'),
-    window: z.int().min(1).default(32).describe('Characters that an example shows the model.'),
-    stride: z
-      .int()
-      .min(1)
-      .default(1)
-      .describe('Characters from the start of one training example to that of the next.'),
-    targets: z
-      .enum(['last', 'all'])
-      .default('last')
-      .describe('Predict the character after the window, or the one after each character of it.'),
-    split: pieces.split,
-    validation: pieces.validation,
-    test: pieces.test,
-    memory,
-  })
-  .superRefine(oneWay)
-  .transform(withSplits(noTest))
-  .describe('Characters of a text: the examples are windows of it, the targets the characters that follow.');
 
 const moduleSchema = z
   .strictObject({
@@ -156,5 +126,4 @@ export function tableIn(data: DataConfig): CsvConfig | ParquetConfig | undefined
 export type IdxConfig = z.infer<typeof idxSchema>;
 export type ValuesConfig = z.infer<typeof valuesSchema>;
 export type NpyConfig = z.infer<typeof npySchema>;
-export type TextConfig = z.infer<typeof textSchema>;
 export type ModuleConfig = z.infer<typeof moduleSchema>;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { plainNames } from '../config/plain-names.js';
 import { dateFormSchema, thousandsSchema } from '../config/table.js';
 import { type Field, isPlain } from './field.js';
+import { tokenizerSchema } from './text/tokenizer-json.js';
 
 const finite = z.number();
 const texts = z.array(z.string()).readonly();
@@ -97,7 +98,10 @@ const inputSchema = z.discriminatedUnion('kind', [
     kind: z.literal('text'),
     window: size,
     targets: z.enum(['last', 'all']),
+    /** What each token is called: the characters themselves, or as the tokenizer writes its tokens. */
     vocabulary: texts,
+    /** What makes tokens of a text, as tokenizer.json has it; absent where they are characters. */
+    tokenizer: tokenizerSchema.optional(),
   }),
 ]);
 

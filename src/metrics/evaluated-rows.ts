@@ -17,6 +17,8 @@ export interface ScoredOutput {
   readonly kind?: 'logits' | 'softmax' | 'sigmoid' | 'classes';
   /** Of the classes, or of the outputs, where they have some. */
   readonly names?: readonly string[];
+  /** Bytes of the text that each class stands for, where that is not its name; none where they cannot be told. */
+  readonly bytes?: readonly number[];
   /** Above this a single output means the second class: 0.5 for probabilities, 0 for logits. */
   readonly threshold: number;
   /** How probabilities and classes are read instead, where that was fitted. */

@@ -76,6 +76,12 @@ const unlessUnnamed =
   (misfit: typeof classMisfit): typeof classMisfit =>
   (spec, loss, facts) =>
     misfit(spec, loss, facts) ??
+    (spec.bytes?.length === 0
+      ? {
+          problem: 'is of bytes, and the tokenizer does not keep those of the text',
+          remedy: 'use perplexity or bitsPerPlace, or a byte-level tokenizer: data.tokens: { bpe: {} }',
+        }
+      : undefined) ??
     (spec.names?.some((name) => !isNumeral(name))
       ? undefined
       : {
@@ -92,7 +98,7 @@ export const bitsPerByte = {
   name: 'bitsPerByte',
   misfit: unlessUnnamed(unlessMargin(oneClassMisfit)),
   create(_, spec) {
-    const bytes = Float64Array.from(spec.names ?? [], (name) => Buffer.byteLength(name));
+    const bytes = Float64Array.from(spec.bytes ?? (spec.names ?? []).map((name) => Buffer.byteLength(name)));
     return {
       width: 2,
       counts: 0,

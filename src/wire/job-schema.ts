@@ -80,6 +80,7 @@ const headSchema = z.strictObject({
   weighted: z.boolean(),
   kind: z.enum(['logits', 'softmax', 'sigmoid']).optional(),
   names: z.array(z.string()).readonly().optional(),
+  bytes: z.array(z.int().min(0)).readonly().optional(),
   deviations: z.array(z.number().positive()).min(1).readonly().optional(),
   means: z.array(z.number()).min(1).readonly().optional(),
 });

@@ -300,8 +300,8 @@ describe('inputs of a trained model', () => {
     vocabulary: [...new Set(text)].sort(),
   });
 
-  it('are the last characters of a text', () => {
-    const row = textInputs('abc👍abd', encoding(4, 'abcd👍'));
+  it('are the last characters of a text', async () => {
+    const row = await textInputs('abc👍abd', encoding(4, 'abcd👍'));
     expect(row).toEqual(Float32Array.of(4, 0, 1, 3));
   });
 
@@ -311,11 +311,11 @@ describe('inputs of a trained model', () => {
     { vocabulary: '!ab', pad: 0 },
     { vocabulary: '\tab\n', pad: 1 },
     { vocabulary: '\tab ', pad: 1 },
-  ])('are padded on the left in $vocabulary', ({ vocabulary, pad }) => {
+  ])('are padded on the left in $vocabulary', async ({ vocabulary, pad }) => {
     const known = encoding(5, vocabulary);
     const [a, b] = ['a', 'b'].map((character) => known.vocabulary.indexOf(character));
-    expect([...textInputs('ab', known)]).toEqual([pad, pad, pad, a, b]);
-    expect([...textInputs('', known)]).toEqual(Array(5).fill(pad));
+    expect([...(await textInputs('ab', known))]).toEqual([pad, pad, pad, a, b]);
+    expect([...(await textInputs('', known))]).toEqual(Array(5).fill(pad));
   });
 
   it('are the rows that training sees', async () => {
@@ -323,13 +323,15 @@ describe('inputs of a trained model', () => {
     const { input } = data.encoding;
     if (input.kind !== 'text') throw new Error('not a text');
     for (const row of [0, 17, data.examples.count - 1]) {
-      expect([...textInputs(rhyme.slice(0, row + 8), input)]).toEqual(exampleAt(data, row).shown);
+      expect([...(await textInputs(rhyme.slice(0, row + 8), input))]).toEqual(exampleAt(data, row).shown);
     }
   });
 
-  it('name a character that is unknown', () => {
-    const attempt = () => textInputs('ab👍', encoding(5, 'ab'));
-    expect(attempt).toThrow(DataError);
-    expect(attempt).toThrow('character 3, "👍" (U+1F44D), is not among the 2 that the model was trained on');
+  it('name a character that is unknown', async () => {
+    const attempt = textInputs('ab👍', encoding(5, 'ab'));
+    await expect(attempt).rejects.toThrow(DataError);
+    await expect(attempt).rejects.toThrow(
+      'character 3, "👍" (U+1F44D), is not among the 2 that the model was trained on',
+    );
   });
 });

@@ -1,26 +1,73 @@
-/** From text to the tokens that a model trained on `source: text` reads. */
+/** From text to the tokens that a model trained on `source: text` reads, and back. */
 import { DataError } from '../../errors.js';
 import type { InputEncoding } from '../encoding.js';
+import type { Tokenizer } from './tokenizer.js';
 
-type TextEncoding = Extract<InputEncoding, { kind: 'text' }>;
+export type TextEncoding = Extract<InputEncoding, { kind: 'text' }>;
+
+/** How a trained model's texts become tokens, and tokens texts. */
+export class TextCoder {
+  readonly #encoding: TextEncoding;
+  readonly #tokenizer: Tokenizer | undefined;
+
+  private constructor(encoding: TextEncoding, tokenizer: Tokenizer | undefined) {
+    this.#encoding = encoding;
+    this.#tokenizer = tokenizer;
+  }
+
+  /** @throws DataError where the tokenizer is none */
+  static async open(encoding: TextEncoding): Promise<TextCoder> {
+    if (!encoding.tokenizer) return new TextCoder(encoding, undefined);
+    const { openTokenizer } = await import('./tokenizer.js');
+    return new TextCoder(encoding, openTokenizer(encoding.tokenizer, 'encoding.json'));
+  }
+
+  /** @throws DataError naming the first character that the training text does not have */
+  encode(text: string): readonly number[] {
+    if (this.#tokenizer) return this.#tokenizer.encode(text);
+    const { vocabulary } = this.#encoding;
+    const token = new Map(vocabulary.map((character, i) => [character, i]));
+    return Array.from(text, (character, i) => {
+      const known = token.get(character);
+      if (known === undefined) throw unknownCharacter(character, i + 1, vocabulary);
+      return known;
+    });
+  }
+
+  /** The text of tokens; an end of a character that has not come yet is left out where `isOpen`. */
+  decode(tokens: ArrayLike<number>, isOpen = false): string {
+    const ids = Array.from(tokens);
+    if (!this.#tokenizer) return ids.map((id) => this.#encoding.vocabulary[id] ?? '').join('');
+    return this.#tokenizer.decode(ids, isOpen);
+  }
+
+  /** The token that stands before a text: a line break, else a space, else the first. */
+  get padding(): number {
+    const [lineBreak] = this.#known('\n');
+    const [space] = this.#known(' ');
+    return lineBreak ?? space ?? 0;
+  }
+
+  #known(character: string): readonly number[] {
+    if (this.#tokenizer) return this.#tokenizer.encode(character);
+    const place = this.#encoding.vocabulary.indexOf(character);
+    return place < 0 ? [] : [place];
+  }
+}
 
 /**
- * The row that predicts what follows `text`: its last `window` characters. A shorter text is padded on its left with line
+ * The row that predicts what follows `text`: its last `window` tokens. A shorter text is padded on its left with line
  * breaks, else spaces, else the first token, whichever the vocabulary has: a text starts as a line does.
  *
+ * @param known of the encoding, where there is one already
  * @returns tokens, [window]
  * @throws DataError naming the first character that the training text does not have
  */
-export function textInputs(text: string, { window, vocabulary }: TextEncoding): Float32Array {
-  const token = new Map(vocabulary.map((character, i) => [character, i]));
-  const row = new Float32Array(window).fill(token.get('\n') ?? token.get(' ') ?? 0);
-  const characters = Array.from(text);
-  const tokens = characters.map((character, i) => {
-    const known = token.get(character);
-    if (known === undefined) throw unknownCharacter(character, i + 1, vocabulary);
-    return known;
-  });
-  const last = tokens.slice(-window);
+export async function textInputs(text: string, encoding: TextEncoding, known?: TextCoder): Promise<Float32Array> {
+  const coder = known ?? (await TextCoder.open(encoding));
+  const { window } = encoding;
+  const row = new Float32Array(window).fill(coder.padding);
+  const last = coder.encode(text).slice(-window);
   row.set(last, window - last.length);
   return row;
 }

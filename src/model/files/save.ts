@@ -11,6 +11,8 @@ import { type SlabLayout, tensorOf } from '../slab.js';
 
 /** The file beside model.json that holds the Encoding. */
 export const encodingFile = 'encoding.json';
+/** A copy of the tokenizer that it holds, for other programs. */
+export const tokenizerFile = 'tokenizer.json';
 
 /**
  * Saves the model with the weights of `slab`, and beside it how its inputs and outputs are read. At no moment is there
@@ -49,7 +51,9 @@ export async function layersModelFiles(model: LayersModel, encoding: Encoding | 
   const { modelTopology, weightSpecs, weightData, format, generatedBy, convertedBy } = artifacts;
   const weightsManifest = [{ paths: ['weights.bin'], weights: weightSpecs }];
   const manifest = { modelTopology, format, generatedBy, convertedBy, weightsManifest };
+  const tokenizer = encoding?.input.kind === 'text' ? encoding.input.tokenizer : undefined;
   return {
+    ...(tokenizer && { [tokenizerFile]: `${JSON.stringify(tokenizer)}\n` }),
     ...(encoding && { [encodingFile]: `${JSON.stringify(encoding)}\n` }),
     'model.json': JSON.stringify(manifest),
     'weights.bin': [weightData!].flat().map((part) => new Uint8Array(part)),

@@ -1,0 +1,73 @@
+/** `data.source: text`: windows of a text, and what its tokens are. */
+import { z } from 'zod';
+import { memory, path } from './data-parts.js';
+import { oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
+
+/** Tokens of a text: learned from it, or those of a file. */
+const tokenKinds = [
+  z.strictObject({
+    bpe: z
+      .strictObject({
+        vocabulary: z
+          .int()
+          .min(257)
+          .max(1_000_000)
+          .default(4096)
+          .describe('Tokens at most, the 256 bytes among them; a short text gives fewer.'),
+        minFrequency: z
+          .int()
+          .min(1)
+          .default(2)
+          .describe('Pairs of tokens that the training split has less often are not merged.'),
+      })
+      .describe(
+        'Byte-level byte pair encoding (Sennrich et al. 2016, as GPT-2 has it), learned from the training split: the merges ' +
+          "of ByteLevelBPETokenizer of Hugging Face's tokenizers.",
+      ),
+  }),
+  z.strictObject({
+    file: path.describe(
+      "A tokenizer.json of Hugging Face's tokenizers: BPE, WordPiece or Unigram; a relative path starts at the current folder.",
+    ),
+  }),
+] as const;
+export type TokensConfig = z.infer<(typeof tokenKinds)[number]>;
+
+/** The text for validation lies in one piece before that for test. */
+const noTest = { validation: 0.1, test: 0 };
+const pieces = splitKeys(
+  partOrOwn('a file of its own', 'text (in one piece at its end, validation before test)'),
+  {},
+  noTest,
+);
+
+export const textSchema = z
+  .strictObject({
+    source: z.literal('text'),
+    file: path.describe('UTF-8 text; a relative path starts at the current folder.'),
+    tokens: z
+      .union([z.literal('characters'), ...tokenKinds])
+      .default('characters')
+      .describe(
+        'What the model reads and predicts: characters, tokens that are learned from the text, or those of a file.',
+      ),
+    invalid: z
+      .enum(['refuse', 'replace'])
+      .default('refuse')
+      .describe('Bytes that are not UTF-8: refuse the file, naming the first, or read U+FFFD in their place.'),
+    window: z.int().min(1).default(32).describe('Tokens that an example shows the model.'),
+    stride: z.int().min(1).default(1).describe('Tokens from the start of one training example to that of the next.'),
+    targets: z
+      .enum(['last', 'all'])
+      .default('last')
+      .describe('Predict the token after the window, or the one after each token of it.'),
+    split: pieces.split,
+    validation: pieces.validation,
+    test: pieces.test,
+    memory,
+  })
+  .superRefine(oneWay)
+  .transform(withSplits(noTest))
+  .describe('Tokens of a text: the examples are windows of it, the targets the tokens that follow.');
+
+export type TextConfig = z.infer<typeof textSchema>;

@@ -1,0 +1,81 @@
+/** The pieces of a text that are its splits, and the windows of each. */
+import type { TextConfig } from '../../config/text.js';
+import { DataError } from '../../errors.js';
+import type { Splits } from '../examples.js';
+import { givenOf, partsOf, sectionOf } from '../splits/split-plan.js';
+
+/** From `start` to before `end`. */
+export interface Piece {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type Pieces = Readonly<Record<keyof Splits, Piece>>;
+
+/** Characters of a file. */
+export interface FilePiece extends Piece {
+  /** The place of the file among those of the config. */
+  readonly file: number;
+}
+
+/**
+ * Training first, then validation, then test; those that have files of their own are all of these. The same characters whatever the tokens are.
+ * @param counts characters of each file
+ */
+export function piecesOf([length, ...counts]: readonly number[], config: TextConfig): Record<keyof Splits, FilePiece> {
+  const parts = partsOf(config);
+  const shareOf = (part: number | string) => (typeof part === 'string' ? 0 : Math.round(part * length));
+  const [validation, test] = [shareOf(parts.validation), shareOf(parts.test)];
+  const training = length - validation - test;
+  const pieces = {
+    training: { file: 0, start: 0, end: training },
+    validation: { file: 0, start: training, end: training + validation },
+    test: { file: 0, start: training + validation, end: length },
+  };
+  givenOf(config).forEach(({ split }, i) => {
+    pieces[split] = { file: i + 1, start: 0, end: counts[i] };
+  });
+  return pieces;
+}
+
+/**
+ * Where windows start: no window sees or predicts a token of another split.
+ * @param pieces in tokens
+ * @throws DataError where a split is too short for a window
+ */
+export function windowsOf(pieces: Pieces, config: TextConfig): Splits {
+  const { window, stride, targets } = config;
+  const parts = partsOf(config);
+  // Held-out tokens are predicted once each, whatever the stride of training.
+  const heldOutStride = targets === 'last' ? 1 : window;
+  const part = (name: keyof Splits, step: number) => {
+    if (name !== 'training' && parts[name] === 0) return new Int32Array(0);
+    const { start, end } = pieces[name];
+    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), config);
+    const count = Math.floor((end - window - 1 - start) / step) + 1;
+    return Int32Array.from({ length: count }, (_, i) => start + i * step);
+  };
+  return {
+    training: part('training', stride),
+    validation: part('validation', heldOutStride),
+    test: part('test', heldOutStride),
+  };
+}
+
+function tooShort(name: keyof Splits, tokens: number, config: TextConfig): DataError {
+  const { window } = config;
+  const section = sectionOf(config);
+  const isOwn = givenOf(config).some(({ split }) => split === name);
+  const share = isOwn
+    ? 'a longer file'
+    : name === 'training'
+      ? `smaller ${section}.validation and ${section}.test`
+      : `a larger ${section}.${name}`;
+  return new DataError(
+    `data.window: ${window} ${unitOf(config)} and the one after them do not fit into the ${tokens} of the ${name} split`,
+    `use ${tokens > 1 ? `a window of at most ${tokens - 1}` : 'more text'}, or ${share}`,
+  );
+}
+
+/** What tokens are called. */
+export const unitOf = ({ tokens }: TextConfig): string => (tokens === 'characters' ? 'characters' : 'tokens');
