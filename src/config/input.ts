@@ -1874,7 +1874,7 @@ export interface ImagesData {
   memory?: string;
 }
 /**
- * Characters of a text: the examples are windows of it, the targets the characters that follow.
+ * Tokens of a text: the examples are windows of it, the targets the tokens that follow.
  */
 export interface TextData {
   source: 'text';
@@ -1883,15 +1883,45 @@ export interface TextData {
    */
   file: string;
   /**
-   * Characters that an example shows the model.
+   * What the model reads and predicts: characters, tokens that are learned from the text, or those of a file.
+   */
+  tokens?:
+    | 'characters'
+    | {
+        /**
+         * Byte-level byte pair encoding (Sennrich et al. 2016, as GPT-2 has it), learned from the training split: the merges of ByteLevelBPETokenizer of Hugging Face's tokenizers.
+         */
+        bpe: {
+          /**
+           * Tokens at most, the 256 bytes among them; a short text gives fewer.
+           */
+          vocabulary?: number;
+          /**
+           * Pairs of tokens that the training split has less often are not merged.
+           */
+          minFrequency?: number;
+        };
+      }
+    | {
+        /**
+         * A tokenizer.json of Hugging Face's tokenizers: BPE, WordPiece or Unigram; a relative path starts at the current folder.
+         */
+        file: string;
+      };
+  /**
+   * Bytes that are not UTF-8: refuse the file, naming the first, or read U+FFFD in their place.
+   */
+  invalid?: 'refuse' | 'replace';
+  /**
+   * Tokens that an example shows the model.
    */
   window?: number;
   /**
-   * Characters from the start of one training example to that of the next.
+   * Tokens from the start of one training example to that of the next.
    */
   stride?: number;
   /**
-   * Predict the character after the window, or the one after each character of it.
+   * Predict the token after the window, or the one after each token of it.
    */
   targets?: 'last' | 'all';
   /**
