@@ -95,4 +95,7 @@ it('writes no copies out for sums and products', () => {
 it('makes as few nodes for many copies as for few', () => {
   const count = (times: number) => operators((x) => tf.tile(x, [times, 3]), [2, 2]).length;
   expect(count(90)).toBe(count(3));
+  const gathered = (batch: number) =>
+    operators((x) => tf.gather(x, tf.zeros([batch, 2], 'int32'), 1, 1), [batch, 3, 2]).length;
+  expect(gathered(40)).toBe(gathered(2));
 });

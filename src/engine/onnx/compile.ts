@@ -6,6 +6,7 @@ import type { DilatedKernels } from '../../model/tfjs/dilated.js';
 import { type BatchTensors, evaluates } from '../heads.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { accepted } from './accepted.js';
+import type { StepGraph } from './graph.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
 import type { CutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
@@ -53,6 +54,12 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
 
 /** Graph of the training step on `count` examples: outputs `loss`, `divisor` where places do not count, and `gradient0`, `gradient1`, ... in slab order. */
 export function compileGradients(step: StepModel, count: number): CompiledGraph {
+  const { graph, noise } = traceGradients(step, count);
+  return { ...accepted(graph), noise };
+}
+
+/** The same before ONNX Runtime has seen it. */
+export function traceGradients(step: StepModel, count: number): { graph: StepGraph; noise: NoiseInput[] } {
   const noise: NoiseInput[] = [];
   const graph = trace((t) => {
     const draw = (kind: NoiseInput['kind']) => (shape: readonly number[]) => {
@@ -69,7 +76,7 @@ export function compileGradients(step: StepModel, count: number): CompiledGraph 
       t.output(gradientName(i), gradient);
     });
   }, true);
-  return { ...accepted(graph), noise };
+  return { graph, noise };
 }
 
 /** Graph of the evaluation of `count` examples: for each target what headNames lists. */

@@ -1,0 +1,78 @@
+/**
+ * A compiled step has as many nodes for a large batch, for long sequences and for wide layers as for small ones: nothing in it,
+ * and nothing in the gradients, is made piece by piece. For every layer of tf.layers.
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { LayerConfig } from '../../src/config/model.js';
+import { loadBackend } from '../../src/engine/backends.js';
+import { traceGradients } from '../../src/engine/onnx/compile.js';
+import { createStepModel } from '../../src/engine/step.js';
+import { plainShape } from '../../src/model/build/data-shape.js';
+import { buildModel } from '../../src/model/build/layers.js';
+import { specOf } from '../support/engines.js';
+import { layerCases } from '../support/layer-cases.js';
+
+beforeAll(() => loadBackend('cpu'));
+
+/** Loops over the steps of a sequence, unrolled by tfjs: here sequences stay as long as they are, and only all else grows. */
+const unrolled = [
+  'bidirectional',
+  'convLstm2d',
+  'gru',
+  'lstm',
+  'rnn',
+  'simpleRNN',
+  'stackedRNNCells',
+  'timeDistributed',
+];
+/** They are not compiled (see layer-round-trip.slow.test.ts). */
+const uncompiled = ['categoryEncoding', 'centerCrop'];
+
+/** Options that say how large a layer is. */
+const sizes = ['units', 'filters', 'inputDim', 'outputDim', 'n', 'height', 'width'];
+const grown = (layer: LayerConfig): LayerConfig =>
+  JSON.parse(JSON.stringify(layer), (key, value) => {
+    if (sizes.includes(key)) return 2 * value;
+    // Every axis has doubled.
+    return key === 'targetShape'
+      ? value.map((size: number, i: number) => (size < 0 ? size : (i === 0 ? 2 : 4) * size))
+      : value;
+  });
+
+/** Operators of a step in which something before the layer, or after it, is trained. */
+async function operators(
+  layers: readonly LayerConfig[],
+  input: number[],
+  isFirst: boolean,
+  count: number,
+): Promise<string[]> {
+  const dense: LayerConfig = { dense: { units: isFirst ? 2 : input.at(-1)! } };
+  const list = isFirst ? [...layers, dense] : [dense, ...layers];
+  const { model } = buildModel({ layers: list.map((layer) => structuredClone(layer)) }, plainShape(input), 7);
+  const target = (model.outputs[0].shape as number[]).slice(1);
+  model.dispose();
+  const step = await createStepModel(specOf({ layers: list, input, target }));
+  try {
+    return traceGradients(step, count).graph.nodes.map(({ op }) => op);
+  } finally {
+    step.built.model.dispose();
+  }
+}
+
+const countsOf = (list: readonly string[]) =>
+  Object.fromEntries([...new Set(list)].toSorted().map((op) => [op, list.filter((other) => other === op).length]));
+
+describe('nodes of a step with', () => {
+  for (const [name, { layers, input, feature }] of Object.entries(layerCases)) {
+    if (uncompiled.includes(name)) continue;
+    it(name, async () => {
+      // Ids have no gradients, and tfjs has none of a mask.
+      const isFirst = feature !== undefined || name === 'masking';
+      const isUnrolled = unrolled.includes(name.split(' ')[0]);
+      const wide = input.map((size, i) => (isUnrolled && i === 0 ? size : 2 * size));
+      const small = await operators(layers, [...input], isFirst, 2);
+      const large = await operators(layers.map(grown), wide, isFirst, 5);
+      expect(countsOf(large)).toEqual(countsOf(small));
+    });
+  }
+});
