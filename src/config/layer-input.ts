@@ -11,6 +11,7 @@ type LayerName = {
 type Value<Key, Type> =
   | Type
   | (number extends Type ? 'classes' : never)
+  | (Key extends 'activation' | 'recurrentActivation' ? 'silu' | 'geluTanh' : never)
   | (Key extends 'layer' | 'cell' | 'cells' ? LayerInput | LayerInput[] : never);
 
 type OptionsOf<Factory> = Factory extends (...options: infer Options) => unknown

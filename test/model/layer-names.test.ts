@@ -33,3 +33,12 @@ it('function names, class names and names alone build the same model', () => {
     'dense_1',
   ]);
 });
+
+it('activations by their names in Keras 3 are those of tfjs', () => {
+  const { layers } = build([
+    'flatten',
+    { dense: { units: 2, activation: 'silu' } },
+    { activation: { activation: 'geluTanh' } },
+  ]);
+  expect(layers.slice(2).map((layer) => layer.getConfig().activation)).toEqual(['swish', 'gelu_new']);
+});

@@ -7,7 +7,7 @@ export const standardOperators: ReadonlySet<string> = new Set(
   words(`
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool Cast Ceil Clip Concat Conv ConvTranspose
     Cos Cosh CumSum Div Elu Equal Erf Exp Expand Floor Gather GatherND Gemm Greater GreaterOrEqual Identity IsInf
-    IsNaN LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or PRelu Pad Pow
+    IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mod Mul Neg Not Or PRelu Pad Pow
     Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round ScatterElements
     ScatterND Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus Sqrt Sub Tanh Tile TopK Transpose Where
   `),

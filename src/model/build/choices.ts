@@ -14,6 +14,15 @@ const kinds = {
 };
 type Kind = keyof typeof kinds;
 
+/** Activations that tfjs has by other names than Keras 3: models that are saved with them open in plain tfjs. */
+const renamed: Readonly<Record<string, string | undefined>> = { silu: 'swish', geluTanh: 'gelu_new' };
+
+/** An option's value as tfjs knows it. */
+export const knownActivation = (key: string, value: unknown): unknown =>
+  isActivation(key) && typeof value === 'string' ? (renamed[value] ?? value) : value;
+
+const isActivation = (key: string): boolean => /^(recurrentA|a)ctivation$/.test(key);
+
 /** Names of all activations, initializers or regularizers that are registered. */
 function namesOf(kind: Kind): string[] {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
@@ -26,7 +35,7 @@ function namesOf(kind: Kind): string[] {
 
 /** @throws ModelError when an option that is to name an activation does not: tfjs takes the name of a layer too */
 export function checkActivation(key: string, value: unknown, where: string): void {
-  if (!/^(recurrentA|a)ctivation$/.test(key) || typeof value !== 'string') return;
+  if (!isActivation(key) || typeof value !== 'string') return;
   const names = namesOf('activation');
   if (names.includes(value)) return;
   throw new ModelError(`${where}: ${key}: there is no activation ${JSON.stringify(value)}`, oneOf(value, names));

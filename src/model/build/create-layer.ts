@@ -5,7 +5,7 @@ import type { LayerConfig, LayersConfig } from '../../config/model.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 import { attempt } from './attempt.js';
-import { checkActivation } from './choices.js';
+import { checkActivation, knownActivation } from './choices.js';
 import type { DataShape, InputShape } from './data-shape.js';
 
 type Layer = tfl.layers.Layer;
@@ -60,7 +60,7 @@ export function createLayer(kind: string, options: Options, words: Words, where:
     Object.entries(options).map(([key, value]) => {
       if (value === 'classes' || value === 'categories') return [key, numberFor(value, words, where, key)];
       // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
-      return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(value)];
+      return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(knownActivation(key, value))];
     }),
   );
   for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);

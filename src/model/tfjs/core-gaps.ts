@@ -9,6 +9,7 @@ import tf = require('@tensorflow/tfjs-core');
 import './cpu-backend.js';
 import './pooling-gradients.js';
 import './layers-gaps.js';
+import './whole-operations.js';
 import { correctGradients } from './corrected-gradients.js';
 
 // The layers package registers the gradients that this module corrects. Required, as cpu-backend.ts says why.

@@ -1,5 +1,5 @@
 /**
- * Lowerings of normalization: by batch statistics (Ioffe and Szegedy 2015), and of a channel by its neighbours (local response
+ * Lowerings of normalization: by batch statistics (Ioffe and Szegedy 2015), along the last axis (Ba et al. 2016), and of a channel by its neighbours (local response
  * normalization, Krizhevsky et al. 2012) with its gradient.
  */
 import type { GraphBuilder } from '../graph.js';
@@ -61,8 +61,23 @@ const localResponseGradient: Lowering = (graph, call) => {
   return graph.channelsFirstValue(graph.node('Sub', [own, others]), x.shape);
 };
 
+/** Along the last axis: the result, and mean and inverse deviation, which the gradient needs. */
+const layerNorm: Lowering = (graph, call) => {
+  const [x, scale, offset] = [call.input('x'), call.input('scale'), call.optional('offset')];
+  const inputs = [x, scale, ...(offset ? [offset] : [])].map((input) => graph.rows(input));
+  const epsilon = { float: call.attribute<number>('epsilon') };
+  const [y, mean, inverse] = graph.nodes('LayerNormalization', inputs, 3, { axis: -1, epsilon }) as [
+    string,
+    string,
+    string,
+  ];
+  const one = [...x.shape.slice(0, -1), 1];
+  return [graph.value(y, x.shape), graph.value(mean, one), graph.value(inverse, one)];
+};
+
 export const normalizationLowerings: Lowerings = {
   FusedBatchNorm: batchNorm,
+  LayerNorm: layerNorm,
   LRN: localResponse,
   LRNGrad: localResponseGradient,
 };

@@ -127,6 +127,23 @@ const like =
   (graph, call) =>
     graph.splat(value, call.input('x').shape, call.input('x').storage.type);
 
+/** x times the share of the normal distribution below it (model/tfjs/whole-operations.ts), and the share. */
+const gelu: Lowering = (graph, call) => {
+  const x = call.input('x');
+  const scaled = (g: GraphBuilder, name: string, factor: number) => g.node('Mul', [name, g.float(factor)]);
+  const inner: Emit = (g, name) => {
+    if (!call.attribute('approximate', false)) return g.node('Erf', [scaled(g, name, Math.SQRT1_2)]);
+    const slope = g.node('Add', [
+      scaled(g, g.node('Mul', [name, name]), 0.044715 * Math.sqrt(2 / Math.PI)),
+      g.float(Math.sqrt(2 / Math.PI)),
+    ]);
+    return g.node('Tanh', [g.node('Mul', [name, slope])]);
+  };
+  const half: Emit = (g, name) => g.node('Add', [scaled(g, inner(g, name), 0.5), g.float(0.5)]);
+  const share = elementwise(graph, [x], half);
+  return [elementwise(graph, [x, share], operator('Mul')), share];
+};
+
 const square: Emit = (graph, x) => graph.node('Mul', [x, x]);
 
 export const unaryLowerings: Lowerings = {
@@ -149,6 +166,7 @@ export const unaryLowerings: Lowerings = {
   Exp: exp,
   Expm1: unary({ float32: expm1, int32: 'floats' }),
   Floor: rounding('Floor'),
+  Gelu: gelu,
   LeakyRelu: (graph, call) =>
     elementwise(graph, [asFloats(graph, call.input('x'))], (g, x) =>
       g.node('LeakyRelu', [x], { alpha: { float: call.attribute<number>('alpha', 0.2) } }),
