@@ -42,6 +42,7 @@ export default defineConfig({
     root,
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build.ts', 'test/support/scratch.ts'],
+    setupFiles: ['test/support/one-core.ts'],
     server: { deps: { external: [inDist] } },
     testTimeout: 60_000,
     // Hooks train the runs that the tests of a file look at.

@@ -1,11 +1,11 @@
 /** Batches of sequences that are computed at the length of their bucket: which one, the same bits everywhere, and refusals. */
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { resume, train } from '../../coordinator/local/train.js';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { ConfigError } from '../../src/errors.js';
 import type { RunEvent } from '../../src/report/events.js';
 import { relativeError } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf, writeModule } from '../support/modules.js';
 import { resultOf, trained, weightsOf } from '../support/runs.js';
@@ -121,7 +121,7 @@ describe('a run in buckets', () => {
     const events: RunEvent[] = [];
     const end = await resume(part.resume!, { threads: 2, report: (event) => events.push(event) });
     expect(end.sha256).toBe(alone.end.sha256);
-    const { metrics } = await evaluate(part.resume!, { split: 'validation' });
+    const metrics = await metricsOf(part.resume!, { split: 'validation' });
     expect(metrics).toEqual(alone.end.validation);
   });
 
@@ -165,7 +165,7 @@ describe('a run in buckets', () => {
     const overrides = [...quick, 'training.epochs=1'];
     const { end } = await trained(file, overrides, newPath());
     const warnings: string[] = [];
-    const { metrics } = await evaluate(end.model, {
+    const metrics = await metricsOf(end.model, {
       split: 'validation',
       config: file,
       overrides,

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { LockstepError } from '../../src/errors.js';
+import { metricsOf } from '../support/evaluated.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { partsOf } from '../support/parts.js';
 import { trained } from '../support/runs.js';
@@ -259,7 +260,7 @@ describe('a whole run', () => {
     writeFileSync(join(folder, 'ones.csv'), 'x,y\n0.5,1\n-1,1\n');
     writeFileSync(join(folder, 'zeros.csv'), 'x,y\n0.5,0\n-1,0\n');
     const lossAt = async (place: string, split: string) =>
-      (await evaluate(run.start.folder, { data: join(folder, `${split}.csv`), model: place as never })).metrics.loss;
+      (await metricsOf(run.start.folder, { data: join(folder, `${split}.csv`), model: place as never })).loss;
     const [ones, zeros] = [await lossAt('final', 'ones'), await lossAt('final', 'zeros')];
     // max(0, 1 - x) of outputs x and of -x
     expect(ones + zeros).toBeGreaterThanOrEqual(2);

@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { predict } from '../../coordinator/inference/predict.js';
 import { dataSchema } from '../../src/config/data.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { relativeError } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
 import { numbersOf } from '../support/predictions.js';
@@ -137,7 +137,7 @@ it('a model of them is evaluated as each is predicted', async () => {
     [],
     folder,
   );
-  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
+  const metrics = await metricsOf(start.folder, { model: 'final', split: 'training' });
   const [ids, steps] = [sequences(words), sequences(values)];
   let [squares, right] = [0, 0];
   // Each as long as it is.

@@ -17,6 +17,7 @@ import { loadRunConfig } from '../../src/config/load-config.js';
 import { fingerprintOf } from '../../src/data/fingerprint.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { eventsOf, lockstepServed } from '../support/cli.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
 import { packageRoot } from '../support/package.js';
@@ -226,12 +227,12 @@ describe('a model', () => {
   });
 
   it('is evaluated by the scaling that is saved with it, whatever the data', async () => {
-    expect((await evaluate(place, { split: 'validation' })).metrics).toEqual(run.end.validation);
-    expectNear((await evaluate(place, { data: heldFile })).metrics, golden.metrics);
+    expect(await metricsOf(place, { split: 'validation' })).toEqual(run.end.validation);
+    expectNear(await metricsOf(place, { data: heldFile }), golden.metrics);
     // Other data, whose own scaling would be another, and a config that does not ask for one.
     const other = { features: features.slice(training), targets: targets.slice(training) };
     const config = writeConfig(folder, 'other', { ...fixed, data: { source: 'values', ...other } });
-    const { metrics } = await evaluate(join(place, 'model'), { config, split: 'training' });
+    const metrics = await metricsOf(join(place, 'model'), { config, split: 'training' });
     expectNear(metrics, golden.metrics);
   });
 

@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { elements } from '../../src/ground/elements.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf, writeModule } from '../support/modules.js';
 import { packageRoot } from '../support/package.js';
@@ -142,7 +142,7 @@ describe.each(ways)('ignored classes of several targets (%s)', (name, weights, s
 
   it('evaluate as in Keras', async () => {
     const { end } = await trained(run, set, folder);
-    const { metrics } = await evaluate(end.model, { split: 'training', config: run, overrides: set });
+    const metrics = await metricsOf(end.model, { split: 'training', config: run, overrides: set });
     for (const [key, value] of Object.entries(expected.evaluated)) expect(metrics[key]).toBeCloseTo(value, 5);
     expect(metrics.kind_accuracy).toBeCloseTo(expected.kindAccuracy, 6);
   });
@@ -267,7 +267,7 @@ it.each([
   [['0', '1', '2'], 7, -1],
 ])('classes of a column whose names are numbers, %j, go by those: %i', async (names, ignoreClass, index) => {
   const { run, model, sha256, validation } = await labelled(names, ignoreClass);
-  const { metrics } = await evaluate(model, { split: 'validation', config: run });
+  const metrics = await metricsOf(model, { split: 'validation', config: run });
   expect(metrics).toEqual(validation);
   const lettered = byIndex.get(index) ?? (await labelled(['a', 'b', 'c'], index));
   byIndex.set(index, lettered);
@@ -326,7 +326,7 @@ it('counts neither what fills sequences up nor the ignored class, in training as
     training: { epochs: 1, batchSize: 'all', shards: 3 },
   });
   const { end, epochs } = await trained(run, [], folder);
-  const { metrics } = await evaluate(end.model, { split: 'training', config: run });
+  const metrics = await metricsOf(end.model, { split: 'training', config: run });
   expect(epochs[0].loss).toBeCloseTo(metrics.loss, 6);
   expect(metrics.loss).toBeCloseTo(metrics.tags_loss + metrics.long_loss, 6);
   // The mean over all places that count, by hand.

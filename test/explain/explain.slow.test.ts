@@ -2,7 +2,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { explain } from '../../coordinator/inference/explain.js';
 import type { ExplainOptions, Explanation } from '../../coordinator/inference/explanation.js';
 import { importance } from '../../coordinator/inference/importance.js';
@@ -10,6 +9,7 @@ import { predict } from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusal } from '../support/predictions.js';
 import { trained } from '../support/runs.js';
@@ -150,7 +150,7 @@ describe('columns', () => {
     const data = join(folder, 'two.csv');
     const lossOf = async (...both: readonly (typeof first)[]): Promise<number> => {
       writeFileSync(data, [Object.keys(first), ...both.map((row) => Object.values(row))].map(String).join('\n'));
-      return (await evaluate(curved, { data, threads: 1 })).metrics.loss;
+      return (await metricsOf(curved, { data, threads: 1 })).loss;
     };
     const swapped: number[] = [];
     for (const name of ['length', 'width', 'site'] as const) {

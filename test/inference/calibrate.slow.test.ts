@@ -11,6 +11,7 @@ import type { Encoding } from '../../src/data/encoding.js';
 import type { LockstepError } from '../../src/errors.js';
 import { eventsOf, lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { predictedRows } from '../support/predictions.js';
 import { type Trained, trained } from '../support/runs.js';
@@ -123,7 +124,7 @@ describe('what reads the model', () => {
     const predicted = await predictedRows(start.folder, inputs, 3);
     const { classes = [], decision } = encodingOf(end.model);
     // Their accuracy and log loss over everything are those of evaluate, which evaluates everything.
-    const { metrics } = await evaluate(start.folder, { model: 'final', data: inputs, threads: 1 });
+    const metrics = await metricsOf(start.folder, { model: 'final', data: inputs, threads: 1 });
     const truths = readFileSync(inputs, 'utf8')
       .trim()
       .split('\n')

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import type { EvaluateOptions } from '../../coordinator/inference/evaluated-data.js';
 import { lockstepServed } from '../support/cli.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { picture, writeFile } from '../support/images.js';
 import { writeModule } from '../support/modules.js';
@@ -116,20 +117,19 @@ beforeAll(async () => {
   runs.archive = await train('archive', { data: { source: 'npy', file: first.file, ...fields, ...split }, ...asked });
   runs.files = await train('files', { data: { source: 'npy', ...separate, ...split }, ...asked });
 });
-const metricsOf = async (run: string, options: EvaluateOptions) =>
-  (await evaluate(run, { model: 'final', ...options })).metrics;
+const finalMetrics = (run: string, options: EvaluateOptions) => metricsOf(run, { model: 'final', ...options });
 
 describe.each(['archive', 'files'])('a run of arrays, %s', (name) => {
   it('is evaluated on an archive or a file each, with one result', async () => {
-    const wanted = await metricsOf(runs[name], { split: 'training' });
-    expect(await metricsOf(runs[name], { data: first.file })).toEqual(wanted);
-    expect(await metricsOf(runs[name], { data: first.files })).toEqual(wanted);
-    expect(await metricsOf(runs.archive, { data: first.file })).toEqual(wanted);
+    const wanted = await finalMetrics(runs[name], { split: 'training' });
+    expect(await finalMetrics(runs[name], { data: first.file })).toEqual(wanted);
+    expect(await finalMetrics(runs[name], { data: first.files })).toEqual(wanted);
+    expect(await finalMetrics(runs.archive, { data: first.file })).toEqual(wanted);
   });
 
   it('has its scaling, classes and lengths on other examples', async () => {
-    const found = await metricsOf(runs[name], { data: other.file });
-    expect(await metricsOf(runs[name], { data: other.files })).toEqual(found);
+    const found = await finalMetrics(runs[name], { data: other.file });
+    expect(await finalMetrics(runs[name], { data: other.files })).toEqual(found);
     // Ratings are near 100: by a mean of these alone they would be far off.
     expect(found.rating_mae).toBeLessThan(20);
     expect(Object.values(found).every(Number.isFinite)).toBe(true);
@@ -152,14 +152,14 @@ it('arrays without names go by features and targets', async () => {
     metrics: ['mae'],
     ...common,
   });
-  const wanted = await metricsOf(run, { split: 'training' });
-  expect(await metricsOf(run, { data: { features: bias, targets: rating, weights } })).toEqual(wanted);
+  const wanted = await finalMetrics(run, { split: 'training' });
+  expect(await finalMetrics(run, { data: { features: bias, targets: rating, weights } })).toEqual(wanted);
   const file = join(folder, 'plain.npz');
   const content = (['bias', 'rating', 'liked_weights'] as const).map(
     (name, i) => [['features.npy', 'targets.npy', 'weights.npy'][i], npy(name, training[name])] as const,
   );
   writeFileSync(file, zipFile(content, true));
-  expect(await metricsOf(run, { data: file })).toEqual(wanted);
+  expect(await finalMetrics(run, { data: file })).toEqual(wanted);
 });
 
 it('a module has another beside it', async () => {
@@ -196,9 +196,9 @@ it('a module has another beside it', async () => {
     metrics: { sum: ['mae'] },
     ...common,
   });
-  expect(await metricsOf(run, { data: file })).toEqual(await metricsOf(run, { split: 'training' }));
+  expect(await finalMetrics(run, { data: file })).toEqual(await finalMetrics(run, { split: 'training' }));
   // Sequences are shorter there, and all of one class; sums are about 51 in the scale of training.
-  const { sum_mae: mae } = await metricsOf(run, { data: rest });
+  const { sum_mae: mae } = await finalMetrics(run, { data: rest });
   expect(mae).toBeLessThan(10);
 });
 
@@ -221,7 +221,7 @@ it('images that are their own targets are evaluated on another folder', async ()
     loss: { copy: 'meanSquaredError' },
     ...common,
   });
-  expect(await metricsOf(run, { data: join(dir, 'test') })).toEqual(await metricsOf(run, { split: 'test' }));
+  expect(await finalMetrics(run, { data: join(dir, 'test') })).toEqual(await finalMetrics(run, { split: 'test' }));
 });
 
 it('pictures and masks have folders each', async () => {
@@ -248,7 +248,7 @@ it('pictures and masks have folders each', async () => {
     metrics: { mask: ['accuracy'] },
     ...common,
   });
-  expect(await metricsOf(run, { data: train1 })).toEqual(await metricsOf(run, { split: 'training' }));
+  expect(await finalMetrics(run, { data: train1 })).toEqual(await finalMetrics(run, { split: 'training' }));
   // Masks of one class alone, where training has three.
   const { data: said, examples } = await evaluate(run, { model: 'final', data: rest });
   expect([examples, said]).toEqual([3, expect.stringContaining('masks')]);
@@ -311,8 +311,8 @@ it('a table of pictures has another, whose columns are read as training read the
     metrics: { kind: ['accuracy'], size: ['mae'] },
     ...common,
   });
-  const whole = await metricsOf(run, { data: file });
-  expect(whole).toEqual(await metricsOf(run, { split: 'training' }));
+  const whole = await finalMetrics(run, { data: file });
+  expect(whole).toEqual(await finalMetrics(run, { split: 'training' }));
   // Rows that measure another mean and have no other kind or colour than each other: parts come to the whole.
   const parts = [all.slice(0, 11), [11]];
   const found = await Promise.all(
@@ -339,8 +339,8 @@ it('a folder may have one class of images', async () => {
     ...common,
     training: { epochs: 30, batchSize: 12 },
   });
-  const { accuracy } = await metricsOf(run, { data: join(dir, 'test') });
-  const { accuracy: both } = await metricsOf(run, { split: 'training' });
+  const { accuracy } = await finalMetrics(run, { data: join(dir, 'test') });
+  const { accuracy: both } = await finalMetrics(run, { split: 'training' });
   expect([accuracy, both]).toEqual([1, 1]);
 });
 

@@ -7,6 +7,7 @@ import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { type Prediction, type PredictOptions, predict } from '../../coordinator/inference/predict.js';
 import { decodeMasks } from '../../src/data/images/masks.js';
 import { lockstepServed } from '../support/cli.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf } from '../support/modules.js';
 import { linesOf, predictionOutput } from '../support/predictions.js';
@@ -151,10 +152,10 @@ it('evaluations of other data read them as the training was read', async () => {
     expect(other.metrics[name]).toBeCloseTo((9 * training.metrics[name] + 3 * test.metrics[name]) / count, 12);
   }
   const pictures = join(scenes.folder, 'pictures');
-  const [first] = Object.values((await evaluate(repainted, { model: 'final', data: pictures })).metrics);
+  const [first] = Object.values(await metricsOf(repainted, { model: 'final', data: pictures }));
   expect(Number.isFinite(first)).toBe(true);
   const masks = { features: pictures, mask: join(scenes.folder, 'masks') };
-  const { metrics } = await evaluate(segmented, { model: 'final', data: masks });
+  const metrics = await metricsOf(segmented, { model: 'final', data: masks });
   const halves = [
     await evaluate(segmented, { model: 'final', split: 'training' }),
     await evaluate(segmented, { model: 'final', split: 'test' }),

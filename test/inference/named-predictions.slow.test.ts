@@ -14,6 +14,7 @@ import { anyBatchGraph } from '../../src/export/inference.js';
 import type { LayerWeight } from '../../src/model/build/layer-weights.js';
 import { lockstepServed } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { linesOf, namedRows, numbersOf, predictionOutput } from '../support/predictions.js';
 import { type Trained, trained } from '../support/runs.js';
@@ -212,7 +213,7 @@ it('a table gives inputs by its columns, and each target has columns of its own'
     ...common,
   });
   const place = start.folder;
-  expect((await evaluate(place, { model: 'final' })).metrics).toEqual(end.test);
+  expect(await metricsOf(place, { model: 'final' })).toEqual(end.test);
   const whole = await evaluate(place, { model: 'final', data: file });
   expect(whole.examples).toBe(40);
   expect(Object.keys(whole.metrics)).toEqual(['loss', 'rating_loss', 'liked_loss']);

@@ -7,6 +7,7 @@ import type { InputValues } from '../../coordinator/inference/given-rows.js';
 import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import { lockstepServed, startLockstep } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
 import { linesOf, numbersOf, predictedRows, predictionOutput, refusal } from '../support/predictions.js';
@@ -194,7 +195,7 @@ describe('numbers', () => {
       loss: 'meanAbsoluteError',
       training: { epochs: 1, batchSize: 10 },
     });
-    const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training', threads: 1 });
+    const metrics = await metricsOf(start.folder, { model: 'final', split: 'training', threads: 1 });
     const { code, stdout, stderr } = await lockstepServed(
       ['predict', start.folder, input, '--model', 'final', '--csv'],
       folder,

@@ -2,11 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { type Prediction, predict } from '../../coordinator/inference/predict.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { picture } from '../support/images.js';
 import { partsOf } from '../support/parts.js';
@@ -181,7 +181,7 @@ describe('two classes from one output', () => {
         training: { epochs: 8, batchSize: 10 },
         model: { layers: [{ dense: { units: 1, activation } }] },
       });
-      const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
+      const metrics = await metricsOf(start.folder, { model: 'final', split: 'training' });
       const found = await predict(start.folder, input, { model: 'final', top: 2 });
       expect(found).toMatchObject({ kind: 'classes', names: ['0', '1'], measure });
       let correct = 0;

@@ -7,6 +7,7 @@ import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { exportModel } from '../../coordinator/inference/export.js';
 import type { Prediction } from '../../coordinator/inference/predict.js';
 import { relativeError } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { linesOf, namedRows, numbersOf, predictionOutput } from '../support/predictions.js';
 import { trained } from '../support/runs.js';
@@ -39,7 +40,7 @@ it('sequences of unequal length are predicted as they are evaluated, without wha
     metrics: { sum: ['mae'] },
     ...common,
   });
-  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
+  const metrics = await metricsOf(start.folder, { model: 'final', split: 'training' });
   const bias = sequences.map((_, i) => i % 2);
   const options = { top: undefined };
   const valuesOf = (rows: Prediction[]) => rows.map(({ targets }) => numbersOf(targets!.sum)[0]);
@@ -101,7 +102,7 @@ it('a class for each place is the likeliest, of the places that there are', asyn
     ...common,
     training: { epochs: 4, batchSize: 4 },
   });
-  const { metrics } = await evaluate(start.folder, { model: 'final', split: 'training' });
+  const metrics = await metricsOf(start.folder, { model: 'final', split: 'training' });
   expect(metrics.tags_accuracy).toBeGreaterThan(0.4);
   expect(end.test!.odd_accuracy).toBeGreaterThan(0.4);
   const rows = await namedRows(start.folder, { words }, { top: undefined });

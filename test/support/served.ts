@@ -1,4 +1,5 @@
 /** Runs `lockstep` commands one after the other in one process, which has loaded the program before: see server.ts. */
+import './one-core.js';
 import { chdir } from 'node:process';
 import { runProgram } from '../../cli/program.js';
 

@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { eventOf } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf, writeModule } from '../support/modules.js';
 import { resultOf, trained, weightsOf } from '../support/runs.js';
@@ -97,7 +97,7 @@ it('padding counts where nothing says otherwise, and neither way of leaving it o
   expect(byMask.end.validation!.accuracy).toBe(byClass.end.validation!.accuracy);
   expect(counted.end.validation!.accuracy).not.toBe(byMask.end.validation!.accuracy);
   // Evaluated afterwards they are the same numbers.
-  const { metrics } = await evaluate(byMask.end.model, { split: 'validation', config: masked, overrides: still });
+  const metrics = await metricsOf(byMask.end.model, { split: 'validation', config: masked, overrides: still });
   expect(metrics).toEqual(byMask.end.validation);
 });
 
@@ -189,7 +189,7 @@ describe('weights of places from a file', () => {
 
   it('leave padding out of metrics', async () => {
     const run = await trained(config({ weights }), [], newPath());
-    const { metrics } = await evaluate(run.end.model, { split: 'validation' });
+    const metrics = await metricsOf(run.end.model, { split: 'validation' });
     expect(metrics).toEqual(run.end.validation);
     // Class 0 is that of padding and of nothing else.
     const still = ['optimizer={"sgd":{"learningRate":1e-30}}'];

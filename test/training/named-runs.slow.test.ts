@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
-import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { exportModel } from '../../coordinator/inference/export.js';
 import { locateModel } from '../../coordinator/inference/locate.js';
 import { openModel } from '../../coordinator/inference/saved-model.js';
@@ -17,6 +16,7 @@ import { createPredictor } from '../../src/export/predictor.js';
 import { elements } from '../../src/ground/elements.js';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { createEngines, type EngineWithSlabs, relativeError } from '../support/engines.js';
+import { metricsOf } from '../support/evaluated.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
 import { compiled } from '../support/package.js';
@@ -110,7 +110,7 @@ const tagged = writeModule(
 );
 
 const training = { epochs: 2, batchSize: 32, shards: 4 };
-const common = { source: 'module', options: { count: 90 }, validation: 0.2, test: 0.1 };
+const common = { source: 'module', options: { count: 64 }, validation: 0.2, test: 0.1 };
 interface Case {
   data: object;
   augment?: object;
@@ -272,7 +272,7 @@ describe.each(configs)('%s', (_, file) => {
 
   it('are evaluated to what they report, and exported as what predicts the same', async () => {
     const { start, end } = await onOneThread(file);
-    expect((await evaluate(start.folder, { model: 'final' })).metrics).toEqual(end.test);
+    expect(await metricsOf(start.folder, { model: 'final' })).toEqual(end.test);
     const output = join(start.folder, 'model.onnx');
     const warnings: string[] = [];
     const warn = (message: string) => warnings.push(message);

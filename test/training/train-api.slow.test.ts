@@ -13,10 +13,10 @@ import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 const folder = temporaryFolder();
 const out = join(folder, 'runs');
 const file = writeConfig(folder, 'api', {
-  data: { source: 'digits', examples: 800, validation: 0.1 },
+  data: { source: 'digits', examples: 200, validation: 0.1 },
   model: { layers: ['flatten', { dense: { units: 'classes' } }] },
   loss: 'sparseCategoricalCrossentropy',
-  training: { epochs: 2, batchSize: 8, logEvery: 1 },
+  training: { epochs: 2, batchSize: 2, logEvery: 1 },
 });
 
 function started(overrides: readonly string[], options: RunOptions): Promise<EndEvent> {
@@ -80,7 +80,7 @@ it('ends with what its reporter throws at the warning that a checkpoint could no
     if (event.event === 'start') writeFileSync(join(event.folder, 'checkpoints'), 'in the way');
     if (event.event === 'warning') throw new Error(event.message);
   };
-  const long = ['data.examples=2000', 'training.batchSize=1', 'checkpoint.everySteps=1000'];
+  const long = ['data.examples=1200', 'training.batchSize=1', 'checkpoint.everySteps=1000'];
   await expect(started(long, { report })).rejects.toThrow('the checkpoint cannot be written');
 });
 
@@ -92,7 +92,7 @@ it('ends soon when its reporter throws in the middle of an epoch', async () => {
     throw new Error('enough');
   };
   // Epochs of many times the interval between two looks.
-  const long = ['data.examples=9000', 'training.batchSize=1', 'training.logEvery=20'];
+  const long = ['data.examples=2000', 'training.batchSize=1', 'training.logEvery=20'];
   await expect(started(long, { report })).rejects.toThrow('enough');
   expect(last).toBe(20);
 });
