@@ -7,13 +7,14 @@ import { ConfigError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import { jsonLine } from '../../src/report/json.js';
-import { type LearningCurve, learningCurveName, verdictOf } from '../../src/report/learning-curve.js';
+import { type Change, type LearningCurve, learningCurveName, verdictOf } from '../../src/report/learning-curve.js';
+import { compare } from '../inference/compare-models.js';
 import { evaluate } from '../inference/evaluate.js';
 import { type TrainOptions, train } from './train.js';
 
 /**
- * Trains a run for each size, the smallest first, and evaluates each on validation: all on the same examples. The test split is
- * opened by the largest run alone, as by any run. The curve is written into the folder of that.
+ * Trains a run for each size, the smallest first, and evaluates each on validation: all on the same examples, by which the last
+ * two are compared. The test split is opened by the largest run alone, as by any run. The curve is written into the folder of that.
  *
  * @param sizes parts of the training split, above 0 and at most 1, ascending
  * @param told the curve, unless a run was interrupted
@@ -27,6 +28,7 @@ export async function trainCurve(
   told: (curve: LearningCurve) => void,
 ): Promise<EndEvent> {
   const points: LearningCurve['points'][number][] = [];
+  const folders: string[] = [];
   for (const [i, size] of sizes.entries()) {
     const isLast = i === sizes.length - 1;
     let [folder, training] = ['', 0];
@@ -42,13 +44,26 @@ export async function trainCurve(
     const { threads, signal } = options;
     const { metrics, intervals } = await evaluate(folder, { split: 'validation', threads, signal });
     points.push({ size: training, metrics, intervals });
+    folders.push(folder);
     if (!isLast) continue;
-    const curve = { split: 'validation' as const, points, verdict: verdictOf(points) };
+    const change = intervals.loss && (await changeOf(folders.slice(-2), { threads, signal }));
+    const curve = { split: 'validation' as const, points, verdict: verdictOf(points, change) };
     writeFileAtomically(join(folder, learningCurveName), jsonLine(curve));
     told(curve);
     return end;
   }
   throw new ConfigError('--learning-curve: names no size', 'write --learning-curve 0.1,0.3,1');
+}
+
+/** How the loss changed between two runs; undefined of one. */
+async function changeOf(
+  folders: readonly string[],
+  options: Pick<TrainOptions, 'threads' | 'signal'>,
+): Promise<Change | undefined> {
+  if (folders.length < 2) return undefined;
+  const { models, confidence } = await compare(folders, { ...options, split: 'validation', metrics: ['loss'] });
+  const [{ difference, interval }] = models[0].differences;
+  return interval && { difference, interval, confidence };
 }
 
 const noValidation = (): ConfigError =>

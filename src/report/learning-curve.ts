@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ModelError } from '../errors.js';
 import { readJsonFile } from '../ground/json-file.js';
 import { statusOf } from '../ground/status.js';
-import { grouped, metricText } from '../ground/units.js';
+import { grouped, metricText, percent } from '../ground/units.js';
 import { tableLines } from './aligned.js';
 
 /** The file in a run's folder. */
@@ -38,22 +38,30 @@ export function readLearningCurve(file: string): LearningCurve | undefined {
   return readJsonFile(file, curveSchema, kind);
 }
 
+/** By how much the loss of the largest size differs from that of the one before, on the same examples. */
+export interface Change {
+  readonly difference: number;
+  readonly interval: { readonly low: number; readonly high: number };
+  /** Of the interval. */
+  readonly confidence: number;
+}
+
 /**
- * Whether more training examples would help, by the last two sizes: their losses must differ by more than twice the standard error
- * of the difference. Both are measured on the same examples, so that this is rather too careful.
+ * Whether more training examples would help, by the last two sizes: the interval of the difference of their losses must not hold 0.
+ * @param change undefined where there are no draws to tell it by
  */
-export function verdictOf(points: LearningCurve['points']): string {
+export function verdictOf(points: LearningCurve['points'], change: Change | undefined): string {
   const [before, last] = points.slice(-2);
   if (!last) return 'One size alone says nothing about more examples.';
-  const [from, to] = [before, last].map(({ metrics }) => metrics.loss);
-  const error = Math.hypot(...[before, last].map(({ intervals }) => intervals.loss?.standardError ?? Number.NaN));
-  const sizes = `from ${grouped(before.size)} to ${grouped(last.size)} training examples`;
-  const change = `the loss on validation went from ${metricText(from)} to ${metricText(to)} ${sizes}`;
-  if (!Number.isFinite(error)) return `Without intervals nobody can say whether more examples would help: ${change}.`;
-  const noise = `twice its standard error is ${metricText(2 * error)}`;
-  if (from - to > 2 * error) return `More training examples would help: ${change} (${noise}).`;
-  if (to - from > 2 * error) return `More training examples made it worse: ${change} (${noise}).`;
-  return `More training examples are not shown to help: ${change} (${noise}).`;
+  const [from, to] = [before, last].map(({ metrics }) => metricText(metrics.loss));
+  const told = `the loss on validation went from ${from} to ${to} from ${grouped(before.size)} to ${grouped(last.size)} training examples`;
+  if (!change) return `Without intervals nobody can say whether more examples would help: ${told}.`;
+  const { difference, interval, confidence } = change;
+  const [low, high] = [interval.low, interval.high].map(metricText);
+  const sure = `on the same examples it differs by ${metricText(difference)}, ${percent(confidence)} interval ${low} to ${high}`;
+  if (interval.high < 0) return `More training examples would help: ${told} (${sure}).`;
+  if (interval.low > 0) return `More training examples made it worse: ${told} (${sure}).`;
+  return `More training examples are not shown to help: ${told} (${sure}).`;
 }
 
 export function learningCurveText({ points, verdict }: LearningCurve): string {

@@ -38,16 +38,17 @@ it('takes parts that lie within each other, and leaves what is held out alone', 
 });
 
 it('says whether more examples would help, beside what chance makes of it', () => {
-  const point = (size: number, loss: number, standardError: number) => ({
-    size,
-    metrics: { loss },
-    intervals: { loss: { low: 0, high: 1, standardError, method: 'bootstrap' as const } },
-  });
-  expect(verdictOf([point(100, 0.9, 0.03), point(300, 0.5, 0.04)])).toBe(
-    'More training examples would help: the loss on validation went from 0.9000 to 0.5000 from 100 to 300 training examples (twice its standard error is 0.1000).',
+  const points = [0.9, 0.5].map((loss, i) => ({ size: 100 * (1 + 2 * i), metrics: { loss }, intervals: {} }));
+  const verdict = (low: number, high: number) =>
+    verdictOf(points, { difference: -0.4, interval: { low, high }, confidence: 0.95 });
+  expect(verdict(-0.5, -0.3)).toBe(
+    'More training examples would help: the loss on validation went from 0.9000 to 0.5000 from 100 to 300 training examples ' +
+      '(on the same examples it differs by -0.4000, 95 % interval -0.5000 to -0.3000).',
   );
-  expect(verdictOf([point(100, 0.58, 0.03), point(300, 0.5, 0.04)])).toContain('are not shown to help');
-  expect(verdictOf([point(100, 0.3, 0.03), point(300, 0.5, 0.04)])).toContain('made it worse');
+  expect(verdict(-0.5, 0.1)).toContain('are not shown to help');
+  expect(verdict(0.1, 0.5)).toContain('made it worse');
+  expect(verdictOf(points, undefined)).toContain('nobody can say');
+  expect(verdictOf(points.slice(1), undefined)).toContain('One size alone');
 });
 
 it('trains a run for each size, and keeps the curve in the folder of the largest', async () => {
@@ -66,6 +67,13 @@ it('trains a run for each size, and keeps the curve in the folder of the largest
   expect(curve.points.map(({ size }: { size: number }) => size)).toEqual([40, 180]);
   expect(curve.points.map(({ metrics }: { metrics: object }) => metrics)).toEqual([small.validation, large.validation]);
   expect(JSON.parse(readFileSync(join(folder, 'runs', 'curve-2', 'learning-curve.json'), 'utf8'))).toEqual(curve);
+  // The verdict is that of the two runs, compared on the same examples.
+  const compared = await lockstepServed(
+    ['compare', 'runs/curve-1', 'runs/curve-2', '--split', 'validation', '--json'],
+    folder,
+  );
+  const [{ interval }] = JSON.parse(compared.stdout.trim().split('\n').at(-1)!).models[0].differences;
+  expect(curve.verdict).toContain(`interval ${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`);
   const shown = await lockstepServed(['evaluate', 'runs/curve-2', '--split', 'validation', '--json'], folder);
   expect(JSON.parse(shown.stdout).learningCurve).toEqual(curve.points);
   const wrong = await lockstepServed(['train', file, '--learning-curve', '0.5,0.2'], folder);
