@@ -51,13 +51,22 @@ async function compileKernels(name) {
   if (error) throw new Error(`${name}.ts does not compile: ${error.message}\n${stderr}`);
 }
 
+/** Messages are Lockstep's own, or English. */
+const withoutTranslations = {
+  name: 'without-translations',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[\\/]zod[\\/].*[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    })),
+};
+
 /** zod is a hundred files, half of them translations, and every command needs it: as one file it is loaded in less than half the time. */
 async function bundleZod() {
   const license = readFileSync(join(dirname(find('zod/package.json')), 'LICENSE'));
   await build({
     stdin: { contents: "export { z } from 'zod';", resolveDir: root },
     outfile: join(outDir, 'src', 'zod.js'),
-    ...{ bundle: true, format: 'esm', platform: 'node', minifyWhitespace: true },
+    ...{ bundle: true, format: 'esm', platform: 'node', minifyWhitespace: true, plugins: [withoutTranslations] },
     banner: { js: `/* zod:\n${license}*/` },
   });
 }

@@ -28,8 +28,12 @@ export async function evaluateSplit(
   return rows.length === 0 ? null : new RunMetrics(metrics).results(await trainer.evaluate(rows));
 }
 
-/** @throws StoppedError when a signal comes before its end: it may take longer than anybody waits */
+/**
+ * @returns null where the split has no examples
+ * @throws StoppedError when a signal comes before its end: it may take longer than anybody waits
+ */
 export async function validate(run: PreparedRun, signal: AbortSignal | undefined): Promise<MetricResults | null> {
+  if (run.dataset.splits.validation.length === 0) return null;
   if (signal?.aborted) throw new StoppedError();
   return stoppable(run.trainer, signal, () => evaluateSplit(run, run.dataset.splits.validation));
 }

@@ -137,7 +137,9 @@ it('all pages are in the index', () => {
 it('what they add has types and form as the rest', async () => {
   const sources = touched.filter((file) => file.endsWith('.ts'));
   const include = ['src', 'cli', 'coordinator', 'worker', ...sources.filter((file) => file.startsWith('test/'))];
-  writeFileSync(join(folder, 'steps.json'), JSON.stringify({ extends: './tsconfig.json', include }));
+  // Nobody reads the declarations of the copy, which take a third of the time.
+  const compilerOptions = { declaration: false };
+  writeFileSync(join(folder, 'steps.json'), JSON.stringify({ extends: './tsconfig.json', include, compilerOptions }));
   await succeed([compiler, '-p', 'steps.json', '--noEmit', '--singleThreaded']);
   await succeed([biome, 'check', '--vcs-enabled=false', ...touched]);
 });

@@ -78,11 +78,11 @@ export class FaultProxy {
   readonly #server: WebSocketServer;
   /** Where it passes on to, such as ws://127.0.0.1:7474. */
   readonly #target: string;
-  readonly #watch: (passing: Passing) => unknown;
+  readonly #watch: (passing: Passing) => void;
   readonly #links = new Set<Link>();
   #schedule: Scheduled[] = [];
 
-  private constructor(server: WebSocketServer, target: string, watch: (passing: Passing) => unknown) {
+  private constructor(server: WebSocketServer, target: string, watch: (passing: Passing) => void) {
     this.#server = server;
     this.#target = target;
     this.#watch = watch;
@@ -95,7 +95,7 @@ export class FaultProxy {
    */
   static async start(
     target: (port: number) => string,
-    watch: (passing: Passing) => unknown = () => {},
+    watch: (passing: Passing) => void = () => {},
   ): Promise<FaultProxy> {
     const server = new WebSocketServer({ ...socketOptions, host: '127.0.0.1', port: 0 });
     await once(server, 'listening');

@@ -31,6 +31,13 @@ export const begins: Record<Phase, (passing: Passing) => boolean> = {
 
 const isMessage = (frame: Passing['frame'], kind: string) => frame.kind === 'control' && frame.message.kind === kind;
 
+/** What a proxy watches that holds each step of a worker back: else a run would be over before what is to happen to it. */
+export const slowly =
+  (milliseconds: number) =>
+  (passing: Passing): void => {
+    if (begins.computing(passing)) passing.link.hold(passing.up, sleep(milliseconds));
+  };
+
 /** What the coordinator says a worker was doing that was lost in a phase. It may have gone on to the next by then. */
 export const said: Record<Phase, RegExp> = {
   joining: /joining|receiving/,

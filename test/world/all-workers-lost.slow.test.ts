@@ -6,11 +6,11 @@ import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { trained } from '../support/runs.js';
 
-/** An epoch of 300 steps, so that it does not end meanwhile. */
+/** An epoch of 200 steps, so that it does not end meanwhile. */
 const config = {
   name: 'lost',
   seed: 5,
-  data: { source: 'digits', examples: 1500, validation: 0.2, test: 0 },
+  data: { source: 'digits', examples: 1000, validation: 0.2, test: 0 },
   model: { layers: [{ flatten: {} }, { dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },
   loss: 'sparseCategoricalCrossentropy',
   optimizer: { adam: { learningRate: 0.001 } },
@@ -46,9 +46,9 @@ it('others compute again what is lost', async () => {
     expect(last).toBeGreaterThanOrEqual(step);
     expect((await coordinator.until('end')).sha256).toBe(quiet);
     expect(await coordinator.ended).toBe(0);
-    await checkLedger(cluster.run, 300);
+    await checkLedger(cluster.run, 200);
     // Each step is told once.
-    expect(coordinator.of('step').map((event) => event.step)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    expect(coordinator.of('step').map((event) => event.step)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
   });
 });
 
@@ -62,6 +62,6 @@ it('a coordinator that is stopped meanwhile leaves a run that can be gone on wit
     cluster.guest(await urlOf(resumed), 'c');
     expect((await resumed.until('end')).sha256).toBe(quiet);
     expect(await resumed.ended).toBe(0);
-    await checkLedger(cluster.run, 300);
+    await checkLedger(cluster.run, 200);
   });
 });

@@ -10,7 +10,7 @@ import type { Message } from '../../src/wire/messages.js';
 import { Cluster, type ClusterWorker, type Coordinator, clusterToken as token, urlOf } from '../support/cluster.js';
 import { call } from '../support/connections.js';
 import { FaultProxy } from '../support/fault-proxy.js';
-import { begins } from '../support/faults.js';
+import { slowly } from '../support/faults.js';
 import { writeConfig } from '../support/folder.js';
 import { samples } from '../support/messages.js';
 import { rubbish, strangeSlab } from '../support/rubbish.js';
@@ -41,8 +41,6 @@ const config = {
   checkpoint: { everyEpochs: 1000 },
   cluster: { silence: 2 },
 };
-/** Milliseconds that each step is held back. */
-const pace = 20;
 /** Megabytes that the coordinator may grow by, whatever comes. */
 const room = 200;
 
@@ -73,10 +71,7 @@ beforeAll(async () => {
   url = await urlOf(coordinator);
   port = Number(new URL(url).port);
   // Else it would take thousands of steps meanwhile, and two cores.
-  slow = await FaultProxy.start(
-    () => url,
-    (passing) => begins.computing(passing) && passing.link.hold(passing.up, sleep(pace)),
-  );
+  slow = await FaultProxy.start(() => url, slowly(20));
   honest = cluster.worker(slow.url, { name: 'honest' });
   await coordinator.until('epoch', ({ epoch }) => epoch === 5);
   before = highWater();

@@ -8,6 +8,8 @@ import { loadRunConfig } from '../../src/config/load-config.js';
 import type { EndEvent } from '../../src/report/events.js';
 import { eventOf } from '../support/cli.js';
 import { type Cluster, type Coordinator, type Host, isFree, urlOf, withCluster } from '../support/cluster.js';
+import { FaultProxy } from '../support/fault-proxy.js';
+import { slowly } from '../support/faults.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
 import { checkLedger } from '../support/ledgers.js';
 import { trained } from '../support/runs.js';
@@ -20,10 +22,10 @@ const config = {
   data: { source: 'digits', examples: 800, validation: 0.2, test: 0.1 },
   ...smallModel,
   // 18 steps an epoch.
-  training: { epochs: 12, batchSize: 32, shards: 4, logEvery: 5 },
+  training: { epochs: 6, batchSize: 32, shards: 4, logEvery: 5 },
   checkpoint: { everySteps: 10 },
 };
-const steps = 216;
+const steps = 108;
 const file = writeConfig(folder, 'run', config);
 
 /** Of the run that nothing happens to. */
@@ -108,7 +110,9 @@ it('Ctrl-C or SIGTERM lets a worker leave after the step, and the run goes on', 
     const coordinator = cluster.host(config);
     const url = await urlOf(coordinator);
     const [first, second] = ['first', 'second'].map((name) => cluster.worker(url, { name }));
-    const staying = cluster.guest(url, 'staying');
+    // The others come later, and are to find it at work.
+    const slow = await FaultProxy.start(() => url, slowly(40));
+    const staying = cluster.guest(slow.url, 'staying');
     for (const [worker, signal] of [
       [first, 'SIGINT'],
       [second, 'SIGTERM'],
@@ -126,6 +130,7 @@ it('Ctrl-C or SIGTERM lets a worker leave after the step, and the run goes on', 
     }
     const { workers } = eventOf(coordinator.events, 'summary');
     expect(workers.map(({ timesLost }) => timesLost)).toEqual([0, 0, 0, 0]);
+    await slow.close();
   });
 });
 

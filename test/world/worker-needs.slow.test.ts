@@ -161,7 +161,7 @@ describe('a coordinator that is not there', () => {
 
 it('a coordinator that computes goes on alone when its only worker has left', async () => {
   await withCluster(async (cluster) => {
-    const long = { ...config, training: { ...config.training, epochs: 40 } };
+    const long = { ...config, training: { ...config.training, epochs: 12 } };
     const coordinator = cluster.host(long, { threads: 1 });
     const worker = cluster.guest(await urlOf(coordinator), 'only');
     await coordinator.until('worker', ({ change }) => change === 'active');
