@@ -8,6 +8,7 @@ import { elements } from '../src/ground/elements.js';
 import { memoryLimit } from '../src/ground/memory.js';
 import { bytesText } from '../src/ground/units.js';
 import { createOptimizer } from '../src/optimizer/create-optimizer.js';
+import { averageMomentum } from '../src/optimizer/weight-average.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
 import { becomeMember } from '../src/pool/world-member.js';
@@ -52,8 +53,10 @@ export function rowCacheCapacity({ geometry, examples }: Job, threads: number): 
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
   const { engine, geometry, examples, metrics, optimizer, largestEvaluation, placement } = job;
   const [{ layout }] = engine.models;
-  const slots = createOptimizer(optimizer, layout).slots.reduce((sum, { length }) => sum + length, 0);
-  const slabs = 4 * (layout.length + slots + (1 + threads) * layout.state);
+  const { slots: kept, workspace = 0 } = createOptimizer(optimizer, layout);
+  const slots = kept.reduce((sum, { length }) => sum + length, threads * workspace);
+  const evaluated = averageMomentum(optimizer) === undefined ? 0 : layout.length;
+  const slabs = 4 * (layout.length + evaluated + slots + (1 + threads) * layout.state);
   const graphs = engine.models.flatMap(({ gradients, evaluations }) => [
     ...gradients.values(),
     ...evaluations.values(),

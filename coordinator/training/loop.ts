@@ -49,7 +49,7 @@ export class TrainingLoop {
   /** Mean loss of every step that this process knows of, and how many there were before those. */
   readonly #losses: number[] = [];
   readonly #stepsBefore: number;
-  /** The last parameters known to be finite: an update can overflow while loss and gradient still are. */
+  /** What was to be saved when the parameters were last known to be finite: an update can overflow while loss and gradient still are. */
   readonly #finite: Float32Array;
   /** Parameters of the best epoch, where the run is to end with them. */
   readonly #bestParameters: Float32Array | undefined;
@@ -72,7 +72,7 @@ export class TrainingLoop {
       run.trainer.stepLosses.set(this.#progress.losses);
       for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
-    this.#finite = run.trainer.parameters.slice();
+    this.#finite = run.trainer.evaluated.slice();
     run.lock.onLoss = () => run.trainer.requestStop();
   }
 
@@ -160,7 +160,7 @@ export class TrainingLoop {
     const end = position + committed;
     for (const loss of trainer.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
     if (diverged || !trainer.isFinite) await this.#fail(step + committed);
-    this.#finite.set(trainer.parameters);
+    this.#finite.set(trainer.evaluated);
     ledger?.append(epoch + 1, step + 1, trainer.used(position, end));
     this.#progress = { ...this.#progress, step: step + committed, position: end };
   }
@@ -175,8 +175,8 @@ export class TrainingLoop {
     this.#warnOf(epoch, watched);
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
-      this.#bestParameters?.set(trainer.parameters);
-      await saveRunModel(this.#run, 'best', trainer.parameters);
+      this.#bestParameters?.set(trainer.evaluated);
+      await saveRunModel(this.#run, 'best', trainer.evaluated);
     }
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
     const stopped = isExhausted(after, config.training.earlyStopping);
@@ -229,10 +229,10 @@ export class TrainingLoop {
       test: test?.scalars ?? null,
       ...(sealed && { sealed }),
       ...figuresIn({ validation, test }),
-      model: (await saveRunModel(this.#run, 'model', trainer.parameters)) ?? '',
+      model: (await saveRunModel(this.#run, 'model', trainer.evaluated)) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: readableWeights(this.#run),
-      sha256: sha256(trainer.parameters),
+      sha256: sha256(trainer.evaluated),
       interrupted,
       epochs: epoch,
       bestEpoch: best?.epoch ?? null,
@@ -263,7 +263,7 @@ export class TrainingLoop {
     const { trainer } = this.#run;
     const overflowed = !trainer.isFinite;
     if (overflowed) trainer.replaceParameters(this.#finite);
-    const saved = await saveRunModel(this.#run, 'last-good', trainer.parameters);
+    const saved = await saveRunModel(this.#run, 'last-good', trainer.evaluated);
     throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
   }
 

@@ -5,6 +5,8 @@ import type { SpanResult } from '../../src/pool/pool.js';
 export interface Trainer {
   /** The parameter slab, as of the last committed step. To be read; may be written before the first step only. */
   readonly parameters: Float32Array;
+  /** What is evaluated and saved: the average of the parameters where the optimizer keeps one, else the parameters. Until the next step. */
+  readonly evaluated: Float32Array;
   /** The optimizer's slabs, in the order of its slots. */
   readonly slots: readonly Float32Array[];
   /** Mean loss and gradient norm (before clipping) of each step of the epoch under way. */

@@ -71,6 +71,9 @@ export class Cluster implements Trainer {
   get done(): number {
     return this.#furthest;
   }
+  get evaluated(): Float32Array {
+    return this.#parts.pool.evaluated;
+  }
   get isFinite(): boolean {
     return this.#parts.pool.isFinite;
   }
@@ -159,7 +162,7 @@ export class Cluster implements Trainer {
   }
 
   replaceParameters(parameters: Float32Array): void {
-    this.parameters.set(parameters);
+    this.#parts.pool.replaceParameters(parameters);
     this.#parts.world.resync();
   }
 

@@ -31,8 +31,9 @@ interface Shared {
 /** One thread's part. @returns milliseconds of one reduction */
 function reduce(rank: number, { memory, gradients, normSums, control, bytes }: Shared): number {
   const floats = floatsOf(bytes);
-  const offsets = { parameters: 0, optimizer: [], total: 0, scratch: 0, gradients };
-  const spec = { layout: { trainable: floats, state: floats }, threads, shared: { offsets, normSums } };
+  const workspaces = { start: 0, floats: 0 };
+  const offsets = { parameters: 0, evaluated: 0, optimizer: [], workspaces, total: 0, scratch: 0, gradients };
+  const spec = { layout: { trainable: floats, state: floats }, threads, shared: { memory, offsets, normSums } };
   const slice = new Slice(spec, rank, loadUpdateKernels(memory));
   const { final, total } = reductionPlan(threads, threads);
   const barrier = new Control(control);

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import torch
 
-SHAPES = {"wide/kernel": (6, 10), "wide/bias": (10,), "tall/kernel": (12, 4), "norm/gamma": (10,)}
+SHAPES = {"wide/kernel": (6, 10), "wide/bias": (10,), "tall/kernel": (12, 4), "norm/gamma": (10,), "conv/kernel": (2, 2, 3, 5)}
 STEPS = 6
 
 
@@ -46,7 +46,7 @@ def by_torch(make):
 
 
 def by_keras(optimizer, averages=False):
-    """@param averages whether to write the moving averages, after each step, instead of the parameters at the end"""
+    """@param averages whether to write the moving averages instead of the parameters"""
     variables = [keras.Variable(start(i, shape), name=name.replace("/", "_")) for i, (name, shape) in enumerate(SHAPES.items())]
     optimizer.build(variables)
     for t in range(STEPS):
@@ -67,11 +67,11 @@ def adamw_groups(p):
     return [torch.optim.AdamW(groups, lr=0.02)]
 
 
-def muon(**options):
+def muon(rest_decay=0.1, **options):
     def make(p):
         matrices = [v for v in p.values() if v.ndim == 2]
         rest = [v for v in p.values() if v.ndim != 2]
-        return [torch.optim.Muon(matrices, lr=0.02, **options), torch.optim.AdamW(rest, lr=0.02, weight_decay=0.1)]
+        return [torch.optim.Muon(matrices, lr=0.02, **options), torch.optim.AdamW(rest, lr=0.02, weight_decay=rest_decay)]
 
     return make
 
@@ -108,7 +108,7 @@ cases = {
     "average": by_keras(O.SGD(learning_rate=0.5, use_ema=True, ema_momentum=0.75), averages=True),
     "muon": in_float32(lambda: by_torch(muon())),
     "muon in bfloat16": by_torch(muon()),
-    "muon without nesterov": in_float32(lambda: by_torch(muon(nesterov=False, momentum=0.8, weight_decay=0.3, ns_steps=3))),
+    "muon without nesterov": in_float32(lambda: by_torch(muon(nesterov=False, momentum=0.8, weight_decay=0.3, ns_steps=3, rest_decay=0.0))),
     "muon like adamw": in_float32(lambda: by_torch(muon(adjust_lr_fn="match_rms_adamw"))),
     "adafactor": by_torch(lambda p: [torch.optim.Adafactor(p.values())]),
     "adafactor with decay": by_torch(lambda p: [torch.optim.Adafactor(p.values(), lr=0.5, beta2_decay=-0.6, eps=(1e-6, 0.01), d=1.2, weight_decay=0.1)]),

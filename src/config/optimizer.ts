@@ -29,7 +29,17 @@ const noDecay = weightPatterns
       'a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".',
   );
 
+const emaMomentum = z
+  .number()
+  .min(0)
+  .max(0.999999)
+  .optional()
+  .describe(
+    'Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.',
+  );
+
 const adamOptions = {
+  emaMomentum,
   learningRate: learningRate(0.001),
   beta1: decay(0.9, 'Decay of the running mean of the gradients.'),
   beta2: decay(0.999, 'Decay of the running mean of the squared gradients.'),
@@ -38,12 +48,13 @@ const adamOptions = {
 
 const mappingSchema = z.union([
   z.strictObject({
-    sgd: z.strictObject({ learningRate: learningRate(0.01) }).describe('Plain gradient descent.'),
+    sgd: z.strictObject({ learningRate: learningRate(0.01), emaMomentum }).describe('Plain gradient descent.'),
   }),
   z.strictObject({
     momentum: z
       .strictObject({
         learningRate: learningRate(0.01),
+        emaMomentum,
         momentum: decay(0.9, 'Share of the velocity that the next step keeps.'),
         nesterov: z.boolean().default(false).describe('Take the gradient as if the velocity had already moved.'),
       })
@@ -53,6 +64,7 @@ const mappingSchema = z.union([
     adagrad: z
       .strictObject({
         learningRate: learningRate(0.01),
+        emaMomentum,
         initialAccumulator: z.number().min(0).default(0.1).describe('Where the sum of squared gradients starts.'),
         epsilon,
       })
@@ -62,6 +74,7 @@ const mappingSchema = z.union([
     rmsprop: z
       .strictObject({
         learningRate: learningRate(0.001),
+        emaMomentum,
         decay: decay(0.9, 'Decay of the running mean of the squared gradients.'),
         epsilon,
       })
@@ -83,6 +96,7 @@ const mappingSchema = z.union([
     lion: z
       .strictObject({
         learningRate: learningRate(0.0001),
+        emaMomentum,
         beta1: decay(0.9, 'Share of the running mean of the gradients in the direction of a step.'),
         beta2: decay(0.99, 'Decay of the running mean of the gradients.'),
         weightDecay: weightDecay(0),
@@ -92,12 +106,85 @@ const mappingSchema = z.union([
         'Steps of one size, in the direction of the sign of a running mean: a third of the learning rate of Adam, or less.',
       ),
   }),
+  z.strictObject({
+    muon: z
+      .strictObject({
+        learningRate: learningRate(0.001),
+        emaMomentum,
+        momentum: decay(0.95, 'Decay of the running mean of the gradients of matrices.'),
+        nesterov: z.boolean().default(true).describe('Take the mean as it would be after the same gradient again.'),
+        steps: z.int().min(1).max(20).default(5).describe('Newton-Schulz steps that make a matrix orthogonal.'),
+        scale: z
+          .enum(['matchRmsAdamw', 'original'])
+          .default('matchRmsAdamw')
+          .describe(
+            'Length of the step of a matrix [in, out], times the learning rate: 0.2 times the root of the larger side, so that learning ' +
+              'rates of AdamW fit; or the root of out / in, at least 1.',
+          ),
+        exclude: weightPatterns
+          .optional()
+          .describe('Matrices that AdamW is to update, named as in `noDecay`. Default: [embeddings].'),
+        weightDecay: weightDecay(0.1),
+        noDecay,
+        adamw: z
+          .strictObject({
+            learningRate: z.number().positive().optional().describe('Default: that of the matrices.'),
+            beta1: adamOptions.beta1,
+            beta2: adamOptions.beta2,
+            epsilon,
+          })
+          .prefault({})
+          .describe('How all that is no matrix is updated; the decay is the same.'),
+      })
+      .describe('Orthogonal steps for matrices, AdamW for all else.'),
+  }),
+  z.strictObject({
+    adafactor: z
+      .strictObject({
+        learningRate: learningRate(0.01).describe(
+          'Largest length of a step as a part of the length of a weight; one over the root of the step, where that is less.',
+        ),
+        emaMomentum,
+        beta2Decay: z
+          .number()
+          .min(-1)
+          .max(0)
+          .default(-0.8)
+          .describe('The means of the squared gradients take in the step to the power of this of the new ones.'),
+        epsilon: z
+          .number()
+          .min(1e-15)
+          .default(2 ** -23)
+          .describe('Least root of the squared gradients, and least mean of those of a matrix.'),
+        epsilonScale: z
+          .number()
+          .min(0)
+          .default(0.001)
+          .describe('Least root mean square that a weight counts with for the length of its steps.'),
+        clipThreshold: z.number().min(1).default(1).describe('Largest root mean square of a direction.'),
+        weightDecay: weightDecay(0),
+        noDecay,
+      })
+      .describe(
+        'Steps as long as weights are, with little state: of squared gradients the means of rows and of columns.',
+      ),
+  }),
+  z.strictObject({
+    lamb: z
+      .strictObject({
+        ...adamOptions,
+        epsilon: epsilon.default(1e-6),
+        weightDecay: weightDecay(0),
+        noDecay,
+      })
+      .describe('Steps of Adam, each as long as its weight is, for large batches.'),
+  }),
 ]);
 
 export const optimizerSchema = z
   .union([
     z
-      .enum(['sgd', 'momentum', 'adagrad', 'rmsprop', 'adam', 'adamw', 'lion'])
+      .enum(['sgd', 'momentum', 'adagrad', 'rmsprop', 'adam', 'adamw', 'lion', 'muon', 'adafactor', 'lamb'])
       .transform((name) => mappingSchema.parse({ [name]: {} })),
     mappingSchema,
   ])

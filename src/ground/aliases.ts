@@ -52,12 +52,17 @@ const others: Readonly<Record<string, string>> = {
   adagrad: 'adadelta, AdagradOptimizer',
   adam: 'AdamOptimizer, nadam, radam, adamax, amsgrad',
   adamw: 'adamWeightDecay, adamWithWeightDecay, decoupledAdam',
+  muon: 'newtonSchulz, shampoo, soap',
+  adafactor: 'AdafactorOptimizer, came',
+  lamb: 'lars',
   lion: 'LionOptimizer, signMomentum, signum, signSgd',
   // Options of optimizers
   learningRate: 'lr, stepSize, initialLearningRate, alpha, eta',
   epsilon: 'eps',
   decay: 'rho',
   beta1: 'b1, beta',
+  emaMomentum: 'ema, useEma, emaDecay, averageDecay',
+  noDecay: 'excludeFromWeightDecay, noWeightDecay, decayExcept',
   weightDecay: 'wd, decoupledWeightDecay',
   initialAccumulator: 'initialAccumulatorValue',
   // Activations

@@ -79,10 +79,79 @@ export interface UpdateKernels extends WireKernels {
     beta2: number,
     decay: number,
   ): void;
+  /** Running means of the gradients and of their squares. */
+  lambMoments(
+    gradients: number,
+    first: number,
+    second: number,
+    n: number,
+    gradientScale: number,
+    beta1: number,
+    beta2: number,
+  ): void;
+  /** Sum of the squares of correction * first / (sqrt(second) + epsilon) + decay * parameters in float64, in a fixed order. */
+  lambSquares(
+    parameters: number,
+    first: number,
+    second: number,
+    n: number,
+    correction: number,
+    epsilon: number,
+    decay: number,
+  ): number;
+  /** Takes rate times that off the parameters. */
+  lambApply(
+    parameters: number,
+    first: number,
+    second: number,
+    n: number,
+    rate: number,
+    correction: number,
+    epsilon: number,
+    decay: number,
+  ): void;
+  /** Of one matrix; regions need not be aligned. Returns the mean of `row`; see assembly/factored.ts. */
+  adafactorMeans(
+    gradients: number,
+    row: number,
+    column: number,
+    sums: number,
+    rows: number,
+    columns: number,
+    gradientScale: number,
+    share: number,
+  ): number;
+  adafactorSquares(gradients: number, row: number, column: number, ...numbers: readonly number[]): number;
+  adafactorApply(
+    parameters: number,
+    gradients: number,
+    row: number,
+    column: number,
+    ...numbers: readonly number[]
+  ): void;
+  adafactorVector(
+    dst: number,
+    gradients: number,
+    squares: number,
+    n: number,
+    gradientScale: number,
+    share: number,
+    least: number,
+  ): void;
+  /** mean = beta * mean + (1 - beta) * gradients; dst = what it would be with the same gradients again, or the mean. */
+  muonDirection(
+    dst: number,
+    gradients: number,
+    mean: number,
+    n: number,
+    gradientScale: number,
+    beta: number,
+    nesterov: boolean,
+  ): void;
+  /** Takes rate * direction and decay * parameters off the parameters. */
+  applyDirection(parameters: number, direction: number, n: number, rate: number, decay: number): void;
   /** dst = dst * decay + src * (1 - decay). */
   movingAverage(dst: number, src: number, n: number, decay: number): void;
-  /** Exchanges two regions. */
-  swap(a: number, b: number, n: number): void;
   /** Bias corrections are part of `rate` and `epsilon`; `decay` is taken off the parameters directly. */
   adam(
     parameters: number,

@@ -29,7 +29,8 @@ interface Weight {
   readonly shape: readonly number[];
 }
 
-const aligned = (floats: number): number => Math.ceil(floats / alignment) * alignment;
+/** Floats that a tensor takes with the padding behind it. */
+export const alignedFloats = (floats: number): number => Math.ceil(floats / alignment) * alignment;
 
 /** Lays out weights in the order given, each at a multiple of 64 bytes. */
 export function slabLayout(
@@ -43,7 +44,7 @@ export function slabLayout(
     for (const { originalName, shape } of weights) {
       const size = elements(shape);
       tensors.push({ name: originalName, shape, offset, size });
-      offset += aligned(size);
+      offset += alignedFloats(size);
     }
     return offset;
   };

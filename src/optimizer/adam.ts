@@ -15,7 +15,7 @@ export function adam(options: AdamOptions & { readonly noDecay?: readonly string
  * Kingma and Ba, "Adam" (2015), in the form of their section 2 that folds both bias corrections into the rate and
  * epsilon; with weight decay as in Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
  */
-function adamRule(options: AdamOptions): Rule {
+export function adamRule(options: AdamOptions): Rule {
   // The kernels hold the betas as float32, so the corrections are those of the rounded values.
   const beta1 = Math.fround(options.beta1);
   const beta2 = Math.fround(options.beta2);
@@ -33,6 +33,6 @@ function adamRule(options: AdamOptions): Rule {
 }
 
 /** 1 - base^exponent without cancellation, and without `Math.pow`, whose last digit differs between platforms. */
-function oneMinusPower(base: number, exponent: number): number {
+export function oneMinusPower(base: number, exponent: number): number {
   return -Math.expm1(exponent * Math.log(base));
 }

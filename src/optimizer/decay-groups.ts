@@ -1,6 +1,6 @@
 /** Parameter groups: which weights are decayed, and which are not. */
 import type { SlabLayout } from '../model/slab.js';
-import type { Optimizer, OptimizerSlot, Piece, Rule } from './optimizer.js';
+import { type Optimizer, type OptimizerSlot, type Piece, type Rule, trainableIn } from './optimizer.js';
 import { isNamed } from './weight-patterns.js';
 
 interface Decay {
@@ -21,15 +21,20 @@ export function byDecay(
 ): Optimizer {
   const rules = { decayed: ruleOf(weightDecay), spared: ruleOf(0) };
   const pieces = runsOf(layout, ({ name }) => (isNamed(name, noDecay) ? 'spared' : 'decayed')).map(
-    ({ from, to, group }): Piece => ({ from, to, slots: slots.map(() => from), rule: rules[group] }),
+    ({ from, to, group }): Piece => ({
+      from,
+      to,
+      slots: slots.map((_, slot) => ({ slot, start: from })),
+      rule: rules[group],
+    }),
   );
   return { slots, pieces };
 }
 
 /** The trainable parameters as ranges of neighbours of one group, as long as they can be. */
-function runsOf<Group>(layout: SlabLayout, groupOf: (tensor: SlabLayout['tensors'][number]) => Group) {
+export function runsOf<Group>(layout: SlabLayout, groupOf: (tensor: SlabLayout['tensors'][number]) => Group) {
   const runs: { from: number; to: number; group: Group }[] = [];
-  const trainable = layout.tensors.filter(({ offset }) => offset < layout.trainable);
+  const trainable = trainableIn(layout);
   trainable.forEach((tensor, i) => {
     const to = trainable[i + 1]?.offset ?? layout.trainable;
     const group = groupOf(tensor);

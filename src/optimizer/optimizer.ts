@@ -17,7 +17,7 @@ export interface SlabRegion {
   /** Byte offsets, multiples of 64. */
   readonly parameters: number;
   readonly gradients: number;
-  /** Of its state, one for each of the optimizer's slots, in their order. */
+  /** Of its state, in the order of the piece. */
   readonly slots: readonly number[];
   /** Floats, a multiple of 16. */
   readonly length: number;
@@ -31,34 +31,50 @@ export interface OptimizerStep {
   readonly gradientScale: number;
 }
 
-/** How one step changes a region. */
-export type Rule = (kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep) => void;
+/** How one step changes a region. @param workspace of the thread, in the memory of the slabs: `Optimizer.workspace` floats */
+export type Rule = (kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep, workspace: Float32Array) => void;
+
+/** Where the state of a piece begins. */
+interface SlotPlace {
+  /** Which of the optimizer's slots. */
+  readonly slot: number;
+  /** Float of its slab, a multiple of 16. */
+  readonly start: number;
+}
 
 /** A range of the trainable parameters with one rule. */
 export interface Piece {
   /** Floats of the slab, multiples of 16. */
   readonly from: number;
   readonly to: number;
-  /** Float of each slot's slab at which its state begins. */
-  readonly slots: readonly number[];
+  readonly slots: readonly SlotPlace[];
   readonly rule: Rule;
+  /** What one thread must do as a whole, as compared with the others of that kind; all else may be cut between regions of 16 floats. */
+  readonly cost?: number;
 }
 
 export interface Optimizer {
   readonly slots: readonly OptimizerSlot[];
-  /** All trainable parameters, in order. They may be cut anywhere between regions of 16 floats: the bits are the same. */
+  /** All trainable parameters, in order. */
   readonly pieces: readonly Piece[];
+  /** Floats that a thread needs for itself while it updates. */
+  readonly workspace?: number;
 }
 
 /** A slot as long as the trainable parameters, with a number for each of them. */
 export function slotLike(layout: SlabLayout, name: string, initial: OptimizerSlot['initial'] = 0): OptimizerSlot {
-  const tensors = layout.tensors.filter(({ offset }) => offset < layout.trainable);
-  return { name, initial, tensors, length: layout.trainable };
+  return { name, initial, tensors: trainableIn(layout), length: layout.trainable };
 }
+
+export const trainableIn = ({ tensors, trainable }: SlabLayout): SlabTensor[] =>
+  tensors.filter(({ offset }) => offset < trainable);
 
 /** One rule for all parameters. @param slots each as long as they */
 export function uniform(layout: SlabLayout, slots: readonly OptimizerSlot[], rule: Rule): Optimizer {
-  return { slots, pieces: [{ from: 0, to: layout.trainable, slots: slots.map(() => 0), rule }] };
+  return {
+    slots,
+    pieces: [{ from: 0, to: layout.trainable, slots: slots.map((_, slot) => ({ slot, start: 0 })), rule }],
+  };
 }
 
 /** Clears subnormals from the slots, which slow the processor down: too seldom to cost anything by itself. */

@@ -3,11 +3,11 @@ import { bucketedBatches, stepBuckets } from '../data/buckets.js';
 import { activeShards, batchOf, examplesBefore } from '../data/geometry.js';
 import type { MetricTotals } from '../evaluate/output-metrics.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
-import { loadUpdateKernels, type UpdateKernels } from '../kernels/load-kernels.js';
 import type { Update } from '../optimizer/decide.js';
 import { nodePlan, type TreeNode } from '../reduce/tree.js';
 import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
+import { ParameterSlabs } from './parameter-slabs.js';
 import { meanPhases, type PoolWatch, StepTimes } from './phase-clock.js';
 import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
@@ -57,11 +57,11 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   readonly #shared: SharedState;
   readonly #control: Control;
   readonly #crew: Crew;
-  readonly #kernels: UpdateKernels;
   readonly #roundSlots: RoundSlots;
   /** None where nothing is evaluated. */
   readonly #metrics: RunMetrics | undefined;
   readonly #watch: PoolWatch | undefined;
+  readonly #slabs: ParameterSlabs;
   /** First step of the span under way, and steps of the epoch that were done before it. */
   #first = 0;
   #epoch = -1;
@@ -110,12 +110,12 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this.parameters = new Float32Array(memory.buffer, offsets.parameters, layout.length);
     this.parameters.set(parameters);
     this.slots = initialSlots(options, shared, parameters);
+    this.#slabs = new ParameterSlabs(shared, this.parameters, this.slots);
     this.memory = memory;
     this.total = offsets.total;
     this.scratch = offsets.scratch;
     if (options.use === 'rounds' && options.rowCache)
       this.rowCache = new RowCache(options.examples, options.rowCache.capacity);
-    this.#kernels = loadUpdateKernels(memory);
     this.#roundSlots = new RoundSlots(offsets.gradients);
     this.#metrics = options.use === 'updates' ? undefined : new RunMetrics(options.metrics);
     this.stepLosses = shared.stepLosses;
@@ -144,14 +144,17 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
 
   /** Whether no parameter has overflowed. */
   get isFinite(): boolean {
-    const { length } = this.parameters;
-    // In float64 the squares of float32 numbers cannot overflow.
-    return Number.isFinite(this.#kernels.sumOfSquares(this.#shared.offsets.parameters, length));
+    return this.#slabs.isFinite;
+  }
+
+  /** What is evaluated and saved, as of now: the average of the parameters where one is kept, else the parameters. */
+  get evaluated(): Float32Array {
+    return this.#slabs.evaluated();
   }
 
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void {
-    this.parameters.set(parameters);
+    this.#slabs.replace(parameters);
   }
 
   /** Lets the span under way end after its current step; the next one is not affected. */
@@ -256,6 +259,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     });
     const release = this.#place(places);
     evaluationCounts.fill(0);
+    this.#slabs.evaluated();
     const asked = batches.map(({ bucket, rows }) => ({ count: rows.length, bucket }));
     await this.#crew.run({ kind: 'evaluate', batches: asked }).finally(release);
     const { width, counts: length } = this.#metrics!;

@@ -35,7 +35,7 @@ export class RoundRank {
     this.#clock = clock;
     this.#slice = slice;
     this.#gradients = gradients;
-    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout));
+    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels));
   }
 
   /** The sums of nodes of a round, each in its slot. */

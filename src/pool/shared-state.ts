@@ -4,6 +4,9 @@ import { EngineError } from '../errors.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import { requireMemory } from '../ground/memory.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
+import type { RuleModels } from '../optimizer/newton-schulz.js';
+import { ruleModels } from '../optimizer/rule-models.js';
+import { averageMomentum } from '../optimizer/weight-average.js';
 import { LANDING_FLOATS } from '../reduce/landings.js';
 import { normBlocks } from '../reduce/norm.js';
 import { reductionPlan } from '../reduce/tree.js';
@@ -14,10 +17,14 @@ import { type PoolOptions, phaseNames } from './spec.js';
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {
   readonly parameters: number;
+  /** What is evaluated: the parameters, or a slab of its own for their average. */
+  readonly evaluated: number;
   /** Gradient slots of the reduction. */
   readonly gradients: readonly number[];
   /** The optimizer's slots. */
   readonly optimizer: readonly number[];
+  /** Of the threads while they update, one behind the other. */
+  readonly workspaces: { readonly start: number; readonly floats: number };
   /** Total gradient of a round, and what the all-reduce works in; empty outside of a world. */
   readonly total: number;
   readonly scratch: number;
@@ -28,6 +35,8 @@ export interface SharedState {
   readonly memory: WebAssembly.Memory;
   readonly offsets: SlabOffsets;
   readonly control: SharedArrayBuffer;
+  /** What rules of the optimizer run. */
+  readonly ruleModels: RuleModels;
   /** Example indices: the order of the epoch, or the split under evaluation. */
   readonly keys: Int32Array;
   /** Rows of `examples` that hold them: the same array, unless those are in a row cache. */
@@ -82,7 +91,7 @@ export function allocateShared(
   gradientSlots: number,
   timed = false,
 ): SharedState {
-  const { offsets, bytes } = planSlabs(options, gradientSlots);
+  const { offsets, bytes } = planSlabs(options, threads, gradientSlots);
   const pages = Math.max(1, Math.ceil(bytes / pageBytes));
   if (pages > maximumPages) {
     const size = `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -96,6 +105,7 @@ export function allocateShared(
     memory: new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true }),
     offsets,
     control: Control.allocate(),
+    ruleModels: options.use === 'evaluation' ? new Map() : ruleModels(options.optimizer, options.layout),
     ...rowsOf(options),
     ...shardsOf(options),
     ...evaluationsOf(options, threads),
@@ -139,8 +149,16 @@ function evaluationsOf(
   };
 }
 
+/** Whether the weights are averaged from step to step. */
+const keepsAverage = (options: PoolOptions): boolean =>
+  options.use !== 'evaluation' && averageMomentum(options.optimizer) !== undefined;
+
 /** Where each slab lies, and how many bytes all take. */
-function planSlabs(options: PoolOptions, gradientSlots: number): { offsets: SlabOffsets; bytes: number } {
+function planSlabs(
+  options: PoolOptions,
+  threads: number,
+  gradientSlots: number,
+): { offsets: SlabOffsets; bytes: number } {
   const { layout } = options;
   const isMember = options.use === 'rounds' || options.use === 'updates';
   let bytes = 0;
@@ -149,10 +167,14 @@ function planSlabs(options: PoolOptions, gradientSlots: number): { offsets: Slab
     bytes += Math.ceil((floats * 4) / alignment) * alignment;
     return start;
   };
-  const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer, layout).slots;
+  const { slots, workspace: floats = 0 } =
+    options.use === 'evaluation' ? { slots: [] } : createOptimizer(options.optimizer, layout);
+  const parameters = region(layout.length);
   const offsets = {
-    parameters: region(layout.length),
+    parameters,
+    evaluated: keepsAverage(options) ? region(layout.length) : parameters,
     optimizer: slots.map(({ length }) => region(length)),
+    workspaces: { start: region(threads * floats), floats },
     total: region(isMember ? layout.state : 0),
     scratch: region(isMember ? SCRATCH_FLOATS + LANDING_FLOATS : 0),
   };

@@ -2,7 +2,7 @@
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { Update } from '../optimizer/decide.js';
 import type { Optimizer, Piece } from '../optimizer/optimizer.js';
-import { piecesIn } from '../optimizer/share.js';
+import { shareOf } from '../optimizer/share.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { AllReduceLayout } from '../reduce/segments.js';
 import type { Addition } from '../reduce/tree.js';
@@ -12,19 +12,25 @@ import type { SharedState } from './shared-state.js';
 interface SliceSpec {
   readonly layout: AllReduceLayout;
   readonly threads: number;
-  readonly shared: Pick<SharedState, 'offsets' | 'normSums'>;
+  readonly shared: Pick<SharedState, 'memory' | 'offsets' | 'normSums'>;
 }
 
 /** Cut in whole blocks of the norm. */
 export class Slice {
   readonly #spec: SliceSpec;
+  readonly #rank: number;
   readonly #kernels: UpdateKernels;
+  readonly #workspace: Float32Array;
   readonly #firstBlock: number;
   readonly #lastBlock: number;
 
   constructor(spec: SliceSpec, rank: number, kernels: UpdateKernels) {
     this.#spec = spec;
+    this.#rank = rank;
     this.#kernels = kernels;
+    const { memory, offsets } = spec.shared;
+    const { start, floats } = offsets.workspaces;
+    this.#workspace = new Float32Array(memory.buffer, start + rank * floats * 4, floats);
     const blocks = normBlocks(spec.layout.state);
     this.#firstBlock = Math.floor((rank * blocks) / spec.threads);
     this.#lastBlock = Math.floor(((rank + 1) * blocks) / spec.threads);
@@ -50,9 +56,9 @@ export class Slice {
   }
 
   /** What of the parameters this thread updates. */
-  shareOf({ pieces }: Optimizer): readonly Piece[] {
+  shareOf(optimizer: Optimizer): readonly Piece[] {
     const { from, to } = this.#range;
-    return piecesIn(pieces, from, to);
+    return shareOf(optimizer, this.#rank, this.#spec.threads, from, to);
   }
 
   /**
@@ -67,10 +73,10 @@ export class Slice {
       const region = {
         parameters: parameters + from * 4,
         gradients: total + from * 4,
-        slots: slots.map((slot, i) => optimizer[i] + slot * 4),
+        slots: slots.map(({ slot, start }) => optimizer[slot] + start * 4),
         length: to - from,
       };
-      rule(this.#kernels, region, step);
+      rule(this.#kernels, region, step, this.#workspace);
     }
     const { from, to } = this.#range;
     const start = Math.max(from, layout.trainable);

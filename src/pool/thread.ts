@@ -11,17 +11,33 @@ import { RoundRank } from './round-rank.js';
 import { ShardGradients } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
 import { Slice } from './slice.js';
+import type { ComputingOptions } from './spec.js';
 import type { Task } from './task.js';
 import { TrainingRank } from './training-rank.js';
 
 const spec = workerData as PoolSpec;
 
-/** One for each bucket; none where the pool only updates. */
-async function createEngines(): Promise<GradientEngine[]> {
-  if (spec.use === 'updates') return [];
-  const { memory, offsets } = spec.shared;
-  const parameters = new Float32Array(memory.buffer, offsets.parameters, spec.layout.length);
-  const { engine } = spec;
+interface Engines {
+  /** One for each bucket; none where the pool only updates. */
+  readonly gradients: readonly GradientEngine[];
+  /** The same, unless an average of the weights is evaluated. */
+  readonly evaluations: readonly GradientEngine[];
+}
+
+async function createEngines(): Promise<Engines> {
+  if (spec.use === 'updates') return { gradients: [], evaluations: [] };
+  const { offsets } = spec.shared;
+  const gradients = await enginesOn(spec, offsets.parameters);
+  const isSame = offsets.evaluated === offsets.parameters;
+  return { gradients, evaluations: isSame ? gradients : await enginesOn(spec, offsets.evaluated) };
+}
+
+/** @param offset of the slab that they compute with */
+async function enginesOn(
+  { engine, layout, shared }: PoolSpec<ComputingOptions>,
+  offset: number,
+): Promise<GradientEngine[]> {
+  const parameters = new Float32Array(shared.memory.buffer, offset, layout.length);
   if (engine.kind === 'onnx') return engine.models.map((model) => new OnnxEngine(model, parameters));
   // Only this engine needs tfjs, which takes longer to load than everything else.
   const { createTfjsEngine } = await import('../engine/tfjs-engine.js');
@@ -37,7 +53,7 @@ interface Rank {
   readonly evaluator?: Evaluator;
 }
 
-function createRank(rank: number, engines: readonly GradientEngine[]): Rank {
+function createRank(rank: number, engines: Engines): Rank {
   const { phases, stepTimes, memory, control: words } = spec.shared;
   const control = new Control(words);
   const kernels = loadUpdateKernels(memory);
@@ -45,15 +61,15 @@ function createRank(rank: number, engines: readonly GradientEngine[]): Rank {
   const slice = new Slice(spec, rank, kernels);
   if (spec.use === 'updates') return { rounds: new RoundRank(spec, rank, control, clock, slice, undefined) };
   const gatherer = new Gatherer(spec);
-  const evaluator = new Evaluator(spec, rank, control, engines, gatherer);
+  const evaluator = new Evaluator(spec, rank, control, engines.evaluations, gatherer);
   if (spec.use === 'evaluation') return { evaluator };
-  const gradients = new ShardGradients(spec, engines, kernels, gatherer, clock);
+  const gradients = new ShardGradients(spec, engines.gradients, kernels, gatherer, clock);
   return spec.use === 'training'
     ? { evaluator, training: new TrainingRank(spec, rank, control, clock, slice, gradients) }
     : { evaluator, rounds: new RoundRank(spec, rank, control, clock, slice, gradients) };
 }
 
-let engines: Promise<GradientEngine[]> | undefined;
+let engines: Promise<Engines> | undefined;
 /** Any thread can take any rank's task: threads differ in nothing. */
 const ranks = new Map<number, Rank>();
 
@@ -62,7 +78,7 @@ export default async function run({ rank: number, task }: { rank: number; task: 
   const ready = await engines;
   if (task.kind === 'start') return;
   if (task.kind === 'stop') {
-    for (const engine of ready) await engine.dispose();
+    for (const engine of new Set([...ready.gradients, ...ready.evaluations])) await engine.dispose();
     return;
   }
   let rank = ranks.get(number);

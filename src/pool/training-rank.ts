@@ -34,7 +34,7 @@ export class TrainingRank {
     this.#spec = spec;
     this.#rank = rank;
     this.#control = control;
-    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout));
+    this.#share = slice.shareOf(createOptimizer(spec.optimizer, spec.layout, spec.shared.ruleModels));
     this.#clock = clock;
     this.#slice = slice;
     this.#gradients = gradients;

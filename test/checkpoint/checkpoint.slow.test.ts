@@ -105,7 +105,7 @@ it('a run resumed in the middle of an epoch reports as if it had never stopped',
   expect(lines(run)).toEqual(lines(whole.start.folder));
 });
 
-it('batch normalization, momentum and a plateau schedule are taken up where they were', async () => {
+it('batch normalization, momentum, averaged weights and a plateau schedule are taken up where they were', async () => {
   const config = join(folder, 'normalized.yaml');
   const layers = [
     { conv2d: { filters: 4, kernelSize: 3, strides: 3 } },
@@ -118,7 +118,7 @@ it('batch normalization, momentum and a plateau schedule are taken up where they
       model: { layers },
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['accuracy'],
-      optimizer: { momentum: { learningRate: 0.05 } },
+      optimizer: { momentum: { learningRate: 0.05, emaMomentum: 0.5 } },
       schedule: { plateau: { factor: 0.5, patience: 1, minDelta: 0.2 } },
       training: { epochs: 5, batchSize: 40, shards: 4, monitor: 'accuracy', restoreBest: true },
       checkpoint: { everySteps: 4, keep: 100 },

@@ -220,7 +220,18 @@ describe('optimizerSchema', () => {
     expect(optimizerSchema.parse('adamw')).toEqual({
       adamw: { learningRate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },
     });
-    for (const name of ['sgd', 'momentum', 'adagrad', 'rmsprop', 'adam', 'adamw', 'lion']) {
+    for (const name of [
+      'sgd',
+      'momentum',
+      'adagrad',
+      'rmsprop',
+      'adam',
+      'adamw',
+      'lion',
+      'muon',
+      'adafactor',
+      'lamb',
+    ]) {
       expect(optimizerSchema.parse(name)).toEqual(optimizerSchema.parse({ [name]: {} }));
     }
   });
@@ -231,8 +242,16 @@ describe('optimizerSchema', () => {
     { adam: { beta1: 1 } },
     { sgd: { learningRate: 0 } },
     { sgd: { momentum: 0.9 } },
+    { sgd: { emaMomentum: 1 } },
+    { adam: { emaMomentum: true } },
     { sgd: { noDecay: ['bias'] } },
     { lion: { beta1: 1 } },
+    { muon: { steps: 0 } },
+    { adafactor: { clipThreshold: 0.5 } },
+    { adafactor: { beta2Decay: 0.8 } },
+    { lamb: { epsilon: 0 } },
+    { muon: { scale: 'none' } },
+    { muon: { adamw: { weightDecay: 0.1 } } },
     { lion: { weightDecay: -1 } },
     { adamw: { noDecay: 'bias' } },
     { adamw: { noDecay: [''] } },

@@ -4,22 +4,92 @@ import type { z } from 'zod';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { farthest, peerSteps, peers } from '../support/peer-steps.js';
-import { bits } from '../support/slabs.js';
+import { bits, randomFloats } from '../support/slabs.js';
+import { trainee } from '../support/trainee.js';
 
 const spared = ['bias', 'gamma'];
 const cases: Record<string, z.input<typeof optimizerSchema>> = {
   'adamw with groups': { adamw: { learningRate: 0.02, weightDecay: 0.3, noDecay: spared } },
   lion: { lion: { learningRate: 0.01, beta1: 0.8, beta2: 0.95 } },
   'lion with decay': { lion: { learningRate: 0.01, weightDecay: 0.5, noDecay: ['*/b*s', 'norm/*'] } },
+  adafactor: { adafactor: {} },
+  'adafactor with decay': {
+    adafactor: {
+      learningRate: 0.5,
+      beta2Decay: -0.6,
+      epsilon: 1e-6,
+      epsilonScale: 0.01,
+      clipThreshold: 1.2,
+      weightDecay: 0.1,
+    },
+  },
+  lamb: { lamb: { learningRate: 0.05 } },
+  'lamb with other options': { lamb: { learningRate: 0.02, beta1: 0.7, beta2: 0.95, epsilon: 0.01 } },
+  muon: { muon: { learningRate: 0.02, scale: 'original' } },
+  'muon without nesterov': {
+    muon: {
+      learningRate: 0.02,
+      scale: 'original',
+      nesterov: false,
+      momentum: 0.8,
+      steps: 3,
+      weightDecay: 0.3,
+      noDecay: [...spared, 'conv/*'],
+    },
+  },
+  'muon like adamw': { muon: { learningRate: 0.02 } },
 };
+/** A product that is summed otherwise is rounded otherwise, and the iteration makes what is small larger. */
+const tolerance = (name: string) => (name.startsWith('muon') ? 2e-5 : 2e-6);
 
 it.each(Object.entries(cases))('%s', (name, config) => {
   const ours = peerSteps(optimizerSchema.parse(config));
-  expect(farthest(ours, ours.parameters, peers.cases[name])).toBeLessThan(2e-6);
+  expect(farthest(ours, ours.parameters, peers.cases[name])).toBeLessThan(tolerance(name));
   // Wherever threads would cut the parameters: 16 floats are less than any kernel has.
   const cut = peerSteps(optimizerSchema.parse(config), [0, 16, 16, 80, 128, ours.layout.trainable]);
   expect(bits(cut.parameters)).toEqual(bits(ours.parameters));
   expect(cut.slots.map(bits)).toEqual(ours.slots.map(bits));
+});
+
+it('rounds in muon to float32, where PyTorch rounds products to bfloat16', () => {
+  const ours = peerSteps(optimizerSchema.parse({ muon: { learningRate: 0.02, scale: 'original' } }));
+  const difference = farthest(ours, ours.parameters, peers.cases['muon in bfloat16']);
+  expect(difference).toBeGreaterThan(1e-4);
+  expect(difference).toBeLessThan(5e-3);
+});
+
+it('makes the steps of matrices orthogonal, whichever side is longer, and leaves those that are named to AdamW', () => {
+  const config = (options: object) => optimizerSchema.parse({ muon: { learningRate: 1, weightDecay: 0, ...options } });
+  for (const shape of [
+    [8, 24],
+    [24, 8],
+    [5, 5],
+  ]) {
+    const [rows, columns] = shape;
+    const { gradients, parameters, slots, step } = trainee(config({ scale: 'original' }), { 'a/kernel': shape });
+    gradients.set(randomFloats(3, rows * columns));
+    step({ number: 1, learningRate: 1, gradientScale: 1e-6 });
+    // The squares of the singular values add up to about 1 each.
+    const squares =
+      parameters.reduce((sum, p) => sum + p * p, 0) / Math.max(1, columns / rows) / Math.min(rows, columns);
+    expect(squares).toBeGreaterThan(0.6);
+    expect(squares).toBeLessThan(1.4);
+    expect(slots.map(({ length }) => length)).toEqual([parameters.length, 0, 0]);
+  }
+  const named = trainee(config({}), { 'words/embeddings': [8, 24] });
+  const adamw = trainee(optimizerSchema.parse({ adamw: { weightDecay: 0 } }), { 'words/embeddings': [8, 24] });
+  for (const each of [named, adamw]) {
+    each.gradients.set(randomFloats(3, 8 * 24));
+    each.step({ number: 1, learningRate: 1, gradientScale: 1 });
+  }
+  expect(bits(named.parameters)).toEqual(bits(adamw.parameters));
+});
+
+it('keeps the average of the weights that Keras keeps', () => {
+  const sgd = { learningRate: 0.5 };
+  const ours = peerSteps(optimizerSchema.parse({ sgd: { ...sgd, emaMomentum: 0.75 } }), [0, 96, 208]);
+  expect(farthest(ours, ours.slots.at(-1)!, peers.cases.average)).toBeLessThan(1e-6);
+  expect(bits(ours.parameters)).toEqual(bits(peerSteps(optimizerSchema.parse({ sgd })).parameters));
 });
 
 it('decays what no pattern names, and spares the rest as if there were no decay', () => {
@@ -30,6 +100,6 @@ it('decays what no pattern names, and spares the rest as if there were no decay'
   const all = of({ weightDecay: 0.3 });
   const none = of({ weightDecay: 0 });
   const some = of({ weightDecay: 0.3, noDecay: ['wide/*', 'gamma'] });
-  expect(some).toEqual({ ...none, 'tall/kernel': all['tall/kernel'] });
+  expect(some).toEqual({ ...none, 'tall/kernel': all['tall/kernel'], 'conv/kernel': all['conv/kernel'] });
   expect(all['wide/bias']).not.toEqual(none['wide/bias']);
 });

@@ -34,6 +34,7 @@ const tinyMlp = {
   model: { layers: [{ flatten: {} }, { dense: { units: 8 } }, { dropout: { rate: 0.5 } }, { dense: { units: 10 } }] },
   ...classified,
   training: { epochs: 1, batchSize: 32, shards: 4 },
+  optimizer: { lamb: { weightDecay: 0.1, emaMomentum: 0.9 } },
   engine: 'tfjs',
   backend: 'cpu',
 };
@@ -41,17 +42,24 @@ const tinyMlp = {
 // 710 examples leave 284 for training: a last batch smaller than the others, in a last shard smaller than the others,
 // and 355 for validation: three batches on up to four threads.
 const small = ['data.examples=710', 'data.validation=0.5', 'data.test=0.1', 'training.epochs=2'];
+// Whole matrices, slots of some weights only, and an average that is evaluated.
+const withMuon = [...small, 'optimizer={muon: {noDecay: [bias], emaMomentum: 0.8}}'];
 const once = [...small, 'training.epochs=1'];
 const cases = [
   { name: 'configs/digits.yaml', file: configFile('digits.yaml'), overrides: once, others: [2, 4] },
-  { name: 'an MLP with dropout', file: configFile('digits-mlp.yaml'), overrides: small, others: [2, 4, 1] },
+  {
+    name: 'an MLP with dropout, muon and averaged weights',
+    file: configFile('digits-mlp.yaml'),
+    overrides: withMuon,
+    others: [2, 4, 1],
+  },
   {
     name: 'a CNN with batch normalization, momentum and clipping',
     file: writeConfig(folder, 'normalized', cnnWithBatchNormalization),
     overrides: [],
     others: [3, 4],
   },
-  { name: 'engine tfjs', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [2] },
+  { name: 'engine tfjs with lamb', file: writeConfig(folder, 'tfjs', tinyMlp), overrides: [], others: [2] },
 ];
 
 /** Of each file on one thread, by the first test that asks. */
@@ -82,13 +90,13 @@ it.each(cases)('$name comes to the same bits on any number of threads', async (e
 
 it('comes to the same bits in another process', async () => {
   const file = configFile('digits-mlp.yaml');
-  const flags = small.flatMap((override) => ['--set', override]);
+  const flags = withMuon.flatMap((override) => ['--set', override]);
   const { stdout, code } = await lockstep(
     ['train', file, ...flags, '--json', '--threads', '2', '--out', folder],
     folder,
   );
   expect(code).toBe(0);
   const { sha256, validation, test } = eventOf(eventsOf(stdout), 'end');
-  const { end } = await onOneThread(file, small);
+  const { end } = await onOneThread(file, withMuon);
   expect({ sha256, validation, test }).toEqual({ sha256: end.sha256, validation: end.validation, test: end.test });
 });

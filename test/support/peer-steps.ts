@@ -18,7 +18,13 @@ export const peers = JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/pe
 };
 
 /** Of the weights, as in the script. */
-export const peerShapes = { 'wide/kernel': [6, 10], 'wide/bias': [10], 'tall/kernel': [12, 4], 'norm/gamma': [10] };
+export const peerShapes = {
+  'wide/kernel': [6, 10],
+  'wide/bias': [10],
+  'tall/kernel': [12, 4],
+  'norm/gamma': [10],
+  'conv/kernel': [2, 2, 3, 5],
+};
 
 /** Steps of the script with ours. @param cuts where threads would cut the parameters */
 export function peerSteps(config: OptimizerConfig, cuts?: readonly number[]): Trainee {

@@ -4,7 +4,8 @@ import { loadUpdateKernels } from '../../src/kernels/load-kernels.js';
 import { type SlabLayout, slabLayout } from '../../src/model/slab.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import type { OptimizerStep } from '../../src/optimizer/optimizer.js';
-import { piecesIn } from '../../src/optimizer/share.js';
+import { ruleModels } from '../../src/optimizer/rule-models.js';
+import { shareOf } from '../../src/optimizer/share.js';
 
 export interface Trainee {
   readonly layout: SlabLayout;
@@ -24,12 +25,12 @@ export function trainee(
 ): Trainee {
   const weights = Object.entries(shapes).map(([originalName, shape]) => ({ originalName, shape }));
   const layout = slabLayout(weights, [], []);
-  const { slots, pieces } = createOptimizer(config, layout);
-  const lengths = [layout.length, layout.length, ...slots.map(({ length }) => length)];
+  const { slots, pieces, workspace = 0 } = createOptimizer(config, layout, ruleModels(config, layout));
+  const lengths = [workspace, layout.length, layout.length, ...slots.map(({ length }) => length)];
   const floats = lengths.reduce((sum, length) => sum + length, 0);
   const memory = new WebAssembly.Memory({ initial: Math.ceil((floats * 4) / 65536), maximum: 65536, shared: true });
   let end = 0;
-  const [parameters, gradients, ...views] = lengths.map((length) => {
+  const [work, parameters, gradients, ...views] = lengths.map((length) => {
     const view = new Float32Array(memory.buffer, end, length);
     end += length * 4;
     return view;
@@ -47,14 +48,20 @@ export function trainee(
     slots: views,
     step(step, cuts = [0, layout.trainable]) {
       for (let i = 1; i < cuts.length; i++) {
-        for (const { from, to, slots: starts, rule } of piecesIn(pieces, cuts[i - 1], cuts[i])) {
+        for (const { from, to, slots: starts, rule } of shareOf(
+          { pieces },
+          i - 1,
+          cuts.length - 1,
+          cuts[i - 1],
+          cuts[i],
+        )) {
           const region = {
             parameters: parameters.byteOffset + from * 4,
             gradients: gradients.byteOffset + from * 4,
-            slots: starts.map((start, slot) => views[slot].byteOffset + start * 4),
+            slots: starts.map(({ slot, start }) => views[slot].byteOffset + start * 4),
             length: to - from,
           };
-          rule(kernels, region, step);
+          rule(kernels, region, step, work);
         }
       }
     },

@@ -29,6 +29,8 @@ const images = writeConfig(folder, 'images', {
   },
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy', { topKAccuracy: { k: 3 } }],
+  // Some state for matrices, other for the rest, and an average that is evaluated.
+  optimizer: { muon: { learningRate: 0.003, noDecay: ['bias', 'gamma', 'beta'], emaMomentum: 0.8 } },
   training: { epochs: 2, batchSize: 64, shards: 8, clipNorm: 0.5 },
 });
 
@@ -47,6 +49,7 @@ const text = writeConfig(folder, 'text', {
   },
   loss: 'sparseCategoricalCrossentropy',
   metrics: ['accuracy'],
+  optimizer: 'adafactor',
   training: { epochs: 1, batchSize: 512, shards: 4 },
 });
 
@@ -106,7 +109,11 @@ describe('images', () => {
 
 it('a run that ends with its best epoch evaluates that, over workers too', async () => {
   // Steps too long for the loss to fall for good.
-  const set = ['training.restoreBest=true', 'training.epochs=4', 'optimizer.adam.learningRate=0.06'];
+  const set = [
+    'training.restoreBest=true',
+    'training.epochs=4',
+    'optimizer={adam: {learningRate: 0.06, emaMomentum: 0.3}}',
+  ];
   const alone = await trained(images, set, newPath(), 2);
   expect(alone.end.restored).toBe(true);
   for (const threads of [0, 1]) {

@@ -7,6 +7,10 @@
  *
  * `scale` multiplies each gradient first: it is 1 / examples times the clipping factor.
  */
+import { average, gradient } from './lanes';
+
+export { adafactorApply, adafactorMeans, adafactorSquares, adafactorVector } from './factored';
+export { applyDirection, lambApply, lambMoments, lambSquares, muonDirection } from './layerwise';
 export {
   addChecked,
   checksum,
@@ -23,16 +27,6 @@ export {
 
 /** Smallest normal float32. */
 const NORMAL: f32 = 1.17549435e-38;
-
-/** Four scaled gradients. */
-function gradient(address: usize, scale: v128): v128 {
-  return f32x4.mul(v128.load(address), scale);
-}
-
-/** `average * decay + value * (1 - decay)`. */
-function average(previous: v128, value: v128, decay: v128, rest: v128): v128 {
-  return f32x4.add(f32x4.mul(previous, decay), f32x4.mul(value, rest));
-}
 
 /** dst += src. */
 export function add(dst: usize, src: usize, n: i32): void {
@@ -207,16 +201,6 @@ export function movingAverage(a: usize, p: usize, n: i32, decay: f32): void {
   const rests = f32x4.splat(1 - decay);
   for (let i: usize = 0; i < bytes; i += 16) {
     v128.store(a + i, average(v128.load(a + i), v128.load(p + i), decays, rests));
-  }
-}
-
-/** Exchanges a and b. */
-export function swap(a: usize, b: usize, n: i32): void {
-  const bytes = (<usize>n) << 2;
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const kept = v128.load(a + i);
-    v128.store(a + i, v128.load(b + i));
-    v128.store(b + i, kept);
   }
 }
 
