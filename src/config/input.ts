@@ -564,7 +564,7 @@ export interface RunConfigInput {
    * How a gradient changes the parameters; a bare name takes its defaults.
    */
   optimizer?:
-    | ('sgd' | 'momentum' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw' | 'lion')
+    | ('sgd' | 'momentum' | 'adagrad' | 'rmsprop' | 'adam' | 'adamw' | 'lion' | 'muon' | 'adafactor' | 'lamb')
     | (
         | {
             /**
@@ -575,6 +575,10 @@ export interface RunConfigInput {
                * Step size before the schedule; the schedule scales it.
                */
               learningRate?: number;
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
             };
           }
         | {
@@ -586,6 +590,10 @@ export interface RunConfigInput {
                * Step size before the schedule; the schedule scales it.
                */
               learningRate?: number;
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
               /**
                * Share of the velocity that the next step keeps.
                */
@@ -606,6 +614,10 @@ export interface RunConfigInput {
                */
               learningRate?: number;
               /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
+              /**
                * Where the sum of squared gradients starts.
                */
               initialAccumulator?: number;
@@ -625,6 +637,10 @@ export interface RunConfigInput {
                */
               learningRate?: number;
               /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
+              /**
                * Decay of the running mean of the squared gradients.
                */
               decay?: number;
@@ -639,6 +655,10 @@ export interface RunConfigInput {
              * Running means of the gradients and of their squares.
              */
             adam: {
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
               /**
                * Step size before the schedule; the schedule scales it.
                */
@@ -662,6 +682,10 @@ export interface RunConfigInput {
              * Adam with weight decay apart from the gradient.
              */
             adamw: {
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
               /**
                * Step size before the schedule; the schedule scales it.
                */
@@ -700,6 +724,10 @@ export interface RunConfigInput {
                */
               learningRate?: number;
               /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
+              /**
                * Share of the running mean of the gradients in the direction of a step.
                */
               beta1?: number;
@@ -707,6 +735,152 @@ export interface RunConfigInput {
                * Decay of the running mean of the gradients.
                */
               beta2?: number;
+              /**
+               * Share of every parameter, times the learning rate, taken off at each step.
+               */
+              weightDecay?: number;
+              /**
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               *
+               * @maxItems 100
+               */
+              noDecay?: string[];
+            };
+          }
+        | {
+            /**
+             * Orthogonal steps for matrices, AdamW for all else.
+             */
+            muon: {
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
+              /**
+               * Decay of the running mean of the gradients of matrices.
+               */
+              momentum?: number;
+              /**
+               * Take the mean as it would be after the same gradient again.
+               */
+              nesterov?: boolean;
+              /**
+               * Newton-Schulz steps that make a matrix orthogonal.
+               */
+              steps?: number;
+              /**
+               * Length of the step of a matrix [in, out], times the learning rate: 0.2 times the root of the larger side, so that learning rates of AdamW fit; or the root of out / in, at least 1.
+               */
+              scale?: 'matchRmsAdamw' | 'original';
+              /**
+               * Matrices that AdamW is to update, named as in `noDecay`. Default: [embeddings].
+               *
+               * @maxItems 100
+               */
+              exclude?: string[];
+              /**
+               * Share of every parameter, times the learning rate, taken off at each step.
+               */
+              weightDecay?: number;
+              /**
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               *
+               * @maxItems 100
+               */
+              noDecay?: string[];
+              /**
+               * How all that is no matrix is updated; the decay is the same.
+               */
+              adamw?: {
+                /**
+                 * Default: that of the matrices.
+                 */
+                learningRate?: number;
+                /**
+                 * Decay of the running mean of the gradients.
+                 */
+                beta1?: number;
+                /**
+                 * Decay of the running mean of the squared gradients.
+                 */
+                beta2?: number;
+                /**
+                 * Added to the root of the squared gradients, against division by zero.
+                 */
+                epsilon?: number;
+              };
+            };
+          }
+        | {
+            /**
+             * Steps as long as weights are, with little state: of squared gradients the means of rows and of columns.
+             */
+            adafactor: {
+              /**
+               * Largest length of a step as a part of the length of a weight; one over the root of the step, where that is less.
+               */
+              learningRate?: number;
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
+              /**
+               * The means of the squared gradients take in the step to the power of this of the new ones.
+               */
+              beta2Decay?: number;
+              /**
+               * Least root of the squared gradients, and least mean of those of a matrix.
+               */
+              epsilon?: number;
+              /**
+               * Least root mean square that a weight counts with for the length of its steps.
+               */
+              epsilonScale?: number;
+              /**
+               * Largest root mean square of a direction.
+               */
+              clipThreshold?: number;
+              /**
+               * Share of every parameter, times the learning rate, taken off at each step.
+               */
+              weightDecay?: number;
+              /**
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               *
+               * @maxItems 100
+               */
+              noDecay?: string[];
+            };
+          }
+        | {
+            /**
+             * Steps of Adam, each as long as its weight is, for large batches.
+             */
+            lamb: {
+              /**
+               * Keep a moving average of the weights, of which a step leaves this share, and evaluate and save it in their place. Default: no average.
+               */
+              emaMomentum?: number;
+              /**
+               * Step size before the schedule; the schedule scales it.
+               */
+              learningRate?: number;
+              /**
+               * Decay of the running mean of the gradients.
+               */
+              beta1?: number;
+              /**
+               * Decay of the running mean of the squared gradients.
+               */
+              beta2?: number;
+              /**
+               * Added to the root of the squared gradients, against division by zero.
+               */
+              epsilon?: number;
               /**
                * Share of every parameter, times the learning rate, taken off at each step.
                */
