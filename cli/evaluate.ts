@@ -1,7 +1,8 @@
 /** `lockstep evaluate`: loss and metrics of a saved model. */
 import { Command } from 'commander';
 import type { EvaluationResult } from '../coordinator/inference/evaluate.js';
-import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
+import type { ReportOptions } from '../coordinator/inference/make-report.js';
+import { ConfigError } from '../src/errors.js';
 import { printable, printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText, percent } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
@@ -13,16 +14,18 @@ import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
 import { slicesText } from '../src/report/slices-text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { importanceTable } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
 import { checkReportFiles, type ReportFlags, writeReportFiles } from './report-files.js';
 import { wholeNumber } from './running.js';
-import { evaluationOf, repeatable, type SharedFlags, withModel, withShared } from './shared-options.js';
+import { evaluationOf, repeatable, repeatsOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 
-const shared = ['split', 'data', 'config', 'set', 'model', 'module', 'threads', 'unseal'] as const;
+const shared = ['split', 'data', 'config', 'set', 'model', 'module', 'threads', 'unseal', 'repeats'] as const;
 
 interface EvaluateFlags extends ReportFlags, Pick<SharedFlags, (typeof shared)[number] | 'json'> {
   readonly by?: readonly string[];
   readonly gallery?: string;
+  readonly importance?: boolean;
   readonly diagnosis: boolean;
 }
 
@@ -31,6 +34,7 @@ export function evaluateCommand(): Command {
     'Loss and metrics of a trained model, as its run computes them.',
   );
   withShared(command, ...shared)
+    .option('--importance', 'measure which inputs the model relies on: how much worse it gets without each')
     .addOption(
       repeatable(
         '--by <column>',
@@ -56,6 +60,7 @@ Examples:
   lockstep evaluate runs/digits-1 --html report.html --markdown report.md
   lockstep evaluate runs/mnist-1 --data ./data/other-digits
   lockstep evaluate runs/census-1 --by sex --by age:4
+  lockstep evaluate runs/census-1 --importance --html report.html
   lockstep evaluate ./downloaded-model --config configs/mnist.yaml
 
 Exit codes: 0 done, 2 bad input.`,
@@ -64,15 +69,23 @@ Exit codes: 0 done, 2 bad input.`,
 }
 
 function runEvaluate(place: string, flags: EvaluateFlags): Promise<void> {
-  const { json, by, diagnosis: diagnose, gallery, html, markdown, force } = flags;
+  const { json, by, diagnosis: diagnose, gallery, importance, html, markdown, force } = flags;
   return reportMistakes(json, async (warn) => {
     const files = { html, markdown, force };
     const isReport = checkReportFiles(files);
     const shown = gallery === undefined ? [] : [`evaluation.gallery=${galleryOf(gallery)}`];
-    const given = { ...evaluationOf({ ...flags, set: [...(flags.set ?? []), ...shown] }), by, diagnose, warn };
+    const repeats = repeatsOf(flags);
+    if (repeats !== undefined && !importance) {
+      throw new ConfigError(`--repeats ${repeats}: is of --importance`, 'give that too, or leave --repeats out');
+    }
+    const asked = { by, diagnose, importance, repeats };
+    const given = { ...evaluationOf({ ...flags, set: [...(flags.set ?? []), ...shown] }), ...asked, warn };
     process.stdout.write(await evaluated(place, given, { json, isReport, files }));
   });
 }
+
+/** Inputs that people are shown. */
+const mostInputs = 10;
 
 interface Output {
   readonly json?: boolean;
@@ -81,9 +94,9 @@ interface Output {
 }
 
 /** What to print. Modules come late, because tfjs takes most of the time that the command needs to start. */
-async function evaluated(place: string, given: EvaluateOptions, { json, isReport, files }: Output): Promise<string> {
+async function evaluated(place: string, given: ReportOptions, { json, isReport, files }: Output): Promise<string> {
   const people = (result: EvaluationResult) => wrapLines(text(printableDeep(result)), widthOf(process.stdout));
-  if (!json && !isReport) {
+  if (!json && !isReport && !given.importance) {
     const { evaluate } = await import('../coordinator/inference/evaluate.js');
     return people(await evaluate(place, given));
   }
@@ -92,8 +105,12 @@ async function evaluated(place: string, given: EvaluateOptions, { json, isReport
   const report = await evaluationReport(place, given, isReport);
   await writeReportFiles(files, report);
   if (json) return jsonLine({ event: 'evaluation', ...report });
+  const important = report.importance
+    ? `\n${importanceTable({ ...report, importance: report.importance }, mostInputs)}`
+    : '';
+  if (!isReport) return `${people(report)}${important}`;
   const written = [files.html, files.markdown].filter((file) => file !== undefined).join(', ');
-  return `${people(report)}report: ${printable(written)}\n`;
+  return `${people(report)}${important}report: ${printable(written)}\n`;
 }
 
 const galleryOf = (value: string): number => wholeNumber('--gallery', value, 0, 1000, 'use 24, or leave it out');

@@ -8,7 +8,7 @@ import { importanceText } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
 import { inputsOf, readText } from './predict.js';
 import { wholeNumber } from './running.js';
-import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-options.js';
+import { evaluationOf, repeatsOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
 
 const ofInputs = ['input', 'text', 'dir', 'images', 'force'] as const;
@@ -124,7 +124,7 @@ async function importances(
   top: number,
   warn: (message: string) => void,
 ): Promise<void> {
-  const repeats = numberOf('--repeats', flags.repeats);
+  const repeats = repeatsOf(flags);
   const { importance } = await import('../coordinator/inference/importance.js');
   const result = await importance(place, { ...evaluationOf(flags), repeats, warn });
   process.stdout.write(flags.json ? jsonLine(result) : importanceText(result, top));

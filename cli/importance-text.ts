@@ -5,9 +5,11 @@ import { grouped, metricText } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { looksText } from '../src/report/looks.js';
 
+type Found = Pick<ImportanceResult, 'metrics' | 'importance'>;
+
 /** @param top how many inputs are shown */
 export function importanceText(result: ImportanceResult, top: number): string {
-  const { model, split, data, examples, repeats, metrics, importance, looks } = result;
+  const { model, split, data, examples, repeats, looks } = result;
   const about = [
     ['model', model],
     ['data', data],
@@ -15,6 +17,12 @@ export function importanceText(result: ImportanceResult, top: number): string {
     ['repeats', String(repeats)],
     ...(looks && looks.count > 0 ? [['looks', looksText(looks)]] : []),
   ];
+  const heads = about.map(([title, value]) => [title, printable(value)]);
+  return [...tableLines(heads, 2).map((line) => `${line.trimEnd()}\n`), '\n', importanceTable(result, top)].join('');
+}
+
+/** A line for each input. */
+export function importanceTable({ metrics, importance }: Found, top: number): string {
   const names = [...new Set(importance.map(({ metric }) => metric))];
   const found = new Map(importance.map((each) => [`${each.input}\n${each.metric}`, each]));
   const of = (input: string, metric: string) => found.get(`${input}\n${metric}`)!;
@@ -31,11 +39,6 @@ export function importanceText(result: ImportanceResult, top: number): string {
   ];
   const left = inputs.length - top;
   return [
-    ...tableLines(
-      about.map(([title, value]) => [title, printable(value)]),
-      2,
-    ).map((line) => line.trimEnd()),
-    '',
     ...tableLines(rows),
     ...(left > 0 ? [`and ${left} inputs that the loss misses less (--top, --json)`] : []),
     '',

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
 import { whole } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
-import { threadCount } from './running.js';
+import { threadCount, wholeNumber } from './running.js';
 
 /** What they are in the flags of a command. */
 export interface SharedFlags {
@@ -125,6 +125,10 @@ function placeOf(entries: readonly string[] = []): EvaluateOptions['data'] {
   // A file that is there may have any name.
   return others.length === 0 && (!first.includes('=') || existsSync(first)) ? first : namedFiles('--data', entries);
 }
+
+/** @throws ConfigError */
+export const repeatsOf = ({ repeats }: Pick<SharedFlags, 'repeats'>): number | undefined =>
+  repeats === undefined ? undefined : wholeNumber('--repeats', repeats, 1, 10_000, 'leave it out for the default');
 
 /** @throws ConfigError */
 export const seedOf = ({ seed }: Pick<SharedFlags, 'seed'>): number | undefined => whole('--seed', seed, 0);

@@ -1,7 +1,7 @@
 /** Which inputs a saved model relies on: permutation importance on a split of its run, or on data of its own. */
 
 import type { Encoding } from '../../src/data/encoding.js';
-import { type Column, type Examples, type Splits, withColumn } from '../../src/data/examples.js';
+import { type Column, type Dataset, type Examples, type Splits, withColumn } from '../../src/data/examples.js';
 import { ofRole, strideOf, valuesOf, widthOf } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { type Importance, permutationImportance } from '../../src/evaluate/permutation-importance.js';
@@ -9,8 +9,8 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { randomStream, shuffle } from '../../src/ground/random.js';
 import type { Metrics } from '../../src/report/events.js';
 import type { Looks } from '../../src/report/looks.js';
-import { withChosen, withPool } from './evaluate-examples.js';
-import type { EvaluateOptions } from './evaluated-data.js';
+import { type EvaluatedExamples, withChosen, withPool } from './evaluate-examples.js';
+import type { ChosenData, EvaluateOptions } from './evaluated-data.js';
 import { placeText, tableColumns } from './explained-inputs.js';
 
 /** Where importance is measured, and how. */
@@ -47,40 +47,59 @@ export interface ImportanceResult {
  * @throws LockstepError as `evaluate` does; ConfigError where there is nothing to shuffle: one text, or one picture
  */
 export async function importance(place: string, options: ImportanceOptions = {}): Promise<ImportanceResult> {
-  const { repeats = 10, warn = () => {} } = options;
   return withChosen(place, options, async ({ located, config, chosen, guard }) => {
     const { dataset, split, rows } = chosen;
-    const groups = groupsOf(dataset.examples, dataset.encoding, warn);
-    const examples = withOwnInputs(dataset.examples, groups);
-    const shuffler = new Shuffler(dataset.examples, examples, rows, config.seed);
-    const own = { dataset: { ...dataset, examples }, all: [rows], isKept: false };
-    const [metrics, found] = await withPool(located, config, own, options, async (pool, heads) => {
-      const run = new RunMetrics(heads);
-      const higher = new Set(run.numbers.flatMap(({ name, family }) => (family?.better === 'higher' ? name : [])));
-      const score = async () => run.results(await pool.evaluate(rows)).scalars;
-      const whole = await score();
-      const importance = await permutationImportance({
-        inputs: groups.map(({ name }) => name),
-        isHigherBetter: (metric) => higher.has(metric),
-        repeats,
-        confidence: config.evaluation.confidence,
-        score: async (shuffled) => (shuffled ? shuffler.with(groups[shuffled.input], shuffled.repeat, score) : whole),
-      });
-      return [whole, importance] as const;
-    });
+    const found = await measuredImportance({ located, config, ...chosen }, options);
     const looks = guard.looked(split);
     return {
       model: located.path,
       split,
       data: dataset.description,
       examples: rows.length,
-      repeats,
-      metrics,
-      importance: found,
+      ...found,
       ...(looks && { looks }),
     };
   });
 }
+
+/** A model and the examples that it is measured on, while they are open. */
+type Measured = ChosenData & Pick<EvaluatedExamples, 'located' | 'config'>;
+
+/** The same of examples that are chosen already. */
+export async function measuredImportance(
+  { located, config, dataset, rows }: Measured,
+  options: ImportanceOptions,
+): Promise<Pick<ImportanceResult, 'repeats' | 'metrics' | 'importance'>> {
+  const { repeats = 10, warn = () => {} } = options;
+  const groups = groupsOf(dataset.examples, dataset.encoding, warn);
+  if (groups.length === 0) {
+    throw new ConfigError(
+      'the model reads one picture, text or sequence, of which no part means the same in every example',
+      'explain an example: lockstep explain RUN INPUT',
+    );
+  }
+  const examples = withOwnInputs(dataset.examples, groups);
+  const shuffler = new Shuffler(dataset.examples, examples, rows, config.seed);
+  const own = { dataset: { ...dataset, examples }, all: [rows], isKept: false };
+  return withPool(located, config, own, options, async (pool, heads) => {
+    const run = new RunMetrics(heads);
+    const higher = new Set(run.numbers.flatMap(({ name, family }) => (family?.better === 'higher' ? name : [])));
+    const score = async () => run.results(await pool.evaluate(rows)).scalars;
+    const metrics = await score();
+    const importance = await permutationImportance({
+      inputs: groups.map(({ name }) => name),
+      isHigherBetter: (metric) => higher.has(metric),
+      repeats,
+      confidence: config.evaluation.confidence,
+      score: async (shuffled) => (shuffled ? shuffler.with(groups[shuffled.input], shuffled.repeat, score) : metrics),
+    });
+    return { repeats, metrics, importance };
+  });
+}
+
+/** Whether the inputs of examples have parts that mean the same in each. */
+export const hasColumns = ({ examples, encoding }: Dataset): boolean =>
+  groupsOf(examples, encoding, () => {}).length > 0;
 
 /** What is shuffled together. */
 interface Group {
@@ -92,11 +111,11 @@ interface Group {
 
 const all = (column: Column): number[] => Array.from({ length: widthOf(column) }, (_, i) => i);
 
-/** @throws ConfigError where the model has one input that is one thing */
+/** @returns none where the model has one input that is one thing */
 function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: string) => void): Group[] {
   const inputs = ofRole(columns, 'input');
   const masked = new Set(ofRole(columns, 'mask').map(({ of }) => of));
-  const groups = inputs.flatMap((column): Group[] => {
+  return inputs.flatMap((column): Group[] => {
     const { name } = column;
     if (masked.has(name) && inputs.length > 1) {
       warn(`${name} is left out: its sequences are of unequal length, and an example keeps the length that it has`);
@@ -108,11 +127,6 @@ function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: str
     const isVector = column.shape.length === 1 && column.stride === undefined && !masked.has(name);
     return isVector ? all(column).map((i) => ({ name: placeText(column.shape, i), column: name, features: [i] })) : [];
   });
-  if (groups.length > 0) return groups;
-  throw new ConfigError(
-    'the model reads one picture, text or sequence, of which no part means the same in every example',
-    'explain an example: lockstep explain RUN INPUT',
-  );
 }
 
 /** The examples with copies of the inputs that are shuffled: targets and others may share their memory. */

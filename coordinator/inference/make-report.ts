@@ -11,8 +11,17 @@ import { trainingCourse } from '../../src/report/training-course.js';
 import { type EvaluationResult, evaluateWith } from './evaluate.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
+import { measuredImportance } from './importance.js';
 import { choiceOf, runAround } from './locate.js';
 import { reliabilityOf } from './reliability.js';
+
+/** What a report is to say beside what `evaluate` does. */
+export interface ReportOptions extends EvaluateOptions {
+  /** Whether to measure which inputs the model relies on; default: false. */
+  readonly importance?: boolean;
+  /** How often each input is shuffled for that; default: 10. */
+  readonly repeats?: number;
+}
 
 /**
  * Evaluates a saved model as `evaluate` does, with all that a report says besides: `reportHtml` makes a page of it, and
@@ -24,7 +33,7 @@ import { reliabilityOf } from './reliability.js';
  */
 export async function evaluationReport(
   place: string,
-  options: EvaluateOptions = {},
+  options: ReportOptions = {},
   hasCard = true,
 ): Promise<EvaluationResult & EvaluationReport> {
   const warnings: string[] = [];
@@ -35,6 +44,7 @@ export async function evaluationReport(
   return evaluateWith(place, { ...options, warn }, async (result, evaluated) => {
     const { located, dataset, split, isSealed } = evaluated;
     const calibration = await reliabilityOf(evaluated, options);
+    const important = options.importance ? await measuredImportance(evaluated, { ...options, warn }) : undefined;
     const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
     const training =
       run === undefined ? undefined : trainingCourse(readRunLog(join(run, metricsName)), trainedOn(evaluated));
@@ -44,6 +54,7 @@ export async function evaluationReport(
       ...(hasCard && { card: await dataCard(dataset, split === null, isSealed) }),
       ...(training && { training }),
       ...(calibration && { calibration }),
+      ...(important && { importance: important.importance }),
       repeat: repetition(run, place, evaluated, options),
     };
   });
@@ -57,7 +68,7 @@ function repetition(
   run: string | undefined,
   place: string,
   { config, split, parameters, located }: EvaluatedExamples,
-  options: EvaluateOptions,
+  options: ReportOptions,
 ): Repetition {
   const model = run !== undefined && place !== located.path ? choiceOf(located.path) : undefined;
   const evaluate = evaluateLine(place, split, { ...options, model });
@@ -72,8 +83,8 @@ function repetition(
 }
 
 /** The words that evaluate the same again: all that was asked for which numbers, sections or warnings depend on. */
-export function evaluateLine(place: string, split: EvaluatedExamples['split'], options: EvaluateOptions): string[] {
-  const { data, config, overrides = [], model, module, unseal, diagnose, by = [] } = options;
+export function evaluateLine(place: string, split: EvaluatedExamples['split'], options: ReportOptions): string[] {
+  const { data, config, overrides = [], model, module, unseal, diagnose, by = [], importance, repeats } = options;
   const files = typeof data === 'string' ? [data] : Object.entries(data ?? {}).map(([name, path]) => `${name}=${path}`);
   const given = (flag: string, value: string | undefined) => (value === undefined ? [] : [flag, value]);
   return [
@@ -86,6 +97,7 @@ export function evaluateLine(place: string, split: EvaluatedExamples['split'], o
     ...overrides.flatMap((override) => ['--set', override]),
     ...by.flatMap((column) => ['--by', column]),
     ...(diagnose ? [] : ['--no-diagnosis']),
+    ...(importance ? ['--importance', ...given('--repeats', repeats?.toString())] : []),
   ];
 }
 

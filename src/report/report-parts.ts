@@ -134,14 +134,15 @@ export function importanceBlocks(all: readonly InputImportance[]): Block[] {
   return [
     {
       kind: 'text',
-      text: 'How much worse a metric becomes where the values of an input are shuffled among the examples.',
+      text: 'How much worse a metric becomes where the values of an input are shuffled among the examples, with the interval of the repeats.',
     },
     {
       kind: 'charts',
       charts: metrics.map((metric) => ({
-        ...{ kind: 'ranges' as const, title: metric, xLabel: `loss of ${metric}` },
+        ...{ kind: 'ranges' as const, title: metric, xLabel: `how much worse ${metric} gets` },
         ranges: all
           .filter((one) => one.metric === metric)
+          .toSorted((a, b) => b.value - a.value)
           .slice(0, mostRanges)
           .map(({ input, value, low, high }) => ({ name: input, value, low, high })),
       })),

@@ -5,8 +5,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { explain } from '../../coordinator/inference/explain.js';
 import type { ExplainOptions, Explanation } from '../../coordinator/inference/explanation.js';
 import { importance } from '../../coordinator/inference/importance.js';
+import { evaluationReport } from '../../coordinator/inference/make-report.js';
 import { predict } from '../../coordinator/inference/predict.js';
 import type { LockstepError } from '../../src/errors.js';
+import { reportMarkdown } from '../../src/report/evaluation-document.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
 import { metricsOf } from '../support/evaluated.js';
@@ -164,6 +166,10 @@ describe('columns', () => {
     expect(found.importance.map(({ input, metric }) => [input, metric])).toEqual(
       ['length', 'width', 'site'].map((input) => [input, 'loss']),
     );
+    const report = await evaluationReport(curved, { ...options, importance: true, threads: 1 }, false);
+    expect(report.importance).toEqual(found.importance);
+    expect(report.repeat!.commands.at(-1)).toContain('--importance --repeats 5');
+    expect(reportMarkdown(report)).toContain('What the model goes by');
     // The orders are the same for each column.
     const shares = found.importance.map(({ value }, i) => (5 * value) / (swapped[i] - loss));
     expect(shares[0]).toBeGreaterThan(0);
@@ -171,6 +177,19 @@ describe('columns', () => {
       expect(share).toBeCloseTo(Math.round(share), 6);
       expect(share).toBeCloseTo(shares[0], 6);
     }
+  });
+
+  it('matter in what evaluate says and shows too', async () => {
+    const html = join(folder, 'importance.html');
+    const asked = ['evaluate', curved, '--repeats', '2', '--set', 'evaluation.resamples=20', '--no-diagnosis'];
+    const { code, stdout } = await lockstepServed([...asked, '--importance', '--html', html], folder);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/\nworse without +loss\n(\w+ +[^\n]+ to [^\n]+\)\n){3}as it is/),
+    ]);
+    expect(readFileSync(html, 'utf8')).toContain('how much worse loss gets');
+    const refused = await lockstepServed(asked, folder);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--repeats 2: is of --importance')]);
   });
 
   it('refuse an input without a column', async () => {

@@ -36,6 +36,7 @@ it('training and evaluating by its lines come to the same parameters and numbers
 it('the line has every option that changes what is found', () => {
   const line = evaluateLine('runs/a', 'test', {
     ...{ unseal: true, model: 'final', config: 'c.yaml', module: 'm.ts', overrides: ['seed=1'], by: ['age:4'] },
+    ...{ importance: true, repeats: 3 },
   });
   const others = evaluateLine('runs/a', null, { data: { x: 'x.npy' }, diagnose: true });
   expect(others).toEqual(['npx', 'lockstep', 'evaluate', 'runs/a', '--data', 'x=x.npy']);
