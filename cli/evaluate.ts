@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import type { EvaluationResult } from '../coordinator/inference/evaluate.js';
 import type { ReportOptions } from '../coordinator/inference/make-report.js';
 import { ConfigError } from '../src/errors.js';
-import { printable, printableDeep } from '../src/ground/printable.js';
-import { grouped, metricText, percent } from '../src/ground/units.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { grouped, metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { decisionText } from '../src/report/decision-text.js';
 import { figureText } from '../src/report/figure-text.js';
@@ -16,7 +16,7 @@ import { slicesText } from '../src/report/slices-text.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { importanceTable } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
-import { checkReportFiles, type ReportFlags, writeReportFiles } from './report-files.js';
+import { checkReportFiles, type ReportFlags, writeReportFiles, writtenText } from './report-files.js';
 import { wholeNumber } from './running.js';
 import { evaluationOf, repeatable, repeatsOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 
@@ -34,7 +34,10 @@ export function evaluateCommand(): Command {
     'Loss and metrics of a trained model, as its run computes them.',
   );
   withShared(command, ...shared)
-    .option('--importance', 'measure which inputs the model relies on: how much worse it gets without each')
+    .option(
+      '--importance',
+      'measure how much worse the model gets without each input; of pictures and texts, explain some',
+    )
     .addOption(
       repeatable(
         '--by <column>',
@@ -42,10 +45,11 @@ export function evaluateCommand(): Command {
       ),
     )
     .option('--gallery <n>', 'show examples that the model is most confidently wrong about, and labels in doubt')
-    .option('--no-diagnosis', 'do not look for what is wrong with the run, which evaluates training and validation too')
-    .option('--html <file>', 'write a report there: a page with charts that needs no network')
-    .option('--markdown <file>', 'write the report there as Markdown');
-  return withShared(command, 'force', 'json')
+    .option(
+      '--no-diagnosis',
+      'do not look for what is wrong with the run, which evaluates training and validation too',
+    );
+  return withShared(command, 'html', 'markdown', 'force', 'json')
     .addHelpText(
       'after',
       `
@@ -103,15 +107,20 @@ async function evaluated(place: string, given: ReportOptions, { json, isReport, 
   const { evaluationReport } = await import('../coordinator/inference/make-report.js');
   // Whoever wants numbers alone does not wait until all data are read once more.
   const report = await evaluationReport(place, given, isReport);
-  await writeReportFiles(files, report);
+  if (isReport) {
+    const { evaluationDocument } = await import('../src/report/evaluation-document.js');
+    await writeReportFiles(files, evaluationDocument(report));
+  }
   if (json) return jsonLine({ event: 'evaluation', ...report });
   const important = report.importance
     ? `\n${importanceTable({ ...report, importance: report.importance }, mostInputs)}`
     : '';
-  if (!isReport) return `${people(report)}${important}`;
-  const written = [files.html, files.markdown].filter((file) => file !== undefined).join(', ');
-  return `${people(report)}${important}report: ${printable(written)}\n`;
+  const explained = report.explanations ? explainedText(report.explanations.length, isReport) : '';
+  return `${people(report)}${important}${explained}${isReport ? writtenText(files) : ''}`;
 }
+
+const explainedText = (count: number, isReport: boolean): string =>
+  `explained: ${plural(count, 'example')}, ${isReport ? 'in the report' : 'for --html, --markdown or --json'}\n`;
 
 const galleryOf = (value: string): number => wholeNumber('--gallery', value, 0, 1000, 'use 24, or leave it out');
 

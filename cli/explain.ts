@@ -2,18 +2,21 @@
 import { Command, Option } from 'commander';
 import type { ExplainMethod } from '../coordinator/inference/explanation.js';
 import { ConfigError } from '../src/errors.js';
+import type { ExplainedExample } from '../src/report/evaluation-report.js';
+import { explanationDocument, importanceDocument } from '../src/report/explanation-document.js';
 import { jsonLine } from '../src/report/json.js';
 import { explanationHeader, explanationText } from './explanation-text.js';
 import { importanceText } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
 import { inputsOf, readText } from './predict.js';
+import { checkReportFiles, writeReportFiles, writtenText } from './report-files.js';
 import { wholeNumber } from './running.js';
 import { evaluationOf, repeatsOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
 
-const ofInputs = ['input', 'text', 'dir', 'images', 'force'] as const;
+const ofInputs = ['input', 'text', 'dir', 'images'] as const;
 const ofAll = ['repeats', 'split', 'unseal', 'data', 'config', 'set', 'threads'] as const;
-const ofBoth = ['model', 'module', 'json'] as const;
+const ofBoth = ['model', 'module', 'html', 'markdown', 'force', 'json'] as const;
 
 interface ExplainFlags extends Pick<SharedFlags, (typeof ofInputs | typeof ofAll | typeof ofBoth)[number]> {
   readonly method?: ExplainMethod;
@@ -62,7 +65,7 @@ Examples:
   lockstep explain runs/iris-1 flowers.csv --target virginica
   lockstep explain runs/digits-1 ./scans --images ./why
   lockstep explain runs/digits-1 seven.png --method occlusion --window 4 --json
-  lockstep explain runs/iris-1 --split validation
+  lockstep explain runs/iris-1 --split validation --html importance.html
   lockstep explain runs/shakespeare-1 --text "ROMEO: I am"
 
 Exit codes: 0 done, 2 bad input.`;
@@ -71,11 +74,12 @@ const given = (flags: ExplainFlags, names: readonly (keyof ExplainFlags)[]): str
   const found = names.find((name) => flags[name] !== undefined);
   return found && `--${found}`;
 };
-const ofOne = ['method', 'target', 'place', 'steps', 'baseline', 'window', 'images', 'force', 'dir'] as const;
+const ofOne = ['method', 'target', 'place', 'steps', 'baseline', 'window', 'images', 'dir'] as const;
 
 function runExplain(place: string, input: string | undefined, flags: ExplainFlags): Promise<void> {
   return reportMistakes(flags.json, async (warn) => {
     const top = numberOf('--top', flags.top) ?? 10;
+    checkReportFiles(flags);
     // Late, because tfjs takes most of the time that the command needs to start.
     const { isTextModel } = await import('../coordinator/inference/predict.js');
     const isText = await isTextModel(place, flags.model);
@@ -96,6 +100,9 @@ function runExplain(place: string, input: string | undefined, flags: ExplainFlag
 const numberOf = (option: string, value: string | undefined, most = 10_000): number | undefined =>
   value === undefined ? undefined : wholeNumber(option, value, 1, most, 'leave it out for the default');
 
+/** Examples in a report: a page of hundreds is read by nobody. */
+const mostInReport = 24;
+
 async function explanations(
   place: string,
   inputs: string | Record<string, string>,
@@ -106,16 +113,27 @@ async function explanations(
   const { json, method, target, baseline, images, force, dir, model, module } = flags;
   const steps = numberOf('--steps', flags.steps);
   const { explain } = await import('../coordinator/inference/explain.js');
+  const isReport = flags.html !== undefined || flags.markdown !== undefined;
   const found = await explain(place, inputs, {
-    ...{ method, target, baseline, images, force, dir, model, module, warn, steps },
+    ...{ method, target, baseline, images, force, dir, model, module, warn, steps, heatMaps: isReport },
     place: numberOf('--place', flags.place, Number.MAX_SAFE_INTEGER),
     window: numberOf('--window', flags.window),
   });
+  const { explainedExample } = await import('../coordinator/inference/explained-examples.js');
+  const shown: ExplainedExample[] = [];
+  let left = 0;
   const lines = async function* () {
     if (!json) yield explanationHeader(found, steps ?? 64);
-    for await (const one of found.rows) yield json ? jsonLine(one) : explanationText(one, found.method, top);
+    for await (const one of found.rows) {
+      if (isReport && shown.length < mostInReport) shown.push(explainedExample(one, one.name ?? `row ${one.row}`));
+      else left++;
+      yield json ? jsonLine(one) : explanationText(one, found.method, top);
+    }
   };
   await writeLines(lines(), undefined);
+  if (!isReport) return;
+  await writeReportFiles(flags, explanationDocument(found, shown, left));
+  if (!json) process.stdout.write(writtenText(flags));
 }
 
 async function importances(
@@ -128,6 +146,9 @@ async function importances(
   const { importance } = await import('../coordinator/inference/importance.js');
   const result = await importance(place, { ...evaluationOf(flags), repeats, warn });
   process.stdout.write(flags.json ? jsonLine(result) : importanceText(result, top));
+  if (flags.html === undefined && flags.markdown === undefined) return;
+  await writeReportFiles(flags, importanceDocument(result));
+  if (!flags.json) process.stdout.write(writtenText(flags));
 }
 
 function textOf(file: string | undefined, { text, input }: ExplainFlags): string {

@@ -1,16 +1,14 @@
-/** `--html` and `--markdown`: where the report of an evaluation goes. */
+/** `--html` and `--markdown`: where a report goes. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError, OutputError } from '../src/errors.js';
 import { writeFileAtomically } from '../src/ground/atomic-file.js';
-import type { EvaluationReport } from '../src/report/evaluation-report.js';
+import { printable } from '../src/ground/printable.js';
+import type { ReportDocument } from '../src/report/document.js';
 import { assertWritable } from '../src/report/run-folder.js';
+import type { SharedFlags } from './shared-options.js';
 
-export interface ReportFlags {
-  readonly html?: string;
-  readonly markdown?: string;
-  readonly force?: boolean;
-}
+export type ReportFlags = Pick<SharedFlags, 'html' | 'markdown' | 'force'>;
 
 /**
  * Before anything is computed.
@@ -42,8 +40,13 @@ export function checkReportFiles({ html, markdown, force }: ReportFlags): boolea
 }
 
 /** @throws OutputError */
-export async function writeReportFiles({ html, markdown }: ReportFlags, report: EvaluationReport): Promise<void> {
-  const { reportHtml, reportMarkdown } = await import('../src/report/evaluation-document.js');
-  if (html !== undefined) writeFileAtomically(html, await reportHtml(report));
-  if (markdown !== undefined) writeFileAtomically(markdown, reportMarkdown(report));
+export async function writeReportFiles({ html, markdown }: ReportFlags, document: ReportDocument): Promise<void> {
+  const { htmlPage } = await import('../src/report/page.js');
+  const { markdownPage } = await import('../src/report/markdown-page.js');
+  if (html !== undefined) writeFileAtomically(html, await htmlPage(document));
+  if (markdown !== undefined) writeFileAtomically(markdown, markdownPage(document));
 }
+
+/** What people are told of them at the end. */
+export const writtenText = ({ html, markdown }: ReportFlags): string =>
+  `report: ${printable([html, markdown].filter((file) => file !== undefined).join(', '))}\n`;

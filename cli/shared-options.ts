@@ -21,6 +21,8 @@ export interface SharedFlags {
   readonly text?: string;
   readonly dir?: string;
   readonly images?: string;
+  readonly html?: string;
+  readonly markdown?: string;
   readonly force?: boolean;
   readonly seed?: string;
   readonly out?: string;
@@ -64,6 +66,8 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
     '--images <folder>',
     'write PNG files there: what is predicted, instead of printing it, or what speaks for an answer',
   ),
+  html: option('--html <file>', 'write a report there: a page with charts that needs no network'),
+  markdown: option('--markdown <file>', 'write the report there as Markdown'),
   force: option('--force', 'replace files that are there'),
   seed: option('--seed <n>', 'decides what is drawn (default: 0)'),
   out: option('--out <dir>', "folder that receives the run's or report's own (default: runs)"),

@@ -26,20 +26,30 @@ export async function explain(place: string, input: GivenInputs, options: Explai
   const { method = 'integratedGradients', baseline = 'zeros', warn = () => {} } = options;
   const located = locateModel(place, options.model);
   const saved = await openModel(located, options.module, warn);
-  const output = explainedOutput(saved, options);
-  const shapes = saved.inputs.map(({ shape }) => shape);
-  const lookups = findLookups(saved.model, shapes, (inputs) => predicted(saved.model, inputs, [], saved.hooks));
-  const target: Explained = { ...saved, lookups, output: output.index, outputShape: saved.outputs[output.index].shape };
   const parts = partsOfInputs(saved);
-  checkOptions(options, target, parts);
-  checkBaseline(baseline, saved);
-  const slopes = await createSlopes(target, method !== 'occlusion', warn);
-  const explainer = new Explainer({ saved, target, output, parts, slopes, method, options });
+  const explainer = await explainerOf(saved, parts, options);
   if (!isNamedBaseline(baseline)) {
     explainer.compareWith(await onlyExample(await batchesOf(saved, baseline, options, []), baseline));
   }
   const batches = await batchesOf(saved, input, options, namesOf(parts));
   return { model: located.path, method, baseline, rows: explainer.rows(batches) };
+}
+
+/** What explains examples that come as the model reads them. */
+export async function explainerOf(
+  saved: SavedModel,
+  parts: readonly InputParts[],
+  options: ExplainOptions,
+): Promise<Explainer> {
+  const { method = 'integratedGradients', baseline = 'zeros', warn = () => {} } = options;
+  const output = explainedOutput(saved, options);
+  const shapes = saved.inputs.map(({ shape }) => shape);
+  const lookups = findLookups(saved.model, shapes, (inputs) => predicted(saved.model, inputs, [], saved.hooks));
+  const target: Explained = { ...saved, lookups, output: output.index, outputShape: saved.outputs[output.index].shape };
+  checkOptions(options, target, parts);
+  checkBaseline(baseline, saved);
+  const slopes = await createSlopes(target, method !== 'occlusion', warn);
+  return new Explainer({ saved, target, output, parts, slopes, method, options });
 }
 
 /** What is given, as the model reads it. A text is no path. */

@@ -1,6 +1,7 @@
 /** Explains one example after the other. */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { pngUri } from '../../src/data/images/png.js';
 import {
   gradientOf,
   integratedGradients,
@@ -160,17 +161,20 @@ export class Explainer {
     own: InputParts,
     { given, values, row, name, kept = [] }: Found,
   ): Promise<ExplainedInput> {
-    const { saved, parts } = this.#task;
+    const { saved, parts, options } = this.#task;
     const { name: input, shape, isNamed } = saved.inputs[index];
     if (own.kind === 'picture') {
       const { height, width } = own;
       const several = parts.filter(({ kind }) => kind === 'picture').length > 1;
       const file = this.#files?.take(row, name, several ? `.${input}` : '');
+      const isDrawn = file !== undefined || options.heatMaps;
+      const map = isDrawn ? await heatMapPng({ ...own, picture: given, attributions: values }) : new Uint8Array();
       if (file !== undefined) {
         mkdirSync(dirname(file), { recursive: true });
-        writeFileAtomically(file, [await heatMapPng({ ...own, picture: given, attributions: values })]);
+        writeFileAtomically(file, [map]);
       }
-      return { input, height, width, attributions: [...values], ...(file !== undefined && { file }) };
+      const found = { input, height, width, attributions: [...values], ...(file !== undefined && { file }) };
+      return options.heatMaps ? { ...found, heatMap: pngUri(map) } : found;
     }
     // The columns to keep are those of all inputs, one behind the other.
     const first = parts
@@ -182,7 +186,8 @@ export class Explainer {
       const place = elements(shape) === 1 && isNamed ? '' : placeText(shape, i);
       return { name: `${isNamed ? input : ''}${place}`, value: given[i] };
     };
-    return { input, parts: Array.from(values, (attribution, i) => ({ ...described(i), attribution })) };
+    const listed = Array.from(values, (attribution, i) => ({ ...described(i), attribution }));
+    return { input, parts: listed, ...(own.kind === 'places' && { isText: true as const }) };
   }
 }
 

@@ -28,6 +28,8 @@ export interface ExplainOptions {
   readonly window?: number;
   /** Folder to write a PNG file to for each picture: red pixels speak for the answer, blue ones against it. */
   readonly images?: string;
+  /** Whether each picture's heat map comes with its explanation. */
+  readonly heatMaps?: boolean;
   /** Whether files in that folder may be replaced. */
   readonly force?: boolean;
   /** Folder where names of images in a table start; default: that of the table's file. */
@@ -60,6 +62,10 @@ export interface ExplainedInput {
   readonly attributions?: readonly number[];
   /** The heat map that was written of it. */
   readonly file?: string;
+  /** The heat map itself, a PNG file as a `data:` URI, where it is asked for. */
+  readonly heatMap?: string;
+  /** Whether the parts are the characters of a text. */
+  readonly isText?: true;
 }
 
 /** Why the model says what it says of one example. */

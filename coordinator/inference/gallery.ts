@@ -3,7 +3,7 @@ import { pictureIn } from '../../src/data/augment/moved.js';
 import { type Encoding, fieldsOfTable } from '../../src/data/encoding.js';
 import type { Column, Dataset } from '../../src/data/examples.js';
 import { bytesPerElement, ofRole, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../../src/data/field.js';
-import { encodePng } from '../../src/data/images/png.js';
+import { encodePng, pngUri } from '../../src/data/images/png.js';
 import { readFully } from '../../src/data/row-reader.js';
 import { TextCoder, type TextEncoding } from '../../src/data/text/inputs.js';
 import { galleryOf } from '../../src/diagnosis/shelves.js';
@@ -39,7 +39,7 @@ async function seen({ examples: { columns }, encoding }: Dataset, example: numbe
 }
 
 /** The values of one example, which may be on the disk. */
-async function valuesAt(column: Column, example: number): Promise<Values> {
+export async function valuesAt(column: Column, example: number): Promise<Values> {
   const { values, file, type } = column;
   const width = widthOf(column);
   const start = example * strideOf(column);
@@ -54,7 +54,7 @@ async function pngOf(column: Column, example: number): Promise<string> {
   const values = await valuesAt(column, example);
   const [height, width, channels] = column.shape;
   const png = await encodePng(bytesOf(values, bytesPerElement(column) === 1), height, width, channels as 1 | 3);
-  return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+  return pngUri(png);
 }
 
 function bytesOf(values: Values, isBytes: boolean): Uint8Array {

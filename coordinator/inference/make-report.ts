@@ -11,13 +11,14 @@ import { trainingCourse } from '../../src/report/training-course.js';
 import { type EvaluationResult, evaluateWith } from './evaluate.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
-import { measuredImportance } from './importance.js';
+import { explainedExamples } from './explained-examples.js';
+import { hasColumns, measuredImportance } from './importance.js';
 import { choiceOf, runAround } from './locate.js';
 import { reliabilityOf } from './reliability.js';
 
 /** What a report is to say beside what `evaluate` does. */
 export interface ReportOptions extends EvaluateOptions {
-  /** Whether to measure which inputs the model relies on; default: false. */
+  /** Whether to measure which inputs the model relies on, or to explain some examples where these are one picture or text; default: false. */
   readonly importance?: boolean;
   /** How often each input is shuffled for that; default: 10. */
   readonly repeats?: number;
@@ -44,7 +45,7 @@ export async function evaluationReport(
   return evaluateWith(place, { ...options, warn }, async (result, evaluated) => {
     const { located, dataset, split, isSealed } = evaluated;
     const calibration = await reliabilityOf(evaluated, options);
-    const important = options.importance ? await measuredImportance(evaluated, { ...options, warn }) : undefined;
+    const reliedOn = options.importance ? await whatItGoesBy(evaluated, { ...options, warn }) : {};
     const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
     const training =
       run === undefined ? undefined : trainingCourse(readRunLog(join(run, metricsName)), trainedOn(evaluated));
@@ -54,10 +55,19 @@ export async function evaluationReport(
       ...(hasCard && { card: await dataCard(dataset, split === null, isSealed) }),
       ...(training && { training }),
       ...(calibration && { calibration }),
-      ...(important && { importance: important.importance }),
+      ...reliedOn,
       repeat: repetition(run, place, evaluated, options),
     };
   });
+}
+
+/** Of what has columns, which of them matter; of pictures and texts, what matters in some. */
+async function whatItGoesBy(
+  evaluated: EvaluatedExamples,
+  options: ReportOptions,
+): Promise<Pick<EvaluationReport, 'importance' | 'explanations'>> {
+  if (!hasColumns(evaluated.dataset)) return { explanations: await explainedExamples(evaluated, options) };
+  return { importance: (await measuredImportance(evaluated, options)).importance };
 }
 
 /** Examples of an epoch; 0 where other data were read. */

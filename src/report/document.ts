@@ -59,6 +59,8 @@ export interface Exhibit {
   readonly picture?: string;
   readonly row?: Readonly<Record<string, string>>;
   readonly text?: string;
+  /** A text in pieces, each with a share from -1 to 1: how much it speaks against something, or for it. */
+  readonly marked?: readonly { readonly text: string; readonly share: number }[];
 }
 
 export type Chart = LineChart | BarChart | RangeChart;

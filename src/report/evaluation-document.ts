@@ -3,6 +3,7 @@ import { metricText, percent, plural } from '../ground/units.js';
 import { calibrationBlocks } from './calibration-blocks.js';
 import type { Block, ReportDocument, Section, TableHead } from './document.js';
 import type { EvaluationReport, Finding } from './evaluation-report.js';
+import { explanationBlocks } from './explanation-blocks.js';
 import { figureBlocks } from './figure-blocks.js';
 import { type Looks, looksText } from './looks.js';
 import { markdownPage } from './markdown-page.js';
@@ -17,9 +18,20 @@ export const reportHtml = (report: EvaluationReport): Promise<string> => htmlPag
 /** The report as Markdown: the numbers of its charts are tables. */
 export const reportMarkdown = (report: EvaluationReport): string => markdownPage(evaluationDocument(report));
 
-function evaluationDocument(report: EvaluationReport): ReportDocument {
+export function evaluationDocument(report: EvaluationReport): ReportDocument {
   const { model, split, data, examples, warnings = [], diagnosis, looks, figures = {} } = report;
-  const { confidence = 0.95, card, training, learningCurve, slices, calibration, gallery, importance, repeat } = report;
+  const {
+    confidence = 0.95,
+    card,
+    training,
+    learningCurve,
+    slices,
+    calibration,
+    gallery,
+    importance,
+    explanations = [],
+    repeat,
+  } = report;
   const section = (title: string, blocks: readonly Block[] = []): Section[] =>
     blocks.length > 0 ? [{ title, blocks }] : [];
   const of =
@@ -42,7 +54,10 @@ function evaluationDocument(report: EvaluationReport): ReportDocument {
         calibration?.flatMap((one) => calibrationBlocks(one, confidence)),
       ),
       ...section('Examples to look at', gallery?.flatMap(galleryBlocks)),
-      ...section('What the model goes by', importance && importanceBlocks(importance)),
+      ...section('What the model goes by', [
+        ...(importance ? importanceBlocks(importance) : []),
+        ...explanationBlocks(explanations),
+      ]),
       ...section('Looks', looks && [looksBlock(looks)]),
       ...section('Data', card && cardBlocks(card)),
       ...section('How to repeat it', repeat && repetitionBlocks(repeat)),

@@ -56,6 +56,8 @@ export interface ReportSections {
   readonly diagnosis?: readonly Finding[];
   readonly gallery?: readonly GalleryReport[];
   readonly importance?: readonly InputImportance[];
+  /** Of a model whose input has no columns: why it says what it says of some examples. */
+  readonly explanations?: readonly ExplainedExample[];
   /** How often a split was looked at since the run ended. */
   readonly looks?: Looks;
   readonly repeat?: Repetition;
@@ -198,6 +200,18 @@ export interface InputImportance {
   readonly value: number;
   readonly low: number;
   readonly high: number;
+}
+
+/** Why a model says what it says of an example. */
+export interface ExplainedExample {
+  readonly title: string;
+  /** What is explained, and what it comes to. */
+  readonly text: string;
+  /** Heat maps, each a PNG file as a `data:` URI. */
+  readonly pictures?: readonly string[];
+  /** Columns or numbers, or the characters of a text in their order, and what each adds. */
+  readonly parts?: readonly { readonly name: string; readonly value: string | number; readonly attribution: number }[];
+  readonly isText?: boolean;
 }
 
 /** How to come to the same numbers. */

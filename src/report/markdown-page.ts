@@ -63,8 +63,13 @@ function table({ head, rows, caption }: TableBlock): string[] {
   ];
 }
 
-function exhibit({ title, lines, row, text }: Exhibit): string {
+function exhibit({ title, lines, row, text, marked }: Exhibit): string {
   const cells = Object.entries(row ?? {}).map(([name, cell]) => `${name} = ${cell}`);
-  const more = [...lines, ...(cells.length > 0 ? [cells.join(', ')] : []), ...(text === undefined ? [] : [text])];
+  const more = [
+    ...lines,
+    ...(cells.length > 0 ? [cells.join(', ')] : []),
+    ...(text === undefined ? [] : [text]),
+    ...(marked ? [marked.map((piece) => piece.text).join('')] : []),
+  ];
   return `- **${plain(title)}**: ${more.map(plain).join('; ')}`;
 }

@@ -11,6 +11,17 @@ const heat = Array.from({ length: shades }, (_, i) => {
   return `.h${i + 1} { background: color-mix(in srgb, var(--heat) ${part}%, var(--page));${text} }`;
 }).join('\n');
 
+/** Shades of what is marked in a text. */
+export const marks = 5;
+
+/** Red for what speaks for something, blue for what speaks against it, as heat maps have it: light enough for the text of the page. */
+const marked = Object.entries({ for: '#d62728', against: '#1f5fc8' }).flatMap(([name, colour]) =>
+  Array.from({ length: marks }, (_, i) => {
+    const part = Math.round((55 * (i + 1)) / marks);
+    return `.${name}${i + 1} { background: color-mix(in srgb, ${colour} ${part}%, var(--page)); }`;
+  }),
+);
+
 export const pageStyle = `
 :root { color-scheme: light dark; --text: #1b1b1b; --page: #fff; --soft: #595959; --rule: #ddd; --link: #0050a0;
   --heat: #08306b; --on-heat: #fff; --warn: #b34700;
@@ -43,6 +54,8 @@ pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--rule); font-siz
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); gap: 1rem; margin: 1rem 0; font-size: .85rem; }
 .gallery figure { border: 1px solid var(--rule); padding: .5rem; } .gallery img { width: 100%; image-rendering: pixelated; background: #808080; }
 .gallery dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; } .gallery dd { margin: 0; } blockquote { margin: 0 0 .5rem; white-space: pre-wrap; }
+mark { color: inherit; }
+${marked.join('\n')}
 ${heat}
 @media print { * { print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; }

@@ -4,7 +4,7 @@ import { chartFigure } from './chart-figure.js';
 import type { Block, Exhibit, ReportDocument, Section } from './document.js';
 import { escapeHtml } from './escape-html.js';
 import { htmlTable } from './html-table.js';
-import { pageStyle } from './page-style.js';
+import { marks, pageStyle } from './page-style.js';
 
 export async function htmlPage({ title, lead, sections }: ReportDocument): Promise<string> {
   const shown: string[] = [];
@@ -69,7 +69,14 @@ async function htmlBlock(block: Block): Promise<string> {
 
 const png = /^data:image\/png;base64,[A-Za-z0-9+/=]+$/;
 
-function exhibit({ title, lines, picture, row, text }: Exhibit): string {
+function mark({ text, share }: NonNullable<Exhibit['marked']>[number]): string {
+  const shade = Math.round(Math.abs(share) * marks);
+  return shade === 0
+    ? escapeHtml(text)
+    : `<mark class="${share > 0 ? 'for' : 'against'}${shade}">${escapeHtml(text)}</mark>`;
+}
+
+function exhibit({ title, lines, picture, row, text, marked }: Exhibit): string {
   const cells = Object.entries(row ?? {}).map(
     ([name, cell]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(cell)}</dd>`,
   );
@@ -78,6 +85,7 @@ function exhibit({ title, lines, picture, row, text }: Exhibit): string {
     // The policy of the page loads nothing else anyway.
     picture !== undefined && png.test(picture) ? `<img src="${picture}" alt="${escapeHtml(title)}">` : '',
     text === undefined ? '' : `<blockquote>${escapeHtml(text)}</blockquote>`,
+    marked ? `<blockquote>${marked.map(mark).join('')}</blockquote>` : '',
     cells.length > 0 ? `<dl>${cells.join('')}</dl>` : '',
     `<figcaption><b>${escapeHtml(title)}</b>${lines.map((line) => `<br>${escapeHtml(line)}`).join('')}</figcaption></figure>`,
   ].join('');

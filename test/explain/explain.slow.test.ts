@@ -7,8 +7,12 @@ import type { ExplainOptions, Explanation } from '../../coordinator/inference/ex
 import { importance } from '../../coordinator/inference/importance.js';
 import { evaluationReport } from '../../coordinator/inference/make-report.js';
 import { predict } from '../../coordinator/inference/predict.js';
+import { loadRunConfig } from '../../src/config/load-config.js';
+import { inputColumn } from '../../src/data/examples.js';
+import { loadDataset } from '../../src/data/load-data.js';
 import type { LockstepError } from '../../src/errors.js';
-import { reportMarkdown } from '../../src/report/evaluation-document.js';
+import { metricText } from '../../src/ground/units.js';
+import { reportHtml, reportMarkdown } from '../../src/report/evaluation-document.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
 import { metricsOf } from '../support/evaluated.js';
@@ -188,6 +192,15 @@ describe('columns', () => {
       expect.stringMatching(/\nworse without +loss\n(\w+ +[^\n]+ to [^\n]+\)\n){3}as it is/),
     ]);
     expect(readFileSync(html, 'utf8')).toContain('how much worse loss gets');
+    const pages = ['importance-alone.html', 'columns.md'].map((name) => join(folder, name));
+    const alone = await lockstepServed(['explain', curved, '--repeats', '2', '--html', pages[0]], folder);
+    expect([alone.code, alone.stdout]).toEqual([0, expect.stringContaining(`report: ${pages[0]}\n`)]);
+    expect(readFileSync(pages[0], 'utf8')).toContain('how much worse loss gets');
+    writeFileSync(join(folder, 'few.json'), JSON.stringify(few));
+    expect(
+      (await lockstepServed(['explain', curved, join(folder, 'few.json'), '--markdown', pages[1]], folder)).code,
+    ).toBe(0);
+    expect(readFileSync(pages[1], 'utf8')).toMatch(/### row 3\n[\s\S]*\| part \| value \| adds \|\n/);
     const refused = await lockstepServed(asked, folder);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--repeats 2: is of --importance')]);
   });
@@ -228,6 +241,38 @@ describe('pixels', () => {
     await explanations(run, [picture], { images, force: true });
   });
 
+  it('are explained in the report of an evaluation, example by example', async () => {
+    const options = {
+      importance: true,
+      split: 'validation',
+      threads: 1,
+      overrides: ['evaluation.resamples=0'],
+    } as const;
+    const { explanations: shown = [], importance: none } = await evaluationReport(run, options, false);
+    expect([shown.length, none]).toEqual([8, undefined]);
+    const config = loadRunConfig(join(run, 'config.yaml'), []);
+    const { examples } = await loadDataset(config.data, config.seed);
+    const { values, scale = 1 } = inputColumn(examples);
+    for (const { title, text, pictures } of shown.slice(0, 2)) {
+      const start = 784 * Number(/^example (\d+)$/.exec(title)![1]);
+      const pixels = Array.from(values.subarray(start, start + 784), (value) => 255 * value * scale);
+      const [{ inputs, of, value }] = await explanations(run, [pixels], { heatMaps: true });
+      expect(pictures).toEqual([inputs[0].heatMap]);
+      expect(text).toContain(`"${of}": logit ${metricText(value)}, of the baseline `);
+    }
+  });
+
+  it('become a page by explain --html', async () => {
+    const [input, html] = ['stripe.json', 'stripe.html'].map((name) => join(folder, name));
+    writeFileSync(input, JSON.stringify([picture, picture]));
+    const asked = ['explain', run, input, '--html', html];
+    const { code, stdout } = await lockstepServed(asked, folder);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`report: ${html}\n`)]);
+    expect(readFileSync(html, 'utf8').match(/<img src="data:image\/png;base64,/g)!.length).toBe(2);
+    const again = await lockstepServed(asked, folder);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('is there already')]);
+  });
+
   it('are no columns: none of them means the same in every example', async () => {
     expect(await refusal(importance(run, { threads: 1 }))).toContain('reads one picture');
     const told = await lockstepServed(['explain', run, '--method', 'occlusion'], folder);
@@ -265,6 +310,17 @@ describe('characters', () => {
     expect(Math.abs(last.residual!)).toBeLessThan(1e-5);
     const [second] = await explanations(run, 'O: what', { place: 2, method: 'occlusion' });
     expect(partsOf(second).map(({ attribution }) => attribution !== 0)).toEqual([true, true, false, false, false]);
+  });
+
+  it('are marked in the report of an evaluation', async () => {
+    const options = { importance: true, split: 'training', threads: 1, overrides: ['evaluation.resamples=0'] } as const;
+    const report = await evaluationReport(run, options, false);
+    const [{ isText, parts = [] }] = report.explanations!;
+    expect([isText, 'ROMEO: what light? '.repeat(2).includes(parts.map(({ value }) => value).join(''))]).toEqual([
+      true,
+      true,
+    ]);
+    expect(await reportHtml(report)).toMatch(/<blockquote>.*<mark class="(for|against)5">/);
   });
 
   it('have no slope, and no baseline that is a text', async () => {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { checkReportFiles, type ReportFlags, writeReportFiles } from '../../cli/report-files.js';
 import { LockstepError } from '../../src/errors.js';
-import { bareReport } from '../support/evaluation-reports.js';
 import { temporaryFolder } from '../support/folder.js';
 
 const folder = temporaryFolder();
@@ -46,7 +45,7 @@ it('the remedies work when they are followed', async () => {
   expect(checkReportFiles({})).toBe(false);
   const flags = { html: at('there'), markdown: at('folder/new.md'), force: true };
   expect(checkReportFiles(flags)).toBe(true);
-  await writeReportFiles(flags, bareReport);
+  await writeReportFiles(flags, { title: 'Evaluation of a model', lead: [], sections: [] });
   expect(readFileSync(at('there'), 'utf8')).toMatch(/^<!DOCTYPE html>/);
   expect(readFileSync(at('folder/new.md'), 'utf8')).toMatch(/^# Evaluation of/);
 });

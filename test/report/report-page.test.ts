@@ -87,6 +87,15 @@ describe('a page', () => {
     }
   });
 
+  it('marks what speaks for an answer and against it in a text, and names the strongest', async () => {
+    const html = await full;
+    expect(html).toContain(
+      '<blockquote><mark class="against3">a</mark><mark class="against2"> </mark>&lt;<mark class="for2">b</mark>',
+    );
+    expect(html).toContain('adds most: &quot; &quot; at 6 +3.0000, ');
+    expect(reportMarkdown(fullReport)).toContain('; a \\<b\\> ');
+  });
+
   it('aligns words to the left', async () => {
     expect(await full).toContain(
       '<th scope="row">accuracy</th><td>0.1000</td><td>0.0200 to 0.2000</td><td class="words">',

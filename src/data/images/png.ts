@@ -14,3 +14,6 @@ export async function encodePng(
   if (channels === 1) image.toColourspace('b-w');
   return image.png().toBuffer();
 }
+
+/** A PNG file as an address that holds it. */
+export const pngUri = (png: Uint8Array): string => `data:image/png;base64,${Buffer.from(png).toString('base64')}`;

@@ -1,0 +1,44 @@
+/** What `lockstep explain` found, as a report: which inputs a model relies on, or why it says what it says of examples. */
+import { plural } from '../ground/units.js';
+import type { ReportDocument } from './document.js';
+import type { EvaluationReport, ExplainedExample, InputImportance } from './evaluation-report.js';
+import { explanationBlocks } from './explanation-blocks.js';
+import { looksText } from './looks.js';
+import { importanceBlocks } from './report-parts.js';
+import { valueText } from './report-text.js';
+
+export interface ImportanceFound
+  extends Pick<EvaluationReport, 'model' | 'split' | 'data' | 'examples' | 'metrics' | 'looks'> {
+  readonly repeats: number;
+  readonly importance: readonly InputImportance[];
+}
+
+export function importanceDocument(found: ImportanceFound): ReportDocument {
+  const { model, split, data, examples, metrics, repeats, importance, looks } = found;
+  const of =
+    split === null ? `all ${plural(examples, 'example')}` : `${plural(examples, 'example')} of the ${split} split`;
+  const entries = Object.entries(metrics).map(([name, value]) => [name, valueText(value)] as const);
+  return {
+    title: `What ${model} goes by`,
+    lead: [`${of}, each input shuffled ${plural(repeats, 'time')}`, data],
+    sections: [
+      { title: 'What the model goes by', blocks: importanceBlocks(importance) },
+      { title: 'As it is', blocks: [{ kind: 'facts', entries }] },
+      ...(looks ? [{ title: 'Looks', blocks: [{ kind: 'text' as const, text: looksText(looks) }] }] : []),
+    ],
+  };
+}
+
+/** @param left examples that are not shown */
+export const explanationDocument = (
+  { model, method, baseline }: { readonly model: string; readonly method: string; readonly baseline: string },
+  examples: readonly ExplainedExample[],
+  left: number,
+): ReportDocument => ({
+  title: `Explanation of ${model}`,
+  lead: [
+    `${method}, compared with ${baseline}`,
+    ...(left > 0 ? [`The first ${examples.length} examples; ${left} more are left out.`] : []),
+  ],
+  sections: [{ title: 'What speaks for each answer', blocks: explanationBlocks(examples) }],
+});
