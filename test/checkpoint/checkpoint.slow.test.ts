@@ -22,7 +22,7 @@ const small = [
 const overrides = [...small, 'checkpoint.everySteps=7'];
 
 /** Resumes a run whose newest checkpoints have been tampered with. */
-async function resumed(run: string, threads = 2, set: readonly string[] = []) {
+async function resumed(run: string, threads = 1, set: readonly string[] = []) {
   const events: RunEvent[] = [];
   const end = await resume(run, { threads, set, report: (event) => events.push(event) });
   const warnings = events.flatMap((event) => (event.event === 'warning' ? [event.message] : []));

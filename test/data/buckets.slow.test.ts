@@ -84,7 +84,7 @@ it('each batch has the first length that holds its longest sequence, and a graph
     '  for (const { inputs, targets: { tags } } of make(options)) yield { inputs, targets: { tags } };',
     '}',
   );
-  const { start, epochs, events } = await trained(measured, [`data.file=${only}`], newPath(), 2);
+  const { start, epochs, events } = await trained(measured, [`data.file=${only}`], newPath());
   expect(start).toMatchObject({ training: 200, validation: 200 });
   // Shards of 8 in each bucket; and the two batches of validation, of 128 and 72 examples.
   expect(start.buckets).toEqual({ places: [4, 8, 12], graphs: 3 + 2 });
@@ -101,10 +101,16 @@ it('each batch has the first length that holds its longest sequence, and a graph
 });
 
 describe('a run in buckets', () => {
+  let first: ReturnType<typeof trained> | undefined;
+  const onOneThread = () => {
+    first ??= trained(file, quick, newPath());
+    return first;
+  };
+
   it('has the same bits on any number of threads, on workers, and when it is resumed', {
     timeout: 90_000,
   }, async () => {
-    const alone = await trained(file, quick, newPath());
+    const alone = await onOneThread();
     expect(alone.start.buckets!.places).toEqual([4, 8, 12]);
     expect(resultOf(await trained(file, quick, newPath(), 2))).toEqual(resultOf(alone));
     for (const [threads, set] of [
@@ -145,7 +151,7 @@ describe('a run in buckets', () => {
     const grouped = [...quick, 'training.groupByLength=true', 'data.length.words=30', 'training.buckets=[4,8,12,20]'];
     const one = await trained(file, grouped, newPath());
     expect(resultOf(await trained(file, grouped, newPath(), 2))).toEqual(resultOf(one));
-    const mixed = await trained(file, quick, newPath());
+    const mixed = await onOneThread();
     // Sorted, the 200 examples make eleven batches of four words at most, one of more, and the rest with those of twelve.
     expect(one.epochs[0].stepsByPlaces).toEqual({ 4: 11, 8: 1, 12: 1 });
     expect(mixed.epochs[0].stepsByPlaces![4]).toBeLessThan(11);

@@ -14,7 +14,7 @@ const metrics = [
 ];
 const overrides = [
   `metrics=${JSON.stringify(metrics)}`,
-  ...['data.examples=1200', 'training.epochs=1', 'training.batchSize=64', 'training.shards=4'],
+  ...['data.examples=700', 'training.epochs=1', 'training.batchSize=16', 'training.shards=4'],
 ];
 const file = configFile('digits-mlp.yaml');
 const all = (run: Trained) => ({ ...resultOf(run), figures: run.end.figures });

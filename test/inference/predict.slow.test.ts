@@ -20,7 +20,7 @@ const between = (low: number, high: number) => low + (high - low) * random();
 const train = (name: string, config: object) => trained(writeConfig(folder, name, config), [], join(folder, 'runs'));
 const output = (...args: string[]) => predictionOutput(args, folder);
 
-const digitsData = { source: 'digits', examples: 1000, seed: 0, validation: 0.1, test: 0.3, stratify: false } as const;
+const digitsData = { source: 'digits', examples: 500, seed: 0, validation: 0.1, test: 0.6, stratify: false } as const;
 let digits: Trained;
 /** The test split: bytes of each picture, and its class. */
 let pictures: { bytes: Uint8Array; target: number }[];
@@ -31,7 +31,7 @@ beforeAll(async () => {
     loss: 'sparseCategoricalCrossentropy',
     metrics: ['accuracy', { topKAccuracy: { k: 3 } }],
     optimizer: { adam: { learningRate: 0.01 } },
-    training: { epochs: 3, batchSize: 32 },
+    training: { epochs: 3, batchSize: 8 },
   });
   const { examples, splits } = await loadDataset(digitsData, 0);
   pictures = [...splits.test].map((row) => ({

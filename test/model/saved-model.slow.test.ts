@@ -68,12 +68,12 @@ const layers = {
 
 it.each(Object.entries(layers))('%s is loaded by plain tfjs', async (_, list) => {
   const file = writeConfig(folder, 'config', {
-    data: { source: 'digits', examples: 700, validation: 0.1, test: 0.2, stratify: true },
+    data: { source: 'digits', examples: 350, validation: 0.1, test: 0.2, stratify: true },
     model: { layers: list },
     loss: 'sparseCategoricalCrossentropy',
     metrics: ['accuracy'],
     optimizer: { adam: { learningRate: 0.01 } },
-    training: { epochs: 3, batchSize: 32 },
+    training: { epochs: 3, batchSize: 8 },
   });
   const { end } = await trained(file, [], folder);
   const config = loadRunConfig(file, []);
@@ -92,10 +92,10 @@ it.each(Object.entries(layers))('%s is loaded by plain tfjs', async (_, list) =>
     return -Math.log(probabilities ? row[targets[i]] : Math.exp(row[targets[i]]) / total);
   });
   const correct = outputs.filter((row, i) => row.indexOf(Math.max(...row)) === targets[i]).length;
-  expect(outputs).toHaveLength(140);
-  expect(end.test!.accuracy).toBe(correct / 140);
+  expect(outputs).toHaveLength(70);
+  expect(end.test!.accuracy).toBe(correct / 70);
   // Better than chance, so that the agreement is one of something learned.
   expect(end.test!.accuracy).toBeGreaterThan(0.2);
-  const loss = losses.reduce((sum, value) => sum + value, 0) / 140;
+  const loss = losses.reduce((sum, value) => sum + value, 0) / 70;
   expect(Math.abs(loss / end.test!.loss - 1)).toBeLessThan(1e-5);
 });

@@ -38,7 +38,7 @@ skipIf(missing).describe('configs/optdigits.yaml', () => {
   const folder = temporaryFolder();
 
   it('reads 96 % of the digits of other writers, the same from CSV with and without header and from Parquet', async () => {
-    const csv = await trained(config, [`data.file=${training}`, `data.test=${test}`], folder, 2);
+    const csv = await trained(config, [`data.file=${training}`, `data.test=${test}`], folder);
     expect(csv.start).toMatchObject({ training: 3441, validation: 382, test: 1797, epochs: 20 });
     expect(csv.end.test!.accuracy).toBeGreaterThanOrEqual(0.96);
     const bare = [training, test].map((file, i) => withoutHeader(file, join(folder, `${i}.csv`)));

@@ -1,11 +1,11 @@
 /** One config gives one result, bit for bit, whichever machines compute it and however gradients and data travel. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { loadRunConfig } from '../../src/config/load-config.js';
 import { eventOf } from '../support/cli.js';
 import { newPaths, temporaryFolder, writeConfig } from '../support/folder.js';
-import { resultOf, trained } from '../support/runs.js';
+import { resultOf, type Trained, trained } from '../support/runs.js';
 import { type InWorld, trainedInWorld, type WorldSetup } from '../support/worlds.js';
 
 const folder = temporaryFolder();
@@ -103,7 +103,7 @@ describe('images', () => {
     // In a butterfly the coordinator has to pass on no sums.
     expect(sent.get('3 workers, butterfly')).toBeLessThan(0.75 * sent.get('3 workers, star')!);
     // Equal bits prove something only if they could differ.
-    expect((await trained(images, ['seed=43'], newPath(), 2)).end.sha256).not.toBe(alone.end.sha256);
+    expect((await trained(images, ['seed=43'], newPath())).end.sha256).not.toBe(alone.end.sha256);
   });
 });
 
@@ -114,7 +114,7 @@ it('a run that ends with its best epoch evaluates that, over workers too', async
     'training.epochs=4',
     'optimizer={adam: {learningRate: 0.06, emaMomentum: 0.3}}',
   ];
-  const alone = await trained(images, set, newPath(), 2);
+  const alone = await trained(images, set, newPath());
   expect(alone.end.restored).toBe(true);
   for (const threads of [0, 1]) {
     const run = await trainedInWorld(images, set, newPath(), newPath(), { threads, ...workers(1) });
@@ -124,8 +124,12 @@ it('a run that ends with its best epoch evaluates that, over workers too', async
 });
 
 describe('a text whose examples overlap', () => {
+  let alone: Trained;
+  beforeAll(async () => {
+    alone = await trained(text, [], newPath());
+  });
+
   it.each(['replicate', 'stream'])('comes to the result of one machine with placement %s', async (placement) => {
-    const alone = await trained(text, [], newPath(), 2);
     const setup = workers(1, 2);
     const run = await trainedInWorld(text, [`cluster.placement=${placement}`], newPath(), newPath(), setup);
     expect(resultOf(run)).toEqual(resultOf(alone));
