@@ -51,6 +51,27 @@ it.each(Object.entries(cases))('%s', (name, config) => {
   expect(cut.slots.map(bits)).toEqual(ours.slots.map(bits));
 });
 
+it("has decay in the step of lamb, as its paper, and not apart from it as Keras's weight_decay", () => {
+  const config = { lamb: { learningRate: 0.1, weightDecay: 0.5, epsilon: 1e-3, noDecay: ['bias'] } };
+  const ours = trainee(optimizerSchema.parse(config), { 'a/kernel': [3, 7], 'a/bias': [5] }, randomFloats(1, 48));
+  ours.gradients.set(randomFloats(2, 48));
+  const before = ours.parameters.slice();
+  ours.step({ number: 1, learningRate: 0.1, gradientScale: 0.5 });
+  for (const [{ offset, size }, decay] of [
+    [ours.layout.tensors[0], 0.5] as const,
+    [ours.layout.tensors[1], 0] as const,
+  ]) {
+    // After one step the corrected means are the gradient and its square. The padding of a slab is zero, that of this one is not.
+    const end = offset + Math.ceil(size / 16) * 16;
+    const [x, g] = [before, ours.gradients].map((slab) => Array.from(slab.subarray(offset, end)));
+    const direction = x.map((p, i) => g[i] / 2 / (Math.abs(g[i] / 2) + 1e-3) + decay * p);
+    const ratio = Math.hypot(...x) / Math.hypot(...direction);
+    x.forEach((p, i) => {
+      expect(Math.abs(ours.parameters[offset + i] - (p - 0.1 * ratio * direction[i]))).toBeLessThan(1e-6);
+    });
+  }
+});
+
 it('rounds in muon to float32, where PyTorch rounds products to bfloat16', () => {
   const ours = peerSteps(optimizerSchema.parse({ muon: { learningRate: 0.02, scale: 'original' } }));
   const difference = farthest(ours, ours.parameters, peers.cases['muon in bfloat16']);
