@@ -6,12 +6,12 @@ import { verdictsOf } from '../../src/evaluate/differences.js';
 import { baselineLine, type GateLine, limitLines, sliceLines } from '../../src/evaluate/gate-lines.js';
 import { slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
-import { oneOf } from '../../src/ground/suggest.js';
 import type { NamedExamples } from './comparable.js';
 import { differencesFrom, resample } from './compare-models.js';
 import { resamplingOf } from './evaluate.js';
-import { evaluateExamples } from './evaluate-examples.js';
+import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
+import { checkBaseline, checkGate, nameOf } from './gate-fit.js';
 
 /** What checking a model found. */
 export interface CheckResult {
@@ -34,8 +34,9 @@ export interface CheckResult {
  */
 export async function check(place: string, gate: Gate, options: EvaluateOptions = {}): Promise<CheckResult> {
   const split = options.split ?? (options.data === undefined ? gate.split : undefined);
-  const given = { ...options, split, by: Object.keys(gate.slices) };
-  return evaluateExamples(place, given, async (evaluated) => {
+  const byFrom = `${nameOf(gate)}: slices.`;
+  const given = { ...options, split, by: Object.keys(gate.slices), byFrom };
+  const measured = async (evaluated: EvaluatedExamples): Promise<CheckResult> => {
     const own = { name: place, ...evaluated };
     const lines = [
       ...(await limits(own, gate, given)),
@@ -49,31 +50,24 @@ export async function check(place: string, gate: Gate, options: EvaluateOptions 
       passed: lines.every(({ passed }) => passed),
       lines,
     };
+  };
+  return evaluateExamples(place, given, measured, {
+    expect: (metrics, config) => checkGate(gate, place, metrics, config),
   });
 }
 
 async function limits(own: NamedExamples, { metrics }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
-  const { scalars, figures } = own.results;
-  for (const name of Object.keys(metrics)) requireMetric(`metrics.${name}`, own.name, name, scalars, figures);
+  const { scalars } = own.results;
   const asked = resamplingOf(own, options);
   const { intervals = {}, notes = {} } = own.kept ? await resampled(own.kept, scalars, asked) : {};
-  return Object.entries(metrics).flatMap(([name, limit]) => {
-    if (limit.bound !== undefined && own.config.evaluation.resamples === 0) {
-      throw new ConfigError(
-        `metrics.${name}.bound: there are no intervals, as evaluation.resamples is 0`,
-        'add --set evaluation.resamples=2000',
-      );
-    }
-    return limitLines(name, limit, { value: scalars[name], interval: intervals[name], note: notes[name] });
-  });
+  return Object.entries(metrics).flatMap(([name, limit]) =>
+    limitLines(name, limit, { value: scalars[name], interval: intervals[name], note: notes[name] }),
+  );
 }
 
 async function ofSlices(own: NamedExamples, { slices }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
   const asked = Object.entries(slices);
   if (asked.length === 0) return [];
-  const { scalars, figures } = own.results;
-  for (const [by, metrics] of asked)
-    for (const name of Object.keys(metrics)) requireMetric(`slices.${by}.${name}`, own.name, name, scalars, figures);
   if (!own.kept) {
     throw new DataError(
       `${own.name}: the outputs of all examples are more than is kept of them, and slices are made of those`,
@@ -86,7 +80,8 @@ async function ofSlices(own: NamedExamples, { slices }: Gate, options: EvaluateO
   );
 }
 
-async function fromBaseline(own: NamedExamples, { baseline }: Gate, options: EvaluateOptions): Promise<GateLine[]> {
+async function fromBaseline(own: NamedExamples, gate: Gate, options: EvaluateOptions): Promise<GateLine[]> {
+  const { baseline } = gate;
   if (!baseline) return [];
   const { run, metrics } = baseline;
   const names = Object.keys(metrics);
@@ -98,9 +93,6 @@ async function fromBaseline(own: NamedExamples, { baseline }: Gate, options: Eva
     { ...options, config: undefined, model: undefined, module: undefined, overrides },
     async (evaluated) => {
       const other = { name: run, ...evaluated };
-      for (const { name, results } of [own, other])
-        for (const metric of names)
-          requireMetric(`baseline.metrics.${metric}`, name, metric, results.scalars, results.figures);
       const drawn = await resample(other, own, options);
       const [verdicts] = verdictsOf(
         [await differencesFrom(other, drawn, own, { ...options, metrics: names }, own)],
@@ -110,23 +102,11 @@ async function fromBaseline(own: NamedExamples, { baseline }: Gate, options: Eva
         const verdict = verdicts.find((each) => each.metric === metric);
         if (verdict) return baselineLine(metrics[metric], verdict);
         throw new ConfigError(
-          `gate: baseline.metrics.${metric}: ${own.name} and ${run} do not compute it alike`,
+          `${nameOf(gate)}: baseline.metrics.${metric}: ${own.name} and ${run} do not compute it alike`,
           'name a metric whose options, or whose loss, are those of both',
         );
       });
     },
-  );
-}
-
-/** @throws ConfigError when a model has no such number */
-function requireMetric(key: string, place: string, name: string, scalars: object, figures: object): void {
-  if (Object.hasOwn(scalars, name)) return;
-  const names = Object.keys(scalars);
-  const what = Object.hasOwn(figures, name)
-    ? `is a table or a curve of ${place}, and no number`
-    : `is no metric of ${place}`;
-  throw new ConfigError(
-    `gate: ${key}: ${JSON.stringify(name)} ${what}, which has ${names.join(', ')}`,
-    oneOf(name, names, 'use one of those, or have more of them computed: --set metrics=[accuracy, logLoss]'),
+    { expect: (other) => checkBaseline(gate, run, other) },
   );
 }

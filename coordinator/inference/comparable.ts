@@ -4,7 +4,7 @@ import type { RunConfig } from '../../src/config/run-config.js';
 import { sameExamples } from '../../src/data/same-examples.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import type { KeptExamples } from '../../src/evaluate/kept-examples.js';
-import { type HeadNumber, RunMetrics } from '../../src/evaluate/run-metrics.js';
+import type { HeadNumber, RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { oneOf } from '../../src/ground/suggest.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 
@@ -96,23 +96,12 @@ export function commonNumbers(one: NamedExamples, kept: KeptExamples, other: Nam
 }
 
 /** @throws ConfigError when a metric was asked for that a model does not have */
-export function checkNames(
-  one: NamedExamples,
-  kept: KeptExamples,
-  other: NamedExamples,
-  keptOther: KeptExamples,
-  asked: readonly string[] = [],
-): void {
-  for (const [{ name: place }, { heads }] of [
-    [one, kept],
-    [other, keptOther],
-  ] as const) {
-    const names = new RunMetrics(heads).numbers.map(({ name }) => name);
-    const unknown = asked.find((name) => !names.includes(name));
-    if (unknown === undefined) continue;
-    throw new ConfigError(
-      `--metric ${unknown}: ${place} has ${names.join(', ')}`,
-      oneOf(unknown, names, 'use one of those, or ask for others with --set metrics=[accuracy, f1]'),
-    );
-  }
+export function checkNames(place: string, { numbers }: RunMetrics, asked: readonly string[] = []): void {
+  const names = numbers.map(({ name }) => name);
+  const unknown = asked.find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new ConfigError(
+    `--metric ${unknown}: ${place} has ${names.join(', ')}`,
+    oneOf(unknown, names, 'use one of those, or ask for others with --set metrics=[accuracy, f1]'),
+  );
 }

@@ -11,7 +11,8 @@ import {
   verdictsOf,
 } from '../../src/evaluate/differences.js';
 import { replicates } from '../../src/evaluate/replicates.js';
-import { grouped } from '../../src/ground/units.js';
+import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { plural } from '../../src/ground/units.js';
 import { checkExamples, checkNames, checkPlaces, commonNumbers, type NamedExamples } from './comparable.js';
 import { resamplingOf } from './evaluate.js';
 import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
@@ -60,17 +61,21 @@ export interface ComparisonResult {
  */
 export async function compare(places: readonly string[], options: CompareOptions = {}): Promise<ComparisonResult> {
   const { baseline, others } = chosen(places, options.baseline);
-  return evaluateExamples(baseline, options, async (first) => {
+  const expect = (place: string) => (metrics: RunMetrics, config: RunConfig) => {
+    checkNames(place, metrics, options.metrics);
+    requireResamples(place, config);
+  };
+  const use = async (first: EvaluatedExamples): Promise<ComparisonResult> => {
     const one = { name: baseline, ...first };
     const found: { model: string; differences: Difference[] }[] = [];
     const own = await resample(one, one, options);
     for (const place of others) {
       const overrides = [...(options.overrides ?? []), `evaluation.resamples=${first.config.evaluation.resamples}`];
-      const differences = await evaluateExamples(place, { ...options, overrides }, async (evaluated) => {
+      const compared = async (evaluated: EvaluatedExamples) => {
         const other = { name: place, ...evaluated };
         return { model: evaluated.located.path, differences: await differencesFrom(one, own, other, options) };
-      });
-      found.push(differences);
+      };
+      found.push(await evaluateExamples(place, { ...options, overrides }, compared, { expect: expect(place) }));
     }
     const { confidence, resamples } = first.config.evaluation;
     const verdicts = verdictsOf(
@@ -86,7 +91,8 @@ export async function compare(places: readonly string[], options: CompareOptions
       ...{ confidence, resamples },
       models: found.map(({ model }, i) => ({ model, differences: verdicts[i] })),
     };
-  });
+  };
+  return evaluateExamples(baseline, options, use, { expect: expect(baseline) });
 }
 
 /** Which of the places is the baseline, and what is left. */
@@ -101,18 +107,21 @@ function chosen(places: readonly string[], asked: string | undefined) {
   );
 }
 
+function requireResamples(name: string, { evaluation }: RunConfig): void {
+  if (evaluation.resamples > 0) return;
+  throw new ConfigError(
+    `evaluation.resamples: 0 leaves ${name} nothing to be compared by`,
+    'add --set evaluation.resamples=2000',
+  );
+}
+
 /** Draws of a model's examples. @param by whose seed, groups and number of resamples hold */
 export async function resample(
   { name, results, kept }: NamedExamples,
   by: EvaluatedExamples,
   options: EvaluateOptions,
 ): Promise<ResampledModel> {
-  if (by.config.evaluation.resamples === 0) {
-    throw new ConfigError(
-      `evaluation.resamples: 0 leaves ${name} nothing to be compared by`,
-      'add --set evaluation.resamples=2000',
-    );
-  }
+  requireResamples(name, by.config);
   if (!kept) {
     throw new DataError(
       `${name}: the outputs of all examples are more than is kept of them, and pairs are compared by those`,
@@ -137,7 +146,6 @@ export async function differencesFrom(
   const own = await resample(other, by, options);
   checkPlaces(baseline, drawn.kept, other, own.kept);
   const isCommon = commonNumbers(baseline, drawn.kept, other, own.kept);
-  checkNames(baseline, drawn.kept, other, own.kept, options.metrics);
   const differences = differencesOf(drawn, own, isCommon, resamplingOf(by, options));
   const wanted = differences.filter(({ metric }) => options.metrics?.includes(metric) ?? true);
   if (wanted.length > 0) return wanted;
@@ -154,12 +162,13 @@ function warnOfFewResamples(
   warn?: (message: string) => void,
 ): void {
   const { resamples, confidence } = evaluation;
-  const count = verdicts.filter(({ p }) => !Number.isNaN(p)).length;
+  // Those that have no p-value with so few, and will have one with enough, count too.
+  const count = verdicts.filter(({ difference }) => Number.isFinite(difference)).length;
   const least = (count * 2) / (resamples + 1);
   if (least < 1 - confidence || !verdicts.some(({ test }) => test === 'bootstrap')) return;
   const enough = Math.ceil((2 * count) / (1 - confidence));
   warn?.(
-    `${grouped(resamples)} resamples cannot show any difference among ${count} comparisons: add ` +
+    `${plural(resamples, 'resample')} cannot show any difference among ${plural(count, 'comparison')}: add ` +
       `--set evaluation.resamples=${enough}, or name fewer with --metric`,
   );
 }

@@ -66,24 +66,32 @@ export interface EvaluatedExamples extends Measured, ToldApart {
   readonly isSealed: boolean;
 }
 
+/** What an evaluation does beside. */
+interface Besides {
+  /** Other rows of the data set that are to be evaluated by the way. */
+  also?(chosen: ChosenData, config: RunConfig): readonly Int32Array[];
+  /** Refuses what the model cannot be asked for: before it is evaluated, and so before its test split is opened. */
+  expect?(metrics: RunMetrics, config: RunConfig): void;
+}
+
 /**
  * Evaluates a saved model, and hands over what it says of each example.
  *
  * @param use called while the data are open
- * @param also other rows of the data set that are to be evaluated by the way
  * @throws LockstepError as `evaluate` does
  */
 export async function evaluateExamples<Result>(
   place: string,
   options: EvaluateOptions,
   use: (evaluated: EvaluatedExamples) => Promise<Result>,
-  also: (chosen: ChosenData, config: RunConfig) => readonly Int32Array[] = () => [],
+  { also = () => [], expect = () => {} }: Besides = {},
 ): Promise<Result> {
   return withChosen(place, options, async ({ located, config, chosen, guard }) => {
     const told = toldApart(config, chosen, options);
     const { resamples, gallery } = config.evaluation;
     const isKept = resamples > 0 || gallery > 0 || told.slicings.length > 0;
-    const measured = await measure(located, config, { ...chosen, also: also(chosen, config), isKept }, options);
+    const asked = { ...chosen, also: also(chosen, config), isKept, expect };
+    const measured = await measure(located, config, asked, options);
     const looks = guard.looked(chosen.split);
     return use({ located, config, ...chosen, ...told, ...measured, looks, isSealed: guard.isClosed });
   });
@@ -144,10 +152,15 @@ function keeping(heads: readonly HeadMetrics[], examples: number, warn: (message
   return heads;
 }
 
+interface ToMeasure extends ChosenData, Required<Pick<Besides, 'expect'>> {
+  readonly also: readonly Int32Array[];
+  readonly isKept: boolean;
+}
+
 function measure(
   located: LocatedModel,
   config: RunConfig,
-  { dataset, rows, also, isKept }: ChosenData & { readonly also: readonly Int32Array[]; readonly isKept: boolean },
+  { dataset, rows, also, isKept, expect }: ToMeasure,
   options: EvaluateOptions,
 ): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters' | 'probable' | 'decisions'>> {
   const all = [rows, ...also];
@@ -157,6 +170,7 @@ function measure(
     { dataset, all, isKept: isKept || also.length > 0 },
     options,
     async (pool, metrics, slab, probable) => {
+      expect(new RunMetrics(metrics), config);
       const measured: Measured[] = [];
       for (const each of all) {
         const totals = await pool.evaluate(each);

@@ -72,12 +72,9 @@ export const evaluateWith = <Said>(
   options: EvaluateOptions,
   say: (result: EvaluationResult, evaluated: EvaluatedExamples) => Promise<Said>,
 ): Promise<Said> =>
-  evaluateExamples(
-    place,
-    options,
-    async (evaluated) => say(await resultOf(evaluated, options), evaluated),
-    (chosen, config) => diagnosedRows(chosen, config.seed, options),
-  );
+  evaluateExamples(place, options, async (evaluated) => say(await resultOf(evaluated, options), evaluated), {
+    also: (chosen, config) => diagnosedRows(chosen, config.seed, options),
+  });
 
 async function resultOf(evaluated: EvaluatedExamples, options: EvaluateOptions): Promise<EvaluationResult> {
   const { located, config, dataset, split, rows, results, kept, looks, isSealed, slicings, groups, decisions } =

@@ -41,6 +41,8 @@ export interface EvaluateOptions {
    * for both at once.
    */
   readonly by?: readonly string[];
+  /** Where `by` was said, for messages; default: `--by `. */
+  readonly byFrom?: string;
   /** Engine threads; default: one a core. The result does not depend on it. */
   readonly threads?: number;
   /** Told of what is legitimate but suspicious. */
@@ -59,11 +61,11 @@ export interface ChosenData {
 export async function chooseData(
   located: LocatedModel,
   config: RunConfig,
-  { by, ...options }: EvaluateOptions,
+  { by, byFrom, ...options }: EvaluateOptions,
   guard: TestGuard,
   remedy?: string,
 ): Promise<ChosenData> {
-  const { columns } = askedSlices(config, by);
+  const { columns } = askedSlices(config, by, byFrom);
   const encoding = await readEncoding(located.path);
   const data = asTrained(config, encoding, located);
   if (options.data !== undefined) {

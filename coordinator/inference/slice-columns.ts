@@ -1,6 +1,6 @@
 /** Which columns slices and groups are made of: as the config and the command line ask, and as the data have them. */
 
-import { mostBins, type SliceBy } from '../../src/config/evaluation.js';
+import { mostBins, type SliceBy, twiceIn } from '../../src/config/evaluation.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { targetEncoding } from '../../src/data/encoding.js';
 import { type ExampleColumn, textColumn, type WantedColumn } from '../../src/data/example-columns.js';
@@ -13,6 +13,7 @@ import { ConfigError, DataError } from '../../src/errors.js';
 import type { Bins, SliceColumn, Slicing } from '../../src/evaluate/slicing.js';
 import { groupsOf, slicingOf } from '../../src/evaluate/slicing.js';
 import { grouped } from '../../src/ground/units.js';
+import type { EvaluateOptions } from './evaluated-data.js';
 
 /** A way to slice, and who asks for it. */
 interface AskedSlicing {
@@ -40,10 +41,13 @@ const trueClass = 'class';
 
 /**
  * @param by as `--by` has it, in the place of `evaluation.slices`: `sex`, `age:4`, `sex,age:4`
+ * @param from where that was said, for messages
  * @throws ConfigError where it asks for bins that cannot be
  */
-export function askedSlices({ evaluation, data }: RunConfig, by: readonly string[] = []): AskedSlices {
-  const slicings = by.length > 0 ? by.map(fromOption) : evaluation.slices.map(fromConfig);
+export function askedSlices({ evaluation, data }: RunConfig, by: readonly string[] = [], from = '--by '): AskedSlices {
+  const slicings = by.length > 0 ? by.map((text) => fromOption(text, from)) : evaluation.slices.map(fromConfig);
+  const twice = twiceIn(by);
+  if (twice !== undefined) throw new ConfigError(`${from}${twice}: stands there twice`, 'name it once');
   const group = askedGroup(evaluation.group, 'split' in data ? deciderOf(data) : undefined);
   const columns = [
     ...slicings.flatMap(({ asked, by: each }) =>
@@ -54,8 +58,8 @@ export function askedSlices({ evaluation, data }: RunConfig, by: readonly string
   return { slicings, group, columns };
 }
 
-function fromOption(text: string): AskedSlicing {
-  const asked = `--by ${text}`;
+function fromOption(text: string, from: string): AskedSlicing {
+  const asked = `${from}${text}`;
   const by = text.split(',').map((part): SliceColumn => {
     const [, name, count] = /^(.*):(\d+)$/.exec(part) ?? [];
     if (name === undefined) return { name: part };
@@ -63,8 +67,11 @@ function fromOption(text: string): AskedSlicing {
     if (bins >= 2 && bins <= mostBins) return { name, bins: { bins } };
     throw new ConfigError(`${asked}: ${count} is no number of bins`, `ask for 2 to ${mostBins} bins: ${name}:4`);
   });
-  if (by.every(({ name }) => name !== '')) return { asked, by };
-  throw new ConfigError(`${asked}: names no column`, 'write --by column, --by column:4 or --by one,other');
+  if (by.some(({ name }) => name === ''))
+    throw new ConfigError(`${asked}: names no column`, 'name columns: column, column:4 or one,other');
+  const twice = twiceIn(by.map(({ name }) => name));
+  if (twice !== undefined) throw new ConfigError(`${asked}: names ${twice} twice`, 'name it once');
+  return { asked, by };
 }
 
 function fromConfig(entry: SliceBy | readonly SliceBy[]): AskedSlicing {
@@ -94,9 +101,9 @@ export interface ToldApart {
 export function toldApart(
   config: RunConfig,
   { dataset, rows }: { readonly dataset: Dataset; readonly rows: Int32Array },
-  { by: given, warn = () => {} }: { readonly by?: readonly string[]; readonly warn?: (message: string) => void },
+  { by: given, byFrom, warn = () => {} }: Pick<EvaluateOptions, 'by' | 'byFrom' | 'warn'>,
 ): ToldApart {
-  const { slicings, group } = askedSlices(config, given);
+  const { slicings, group } = askedSlices(config, given, byFrom);
   const made = slicings.map(({ asked, by }) => {
     const columns = (name: string) => dataset.shown?.get(name) ?? classColumn(dataset, asked);
     return slicingOf(by, columns, rows, asked);

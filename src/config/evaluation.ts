@@ -21,8 +21,25 @@ const bySchema = z.union([
 ]);
 export type SliceBy = z.infer<typeof bySchema>;
 
+/** The first of them that comes again. */
+export const twiceIn = (names: readonly string[]): string | undefined =>
+  names.find((name, i) => names.indexOf(name) < i);
+
+const nameOf = (by: SliceBy): string => (typeof by === 'string' ? by : Object.keys(by)[0]);
+
 const slices = z
   .array(z.union([bySchema, z.array(bySchema).min(2)]))
+  .superRefine((all, context) => {
+    const refuse = (path: number[], message: string) =>
+      context.addIssue({ code: 'custom', path, message, params: { remedy: 'name it once' } });
+    all.forEach((entry, i) => {
+      const twice = twiceIn([entry].flat().map(nameOf));
+      if (twice !== undefined) refuse([i], `names ${twice} twice`);
+    });
+    const texts = all.map((entry) => JSON.stringify(entry));
+    const twice = twiceIn(texts);
+    if (twice !== undefined) refuse([texts.lastIndexOf(twice)], `${twice} stands there twice`);
+  })
   .default([])
   .describe(
     'Columns whose values tell examples apart: `evaluate` gives every metric for each value, or for bins of numbers, ' +

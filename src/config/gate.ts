@@ -59,7 +59,10 @@ export type SliceLimit = z.output<typeof sliceSchema>;
 /** How a metric stands to that of another run. */
 export type BaselineLimit = z.output<typeof worseSchema>;
 /** What a gate file says, checked. */
-export type Gate = z.output<typeof gateSchema>;
+export type Gate = z.output<typeof gateSchema> & {
+  /** Where it was read, for messages. */
+  readonly file?: string;
+};
 
 const kind = { called: 'gate', example: 'gate.yaml', keys: 'write keys such as metrics: { accuracy: { min: 0.9 } }' };
 
@@ -75,6 +78,6 @@ export function loadGate(file: string): Gate {
   refuseReservedKey(source.value);
   const { metrics, slices, baseline } = result.data;
   const sections = [metrics, ...Object.values(slices), baseline?.metrics ?? {}];
-  if (sections.some((section) => Object.keys(section).length > 0)) return result.data;
+  if (sections.some((section) => Object.keys(section).length > 0)) return { ...result.data, file };
   throw new ConfigError(`${file}: has nothing to check`, kind.keys);
 }

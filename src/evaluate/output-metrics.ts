@@ -57,6 +57,8 @@ export class OutputMetrics {
   readonly keeper: RowKeeper;
   /** The loss, which has no family, and the metrics that are numbers. */
   readonly numbers: readonly NumberOf[];
+  /** Names of the metrics that are tables and curves. */
+  readonly figures: readonly string[];
   readonly #spec: ScoredOutput;
   readonly #parts: readonly Part[];
   /** Those that add up something of their own. */
@@ -83,6 +85,7 @@ export class OutputMetrics {
     this.keeper = new RowKeeper(spec, needsAll);
     const named = this.#numbers.map(({ label: name, family, config }) => ({ name, family, config }));
     this.numbers = [{ name: 'loss' }, ...named];
+    this.figures = this.#parts.flatMap(({ label, family }) => (family.better === undefined ? label : []));
     this.#customs = asked.flatMap(({ family, label }) => (family.name === 'custom' ? label : []));
   }
 

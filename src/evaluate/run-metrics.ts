@@ -116,6 +116,14 @@ export class RunMetrics {
     return [{ name: 'loss' }, ...named];
   }
 
+  /** Names of the metrics that are tables and curves. */
+  get figures(): readonly string[] {
+    const isOne = this.#parts.length === 1;
+    return this.#parts.flatMap(({ head, metrics }) =>
+      metrics.figures.map((name) => (isOne ? name : resultName(head.target, name))),
+    );
+  }
+
   /** @returns what gives `numbers` with each example counted as often as is said */
   estimator(kept: readonly KeptOutput[]): (multiplicities: Float64Array) => Float64Array {
     const rows = this.#parts.map(({ metrics }, i) => metrics.keeper.rows(kept[i]));

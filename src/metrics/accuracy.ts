@@ -3,13 +3,14 @@ import { isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
 import { countingMetric } from './counting.js';
 import { tellsApart } from './evaluated-rows.js';
-import type { MetricFamily } from './metric.js';
+import { type MetricFamily, shares } from './metric.js';
 
 export const accuracy = {
   name: 'accuracy',
   isProportion: true,
   bare: {},
   better: 'higher',
+  range: shares,
   needsThreshold: true,
   misfit: classMisfit,
   create(_, spec) {

@@ -3,13 +3,14 @@ import type { z } from 'zod';
 import { type ClassCounts, classMetric } from './class-counts.js';
 import { oneClassMisfit } from './class-targets.js';
 import { confusionMetric, confusionMisfit } from './confusion.js';
-import type { MetricFamily, Zod } from './metric.js';
+import { type MetricFamily, shares, signedShares, type Zod } from './metric.js';
 
 /** The mean recall of the classes that are the truth somewhere; a class that is only predicted is left out. */
 export const balancedAccuracy = {
   name: 'balancedAccuracy',
   bare: {},
   better: 'higher',
+  range: shares,
   comparesClasses: true,
   needsThreshold: true,
   misfit: oneClassMisfit,
@@ -25,6 +26,7 @@ export const mcc = {
   name: 'mcc',
   bare: {},
   better: 'higher',
+  range: signedShares,
   comparesClasses: true,
   needsThreshold: true,
   misfit: oneClassMisfit,
@@ -56,6 +58,7 @@ export const cohenKappa = {
   schema: kappaOptions,
   bare: {},
   better: 'higher',
+  range: signedShares,
   comparesClasses: true,
   needsThreshold: true,
   label: ({ weights }) =>

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { type ClassCount, type ClassCounts, classMetric, isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
 import type { ScoredOutput } from './evaluated-rows.js';
-import type { MetricFamily, Misfit, TargetFacts, Zod } from './metric.js';
+import { type MetricFamily, type Misfit, shares, type TargetFacts, type Zod } from './metric.js';
 
 const averages = ['macro', 'micro', 'weighted'] as const;
 type Average = (typeof averages)[number];
@@ -85,6 +85,7 @@ const averagedFamily = <Name extends string>(name: Name, score: Score) =>
     schema: options,
     bare: {},
     better: 'higher',
+    range: shares,
     comparesClasses: true,
     needsThreshold: true,
     label: ({ average }: Options): string => averagedLabel(name, average),
@@ -109,6 +110,7 @@ export const fBeta = {
   name: 'fBeta',
   schema: fBetaOptions,
   better: 'higher',
+  range: shares,
   comparesClasses: true,
   needsThreshold: true,
   label: ({ beta, average }) => averagedLabel(`f${beta}`, average),

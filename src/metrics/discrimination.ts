@@ -7,7 +7,15 @@ import { averagedLabel } from './class-averages.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit } from './class-targets.js';
 import type { EvaluatedRows, Floats, ScoredOutput } from './evaluated-rows.js';
-import { type MetricCurve, type MetricFamily, type Misfit, ofAllRows, type TargetFacts, type Zod } from './metric.js';
+import {
+  type MetricCurve,
+  type MetricFamily,
+  type Misfit,
+  ofAllRows,
+  shares,
+  type TargetFacts,
+  type Zod,
+} from './metric.js';
 import { descending } from './sorted.js';
 import { Thresholds } from './thresholds.js';
 
@@ -169,7 +177,7 @@ const aucOptions = (z: Zod) =>
       ),
   });
 
-const scores = { bare: {}, better: 'higher', comparesClasses: true, needsProbabilities: true } as const;
+const scores = { bare: {}, better: 'higher', range: shares, comparesClasses: true, needsProbabilities: true } as const;
 
 export const auc = {
   ...scores,

@@ -1,7 +1,7 @@
 /** Mean errors over all numbers of the outputs, in the units of the targets. */
 import { numberMisfit } from './class-targets.js';
 import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily } from './metric.js';
+import { addSums, fromZero, type Metric, type MetricFamily } from './metric.js';
 
 type Add = (rows: EvaluatedRows, width: number) => number;
 
@@ -10,6 +10,7 @@ const meanError = <Name extends string>(name: Name, add: Add) =>
     name,
     bare: {},
     better: 'lower',
+    range: fromZero,
     misfit: numberMisfit,
     create: (_, spec) => meanOf(spec, add),
   }) as const satisfies MetricFamily;

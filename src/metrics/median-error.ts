@@ -1,13 +1,14 @@
 /** The median of the errors, the mean over outputs: between two middle ones half way, as scikit-learn 1.9. */
 import { numberMisfit } from './class-targets.js';
 import type { EvaluatedRows } from './evaluated-rows.js';
-import { type MetricFamily, ofAllRows } from './metric.js';
+import { fromZero, type MetricFamily, ofAllRows } from './metric.js';
 import { descending } from './sorted.js';
 
 export const medianAbsoluteError = {
   name: 'medianAbsoluteError',
   bare: {},
   better: 'lower',
+  range: fromZero,
   misfit: numberMisfit,
   create: (_, { outputs }) =>
     ofAllRows((rows) => {

@@ -84,6 +84,8 @@ export interface MetricFamily<Options = unknown> {
   readonly once?: string;
   /** Which values are better, for whoever watches them; undefined where it gives none, but a table or a curve. */
   readonly better?: 'higher' | 'lower';
+  /** The least and the largest value that it can have, whatever the examples; absent where nobody knows, or it gives no number. */
+  readonly range?: readonly [number, number];
   /** The share of examples that are right, where each example is one row that counts 1. */
   readonly isProportion?: boolean;
   /** Sets classes against each other: of examples that lack one it is another number. */
@@ -106,6 +108,12 @@ export interface MetricFamily<Options = unknown> {
   warning?(options: Options, spec: ScoredOutput): string | undefined;
   create(options: Options, spec: ScoredOutput): Metric;
 }
+
+/** Ranges of values: of shares, of what is also below chance, of what has no end. */
+export const shares = [0, 1] as const;
+export const signedShares = [-1, 1] as const;
+export const fromZero = [0, Number.POSITIVE_INFINITY] as const;
+export const upToOne = [Number.NEGATIVE_INFINITY, 1] as const;
 
 /** Merges plain sums. */
 export function addSums({ sums: total }: MetricSums, { sums: batch }: MetricSums): void {

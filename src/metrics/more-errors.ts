@@ -2,7 +2,16 @@
 import type { z } from 'zod';
 import { numberMisfit } from './class-targets.js';
 import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, realSpread, type Zod } from './metric.js';
+import {
+  addSums,
+  fromZero,
+  type Metric,
+  type MetricFamily,
+  type MetricSums,
+  realSpread,
+  upToOne,
+  type Zod,
+} from './metric.js';
 
 /** Calls back for each number of each row that counts: the place of its output, and its place among all. */
 function eachNumber(
@@ -36,7 +45,7 @@ function meanOverOutputs(
   };
 }
 
-const ofNumbers = { better: 'lower', misfit: numberMisfit } as const;
+const ofNumbers = { better: 'lower', range: fromZero, misfit: numberMisfit } as const;
 
 export const rmse = {
   ...ofNumbers,
@@ -70,6 +79,7 @@ export const mape = {
 export const smape = {
   ...ofNumbers,
   name: 'smape',
+  range: [0, 2],
   bare: {},
   create: (_, spec) =>
     meanOverOutputs(spec, ({ errors, truths }) => (at) => {
@@ -126,6 +136,7 @@ export const explainedVariance = {
   name: 'explainedVariance',
   bare: {},
   better: 'higher',
+  range: upToOne,
   misfit: numberMisfit,
   create: (_, spec): Metric => new ExplainedVariance(spec),
 } as const satisfies MetricFamily;

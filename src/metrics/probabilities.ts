@@ -8,7 +8,16 @@ import { isNumeral } from '../ground/numeral.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
 import { classMisfit, oneClassMisfit } from './class-targets.js';
 import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, meanOverRows, type Zod } from './metric.js';
+import {
+  addSums,
+  fromZero,
+  type Metric,
+  type MetricFamily,
+  type MetricSums,
+  meanOverRows,
+  shares,
+  type Zod,
+} from './metric.js';
 
 const least = Number.EPSILON;
 
@@ -46,7 +55,7 @@ const unlessMargin =
 /** Why outputs are no probabilities of classes of which one is true; undefined where they are. */
 export const probabilityMisfit = unlessMargin(oneClassMisfit);
 
-const ofProbabilities = { bare: {}, better: 'lower', needsProbabilities: true } as const;
+const ofProbabilities = { bare: {}, better: 'lower', range: fromZero, needsProbabilities: true } as const;
 
 export const logLoss = {
   ...ofProbabilities,
@@ -59,6 +68,7 @@ export const logLoss = {
 export const perplexity = {
   ...ofProbabilities,
   name: 'perplexity',
+  range: [1, Number.POSITIVE_INFINITY],
   misfit: probabilityMisfit,
   create: (_, spec) => meanOverRows(logLossOf(spec), Math.exp),
 } as const satisfies MetricFamily;
@@ -122,6 +132,7 @@ export const bitsPerByte = {
 export const brier = {
   ...ofProbabilities,
   name: 'brier',
+  range: [0, 2],
   misfit: unlessMargin(classMisfit),
   create: (_, spec) =>
     meanOverRows(({ probability, classes, values }) => {
@@ -213,6 +224,7 @@ export const calibrationError = {
   bare: { bins: 15 },
   once: 'keep one number of bins',
   better: 'lower',
+  range: shares,
   needsProbabilities: true,
   misfit: probabilityMisfit,
   create: (options, spec) =>

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import { numberMisfit } from './class-targets.js';
 import { type EvaluatedRows, type ScoredOutput, unitOf } from './evaluated-rows.js';
-import { addSums, type Metric, type MetricFamily, type MetricSums, realSpread, type Zod } from './metric.js';
+import { addSums, type Metric, type MetricFamily, type MetricSums, realSpread, upToOne, type Zod } from './metric.js';
 
 const schema = (z: Zod) =>
   z.strictObject({
@@ -25,6 +25,7 @@ export const r2 = {
   bare: {},
   once: 'keep one average',
   better: 'higher',
+  range: upToOne,
   needsSpread: true,
   misfit: numberMisfit,
   warning({ average }, { outputs, classes }) {

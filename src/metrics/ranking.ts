@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { oneClassMisfit } from './class-targets.js';
 import type { EvaluatedRows } from './evaluated-rows.js';
-import { type Metric, type MetricFamily, meanOverRows, type Zod } from './metric.js';
+import { type Metric, type MetricFamily, meanOverRows, shares, type Zod } from './metric.js';
 
 /** What a place is worth, counted from 1. */
 type Worth = (place: number) => number;
@@ -40,7 +40,7 @@ const misfit = ((spec, loss, facts) => {
   return oneClassMisfit(spec, loss, facts);
 }) satisfies MetricFamily['misfit'];
 
-const ranking = { better: 'higher', misfit } as const;
+const ranking = { better: 'higher', range: shares, misfit } as const;
 
 /** Part of the examples whose wanted one is among the first k. */
 export const hitRate = {

@@ -1,7 +1,7 @@
 /** Part of the places whose class is among the k highest outputs. */
 import { classMisfit } from './class-targets.js';
 import { countingMetric } from './counting.js';
-import type { MetricFamily, Zod } from './metric.js';
+import { type MetricFamily, shares, type Zod } from './metric.js';
 
 export const topKAccuracy = {
   name: 'topKAccuracy',
@@ -13,6 +13,7 @@ export const topKAccuracy = {
   bare: { k: 5 },
   once: 'keep one k',
   better: 'higher',
+  range: shares,
   misfit(spec, loss, facts) {
     if (!spec.binary && spec.outputs > 1) return classMisfit(spec, loss, facts);
     return { problem: 'ranks classes, and each output tells two apart by itself', remedy: 'use accuracy' };

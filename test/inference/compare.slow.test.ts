@@ -9,7 +9,7 @@ import type { LockstepError } from '../../src/errors.js';
 import type { Metrics } from '../../src/report/events.js';
 import { lockstepServed } from '../support/cli.js';
 import { lcg } from '../support/engines.js';
-import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
 
 const folder = temporaryFolder();
@@ -98,16 +98,16 @@ describe('runs are compared', () => {
   });
 
   it('with a warning where resamples are too few for so many comparisons', async () => {
-    const warnings: string[] = [];
-    const overrides = ['evaluation.resamples=60'];
-    await compare([runs.good, runs.poor], { overrides, threads: 1, warn: (message) => warnings.push(message) });
-    expect(warnings).toEqual([
-      '60 resamples cannot show any difference among 3 comparisons: add --set evaluation.resamples=120, or name fewer with --metric',
-    ]);
-    warnings.length = 0;
-    const enough = ['evaluation.resamples=120'];
-    await compare([runs.good, runs.poor], { overrides: enough, threads: 1, warn: (message) => warnings.push(message) });
-    expect(warnings).toEqual([]);
+    const warned = async (resamples: number): Promise<string[]> => {
+      const warnings: string[] = [];
+      const options = { overrides: [`evaluation.resamples=${resamples}`], threads: 1 };
+      await compare([runs.good, runs.poor], { ...options, warn: (message) => warnings.push(message) });
+      return warnings;
+    };
+    const words = 'cannot show any difference among 3 comparisons: add --set evaluation.resamples=120, or name fewer';
+    expect(await warned(60)).toEqual([`60 resamples ${words} with --metric`]);
+    expect(await warned(1)).toEqual([`1 resample ${words} with --metric`]);
+    expect(await warned(120)).toEqual([]);
   });
 });
 
@@ -227,19 +227,36 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
   it.each([
     [
       'metrics: { acuracy: { min: 0.9 } }',
-      'gate: metrics.acuracy: "acuracy" is no metric of RUN, which has loss, accuracy, logLoss',
+      'FILE: metrics.acuracy: "acuracy" is no metric of RUN, which has loss, accuracy, logLoss',
       'did you mean accuracy?',
     ],
     [
       'metrics: { confusionMatrix: { min: 0.9 } }',
-      'gate: metrics.confusionMatrix: "confusionMatrix" is a table or a curve of RUN, and no number',
+      'FILE: metrics.confusionMatrix: "confusionMatrix" is a table or a curve of RUN, and no number',
       'use one of those',
     ],
     [
       'baseline: { run: RUN, metrics: { f1: { worse: 0 } } }',
-      'gate: baseline.metrics.f1: "f1" is no metric of RUN',
+      'FILE: baseline.metrics.f1: "f1" is no metric of RUN',
       'use one of those',
     ],
+    [
+      'metrics: { accuracy: { min: 95 } }',
+      'FILE: metrics.accuracy.min: 95 is no value that it can have: accuracy is from 0 to 1',
+      'write 0.95 for 95 %',
+    ],
+    [
+      'metrics: { loss: { max: -1 } }',
+      'FILE: metrics.loss.max: -1 is no value that it can have: loss is at least 0',
+      '',
+    ],
+    [
+      'slices: { class: { accuracy: { gap: 1 } } }',
+      'FILE: slices.class.accuracy.gap: 1 is always kept, as accuracy is from 0 to 1',
+      'write a number inside that range',
+    ],
+    ['slices: { "sex,sex": { accuracy: { min: 0.5 } } }', 'FILE: slices.sex,sex: names sex twice', 'name it once'],
+    ['slices: { sex: { accuracy: { min: 0.5 } } }', 'FILE: slices.sex: ', 'it has x, y, hour'],
     ['metrics: { accuracy: { min: high } }', 'metrics.accuracy.min: "high" is not a number', 'correct it (FILE:1)'],
     ['metrics: { accuracy: {} }', 'metrics.accuracy: says no limit', 'add min or max (FILE:1)'],
     [
@@ -256,6 +273,7 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
     ['metrics: [accuracy', 'FILE:1:19: ', 'correct the YAML there'],
   ])('%j is bad input', async (text, problem, remedy) => {
     const file = gate('bad', text.replace('RUN', runs.good));
+    const before = snapshot(runs.good);
     const { code, stdout } = await served('check', runs.good, '--gate', file, '--json');
     const event = JSON.parse(stdout) as { message: string; remedy: string };
     expect([code, event.message, event.remedy]).toEqual([
@@ -263,6 +281,8 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
       expect.stringContaining(problem.replace('RUN', runs.good).replace('FILE', file)),
       expect.stringContaining(remedy.replace('FILE', file)),
     ]);
+    // Not even a look at the test split.
+    expect(snapshot(runs.good)).toEqual(before);
   });
 
   it('that is not there is bad input', async () => {

@@ -106,8 +106,15 @@ describe('slices', () => {
     ]);
     expect(await refusal({ by: ['sex,'] })).toEqual([
       '--by sex,: names no column',
-      'write --by column, --by column:4 or --by one,other',
+      'name columns: column, column:4 or one,other',
     ]);
+    expect(await refusal({ by: ['sex,sex'] })).toEqual(['--by sex,sex: names sex twice', 'name it once']);
+    expect(await refusal({ by: ['sex', 'sex'] })).toEqual(['--by sex: stands there twice', 'name it once']);
+    const [twice] = await refusal({ overrides: ['evaluation.slices=[sex, [sex, site, sex]]'] });
+    expect(twice).toBe('evaluation.slices.1: names sex twice');
+    expect((await refusal({ overrides: ['evaluation.slices=[sex, sex]'] }))[0]).toBe(
+      'evaluation.slices.1: "sex" stands there twice',
+    );
     expect(await refusal({ overrides: ['evaluation.group=sex'] })).toEqual([
       expect.stringMatching(/^evaluation\.group: sex: .*all\.csv, line \d+ has no value in sex$/),
       'fill it in, or name another column',

@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { MetricLimit } from '../../src/config/gate.js';
+import { refuseIdle } from '../../src/evaluate/gate-ranges.js';
 import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
 import { OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
@@ -216,6 +218,71 @@ describe.each(Object.entries(cases))('%s', (name, example) => {
     };
     expect(last([...others.values(), example.metric])).toEqual(last([example.metric]));
   });
+});
+
+// A function of the user's own may have any value.
+describe.each(families.filter(({ better, name }) => better !== undefined && name !== 'custom'))(
+  'a gate of $name',
+  ({ name, range }) => {
+    const refusal = (limit: object): string => {
+      try {
+        refuseIdle('metrics.m', 'm', limit as MetricLimit, range);
+        return '';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+
+    it('is refused where no value keeps it, or every value does, and by nothing else', () => {
+      const [least, most] = range!;
+      const values = Object.values(cases).flatMap((example) => {
+        if (new AskedMetric(example.metric).family.name !== name) return [];
+        return modes.map(
+          (mode) =>
+            Object.values(resultsOf(specOf(example, mode === 'weighted'), [batchOf(example, mode, all)]).scalars)[1],
+        );
+      });
+      expect(values.length).toBeGreaterThan(0);
+      for (const value of values) {
+        expect(value >= least && value <= most).toBe(true);
+        expect([refusal({ min: value }), refusal({ max: value }), refusal({ min: least, max: value })]).toEqual([
+          '',
+          '',
+          '',
+        ]);
+      }
+      const known = Number.isFinite(least)
+        ? Number.isFinite(most)
+          ? `m is from ${least} to ${most}`
+          : `m is at least ${least}`
+        : `m is at most ${most}`;
+      for (const end of [least, most].filter(Number.isFinite)) {
+        const outside = end === least ? end - 1 : end + 1;
+        for (const key of ['min', 'max'])
+          expect(refusal({ [key]: outside })).toContain(
+            `metrics.m.${key}: ${outside} is no value that it can have: ${known}: `,
+          );
+        // The end itself may be asked for, but not as what all values are.
+        expect(refusal({ [end === least ? 'min' : 'max']: end })).toContain(`${end} is always kept, as ${known}`);
+        expect(refusal({ [end === least ? 'max' : 'min']: end })).toBe('');
+      }
+      const width = most - least;
+      const some = Number.isFinite(width) ? width - 1e-3 : 1e9;
+      expect([refusal({ worse: some }), refusal({ gap: some }), refusal({ worse: 'significantly' })]).toEqual([
+        '',
+        '',
+        '',
+      ]);
+      for (const key of Number.isFinite(width) ? ['worse', 'gap'] : [])
+        expect(refusal({ [key]: width })).toContain(`metrics.m.${key}: ${width} is always kept`);
+    });
+  },
+);
+
+it('a number that was meant in percent is told as a part', () => {
+  expect(() => refuseIdle('metrics.accuracy', 'accuracy', { min: 95 }, [0, 1])).toThrow(
+    'metrics.accuracy.min: 95 is no value that it can have: accuracy is from 0 to 1: write 0.95 for 95 %',
+  );
 });
 
 it('bitsPerByte is refused where nobody knows what a class stands for, with a remedy that is not', () => {
