@@ -1,9 +1,10 @@
 /** `lockstep check`: whether a model passes a gate, for continuous integration. */
+
 import { Command } from 'commander';
 import type { CheckResult } from '../coordinator/inference/check.js';
 import type { GateLine } from '../src/evaluate/gate-lines.js';
 import { printableDeep } from '../src/ground/printable.js';
-import { grouped, metricText } from '../src/ground/units.js';
+import { metricText, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
@@ -59,19 +60,20 @@ function runCheck(place: string, { gate: file, json, ...flags }: CheckFlags): Pr
     // Late, because tfjs takes most of the time that the command needs to start.
     const { check } = await import('../coordinator/inference/check.js');
     const result = await check(place, gate, given);
+    const columns = widthOf(process.stdout);
     process.stdout.write(
-      json ? jsonLine({ event: 'check', ...result }) : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
+      json ? jsonLine({ event: 'check', ...result }) : wrapLines(text(printableDeep(result), columns), columns),
     );
     if (!result.passed) process.exitCode = notPassed;
   });
 }
 
-function text({ model, split, examples, passed, lines }: CheckResult): string {
+function text({ model, split, examples, passed, lines }: CheckResult, columns: number): string {
   const failed = lines.filter((line) => !line.passed).length;
-  const where = split === null ? `all ${grouped(examples)} examples` : `${grouped(examples)} ${split} examples`;
+  const where = split === null ? `all ${plural(examples, 'example')}` : plural(examples, `${split} example`);
   return [
     `${model}, ${where}\n`,
-    ...tableLines(lines.map(cellsOf), 5).map((line) => `${line.trimEnd()}\n`),
+    ...tableLines(lines.map(cellsOf), 5, { columns, names: [1] }).map((line) => `${line.trimEnd()}\n`),
     passed ? 'passed\n' : `not passed: ${failed} of ${lines.length} failed\n`,
   ].join('');
 }

@@ -1,4 +1,5 @@
 /** `lockstep compare`: whether one model is better than another, on the same examples. */
+
 import { Command } from 'commander';
 import type { ComparedModel, ComparisonResult } from '../coordinator/inference/compare-models.js';
 import type { Verdict } from '../src/evaluate/differences.js';
@@ -61,7 +62,7 @@ function text(result: ComparisonResult): string {
   const { baseline, split, data, examples, confidence, resamples, models } = result;
   const count = models.flatMap(({ differences }) => differences).filter(({ p }) => !Number.isNaN(p)).length;
   const isExact = models.some(({ differences }) => differences.some(({ test }) => test === 'mcnemar'));
-  const bootstrap = `a paired bootstrap of ${grouped(resamples)} resamples`;
+  const bootstrap = `a paired bootstrap of ${plural(resamples, 'resample')}`;
   return [
     ...tableLines(
       [

@@ -1,9 +1,10 @@
 /** `lockstep doctor data`: what the data of a config hold, and what is odd about them. */
+
 import { Command } from 'commander';
 import pc from 'picocolors';
 import type { DataDiagnosis, FieldReport, SplitCounts, SplitReport } from '../src/data/doctor/diagnosis.js';
 import { printableDeep } from '../src/ground/printable.js';
-import { grouped, numberText } from '../src/ground/units.js';
+import { grouped, numberText, plural } from '../src/ground/units.js';
 import { columnsText } from '../src/report/columns-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { widthOf, wrapLines } from '../src/report/wrap.js';
@@ -56,11 +57,11 @@ function text(found: DataDiagnosis): string {
     `data      ${description}`,
     `splits    ${splitsText(rows)}`,
     ...(splitBy ? [`by        ${splitByText(splitBy)}`] : []),
-    `repeated  ${grouped(duplicates.rows)} examples, ${grouped(duplicates.acrossSplits)} of them in another split`,
-    ...missing.map(({ column, rows, first }) => `missing   ${column}: ${grouped(rows)} rows, the first ${first}`),
+    `repeated  ${plural(duplicates.rows, 'example')}, ${grouped(duplicates.acrossSplits)} of them in another split`,
+    ...missing.map(({ column, rows, first }) => `missing   ${column}: ${plural(rows, 'row')}, the first ${first}`),
     ...groups.map(
       ({ column, values, shared }) =>
-        `group     ${column}: ${grouped(values)} values, ${grouped(shared)} of them in two splits`,
+        `group     ${column}: ${plural(values, 'value')}, ${grouped(shared)} of them in two splits`,
     ),
     '',
     ...(columns ? [columnsText({ event: 'columns', ...columns }, colors).trimEnd(), ''] : []),

@@ -99,7 +99,8 @@ interface Output {
 
 /** What to print. Modules come late, because tfjs takes most of the time that the command needs to start. */
 async function evaluated(place: string, given: ReportOptions, { json, isReport, files }: Output): Promise<string> {
-  const people = (result: EvaluationResult) => wrapLines(text(printableDeep(result)), widthOf(process.stdout));
+  const columns = widthOf(process.stdout);
+  const people = (result: EvaluationResult) => wrapLines(text(printableDeep(result), columns), columns);
   if (!json && !isReport && !given.importance) {
     const { evaluate } = await import('../coordinator/inference/evaluate.js');
     return people(await evaluate(place, given));
@@ -113,7 +114,7 @@ async function evaluated(place: string, given: ReportOptions, { json, isReport, 
   }
   if (json) return jsonLine({ event: 'evaluation', ...report });
   const important = report.importance
-    ? `\n${importanceTable({ ...report, importance: report.importance }, mostInputs)}`
+    ? `\n${importanceTable({ ...report, importance: report.importance }, mostInputs, columns)}`
     : '';
   const explained = report.explanations ? explainedText(report.explanations.length, isReport) : '';
   return `${people(report)}${important}${explained}${isReport ? writtenText(files) : ''}`;
@@ -124,7 +125,7 @@ const explainedText = (count: number, isReport: boolean): string =>
 
 const galleryOf = (value: string): number => wholeNumber('--gallery', value, 0, 1000, 'use 24, or leave it out');
 
-function text(result: EvaluationResult): string {
+function text(result: EvaluationResult, columns: number): string {
   const {
     model,
     split,
@@ -160,14 +161,14 @@ function text(result: EvaluationResult): string {
       return [metricText(metrics[name]), range];
     }),
   );
-  const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText));
+  const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText, columns));
   return [
     ...head.map(([, value], i) => `${titles[i]}  ${value}\n`),
     ...numbers.map((line, i) => `${titles[head.length + i]}  ${line.trimEnd()}\n`),
     ...(Object.keys(intervals).length > 0 ? [`each with its ${percent(confidence)} interval${drawnAs(groups)}\n`] : []),
     ...drawn,
-    ...slices.map(slicesText),
-    ...(gallery ? [galleryText(gallery)] : []),
+    ...slices.map((each) => slicesText(each, columns)),
+    ...(gallery ? [galleryText(gallery, columns)] : []),
     ...(diagnosis ? [findingsText(diagnosis)] : []),
   ].join('');
 }

@@ -5,6 +5,7 @@ import { ConfigError } from '../src/errors.js';
 import type { ExplainedExample } from '../src/report/evaluation-report.js';
 import { explanationDocument, importanceDocument } from '../src/report/explanation-document.js';
 import { jsonLine } from '../src/report/json.js';
+import { widthOf, wrapLines } from '../src/report/wrap.js';
 import { explanationHeader, explanationText } from './explanation-text.js';
 import { importanceText } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
@@ -123,11 +124,14 @@ async function explanations(
   const shown: ExplainedExample[] = [];
   let left = 0;
   const lines = async function* () {
-    if (!json) yield explanationHeader(found, steps ?? 64);
+    let isFirst = true;
     for await (const one of found.rows) {
+      // Nothing is printed before what is wrong with the first input was told.
+      if (isFirst && !json) yield explanationHeader(found, steps ?? 64);
+      isFirst = false;
       if (isReport && shown.length < mostInReport) shown.push(explainedExample(one, one.name ?? `row ${one.row}`));
       else left++;
-      yield json ? jsonLine(one) : explanationText(one, found.method, top);
+      yield json ? jsonLine(one) : explanationText(one, found.method, top, widthOf(process.stdout));
     }
   };
   await writeLines(lines(), undefined);
@@ -145,7 +149,8 @@ async function importances(
   const repeats = repeatsOf(flags);
   const { importance } = await import('../coordinator/inference/importance.js');
   const result = await importance(place, { ...evaluationOf(flags), repeats, warn });
-  process.stdout.write(flags.json ? jsonLine(result) : importanceText(result, top));
+  const columns = widthOf(process.stdout);
+  process.stdout.write(flags.json ? jsonLine(result) : wrapLines(importanceText(result, top, columns), columns));
   if (flags.html === undefined && flags.markdown === undefined) return;
   await writeReportFiles(flags, importanceDocument(result));
   if (!flags.json) process.stdout.write(writtenText(flags));

@@ -1,7 +1,8 @@
 /** Explanations as text: the parts that add most, largest first. */
+
 import type { ExplainedInput, Explanation, Explanations } from '../coordinator/inference/explanation.js';
 import { printable } from '../src/ground/printable.js';
-import { metricText, numberText } from '../src/ground/units.js';
+import { metricText, numberText, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 
 /** Characters of the longest bar. */
@@ -15,10 +16,15 @@ interface Shown {
 
 /** Lines above all explanations. */
 export const explanationHeader = ({ model, method, baseline }: Explanations, steps: number): string =>
-  `model     ${printable(model)}\nmethod    ${method}${method === 'integratedGradients' ? `, ${steps} steps` : ''}\nbaseline  ${printable(baseline)}\n`;
+  `model     ${printable(model)}\nmethod    ${method}${method === 'integratedGradients' ? `, ${plural(steps, 'step')}` : ''}\nbaseline  ${printable(baseline)}\n`;
 
-/** @param top how many parts are shown of each example */
-export function explanationText(explanation: Explanation, method: Explanations['method'], top: number): string {
+/** @param top how many parts are shown of each example @param columns of the terminal: longer names are cut */
+export function explanationText(
+  explanation: Explanation,
+  method: Explanations['method'],
+  top: number,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const { row, name, target, place, of, measure, value, baselineValue, residual, inputs } = explanation;
   const what = [target, place === undefined ? undefined : `place ${place}`, JSON.stringify(of)]
     .filter((part) => part !== undefined)
@@ -33,7 +39,7 @@ export function explanationText(explanation: Explanation, method: Explanations['
     const bar = (attribution > 0 ? '+' : '-').repeat(length);
     return [printable(name), printable(value), signed(attribution), bar.padEnd(barLength)];
   });
-  const lines = tableLines(rows, 2).map((line) => `  ${line.trimEnd()}`);
+  const lines = tableLines(rows, 2, { columns: columns - 2 }).map((line) => `  ${line.trimEnd()}`);
   const left = parts.length - sorted.length;
   const unit = method === 'gradient' ? ' of smaller slope' : ' that add less';
   const rest = left > 0 ? [`  and ${left}${unit} (--top, --json)`] : [];

@@ -1,14 +1,17 @@
 /** Importance as text: a line for each input, those that the loss misses most first. */
 import type { ImportanceResult } from '../coordinator/inference/importance.js';
 import { printable } from '../src/ground/printable.js';
-import { grouped, metricText } from '../src/ground/units.js';
-import { tableLines } from '../src/report/aligned.js';
+import { grouped, metricText, plural } from '../src/ground/units.js';
+import { displayWidth, tableLines } from '../src/report/aligned.js';
 import { looksText } from '../src/report/looks.js';
 
 type Found = Pick<ImportanceResult, 'metrics' | 'importance'>;
 
-/** @param top how many inputs are shown */
-export function importanceText(result: ImportanceResult, top: number): string {
+/**
+ * @param top how many inputs are shown
+ * @param columns of the terminal: metrics that do not fit beside each other stand one below the other
+ */
+export function importanceText(result: ImportanceResult, top: number, columns = Number.POSITIVE_INFINITY): string {
   const { model, split, data, examples, repeats, looks } = result;
   const about = [
     ['model', model],
@@ -18,11 +21,19 @@ export function importanceText(result: ImportanceResult, top: number): string {
     ...(looks && looks.count > 0 ? [['looks', looksText(looks)]] : []),
   ];
   const heads = about.map(([title, value]) => [title, printable(value)]);
-  return [...tableLines(heads, 2).map((line) => `${line.trimEnd()}\n`), '\n', importanceTable(result, top)].join('');
+  return [
+    ...tableLines(heads, 2).map((line) => `${line.trimEnd()}\n`),
+    '\n',
+    importanceTable(result, top, columns),
+  ].join('');
 }
 
-/** A line for each input. */
-export function importanceTable({ metrics, importance }: Found, top: number): string {
+/** A line for each input. @param columns as of `importanceText` */
+export function importanceTable(
+  { metrics, importance }: Found,
+  top: number,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const names = [...new Set(importance.map(({ metric }) => metric))];
   const found = new Map(importance.map((each) => [`${each.input}\n${each.metric}`, each]));
   const of = (input: string, metric: string) => found.get(`${input}\n${metric}`)!;
@@ -32,15 +43,29 @@ export function importanceTable({ metrics, importance }: Found, top: number): st
     const { value, low, high } = of(input, metric);
     return `${metricText(value)} (${metricText(low)} to ${metricText(high)})`;
   };
-  const rows = [
-    ['worse without', ...names],
-    ...sorted.slice(0, top).map((input) => [printable(input), ...names.map((metric) => cell(input, metric))]),
-    ['as it is', ...names.map((metric) => metricText(metrics[metric]))],
+  const shown = sorted.slice(0, top);
+  const tableOf = (some: readonly string[]) => [
+    ['worse without', ...some],
+    ...shown.map((input) => [printable(input), ...some.map((metric) => cell(input, metric))]),
+    ['as it is', ...some.map((metric) => metricText(metrics[metric]))],
   ];
+  const tables = beside(names, columns, (some) => tableLines(tableOf(some), 1, { columns }));
   const left = inputs.length - top;
   return [
-    ...tableLines(rows),
-    ...(left > 0 ? [`and ${left} inputs that the loss misses less (--top, --json)`] : []),
+    ...tables.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines])),
+    ...(left > 0 ? [`and ${plural(left, 'input')} that the loss misses less (--top, --json)`] : []),
     '',
   ].join('\n');
+}
+
+/** Tables of as many of the metrics as fit beside each other. */
+function beside(names: readonly string[], columns: number, linesOf: (some: readonly string[]) => string[]): string[][] {
+  const tables: string[][] = [];
+  for (let start = 0; start < names.length; ) {
+    let end = names.length;
+    while (end > start + 1 && linesOf(names.slice(start, end)).some((line) => displayWidth(line) > columns)) end--;
+    tables.push(linesOf(names.slice(start, end)));
+    start = end;
+  }
+  return tables;
 }

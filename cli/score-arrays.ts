@@ -64,15 +64,20 @@ function runScoreArrays(targets: string, outputs: string, flags: ArraysFlags): P
     const files = { targets, outputs, weights: flags.weights };
     const predictions = await readPredictions(files, flags.of, classes, new Reading({ warn }));
     const scores = await scoreArrays(predictions, { metrics, ...options });
+    const columns = widthOf(process.stdout);
     process.stdout.write(
       flags.json
         ? jsonLine({ event: 'scores', ...scores })
-        : wrapLines(text(printableDeep(scores), options.confidence ?? 0.95), widthOf(process.stdout)),
+        : wrapLines(text(printableDeep(scores), options.confidence ?? 0.95, columns), columns),
     );
   });
 }
 
-function text({ examples, metrics, figures, intervals, notes }: ArrayScores, confidence: number): string {
+function text(
+  { examples, metrics, figures, intervals, notes }: ArrayScores,
+  confidence: number,
+  columns: number,
+): string {
   const isSure = Object.keys(intervals).length > 0;
   const rows = Object.entries(metrics).map(([name, value]) => {
     const interval = intervals[name];
@@ -83,6 +88,6 @@ function text({ examples, metrics, figures, intervals, notes }: ArrayScores, con
   return [
     `${plural(examples, 'example')}\n`,
     ...(rows.length > 0 ? tableLines([head, ...rows]).map((line) => `${line.trimEnd()}\n`) : []),
-    ...Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText)),
+    ...Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText, columns)),
   ].join('');
 }

@@ -42,15 +42,20 @@ function runScoreBoxes(truths: string, detections: string, flags: BootstrapFlags
     const known = readJsonFile(truths, coco.truthsSchema, coco.truthsKind);
     const found = readJsonFile(detections, coco.detectionsSchema, coco.detectionsKind);
     const scores = scoreCheckedBoxes(known, found, { truths, detections }, { ...options, warn });
+    const columns = widthOf(process.stdout);
     process.stdout.write(
       flags.json
         ? jsonLine({ event: 'scores', ...scores })
-        : wrapLines(text(printableDeep(scores), options.confidence ?? 0.95), widthOf(process.stdout)),
+        : wrapLines(text(printableDeep(scores), options.confidence ?? 0.95, columns), columns),
     );
   });
 }
 
-function text({ images, truths, detections, metrics, intervals, classes }: BoxScores, confidence: number): string {
+function text(
+  { images, truths, detections, metrics, intervals, classes }: BoxScores,
+  confidence: number,
+  columns: number,
+): string {
   const isSure = Object.keys(intervals).length > 0;
   const range = `${percent(confidence)} interval`;
   const heads = ['class', 'truths', 'detections', 'AP', ...(isSure ? [range] : []), 'AP50', 'AP75', 'AR100'];
@@ -64,7 +69,8 @@ function text({ images, truths, detections, metrics, intervals, classes }: BoxSc
     `${plural(images, 'image')}, ${grouped(truths)} true ${truths === 1 ? 'box' : 'boxes'}, ${plural(detections, 'detection')}`,
     ...tableLines(isSure ? [['', 'score', range], ...numbers] : numbers.map((row) => row.slice(0, 2))),
     '',
-    ...tableLines([heads, ...rows]),
+    ...tableLines([heads, ...rows], 1, { columns }),
+    ...(Object.values(metrics).some(Number.isNaN) ? ['NaN: no image has a true box of that size'] : []),
     '',
   ].join('\n');
 }

@@ -63,7 +63,7 @@ function runScoreSeries(truths: string, predictions: string, flags: SeriesFlags)
     if (flags.season !== undefined && history === undefined) {
       throw new ConfigError(`--season ${flags.season}: there is no history`, 'give --history, or leave out --season');
     }
-    const quantiles = namedFiles('--quantile', flags.quantile ?? []);
+    const quantiles = namedFiles('--quantile', flags.quantile ?? [], { form: 'q=column', example: '0.9=p90' });
     for (const q of Object.keys(quantiles)) {
       if (Number(q) > 0 && Number(q) < 1) continue;
       throw new ConfigError(`--quantile ${q}=${quantiles[q]}: ${q} is not between 0 and 1`, 'write it as 0.9=p90');

@@ -1,4 +1,5 @@
 /** Runs a saved model on a split of its run's data, or on data of its own. */
+
 import { join } from 'node:path';
 import { loadRunConfig, namesCode } from '../../src/config/load-config.js';
 import type { ModelConfig } from '../../src/config/model.js';
@@ -14,7 +15,7 @@ import { type KeptExamples, keptExamples } from '../../src/evaluate/kept-example
 import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
-import { bytesText, grouped } from '../../src/ground/units.js';
+import { bytesText, plural } from '../../src/ground/units.js';
 import { probabilityMisfit } from '../../src/metrics/probabilities.js';
 import { readModelFile } from '../../src/model/files/model-file.js';
 import type { TargetDecision } from '../../src/model/files/save-decision.js';
@@ -146,7 +147,7 @@ function keeping(heads: readonly HeadMetrics[], examples: number, warn: (message
   const each = new RunMetrics(all).kept;
   if (4 * each * examples <= mostBytes) return all;
   warn(
-    `no intervals, slices or diagnosis: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples, more than the ` +
+    `no intervals, slices or diagnosis: outputs and targets are ${plural(each, 'number')} of each of ${plural(examples, 'example')}, more than the ` +
       `${bytesText(mostBytes)} that are kept for them`,
   );
   return heads;

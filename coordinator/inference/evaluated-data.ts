@@ -8,6 +8,7 @@ import type { Dataset, Splits } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import type { OtherPlace } from '../../src/data/npy/other-arrays.js';
 import { ConfigError, DataError } from '../../src/errors.js';
+import { plural } from '../../src/ground/units.js';
 import { dataConfigOf } from '../prepare/specs.js';
 import type { LocatedModel, ModelChoice } from './locate.js';
 import { loadOther } from './other-data.js';
@@ -133,6 +134,6 @@ function chooseSplit(splits: Splits, { split: wanted, isClosed }: TestGuard, rem
     throw new DataError('the run has neither a test nor a validation split', 'use --split training, or --data');
   }
   if (splits[split].length > 0) return split;
-  const others = names.map((name) => `${name} (${splits[name].length} examples)`).join(', ');
+  const others = names.map((name) => `${name} (${plural(splits[name].length, 'example')})`).join(', ');
   throw new DataError(`the run has no ${split} split`, remedy ?? `it has ${others}`);
 }

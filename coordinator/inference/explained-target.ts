@@ -1,9 +1,11 @@
 /** Which number of a model's outputs is explained: that of a class, or one that it predicts. */
+
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError } from '../../src/errors.js';
 import type { Score } from '../../src/explain/attribution.js';
 import { elements } from '../../src/ground/elements.js';
 import { oneOf } from '../../src/ground/suggest.js';
+import { plural } from '../../src/ground/units.js';
 import { outputsOfSaved, type Reading, readingOf } from './output-meaning.js';
 import type { SavedModel } from './saved-model.js';
 
@@ -98,8 +100,8 @@ function placeOf({ encoding }: SavedModel, count: number, asked: number | undefi
   if (asked === undefined && encoding?.input.kind === 'text') return count;
   const problem =
     asked === undefined
-      ? `the model has a class for each of ${count} places`
-      : `--place ${asked}: the model has ${count} places`;
+      ? `the model has a class for each of ${plural(count, 'place')}`
+      : `--place ${asked}: the model has ${plural(count, 'place')}`;
   throw new ConfigError(problem, `say which is to be explained: --place 1 to --place ${count}`);
 }
 

@@ -1,4 +1,5 @@
 /** From what a user gives for one input to its rows, in their order: arrays in files or of a program, and images. */
+
 import { extname } from 'node:path';
 import { z } from 'zod';
 import { type DataFile, openData } from '../../src/data/data-file.js';
@@ -10,6 +11,7 @@ import { DataError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
 import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/ground/json-file.js';
 import { statusOf } from '../../src/ground/status.js';
+import { plural } from '../../src/ground/units.js';
 
 /** One example each, as stored; a sequence as long as it is. */
 export type Row = ArrayLike<number>;
@@ -165,7 +167,7 @@ function valueRows(name: string, values: InputValues, wanted: Wanted): Counted {
   const count = values.length / width;
   if (count > 0 && Number.isInteger(count)) return { rows: rowsOf(values, width, count), count };
   throw new DataError(
-    `${name}: has ${values.length} numbers, and the model takes ${width} an example`,
+    `${name}: has ${plural(values.length, 'number')}, and the model takes ${width} an example`,
     `give it [${['n', ...shape].join(', ')}] numbers, example by example`,
   );
 }
@@ -189,7 +191,7 @@ function listedRows(name: string, list: unknown, wanted: Wanted): Counted {
     if (row.length === width || isShorter(row.length, wanted)) return row as number[];
     const shape = shapeText(wanted);
     throw new DataError(
-      `${where} has ${row.length} numbers, and the model takes ${width}`,
+      `${where} has ${plural(row.length, 'number')}, and the model takes ${width}`,
       `give each example the shape ${shape}`,
     );
   });

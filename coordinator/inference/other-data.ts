@@ -16,7 +16,7 @@ import { standardizeTargets } from '../../src/data/standardize.js';
 import { targetsOf } from '../../src/data/table/columns.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
-import { grouped } from '../../src/ground/units.js';
+import { plural } from '../../src/ground/units.js';
 import { otherImages } from './other-images.js';
 
 /**
@@ -127,7 +127,7 @@ async function otherTable(
 function described(place: string, data: Omit<Dataset, 'splits' | 'description'>, test: Int32Array): Dataset {
   const none = new Int32Array(0);
   const splits = { training: none, validation: none, test };
-  return { ...data, splits, description: `${grouped(test.length)} examples of ${place}` };
+  return { ...data, splits, description: `${plural(test.length, 'example')} of ${place}` };
 }
 
 /** Targets as indices of the model's classes: by name, because other data may lack some. */

@@ -5,6 +5,7 @@ import type { OutputEncoding, TargetEncoding } from '../../src/data/encoding.js'
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError, ModelError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
+import { plural } from '../../src/ground/units.js';
 import { type ClassOutput, decidedClasses, probabilitiesOf } from '../../src/metrics/class-probabilities.js';
 import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';
 import type { SavedModel } from './saved-model.js';
@@ -69,7 +70,7 @@ export function readingOf(saved: SavedModel, index = 0): Reading {
 
 const unlikeScaling = (scaled: number, width: number) =>
   new ModelError(
-    `encoding.json scales ${scaled} numbers, and the model gives ${width}`,
+    `encoding.json scales ${plural(scaled, 'number')}, and the model gives ${width}`,
     'copy both again from the model that was saved',
   );
 

@@ -1,6 +1,6 @@
 /** What goes into a saved model and what comes out of it, by name. */
-import { join } from 'node:path';
 
+import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { plainNames } from '../../src/config/plain-names.js';
 import {
@@ -15,6 +15,7 @@ import { tableWidth } from '../../src/data/table/rows.js';
 import { ModelError } from '../../src/errors.js';
 import type { MaskPort, Port } from '../../src/export/inference.js';
 import { elements } from '../../src/ground/elements.js';
+import { plural } from '../../src/ground/units.js';
 import { type DataShape, outputShape, plainShape } from '../../src/model/build/data-shape.js';
 import { encodingFile } from '../../src/model/files/save.js';
 import type { ArrayEncoding } from './given-rows.js';
@@ -141,21 +142,22 @@ function checkEncoding(path: string, { inputs, outputs }: Signature, encoding: E
   }
   const targets = Object.keys(encoding.named ?? {});
   if (targets.length > 0 && targets.length !== outputs.length) {
-    differ(`the targets ${targets.join(', ')}`, outputs.length === 1 ? 'one output' : `${outputs.length} outputs`);
+    differ(`the targets ${targets.join(', ')}`, plural(outputs.length, 'output'));
   }
   for (const { name, shape, isNamed, encoding: own } of outputs) {
     const units = shape.at(-1) ?? 1;
     // What a function of the user's makes of the outputs is its own affair.
     const classes = own.outputs === undefined || own.outputs.loss === 'custom' ? undefined : own.classes?.length;
     if (classes !== undefined && units !== classes && !(units === 1 && classes === 2)) {
-      differ(`${classes} classes${isNamed ? ` of ${name}` : ''}`, `${units} outputs`);
+      differ(`${plural(classes, 'class', 'classes')}${isNamed ? ` of ${name}` : ''}`, `${plural(units, 'output')}`);
     }
     const { threshold, calibration } = own.decision ?? {};
     const of = isNamed ? ` of ${name}` : '';
-    if (threshold !== undefined && units > 2) differ(`a threshold between two classes${of}`, `${units} outputs`);
+    if (threshold !== undefined && units > 2)
+      differ(`a threshold between two classes${of}`, `${plural(units, 'output')}`);
     const curves = calibration?.method === 'isotonic' ? calibration.curves.length : undefined;
     if (curves !== undefined && curves !== (units > 2 ? units : 1))
-      differ(`${curves} isotonic curves${of}`, `${units} outputs`);
+      differ(`${curves} isotonic curves${of}`, `${plural(units, 'output')}`);
   }
 }
 

@@ -12,7 +12,7 @@ import { deciderOf } from '../../src/data/splits/split-plan.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import type { Bins, SliceColumn, Slicing } from '../../src/evaluate/slicing.js';
 import { groupsOf, slicingOf } from '../../src/evaluate/slicing.js';
-import { grouped } from '../../src/ground/units.js';
+import { plural } from '../../src/ground/units.js';
 import type { EvaluateOptions } from './evaluated-data.js';
 
 /** A way to slice, and who asks for it. */
@@ -165,7 +165,7 @@ function groupsIn(
   const { numbers, count } = groupsOf(column, rows);
   if (count < fewGroups) {
     warn(
-      `${asked}: intervals are of ${grouped(count)} groups; of fewer than ${fewGroups} they are too narrow` +
+      `${asked}: intervals are of ${plural(count, 'group')}; of fewer than ${fewGroups} they are too narrow` +
         `${count < 2 ? ', and of one there are none' : ''}`,
     );
   }

@@ -1,9 +1,10 @@
 /** Whether what a config asks to be fitted on the validation split can be: thresholds and calibrations. */
+
 import type { DecisionRules } from '../../src/config/evaluation.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
 import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
-import { bytesText, grouped } from '../../src/ground/units.js';
+import { bytesText, plural } from '../../src/ground/units.js';
 import { classMisfit } from '../../src/metrics/class-targets.js';
 import { probabilityMisfit } from '../../src/metrics/probabilities.js';
 import { lossName } from '../../src/model/target-range.js';
@@ -60,7 +61,7 @@ export function decidedHeads(
   checkBytes(key, heads, examples);
   if (rules.calibration === 'isotonic' && examples < fewForCurves) {
     warn(
-      `evaluation.calibration: isotonic curves of ${grouped(examples)} examples follow chance; temperature needs fewer`,
+      `evaluation.calibration: isotonic curves of ${plural(examples, 'example')} follow chance; temperature needs fewer`,
     );
   }
   return found;
@@ -102,7 +103,7 @@ function checkBytes(key: string, heads: readonly HeadMetrics[], examples: number
   const each = new RunMetrics(keepingAll(heads)).kept;
   if (4 * each * examples <= mostBytes) return;
   throw new ConfigError(
-    `${key}: outputs and targets are ${grouped(each)} numbers of each of ${grouped(examples)} examples of the validation split, ` +
+    `${key}: outputs and targets are ${plural(each, 'number')} of each of ${plural(examples, 'example')} of the validation split, ` +
       `more than the ${bytesText(mostBytes)} that are kept`,
     `remove ${key}, or make the validation split smaller`,
   );

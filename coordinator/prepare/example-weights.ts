@@ -8,6 +8,7 @@ import { isPlain, ofRole, weightsOf, widthOf } from '../../src/data/field.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import { indexOfNumeral, isNumeral } from '../../src/ground/numeral.js';
 import { oneOf } from '../../src/ground/suggest.js';
+
 import type { AskedTarget } from './specs.js';
 
 type ClassWeights = NonNullable<TrainingConfig['classWeights']>;

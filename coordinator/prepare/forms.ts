@@ -1,10 +1,12 @@
 /** The forms of a step: for the batches of each bucket the same model and weights, made for sequences of another length. */
+
 import type { RunConfig } from '../../src/config/run-config.js';
 import { type Buckets, bucketedBatches, cutFields, planBuckets } from '../../src/data/buckets.js';
 import type { Examples, Splits } from '../../src/data/examples.js';
 import { evaluationBatch } from '../../src/data/geometry.js';
 import { createStepModel, type StepModel, type StepSpec } from '../../src/engine/step.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../../src/errors.js';
+import { plural } from '../../src/ground/units.js';
 
 /** Batch sizes that occur in training and in evaluation: graphs have static shapes. */
 export interface BatchSizes {
@@ -92,7 +94,10 @@ export async function withForm<T>(whole: MadeStep, form: Form, use: (made: MadeS
   } catch (error) {
     // What goes wrong in a shorter form alone is about the length.
     if (!(error instanceof LockstepError) || error instanceof UnsupportedModelError) throw error;
-    throw new ModelError(`training.buckets: ${places}: sequences of ${places} places: ${error.problem}`, remedy);
+    throw new ModelError(
+      `training.buckets: ${places}: sequences of ${plural(places, 'place')}: ${error.problem}`,
+      remedy,
+    );
   }
 }
 
@@ -100,5 +105,5 @@ function checkWeights({ layout: { tensors } }: StepModel, { layout: whole }: Ste
   const odd = whole.tensors.find(({ shape }, i) => tensors[i]?.shape.join() !== shape.join());
   if (!odd && tensors.length === whole.tensors.length) return;
   const what = odd ? `${odd.name} has the shape [${odd.shape.join(', ')}]` : 'the model has fewer weights';
-  throw new ModelError(`${what} at the full length, and not for ${places} places`, remedy);
+  throw new ModelError(`${what} at the full length, and not for ${plural(places, 'place')}`, remedy);
 }

@@ -1,4 +1,5 @@
 /** Everything before the first step: data, model, engine and threads, each checked before anything is written. */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ignoredClasses } from '../../src/config/heads.js';
@@ -14,7 +15,9 @@ import { closeExamples } from '../../src/data/row-writer.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
+import { plural } from '../../src/ground/units.js';
 import { checkPatterns } from '../../src/optimizer/weight-patterns.js';
+
 import type { EngineSpec, TrainingOptions } from '../../src/pool/spec.js';
 import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
@@ -172,7 +175,7 @@ async function prepareSteps(
   if (buckets) checkBuckets(buckets, config, examples, warn);
   if (threads > geometry.shards && geometry.batchSize >= smallBatch) {
     warn(
-      `${threads} threads, but the batch of ${geometry.batchSize} has ${geometry.shards} shards: ` +
+      `${plural(threads, 'thread')}, but the batch of ${geometry.batchSize} has ${plural(geometry.shards, 'shard')}: ` +
         'the others only help to add up and update; a larger training.batchSize or more training.shards would use them',
     );
   }
@@ -206,7 +209,9 @@ function checkBuckets(
   warn: (message: string) => void,
 ): void {
   if (places[0] === full) {
-    warn(`training.buckets: hardly a batch is shorter than the full length of ${full} places: nothing is cut`);
+    warn(
+      `training.buckets: hardly a batch is shorter than the full length of ${plural(full, 'place')}: nothing is cut`,
+    );
   }
   const picture = pictureIn(columns);
   if (!augment || !picture || cutFields(columns, 0).includes(picture)) return;
@@ -268,7 +273,7 @@ export const hasLedger = (folder: string): boolean => existsSync(ledgerFile(fold
 function checkLedger({ folder, checkpoint }: Resumption, wanted: boolean): void {
   if (!wanted || !checkpoint || hasLedger(folder)) return;
   throw new OutputError(
-    `${ledgerFile(folder)}: there is no ledger of the ${checkpoint.state.progress.step} steps that the run has behind it`,
+    `${ledgerFile(folder)}: there is no ledger of the ${plural(checkpoint.state.progress.step, 'step')} that the run has behind it`,
     'resume without --ledger, or start a new run with it',
   );
 }

@@ -13,6 +13,7 @@ import {
   rule,
   runJsonSchema,
 } from './json-schema.js';
+import { runSchema } from './run-config.js';
 
 export interface Mistake {
   /** The key to show the user, for its line in the file. */
@@ -24,17 +25,27 @@ export interface Mistake {
 
 type Issue = z.core.$ZodIssue;
 
+/** What is left of a config's issues where a value is another. */
+export type Remaining = (config: unknown) => readonly Pick<Issue, 'path'>[];
+
 interface Whole {
   readonly config: unknown;
   readonly root: JsonSchema;
+  readonly remaining: Remaining;
 }
 
 /**
  * One mistake for each issue that validating `config` found.
  * @param root what was to be fulfilled; default: the schema of a run
+ * @param remaining tries a remedy; default: by that schema
  */
-export function explain(config: unknown, issues: readonly Issue[], root = runJsonSchema()): Mistake[] {
-  const mistakes = issues.flatMap((issue) => explainIssue({ config, root }, issue, []));
+export function explain(
+  config: unknown,
+  issues: readonly Issue[],
+  root = runJsonSchema(),
+  remaining: Remaining = (other) => runSchema.safeParse(other).error?.issues ?? [],
+): Mistake[] {
+  const mistakes = issues.flatMap((issue) => explainIssue({ config, root, remaining }, issue, []));
   return mistakes.filter(({ problem }, i) => mistakes.findIndex((other) => other.problem === problem) === i);
 }
 
@@ -47,7 +58,7 @@ function explainIssue(whole: Whole, issue: Issue, parent: Path): Mistake[] {
     const said = issue.issues.find(({ message }) => message !== '');
     if (said) return [{ path, problem: `${label(path)}: ${said.message}`, remedy: 'use another name' }];
   }
-  if (value === undefined || value === null) return [explainMissing(path, value, schema)];
+  if (value === undefined || value === null) return [explainMissing(whole, path, value, schema)];
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => explainUnknownKey([...path, key], schema, value));
   }
@@ -77,17 +88,50 @@ function isAboutInside(issue: Issue): boolean {
   return issue.code !== 'invalid_type' && issue.code !== 'invalid_value';
 }
 
-function explainMissing(path: Path, value: null | undefined, schema: JsonSchema): Mistake {
+function explainMissing(whole: Whole, path: Path, value: null | undefined, schema: JsonSchema): Mistake {
   const problem = `${label(path)} is ${value === null ? 'empty' : 'missing'}`;
   const [first] = alternatives(schema);
   const allOptional = first?.type === 'object' && !first.required?.length;
-  if (value === null && allOptional) return { path, problem, remedy: 'write {} for its defaults' };
-  return { path, problem, remedy: `add ${rule(schema)}` };
+  if (value === null && allOptional && isEnough(whole, path))
+    return { path, problem, remedy: 'write {} for its defaults' };
+  const example = (schema.examples ?? first?.examples)?.[0];
+  return {
+    path,
+    problem,
+    remedy: example === undefined ? `add ${rule(schema)}` : `add one such as ${flowText(example)}`,
+  };
+}
+
+/** Whether an empty mapping at `path` leaves nothing to complain of there. */
+function isEnough({ config, remaining }: Whole, path: Path): boolean {
+  const isAbout = (other: Path) => path.every((key, i) => i >= other.length || other[i] === key);
+  return !remaining(replaced(config, path, {})).some((issue) => isAbout(issue.path));
+}
+
+function replaced(node: unknown, [key, ...rest]: Path, value: unknown): unknown {
+  if (key === undefined) return value;
+  if (Array.isArray(node)) return node.map((item, i) => (i === Number(key) ? replaced(item, rest, value) : item));
+  const held = (node ?? {}) as Record<PropertyKey, unknown>;
+  return { ...held, [key]: replaced(held[key], rest, value) };
+}
+
+/** A value as one writes it in a line of YAML. */
+function flowText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `{ ${Object.entries(value)
+    .map(([key, each]) => `${key}: ${flowText(each)}`)
+    .join(', ')} }`;
 }
 
 function explainUnknownKey(path: Path, schema: JsonSchema, value: unknown): Mistake {
   const allowed = [...new Set(alternatives(schema, value).flatMap(({ properties }) => Object.keys(properties ?? {})))];
   const key = String(path.at(-1));
+  if (allowed.includes(key)) {
+    // A key of another of several mappings.
+    const others = Object.entries(value as object).filter(([other]) => other !== key);
+    const beside = others.map(([other, each]) => (typeof each === 'object' ? other : `${other}: ${each}`)).join(', ');
+    return { path, problem: `${label(path)}: does not go with ${beside}`, remedy: 'keep one of them' };
+  }
   const near = suggest(key, allowed) ?? sectionOf(key, schema, value);
   const list = allowed.length > 0 ? `the keys here are ${allowed.join(', ')}` : 'no keys are known here: remove it';
   return {
@@ -165,8 +209,30 @@ function explainKinds(path: Path, schema: JsonSchema, value: object): Mistake {
   const keys = Object.keys(value);
   const unknown = keys.find((key) => !options.some(({ properties }) => Object.hasOwn(properties!, key)));
   if (unknown !== undefined) return explainUnknownKey([...path, unknown], schema, value);
-  const held = keys.filter((key) => kinds.includes(key)).join(' and ') || 'none';
+  const [only, ...more] = keys.filter((key) => kinds.includes(key));
+  if (only !== undefined && more.length === 0) return explainKind(path, options, only, value);
+  const held = [only, ...more].filter((key) => key !== undefined).join(' and ') || 'none';
   return { path, problem: `${label(path)}: holds ${held} of ${kinds.join(', ')}`, remedy: 'name exactly one of them' };
+}
+
+/** One of several mappings was meant, by its key: what is wrong in it. */
+function explainKind(path: Path, options: readonly JsonSchema[], kind: string, value: object): Mistake {
+  const inner = (value as Record<string, unknown>)[kind];
+  const meant = options.filter(({ properties }) => properties && Object.hasOwn(properties, kind));
+  const wordsOf = ({ properties }: JsonSchema) =>
+    alternatives(properties![kind]).flatMap(
+      ({ enum: words, const: word }): unknown[] => words ?? (word === undefined ? [] : [word]),
+    );
+  const chosen = meant.find((option) => wordsOf(option).includes(inner)) ?? (meant.length === 1 ? meant[0] : undefined);
+  if (!chosen) return explainValue([...path, kind], { enum: meant.flatMap(wordsOf) }, inner);
+  const missing = chosen.required?.find((key) => !Object.hasOwn(value, key));
+  if (missing !== undefined) {
+    const at = [...path, missing];
+    return { path: at, problem: `${label(at)} is missing`, remedy: `add ${rule(chosen.properties![missing])}` };
+  }
+  const unknown = Object.keys(value).find((key) => !Object.hasOwn(chosen.properties!, key));
+  if (unknown !== undefined) return explainUnknownKey([...path, unknown], chosen, value);
+  return explainValue([...path, kind], chosen.properties![kind], inner);
 }
 
 function explainValue(path: Path, schema: JsonSchema, value: unknown): Mistake {

@@ -23,7 +23,8 @@ const limitSchema = z
       refuse('bound: low is of min, and there is none', 'write bound: high, or add min');
     else if (bound === 'high' && max === undefined)
       refuse('bound: high is of max, and there is none', 'write bound: low, or add max');
-  });
+  })
+  .meta({ examples: [{ min: 0.9 }] });
 
 const sliceSchema = z
   .strictObject({
@@ -35,21 +36,40 @@ const sliceSchema = z
   .superRefine((limits, context) => {
     if (Object.values(limits).some((limit) => limit !== undefined)) return;
     context.addIssue({ code: 'custom', message: 'says no limit', params: { remedy: 'add min, max or gap' } });
-  });
+  })
+  .meta({ examples: [{ min: 0.9 }] });
 
-const worseSchema = z.strictObject({
-  /** How much worse than the baseline a metric may be, in its own units; or `significantly`: worse by more than chance. */
-  worse: z.union([z.number().min(0), z.literal('significantly')]),
-});
+const worseSchema = z
+  .strictObject({
+    /** How much worse than the baseline a metric may be, in its own units; or `significantly`: worse by more than chance. */
+    worse: z.union([z.number().min(0), z.literal('significantly')]).meta({ examples: [0.01] }),
+  })
+  .meta({ examples: [{ worse: 0.01 }] });
 
 const name = z.string().min(1);
 
+const worse = { accuracy: { worse: 0.01 } };
+const sliced = { accuracy: { min: 0.9 } };
+
+// Examples are shown where something is missing.
 const gateSchema = z.strictObject({
   split: z.enum(['training', 'validation', 'test']).optional(),
-  metrics: z.record(name, limitSchema).default({}),
+  metrics: z
+    .record(name, limitSchema)
+    .default({})
+    .meta({ examples: [{ accuracy: { min: 0.9 } }] }),
   /** By columns, as `--by` takes them. */
-  slices: z.record(name, z.record(name, sliceSchema)).default({}),
-  baseline: z.strictObject({ run: name, metrics: z.record(name, worseSchema) }).optional(),
+  slices: z
+    .record(name, z.record(name, sliceSchema).meta({ examples: [sliced] }))
+    .default({})
+    .meta({ examples: [{ sex: sliced }] }),
+  baseline: z
+    .strictObject({
+      run: name.meta({ examples: ['runs/old'] }),
+      metrics: z.record(name, worseSchema).meta({ examples: [worse] }),
+    })
+    .optional()
+    .meta({ examples: [{ run: 'runs/old', metrics: worse }] }),
 });
 
 /** Limits of a metric. */
@@ -73,11 +93,18 @@ export function loadGate(file: string): Gate {
   const result = gateSchema.safeParse(source.value, { error: () => '' });
   if (!result.success) {
     const root = z.toJSONSchema(gateSchema, { io: 'input', target: 'draft-7' }) as JsonSchema;
-    throw mistakesIn(source, explain(source.value, result.error.issues, root));
+    throw mistakesIn(source, explain(source.value, result.error.issues, root, remaining));
   }
   refuseReservedKey(source.value);
-  const { metrics, slices, baseline } = result.data;
-  const sections = [metrics, ...Object.values(slices), baseline?.metrics ?? {}];
-  if (sections.some((section) => Object.keys(section).length > 0)) return { ...result.data, file };
+  if (!isEmpty(result.data)) return { ...result.data, file };
   throw new ConfigError(`${file}: has nothing to check`, kind.keys);
+}
+
+const isEmpty = ({ metrics, slices, baseline }: Gate): boolean =>
+  [metrics, ...Object.values(slices), baseline?.metrics ?? {}].every((section) => Object.keys(section).length === 0);
+
+/** Nothing to check is a mistake of the whole. */
+function remaining(value: unknown) {
+  const { data, error } = gateSchema.safeParse(value);
+  return error?.issues ?? (isEmpty(data!) ? [{ path: [] }] : []);
 }

@@ -24,6 +24,7 @@ export interface JsonSchema {
   minLength?: number;
   minItems?: number;
   default?: unknown;
+  examples?: unknown[];
 }
 
 export type Path = readonly PropertyKey[];

@@ -1,6 +1,8 @@
 /** How a run divides: epochs into steps, a step's global batch into shards, a split into evaluation batches. Nobody else divides. */
+
 import type { TrainingConfig } from '../config/training.js';
 import { ConfigError } from '../errors.js';
+import { plural } from '../ground/units.js';
 import type { Splits } from './examples.js';
 
 export interface Geometry {
@@ -52,13 +54,13 @@ export function planGeometry(
   const batchSize = config.batchSize === 'all' ? training : config.batchSize;
   if (batchSize > training) {
     throw new ConfigError(
-      `training.batchSize: ${batchSize} exceeds the training split of ${training} examples`,
+      `training.batchSize: ${batchSize} exceeds the training split of ${plural(training, 'example')}`,
       `use at most ${training}, or "all"`,
     );
   }
   if (batchSize % config.accumulate !== 0) {
     throw new ConfigError(
-      `training.accumulate: ${config.accumulate} does not divide the whole training split of ${batchSize} examples`,
+      `training.accumulate: ${config.accumulate} does not divide the whole training split of ${plural(batchSize, 'example')}`,
       'use accumulate: 1, or a batch size',
     );
   }
@@ -67,7 +69,7 @@ export function planGeometry(
   const shards = config.shards === 'auto' ? parts * defaultShards(batchSize / parts) : config.shards;
   if (batchSize % shards !== 0) {
     throw new ConfigError(
-      `training.shards: the whole training split of ${batchSize} examples is not a multiple of shards ${shards}`,
+      `training.shards: the whole training split of ${plural(batchSize, 'example')} is not a multiple of shards ${shards}`,
       'use shards: auto, or shards: 1',
     );
   }

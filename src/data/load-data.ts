@@ -2,7 +2,7 @@
 import type { DataConfig } from '../config/data.js';
 import { FIELD_NAME } from '../config/data-parts.js';
 import { DataError } from '../errors.js';
-import { grouped } from '../ground/units.js';
+import { plural } from '../ground/units.js';
 import { copiesOf, withCopies, withoutTargets } from './copies.js';
 import { type TargetScaling, targetEncoding } from './encoding.js';
 import { presentColumns } from './example-columns.js';
@@ -161,10 +161,13 @@ function describe(
   const targets = ofRole(examples.columns, 'target');
   const called = targets.length === 1 ? '' : targets.map(({ name }) => name).join(', ');
   const classes = targets.length === 1 ? targets[0].categories : undefined;
-  const what = classes === undefined ? `${called && `, targets ${called}`}${standardized}` : `, ${classes} classes`;
+  const what =
+    classes === undefined
+      ? `${called && `, targets ${called}`}${standardized}`
+      : `, ${plural(classes, 'class', 'classes')}`;
   const inputs = ofRole(examples.columns, 'input');
   const shapes = inputs.map(({ name, shape }) => `${inputs.length > 1 ? `${name} ` : ''}[${shape.join(', ')}]`);
   const place = examples.columns.some(({ file }) => file) ? ', in part read from disk' : '';
   const shape = `${inputs.length > 1 ? 'inputs' : 'shape'} ${shapes.join(', ')}`;
-  return `${grouped(all)} examples of ${shape}${what} (${origin}${place})`;
+  return `${plural(all, 'example')} of ${shape}${what} (${origin}${place})`;
 }

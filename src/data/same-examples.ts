@@ -3,7 +3,7 @@
  * of the data, columns of tables by theirs.
  */
 import { setImmediate } from 'node:timers/promises';
-import { numberText } from '../ground/units.js';
+import { numberText, plural } from '../ground/units.js';
 import { fieldsOfTable, type TableEncoding, targetEncoding } from './encoding.js';
 import type { Column, Dataset } from './examples.js';
 import { isPlain, ofRole, strideOf, type Values, valuesOf, widthOf } from './field.js';
@@ -58,7 +58,8 @@ export async function sameExamples(one: SomeExamples, other: SomeExamples): Prom
   const seesInputs = inputs.length > 0;
   if (targets.length === 0) return { difference: 'their targets have other names', seesInputs };
   const odd = targets.find(([a, b]) => a.length !== b.length);
-  if (odd) return { difference: `${odd[0].key} is ${odd[0].length} numbers, and ${odd[1].length}`, seesInputs };
+  if (odd)
+    return { difference: `${odd[0].key} is ${plural(odd[0].length, 'number')}, and ${odd[1].length}`, seesInputs };
   for (const pair of [...targets, ...inputs]) {
     const difference = await firstDifference(pair, one, other);
     if (difference !== undefined) return { difference, seesInputs };

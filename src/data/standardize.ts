@@ -1,6 +1,8 @@
 /** Regression targets with mean 0 and deviation 1: fitted on the training split, in 64 bits, and undone in metrics and predictions. */
+
 import { DataError } from '../errors.js';
 import { elements } from '../ground/elements.js';
+import { plural } from '../ground/units.js';
 import type { TargetScaling } from './encoding.js';
 import type { Dataset, Examples, SourceColumn, SourceExamples } from './examples.js';
 import { isPlain, ofRole, type Values, weightsOf, widthOf } from './field.js';
@@ -79,7 +81,7 @@ function standardized(
   const columns = target.shape.at(-1) ?? 1;
   if (columns !== mean.length) {
     throw new DataError(
-      `the model's targets have ${mean.length} columns, and these ${columns}`,
+      `the model's targets have ${plural(mean.length, 'column')}, and these ${columns}`,
       'use targets such as those that the model was trained on',
     );
   }
@@ -105,7 +107,7 @@ const keyOf = (target: SourceColumn): string =>
 export function requireNumbers(target: SourceColumn): void {
   if (target.categories === undefined) return;
   throw new DataError(
-    `${keyOf(target)}: the targets are ${target.categories} classes, and classes have no mean`,
+    `${keyOf(target)}: the targets are ${plural(target.categories, 'class', 'classes')}, and classes have no mean`,
     `remove it, or set ${isPlain(target) ? 'data.targetType: number' : 'type: number'} where class indices are meant as numbers`,
   );
 }

@@ -1,6 +1,8 @@
 /** `source: values`: numbers written in the config. */
+
 import type { ValuesConfig } from '../config/data.js';
 import { DataError } from '../errors.js';
+import { plural } from '../ground/units.js';
 import { plainColumn, type SourceColumn, type SourceExamples } from './examples.js';
 
 type Row = number | readonly number[];
@@ -10,7 +12,7 @@ export function valueExamples(config: ValuesConfig, ignoreClass?: number): Sourc
   const { features, targets, classes } = config;
   if (features.length !== targets.length) {
     throw new DataError(
-      `data.targets has ${targets.length} rows for the ${features.length} rows of data.features`,
+      `data.targets has ${plural(targets.length, 'row')} for the ${plural(features.length, 'row')} of data.features`,
       'give one row of each for every example',
     );
   }
@@ -33,7 +35,7 @@ function rowWidth(rows: readonly Row[], path: string): number {
   const odd = others.findIndex((other) => other !== width) + 1;
   if (odd > 0) {
     throw new DataError(
-      `${path}[${odd}] has ${others[odd - 1]} numbers, ${path}[0] has ${width}`,
+      `${path}[${odd}] has ${plural(others[odd - 1], 'number')}, ${path}[0] has ${width}`,
       'make all rows equally long',
     );
   }

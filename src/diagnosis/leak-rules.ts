@@ -1,6 +1,6 @@
 /** What was trained on is no test: examples that stand in two splits, and those that contradict each other. */
 import { join } from 'node:path';
-import { grouped, metricText } from '../ground/units.js';
+import { grouped, metricText, plural } from '../ground/units.js';
 import type { Finding } from '../report/evaluation-report.js';
 import { configName } from '../report/run-folder.js';
 import type { RunFacts } from './facts.js';
@@ -17,7 +17,7 @@ export function leakFindings(facts: RunFacts): Finding[] {
   if (shared.length > 0) {
     const pairs = shared.map(
       ({ of, split, rows }) =>
-        `${grouped(rows.length)} of ${grouped(compared[split] ?? 0)} examples of ${split} stand in ${of} too`,
+        `${grouped(rows.length)} of ${plural(compared[split] ?? 0, 'example')} of ${split} ${rows.length === 1 ? 'stands' : 'stand'} in ${of} too`,
     );
     const numbers = Object.entries(metrics?.without ?? {}).map(
       ([name, value]) => `${name} ${metricText(value)} (with them ${metricText(metrics!.all[name])})`,
@@ -28,7 +28,7 @@ export function leakFindings(facts: RunFacts): Finding[] {
   }
   const all = Object.values(compared).reduce((sum, count) => sum + count, 0);
   if (conflicts > 0 && conflicts >= conflicting * all) {
-    const text = `${grouped(conflicts)} of ${grouped(all)} examples have the inputs of another and a different target: no model can be right about both.`;
+    const text = `${grouped(conflicts)} of ${plural(all, 'example')} ${conflicts === 1 ? 'has' : 'have'} the inputs of another and a different target: no model can be right about both.`;
     const remedies = [
       `correct the targets (lockstep doctor data ${join(facts.folder, configName)} names the first two)`,
       'inputs that tell such examples apart',

@@ -64,11 +64,12 @@ export function sliceLines(
   { gap, ...limits }: SliceLimit,
   { column, groups, gaps }: Slices,
 ): GateLine[] {
-  const lines = groups.flatMap(({ value, metrics, intervals, note }) =>
-    limitLines(metric, limits, { value: metrics[metric], interval: intervals[metric], note }).map((line): GateLine => {
-      return { ...line, about: 'slice', slice: `${column} ${value}`, passed: line.passed || note !== undefined };
-    }),
-  );
+  const lines = groups.flatMap(({ value, metrics, intervals, note, notes = {}, isSmall = false }) => {
+    const measured = { value: metrics[metric], interval: intervals[metric], note: notes[metric] ?? note };
+    return limitLines(metric, limits, measured).map((line): GateLine => {
+      return { ...line, about: 'slice', slice: `${column} ${value}`, passed: line.passed || isSmall };
+    });
+  });
   if (gap === undefined) return lines;
   const found = gaps.find((each) => each.metric === metric);
   const shown = {

@@ -1,6 +1,6 @@
 /** PredictedArrays that were made elsewhere, as what a model's evaluation keeps: the same metrics are computed from them. */
 import { ConfigError, DataError } from '../errors.js';
-import { grouped } from '../ground/units.js';
+import { grouped, plural } from '../ground/units.js';
 import type { Floats, Numbers } from '../metrics/evaluated-rows.js';
 import { AskedMetric, type MetricConfig } from '../metrics/families.js';
 import type { TargetFacts } from '../metrics/metric.js';
@@ -78,7 +78,10 @@ function headOf(
     classes: 'classes',
   };
   if (of !== 'classes' && asked !== undefined && asked !== Math.max(2, width) && ofClasses) {
-    throw new DataError(`classes: ${asked} of them, and outputs have ${width} columns`, 'give one column a class');
+    throw new DataError(
+      `classes: ${asked} of them, and outputs have ${plural(width, 'column')}`,
+      'give one column a class',
+    );
   }
   return {
     ...{ target: 'targets', factor: 1, metrics, outputs: count, places: 1, classes: ofClasses },
@@ -144,7 +147,7 @@ function checkAsked(head: HeadMetrics, of: OutputKind, isLabels: boolean): void 
 function requireLength(name: string, length: number, wanted: number, examples: number): void {
   if (length === wanted) return;
   throw new DataError(
-    `${name}: ${grouped(length)} numbers, and ${grouped(examples)} examples want ${grouped(wanted)}`,
+    `${name}: ${plural(length, 'number')}, and ${plural(examples, 'example')} want ${grouped(wanted)}`,
     'give outputs and targets of the same examples, in the same order',
   );
 }

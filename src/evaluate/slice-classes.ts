@@ -1,5 +1,5 @@
 /** Classes that a slice has no example of: what averages over classes is then another number. */
-import { grouped } from '../ground/units.js';
+import { plural } from '../ground/units.js';
 import type { KeptExamples } from './kept-examples.js';
 
 /** Classes that a note names. */
@@ -41,6 +41,6 @@ function classesIn({ outputs }: KeptExamples, head: number): Set<number> {
 }
 
 function absentText(absent: readonly number[], names: readonly string[] | undefined): string {
-  if (absent.length > named) return `no example of ${grouped(absent.length)} classes`;
+  if (absent.length > named) return `no example of ${plural(absent.length, 'class', 'classes')}`;
   return `no example of class ${absent.map((index) => names?.[index] ?? index).join(', ')}`;
 }

@@ -16,6 +16,10 @@ export interface SliceGroup {
   readonly intervals: Readonly<Record<string, Interval>>;
   /** Why it says little. */
   readonly note?: string;
+  /** Whether it is too small to say. */
+  readonly isSmall?: true;
+  /** Why metrics are no numbers, by their names. */
+  readonly notes?: Readonly<Record<string, string>>;
 }
 
 /** How far the slices are apart by a metric. */
@@ -51,7 +55,6 @@ const fewExamples = 30;
 const fewGroups = 10;
 
 interface Part extends SliceGroup {
-  readonly isSmall: boolean;
   readonly lacksClass: boolean;
   /** [resamples, numbers] */
   readonly drawn: Float64Array | undefined;
@@ -113,7 +116,7 @@ function measured(
 ): Part {
   const { value, places, kept, drawn } = part;
   const { scalars: metrics } = new RunMetrics(kept.heads).ofKept(kept.outputs);
-  const { intervals } = uncertaintyOf(kept, metrics, drawn, { confidence, groups });
+  const { intervals, notes } = uncertaintyOf(kept, metrics, drawn, { confidence, groups });
   const clusters = groups && new Set(Array.from(places, (place) => groups[place])).size;
   const small =
     places.length < fewExamples
@@ -124,9 +127,17 @@ function measured(
   const note = [small && `${small}: too small to say`, absent.note].filter((text) => text !== undefined).join('; ');
   return {
     ...{ value, examples: places.length, metrics, intervals, drawn },
-    ...{ isSmall: small !== undefined, lacksClass: absent.isLacking },
+    lacksClass: absent.isLacking,
+    ...(small !== undefined && { isSmall: true as const }),
     ...(note !== '' && { note }),
+    ...(undefinedOf(metrics, notes) && { notes: undefinedOf(metrics, notes) }),
   };
+}
+
+/** The notes of what is no number; of intervals that are not there nothing is said in slices. */
+function undefinedOf(metrics: SliceGroup['metrics'], notes: Readonly<Record<string, string>>) {
+  const entries = Object.entries(notes).filter(([name]) => !Number.isFinite(metrics[name]));
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
 type Numbered = RunMetrics['numbers'][number];
@@ -142,7 +153,7 @@ function sliced(slicing: Slicing, parts: readonly Part[], numbers: readonly Numb
   });
   return {
     ...{ column: slicing.column, confidence, by: first.name, edges: slicing.edges },
-    groups: ordered.map(({ isSmall, lacksClass, drawn, ...group }) => group),
+    groups: ordered.map(({ lacksClass, drawn, ...group }) => group),
     gaps: numbers.flatMap((number, i) => gapOf(number, i, numbers.length, parts, confidence) ?? []),
   };
 }

@@ -1,7 +1,7 @@
 /** How the examples of a split are told apart: by the values of a column, by bins of its numbers, or by several columns at once. */
 import type { ExampleColumn } from '../data/example-columns.js';
 import { DataError } from '../errors.js';
-import { grouped, numberText } from '../ground/units.js';
+import { numberText, plural } from '../ground/units.js';
 import { quantile } from './intervals.js';
 
 /** Bins of numbers: so many of as many examples each, or by their edges. */
@@ -48,7 +48,7 @@ export function slicingOf(
   if (whole.values.length <= most) return whole;
   const numbers = by.find(({ name, bins }) => !bins && columns(name).numbers.every((value) => !Number.isNaN(value)));
   throw new DataError(
-    `${asked}: there are ${grouped(whole.values.length)} values of ${whole.column}, more than the ${most} slices that are told apart`,
+    `${asked}: there are ${plural(whole.values.length, 'value')} of ${whole.column}, more than the ${most} slices that are told apart`,
     numbers ? `ask for bins: ${numbers.name}:4` : 'name a column of fewer values',
   );
 }

@@ -40,7 +40,11 @@ export function uncertaintyOf(
     const found =
       trials === undefined ? percentileInterval(own, confidence) : wilsonInterval(value, trials, confidence);
     if (found) intervals[number.name] = found;
-    else notes[number.name] = 'no interval: more than a twentieth of the resamples has no such number';
+    else
+      notes[number.name] =
+        own.length < 2
+          ? 'no interval: it takes at least 2 resamples'
+          : 'no interval: more than a twentieth of the resamples has no such number';
   }
   const entries = Object.entries(intervals);
   const smallest = entries.map(([name, { standardError }]) => [name, detectable(standardError)] as const);
@@ -68,6 +72,7 @@ export function trialsOf({ family, head }: HeadNumber, { heads, outputs, example
 function noteOf({ family, head }: HeadNumber, { outputs, examples }: KeptExamples, value: number): string {
   if (examples === 0) return 'there are no examples';
   const some = head === undefined ? outputs : [outputs[head]];
+  if (some.some(({ weights }) => weights?.every((weight) => weight === 0))) return 'all examples weigh 0';
   if (some.some(hasUnreal)) return 'the model gives outputs that are not finite';
   if (Number.isNaN(value) && family?.undefinedWhere) return family.undefinedWhere;
   return Number.isNaN(value) ? 'it is not defined for these targets' : 'it is larger than any number';

@@ -9,9 +9,9 @@ export function grouped(value: number): string {
   return Number.isFinite(value) ? thousandsApart(String(Math.round(value))) : String(value);
 }
 
-/** 1 thread, 2 threads. */
-export function plural(amount: number, noun: string): string {
-  return `${grouped(amount)} ${noun}${amount === 1 ? '' : 's'}`;
+/** 1 thread, 2 threads. @param several where it is not the noun with an s: 1 class, 2 classes */
+export function plural(amount: number, noun: string, several = `${noun}s`): string {
+  return `${grouped(amount)} ${amount === 1 ? noun : several}`;
 }
 
 /** 0.25 -> `25 %`. */

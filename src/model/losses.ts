@@ -1,4 +1,5 @@
 /** Losses as tfjs operations: numbers whose mean is an example's loss, so that shards of any size add up exactly. */
+
 import tf = require('@tensorflow/tfjs-core');
 
 import { type LossConfig, lossSettings } from '../config/model.js';

@@ -3,6 +3,8 @@
  * Keras 3: where places are left out, the loss is the sum over those that count / their number; weights by themselves leave
  * the divisor as it is.
  */
+import { plural } from '../ground/units.js';
+
 import tf = require('@tensorflow/tfjs-core');
 
 import type { layers } from '@tensorflow/tfjs-layers';
@@ -54,7 +56,7 @@ function ofEachPlace(given: tf.Tensor, places: number): tf.Tensor {
   const width = given.size / count;
   if (places % width !== 0) {
     throw new ModelError(
-      `the model's output has ${places} places and a mask or weights for ${width}`,
+      `the model's output has ${plural(places, 'place')} and a mask or weights for ${width}`,
       'end the model with layers that keep every place, or with one that takes no mask further',
     );
   }

@@ -30,11 +30,58 @@ export function cutText(text: string, width: number): string {
   return `${cut}...`;
 }
 
+/** A text of at most so many columns, with dots in its middle where there was more of it: names often differ at their ends. */
+export function cutMiddle(text: string, width: number): string {
+  const whole = displayWidth(text);
+  if (whole <= width) return text;
+  const characters = [...text];
+  const [before, after]: [string[], string[]] = [[], []];
+  const room = () => width - 1 - displayWidth(before.join('')) - displayWidth(after.join(''));
+  for (let i = 0; i < characters.length; i++) {
+    const [kept, next] = i % 2 === 0 ? [before, characters[i >> 1]] : [after, characters.at(-1 - (i >> 1))!];
+    if (displayWidth(next) > room()) break;
+    if (i % 2 === 0) kept.push(next);
+    else kept.unshift(next);
+  }
+  return `${before.join('')}…${after.join('')}`;
+}
+
+/** Columns below which names are not cut: the lines are then wider than the terminal. */
+const leastName = 8;
+
+/** How a table fits into a terminal. */
+interface Room {
+  /** Columns that there are; default: any number. */
+  readonly columns?: number;
+  /** Which columns hold names, that are cut where lines are too wide; default: those that begin at the same place. */
+  readonly names?: readonly number[];
+  /** Whether the first row holds names too. */
+  readonly isHeadNames?: boolean;
+}
+
+/** Names cut by as much as lines are too wide, the longest first. */
+function fitted(
+  rows: readonly (readonly string[])[],
+  { columns = Number.POSITIVE_INFINITY, names = [], isHeadNames }: Room,
+) {
+  const isName = (row: number, column: number) => names.includes(column) || (isHeadNames === true && row === 0);
+  const sizes = rows.map((row) => row.map(displayWidth));
+  const widest = (cap: number) =>
+    (sizes[0] ?? []).map((_, i) => Math.max(...sizes.map((row, r) => (isName(r, i) ? Math.min(cap, row[i]) : row[i]))));
+  const total = (cap: number) => widest(cap).reduce((sum, width) => sum + width + 2, -2);
+  const longest = sizes.reduce((most, row) => row.reduce((a, b) => Math.max(a, b), most), 0);
+  if (total(longest) <= columns) return rows;
+  let cap = longest;
+  while (cap > leastName && total(cap) > columns) cap--;
+  return rows.map((row, r) => row.map((cell, i) => (isName(r, i) ? cutMiddle(cell, cap) : cell)));
+}
+
 /**
  * A line for each row, with columns as wide as their widest cell.
  * @param left how many of the columns begin at the same place; the others, which are numbers, end at it
  */
-export function tableLines(rows: readonly (readonly string[])[], left = 1): string[] {
+export function tableLines(all: readonly (readonly string[])[], left = 1, room: Room = {}): string[] {
+  const rows = fitted(all, { names: Array.from({ length: left }, (_, i) => i), ...room });
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => displayWidth(row[i]))));
   return rows.map((row) =>
     row.map((cell, i) => (i < left ? padEnd(cell, widths[i]) : padStart(cell, widths[i]))).join('  '),

@@ -1,4 +1,5 @@
 /** A chart in a page: its picture, its legend, what could not be drawn, and its numbers as a table. */
+import { plural } from '../ground/units.js';
 import { barColour, chartSpec, isDrawable, lookOf } from './chart-spec.js';
 import { chartTable } from './chart-table.js';
 import type { Chart } from './document.js';
@@ -30,7 +31,7 @@ function descriptionOf(chart: Chart): string {
       ? chart.lines.map(({ name }) => name)
       : chart.kind === 'bars'
         ? chart.parts.map(({ name }) => name)
-        : [`${chart.ranges.length} values`];
+        : [`${plural(chart.ranges.length, 'value')}`];
   return `${chart.title}. ${axes}: ${names.join(', ')}. The numbers are in the table that follows.`;
 }
 

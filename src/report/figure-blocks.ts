@@ -1,5 +1,5 @@
 /** Metrics that are tables and curves, as blocks of a report. */
-import { numberText } from '../ground/units.js';
+import { numberText, plural } from '../ground/units.js';
 import type { MetricCurve, MetricFigure, MetricTable } from '../metrics/metric.js';
 import type { Block, LineChart, TableBlock } from './document.js';
 import { valueText } from './report-text.js';
@@ -64,7 +64,7 @@ function confusedPairs({ rows, columns, values }: MetricTable, title: string): B
     row.flatMap((value, j) => (i !== j && value > 0 ? [{ truth: rows[i], predicted: columns[j], value }] : [])),
   );
   const sorted = pairs.sort((a, b) => b.value - a.value).slice(0, most);
-  const about = `${title}: a table of ${rows.length} classes, whole in the JSON; ${pairs.length} pairs are confused.`;
+  const about = `${title}: a table of ${plural(rows.length, 'class', 'classes')}, whole in the JSON; ${pairs.length} pairs are confused.`;
   if (sorted.length === 0) return [{ kind: 'text', text: about }];
   return [
     { kind: 'text', text: about },

@@ -3,7 +3,8 @@ import { metricText } from '../ground/units.js';
 import { tableLines } from './aligned.js';
 import type { GalleryReport } from './evaluation-report.js';
 
-export function galleryText(gallery: readonly GalleryReport[]): string {
+/** @param columns of the terminal: longer names are cut */
+export function galleryText(gallery: readonly GalleryReport[], columns = Number.POSITIVE_INFINITY): string {
   if (gallery.length === 0) return '\ngallery: no example is wrong\n';
   return gallery
     .map(({ title, examples }) => {
@@ -14,7 +15,9 @@ export function galleryText(gallery: readonly GalleryReport[]): string {
         confidence === undefined ? '' : metricText(confidence),
         loss === undefined ? '' : metricText(loss),
       ]);
-      const table = tableLines([['example', 'truth', 'predicted', 'confidence', 'loss'], ...lines], 3);
+      const table = tableLines([['example', 'truth', 'predicted', 'confidence', 'loss'], ...lines], 3, {
+        columns: columns - 2,
+      });
       return `\n${title}\n${table.map((line) => `  ${line.trimEnd()}\n`).join('')}`;
     })
     .join('');

@@ -1,26 +1,36 @@
 /** Slices for people: a line for each, the worst first, and how far they are apart. */
 import type { SliceGap, Slices } from '../evaluate/slices.js';
 import { grouped, metricText, numberText, percent } from '../ground/units.js';
-import { tableLines } from './aligned.js';
+import { cutMiddle, tableLines } from './aligned.js';
 
 /** Numbers with their intervals that fit beside each other on a screen. */
 const beside = 2;
+const indent = 2;
+/** Columns that a name has at least. */
+const leastName = 16;
 
-/** Lines, each with its end. */
-export function slicesText({ column, by, edges, confidence, groups, gaps }: Slices): string {
+/** Lines, each with its end. @param columns of the terminal: longer names are cut */
+export function slicesText(
+  { column, by, edges, confidence, groups, gaps }: Slices,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const names = Object.keys(groups[0]?.metrics ?? {});
   // What they are in order by comes first, and the loss last.
   const [loss, ...others] = names;
   const ordered = [by, ...others.filter((name) => name !== by), ...(by === loss ? [] : [loss])];
   const tables = Array.from({ length: Math.ceil(ordered.length / beside) }, (_, i) =>
-    tableOf(groups, ordered.slice(i * beside, (i + 1) * beside)),
+    tableOf(groups, ordered.slice(i * beside, (i + 1) * beside), columns),
   );
   const bins = Object.entries(edges).map(
     ([name, values]) => `  bins of ${name} begin or end at ${values.map((value) => numberText(value)).join(', ')}\n`,
   );
-  const noted = new Set(groups.flatMap(({ note }) => note ?? []));
-  const notes = [...noted].map((note) => {
-    const values = groups.filter((group) => group.note === note).map(({ value }) => value);
+  const short = (value: string) => cutMiddle(value, Math.max(leastName, Math.floor(columns / 4)));
+  const said = groups.map(({ value, note, notes = {} }) => ({
+    value: short(value),
+    notes: [...(note ? [note] : []), ...Object.entries(notes).map(([name, why]) => `${name} is no number: ${why}`)],
+  }));
+  const notes = [...new Set(said.flatMap((each) => each.notes))].map((note) => {
+    const values = said.filter((each) => each.notes.includes(note)).map(({ value }) => value);
     return `  ${values.join('; ')}: ${note}\n`;
   });
   const apart = gaps.toSorted((a, b) => ordered.indexOf(a.metric) - ordered.indexOf(b.metric));
@@ -29,11 +39,11 @@ export function slicesText({ column, by, edges, confidence, groups, gaps }: Slic
     tables.join('\n'),
     ...bins,
     ...notes,
-    ...apart.map(gapText),
+    ...apart.map((gap) => gapText({ ...gap, least: short(gap.least), most: short(gap.most) })),
   ].join('');
 }
 
-function tableOf(groups: Slices['groups'], names: readonly string[]): string {
+function tableOf(groups: Slices['groups'], names: readonly string[], columns: number): string {
   const header = ['', 'examples', ...names.flatMap((name) => [name, ''])];
   const rows = groups.map(({ value, examples, metrics, intervals }) => [
     value,
@@ -44,7 +54,7 @@ function tableOf(groups: Slices['groups'], names: readonly string[]): string {
       return [metricText(metrics[name]), range];
     }),
   ]);
-  return tableLines([header, ...rows])
+  return tableLines([header, ...rows], 1, { columns: columns - indent })
     .map((line) => `  ${line.trimEnd()}\n`)
     .join('');
 }

@@ -1,4 +1,5 @@
 /** BLEU (Papineni et al. 2002) by the rules of sacrebleu 2.6.0, smoothed as mteval does ("exp"). */
+import { plural } from '../ground/units.js';
 import { commonOf, Runs, type TextMetric } from './text-metric.js';
 import { type TokenizerName, tokenizer } from './tokenizers.js';
 
@@ -31,7 +32,7 @@ export function bleu({ tokenize, lowercase, effectiveOrder }: BleuOptions): Text
     },
     note(sums) {
       if (!Number.isNaN(score(sums).value)) return undefined;
-      return `no hypothesis has ${orders} tokens, and BLEU is of runs of up to ${orders}: give --effective-order to count those that there are`;
+      return `no hypothesis has ${plural(orders, 'token')}, and BLEU is of runs of up to ${orders}: give --effective-order to count those that there are`;
     },
   };
 }

@@ -60,11 +60,13 @@ export const truthsKind: FileKind = {
   what: "a file of truths in COCO's form",
   remedy:
     'give { images: [{ id }], categories: [{ id, name }], annotations: [{ id, image_id, category_id, bbox: [x, y, width, height], area, iscrowd }] }',
+  whereMissing: 'check the path and its permissions',
 };
 export const detectionsKind: FileKind = {
   Failure: DataError,
   what: "a file of detections in COCO's form",
   remedy: 'give a list of { image_id, category_id, bbox: [x, y, width, height], score }',
+  whereMissing: 'check the path and its permissions',
 };
 
 /** @throws DataError when a value of a program is not what its file would have to be */

@@ -1,4 +1,5 @@
 /** The longest sequence of tokens that two texts have in the same order. */
+
 import { DataError } from '../errors.js';
 
 /** Cells of a table that is held whole. */

@@ -1,9 +1,11 @@
 /** Series from tables: a row for each step, in the order of time. */
+
 import { usualCsv } from '../config/table.js';
 import { Reading } from '../data/reading.js';
 import { openTable } from '../data/table/inputs.js';
 import { type Cell, requireColumns, type Table, textOf } from '../data/table/table.js';
 import { ConfigError, DataError } from '../errors.js';
+import { plural } from '../ground/units.js';
 import type { ForecastSeries } from './series.js';
 
 /** CSV or Parquet files, and which of their columns are what. */
@@ -50,6 +52,7 @@ export async function readSeries(files: SeriesFiles, warn: (message: string) => 
     const keys = truths.columns.filter((name) => predictions.columns.includes(name) && !columns.values.has(name));
     const expected = await stepsOf(truths, [columns.truth], keys, files.series);
     const found = await stepsOf(predictions, columns.forecasts, keys, files.series);
+    if (expected.places.length === 0) throw new DataError(`${truths.file} has no rows`, 'give a row for each step');
     requireSame(expected, found);
     const history = files.history === undefined ? undefined : await open(files.history);
     const past = history && (await stepsOf(history, [columns.truth], [], files.series));
@@ -140,7 +143,7 @@ function requireSame(truths: Steps, predictions: Steps): void {
   const [rows, others] = [truths.places.length, predictions.places.length];
   if (rows !== others) {
     throw new DataError(
-      `${truths.file} has ${rows} rows, and ${predictions.file} has ${others}`,
+      `${truths.file} has ${plural(rows, 'row')}, and ${predictions.file} has ${others}`,
       'give a row of predictions for each row of truths, in the same order',
     );
   }

@@ -1,8 +1,12 @@
 /** Scores of forecasts: MASE, sMAPE and quantile losses, each the mean over the series of what each comes to. */
+
 import { z } from 'zod';
 import { ConfigError, DataError } from '../errors.js';
 import { multiplicities } from '../evaluate/bootstrap.js';
+
+import { plural } from '../ground/units.js';
 import { fewestDrawn, intervalOf, type ScoreInterval } from './score-interval.js';
+
 import { bootstrapOptions, checkOptions } from './text-options.js';
 
 /** A series with what was forecast of it, in the order of time. */
@@ -104,8 +108,8 @@ function checkSeries({ name, truths, predictions, quantiles = {}, history }: For
   if (!history) return;
   if (history.length <= season) {
     throw new DataError(
-      `series ${name} has ${history.length} values of history, not more than its season ${season}`,
-      'give a longer history, or a shorter season',
+      `series ${name} has ${plural(history.length, 'value')} of history, not more than its season ${season}`,
+      season > 1 ? 'give a longer history, or a shorter season' : 'give a longer history',
     );
   }
   requireNumbers(history, `series ${name}, history`);

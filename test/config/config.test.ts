@@ -2,9 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Document, parse } from 'yaml';
+import { explain } from '../../src/config/explain.js';
+import { loadGate } from '../../src/config/gate.js';
+import { alternatives, type JsonSchema, runJsonSchema } from '../../src/config/json-schema.js';
 import { loadRunConfig, resolvedYaml } from '../../src/config/load-config.js';
 import type { LayersConfig } from '../../src/config/model.js';
-import type { RunConfig } from '../../src/config/run-config.js';
+import { type RunConfig, runSchema } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
 import { suggest } from '../../src/ground/suggest.js';
 import { families } from '../../src/metrics/families.js';
@@ -33,6 +37,16 @@ beforeAll(() => {
   good = file('good.yaml', GOOD);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+function refusalOf(act: () => unknown): ConfigError {
+  try {
+    act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return error as ConfigError;
+  }
+  throw new Error('nothing was refused');
+}
 
 const layersOf = ({ model }: RunConfig) => (model as LayersConfig).layers;
 
@@ -321,6 +335,91 @@ describe('a value that breaks a rule', () => {
   it('may be empty', () => {
     const empty = file('hole.yaml', GOOD.replace('optimizer: sgd', 'optimizer:\n  sgd:'));
     expect(failure(empty).message).toBe(`optimizer.sgd is empty: write {} for its defaults (${empty}:8)`);
+  });
+});
+
+describe('a key that is empty', () => {
+  /** Every mapping of the schema, by the first of what each may be. */
+  function mappings(node: JsonSchema, path: readonly string[] = []): (readonly string[])[] {
+    const [first] = alternatives(node);
+    if (first?.type !== 'object') return [];
+    const inner = Object.entries(first.properties ?? {}).flatMap(([key, each]) => mappings(each, [...path, key]));
+    return path.length > 0 ? [path, ...inner] : inner;
+  }
+  const all = mappings(runJsonSchema());
+
+  it.each(all.map((path) => path.join('.')))('%s has a remedy that leaves nothing to complain of', (path) => {
+    const base = {
+      name: 'x',
+      data: { source: 'digits' },
+      model: { layers: [{ dense: { units: 10 } }] },
+      loss: 'hinge',
+      optimizer: 'sgd',
+      training: { epochs: 1, batchSize: 4 },
+    };
+    const keys = path.split('.');
+    const set = (node: unknown, [key, ...rest]: string[], value: unknown): unknown =>
+      key === undefined
+        ? value
+        : {
+            ...(typeof node === 'object' ? node : {}),
+            [key]: set((node as Record<string, unknown>)?.[key], rest, value),
+          };
+    const issuesAt = (value: unknown) =>
+      runSchema.safeParse(set(base, keys, value), { error: () => '' }).error?.issues ?? [];
+    const mistake = explain(set(base, keys, null), issuesAt(null)).find((each) => each.path.join('.') === path);
+    if (mistake?.remedy !== 'write {} for its defaults') return;
+    expect(issuesAt({}).filter((issue) => issue.path.join('.').startsWith(path))).toEqual([]);
+  });
+
+  it('of a gate has one that can be followed, wherever it is', () => {
+    const whole = {
+      metrics: { accuracy: { min: 0.9 } },
+      slices: { sex: { accuracy: { min: 0.9 } } },
+      baseline: { run: 'runs/old', metrics: { accuracy: { worse: 0.01 } } },
+    };
+    const paths = [
+      ['metrics'],
+      ['metrics', 'accuracy'],
+      ['slices'],
+      ['slices', 'sex'],
+      ['slices', 'sex', 'accuracy'],
+      ['baseline'],
+    ];
+    paths.push(
+      ['baseline', 'run'],
+      ['baseline', 'metrics'],
+      ['baseline', 'metrics', 'accuracy'],
+      ['baseline', 'metrics', 'accuracy', 'worse'],
+    );
+    for (const path of paths) {
+      const part = { [path[0]]: structuredClone(whole)[path[0] as 'metrics'] };
+      const write = (value: unknown) => {
+        const document = new Document(part);
+        document.setIn(path, value);
+        return file('gate.yaml', document.toString());
+      };
+      const [, example] = /add one such as (.*) \(/.exec(refusalOf(() => loadGate(write(null))).message) ?? [];
+      expect(example, path.join('.')).toBeDefined();
+      expect(() => loadGate(write(parse(example)))).not.toThrow();
+    }
+  });
+
+  it('that says which of several mappings is meant is told what is wrong in that one', () => {
+    const threshold = (value: string) =>
+      refusalOf(() => loadRunConfig(good, [`evaluation.threshold=${value}`])).message;
+    expect(threshold('{maximize: foo}')).toMatch(
+      /^evaluation\.threshold\.maximize: "foo" is not one of f1, .*, recall, precision: /,
+    );
+    expect(threshold('{maximize: recall}')).toMatch(
+      /^evaluation\.threshold\.precision is missing: add a number from 0 to 1 /,
+    );
+    expect(threshold('{maximize: f1, cost: {}}')).toContain(
+      'evaluation.threshold.cost: does not go with maximize: f1: keep one',
+    );
+    expect(threshold('{maximize: f1, recall: 0.5}')).toContain(
+      'evaluation.threshold.recall: unknown key: the keys here are maximize, cost',
+    );
   });
 });
 

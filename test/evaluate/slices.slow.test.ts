@@ -6,6 +6,7 @@ import { ColumnCollector, type ExampleColumn, plainNumber } from '../../src/data
 import type { Cell } from '../../src/data/table/table.js';
 import { DataError } from '../../src/errors.js';
 import { multiplicities } from '../../src/evaluate/bootstrap.js';
+import { sliceLines } from '../../src/evaluate/gate-lines.js';
 import { percentileInterval } from '../../src/evaluate/intervals.js';
 import { keptArrays } from '../../src/evaluate/kept-arrays.js';
 import { type SliceOptions, slicesOf } from '../../src/evaluate/slices.js';
@@ -152,6 +153,33 @@ describe('gaps', () => {
     }
     // A twentieth of 40, give or take: 7 or more have a chance of 0.3 %.
     expect(beyond).toBeLessThan(7);
+  });
+
+  it('say why a metric is no number in a slice, and fail a gate there unless the slice is too small', async () => {
+    const targets = Int32Array.from({ length: 80 }, (_, i) => (i < 40 ? 0 : i % 2));
+    const outputs = Float32Array.from(targets, (target, i) => (target === 1 ? 0.8 : 0.2) + (i % 5) / 100);
+    const two = keptArrays({ outputs, of: 'probabilities', targets }, ['auc', 'accuracy']);
+    const column = columnOf(Array.from({ length: 80 }, (_, i) => (i < 40 ? 'a' : 'b')));
+    const rows = Int32Array.from({ length: 80 }, (_, i) => i);
+    const [found] = await slicesOf(two, [slicingOf([{ name: 's' }], () => column, rows, '')], options);
+    const a = found.groups.find(({ value }) => value === 'a')!;
+    expect([a.metrics.auc, a.notes?.auc, a.isSmall]).toEqual([
+      Number.NaN,
+      'it needs examples of every class',
+      undefined,
+    ]);
+    expect(slicesText(found)).toContain('a: auc is no number: it needs examples of every class\n');
+    // The other class is lacking, and still its examples have to be right.
+    const lines = [...sliceLines('accuracy', { min: 1.1 }, found), ...sliceLines('auc', { min: 0.5 }, found)];
+    expect(lines.map(({ slice, passed }) => [slice, passed]).sort()).toEqual([
+      ['s a', false],
+      ['s a', false],
+      ['s b', false],
+      ['s b', true],
+    ]);
+    expect(lines.find(({ metric, slice }) => metric === 'auc' && slice === 's a')?.note).toBe(
+      'it needs examples of every class',
+    );
   });
 
   it('are printed under their slices', async () => {

@@ -267,7 +267,7 @@ baseline: { run: ${runs.good}, metrics: { accuracy: { worse: 0.01 }, logLoss: { 
     ['metrics: { accuracy: { max: 1, bound: low } }', 'bound: low is of min, and there is none', 'write bound: high'],
     ['metrics: { accuracy: { min: 1, minn: 1 } }', 'metrics.accuracy.minn: unknown key', 'did you mean min?'],
     ['metric: { accuracy: { min: 1 } }', 'metric: unknown key', 'did you mean metrics?'],
-    ['baseline: { metrics: {} }', 'baseline.run is missing', 'add text'],
+    ['baseline: { metrics: {} }', 'baseline.run is missing', 'add one such as runs/old (FILE:1)'],
     ['metrics: {}', 'FILE: has nothing to check', 'write keys such as metrics: { accuracy: { min: 0.9 } }'],
     ['', 'FILE: is empty', 'write keys such as metrics: { accuracy: { min: 0.9 } }'],
     ['metrics: [accuracy', 'FILE:1:19: ', 'correct the YAML there'],

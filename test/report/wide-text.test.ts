@@ -1,9 +1,13 @@
 /** Names of characters that take two columns, or none: tables are aligned and lines are broken by what a terminal shows. */
 import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
-import { cutText, displayWidth, tableLines } from '../../src/report/aligned.js';
+import { importanceText } from '../../cli/importance-text.js';
+import type { ImportanceResult } from '../../coordinator/inference/importance.js';
+import { cutMiddle, cutText, displayWidth, tableLines } from '../../src/report/aligned.js';
 import { columnsText } from '../../src/report/columns-text.js';
 import { figureText } from '../../src/report/figure-text.js';
+import { galleryText } from '../../src/report/gallery-text.js';
+import { slicesText } from '../../src/report/slices-text.js';
 import { table, worldText } from '../../src/report/world-text.js';
 import { wrapLines } from '../../src/report/wrap.js';
 
@@ -82,5 +86,63 @@ describe('text of wide characters', () => {
     const lines = wrapLines(`title  ${words}`, 40).split('\n');
     // 7 columns of title, two words of 12 and a space: a third one would end in column 45.
     expect(lines).toEqual(['title  ', ...Array(5).fill('       ')].map((head) => `${head}ねこのなまえ ねこのなまえ`));
+  });
+});
+
+describe('names that are longer than a terminal is wide', () => {
+  const long = `${'a'.repeat(150)}${'b'.repeat(150)}`;
+  const wide = '猫'.repeat(100);
+  const widest = (text: string) => Math.max(...text.split('\n').map(displayWidth));
+
+  it('are cut in their middle, and their ends stay', () => {
+    expect(cutMiddle(long, 11)).toBe('aaaaa…bbbbb');
+    expect(cutMiddle(wide, 10)).toBe('猫猫…猫猫');
+    expect(cutMiddle('short', 5)).toBe('short');
+  });
+
+  it('leave every table within the terminal, and whole where there is none', () => {
+    const figure = {
+      kind: 'table' as const,
+      rows: [long, wide],
+      columns: [long, wide],
+      values: [
+        [1, 2],
+        [3, 4],
+      ],
+    };
+    const groups = [long, `${long}c`].map((value) => ({
+      value,
+      examples: 50,
+      metrics: { loss: 1, accuracy: 0.5 },
+      intervals: {},
+      note: 'no example of class 1',
+    }));
+    const gap = { metric: 'accuracy', gap: 0.1, low: 0, high: 0.2, byChance: 0.1, least: long, most: `${long}c` };
+    const slices = { column: 'x', confidence: 0.95, by: 'accuracy', edges: {}, groups, gaps: [gap] };
+    const gallery = [
+      {
+        title: 'Most confidently wrong',
+        examples: [{ example: 1, truth: long, predicted: wide, confidence: 0.9, loss: 1 }],
+      },
+    ];
+    const importance = {
+      ...{ model: 'runs/x-1/best', split: 'test' as const, data: 'x', examples: 9, repeats: 3, confidence: 0.95 },
+      metrics: { loss: 1, accuracy: 0.5, f1Macro: 0.5, auc: 0.5 },
+      importance: [long, 'b'].flatMap((input) =>
+        ['loss', 'accuracy', 'f1Macro', 'auc'].map((metric) => ({ input, metric, value: 0.1, low: 0, high: 0.2 })),
+      ),
+    };
+    const texts = (columns?: number): Record<string, string> => ({
+      figure: figureText('confusionMatrix', figure, String, columns),
+      slices: wrapLines(slicesText(slices, columns), columns ?? Number.POSITIVE_INFINITY),
+      gallery: galleryText(gallery, columns),
+      importance: importanceText(importance as unknown as ImportanceResult, 20, columns),
+    });
+    for (const columns of [60, 80, 120]) {
+      for (const [kind, text] of Object.entries(texts(columns)))
+        expect([kind, widest(text) <= columns]).toEqual([kind, true]);
+    }
+    expect(texts(80).importance.match(/worse without/g)).toHaveLength(2);
+    for (const [kind, text] of Object.entries(texts())) expect([kind, text.includes(long)]).toEqual([kind, true]);
   });
 });

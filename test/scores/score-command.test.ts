@@ -93,10 +93,12 @@ it.each([
   [['texts', 'r.txt', 'h.txt', '--word-order', 'two'], /--word-order two is not a whole number/],
   [['texts', 'r.txt', 'h.txt', '--confidence', '95'], /--confidence 95 is not between 0 and 1/],
   [['texts', 'r.txt', 'h.txt', '--tokenize', 'moses'], /Allowed choices are 13a, intl, zh, char, none/],
+  [['boxes', 'no.json', 'found.json'], /no\.json: no such file[\s\S]*check the path/],
   [['boxes', 'found.json', 'truths.json'], /found\.json: is not a file of truths in COCO's form/],
   [['boxes', 'truths.json', 'r.txt'], /r\.txt: is not a file of detections in COCO's form/],
   [['series', 't.csv', 'p.csv', '--season', '2'], /there is no history\nremedy: give --history/],
   [['series', 't.csv', 'p.csv', '--history', 'h.csv', '--season', '2'], /not more than its season 2/],
+  [['series', 't.csv', 'p.csv', '--quantile', 'mean'], /--quantile mean: is no q=column\nremedy: write it as 0\.9=p90/],
   [['series', 't.csv', 'p.csv', '--quantile', '9=mean'], /9 is not between 0 and 1/],
   [['pictures'], /unknown command 'pictures'/],
 ])('refuses %j', async (args, message) => {

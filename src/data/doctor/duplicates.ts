@@ -1,6 +1,6 @@
 /** What the doctor says of examples that come again, and above all of those that are in two splits. */
 import type { DataConfig } from '../../config/data.js';
-import { grouped } from '../../ground/units.js';
+import { grouped, plural } from '../../ground/units.js';
 import type { Dataset } from '../examples.js';
 import { ofRole } from '../field.js';
 import { repeatsOf } from '../repeats.js';
@@ -42,7 +42,7 @@ export function duplicateFindings(
   }
   if (conflict) {
     const problem =
-      `label conflict: ${grouped(conflicts)} examples have the inputs of another and a different target: ${conflict[0]} and ` +
+      `label conflict: ${plural(conflicts, 'example')} ${conflicts === 1 ? 'has' : 'have'} the inputs of another and a different target: ${conflict[0]} and ` +
       `${conflict[1]}`;
     const remedy = 'correct the targets, or add inputs that tell such examples apart';
     findings.push({ about: 'conflicts', problem, remedy });

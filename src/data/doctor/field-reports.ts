@@ -1,6 +1,6 @@
 /** Ranges and class balance of the fields of a data set. */
 
-import { grouped } from '../../ground/units.js';
+import { plural } from '../../ground/units.js';
 import { eachRow } from '../each-row.js';
 import { targetEncoding } from '../encoding.js';
 import type { Column, Dataset } from '../examples.js';
@@ -85,7 +85,7 @@ export function fieldFindings(
     const { name, role, lowest, highest, notFinite, classes } = field;
     const found: DataFinding[] = [];
     if (notFinite) {
-      const problem = `${role} ${name} has ${grouped(notFinite)} values that are not finite`;
+      const problem = `${role} ${name} has ${plural(notFinite, 'value')}, not finite`;
       found.push({ about: 'values', problem, remedy: 'correct them, or leave out their examples' });
     }
     if (role === 'target' && lowest !== undefined && lowest === highest && field.shape.join() === '1') {

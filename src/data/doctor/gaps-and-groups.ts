@@ -1,7 +1,7 @@
 /** What the rows of a table say beyond the examples that they become: gaps, and groups that are in two splits. */
 
 import type { DataConfig } from '../../config/data.js';
-import { grouped } from '../../ground/units.js';
+import { grouped, plural } from '../../ground/units.js';
 import type { Splits } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { keepTogether } from '../splits/keep-together.js';
@@ -115,7 +115,7 @@ export function gapFindings(gaps: readonly Gaps[], config: TableConfig): DataFin
   if (config.missing !== 'error') return [];
   return gaps.map(({ column, rows, first }) => ({
     about: 'missing',
-    problem: `column ${column} has no value in ${grouped(rows)} rows, the first being ${first}; a run refuses that`,
+    problem: `column ${column} has no value in ${plural(rows, 'row')}, the first being ${first}; a run refuses that`,
     remedy: 'fill them in, or set data.missing: drop (or, for features, mean); the report leaves out such rows',
   }));
 }

@@ -9,6 +9,7 @@ import { constants, gunzip, type ZlibOptions } from 'node:zlib';
 import { DataError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
 import { requireMemory } from '../../ground/memory.js';
+import { plural } from '../../ground/units.js';
 import type { Reading } from '../reading.js';
 
 const UNSIGNED_BYTE = 0x08;
@@ -39,7 +40,7 @@ export async function readIdxPair(imagesFile: string, labelsFile: string, readin
   const [count, rows, columns, channels = 1] = images.shape;
   if (labels.shape[0] !== count) {
     throw new DataError(
-      `${labelsFile} has ${labels.shape[0]} labels for the ${count} images of ${imagesFile}`,
+      `${labelsFile} has ${labels.shape[0]} labels for the ${plural(count, 'image')} of ${imagesFile}`,
       'use two files that belong together',
     );
   }

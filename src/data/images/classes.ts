@@ -1,5 +1,7 @@
 /** What the values of masks stand for. */
+
 import { DataError } from '../../errors.js';
+import { plural } from '../../ground/units.js';
 import type { Reading } from '../reading.js';
 import type { FileField } from './files.js';
 import { type Mask, placeOf } from './masks.js';
@@ -83,7 +85,7 @@ export class MaskClasses {
     }
     if (found.length <= highest / 2) {
       this.#reading.warn(
-        `${this.#key}: of the ${highest + 1} classes from 0 to ${highest} masks hold ${found.length} only (${found.slice(0, 10).join(', ')}${found.length > 10 ? ', ...' : ''}); ` +
+        `${this.#key}: of the ${plural(highest + 1, 'class', 'classes')} from 0 to ${highest} masks hold ${found.length} only (${found.slice(0, 10).join(', ')}${found.length > 10 ? ', ...' : ''}); ` +
           'where values are no class indices, say what they stand for: values: [...]',
       );
     }

@@ -1,9 +1,11 @@
 /** Pictures at any depth below a folder, and what belongs to them below others: files of the same name but for its ending. */
+
 import { extname, join, relative, resolve, sep } from 'node:path';
 import type { ImagesConfig, MaskKeys, PictureKeys } from '../../config/images.js';
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
+import { plural } from '../../ground/units.js';
 import type { Encoding } from '../encoding.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes } from '../row-writer.js';
@@ -138,7 +140,7 @@ function isWithin(outer: string, inner: string): boolean {
 export function warnOfOthers(dir: string, { warn }: Reading): void {
   const others = otherImagesBelow(dir);
   if (others.length === 0) return;
-  const which = others.length === 1 ? others[0] : `${others.length} images, such as ${others[0]}`;
+  const which = others.length === 1 ? others[0] : `${plural(others.length, 'image')}, such as ${others[0]}`;
   warn(`${dir}: left out ${which}: neither PNG nor JPEG; convert them if they are to count`);
 }
 

@@ -3,6 +3,7 @@
 import { DataError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
 import { requireMemory } from '../../ground/memory.js';
+import { plural } from '../../ground/units.js';
 import type { Reading } from '../reading.js';
 import type { SequenceLengths } from '../sequences.js';
 import { type Npy, type NpyRow, readNpyRows } from './npy.js';
@@ -41,7 +42,7 @@ export function formOf({ file, shape }: Npy, { given }: SequenceLengths, isJoine
   if (!isJoined && shape[0] === given.length && shape.length > 1 && shape[1] >= longest) return 'padded';
   const padded = isJoined ? '' : `, or a row each: [${given.length}, ${longest} or more, ...]`;
   throw new DataError(
-    `${file} has the shape [${shape.join(', ')}], and its ${given.length} sequences have ${total} places, the longest ${longest}`,
+    `${file} has the shape [${shape.join(', ')}], and its ${given.length} sequences have ${plural(total, 'place')}, the longest ${longest}`,
     `give it the shape [${total}, ...], one sequence behind the other${padded}`,
   );
 }
@@ -52,7 +53,7 @@ export function sequenceRows(npy: Npy, lengths: SequenceLengths, form: SequenceF
   const width = elements(rest);
   const count = given.length;
   const read: ArrayRows['read'] = async (reading, visit) => {
-    const what = `${npy.file}: a sequence of ${length} places`;
+    const what = `${npy.file}: a sequence of ${plural(length, 'place')}`;
     requireMemory(what, 8 * length * width, DataError, 'cut sequences by length and truncate: true');
     const row = npy.bytes ? new Uint8Array(length * width) : new Float64Array(length * width);
     if (form === 'padded') {

@@ -1,6 +1,8 @@
 /** Splits that have examples of their own, behind those of the others: read as those were, field by field. */
+
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
+import { plural } from '../../ground/units.js';
 import { eachRow } from '../each-row.js';
 import { joinedColumns } from '../example-columns.js';
 import type { Column, SourceColumn, SourceExamples } from '../examples.js';
@@ -102,7 +104,7 @@ function aligned(parts: readonly Read[]): SourceExamples[] {
 }
 
 const formOf = ({ type, shape, categories }: SourceColumn): string =>
-  `${type} [${shape.join(', ')}]${categories === undefined ? '' : ` of ${categories} classes`}`;
+  `${type} [${shape.join(', ')}]${categories === undefined ? '' : ` of ${plural(categories, 'class', 'classes')}`}`;
 
 function onesOf(column: SourceColumn, count: number): SourceColumn {
   const values = new Float32Array(new SharedArrayBuffer(4 * count * widthOf(column)));

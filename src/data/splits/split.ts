@@ -1,7 +1,9 @@
 /** Divides the examples into training, validation and test: disjoint, ascending, and seeded where chance decides. */
+
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { DataError } from '../../errors.js';
 import { randomStream, shuffle } from '../../ground/random.js';
+import { plural } from '../../ground/units.js';
 import type { SourceExamples, Splits } from '../examples.js';
 import type { RowRange } from '../geometry.js';
 import { type Division, divideGroups } from './groups.js';
@@ -144,7 +146,7 @@ function countPlain(total: number, validation: number, test: number, section: st
   }
   if (counts.validation + counts.test >= total) {
     throw new DataError(
-      `${section}.validation ${validation} and ${section}.test ${test} leave none of ${total} examples for training`,
+      `${section}.validation ${validation} and ${section}.test ${test} leave none of ${plural(total, 'example')} for training`,
       'make them smaller, or add examples',
     );
   }

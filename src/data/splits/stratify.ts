@@ -2,6 +2,7 @@
 
 import { DataError } from '../../errors.js';
 import { isNumeral } from '../../ground/numeral.js';
+import { plural } from '../../ground/units.js';
 import type { SourceExamples } from '../examples.js';
 import { ofRole } from '../field.js';
 import type { SplitKey } from './split-key.js';
@@ -135,7 +136,7 @@ export function countStratified(
 
 function tooFew({ rows, name }: Stratum, split: string, share: number, section: string): DataError {
   return new DataError(
-    `${section}.stratify: ${name} has ${rows.length} examples, too few to give ${Number(share.toFixed(6))} of them to ${split}`,
+    `${section}.stratify: ${name} has ${plural(rows.length, 'example')}, too few to give ${Number(share.toFixed(6))} of them to ${split}`,
     `remove stratify, or add examples: a class needs at least ${Math.ceil(1 / share - TOLERANCE)}`,
   );
 }

@@ -3,6 +3,7 @@
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
 import { inputParts, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
+import { plural } from '../../ground/units.js';
 import { deciderOf } from '../splits/split-plan.js';
 import { dateColumns, readableColumns } from './dates.js';
 import { requireColumns, type Table } from './table.js';
@@ -162,7 +163,7 @@ function checkTarget(
   const asClass = targets ? 'type: class' : 'data.targetType: class';
   if (type === 'class' && columns.length > 1) {
     throw new DataError(
-      `${asClass} takes one target, ${key} names ${columns.length} columns`,
+      `${asClass} takes one target, ${key} names ${plural(columns.length, 'column')}`,
       'name one column, or predict numbers',
     );
   }

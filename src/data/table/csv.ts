@@ -1,10 +1,12 @@
 /** CSV files, and `source: csv`: text of one row a line, as RFC 4180 describes it, read as a stream by csv-parse. */
+
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
 import type { CsvConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
+import { plural } from '../../ground/units.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { CsvFormat } from '../encoding.js';
 import type { Reading } from '../reading.js';
@@ -138,7 +140,7 @@ async function readRows(
     }
     if (row.length !== columns.length) {
       throw new DataError(
-        `${file.name}, line ${line} has ${row.length} values, the first row has ${columns.length}`,
+        `${file.name}, line ${line} has ${plural(row.length, 'value')}, the first row has ${columns.length}`,
         'correct the line, or set data.delimiter; a value that contains the delimiter needs quotes',
       );
     }

@@ -1,6 +1,6 @@
 /** Columns of text that are hardly categories: numbers and dates as another program writes them, identifiers, free text. */
 import { DataError } from '../../errors.js';
-import { grouped } from '../../ground/units.js';
+import { grouped, plural } from '../../ground/units.js';
 import { chooseOther, type FieldColumn, leaveOut, readAs } from './cell-values.js';
 import type { TableConfig } from './columns.js';
 import { looksLikeDate, secondsOf } from './dates.js';
@@ -31,7 +31,7 @@ export function refuseSuspicious(column: TextColumn, config: TableConfig): void 
   const { name, role, table, categories, count } = column;
   if (categories.size < manyTexts || categories.size < most * count) return;
   throw new DataError(
-    `${table.file}: column ${name} holds another text in nearly every row: ${grouped(categories.size)} in ${grouped(count)} rows, such as ${sample(categories)}`,
+    `${table.file}: column ${name} holds another text in nearly every row: ${grouped(categories.size)} in ${plural(count, 'row')}, such as ${sample(categories)}`,
     role === 'target'
       ? `${chooseOther(column)}, or ${readAs('class', column)} if they are classes all the same`
       : `${leaveOut(column)}, or list it under data.categorical to have ${grouped(categories.size)} features of it all the same`,
