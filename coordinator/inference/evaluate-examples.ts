@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { loadRunConfig, namesCode } from '../../src/config/load-config.js';
 import type { ModelConfig } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run-config.js';
-import type { Buckets } from '../../src/data/buckets.js';
 import { type Encoding, targetEncoding } from '../../src/data/encoding.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { evaluationBatch } from '../../src/data/geometry.js';
@@ -21,17 +20,16 @@ import { readModelFile } from '../../src/model/files/model-file.js';
 import type { TargetDecision } from '../../src/model/files/save-decision.js';
 import { lossName } from '../../src/model/target-range.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { EngineSpec, EvaluationOptions } from '../../src/pool/spec.js';
+import type { EvaluationOptions } from '../../src/pool/spec.js';
 import type { Looks } from '../../src/report/looks.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
 import { decidedHeads, keepingAll, probableHeads } from '../prepare/check-decision.js';
 import { checkIds } from '../prepare/check-ids.js';
 import { checkMetrics } from '../prepare/check-metrics.js';
-import { chooseEngine } from '../prepare/choose-engine.js';
-import { bucketsFor, formsOf, type MadeStep } from '../prepare/forms.js';
 import { type AskedTarget, askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
+import { engineFor } from './evaluation-engine.js';
 import { choiceOf, type LocatedModel, locateModel, runAround } from './locate.js';
 import { assignWeights, makerOf, readEncoding } from './saved-model.js';
 import { type ToldApart, toldApart } from './slice-columns.js';
@@ -259,24 +257,6 @@ export async function withPool<Result>(
     return await use(pool, metrics, slab, probable);
   } finally {
     await pool.close();
-  }
-}
-
-/** A model of a file that says the length of its sequences is evaluated at that length. */
-async function engineFor(
-  config: RunConfig,
-  whole: MadeStep,
-  { dataset: { examples, splits }, all }: Pick<ChosenData, 'dataset'> & { readonly all: readonly Int32Array[] },
-  warn: (message: string) => void,
-): Promise<{ engine: EngineSpec; buckets?: Buckets }> {
-  const batched = { shardSizes: [], evaluated: all };
-  const buckets = bucketsFor(config, examples, splits, all);
-  try {
-    return { engine: await chooseEngine(config, whole, formsOf(buckets, batched), warn), buckets };
-  } catch (error) {
-    if (!buckets || !(error instanceof ModelError) || !('file' in whole.spec.model)) throw error;
-    warn(`${error.problem}; all batches are evaluated at the full length`);
-    return { engine: await chooseEngine(config, whole, formsOf(undefined, batched), warn) };
   }
 }
 

@@ -13,7 +13,6 @@ import { ConfigError, DataError } from '../../src/errors.js';
 import type { Bins, SliceColumn, Slicing } from '../../src/evaluate/slicing.js';
 import { groupsOf, slicingOf } from '../../src/evaluate/slicing.js';
 import { plural } from '../../src/ground/units.js';
-import type { EvaluateOptions } from './evaluated-data.js';
 
 /** A way to slice, and who asks for it. */
 interface AskedSlicing {
@@ -97,11 +96,17 @@ export interface ToldApart {
   readonly groups?: FoundGroups;
 }
 
+interface SliceOptions {
+  readonly by?: readonly string[];
+  readonly byFrom?: string;
+  readonly warn?: (message: string) => void;
+}
+
 /** @throws DataError where a column does not do */
 export function toldApart(
   config: RunConfig,
   { dataset, rows }: { readonly dataset: Dataset; readonly rows: Int32Array },
-  { by: given, byFrom, warn = () => {} }: Pick<EvaluateOptions, 'by' | 'byFrom' | 'warn'>,
+  { by: given, byFrom, warn = () => {} }: SliceOptions,
 ): ToldApart {
   const { slicings, group } = askedSlices(config, given, byFrom);
   const made = slicings.map(({ asked, by }) => {
@@ -118,7 +123,10 @@ function classColumn({ examples, encoding }: Dataset, asked: string): ExampleCol
   const [target] = targets;
   if (targets.length > 1) {
     const names = targets.map(({ name }) => name).join(', ');
-    throw new DataError(`${asked}: there are several targets, ${names}`, 'name a column of the data');
+    throw new DataError(
+      `${asked}: there are several targets, ${names}`,
+      'name a column of the data, such as that of one of them',
+    );
   }
   if (target.categories === undefined || target.shape.length > 0) {
     throw new DataError(

@@ -53,7 +53,14 @@ export interface Course {
 }
 
 export function lossFindings(facts: RunFacts, losses: Losses, course: Course): Finding[] {
-  const { validation } = losses;
+  const { training, validation } = losses;
+  const broken = [training, validation].find((each) => each && !Number.isFinite(each.mean));
+  if (broken) {
+    const text =
+      `Its loss on the ${broken === training ? 'training' : 'validation'} examples is ${metricText(broken.mean)}: ` +
+      'weights that are not finite, or outputs that grow beyond all numbers, come of steps that are too large.';
+    return [{ title: 'The model gives no numbers', text, remedies: smallerSteps(facts) }];
+  }
   if (!validation) {
     const text =
       'Nothing was held out to choose by, so that nobody can say whether the model knows its examples by heart.';

@@ -95,6 +95,7 @@ const cases: Record<string, Case> = {
   short: { training: 0.1, validation: 0.12, course: falling(8, 0.9) },
   swinging: { training: 0.3, validation: 0.3, course: swinging },
   unheld: { training: 0.1 },
+  broken: { training: Number.NaN, validation: Number.NaN },
 };
 
 it.each([
@@ -107,6 +108,7 @@ it.each([
   ['short', ['Still improving at the end']],
   ['swinging', ['The learning rate is too high']],
   ['unheld', ['No validation split']],
+  ['broken', ['The model gives no numbers']],
 ])('of a run that is %s: %j', (name, found) => {
   const own = titles(cases[name]);
   expect(own.filter((title) => title !== 'No better than the most frequent class')).toEqual(found);
