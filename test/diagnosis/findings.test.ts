@@ -235,12 +235,12 @@ describe('examples in two splits', () => {
     expect(others).toEqual([]);
     expect(shared.title).toBe('The same examples in two splits');
     expect(shared.text).toBe(
-      'By their inputs, 2 of 3 examples of validation stand in training too; 1 of 1 examples of test stand in training too; ' +
-        '1 of 1 examples of test stand in validation too. ' +
+      'By their inputs, 2 of 3 examples of validation stand in training too; 1 of 1 example of test stands in training too; ' +
+        '1 of 1 example of test stands in validation too. ' +
         'Of validation without those of training: loss 1.9000 (with them 0.7000), accuracy 0.0000 (with them 0.6667).',
     );
     expect(conflicts.title).toBe('Label conflicts');
-    expect(conflicts.text).toContain('1 of 6 examples have the inputs of another and a different target');
+    expect(conflicts.text).toContain('1 of 6 examples has the inputs of another and a different target');
   });
 
   it('of a sealed test split are not looked for', async () => {
