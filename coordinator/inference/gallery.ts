@@ -1,11 +1,12 @@
 /** Examples of a gallery with their inputs as people see them: a picture, a row of a table, a text. */
 import { pictureIn } from '../../src/data/augment/moved.js';
-import { type Encoding, fieldsOfTable } from '../../src/data/encoding.js';
+import { type Encoding, fieldsOfTable, type TextColumn } from '../../src/data/encoding.js';
 import type { Column, Dataset } from '../../src/data/examples.js';
 import { bytesPerElement, ofRole, rowBytes, strideOf, type Values, valuesOf, widthOf } from '../../src/data/field.js';
 import { encodePng, pngUri } from '../../src/data/images/png.js';
 import { readFully } from '../../src/data/row-reader.js';
 import { TextCoder, type TextEncoding } from '../../src/data/text/inputs.js';
+import { openTokenizer } from '../../src/data/text/tokenizer.js';
 import { galleryOf } from '../../src/diagnosis/shelves.js';
 import { numberText } from '../../src/ground/units.js';
 import type { GalleryReport } from '../../src/report/evaluation-report.js';
@@ -84,12 +85,19 @@ async function rowOf(inputs: readonly Column[], example: number, { input }: Enco
   return row;
 }
 
+/** Zeros at the end fill a text up. */
+function textIn({ tokenizer }: TextColumn, values: Values): string {
+  const end = values.findLastIndex((value) => value !== 0) + 1;
+  return openTokenizer(tokenizer, 'encoding.json').decode(Array.from(values.subarray(0, end)));
+}
+
 type TableColumns = ReturnType<typeof fieldsOfTable>[number]['columns'];
 
 /** Cells of a table, in their own units again. */
 function cellsOf(columns: TableColumns, values: Values): Record<string, string> {
   let at = 0;
   const cells = columns.map((column): [string, string] => {
+    if ('tokenizer' in column) return [column.name, textIn(column, values)];
     if ('codes' in column) return [column.name, column.codes[values[at++]] ?? ''];
     if ('categories' in column) {
       const own = values.subarray(at, at + column.categories.length + Number(column.missing));

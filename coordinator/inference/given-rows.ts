@@ -134,8 +134,15 @@ export async function readJson(file: string, reading: Reading): Promise<unknown>
 }
 
 /** Rows of one array, each a view of it. */
-export function* rowsOf(values: TypedValues, width: number, count: number): Generator<Row> {
-  for (let row = 0; row < count; row++) yield values.subarray(row * width, (row + 1) * width);
+export function* rowsOf(
+  values: TypedValues,
+  width: number,
+  count: number,
+  lengths?: readonly number[],
+): Generator<Row> {
+  for (let row = 0; row < count; row++) {
+    yield values.subarray(row * width, row * width + (lengths?.[row] ?? width));
+  }
 }
 
 /** @throws DataError unless rows are examples of the model */

@@ -187,8 +187,8 @@ async function openTable(
       const paths = names.map((file, row) => fileOf(file, named, () => where(row)));
       return { rows: imageRows(paths, image), count, scale: 1 / 255, names };
     }
-    const { values, width } = read.length === 1 ? read[0] : read.find((own) => own.name === name)!;
-    return { rows: rowsOf(values, width, count), count, scale: 1 };
+    const { values, width, lengths } = read.length === 1 ? read[0] : read.find((own) => own.name === name)!;
+    return { rows: rowsOf(values, width, count, lengths), count, scale: 1 };
   });
   return opened(rows, inputs, kept);
 }

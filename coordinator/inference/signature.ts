@@ -6,12 +6,15 @@ import { plainNames } from '../../src/config/plain-names.js';
 import {
   type Encoding,
   type FieldEncoding,
+  fieldsOfTable,
   type InputEncoding,
   inputNames,
+  type TableEncoding,
   type TargetEncoding,
   targetEncoding,
 } from '../../src/data/encoding.js';
 import { tableWidth } from '../../src/data/table/rows.js';
+import { tokenCount } from '../../src/data/text/tokenizer-json.js';
 import { ModelError } from '../../src/errors.js';
 import type { MaskPort, Port } from '../../src/export/inference.js';
 import { elements } from '../../src/ground/elements.js';
@@ -96,12 +99,19 @@ function targetOf(model: LayersModel, index: number, encoding: Encoding | undefi
 const encodingFor = (encoding: Encoding, target: string | undefined): TargetEncoding =>
   targetEncoding(encoding, { name: target ?? plainNames.target, role: 'target' });
 
-/** How one input is read; undefined for columns of a table. */
+/** The text of a table that is an input. */
+function textEncoding(input: TableEncoding, name: string): FieldEncoding | undefined {
+  const [column] = fieldsOfTable(input).find((field) => field.name === name)?.columns ?? [];
+  if (!column || !('tokenizer' in column)) return undefined;
+  return { scale: 1, length: column.length, categories: tokenCount(column.tokenizer) };
+}
+
+/** How one input is read; undefined for columns of a table, but a text. */
 export function encodingOf(
   { input }: Encoding,
   name: string,
 ): ArrayEncoding | Extract<InputEncoding, { kind: 'text' }> | undefined {
-  if (input.kind === 'table') return input.images?.[name];
+  if (input.kind === 'table') return input.images?.[name] ?? textEncoding(input, name);
   return input.kind === 'fields' ? input.fields[name] : input;
 }
 
@@ -220,6 +230,7 @@ function categoriesOf({ input }: Encoding, name: string): number | undefined {
   const place = input.inputs.findIndex((entry) => entry.name === name);
   const first = input.inputs.slice(0, place).reduce((sum, { columns }) => sum + columns, 0);
   const column = input.columns[first];
+  if (place >= 0 && 'tokenizer' in column) return tokenCount(column.tokenizer);
   return place >= 0 && 'codes' in column ? column.codes.length + 1 : undefined;
 }
 

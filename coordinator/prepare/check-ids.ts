@@ -37,10 +37,13 @@ export async function checkIds(data: DataConfig, dataset: Dataset, { built, fiel
     const own = inputs.filter((input) => input.input === place);
     if (own.length === 0) continue;
     checkColumns(dataset, column, own);
-    checkCategories(column, own, input.kind === 'table');
+    checkCategories(column, own, input.kind === 'table' && !isText(input, name));
     await checkColumn(data, dataset, column, own);
   }
 }
+
+const isText = (input: TableEncoding, name: string): boolean =>
+  fieldsOfTable(input).some((field) => field.name === name && 'tokenizer' in field.columns[0]);
 
 async function checkColumn(
   data: DataConfig,

@@ -45,8 +45,8 @@ export function dataConfigOf({ data, model }: RunConfig): DataConfig {
   if (inputs) {
     const read = Object.entries(inputs).map(([name, input]) => {
       const dims = ids.get(name);
-      if (!dims || !isInputColumns(input) || (typeof input === 'object' && 'index' in input))
-        return [name, input] as const;
+      const isCoded = typeof input === 'object' && ('index' in input || 'text' in input);
+      if (!dims || !isInputColumns(input) || isCoded) return [name, input] as const;
       if (typeof input === 'string' && dims.every((dim) => dim === 'categories'))
         return [name, { index: input }] as const;
       if (standardize !== undefined || (typeof input === 'object' && 'standardize' in input))

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { column, fieldName } from './data-parts.js';
 import { plainNames } from './plain-names.js';
+import { tokenKinds } from './text.js';
 
 export const plainFieldNames: readonly string[] = Object.values(plainNames);
 
@@ -11,9 +12,21 @@ export const ownFieldName = fieldName.refine((text) => !plainFieldNames.includes
 });
 const columns = z.union([column, z.array(column).min(1)]);
 
-/** An input: a column, several, or a column of categories that are coded as whole numbers. */
+const textSchema = z.strictObject({
+  text: column.describe('A column of texts, which become their tokens, filled up at their ends, with a mask.'),
+  tokens: z
+    .union(tokenKinds)
+    .default({ bpe: { vocabulary: 4096, minFrequency: 2 } })
+    .describe('As data.tokens of source text; learned from all rows of data.file.'),
+  length: z.int().min(1).describe('Tokens that texts are filled up to.'),
+  truncate: z.boolean().optional().describe('Cut off the tokens that a text has beyond length. Default: false.'),
+});
+export type TextInput = z.infer<typeof textSchema>;
+
+/** An input: a column, several, a column of categories that are coded as whole numbers, or one of texts. */
 export const inputSchema = z.union([
   columns,
+  textSchema,
   z.strictObject({ index: column.describe('A column whose categories become whole numbers from 0.') }),
   z.strictObject({
     columns,
@@ -45,7 +58,7 @@ export const targetsSchema = z
   .describe('Targets by name, in the place of target: a column or a list of columns of numbers each.');
 
 /** Whether columns of a table make a field. */
-export const isInputColumns = (input: unknown): input is InputConfig => isColumns(input, 'index', 'columns');
+export const isInputColumns = (input: unknown): input is InputConfig => isColumns(input, 'index', 'columns', 'text');
 export const isTargetColumns = (target: unknown): target is TargetConfig => isColumns(target, 'column', 'columns');
 
 const isColumns = (entry: unknown, ...keys: readonly string[]): boolean =>
@@ -54,8 +67,14 @@ const isColumns = (entry: unknown, ...keys: readonly string[]): boolean =>
   (typeof entry === 'object' && entry !== null && keys.some((key) => key in entry));
 
 /** The columns of an input, in whatever form it is written. */
-export function inputParts(input: InputConfig): { columns: string[]; coded: boolean; standardize?: boolean } {
+export function inputParts(input: InputConfig): {
+  columns: string[];
+  coded: boolean;
+  standardize?: boolean;
+  text?: TextInput;
+} {
   if (typeof input === 'string' || Array.isArray(input)) return { columns: [input].flat(), coded: false };
+  if ('text' in input) return { columns: [input.text], coded: false, text: input };
   if ('index' in input) return { columns: [input.index], coded: true };
   return { columns: [input.columns].flat(), coded: false, standardize: input.standardize };
 }

@@ -4,7 +4,7 @@ import { memory, path } from './data-parts.js';
 import { oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
 
 /** Tokens of a text: learned from it, or those of a file. */
-const tokenKinds = [
+export const tokenKinds = [
   z.strictObject({
     bpe: z
       .strictObject({

@@ -6,7 +6,7 @@ export interface ColumnInfo {
   readonly field?: string;
   readonly role: 'feature' | 'target' | 'weight' | 'left out';
   /** What its values are; absent where it is left out or names files. A date is seconds since 1970. */
-  readonly type?: 'number' | 'date' | 'category';
+  readonly type?: 'number' | 'date' | 'category' | 'text';
   /** Lowest and highest of numbers and dates in the training file. */
   readonly lowest?: number;
   readonly highest?: number;

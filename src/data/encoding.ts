@@ -29,6 +29,15 @@ const categoricalSchema = z.object({
 /** One input of whole numbers, from 0: the place of its category in `codes`, and their number for any other. */
 const indexSchema = z.object({ name: z.string(), codes: texts });
 
+/** The only column of an input: texts, whose tokens are filled up with 0 to so many, with a mask of the input. */
+const textColumnSchema = z.object({
+  name: z.string(),
+  tokenizer: tokenizerSchema,
+  length: size,
+  /** Whether what a text has beyond that is cut off. */
+  truncate: z.boolean(),
+});
+
 const csvSchema = z.object({
   /** Whether the first line names the columns; else they are c1, c2, ... */
   header: z.boolean(),
@@ -71,7 +80,7 @@ const tableSchema = z
   .object({
     kind: z.literal('table'),
     /** Columns that are read, in the order of the features. */
-    columns: z.array(z.union([categoricalSchema, indexSchema, numericSchema])).readonly(),
+    columns: z.array(z.union([textColumnSchema, categoricalSchema, indexSchema, numericSchema])).readonly(),
     /** How many of the columns, in their order, make each input of the model; absent where all make the only one. */
     inputs: z
       .array(z.object({ name: z.string(), columns: size }))
@@ -185,6 +194,7 @@ export type NumericColumn = Fixed<z.output<typeof numericSchema>>;
 export type CategoricalColumn = Fixed<z.output<typeof categoricalSchema>>;
 /** A column of categories whose places are an input of the model. */
 export type IndexColumn = Fixed<z.output<typeof indexSchema>>;
+export type TextColumn = Fixed<z.output<typeof textColumnSchema>>;
 /** How a CSV file is written. */
 export type CsvFormat = Fixed<z.output<typeof csvSchema>>;
 export type TableEncoding = Fixed<z.output<typeof tableSchema>>;

@@ -106,7 +106,9 @@ function inputCells({ dataset: { examples, encoding } }: SomeExamples): Cell[] {
 /** The columns of a table that are an input. */
 function columnCells(column: Column, columns: TableEncoding['columns']): Cell[] {
   let next = 0;
-  return columns.map((each): Cell => {
+  return columns.flatMap((each): Cell | readonly Cell[] => {
+    // The same text has other tokens in each run.
+    if ('tokenizer' in each) return [];
     const [start, how] = [next, JSON.stringify(each)];
     const shared = { key: `column ${each.name}`, column, start, length: 1, how, slack: exact };
     if ('codes' in each) {

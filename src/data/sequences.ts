@@ -65,7 +65,10 @@ export function paddedNumbers(
 }
 
 /** 1 for each place that is there. @param of an input or a target */
-export function maskOf(of: string, { kept, length }: SequenceLengths): SourceColumn {
+export function maskOf(
+  of: string,
+  { kept, length }: { readonly kept: readonly number[]; readonly length: number },
+): SourceColumn {
   const values = new Float32Array(new SharedArrayBuffer(4 * kept.length * length));
   kept.forEach((places, row) => {
     values.fill(1, row * length, row * length + places);

@@ -32,6 +32,7 @@ function held(column: ColumnInfo): string {
   const { type, role, why, categories = 0, missing = 0, features = 1, coded } = column;
   if (type === undefined) return why ?? '';
   const gaps = missing > 0 ? `, ${grouped(missing)} missing` : '';
+  if (type === 'text') return `text, as ${grouped(features)} tokens${gaps}`;
   if (type !== 'category') return `${type}, ${range(column)}${gaps}`;
   const what = role === 'target' ? 'classes' : 'categories';
   if (coded) return `${grouped(categories)} categories as whole numbers: ${names(column)}${gaps}`;

@@ -1,11 +1,13 @@
 /** From the cells of a table to numbers, and what can be wrong with a cell. */
+
+import type { TextInput } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
-import type { CategoricalColumn, IndexColumn, NumericColumn } from '../encoding.js';
+import type { CategoricalColumn, IndexColumn, NumericColumn, TextColumn } from '../encoding.js';
 import { formatText, numberLook } from './numbers.js';
 import { type Cell, type Table, textOf, type Value } from './table.js';
 
-/** A feature column as the first pass finds it: a number, one of several categories, or the place of one. */
-export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn | IndexColumn;
+/** A feature column as the first pass finds it: a number, one of several categories, the place of one, or a text. */
+export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn | IndexColumn | TextColumn;
 
 /** A column and what it is for, as messages about its values need it. */
 export interface ColumnRole {
@@ -19,6 +21,8 @@ export interface ColumnRole {
   readonly type?: 'class' | 'number';
   /** Whether its numbers are given mean 0 and deviation 1. */
   readonly standardize?: boolean;
+  /** How its texts become tokens, where they do. */
+  readonly text?: TextInput;
 }
 
 /** A column that becomes part of a field. */
@@ -36,11 +40,12 @@ export const chooseOther = ({ field }: ColumnRole): string =>
 
 /** Features that a column becomes. */
 export function featuresOf(column: FeatureColumn): number {
+  if ('tokenizer' in column) return column.length;
   return 'categories' in column ? column.categories.length + Number(column.missing) : 1;
 }
 
 /** The file and the row, for messages. */
-const place = (table: Table, row: number): string => `${table.file}, ${table.unit} ${row}`;
+export const placeIn = (table: Table, row: number): string => `${table.file}, ${table.unit} ${row}`;
 
 /**
  * @returns the number of a value, which 32-bit numbers can hold
@@ -50,7 +55,7 @@ export function numberOf(table: Table, column: ColumnRole, value: Value, row: nu
   const { name, role } = column;
   const number = table.numberIn(value);
   if (number !== undefined && Number.isFinite(Math.fround(number)) && (role !== 'weight' || number >= 0)) return number;
-  const holds = `${place(table, row)}: column ${name} holds ${JSON.stringify(textOf(value))}`;
+  const holds = `${placeIn(table, row)}: column ${name} holds ${JSON.stringify(textOf(value))}`;
   if (number === undefined) {
     throw new DataError(`${holds}, not a number as the rows before`, remedies(table, column, value));
   }
@@ -93,7 +98,7 @@ export function isComplete(
   if (missing === 'drop') return false;
   const { name, role } = columns[gap];
   throw new DataError(
-    `${place(table, row)}: column ${name} has no value`,
+    `${placeIn(table, row)}: column ${name} has no value`,
     role === 'feature'
       ? 'fill it in, or train with data.missing: mean (or drop, to leave out such rows)'
       : `fill it in, or set data.missing: drop (a ${withoutMean[role]} has no mean)`,
@@ -118,7 +123,7 @@ export function classOf(
   const index = indices.get(textOf(value));
   if (index !== undefined) return index;
   throw new DataError(
-    `${place(table, row)}: column ${name} holds the class ${JSON.stringify(textOf(value))}, which no training row has`,
+    `${placeIn(table, row)}: column ${name} holds the class ${JSON.stringify(textOf(value))}, which no training row has`,
     'train on a file that holds every class',
   );
 }

@@ -26,11 +26,11 @@ class Moments {
   }
 }
 
-/** Neither one of categories nor one of their codes. */
+/** Neither one of categories nor one of their codes, nor of texts. */
 export const isNumeric = <C extends FeatureColumn>(
   column: C,
-): column is Exclude<C, { categories: unknown } | { codes: unknown }> =>
-  !('categories' in column) && !('codes' in column);
+): column is Exclude<C, { categories: unknown } | { codes: unknown } | { tokenizer: unknown }> =>
+  !('categories' in column || 'codes' in column || 'tokenizer' in column);
 
 /**
  * Measures numeric columns on the training split, row by row in order.

@@ -1,7 +1,7 @@
 /** What each column of a table is for, as the config says. */
 
 import type { CsvConfig, ParquetConfig } from '../../config/table.js';
-import { inputParts, targetParts } from '../../config/table-fields.js';
+import { inputParts, type TextInput, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import { plural } from '../../ground/units.js';
 import { deciderOf } from '../splits/split-plan.js';
@@ -18,6 +18,8 @@ export interface InputRole {
   readonly coded: boolean;
   /** Whether its numbers are given mean 0 and deviation 1. */
   readonly standardize: boolean;
+  /** How the texts of its only column become tokens, where they do. */
+  readonly text?: TextInput;
 }
 
 /** The columns that are predicted together. */
@@ -137,8 +139,9 @@ function namedInputs(config: TableConfig): (InputRole & { readonly key: string }
   if (!inputs) return undefined;
   return Object.entries(inputs).map(([name, input]) => {
     const key = `data.inputs.${name}`;
-    const { columns, coded, standardize: own } = inputParts(input);
-    return { name, key, columns: coded ? columns : numbered(columns), coded, standardize: own ?? standardize };
+    const { columns, coded, standardize: own, text } = inputParts(input);
+    const names = coded || text ? columns : numbered(columns);
+    return { name, key, columns: names, coded, standardize: own ?? standardize, text };
   });
 }
 

@@ -1,6 +1,8 @@
 /** The fields that the columns of a table become, and the room for their values. */
 import { plainColumn, type SourceColumn } from '../examples.js';
 import { RowWriter, sharesOf } from '../row-writer.js';
+import { maskOf } from '../sequences.js';
+import { tokenCount } from '../text/tokenizer-json.js';
 import { tableWidth, typeOfInput } from './rows.js';
 import type { InputSchema, TargetSchema } from './survey.js';
 
@@ -19,11 +21,18 @@ export const inputColumns = (inputs: readonly InputSchema[], writers: readonly R
     ...categoriesOf(input),
   }));
 
-/** Codes, and one for what training did not see. */
+/** Tokens; or codes, and one for what training did not see. */
 function categoriesOf({ columns }: InputSchema): { categories?: number } {
   const [column] = columns;
+  if ('tokenizer' in column) return { categories: tokenCount(column.tokenizer) };
   return 'codes' in column ? { categories: column.codes.length + 1 } : {};
 }
+
+/** The masks of inputs that are texts. @param lengths for each input, tokens of each row */
+export const masksOf = (inputs: readonly InputSchema[], lengths: readonly (readonly number[])[]): SourceColumn[] =>
+  inputs.flatMap(({ name, columns: [column] }, i) =>
+    column && 'tokenizer' in column ? [maskOf(name, { kept: lengths[i], length: column.length })] : [],
+  );
 
 /** @param isExact whether numbers keep 64 bits, as those that are to be standardized do */
 export function targetColumn({ name, columns, classes }: TargetSchema, isExact: boolean, count: number): SourceColumn {

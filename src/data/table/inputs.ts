@@ -12,7 +12,7 @@ import { scaleRow } from './column-scaling.js';
 import type { FileColumn } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, readableColumns, withDates } from './dates.js';
-import { inputColumns, targetColumn, writersOf } from './fields.js';
+import { inputColumns, masksOf, targetColumn, writersOf } from './fields.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
@@ -26,6 +26,8 @@ export interface NamedInput {
   readonly width: number;
   /** [count, width] */
   readonly values: Float32Array;
+  /** Of texts: tokens of each row. */
+  readonly lengths?: readonly number[];
 }
 
 export interface TableInputs {
@@ -77,6 +79,7 @@ async function readInputs(
   const reader = new TableRows(table, { inputs, missing, files: named });
   const files: (readonly string[])[] = [];
   const places = new RowOrigins();
+  const lengths: number[][] = inputs.map(() => []);
   const grown = inputs.map(({ columns }) => new Grown(tableWidth(columns)));
   let count = 0;
   await reader.read((row) => {
@@ -86,11 +89,17 @@ async function readInputs(
     inputs.forEach(({ columns }, i) => {
       scaleRow(columns, reader.inputs[i]);
       grown[i].append(reader.inputs[i]);
+      if (reader.lengths[i] !== undefined) lengths[i].push(reader.lengths[i]);
     });
   });
   requireRows(table, count, missing);
   reader.refuseUnseen(reading);
-  const read = inputs.map(({ name }, i) => ({ name, width: grown[i].width, values: grown[i].values }));
+  const read = inputs.map(({ name }, i) => ({
+    name,
+    width: grown[i].width,
+    values: grown[i].values,
+    ...(lengths[i].length > 0 && { lengths: lengths[i] }),
+  }));
   const [{ width, values: features } = { width: 0, values: new Float32Array() }] = read;
   const kept = keep && (await textsOf(opened, keep));
   return { count, width, features, inputs: read, kept, files, where: (row) => places.of(row) };
@@ -181,6 +190,7 @@ async function readExamples(
   const reader = new TableRows(table, { inputs, missing, targets, files: columns, shown: shown.names });
   const files: (readonly string[])[] = [];
   const writers = writersOf(inputs, budgetBytes(undefined));
+  const lengths: number[][] = inputs.map(() => []);
   const values: number[][] = targets.map(() => []);
   const places = new RowOrigins();
   let count = 0;
@@ -189,6 +199,7 @@ async function readExamples(
       inputs.forEach(({ columns }, i) => {
         scaleRow(columns, reader.inputs[i]);
         writers[i].append(reader.inputs[i]);
+        if (reader.lengths[i] !== undefined) lengths[i].push(reader.lengths[i]);
       });
       reader.targets.forEach((target, i) => {
         values[i].push(...target);
@@ -210,7 +221,7 @@ async function readExamples(
     return column;
   });
   return {
-    examples: { count, columns: [...inputColumns(inputs, writers), ...read] },
+    examples: { count, columns: [...inputColumns(inputs, writers), ...read, ...masksOf(inputs, lengths)] },
     files,
     shown: shown.finish(),
     where: (row) => places.of(row),

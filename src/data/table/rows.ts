@@ -3,9 +3,19 @@
 import { DataError } from '../../errors.js';
 import type { FieldType } from '../field.js';
 import type { Reading } from '../reading.js';
-import { type ColumnRole, classOf, type FeatureColumn, featuresOf, isComplete, numberOf } from './cell-values.js';
+import { openTokenizer, type Tokenizer } from '../text/tokenizer.js';
+import {
+  type ColumnRole,
+  classOf,
+  type FeatureColumn,
+  featuresOf,
+  isComplete,
+  numberOf,
+  placeIn,
+} from './cell-values.js';
 import { columnRoles, type InputSchema, type TableSchema } from './survey.js';
 import { type Cell, type Table, textOf, type Value } from './table.js';
+import { tokensOf } from './text-column.js';
 
 /** What a row needs to be read; inputs of a trained model stand alone. */
 type RowSchema = Pick<TableSchema, 'inputs' | 'missing'> &
@@ -22,6 +32,10 @@ interface Place {
   readonly width: number;
   /** Places of categories, where it has such. */
   readonly places?: ReadonlyMap<string, number>;
+  /** Of texts. */
+  readonly tokenizer?: Tokenizer;
+  /** Of the input. */
+  readonly input: number;
   /** Rows with a category that training did not see, and the first of these. */
   unseen: number;
   example: string;
@@ -34,6 +48,8 @@ export class TableRows {
    * their place.
    */
   readonly inputs: readonly (Float32Array | Int32Array)[];
+  /** For each input that is texts, how many tokens the row has of it. */
+  readonly lengths: (number | undefined)[] = [];
   /** For each target a class index, or a number for each of its columns. */
   readonly targets: readonly Float64Array[];
   weight = 1;
@@ -57,9 +73,11 @@ export class TableRows {
     const names = inputs.map(({ name, columns }) => ({ name, columns: columns.map((column) => column.name) }));
     this.#columns = columnRoles({ inputs: names, targets, weight, split, files });
     this.inputs = inputs.map((input) =>
-      typeOfInput(input) === 'int32' ? new Int32Array(1) : new Float32Array(tableWidth(input.columns)),
+      typeOfInput(input) === 'int32'
+        ? new Int32Array(tableWidth(input.columns))
+        : new Float32Array(tableWidth(input.columns)),
     );
-    this.#places = inputs.flatMap((input, i) => placesOf(input, this.inputs[i]));
+    this.#places = inputs.flatMap((input, i) => placesOf(input, i, this.inputs[i]));
     this.#classes = targets.map(({ classes }) => classes && indexOf(classes));
     this.targets = targets.map(({ columns }) => new Float64Array(columns.length));
   }
@@ -115,7 +133,12 @@ export class TableRows {
       const cell = cells[i];
       const index = cell === null ? undefined : places?.get(textOf(cell));
       if (places && cell !== null && index === undefined && place.unseen++ === 0) place.example = textOf(cell);
-      if ('codes' in column) values[start] = index ?? column.codes.length;
+      if ('tokenizer' in column) {
+        const tokens = tokensOf(cell, column, place.tokenizer!, () => placeIn(this.#table, row));
+        values.fill(0);
+        values.set(tokens);
+        this.lengths[place.input] = tokens.length;
+      } else if ('codes' in column) values[start] = index ?? column.codes.length;
       else if ('categories' in column) {
         values.fill(0, start, start + width);
         // A category that training did not see stays without a 1.
@@ -143,14 +166,15 @@ export class TableRows {
   }
 }
 
-function placesOf({ columns }: InputSchema, values: Float32Array | Int32Array): Place[] {
+function placesOf({ columns }: InputSchema, input: number, values: Float32Array | Int32Array): Place[] {
   let next = 0;
   return columns.map((column) => {
     const start = next;
     const width = featuresOf(column);
     next += width;
     const names = categoriesOf(column);
-    return { column, values, start, width, places: names && indexOf(names), unseen: 0, example: '' };
+    const tokenizer = 'tokenizer' in column ? openTokenizer(column.tokenizer, column.name) : undefined;
+    return { column, values, start, width, places: names && indexOf(names), tokenizer, input, unseen: 0, example: '' };
   });
 }
 
@@ -171,9 +195,9 @@ export function tableWidth(columns: readonly FeatureColumn[]): number {
   return columns.reduce((sum, column) => sum + featuresOf(column), 0);
 }
 
-/** The only column of an input may be one of codes. */
+/** The only column of an input may be one of codes, or of texts. */
 export const typeOfInput = ({ columns }: InputSchema): Extract<FieldType, 'int32' | 'float32'> =>
-  columns.some((column) => 'codes' in column) ? 'int32' : 'float32';
+  columns.some((column) => 'codes' in column || 'tokenizer' in column) ? 'int32' : 'float32';
 
 function indexOf(names: readonly string[]): Map<string, number> {
   return new Map(names.map((name, index) => [name, index]));

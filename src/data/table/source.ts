@@ -3,7 +3,7 @@ import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
 import { ColumnsCollector, presentColumns } from '../example-columns.js';
-import { plainColumn, type SourceColumn, type Splits } from '../examples.js';
+import { plainColumn, type SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { RowOrigins } from '../row-origins.js';
 import { budgetBytes, type RowWriter } from '../row-writer.js';
@@ -13,7 +13,7 @@ import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
 import { fitColumns, isNumeric, scaleRow } from './column-scaling.js';
 import { assignRoles, type FileColumn, type Roles, type TableConfig } from './columns.js';
 import { readableColumns, withDates } from './dates.js';
-import { inputColumns, targetColumn, writersOf } from './fields.js';
+import { inputColumns, masksOf, targetColumn, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
 import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
 import { requireColumns, type Table } from './table.js';
@@ -22,6 +22,16 @@ import { requireColumns, type Table } from './table.js';
 interface Part {
   readonly table: Table;
   readonly count: number;
+}
+
+/** A table whose rows are read. */
+interface Filled {
+  readonly schema: TableSchema;
+  readonly roles: Roles;
+  readonly writers: readonly RowWriter[];
+  readonly training: Int32Array;
+  /** How inputs of the trained model are written that come as text. */
+  readonly csv: CsvFormat;
 }
 
 /** A source whose rows name files. */
@@ -81,30 +91,28 @@ async function examplesOf(
   const writers = writersOf(schema.inputs, budgetBytes(config.memory));
   const places = new RowOrigins();
   const names: string[][] = [];
+  const lengths: number[][] = schema.inputs.map(() => []);
   const visit = (example: number, reader: TableRows, origin: KeyOrigin, row: number) => {
     keys?.add(example, reader.split, origin, row);
     if (named.length > 0) names.push([...reader.files]);
     shown.add(reader.shown, origin.numberIn!);
+    reader.lengths.forEach((length, i) => {
+      lengths[i][example] = length!;
+    });
   };
   const filled = await fill(parts, { ...schema, shown: shown.names }, roles, writers, places, visit).catch((error) => {
     for (const writer of writers) writer.discard();
     throw error;
   });
-  const encode = async ({ training }: Splits): Promise<Encoding> => {
-    const columns: TableEncoding['columns'][number][] = [];
-    for (const [i, input] of schema.inputs.entries()) {
-      columns.push(...(await scaled(input, writers[i], training, roles.inputs[i].standardize, reading)));
-    }
-    const inputs = config.inputs && schema.inputs.map(({ name, columns }) => ({ name, columns: columns.length }));
-    const input = { kind: 'table' as const, columns, inputs, csv, missing: config.missing, dates: config.dates };
-    return { input, ...targetsEncoding(config, schema) };
-  };
   const [training, ...counts] = parts.map(({ count }) => count);
   return {
-    examples: { count: total, columns: [...inputColumns(schema.inputs, writers), ...filled] },
+    examples: {
+      count: total,
+      columns: [...inputColumns(schema.inputs, writers), ...filled, ...masksOf(schema.inputs, lengths)],
+    },
     split: planOf(config, { given: { first: training, counts }, by: keys?.finish() }),
     origin: files.join(', '),
-    encode,
+    encode: ({ training }) => encodingOf(config, { schema, roles, writers, training, csv }, reading),
     columns: found,
     shown: shown.finish(),
     ...(config.targets && {
@@ -113,6 +121,21 @@ async function examplesOf(
     where: (example) => places.of(example),
     files: names,
   };
+}
+
+/** Fits what depends on the training split, and applies it. */
+async function encodingOf(
+  config: TableConfig,
+  { schema, roles, writers, training, csv }: Filled,
+  reading: Reading,
+): Promise<Encoding> {
+  const columns: TableEncoding['columns'][number][] = [];
+  for (const [i, input] of schema.inputs.entries()) {
+    columns.push(...(await scaled(input, writers[i], training, roles.inputs[i].standardize, reading)));
+  }
+  const inputs = config.inputs && schema.inputs.map(({ name, columns }) => ({ name, columns: columns.length }));
+  const input = { kind: 'table' as const, columns, inputs, csv, missing: config.missing, dates: config.dates };
+  return { input, ...targetsEncoding(config, schema) };
 }
 
 /** What is asked for beside the examples. @throws DataError where a file lacks it */

@@ -10,6 +10,7 @@ import { Finding } from './finding.js';
 import { LeakWatch } from './leak.js';
 import { Notes } from './notes.js';
 import type { Table } from './table.js';
+import { TextFinding } from './text-column.js';
 
 export interface InputSchema {
   readonly name: string;
@@ -50,8 +51,10 @@ export function columnRoles(roles: {
   const { inputs, targets, weight, split, files = [] } = roles;
   const fieldOf = (name: string, role: 'input' | 'target') => (isPlain({ name, role }) ? undefined : name);
   return [
-    ...inputs.flatMap(({ name: field, columns, coded, standardize }) =>
-      columns.map((name) => ({ name, role: 'feature', field: fieldOf(field, 'input'), coded, standardize }) as const),
+    ...inputs.flatMap(({ name: field, columns, coded, standardize, text }) =>
+      columns.map(
+        (name) => ({ name, role: 'feature', field: fieldOf(field, 'input'), coded, standardize, text }) as const,
+      ),
     ),
     ...targets.flatMap(({ name: field, columns, type }) =>
       columns.map((name) => ({ name, role: 'target', field: fieldOf(field, 'target'), type }) as const),
@@ -76,9 +79,12 @@ export async function surveyTable(
   const columns = columnRoles(roles);
   const found = columns.filter((column): column is FieldColumn => column.role !== 'split' && column.role !== 'file');
   const asked = new Set(config.categorical);
-  const findings = found.map((column) => new Finding(table, column, config, asked));
+  const findings = found.map((column) =>
+    column.text ? new TextFinding(table, column, column.text) : new Finding(table, column, config, asked),
+  );
   const features = found.filter(({ role }) => role === 'feature').length;
   const places = startsOf(roles.targets, features);
+  const hasTexts = found.some(({ text }) => text);
   const watches = places.map((place) => new LeakWatch(features, place));
   let count = 0;
   await table.read(
@@ -87,12 +93,15 @@ export async function surveyTable(
       if (!isComplete(table, columns, config.missing, cells, row)) return;
       count++;
       for (let i = 0; i < findings.length; i++) findings[i].see(cells[i], row);
-      for (const watch of watches) watch.see(cells);
+      // Nobody looks for a target in texts.
+      const watched = hasTexts ? cells.map((cell, i) => (columns[i].text ? null : cell)) : cells;
+      for (const watch of watches) watch.see(watched);
     },
   );
   requireRows(table, count, config.missing);
   const notes = new Notes(leaveOutOf(config));
   for (const finding of findings) finding.judge(notes);
+  for (const finding of findings) if (finding instanceof TextFinding) await finding.learn(reading.signal);
   const starts = startsOf(roles.inputs, 0);
   const inputs = roles.inputs.map(({ name, columns }, i) => ({
     name,
@@ -127,7 +136,7 @@ function leaveOutOf({ features, inputs }: TableConfig): string | undefined {
 
 function reportOf(
   table: Table,
-  findings: readonly Finding[],
+  findings: readonly (Finding | TextFinding)[],
   features: number,
   leftOut: readonly LeftOut[],
 ): ColumnReport {
@@ -148,7 +157,7 @@ export function requireRows({ file }: Table, count: number, missing: TableSchema
 function classesOf(
   { file }: Table,
   columns: readonly FieldColumn[],
-  findings: readonly Finding[],
+  findings: readonly (Finding | TextFinding)[],
 ): readonly string[] | undefined {
   const text = findings.find(({ categories }) => categories);
   if (!text?.categories) return undefined;

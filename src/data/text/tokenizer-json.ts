@@ -106,3 +106,13 @@ export function bytesOfTokens(json: TokenizerJson): number[] {
   for (const { content, id } of json.added_tokens) bytes[id] = Buffer.byteLength(content);
   return Array.from(bytes, (length) => length ?? 0);
 }
+
+/** One more than the highest id. */
+export function tokenCount({ model: { vocab = [] }, added_tokens }: TokenizerJson): number {
+  const own = Array.isArray(vocab)
+    ? vocab.length
+    : highest(Object.values(vocab as Readonly<Record<string, number>>)) + 1;
+  return Math.max(own, highest(added_tokens.map(({ id }) => id)) + 1);
+}
+
+const highest = (ids: readonly number[]): number => ids.reduce((most, id) => Math.max(most, id), -1);

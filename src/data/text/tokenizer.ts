@@ -1,8 +1,11 @@
 /** A text as tokens and back, as a tokenizer.json says: byte-level BPE, WordPiece, Unigram and what else Hugging Face's library reads. */
-import { Tokenizer as Library } from '@huggingface/tokenizers';
+import { createRequire } from 'node:module';
+import type { Tokenizer as Library } from '@huggingface/tokenizers';
 import { DataError } from '../../errors.js';
 import { byteLevelWords, inByteCharacters, lastBorder, tokenBytes } from './byte-alphabet.js';
 import { hasByteLevelWords, isByteLevel, saveIt, type TokenizerJson } from './tokenizer-json.js';
+
+const require = createRequire(import.meta.url);
 
 /** Words whose tokens are remembered; those of a text are few, and most of the time goes into new ones. */
 const remembered = 200_000;
@@ -21,7 +24,9 @@ export class Tokenizer {
 
   /** @throws Error where the file is none, or one that the library does not know */
   constructor(json: TokenizerJson) {
-    this.#library = new Library(json, {});
+    // Loaded when it is needed: most tables have no text.
+    const { Tokenizer: Reader } = require('@huggingface/tokenizers') as { Tokenizer: typeof Library };
+    this.#library = new Reader(json, {});
     this.#ids = this.#library.get_vocab();
     const tokens: string[] = [];
     for (const [token, id] of this.#ids) tokens[id] = token;

@@ -1,0 +1,106 @@
+/** Columns of free text, which become the tokens of each row's text. */
+
+import type { TextInput } from '../../config/table-fields.js';
+import { DataError } from '../../errors.js';
+import type { ColumnInfo } from '../column-report.js';
+import type { TextColumn } from '../encoding.js';
+import { trainBpe } from '../text/bpe-trainer.js';
+import { byteLevelWords } from '../text/byte-alphabet.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import { byteLevelJson, readTokenizer } from '../text/tokenizer-json.js';
+import type { FieldColumn } from './cell-values.js';
+import { type Cell, type Table, textOf } from './table.js';
+
+/** What the first pass over a table finds out about a column of texts: the words from which its tokenizer is learned. */
+export class TextFinding {
+  readonly name: string;
+  /** A text is no class. */
+  readonly categories = undefined;
+  readonly #table: Table;
+  readonly #column: FieldColumn;
+  readonly #text: TextInput;
+  readonly #words = new Map<string, number>();
+  #texts = 0;
+  #missing = 0;
+  #feature: TextColumn | undefined;
+
+  constructor(table: Table, column: FieldColumn, text: TextInput) {
+    this.name = column.name;
+    this.#table = table;
+    this.#column = column;
+    this.#text = text;
+  }
+
+  see(cell: Cell): void {
+    if (cell === null) {
+      this.#missing++;
+      return;
+    }
+    this.#texts++;
+    if ('file' in this.#text.tokens) return;
+    for (const word of byteLevelWords(textOf(cell))) this.#words.set(word, (this.#words.get(word) ?? 0) + 1);
+  }
+
+  /** @throws DataError where there is no text in any row */
+  judge(): void {
+    if (this.#texts > 0) return;
+    throw new DataError(
+      `${this.#table.file}: column ${this.name} has no value in any row`,
+      `take it out of data.inputs.${this.#column.field}`,
+    );
+  }
+
+  /** To be called when all rows are seen. @throws DataError where the tokenizer's file is none */
+  async learn(signal: AbortSignal | undefined): Promise<void> {
+    const { tokens, length, truncate = false } = this.#text;
+    const tokenizer =
+      'file' in tokens
+        ? readTokenizer(tokens.file, `data.inputs.${this.#column.field}.tokens.file`)
+        : byteLevelJson(await trainBpe(this.#words, { ...tokens.bpe, special: [] }, signal), []);
+    this.#feature = { name: this.name, tokenizer, length, truncate };
+  }
+
+  feature(): TextColumn {
+    return this.#feature!;
+  }
+
+  info(): ColumnInfo {
+    const { role, field } = this.#column;
+    const features = this.#text.length;
+    return {
+      name: this.name,
+      ...(field !== undefined && { field }),
+      role,
+      type: 'text',
+      missing: this.#missing,
+      features,
+    };
+  }
+}
+
+/**
+ * The tokens of a text, as many as there is room for.
+ * @param where the file and the row, for messages
+ * @throws DataError where it has none, or more than there is room for
+ */
+export function tokensOf(
+  cell: Cell,
+  { name, length, truncate }: TextColumn,
+  tokenizer: Tokenizer,
+  where: () => string,
+): readonly number[] {
+  const tokens = cell === null ? [] : tokenizer.encode(textOf(cell));
+  if (tokens.length === 0) {
+    const what = cell === null ? 'no value' : `${JSON.stringify(textOf(cell))}, which has no token`;
+    throw new DataError(
+      `${where()}: column ${name} holds ${what}, and a text has no mean`,
+      'leave the row out, as data.missing: drop does with empty ones',
+    );
+  }
+  if (tokens.length <= length) return tokens;
+  if (truncate) return tokens.slice(0, length);
+  throw new DataError(
+    `${where()}: column ${name} holds a text of ${tokens.length} tokens, and its length is ${length}`,
+    `set length: ${tokens.length} or more, or truncate: true`,
+  );
+}
