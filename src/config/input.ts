@@ -19,6 +19,45 @@ export type InputColumns =
   | (string | string[])
   | {
       /**
+       * A column of texts, which become their tokens, filled up at their ends, with a mask.
+       */
+      text: string;
+      /**
+       * As data.tokens of source text; learned from all rows of data.file.
+       */
+      tokens?:
+        | {
+            /**
+             * Byte-level byte pair encoding (Sennrich et al. 2016, as GPT-2 has it), learned from the training split: the merges of ByteLevelBPETokenizer of Hugging Face's tokenizers.
+             */
+            bpe: {
+              /**
+               * Tokens at most, the 256 bytes among them; a short text gives fewer.
+               */
+              vocabulary?: number;
+              /**
+               * Pairs of tokens that the training split has less often are not merged.
+               */
+              minFrequency?: number;
+            };
+          }
+        | {
+            /**
+             * A tokenizer.json of Hugging Face's tokenizers: BPE, WordPiece or Unigram; a relative path starts at the current folder.
+             */
+            file: string;
+          };
+      /**
+       * Tokens that texts are filled up to.
+       */
+      length: number;
+      /**
+       * Cut off the tokens that a text has beyond length. Default: false.
+       */
+      truncate?: boolean;
+    }
+  | {
+      /**
        * A column whose categories become whole numbers from 0.
        */
       index: string;
