@@ -18,7 +18,7 @@ const sorted = digitNames.toSorted();
 
 describe('digits in PNG files', () => {
   it('come back bit for bit, class after class in the order of names', async () => {
-    const count = 400;
+    const count = 200;
     const { features } = partsOf(await generateDigits(count, 3));
     const dir = await exportDigits(count, 3);
     const { examples, encoding, description } = await loadImages(dir, { greyscale: true });
@@ -28,7 +28,7 @@ describe('digits in PNG files', () => {
       input: { kind: 'image', height: 28, width: 28, channels: 1, greyscale: 'bt601', fit: 'cover' },
       classes: sorted,
     });
-    expect(description).toContain(`400 examples of shape [28, 28, 1], 10 classes (images in ${dir})`);
+    expect(description).toContain(`200 examples of shape [28, 28, 1], 10 classes (images in ${dir})`);
     let row = 0;
     for (const [label, name] of sorted.entries()) {
       for (let i = digitNames.indexOf(name); i < count; i += 10, row++) {
@@ -43,7 +43,7 @@ describe('digits in PNG files', () => {
   it('are learnt, with a folder of their own for the test', { timeout: 120_000 }, async () => {
     const data = { source: 'images', greyscale: true, validation: 0.1, stratify: true };
     const file = writeConfig(root, 'images', {
-      data: { ...data, dir: await exportDigits(900, 0), test: await exportDigits(200, 99) },
+      data: { ...data, dir: await exportDigits(600, 0), test: await exportDigits(100, 99) },
       model: {
         layers: [
           { conv2d: { filters: 8, kernelSize: 5, strides: 2, activation: 'relu' } },
@@ -55,10 +55,10 @@ describe('digits in PNG files', () => {
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['accuracy'],
       optimizer: { adam: { learningRate: 0.003 } },
-      training: { epochs: 5, batchSize: 32 },
+      training: { epochs: 5, batchSize: 16 },
     });
     const { start, end } = await trained(file, [], root);
-    expect(start).toMatchObject({ training: 810, validation: 90, test: 200 });
+    expect(start).toMatchObject({ training: 540, validation: 60, test: 100 });
     expect(end.test!.accuracy).toBeGreaterThan(0.8);
   });
 
