@@ -1,7 +1,7 @@
 /**
  * `npm run build [-- --outDir DIR] [--changed]`: AssemblyScript kernels to dist/src/kernels/*.wasm, TypeScript to dist/, zod,
  * what a thread runs and what draws charts to one file each, commands and library to a few in dist/program/. With `--changed`, which tests use,
- * only what is older than its source, in a second and without a check of types.
+ * only what is older than its source, in a second and without a check of types. Declarations are those that users of the library meet.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -220,6 +220,23 @@ function noticeOf(folder, files) {
   return `${name} ${version}:\n${text}`;
 }
 
+/** Declarations that those of the library and of the worker do not lead to are of use to nobody who installs the package. */
+function keepPublicTypes() {
+  const reached = new Set();
+  const visit = (file) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    const text = readFileSync(join(outDir, file), 'utf8');
+    for (const [, target] of text.matchAll(/(?:from |import |import\()['"](\.[^'"]+)\.js['"]/g)) {
+      visit(posix.join(posix.dirname(file), `${target}.d.ts`));
+    }
+  };
+  for (const entry of ['coordinator/lockstep.d.ts', 'worker/worker.d.ts']) visit(entry);
+  for (const file of filesBelow(outDir, '.d.ts')) {
+    if (!reached.has(file.replaceAll(sep, posix.sep))) rmSync(join(outDir, file));
+  }
+}
+
 async function buildAll() {
   for (const folder of folders) rmSync(join(outDir, folder), { recursive: true, force: true });
   for (const name of Object.keys(kernels)) await compileKernels(name);
@@ -227,6 +244,7 @@ async function buildAll() {
   const typescript = dirname(find('typescript/package.json'));
   const compiler = [join(typescript, 'bin', 'tsc'), '--outDir', outDir];
   process.exitCode = spawnSync(process.execPath, compiler, { cwd: root, stdio: 'inherit' }).status ?? 1;
+  keepPublicTypes();
   await bundleZod();
   nameOwnZod(filesBelow(outDir, '.js'));
   await bundlePrograms();

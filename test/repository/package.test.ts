@@ -10,12 +10,12 @@ import { skipIf } from '../support/skip-if.js';
 const read = (file: string) => readFileSync(join(packageRoot, file), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 
-/** Paths of the files that npm would pack. */
-function packedFiles(): string[] {
+/** What npm would pack. */
+function packed(): { readonly files: readonly { path: string }[]; readonly size: number } {
   const options = { cwd: packageRoot, encoding: 'utf8', shell: process.platform === 'win32' } as const;
   const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], options);
-  const [{ files }] = Object.values<{ files: { path: string }[] }>(JSON.parse(stdout));
-  return files.map(({ path }) => path);
+  const [found] = Object.values<ReturnType<typeof packed>>(JSON.parse(stdout));
+  return found;
 }
 
 /** What a file of the package loads: static and late imports, and files found beside it. Names that are computed are left out. */
@@ -51,7 +51,8 @@ const known = [
 
 // npm packs the standard build folder alone.
 skipIf(buildFolder !== join(packageRoot, 'dist') && 'what is packed is built elsewhere').describe('the package', () => {
-  const files = packedFiles();
+  const { files: listed, size } = packed();
+  const files = listed.map(({ path }) => path);
   const present = new Set(files);
   const scripts = files.filter((file) => file.endsWith('.js'));
 
@@ -88,19 +89,36 @@ skipIf(buildFolder !== join(packageRoot, 'dist') && 'what is packed is built els
     expect(entries.filter((file) => !present.has(file))).toEqual([]);
   });
 
-  it('holds no script that no program loads', () => {
+  /** What files load, and what these do. */
+  function reachedFrom(starts: readonly string[], pathOf: (target: string) => string): Set<string> {
     const reached = new Set<string>();
     const visit = (file: string) => {
       if (!present.has(file) || reached.has(file)) return;
       reached.add(file);
-      if (!file.endsWith('.js') || generated.includes(file)) return;
+      if (!/\.(?:js|d\.ts)$/.test(file) || generated.includes(file)) return;
       for (const target of loadedBy(file)) {
-        if (target.startsWith('.')) visit(posix.join(posix.dirname(file), target));
+        if (target.startsWith('.')) visit(pathOf(posix.join(posix.dirname(file), target)));
       }
     };
-    entries.forEach(visit);
+    starts.forEach(visit);
+    return reached;
+  }
+
+  it('holds no script that no program loads', () => {
+    const reached = reachedFrom(entries, (target) => target);
     const alone = scripts.filter((file) => !reached.has(file) && readsAsCode(file));
     expect(alone).toEqual([]);
+  });
+
+  it('holds no declaration that users of the library do not meet, and is small', () => {
+    const types = Object.values<{ types?: string }>(manifest.exports).flatMap((entry) => entry.types ?? []);
+    const reached = reachedFrom(
+      types.map((file) => posix.normalize(file)),
+      (target) => target.replace(/\.js$/, '.d.ts'),
+    );
+    expect(reached.size).toBeGreaterThan(50);
+    expect(files.filter((file) => file.endsWith('.d.ts') && !reached.has(file))).toEqual([]);
+    expect(size).toBeLessThan(1_350_000);
   });
 });
 
