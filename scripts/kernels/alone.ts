@@ -128,7 +128,7 @@ function signature({ kernel, inputs, attributes }: Call, mode: Mode): string {
 
 /** Calls by their signatures, the latest last: tests repeat themselves, and mostly soon. */
 const prepared = new Map<string, Prepared>();
-const most = 1000;
+const most = 6000;
 
 function preparedOf(call: Call, mode: Mode): Prepared {
   const key = signature(call, mode);

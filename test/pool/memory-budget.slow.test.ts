@@ -24,8 +24,8 @@ afterAll(() => {
 });
 
 it.each([
-  ['an MLP', 'digits-mlp.yaml', ['data.examples=1500', 'training.epochs=2', 'training.batchSize=64']],
-  ['augmented images', 'digits.yaml', ['data.examples=500', 'training.epochs=2', 'augment={shift: 0.1, flip: both}']],
+  ['an MLP', 'digits-mlp.yaml', ['data.examples=750', 'training.epochs=2', 'training.batchSize=64']],
+  ['augmented images', 'digits.yaml', ['data.examples=250', 'training.epochs=2', 'augment={shift: 0.1, flip: both}']],
 ])('%s: read from disk, with the bits of memory', async (_, config, overrides) => {
   const file = configFile(config);
   const inMemory = await trained(file, overrides, folder);

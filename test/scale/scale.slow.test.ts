@@ -29,7 +29,7 @@ function reportIn(out: string) {
 it('measures threads, in both modes', async () => {
   const before = leftovers();
   const args = ['scale', file, '--workers', '2,1', '--repeats', '1', '--steps', '40', '--out', 'threads'];
-  const { code, stdout } = await lockstep(args, folder);
+  const { code, stdout } = await lockstepServed(args, folder);
   expect(code).toBe(0);
   const { runs, points, hashesAgree, complete, plan } = reportIn('threads');
   expect(runs.map(({ mode, workers, repeat }) => `${repeat} ${mode} ${workers}`)).toEqual([

@@ -12,7 +12,7 @@ import { resultOf, trained } from '../support/runs.js';
 const kills = Number(process.env.LOCKSTEP_KILLS ?? 6);
 const folder = temporaryFolder();
 const file = writeConfig(folder, 'killed', {
-  data: { source: 'digits', examples: 2000, validation: 0.1, test: 0.1, stratify: true },
+  data: { source: 'digits', examples: 1300, validation: 0.1, test: 0.1, stratify: true },
   model: {
     layers: [
       'flatten',
