@@ -42,7 +42,18 @@ const populations: readonly Population[] = [
     head: {
       ...shape,
       ...{ outputs: 1, classes: false, binary: true },
-      metrics: metric('accuracy', 'precision', 'recall', 'f1', 'mcc', 'auc', 'averagePrecision', 'logLoss', 'brier'),
+      metrics: metric(
+        'accuracy',
+        'precision',
+        'recall',
+        'f1',
+        'mcc',
+        'auc',
+        'averagePrecision',
+        'logLoss',
+        'brier',
+        'calibrationError',
+      ),
     },
     draw(random) {
       const target = Number(uniformFloat32(random) < 0.3);
@@ -58,6 +69,7 @@ const populations: readonly Population[] = [
         'balancedAccuracy',
         'cohenKappa',
         'logLoss',
+        'calibrationError',
         { f1: { average: 'macro' } },
         { auc: { average: 'macro' } },
         { topKAccuracy: { k: 2 } },

@@ -27,8 +27,8 @@ export function quantile(ascending: Float64Array, share: number): number {
  * @returns undefined where more than a twentieth of them is no number
  */
 export function percentileInterval(replicates: Float64Array, confidence: number): Interval | undefined {
-  const numbers = replicates.filter((value) => !Number.isNaN(value)).sort();
-  if (numbers.length < 2 || numbers.length < (1 - mostUndefined) * replicates.length) return undefined;
+  const numbers = ascending(replicates);
+  if (!numbers) return undefined;
   const tail = (1 - confidence) / 2;
   return {
     low: quantile(numbers, tail),
@@ -36,6 +36,33 @@ export function percentileInterval(replicates: Float64Array, confidence: number)
     standardError: deviation(numbers),
     method: 'bootstrap',
   };
+}
+
+/**
+ * The interval of a distance from 0, which noise makes larger, and a draw's own noise larger again. Its low end is that of the basic
+ * bootstrap (Davison and Hinkley 1997, 5.2), and 0 where the distance may come of chance alone; its high end is the percentile
+ * less what draws are larger by in the mean. `scripts/coverage.ts` shows how often it holds the true distance.
+ *
+ * @param byChance the most that a true distance of 0 is seen as
+ */
+export function distanceInterval(
+  distance: number,
+  replicates: Float64Array,
+  byChance: number,
+  confidence: number,
+): Interval | undefined {
+  const numbers = ascending(replicates);
+  if (!numbers) return undefined;
+  const highest = quantile(numbers, 1 - (1 - confidence) / 2);
+  const noise = numbers.reduce((sum, value) => sum + value, 0) / numbers.length - distance;
+  const low = distance <= byChance ? 0 : Math.max(0, 2 * distance - highest);
+  return { low, high: Math.max(low, highest - noise), standardError: deviation(numbers), method: 'bootstrap' };
+}
+
+/** The replicates that are numbers; undefined where they are too few. */
+function ascending(replicates: Float64Array): Float64Array | undefined {
+  const numbers = replicates.filter((value) => !Number.isNaN(value)).sort();
+  return numbers.length < 2 || numbers.length < (1 - mostUndefined) * replicates.length ? undefined : numbers;
 }
 
 /** Standard deviation of a sample. */

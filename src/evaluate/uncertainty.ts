@@ -1,7 +1,10 @@
 /** What is said beside the numbers of a split: how sure each is, and why one is none. */
-import { detectable, type Interval, percentileInterval, wilsonInterval } from './intervals.js';
+import { AskedMetric } from '../metrics/families.js';
+import { detectable, distanceInterval, type Interval, percentileInterval, wilsonInterval } from './intervals.js';
 import type { KeptExamples } from './kept-examples.js';
 import type { KeptOutput } from './kept-rows.js';
+import { normalQuantile } from './normal.js';
+import { OutputMetrics } from './output-metrics.js';
 import { type ReplicateOptions, replicates } from './replicates.js';
 import { type HeadNumber, RunMetrics } from './run-metrics.js';
 
@@ -37,8 +40,13 @@ export function uncertaintyOf(
     const trials = groups === undefined ? trialsOf(number, kept) : undefined;
     if (!Number.isFinite(value) || !drawn || kept.examples < 2) continue;
     const own = Float64Array.from({ length: drawn.length / numbers.length }, (_, i) => drawn[i * numbers.length + at]);
+    const chance = chanceOf(number, kept, normalQuantile((1 + confidence) / 2));
     const found =
-      trials === undefined ? percentileInterval(own, confidence) : wilsonInterval(value, trials, confidence);
+      trials !== undefined
+        ? wilsonInterval(value, trials, confidence)
+        : chance !== undefined
+          ? distanceInterval(value, own, chance, confidence)
+          : percentileInterval(own, confidence);
     if (found) intervals[number.name] = found;
     else
       notes[number.name] =
@@ -67,6 +75,18 @@ export function trialsOf({ family, head }: HeadNumber, { heads, outputs, example
   const { places, weighted, binary, outputs: width } = heads[head];
   const isWhole = places === 1 && !weighted && !outputs[head].weights && !(binary && width > 1);
   return isWhole ? examples : undefined;
+}
+
+/** What chance alone makes of a distance; undefined of what is none. */
+function chanceOf({ config, head }: HeadNumber, { heads, outputs }: KeptExamples, deviations: number) {
+  if (config === undefined || head === undefined) return undefined;
+  const metric = new AskedMetric(config).byChance(heads[head], deviations);
+  if (!metric) return undefined;
+  const rows = new OutputMetrics(heads[head]).keeper.rows(outputs[head]);
+  const [sums, counts] = [new Float64Array(metric.width), new Float64Array(metric.counts)];
+  metric.add(rows, sums, counts);
+  const result = metric.result({ sums, weight: rows.weight }, counts);
+  return typeof result === 'number' ? result : undefined;
 }
 
 function noteOf({ family, head }: HeadNumber, { outputs, examples }: KeptExamples, value: number): string {

@@ -85,6 +85,11 @@ export class AskedMetric {
     return this.#family.create(this.#options, spec);
   }
 
+  /** Absent where noise makes the metric no larger. */
+  byChance(spec: ScoredOutput, deviations: number): Metric | undefined {
+    return this.#family.byChance?.(this.#options, spec, deviations);
+  }
+
   misfit(spec: ScoredOutput, loss: string, facts?: TargetFacts): Misfit | undefined {
     return this.#family.misfit?.(spec, loss, facts, this.#options);
   }

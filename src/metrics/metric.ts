@@ -104,6 +104,11 @@ export interface MetricFamily<Options = unknown> {
    * @param facts of targets that are numbers
    */
   misfit?(spec: ScoredOutput, loss: string, facts?: TargetFacts, options?: Options): Misfit | undefined;
+  /**
+   * Of a distance, which noise alone makes larger: what it is where the true distance is 0, so many standard deviations above the mean
+   * of that.
+   */
+  byChance?(options: Options, spec: ScoredOutput, deviations: number): Metric;
   /** What a run warns of: options that are legitimate but suspicious. */
   warning?(options: Options, spec: ScoredOutput): string | undefined;
   create(options: Options, spec: ScoredOutput): Metric;

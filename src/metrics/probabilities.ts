@@ -217,6 +217,21 @@ function binOf(confidence: number, bins: number): number {
   return bin;
 }
 
+/**
+ * The sum of the distances where each row is right as often as its probability says: of each bin about that of a normal number
+ * from 0, whose mean is the root of 2 / pi of its deviation.
+ */
+function byChance(bins: readonly Bin[], deviations: number): number {
+  let [mean, variance] = [0, 0];
+  for (const { weight, confidence } of bins) {
+    if (weight === 0) continue;
+    const ofBin = confidence * (1 - confidence / weight);
+    mean += Math.sqrt((2 / Math.PI) * ofBin);
+    variance += (1 - 2 / Math.PI) * ofBin;
+  }
+  return mean + deviations * Math.sqrt(variance);
+}
+
 /** The mean distance of probability and truth, bin by bin, weighted by what is in each (Naeini et al. 2015). */
 export const calibrationError = {
   name: 'calibrationError',
@@ -233,6 +248,7 @@ export const calibrationError = {
       spec,
       (bins, weight) => bins.reduce((sum, { confidence, right }) => sum + Math.abs(confidence - right), 0) / weight,
     ),
+  byChance: (options, spec, deviations) => binned(options, spec, (bins, weight) => byChance(bins, deviations) / weight),
 } as const satisfies MetricFamily<BinOptions>;
 
 /** How often each bin is right, over its mean probability; bins that hold nothing are left out. */

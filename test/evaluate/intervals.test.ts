@@ -1,14 +1,21 @@
 /** Confidence intervals: their numbers, and the same ones for any number of threads. */
 import { describe, expect, it } from 'vitest';
 import { multiplicities } from '../../src/evaluate/bootstrap.js';
-import { detectable, percentileInterval, quantile, wilsonInterval } from '../../src/evaluate/intervals.js';
+import {
+  detectable,
+  distanceInterval,
+  percentileInterval,
+  quantile,
+  wilsonInterval,
+} from '../../src/evaluate/intervals.js';
 import { keptExamples, subset } from '../../src/evaluate/kept-examples.js';
 import { normalQuantile } from '../../src/evaluate/normal.js';
+import { OutputMetrics } from '../../src/evaluate/output-metrics.js';
 import { replicates } from '../../src/evaluate/replicates.js';
 import { type HeadMetrics, RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
-import type { MetricConfig } from '../../src/metrics/families.js';
+import { AskedMetric, type MetricConfig } from '../../src/metrics/families.js';
 import { lcg } from '../support/engines.js';
 
 const random = lcg(11);
@@ -193,5 +200,61 @@ describe('intervals', () => {
     const numbers = new RunMetrics([head]).ofKept(broken.outputs).scalars;
     const { notes } = await resampled(broken, numbers, options);
     expect(notes.auc).toBe('the model gives outputs that are not finite');
+  });
+});
+
+describe('the interval of a distance', () => {
+  const head: HeadMetrics = { ...headOf('two'), metrics: ['calibrationError'] };
+  /** Truths as likely as probabilities say, of which the model says `scale` times the logit. */
+  function batch(scale: number): EvaluatedBatch {
+    const logits = Array.from({ length: 400 }, () => 6 * noise());
+    const targets = logits.map((logit) => Number(random() < 1 / (1 + Math.exp(-logit))));
+    const outputs = Float32Array.from(logits, (logit) => scale * logit);
+    return { outputs, targets, losses: new Float32Array(400), divisor: 400, metrics: [] };
+  }
+  const resampledOf = async (scale: number) => {
+    const examples = kept(head, batch(scale));
+    const { scalars } = new RunMetrics([head]).ofKept(examples.outputs);
+    const options = { confidence: 0.95, resamples: 300, seed: 1, threads: 1 };
+    const { intervals } = await resampled(examples, scalars, options);
+    return { value: scalars.calibrationError, ...intervals.calibrationError };
+  };
+
+  it('begins at 0 where a calibrated model shows as much, and above it where none does', async () => {
+    const calibrated = await resampledOf(1);
+    expect(calibrated.low).toBe(0);
+    expect(calibrated.high).toBeGreaterThan(0);
+    const sure = await resampledOf(4);
+    // Percentiles would lie above the value for the most part.
+    expect(sure.low).toBeGreaterThan(0.03);
+    expect(sure.high).toBeGreaterThan(sure.value);
+    expect((sure.low + sure.high) / 2).toBeLessThan(sure.value + 0.01);
+  });
+
+  it('knows what chance makes of a distance of 0', () => {
+    const family = new AskedMetric('calibrationError');
+    const { outputs } = kept(head, batch(1));
+    const rows = new OutputMetrics(head).keeper.rows(outputs[0]);
+    const metric = family.byChance(head, normalQuantile(0.975))!;
+    const sums = new Float64Array(metric.width);
+    metric.add(rows, sums, new Float64Array(0));
+    const said = metric.result({ sums, weight: 400 }, new Float64Array(0)) as number;
+    const simulated = Float64Array.from({ length: 400 }, () => {
+      const logits = outputs[0].outputs;
+      const targets = Array.from(logits, (logit) => Number(random() < 1 / (1 + Math.exp(-logit))));
+      const again = kept(head, { ...batch(1), outputs: Float32Array.from(logits), targets });
+      return new RunMetrics([head]).ofKept(again.outputs).scalars.calibrationError;
+    }).sort();
+    expect(said / quantile(simulated, 0.975)).toBeGreaterThan(0.92);
+    expect(said / quantile(simulated, 0.975)).toBeLessThan(1.08);
+  });
+
+  it('is that of the basic bootstrap below, and less the bias of draws above', () => {
+    const draws = Float64Array.from({ length: 101 }, (_, i) => 0.2 + i / 1000);
+    // Draws are larger by 0.05 in the mean, their percentiles 0.2025 and 0.2975.
+    const found = distanceInterval(0.2, draws, 0.1, 0.95)!;
+    expect([found.low, found.high]).toEqual([expect.closeTo(0.4 - 0.2975, 12), expect.closeTo(0.2975 - 0.05, 12)]);
+    expect(distanceInterval(0.2, draws, 0.2, 0.95)!.low).toBe(0);
+    expect(distanceInterval(0.2, draws.fill(Number.NaN), 0.2, 0.95)).toBeUndefined();
   });
 });
