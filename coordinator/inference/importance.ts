@@ -121,10 +121,12 @@ function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: str
       warn(`${name} is left out: its sequences are of unequal length, and an example keeps the length that it has`);
       return [];
     }
-    const own = encoding.input.kind === 'table' ? tableColumns(encoding.input, name, inputs.length > 1) : undefined;
+    // A text that is shuffled would keep the length of another.
+    const isWhole = masked.has(name);
+    const own = encoding.input.kind === 'table' && !isWhole && tableColumns(encoding.input, name, inputs.length > 1);
     if (own) return own.map(({ name: of, features }) => ({ name: of, column: name, features }));
     if (inputs.length > 1) return [{ name, column: name, features: all(column) }];
-    const isVector = column.shape.length === 1 && column.stride === undefined && !masked.has(name);
+    const isVector = column.shape.length === 1 && column.stride === undefined && !isWhole;
     return isVector ? all(column).map((i) => ({ name: placeText(column.shape, i), column: name, features: [i] })) : [];
   });
 }
