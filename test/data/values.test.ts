@@ -69,7 +69,7 @@ describe('values', () => {
     },
     {
       values: { features: [[1, 2], [3]], targets: [1, 2] },
-      problem: 'data.features[1] has 1 numbers, data.features[0] has 2',
+      problem: 'data.features[1] has 1 number, data.features[0] has 2',
     },
     { values: { features: [1, 2, [3, 4]], targets: [1, 2, 3] }, problem: 'data.features[2] has 2 numbers' },
     { values: { features: [1, 2], targets: [[1], [1, 2]] }, problem: 'data.targets[1] has 2 numbers' },

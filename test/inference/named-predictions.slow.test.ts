@@ -281,7 +281,7 @@ describe('is refused by name, with a remedy:', () => {
     ['one typed array', new Float32Array(50), 'is one array', '"picture": [...]'],
     ['a row without an input', [{ user: 1, picture: pictures[0] }, { user: 1 }], 'row 2: the input picture', 'all'],
     ['an id without a row', { ...good, user: [0, 1, 5, 2, 3] }, 'row 3 holds 5 as user', 'leave the row out'],
-    ['an example of another shape', { ...good, picture: [[1]] }, 'picture: row 1 has 1 numbers', 'shape [3, 3, 1]'],
+    ['an example of another shape', { ...good, picture: [[1]] }, 'picture: row 1 has 1 number', 'shape [3, 3, 1]'],
     ['no list', { ...good, user: 3 }, 'user: holds no list of examples', 'write a list'],
     ['an array of NumPy', 'one.npy', 'is one array', '--input picture=FILE'],
     ['a table', 'x.csv', 'is no .json file', 'by its name'],

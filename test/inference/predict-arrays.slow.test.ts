@@ -202,7 +202,7 @@ describe('a module gives inputs as for training:', () => {
     ],
     ['none', 'export default [];', 'makes no examples', 'at least one'],
     ['what it throws', 'export default function* () { throw new Error("no"); }', 'no', ''],
-    ['another shape', 'export default [{ features: [1] }];', 'row 1 has 1 numbers', '[3]'],
+    ['another shape', 'export default [{ features: [1] }];', 'row 1 has 1 number', '[3]'],
   ])('%s is told', async (name, text, problem, remedy) => {
     const file = writeModule(folder, `${name.replaceAll(' ', '-')}.mjs`, text);
     const error = await refusal(runs.plain, file);
