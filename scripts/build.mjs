@@ -133,6 +133,7 @@ async function bundlePrograms() {
     'cli/main': 'cli/main.ts',
     'program/lockstep': 'coordinator/lockstep.ts',
     'program/worker': 'worker/worker.ts',
+    'program/layers': 'src/model/attention/own-layers.ts',
     'program/tfjs-engine': 'src/engine/tfjs-engine.ts',
   };
   const { metafile, outputFiles } = await build({

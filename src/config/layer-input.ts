@@ -18,6 +18,8 @@ type OptionsOf<Factory> = Factory extends (...options: infer Options) => unknown
   ? { [Key in keyof NonNullable<Options[0]>]?: Value<Key, NonNullable<Options[0]>[Key]> } & {
       /** Names of the layers that it reads. Default: the one before it. */
       from?: string | string[];
+      /** How many such layers stand in a row. */
+      repeat?: number;
     }
   : never;
 
@@ -25,5 +27,51 @@ type OptionsOf<Factory> = Factory extends (...options: infer Options) => unknown
  * One layer: the name of its function in tf.layers with its options, `{ dense: { units: 10 } }`, or the name alone.
  * Class names, `{ Dense: ... }`, are read too, but their options are not typed.
  */
-export type LayerInput = string | { [Name in LayerName]?: OptionsOf<Factories[Name]> } | ClassNamed;
+export type LayerInput =
+  | string
+  | ({ [Name in LayerName]?: OptionsOf<Factories[Name]> } & { [Name in keyof OwnLayers]?: OwnLayers[Name] & Common })
+  | ClassNamed;
+
+interface Common {
+  name?: string;
+  from?: string | string[];
+  repeat?: number;
+}
+interface Attention {
+  dropout?: number;
+  useBias?: boolean;
+  /** Whether a place sees none after it. */
+  causal?: boolean;
+  /** Whether queries and keys are turned by their places. */
+  rotary?: boolean;
+}
+interface Transformer extends Omit<Attention, 'causal'> {
+  heads: number;
+  /** Heads of keys and values; default: as many as of queries. */
+  keyValueHeads?: number;
+  /** Width between the two dense parts. */
+  feedForward: number;
+  activation?: 'gelu' | 'geluTanh' | 'relu' | 'silu' | 'swiglu';
+  normalization?: 'layer' | 'rms';
+  /** Before attention and dense parts (the default), or after the sums. */
+  normalizeFirst?: boolean;
+  epsilon?: number;
+}
+/** Layers of Lockstep's own. */
+interface OwnLayers {
+  multiHeadAttention: Attention & { numHeads: number; keyDim: number; valueDim?: number };
+  groupedQueryAttention: Attention & { headDim: number; numQueryHeads: number; numKeyValueHeads: number };
+  transformerDecoder: Transformer;
+  transformerEncoder: Transformer;
+  rmsNormalization: { epsilon?: number };
+  positionEmbedding: { kind?: 'learned' | 'sinusoidal' };
+  tokenAndPositionEmbedding: {
+    /** Number of tokens; default: classes. */
+    vocabulary?: number | 'classes' | 'categories';
+    width: number;
+    position?: 'learned' | 'sinusoidal' | 'rotary' | 'none';
+    maskZero?: boolean;
+  };
+  logits: { units?: number | 'classes'; useBias?: boolean };
+}
 type ClassNamed = { [Name in Capitalize<string>]: Record<string, unknown> | null };

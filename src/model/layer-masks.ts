@@ -13,7 +13,7 @@ type Tensor = tf.Tensor;
 export type Mask = Tensor | null;
 
 /** `any`: places that one input has, where all have masks. `joins`: of concatenated inputs. What is not here drops masks. */
-type Effect = 'passes' | 'any' | 'joins' | 'embeds' | 'masks' | 'recurs' | 'averages' | 'distributes';
+type Effect = 'passes' | 'any' | 'joins' | 'embeds' | 'masks' | 'recurs' | 'averages' | 'distributes' | 'attends';
 
 const effects: Readonly<Record<string, Effect | undefined>> = {
   Dense: 'passes',
@@ -29,6 +29,12 @@ const effects: Readonly<Record<string, Effect | undefined>> = {
   GaussianDropout: 'passes',
   AlphaDropout: 'passes',
   LayerNormalization: 'passes',
+  RMSNormalization: 'passes',
+  PositionEmbedding: 'passes',
+  MultiHeadAttention: 'attends',
+  GroupedQueryAttention: 'attends',
+  TransformerDecoder: 'attends',
+  TransformerEncoder: 'attends',
   BatchNormalization: 'passes',
   Rescaling: 'passes',
   Add: 'any',
@@ -56,7 +62,6 @@ const unmasked: Readonly<Record<string, string | undefined>> = {
   BatchNormalization: 'use layerNormalization, or freeze it (model.freeze)',
   ConvLSTM2D: 'leave the masking out',
   ConvRNN2D: 'leave the masking out',
-  MultiHeadAttention: 'leave the masking out',
 };
 /** Layers whose steps Keras gives the mask of each place, when timeDistributed repeats them. */
 const readers = [
@@ -66,6 +71,10 @@ const readers = [
   'RNN',
   'Bidirectional',
   'GlobalAveragePooling1D',
+  'MultiHeadAttention',
+  'GroupedQueryAttention',
+  'TransformerDecoder',
+  'TransformerEncoder',
   ...Object.keys(unmasked),
 ];
 
@@ -94,6 +103,8 @@ export function applyMasked(layer: Layer, inputs: Tensor[], kwargs: object, mask
   const apply = (more: object, given = inputs) => [layer.apply(given, { ...kwargs, ...more })].flat() as Tensor[];
   const [mask] = masks;
   if (effectOf(layer) === 'any') return [merged(layer, inputs, masks, (given) => apply({}, given)[0])];
+  // Of a query and what it attends to: keys come from the second.
+  if (effectOf(layer) === 'attends') return apply({ mask: masks[Math.min(1, masks.length - 1)] });
   if (!mask) return apply({});
   switch (effectOf(layer)) {
     case 'averages':
@@ -210,6 +221,7 @@ function hasMask(layer: Layer, masked: readonly boolean[]): boolean {
     case 'recurs':
       return masked[0] && returnSequences === true;
     case 'passes':
+    case 'attends':
     case 'distributes':
       return masked[0];
     default:

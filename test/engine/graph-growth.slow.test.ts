@@ -62,8 +62,19 @@ async function operators(
 const countsOf = (list: readonly string[]) =>
   Object.fromEntries([...new Set(list)].toSorted().map((op) => [op, list.filter((other) => other === op).length]));
 
+/** Layers of our own. */
+const attention = { numHeads: 2, keyDim: 3, causal: true, rotary: false };
+const ownCases: typeof layerCases = Object.fromEntries(
+  Object.entries({
+    multiHeadAttention: attention,
+    transformerDecoder: { heads: 2, feedForward: 6, rotary: true },
+    transformerEncoder: { heads: 2, feedForward: 6, normalization: 'rms', activation: 'swiglu' },
+    positionEmbedding: {},
+  }).map(([name, options]) => [name, { input: [5, 4], layers: [{ [name]: options }] }]),
+);
+
 describe('nodes of a step with', () => {
-  for (const [name, { layers, input, feature }] of Object.entries(layerCases)) {
+  for (const [name, { layers, input, feature }] of Object.entries({ ...layerCases, ...ownCases })) {
     if (uncompiled.includes(name)) continue;
     it(name, async () => {
       // Ids have no gradients, and tfjs has none of a mask.

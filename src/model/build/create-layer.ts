@@ -4,16 +4,18 @@ import tfl = require('@tensorflow/tfjs-layers');
 import type { LayerConfig, LayersConfig } from '../../config/model.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
+import { ownLayers } from '../attention/own-layers.js';
 import { attempt } from './attempt.js';
 import { checkActivation, knownActivation } from './choices.js';
 import type { DataShape, InputShape } from './data-shape.js';
+import { entryNames } from './expanded-layers.js';
 
 type Layer = tfl.layers.Layer;
 export type Options = Record<string, unknown>;
 type Factory = (options: Options) => Layer;
 
-const factories = tfl.layers as unknown as Record<string, Factory | undefined>;
-const layerNames = Object.keys(tfl.layers).filter(
+const factories = { ...tfl.layers, ...ownLayers } as unknown as Record<string, Factory | undefined>;
+const layerNames = Object.keys(factories).filter(
   (name) => /^[a-z]/.test(name) && name !== 'input' && name !== 'inputLayer',
 );
 
@@ -49,8 +51,15 @@ const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'i
 export function createLayer(kind: string, options: Options, words: Words, where: string): Layer {
   // tfjs's class names differ from the names of its functions in capitals alone: MaxPooling2D, maxPooling2d.
   const name = layerNames.find((candidate) => candidate.toLowerCase() === kind.toLowerCase());
-  if (!name) throw new ModelError(`${where}: there is no layer ${kind} in tf.layers`, oneOf(kind, layerNames));
+  if (!name) {
+    throw new ModelError(
+      `${where}: there is no layer ${kind} in tf.layers`,
+      oneOf(kind, [...layerNames, ...entryNames]),
+    );
+  }
   const factory = factories[name] as Factory;
+  // They know activations of their own, and check them.
+  const isOwn = name in ownLayers;
   const nested = (entry: unknown): unknown => {
     if (Array.isArray(entry)) return entry.map(nested);
     const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
@@ -60,10 +69,13 @@ export function createLayer(kind: string, options: Options, words: Words, where:
     Object.entries(options).map(([key, value]) => {
       if (value === 'classes' || value === 'categories') return [key, numberFor(value, words, where, key)];
       // A copy, because tfjs writes into the options of regularizers and initializers, and the config is frozen.
-      return [key, nestedKeys.includes(key) ? nested(value) : structuredClone(knownActivation(key, value))];
+      return [
+        key,
+        nestedKeys.includes(key) ? nested(value) : structuredClone(isOwn ? value : knownActivation(key, value)),
+      ];
     }),
   );
-  for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
+  if (!isOwn) for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
   const layer = attempt(where, () => factory(resolved));
   checkOptions(layer, resolved, where);
   return layer;

@@ -1,5 +1,6 @@
 /** Whether a list of layers looks up its inputs in an embedding: those are ids, and scaled they would name other rows. */
 import type { LayerConfig } from '../../config/model.js';
+import { expandedLayers } from './expanded-layers.js';
 
 /** Layers that hand numbers on as they are. */
 const passing = ['reshape', 'flatten', 'permute', 'repeatvector'];
@@ -17,7 +18,7 @@ export function idInputsOf(
   const sources = new Map(inputs.map((name) => [name, [name]]));
   const found = new Map<string, unknown[]>();
   let before = inputs.slice(0, 1);
-  for (const entry of entries) {
+  for (const { entry } of expandedLayers(entries)) {
     const [[kind, options]] = Object.entries(entry);
     const { from, name, inputDim } = options ?? {};
     const read: readonly string[] =

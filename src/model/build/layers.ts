@@ -12,6 +12,7 @@ import { type HookSlot, installHooks } from '../tfjs/hooks.js';
 import { attempt } from './attempt.js';
 import { createLayer, type Options, wordsFor } from './create-layer.js';
 import type { BuiltModel, DataShape } from './data-shape.js';
+import { expandedLayers } from './expanded-layers.js';
 import { seedInitializers } from './seeds.js';
 
 type Layer = tfl.layers.Layer;
@@ -26,7 +27,7 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
   const outputs = new Map<string, Output>(data.inputs.map(({ name }, i) => [inputNameOf(name), inputs[i]]));
   const read = new Set<Output>();
   let last: Output | undefined = inputs.length === 1 ? inputs[0] : undefined;
-  config.layers.forEach((entry, index) => {
+  expandedLayers(config.layers).forEach(({ entry, index }, place) => {
     const [kind, options] = Object.entries(entry)[0]!;
     const where = `model.layers.${index} (${kind})`;
     const { from, ...rest } = (options ?? {}) as Options;
@@ -37,7 +38,7 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
     for (const source of sources) read.add(source);
     const words = wordsFor(config, data, name, data.inputs[inputs.indexOf(sources[0] as never)]);
     const layer = createLayer(kind, { ...rest, name }, words, where);
-    seedInitializers(layer, `${seed}/${index}`);
+    seedInitializers(layer, `${seed}/${place}`);
     installHooks(layer, hooks);
     last = connect(layer, sources, where);
     outputs.set(name, last);

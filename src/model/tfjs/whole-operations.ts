@@ -14,7 +14,8 @@ createRequire(import.meta.url)('@tensorflow/tfjs-layers');
 const { classNameMap } = tf.serialization.SerializationMap.getMap();
 const prototypeOf = <T>(className: string): T => (classNameMap[className][0] as unknown as { prototype: T }).prototype;
 
-const isWhole = (kernel: string): boolean => tf.getKernel(kernel, tf.getBackend()) !== undefined;
+/** Whether the engine in use has a kernel for all of an operation. */
+export const isWhole = (kernel: string): boolean => tf.getKernel(kernel, tf.getBackend()) !== undefined;
 const run = (kernel: string, inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap): tf.Tensor[] =>
   tf.engine().runKernel(kernel, inputs, attrs) as tf.Tensor[];
 
@@ -45,6 +46,10 @@ tf.registerGradient({
   },
 });
 
+/** @param x [..., n] @param scale [n] @param offset [n] */
+export const layerNormOf = (x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor | null, epsilon: number): tf.Tensor =>
+  run('LayerNorm', offset ? { x, scale, offset } : { x, scale }, { epsilon })[0];
+
 interface LayerNormalization {
   readonly axis: readonly number[];
   readonly epsilon: number;
@@ -63,9 +68,8 @@ normalization.call = function whole(inputs, kwargs) {
   return tf.tidy(() => {
     const length = tf.util.sizeFromShape(x.shape.slice(kept));
     const scale = this.gamma ? tf.reshape(this.gamma.read(), [length]) : tf.ones([length]);
-    const offset = this.beta && { offset: tf.reshape(this.beta.read(), [length]) };
-    const rows = { x: tf.reshape(x, [...x.shape.slice(0, kept), length]), scale, ...offset };
-    const [y] = run('LayerNorm', rows, { epsilon: this.epsilon });
+    const offset = this.beta && tf.reshape(this.beta.read(), [length]);
+    const y = layerNormOf(tf.reshape(x, [...x.shape.slice(0, kept), length]), scale, offset, this.epsilon);
     return tf.reshape(y, x.shape);
   });
 };

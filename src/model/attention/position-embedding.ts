@@ -1,0 +1,44 @@
+/** `positionEmbedding`: adds to each place of a sequence what tells where it is. */
+import tf = require('@tensorflow/tfjs-core');
+import tfl = require('@tensorflow/tfjs-layers');
+
+import { waves } from './attention.js';
+import { type Args, sizeOf, WeightedLayer, word } from './weighted-layer.js';
+
+/** `learned`: a vector for each place. `sinusoidal`: sines and cosines (Vaswani et al. 2017). */
+const kinds = ['learned', 'sinusoidal'] as const;
+
+export class PositionEmbedding extends WeightedLayer {
+  static readonly className: string = 'PositionEmbedding';
+  readonly kind: (typeof kinds)[number];
+
+  constructor(args: Args = {}) {
+    super(args);
+    this.kind = word('positionEmbedding', 'kind', args.kind ?? 'learned', kinds);
+  }
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    const [, places, width, ...rest] = sizeOf(inputShape);
+    if (rest.length > 0 || width == null || places == null) {
+      throw new Error('positionEmbedding needs sequences of a known length, [batch, places, width]');
+    }
+    if (this.kind === 'sinusoidal' && width % 2 !== 0) {
+      throw new Error(`positionEmbedding: sinusoidal needs an even width, and is given ${width}`);
+    }
+    if (this.kind === 'learned') {
+      this.weight('positions', [places, width], tfl.initializers.randomNormal({ mean: 0, stddev: 0.02 }));
+    }
+    this.built = true;
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const [x] = [inputs].flat() as [tf.Tensor];
+      const [, places, width] = x.shape as [number, number, number];
+      if (this.kind === 'learned') return tf.add(x, tf.slice(this.read('positions'), [0, 0], [places, width]));
+      const { cos, sin } = waves(places, width);
+      return tf.add(x, tf.concat([sin, cos], 1));
+    });
+  }
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), kind: this.kind };
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Entries of `model.layers` that stand for several layers: `tokenAndPositionEmbedding`, `logits`, and any layer with `repeat`. What
+ * is built of them are layers that files can hold one by one.
+ */
+import type { LayerConfig } from '../../config/model.js';
+import { ModelError } from '../../errors.js';
+import { oneOf } from '../../ground/suggest.js';
+
+type Options = Record<string, unknown>;
+
+export interface ExpandedLayer {
+  readonly entry: LayerConfig;
+  /** Which entry of the config it comes from. */
+  readonly index: number;
+}
+
+/** How `tokenAndPositionEmbedding` tells places apart. */
+const positions = ['learned', 'sinusoidal', 'rotary', 'none'];
+
+/** Names of the entries that are no layers. */
+export const entryNames = ['tokenAndPositionEmbedding', 'logits'];
+
+/** The layers that are built, in their order. @throws ModelError where an option of such an entry is wrong */
+export function expandedLayers(entries: readonly LayerConfig[]): ExpandedLayer[] {
+  let rotary = false;
+  return entries.flatMap((given, index) => {
+    const [[kind, all]] = Object.entries(given) as [[string, Options | null]];
+    const { repeat, ...options } = all ?? {};
+    const where = `model.layers.${index} (${kind})`;
+    const entry = { [kind]: options } as LayerConfig;
+    if (kind === 'tokenAndPositionEmbedding') {
+      rotary = options.position === 'rotary';
+      return tokensAndPositions(options, where).map((layer) => ({ entry: layer, index }));
+    }
+    if (kind === 'logits') return [{ entry: logits(options, where), index }];
+    // Attention that follows turns by places what the embedding has not marked.
+    if (rotary && /^transformer(de|en)coder$/i.test(kind)) entry[kind] = { rotary: true, ...options };
+    return repeated(kind, entry[kind] as Options, repeat, where).map((layer) => ({ entry: layer, index }));
+  });
+}
+
+function repeated(kind: string, options: Options, repeat: unknown, where: string): LayerConfig[] {
+  if (repeat === undefined) return [{ [kind]: options }];
+  if (!Number.isInteger(repeat) || (repeat as number) < 1) {
+    throw new ModelError(
+      `${where}: repeat: ${JSON.stringify(repeat)} is not a whole number of at least 1`,
+      'correct it',
+    );
+  }
+  const { from, name, ...rest } = options;
+  return Array.from({ length: repeat as number }, (_, i) => {
+    const first = i === 0 && from !== undefined ? { from } : {};
+    return { [kind]: { ...rest, ...first, ...(name === undefined ? {} : { name: `${name}_${i + 1}` }) } };
+  });
+}
+
+function tokensAndPositions(options: Options, where: string): LayerConfig[] {
+  const { vocabulary = 'classes', width, position = 'learned', maskZero, name, from, ...others } = options;
+  refuse(others, ['vocabulary', 'width', 'position', 'maskZero', 'name', 'from'], where);
+  if (!Number.isInteger(width) || (width as number) < 1) {
+    throw new ModelError(
+      `${where}: width: ${JSON.stringify(width)} is not a whole number of at least 1`,
+      'say how many numbers stand for a token',
+    );
+  }
+  if (!positions.includes(position as string)) {
+    throw new ModelError(
+      `${where}: position: there is no ${JSON.stringify(position)}`,
+      oneOf(String(position), positions),
+    );
+  }
+  const isMarked = position === 'learned' || position === 'sinusoidal';
+  const named = (suffix: string) => (name === undefined ? {} : { name: `${name}${suffix}` });
+  const tokens = {
+    inputDim: vocabulary,
+    outputDim: width,
+    ...(maskZero === undefined ? {} : { maskZero }),
+    ...(from === undefined ? {} : { from }),
+    ...named(isMarked ? '_tokens' : ''),
+  };
+  return isMarked
+    ? [{ embedding: tokens }, { positionEmbedding: { kind: position, ...named('') } }]
+    : [{ embedding: tokens }];
+}
+
+function logits(options: Options, where: string): LayerConfig {
+  const { name, from, useBias = false, units = 'classes', ...others } = options;
+  refuse(others, ['useBias', 'units', 'name', 'from'], where);
+  return {
+    dense: { units, useBias, ...(name === undefined ? {} : { name }), ...(from === undefined ? {} : { from }) },
+  };
+}
+
+function refuse(others: Options, known: readonly string[], where: string): void {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new ModelError(`${where}: there is no option ${unknown}`, oneOf(unknown, known));
+}
