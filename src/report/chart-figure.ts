@@ -71,31 +71,37 @@ const numberInWords = (value: number): string => {
   return Number.isFinite(value) ? `${value}` : value > 0 ? 'infinite' : 'minus infinite';
 };
 
+/** As the points of the chart are. */
 const shapes: Readonly<Record<string, string>> = {
-  circle: '●',
-  square: '■',
-  'triangle-up': '▲',
-  diamond: '◆',
-  'triangle-down': '▼',
-  cross: '✚',
+  circle: 'M1.5,6a4.5,4.5 0 1 0 9,0a4.5,4.5 0 1 0 -9,0Z',
+  square: 'M2,2h8v8h-8Z',
+  'triangle-up': 'M6,1.5l5,9h-10Z',
+  diamond: 'M6,0.5l4,5.5l-4,5.5l-4,-5.5Z',
+  'triangle-down': 'M6,10.5l5,-9h-10Z',
+  cross: 'M4.5,1h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5v-3h3.5Z',
 };
+
+const sign = (drawn: string) => `<svg viewBox="0 0 12 12">${drawn}</svg>`;
+const shape = (path: string, colour: string, edge = 'none') =>
+  sign(`<path d="${path}" fill="${colour}" stroke="${edge}"/>`);
+const dashes = (path: string, lengths: string) =>
+  sign(`<path d="${path}" stroke="var(--soft)" stroke-width="1.5" stroke-dasharray="${lengths}"/>`);
+const ideal = dashes('M0,6h12', '5 2');
+const marked = dashes('M6,0v12', '2 3');
 
 /** Outside of the picture, where it can wrap and names can be long. */
 function legendOf(chart: Chart): string {
-  const entry = (sign: string, name: string) =>
-    `<li><span aria-hidden="true" class="sign">${sign}</span>${escapeHtml(name)}</li>`;
-  const sign = (colour: string, text: string, edge = 'none') =>
-    `<svg viewBox="0 0 12 12"><text x="6" y="11" text-anchor="middle" fill="${colour}" stroke="${edge}" stroke-width="0.5">${text}</text></svg>`;
+  const entry = (drawn: string, name: string) =>
+    `<li><span aria-hidden="true" class="sign">${drawn}</span>${escapeHtml(name)}</li>`;
+  const line = (i: number) => shape(shapes[lookOf(i).shape], lookOf(i).colour);
   const entries =
     chart.kind === 'lines'
       ? [
-          ...chart.lines.map(({ name, isIdeal }, i) =>
-            entry(isIdeal ? sign('var(--soft)', '┄') : sign(lookOf(i).colour, shapes[lookOf(i).shape]), name),
-          ),
-          ...(chart.mark ? [entry(sign('var(--soft)', '┊'), chart.mark.text)] : []),
+          ...chart.lines.map(({ name, isIdeal }, i) => entry(isIdeal ? ideal : line(i), name)),
+          ...(chart.mark ? [entry(marked, chart.mark.text)] : []),
         ]
       : chart.kind === 'bars' && chart.parts.length > 1
-        ? chart.parts.map(({ name }, i) => entry(sign(barColour(i), '■', 'var(--soft)'), name))
+        ? chart.parts.map(({ name }, i) => entry(shape(shapes.square, barColour(i), 'var(--soft)'), name))
         : [];
   const isPlain = chart.kind === 'lines' && entries.length < 2;
   return entries.length === 0 || isPlain ? '' : `<ul class="legend">${entries.join('')}</ul>`;

@@ -42,11 +42,21 @@ export function chartSpec(chart: Chart): object {
   return chart.kind === 'ranges' ? rangeSpec(chart) : lineSpec(chart);
 }
 
-/** Numbers of an axis: 10k for 10,000, 0.5 and not 500m, and no more digits than needed. */
+/** Numbers of an axis in full up to 10,000, then as 25k. By an expression: Vega makes of a plain format 1.2e+2 for 120. */
 function axisTexts(values: readonly number[], isPercent = false): object {
   if (isPercent) return { labelExpr: "format(100 * datum.value, '~g') + ' %'" };
-  if (values.every((value) => Math.abs(value) < 1000)) return { format: '~g' };
-  return { labelExpr: "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')" };
+  if (values.every((value) => Math.abs(value) < 10_000)) return { labelExpr: "format(datum.value, ',~g')" };
+  return { labelExpr: "format(datum.value, abs(datum.value) < 1000 ? '~g' : '~s')" };
+}
+
+/** Of a logarithmic axis: from a power of ten to a power of ten, with marks at each, or at 1, 2 and 5 of each where they are few. */
+function decades(values: readonly number[]): { readonly domain: readonly number[]; readonly marks: readonly number[] } {
+  const [from, to] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
+  const last = Math.max(to, from + 1);
+  const powers = Array.from({ length: last - from }, (_, i) => from + i);
+  const within = powers.length > 2 ? [1] : [1, 2, 5];
+  const marks = powers.flatMap((power) => within.map((factor) => factor * 10 ** power));
+  return { domain: [10 ** from, 10 ** last], marks: [...marks, 10 ** last] };
 }
 
 /** Where lines that hold nothing that can be drawn leave an axis. */
@@ -60,10 +70,12 @@ function lineSpec(chart: LineChart): object {
   const kind = (zero: boolean) => (isLog ? { type: 'log' } : { zero });
   const [xs, ys] = [all.flat().map(({ x }) => x), all.flat().map(({ y }) => y)];
   const xScale = { ...kind(false), nice: false, ...((isUnit || xs.length === 0) && { domain: unit }) };
-  const yScale = { ...kind(chart.fromZero ?? false), ...((isUnit || ys.length === 0) && { domain: unit }) };
+  const tens = isLog && ys.length > 0 ? decades(ys) : undefined;
+  const yDomain = tens?.domain ?? (isUnit || ys.length === 0 ? unit : undefined);
+  const yScale = { ...kind(chart.fromZero ?? false), ...(yDomain && { domain: yDomain }) };
   const axes = {
     x: { ...axisTexts(xs), ...(xMarks && { values: xMarks }), grid: !xMarks, tickCount: 5, labelOverlap: true },
-    y: { ...axisTexts(ys, chart.isPercent), tickCount: 5 },
+    y: { ...axisTexts(ys, chart.isPercent), ...(tens && { values: tens.marks }), tickCount: 5 },
   };
   const x = { field: 'x', type: 'quantitative', title: chart.xLabel, scale: xScale, axis: axes.x };
   const y = { field: 'y', type: 'quantitative', title: chart.yLabel, scale: yScale, axis: axes.y };

@@ -128,5 +128,6 @@ const findingBlocks = ({ title, text, remedies }: Finding): Block[] => [
 function looksBlock(looks: Looks): Block {
   const newest = looks.times.slice(-10).map((time) => time.slice(0, 16).replace('T', ' '));
   const when = newest.length > 0 ? `; last ${newest.join(', ')} UTC` : '';
-  return { kind: 'text', text: `${looksText(looks)}${when}.` };
+  const text = looksText(looks);
+  return { kind: 'text', text: `${text[0].toUpperCase()}${text.slice(1)}${when}.` };
 }

@@ -2,7 +2,7 @@
 import { numberText, plural } from '../ground/units.js';
 import type { MetricCurve, MetricFigure, MetricTable } from '../metrics/metric.js';
 import type { Block, LineChart, TableBlock } from './document.js';
-import { valueText } from './report-text.js';
+import { nameText, valueText } from './report-text.js';
 
 /** Rows and columns that are shown in whole. */
 const most = 30;
@@ -52,8 +52,8 @@ function matrix({ rows, columns, values }: MetricTable, title: string): TableBlo
   return {
     kind: 'table',
     caption: `${title}: truth by row, prediction by column, shades by row`,
-    head: [{ name: '', isText: true }, ...columns.map((name) => ({ name }))],
-    rows: rows.map((name, i) => [name, ...values[i].map((value) => numberText(value, 4))]),
+    head: [{ name: '', isText: true }, ...columns.map((name) => ({ name: nameText(name) }))],
+    rows: rows.map((name, i) => [nameText(name), ...values[i].map((value) => numberText(value, 4))]),
     heat: values.map((row, i) => row.map((value) => (sums[i] > 0 ? Math.min(1, Math.max(0, value / sums[i])) : 0))),
   };
 }
@@ -72,7 +72,7 @@ function confusedPairs({ rows, columns, values }: MetricTable, title: string): B
       kind: 'table',
       caption: `${title}: the most confused pairs`,
       head: [{ name: 'truth', isText: true }, { name: 'prediction', isText: true }, { name: 'how often' }],
-      rows: sorted.map(({ truth, predicted, value }) => [truth, predicted, numberText(value, 4)]),
+      rows: sorted.map(({ truth, predicted, value }) => [nameText(truth), nameText(predicted), numberText(value, 4)]),
     },
   ];
 }
@@ -88,6 +88,6 @@ function plainTable({ rows, columns, values }: MetricTable, title: string): Tabl
     kind: 'table',
     caption: isCut ? `${title}: ${most} of ${rows.length} rows, the lowest ${columns[by]} first` : title,
     head: [{ name: '', isText: true }, ...columns.map((name) => ({ name }))],
-    rows: kept.map((i) => [rows[i], ...values[i].map(cell)]),
+    rows: kept.map((i) => [nameText(rows[i]), ...values[i].map(cell)]),
   };
 }

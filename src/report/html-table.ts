@@ -5,6 +5,10 @@ import { escapeHtml } from './escape-html.js';
 /** Whether a name may be broken anywhere: others stay whole. */
 const isLong = (name: string): boolean => name.length > 24;
 
+/** What would fill a screen shows its first lines; all of it is in the page, under the pointer and on paper. */
+export const cut = (text: string): string =>
+  text.length > 80 ? `<span class="cut" title="${escapeHtml(text)}">${escapeHtml(text)}</span>` : escapeHtml(text);
+
 /** Shades of a cell (page-style.ts). */
 export const shades = 10;
 
@@ -12,16 +16,16 @@ export function htmlTable({ head, rows, caption, heat }: TableBlock): string {
   const heads = head.map(({ name, about, isText }) => {
     const tip = about === undefined ? '' : ` title="${escapeHtml(about)}"`;
     const kinds = [...(isText ? ['words'] : []), ...(isLong(name) ? ['long'] : [])];
-    return `<th scope="col"${tip}${kinds.length > 0 ? ` class="${kinds.join(' ')}"` : ''}>${escapeHtml(name)}</th>`;
+    return `<th scope="col"${tip}${kinds.length > 0 ? ` class="${kinds.join(' ')}"` : ''}>${cut(name)}</th>`;
   });
   const body = rows.map(([first, ...cells], row) => {
     const others = cells.map((cell, i) => {
       const isText = head[i + 1]?.isText;
       const shade = heat ? Math.round(heat[row][i] * shades) : 0;
       const kind = isText ? ' class="words"' : shade > 0 ? ` class="h${shade}"` : '';
-      return `<td${kind}>${escapeHtml(cell)}</td>`;
+      return `<td${kind}>${cut(cell)}</td>`;
     });
-    return `<tr><th scope="row"${isLong(first) ? ' class="long"' : ''}>${escapeHtml(first)}</th>${others.join('')}</tr>`;
+    return `<tr><th scope="row"${isLong(first) ? ' class="long"' : ''}>${cut(first)}</th>${others.join('')}</tr>`;
   });
   const legend = head
     .filter(({ about }) => about !== undefined)

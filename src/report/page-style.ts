@@ -46,6 +46,8 @@ figure > svg { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .caption { font-weight: 600; margin: 1.25rem 0 -.75rem; }
 th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: bottom; overflow-wrap: normal; white-space: nowrap; }
 th { font-weight: 600; } thead th { white-space: normal; } .long, td.words { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; } tbody th, .words, thead th:first-child { text-align: left; }
+/* Names of columns have 3 lines, what words say 6. */
+.cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; max-width: 16rem; } td .cut { -webkit-line-clamp: 6; max-width: 32rem; }
 tbody th { position: sticky; left: 0; background: var(--page); }
 @media (max-width: 30rem) { .long, td.words { min-width: 8rem; } }
 .about { font-size: .85rem; color: var(--soft); } summary { cursor: pointer; color: var(--link); font-size: .9rem; }
@@ -53,12 +55,12 @@ dl { margin: .5rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--rule); font-size: .85rem; overflow-wrap: normal; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); gap: 1rem; margin: 1rem 0; font-size: .85rem; }
 .gallery figure { border: 1px solid var(--rule); padding: .5rem; } .gallery img { width: 100%; image-rendering: pixelated; background: #808080; }
-.gallery dl { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; } .gallery dd { margin: 0; } blockquote { margin: 0 0 .5rem; white-space: pre-wrap; }
+.gallery dl { display: grid; grid-template-columns: fit-content(50%) minmax(0, 1fr); gap: 0 .5rem; } .gallery dd { margin: 0; } blockquote { margin: 0 0 .5rem; white-space: pre-wrap; }
 mark { color: inherit; }
 ${marked.join('\n')}
 ${heat}
 @media print { * { print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; }
-  body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
+  .cut { display: block; } body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
   th, td { padding: .15rem .3rem; font-size: 9pt; } nav { display: none; } summary::marker { content: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
 `;

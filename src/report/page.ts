@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chartFigure } from './chart-figure.js';
 import type { Block, Exhibit, ReportDocument, Section } from './document.js';
 import { escapeHtml } from './escape-html.js';
-import { htmlTable } from './html-table.js';
+import { cut, htmlTable } from './html-table.js';
 import { marks, pageStyle } from './page-style.js';
 
 export async function htmlPage({ title, lead, sections }: ReportDocument): Promise<string> {
@@ -77,9 +77,7 @@ function mark({ text, share }: NonNullable<Exhibit['marked']>[number]): string {
 }
 
 function exhibit({ title, lines, picture, row, text, marked }: Exhibit): string {
-  const cells = Object.entries(row ?? {}).map(
-    ([name, cell]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(cell)}</dd>`,
-  );
+  const cells = Object.entries(row ?? {}).map(([name, cell]) => `<dt>${cut(name)}</dt><dd>${cut(cell)}</dd>`);
   return [
     '<figure>',
     // The policy of the page loads nothing else anyway.
@@ -87,6 +85,6 @@ function exhibit({ title, lines, picture, row, text, marked }: Exhibit): string 
     text === undefined ? '' : `<blockquote>${escapeHtml(text)}</blockquote>`,
     marked ? `<blockquote>${marked.map(mark).join('')}</blockquote>` : '',
     cells.length > 0 ? `<dl>${cells.join('')}</dl>` : '',
-    `<figcaption><b>${escapeHtml(title)}</b>${lines.map((line) => `<br>${escapeHtml(line)}`).join('')}</figcaption></figure>`,
+    `<figcaption><b>${escapeHtml(title)}</b>${lines.map((line) => `<div>${cut(line)}</div>`).join('')}</figcaption></figure>`,
   ].join('');
 }

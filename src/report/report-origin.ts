@@ -2,6 +2,7 @@
 import { grouped, numberText } from '../ground/units.js';
 import type { Block, TableBlock } from './document.js';
 import type { DataCard, Repetition, TargetCard } from './evaluation-report.js';
+import { nameText } from './report-text.js';
 
 /** Classes that are shown in whole; of more, the most frequent and the rarest. */
 const most = 30;
@@ -64,7 +65,7 @@ function balance(
     caption: `${target}: ${of} of each class${cut}`,
     head: [{ name: 'class', isText: true }, ...splits.map(({ split }) => ({ name: split }))],
     rows: kept.map((i) => [
-      names[i],
+      nameText(names[i]),
       ...counts.map((each, split) => `${grouped(each[i])}${share(each[i], totals[split])}`),
     ]),
   };

@@ -8,7 +8,7 @@ import type {
   SliceReport,
   TrainingCourse,
 } from './evaluation-report.js';
-import { intervalText, valueText } from './report-text.js';
+import { intervalText, nameText, valueText } from './report-text.js';
 
 /** Charts of one kind beside each other. */
 const mostCharts = 12;
@@ -67,7 +67,7 @@ export function sliceBlocks({ column, confidence, groups, gaps }: SliceReport): 
     ...(hasNotes ? [{ name: 'note', isText: true }] : []),
   ];
   const rows = groups.map(({ value, examples, metrics, intervals, note = '' }) => [
-    ...[value, grouped(examples)],
+    ...[nameText(value), grouped(examples)],
     ...names.map((name) => {
       const interval = intervalText(intervals[name]);
       return interval === '' ? valueText(metrics[name]) : `${valueText(metrics[name])} (${interval})`;
@@ -79,12 +79,12 @@ export function sliceBlocks({ column, confidence, groups, gaps }: SliceReport): 
     (name): Chart => ({
       ...{ kind: 'ranges', title: `${name} by ${column}`, xLabel: name },
       ranges: groups.slice(0, mostRanges).map(({ value, metrics, intervals: { [name]: interval } }) => ({
-        ...{ name: value, value: numberOf(metrics[name]), low: interval?.low, high: interval?.high },
+        ...{ name: nameText(value), value: numberOf(metrics[name]), low: interval?.low, high: interval?.high },
       })),
     }),
   );
   const gapRows = gaps.map(({ metric, gap, low, high, least, most }) => [
-    ...[metric, metricText(gap), `${metricText(low)} to ${metricText(high)}`, least, most],
+    ...[metric, metricText(gap), `${metricText(low)} to ${metricText(high)}`, nameText(least), nameText(most)],
   ]);
   const gapHead = [
     ...[{ name: 'metric', isText: true }, { name: 'gap' }, { name: `${percent(confidence)} interval` }],
@@ -120,8 +120,8 @@ export const galleryBlocks = ({ title, examples }: GalleryReport): Block[] => [
     examples: examples.map(({ example, truth, predicted, confidence, loss, ...shown }) => ({
       title: `example ${example}`,
       lines: [
-        `truth: ${truth}`,
-        `predicted: ${predicted}${confidence === undefined ? '' : `, with ${percent(confidence)}`}`,
+        `truth: ${nameText(truth)}`,
+        `predicted: ${nameText(predicted)}${confidence === undefined ? '' : `, with ${percent(confidence)}`}`,
         ...(loss === undefined ? [] : [`loss ${valueText(loss)}`]),
       ],
       ...shown,

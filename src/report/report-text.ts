@@ -13,3 +13,6 @@ export const valueText = (value: number | null | undefined): string => {
 /** From where to where. */
 export const intervalText = (interval: MetricInterval | undefined): string =>
   interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : '';
+
+/** A name of the data, such as a class: in quotes where nobody would see all of it, as of a space or of nothing. */
+export const nameText = (name: string): string => (/^\s|\s$|^$/.test(name) ? JSON.stringify(name) : name);

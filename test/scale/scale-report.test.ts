@@ -85,7 +85,7 @@ describe('the page', () => {
     const texts = [...(await titled('Efficiency')).matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
     expect(texts.slice(0, texts.indexOf('workers'))).toEqual(['1', '2']);
     expect(texts.slice(texts.indexOf('workers') + 1)).toEqual([
-      ...['0 %', '20 %', '40 %', '60 %', '80 %', '100 %', 'part of the ideal', '●', '┄'],
+      ...['0 %', '20 %', '40 %', '60 %', '80 %', '100 %', 'part of the ideal'],
     ]);
   });
 

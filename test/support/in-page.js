@@ -44,19 +44,22 @@
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const faint = [];
     let count = 0;
+    const check = (least, what, element, own) => {
+      const back = behind(element);
+      const most = Math.max(...own.filter((each) => each !== 'none').map((each) => contrast(each, back)));
+      if (!(most >= least)) faint.push(`${most.toFixed(2)}: ${what} (${own.join(' and ')} on ${back})`);
+    };
     while (texts.nextNode()) {
       const [element, text] = [texts.currentNode.parentElement, texts.currentNode.textContent.trim()];
       if (text === '' || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
       count++;
-      const { color, fill, stroke } = getComputedStyle(element);
-      const back = behind(element);
-      // A sign is no text: it has to be seen, by its area or by its edge (1.4.11).
-      const isSign = element.closest('[aria-hidden]') !== null;
-      const own = isSign
-        ? [fill, stroke].filter((each) => each !== 'none')
-        : [element instanceof SVGElement ? fill : color];
-      const most = Math.max(...own.map((each) => contrast(each, back)));
-      if (!(most >= (isSign ? 3 : 4.5))) faint.push(`${most.toFixed(2)}: ${text} (${own.join(' and ')} on ${back})`);
+      const { color, fill } = getComputedStyle(element);
+      check(4.5, text, element, [element instanceof SVGElement ? fill : color]);
+    }
+    // A sign is seen by its area or by its edge (1.4.11).
+    for (const path of document.querySelectorAll('.sign path')) {
+      const { fill, stroke } = getComputedStyle(path);
+      check(3, path.closest('li').textContent, path.closest('li'), [fill, stroke]);
     }
     return { faint, count };
   },
