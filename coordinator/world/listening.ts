@@ -1,5 +1,5 @@
 /** Where a run listens, as people are told: the command that joins it, and what that does not say. */
-import type { ListeningEvent } from '../../src/report/events.js';
+import type { ListeningEvent } from '../../src/report/world-events.js';
 import type { Schemes } from '../../src/wire/transport.js';
 import { hostAndPort, urlTo } from '../../src/wire/url.js';
 import { addressesFor } from './own-addresses.js';

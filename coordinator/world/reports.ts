@@ -1,6 +1,7 @@
 /** What reports say of workers. */
 import type { Worker } from '../../src/pool/round-worker.js';
-import type { WarningEvent, WorkerEvent, WorkerInfo } from '../../src/report/events.js';
+import type { WarningEvent } from '../../src/report/events.js';
+import type { WorkerEvent, WorkerInfo } from '../../src/report/world-events.js';
 import type { PeerLost } from '../../src/wire/messages.js';
 import type { Pace } from './pace.js';
 import type { RemoteWorker } from './remote.js';

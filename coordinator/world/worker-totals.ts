@@ -1,6 +1,6 @@
 /** What each worker did for the run: counted as it happens, told at the end. */
 import type { Worker } from '../../src/pool/round-worker.js';
-import type { WorkerSummary } from '../../src/report/events.js';
+import type { WorkerSummary } from '../../src/report/world-events.js';
 import type { Connection, Traffic } from '../../src/wire/connection.js';
 
 /** A worker behind a connection. */

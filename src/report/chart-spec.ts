@@ -166,7 +166,7 @@ function rangeSpec({ ranges, xLabel }: RangeChart): object {
       title: xLabel,
       scale: { zero: false, ...(values.length === 0 && { domain: unit }) },
     },
-    axis: { ...axisTexts(values.map(({ value }) => value)), tickCount: 5 },
+    axis: { ...axisTexts(values.map(({ value }) => value)), tickCount: 4 },
   });
   const look = { fill: 'var(--c0)', stroke: 'var(--c0)' };
   const spanLayer = {

@@ -2,6 +2,7 @@
  * The report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
  * finds something out adds a section of their own; a section that is not there is not shown.
  */
+import type { Importance } from '../evaluate/permutation-importance.js';
 import type { MetricCurve, MetricFigure } from '../metrics/metric.js';
 import type { Looks } from './looks.js';
 
@@ -55,7 +56,7 @@ export interface ReportSections {
   readonly calibration?: readonly CalibrationReport[];
   readonly diagnosis?: readonly Finding[];
   readonly gallery?: readonly GalleryReport[];
-  readonly importance?: readonly InputImportance[];
+  readonly importance?: readonly Importance[];
   /** Of a model whose input has no columns: why it says what it says of some examples. */
   readonly explanations?: readonly ExplainedExample[];
   /** How often a split was looked at since the run ended. */
@@ -191,15 +192,6 @@ export interface GalleryReport {
     readonly row?: Readonly<Record<string, string>>;
     readonly text?: string;
   }[];
-}
-
-/** How much worse a metric becomes without an input. */
-export interface InputImportance {
-  readonly input: string;
-  readonly metric: string;
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /** Why a model says what it says of an example. */

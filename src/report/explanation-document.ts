@@ -1,7 +1,8 @@
 /** What `lockstep explain` found, as a report: which inputs a model relies on, or why it says what it says of examples. */
+import type { Importance } from '../evaluate/permutation-importance.js';
 import { plural } from '../ground/units.js';
 import type { ReportDocument } from './document.js';
-import type { EvaluationReport, ExplainedExample, InputImportance } from './evaluation-report.js';
+import type { EvaluationReport, ExplainedExample } from './evaluation-report.js';
 import { explanationBlocks } from './explanation-blocks.js';
 import { looksText } from './looks.js';
 import { importanceBlocks } from './report-parts.js';
@@ -10,7 +11,7 @@ import { valueText } from './report-text.js';
 export interface ImportanceFound
   extends Pick<EvaluationReport, 'model' | 'split' | 'data' | 'examples' | 'metrics' | 'looks'> {
   readonly repeats: number;
-  readonly importance: readonly InputImportance[];
+  readonly importance: readonly Importance[];
 }
 
 export function importanceDocument(found: ImportanceFound): ReportDocument {

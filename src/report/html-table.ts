@@ -5,7 +5,7 @@ import { escapeHtml } from './escape-html.js';
 /** Whether a name may be broken anywhere: others stay whole. */
 const isLong = (name: string): boolean => name.length > 24;
 
-/** What would fill a screen shows its first lines; all of it is in the page, under the pointer and on paper. */
+/** What would fill a screen shows its first lines; all of it is in the page, under the pointer, and in the tables on paper. */
 export const cut = (text: string): string =>
   text.length > 80 ? `<span class="cut" title="${escapeHtml(text)}">${escapeHtml(text)}</span>` : escapeHtml(text);
 

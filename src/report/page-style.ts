@@ -46,7 +46,7 @@ figure > svg { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .caption { font-weight: 600; margin: 1.25rem 0 -.75rem; }
 th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: bottom; overflow-wrap: normal; white-space: nowrap; }
 th { font-weight: 600; } thead th { white-space: normal; } .long, td.words { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; } tbody th, .words, thead th:first-child { text-align: left; }
-/* Names of columns have 3 lines, what words say 6. */
+/* Of long names 3 lines are shown, of words in a table 6. */
 .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; max-width: 16rem; } td .cut { -webkit-line-clamp: 6; max-width: 32rem; }
 tbody th { position: sticky; left: 0; background: var(--page); }
 @media (max-width: 30rem) { .long, td.words { min-width: 8rem; } }
@@ -61,6 +61,6 @@ ${marked.join('\n')}
 ${heat}
 @media print { * { print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; }
-  .cut { display: block; } body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
+  th .cut, td .cut { display: block; } body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
   th, td { padding: .15rem .3rem; font-size: 9pt; } nav { display: none; } summary::marker { content: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
 `;

@@ -1,9 +1,10 @@
 /** Parts of an evaluation report that others found out: training, slices, what was fitted, examples, importance. */
+import type { Importance } from '../evaluate/permutation-importance.js';
 import { grouped, metricText, percent } from '../ground/units.js';
+
 import type { Block, Chart, ChartLine, TableHead } from './document.js';
 import type {
   GalleryReport,
-  InputImportance,
   LearningCurvePoint,
   SliceReport,
   TrainingCourse,
@@ -129,7 +130,7 @@ export const galleryBlocks = ({ title, examples }: GalleryReport): Block[] => [
   },
 ];
 
-export function importanceBlocks(all: readonly InputImportance[]): Block[] {
+export function importanceBlocks(all: readonly Importance[]): Block[] {
   const metrics = [...new Set(all.map(({ metric }) => metric))];
   return [
     {

@@ -10,7 +10,7 @@ import type {
   WorkerEvent,
   WorkerInfo,
   WorldEvent,
-} from './events.js';
+} from './world-events.js';
 
 /** picocolors, switched on or off. */
 export type Colors = ReturnType<typeof pc.createColors>;

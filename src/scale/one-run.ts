@@ -4,15 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, OutputError, ScaleError } from '../errors.js';
 import { type Ended, Program } from '../programs/program.js';
-import type {
-  EndEvent,
-  ErrorEvent,
-  ListeningEvent,
-  RunEvent,
-  StartEvent,
-  StepEvent,
-  SummaryEvent,
-} from '../report/events.js';
+import type { EndEvent, ErrorEvent, RunEvent, StartEvent, StepEvent } from '../report/events.js';
+import type { ListeningEvent, SummaryEvent } from '../report/world-events.js';
 import { beforeDeath } from '../report/last-acts.js';
 import { measureTrace, windowOf } from './measure.js';
 import type { Kind, Mode, ScaleRun } from './record.js';

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { reportHtml } from '../../src/report/evaluation-document.js';
+import type { EvaluationReport } from '../../src/report/evaluation-report.js';
 import { htmlPage } from '../../src/report/page.js';
 import { scaleDocument } from '../../src/scale/scale-document.js';
 import { chromium, Tab } from '../support/chromium.js';
-import { fullReport } from '../support/evaluation-reports.js';
+import { fullReport, markup } from '../support/evaluation-reports.js';
 import { temporaryFolder } from '../support/folder.js';
 import { reportOf, runOf } from '../support/scale-reports.js';
 import { skipIf } from '../support/skip-if.js';
@@ -34,8 +35,32 @@ const shades: MetricFigure = {
   values: tenths.map((_, i) => tenths.map((_, j) => [i, 10 - i][j] ?? 0)),
 };
 
+const [endless, odd] = ['x'.repeat(300), ' '];
+/** Names as nobody would choose them, of columns, classes and in texts. */
+const gallery = [
+  {
+    title: endless,
+    examples: [
+      { example: 0, truth: endless, predicted: markup, row: { age: '42.25', [markup]: endless, [endless]: '0.901' } },
+      { example: 1, truth: odd, predicted: '', text: `${endless} ${markup}` },
+    ],
+  },
+];
+const curve = {
+  ...{ kind: 'curve' as const, x: { name: endless, values: [0, 2] }, y: { name: markup, values: [0, 1] } },
+};
+const balance = {
+  ...{ target: endless, of: 'examples' as const, classes: { names: [endless, odd, markup], counts: [[1, 2, 3]] } },
+};
+const hard: EvaluationReport = {
+  ...fullReport,
+  figures: { ...fullReport.figures, shades, [endless]: curve },
+  metrics: { ...fullReport.metrics, [endless]: 1, [markup]: 2 },
+  ...{ gallery, card: { ...fullReport.card!, targets: [balance] } },
+};
+
 const pages = {
-  evaluation: () => reportHtml({ ...fullReport, figures: { ...fullReport.figures, shades } }),
+  evaluation: () => reportHtml(hard),
   scale: widestScale,
 };
 
@@ -63,9 +88,10 @@ skipIf(!chromium && 'no Chromium is installed').describe('a page', () => {
       expect(tab.events.filter(({ method }) => told.test(method!))).toEqual([]);
     });
 
-    it.each([360, 768, 1200])('is not wider than %d pixels', async (width) => {
+    it.each([360, 768, 1200])('fits into %d pixels, whatever names are in it', async (width) => {
       await tab.look(width);
       expect(await tab.ask<number>('tooWide()')).toBe(0);
+      expect(await tab.ask<string[]>('squeezed()')).toEqual([]);
       // Where there is room, numbers can be compared without scrolling.
       if (name === 'scale' && width === 1200) expect(await tab.ask<string[]>('scrolling()')).toEqual([]);
     });

@@ -102,6 +102,40 @@ describe('a page', () => {
     );
   });
 
+  it('puts names in quotes that nobody would see', async () => {
+    const names = [' ', '', 'b', '\n'];
+    const values = names.map((_, i) => names.map((_, j) => 4 * i + j));
+    const confusion = { kind: 'table' as const, rows: names, columns: names, values };
+    const gallery = [{ title: 'wrong', examples: [{ example: 0, truth: ' ', predicted: 'b ' }] }];
+    const text = reportMarkdown({ ...bareReport, figures: { confusion }, gallery });
+    expect(text).toContain('|   | " " | "" | b | "\\\\n" |');
+    expect(text).toContain('| b | 8 | 9 | 10 | 11 |');
+    expect(text).toContain('truth: " "; predicted: "b "');
+  });
+
+  it('has axes in plain numbers, and powers of ten where they are logarithmic', async () => {
+    const textsOf = async (ys: readonly number[], isLog?: boolean) => {
+      const points = ys.map((y, x) => ({ x: x + 1, y }));
+      const lines = [{ name: 'a', points }];
+      const figure = await chartFigure({
+        kind: 'lines',
+        title: 't',
+        xLabel: 'x',
+        yLabel: 'y',
+        lines,
+        isLog,
+        fromZero: true,
+      });
+      const texts = [...figure.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
+      return texts.slice(texts.indexOf('x') + 1, texts.indexOf('y'));
+    };
+    expect(await textsOf([0, 123])).toEqual(['0', '20', '40', '60', '80', '100', '120']);
+    expect(await textsOf([0, 2048])).toEqual(['0', '500', '1,000', '1,500', '2,000']);
+    expect(await textsOf([0, 20_480])).toEqual(['0', '5k', '10k', '15k', '20k']);
+    expect(await textsOf([0.3, 4096], true)).toEqual(['0.1', '1', '10', '100', '1,000', '10,000']);
+    expect(await textsOf([2, 60], true)).toEqual(['1', '2', '5', '10', '20', '50', '100']);
+  });
+
   it('puts points where their numbers belong', async () => {
     const curve = {
       kind: 'curve' as const,

@@ -14,9 +14,10 @@ import { trainCommand } from '../../cli/train.js';
 import { workerCommand } from '../../cli/worker.js';
 import { workerLine } from '../../cli/worker-text.js';
 import { terminalDownloadReporter } from '../../src/download/report.js';
-import type { Reporter, RunEvent, WorkerInfo } from '../../src/report/events.js';
+import type { Reporter, RunEvent } from '../../src/report/events.js';
 import { plainReporter } from '../../src/report/plain.js';
 import { terminalReporter } from '../../src/report/terminal.js';
+import type { WorkerInfo } from '../../src/report/world-events.js';
 import { wrapLines } from '../../src/report/wrap.js';
 
 const widths = [60, 80, 100];

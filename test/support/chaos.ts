@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { WatchedProgram } from '../../scripts/programs/watched-program.js';
-import type { EndEvent, WorkerEvent } from '../../src/report/events.js';
+
+import type { EndEvent } from '../../src/report/events.js';
+import type { WorkerEvent } from '../../src/report/world-events.js';
 import {
   type Cluster,
   type ClusterWorker,
@@ -15,6 +17,7 @@ import {
   urlOf,
   withCluster,
 } from './cluster.js';
+
 import { lcg } from './engines.js';
 import { type Action, FaultProxy, type Passing } from './fault-proxy.js';
 import { begins, excuse, harmless, type Kind, limitOf, onFrame, type Phase, phases, said, silence } from './faults.js';

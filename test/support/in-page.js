@@ -20,6 +20,13 @@
     return [parts.length, seen.length];
   },
 
+  /** Cells and names that are squeezed into a column of letters, or that take the better part of a screen. */
+  squeezed: () =>
+    [...document.querySelectorAll('th, td, dt, dd, li, figcaption')]
+      .filter((box) => box.checkVisibility() && box.textContent !== '')
+      .filter((box) => box.clientHeight > 320 || (box.textContent.length > 3 && box.clientWidth < 40))
+      .map((box) => `${box.textContent.slice(0, 40)}: ${box.clientWidth} x ${box.clientHeight}`),
+
   background: () => getComputedStyle(document.body).backgroundColor,
 
   /** Texts and signs that are hard to read (WCAG 2.2, 1.4.3), by the colours that the browser has come to; and how many texts there are. */

@@ -1,0 +1,96 @@
+/** What a run over several workers tells besides: who joins, leaves and waits, and what each has done (events.ts has the rest). */
+
+/** Once, when workers can join. */
+export interface ListeningEvent {
+  event: 'listening';
+  url: string;
+  /** What to run on another machine; on this one where `local` is true. */
+  join: string;
+  /** Whether only this machine can connect. */
+  local: boolean;
+  /** What else there is to know of joining. */
+  note: string | null;
+  /** Workers that the run waits for. */
+  minimum: number;
+}
+
+/** One worker as the coordinator sees it. */
+export interface WorkerInfo {
+  id: number;
+  name: string;
+  address: string;
+  threads: number;
+  state: string;
+  /** null before it has computed. */
+  examplesPerSecond: number | null;
+  /** Part of the last step that was its, from 0 to 1. */
+  share: number;
+  /** Milliseconds; null for the coordinator itself and before the first answer. */
+  roundTrip: number | null;
+}
+
+/** When somebody joins, leaves or is lost, and after each epoch. */
+export interface WorldEvent {
+  event: 'world';
+  workers: WorkerInfo[];
+}
+
+/** What happened to a worker. */
+export interface WorkerEvent {
+  event: 'worker';
+  change: 'joined' | 'returned' | 'active' | 'lost' | 'left' | 'refused' | 'detached';
+  name: string;
+  address: string;
+  /** Steps committed by then. */
+  step: number;
+  /** Why, and what it was doing; null where there is nothing to say. */
+  reason: string | null;
+}
+
+/** How far a worker has got with what it is sent before it can take part. */
+export interface TransferEvent {
+  event: 'transfer';
+  name: string;
+  what: string;
+  bytes: number;
+  total: number;
+}
+
+/** The run waits for workers. */
+export interface WaitingEvent {
+  event: 'waiting';
+  step: number;
+  present: number;
+  minimum: number;
+  /** Workers that were lost and may come back. */
+  away: string[];
+}
+
+/** What a worker did for the run, at its end. */
+export interface WorkerSummary {
+  name: string;
+  address: string;
+  threads: number;
+  /** Shards that it computed, and steps that it took part in. */
+  shards: number;
+  steps: number;
+  computeSeconds: number;
+  exchangeSeconds: number;
+  updateSeconds: number;
+  bytesSent: number;
+  bytesReceived: number;
+  timesLost: number;
+}
+
+/** Before `end`, of a run over a world. */
+export interface SummaryEvent {
+  event: 'summary';
+  steps: number;
+  /** Bytes of gradients that crossed sockets in a step, on average, and the fewest that could have. */
+  bytesPerStep: number;
+  fewestBytesPerStep: number;
+  workers: WorkerSummary[];
+  /** Whether all workers calculate alike; and the precision of gradients on the wire. */
+  reproducible: boolean;
+  precision: string;
+}
