@@ -53,7 +53,8 @@ function axisTexts(values: readonly number[], isPercent = false): object {
 function decades(values: readonly number[]): { readonly domain: readonly number[]; readonly marks: readonly number[] } {
   const [from, to] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))];
   const last = Math.max(to, from + 1);
-  const powers = Array.from({ length: last - from }, (_, i) => from + i);
+  const step = Math.ceil((last - from) / 8);
+  const powers = Array.from({ length: Math.ceil((last - from) / step) }, (_, i) => from + step * i);
   const within = powers.length > 2 ? [1] : [1, 2, 5];
   const marks = powers.flatMap((power) => within.map((factor) => factor * 10 ** power));
   return { domain: [10 ** from, 10 ** last], marks: [...marks, 10 ** last] };
@@ -74,8 +75,8 @@ function lineSpec(chart: LineChart): object {
   const yDomain = tens?.domain ?? (isUnit || ys.length === 0 ? unit : undefined);
   const yScale = { ...kind(chart.fromZero ?? false), ...(yDomain && { domain: yDomain }) };
   const axes = {
-    x: { ...axisTexts(xs), ...(xMarks && { values: xMarks }), grid: !xMarks, tickCount: 5, labelOverlap: true },
-    y: { ...axisTexts(ys, chart.isPercent), ...(tens && { values: tens.marks }), tickCount: 5 },
+    x: { ...axisTexts(xs), ...(xMarks ? { values: xMarks } : { tickCount: 5 }), grid: !xMarks, labelOverlap: true },
+    y: { ...axisTexts(ys, chart.isPercent), ...(tens ? { values: tens.marks } : { tickCount: 5 }) },
   };
   const x = { field: 'x', type: 'quantitative', title: chart.xLabel, scale: xScale, axis: axes.x };
   const y = { field: 'y', type: 'quantitative', title: chart.yLabel, scale: yScale, axis: axes.y };

@@ -3,12 +3,7 @@ import type { Importance } from '../evaluate/permutation-importance.js';
 import { grouped, metricText, percent } from '../ground/units.js';
 
 import type { Block, Chart, ChartLine, TableHead } from './document.js';
-import type {
-  GalleryReport,
-  LearningCurvePoint,
-  SliceReport,
-  TrainingCourse,
-} from './evaluation-report.js';
+import type { GalleryReport, LearningCurvePoint, SliceReport, TrainingCourse } from './evaluation-report.js';
 import { intervalText, nameText, valueText } from './report-text.js';
 
 /** Charts of one kind beside each other. */
