@@ -182,7 +182,7 @@ describe('overrides', () => {
 });
 
 describe('a value that breaks a rule', () => {
-  const optimizers = 'sgd, momentum, adagrad, rmsprop, adam, adamw';
+  const optimizers = 'sgd, momentum, adagrad, rmsprop, adam, adamw, lion, muon, adafactor, lamb';
   const trainingKeys =
     'epochs, batchSize, shards, accumulate, buckets, groupByLength, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
   it.each([
@@ -265,7 +265,7 @@ describe('a value that breaks a rule', () => {
     [
       'optimizer.sgd.learningrate=0.5',
       'optimizer.sgd.learningrate: unknown key',
-      'did you mean learningRate? The keys here are learningRate',
+      'did you mean learningRate? The keys here are learningRate, emaMomentum',
     ],
     [
       'optimizer.sgd.learningRate=-0.5',
