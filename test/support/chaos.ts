@@ -52,7 +52,8 @@ export const chaosConfig = (allReduce: 'star' | 'butterfly', epochs: number, pat
   loss: 'sparseCategoricalCrossentropy',
   // Of every kind: a mean, one of pairs of examples, one of counts, and a table.
   metrics: ['accuracy', { auc: { average: 'macro' } }, { f1: { average: 'macro' } }, 'confusionMatrix'],
-  optimizer: { muon: { learningRate: 0.001, emaMomentum: 0.9 } },
+  // One that updates number by number, and one of whole weights.
+  optimizer: { [allReduce === 'star' ? 'lion' : 'muon']: { learningRate: 0.001, emaMomentum: 0.9 } },
   training: { epochs, batchSize: 128, shards: 8, logEvery: 1 },
   checkpoint: { everySteps: 5 },
   cluster: { allReduce, silence: patience },
