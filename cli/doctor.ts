@@ -18,7 +18,7 @@ import { doctorDataCommand } from './doctor-data.js';
 import { withShared } from './shared-options.js';
 import { isTerminal } from './streams.js';
 
-interface Finding {
+interface DoctorCheck {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
@@ -58,20 +58,20 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   process.exitCode = canTrain ? 0 : 1;
 }
 
-function nodeVersion(): Finding {
+function nodeVersion(): DoctorCheck {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
   const remedy = ok ? undefined : 'install Node 20.19 or later';
   return { name: 'node', ok, detail: `${process.versions.node} on ${platform()} ${arch()}`, remedy };
 }
 
-function hardware(): Finding {
+function hardware(): DoctorCheck {
   const [first] = cpus();
   const detail = `${availableParallelism()} cores (${first?.model.trim() ?? 'unknown'}), ${bytesText(Math.min(freemem(), memoryLimit()))} of ${bytesText(memoryLimit())} free`;
   return { name: 'machine', ok: true, detail };
 }
 
-function kernels(): Finding {
+function kernels(): DoctorCheck {
   try {
     loadNoiseKernels(new WebAssembly.Memory({ initial: 1 }));
     return { name: 'kernels', ok: true, detail: 'WebAssembly SIMD' };
@@ -81,7 +81,7 @@ function kernels(): Finding {
 }
 
 /** Loads the library and runs a model of one node. */
-async function onnx(provider: string): Promise<Finding> {
+async function onnx(provider: string): Promise<DoctorCheck> {
   const name = provider === 'cpu' ? 'engine onnx' : `engine onnx, provider ${provider}`;
   const before = process.env.LOCKSTEP_PROVIDER;
   process.env.LOCKSTEP_PROVIDER = provider;
@@ -125,7 +125,7 @@ const packages: Record<BackendName, string> = {
   cpu: '@tensorflow/tfjs-backend-cpu',
 };
 
-async function backend(name: BackendName, load: (name: BackendName) => Promise<void>): Promise<Finding> {
+async function backend(name: BackendName, load: (name: BackendName) => Promise<void>): Promise<DoctorCheck> {
   const label = `engine tfjs, backend ${name}`;
   const detail = `${packages[name]} ${version(packages[name])}`;
   try {
@@ -141,7 +141,7 @@ async function backend(name: BackendName, load: (name: BackendName) => Promise<v
   }
 }
 
-function text(findings: readonly Finding[], canTrain: boolean): string {
+function text(findings: readonly DoctorCheck[], canTrain: boolean): string {
   // picocolors alone would also colour what a CI run writes to a file.
   const colors = pc.createColors(pc.isColorSupported && isTerminal(process.stdout));
   const lines = findings.map(({ name, ok, detail, remedy }) => {

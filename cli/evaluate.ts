@@ -91,14 +91,18 @@ function runEvaluate(place: string, flags: EvaluateFlags): Promise<void> {
 /** Inputs that people are shown. */
 const mostInputs = 10;
 
-interface Output {
+interface EvaluateOutput {
   readonly json?: boolean;
   readonly isReport: boolean;
   readonly files: ReportFlags;
 }
 
 /** What to print. Modules come late, because tfjs takes most of the time that the command needs to start. */
-async function evaluated(place: string, given: ReportOptions, { json, isReport, files }: Output): Promise<string> {
+async function evaluated(
+  place: string,
+  given: ReportOptions,
+  { json, isReport, files }: EvaluateOutput,
+): Promise<string> {
   const columns = widthOf(process.stdout);
   const people = (result: EvaluationResult) => wrapLines(text(printableDeep(result), columns), columns);
   if (!json && !isReport && !given.importance) {

@@ -8,7 +8,7 @@ import { tableLines } from '../src/report/aligned.js';
 /** Characters of the longest bar. */
 const barLength = 20;
 
-interface Shown {
+interface ShownPart {
   readonly name: string;
   readonly value: string;
   readonly attribution: number;
@@ -49,7 +49,7 @@ export function explanationText(
 
 const signed = (value: number): string => `${value > 0 ? '+' : ''}${metricText(value)}`;
 
-function shownOf({ input, parts, width, attributions = [] }: ExplainedInput, isNamed: boolean): Shown[] {
+function shownOf({ input, parts, width, attributions = [] }: ExplainedInput, isNamed: boolean): ShownPart[] {
   if (parts) {
     return parts.map(({ name, value, attribution }) => ({
       name,

@@ -5,7 +5,7 @@ import { grouped, metricText, plural } from '../src/ground/units.js';
 import { displayWidth, tableLines } from '../src/report/aligned.js';
 import { looksText } from '../src/report/looks.js';
 
-type Found = Pick<ImportanceResult, 'metrics' | 'importance'>;
+type FoundImportance = Pick<ImportanceResult, 'metrics' | 'importance'>;
 
 /**
  * @param top how many inputs are shown
@@ -30,7 +30,7 @@ export function importanceText(result: ImportanceResult, top: number, columns = 
 
 /** A line for each input. @param columns as of `importanceText` */
 export function importanceTable(
-  { metrics, importance }: Found,
+  { metrics, importance }: FoundImportance,
   top: number,
   columns = Number.POSITIVE_INFINITY,
 ): string {

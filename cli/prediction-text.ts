@@ -61,12 +61,12 @@ const nameOfNumber = ({ target, names }: PredictedTarget, i: number): string =>
 const placeText = (place: string | null): string => place ?? '-';
 
 /** The columns of a target, and what they hold. */
-interface TargetColumns {
+interface PredictionColumns {
   readonly header: readonly string[];
   cells(value: PredictedValue): readonly (string | number)[];
 }
 
-function targetColumns(about: PredictedTarget, top: number | undefined): TargetColumns {
+function targetColumns(about: PredictedTarget, top: number | undefined): PredictionColumns {
   const { kind, names, measure, target, isWritten } = about;
   if (isWritten) return { header: [target === undefined ? 'image' : `${target}_image`], cells: ({ file }) => [file!] };
   if (kind === 'numbers')

@@ -151,7 +151,7 @@ function textOf(file: string): string {
   }
 }
 
-type Said =
+type ScaleLine =
   | { readonly event: 'warning'; readonly message: string }
   | { readonly event: 'run'; readonly done: number; readonly all: number; readonly run: ScaleRun | undefined }
   | {
@@ -162,13 +162,13 @@ type Said =
       readonly words: readonly string[];
     };
 
-function say(json: boolean | undefined, said: Said): void {
+function say(json: boolean | undefined, said: ScaleLine): void {
   const inFile = said.event === 'report' && said.folder !== null;
   const text = json ? jsonLine(inFile ? { ...said, report: undefined } : said) : `${printableLines(textFor(said))}\n`;
   process.stdout.write(json ? text : wrapLines(text, widthOf(process.stdout)));
 }
 
-function textFor(said: Said): string {
+function textFor(said: ScaleLine): string {
   if (said.event === 'warning') return `warning: ${said.message}`;
   if (said.event === 'report') return summary(said);
   const { done, all, run } = said;
@@ -177,7 +177,7 @@ function textFor(said: Said): string {
   return `${String(done).padStart(String(all).length)}/${all}  ${mode}, ${workersText(workers)}, repeat ${repeat}: ${grouped(examplesPerSecond)} examples/s, ${step.p50.toPrecision(3)} ms a step`;
 }
 
-function summary({ folder, report, words }: Extract<Said, { event: 'report' }>): string {
+function summary({ folder, report, words }: Extract<ScaleLine, { event: 'report' }>): string {
   const rows = report.points.map(({ mode, workers, examplesPerSecond, speedup, efficiency, peakBytes }) => [
     ...[mode, String(workers), grouped(examplesPerSecond.median), speedup.toFixed(2), percent(efficiency)],
     peakBytes === null ? '-' : bytesText(peakBytes),

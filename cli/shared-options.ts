@@ -111,13 +111,16 @@ export function withRunOptions(command: Command): Command {
   return withShared(command, 'out', 'json');
 }
 
-type EvaluateFlags = Pick<SharedFlags, 'split' | 'data' | 'unseal' | 'config' | 'set' | 'model' | 'module' | 'threads'>;
+type EvaluationFlags = Pick<
+  SharedFlags,
+  'split' | 'data' | 'unseal' | 'config' | 'set' | 'model' | 'module' | 'threads'
+>;
 
 /**
  * What flags say of an evaluation.
  * @throws ConfigError naming the flag
  */
-export function evaluationOf(flags: EvaluateFlags) {
+export function evaluationOf(flags: EvaluationFlags) {
   const { split, data, unseal, config, set: overrides = [], model, module, threads } = flags;
   return { split, data: placeOf(data), unseal, config, overrides, model, module, threads: threadCount(threads) };
 }

@@ -8,7 +8,7 @@ import { quantile } from '../src/evaluate/intervals.js';
 import { keptArrays } from '../src/evaluate/kept-arrays.js';
 import { partReplicates } from '../src/evaluate/replicates.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
-import type { Numbers } from '../src/metrics/evaluated-rows.js';
+import type { Numbers } from '../src/metrics/class-probabilities.js';
 import type { MetricConfig } from '../src/metrics/families.js';
 
 const [name, folder] = process.argv.slice(2);

@@ -5,7 +5,7 @@ import type { SlabFrame, SlabParts } from '../src/reduce/slab-frame.js';
 import type { Connection } from '../src/wire/connection.js';
 import { dial } from '../src/wire/dial.js';
 import { type Arrival, type Listener, listen } from '../src/wire/listen.js';
-import type { World } from '../src/wire/messages.js';
+import type { WorldMembers } from '../src/wire/messages.js';
 import type { Certificate, Transport } from '../src/wire/transport.js';
 import { hostAndPort, isEncrypted, urlTo } from '../src/wire/url.js';
 
@@ -49,7 +49,7 @@ export class Peers {
   #failures = 0;
   #listener: Listener | undefined;
   /** Who there is, as the coordinator said last. */
-  #members: World['members'] = [];
+  #members: WorldMembers['members'] = [];
   #retry: NodeJS.Timeout | undefined;
   #self = 0;
   #silence = 0;
@@ -105,7 +105,7 @@ export class Peers {
   }
 
   /** Calls those that joined earlier, and drops the links to those that are gone. Who cannot be reached is tried again. */
-  meet({ members }: World): void {
+  meet({ members }: WorldMembers): void {
     this.#members = members;
     const ids = new Set(members.map(({ id }) => id));
     this.#known = ids;

@@ -1,7 +1,7 @@
 /** Rows of inputs from arrays of NumPy in files: members of a .npz file, and sequences with their lengths. */
 import { extname } from 'node:path';
 import { plainNames } from '../../src/config/plain-names.js';
-import type { ArrayPlace } from '../../src/data/npy/array-place.js';
+import type { ArrayLocation } from '../../src/data/npy/array-place.js';
 import { ArrayFiles } from '../../src/data/npy/files.js';
 import { inputRows } from '../../src/data/npy/lengths.js';
 import { readArray } from '../../src/data/npy/npy.js';
@@ -13,9 +13,9 @@ export const isArchive = (path: string): boolean => extname(path).toLowerCase() 
 
 /** Where an input is, and what says how long its sequences are. */
 export interface InputPlace {
-  readonly place: ArrayPlace;
-  readonly lengths?: ArrayPlace;
-  readonly offsets?: ArrayPlace;
+  readonly place: ArrayLocation;
+  readonly lengths?: ArrayLocation;
+  readonly offsets?: ArrayLocation;
 }
 
 const keys = ['lengths', 'offsets'] as const;

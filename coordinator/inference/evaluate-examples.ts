@@ -20,7 +20,7 @@ import { readModelFile } from '../../src/model/files/model-file.js';
 import type { TargetDecision } from '../../src/model/files/save-decision.js';
 import { lossName } from '../../src/model/target-range.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { EvaluationOptions } from '../../src/pool/spec.js';
+import type { EvaluationOptions } from '../../src/pool/pool-options.js';
 import type { Looks } from '../../src/report/looks.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
@@ -184,7 +184,7 @@ function measure(
 }
 
 /** Examples that are to be evaluated. */
-interface Asked {
+interface AskedEvaluation {
   readonly dataset: Dataset;
   /** Lists of rows, one of which is evaluated at a time. */
   readonly all: readonly Int32Array[];
@@ -216,7 +216,7 @@ function withDecisions(
 export async function withPool<Result>(
   located: LocatedModel,
   config: RunConfig,
-  { dataset, all, isKept, fits = false }: Asked,
+  { dataset, all, isKept, fits = false }: AskedEvaluation,
   options: EvaluateOptions,
   use: (
     pool: ThreadPool<EvaluationOptions>,

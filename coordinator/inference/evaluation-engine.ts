@@ -2,7 +2,7 @@
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { Buckets } from '../../src/data/buckets.js';
 import { ModelError } from '../../src/errors.js';
-import type { EngineSpec } from '../../src/pool/spec.js';
+import type { EngineSpec } from '../../src/pool/pool-options.js';
 import { chooseEngine } from '../prepare/choose-engine.js';
 import { bucketsFor, formsOf, type MadeStep } from '../prepare/forms.js';
 import type { ChosenData } from './evaluated-data.js';

@@ -2,11 +2,11 @@
 
 import { unscaled } from '../../src/data/standardize.js';
 import { ConfigError } from '../../src/errors.js';
-import type { Score } from '../../src/explain/attribution.js';
+import type { OutputScore } from '../../src/explain/attribution.js';
 import { elements } from '../../src/ground/elements.js';
 import { oneOf } from '../../src/ground/suggest.js';
 import { plural } from '../../src/ground/units.js';
-import { outputsOfSaved, type Reading, readingOf } from './output-meaning.js';
+import { type OutputReading, outputsOfSaved, readingOf } from './output-meaning.js';
 import type { SavedModel } from './saved-model.js';
 
 /** What the number is: a logit where the model has probabilities only after a last step that training left out. */
@@ -16,7 +16,7 @@ export type Measure = 'logit' | 'probability' | 'score' | 'value';
 export interface ExplainedNumber {
   /** Name of the class, or of the number. */
   readonly of: string;
-  readonly score: Score;
+  readonly score: OutputScore;
 }
 
 /** An output of which a number is explained. */
@@ -83,7 +83,7 @@ function chosen({ outputs }: SavedModel, asked: string | undefined): { index: nu
   );
 }
 
-function placeIn(names: readonly string[], name: string, kind: Reading['kind']): number {
+function placeIn(names: readonly string[], name: string, kind: OutputReading['kind']): number {
   const found = names.indexOf(name);
   if (found >= 0) return found;
   const what = kind === 'numbers' ? 'number' : 'class';
@@ -113,7 +113,7 @@ function measureOf(saved: SavedModel, index: number): Measure {
 }
 
 /** @param outputs of the place */
-function likeliest(saved: SavedModel, index: number, { kind, names }: Reading, outputs: Float32Array): number {
+function likeliest(saved: SavedModel, index: number, { kind, names }: OutputReading, outputs: Float32Array): number {
   if (kind === 'numbers') return 0;
   if (outputs.length > 1) return outputs.reduce((best, value, i) => (value > outputs[best] ? i : best), 0);
   return Math.min(names.length - 1, Number(outputs[0] > (measureOf(saved, index) === 'probability' ? 0.5 : 0)));
@@ -123,9 +123,9 @@ function likeliest(saved: SavedModel, index: number, { kind, names }: Reading, o
 function scoreFor(
   saved: SavedModel,
   index: number,
-  { kind }: Reading,
+  { kind }: OutputReading,
   { number, start, units, size }: { number: number; start: number; units: number; size: number },
-): Score {
+): OutputScore {
   const seed = new Float32Array(size);
   const { targetScaling: scaling } = saved.outputs[index].encoding;
   if (kind === 'numbers') {

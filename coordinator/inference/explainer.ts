@@ -4,10 +4,10 @@ import { dirname } from 'node:path';
 import { pngUri } from '../../src/data/images/png.js';
 import {
   gradientOf,
+  type InputPart,
   integratedGradients,
+  type OutputScore,
   occlusion,
-  type Part,
-  type Score,
   type Slots,
   scoreOf,
   scoresOf,
@@ -39,7 +39,7 @@ export interface ExplainTask {
 
 export class Explainer {
   readonly #task: ExplainTask;
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly InputPart[];
   /** Where the parts of each input begin. */
   readonly #starts: readonly number[];
   readonly #slots: Slots;
@@ -50,7 +50,7 @@ export class Explainer {
   constructor(task: ExplainTask) {
     const { saved, target, parts, options } = task;
     this.#task = task;
-    const each = parts.map((own, input): Part[] => {
+    const each = parts.map((own, input): InputPart[] => {
       if (own.kind === 'columns') return own.columns.map(({ features }) => ({ input, features }));
       return singleParts(input, saved.inputs[input].shape, own.kind === 'picture' ? own.channels : 1);
     });
@@ -120,7 +120,7 @@ export class Explainer {
     return pointOf(target.lookups, [...this.#baseline!.slice(0, count), ...own.slice(count)]);
   }
 
-  #attributions(score: Score, value: number, point: Point, baseline: Point): Promise<Float64Array> {
+  #attributions(score: OutputScore, value: number, point: Point, baseline: Point): Promise<Float64Array> {
     const { slopes, method, options } = this.#task;
     const asked = { point, baseline, parts: this.#parts, slots: this.#slots };
     if (method === 'occlusion') return occlusion(slopes, score, value, asked, this.#regions());
@@ -159,7 +159,7 @@ export class Explainer {
   async #input(
     index: number,
     own: InputParts,
-    { given, values, row, name, kept = [] }: Found,
+    { given, values, row, name, kept = [] }: AttributedRow,
   ): Promise<ExplainedInput> {
     const { saved, parts, options } = this.#task;
     const { name: input, shape, isNamed } = saved.inputs[index];
@@ -192,7 +192,7 @@ export class Explainer {
 }
 
 /** What there is of an input of an example. */
-interface Found {
+interface AttributedRow {
   readonly given: Float32Array;
   readonly values: Float64Array;
   readonly row: number;

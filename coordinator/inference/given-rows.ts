@@ -9,7 +9,7 @@ import { type NpyArray, readNpy } from '../../src/data/npy/npy.js';
 import type { Reading } from '../../src/data/reading.js';
 import { DataError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
-import { checkTextSize, decodeText, type FileKind, parseJson } from '../../src/ground/json-file.js';
+import { checkTextSize, decodeText, type JsonFileKind, parseJson } from '../../src/ground/json-file.js';
 import { statusOf } from '../../src/ground/status.js';
 import { plural } from '../../src/ground/units.js';
 
@@ -17,13 +17,13 @@ import { plural } from '../../src/ground/units.js';
 export type Row = ArrayLike<number>;
 type Rows = AsyncIterable<Row> | Iterable<Row>;
 
-export interface Counted {
+export interface CountedRows {
   readonly rows: Rows;
   readonly count: number;
 }
 
 /** An input, opened. */
-export interface InputRows extends Counted {
+export interface InputRows extends CountedRows {
   /** Factor from what is stored to the model's own units. */
   readonly scale: number;
   /** File of each image. */
@@ -92,7 +92,7 @@ async function arrayRows(
   format: 'json' | 'npy' | 'image' | 'pipe',
   wanted: Wanted,
   reading: Reading,
-): Promise<Counted> {
+): Promise<CountedRows> {
   try {
     const isNpy = format === 'npy' || (format === 'pipe' && (await isArray(data)));
     return isNpy
@@ -146,7 +146,7 @@ export function* rowsOf(
 }
 
 /** @throws DataError unless rows are examples of the model */
-export function rowsOfArray(name: string, { features, shape }: NpyArray, wanted: Wanted): Counted {
+export function rowsOfArray(name: string, { features, shape }: NpyArray, wanted: Wanted): CountedRows {
   requireExamples(name, shape, wanted);
   const [count, ...rest] = shape;
   return { rows: rowsOf(features, elements(rest), count), count };
@@ -163,7 +163,7 @@ export function requireExamples(name: string, shape: readonly number[], wanted: 
   );
 }
 
-function valueRows(name: string, values: InputValues, wanted: Wanted): Counted {
+function valueRows(name: string, values: InputValues, wanted: Wanted): CountedRows {
   if (!ArrayBuffer.isView(values)) return listedRows(name, values, wanted);
   const { shape } = wanted;
   const width = elements(shape);
@@ -180,7 +180,7 @@ function valueRows(name: string, values: InputValues, wanted: Wanted): Counted {
 }
 
 /** A list of examples; each is a list of numbers, nested as the model's input or flat. */
-function listedRows(name: string, list: unknown, wanted: Wanted): Counted {
+function listedRows(name: string, list: unknown, wanted: Wanted): CountedRows {
   const { shape: exampleShape } = wanted;
   if (!Array.isArray(list) || list.length === 0) {
     throw new DataError(`${name}: holds no list of examples`, 'write a list of them, even of one: [[0.1, 0.2]]');
@@ -205,7 +205,7 @@ function listedRows(name: string, list: unknown, wanted: Wanted): Counted {
   return { rows, count: rows.length };
 }
 
-const examples: FileKind = {
+const examples: JsonFileKind = {
   Failure: DataError,
   what: 'a JSON list of examples',
   remedy: 'write a list of them, even of one: [[0.1, 0.2]]',

@@ -63,11 +63,11 @@ export async function importance(place: string, options: ImportanceOptions = {})
 }
 
 /** A model and the examples that it is measured on, while they are open. */
-type Measured = ChosenData & Pick<EvaluatedExamples, 'located' | 'config'>;
+type MeasuredModel = ChosenData & Pick<EvaluatedExamples, 'located' | 'config'>;
 
 /** The same of examples that are chosen already. */
 export async function measuredImportance(
-  { located, config, dataset, rows }: Measured,
+  { located, config, dataset, rows }: MeasuredModel,
   options: ImportanceOptions,
 ): Promise<Pick<ImportanceResult, 'repeats' | 'metrics' | 'importance'>> {
   const { repeats = 10, warn = () => {} } = options;
@@ -102,7 +102,7 @@ export const hasColumns = ({ examples, encoding }: Dataset): boolean =>
   groupsOf(examples, encoding, () => {}).length > 0;
 
 /** What is shuffled together. */
-interface Group {
+interface FeatureGroup {
   readonly name: string;
   /** Name of the column of the examples, and which of its features. */
   readonly column: string;
@@ -112,10 +112,10 @@ interface Group {
 const all = (column: Column): number[] => Array.from({ length: widthOf(column) }, (_, i) => i);
 
 /** @returns none where the model has one input that is one thing */
-function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: string) => void): Group[] {
+function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: string) => void): FeatureGroup[] {
   const inputs = ofRole(columns, 'input');
   const masked = new Set(ofRole(columns, 'mask').map(({ of }) => of));
-  return inputs.flatMap((column): Group[] => {
+  return inputs.flatMap((column): FeatureGroup[] => {
     const { name } = column;
     if (masked.has(name) && inputs.length > 1) {
       warn(`${name} is left out: its sequences are of unequal length, and an example keeps the length that it has`);
@@ -132,7 +132,7 @@ function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: str
 }
 
 /** The examples with copies of the inputs that are shuffled: targets and others may share their memory. */
-function withOwnInputs(examples: Examples, groups: readonly Group[]): Examples {
+function withOwnInputs(examples: Examples, groups: readonly FeatureGroup[]): Examples {
   const names = new Set(groups.map(({ column }) => column));
   return examples.columns
     .filter(({ name }) => names.has(name))
@@ -165,7 +165,7 @@ class Shuffler {
   }
 
   /** Does `work` while the values are shuffled; the order is that of the repeat, the same for every group. */
-  async with<T>(group: Group, repeat: number, work: () => Promise<T>): Promise<T> {
+  async with<T>(group: FeatureGroup, repeat: number, work: () => Promise<T>): Promise<T> {
     const order = this.#rows.slice();
     shuffle(order, randomStream('importance', this.#seed, repeat));
     this.#place(group, order);
@@ -177,7 +177,7 @@ class Shuffler {
   }
 
   /** @param from the example whose values each row gets */
-  #place({ column: name, features }: Group, from: Int32Array): void {
+  #place({ column: name, features }: FeatureGroup, from: Int32Array): void {
     const [source, target] = [this.#original, this.#shuffled].map(
       ({ columns }) => columns.find((column) => column.name === name)!,
     );

@@ -253,13 +253,16 @@ async function* batches(
   }
 }
 
-interface Block {
+interface FeatureBlock {
   readonly count: number;
   readonly features: Float32Array;
   readonly mask?: Float32Array;
 }
 
-async function* blocksOf({ rows, scale }: InputRows, { shape, places }: SavedInput): AsyncGenerator<Block, undefined> {
+async function* blocksOf(
+  { rows, scale }: InputRows,
+  { shape, places }: SavedInput,
+): AsyncGenerator<FeatureBlock, undefined> {
   // As engines scale: both factors and the product are float32.
   const factor = Math.fround(scale);
   const width = elements(shape);

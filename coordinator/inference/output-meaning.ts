@@ -7,7 +7,7 @@ import { ConfigError, ModelError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
 import { plural } from '../../src/ground/units.js';
 import { type ClassOutput, decidedClasses, probabilitiesOf } from '../../src/metrics/class-probabilities.js';
-import { type OutputKind, outputsFor, outputsOf } from '../../src/model/outputs.js';
+import { outputsFor, outputsOf, type ProbabilityKind } from '../../src/model/outputs.js';
 import type { SavedModel } from './saved-model.js';
 
 /** A class and how sure the model is of it. */
@@ -18,7 +18,7 @@ export interface RankedClass {
 }
 
 /** How to read the outputs of one example. */
-export type Reading =
+export type OutputReading =
   | { readonly kind: 'numbers'; readonly names: readonly string[]; read(outputs: Float32Array): number[] }
   | {
       readonly kind: 'classes';
@@ -39,7 +39,7 @@ export type Reading =
  * The reading of one of a saved model's outputs.
  * @throws ModelError when encoding.json scales other numbers than the model gives
  */
-export function readingOf(saved: SavedModel, index = 0): Reading {
+export function readingOf(saved: SavedModel, index = 0): OutputReading {
   const { shape, encoding, name: target, isNamed } = saved.outputs[index];
   const { loss, kind } = outputsOfSaved(saved, index);
   const width = elements(shape);
@@ -95,7 +95,7 @@ const secondOf = (scored: ClassOutput, outputs: Float32Array): number[] =>
   Array.from(probabilitiesOf(scored, outputs)).filter((_, i) => i % 2 === 1);
 
 /** By what was fitted on the validation split. */
-function decidedReading(names: readonly string[], scored: ClassOutput, isOfPlaces: boolean): Reading {
+function decidedReading(names: readonly string[], scored: ClassOutput, isOfPlaces: boolean): OutputReading {
   const classes = names.length;
   const decided = (outputs: Float32Array) => {
     const probabilities = probabilitiesOf(scored, outputs);
@@ -118,7 +118,7 @@ function decidedReading(names: readonly string[], scored: ClassOutput, isOfPlace
 }
 
 /** @param threshold above which one output stands for the second class */
-function placesReading(names: readonly string[], units: number, threshold: number): Reading {
+function placesReading(names: readonly string[], units: number, threshold: number): OutputReading {
   const classAt = (values: Float32Array) =>
     units === 1
       ? Number(values[0] > threshold)
@@ -132,7 +132,7 @@ function placesReading(names: readonly string[], units: number, threshold: numbe
 }
 
 /** One output that tells the second class from the first. */
-function binaryReading(names: readonly string[], kind: OutputKind, loss: string | undefined): Reading {
+function binaryReading(names: readonly string[], kind: ProbabilityKind, loss: string | undefined): OutputReading {
   if (loss === 'hinge') {
     return { kind: 'classes', names, measure: 'score', read: ([output]) => rank(names, [-output, output]) };
   }
@@ -179,7 +179,7 @@ function shares(outputs: ArrayLike<number>): Float64Array {
 
 /** @throws ConfigError when the model tells no classes apart */
 export function checkTop(
-  readings: readonly (Reading & { readonly target?: string })[],
+  readings: readonly (OutputReading & { readonly target?: string })[],
   top: number,
   warn: (message: string) => void,
 ): void {

@@ -5,11 +5,11 @@ import { encodePng } from '../../src/data/images/png.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import { statusOf } from '../../src/ground/status.js';
-import type { Reading } from './output-meaning.js';
+import type { OutputReading } from './output-meaning.js';
 
 /** An output of the model, and how it is read. */
 export interface PictureOutput {
-  readonly reading: Reading;
+  readonly reading: OutputReading;
   /** Of one example. */
   readonly shape: readonly number[];
   /** Name of the target, where it has one. */

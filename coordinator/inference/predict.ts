@@ -8,7 +8,7 @@ import { type IdInput, idInputs } from '../../src/model/embedding-ids.js';
 import { takesIds } from '../prepare/check-ids.js';
 import { type GivenInputs, type InputBatch, nameOfInput, openInputs } from './input-batches.js';
 import { locateModel, type ModelChoice } from './locate.js';
-import { checkTop, type RankedClass, type Reading, readingOf } from './output-meaning.js';
+import { checkTop, type OutputReading, type RankedClass, readingOf } from './output-meaning.js';
 import { PictureWriter } from './pictures.js';
 import { openModel, readEncoding, type SavedModel } from './saved-model.js';
 import type { SavedInput } from './signature.js';
@@ -65,7 +65,7 @@ export interface Prediction extends PredictedValue {
 /** What predictions of a target are. */
 export interface PredictedTarget {
   /** What is predicted: a class, a class for each place of a sequence, or numbers. */
-  readonly kind: Reading['kind'];
+  readonly kind: OutputReading['kind'];
   /** Names of the classes or of the numbers. */
   readonly names: readonly string[];
   /** What the score of a class is. */
@@ -196,7 +196,7 @@ function checkRow(
 async function* predictions(
   run: Predict,
   saved: SavedModel,
-  readings: readonly (Reading & { readonly target?: string })[],
+  readings: readonly (OutputReading & { readonly target?: string })[],
   { top, pictures }: { readonly top: number; readonly pictures?: PictureWriter },
   batches: AsyncIterable<InputBatch>,
 ): AsyncGenerator<Prediction> {
@@ -252,7 +252,7 @@ function counted(shape: readonly number[], masks: readonly (Float32Array | undef
 }
 
 function predicted(
-  reading: Reading,
+  reading: OutputReading,
   outputs: Float32Array,
   top: number,
   counts: readonly boolean[] | undefined,

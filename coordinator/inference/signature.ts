@@ -183,10 +183,10 @@ function widthInTable({ input }: Encoding, name: string): number | undefined {
 }
 
 /** Where a topology names an input or output: [layer, node, tensor]. */
-type Place = readonly [string, number, number];
+type TensorPlace = readonly [string, number, number];
 interface Functional {
-  readonly input_layers?: readonly Place[];
-  readonly output_layers?: readonly Place[];
+  readonly input_layers?: readonly TensorPlace[];
+  readonly output_layers?: readonly TensorPlace[];
   readonly layers?: readonly { readonly name: string; readonly config: { batch_input_shape?: (number | null)[] } }[];
 }
 
@@ -217,7 +217,7 @@ export function trainedShape(
   return { data: { inputs, targets: outs.length > 1 ? outs.map((name) => ({ name })) : plain.targets } };
 }
 
-const placesIn = (places: readonly Place[] | undefined): string[] =>
+const placesIn = (places: readonly TensorPlace[] | undefined): string[] =>
   Array.isArray(places) && places.every(Array.isArray) ? places.map(([name]) => name) : [];
 
 /** What `categories` stood for in a layer that reads the input. */

@@ -96,7 +96,7 @@ export interface ToldApart {
   readonly groups?: FoundGroups;
 }
 
-interface SliceOptions {
+interface SliceChoice {
   readonly by?: readonly string[];
   readonly byFrom?: string;
   readonly warn?: (message: string) => void;
@@ -106,7 +106,7 @@ interface SliceOptions {
 export function toldApart(
   config: RunConfig,
   { dataset, rows }: { readonly dataset: Dataset; readonly rows: Int32Array },
-  { by: given, byFrom, warn = () => {} }: SliceOptions,
+  { by: given, byFrom, warn = () => {} }: SliceChoice,
 ): ToldApart {
   const { slicings, group } = askedSlices(config, given, byFrom);
   const made = slicings.map(({ asked, by }) => {

@@ -9,7 +9,7 @@ import { configName } from '../../src/report/run-folder.js';
 import { type LocatedModel, runAround } from './locate.js';
 
 /** What decides, of the options of an evaluation. */
-interface Asked {
+interface TestRequest {
   readonly split?: keyof Splits;
   readonly unseal?: boolean;
   /** Given where other data are evaluated. */
@@ -32,7 +32,7 @@ export interface TestGuard {
  * @param config that the model is evaluated by
  * @throws ConfigError when the test split of a sealed run is asked for without a word that opens it
  */
-export function guardTest(located: LocatedModel, config: RunConfig, options: Asked): TestGuard {
+export function guardTest(located: LocatedModel, config: RunConfig, options: TestRequest): TestGuard {
   const { split, data, unseal = false, warn = () => {} } = options;
   const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
   if (unseal) checkUnseal(options);
@@ -58,12 +58,12 @@ export function guardTest(located: LocatedModel, config: RunConfig, options: Ask
 }
 
 /** As the run's own config says: other values, or another config, do not open it. */
-function isRunSealed(run: string, { config, overrides = [] }: Asked): boolean {
+function isRunSealed(run: string, { config, overrides = [] }: TestRequest): boolean {
   if (config === undefined && overrides.length === 0) return false;
   return loadRunConfig(join(run, configName), []).evaluation.seal;
 }
 
-function checkUnseal({ split, data }: Asked): void {
+function checkUnseal({ split, data }: TestRequest): void {
   if (data !== undefined)
     throw new ConfigError('--unseal opens the test split, and --data names other data', 'leave one of them out');
   if (split === undefined || split === 'test') return;

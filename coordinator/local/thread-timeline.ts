@@ -1,7 +1,7 @@
 /** `lockstep train --trace FILE`: the phases of every step of every thread. */
 import { roundOf } from '../../src/data/geometry.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import { phaseNames, type TrainingOptions } from '../../src/pool/spec.js';
+import { phaseNames, type TrainingOptions } from '../../src/pool/pool-options.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { Timeline } from '../training/timeline.js';
 

@@ -7,7 +7,7 @@ import { ConfigError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import { jsonLine } from '../../src/report/json.js';
-import { type Change, type LearningCurve, learningCurveName, verdictOf } from '../../src/report/learning-curve.js';
+import { type LearningCurve, type LossChange, learningCurveName, verdictOf } from '../../src/report/learning-curve.js';
 import { compare } from '../inference/compare-models.js';
 import { evaluate } from '../inference/evaluate.js';
 import { type TrainOptions, train } from './train.js';
@@ -59,7 +59,7 @@ export async function trainCurve(
 async function changeOf(
   folders: readonly string[],
   options: Pick<TrainOptions, 'threads' | 'signal'>,
-): Promise<Change | undefined> {
+): Promise<LossChange | undefined> {
   if (folders.length < 2) return undefined;
   const { models, confidence } = await compare(folders, { ...options, split: 'validation', metrics: ['loss'] });
   const [{ difference, interval }] = models[0].differences;

@@ -35,7 +35,7 @@ export function checkMetrics(
 }
 
 /** A metric of the run by the name that results have it under. */
-interface Named {
+interface NamedMetric {
   readonly name: string;
   readonly metric: AskedMetric;
   readonly target: AskedTarget;
@@ -51,7 +51,7 @@ export function checkMonitor(
   const { metric: watched } = monitorOf(training);
   const { validation } = splits;
   const asked = targets.flatMap((target) =>
-    target.metrics.map((config): Named => {
+    target.metrics.map((config): NamedMetric => {
       const metric = new AskedMetric(config);
       return { name: targets.length > 1 ? resultName(target.target, metric.label) : metric.label, metric, target };
     }),
@@ -71,7 +71,7 @@ export function checkMonitor(
 }
 
 function checkSpread(
-  { name: metric, target }: Named,
+  { name: metric, target }: NamedMetric,
   watched: string,
   splits: Dataset['splits'],
   warn: (message: string) => void,

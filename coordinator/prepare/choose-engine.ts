@@ -9,7 +9,7 @@ import { createTfjsEngine } from '../../src/engine/tfjs-engine.js';
 import { EngineError, ModelError, UnsupportedModelError } from '../../src/errors.js';
 import { sha256 } from '../../src/ground/checksum.js';
 import { computedIdError } from '../../src/model/computed-ids.js';
-import type { EngineSpec } from '../../src/pool/spec.js';
+import type { EngineSpec } from '../../src/pool/pool-options.js';
 import { type BatchSizes, type Form, type MadeStep, specIn, withForm } from './forms.js';
 
 export interface EngineChoice {

@@ -18,7 +18,7 @@ import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
 import { plural } from '../../src/ground/units.js';
 import { checkPatterns } from '../../src/optimizer/weight-patterns.js';
 
-import type { EngineSpec, TrainingOptions } from '../../src/pool/spec.js';
+import type { EngineSpec, TrainingOptions } from '../../src/pool/pool-options.js';
 import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
 import type { LogFile, LogOptions } from '../../src/report/log-file.js';

@@ -10,7 +10,7 @@ import { readModelFile } from '../../src/model/files/model-file.js';
 import { saveDecisions } from '../../src/model/files/save-decision.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { EvaluationOptions } from '../../src/pool/spec.js';
+import type { EvaluationOptions } from '../../src/pool/pool-options.js';
 import { decisionReport } from '../../src/report/decision-text.js';
 import { type EndEvent, figuresIn } from '../../src/report/events.js';
 import { assignWeights } from '../inference/saved-model.js';
@@ -18,7 +18,7 @@ import { keepingAll, rulesIn } from '../prepare/check-decision.js';
 import type { PreparedRun } from '../prepare/prepare.js';
 import { evaluateSplit, stoppable } from './evaluate-split.js';
 
-type Ended = Omit<EndEvent, 'seconds'>;
+type RunEnd = Omit<EndEvent, 'seconds'>;
 
 /**
  * Fits what the config's `evaluation` asks for and saves it with the models. The coordinator does it alone, on threads of its own,
@@ -26,7 +26,7 @@ type Ended = Omit<EndEvent, 'seconds'>;
  *
  * @returns the end with the validation and the test read by what was fitted
  */
-export async function decideModels(run: PreparedRun, end: Ended, signal: AbortSignal | undefined): Promise<Ended> {
+export async function decideModels(run: PreparedRun, end: RunEnd, signal: AbortSignal | undefined): Promise<RunEnd> {
   if (run.decided.length === 0) return end;
   const warn = (message: string) => run.report({ event: 'warning', message });
   const later = `fit it by lockstep calibrate ${run.folder}`;
@@ -45,10 +45,10 @@ export async function decideModels(run: PreparedRun, end: Ended, signal: AbortSi
 
 async function decided(
   run: PreparedRun,
-  end: Ended,
+  end: RunEnd,
   signal: AbortSignal | undefined,
   warn: (message: string) => void,
-): Promise<Ended> {
+): Promise<RunEnd> {
   const models = [
     { name: 'final', file: end.model },
     { name: 'best', file: end.best },

@@ -1,7 +1,7 @@
 /** Where the time of every worker goes: for the summary at the end, and for the trace. */
 
+import { phaseNames } from '../../src/pool/pool-options.js';
 import type { Computed, Worker } from '../../src/pool/round-worker.js';
-import { phaseNames } from '../../src/pool/spec.js';
 import type { Timeline } from '../training/timeline.js';
 import type { WorkerTotals } from './worker-totals.js';
 

@@ -10,7 +10,7 @@ import type { Mailbox } from './mailbox.js';
 import { PeerLostError, type Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
 
-export interface AllReduceOptions {
+export interface AllReduceAttemptsOptions {
   readonly roster: Roster;
   readonly clock: Clock;
   readonly precision: AllReducePlan['precision'];
@@ -36,7 +36,7 @@ const smallSlab = 1 << 20;
 export class AllReduceAttempts {
   readonly #round: number;
   readonly #shards: number;
-  readonly #options: AllReduceOptions;
+  readonly #options: AllReduceAttemptsOptions;
   readonly #mail: Mailbox<RoundEvent>;
   readonly #computing: Computing;
   #count = 0;
@@ -46,7 +46,7 @@ export class AllReduceAttempts {
 
   constructor(
     { round, shards }: { readonly round: number; readonly shards: number },
-    options: AllReduceOptions,
+    options: AllReduceAttemptsOptions,
     mail: Mailbox<RoundEvent>,
     computing: Computing,
   ) {

@@ -6,13 +6,13 @@ import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { decideStep, type Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
+import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import type { RowsAt } from '../../src/pool/round-worker.js';
-import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/spec.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent } from '../../src/report/world-events.js';
 import type { Trainer } from '../training/trainer.js';
-import type { AllReduceOptions } from './all-reduce-attempts.js';
+import type { AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
 import type { RoundTask } from './computing.js';
 import { type OwnState, StateLostError } from './own-state.js';
@@ -28,7 +28,7 @@ export interface ClusterParts {
   readonly own: OwnState;
   /** The coordinator goes back: the next all-reduce that it takes part in is that of the round after this one. */
   readonly restart: (round: number) => void;
-  readonly round: Omit<AllReduceOptions, 'roster' | 'clock'>;
+  readonly round: Omit<AllReduceAttemptsOptions, 'roster' | 'clock'>;
   readonly report: Reporter;
   /** Told before the first wait for workers. */
   readonly opening: ListeningEvent;

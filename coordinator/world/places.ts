@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 import type { RemoteWorker } from './remote.js';
 
 /** A worker's number and name in the run. */
-export interface Place {
+export interface WorkerPlace {
   readonly id: number;
   readonly name: string;
   readonly hasWorked: boolean;
@@ -14,7 +14,7 @@ export class Places {
   readonly #clock: Clock;
   readonly #grace: number;
   /** Places of lost workers by membership, and when they were lost. */
-  readonly #kept = new Map<string, Place & { readonly since: number }>();
+  readonly #kept = new Map<string, WorkerPlace & { readonly since: number }>();
   #nextId = 1;
 
   /** @param grace seconds that a place is kept */
@@ -29,12 +29,12 @@ export class Places {
   }
 
   /** The place of a lost worker. */
-  of(membership: string): Place | undefined {
+  of(membership: string): WorkerPlace | undefined {
     return this.#kept.get(membership);
   }
 
   /** @param taken names of those who are here */
-  assign({ membership, name: wanted }: Hello, taken: readonly string[]): Place {
+  assign({ membership, name: wanted }: Hello, taken: readonly string[]): WorkerPlace {
     this.expire();
     const before = this.#kept.get(membership);
     if (before) return before;

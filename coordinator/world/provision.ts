@@ -4,7 +4,7 @@ import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { metaOf, packExamples } from '../../src/data/packed.js';
 import { RefusedError } from '../../src/errors.js';
 import { sha256 } from '../../src/ground/checksum.js';
-import type { TrainingOptions } from '../../src/pool/spec.js';
+import type { TrainingOptions } from '../../src/pool/pool-options.js';
 import type { Reporter } from '../../src/report/events.js';
 import { type BlobSource, bytesSource } from '../../src/wire/blob.js';
 import type { Job } from '../../src/wire/job.js';

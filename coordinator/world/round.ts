@@ -4,7 +4,7 @@
  */
 import type { RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
-import { AllReduceAttempts, type AllReduceOptions } from './all-reduce-attempts.js';
+import { AllReduceAttempts, type AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { Computing, type RoundTask } from './computing.js';
 import { Mailbox } from './mailbox.js';
 import type { RoundEvent } from './round-events.js';
@@ -24,7 +24,7 @@ export interface RoundResult {
 }
 
 /** @throws StoppedError when the run is to be stopped while too few workers are there */
-export async function runRound(task: RoundTask, options: AllReduceOptions): Promise<RoundResult> {
+export async function runRound(task: RoundTask, options: AllReduceAttemptsOptions): Promise<RoundResult> {
   const { roster, clock } = options;
   await roster.enough();
   const mail = new Mailbox<RoundEvent>(clock);

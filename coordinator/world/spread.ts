@@ -7,7 +7,7 @@ import type { Clock } from './clock.js';
 import { Mailbox } from './mailbox.js';
 import type { Roster } from './roster.js';
 
-interface Group {
+interface BatchGroup {
   readonly worker: Worker;
   readonly batches: readonly EvaluationBatch[];
   readonly started: number;
@@ -17,7 +17,7 @@ interface Group {
 
 /** What a worker gave; nothing when it was lost. */
 interface Answer {
-  readonly group: Group;
+  readonly group: BatchGroup;
   readonly totals?: MetricTotals;
   readonly error?: unknown;
 }
@@ -62,7 +62,7 @@ class Spread {
   /** Batches whose sums are not here, and those of them that nobody has. */
   readonly #missing: Set<number>;
   readonly #queue: number[];
-  readonly #groups = new Set<Group>();
+  readonly #groups = new Set<BatchGroup>();
   /** Batches of a group at most: what is kept of them travels in one message. */
   readonly #most: number;
   /** Milliseconds of the group that took longest. */
@@ -173,7 +173,7 @@ class Spread {
   }
 
   /** Puts back what is not there yet. */
-  #again({ batches }: Group): void {
+  #again({ batches }: BatchGroup): void {
     const wanted = batches.map(({ batch }) => batch).filter((batch) => this.#missing.has(batch));
     this.#queue.unshift(...wanted.filter((batch) => !this.#queue.includes(batch)));
   }
@@ -191,7 +191,7 @@ class Spread {
     return this.#queue.length > 0 ? Math.min(due, this.#clock.now() + look) : due;
   }
 
-  #dueAt({ started, late }: Group): number {
+  #dueAt({ started, late }: BatchGroup): number {
     if (late) return Number.POSITIVE_INFINITY;
     return started + (this.#longest === undefined ? firstPatience : look + patience * this.#longest);
   }

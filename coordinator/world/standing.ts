@@ -15,9 +15,9 @@ type State =
   | 'draining' // wants to leave, and does when the step is over
   | 'lost'; // is gone
 
-type Change = 'prepare' | 'sync' | 'activate' | 'detach' | 'catchUp' | 'resync' | 'drain' | 'lose';
+type StandingChange = 'prepare' | 'sync' | 'activate' | 'detach' | 'catchUp' | 'resync' | 'drain' | 'lose';
 
-const transitions: Readonly<Record<State, Readonly<Partial<Record<Change, State>>>>> = {
+const transitions: Readonly<Record<State, Readonly<Partial<Record<StandingChange, State>>>>> = {
   joining: { prepare: 'ready', drain: 'draining', lose: 'lost' },
   ready: { sync: 'syncing', drain: 'draining', lose: 'lost' },
   syncing: { activate: 'active', detach: 'detached', resync: 'ready', drain: 'draining', lose: 'lost' },
@@ -143,7 +143,7 @@ export class Standing {
     this.#become('lose');
   }
 
-  #become(change: Change): void {
+  #become(change: StandingChange): void {
     const next = transitions[this.#state][change];
     if (!next) throw new Error(`a worker that is ${this.#state} cannot ${change}`);
     this.#state = next;

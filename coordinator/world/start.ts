@@ -2,7 +2,7 @@
 import type { ClusterConfig } from '../../src/config/cluster.js';
 import { type NumericFingerprint, numericFingerprint } from '../../src/engine/onnx/numerics.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/spec.js';
+import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import { becomeMember } from '../../src/pool/world-member.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';

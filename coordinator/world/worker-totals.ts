@@ -8,12 +8,12 @@ interface Remote extends Pick<Worker, 'name' | 'threads'> {
   readonly connection: Pick<Connection, 'address' | 'bytesSent' | 'bytesReceived'>;
 }
 
-type Counts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
+type WorkerCounts = { -readonly [key in keyof WorkerSummary]: WorkerSummary[key] };
 
 export class WorkerTotals {
   /** Bytes of gradients that all workers sent in exchanges. */
   gradientBytes = 0;
-  readonly #counts = new Map<string, Counts>();
+  readonly #counts = new Map<string, WorkerCounts>();
   readonly #connections = new Map<string, Remote>();
 
   /** @param self the coordinator, which is a worker too if it computes */
@@ -75,7 +75,7 @@ export class WorkerTotals {
 
 const total = ({ control, slab, blob }: Traffic): number => control + slab + blob;
 
-const empty = (name: string, address: string, threads: number): Counts => ({
+const empty = (name: string, address: string, threads: number): WorkerCounts => ({
   name,
   address,
   threads,

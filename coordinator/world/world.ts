@@ -14,7 +14,7 @@ import type { Clock } from './clock.js';
 import type { JoinLimits } from './join-limits.js';
 import type { OwnState } from './own-state.js';
 import type { Pace } from './pace.js';
-import { type Place, Places } from './places.js';
+import { Places, type WorkerPlace } from './places.js';
 import type { Provision } from './provision.js';
 import { Quorum } from './quorum.js';
 import { type RemoteHandlers, RemoteWorker } from './remote.js';
@@ -108,7 +108,7 @@ export class World implements Roster, Turning {
   }
 
   /** The number and name that a worker will have: its own again if it comes back. */
-  place(hello: Hello): Place {
+  place(hello: Hello): WorkerPlace {
     const here = this.#here(hello.membership);
     // The line broke and only one side has noticed yet.
     if (here) this.drop(here, new WireError('it has connected anew', 'nothing: it is back'));
@@ -117,7 +117,7 @@ export class World implements Roster, Turning {
   }
 
   /** Takes in a worker that has been admitted; it takes part from the step on that follows its preparation. */
-  join(hello: Hello, connection: Connection, { id, name, hasWorked }: Place): RemoteWorker {
+  join(hello: Hello, connection: Connection, { id, name, hasWorked }: WorkerPlace): RemoteWorker {
     const worker = new RemoteWorker(id, hello, name, connection, hasWorked);
     const isBack = this.#places.take(hello.membership);
     this.#remotes.set(id, worker);

@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { encodeModel } from '../../src/engine/onnx/proto.js';
-import { createSession, runtimeVersion, type Tensor } from '../../src/engine/onnx/runtime.js';
+import { createSession, runtimeVersion, type SessionTensor } from '../../src/engine/onnx/runtime.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
 import { measure } from './measurement.js';
@@ -58,7 +58,7 @@ function time([m, k, n]: Product, threads: number, seconds: number): Times {
   });
   const session = createSession(model, threads);
   const memory = new PrivateMemory([m * k, k * n, m * n].map((floats) => floats * 4));
-  const tensor = (...shape: number[]): Tensor => {
+  const tensor = (...shape: number[]): SessionTensor => {
     const data = memory.floats(elements(shape));
     for (let i = 0; i < data.length; i++) data[i] = (i % 7) - 3;
     return { type: 'float32', shape, data };

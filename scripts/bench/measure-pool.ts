@@ -19,7 +19,7 @@ import { createStepModel, initialParameters, type StepSpec } from '../../src/eng
 import { elements } from '../../src/ground/elements.js';
 import { bell, randomStream, uniform } from '../../src/ground/random.js';
 import { ThreadPool } from '../../src/pool/pool.js';
-import { type Phase, phaseNames, type TrainingOptions } from '../../src/pool/spec.js';
+import { type Phase, phaseNames, type TrainingOptions } from '../../src/pool/pool-options.js';
 import { type Measurement, measure, peakMegabytes } from './measurement.js';
 import { classes } from './workloads.js';
 

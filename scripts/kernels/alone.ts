@@ -3,8 +3,8 @@ import { inspect } from 'node:util';
 import { GraphBuilder } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
-import { createSession, type Tensor, type Tensors } from '../../src/engine/onnx/runtime.js';
-import type { Value } from '../../src/engine/onnx/storage.js';
+import { createSession, type SessionTensor, type SessionTensors } from '../../src/engine/onnx/runtime.js';
+import type { StoredValue } from '../../src/engine/onnx/storage.js';
 import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { lower } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
@@ -59,12 +59,12 @@ interface Compiled {
 function compile({ kernel, inputs, attributes }: Call, mode: Mode): Compiled {
   const graph = new GraphBuilder(true);
   const feeds: Compiled['feeds'][number][] = [];
-  const feed = (input: string, { type, shape }: Numbers, turned = false): Value => {
+  const feed = (input: string, { type, shape }: Numbers, turned = false): StoredValue => {
     const name = `x${feeds.length}`;
     feeds.push({ name, input, turned, type, shape });
     return graph.input(name, shape, type);
   };
-  const values = Object.entries(inputs).map(([name, numbers]): [string, Value] => {
+  const values = Object.entries(inputs).map(([name, numbers]): [string, StoredValue] => {
     const { type, shape, data } = numbers;
     if (mode === 'constants') return [name, graph.constant(data, shape, type)];
     if (mode === 'inputs' || shape.length !== 4) return [name, feed(name, numbers)];
@@ -82,7 +82,7 @@ function compile({ kernel, inputs, attributes }: Call, mode: Mode): Compiled {
 
 interface Prepared {
   readonly feeds: readonly Feed[];
-  readonly tensors: Tensors;
+  readonly tensors: SessionTensors;
   readonly outputs: readonly string[];
   readonly run: () => void;
 }
@@ -98,7 +98,10 @@ function prepare({ cut, feeds, outputs }: Compiled): Prepared {
     return memory ? memory.values(kind, length) : new arrays[kind](length);
   };
   const tensors = Object.fromEntries(
-    ports.map(({ name, type, shape }): [string, Tensor] => [name, { type, shape, data: take(type, elements(shape)) }]),
+    ports.map(({ name, type, shape }): [string, SessionTensor] => [
+      name,
+      { type, shape, data: take(type, elements(shape)) },
+    ]),
   );
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
   const runs = cut.subgraphs.map((subgraph) => {

@@ -12,7 +12,7 @@ export interface HeadConfig {
   readonly metrics: readonly MetricConfig[];
 }
 
-interface Asked {
+interface AskedHeads {
   readonly loss: LossesConfig;
   readonly metrics: readonly MetricConfig[] | Readonly<Record<string, readonly MetricConfig[]>>;
 }
@@ -21,7 +21,7 @@ interface Asked {
  * @param targets names of the data's, in their order
  * @throws ConfigError when a target has no loss, or a loss or metrics no target
  */
-export function headsOf({ loss, metrics }: Asked, targets: readonly string[]): HeadConfig[] {
+export function headsOf({ loss, metrics }: AskedHeads, targets: readonly string[]): HeadConfig[] {
   const losses: Readonly<Record<string, LossConfig | undefined>> = byTarget(loss) ? loss : only('loss', loss, targets);
   const lists: Readonly<Record<string, readonly MetricConfig[] | undefined>> = isList(metrics)
     ? metrics.length === 0
@@ -44,7 +44,7 @@ export function headsOf({ loss, metrics }: Asked, targets: readonly string[]): H
   });
 }
 
-const isList = (metrics: Asked['metrics']): metrics is readonly MetricConfig[] => Array.isArray(metrics);
+const isList = (metrics: AskedHeads['metrics']): metrics is readonly MetricConfig[] => Array.isArray(metrics);
 
 /** What is said without a name is of the only target. */
 function only<T>(key: string, value: T, targets: readonly string[]): Record<string, T> {
@@ -68,7 +68,7 @@ function checkTargets(key: string, given: Readonly<Record<string, unknown>>, tar
 export const lossesIn = (loss: LossesConfig): LossConfig[] => (byTarget(loss) ? Object.values(loss) : [loss]);
 
 /** All metrics of a config. */
-export const metricsIn = (metrics: Asked['metrics']): readonly MetricConfig[] =>
+export const metricsIn = (metrics: AskedHeads['metrics']): readonly MetricConfig[] =>
   isList(metrics) ? metrics : Object.values(metrics).flat();
 
 /** The class index that a loss ignores: of the only target, or of each by its name. */

@@ -4,7 +4,6 @@ import { column, copySchema, memory, path } from './data-parts.js';
 import { byKey, oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
 import { type CsvConfig, tableKeys, textKeys, usualCsv } from './table.js';
 import {
-  type Fields,
   inputSchema,
   isInputColumns,
   isTargetColumns,
@@ -12,6 +11,7 @@ import {
   type Refuse,
   refusal,
   refuseNames,
+  type TargetKeys,
   targetSchema,
 } from './table-fields.js';
 
@@ -125,7 +125,7 @@ export type MaskKeys = { readonly [K in keyof typeof maskKeys]?: z.infer<(typeof
 const has = (entry: unknown, ...keys: readonly string[]): boolean =>
   typeof entry === 'object' && entry !== null && keys.some((key) => key in entry);
 
-type Given = Fields &
+type Given = TargetKeys &
   Readonly<Partial<Record<keyof typeof ofTable | 'dir' | 'table', unknown>>> & { readonly split?: object };
 
 /** Columns need a table, folders need none; something is read, and what is said of a table needs one. */

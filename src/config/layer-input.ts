@@ -8,14 +8,14 @@ type LayerName = {
 }[keyof Factories];
 
 /** `classes` is the number of classes in the data; layers inside of layers are written as entries, too. */
-type Value<Key, Type> =
+type OptionValue<Key, Type> =
   | Type
   | (number extends Type ? 'classes' : never)
   | (Key extends 'activation' | 'recurrentActivation' ? 'silu' | 'geluTanh' : never)
   | (Key extends 'layer' | 'cell' | 'cells' ? LayerInput | LayerInput[] : never);
 
 type OptionsOf<Factory> = Factory extends (...options: infer Options) => unknown
-  ? { [Key in keyof NonNullable<Options[0]>]?: Value<Key, NonNullable<Options[0]>[Key]> } & {
+  ? { [Key in keyof NonNullable<Options[0]>]?: OptionValue<Key, NonNullable<Options[0]>[Key]> } & {
       /** Names of the layers that it reads. Default: the one before it. */
       from?: string | string[];
       /** How many such layers stand in a row. */
@@ -29,10 +29,12 @@ type OptionsOf<Factory> = Factory extends (...options: infer Options) => unknown
  */
 export type LayerInput =
   | string
-  | ({ [Name in LayerName]?: OptionsOf<Factories[Name]> } & { [Name in keyof OwnLayers]?: OwnLayers[Name] & Common })
+  | ({ [Name in LayerName]?: OptionsOf<Factories[Name]> } & {
+      [Name in keyof OwnLayers]?: OwnLayers[Name] & CommonKeys;
+    })
   | ClassNamed;
 
-interface Common {
+interface CommonKeys {
   name?: string;
   from?: string | string[];
   repeat?: number;

@@ -115,8 +115,12 @@ type LossName = keyof LossOptions;
 const lossNames = Object.keys(lossOptions) as LossName[];
 
 /** Each loss as a mapping of its name to its options. */
-type WithOptions = { [Name in LossName]: z.ZodObject<{ [key in Name]: LossOptions[Name] }, z.core.$strict> }[LossName];
-const withOptions = lossNames.map((name) => z.strictObject({ [name]: lossOptions[name] })) as unknown as WithOptions[];
+type LossWithOptions = {
+  [Name in LossName]: z.ZodObject<{ [key in Name]: LossOptions[Name] }, z.core.$strict>;
+}[LossName];
+const withOptions = lossNames.map((name) =>
+  z.strictObject({ [name]: lossOptions[name] }),
+) as unknown as LossWithOptions[];
 
 /** What a function of yours makes of the outputs decides how accuracy and predictions read them. */
 const customLoss = z.strictObject({ custom: customFunction(z).extend({ fromLogits }) });

@@ -136,7 +136,7 @@ export const npySchema = z
   .transform(withSplits())
   .describe('NumPy .npy and .npz files.');
 
-type Fields = {
+type NpyFields = {
   readonly [K in
     | 'file'
     | 'features'
@@ -154,7 +154,7 @@ type Fields = {
 };
 
 /** One of `features` and `inputs`; what is said of a field that has a name is said beside its file; each name is of one field. */
-function npyRules(fields: Fields, context: z.RefinementCtx): void {
+function npyRules(fields: NpyFields, context: z.RefinementCtx): void {
   const refuse = (path: readonly string[], message: string, remedy: string) =>
     context.addIssue({ code: 'custom', path: [...path], message, params: { remedy } });
   const { file, features, inputs, targets, scale } = fields;

@@ -91,7 +91,7 @@ function oneDecides(split: object, context: z.RefinementCtx): void {
 const besides = ['validation', 'test', 'stratify'] as const;
 
 /** The keys, in whichever of the two ways they are said. */
-interface Said {
+interface SaidSplits {
   readonly split?: unknown;
   readonly validation?: unknown;
   readonly test?: unknown;
@@ -99,7 +99,7 @@ interface Said {
 }
 
 /** Refuses keys that stand both in `split` and beside it. */
-export function oneWay(said: Said, context: z.RefinementCtx): void {
+export function oneWay(said: SaidSplits, context: z.RefinementCtx): void {
   if (said.split === undefined) return;
   for (const name of besides) {
     if (said[name] === undefined) continue;
@@ -112,8 +112,8 @@ export function oneWay(said: Said, context: z.RefinementCtx): void {
 /** The config with its defaults, in the way in which it says them. */
 export const withSplits =
   (presets: Presets = usual) =>
-  <T extends Said>(config: T): T => {
+  <T extends SaidSplits>(config: T): T => {
     if (config.split !== undefined) return config;
-    const said = Object.entries(presets).map(([name, preset]) => [name, config[name as keyof Said] ?? preset]);
+    const said = Object.entries(presets).map(([name, preset]) => [name, config[name as keyof SaidSplits] ?? preset]);
     return { ...config, ...Object.fromEntries(said) };
   };

@@ -90,7 +90,7 @@ export function targetParts(target: TargetConfig): {
   return { columns: ['column' in target ? target.column : target.columns].flat(), type, standardize };
 }
 
-export interface Fields {
+export interface TargetKeys {
   readonly target?: unknown;
   readonly targets?: Readonly<Record<string, unknown>>;
   readonly targetType?: unknown;
@@ -100,7 +100,7 @@ export interface Fields {
 }
 
 /** Keys that stand for the same, or that say something of what is not there. */
-const rivals: readonly (readonly [keyof Fields, keyof Fields, string])[] = [
+const rivals: readonly (readonly [keyof TargetKeys, keyof TargetKeys, string])[] = [
   ['targets', 'target', 'name all columns to predict under data.targets, or the one under data.target'],
   ['targets', 'targetType', 'say it of the target: { column: NAME, type: class }'],
   ['targets', 'standardizeTargets', 'say it of the target: { column: NAME, standardize: true }'],
@@ -116,7 +116,7 @@ export const refusal =
     context.addIssue({ code: 'custom', path: [...path], message, params: { remedy } });
 
 /** @see rivals */
-function refuseRivals(fields: Fields, refuse: Refuse): void {
+function refuseRivals(fields: TargetKeys, refuse: Refuse): void {
   for (const [key, rival, remedy] of rivals) {
     if (fields[key] !== undefined && fields[rival] !== undefined) {
       refuse([rival], `stands beside data.${key}, which says the same`, remedy);
@@ -125,7 +125,7 @@ function refuseRivals(fields: Fields, refuse: Refuse): void {
 }
 
 /** Each name is of one field, and each list names some. */
-export function refuseNames(fields: Pick<Fields, 'inputs' | 'targets'>, refuse: Refuse): void {
+export function refuseNames(fields: Pick<TargetKeys, 'inputs' | 'targets'>, refuse: Refuse): void {
   for (const key of ['inputs', 'targets'] as const) {
     if (fields[key] && Object.keys(fields[key]).length === 0) refuse([key], 'names no field', 'name one, or remove it');
   }
@@ -136,7 +136,7 @@ export function refuseNames(fields: Pick<Fields, 'inputs' | 'targets'>, refuse: 
 }
 
 /** @see rivals; names are unique over inputs and targets, and there is a target */
-export function tableRules(fields: Fields, context: z.RefinementCtx): void {
+export function tableRules(fields: TargetKeys, context: z.RefinementCtx): void {
   const refuse = refusal(context);
   refuseRivals(fields, refuse);
   if (fields.target === undefined && fields.targets === undefined) {

@@ -15,7 +15,7 @@ function oneKindOfNames(given: Readonly<Record<string, unknown>>, context: z.Ref
   });
 }
 
-/** Checks against the size of the training split live with the loop; here is what the config alone can tell. */
+/** Checks against the size of the training split are in data/geometry.ts; here is what the config alone can tell. */
 export const trainingSchema = z
   .strictObject({
     epochs: z.int().min(1).describe('How many times to go through the training split.'),

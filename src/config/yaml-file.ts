@@ -10,7 +10,7 @@ import type { Override } from './overrides.js';
 import { yamlDocument, yamlValue } from './yaml-value.js';
 
 /** What a file is for, in messages. */
-interface FileKind {
+interface YamlFileKind {
   /** `config` */
   readonly called: string;
   /** A name that such a file could have. */
@@ -28,12 +28,12 @@ export interface YamlFile {
 }
 
 /** @throws ConfigError when there is no such file, or it holds no mapping in YAML 1.2 */
-export function readYamlFile(file: string, kind: FileKind): YamlFile {
+export function readYamlFile(file: string, kind: YamlFileKind): YamlFile {
   const { document, lines } = parseYaml(file, readText(file, kind));
   return { file, document, lines, value: readMapping(file, document, kind.keys) };
 }
 
-function readText(file: string, { called, example }: FileKind): string {
+function readText(file: string, { called, example }: YamlFileKind): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);

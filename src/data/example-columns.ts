@@ -1,7 +1,7 @@
 /** What columns hold for each example, whether the model reads them or not: what slices and groups of an evaluation are made of. */
 import { DataError } from '../errors.js';
 import { oneOf } from '../ground/suggest.js';
-import { type Cell, textOf, type Value } from './table/table.js';
+import { type Cell, type CellValue, textOf } from './table/table.js';
 
 /** A column that somebody asks for beside what the config uses. */
 export interface WantedColumn {
@@ -33,7 +33,7 @@ export class ColumnCollector {
   readonly #numbers: number[] = [];
 
   /** @param numberIn the number that a value is in its source; undefined where it is none */
-  add(value: Cell, numberIn: (value: Value) => number | undefined): void {
+  add(value: Cell, numberIn: (value: CellValue) => number | undefined): void {
     if (this.#count === this.#codes.length) {
       const longer = new Int32Array(2 * this.#count);
       longer.set(this.#codes);
@@ -42,7 +42,7 @@ export class ColumnCollector {
     this.#codes[this.#count++] = value === null || Number.isNaN(value) ? -1 : this.#placeOf(value, numberIn);
   }
 
-  #placeOf(value: Value, numberIn: (value: Value) => number | undefined): number {
+  #placeOf(value: CellValue, numberIn: (value: CellValue) => number | undefined): number {
     const text = textOf(value);
     const known = this.#places.get(text);
     if (known !== undefined) return known;
@@ -73,7 +73,7 @@ export class ColumnsCollector {
   }
 
   /** @param cells one of each column */
-  add(cells: readonly Cell[], numberIn: (value: Value) => number | undefined): void {
+  add(cells: readonly Cell[], numberIn: (value: CellValue) => number | undefined): void {
     for (let i = 0; i < cells.length; i++) this.#columns[i].add(cells[i], numberIn);
   }
 
@@ -83,7 +83,7 @@ export class ColumnsCollector {
 }
 
 /** The number that a value of a program is. */
-export const plainNumber = (value: Value): number | undefined =>
+export const plainNumber = (value: CellValue): number | undefined =>
   typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined;
 
 /** A column of texts, one an example. */

@@ -19,7 +19,7 @@ export interface Geometry {
 }
 
 /** What an epoch is cut by. */
-type Cut = Pick<Geometry, 'training' | 'batchSize'>;
+type BatchCut = Pick<Geometry, 'training' | 'batchSize'>;
 
 /** `count` rows from row `start`. */
 export interface RowRange {
@@ -78,17 +78,17 @@ export function planGeometry(
 }
 
 /** Steps of an epoch. */
-export function stepsOf({ training, batchSize }: Cut): number {
+export function stepsOf({ training, batchSize }: BatchCut): number {
   return Math.ceil(training / batchSize);
 }
 
 /** Examples of an epoch that come before its step `step`: all of them for the step after the last. */
-export function examplesBefore({ training, batchSize }: Cut, step: number): number {
+export function examplesBefore({ training, batchSize }: BatchCut, step: number): number {
   return Math.min(training, step * batchSize);
 }
 
 /** Places in the epoch's order of the examples of its step `step`, counted from 0. */
-export function batchOf(cut: Cut, step: number): RowRange {
+export function batchOf(cut: BatchCut, step: number): RowRange {
   const start = examplesBefore(cut, step);
   return { start, count: examplesBefore(cut, step + 1) - start };
 }

@@ -54,25 +54,25 @@ export function packedHeader({ count, fields }: ExamplesMeta): Uint8Array {
 export const packedBytes = ({ count, fields }: ExamplesMeta): number =>
   fields.reduce((sum, field) => sum + padded(columnBytes(field, count)), 0);
 
-interface Part {
+interface PackedPart {
   readonly bytes: number;
   /** Fills `target` with the bytes from `offset` on. */
   fill(target: Uint8Array, offset: number): void | Promise<void>;
 }
 
-const inMemory = ({ buffer, byteOffset }: ArrayBufferView, bytes: number): Part => ({
+const inMemory = ({ buffer, byteOffset }: ArrayBufferView, bytes: number): PackedPart => ({
   bytes,
   fill: (target, offset) => target.set(new Uint8Array(buffer, byteOffset + offset, target.length)),
 });
 
-const inFile = (fd: number, start: number, bytes: number): Part => ({
+const inFile = (fd: number, start: number, bytes: number): PackedPart => ({
   bytes,
   fill: (target, offset) => readFully(fd, target, start + offset),
 });
 
-const zeros = (bytes: number): Part => ({ bytes, fill: (target) => void target.fill(0) });
+const zeros = (bytes: number): PackedPart => ({ bytes, fill: (target) => void target.fill(0) });
 
-function columnParts(column: Column, count: number): Part[] {
+function columnParts(column: Column, count: number): PackedPart[] {
   if (isCopy(column)) return [];
   const { values, file } = column;
   const bytes = columnBytes(column, count);

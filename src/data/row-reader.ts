@@ -3,7 +3,7 @@ import { read } from 'node:fs';
 import type { RowFile } from './examples.js';
 import { typeOf, type Values, valuesOf } from './field.js';
 
-interface Fetch {
+interface RowFetch {
   readonly rows: Int32Array;
   readonly values: Values;
   readonly done: Promise<void>;
@@ -13,7 +13,7 @@ interface Fetch {
 export class RowReader {
   readonly #file: RowFile;
   readonly #rowBytes: number;
-  #ahead: Fetch | undefined;
+  #ahead: RowFetch | undefined;
   /** Buffers that nothing is read into, and the one whose rows the caller has. */
   readonly #spare: Values[] = [];
   #lent: Values | undefined;
@@ -43,12 +43,12 @@ export class RowReader {
     return fetch.values;
   }
 
-  async #end(fetch: Fetch): Promise<void> {
+  async #end(fetch: RowFetch): Promise<void> {
     await fetch.done;
     this.#spare.push(fetch.values);
   }
 
-  #start(rows: Int32Array, like: Values): Fetch {
+  #start(rows: Int32Array, like: Values): RowFetch {
     const length = (rows.length * this.#rowBytes) / like.BYTES_PER_ELEMENT;
     const spare = this.#spare.pop();
     const type = typeOf(like);

@@ -26,10 +26,10 @@ export interface Sameness {
 }
 
 /** A value as the data have it; null where the model is not shown it: it is missing and filled in, or a category that training had not. */
-type Value = string | number | null;
+type ComparedValue = string | number | null;
 
 /** Something that an example has: numbers of a column from `start` on, and how they are read. */
-interface Cell {
+interface ColumnPart {
   readonly key: string;
   readonly column: Column;
   readonly start: number;
@@ -38,7 +38,7 @@ interface Cell {
   /** Equal where the stored numbers mean the same. */
   readonly how: string;
   /** @param at where its numbers begin */
-  read(values: Values, at: number, i: number): Value;
+  read(values: Values, at: number, i: number): ComparedValue;
   /** How far what is read may be from what was there. */
   slack(value: number): number;
 }
@@ -68,7 +68,7 @@ export async function sameExamples(one: SomeExamples, other: SomeExamples): Prom
 }
 
 /** What both have; two that are the only one of theirs belong together whatever they are called. */
-function pairsOf(one: readonly Cell[], other: readonly Cell[]): (readonly [Cell, Cell])[] {
+function pairsOf(one: readonly ColumnPart[], other: readonly ColumnPart[]): (readonly [ColumnPart, ColumnPart])[] {
   if (one.length === 1 && other.length === 1) return [[one[0], other[0]]];
   return one.flatMap((cell) => {
     const found = other.find(({ key }) => key === cell.key);
@@ -76,7 +76,7 @@ function pairsOf(one: readonly Cell[], other: readonly Cell[]): (readonly [Cell,
   });
 }
 
-function targetCells({ dataset: { examples, encoding } }: SomeExamples): Cell[] {
+function targetCells({ dataset: { examples, encoding } }: SomeExamples): ColumnPart[] {
   return ofRole(examples.columns, 'target').map((column) => {
     const { classes, targetScaling } = targetEncoding(encoding, column);
     const key = isPlain(column) ? 'target' : `target ${column.name}`;
@@ -92,7 +92,7 @@ function targetCells({ dataset: { examples, encoding } }: SomeExamples): Cell[] 
   });
 }
 
-function inputCells({ dataset: { examples, encoding } }: SomeExamples): Cell[] {
+function inputCells({ dataset: { examples, encoding } }: SomeExamples): ColumnPart[] {
   const { input } = encoding;
   const tables = input.kind === 'table' ? fieldsOfTable(input) : [];
   return ofRole(examples.columns, 'input').flatMap((column) => {
@@ -104,9 +104,9 @@ function inputCells({ dataset: { examples, encoding } }: SomeExamples): Cell[] {
 }
 
 /** The columns of a table that are an input. */
-function columnCells(column: Column, columns: TableEncoding['columns']): Cell[] {
+function columnCells(column: Column, columns: TableEncoding['columns']): ColumnPart[] {
   let next = 0;
-  return columns.flatMap((each): Cell | readonly Cell[] => {
+  return columns.flatMap((each): ColumnPart | readonly ColumnPart[] => {
     // The same text has other tokens in each run.
     if ('tokenizer' in each) return [];
     const [start, how] = [next, JSON.stringify(each)];
@@ -136,14 +136,14 @@ function columnCells(column: Column, columns: TableEncoding['columns']): Cell[] 
   });
 }
 
-const named = (key: string, column: Column, names: readonly string[]): Cell => ({
+const named = (key: string, column: Column, names: readonly string[]): ColumnPart => ({
   ...plain(key, column),
   how: JSON.stringify(names),
   read: (values, at, i) => names[values[at + i]] ?? String(values[at + i]),
   slack: exact,
 });
 
-function plain(key: string, column: Column): Cell {
+function plain(key: string, column: Column): ColumnPart {
   const { scale = 1 } = column;
   return {
     ...{ key, column, start: 0, length: widthOf(column), how: String(scale) },
@@ -153,7 +153,7 @@ function plain(key: string, column: Column): Cell {
 }
 
 async function firstDifference(
-  [a, b]: readonly [Cell, Cell],
+  [a, b]: readonly [ColumnPart, ColumnPart],
   one: SomeExamples,
   other: SomeExamples,
 ): Promise<string | undefined> {
@@ -190,17 +190,17 @@ function inWords(values: readonly (string | number)[]): string[] {
   return texts.find(([one, other]) => one !== other) ?? texts[2];
 }
 
-const placeOf = ({ name, dataset }: SomeExamples, { column }: Cell, example: number): string =>
+const placeOf = ({ name, dataset }: SomeExamples, { column }: ColumnPart, example: number): string =>
   `in ${name} (${originOf(dataset, example, column.name)})`;
 
-interface Block {
+interface ColumnBlock {
   readonly values: Values;
   /** Where a row of those that were asked for begins. */
   at(row: number): number;
 }
 
 /** Reads rows wherever they are. */
-function blocksOf(column: Column): (rows: Int32Array) => Block | Promise<Block> {
+function blocksOf(column: Column): (rows: Int32Array) => ColumnBlock | Promise<ColumnBlock> {
   const { values, file, type } = column;
   const [width, stride] = [widthOf(column), strideOf(column)];
   if (!file) return (rows) => ({ values, at: (row) => rows[row] * stride });

@@ -12,13 +12,13 @@ import { trainedLike } from './trained-like.js';
 import { valueExamples } from './values.js';
 
 type ConfigOf<Name extends DataConfig['source']> = Extract<DataConfig, { readonly source: Name }>;
-type Load<Config> = (config: Config, reading: Reading) => Source | Promise<Source>;
+type LoadSource<Config> = (config: Config, reading: Reading) => Source | Promise<Source>;
 
 /** Nothing is held out of what a split has of its own. */
 const allOfIt = { split: undefined, validation: 0, test: 0, stratify: false } as const;
 
 /** By the names that `data.source` takes. What needs more than a few files of code is imported when it is asked for. */
-const sources: { readonly [Name in DataConfig['source']]: Load<ConfigOf<Name>> } = {
+const sources: { readonly [Name in DataConfig['source']]: LoadSource<ConfigOf<Name>> } = {
   async digits(config, reading) {
     const examples = await generateDigits(config.examples, config.seed, reading);
     return { examples, split: planOf(config), origin: `synthetic digits, seed ${config.seed}` };
@@ -59,4 +59,4 @@ const sources: { readonly [Name in DataConfig['source']]: Load<ConfigOf<Name>> }
 
 /** @throws DataError if a file is missing or damaged */
 export const loadSource = async (config: DataConfig, reading: Reading): Promise<Source> =>
-  (sources[config.source] as Load<DataConfig>)(config, reading);
+  (sources[config.source] as LoadSource<DataConfig>)(config, reading);

@@ -5,7 +5,7 @@ import { DataError } from '../errors.js';
 import { plural } from '../ground/units.js';
 import { plainColumn, type SourceColumn, type SourceExamples } from './examples.js';
 
-type Row = number | readonly number[];
+type ValuesRow = number | readonly number[];
 
 /** @throws DataError if features and targets differ in length, rows differ in length, or a target is no class index */
 export function valueExamples(config: ValuesConfig, ignoreClass?: number): SourceExamples {
@@ -30,7 +30,7 @@ export function valueExamples(config: ValuesConfig, ignoreClass?: number): Sourc
 }
 
 /** Numbers in every row; a plain number is a row of one. */
-function rowWidth(rows: readonly Row[], path: string): number {
+function rowWidth(rows: readonly ValuesRow[], path: string): number {
   const [width, ...others] = rows.map((row) => (typeof row === 'number' ? 1 : row.length));
   const odd = others.findIndex((other) => other !== width) + 1;
   if (odd > 0) {
@@ -42,7 +42,7 @@ function rowWidth(rows: readonly Row[], path: string): number {
   return width;
 }
 
-function toFloats(rows: readonly Row[], width: number): Float32Array {
+function toFloats(rows: readonly ValuesRow[], width: number): Float32Array {
   const floats = new Float32Array(new SharedArrayBuffer(rows.length * width * Float32Array.BYTES_PER_ELEMENT));
   rows.flat().forEach((value, i) => {
     floats[i] = value;
@@ -53,7 +53,7 @@ function toFloats(rows: readonly Row[], width: number): Float32Array {
   return floats;
 }
 
-function toClasses(rows: readonly Row[], classes: number, ignoreClass: number | undefined): Int32Array {
+function toClasses(rows: readonly ValuesRow[], classes: number, ignoreClass: number | undefined): Int32Array {
   const indices = new Int32Array(new SharedArrayBuffer(rows.length * Int32Array.BYTES_PER_ELEMENT));
   rows.forEach((row, i) => {
     const isClass = typeof row === 'number' && Number.isInteger(row) && row >= 0 && row < classes;

@@ -32,7 +32,7 @@ export function classFindings(facts: RunFacts): Finding[] {
 const isOfClasses = ({ classes, binary, outputs }: HeadMetrics, loss: string): boolean =>
   classes || loss === 'categoricalCrossentropy' || (binary && outputs === 1);
 
-interface Counted {
+interface CountedClasses {
   readonly name: (index: number) => string;
   /** Examples of each class that were trained on, and of validation. */
   readonly trained: ReadonlyMap<number, number>;
@@ -42,7 +42,7 @@ interface Counted {
   readonly rows: EvaluatedRows;
 }
 
-function countsOf(head: HeadMetrics, training: KeptOutput, validation: KeptOutput): Counted {
+function countsOf(head: HeadMetrics, training: KeptOutput, validation: KeptOutput): CountedClasses {
   const keeper = new RowKeeper(head, true);
   const rows = keeper.rows(validation);
   return {
@@ -69,7 +69,7 @@ function mostFrequent(counts: ReadonlyMap<number, number>): number {
   return [...counts].reduce((best, each) => (each[1] > best[1] ? each : best))[0];
 }
 
-function noBetterThanMajority(facts: RunFacts, { rows, trained, held, right, name }: Counted, target?: string) {
+function noBetterThanMajority(facts: RunFacts, { rows, trained, held, right, name }: CountedClasses, target?: string) {
   if (held.size === 0 || trained.size === 0) return [];
   const majority = mostFrequent(trained);
   const counts = (row: number) => (rows.weights?.[row] === 0 ? 0 : 1);
@@ -87,7 +87,7 @@ function noBetterThanMajority(facts: RunFacts, { rows, trained, held, right, nam
   return [{ title: 'No better than the most frequent class', text, remedies }];
 }
 
-function missesRare(facts: RunFacts, { trained, held, right, name }: Counted, target?: string): Finding[] {
+function missesRare(facts: RunFacts, { trained, held, right, name }: CountedClasses, target?: string): Finding[] {
   const most = Math.max(...trained.values());
   const accuracy = sum(right) / sum(held);
   const missed = [...held].flatMap(([index, count]) => {

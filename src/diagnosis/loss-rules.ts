@@ -46,13 +46,13 @@ export const hasLearned = ({ prior }: Losses): boolean =>
   !prior || isSure({ mean: -prior.excess.mean, error: prior.excess.error }, 2);
 
 /** How the training went. */
-export interface Course {
+export interface LossCourse {
   /** Whether the loss was still falling at the end, and whether it went up or to and fro. */
   readonly isImproving: boolean;
   readonly isSwinging: boolean;
 }
 
-export function lossFindings(facts: RunFacts, losses: Losses, course: Course): Finding[] {
+export function lossFindings(facts: RunFacts, losses: Losses, course: LossCourse): Finding[] {
   const { training, validation } = losses;
   const broken = [training, validation].find((each) => each && !Number.isFinite(each.mean));
   if (broken) {
@@ -79,7 +79,7 @@ const constant = ({ losses }: RunFacts): string =>
       ? 'the same'
       : 'the mean';
 
-function nothingLearned(facts: RunFacts, losses: Losses, course: Course): Finding[] {
+function nothingLearned(facts: RunFacts, losses: Losses, course: LossCourse): Finding[] {
   const { training, prior } = losses;
   if (!prior || hasLearned(losses)) return [];
   const text =
@@ -90,7 +90,7 @@ function nothingLearned(facts: RunFacts, losses: Losses, course: Course): Findin
   return [{ title: 'The model has learned nothing', text, remedies: isTooFast ? smallerSteps(facts) : isSlow }];
 }
 
-function worseThanPrior(facts: RunFacts, losses: Losses, course: Course): Finding[] {
+function worseThanPrior(facts: RunFacts, losses: Losses, course: LossCourse): Finding[] {
   const nothing = nothingLearned(facts, losses, course);
   const { validation, training, prior } = losses;
   if (nothing.length > 0 || !prior?.excessInValidation || !isSure(prior.excessInValidation, 2)) return nothing;

@@ -7,7 +7,7 @@ import type { KeptExamples } from '../evaluate/kept-examples.js';
 import type { KeptOutput } from '../evaluate/kept-rows.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 
-type Costs = (output: KeptOutput) => Float64Array;
+type OutputCosts = (output: KeptOutput) => Float64Array;
 
 /**
  * Costs of each head and example of other examples, where the same is predicted for all of them.
@@ -19,7 +19,7 @@ export function priorOf(
   { heads, outputs }: KeptExamples,
   losses: readonly LossSettings[],
 ): ((examples: KeptExamples) => Float64Array[]) | undefined {
-  const each: Costs[] = [];
+  const each: OutputCosts[] = [];
   for (const [i, head] of heads.entries()) {
     const costs = costsOf(head, outputs[i], losses[i]);
     if (!costs) return undefined;
@@ -28,7 +28,7 @@ export function priorOf(
   return (examples) => examples.outputs.map((output, i) => each[i](output));
 }
 
-function costsOf(head: HeadMetrics, training: KeptOutput, loss: LossSettings): Costs | undefined {
+function costsOf(head: HeadMetrics, training: KeptOutput, loss: LossSettings): OutputCosts | undefined {
   // Weights beside 0 and 1 are in the losses, each in its own way.
   if (training.weights?.some((weight) => weight !== 0 && weight !== 1)) return undefined;
   const cost = placeCost(head, training, loss);

@@ -2,7 +2,7 @@
 import type { ErrorEvent, WarningEvent } from '../report/events.js';
 
 /** What has to be got. Not sent when nothing has. */
-interface StartEvent {
+interface DownloadStart {
   event: 'start';
   dir: string;
   files: number;
@@ -28,7 +28,7 @@ interface RequestEvent {
 }
 
 /** With every piece that arrives, for people who watch. */
-export interface ProgressEvent {
+export interface DownloadProgress {
   event: 'progress';
   file: string;
   /** That are here, of how many. */
@@ -53,7 +53,7 @@ interface ConvertedEvent {
 }
 
 /** Once, unless the download fails. */
-interface EndEvent {
+interface DownloadEnd {
   event: 'end';
   dir: string;
   interrupted: boolean;
@@ -62,14 +62,14 @@ interface EndEvent {
 }
 
 export type DownloadEvent =
-  | StartEvent
+  | DownloadStart
   | KeptEvent
   | RequestEvent
-  | ProgressEvent
+  | DownloadProgress
   | FileEvent
   | ConvertedEvent
   | WarningEvent
-  | EndEvent
+  | DownloadEnd
   | ErrorEvent;
 
 export type DownloadReporter = (event: DownloadEvent) => void;

@@ -7,7 +7,7 @@ import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
 import { widthOf, wrapLines } from '../report/wrap.js';
-import type { DownloadEvent, DownloadReporter, ProgressEvent } from './download-events.js';
+import type { DownloadEvent, DownloadProgress, DownloadReporter } from './download-events.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
 const SILENCE = 10_000;
@@ -60,13 +60,13 @@ function createBar(stream: NodeJS.WriteStream): SingleBar {
   return new SingleBar({ stream, format, barsize, clearOnComplete: true }, Presets.shades_classic);
 }
 
-function figures({ file, received, bytes, bytesPerSecond }: ProgressEvent) {
+function figures({ file, received, bytes, bytesPerSecond }: DownloadProgress) {
   return { file, part: `${sizeText(received)} of ${sizeText(bytes)}`, rate: `${sizeText(bytesPerSecond)}/s` };
 }
 
-type Told = Exclude<DownloadEvent, { event: 'warning' | 'error' }>;
+type ToldEvent = Exclude<DownloadEvent, { event: 'warning' | 'error' }>;
 
-function line(event: Told, dim: (text: string) => string): string {
+function line(event: ToldEvent, dim: (text: string) => string): string {
   switch (event.event) {
     case 'start':
       return `${event.files === 1 ? '1 file' : `${event.files} files`}, ${sizeText(event.bytes)}, into ${event.dir}\n`;

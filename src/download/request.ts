@@ -31,7 +31,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Answer {
+export interface HttpAnswer {
   readonly response: IncomingMessage;
   /** Who answered, after redirects. */
   readonly host: string;
@@ -43,7 +43,7 @@ export interface Answer {
  * @returns as soon as the answer's header is here
  * @throws TransferFailure naming the host
  */
-export async function get(url: URL, headers: OutgoingHttpHeaders, options: RequestOptions): Promise<Answer> {
+export async function get(url: URL, headers: OutgoingHttpHeaders, options: RequestOptions): Promise<HttpAnswer> {
   let target = url;
   for (let hop = 0; hop <= MAXIMUM_REDIRECTS; hop++) {
     const response = await send(target, headers, options);
@@ -86,7 +86,7 @@ function send(url: URL, headers: OutgoingHttpHeaders, { silence, signal }: Reque
  *
  * @throws TransferFailure if the connection breaks or is silent for too long; the caller knows how much came before
  */
-export async function* pieces({ response, host }: Answer, { silence }: RequestOptions): AsyncGenerator<Buffer> {
+export async function* pieces({ response, host }: HttpAnswer, { silence }: RequestOptions): AsyncGenerator<Buffer> {
   const stalled = () =>
     response.destroy(new TransferFailure('passing', `${host} has sent nothing for ${silence / 1000} s`));
   let timer = setTimeout(stalled, silence);

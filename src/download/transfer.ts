@@ -13,7 +13,7 @@ import { makeFolders } from '../ground/atomic-file.js';
 import { grouped } from '../ground/units.js';
 import { orOutputError, sizeOf } from './disk.js';
 import type { DownloadReporter } from './download-events.js';
-import { type Answer, get, pieces, type RequestOptions, TransferFailure } from './request.js';
+import { get, type HttpAnswer, pieces, type RequestOptions, TransferFailure } from './request.js';
 import type { PublishedFile } from './sets.js';
 
 export interface TransferOptions extends RequestOptions {
@@ -102,7 +102,7 @@ async function rangeHeaders(url: URL, partial: string, have: number): Promise<Ou
 }
 
 /** The byte that the answer starts with: `have`, or 0 from a server that sends everything. */
-async function startOf({ response, host }: Answer, have: number, partial: string): Promise<number> {
+async function startOf({ response, host }: HttpAnswer, have: number, partial: string): Promise<number> {
   const status = response.statusCode ?? 0;
   if (status === 200) return 0;
   if (status === 206 && have > 0) {
@@ -119,7 +119,7 @@ async function startOf({ response, host }: Answer, have: number, partial: string
 }
 
 /** A page of a gateway, say, or another edition: no need to receive it to know that it is wrong. */
-function checkLength({ response, host }: Answer, from: number, { size }: PublishedFile): void {
+function checkLength({ response, host }: HttpAnswer, from: number, { size }: PublishedFile): void {
   const { 'content-length': length, 'content-type': type = 'unknown type' } = response.headers;
   const total = length === undefined ? size : from + Number(length);
   if (total === size) return;
@@ -134,7 +134,7 @@ async function receive(
   url: URL,
   partial: string,
   from: number,
-  answer: Answer,
+  answer: HttpAnswer,
   options: TransferOptions,
 ): Promise<void> {
   const { report } = options;
@@ -160,7 +160,7 @@ async function receive(
 }
 
 /** Opens the partial at its end, or anew, with the note on its version. */
-async function openPartial(partial: string, from: number, url: URL, { response }: Answer) {
+async function openPartial(partial: string, from: number, url: URL, { response }: HttpAnswer) {
   makeFolders(dirname(resolve(partial)));
   if (from > 0) return open(partial, 'a');
   const { etag, 'last-modified': modified } = response.headers;

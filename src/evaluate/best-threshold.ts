@@ -3,7 +3,7 @@ import type { ThresholdRule } from '../config/evaluation.js';
 import { Thresholds } from '../metrics/thresholds.js';
 
 /** Weights of what is predicted as the second class, and of all: those that are of it, and those that are not. */
-interface Split {
+interface ThresholdCounts {
   readonly hits: number;
   readonly alarms: number;
   readonly positives: number;
@@ -18,7 +18,7 @@ export interface ScoredClasses {
   readonly weights?: ArrayLike<number>;
 }
 
-interface Worth {
+interface ThresholdWorth {
   /** What the rule makes the most of. */
   readonly value: number;
   /** What decides between equal values. */
@@ -26,9 +26,9 @@ interface Worth {
   readonly isMet?: boolean;
 }
 
-interface Candidate {
+interface ThresholdCandidate {
   readonly threshold: number;
-  readonly worth: Worth;
+  readonly worth: ThresholdWorth;
 }
 
 /** What a rule counts is called in a report. */
@@ -52,7 +52,7 @@ export function bestThreshold(
   const all = new Thresholds(scores, (i) => isSecond(rows[i]), own).each((hits, alarms, score) => {
     steps.push({ hits, alarms, score });
   });
-  let best: Candidate | undefined;
+  let best: ThresholdCandidate | undefined;
   const look = (threshold: number, hits: number, alarms: number) => {
     const worth = worthOf(rule, { hits, alarms, positives: all.hits, negatives: all.alarms });
     if (worth.isMet !== false && isAsGood(worth, best?.worth)) best = { threshold, worth };
@@ -83,14 +83,14 @@ export function valueAs(
 }
 
 /** A cost is shown as an example has it on average. */
-const shown = (rule: ThresholdRule, { value }: Worth): number => ('cost' in rule ? Math.abs(value) : value);
+const shown = (rule: ThresholdRule, { value }: ThresholdWorth): number => ('cost' in rule ? Math.abs(value) : value);
 
-function isAsGood({ value, second = 0 }: Worth, best: Worth | undefined): boolean {
+function isAsGood({ value, second = 0 }: ThresholdWorth, best: ThresholdWorth | undefined): boolean {
   if (Number.isNaN(value)) return false;
   return best === undefined || value > best.value || (value === best.value && second >= (best.second ?? 0));
 }
 
-function worthOf(rule: ThresholdRule, { hits, alarms, positives, negatives }: Split): Worth {
+function worthOf(rule: ThresholdRule, { hits, alarms, positives, negatives }: ThresholdCounts): ThresholdWorth {
   const missed = positives - hits;
   const cleared = negatives - alarms;
   const all = positives + negatives;

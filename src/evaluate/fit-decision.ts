@@ -25,7 +25,7 @@ export interface Unfitted {
 }
 
 /** An output, and what is kept of the validation split. */
-interface Kept {
+interface KeptHead {
   readonly head: HeadMetrics;
   readonly kept: KeptOutput;
 }
@@ -37,7 +37,7 @@ const noTemperature = {
 
 /** @returns what was fitted, and what was not */
 export function fitDecision(
-  of: Kept,
+  of: KeptHead,
   { threshold, calibration }: DecisionRules,
 ): { fitted: FittedDecision; unfitted: Unfitted[] } {
   const { head, kept } = of;
@@ -107,14 +107,14 @@ const secondOf = ({ probability, classes, weights, count }: EvaluatedRows): Scor
   weights,
 });
 
-function metricsOf({ head }: Kept, decision: Decision | undefined): OutputMetrics {
+function metricsOf({ head }: KeptHead, decision: Decision | undefined): OutputMetrics {
   return new OutputMetrics({ ...head, metrics: ['logLoss', 'brier', 'calibrationError'], keepsAll: true, decision });
 }
 
-const rowsOf = (of: Kept, decision: Decision | undefined): EvaluatedRows =>
+const rowsOf = (of: KeptHead, decision: Decision | undefined): EvaluatedRows =>
   metricsOf(of, decision).keeper.rows({ ...of.kept, customs: [] });
 
-function scoresOf(of: Kept, decision: Decision | undefined): Record<string, number> {
+function scoresOf(of: KeptHead, decision: Decision | undefined): Record<string, number> {
   const { loss: _, ...scores } = metricsOf(of, decision).ofKept({ ...of.kept, customs: [] }).scalars;
   return scores;
 }

@@ -26,14 +26,14 @@ export interface GateLine {
   readonly note?: string;
 }
 
-interface Measured {
+interface MeasuredValue {
   readonly value: number;
   readonly interval?: { readonly low: number; readonly high: number };
   readonly note?: string;
 }
 
 /** @returns a line for `min` and one for `max` */
-export function limitLines(metric: string, { min, max, bound }: MetricLimit, measured: Measured): GateLine[] {
+export function limitLines(metric: string, { min, max, bound }: MetricLimit, measured: MeasuredValue): GateLine[] {
   const { value, interval, note } = measured;
   const shown = {
     about: 'metric' as const,

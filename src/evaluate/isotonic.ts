@@ -3,7 +3,7 @@ import type { IsotonicCurve } from '../metrics/class-probabilities.js';
 import { descending } from '../metrics/sorted.js';
 
 /** Scores that are one, with what became of them. */
-interface Block {
+interface IsotonicBlock {
   readonly first: number;
   readonly last: number;
   readonly weight: number;
@@ -22,7 +22,7 @@ export function fitIsotonic(
   isHit: (row: number) => boolean,
   weights?: ArrayLike<number>,
 ): IsotonicCurve {
-  const blocks: Block[] = [];
+  const blocks: IsotonicBlock[] = [];
   for (const row of descending(scores).reverse()) {
     const weight = weights ? weights[row] : 1;
     if (weight === 0) continue;
@@ -48,7 +48,7 @@ export function fitIsotonic(
 }
 
 /** Joins the last blocks as long as one is not above the one before. */
-function pool(blocks: Block[]): void {
+function pool(blocks: IsotonicBlock[]): void {
   while (blocks.length > 1) {
     const [before, last] = blocks.slice(-2);
     if (before.hits * last.weight < last.hits * before.weight) return;
@@ -56,7 +56,7 @@ function pool(blocks: Block[]): void {
   }
 }
 
-const joined = (a: Block, b: Block): Block => ({
+const joined = (a: IsotonicBlock, b: IsotonicBlock): IsotonicBlock => ({
   first: a.first,
   last: b.last,
   weight: a.weight + b.weight,

@@ -1,7 +1,7 @@
 /** PredictedArrays that were made elsewhere, as what a model's evaluation keeps: the same metrics are computed from them. */
 import { ConfigError, DataError } from '../errors.js';
 import { grouped, plural } from '../ground/units.js';
-import type { Floats, Numbers } from '../metrics/evaluated-rows.js';
+import type { Floats, Numbers } from '../metrics/class-probabilities.js';
 import { AskedMetric, type MetricConfig } from '../metrics/families.js';
 import type { TargetFacts } from '../metrics/metric.js';
 import type { KeptExamples } from './kept-examples.js';

@@ -1,5 +1,5 @@
 /** A split with what is kept of it, as bootstrap threads and slices take it. */
-import type { Numbers } from '../metrics/evaluated-rows.js';
+import type { Numbers } from '../metrics/class-probabilities.js';
 import type { KeptOutput } from './kept-rows.js';
 import { type HeadMetrics, RunMetrics } from './run-metrics.js';
 

@@ -1,5 +1,7 @@
 /** What is kept of every example of a split: outputs, targets and weights, as metrics read them all at once. */
-import { type EvaluatedBatch, EvaluatedRows, type Numbers } from '../metrics/evaluated-rows.js';
+
+import type { Numbers } from '../metrics/class-probabilities.js';
+import { type EvaluatedBatch, EvaluatedRows } from '../metrics/evaluated-rows.js';
 import { AskedMetric } from '../metrics/families.js';
 import type { MetricSpec } from './metric-spec.js';
 

@@ -26,7 +26,7 @@ export interface MetricResults {
 /** Places of the sums that every output has; those of its metrics follow. */
 const shared = { divisor: 0, loss: 1, weight: 2, width: 3 };
 
-interface Part {
+interface MetricPart {
   readonly label: string;
   readonly family: MetricFamily;
   readonly config: MetricConfig;
@@ -60,9 +60,9 @@ export class OutputMetrics {
   /** Names of the metrics that are tables and curves. */
   readonly figures: readonly string[];
   readonly #spec: ScoredOutput;
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly MetricPart[];
   /** Those that add up something of their own. */
-  readonly #summed: readonly Part[];
+  readonly #summed: readonly MetricPart[];
   readonly #customs: readonly string[];
 
   constructor(spec: MetricSpec) {
@@ -168,18 +168,18 @@ export class OutputMetrics {
     return { sums, counts };
   }
 
-  get #numbers(): readonly Part[] {
+  get #numbers(): readonly MetricPart[] {
     return this.#parts.filter(({ family }) => family.better !== undefined);
   }
 }
 
-const resultOf = (part: Part, sums: Float64Array, counts: Float64Array, rows: EvaluatedRows | undefined) =>
+const resultOf = (part: MetricPart, sums: Float64Array, counts: Float64Array, rows: EvaluatedRows | undefined) =>
   part.metric.all ? part.metric.all(rows!) : part.metric.result(sumsOf(part, sums), countsOf(part, counts));
 
-const sumsOf = ({ sums: at, metric }: Part, sums: Float64Array): MetricSums => ({
+const sumsOf = ({ sums: at, metric }: MetricPart, sums: Float64Array): MetricSums => ({
   sums: sums.subarray(at, at + metric.width),
   weight: sums[shared.weight],
 });
 
-const countsOf = ({ counts: at, metric }: Part, counts: Float64Array): Float64Array =>
+const countsOf = ({ counts: at, metric }: MetricPart, counts: Float64Array): Float64Array =>
   counts.subarray(at, at + metric.counts);

@@ -17,7 +17,7 @@ export interface HeadNumber extends NumberOf {
   readonly head?: number;
 }
 
-interface Part {
+interface HeadPart {
   readonly head: HeadMetrics;
   readonly metrics: OutputMetrics;
   /** Where its sums and its counts begin. */
@@ -37,7 +37,7 @@ export class RunMetrics {
   readonly width: number;
   readonly counts: number;
   readonly kept: number;
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly HeadPart[];
 
   constructor(heads: readonly HeadMetrics[]) {
     let [sums, counts, kept] = [0, 0, 0];
@@ -155,6 +155,7 @@ export class RunMetrics {
 /** What a metric of one of several outputs is called, as in Keras. */
 export const resultName = (target: string, metric: string): string => `${target}_${metric}`;
 
-const sumsOf = ({ sums: at, metrics }: Part, sums: Float64Array): Float64Array => sums.subarray(at, at + metrics.width);
-const countsOf = ({ counts: at, metrics }: Part, counts: Float64Array): Float64Array =>
+const sumsOf = ({ sums: at, metrics }: HeadPart, sums: Float64Array): Float64Array =>
+  sums.subarray(at, at + metrics.width);
+const countsOf = ({ counts: at, metrics }: HeadPart, counts: Float64Array): Float64Array =>
   counts.subarray(at, at + metrics.counts);

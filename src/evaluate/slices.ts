@@ -54,7 +54,7 @@ export type SliceOptions = ReplicateOptions & { readonly confidence: number };
 const fewExamples = 30;
 const fewGroups = 10;
 
-interface Part extends SliceGroup {
+interface SlicePart extends SliceGroup {
   readonly lacksClass: boolean;
   /** [resamples, numbers] */
   readonly drawn: Float64Array | undefined;
@@ -113,7 +113,7 @@ function measured(
   part: { value: string; places: Int32Array; kept: KeptExamples; drawn: Float64Array | undefined },
   absent: ClassesOfSlice,
   { confidence, groups }: SliceOptions,
-): Part {
+): SlicePart {
   const { value, places, kept, drawn } = part;
   const { scalars: metrics } = new RunMetrics(kept.heads).ofKept(kept.outputs);
   const { intervals, notes } = uncertaintyOf(kept, metrics, drawn, { confidence, groups });
@@ -142,7 +142,12 @@ function undefinedOf(metrics: SliceGroup['metrics'], notes: Readonly<Record<stri
 
 type Numbered = RunMetrics['numbers'][number];
 
-function sliced(slicing: Slicing, parts: readonly Part[], numbers: readonly Numbered[], confidence: number): Slices {
+function sliced(
+  slicing: Slicing,
+  parts: readonly SlicePart[],
+  numbers: readonly Numbered[],
+  confidence: number,
+): Slices {
   const directed = numbers.filter(({ family }) => family?.better);
   const first = directed.find((number) => parts.some((part) => saysOf(part, number))) ?? directed[0] ?? numbers[0];
   const sign = first.family?.better === 'higher' ? 1 : -1;
@@ -159,14 +164,14 @@ function sliced(slicing: Slicing, parts: readonly Part[], numbers: readonly Numb
 }
 
 /** Whether a slice says something of a metric. */
-const saysOf = ({ metrics, isSmall, lacksClass }: Part, { name, family }: Numbered): boolean =>
+const saysOf = ({ metrics, isSmall, lacksClass }: SlicePart, { name, family }: Numbered): boolean =>
   !isSmall && !(lacksClass && family?.comparesClasses) && Number.isFinite(metrics[name]);
 
 function gapOf(
   number: Numbered,
   at: number,
   width: number,
-  all: readonly Part[],
+  all: readonly SlicePart[],
   confidence: number,
 ): SliceGap | undefined {
   const { name } = number;

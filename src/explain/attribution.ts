@@ -13,7 +13,7 @@ import type { Lookup } from './lookups.js';
 import { batchSize, type Explained, type Point, type Slope, type Slopes, slopingParts } from './slopes.js';
 
 /** f as a sum of what an output has for one example. */
-export interface Score {
+export interface OutputScore {
   /** Factor of each number of the output. */
   readonly seed: Float32Array;
   readonly constant: number;
@@ -30,7 +30,7 @@ interface Slot {
 export type Slots = readonly (readonly (readonly Slot[])[])[];
 
 /** A part of an example that is named: a column, a pixel, a word. */
-export interface Part {
+export interface InputPart {
   /** Index of the model's input, and which of its features. */
   readonly input: number;
   readonly features: readonly number[];
@@ -51,14 +51,14 @@ export function slotsOf(target: Explained): Slots {
   return slots;
 }
 
-export const scoreOf = ({ seed, constant }: Score, outputs: Float32Array): number => {
+export const scoreOf = ({ seed, constant }: OutputScore, outputs: Float32Array): number => {
   let sum = constant;
   for (let i = 0; i < seed.length; i++) if (seed[i] !== 0) sum += seed[i] * outputs[i];
   return sum;
 };
 
 /** Points of any number, batch by batch, as they are needed. */
-async function* each(slopes: Slopes, { seed }: Score, points: Iterable<Point>): AsyncGenerator<Slope> {
+async function* each(slopes: Slopes, { seed }: OutputScore, points: Iterable<Point>): AsyncGenerator<Slope> {
   let batch: Point[] = [];
   for (const point of points) {
     batch.push(point);
@@ -70,14 +70,18 @@ async function* each(slopes: Slopes, { seed }: Score, points: Iterable<Point>): 
 }
 
 /** f of each point. */
-export async function scoresOf(slopes: Slopes, score: Score, points: Iterable<Point>): Promise<number[]> {
+export async function scoresOf(slopes: Slopes, score: OutputScore, points: Iterable<Point>): Promise<number[]> {
   const found: number[] = [];
   for await (const { outputs } of each(slopes, score, points)) found.push(scoreOf(score, outputs));
   return found;
 }
 
 /** Sums of what belongs to each named part. @param value of a number of the point */
-function summed(parts: readonly Part[], slots: Slots, value: (part: number, index: number) => number): Float64Array {
+function summed(
+  parts: readonly InputPart[],
+  slots: Slots,
+  value: (part: number, index: number) => number,
+): Float64Array {
   return Float64Array.from(parts, ({ input, features }) => {
     let sum = 0;
     for (const feature of features) {
@@ -92,8 +96,8 @@ function summed(parts: readonly Part[], slots: Slots, value: (part: number, inde
 /** @param steps points of the way at which the slope is taken, by the rule of Gauss and Legendre; sums are in 64 bits */
 export async function integratedGradients(
   slopes: Slopes,
-  score: Score,
-  { point, baseline, parts, slots, steps }: Asked & { readonly steps: number },
+  score: OutputScore,
+  { point, baseline, parts, slots, steps }: AttributionRequest & { readonly steps: number },
 ): Promise<Float64Array> {
   const { nodes, weights } = gaussLegendre(steps);
   const between = function* () {
@@ -115,18 +119,18 @@ export async function integratedGradients(
   return summed(parts, slots, (part, i) => sums[part][i] * (point[part][i] - baseline[part][i]));
 }
 
-export interface Asked {
+export interface AttributionRequest {
   readonly point: Point;
   readonly baseline: Point;
-  readonly parts: readonly Part[];
+  readonly parts: readonly InputPart[];
   readonly slots: Slots;
 }
 
 /** @param weight of the slope of each number, 1 for slopes as they are */
 export async function gradientOf(
   slopes: Slopes,
-  { seed }: Score,
-  { point, parts, slots }: Omit<Asked, 'baseline'>,
+  { seed }: OutputScore,
+  { point, parts, slots }: Omit<AttributionRequest, 'baseline'>,
   weight: (part: number, index: number) => number,
 ): Promise<Float64Array> {
   const [{ gradients }] = await slopes([point], seed);
@@ -139,9 +143,9 @@ export async function gradientOf(
  */
 export async function occlusion(
   slopes: Slopes,
-  score: Score,
+  score: OutputScore,
   value: number,
-  { point, baseline, parts, slots }: Asked,
+  { point, baseline, parts, slots }: AttributionRequest,
   regions: readonly (readonly number[])[],
 ): Promise<Float64Array> {
   const occluded = function* () {

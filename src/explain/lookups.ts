@@ -57,7 +57,7 @@ export function withLookups<T>(model: tfl.LayersModel, serve: Serve, body: () =>
   }
 }
 
-interface Sighting {
+interface SeenLookup {
   readonly layer: Layer;
   readonly shape: readonly number[];
   readonly ids: Float32Array;
@@ -102,8 +102,8 @@ function sightings(
   shapes: readonly (readonly number[])[],
   number: (feature: number) => number,
   run: (inputs: tf.Tensor[]) => void,
-): Sighting[] {
-  const found: Sighting[] = [];
+): SeenLookup[] {
+  const found: SeenLookup[] = [];
   tf.tidy(() => {
     let feature = 0;
     const inputs = shapes.map((shape) => {

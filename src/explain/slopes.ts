@@ -5,7 +5,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { accepted } from '../engine/onnx/accepted.js';
 import { boundGraph, sessionsOf } from '../engine/onnx/bound-graph.js';
-import type { Tensor } from '../engine/onnx/runtime.js';
+import type { SessionTensor } from '../engine/onnx/runtime.js';
 import type { CutGraph } from '../engine/onnx/subgraphs.js';
 import { trace } from '../engine/onnx/tracer.js';
 import { PrivateMemory } from '../engine/private-memory.js';
@@ -205,7 +205,7 @@ function bound(
   const ports = [...given, ...cut.written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
   const tensors = Object.fromEntries(
-    ports.map(({ name, shape, type }): [string, Tensor] => {
+    ports.map(({ name, shape, type }): [string, SessionTensor] => {
       const length = elements(shape);
       return [name, { type, shape, data: type === 'int32' ? memory.integers(length) : memory.floats(length) }];
     }),

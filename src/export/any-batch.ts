@@ -14,7 +14,7 @@ export interface BatchTrace {
 const batchName = 'batch';
 
 /** `perExample * batch + fixed`. */
-interface Size {
+interface LinearSize {
   readonly perExample: number;
   readonly fixed: number;
 }
@@ -102,7 +102,7 @@ class Join {
     return this.#node('Expand', [scalar, this.#sizes(this.#sizesOf(a.shape, b.shape), false)]);
   }
 
-  #sizesOf(a: readonly number[], b: readonly number[]): Size[] {
+  #sizesOf(a: readonly number[], b: readonly number[]): LinearSize[] {
     same(a.length, b.length);
     return a.map((value, i) => {
       const perExample = (b[i] - value) / (this.#b.count - this.#a.count);
@@ -112,7 +112,7 @@ class Join {
   }
 
   /** A tensor of int64 with these sizes. */
-  #sizes(sizes: readonly Size[], isTarget: boolean): string {
+  #sizes(sizes: readonly LinearSize[], isTarget: boolean): string {
     const open = sizes.filter(({ perExample }) => perExample !== 0);
     if (open.length === 0 || (isTarget && open.length === 1)) {
       return this.#int64(sizes.map(({ perExample, fixed }) => (perExample === 0 ? fixed : -1)));

@@ -21,13 +21,13 @@ export function sha256(...parts: readonly (string | ArrayBufferView)[]): string 
 /** Bytes hashed before others get their turn: about 20 ms. */
 const turnBytes = 1 << 24;
 
-interface Source {
+interface ByteSource {
   readonly length: number;
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
 }
 
 /** SHA-256 in hex of data that may be too long for memory, with turns for everything else that the process does. */
-export async function sourceHash(source: Source): Promise<string> {
+export async function sourceHash(source: ByteSource): Promise<string> {
   const hash = createHash('sha256');
   for (let offset = 0; offset < source.length; offset += turnBytes) {
     hash.update(await source.read(offset, Math.min(turnBytes, source.length - offset)));

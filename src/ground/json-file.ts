@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { LockstepError } from '../errors.js';
 
 /** What a file is, for messages. */
-export interface FileKind {
+export interface JsonFileKind {
   readonly Failure: new (problem: string, remedy: string) => LockstepError;
   /** What the file ought to be: `the JSON of a model`. */
   readonly what: string;
@@ -28,12 +28,12 @@ const deepest = 200;
  * Reads a text file whole.
  * @throws Failure when it is missing, a folder, a device, too large or not UTF-8
  */
-function readTextFile(file: string, kind: FileKind): string {
+function readTextFile(file: string, kind: JsonFileKind): string {
   return decodeText(readBounded(file, kind), file, kind);
 }
 
 /** @throws Failure when the bytes are not UTF-8 */
-export function decodeText(bytes: Uint8Array, file: string, kind: FileKind): string {
+export function decodeText(bytes: Uint8Array, file: string, kind: JsonFileKind): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -42,7 +42,7 @@ export function decodeText(bytes: Uint8Array, file: string, kind: FileKind): str
 }
 
 /** Reads and checks a file of JSON. @throws Failure as `readTextFile` and `parseJson` do */
-export function readJsonFile<T>(file: string, schema: z.ZodType<T>, kind: FileKind): T {
+export function readJsonFile<T>(file: string, schema: z.ZodType<T>, kind: JsonFileKind): T {
   return parseJson(readTextFile(file, kind), file, schema, kind);
 }
 
@@ -50,7 +50,7 @@ export function readJsonFile<T>(file: string, schema: z.ZodType<T>, kind: FileKi
  * @param where the file that the text is from, for messages
  * @throws Failure when the text is no JSON, is nested too deeply, or breaks the schema
  */
-export function parseJson<T>(text: string, where: string, schema: z.ZodType<T>, kind: FileKind): T {
+export function parseJson<T>(text: string, where: string, schema: z.ZodType<T>, kind: JsonFileKind): T {
   const fail = (why: string) => new kind.Failure(`${where}: is not ${kind.what} (${why})`, kind.remedy);
   let value: unknown;
   try {
@@ -95,7 +95,7 @@ export function isTooDeep(value: unknown, most = deepest): boolean {
 }
 
 /** The bytes of a file; a pipe is read to its end, a device or whatever does not end only so far. */
-function readBounded(file: string, { Failure, what, remedy, whereMissing = remedy }: FileKind): Buffer {
+function readBounded(file: string, { Failure, what, remedy, whereMissing = remedy }: JsonFileKind): Buffer {
   const parts: Buffer[] = [];
   let length = 0;
   let fd: number | undefined;
@@ -121,10 +121,10 @@ function readBounded(file: string, { Failure, what, remedy, whereMissing = remed
 }
 
 /** @throws Failure when a text of that many bytes cannot be held whole */
-export function checkTextSize(file: string, bytes: number, kind: FileKind): void {
+export function checkTextSize(file: string, bytes: number, kind: JsonFileKind): void {
   if (bytes > mostBytes) throw tooLarge(file, kind);
 }
 
-function tooLarge(file: string, { Failure, what, remedy }: FileKind): LockstepError {
+function tooLarge(file: string, { Failure, what, remedy }: JsonFileKind): LockstepError {
   return new Failure(`${file}: has more than ${mostBytes} bytes, too many for ${what}`, remedy);
 }

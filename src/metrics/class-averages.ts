@@ -22,10 +22,10 @@ const averageSchema = (z: Zod) =>
     );
 
 const options = (z: Zod) => z.strictObject({ average: averageSchema(z) });
-type Options = z.infer<ReturnType<typeof options>>;
+type AverageOptions = z.infer<ReturnType<typeof options>>;
 
 /** What a class, or all together, come to: a fraction. */
-type Score = (counts: ClassCount) => {
+type ScoreRatio = (counts: ClassCount) => {
   readonly part: number;
   readonly whole: number;
 };
@@ -34,18 +34,18 @@ export const scores = {
   precision: ({ hits, predicted }) => ({ part: hits, whole: predicted }),
   recall: ({ hits, truth }) => ({ part: hits, whole: truth }),
   iou: ({ hits, truth, predicted }) => ({ part: hits, whole: truth + predicted - hits }),
-} satisfies Record<string, Score>;
+} satisfies Record<string, ScoreRatio>;
 
 /** F of van Rijsbergen (1979): (1 + beta²) hits / (beta² truth + predicted). */
 export const fScore =
-  (beta: number): Score =>
+  (beta: number): ScoreRatio =>
   ({ hits, truth, predicted }) => ({ part: (1 + beta ** 2) * hits, whole: beta ** 2 * truth + predicted });
 
-export const ratio = ({ part, whole }: ReturnType<Score>): number => (whole === 0 ? 0 : part / whole);
+export const ratio = ({ part, whole }: ReturnType<ScoreRatio>): number => (whole === 0 ? 0 : part / whole);
 
 function averaged(
   { classes, total }: ClassCounts,
-  score: Score,
+  score: ScoreRatio,
   average: Average | undefined,
   labels: boolean,
 ): number {
@@ -68,7 +68,7 @@ export const averagedLabel = (name: string, average: string | undefined): string
 
 /** Of several classes an average has to be chosen: each answers another question. */
 function misfit(name: string, asked: string) {
-  return (spec: ScoredOutput, loss: string, facts?: TargetFacts, given?: Options): Misfit | undefined => {
+  return (spec: ScoredOutput, loss: string, facts?: TargetFacts, given?: AverageOptions): Misfit | undefined => {
     const found = classMisfit(spec, loss, facts);
     if (found || given?.average !== undefined || (spec.outputs <= 2 && !isMultiLabel(spec))) return found;
     const [what, each] = isMultiLabel(spec) ? ['labels', 'label'] : ['classes', 'class'];
@@ -79,7 +79,7 @@ function misfit(name: string, asked: string) {
   };
 }
 
-const averagedFamily = <Name extends string>(name: Name, score: Score) =>
+const averagedFamily = <Name extends string>(name: Name, score: ScoreRatio) =>
   ({
     name,
     schema: options,
@@ -88,11 +88,11 @@ const averagedFamily = <Name extends string>(name: Name, score: Score) =>
     range: shares,
     comparesClasses: true,
     needsThreshold: true,
-    label: ({ average }: Options): string => averagedLabel(name, average),
+    label: ({ average }: AverageOptions): string => averagedLabel(name, average),
     misfit: misfit(name, ''),
-    create: ({ average }: Options, spec: ScoredOutput) =>
+    create: ({ average }: AverageOptions, spec: ScoredOutput) =>
       classMetric(spec, (counts) => averaged(counts, score, average, isMultiLabel(spec))),
-  }) as const satisfies MetricFamily<Options>;
+  }) as const satisfies MetricFamily<AverageOptions>;
 
 export const precision = averagedFamily('precision', scores.precision);
 export const recall = averagedFamily('recall', scores.recall);

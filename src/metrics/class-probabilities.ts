@@ -31,7 +31,10 @@ export interface ClassOutput {
   readonly decision?: Decision;
 }
 
-type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
+/** 32 bits as engines give them; 64 of what was predicted elsewhere. */
+export type Floats = Float32Array | Float64Array;
+/** Targets, and classes that were predicted, take as little room as they need. */
+export type Numbers = Floats | Int32Array | Uint8Array;
 
 /** A float32 probability that is 0 was below this, and one that is 1 was nearer to 1 than that. */
 export const least = 2 ** -149;

@@ -5,8 +5,9 @@
 import type { z } from 'zod';
 import { averagedLabel } from './class-averages.js';
 import { classesOf, isMultiLabel } from './class-counts.js';
+import type { Floats } from './class-probabilities.js';
 import { classMisfit } from './class-targets.js';
-import type { EvaluatedRows, Floats, ScoredOutput } from './evaluated-rows.js';
+import type { EvaluatedRows, ScoredOutput } from './evaluated-rows.js';
 import {
   type MetricCurve,
   type MetricFamily,
@@ -19,7 +20,7 @@ import {
 import { descending } from './sorted.js';
 import { Thresholds } from './thresholds.js';
 
-type Area = (thresholds: Thresholds) => number;
+type CurveArea = (thresholds: Thresholds) => number;
 
 /** Scores of one class against others, or of a label, in their order. They are those of a base: other weights leave them as they are. */
 interface Sorted {
@@ -91,7 +92,7 @@ function weighed(
   return { of: new Thresholds(scores, (i) => hits[i] === 1, own, order), weight };
 }
 
-function averagedArea(rows: EvaluatedRows, spec: ScoredOutput, area: Area, average: 'macro' | 'weighted'): number {
+function averagedArea(rows: EvaluatedRows, spec: ScoredOutput, area: CurveArea, average: 'macro' | 'weighted'): number {
   let [sum, whole] = [0, 0];
   for (let which = 0; which < spec.outputs; which++) {
     const found = column(rows, spec, which);
@@ -141,7 +142,7 @@ function thresholdsOf(rows: EvaluatedRows, spec: ScoredOutput): Thresholds | und
   return found && weighed(rows, found).of;
 }
 
-const single = (rows: EvaluatedRows, spec: ScoredOutput, of: Area): number => {
+const single = (rows: EvaluatedRows, spec: ScoredOutput, of: CurveArea): number => {
   const thresholds = thresholdsOf(rows, spec);
   return thresholds ? of(thresholds) : Number.NaN;
 };

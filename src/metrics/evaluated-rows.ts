@@ -1,5 +1,5 @@
 /** An evaluated batch as the metrics read it: what several of them need is computed once, when the first one asks. */
-import { type Decision, decidedClasses, decides, ofTwo, probabilitiesOf } from './class-probabilities.js';
+import { type Decision, decidedClasses, decides, type Numbers, ofTwo, probabilitiesOf } from './class-probabilities.js';
 import { highest, oneHot, rankOf, sumOf } from './row-numbers.js';
 
 /** What the metrics need to know of an output and its targets. */
@@ -32,12 +32,6 @@ export interface ScoredOutput {
   /** Means that were taken off before. */
   readonly means?: readonly number[];
 }
-
-/** 32 bits as engines give them; 64 of what was predicted elsewhere. */
-export type Floats = Float32Array | Float64Array;
-
-/** Targets, and classes that were predicted, take as little room as they need. */
-export type Numbers = Floats | Int32Array | Uint8Array;
 
 /** What an engine makes of a batch, and its targets. */
 export interface EvaluatedBatch {

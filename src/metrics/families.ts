@@ -51,7 +51,7 @@ export const families: readonly MetricFamily[] = list;
 
 type Family = (typeof list)[number];
 type Bare<F> = F extends { readonly name: infer Name; readonly bare: object } ? Name : never;
-type WithOptions<F> = F extends {
+type FamilyWithOptions<F> = F extends {
   readonly name: infer Name extends string;
   schema(zod: never): z.ZodType<infer Options>;
 }
@@ -59,7 +59,7 @@ type WithOptions<F> = F extends {
   : never;
 
 /** A metric as a config names it: a bare name, or one with its options. */
-export type MetricConfig = Bare<Family> | WithOptions<Family>;
+export type MetricConfig = Bare<Family> | FamilyWithOptions<Family>;
 
 /** A metric of a config with its family and options. */
 export class AskedMetric {

@@ -8,10 +8,10 @@ import type { EvaluatedRows } from './evaluated-rows.js';
 import { type Metric, type MetricFamily, meanOverRows, shares, type Zod } from './metric.js';
 
 /** What a place is worth, counted from 1. */
-type Worth = (place: number) => number;
+type PlaceWorth = (place: number) => number;
 
 /** The mean worth of the place of the wanted one. */
-function meanWorth(outputs: number, worth: Worth): Metric {
+function meanWorth(outputs: number, worth: PlaceWorth): Metric {
   const before = new Float64Array(outputs + 1);
   for (let place = 1; place <= outputs; place++) before[place] = before[place - 1] + worth(place);
   return meanOverRows((rows) => (row) => {
@@ -32,7 +32,7 @@ function standing({ outputs, classes }: EvaluatedRows, row: number, width: numbe
 }
 
 const cut = (z: Zod) => z.strictObject({ k: z.int().min(1).describe('Places that count, from the top') });
-type Cut = z.infer<ReturnType<typeof cut>>;
+type CutOptions = z.infer<ReturnType<typeof cut>>;
 
 const misfit = ((spec, loss, facts) => {
   if (spec.outputs === 1)
@@ -50,7 +50,7 @@ export const hitRate = {
   schema: cut,
   label: ({ k }) => `hitRate@${k}`,
   create: ({ k }, { outputs }) => meanWorth(outputs, (place) => Number(place <= k)),
-} as const satisfies MetricFamily<Cut>;
+} as const satisfies MetricFamily<CutOptions>;
 
 /** Normalized discounted cumulative gain of Järvelin and Kekäläinen (2002), of one wanted item. */
 export const ndcg = {
@@ -59,7 +59,7 @@ export const ndcg = {
   schema: cut,
   label: ({ k }) => `ndcg@${k}`,
   create: ({ k }, { outputs }) => meanWorth(outputs, (place) => (place <= k ? 1 / Math.log2(place + 1) : 0)),
-} as const satisfies MetricFamily<Cut>;
+} as const satisfies MetricFamily<CutOptions>;
 
 /** The mean of one over the place: of one wanted item the mean average precision as well. */
 export const mrr = {

@@ -5,7 +5,7 @@
 import { descending } from './sorted.js';
 
 /** Weights of what lies at a threshold or above: those that are of the class, and those that are not. */
-export type Step = (hits: number, alarms: number, score: number) => void;
+export type ThresholdStep = (hits: number, alarms: number, score: number) => void;
 
 /** Scores of rows that count, once sorted, for any number of looks at them with other weights. */
 export class Thresholds {
@@ -28,7 +28,7 @@ export class Thresholds {
   }
 
   /** Calls back after each run of equal scores. @returns what all came to */
-  each(step: Step): { readonly hits: number; readonly alarms: number } {
+  each(step: ThresholdStep): { readonly hits: number; readonly alarms: number } {
     let [hits, alarms] = [0, 0];
     const order = this.#order;
     for (let i = 0; i < order.length; i++) {

@@ -22,7 +22,7 @@ export interface IdInput {
 }
 
 /** An embedding and what it is given, for an example that was made up. */
-interface Sighting {
+interface SeenIds {
   readonly embedding: Layer;
   readonly ids: Float32Array;
 }
@@ -64,8 +64,8 @@ export function idInputs(model: tfl.LayersModel, shapes: readonly (readonly numb
 const isEmbedding = (layer: Layer): boolean => layer.getClassName() === 'Embedding';
 
 /** @param example of all inputs, one behind the other */
-function seen(model: tfl.LayersModel, shapes: readonly (readonly number[])[], example: Float32Array): Sighting[] {
-  const found: Sighting[] = [];
+function seen(model: tfl.LayersModel, shapes: readonly (readonly number[])[], example: Float32Array): SeenIds[] {
+  const found: SeenIds[] = [];
   tf.tidy(() => {
     let start = 0;
     const inputs = shapes.map((shape) => {
@@ -85,7 +85,7 @@ interface Container {
 }
 
 /** Computes what leads to embeddings, and nothing else. */
-function visit(model: tfl.LayersModel, inputs: tf.Tensor[], found: Sighting[]): void {
+function visit(model: tfl.LayersModel, inputs: tf.Tensor[], found: SeenIds[]): void {
   const own = (model as unknown as Container).model ?? model;
   const { containerNodes } = own as unknown as Container;
   for (const layer of model.layers) {
@@ -98,7 +98,7 @@ function visit(model: tfl.LayersModel, inputs: tf.Tensor[], found: Sighting[]): 
   }
 }
 
-function enter(layer: Layer, inputs: tf.Tensor[], found: Sighting[]): void {
+function enter(layer: Layer, inputs: tf.Tensor[], found: SeenIds[]): void {
   if (isEmbedding(layer)) found.push({ embedding: layer, ids: Float32Array.from(inputs[0].dataSync()) });
   else if (layer instanceof tfl.LayersModel) visit(layer, inputs, found);
   else if (layer.getClassName() === 'TimeDistributed') {

@@ -20,7 +20,7 @@ export interface ModelRun {
 }
 
 /** One application of a layer. */
-interface Step {
+interface LayerApplication {
   readonly layer: Layer;
   readonly inputs: readonly Symbolic[];
   readonly outputs: readonly Symbolic[];
@@ -67,13 +67,13 @@ function runStep(layer: Layer, inputs: Tensor[], kwargs: { readonly training?: b
   return { outputs, masks: maskAfter(layer, inputs, masks, outputs.length) };
 }
 
-const orders = new WeakMap<tfl.LayersModel, readonly Step[]>();
+const orders = new WeakMap<tfl.LayersModel, readonly LayerApplication[]>();
 
 /** In the order of tfjs's executor: noise is drawn in it. */
-function stepsOf(model: tfl.LayersModel): readonly Step[] {
+function stepsOf(model: tfl.LayersModel): readonly LayerApplication[] {
   const known = orders.get(model);
   if (known) return known;
-  const steps: Step[] = [];
+  const steps: LayerApplication[] = [];
   const seen = new Set(model.inputs.map(({ id }) => id));
   const visit = (tensor: Symbolic): void => {
     if (seen.has(tensor.id)) return;
@@ -89,14 +89,18 @@ function stepsOf(model: tfl.LayersModel): readonly Step[] {
 }
 
 /** How many steps read each tensor that a step makes; outputs of the model are never done with. */
-function readers(model: tfl.LayersModel, steps: readonly Step[]): Map<number, number> {
+function readers(model: tfl.LayersModel, steps: readonly LayerApplication[]): Map<number, number> {
   const counts = new Map<number, number>();
   for (const { inputs } of steps) for (const { id } of inputs) counts.set(id, (counts.get(id) ?? 0) + 1);
   for (const { id } of [...model.inputs, ...model.outputs]) counts.set(id, Number.POSITIVE_INFINITY);
   return counts;
 }
 
-function disposeRead({ inputs }: Step, left: Map<number, number>, values: ReadonlyMap<number, Tensor>): void {
+function disposeRead(
+  { inputs }: LayerApplication,
+  left: Map<number, number>,
+  values: ReadonlyMap<number, Tensor>,
+): void {
   for (const { id } of inputs) {
     const count = left.get(id)! - 1;
     left.set(id, count);

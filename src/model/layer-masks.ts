@@ -13,9 +13,9 @@ type Tensor = tf.Tensor;
 export type Mask = Tensor | null;
 
 /** `any`: places that one input has, where all have masks. `joins`: of concatenated inputs. What is not here drops masks. */
-type Effect = 'passes' | 'any' | 'joins' | 'embeds' | 'masks' | 'recurs' | 'averages' | 'distributes' | 'attends';
+type MaskEffect = 'passes' | 'any' | 'joins' | 'embeds' | 'masks' | 'recurs' | 'averages' | 'distributes' | 'attends';
 
-const effects: Readonly<Record<string, Effect | undefined>> = {
+const effects: Readonly<Record<string, MaskEffect | undefined>> = {
   Dense: 'passes',
   Activation: 'passes',
   ReLU: 'passes',
@@ -54,7 +54,7 @@ const effects: Readonly<Record<string, Effect | undefined>> = {
   TimeDistributed: 'distributes',
 };
 
-const effectOf = (layer: Layer): Effect | undefined => effects[layer.getClassName()];
+const effectOf = (layer: Layer): MaskEffect | undefined => effects[layer.getClassName()];
 
 /** Layers that read a mask in Keras and not in tfjs, and what to do about it. */
 const unmasked: Readonly<Record<string, string | undefined>> = {

@@ -4,7 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { type LossConfig, lossSettings } from '../config/model.js';
 import { ModelError } from '../errors.js';
-import { decided, type OutputKind, type Outputs } from './outputs.js';
+import { decided, type Outputs, type ProbabilityKind } from './outputs.js';
 import type { PlaceValues } from './place-losses.js';
 
 /** What a loss needs to know of the data and of the model's last layer. */
@@ -112,7 +112,7 @@ function lossOf(name: string, spec: OutputSpec, probabilities: boolean, delta: n
 }
 
 /** @param kind of the outputs, where the user has not said it */
-function checkFit(name: string, { shape, targetShape, classes }: OutputSpec, kind?: OutputKind): void {
+function checkFit(name: string, { shape, targetShape, classes }: OutputSpec, kind?: ProbabilityKind): void {
   const output = `the model's output [${shape.join(', ')}]`;
   const units = shape.at(-1) ?? 1;
   const said = `loss: { ${name}: { fromLogits: false } }`;

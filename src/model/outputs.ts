@@ -8,16 +8,15 @@ import tfl = require('@tensorflow/tfjs-layers');
 import { type LossConfig, lossSettings } from '../config/model.js';
 import type { OutputEncoding } from '../data/encoding.js';
 import { ModelError } from '../errors.js';
-import { type Known, type Undecided, undecided } from './output-rules/known.js';
+import { type Known, type Shape, type Undecided, undecided } from './output-rules/known.js';
 import { rules } from './output-rules/rules.js';
 
 type Layer = tfl.layers.Layer;
-type Shape = readonly (number | null)[];
 
 /** `softmax`: those of one place add up to one. `sigmoid`: each is a probability by itself. */
-export type OutputKind = NonNullable<OutputEncoding['kind']>;
+export type ProbabilityKind = NonNullable<OutputEncoding['kind']>;
 /** What outputs are, or why that cannot be told. */
-export type Outputs = { readonly kind: OutputKind } | Undecided;
+export type Outputs = { readonly kind: ProbabilityKind } | Undecided;
 
 /** What the model's layers say of one of its outputs. */
 export function outputsOf(model: tfl.LayersModel, index = 0): Outputs {
@@ -41,7 +40,7 @@ export function outputsFor(model: tfl.LayersModel, loss: LossConfig, index = 0):
  * @param loss its name in the config, which says it by its option
  * @throws ModelError where nobody knows
  */
-export function decided(outputs: Outputs, who: string, loss: string): OutputKind {
+export function decided(outputs: Outputs, who: string, loss: string): ProbabilityKind {
   if (outputs.kind !== 'undecided') return outputs.kind;
   throw new ModelError(
     `${who}: whether the model's outputs are logits or probabilities cannot be told: ${outputs.why}`,

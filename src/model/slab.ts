@@ -24,7 +24,7 @@ export interface SlabLayout {
   readonly length: number;
 }
 
-interface Weight {
+interface SlabWeight {
   readonly originalName: string;
   readonly shape: readonly number[];
 }
@@ -34,13 +34,13 @@ export const alignedFloats = (floats: number): number => Math.ceil(floats / alig
 
 /** Lays out weights in the order given, each at a multiple of 64 bytes. */
 export function slabLayout(
-  trainable: readonly Weight[],
-  state: readonly Weight[],
-  frozen: readonly Weight[],
+  trainable: readonly SlabWeight[],
+  state: readonly SlabWeight[],
+  frozen: readonly SlabWeight[],
 ): SlabLayout {
   const tensors: SlabTensor[] = [];
   let offset = 0;
-  const place = (weights: readonly Weight[]): number => {
+  const place = (weights: readonly SlabWeight[]): number => {
     for (const { originalName, shape } of weights) {
       const size = elements(shape);
       tensors.push({ name: originalName, shape, offset, size });

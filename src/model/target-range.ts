@@ -2,7 +2,7 @@
 import { type LossConfig, lossSettings } from '../config/model.js';
 import type { TargetSurvey } from '../data/target-survey.js';
 
-interface Range {
+interface TargetRange {
   /** The rule, in words. */
   readonly takes: string;
   /** Place of the first number that breaks it; absent where any number will do. */
@@ -11,9 +11,9 @@ interface Range {
   readonly classes: 'only' | 'too' | 'never';
 }
 
-const anyNumber: Range = { takes: 'numbers', classes: 'never' };
+const anyNumber: TargetRange = { takes: 'numbers', classes: 'never' };
 
-const ranges: Readonly<Record<string, Range>> = {
+const ranges: Readonly<Record<string, TargetRange>> = {
   meanSquaredError: anyNumber,
   meanAbsoluteError: anyNumber,
   huber: anyNumber,
@@ -37,7 +37,7 @@ function neitherCoding({ broken: { binary, signs } }: TargetSurvey): number | un
 export const lossName = (config: LossConfig): string => lossSettings(config).name;
 
 /** The targets that a loss takes; undefined for a function of the user's, which takes what it likes. */
-export const targetRange = (config: LossConfig): Range | undefined => ranges[lossName(config)];
+export const targetRange = (config: LossConfig): TargetRange | undefined => ranges[lossName(config)];
 
 /** Whether hinge is to read 0 as -1, as Keras does: the targets of the whole data set are 0 and 1. */
 export function isZeroOneHinge(config: LossConfig, survey: TargetSurvey | undefined): boolean {

@@ -1,7 +1,7 @@
 import type { OptimizerOptions } from '../config/optimizer.js';
 import { alignedFloats, type SlabLayout, type SlabTensor } from '../model/slab.js';
 import { runsOf } from './decay-groups.js';
-import { flushSometimes, type Optimizer, type OptimizerStep, type Rule, trainableIn } from './optimizer.js';
+import { flushSometimes, type Optimizer, type OptimizerStep, trainableIn, type UpdateRule } from './optimizer.js';
 import { packedSlot } from './packed-slot.js';
 import { isNamed } from './weight-patterns.js';
 
@@ -69,7 +69,7 @@ function lengths(
   };
 }
 
-function matrixRule(options: AdafactorOptions, { shape, size }: SlabTensor, weightDecay: number): Rule {
+function matrixRule(options: AdafactorOptions, { shape, size }: SlabTensor, weightDecay: number): UpdateRule {
   const [rows, columns] = shape.slice(-2);
   const epsilon = Math.fround(options.epsilon);
   const least = epsilon * epsilon;
@@ -98,7 +98,7 @@ function matrixRule(options: AdafactorOptions, { shape, size }: SlabTensor, weig
   };
 }
 
-function vectorRule(options: AdafactorOptions, { size }: SlabTensor, weightDecay: number): Rule {
+function vectorRule(options: AdafactorOptions, { size }: SlabTensor, weightDecay: number): UpdateRule {
   const epsilon = Math.fround(options.epsilon);
   return (kernels, region, step, workspace) => {
     const { parameters, gradients, slots, length } = region;

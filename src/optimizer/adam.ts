@@ -1,7 +1,7 @@
 import type { OptimizerOptions } from '../config/optimizer.js';
 import type { SlabLayout } from '../model/slab.js';
 import { byDecay } from './decay-groups.js';
-import { flushSometimes, type Optimizer, type Rule, slotLike } from './optimizer.js';
+import { flushSometimes, type Optimizer, slotLike, type UpdateRule } from './optimizer.js';
 
 type AdamOptions = Omit<OptimizerOptions<'adamw'>, 'learningRate' | 'noDecay'>;
 
@@ -15,7 +15,7 @@ export function adam(options: AdamOptions & { readonly noDecay?: readonly string
  * Kingma and Ba, "Adam" (2015), in the form of their section 2 that folds both bias corrections into the rate and
  * epsilon; with weight decay as in Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
  */
-export function adamRule(options: AdamOptions): Rule {
+export function adamRule(options: AdamOptions): UpdateRule {
   // The kernels hold the betas as float32, so the corrections are those of the rounded values.
   const beta1 = Math.fround(options.beta1);
   const beta2 = Math.fround(options.beta2);

@@ -1,6 +1,6 @@
 /** Parameter groups: which weights are decayed, and which are not. */
 import type { SlabLayout } from '../model/slab.js';
-import { type Optimizer, type OptimizerSlot, type Piece, type Rule, trainableIn } from './optimizer.js';
+import { type Optimizer, type OptimizerSlot, type SlabPiece, trainableIn, type UpdateRule } from './optimizer.js';
 import { isNamed } from './weight-patterns.js';
 
 interface Decay {
@@ -17,11 +17,11 @@ export function byDecay(
   layout: SlabLayout,
   slots: readonly OptimizerSlot[],
   { weightDecay, noDecay = [] }: Decay,
-  ruleOf: (weightDecay: number) => Rule,
+  ruleOf: (weightDecay: number) => UpdateRule,
 ): Optimizer {
   const rules = { decayed: ruleOf(weightDecay), spared: ruleOf(0) };
   const pieces = runsOf(layout, ({ name }) => (isNamed(name, noDecay) ? 'spared' : 'decayed')).map(
-    ({ from, to, group }): Piece => ({
+    ({ from, to, group }): SlabPiece => ({
       from,
       to,
       slots: slots.map((_, slot) => ({ slot, start: from })),

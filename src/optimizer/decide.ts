@@ -38,7 +38,7 @@ export interface Update {
   readonly stateScale: number;
 }
 
-export interface Decision {
+export interface StepDecision {
   /** Mean loss. */
   readonly loss: number;
   /** Euclidean norm of the mean gradient, before clipping. */
@@ -51,7 +51,7 @@ export interface Decision {
  * @param round steps since the start of the run
  * @param rateScale multiplies the learning rate of the schedule
  */
-export function decideStep(rule: StepRule, round: number, rateScale: number, sums: StepSums): Decision {
+export function decideStep(rule: StepRule, round: number, rateScale: number, sums: StepSums): StepDecision {
   const { geometry, clipNorm } = rule;
   // Where nothing counts, sums are 0, and so is the mean.
   const counted = total(sums.divisors);

@@ -2,7 +2,7 @@ import type { OptimizerOptions } from '../config/optimizer.js';
 import type { SlabLayout, SlabTensor } from '../model/slab.js';
 import { oneMinusPower } from './adam.js';
 import { runsOf } from './decay-groups.js';
-import { flushSometimes, type Optimizer, type Rule, slotLike, trainableIn } from './optimizer.js';
+import { flushSometimes, type Optimizer, slotLike, trainableIn, type UpdateRule } from './optimizer.js';
 import { isNamed } from './weight-patterns.js';
 
 type LambOptions = OptimizerOptions<'lamb'>;
@@ -23,7 +23,7 @@ export function lamb(options: LambOptions, layout: SlabLayout): Optimizer {
 }
 
 /** Bias corrections are folded in as in adam.ts. */
-function lambRule(options: LambOptions, weightDecay: number): Rule {
+function lambRule(options: LambOptions, weightDecay: number): UpdateRule {
   const beta1 = Math.fround(options.beta1);
   const beta2 = Math.fround(options.beta2);
   return (kernels, region, step) => {

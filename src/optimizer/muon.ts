@@ -3,7 +3,7 @@ import { alignedFloats, type SlabLayout, type SlabTensor } from '../model/slab.j
 import { adamRule } from './adam.js';
 import { runsOf } from './decay-groups.js';
 import { newtonSchulz, type RuleModels } from './newton-schulz.js';
-import { flushSometimes, type Optimizer, type Piece, type Rule, trainableIn } from './optimizer.js';
+import { flushSometimes, type Optimizer, type SlabPiece, trainableIn, type UpdateRule } from './optimizer.js';
 import { packedSlot } from './packed-slot.js';
 import { isNamed } from './weight-patterns.js';
 
@@ -29,14 +29,14 @@ export function muon(options: MuonOptions, layout: SlabLayout, models: RuleModel
   ] as const;
   const decayOf = ({ name }: SlabTensor) => (isNamed(name, noDecay) ? 0 : weightDecay);
   const adamw = { decayed: restRule(options, weightDecay), spared: restRule(options, 0) };
-  const matrixPiece = (tensor: SlabTensor, from: number, to: number): Piece => ({
+  const matrixPiece = (tensor: SlabTensor, from: number, to: number): SlabPiece => ({
     from,
     to,
     slots: [{ slot: 0, start: slots[0].starts.get(tensor.name)! }],
     rule: matrixRule(options, tensor.shape, decayOf(tensor), models),
     cost: costOf(tensor.shape),
   });
-  const restPiece = (first: SlabTensor, from: number, to: number): Piece => ({
+  const restPiece = (first: SlabTensor, from: number, to: number): SlabPiece => ({
     from,
     to,
     slots: [1, 2].map((slot) => ({ slot, start: slots[slot].starts.get(first.name)! })),
@@ -61,7 +61,7 @@ export function matricesOf({ exclude = ['embeddings'] }: MuonOptions, layout: Sl
 const costOf = ([rows, columns]: readonly number[]): number =>
   rows * columns * Math.min(rows, columns) + Math.min(rows, columns) ** 3 / 2;
 
-function restRule({ learningRate, adamw }: MuonOptions, weightDecay: number): Rule {
+function restRule({ learningRate, adamw }: MuonOptions, weightDecay: number): UpdateRule {
   const rule = adamRule({ ...adamw, weightDecay });
   const ratio = (adamw.learningRate ?? learningRate) / learningRate;
   return (kernels, region, step, workspace) =>
@@ -74,7 +74,7 @@ function matrixRule(
   shape: readonly number[],
   weightDecay: number,
   models: RuleModels,
-): Rule {
+): UpdateRule {
   const [rows, columns] = shape;
   const factor =
     scale === 'original' ? Math.sqrt(Math.max(1, columns / rows)) : 0.2 * Math.sqrt(Math.max(rows, columns));

@@ -27,12 +27,17 @@ export interface OptimizerStep {
   /** 1 for the first step of the run. */
   readonly number: number;
   readonly learningRate: number;
-  /** Multiplies the gradients first: 1 / examples, times the clipping factor. */
+  /** Multiplies the gradients first: 1 / divisor, times the clipping factor. */
   readonly gradientScale: number;
 }
 
 /** How one step changes a region. @param workspace of the thread, in the memory of the slabs: `Optimizer.workspace` floats */
-export type Rule = (kernels: UpdateKernels, region: SlabRegion, step: OptimizerStep, workspace: Float32Array) => void;
+export type UpdateRule = (
+  kernels: UpdateKernels,
+  region: SlabRegion,
+  step: OptimizerStep,
+  workspace: Float32Array,
+) => void;
 
 /** Where the state of a piece begins. */
 interface SlotPlace {
@@ -43,12 +48,12 @@ interface SlotPlace {
 }
 
 /** A range of the trainable parameters with one rule. */
-export interface Piece {
+export interface SlabPiece {
   /** Floats of the slab, multiples of 16. */
   readonly from: number;
   readonly to: number;
   readonly slots: readonly SlotPlace[];
-  readonly rule: Rule;
+  readonly rule: UpdateRule;
   /** What one thread must do as a whole, as compared with the others of that kind; all else may be cut between regions of 16 floats. */
   readonly cost?: number;
 }
@@ -56,7 +61,7 @@ export interface Piece {
 export interface Optimizer {
   readonly slots: readonly OptimizerSlot[];
   /** All trainable parameters, in order. */
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly SlabPiece[];
   /** Floats that a thread needs for itself while it updates. */
   readonly workspace?: number;
 }
@@ -70,7 +75,7 @@ export const trainableIn = ({ tensors, trainable }: SlabLayout): SlabTensor[] =>
   tensors.filter(({ offset }) => offset < trainable);
 
 /** One rule for all parameters. @param slots each as long as they */
-export function uniform(layout: SlabLayout, slots: readonly OptimizerSlot[], rule: Rule): Optimizer {
+export function uniform(layout: SlabLayout, slots: readonly OptimizerSlot[], rule: UpdateRule): Optimizer {
   return {
     slots,
     pieces: [{ from: 0, to: layout.trainable, slots: slots.map((_, slot) => ({ slot, start: 0 })), rule }],

@@ -44,13 +44,13 @@ export function learningRateAt(
   return base * warmup(config.exponential.warmupSteps, step) * power(config.exponential.factor, intervals);
 }
 
-type Options<Name extends PropertyKey> = Extract<ScheduleConfig, Record<Name, unknown>>[Name];
+type ScheduleOptions<Name extends PropertyKey> = Extract<ScheduleConfig, Record<Name, unknown>>[Name];
 
 /**
  * Hu et al., "MiniCPM" (2024): 1 until the last part of the run, then down to `end`. `squareRoot` is that of Hägele et al., "Scaling
  * laws and compute-optimal training beyond fixed training durations" (2024).
  */
-function afterStable({ decay, shape, end }: Options<'wsd'>, step: number, totalSteps: number): number {
+function afterStable({ decay, shape, end }: ScheduleOptions<'wsd'>, step: number, totalSteps: number): number {
   const first = totalSteps - Math.round(decay * totalSteps);
   if (step < first) return 1;
   const passed = (step - first) / (totalSteps - first);
@@ -63,7 +63,7 @@ function afterStable({ decay, shape, end }: Options<'wsd'>, step: number, totalS
  * Smith and Topin, "Super-convergence" (2018), by the rule of PyTorch's OneCycleLR: its phases meet at a step that need not be whole,
  * the first is the lowest of the rise, and the last of the run has the lowest rate.
  */
-function oneCycle(options: Options<'oneCycle'>, step: number, totalSteps: number): number {
+function oneCycle(options: ScheduleOptions<'oneCycle'>, step: number, totalSteps: number): number {
   const { rise, divisor, finalDivisor, threePhases, shape } = options;
   const start = 1 / divisor;
   const end = start / finalDivisor;

@@ -1,5 +1,5 @@
 /** How the threads of a pool divide the pieces of an optimizer among them. */
-import type { Optimizer, Piece } from './optimizer.js';
+import type { Optimizer, SlabPiece } from './optimizer.js';
 
 /**
  * What a thread updates: of pieces that may be cut what lies in its range of the slab; the others go to the threads as wholes, the
@@ -12,11 +12,11 @@ export function shareOf(
   threads: number,
   from: number,
   to: number,
-): Piece[] {
+): SlabPiece[] {
   return [...piecesIn(pieces, from, to), ...dealt(pieces, threads)[rank]];
 }
 
-function piecesIn(pieces: readonly Piece[], from: number, to: number): Piece[] {
+function piecesIn(pieces: readonly SlabPiece[], from: number, to: number): SlabPiece[] {
   return pieces.flatMap((piece) => {
     const start = Math.max(piece.from, from);
     const end = Math.min(piece.to, to);
@@ -26,8 +26,8 @@ function piecesIn(pieces: readonly Piece[], from: number, to: number): Piece[] {
   });
 }
 
-function dealt(pieces: readonly Piece[], threads: number): Piece[][] {
-  const hands = Array.from({ length: threads }, () => ({ cost: 0, pieces: [] as Piece[] }));
+function dealt(pieces: readonly SlabPiece[], threads: number): SlabPiece[][] {
+  const hands = Array.from({ length: threads }, () => ({ cost: 0, pieces: [] as SlabPiece[] }));
   const wholes = pieces.filter(({ cost }) => cost !== undefined).sort((a, b) => b.cost! - a.cost!);
   for (const piece of wholes) {
     const least = hands.reduce((least, hand) => (hand.cost < least.cost ? hand : least));

@@ -1,7 +1,7 @@
 /** A moving average of the weights, which is evaluated and saved in their place. */
 import type { OptimizerConfig } from '../config/optimizer.js';
 import type { SlabLayout } from '../model/slab.js';
-import { type Optimizer, type Rule, slotLike } from './optimizer.js';
+import { type Optimizer, slotLike, type UpdateRule } from './optimizer.js';
 
 /** Of an optimizer that keeps an average; undefined for others. */
 export function averageMomentum(config: OptimizerConfig): number | undefined {
@@ -15,7 +15,7 @@ export function averageMomentum(config: OptimizerConfig): number | undefined {
  */
 export function averaged(optimizer: Optimizer, momentum: number, layout: SlabLayout): Optimizer {
   const around =
-    (rule: Rule): Rule =>
+    (rule: UpdateRule): UpdateRule =>
     (kernels, region, step, workspace) => {
       const { parameters, slots, length } = region;
       rule(kernels, { ...region, slots: slots.slice(0, -1) }, step, workspace);

@@ -2,12 +2,12 @@
 import { activeShards, evaluationBatchCount, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
 import { WireError } from '../errors.js';
 import { type TreeNode, treeNodes } from '../reduce/tree.js';
+import type { RoundOptions } from './pool-options.js';
 import type { ComputeTask, EvaluationBatch } from './round-worker.js';
-import type { RoundOptions } from './spec.js';
 
 type Described = Pick<RoundOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation'>;
 
-type Range = readonly [number, number];
+type ShardRange = readonly [number, number];
 
 const remedy = 'use the same version of Lockstep on both sides';
 
@@ -61,7 +61,7 @@ function checkExamples({ examples: { count } }: Described, rows: Int32Array): vo
 }
 
 /** Ranges of places, neighbours made one, for people to read. */
-function joined(ranges: readonly Range[]): string {
+function joined(ranges: readonly ShardRange[]): string {
   const merged: [number, number][] = [];
   for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
     const last = merged.at(-1);
@@ -72,7 +72,7 @@ function joined(ranges: readonly Range[]): string {
 }
 
 /** Places in the epoch's order of a node's examples: from, and up to. */
-function placesOf(geometry: Geometry, step: number, { low, high }: TreeNode): Range {
+function placesOf(geometry: Geometry, step: number, { low, high }: TreeNode): ShardRange {
   const { start, count } = shardsOf(geometry, step, low, high);
   return [start, start + count];
 }

@@ -1,4 +1,4 @@
-/** What the threads of a pool share to move in step: a barrier, the wish to stop, the verdict on a step, and progress. */
+/** What the threads of a pool share to move in step: a barrier, the wish to stop, the decision on a step, and progress. */
 import { availableParallelism } from 'node:os';
 
 const word = { arrived: 0, generation: 1, aborted: 2, stopWanted: 3, halt: 4, done: 5, nextBatch: 6, words: 7 };

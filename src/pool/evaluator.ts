@@ -5,8 +5,8 @@ import type { GradientEngine } from '../engine/engine.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
 import type { Control } from './control.js';
 import type { Gatherer } from './gather.js';
+import type { ComputingOptions } from './pool-options.js';
 import type { PoolSpec } from './shared-state.js';
-import type { ComputingOptions } from './spec.js';
 import type { EvaluateTask } from './task.js';
 
 /** Where the buffers of a batch have each target, in what scale, and the weights of its places. */

@@ -7,11 +7,11 @@ import { bytesPerElement, strideOf, type Values, widthOf } from '../data/field.j
 import type { RowRange } from '../data/geometry.js';
 import { RowReader } from '../data/row-reader.js';
 import type { BatchBuffers } from '../engine/engine.js';
+import type { ComputingOptions } from './pool-options.js';
 import type { PoolSpec } from './shared-state.js';
-import type { ComputingOptions } from './spec.js';
 
 /** What a step of an epoch does to rows on their way. */
-interface Change {
+interface BatchAugmentation {
   readonly augment: Augmenter;
   readonly seed: number;
   readonly epoch: number;
@@ -96,7 +96,7 @@ class ColumnGatherer {
   }
 
   /** @param batch of whole rows, or of rows that are cut: of sequences the places that come first */
-  copy(rows: Int32Array, batch: Values, fromDisk: Values | undefined, change: Change | undefined): void {
+  copy(rows: Int32Array, batch: Values, fromDisk: Values | undefined, change: BatchAugmentation | undefined): void {
     const [values, width, stride] = [this.#values, this.#width, this.#stride];
     const taken = batch.length / rows.length;
     if (width === 1 && !fromDisk && !change) {

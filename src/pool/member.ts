@@ -5,8 +5,8 @@ import type { Update } from '../optimizer/decide.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import { checkBatches, checkTask } from './check-task.js';
 import type { ThreadPool } from './pool.js';
+import type { RoundOptions, UpdateOptions } from './pool-options.js';
 import type { Computed, ComputeTask, EvaluationBatch, Worker } from './round-worker.js';
-import type { RoundOptions, UpdateOptions } from './spec.js';
 
 /** What it asks of the all-reduce among the members of a world. */
 interface Reducing {

@@ -1,5 +1,5 @@
 /** Where a thread's time goes: in all, and step by step where somebody wants to know. */
-import { type Phase, phaseNames } from './spec.js';
+import { type Phase, phaseNames } from './pool-options.js';
 
 /** When each rank ended each step of an epoch, and what it had spent in each phase: in memory that all threads share. */
 export class StepTimes {

@@ -9,21 +9,21 @@ import { Control, StoppedError } from './control.js';
 import { Crew } from './crew.js';
 import { ParameterSlabs } from './parameter-slabs.js';
 import { meanPhases, type PoolWatch, StepTimes } from './phase-clock.js';
-import { RoundSlots } from './round-slots.js';
-import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
-import { RowCache } from './row-cache.js';
-import { allocateShared, gradientSlots, initialSlots, type SharedState } from './shared-state.js';
 import {
   type ComputingOptions,
   type EvaluationOptions,
-  type MemberOptions,
+  type MemberPoolOptions,
   type Phase,
   type PoolOptions,
   phaseNames,
   type RoundOptions,
   type TrainingOptions,
   type UpdateOptions,
-} from './spec.js';
+} from './pool-options.js';
+import { RoundSlots } from './round-slots.js';
+import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
+import { RowCache } from './row-cache.js';
+import { allocateShared, gradientSlots, initialSlots, type SharedState } from './shared-state.js';
 
 /** What a span of steps came to. */
 export interface SpanResult {
@@ -225,7 +225,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   }
 
   /** Takes the optimizer step of a round, whose total gradient is in the region `total`. */
-  async apply(this: ThreadPool<MemberOptions>, update: Update): Promise<void> {
+  async apply(this: ThreadPool<MemberPoolOptions>, update: Update): Promise<void> {
     await this.#crew.run({ kind: 'apply', update });
   }
 

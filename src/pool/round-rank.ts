@@ -1,28 +1,28 @@
 /** One thread of a pool: its share of the rounds of a world. */
 import { activeShards } from '../data/geometry.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
-import type { Piece } from '../optimizer/optimizer.js';
+import type { SlabPiece } from '../optimizer/optimizer.js';
 import { nodePlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
+import type { MemberPoolOptions } from './pool-options.js';
 import type { ShardGradients } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
 import type { Slice } from './slice.js';
-import type { MemberOptions } from './spec.js';
 import type { ApplyTask, NodesTask } from './task.js';
 
 export class RoundRank {
-  readonly #spec: PoolSpec<MemberOptions>;
+  readonly #spec: PoolSpec<MemberPoolOptions>;
   readonly #rank: number;
   readonly #control: Control;
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
-  readonly #share: readonly Piece[];
+  readonly #share: readonly SlabPiece[];
   /** None where the thread only updates. */
   readonly #gradients: ShardGradients | undefined;
 
   constructor(
-    spec: PoolSpec<MemberOptions>,
+    spec: PoolSpec<MemberPoolOptions>,
     rank: number,
     control: Control,
     clock: PhaseClock,

@@ -7,7 +7,7 @@ import type { MetricTotals } from '../evaluate/output-metrics.js';
 import type { Update } from '../optimizer/decide.js';
 import type { AllReducePlan } from '../reduce/plan.js';
 import type { TreeNode } from '../reduce/tree.js';
-import type { Phase } from './spec.js';
+import type { Phase } from './pool-options.js';
 
 /** Rows of the data set that the examples at some places of the epoch's order are. */
 export interface RowsAt {

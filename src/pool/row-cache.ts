@@ -5,7 +5,7 @@ import type { ExamplesMeta } from '../data/packed.js';
 import { WireError } from '../errors.js';
 
 /** Rows of one field, as bytes. */
-interface Part {
+interface CachedArray {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly rowBytes: number;
@@ -28,7 +28,7 @@ export function cachedExamples({ count, fields }: ExamplesMeta, capacity: number
 /** Knows which row of the arrays holds which example. Belongs to the main thread; engine threads read the arrays. */
 export class RowCache {
   readonly #capacity: number;
-  readonly #parts: readonly Part[];
+  readonly #parts: readonly CachedArray[];
   /** Place of each example that is there, the least recently used first. */
   readonly #places = new Map<number, number>();
   /** Examples that a task under way reads. */

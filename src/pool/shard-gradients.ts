@@ -5,8 +5,8 @@ import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { RankStep } from '../reduce/tree.js';
 import type { Gatherer } from './gather.js';
 import type { PhaseClock } from './phase-clock.js';
+import type { DifferentiatingOptions } from './pool-options.js';
 import type { PoolSpec } from './shared-state.js';
-import type { DifferentiatingOptions } from './spec.js';
 
 export interface StepPlace {
   readonly epoch: number;

@@ -12,7 +12,7 @@ import { normBlocks } from '../reduce/norm.js';
 import { reductionPlan } from '../reduce/tree.js';
 import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Control } from './control.js';
-import { type PoolOptions, phaseNames } from './spec.js';
+import { type PoolOptions, phaseNames } from './pool-options.js';
 
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {

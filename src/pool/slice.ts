@@ -1,7 +1,7 @@
 /** A thread's slice of the slabs: the part that it adds up and updates for all. */
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { Update } from '../optimizer/decide.js';
-import type { Optimizer, Piece } from '../optimizer/optimizer.js';
+import type { Optimizer, SlabPiece } from '../optimizer/optimizer.js';
 import { shareOf } from '../optimizer/share.js';
 import { NORM_BLOCK, normBlocks, sumSquares } from '../reduce/norm.js';
 import type { AllReduceLayout } from '../reduce/segments.js';
@@ -56,7 +56,7 @@ export class Slice {
   }
 
   /** What of the parameters this thread updates. */
-  shareOf(optimizer: Optimizer): readonly Piece[] {
+  shareOf(optimizer: Optimizer): readonly SlabPiece[] {
     const { from, to } = this.#range;
     return shareOf(optimizer, this.#rank, this.#spec.threads, from, to);
   }
@@ -65,7 +65,7 @@ export class Slice {
    * Applies the optimizer to this thread's share of the parameters, and averages the new state of its slice.
    * @param total byte offset of the total gradient
    */
-  update(share: readonly Piece[], total: number, { round, learningRate, gradientScale, stateScale }: Update): void {
+  update(share: readonly SlabPiece[], total: number, { round, learningRate, gradientScale, stateScale }: Update): void {
     const { layout, shared } = this.#spec;
     const { parameters, optimizer } = shared.offsets;
     const step = { number: round + 1, learningRate, gradientScale };

@@ -7,11 +7,11 @@ import { Control } from './control.js';
 import { Evaluator } from './evaluator.js';
 import { Gatherer } from './gather.js';
 import { PhaseClock, StepTimes } from './phase-clock.js';
+import type { ComputingOptions } from './pool-options.js';
 import { RoundRank } from './round-rank.js';
 import { ShardGradients } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
 import { Slice } from './slice.js';
-import type { ComputingOptions } from './spec.js';
 import type { Task } from './task.js';
 import { TrainingRank } from './training-rank.js';
 

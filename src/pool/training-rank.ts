@@ -2,22 +2,22 @@
 import { activeShards, roundOf } from '../data/geometry.js';
 import { createOptimizer } from '../optimizer/create-optimizer.js';
 import { decideStep, type Update } from '../optimizer/decide.js';
-import type { Piece } from '../optimizer/optimizer.js';
+import type { SlabPiece } from '../optimizer/optimizer.js';
 import { totalSquares } from '../reduce/norm.js';
 import { type ReductionPlan, reductionPlan } from '../reduce/tree.js';
 import type { Control } from './control.js';
 import type { PhaseClock } from './phase-clock.js';
+import type { TrainingOptions } from './pool-options.js';
 import type { ShardGradients, StepPlace } from './shard-gradients.js';
 import type { PoolSpec } from './shared-state.js';
 import type { Slice } from './slice.js';
-import type { TrainingOptions } from './spec.js';
 import type { TrainTask } from './task.js';
 
 export class TrainingRank {
   readonly #spec: PoolSpec<TrainingOptions>;
   readonly #rank: number;
   readonly #control: Control;
-  readonly #share: readonly Piece[];
+  readonly #share: readonly SlabPiece[];
   readonly #clock: PhaseClock;
   readonly #slice: Slice;
   readonly #gradients: ShardGradients;
@@ -78,7 +78,7 @@ export class TrainingRank {
     this.#clock.mark('reduce');
   }
 
-  /** Every rank decides by the same numbers, so all come to the same verdict; none where the run has diverged. */
+  /** Every rank decides by the same numbers, so all come to the same decision; none where the run has diverged. */
   #decide(epoch: number, step: number, rateScale: number): Update | undefined {
     const { shared, geometry } = this.#spec;
     const active = activeShards(geometry, step);

@@ -7,7 +7,7 @@ import type { SlabParts } from '../reduce/slab-frame.js';
 import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Member } from './member.js';
 import type { ThreadPool } from './pool.js';
-import type { RoundOptions, UpdateOptions } from './spec.js';
+import type { RoundOptions, UpdateOptions } from './pool-options.js';
 
 export interface MemberOptions {
   readonly id: number;

@@ -4,7 +4,7 @@ import { ROOT, spanningTree } from '../reduce/topology.js';
 import type { Course } from './course.js';
 
 /** A member of an all-reduce. */
-export interface Member {
+export interface ReducingMember {
   readonly process: number;
   /** The gate at which it may begin, and the one at which it holds the total. */
   readonly begin: number;
@@ -13,9 +13,9 @@ export interface Member {
 
 export interface AllReduceShape {
   /** Those that hold sums; they may include the coordinator. */
-  readonly holders: readonly Member[];
+  readonly holders: readonly ReducingMember[];
   /** The first member of the world, holder or not. */
-  readonly coordinator: Member;
+  readonly coordinator: ReducingMember;
   readonly slab: Slab;
 }
 
@@ -51,9 +51,9 @@ function wavesOf({ pieces, waves }: Slab): number[][] {
 }
 
 /** Bytes and messages of some pieces. */
-type Load = [bytes: number, frames: number];
+type LinkLoad = [bytes: number, frames: number];
 
-const loadOf = ({ pieces, segments }: Slab, numbers: readonly number[]): Load => [
+const loadOf = ({ pieces, segments }: Slab, numbers: readonly number[]): LinkLoad => [
   numbers.reduce((sum, number) => sum + pieces[number], 0),
   numbers.length * segments,
 ];

@@ -3,7 +3,7 @@
  * disturb each other; otherwise those that have something to do share the cores evenly at every moment, as the
  * operating system sees to.
  */
-import type { Place } from './course.js';
+import type { ProcessPlace } from './course.js';
 
 /** A process whose thing at hand is done once the virtual time of its host has come to `finish`. */
 interface Busy {
@@ -27,7 +27,7 @@ interface Queued {
 }
 
 export interface CoresOptions {
-  readonly places: readonly Place[];
+  readonly places: readonly ProcessPlace[];
   /** Of every host. */
   readonly cores: number;
   /** Told of a task that is done; maybe ahead of the moment at which it is, where that is certain. */

@@ -4,7 +4,7 @@
  */
 
 /** What a process does at a gate, in the units of `Costs`. */
-export interface Work {
+export interface GateWork {
   readonly shards?: number;
   readonly examples?: number;
   /** Bytes of parameters that are updated, and of sums that are added in memory. */
@@ -14,7 +14,7 @@ export interface Work {
 }
 
 /** Where processes run. */
-export interface Place {
+export interface ProcessPlace {
   /** Processes of one host share its cores. */
   readonly host: number;
   /** Processes of one link share its bandwidth; messages between them do not cross it. */
@@ -29,11 +29,11 @@ export interface Phases {
 }
 
 export class Course {
-  readonly places: Place[] = [];
+  readonly places: ProcessPlace[] = [];
   /** Of each gate: its process, how many arrivals it needs, and its work. */
   readonly processes: number[] = [];
   readonly needs: number[] = [];
-  readonly works: (Work | undefined)[] = [];
+  readonly works: (GateWork | undefined)[] = [];
   /** Of each message: between which gates, its bytes, and the messages that it stands for; none is free of cost. */
   readonly from: number[] = [];
   readonly to: number[] = [];
@@ -49,7 +49,7 @@ export class Course {
   }
 
   /** A gate that needs nothing so far. */
-  gate(process: number, work?: Work): number {
+  gate(process: number, work?: GateWork): number {
     this.processes.push(process);
     this.needs.push(0);
     return this.works.push(work) - 1;

@@ -1,7 +1,7 @@
 /** Least squares for a handful of unknowns. */
 
 /** Residuals, each divided by its standard deviation. */
-export type Residuals = (unknowns: readonly number[]) => readonly number[];
+export type ResidualFunction = (unknowns: readonly number[]) => readonly number[];
 
 export interface Fit {
   readonly unknowns: readonly number[];
@@ -17,7 +17,7 @@ const enough = 1e-6;
  * Minimizes the sum of squares by the damped normal equations of K. Levenberg (1944) and D. W. Marquardt (1963).
  * There have to be as many independent residuals as unknowns.
  */
-export function leastSquares(residuals: Residuals, start: readonly number[]): Fit {
+export function leastSquares(residuals: ResidualFunction, start: readonly number[]): Fit {
   let unknowns = [...start];
   let current = residuals(unknowns);
   let damping = 1e-3;
@@ -44,7 +44,7 @@ export function leastSquares(residuals: Residuals, start: readonly number[]): Fi
 const sumOfSquares = (values: readonly number[]): number => values.reduce((sum, value) => sum + value * value, 0);
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
-function slopes(residuals: Residuals, unknowns: readonly number[], at: readonly number[]): number[][] {
+function slopes(residuals: ResidualFunction, unknowns: readonly number[], at: readonly number[]): number[][] {
   return unknowns.map((_, i) => {
     const moved = residuals(unknowns.map((value, j) => (i === j ? value + difference : value)));
     return moved.map((value, row) => (value - at[row]) / difference);

@@ -1,12 +1,12 @@
 /** A measured run, simulated: what the model says that it should have taken. */
 import type { CostModel, Costs } from './cost.js';
 import type { Observation } from './observation.js';
-import { Simulation, type StepTimes } from './simulate.js';
+import { type SimulatedStep, Simulation } from './simulate.js';
 import { type StepShape, stepCourse } from './step-course.js';
 import { typicalSlowness } from './stragglers.js';
 
 /** Of one measured run against the model. */
-export interface Check {
+export interface PredictedRun {
   readonly workers: number;
   readonly reduction: Observation['reduction'];
   /** Bytes a second, and seconds, where links were limited. */
@@ -20,7 +20,7 @@ export interface Check {
 }
 
 /** How well the model predicts runs, best of those that it was not calibrated on. */
-export function checkModel(model: CostModel, observations: readonly Observation[]): Check[] {
+export function checkModel(model: CostModel, observations: readonly Observation[]): PredictedRun[] {
   return observations.map((observation) => {
     const { workers, reduction, bandwidth, latency, step: measured } = observation;
     const predicted = 1000 * predictor(observation)(model.costs, model.spread).step;
@@ -29,7 +29,7 @@ export function checkModel(model: CostModel, observations: readonly Observation[
 }
 
 /** Simulates a run again and again with other costs. */
-export function predictor(observation: Observation): (costs: Costs, spread: number) => StepTimes {
+export function predictor(observation: Observation): (costs: Costs, spread: number) => SimulatedStep {
   const { cores, bandwidth, latency } = observation;
   const course = stepCourse(shapeOf(observation));
   const network = { bandwidth: bandwidth ?? Number.POSITIVE_INFINITY, latency: latency ?? 0 };

@@ -6,7 +6,7 @@
  */
 import { Cores } from './cores.js';
 import type { Costs } from './cost.js';
-import type { Course, Work } from './course.js';
+import type { Course, GateWork } from './course.js';
 import { EventHeap } from './heap.js';
 
 export interface Network {
@@ -17,7 +17,7 @@ export interface Network {
 }
 
 /** Of one step, in seconds; phases are means over the workers, from beginning to end. */
-export interface StepTimes {
+export interface SimulatedStep {
   readonly step: number;
   readonly compute: number;
   readonly exchange: number;
@@ -81,7 +81,7 @@ export class Simulation {
   }
 
   /** @param computing instead of `this.computing` */
-  run(computing: readonly number[] = this.computing): StepTimes {
+  run(computing: readonly number[] = this.computing): SimulatedStep {
     const plan = { starts: this.#starts, order: this.#order, sharesLink: this.#sharesLink, links: this.#links };
     const seconds = Float64Array.from(this.#work);
     for (const [i, gate] of this.#course.phases.compute.entries()) seconds[gate] += computing[i];
@@ -136,7 +136,7 @@ class StepRun {
     });
   }
 
-  run(): StepTimes {
+  run(): SimulatedStep {
     this.#open(this.#course.first, 0);
     const heap = this.#heap;
     while (heap.size > 0) {
@@ -217,7 +217,7 @@ class StepRun {
     this.#heap.push(this.#inFree[into] + costs.wake, message * kinds + delivered);
   }
 
-  #times(): StepTimes {
+  #times(): SimulatedStep {
     const { processes, phases, last } = this.#course;
     const [done, opened] = [this.#done, this.#opened];
     const took = (gates: readonly number[]) => mean(gates.map((gate) => done[gate] - opened[gate]));
@@ -234,11 +234,11 @@ class StepRun {
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function workSeconds({ updated = 0, added = 0, barriers = 0 }: Work, costs: Costs): number {
+function workSeconds({ updated = 0, added = 0, barriers = 0 }: GateWork, costs: Costs): number {
   return updated * costs.update + added * costs.memory + barriers * costs.barrier;
 }
 
-function computeSeconds({ shards = 0, examples = 0 }: Work, costs: Costs): number {
+function computeSeconds({ shards = 0, examples = 0 }: GateWork, costs: Costs): number {
   return shards * costs.shard + examples * costs.example;
 }
 

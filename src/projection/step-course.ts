@@ -1,6 +1,13 @@
 /** One step of a run as a graph, as coordinator and workers go through it: assign and update, compute, all-reduce, confirm. */
 
-import { type AllReduceShape, addButterfly, addStar, addTree, cutSlab, type Member } from './all-reduce-cost.js';
+import {
+  type AllReduceShape,
+  addButterfly,
+  addStar,
+  addTree,
+  cutSlab,
+  type ReducingMember,
+} from './all-reduce-cost.js';
 import { Course } from './course.js';
 import type { Reduction } from './scenario.js';
 
@@ -85,7 +92,7 @@ function addRound(course: Course, shape: StepShape, reduction: Reduction): void 
   const remote = workers - (coordinatorComputes ? 1 : 0);
   const lanes = reduction === 'hierarchical' && typeof hosts === 'object' ? Math.min(hosts.workers, remote) : 1;
   const members = Math.ceil(remote / lanes);
-  const followers: Member[] = [];
+  const followers: ReducingMember[] = [];
   for (let i = 0; i < members; i++) {
     const host = typeof hosts === 'object' ? 1 + Math.floor((i * lanes) / hosts.workers) : 0;
     const place = hosts === 'one machine' ? 0 : hosts === 'one machine, links' ? i + 1 : host;

@@ -3,7 +3,7 @@ import { clusterSchema } from '../config/cluster.js';
 import { randomStream, uniform } from '../ground/random.js';
 import type { CostModel } from './cost.js';
 import type { Reduction, Scenario } from './scenario.js';
-import { Simulation, type StepTimes } from './simulate.js';
+import { type SimulatedStep, Simulation } from './simulate.js';
 import { stepCourse } from './step-course.js';
 import { slowness } from './stragglers.js';
 
@@ -29,7 +29,7 @@ export interface Trial {
   readonly waiting: number;
 }
 
-interface Sample {
+interface SampledStep {
   readonly step: number;
   /** Part of all steps that it stands for. */
   readonly weight: number;
@@ -78,7 +78,7 @@ export function simulateTrial(
   const times = Array.from({ length: steps }, (_, step) => simulation.run(luckOf(step)));
   const well = times.reduce((sum, { step }) => sum + step, 0) / steps;
   const risk = 1 - Math.exp((-failures * workers * well) / 3600);
-  const samples: Sample[] = times.map(({ step }) => ({ step, weight: (1 - risk) / steps }));
+  const samples: SampledStep[] = times.map(({ step }) => ({ step, weight: (1 - risk) / steps }));
   for (let step = 0; risk > 0 && step < stepsThatFail; step++) {
     const random = randomStream('failures', seed, step);
     const computing = luckOf(step);
@@ -111,7 +111,7 @@ export function aloneExamplesPerSecond(model: CostModel, scenario: Scenario): nu
   return examples / new Simulation(course, { network, costs: model.costs, cores: model.cores }).run().step;
 }
 
-function summary(samples: readonly Sample[], times: readonly StepTimes[]) {
+function summary(samples: readonly SampledStep[], times: readonly SimulatedStep[]) {
   const mean = samples.reduce((sum, { step, weight }) => sum + step * weight, 0);
   const busy = times.reduce((sum, each) => sum + each.busy, 0) / times.length;
   return {
@@ -123,7 +123,7 @@ function summary(samples: readonly Sample[], times: readonly StepTimes[]) {
   };
 }
 
-function quantile(samples: readonly Sample[], part: number): number {
+function quantile(samples: readonly SampledStep[], part: number): number {
   const sorted = samples.toSorted((a, b) => a.step - b.step);
   let weight = 0;
   for (const sample of sorted) {

@@ -26,7 +26,7 @@ import { type Route, routesOf } from './routes.js';
 import { type AllReduceLayout, bytesPerFloat, SEGMENT, type Segment, segmentsOf } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
-import { type Label, type Place, Workbench } from './workbench.js';
+import { type Label, type SumPlace, Workbench } from './workbench.js';
 
 export interface AllReduceOptions {
   /** Id of this member. */
@@ -53,7 +53,7 @@ export interface AllReduceOptions {
 }
 
 /** A segment under way. */
-interface Work extends Segment {
+interface SegmentWork extends Segment {
   readonly route: Route;
   readonly precision: WirePrecision;
   /** Byte offset of the segment in the total. */
@@ -64,14 +64,14 @@ interface Work extends Segment {
 
 interface Running {
   readonly plan: AllReducePlan;
-  readonly work: readonly Work[];
+  readonly work: readonly SegmentWork[];
   /** Segments whose total is not here yet. */
   left: number;
   readonly resolve: (squares: number) => void;
   readonly reject: (error: Error) => void;
 }
 
-const bytesOf = ({ floats, precision }: Work): number => floats * bytesPerFloat(precision);
+const bytesOf = ({ floats, precision }: SegmentWork): number => floats * bytesPerFloat(precision);
 
 export class AllReduce {
   readonly #options: AllReduceOptions;
@@ -198,7 +198,7 @@ export class AllReduce {
     return [...owed].map(([id, bytes]) => ({ id, bytes }));
   }
 
-  #workOf(plan: AllReducePlan): Work[] {
+  #workOf(plan: AllReducePlan): SegmentWork[] {
     const segments = segmentsOf(this.#options.layout, plan);
     const routes = routesOf(plan, this.#options.self, segments.length);
     return segments.map((segment, number) => {
@@ -221,14 +221,14 @@ export class AllReduce {
     });
   }
 
-  #receivePartial(from: number, frame: SlabFrame, segment: Work): boolean {
+  #receivePartial(from: number, frame: SlabFrame, segment: SegmentWork): boolean {
     if (!isOwed(from, frame, segment.partials.owed, segment.route.inputs)) return false;
     const finite = segment.partials.receive(frame, from, (checksum) => checkChecksum(from, frame, checksum));
     if (!finite) this.#nonFinite.set(from, (this.#nonFinite.get(from) ?? 0) + 1);
     return true;
   }
 
-  #receiveTotal(from: number, frame: SlabFrame, segment: Work, running: Running): boolean {
+  #receiveTotal(from: number, frame: SlabFrame, segment: SegmentWork, running: Running): boolean {
     const { parent, children } = segment.route;
     checkParent(from, frame, parent);
     if (segment.done) return false;
@@ -246,7 +246,7 @@ export class AllReduce {
   }
 
   /** Sends what is ready once all inputs of a segment are here; ends the all-reduce with its last segment. */
-  #advance(running: Running, segment: Work): void {
+  #advance(running: Running, segment: SegmentWork): void {
     const sums = segment.partials.release();
     const { parent } = segment.route;
     if (sums.length > 0 && parent === undefined) this.#settle(running, segment, sums[0]);
@@ -254,7 +254,7 @@ export class AllReduce {
     if (running.left === 0) running.resolve(totalSquares(this.#normSums));
   }
 
-  #sendPartials(segment: Work, sums: readonly Sum[], parent: number): void {
+  #sendPartials(segment: SegmentWork, sums: readonly Sum[], parent: number): void {
     // In the order of the shards, since a residual goes from one sum to the next.
     const frames = sums.map((sum) => this.#pack(this.#label('partial', sum), segment, sum.place));
     const bytes = bytesOf(segment);
@@ -262,7 +262,7 @@ export class AllReduce {
   }
 
   /** At the root: the total goes to everybody, rounded if the plan says so, and what is kept here is what was sent. */
-  #settle(running: Running, segment: Work, sum: Sum): void {
+  #settle(running: Running, segment: SegmentWork, sum: Sum): void {
     if (sum.place !== segment.at) this.#workbench.copy(segment.at, sum.place, segment.floats);
     const frame = this.#pack(this.#label('total', sum), segment, segment.at, segment.at);
     this.#finish(running, segment);
@@ -270,14 +270,14 @@ export class AllReduce {
     for (const child of segment.route.children) this.#send(child, frame, bytes);
   }
 
-  #pack(label: Label, segment: Work, place: Place, settle?: number): SlabParts {
+  #pack(label: Label, segment: SegmentWork, place: SumPlace, settle?: number): SlabParts {
     return segment.precision === 'float32'
       ? this.#workbench.pack(label, segment, place)
       : this.#workbench.packRounded(label, segment, segment.precision, place, settle);
   }
 
   /** The total of a segment is in place. */
-  #finish(running: Running, segment: Work): void {
+  #finish(running: Running, segment: SegmentWork): void {
     const { kernels, layout, total } = this.#options;
     const first = segment.start / NORM_BLOCK;
     const end = Math.min(first + Math.ceil(segment.floats / NORM_BLOCK), this.#normSums.length);

@@ -3,10 +3,10 @@ import type { Input } from './routes.js';
 import type { Segment } from './segments.js';
 import type { SlabFrame } from './slab-frame.js';
 import { areSiblings, type TreeNode } from './tree.js';
-import type { Place, Workbench } from './workbench.js';
+import type { SumPlace, Workbench } from './workbench.js';
 
 export interface Sum extends TreeNode {
-  readonly place: Place;
+  readonly place: SumPlace;
 }
 
 export class Partials {
@@ -113,7 +113,7 @@ export class Partials {
   }
 }
 
-const parentOf = (a: TreeNode, b: TreeNode, place: Place): Sum => ({
+const parentOf = (a: TreeNode, b: TreeNode, place: SumPlace): Sum => ({
   low: Math.min(a.low, b.low),
   high: Math.max(a.high, b.high),
   place,

@@ -47,7 +47,7 @@ export interface NodeSum extends TreeNode {
 }
 
 /** A slot that holds the sum of the shards [low, high), on its way to the sum of `node`. */
-interface Partial extends NodeSum {
+interface PartialSum extends NodeSum {
   readonly node: TreeNode;
 }
 
@@ -78,13 +78,13 @@ export function nodePlan(ranges: readonly TreeNode[], shards: number, ranks: num
     Array.from({ length: node.high - node.low }, (_, i) => ({ shard: node.low + i, node })),
   );
   const steps: RankStep[][] = [];
-  const partials: Partial[] = [];
+  const partials: PartialSum[] = [];
   let slots = 0;
   for (let rank = 0; rank < ranks; rank++) {
     const from = Math.floor((rank * leaves.length) / ranks);
     const to = Math.floor(((rank + 1) * leaves.length) / ranks);
     const own: RankStep[] = [];
-    const pending: Partial[] = [];
+    const pending: PartialSum[] = [];
     const firstSlot = slots;
     for (const { shard, node } of leaves.slice(from, to)) {
       const slot = firstSlot + pending.length;
@@ -95,7 +95,7 @@ export function nodePlan(ranges: readonly TreeNode[], shards: number, ranks: num
     steps.push(own);
     partials.push(...pending);
   }
-  const pending: Partial[] = [];
+  const pending: PartialSum[] = [];
   const final = partials.flatMap((partial) => fold(pending, partial, shards));
   return { steps, final, slots, nodes: pending.map(({ low, high, slot }) => ({ low, high, slot })) };
 }
@@ -118,7 +118,7 @@ export function treeNodes(low: number, high: number, shards: number): TreeNode[]
 }
 
 /** Puts `next` on the stack of sums to its left, and adds the top two together while its node has an edge for it. */
-function fold(pending: Partial[], next: Partial, shards: number): Addition[] {
+function fold(pending: PartialSum[], next: PartialSum, shards: number): Addition[] {
   const additions: Addition[] = [];
   pending.push(next);
   while (pending.length > 1) {

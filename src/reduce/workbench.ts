@@ -9,7 +9,7 @@ import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 export const SCRATCH_FLOATS = 3 * LARGEST_SEGMENT;
 
 /** Where a sum is: a byte offset of the memory, or a copy outside of it. */
-export type Place = number | Uint8Array;
+export type SumPlace = number | Uint8Array;
 
 /** Header of a frame but for what the workbench knows itself. */
 export type Label = Omit<Parameters<typeof sealSlab>[0], 'precision' | 'checksum' | 'segment'>;
@@ -33,7 +33,7 @@ export class Workbench {
   }
 
   /** Puts `floats` numbers at the byte offset `to`. */
-  copy(to: number, from: Place, floats: number): void {
+  copy(to: number, from: SumPlace, floats: number): void {
     if (typeof from === 'number') this.#kernels.copy(to, from, floats);
     else this.view(to, floats * 4).set(from);
   }
@@ -44,7 +44,7 @@ export class Workbench {
   }
 
   /** Adds a sum to the one at the byte offset `to`. */
-  add(to: number, from: Place, floats: number): void {
+  add(to: number, from: SumPlace, floats: number): void {
     if (typeof from !== 'number') this.copy(this.#other, from, floats);
     this.#kernels.add(to, typeof from === 'number' ? from : this.#other, floats);
   }
@@ -87,7 +87,7 @@ export class Workbench {
   }
 
   /** A frame of the numbers at `from`, which stay there until it has been sent. */
-  pack(label: Label, { number, floats }: Segment, from: Place): SlabParts {
+  pack(label: Label, { number, floats }: Segment, from: SumPlace): SlabParts {
     if (typeof from !== 'number') this.copy(this.bench, from, floats);
     const at = typeof from === 'number' ? from : this.bench;
     const header = this.#seal({ ...label, segment: number, precision: 'float32' }, at, floats * 4);
@@ -103,7 +103,7 @@ export class Workbench {
     label: Label,
     segment: Segment,
     precision: Exclude<WirePrecision, 'float32'>,
-    from: Place,
+    from: SumPlace,
     settle?: number,
   ): SlabParts {
     const { number, floats } = segment;

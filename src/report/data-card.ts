@@ -1,12 +1,11 @@
 /** The data card of a report: how large the splits are, how targets are spread over them, and what tells the data from others. */
+import { type SplitName, splitNames } from '../data/doctor/diagnosis.js';
 import { eachRow } from '../data/each-row.js';
 import { targetEncoding } from '../data/encoding.js';
 import type { Column, Dataset } from '../data/examples.js';
 import { ofRole, strideOf, widthOf } from '../data/field.js';
 import { fingerprintOf } from '../data/fingerprint.js';
-import type { DataCard, NumberSpread, SplitName, TargetCard } from './evaluation-report.js';
-
-const splitNames = ['training', 'validation', 'test'] as const;
+import type { DataCard, NumberSpread, TargetCard } from './evaluation-report.js';
 
 /** Numbers of a target that are told apart; more of them are told together. */
 const mostNumbers = 16;
@@ -87,7 +86,7 @@ async function numberCards(column: Column, { examples, encoding }: Dataset, spli
   const last = column.shape.at(-1) ?? 1;
   const apart = last <= mostNumbers ? last : 1;
   const isThere = hasPlace(column, splitOf);
-  const sums = splitOf.open.map(() => Array.from({ length: apart }, () => new Spread()));
+  const sums = splitOf.open.map(() => Array.from({ length: apart }, () => new ValueSpread()));
   await eachRow(column, examples.count, (values, start, example) => {
     const own = sums[splitOf.places[example]];
     if (!own) return;
@@ -106,7 +105,7 @@ async function numberCards(column: Column, { examples, encoding }: Dataset, spli
 }
 
 /** Mean and deviation of numbers that come one after the other (Welford, 1962). */
-class Spread {
+class ValueSpread {
   #count = 0;
   #mean = 0;
   #squares = 0;

@@ -2,11 +2,10 @@
  * The report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
  * finds something out adds a section of their own; a section that is not there is not shown.
  */
+import type { SplitName } from '../data/doctor/diagnosis.js';
 import type { Importance } from '../evaluate/permutation-importance.js';
 import type { MetricCurve, MetricFigure } from '../metrics/metric.js';
 import type { Looks } from './looks.js';
-
-export type SplitName = 'training' | 'validation' | 'test';
 
 /** Numbers by the names of metrics; null or NaN where one is no number. */
 export type ReportMetrics = Readonly<Record<string, number | null>>;

@@ -39,7 +39,7 @@ export function readLearningCurve(file: string): LearningCurve | undefined {
 }
 
 /** By how much the loss of the largest size differs from that of the one before, on the same examples. */
-export interface Change {
+export interface LossChange {
   readonly difference: number;
   readonly interval: { readonly low: number; readonly high: number };
   /** Of the interval. */
@@ -50,7 +50,7 @@ export interface Change {
  * Whether more training examples would help, by the last two sizes: the interval of the difference of their losses must not hold 0.
  * @param change undefined where there are no draws to tell it by
  */
-export function verdictOf(points: LearningCurve['points'], change: Change | undefined): string {
+export function verdictOf(points: LearningCurve['points'], change: LossChange | undefined): string {
   const [before, last] = points.slice(-2);
   if (!last) return 'One size alone says nothing about more examples.';
   const [from, to] = [before, last].map(({ metrics }) => metricText(metrics.loss));

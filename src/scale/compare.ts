@@ -1,6 +1,6 @@
 /** Two reports side by side: what has become faster or slower, and whether the difference means anything. */
 import { percent } from '../ground/units.js';
-import type { Mode, Point, ScaleReport } from './record.js';
+import type { Mode, ScalePoint, ScaleReport } from './record.js';
 import { workersText } from './scale-text.js';
 
 export interface ComparedPoint {
@@ -50,7 +50,7 @@ export function compareReports(now: ScaleReport, before: ScaleReport): Compariso
   return { before: before.created, rows, words };
 }
 
-function compare(now: Point, before: Point): ComparedPoint {
+function compare(now: ScalePoint, before: ScalePoint): ComparedPoint {
   const ratio = (a: number | null, b: number | null) => (a === null || b === null || b === 0 ? null : a / b);
   const [a, b] = [now.examplesPerSecond, before.examplesPerSecond];
   return {

@@ -5,7 +5,7 @@
  */
 import { bytesText, percent } from '../ground/units.js';
 import { stepOf } from './points.js';
-import type { Finding, Kind, Point } from './record.js';
+import type { Kind, ScaleFinding, ScalePoint } from './record.js';
 import { coresText, short, workersText } from './scale-text.js';
 
 /** A cause is named when it costs so much of the step. */
@@ -22,7 +22,7 @@ export interface Surroundings {
 }
 
 /** What limits a point, compared with the point of the fewest workers; what costs most first. */
-export function findingsOf(base: Point, point: Point, { kind, cores }: Surroundings): Finding[] {
+export function findingsOf(base: ScalePoint, point: ScalePoint, { kind, cores }: Surroundings): ScaleFinding[] {
   if (point.workers === base.workers || point.efficiency >= nearIdeal) return [];
   const step = stepOf(point);
   const apart = [computing(base, point), behind(base, point), waiting(base, point, kind)];
@@ -45,13 +45,13 @@ export function findingsOf(base: Point, point: Point, { kind, cores }: Surroundi
 }
 
 interface Cause {
-  readonly cause: Finding['cause'];
+  readonly cause: ScaleFinding['cause'];
   readonly milliseconds: number;
   /** With the numbers that say so. */
   readonly why: string;
 }
 
-const titles: Readonly<Record<Finding['cause'], string>> = {
+const titles: Readonly<Record<ScaleFinding['cause'], string>> = {
   cores: 'cores shared',
   memory: 'bandwidth of memory',
   bandwidth: 'bandwidth',
@@ -62,30 +62,31 @@ const titles: Readonly<Record<Finding['cause'], string>> = {
 };
 
 /** What a phase would take with more workers, were they ideal. */
-const idealPart = (base: Point, point: Point): number => (point.mode === 'strong' ? base.workers / point.workers : 1);
+const idealPart = (base: ScalePoint, point: ScalePoint): number =>
+  point.mode === 'strong' ? base.workers / point.workers : 1;
 
 /** Milliseconds of computing, and how much longer than the ideal that is. */
-function computed(base: Point, point: Point): { readonly more: number; readonly growth: string } {
+function computed(base: ScalePoint, point: ScalePoint): { readonly more: number; readonly growth: string } {
   const ideal = idealPart(base, point) * (base.split.compute + base.split.gather);
   const now = point.split.compute + point.split.gather;
   return { more: now - ideal, growth: percent(now / ideal - 1) };
 }
 
-function computing(base: Point, point: Point): Cause {
+function computing(base: ScalePoint, point: ScalePoint): Cause {
   const { more, growth } = computed(base, point);
   const why = `Computing the same examples takes ${growth} longer with ${workersText(point.workers)} than with ${workersText(base.workers)}, although each could have a core: they share caches, memory and clock, and whatever else runs here.`;
   return { cause: 'cores', milliseconds: more, why };
 }
 
-function sharing(base: Point, point: Point, cores: number, causes: readonly Cause[]): Cause {
+function sharing(base: ScalePoint, point: ScalePoint, cores: number, causes: readonly Cause[]): Cause {
   const { growth } = computed(base, point);
   const milliseconds = causes.reduce((sum, cause) => sum + cause.milliseconds, 0);
   const why = `${workersText(point.workers)} share ${coresText(cores)}: computing the same examples takes ${growth} longer than with ${workersText(base.workers)}, and whoever has no core is waited for.`;
   return { cause: 'cores', milliseconds, why };
 }
 
-function memory(base: Point, point: Point): Cause {
-  const moving = ({ split }: Point) => split.reduce + split.update;
+function memory(base: ScalePoint, point: ScalePoint): Cause {
+  const moving = ({ split }: ScalePoint) => split.reduce + split.update;
   const ideal = idealPart(base, point) * moving(base);
   const { reduce, update } = point.split;
   const why = `Adding up gradients takes ${ms(reduce)}, the optimizer ${ms(update)}; together ${ms(ideal)} would be ideal. These move whole slabs through memory, however few examples a worker has.`;
@@ -93,7 +94,7 @@ function memory(base: Point, point: Point): Cause {
 }
 
 /** Sums that cross sockets; waiting for whoever computes longest is a part of that, and told by itself. */
-function exchanging(base: Point, point: Point): Cause {
+function exchanging(base: ScalePoint, point: ScalePoint): Cause {
   const ideal = idealPart(base, point) * base.split.exchange;
   const milliseconds = point.split.exchange - point.spread - ideal;
   const bytes = (point.bytesPerStep ?? 0) / point.workers;
@@ -111,7 +112,7 @@ function exchanging(base: Point, point: Point): Cause {
       };
 }
 
-function behind(base: Point, point: Point): Cause {
+function behind(base: ScalePoint, point: ScalePoint): Cause {
   const milliseconds = point.spread - idealPart(base, point) * base.spread;
   if (point.shards % point.workers !== 0) {
     const most = Math.ceil(point.shards / point.workers);
@@ -122,10 +123,10 @@ function behind(base: Point, point: Point): Cause {
   return { cause: 'stragglers', milliseconds, why };
 }
 
-const waitShare = (point: Point): number => (point.split.wait + point.split.exchange) / stepOf(point);
+const waitShare = (point: ScalePoint): number => (point.split.wait + point.split.exchange) / stepOf(point);
 
 /** Waiting that nobody's computing explains: barriers, word of what to do next, threads that have to be woken up. */
-function waiting(base: Point, point: Point, kind: Kind): Cause {
+function waiting(base: ScalePoint, point: ScalePoint, kind: Kind): Cause {
   // Threads wait for the slowest at their barrier, workers in their exchange.
   const explained = kind === 'threads' ? point.spread : 0;
   const before = Math.max(0, base.split.wait - (kind === 'threads' ? base.spread : 0));

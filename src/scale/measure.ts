@@ -1,6 +1,6 @@
 /** From the trace of a run to its numbers: of the steps after the warm-up. */
 import { batchOf, stepsOf } from '../data/geometry.js';
-import { type ScaleRun, type Split, splitNames, type WorkerSplit } from './record.js';
+import { type PhaseSplit, type ScaleRun, splitNames, type WorkerSplit } from './record.js';
 import { mean, median, quantile, sum } from './statistics.js';
 import type { RunTrace } from './trace.js';
 
@@ -13,7 +13,7 @@ export interface RunShape {
   readonly warmUp: number;
 }
 
-type Measured = Pick<
+type RunFigures = Pick<
   ScaleRun,
   'steps' | 'examples' | 'seconds' | 'examplesPerSecond' | 'step' | 'spread' | 'typical' | 'perWorker'
 >;
@@ -25,14 +25,14 @@ interface CountedStep {
   readonly splits: readonly (readonly number[])[];
 }
 
-type Phase = (typeof splitNames)[number];
-const computing: readonly Phase[] = ['gather', 'compute'];
+type SplitPhase = (typeof splitNames)[number];
+const computing: readonly SplitPhase[] = ['gather', 'compute'];
 
-const spentIn = (split: readonly number[], names: readonly Phase[]): number =>
+const spentIn = (split: readonly number[], names: readonly SplitPhase[]): number =>
   sum(names.map((name) => split[splitNames.indexOf(name)]));
 
 /** @returns undefined where no step is left after the warm-up */
-export function measureTrace(trace: RunTrace, shape: RunShape): Measured | undefined {
+export function measureTrace(trace: RunTrace, shape: RunShape): RunFigures | undefined {
   const ids = [...trace.workers.keys()];
   const steps = countedSteps(trace, shape, ids);
   if (steps.length === 0) return undefined;
@@ -41,14 +41,14 @@ export function measureTrace(trace: RunTrace, shape: RunShape): Measured | undef
     // Waiting is what is left of all steps: in one alone a worker may be early or late.
     const means = splitNames.map((_, i) => mean(steps.map(({ splits }) => splits[worker][i])));
     const whole = withWaiting(means, mean(durations));
-    const named = Object.fromEntries(splitNames.map((name, i) => [name, whole[i]])) as unknown as Split;
+    const named = Object.fromEntries(splitNames.map((name, i) => [name, whole[i]])) as unknown as PhaseSplit;
     const validation = trace.validation.get(id) ?? 0;
     return { name: trace.workers.get(id)!, computes: named.compute > 0, split: named, validation };
   });
   const members = ids.map((_, worker) => worker).filter((worker) => perWorker[worker].computes);
-  const inStep = ({ splits, milliseconds }: CountedStep, names: readonly Phase[]) =>
+  const inStep = ({ splits, milliseconds }: CountedStep, names: readonly SplitPhase[]) =>
     members.map((worker) => spentIn(withWaiting(splits[worker], milliseconds), names));
-  const typical = (...names: Phase[]) => median(steps.map((step) => mean(inStep(step, names))));
+  const typical = (...names: SplitPhase[]) => median(steps.map((step) => mean(inStep(step, names))));
   const behind = steps.map((step) => {
     const times = inStep(step, computing);
     return Math.max(...times) - mean(times);

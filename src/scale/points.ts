@@ -1,9 +1,9 @@
 /** From single runs to one point for each number of workers: how much faster, at what cost. */
-import { type Mode, type Point, type ScaleRun, type Split, splitNames, type WorkerSplit } from './record.js';
+import { type Mode, type PhaseSplit, type ScalePoint, type ScaleRun, splitNames, type WorkerSplit } from './record.js';
 import { mean, median, range } from './statistics.js';
 
 /** @returns by mode, then by number of workers; those without a run are left out */
-export function pointsOf(runs: readonly ScaleRun[]): Point[] {
+export function pointsOf(runs: readonly ScaleRun[]): ScalePoint[] {
   const modes: Mode[] = ['strong', 'weak'];
   return modes.flatMap((mode) => {
     const ofMode = runs.filter((run) => run.mode === mode);
@@ -14,7 +14,7 @@ export function pointsOf(runs: readonly ScaleRun[]): Point[] {
 }
 
 /** @param base runs with the fewest workers */
-function pointOf(runs: readonly ScaleRun[], base: readonly ScaleRun[]): Point {
+function pointOf(runs: readonly ScaleRun[], base: readonly ScaleRun[]): ScalePoint {
   const [{ mode, workers, batchSize, shards, loss }] = runs;
   const middle = (number: (run: ScaleRun) => number) => median(runs.map(number));
   const rates = range(runs.map((run) => run.examplesPerSecond));
@@ -65,10 +65,10 @@ function meanWorker({ name, computes }: WorkerSplit, runs: readonly ScaleRun[]):
   };
 }
 
-function meanSplit(splits: readonly Split[]): Split {
+function meanSplit(splits: readonly PhaseSplit[]): PhaseSplit {
   return Object.fromEntries(
     splitNames.map((name) => [name, mean(splits.map((split) => split[name]))]),
-  ) as unknown as Split;
+  ) as unknown as PhaseSplit;
 }
 
 /** null where one run does not know. */
@@ -82,5 +82,5 @@ function unlessNull(
 }
 
 /** Milliseconds of the mean step. */
-export const stepOf = ({ batchSize, examplesPerSecond }: Point): number =>
+export const stepOf = ({ batchSize, examplesPerSecond }: ScalePoint): number =>
   (1000 * batchSize) / examplesPerSecond.median;

@@ -167,10 +167,10 @@ const reportSchema = z.strictObject({
 
 export type ScaleReport = z.output<typeof reportSchema>;
 export type ScaleRun = z.output<typeof runSchema>;
-export type Point = z.output<typeof pointSchema>;
-export type Finding = z.output<typeof findingSchema>;
+export type ScalePoint = z.output<typeof pointSchema>;
+export type ScaleFinding = z.output<typeof findingSchema>;
 export type WorkerSplit = z.output<typeof workerSchema>;
-export type Split = z.output<typeof splitSchema>;
+export type PhaseSplit = z.output<typeof splitSchema>;
 export type Mode = (typeof modes)[number];
 export type Kind = (typeof kinds)[number];
 

@@ -1,7 +1,7 @@
 /** The charts of a report of `lockstep scale`. */
 import type { Chart, ChartLine, LineChart } from '../report/document.js';
 import type { Comparison } from './compare.js';
-import { type Point, splitNames } from './record.js';
+import { type ScalePoint, splitNames } from './record.js';
 import { workersText } from './scale-text.js';
 
 /** A chart over the number of workers. */
@@ -23,15 +23,15 @@ const ideal = (workers: readonly number[], y: (workers: number) => number): Char
 });
 
 /** @param points of a mode, the fewest workers first */
-export function pointCharts(points: readonly Point[]): Chart[] {
+export function pointCharts(points: readonly ScalePoint[]): Chart[] {
   return [...speedCharts(points), ...barCharts(points), stepChart(points)];
 }
 
-function speedCharts(points: readonly Point[]): Chart[] {
+function speedCharts(points: readonly ScalePoint[]): Chart[] {
   const [base] = points;
   const rate = base.examplesPerSecond.median;
   const counts = points.map(({ workers }) => workers);
-  const measured = (over: (point: Point) => number): ChartLine => ({
+  const measured = (over: (point: ScalePoint) => number): ChartLine => ({
     name: 'measured',
     points: points.map((point) => {
       const { median, min, max } = point.examplesPerSecond;
@@ -54,7 +54,7 @@ function speedCharts(points: readonly Point[]): Chart[] {
 }
 
 /** Where time goes, and what it costs where that is known. */
-function barCharts(points: readonly Point[]): Chart[] {
+function barCharts(points: readonly ScalePoint[]): Chart[] {
   const shared = { kind: 'bars', xLabel: 'workers', bars: points.map(({ workers }) => `${workers}`) } as const;
   const split: Chart = {
     ...{ ...shared, title: "Where a step's time goes", yLabel: 'milliseconds' },
@@ -68,7 +68,7 @@ function barCharts(points: readonly Point[]): Chart[] {
   return [split, cost];
 }
 
-function stepChart(points: readonly Point[]): Chart {
+function stepChart(points: readonly ScalePoint[]): Chart {
   const lines = (['p50', 'p90', 'p99'] as const).map((name) => ({
     name,
     points: points.map(({ workers, step }) => ({ x: workers, y: step[name] })),

@@ -3,13 +3,13 @@ import type { Block, ReportDocument, Section, TableBlock } from '../report/docum
 import type { Comparison } from './compare.js';
 import type { Projected } from './project.js';
 import { projectionSection } from './projection-section.js';
-import type { Mode, Point, ScaleReport } from './record.js';
+import type { Mode, ScalePoint, ScaleReport } from './record.js';
 import { comparisonCharts, pointCharts } from './scale-charts.js';
 import {
   bitsText,
-  type Column,
   costColumns,
   facts,
+  type ScaleColumn,
   short,
   speedColumns,
   splitColumns,
@@ -43,7 +43,7 @@ const nothingLimits: Block = {
   text: 'Nothing that costs a twelfth of a step or more: the workers come close to the ideal.',
 };
 
-function modeSection(mode: Mode, all: readonly Point[]): Section[] {
+function modeSection(mode: Mode, all: readonly ScalePoint[]): Section[] {
   const points = all.filter((point) => point.mode === mode);
   if (points.length === 0) return [];
   const validation = points.map((point) => `${workersText(point.workers)} ${short(validationOf(point))} ms`).join(', ');
@@ -59,7 +59,7 @@ function modeSection(mode: Mode, all: readonly Point[]): Section[] {
   return [{ title: titles[mode], blocks }];
 }
 
-const table = (columns: readonly Column[], points: readonly Point[]): TableBlock => ({
+const table = (columns: readonly ScaleColumn[], points: readonly ScalePoint[]): TableBlock => ({
   kind: 'table',
   head: columns.map(({ head, about }) => ({ name: head, about })),
   rows: points.map((point) => columns.map(({ cell }) => cell(point))),

@@ -1,6 +1,6 @@
 /** Words and numbers of a report, the same in files and on the terminal. */
 import { bytesText, grouped, percent } from '../ground/units.js';
-import { type Mode, type Point, type ScaleReport, splitNames } from './record.js';
+import { type Mode, type ScalePoint, type ScaleReport, splitNames } from './record.js';
 
 export const coresText = (cores: number): string => `${cores} ${cores === 1 ? 'core' : 'cores'}`;
 export const workersText = (workers: number): string => `${workers} ${workers === 1 ? 'worker' : 'workers'}`;
@@ -16,10 +16,10 @@ export const short = (value: number): string => `${Number(value.toPrecision(3))}
 const unless = (value: number | null, text: (value: number) => string): string => (value === null ? '-' : text(value));
 
 /** A column of the tables: its head, what it holds, in one line where the head does not say it, and its cells. */
-export interface Column {
+export interface ScaleColumn {
   readonly head: string;
   readonly about?: string;
-  readonly cell: (point: Point) => string;
+  readonly cell: (point: ScalePoint) => string;
 }
 
 const phases: Readonly<Record<(typeof splitNames)[number], string>> = {
@@ -31,14 +31,14 @@ const phases: Readonly<Record<(typeof splitNames)[number], string>> = {
   wait: 'everything else: barriers, messages, others',
 };
 
-const workersColumn: Column = {
+const workersColumn: ScaleColumn = {
   head: 'workers',
   about: 'threads of one process, or processes of one thread each',
   cell: ({ workers }) => String(workers),
 };
 
 /** How fast. */
-export const speedColumns: readonly Column[] = [
+export const speedColumns: readonly ScaleColumn[] = [
   workersColumn,
   { head: 'batch', about: 'examples of a step', cell: ({ batchSize }) => grouped(batchSize) },
   { head: 'shards', about: 'parts of a batch whose sums fix the bits', cell: ({ shards }) => String(shards) },
@@ -57,7 +57,7 @@ export const speedColumns: readonly Column[] = [
 ];
 
 /** At what cost, and what comes of it. */
-export const costColumns: readonly Column[] = [
+export const costColumns: readonly ScaleColumn[] = [
   { ...workersColumn, about: undefined },
   {
     head: 'bytes',
@@ -94,13 +94,17 @@ export const costColumns: readonly Column[] = [
 ];
 
 /** Where the time of a step goes. */
-export const splitColumns: readonly Column[] = [
+export const splitColumns: readonly ScaleColumn[] = [
   { ...workersColumn, about: undefined },
-  ...splitNames.map((name) => ({ head: name, about: phases[name], cell: ({ split }: Point) => short(split[name]) })),
+  ...splitNames.map((name) => ({
+    head: name,
+    about: phases[name],
+    cell: ({ split }: ScalePoint) => short(split[name]),
+  })),
 ];
 
 /** Milliseconds of evaluating in a whole run, the slowest worker's. */
-export const validationOf = ({ perWorker }: Point): number =>
+export const validationOf = ({ perWorker }: ScalePoint): number =>
   Math.max(...perWorker.map(({ validation }) => validation));
 
 /** What was measured, on what. */

@@ -66,7 +66,7 @@ function defaultSteps({ modes, workers }: ScaleOptions, { step }: ScaleRun): num
   return Math.max(stepsFor(step.p50), Math.ceil(factor * 3 * warmUp));
 }
 
-interface Measured {
+interface MeasuredRuns {
   readonly config: RunConfig;
   readonly start: StartEvent;
   readonly runs: readonly ScaleRun[];
@@ -75,7 +75,7 @@ interface Measured {
   readonly complete: boolean;
 }
 
-function reportOf({ config, start, runs, load, steps, complete }: Measured, options: ScaleOptions): ScaleReport {
+function reportOf({ config, start, runs, load, steps, complete }: MeasuredRuns, options: ScaleOptions): ScaleReport {
   const { kind, modes, workers, repeats, set } = options;
   const points = pointsOf(runs);
   const surroundings = { kind, cores: availableParallelism() };

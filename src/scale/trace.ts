@@ -5,7 +5,7 @@ import { parseJson } from '../ground/json-file.js';
 import { splitNames } from './record.js';
 
 /** Milliseconds of each phase, in the order of `splitNames`; waiting only where a thread says so. */
-type Phases = number[];
+type PhaseTimes = number[];
 
 interface TracedStep {
   /** Counted from 1. */
@@ -14,7 +14,7 @@ interface TracedStep {
   start: number;
   end: number;
   /** By worker. */
-  readonly phases: Map<number, Phases>;
+  readonly phases: Map<number, PhaseTimes>;
 }
 
 export interface RunTrace {

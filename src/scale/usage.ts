@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 /** Seconds of processor time that a process had used up by then. */
-interface Sample {
+interface UsageSample {
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly seconds: number;
@@ -15,7 +15,7 @@ export class Usage {
   /** Most memory that it had resident, in bytes; null where the system does not tell. */
   peakBytes: number | null = null;
   readonly #pid: number | undefined;
-  readonly #samples: Sample[] = [];
+  readonly #samples: UsageSample[] = [];
 
   /** @param pid undefined for one that could not be started */
   constructor(pid: number | undefined) {
@@ -46,7 +46,7 @@ export class Usage {
 }
 
 /** Between two samples by their distance; beyond them what the nearest says. */
-function secondsAt(samples: readonly Sample[], time: number): number {
+function secondsAt(samples: readonly UsageSample[], time: number): number {
   const after = samples.findIndex((sample) => sample.time >= time);
   if (after === 0) return samples[0].seconds;
   if (after < 0) return samples[samples.length - 1].seconds;

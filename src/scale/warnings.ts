@@ -1,6 +1,6 @@
 /** What is to be known before the numbers of a report are believed. */
 import { percent } from '../ground/units.js';
-import type { Point, ScaleReport } from './record.js';
+import type { ScalePoint, ScaleReport } from './record.js';
 import { coresText, workersText } from './scale-text.js';
 
 /** Processes that wanted a core beside ours, as a part of the cores, above which speed is not what the machine can do. */
@@ -42,4 +42,4 @@ export function warningsOf(report: Omit<ScaleReport, 'warnings'>): string[] {
   ];
 }
 
-const spreadOf = ({ examplesPerSecond: { median, min, max } }: Point): number => (max - min) / median;
+const spreadOf = ({ examplesPerSecond: { median, min, max } }: ScalePoint): number => (max - min) / median;

@@ -79,7 +79,7 @@ const areas = {
   medium: [32 ** 2, 96 ** 2],
   large: [96 ** 2, 1e10],
 } as const satisfies Readonly<Record<string, AreaRange>>;
-type Area = keyof typeof areas;
+type AreaName = keyof typeof areas;
 
 /** The twelve, in COCO's order. */
 const summaries = [
@@ -175,14 +175,14 @@ export function scoreCheckedBoxes(
   };
 }
 
-const keyOf = ({ area, most }: { readonly area: Area; readonly most: number }) => `${area} ${most}`;
+const keyOf = ({ area, most }: { readonly area: AreaName; readonly most: number }) => `${area} ${most}`;
 
 /** By area and number of detections. */
 function rankingsOf({ images }: ClassBoxes): ReadonlyMap<string, BoxRanking> {
   const matchable = images.map((each) => new MatchableImage(each));
   const numbers = images.map(({ image }) => image);
   const rankings = new Map<string, BoxRanking>();
-  for (const area of Object.keys(areas) as Area[]) {
+  for (const area of Object.keys(areas) as AreaName[]) {
     const matches = matchable.map((each) => each.match(areas[area]));
     const asked = summaries.filter((summary) => summary.area === area);
     for (const most of new Set(asked.map(({ most }) => most))) {

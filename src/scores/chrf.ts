@@ -42,9 +42,9 @@ export function chrf({ characterOrder, wordOrder, beta, lowercase }: ChrfOptions
   };
 }
 
-type Counts = readonly { readonly counts: ReadonlyMap<string, number>; readonly all: number }[];
+type GramCounts = readonly { readonly counts: ReadonlyMap<string, number>; readonly all: number }[];
 
-function ngramCounts(text: string, characterOrder: number, wordOrder: number): Counts {
+function ngramCounts(text: string, characterOrder: number, wordOrder: number): GramCounts {
   const words = wordOrder > 0 ? wordsOf(text).flatMap(apart) : [];
   const of = (runs: Runs, longest: number) =>
     Array.from({ length: longest }, (_, i) => ({ counts: runs.counts(i + 1), all: runs.all(i + 1) }));
@@ -61,7 +61,7 @@ function apart(word: string): string[] {
   return isPunctuation(word[0]) ? [word[0], word.slice(1)] : [word];
 }
 
-function compare(hypothesis: Counts, reference: Counts, into: Float64Array): void {
+function compare(hypothesis: GramCounts, reference: GramCounts, into: Float64Array): void {
   for (const [i, own] of hypothesis.entries()) {
     const other = reference[i];
     into[3 * i] = other.all > 0 ? own.all : 0;

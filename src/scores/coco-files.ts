@@ -1,7 +1,7 @@
 /** Truths and detections as COCO writes them, checked: every image, class and box that is named is there. */
 import { z } from 'zod';
 import { DataError } from '../errors.js';
-import { type FileKind, isTooDeep, ruleOf } from '../ground/json-file.js';
+import { isTooDeep, type JsonFileKind, ruleOf } from '../ground/json-file.js';
 import { plural } from '../ground/units.js';
 
 const id = z.int();
@@ -55,14 +55,14 @@ export interface CocoDetection {
   readonly score: number;
 }
 
-export const truthsKind: FileKind = {
+export const truthsKind: JsonFileKind = {
   Failure: DataError,
   what: "a file of truths in COCO's form",
   remedy:
     'give { images: [{ id }], categories: [{ id, name }], annotations: [{ id, image_id, category_id, bbox: [x, y, width, height], area, iscrowd }] }',
   whereMissing: 'check the path and its permissions',
 };
-export const detectionsKind: FileKind = {
+export const detectionsKind: JsonFileKind = {
   Failure: DataError,
   what: "a file of detections in COCO's form",
   remedy: 'give a list of { image_id, category_id, bbox: [x, y, width, height], score }',
@@ -70,7 +70,7 @@ export const detectionsKind: FileKind = {
 };
 
 /** @throws DataError when a value of a program is not what its file would have to be */
-export function checkValue<T>(value: unknown, name: string, schema: z.ZodType<T>, kind: FileKind): T {
+export function checkValue<T>(value: unknown, name: string, schema: z.ZodType<T>, kind: JsonFileKind): T {
   const found = isTooDeep(value) ? undefined : schema.safeParse(value);
   if (found?.success) return found.data;
   const why = found ? ruleOf(found.error) : 'it is nested too deeply';

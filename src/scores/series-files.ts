@@ -62,7 +62,7 @@ export async function readSeries(files: SeriesFiles, warn: (message: string) => 
   }
 }
 
-interface Columns {
+interface SeriesColumns {
   readonly truth: string;
   readonly prediction: string | undefined;
   readonly quantiles: Readonly<Record<string, string>>;
@@ -72,7 +72,7 @@ interface Columns {
   readonly values: ReadonlySet<string>;
 }
 
-function columnsOf(files: SeriesFiles, truths: Table, predictions: Table): Columns {
+function columnsOf(files: SeriesFiles, truths: Table, predictions: Table): SeriesColumns {
   const { series, quantiles } = files;
   const named = Object.values(quantiles);
   const truth = files.truth ?? onlyOf('--truth', truths, predictions, series === undefined ? [] : [series])!;
@@ -159,7 +159,7 @@ function requireSame(truths: Steps, predictions: Steps): void {
   for (const [name, texts] of truths.keys) unlike(name, texts, predictions.keys.get(name)!);
 }
 
-function seriesOf(columns: Columns, truths: Steps, found: Steps, past: Steps | undefined): ForecastSeries[] {
+function seriesOf(columns: SeriesColumns, truths: Steps, found: Steps, past: Steps | undefined): ForecastSeries[] {
   const rows = rowsBySeries(truths);
   const pastRows = past && rowsBySeries(past);
   const pick = (steps: Steps, column: string, places: readonly number[]) => {

@@ -20,7 +20,7 @@ export interface DialOptions {
 }
 
 /** A connection, and what the other side said when it let this one in. */
-export interface Admission {
+export interface WelcomedConnection {
   readonly connection: Connection;
   readonly welcome: Welcome;
 }
@@ -31,7 +31,7 @@ export interface Admission {
  * @throws RefusedError when trying again is pointless
  * @throws WireError when trying again can help
  */
-export async function dial(transport: Transport, address: string, options: DialOptions): Promise<Admission> {
+export async function dial(transport: Transport, address: string, options: DialOptions): Promise<WelcomedConnection> {
   const { ca, patience = 10, signal } = options;
   const url = coordinatorUrl(address, transport.schemes, ca);
   const attempt = new AbortController();
@@ -43,7 +43,7 @@ export async function dial(transport: Transport, address: string, options: DialO
   const timer = setTimeout(late, patience * 1000);
   signal?.addEventListener('abort', leave);
   try {
-    return await new Promise<Admission>((resolve, reject) => {
+    return await new Promise<WelcomedConnection>((resolve, reject) => {
       const opened = (open: OpenChannel) => greet(open, url.host, options, attempt.signal).then(resolve, reject);
       transport.connect(url, ca, attempt.signal, opened).catch(reject);
     });
@@ -59,7 +59,7 @@ function greet(
   label: string,
   { token, identity }: DialOptions,
   signal: AbortSignal,
-): Promise<Admission> {
+): Promise<WelcomedConnection> {
   const handshake = new CallerHandshake(token, identity);
   const steps: Message['kind'][] = ['challenge', 'welcome'];
   return new Promise((resolve, reject) => {

@@ -18,7 +18,7 @@ import { nonceBytes } from './validate.js';
 export type Identity = Omit<Hello, Proof> | Omit<PeerHello, Proof>;
 type Proof = 'protocol' | 'nonce' | 'proof';
 
-type Role = 'worker-to-coordinator' | 'coordinator-to-worker' | 'peer-caller' | 'peer-listener';
+type HandshakeRole = 'worker-to-coordinator' | 'coordinator-to-worker' | 'peer-caller' | 'peer-listener';
 const callers = { hello: 'worker-to-coordinator', peerHello: 'peer-caller' } as const;
 const listeners = { hello: 'coordinator-to-worker', peerHello: 'peer-listener' } as const;
 
@@ -90,7 +90,7 @@ export class CallerHandshake {
 }
 
 /** Nonces have one length, and the role and the claims are separated, so no two inputs make the same bytes. */
-function proof(token: string, role: Role, listener: Uint8Array, caller: Uint8Array, claims: object): Buffer {
+function proof(token: string, role: HandshakeRole, listener: Uint8Array, caller: Uint8Array, claims: object): Buffer {
   const sorted = Object.entries(claims).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHmac('sha256', token)
     .update(`lockstep ${protocolVersion} ${role}\0`)

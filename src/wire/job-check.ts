@@ -203,9 +203,14 @@ function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, f
   return made;
 }
 
-type Values = ReadonlyMap<string, OnnxValue>;
+type KnownValues = ReadonlyMap<string, OnnxValue>;
 
-function checkSession(subgraph: Extract<Subgraph, { kind: 'session' }>, given: Values, made: Values, at: string) {
+function checkSession(
+  subgraph: Extract<Subgraph, { kind: 'session' }>,
+  given: KnownValues,
+  made: KnownValues,
+  at: string,
+) {
   const { inputs, outputs } = inspectModel(subgraph.bytes);
   const names = (values: readonly OnnxValue[]) => values.map(({ name }) => name);
   if (!same(names(inputs), subgraph.inputs)) refuse(`${at}.inputs`, 'are not those of the model');
@@ -223,7 +228,12 @@ function checkSession(subgraph: Extract<Subgraph, { kind: 'session' }>, given: V
  * Kernels work on addresses in the memory of what subgraphs write, where gradients are not: a tensor from elsewhere, or a size
  * that does not fit, would have them read and write over others.
  */
-function checkKernel(subgraph: Extract<Subgraph, { kind: 'kernel' }>, made: Values, declared: Values, at: string) {
+function checkKernel(
+  subgraph: Extract<Subgraph, { kind: 'kernel' }>,
+  made: KnownValues,
+  declared: KnownValues,
+  at: string,
+) {
   const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = subgraph.numbers;
   const [input, output] = [planes * h * w, planes * outH * outW];
   const checkSize = (where: string, name: string, value: OnnxValue | undefined, length: number): OnnxValue => {

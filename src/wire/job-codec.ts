@@ -3,7 +3,7 @@ import { Packr } from 'msgpackr';
 import { cutFields } from '../data/buckets.js';
 import { ConfigError, WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
-import type { EngineSpec } from '../pool/spec.js';
+import type { EngineSpec } from '../pool/pool-options.js';
 import type { Job } from './job.js';
 import { checkJob } from './job-check.js';
 import { jobSchema } from './job-schema.js';

@@ -8,7 +8,7 @@ import type { Augmentation } from '../data/augment/moved.js';
 import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/packed.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
-import type { EngineSpec } from '../pool/spec.js';
+import type { EngineSpec } from '../pool/pool-options.js';
 
 export interface Job {
   /** Its models have one layout; batches have the fields of `examples`. */

@@ -99,7 +99,7 @@ export interface Ready {
 }
 
 /** C → W: who else is there, for links between peers. */
-export interface World {
+export interface WorldMembers {
   readonly kind: 'world';
   readonly members: readonly { readonly id: number; readonly peer: string | null }[];
 }
@@ -224,7 +224,7 @@ export type Message =
   | Transfer
   | UseData
   | Ready
-  | World
+  | WorldMembers
   | Linked
   | Compute
   | ComputedMessage

@@ -66,7 +66,7 @@ export interface Certificate {
 }
 
 /** Where to listen. */
-export interface Place {
+export interface ListenAt {
   /** As `locate` said. */
   readonly address: string;
   /** 0 for any that is free. */
@@ -103,7 +103,7 @@ export interface Transport {
   locate(host: string): Promise<{ readonly address: string; readonly isLocal: boolean }>;
 
   /** @throws ConfigError when it cannot listen there, or `tls` is not a certificate and its key */
-  accept(place: Place, doorkeeper: Doorkeeper): Promise<Door>;
+  accept(place: ListenAt, doorkeeper: Doorkeeper): Promise<Door>;
 
   /**
    * @param ca PEM of the only authority, or the only certificate, that is trusted where the URL is one with encryption

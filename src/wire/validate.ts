@@ -1,6 +1,6 @@
 /** The rules of every message, field by field. What has passed is what its type says. */
 import { RefusedError } from '../errors.js';
-import { phaseNames } from '../pool/spec.js';
+import { phaseNames } from '../pool/pool-options.js';
 import type { TreeNode } from '../reduce/tree.js';
 import {
   anyNumber,
@@ -78,9 +78,9 @@ const distinct: Check = (value, name) => {
 
 const rowsAt = list(mostShards, record({ start: size, rows }));
 
-type Fields<M> = { readonly [F in Exclude<keyof M, 'kind'>]-?: Check };
+type FieldChecks<M> = { readonly [F in Exclude<keyof M, 'kind'>]-?: Check };
 
-const messages: { readonly [K in Message['kind']]: Fields<Extract<Message, { kind: K }>> } = {
+const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, { kind: K }>> } = {
   challenge: { protocol, nonce },
   hello: {
     protocol,

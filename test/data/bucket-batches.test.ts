@@ -6,8 +6,8 @@ import type { Column, Examples } from '../../src/data/examples.js';
 import { metaOf } from '../../src/data/packed.js';
 import type { HeadSpec } from '../../src/engine/heads.js';
 import { Gatherer } from '../../src/pool/gather.js';
+import type { EvaluationOptions } from '../../src/pool/pool-options.js';
 import type { PoolSpec } from '../../src/pool/shared-state.js';
-import type { EvaluationOptions } from '../../src/pool/spec.js';
 import { createEngines, type EngineWithSlabs, relativeError } from '../support/engines.js';
 
 const sequence = (lengths: readonly number[], places: number): Examples => {

@@ -9,7 +9,7 @@ import type { Column, Dataset } from '../../src/data/examples.js';
 import { widthOf } from '../../src/data/field.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { closeRows } from '../../src/data/row-writer.js';
-import { Finding } from '../../src/data/table/finding.js';
+import { ColumnFinding } from '../../src/data/table/finding.js';
 import { tableInputs } from '../../src/data/table/inputs.js';
 import { openObjects } from '../../src/data/table/objects.js';
 import { DataError } from '../../src/errors.js';
@@ -261,7 +261,7 @@ describe('a config without names', () => {
 
 it('refuses a column of more categories than 32-bit numbers can number', () => {
   const table = openObjects('rows', [{ id: 'a' }]);
-  const finding = new Finding(
+  const finding = new ColumnFinding(
     table,
     { name: 'id', role: 'feature', field: 'user', coded: true },
     {} as never,

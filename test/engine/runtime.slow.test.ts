@@ -4,7 +4,7 @@ import { execPath } from 'node:process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { encodeModel, type OnnxNode } from '../../src/engine/onnx/proto.js';
-import { createSession, runtimeVersion, type Tensor } from '../../src/engine/onnx/runtime.js';
+import { createSession, runtimeVersion, type SessionTensor } from '../../src/engine/onnx/runtime.js';
 import { compiled } from '../support/package.js';
 
 const port = (name: string, shape: number[]) => ({ name, shape, type: 'float32' as const });
@@ -19,7 +19,7 @@ const model = (m: number, k: number, n: number, nodes = [product]) =>
     constants: [],
   });
 
-const tensor = (shape: number[], data: Float32Array): Tensor => ({ type: 'float32', shape, data });
+const tensor = (shape: number[], data: Float32Array): SessionTensor => ({ type: 'float32', shape, data });
 const filled = (shape: number[], values: number[]) => tensor(shape, Float32Array.from(values));
 
 it('is the pinned version', () => {
@@ -62,7 +62,7 @@ it('refuses tensors that are not those of the model', () => {
   expect(session.bind({ a: four(), b: four() }, { d: four() })).toThrow(/d/);
   expect(session.bind({ a: four(), b: filled([1, 4], [1, 2, 3, 4]) }, { c: four() })).toThrow(/b.*\n.*Got: 1/s);
   expect(session.bind({ a: four(), b: four() }, { c: filled([2, 1], [1, 2]) })).toThrow(/output: c/);
-  const bytes: Tensor = { type: 'uint8', shape: [2, 2], data: new Uint8Array(4) };
+  const bytes: SessionTensor = { type: 'uint8', shape: [2, 2], data: new Uint8Array(4) };
   expect(session.bind({ a: four(), b: bytes }, { c: four() })).toThrow(/uint8/);
   // And is none the worse for it.
   const c = four();

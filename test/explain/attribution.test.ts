@@ -10,9 +10,9 @@ import { describe, expect, it } from 'vitest';
 import type { LayerConfig } from '../../src/config/model.js';
 import {
   gradientOf,
+  type InputPart,
   integratedGradients,
   occlusion,
-  type Part,
   scoresOf,
   slotsOf,
   windows,
@@ -73,7 +73,7 @@ async function all(
   const zeros = vectors(x).map(({ length }) => new Float32Array(length));
   const count = model.lookups.length > 0 ? x.length : x.length / width;
   const each = model.lookups.length > 0 ? 1 : width;
-  const parts = Array.from({ length: count }, (_, i): Part => {
+  const parts = Array.from({ length: count }, (_, i): InputPart => {
     return { input: 0, features: Array.from({ length: each }, (_, j) => i * each + j) };
   });
   const asked = { point, baseline: [Float32Array.from(baseline), ...zeros], parts, slots: slotsOf(model) };

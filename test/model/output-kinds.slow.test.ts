@@ -10,11 +10,11 @@ import type { LayerConfig, LossConfig } from '../../src/config/model.js';
 import { loadBackend } from '../../src/engine/backends.js';
 import { createStepModel, evaluationStep, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ModelError } from '../../src/errors.js';
-import type { OutputKind } from '../../src/model/outputs.js';
+import type { ProbabilityKind } from '../../src/model/outputs.js';
 import { tensorOf } from '../../src/model/slab.js';
 import { batchOfTensors, fieldsOf } from '../support/parts.js';
 
-type Kind = OutputKind | 'undecided';
+type Kind = ProbabilityKind | 'undecided';
 interface Case {
   /** Shape of the probabilities that the layer gets; the last axis is that of the softmax. */
   readonly on: readonly number[];

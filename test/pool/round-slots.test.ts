@@ -1,8 +1,8 @@
 /** Gradient slots of a round: no sum is overwritten while its round lasts, and memory is the only limit. */
 import { expect, it } from 'vitest';
+import type { RoundOptions, TrainingOptions } from '../../src/pool/pool-options.js';
 import { RoundSlots } from '../../src/pool/round-slots.js';
 import { allocateShared } from '../../src/pool/shared-state.js';
-import type { RoundOptions, TrainingOptions } from '../../src/pool/spec.js';
 import { nodePlan, type TreeNode } from '../../src/reduce/tree.js';
 import { lcg } from '../support/engines.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resume, train } from '../../coordinator/local/train.js';
 import type { RunConfigInput } from '../../src/config/input.js';
-import { phaseNames } from '../../src/pool/spec.js';
+import { phaseNames } from '../../src/pool/pool-options.js';
 import { eventOf, eventsOf, lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 

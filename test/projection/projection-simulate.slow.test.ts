@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Costs } from '../../src/projection/cost.js';
 import type { Reduction } from '../../src/projection/scenario.js';
-import { type Network, Simulation, type StepTimes } from '../../src/projection/simulate.js';
+import { type Network, type SimulatedStep, Simulation } from '../../src/projection/simulate.js';
 import { type StepShape, stepCourse } from '../../src/projection/step-course.js';
 
 const nothing: Costs = {
@@ -31,7 +31,7 @@ const shapeOf = (workers: number, reduction: StepShape['reduction'], bytes: numb
   hosts: { workers: 1 },
 });
 
-function simulate(shape: StepShape, network: Network, costs: Partial<Costs> = {}, cores = 4): StepTimes {
+function simulate(shape: StepShape, network: Network, costs: Partial<Costs> = {}, cores = 4): SimulatedStep {
   return new Simulation(stepCourse(shape), { network, costs: { ...nothing, ...costs }, cores }).run();
 }
 

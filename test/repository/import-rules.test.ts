@@ -1,8 +1,9 @@
 /**
- * The rules of the sources: who may import whom, no barrels, no exports that nobody imports; one meaning a file name; how
- * long files and functions are.
+ * The rules of the sources: who may import whom, no barrels, no exports that nobody imports; one meaning a file name
+ * and a type's name; how long files and functions are.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildFolder, packageRoot } from '../support/package.js';
@@ -234,6 +235,40 @@ describe('file names', () => {
         .map((name) => `${file} mentions ${name}`),
     );
     expect(wrong).toEqual([]);
+  });
+});
+
+describe('names of types', () => {
+  const declaration = /^(?:export )?(?:declare )?(?:abstract )?(?:class|enum|interface|type) (\w+)(.*)$/gm;
+  const program = [...compiled, ...cli, ...coordinator, ...worker];
+  const declared = program.flatMap(({ file, text }) =>
+    [...text.matchAll(declaration)].map(([, name, rest]) => ({ file, name, rest })),
+  );
+  /** `type Layer = tfl.layers.Layer;`: an outside library's type by its own name, which means the same wherever it stands. */
+  const isShort = ({ name, rest }: { name: string; rest: string }) =>
+    new RegExp(`^ = (?:\\w+\\.)+${name};$`).test(rest);
+
+  it('mean one thing', () => {
+    expect(declared.length).toBeGreaterThan(800);
+    const places = new Map<string, string[]>();
+    for (const { name, file } of declared.filter((one) => !isShort(one))) {
+      places.set(name, [...(places.get(name) ?? []), file]);
+    }
+    const short = new Set(declared.filter(isShort).map(({ name }) => name));
+    const twice = [...places].filter(([name, files]) => files.length > 1 || short.has(name));
+    expect(twice.map(([name, files]) => `${name}: ${files.join(' ')}`)).toEqual([]);
+  });
+
+  it("are none of the language's own", () => {
+    const library = dirname(createRequire(import.meta.url).resolve('typescript6/lib/lib.es5.d.ts'));
+    const own = readdirSync(library)
+      .filter((file) => /^lib\.es\w*(?:\.\w+)?\.d\.ts$/.test(file))
+      .flatMap((file) => [
+        ...readFileSync(join(library, file), 'utf8').matchAll(/^(?:declare )?(?:class|interface|type|var) (\w+)/gm),
+      ])
+      .map(([, name]) => name);
+    for (const name of ['Map', 'Partial', 'Record']) expect(own).toContain(name);
+    expect(declared.filter(({ name }) => own.includes(name)).map(({ name, file }) => `${name}: ${file}`)).toEqual([]);
   });
 });
 

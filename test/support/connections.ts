@@ -2,7 +2,7 @@
 import { afterEach } from 'vitest';
 import type { SlabFrame } from '../../src/reduce/slab-frame.js';
 import type { Connection, Ending, Handlers } from '../../src/wire/connection.js';
-import { type Admission, type DialOptions, dial } from '../../src/wire/dial.js';
+import { type DialOptions, dial, type WelcomedConnection } from '../../src/wire/dial.js';
 import { type Arrival, type Listener, type ListenOptions, listen } from '../../src/wire/listen.js';
 import type { Message, Welcome } from '../../src/wire/messages.js';
 import type { Transport } from '../../src/wire/transport.js';
@@ -74,11 +74,15 @@ export async function host(
 }
 
 /** Connects to a host of any kind, until the caller ends it. */
-export const call = (url: string, options: DialOptions, transport = webSocket): Promise<Admission> =>
+export const call = (url: string, options: DialOptions, transport = webSocket): Promise<WelcomedConnection> =>
   dial(transport, url, options);
 
 /** Connects as a worker. */
-export async function join(url: string, options: Partial<DialOptions> = {}, transport = webSocket): Promise<Admission> {
+export async function join(
+  url: string,
+  options: Partial<DialOptions> = {},
+  transport = webSocket,
+): Promise<WelcomedConnection> {
   const joined = await call(url, { token, identity, ...options }, transport);
   open.push(() => joined.connection.close());
   return joined;

@@ -16,8 +16,8 @@ import {
 import { metaOf } from '../../src/data/packed.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ThreadPool } from '../../src/pool/pool.js';
+import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import type { ComputeTask } from '../../src/pool/round-worker.js';
-import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/spec.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { lcg } from './engines.js';
 import { examplesOf } from './parts.js';

@@ -1,5 +1,5 @@
 /** Rounds without sockets: workers that answer when a test says so, a roster of them, and a clock that is moved by hand. */
-import type { AllReduceOptions } from '../../coordinator/world/all-reduce-attempts.js';
+import type { AllReduceAttemptsOptions } from '../../coordinator/world/all-reduce-attempts.js';
 import type { Clock } from '../../coordinator/world/clock.js';
 import type { Roster } from '../../coordinator/world/roster.js';
 import { type RoundResult, runRound } from '../../coordinator/world/round.js';
@@ -196,7 +196,7 @@ export class FakeRoster implements Roster {
 /** A round of eight shards that has begun. */
 export async function begin(
   roster: FakeRoster,
-  options: Partial<AllReduceOptions> = {},
+  options: Partial<AllReduceAttemptsOptions> = {},
   shards = 8,
 ): Promise<{ clock: FakeClock; result: Promise<RoundResult> }> {
   const clock = new FakeClock();

@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { OnnxValue } from '../../src/engine/onnx/proto.js';
-import { createSession, type Tensor } from '../../src/engine/onnx/runtime.js';
+import { createSession, type SessionTensor } from '../../src/engine/onnx/runtime.js';
 import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { trace } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
@@ -47,7 +47,7 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
   const room = { float32: 'float32', int32: 'int32', bool: 'uint8', uint8: 'uint8', int64: 'uint8' } as const;
   const tensors = Object.fromEntries(
-    ports.map(({ name, type, shape }): [string, Tensor] => {
+    ports.map(({ name, type, shape }): [string, SessionTensor] => {
       return [name, { type, shape, data: memory.values(room[type], elements(shape)) }];
     }),
   );

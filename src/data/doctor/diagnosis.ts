@@ -15,7 +15,7 @@ export interface DataFinding {
   readonly remedy: string;
 }
 
-export interface ClassCount {
+export interface ClassRows {
   readonly name: string;
   readonly rows: SplitCounts;
 }
@@ -35,7 +35,7 @@ export interface FieldReport {
   /** Values that are not finite. */
   readonly notFinite?: number;
   /** Of a target that is one class an example: rows of each, at most the 100 most frequent. */
-  readonly classes?: readonly ClassCount[];
+  readonly classes?: readonly ClassRows[];
 }
 
 export interface Gaps {

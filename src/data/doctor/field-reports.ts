@@ -6,7 +6,7 @@ import { targetEncoding } from '../encoding.js';
 import type { Column, Dataset } from '../examples.js';
 import { strideOf, widthOf } from '../field.js';
 import { unscaled } from '../standardize.js';
-import { type ClassCount, type DataFinding, type FieldReport, splitNames } from './diagnosis.js';
+import { type ClassRows, type DataFinding, type FieldReport, splitNames } from './diagnosis.js';
 
 /** Classes that a report names. */
 const mostClasses = 100;
@@ -56,7 +56,7 @@ async function rangeOf(column: Column, dataset: Dataset): Promise<Partial<FieldR
   return { ...range, ...(notFinite > 0 && { notFinite }) };
 }
 
-function classCounts(column: Column, { encoding, splits }: Dataset): ClassCount[] {
+function classCounts(column: Column, { encoding, splits }: Dataset): ClassRows[] {
   const names = targetEncoding(encoding, column).classes;
   const counts = new Map<number, Record<(typeof splitNames)[number], number>>();
   for (let i = 0; i < (column.categories ?? 0); i++) counts.set(i, { training: 0, validation: 0, test: 0 });
@@ -67,7 +67,7 @@ function classCounts(column: Column, { encoding, splits }: Dataset): ClassCount[
       if (rows) rows[split]++;
     }
   }
-  const total = (rows: ClassCount['rows']) => rows.training + rows.validation + rows.test;
+  const total = (rows: ClassRows['rows']) => rows.training + rows.validation + rows.test;
   return [...counts]
     .map(([index, rows]) => ({ name: names?.[index] ?? String(index), rows }))
     .sort((a, b) => total(b.rows) - total(a.rows))
@@ -102,7 +102,7 @@ export function fieldFindings(
   });
 }
 
-function balanceFindings(name: string, classes: readonly ClassCount[], isOnly: boolean): DataFinding[] {
+function balanceFindings(name: string, classes: readonly ClassRows[], isOnly: boolean): DataFinding[] {
   const trained = classes.filter(({ rows }) => rows.training > 0);
   const [most, least] = [trained[0], trained.toSorted((a, b) => a.rows.training - b.rows.training)[0]];
   if (trained.length < 2 || most.rows.training < unbalanced * least.rows.training) return [];
@@ -119,7 +119,7 @@ function balanceFindings(name: string, classes: readonly ClassCount[], isOnly: b
 
 function absenceFindings(
   name: string,
-  classes: readonly ClassCount[],
+  classes: readonly ClassRows[],
   splits: Dataset['splits'],
   mixing: string | undefined,
 ): DataFinding[] {

@@ -18,13 +18,13 @@ interface FileNames {
   labels?: string;
 }
 
-interface Folder {
+interface IdxFolder {
   readonly dir: string;
   readonly files: ReadonlyMap<string, FileNames>;
 }
 
 /** The files of one prefix, read. */
-interface Part extends IdxPair {
+interface IdxPart extends IdxPair {
   readonly prefix: string;
 }
 
@@ -48,7 +48,7 @@ export async function idxExamples(config: IdxConfig, reading = new Reading()): P
       'give each split files of its own, or a fraction of the training files',
     );
   }
-  const parts: Part[] = [];
+  const parts: IdxPart[] = [];
   for (const prefix of prefixes) parts.push({ prefix, ...(await readPart(folder, prefix, reading)) });
   const given = { first: parts[0].count, counts: parts.slice(1).map(({ count }) => count) };
   return {
@@ -58,7 +58,7 @@ export async function idxExamples(config: IdxConfig, reading = new Reading()): P
   };
 }
 
-async function listFolder(relative: string): Promise<Folder> {
+async function listFolder(relative: string): Promise<IdxFolder> {
   const dir = resolve(relative);
   const files = new Map<string, FileNames>();
   for (const name of await namesIn(dir)) {
@@ -89,7 +89,7 @@ async function namesIn(dir: string): Promise<string[]> {
 }
 
 /** `train`, else the only pair that no other split asks for. */
-function defaultPrefix({ dir, files }: Folder, heldOut: readonly string[]): string {
+function defaultPrefix({ dir, files }: IdxFolder, heldOut: readonly string[]): string {
   const train = files.get('train');
   if (train?.images && train.labels) return 'train';
   const free = [...files.keys()].filter((prefix) => !heldOut.includes(prefix));
@@ -102,7 +102,7 @@ function defaultPrefix({ dir, files }: Folder, heldOut: readonly string[]): stri
   );
 }
 
-function readPart({ dir, files }: Folder, prefix: string, reading: Reading): Promise<IdxPair> {
+function readPart({ dir, files }: IdxFolder, prefix: string, reading: Reading): Promise<IdxPair> {
   const names = files.get(prefix);
   if (!names) {
     throw new DataError(
@@ -121,7 +121,7 @@ function readPart({ dir, files }: Folder, prefix: string, reading: Reading): Pro
 }
 
 /** The parts as one set; the first, for training, says which image shape and which classes there are. */
-function concatenate(parts: readonly Part[], dir: string): Examples {
+function concatenate(parts: readonly IdxPart[], dir: string): Examples {
   const [{ prefix, imageShape, labels: trainingLabels }] = parts;
   const classes = highest(trainingLabels) + 1;
   for (const part of parts) {

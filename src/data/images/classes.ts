@@ -4,7 +4,7 @@ import { DataError } from '../../errors.js';
 import { plural } from '../../ground/units.js';
 import type { Reading } from '../reading.js';
 import type { FileField } from './files.js';
-import { type Mask, placeOf } from './masks.js';
+import { type MaskImage, placeOf } from './masks.js';
 
 /** White, which some masks have for the foreground, and others (Pascal VOC) for places that do not count. */
 const white = 255;
@@ -39,7 +39,7 @@ export class MaskClasses {
   }
 
   /** @throws DataError naming the pixel of a value that is no class */
-  indices({ file, width, values }: Mask): Uint8Array {
+  indices({ file, width, values }: MaskImage): Uint8Array {
     const indices = new Uint8Array(values.length);
     let last = -1;
     let index: number | undefined;

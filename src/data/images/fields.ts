@@ -6,16 +6,16 @@ import { plainColumn, type SourceColumn } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { RowWriter, sharesOf } from '../row-writer.js';
 import { MaskClasses } from './classes.js';
-import { type Decoding, decodeImages, type FileField, type Image, type Size } from './files.js';
-import { decodeMasks, type Mask, scaleMask } from './masks.js';
+import { type Decoding, decodeImages, type FileField, type Image, type PictureSize } from './files.js';
+import { decodeMasks, type MaskImage, scaleMask } from './masks.js';
 
 /** What a config says of all images. */
-interface Common extends PictureKeys {
+interface CommonDecoding extends PictureKeys {
   readonly fit: Decoding['fit'];
 }
 
 /** How images of a field are decoded: as it says itself, else as all are. */
-export function decodingOf({ size, greyscale, fit }: Common, own: PictureKeys = {}): Decoding {
+export function decodingOf({ size, greyscale, fit }: CommonDecoding, own: PictureKeys = {}): Decoding {
   const wanted = own.size ?? size;
   const grey = own.greyscale ?? greyscale;
   return {
@@ -55,8 +55,8 @@ export async function readFields(
   );
   const classes = fields.map((field) => (field.kind === 'mask' ? new MaskClasses(field, reading) : undefined));
   let writers: RowWriter[] | undefined;
-  let first: Row[] | undefined;
-  const rowOf = async (i: number, images: readonly (Image | Mask)[]): Promise<Row> => {
+  let first: DecodedRow[] | undefined;
+  const rowOf = async (i: number, images: readonly (Image | MaskImage)[]): Promise<DecodedRow> => {
     const image = images[i];
     const { decoding } = fields[i];
     if ('bytes' in image) return image;
@@ -72,8 +72,8 @@ export async function readFields(
   };
   try {
     for (let example = 0; example < fields[0].files.length; example++) {
-      const images: (Image | Mask)[] = [];
-      for (const stream of streams) images.push((await stream.next()).value as Image | Mask);
+      const images: (Image | MaskImage)[] = [];
+      for (const stream of streams) images.push((await stream.next()).value as Image | MaskImage);
       const rows = await Promise.all(fields.map((_, i) => rowOf(i, images)));
       first ??= rows;
       if (!writers) {
@@ -96,11 +96,11 @@ export async function readFields(
   }
 }
 
-type Row = Size & Pick<Image, 'file' | 'bytes'>;
+type DecodedRow = PictureSize & Pick<Image, 'file' | 'bytes'>;
 
 function columnOf(
   { name, role, decoding }: FileField,
-  { height, width }: Size,
+  { height, width }: PictureSize,
   writer: RowWriter,
   classes: MaskClasses | undefined,
 ): SourceColumn {
@@ -110,10 +110,10 @@ function columnOf(
   return { ...plainColumn(role, { ...rows, ...writer.finish() }), name };
 }
 
-const sizeText = ({ height, width }: Size) => `${height} x ${width} pixels`;
+const sizeText = ({ height, width }: PictureSize) => `${height} x ${width} pixels`;
 
 /** @throws DataError unless a mask has the size of its picture, as that is stored and turned */
-function requireSize(mask: Mask, picture: Image): void {
+function requireSize(mask: MaskImage, picture: Image): void {
   const wanted = picture.original ?? picture;
   if (mask.height === wanted.height && mask.width === wanted.width) return;
   throw new DataError(
@@ -122,7 +122,7 @@ function requireSize(mask: Mask, picture: Image): void {
   );
 }
 
-function checkSize(image: Row, first: Row, where: string): void {
+function checkSize(image: DecodedRow, first: DecodedRow, where: string): void {
   if (image.height === first.height && image.width === first.width) return;
   throw new DataError(
     `${where && `${where}: `}${image.file} is ${sizeText(image)} (height x width), ${first.file} is ${sizeText(first)}`,

@@ -40,20 +40,20 @@ export interface FileField {
   readonly mask?: MaskKeys;
 }
 
-export interface Size {
+export interface PictureSize {
   readonly height: number;
   readonly width: number;
 }
 
-export interface Image extends Size {
+export interface Image extends PictureSize {
   readonly file: string;
   /** Size of the image in its file, before scaling; absent unless `measure` asks for it. */
-  readonly original?: Size;
+  readonly original?: PictureSize;
   /** [height, width, channels]. */
   readonly bytes: Uint8Array;
 }
 
-interface Entry {
+interface FolderEntry {
   readonly name: string;
   readonly folder: boolean;
 }
@@ -63,7 +63,7 @@ interface Entry {
  * @param label stands before the path in messages, e.g. `data.dir: `
  * @throws DataError if it is missing, no folder or cannot be read
  */
-export function listFolder(folder: string, label = ''): Entry[] {
+export function listFolder(folder: string, label = ''): FolderEntry[] {
   let entries: Dirent[];
   try {
     entries = readdirSync(folder, { withFileTypes: true });

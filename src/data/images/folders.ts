@@ -15,7 +15,7 @@ import { decodingOf, imageEncoding, maskEncoding, readFields } from './fields.js
 import { type FileField, folderColumn, imagesBelow, otherImagesBelow } from './files.js';
 
 /** A folder and what its files are for. */
-interface Folder {
+interface NamedFolder {
   readonly name: string;
   readonly role: 'input' | 'target';
   readonly kind: FileField['kind'];
@@ -26,8 +26,8 @@ interface Folder {
 }
 
 /** The first is that of the pictures which examples are counted by. */
-function foldersOf({ dir, inputs = {}, targets = {} }: ImagesConfig): Folder[] {
-  const folders: Folder[] = [];
+function foldersOf({ dir, inputs = {}, targets = {} }: ImagesConfig): NamedFolder[] {
+  const folders: NamedFolder[] = [];
   if (dir !== undefined)
     folders.push({
       name: plainNames.input,
@@ -100,7 +100,7 @@ function encodingOf(
 /** Folders of splits of their own, where nothing else belongs to the pictures. */
 function heldOut(
   config: ImagesConfig,
-  folders: readonly Folder[],
+  folders: readonly NamedFolder[],
   reading: Reading,
 ): { key: string; dir: string; files: string[] }[] {
   return givenOf(config).map(({ split, own: given }) => {
@@ -122,7 +122,7 @@ function heldOut(
 
 /** @throws DataError where the files of one folder would be those of another too */
 export function checkApart(
-  folders: readonly Pick<Folder, 'key' | 'dir'>[],
+  folders: readonly Pick<NamedFolder, 'key' | 'dir'>[],
   remedy = 'give each a folder outside of the others, or name the files in a table: data.table',
 ): void {
   folders.forEach(({ key, dir }, i) => {
@@ -147,7 +147,12 @@ export function warnOfOthers(dir: string, { warn }: Reading): void {
 const stemOf = (name: string): string => name.slice(0, name.length - extname(name).length);
 
 /** The file of a folder for each picture. */
-function filesFor(pictures: readonly string[], first: Folder, { key, dir, kind }: Folder, reading: Reading): string[] {
+function filesFor(
+  pictures: readonly string[],
+  first: NamedFolder,
+  { key, dir, kind }: NamedFolder,
+  reading: Reading,
+): string[] {
   stemsOf(first.key, first.dir, pictures);
   const found = stemsOf(key, dir, imagesBelow(dir, `${key}: `));
   warnOfOthers(dir, reading);

@@ -17,7 +17,7 @@ import { decodingOf, imageEncoding, maskEncoding, readFields } from './fields.js
 import type { FileField } from './files.js';
 
 /** A field whose files a column names. */
-interface Named {
+interface NamedImages {
   readonly name: string;
   readonly role: 'input' | 'target';
   readonly kind: FileField['kind'];
@@ -29,10 +29,10 @@ interface Named {
 }
 
 /** What a config says of columns that name images. @param table its path: names start beside it by default */
-export function namedFiles({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): Named[] {
+export function namedFiles({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): NamedImages[] {
   const start = dir ?? dirname(resolve(table));
   return [['input', inputs] as const, ['target', targets] as const].flatMap(([role, fields]) =>
-    Object.entries(fields).flatMap(([name, entry]): Named[] => {
+    Object.entries(fields).flatMap(([name, entry]): NamedImages[] => {
       if (typeof entry !== 'object' || !('image' in entry || 'mask' in entry)) return [];
       const key = `data.${role}s.${name}`;
       const about = { name, role, key, dir: resolve(entry.dir ?? start), own: entry };
@@ -55,7 +55,7 @@ export async function tableOfImages(config: ImagesConfig, reading: Reading): Pro
 }
 
 /** What columns are for, with those that name images. */
-function reportOf({ columns }: TableSource, named: readonly Named[]): ColumnReport {
+function reportOf({ columns }: TableSource, named: readonly NamedImages[]): ColumnReport {
   const images = named.map(({ column, name, role, kind, dir }) => ({
     name: column,
     field: name,
@@ -84,7 +84,7 @@ export async function otherTableOfImages(
 /** Reads what rows name, to stand beside what they hold. */
 async function readNamed(
   config: ImagesConfig,
-  named: readonly Named[],
+  named: readonly NamedImages[],
   { examples, files, where = String }: Pick<TableSource, 'examples' | 'files' | 'where'>,
   reading: Reading,
 ) {
@@ -122,7 +122,7 @@ function inOrder({ inputs = {}, targets = {} }: ImagesConfig, columns: readonly 
 
 function encodingOf(
   encoding: Encoding,
-  named: readonly Named[],
+  named: readonly NamedImages[],
   fields: readonly FileField[],
   columns: readonly SourceColumn[],
 ): Encoding {
@@ -175,7 +175,7 @@ function isFile(path: string): boolean {
  */
 function refuseRepeated(
   { inputs = {} }: ImagesConfig,
-  named: readonly Named[],
+  named: readonly NamedImages[],
   fields: readonly FileField[],
   files: TableSource['files'],
   where: (example: number) => string,

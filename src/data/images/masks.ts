@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { DataError } from '../../errors.js';
-import { type Decoding, decodingError, isPng, loadSharp, mostPixels, readImage, type Size } from './files.js';
+import { type Decoding, decodingError, isPng, loadSharp, mostPixels, type PictureSize, readImage } from './files.js';
 
-export interface Mask extends Size {
+export interface MaskImage extends PictureSize {
   readonly file: string;
   /** [height, width]: what PIL reads, the index of a palette's colour or the grey value. */
   readonly values: Uint8Array;
@@ -15,10 +15,10 @@ export interface Mask extends Size {
  * Decodes masks, several at once, in the order of the files.
  * @throws DataError naming the first file, in that order, that is no PNG, does not decode or is in colour
  */
-export async function* decodeMasks(files: readonly string[]): AsyncGenerator<Mask> {
+export async function* decodeMasks(files: readonly string[]): AsyncGenerator<MaskImage> {
   const open = await loadSharp();
   const limitInputPixels = mostPixels();
-  const decode = async (file: string): Promise<Mask> => {
+  const decode = async (file: string): Promise<MaskImage> => {
     const content = await readImage(file);
     if (!isPng(content)) {
       throw new DataError(
@@ -41,7 +41,7 @@ export async function* decodeMasks(files: readonly string[]): AsyncGenerator<Mas
       throw error instanceof DataError ? error : decodingError(file, error, limitInputPixels);
     }
   };
-  const masks: AsyncIterable<Mask> = Readable.from(files).map(decode, { concurrency: availableParallelism() });
+  const masks: AsyncIterable<MaskImage> = Readable.from(files).map(decode, { concurrency: availableParallelism() });
   yield* masks;
 }
 
@@ -80,7 +80,7 @@ function greyHeader(header: Buffer): Buffer {
 function valuesOf(
   file: string,
   samples: Uint8Array | Uint16Array,
-  { width, channels }: Pick<Size, 'width'> & { readonly channels: number },
+  { width, channels }: Pick<PictureSize, 'width'> & { readonly channels: number },
   factor: number,
 ): Uint8Array {
   const values = new Uint8Array(samples.length / channels);
@@ -123,7 +123,7 @@ export const placeOf = (pixel: number, width: number): string =>
  */
 export function scaleMask(
   values: Uint8Array,
-  { height, width }: Size,
+  { height, width }: PictureSize,
   { size, fit }: Pick<Decoding, 'size' | 'fit'>,
   outside: number,
 ): Uint8Array {

@@ -18,7 +18,7 @@ import { tableOfImages } from './image-table.js';
 const LISTED = 10;
 
 /** The folder that serves the training split or, whole, another one. */
-interface Part {
+interface ImageFolder {
   /** Under `data`. */
   readonly key: string;
   readonly dir: string;
@@ -71,7 +71,7 @@ async function classSource(config: ClassesConfig, reading: Reading): Promise<Sou
 }
 
 /** The training folder, then those of other splits. */
-function listParts(config: ClassesConfig, { trained }: Reading): Part[] {
+function listParts(config: ClassesConfig, { trained }: Reading): ImageFolder[] {
   const training = listPart('dir', config.dir);
   const { classes, dir } = training;
   // Other data of a trained model may have one only.
@@ -92,7 +92,7 @@ function listParts(config: ClassesConfig, { trained }: Reading): Part[] {
 }
 
 /** @param known classes that there may be; absent for the folder that says which there are */
-function listPart(key: string, path: string, known?: readonly string[]): Part {
+function listPart(key: string, path: string, known?: readonly string[]): ImageFolder {
   const dir = resolve(path);
   const label = `data.${key}: `;
   const entries = listFolder(dir, label);
@@ -123,7 +123,7 @@ function remedyForUnknown(name: string, known: readonly string[]): string {
   return oneOf(name, known, `remove it; the classes are ${list}`);
 }
 
-function classIndices(parts: readonly Part[], names: readonly string[]): Int32Array {
+function classIndices(parts: readonly ImageFolder[], names: readonly string[]): Int32Array {
   const indices = parts.flatMap(({ classes }) =>
     classes.flatMap(({ name, files }) => new Array<number>(files.length).fill(names.indexOf(name))),
   );

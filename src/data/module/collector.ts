@@ -12,15 +12,15 @@ import { budgetBytes, sharesOf } from '../row-writer.js';
 import type { SplitKeys } from '../splits/split-key.js';
 import { planOf, type SplitPlan } from '../splits/split-plan.js';
 import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
-import { InputRows } from './inputs.js';
+import { ModuleInputRows } from './inputs.js';
 import { addKey, moduleKeys, ShownKeys } from './keys.js';
-import { type Numbers, numbersOf } from './nested.js';
+import { type NestedNumbers, numbersOf } from './nested.js';
 import { TargetValues, WeightValues } from './targets.js';
 
 /** What the first example fixes for all. */
-interface Form {
+interface ExampleForm {
   readonly first: ExampleFields;
-  readonly inputs: readonly InputRows[];
+  readonly inputs: readonly ModuleInputRows[];
   readonly targets: readonly TargetValues[];
   readonly weights: readonly WeightValues[];
   /** What decides about splits. */
@@ -36,7 +36,7 @@ export class Collector {
   /** Names of targets that are inputs. */
   readonly #copies: readonly string[];
   readonly #shown: ShownKeys;
-  #form: Form | undefined;
+  #form: ExampleForm | undefined;
   #count = 0;
 
   constructor(config: ModuleConfig, where: string, reading: Reading) {
@@ -119,7 +119,7 @@ export class Collector {
     for (const input of this.#form?.inputs ?? []) input.discard();
   }
 
-  #formOf(first: ExampleFields, example: object): Form {
+  #formOf(first: ExampleFields, example: object): ExampleForm {
     checkNames(first, this.#copies, this.#fail);
     const { classes, categories, length, standardizeTargets } = this.#config;
     const [inputNames, targetNames] = [[...first.inputs.keys()], [...first.targets.keys()]];
@@ -141,7 +141,7 @@ export class Collector {
         truncate: this.#config.truncate,
         isTrained: trained !== undefined,
       };
-      return new InputRows(name, labelOf('input', name), numbers, options, budgets[i], this.#fail);
+      return new ModuleInputRows(name, labelOf('input', name), numbers, options, budgets[i], this.#fail);
     });
     const isSequence = length !== undefined;
     const targets = targetNames.map((name) => {
@@ -159,7 +159,7 @@ export class Collector {
     return { first, inputs, targets, weights: keys.map((key) => new WeightValues(key, isSequence)), splitKeys };
   }
 
-  #numbers(name: string, value: unknown): Numbers {
+  #numbers(name: string, value: unknown): NestedNumbers {
     const fail = (problem: string) => this.#fail(`has ${name} with ${problem}`, 'give a number, or arrays of numbers');
     const numbers = numbersOf(value, fail);
     if (numbers.bytes) return numbers;

@@ -7,9 +7,9 @@ import type { Reading } from '../reading.js';
 import { RowWriter } from '../row-writer.js';
 import { maskOf, padRows, SequenceLengths } from '../sequences.js';
 import type { Fail } from './example.js';
-import type { Numbers } from './nested.js';
+import type { NestedNumbers } from './nested.js';
 
-interface InputOptions {
+interface ModuleInputOptions {
   readonly categories?: number;
   /** Makes it a sequence of so many places. */
   readonly length?: number | 'longest';
@@ -19,9 +19,9 @@ interface InputOptions {
   readonly isTrained: boolean;
 }
 
-export class InputRows {
-  readonly #first: Numbers;
-  readonly #options: InputOptions;
+export class ModuleInputRows {
+  readonly #first: NestedNumbers;
+  readonly #options: ModuleInputOptions;
   readonly #budget: number;
   /** A row for each example; for sequences, a row for each place. */
   #rows: RowWriter;
@@ -35,8 +35,8 @@ export class InputRows {
   constructor(
     readonly name: string,
     readonly label: string,
-    first: Numbers,
-    options: InputOptions,
+    first: NestedNumbers,
+    options: ModuleInputOptions,
     budget: number,
     fail: Fail,
   ) {
@@ -59,7 +59,7 @@ export class InputRows {
     return elements(this.lengths ? shape.slice(1) : shape);
   }
 
-  add(numbers: Numbers, fail: Fail): void {
+  add(numbers: NestedNumbers, fail: Fail): void {
     this.#checkForm(numbers, fail);
     const { values } = numbers;
     const { categories } = this.#options;
@@ -95,7 +95,7 @@ export class InputRows {
     this.#rows.discard();
   }
 
-  #checkForm({ shape, bytes }: Numbers, fail: Fail): void {
+  #checkForm({ shape, bytes }: NestedNumbers, fail: Fail): void {
     const { shape: wanted, bytes: wantedBytes } = this.#first;
     const from = this.lengths && shape.length > 0 ? 1 : 0;
     if (shape.slice(from).join() !== wanted.slice(from).join() || shape.length !== wanted.length) {
@@ -120,7 +120,7 @@ export class InputRows {
     }
   }
 
-  #placesOf({ shape: [places] }: Numbers, fail: Fail): number {
+  #placesOf({ shape: [places] }: NestedNumbers, fail: Fail): number {
     const { length, truncate, isTrained } = this.#options;
     if (length === 'longest' || places <= length!) return places;
     if (truncate) return length!;

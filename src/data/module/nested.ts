@@ -2,14 +2,14 @@
 import type { DataError } from '../../errors.js';
 
 /** Row-major; a plain number has no shape. */
-export interface Numbers {
+export interface NestedNumbers {
   readonly shape: readonly number[];
   readonly values: ArrayLike<number>;
   readonly bytes: boolean;
 }
 
 /** Reads a number, a typed array, or arrays of either, nested to any depth. */
-export function numbersOf(value: unknown, fail: (problem: string) => DataError): Numbers {
+export function numbersOf(value: unknown, fail: (problem: string) => DataError): NestedNumbers {
   if (typeof value === 'number') return { shape: [], values: [value], bytes: false };
   if (isTyped(value)) {
     if (value.length === 0) throw fail('no numbers');

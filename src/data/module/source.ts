@@ -8,7 +8,7 @@ import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { Collector } from './collector.js';
 
-type Iterable = AsyncIterable<unknown> | globalThis.Iterable<unknown>;
+type ExampleIterable = AsyncIterable<unknown> | Iterable<unknown>;
 
 /**
  * @param key of the config that names the file
@@ -96,7 +96,7 @@ async function unlessStalled<T>(where: string, work: Promise<T>): Promise<T> {
   }
 }
 
-async function iterable({ where, exports }: UserModule, options: object): Promise<Iterable> {
+async function iterable({ where, exports }: UserModule, options: object): Promise<ExampleIterable> {
   const exported = exports.default;
   if (exported === undefined)
     throw new DataError(`${where}: has no default export`, 'write export default in front of it');
@@ -104,7 +104,7 @@ async function iterable({ where, exports }: UserModule, options: object): Promis
   // One that is rejected before its turn must not end the process.
   if (Array.isArray(made)) for (const item of made) if (item instanceof Promise) item.catch(() => {});
   if (typeof made === 'object' && made !== null && (Symbol.asyncIterator in made || Symbol.iterator in made)) {
-    return made as Iterable;
+    return made as ExampleIterable;
   }
   throw new DataError(
     `${where}: its default export ${typeof exported === 'function' ? 'returned' : 'is'} ${made === null ? 'null' : typeof made}, not an iterable`,

@@ -8,10 +8,10 @@ import { type Field, isPlain } from '../field.js';
 import { weightShapeOf } from '../place-weights.js';
 import { maskOf, paddedNumbers, type SequenceLengths } from '../sequences.js';
 import { type Fail, ofAll } from './example.js';
-import type { InputRows } from './inputs.js';
-import { described, type Numbers, numbersOf } from './nested.js';
+import type { ModuleInputRows } from './inputs.js';
+import { described, type NestedNumbers, numbersOf } from './nested.js';
 
-interface TargetOptions {
+interface ModuleTargetOptions {
   readonly classes: number | undefined;
   /** Where the config says how many classes there are. */
   readonly key: string;
@@ -24,7 +24,7 @@ interface TargetOptions {
 }
 
 export class TargetValues {
-  readonly #options: TargetOptions;
+  readonly #options: ModuleTargetOptions;
   readonly #values: number[] = [];
   #shape: readonly number[] | undefined;
   /** Size of the first axis, of each example. */
@@ -34,7 +34,7 @@ export class TargetValues {
   constructor(
     readonly name: string,
     readonly label: string,
-    options: TargetOptions,
+    options: ModuleTargetOptions,
   ) {
     this.#options = options;
   }
@@ -43,7 +43,7 @@ export class TargetValues {
     return this.#options.isExact;
   }
 
-  add({ shape, values }: Numbers, fail: Fail): void {
+  add({ shape, values }: NestedNumbers, fail: Fail): void {
     this.#shape ??= shape;
     const from = this.#options.isSequence && shape.length > 0 ? 1 : 0;
     if (shape.slice(from).join() !== this.#shape.slice(from).join() || shape.length !== this.#shape.length) {
@@ -69,7 +69,7 @@ export class TargetValues {
   }
 
   /** The sequences that it has as many places as, example by example. */
-  follows(inputs: readonly InputRows[]): SequenceLengths | undefined {
+  follows(inputs: readonly ModuleInputRows[]): SequenceLengths | undefined {
     if (this.#lengths.length === 0) return undefined;
     const wanted = this.#lengths.join();
     return inputs.find(({ lengths }) => lengths?.given.join() === wanted)?.lengths;

@@ -1,7 +1,7 @@
 /** Where the arrays of `source: npy` are. */
 
 /** Where an array is. */
-export interface ArrayPlace {
+export interface ArrayLocation {
   readonly file: string;
   /** Of a .npz file; absent where it has one only, or one of the field's name. */
   readonly member?: string;
@@ -12,4 +12,4 @@ export interface ArrayPlace {
  * @param name of the array: that of its field, with what the array says of the field at its end, as in `user_lengths`; those of
  *   fields without names are called `weights`, `lengths` and `offsets`
  */
-export type Substitute = (name: string, place: ArrayPlace) => ArrayPlace;
+export type Substitute = (name: string, place: ArrayLocation) => ArrayLocation;

@@ -3,16 +3,16 @@ import type { NpyConfig } from '../../config/data.js';
 import type { NpyArrayConfig, SequenceKeys } from '../../config/npy.js';
 import { plainNames } from '../../config/plain-names.js';
 import type { FieldEncoding } from '../encoding.js';
-import type { ArrayPlace, Substitute } from './array-place.js';
+import type { ArrayLocation, Substitute } from './array-place.js';
 
 export interface InputArray {
   readonly name: string;
-  readonly place: ArrayPlace;
+  readonly place: ArrayLocation;
   readonly scale: number;
   readonly categories?: number;
   /** Set for sequences: how many places each has, or where each starts. */
-  readonly lengths?: ArrayPlace;
-  readonly offsets?: ArrayPlace;
+  readonly lengths?: ArrayLocation;
+  readonly offsets?: ArrayLocation;
   /** Places that all are filled up to. */
   readonly length?: number | 'longest';
   readonly truncate: boolean;
@@ -20,10 +20,10 @@ export interface InputArray {
 
 export interface TargetArray {
   readonly name: string;
-  readonly place: ArrayPlace;
+  readonly place: ArrayLocation;
   readonly type?: 'class' | 'number';
   readonly standardize?: boolean;
-  readonly weights?: ArrayPlace;
+  readonly weights?: ArrayLocation;
   /** An input that is sequences, where the target has something of each of their places. */
   readonly placesOf?: string;
 }
@@ -32,9 +32,9 @@ const same: Substitute = (_, place) => place;
 
 /** Where arrays are: texts are files, or members of the file that all are in. */
 function placer({ file }: NpyConfig, substitute: Substitute) {
-  function placed(name: string, array: NpyArrayConfig): ArrayPlace;
-  function placed(name: string, array: NpyArrayConfig | undefined): ArrayPlace | undefined;
-  function placed(name: string, array: NpyArrayConfig | undefined): ArrayPlace | undefined {
+  function placed(name: string, array: NpyArrayConfig): ArrayLocation;
+  function placed(name: string, array: NpyArrayConfig | undefined): ArrayLocation | undefined;
+  function placed(name: string, array: NpyArrayConfig | undefined): ArrayLocation | undefined {
     if (array === undefined) return undefined;
     if (typeof array !== 'string') return substitute(name, { file: array.file ?? file!, member: array.member });
     return substitute(name, file === undefined ? { file: array } : { file, member: array });

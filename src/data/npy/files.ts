@@ -4,7 +4,7 @@ import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
-import type { ArrayPlace } from './array-place.js';
+import type { ArrayLocation } from './array-place.js';
 import { type Npy, readHeader } from './npy.js';
 import type { Npz } from './npz.js';
 
@@ -31,7 +31,7 @@ export class ArrayFiles {
    * @returns the header; its file is to be closed by the caller
    * @throws DataError if the file cannot be read, is none of NumPy's, has no such member, or holds what is not taken
    */
-  async open({ file, member }: ArrayPlace, names?: readonly string[], remedy?: string): Promise<Npy> {
+  async open({ file, member }: ArrayLocation, names?: readonly string[], remedy?: string): Promise<Npy> {
     const opened = await this.#opened(file);
     if (!('members' in opened) && member !== undefined) {
       await opened.close();
@@ -47,7 +47,7 @@ export class ArrayFiles {
   }
 
   /** What two places of one array have in common, once it was opened. @param names as then */
-  identityOf({ file, member }: ArrayPlace, names?: readonly string[]): string {
+  identityOf({ file, member }: ArrayLocation, names?: readonly string[]): string {
     const archive = this.#archives.get(file);
     return archive ? `${realPath(file)}: ${archive.nameOf(member, names)}` : realPath(file);
   }

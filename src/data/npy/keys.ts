@@ -6,7 +6,7 @@ import { ColumnCollector, type ExampleColumn, type ExampleColumns, plainNumber }
 import type { Reading } from '../reading.js';
 import { keysOf, type SplitKey } from '../splits/split-key.js';
 import { deciderOf } from '../splits/split-plan.js';
-import type { ArrayPlace } from './array-place.js';
+import type { ArrayLocation } from './array-place.js';
 import { inputArrays, targetArrays } from './fields.js';
 import type { ArrayFiles } from './files.js';
 import { type Npy, readNpyRows } from './npy.js';
@@ -82,7 +82,7 @@ export async function readShown(
 }
 
 /** As `data.split` names arrays; of other data than the config's in their archive, where they are in one. */
-function placeOf(name: string, { file }: NpyConfig, { arrays }: Reading): ArrayPlace {
+function placeOf(name: string, { file }: NpyConfig, { arrays }: Reading): ArrayLocation {
   const own = file === undefined ? { file: name } : { file, member: name };
   const other = arrays?.(name, own);
   return other?.file === undefined ? own : other;

@@ -22,7 +22,7 @@ type Elements =
   | Uint32Array
   | BigUint64Array;
 
-interface ElementType {
+interface NpyElement {
   readonly bytes: 1 | 2 | 4 | 8;
   /** Whole numbers; truth values are 0 and 1. */
   readonly integer: boolean;
@@ -31,7 +31,7 @@ interface ElementType {
 }
 
 /** Types of elements by NumPy's names, without the sign of the byte order. */
-const types: Readonly<Record<string, ElementType>> = {
+const types: Readonly<Record<string, NpyElement>> = {
   f2: { bytes: 2, integer: false, view: (buffer) => halfFloats(new Uint16Array(buffer)) },
   f4: { bytes: 4, integer: false, view: (buffer) => new Float32Array(buffer) },
   f8: { bytes: 8, integer: false, view: (buffer) => new Float64Array(buffer) },
@@ -64,7 +64,7 @@ export interface Npy {
   readonly integer: boolean;
   /** Whether elements are unsigned bytes or truth values. */
   readonly bytes: boolean;
-  readonly type: ElementType;
+  readonly type: NpyElement;
   /** Whether bytes are the other way round than in this machine (little-endian, as all that Node runs on). */
   readonly swapped: boolean;
   /** Whether the first axis, not the last, is the one whose neighbours lie side by side. */

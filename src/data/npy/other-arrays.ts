@@ -2,7 +2,7 @@
 import type { NpyConfig } from '../../config/data.js';
 import { ConfigError } from '../../errors.js';
 import { suggest } from '../../ground/suggest.js';
-import type { ArrayPlace, Substitute } from './array-place.js';
+import type { ArrayLocation, Substitute } from './array-place.js';
 import { inputArrays, targetArrays } from './fields.js';
 
 /** A file or folder, or a file for each array by the name of its field. */
@@ -43,8 +43,8 @@ export function otherArrays(data: NpyConfig, place: OtherPlace, wording: Wording
 }
 
 /** All arrays of a config. */
-function arraysOf(data: NpyConfig): Map<string, ArrayPlace> {
-  const arrays = new Map<string, ArrayPlace>();
+function arraysOf(data: NpyConfig): Map<string, ArrayLocation> {
+  const arrays = new Map<string, ArrayLocation>();
   const note: Substitute = (name, place) => {
     arrays.set(name, place);
     return place;

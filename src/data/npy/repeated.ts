@@ -1,14 +1,14 @@
 /** Arrays that stand in two places of a config. */
 import { plainNames } from '../../config/plain-names.js';
 import { DataError } from '../../errors.js';
-import type { ArrayPlace } from './array-place.js';
+import type { ArrayLocation } from './array-place.js';
 import type { InputArray, TargetArray } from './fields.js';
 import type { ArrayFiles } from './files.js';
 
 interface Use {
   /** The key of the config that names it. */
   readonly key: string;
-  readonly place: ArrayPlace;
+  readonly place: ArrayLocation;
   readonly names: readonly string[];
   readonly role: 'input' | 'target' | 'weight';
   readonly field: string;

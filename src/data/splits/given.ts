@@ -131,7 +131,7 @@ async function joined(parts: readonly SourceExamples[], budget: number, reading:
               ...column,
               file: undefined,
               ...(await rowsOf(
-                own as Part[],
+                own as GivenPart[],
                 column.role === 'input' ? budgets[i] : count * rowBytes(column),
                 reading,
               )),
@@ -145,7 +145,7 @@ async function joined(parts: readonly SourceExamples[], budget: number, reading:
   return { count, columns: made };
 }
 
-interface Part {
+interface GivenPart {
   readonly count: number;
   readonly column: Column;
 }
@@ -161,7 +161,7 @@ function exact(parts: readonly { readonly column: SourceColumn }[], length: numb
   return values;
 }
 
-async function rowsOf(parts: readonly Part[], budget: number, reading: Reading) {
+async function rowsOf(parts: readonly GivenPart[], budget: number, reading: Reading) {
   const [{ column }] = parts;
   const width = widthOf(column);
   const rows = new RowWriter(width, column.type, budget);

@@ -1,7 +1,7 @@
 /** The values by which examples are divided, gathered as a source reads them: of a column, a file, a key of its examples. */
 import { DataError } from '../../errors.js';
 import { secondsOf } from '../table/dates.js';
-import { type Cell, textOf, type Value } from '../table/table.js';
+import { type Cell, type CellValue, textOf } from '../table/table.js';
 
 /** What decides, by a value for each example. */
 export interface SplitKey {
@@ -26,7 +26,7 @@ export interface KeyOrigin {
   /** `t.csv, line 3` */
   place(row: number): string;
   /** The number that a text is in this source, finite or not; undefined where it is none. */
-  numberIn?(value: Value): number | undefined;
+  numberIn?(value: CellValue): number | undefined;
 }
 
 /** Gathers what decides, example by example. */
@@ -37,16 +37,16 @@ export interface SplitKeys {
 }
 
 /** Which values they are: what decides, and what has them. */
-type Kind = Decider & Pick<SplitKey, 'unit'>;
+type KeyKind = Decider & Pick<SplitKey, 'unit'>;
 
 /** @param count examples that will come, where that is known */
-export const keysOf = (kind: Kind, count = 0): SplitKeys =>
+export const keysOf = (kind: KeyKind, count = 0): SplitKeys =>
   kind.kind === 'order' ? new OrderKeys(kind, count) : new GroupKeys(kind, count);
 
 /** What has the values, for messages: `column when`. */
 export const labelOf = ({ unit, name }: Pick<SplitKey, 'unit' | 'name'>): string => `${unit} ${name}`;
 
-function present(value: Cell, kind: Kind, { place }: KeyOrigin, row: number): Value {
+function present(value: Cell, kind: KeyKind, { place }: KeyOrigin, row: number): CellValue {
   if (value !== null && !Number.isNaN(value)) return value;
   throw new DataError(
     `${place(row)}: ${labelOf(kind)} has no value`,
@@ -55,12 +55,12 @@ function present(value: Cell, kind: Kind, { place }: KeyOrigin, row: number): Va
 }
 
 class GroupKeys implements SplitKeys {
-  readonly #kind: Kind;
+  readonly #kind: KeyKind;
   #values: Int32Array;
   #count = 0;
   readonly #codes = new Map<string, number>();
 
-  constructor(kind: Kind, count: number) {
+  constructor(kind: KeyKind, count: number) {
     this.#kind = kind;
     this.#values = new Int32Array(count);
   }
@@ -83,13 +83,13 @@ class GroupKeys implements SplitKeys {
 }
 
 class OrderKeys implements SplitKeys {
-  readonly #kind: Kind;
+  readonly #kind: KeyKind;
   #values: Float64Array;
   #count = 0;
   /** Whether the first value was a date: all others must be as it was. */
   #isDate: boolean | undefined;
 
-  constructor(kind: Kind, count: number) {
+  constructor(kind: KeyKind, count: number) {
     this.#kind = kind;
     this.#values = new Float64Array(count);
   }

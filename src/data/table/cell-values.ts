@@ -4,7 +4,7 @@ import type { TextInput } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import type { CategoricalColumn, IndexColumn, NumericColumn, TextColumn } from '../encoding.js';
 import { formatText, numberLook } from './numbers.js';
-import { type Cell, type Table, textOf, type Value } from './table.js';
+import { type Cell, type CellValue, type Table, textOf } from './table.js';
 
 /** A feature column as the first pass finds it: a number, one of several categories, the place of one, or a text. */
 export type FeatureColumn = Pick<NumericColumn, 'name' | 'offset'> | CategoricalColumn | IndexColumn | TextColumn;
@@ -51,7 +51,7 @@ export const placeIn = (table: Table, row: number): string => `${table.file}, ${
  * @returns the number of a value, which 32-bit numbers can hold
  * @throws DataError naming row, column and value if it is text, not finite or too large, or a weight below 0
  */
-export function numberOf(table: Table, column: ColumnRole, value: Value, row: number): number {
+export function numberOf(table: Table, column: ColumnRole, value: CellValue, row: number): number {
   const { name, role } = column;
   const number = table.numberIn(value);
   if (number !== undefined && Number.isFinite(Math.fround(number)) && (role !== 'weight' || number >= 0)) return number;
@@ -66,7 +66,7 @@ export function numberOf(table: Table, column: ColumnRole, value: Value, row: nu
   throw new DataError(`${holds}, beyond the range of 32-bit numbers`, 'scale it to at most 3.4e38');
 }
 
-function remedies(table: Table, column: ColumnRole, value: Value): string {
+function remedies(table: Table, column: ColumnRole, value: CellValue): string {
   const { role } = column;
   if (value instanceof Date) return `name the column in data.dates, or ${leaveOut(column)}`;
   const ways = ['correct it'];
@@ -117,7 +117,7 @@ export function classOf(
   table: Table,
   name: string,
   indices: ReadonlyMap<string, number>,
-  value: Value,
+  value: CellValue,
   row: number,
 ): number {
   const index = indices.get(textOf(value));

@@ -1,7 +1,7 @@
 /** Dates as numbers: seconds since 1970, or the parts that a config names. */
 import type { DateForm, DatePart } from '../../config/table.js';
 import { DataError } from '../../errors.js';
-import { type Cell, requireColumns, requireDistinct, type Table, type Value } from './table.js';
+import { type Cell, type CellValue, requireColumns, requireDistinct, type Table } from './table.js';
 
 /** Which columns hold dates, and what becomes of each. */
 export type Dates = Readonly<Record<string, DateForm>>;
@@ -13,7 +13,7 @@ const iso =
 /**
  * @returns seconds since 1970-01-01 00:00 UTC, which is the time zone of what names none; undefined for what is no such date
  */
-export function secondsOf(value: Value): number | undefined {
+export function secondsOf(value: CellValue): number | undefined {
   if (value instanceof Date) return value.getTime() / 1000;
   const parts = typeof value === 'string' ? iso.exec(value) : null;
   if (!parts) return undefined;
@@ -102,7 +102,7 @@ export const readableColumns = ({ columns }: Table, dates: Dates = {}): string[]
   ...new Set([...columns, ...Object.keys(dates)]),
 ];
 
-function dateIn(table: Table, column: string, value: Value, row: number): number {
+function dateIn(table: Table, column: string, value: CellValue, row: number): number {
   const seconds = secondsOf(value);
   if (seconds !== undefined && Number.isFinite(seconds)) return seconds;
   const stands = typeof value === 'string' ? JSON.stringify(value) : `the number ${value}`;

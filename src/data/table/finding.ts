@@ -29,7 +29,7 @@ const named = 5;
 /** Rows below which a coincidence is likely. */
 const fewRows = 20;
 
-export class Finding {
+export class ColumnFinding {
   readonly name: string;
   readonly #table: Table;
   readonly #column: FieldColumn;

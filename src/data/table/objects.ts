@@ -1,6 +1,6 @@
 /** Rows of a table that a program holds: one object each, by the names of the columns. */
 import { DataError } from '../../errors.js';
-import type { Cell, Table, Value } from './table.js';
+import type { Cell, CellValue, Table } from './table.js';
 
 export type TableRow = Readonly<Record<string, string | number | boolean | Date | null | undefined>>;
 
@@ -44,7 +44,7 @@ function cellOf(value: TableRow[string]): Cell {
 }
 
 /** Numbers, and text that is one as people write it in code. */
-function numberIn(value: Value): number | undefined {
+function numberIn(value: CellValue): number | undefined {
   if (value instanceof Date) return undefined;
   const number = Number(value);
   return typeof value !== 'string' || (value.trim() !== '' && !Number.isNaN(number)) ? number : undefined;

@@ -8,9 +8,9 @@ import type { Source } from '../source.js';
 import { unreadable } from '../unreadable.js';
 import { type Chunk, checkGroup, checkPages, boundedCompressors as compressors, extentOf } from './parquet-bounds.js';
 import { tableSource } from './source.js';
-import { type Cell, requireDistinct, type Table, type Value, type Visit } from './table.js';
+import { type Cell, type CellValue, requireDistinct, type Table, type Visit } from './table.js';
 
-type Scan = Awaited<ReturnType<typeof parquetScan>>;
+type ParquetScan = Awaited<ReturnType<typeof parquetScan>>;
 type Tree = ReturnType<typeof parquetSchema>;
 
 /** A file's bytes. Those of the chunks that are about to be decoded are looked at on their way. */
@@ -98,7 +98,7 @@ function indexColumns(text: string): string[] {
   }
 }
 
-function numberIn(value: Value): number | undefined {
+function numberIn(value: CellValue): number | undefined {
   return typeof value === 'string' || value instanceof Date ? undefined : Number(value);
 }
 
@@ -110,7 +110,7 @@ async function readRows(
   const columns = [...new Set(names)];
   const place = new Map(columns.map((name, i) => [name, i]));
   const positions = names.map((name) => place.get(name)!);
-  const parts: { columns: readonly string[]; scan: Scan; groups: readonly Group[] }[] = [];
+  const parts: { columns: readonly string[]; scan: ParquetScan; groups: readonly RowGroup[] }[] = [];
   for (const part of narrowed(metadata, columns)) {
     const scan = await decode(path, () => parquetScan({ file, ...part, compressors, parsers }));
     parts.push({
@@ -151,10 +151,10 @@ const parsers = {
   },
 };
 
-type Group = FileMetaData['row_groups'][number];
+type RowGroup = FileMetaData['row_groups'][number];
 
 /** Of a column, or of all; one of records or lists has several. */
-const chunksOf = ({ columns }: Group, name?: string): Chunk[] =>
+const chunksOf = ({ columns }: RowGroup, name?: string): Chunk[] =>
   columns.flatMap(({ meta_data }) =>
     meta_data && (name === undefined || meta_data.path_in_schema[0] === name) ? meta_data : [],
   );

@@ -14,7 +14,7 @@ import {
   placeIn,
 } from './cell-values.js';
 import { columnRoles, type InputSchema, type TableSchema } from './survey.js';
-import { type Cell, type Table, textOf, type Value } from './table.js';
+import { type Cell, type CellValue, type Table, textOf } from './table.js';
 import { tokensOf } from './text-column.js';
 
 /** What a row needs to be read; inputs of a trained model stand alone. */
@@ -25,7 +25,7 @@ type RowSchema = Pick<TableSchema, 'inputs' | 'missing'> &
   };
 
 /** A column of an input, and where its numbers go. */
-interface Place {
+interface FeaturePlace {
   readonly column: FeatureColumn;
   readonly values: Float32Array | Int32Array;
   readonly start: number;
@@ -54,7 +54,7 @@ export class TableRows {
   readonly targets: readonly Float64Array[];
   weight = 1;
   /** What decides the row's split, where a column does. */
-  split: Value = '';
+  split: CellValue = '';
   /** Names of the row's files. */
   files: readonly string[] = [];
   /** What the row holds in the columns that are shown. */
@@ -62,7 +62,7 @@ export class TableRows {
   readonly #table: Table;
   readonly #schema: RowSchema;
   readonly #columns: readonly ColumnRole[];
-  readonly #places: readonly Place[];
+  readonly #places: readonly FeaturePlace[];
   readonly #classes: readonly (ReadonlyMap<string, number> | undefined)[];
   #rows = 0;
 
@@ -166,7 +166,7 @@ export class TableRows {
   }
 }
 
-function placesOf({ columns }: InputSchema, input: number, values: Float32Array | Int32Array): Place[] {
+function placesOf({ columns }: InputSchema, input: number, values: Float32Array | Int32Array): FeaturePlace[] {
   let next = 0;
   return columns.map((column) => {
     const start = next;

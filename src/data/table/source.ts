@@ -19,7 +19,7 @@ import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSche
 import { requireColumns, type Table } from './table.js';
 
 /** One file and how many of its rows are used. */
-interface Part {
+interface TablePart {
   readonly table: Table;
   readonly count: number;
 }
@@ -81,7 +81,7 @@ async function examplesOf(
       `data.${named.length > 0 ? 'table' : 'file'} ${first.file} names a column that is used`,
     );
   const { schema, count, columns: found } = await surveyTable(first, roles, config, reading);
-  const parts: Part[] = [{ table: first, count }];
+  const parts: TablePart[] = [{ table: first, count }];
   for (const table of others) parts.push({ table, count: await countRows(table, schema, reading) });
 
   const shown = shownColumns([first, ...others], config, reading);
@@ -187,7 +187,7 @@ async function countRows(table: Table, schema: TableSchema, reading: Reading): P
 
 /** Writes the inputs of all parts, and where they were to `places`. @param visit gets each row @returns targets and weights */
 async function fill(
-  parts: readonly Part[],
+  parts: readonly TablePart[],
   schema: TableSchema & { readonly shown: readonly string[] },
   roles: Roles,
   writers: readonly RowWriter[],

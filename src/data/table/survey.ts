@@ -6,7 +6,7 @@ import type { Reading } from '../reading.js';
 import { inOrder } from '../splits/stratify.js';
 import { type ColumnRole, chooseOther, type FeatureColumn, type FieldColumn, isComplete } from './cell-values.js';
 import type { LeftOut, Roles, TableConfig, TargetRole } from './columns.js';
-import { Finding } from './finding.js';
+import { ColumnFinding } from './finding.js';
 import { LeakWatch } from './leak.js';
 import { Notes } from './notes.js';
 import type { Table } from './table.js';
@@ -34,16 +34,16 @@ export interface TableSchema {
   readonly missing: 'error' | 'mean' | 'drop';
 }
 
-type InputColumns = Pick<Roles['inputs'][number], 'name' | 'columns'> & Partial<Roles['inputs'][number]>;
-type TargetColumns = Pick<TargetRole, 'name' | 'columns'> & Partial<TargetRole>;
+type SurveyedInput = Pick<Roles['inputs'][number], 'name' | 'columns'> & Partial<Roles['inputs'][number]>;
+type SurveyedTarget = Pick<TargetRole, 'name' | 'columns'> & Partial<TargetRole>;
 
 /** Columns that a report shows; of a table of thousands, nobody reads more. */
 const mostShown = 100;
 
 /** The columns that are read, in the order in which cells come. */
 export function columnRoles(roles: {
-  readonly inputs: readonly InputColumns[];
-  readonly targets: readonly TargetColumns[];
+  readonly inputs: readonly SurveyedInput[];
+  readonly targets: readonly SurveyedTarget[];
   readonly weight?: string;
   readonly split?: string;
   readonly files?: readonly string[];
@@ -80,7 +80,7 @@ export async function surveyTable(
   const found = columns.filter((column): column is FieldColumn => column.role !== 'split' && column.role !== 'file');
   const asked = new Set(config.categorical);
   const findings = found.map((column) =>
-    column.text ? new TextFinding(table, column, column.text) : new Finding(table, column, config, asked),
+    column.text ? new TextFinding(table, column, column.text) : new ColumnFinding(table, column, config, asked),
   );
   const features = found.filter(({ role }) => role === 'feature').length;
   const places = startsOf(roles.targets, features);
@@ -136,7 +136,7 @@ function leaveOutOf({ features, inputs }: TableConfig): string | undefined {
 
 function reportOf(
   table: Table,
-  findings: readonly (Finding | TextFinding)[],
+  findings: readonly (ColumnFinding | TextFinding)[],
   features: number,
   leftOut: readonly LeftOut[],
 ): ColumnReport {
@@ -157,7 +157,7 @@ export function requireRows({ file }: Table, count: number, missing: TableSchema
 function classesOf(
   { file }: Table,
   columns: readonly FieldColumn[],
-  findings: readonly (Finding | TextFinding)[],
+  findings: readonly (ColumnFinding | TextFinding)[],
 ): readonly string[] | undefined {
   const text = findings.find(({ categories }) => categories);
   if (!text?.categories) return undefined;

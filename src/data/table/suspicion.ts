@@ -9,7 +9,7 @@ import { formatText, type NumberLook, numberLook, numberReader, unitOf } from '.
 import type { Table } from './table.js';
 
 /** A column of text that nobody has called categorical. */
-export interface TextColumn extends FieldColumn {
+export interface SuspectColumn extends FieldColumn {
   readonly table: Table;
   /** Rows of each text, and of all. */
   readonly categories: ReadonlyMap<string, number>;
@@ -24,7 +24,7 @@ const fewTexts = 20;
 const manyTexts = 50;
 
 /** @throws DataError if the column looks like numbers, dates, identifiers or free text, with what to do about it */
-export function refuseSuspicious(column: TextColumn, config: TableConfig): void {
+export function refuseSuspicious(column: SuspectColumn, config: TableConfig): void {
   refuseMarkers(column, config);
   refuseDates(column);
   refuseNumbers(column);
@@ -39,7 +39,7 @@ export function refuseSuspicious(column: TextColumn, config: TableConfig): void 
 }
 
 /** @param notes gets what is odd and goes on */
-export function tellSuspicious({ name, categories, count, role }: TextColumn, notes: Notes): void {
+export function tellSuspicious({ name, categories, count, role }: SuspectColumn, notes: Notes): void {
   const texts = [...categories.keys()];
   if (role === 'feature') {
     if (categories.size >= fewTexts && categories.size >= most * count) notes.add('distinct', name);
@@ -64,7 +64,7 @@ export function tellSuspicious({ name, categories, count, role }: TextColumn, no
 const plain = numberReader();
 
 /** Numbers among which a few texts stand, as markers of what is missing do. */
-function refuseMarkers(column: TextColumn, config: TableConfig): void {
+function refuseMarkers(column: SuspectColumn, config: TableConfig): void {
   const { name, role, table, categories, count } = column;
   const isNumber = (text: string) => table.numberIn(text) !== undefined || plain(text) !== undefined;
   const numbers = rowsOf(categories, isNumber);
@@ -87,7 +87,7 @@ function refuseMarkers(column: TextColumn, config: TableConfig): void {
   );
 }
 
-function refuseDates(column: TextColumn): void {
+function refuseDates(column: SuspectColumn): void {
   const { name, role, table, categories, count } = column;
   if (rowsOf(categories, looksLikeDate) < most * count) return;
   const isRead = rowsOf(categories, (text) => secondsOf(text) !== undefined) >= most * count;
@@ -99,7 +99,7 @@ function refuseDates(column: TextColumn): void {
   );
 }
 
-function refuseNumbers(column: TextColumn): void {
+function refuseNumbers(column: SuspectColumn): void {
   const { name, table, categories, count } = column;
   const looks = new Map([...categories.keys()].map((text) => [text, lookOf(text)]));
   const odd = rowsOf(categories, (text) => looks.get(text) !== undefined);

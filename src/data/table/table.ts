@@ -3,9 +3,9 @@ import { DataError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 
 /** A value that is there. */
-export type Value = string | number | bigint | Date;
+export type CellValue = string | number | bigint | Date;
 /** null where it is missing. */
-export type Cell = Value | null;
+export type Cell = CellValue | null;
 
 /**
  * @param cells in the order of the columns asked for; to be used before the call returns
@@ -22,7 +22,7 @@ export interface Table {
   /** What `place` counts. */
   readonly unit: 'line' | 'row';
   /** The number that a value is, finite or not; undefined for text. */
-  numberIn(value: Value): number | undefined;
+  numberIn(value: CellValue): number | undefined;
   /**
    * Shows every row in order.
    * @throws DataError if the file is damaged, and whatever `visit` throws
@@ -43,7 +43,7 @@ export function requireDistinct(file: string, columns: readonly string[]): void 
 }
 
 /** A value as text, as messages and categories have it. */
-export const textOf = (value: Value): string => (value instanceof Date ? value.toISOString() : String(value));
+export const textOf = (value: CellValue): string => (value instanceof Date ? value.toISOString() : String(value));
 
 /**
  * @param origin where the names come from, for people

@@ -24,7 +24,7 @@ export interface Bpe {
 const base = 2 ** 26;
 
 /** A pair that may be merged next: how often it occurred when it was put in, and the words that it was seen in since. */
-interface Candidate {
+interface MergeCandidate {
   count: number;
   readonly pair: number;
   readonly words: readonly number[];
@@ -41,7 +41,7 @@ export async function trainBpe(
 ): Promise<Bpe> {
   const tokens = [...special, ...byteCharacters.toSorted((a, b) => a.charCodeAt(0) - b.charCodeAt(0))];
   const ids = new Map(tokens.map((token, id) => [token, id]));
-  const words = new Words(counts, ids);
+  const words = new WordTokens(counts, ids);
   const queue = new Queue(words.pairs());
   const merges = new Map<number, readonly [string, string]>();
   for (let round = 0; tokens.length < vocabulary; round++) {
@@ -75,7 +75,7 @@ export async function trainBpe(
 }
 
 /** Words as tokens, and how often each pair of tokens occurs in them. */
-class Words {
+class WordTokens {
   readonly #tokens: Int32Array[] = [];
   /** Tokens that are left of each. */
   readonly #lengths: number[] = [];
@@ -100,8 +100,8 @@ class Words {
   }
 
   /** The pairs that came since the last call. */
-  pairs(): Candidate[] {
-    const found: Candidate[] = [];
+  pairs(): MergeCandidate[] {
+    const found: MergeCandidate[] = [];
     for (const [pair, words] of this.#seen) {
       const count = this.countOf(pair);
       if (count > 0) found.push({ pair, count, words });
@@ -111,7 +111,7 @@ class Words {
   }
 
   /** Puts one token in the place of two, wherever they are. @returns the pairs that come of it */
-  merge({ pair, words }: Candidate, id: number): Candidate[] {
+  merge({ pair, words }: MergeCandidate, id: number): MergeCandidate[] {
     const [first, second] = [Math.floor(pair / base), pair % base];
     for (const word of words) this.#mergeIn(word, first, second, id);
     return this.pairs();
@@ -157,13 +157,13 @@ class Words {
 
 /** A binary heap: the most frequent pair on top, of equals the one of lower ids. */
 class Queue {
-  readonly #heap: Candidate[] = [];
+  readonly #heap: MergeCandidate[] = [];
 
-  constructor(candidates: readonly Candidate[]) {
+  constructor(candidates: readonly MergeCandidate[]) {
     for (const candidate of candidates) this.push(candidate);
   }
 
-  push(candidate: Candidate): void {
+  push(candidate: MergeCandidate): void {
     const heap = this.#heap;
     let place = heap.push(candidate) - 1;
     while (place > 0) {
@@ -175,7 +175,7 @@ class Queue {
     heap[place] = candidate;
   }
 
-  pop(): Candidate | undefined {
+  pop(): MergeCandidate | undefined {
     const heap = this.#heap;
     const top = heap[0];
     const last = heap.pop();
@@ -194,5 +194,5 @@ class Queue {
   }
 }
 
-const isBefore = (one: Candidate, other: Candidate): boolean =>
+const isBefore = (one: MergeCandidate, other: MergeCandidate): boolean =>
   one.count === other.count ? one.pair < other.pair : one.count > other.count;

@@ -3,7 +3,7 @@ import type { TextConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import type { Splits } from '../examples.js';
 import type { TextFile } from './text-file.js';
-import { type FilePiece, type Piece, piecesOf } from './text-pieces.js';
+import { type FilePiece, piecesOf, type TextPiece } from './text-pieces.js';
 import type { TokenizedText } from './tokenized.js';
 
 /** One more than the highest Unicode code point. */
@@ -48,9 +48,12 @@ export async function readCharacters(files: readonly TextFile[], config: TextCon
     });
   }
   const starts = counts.map((_, i) => counts.slice(0, i).reduce((a, b) => a + b, 0));
-  const placed = ({ file, start, end }: FilePiece): Piece => ({ start: starts[file] + start, end: starts[file] + end });
+  const placed = ({ file, start, end }: FilePiece): TextPiece => ({
+    start: starts[file] + start,
+    end: starts[file] + end,
+  });
   const { training, validation, test } = piecesOf(counts, config);
-  const pieces: Record<keyof Splits, Piece> = {
+  const pieces: Record<keyof Splits, TextPiece> = {
     training: placed(training),
     validation: placed(validation),
     test: placed(test),

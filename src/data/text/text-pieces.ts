@@ -5,15 +5,15 @@ import type { Splits } from '../examples.js';
 import { givenOf, partsOf, sectionOf } from '../splits/split-plan.js';
 
 /** From `start` to before `end`. */
-export interface Piece {
+export interface TextPiece {
   readonly start: number;
   readonly end: number;
 }
 
-export type Pieces = Readonly<Record<keyof Splits, Piece>>;
+export type Pieces = Readonly<Record<keyof Splits, TextPiece>>;
 
 /** Characters of a file. */
-export interface FilePiece extends Piece {
+export interface FilePiece extends TextPiece {
   /** The place of the file among those of the config. */
   readonly file: number;
 }

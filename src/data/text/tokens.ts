@@ -6,7 +6,7 @@ import type { Reading } from '../reading.js';
 import { trainBpe } from './bpe-trainer.js';
 import { byteLevelWords, lastBorder } from './byte-alphabet.js';
 import { charactersIn, partsBetween, type TextFile } from './text-file.js';
-import { type FilePiece, type Piece, piecesOf } from './text-pieces.js';
+import { type FilePiece, piecesOf, type TextPiece } from './text-pieces.js';
 import { TokenList } from './token-list.js';
 import type { TokenizedText } from './tokenized.js';
 import { openTokenizer } from './tokenizer.js';
@@ -33,7 +33,7 @@ export async function readTokens(
   const json = trainedTokenizer(reading) ?? (await tokenizerOf(tokens, () => textOf(texts.training), reading));
   const tokenizer = openTokenizer(json, 'file' in tokens ? tokens.file : 'encoding.json');
   const list = new TokenList();
-  const pieces: Partial<Record<keyof Splits, Piece>> = {};
+  const pieces: Partial<Record<keyof Splits, TextPiece>> = {};
   for (const name of splitNames) {
     const start = list.length;
     for await (const part of cut(textOf(texts[name]), (text) => tokenizer.lastBorder(text))) {
@@ -44,7 +44,13 @@ export async function readTokens(
   }
   const all = list.finish();
   const { tokens: vocabulary } = tokenizer;
-  return { vocabulary, features: all, classes: all, pieces: pieces as Record<keyof Splits, Piece>, tokenizer: json };
+  return {
+    vocabulary,
+    features: all,
+    classes: all,
+    pieces: pieces as Record<keyof Splits, TextPiece>,
+    tokenizer: json,
+  };
 }
 
 const trainedTokenizer = ({ trained }: Reading): TokenizerJson | undefined =>

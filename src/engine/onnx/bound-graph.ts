@@ -1,6 +1,6 @@
 /** A cut graph made ready to run: its subgraphs one after the other, on tensors where they lie. */
 import { loadPoolingKernels } from '../../kernels/load-kernels.js';
-import { createSession, type Session, type Tensors } from './runtime.js';
+import { createSession, type Session, type SessionTensors } from './runtime.js';
 import type { CutGraph } from './subgraphs.js';
 
 /** One for each subgraph that ONNX Runtime computes, in their order. */
@@ -15,7 +15,7 @@ export const sessionsOf = ({ subgraphs }: Pick<CutGraph, 'subgraphs'>): Session[
 export function boundGraph(
   { subgraphs }: Pick<CutGraph, 'subgraphs'>,
   sessions: readonly Session[],
-  tensors: Tensors,
+  tensors: SessionTensors,
   memory: WebAssembly.Memory,
 ): () => void {
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));

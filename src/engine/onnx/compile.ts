@@ -52,7 +52,7 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
   ];
 };
 
-/** Graph of the training step on `count` examples: outputs `loss`, `divisor` where places do not count, and `gradient0`, `gradient1`, ... in slab order. */
+/** Graph of the training step on `count` examples: outputs `loss`, `divisor` where some places do not count, and `gradient0`, `gradient1`, ... in slab order. */
 export function compileGradients(step: StepModel, count: number): CompiledGraph {
   const { graph, noise } = traceGradients(step, count);
   return { ...accepted(graph), noise };

@@ -4,19 +4,19 @@ import tf = require('@tensorflow/tfjs-core');
 import { elements } from '../../ground/elements.js';
 import type { GraphBuilder } from './graph.js';
 import type { ElementType } from './proto.js';
-import type { Value } from './storage.js';
+import type { StoredValue } from './storage.js';
 
 /** Random numbers would be the same in every step. */
 const random = new Set(['Multinomial']);
 
-type CpuBackend = tf.KernelBackend & {
+type FoldingBackend = tf.KernelBackend & {
   makeTensorInfo(shape: number[], dtype: string, values?: unknown): tf.TensorInfo;
 };
 
 const arrays = { float32: Float32Array, int32: Int32Array, uint8: Int32Array, bool: Uint8Array } as const;
 
 /** The data of a value, if they are known. */
-function dataOf({ storage, shape }: Value): Float32Array | Int32Array | Uint8Array | undefined {
+function dataOf({ storage, shape }: StoredValue): Float32Array | Int32Array | Uint8Array | undefined {
   const { constant, splat } = storage;
   const Data = arrays[storage.type as keyof typeof arrays];
   if (constant) return constant;
@@ -27,14 +27,14 @@ function dataOf({ storage, shape }: Value): Float32Array | Int32Array | Uint8Arr
 export function folded(
   graph: GraphBuilder,
   kernel: string,
-  inputs: Readonly<Record<string, Value | undefined>>,
+  inputs: Readonly<Record<string, StoredValue | undefined>>,
   attrs: tf.NamedAttrMap | undefined,
-): Value | Value[] | undefined {
+): StoredValue | StoredValue[] | undefined {
   const config = tf.getKernel(kernel, 'cpu');
-  const given = Object.entries(inputs).filter((entry): entry is [string, Value] => entry[1] !== undefined);
+  const given = Object.entries(inputs).filter((entry): entry is [string, StoredValue] => entry[1] !== undefined);
   const data = given.map(([, value]) => dataOf(value));
   if (!config || random.has(kernel) || data.includes(undefined)) return undefined;
-  const backend = tf.findBackend('cpu') as CpuBackend;
+  const backend = tf.findBackend('cpu') as FoldingBackend;
   const infos = given.map(([name, { shape, storage }], i) => {
     const dtype = storage.type === 'uint8' ? 'int32' : storage.type;
     return [name, backend.makeTensorInfo([...shape], dtype, data[i])] as const;

@@ -9,7 +9,7 @@ import {
   type OnnxValue,
   typedArray,
 } from './proto.js';
-import type { Storage, Value } from './storage.js';
+import type { Storage, StoredValue } from './storage.js';
 
 /** Domain of the nodes that are our own kernels. */
 export const kernelDomain = 'lockstep';
@@ -47,35 +47,35 @@ export class GraphBuilder {
   constructor(readonly turnsProducts: boolean) {}
 
   /** Declares a graph input in row-major order. */
-  input(name: string, shape: readonly number[], type: ElementType): Value {
+  input(name: string, shape: readonly number[], type: ElementType): StoredValue {
     this.#inputs.push({ name, shape, type });
     return this.value(name, shape, type);
   }
 
   /** A value whose row-major form is the tensor `name`. */
-  value(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
+  value(name: string, shape: readonly number[], type: ElementType = 'float32'): StoredValue {
     this.#shapes.set(name, { name, shape, type });
     return { storage: { type, rows: new Map([[shape.join(), name]]) }, shape };
   }
 
   /** A value of shape [N, H, W, C] whose transposed form [N, C, H, W] is the tensor `name`. */
-  channelsFirstValue(name: string, shape: readonly number[], type: ElementType = 'float32'): Value {
+  channelsFirstValue(name: string, shape: readonly number[], type: ElementType = 'float32'): StoredValue {
     const [n, h, w, c] = shape;
     this.#shapes.set(name, { name, shape: [n, c, h, w], type });
     return { storage: { type, rows: new Map(), transposed: true, channelsFirst: { name, shape } }, shape };
   }
 
-  constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): Value {
+  constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): StoredValue {
     const splat = data.length > 0 && data.every((x) => Object.is(x, data[0])) ? data[0] : undefined;
     return { storage: { type, rows: new Map(), constant: data, splat }, shape };
   }
 
-  splat(value: number, shape: readonly number[], type: ElementType): Value {
+  splat(value: number, shape: readonly number[], type: ElementType): StoredValue {
     return { storage: { type, rows: new Map(), splat: value }, shape };
   }
 
   /** `from` broadcast to `shape`. */
-  spread(from: Value, shape: readonly number[]): Value {
+  spread(from: StoredValue, shape: readonly number[]): StoredValue {
     const { type, splat } = from.storage;
     if (splat !== undefined) return this.splat(splat, shape, type);
     if (sameShape(from.shape, shape)) return from;
@@ -164,12 +164,12 @@ export class GraphBuilder {
   }
 
   /** True when a value was made channels-first: operations that can should then work on that form. */
-  prefersChannelsFirst({ storage, shape }: Value): boolean {
+  prefersChannelsFirst({ storage, shape }: StoredValue): boolean {
     return storage.transposed === true && sameShape(storage.channelsFirst!.shape, shape);
   }
 
   /** Name of the row-major tensor of a value, seen with `shape`; emits a Transpose or Reshape if there is none. */
-  rows(value: Value, shape: readonly number[] = value.shape): string {
+  rows(value: StoredValue, shape: readonly number[] = value.shape): string {
     const { storage } = value;
     const key = shape.join();
     const known = storage.rows.get(key);
@@ -217,12 +217,12 @@ export class GraphBuilder {
   }
 
   /** Whether a rank-2 value has been transposed. */
-  hasColumns({ storage, shape }: Value): boolean {
+  hasColumns({ storage, shape }: StoredValue): boolean {
     return storage.columns !== undefined && sameShape(storage.columns.shape, shape);
   }
 
   /** Name of the transposed tensor [C, N] of a value of shape [N, C]. */
-  columns(value: Value): string {
+  columns(value: StoredValue): string {
     const { storage, shape } = value;
     if (this.hasColumns(value)) return storage.columns!.name;
     const [n, c] = shape as [number, number];
@@ -235,7 +235,7 @@ export class GraphBuilder {
   }
 
   /** Name of the transposed tensor [N, C, H, W] of a value of shape [N, H, W, C]. */
-  channelsFirst(value: Value): string {
+  channelsFirst(value: StoredValue): string {
     const { storage, shape } = value;
     if (storage.channelsFirst && sameShape(storage.channelsFirst.shape, shape)) return storage.channelsFirst.name;
     const [n, h, w, c] = shape as [number, number, number, number];
@@ -252,7 +252,7 @@ export class GraphBuilder {
    * Declares a value as graph output `name`; the numbers come row-major, in whatever shape they have.
    * @param shaped in the value's own shape
    */
-  output(name: string, value: Value, shaped = false): void {
+  output(name: string, value: StoredValue, shaped = false): void {
     if (shaped || value.storage.rows.size === 0) this.rows(value);
     const [[firstKey, firstRows]] = value.storage.rows;
     const [key, rows] = shaped ? [value.shape.join(), this.rows(value)] : [firstKey, firstRows];

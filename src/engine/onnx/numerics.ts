@@ -10,7 +10,7 @@ import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load-kernels.
 import { PrivateMemory } from '../private-memory.js';
 import { processorName } from './processor.js';
 import { encodeModel, type OnnxNode, type OnnxPort } from './proto.js';
-import { createSession, runtimeVersion, type Tensor } from './runtime.js';
+import { createSession, runtimeVersion, type SessionTensor } from './runtime.js';
 
 export interface NumericFingerprint {
   /** SHA-256 in hex. */
@@ -146,11 +146,11 @@ export function numericHash(values: readonly Float32Array[]): string {
   try {
     const lengths = operations.map(({ shape }) => elements(shape));
     const memory = new PrivateMemory(lengths.map((length) => length * 4));
-    const results = operations.map(({ output, shape }, i): [string, Tensor] => [
+    const results = operations.map(({ output, shape }, i): [string, SessionTensor] => [
       output,
       { type: 'float32', shape, data: memory.floats(lengths[i]) },
     ]);
-    const given = inputs.map(({ name, shape }, i): [string, Tensor] => [
+    const given = inputs.map(({ name, shape }, i): [string, SessionTensor] => [
       name,
       { type: 'float32', shape, data: values[i] },
     ]);

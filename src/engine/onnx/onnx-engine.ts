@@ -9,7 +9,7 @@ import { fillNoise } from '../step-noise.js';
 import { boundGraph, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
 import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
-import type { Session, Tensor, Tensors } from './runtime.js';
+import type { Session, SessionTensor, SessionTensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
 export interface CompiledModel {
@@ -26,7 +26,7 @@ interface Prepared {
   /** One for each subgraph that ONNX Runtime computes, in their order. */
   readonly sessions: readonly Session[];
   /** What a step is given, and what subgraphs write except gradients; the latter in one memory, where kernels can reach them. */
-  readonly tensors: Tensors;
+  readonly tensors: SessionTensors;
   readonly memory: WebAssembly.Memory;
   /** Draws fresh noise into the inputs. */
   readonly draw: (key: NoiseKey) => void;
@@ -109,10 +109,10 @@ export class OnnxEngine implements GradientEngine {
   }
 
   /** What a step is given: the batch and the parameters. */
-  #givenTensors(count: number): Tensors {
+  #givenTensors(count: number): SessionTensors {
     const { layout, fields } = this.#model;
     const buffers = this.buffers(count);
-    const given: Record<string, Tensor> = {};
+    const given: Record<string, SessionTensor> = {};
     fields.forEach((field, i) => {
       given[fieldName(field)] = { type: field.type, shape: [count, ...field.shape], data: buffers[i] };
     });
@@ -123,9 +123,9 @@ export class OnnxEngine implements GradientEngine {
   }
 
   /** Gradients at their places in the slab, of the shapes in which the graph has them. */
-  #gradientTensors({ written }: CompiledGraph, gradients: Float32Array): Tensors {
+  #gradientTensors({ written }: CompiledGraph, gradients: Float32Array): SessionTensors {
     const shapes = new Map(written.map(({ name, shape }) => [name, shape]));
-    const named = this.#model.layout.tensors.flatMap((tensor, i): [string, Tensor][] => {
+    const named = this.#model.layout.tensors.flatMap((tensor, i): [string, SessionTensor][] => {
       const shape = shapes.get(gradientName(i));
       return shape ? [[gradientName(i), { type: 'float32', shape, data: tensorOf(gradients, tensor) }]] : [];
     });
@@ -133,11 +133,11 @@ export class OnnxEngine implements GradientEngine {
   }
 
   /** The tensors that subgraphs write, except gradients. */
-  #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: Tensors } {
+  #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: SessionTensors } {
     const inSlab = new Set(this.#model.layout.tensors.map((_, i) => gradientName(i)));
     const apart = written.filter(({ name }) => !inSlab.has(name));
     const memory = new PrivateMemory(apart.map(({ shape }) => elements(shape) * 4));
-    const tensors: Record<string, Tensor> = {};
+    const tensors: Record<string, SessionTensor> = {};
     for (const { name, type, shape } of apart) {
       const length = elements(shape);
       tensors[name] = { type, shape, data: type === 'int32' ? memory.integers(length) : memory.floats(length) };
@@ -146,12 +146,12 @@ export class OnnxEngine implements GradientEngine {
   }
 }
 
-function noiseTensors({ noise }: CompiledGraph): { tensors: Tensors; draw: (key: NoiseKey) => void } {
+function noiseTensors({ noise }: CompiledGraph): { tensors: SessionTensors; draw: (key: NoiseKey) => void } {
   if (noise.length === 0) return { tensors: {}, draw: () => {} };
   const memory = new PrivateMemory(noise.map(({ shape }) => elements(shape) * 4));
   const values = noise.map(({ shape }) => memory.floats(elements(shape)));
   const kernels = loadNoiseKernels(memory.memory);
-  const named = values.map((data, i): [string, Tensor] => [
+  const named = values.map((data, i): [string, SessionTensor] => [
     noiseName(i),
     { type: 'float32', shape: noise[i].shape, data },
   ]);

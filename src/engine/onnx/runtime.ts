@@ -4,12 +4,12 @@ import { loadLibrary, type OnnxLibrary, type Pointer } from './library.js';
 import type { ElementType } from './proto.js';
 
 /** Numbers that a session reads or writes in place: row-major, not on V8's own heap, and not moved while it lives. */
-export interface Tensor {
+export interface SessionTensor {
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
-export type Tensors = Readonly<Record<string, Tensor>>;
+export type SessionTensors = Readonly<Record<string, SessionTensor>>;
 
 /** A model made ready to run in this thread. */
 export interface Session {
@@ -18,7 +18,7 @@ export interface Session {
    * @returns runs the model on them, in this thread
    * @throws Error when they are not as many, or not as large, as the model's; what else does not fit, a run throws
    */
-  bind(inputs: Tensors, outputs: Tensors): () => void;
+  bind(inputs: SessionTensors, outputs: SessionTensors): () => void;
   /** Frees what the session and its runs hold. */
   release(): void;
 }
@@ -34,7 +34,7 @@ function loaded(): OnnxLibrary {
 export const runtimeVersion = (): string => loaded().version;
 
 /** What native code holds for a session, to be freed in this order. */
-class Holdings {
+class SessionHoldings {
   readonly bindings: Pointer[] = [];
   readonly values: Pointer[] = [];
   constructor(readonly session: Pointer) {}
@@ -48,24 +48,24 @@ class Holdings {
 }
 
 /** Frees the sessions that nobody has released, once nobody can run them. Not those of a thread that ends before. */
-const forgotten = new FinalizationRegistry<Holdings>((holdings) => holdings.free());
+const forgotten = new FinalizationRegistry<SessionHoldings>((holdings) => holdings.free());
 
 class OnnxSession implements Session {
-  readonly #holdings: Holdings;
+  readonly #holdings: SessionHoldings;
   /** What native code reads and writes must not be collected before the session is. */
-  readonly #tensors: Tensors[] = [];
+  readonly #tensors: SessionTensors[] = [];
 
   constructor(model: Uint8Array, threads: number) {
-    this.#holdings = new Holdings(loaded().session(model, threads));
+    this.#holdings = new SessionHoldings(loaded().session(model, threads));
     forgotten.register(this, this.#holdings, this);
   }
 
-  bind(inputs: Tensors, outputs: Tensors): () => void {
+  bind(inputs: SessionTensors, outputs: SessionTensors): () => void {
     const library = loaded();
     const { session, bindings, values } = this.#holdings;
     const binding = library.make('CreateIoBinding', session);
     bindings.push(binding);
-    const tie = (how: 'BindInput' | 'BindOutput', tensors: Tensors) => {
+    const tie = (how: 'BindInput' | 'BindOutput', tensors: SessionTensors) => {
       for (const [name, tensor] of Object.entries(tensors)) {
         checkSize(name, tensor);
         const value = library.value(tensor.data, tensor.type, tensor.shape);
@@ -81,7 +81,7 @@ class OnnxSession implements Session {
     return () => this.#run(binding);
   }
 
-  #checkNumber(of: 'SessionGetInputCount' | 'SessionGetOutputCount', tensors: Tensors): void {
+  #checkNumber(of: 'SessionGetInputCount' | 'SessionGetOutputCount', tensors: SessionTensors): void {
     const wanted = Number(loaded().make(of, this.#holdings.session));
     const names = Object.keys(tensors);
     if (names.length === wanted) return;
@@ -113,7 +113,7 @@ export function checkModel(model: Uint8Array): void {
 }
 
 /** The library would read and write beyond an array that is too short. */
-function checkSize(name: string, { shape, data }: Tensor): void {
+function checkSize(name: string, { shape, data }: SessionTensor): void {
   if (data.length === elements(shape)) return;
   throw new Error(`tensor ${name} of shape [${shape.join(', ')}] was given ${data.length} numbers`);
 }

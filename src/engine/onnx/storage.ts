@@ -26,12 +26,12 @@ export interface Storage {
   /** Set where this value is 1 where the other is positive, and else 0. */
   stepOf?: Storage;
   /** The value of which this one, of shape `shape`, is a broadcast: its numbers are written out only for who needs them all. */
-  readonly spread?: { readonly from: Value; readonly shape: readonly number[] };
+  readonly spread?: { readonly from: StoredValue; readonly shape: readonly number[] };
   /** Makes the same value, zero where the pooled one is not positive. */
-  pooled?: { readonly from: Storage; readonly positive: () => Value };
+  pooled?: { readonly from: Storage; readonly positive: () => StoredValue };
 }
 
-export interface Value {
+export interface StoredValue {
   readonly storage: Storage;
   readonly shape: readonly number[];
 }

@@ -30,7 +30,7 @@ import { elementTypeOf, onFloats } from './lowerings/types.js';
 import { unaryLowerings } from './lowerings/unary.js';
 import { volumeLowerings } from './lowerings/volume.js';
 import type { ElementType } from './proto.js';
-import type { Value } from './storage.js';
+import type { StoredValue } from './storage.js';
 
 const lowerings: Lowerings = {
   ...unaryLowerings,
@@ -59,7 +59,7 @@ const lowerings: Lowerings = {
 const backendName = 'lockstep-trace';
 
 class TraceBackend extends tf.KernelBackend {
-  readonly data = new tf.DataStorage<Value>(this, tf.engine());
+  readonly data = new tf.DataStorage<StoredValue>(this, tf.engine());
   graph!: GraphBuilder;
 
   /** Data that enters from JavaScript is a constant of the graph. */
@@ -114,13 +114,13 @@ class TraceBackend extends tf.KernelBackend {
   }
   override dispose(): void {}
 
-  info(value: Value): tf.TensorInfo {
+  info(value: StoredValue): tf.TensorInfo {
     const dataId = {};
     this.data.set(dataId, value);
     const { type } = value.storage;
     return { dataId, shape: [...value.shape], dtype: (type === 'uint8' ? 'int32' : type) as tf.DataType };
   }
-  valueIn({ dataId, shape }: tf.TensorInfo): Value {
+  valueIn({ dataId, shape }: tf.TensorInfo): StoredValue {
     return { storage: this.data.get(dataId).storage, shape };
   }
 }
@@ -132,9 +132,9 @@ class TraceBackend extends tf.KernelBackend {
 export function lower(
   graph: GraphBuilder,
   kernel: string,
-  inputs: Readonly<Record<string, Value | undefined>>,
+  inputs: Readonly<Record<string, StoredValue | undefined>>,
   attrs: tf.NamedAttrMap | undefined,
-): Value | Value[] {
+): StoredValue | StoredValue[] {
   const call: KernelCall = {
     kernel,
     optional: (name) => inputs[name],
@@ -156,7 +156,7 @@ export function lower(
       throw error;
     }
   });
-  const filled = (value: Value) => {
+  const filled = (value: StoredValue) => {
     const size = elements(value.shape);
     // Where there is nothing, nothing need be computed.
     if (size === 0) return graph.splat(0, value.shape, value.storage.type);

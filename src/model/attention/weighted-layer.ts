@@ -12,12 +12,12 @@ export interface CallOptions {
 }
 
 /** A variable that a layer trains. */
-type Weight = ReturnType<tfl.layers.Layer['addWeight']>;
+type AddedWeight = ReturnType<tfl.layers.Layer['addWeight']>;
 
 export abstract class WeightedLayer extends tfl.layers.Layer {
   /** Takes the place of tfjs's dropout in a step of Lockstep (tfjs/hooks.ts). */
   dropoutFunc?: (x: tf.Tensor, rate: number) => tf.Tensor = undefined;
-  readonly #weights = new Map<string, Weight>();
+  readonly #weights = new Map<string, AddedWeight>();
 
   constructor(args: Args = {}) {
     super(args as never);

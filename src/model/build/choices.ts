@@ -12,7 +12,7 @@ const kinds = {
   initializer: { known: 'Zeros', write: lowerFirst },
   regularizer: { known: 'L1L2', write: (name: string) => name.toLowerCase() },
 };
-type Kind = keyof typeof kinds;
+type ChoiceKind = keyof typeof kinds;
 
 /** Activations that tfjs has by other names than Keras 3: models that are saved with them open in plain tfjs. */
 const renamed: Readonly<Record<string, string | undefined>> = { silu: 'swish', geluTanh: 'gelu_new' };
@@ -24,7 +24,7 @@ export const knownActivation = (key: string, value: unknown): unknown =>
 const isActivation = (key: string): boolean => /^(recurrentA|a)ctivation$/.test(key);
 
 /** Names of all activations, initializers or regularizers that are registered. */
-function namesOf(kind: Kind): string[] {
+function namesOf(kind: ChoiceKind): string[] {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
   const { known, write } = kinds[kind];
   const base = Object.getPrototypeOf(classNameMap[known][0]) as { readonly prototype: object };
@@ -45,7 +45,7 @@ export function checkActivation(key: string, value: unknown, where: string): voi
 export function remedyForName(error: unknown): string | undefined {
   const { message } = error as Error;
   const unknown = /^Unknown (activation|initializer|regularizer): (\S+?)\.? /.exec(message);
-  if (unknown) return oneOf(unknown[2], namesOf(unknown[1] as Kind));
+  if (unknown) return oneOf(unknown[2], namesOf(unknown[1] as ChoiceKind));
   const choice = /^(\S+) is not a valid \w+\.\s+Valid values are (\S+) or/.exec(message);
   return choice ? oneOf(choice[1], choice[2].split(',')) : undefined;
 }

@@ -8,11 +8,10 @@ import { ownLayers } from '../attention/own-layers.js';
 import { attempt } from './attempt.js';
 import { checkActivation, knownActivation } from './choices.js';
 import type { DataShape, InputShape } from './data-shape.js';
-import { entryNames } from './expanded-layers.js';
+import { entryNames, type LayerOptions } from './expanded-layers.js';
 
 type Layer = tfl.layers.Layer;
-export type Options = Record<string, unknown>;
-type Factory = (options: Options) => Layer;
+type Factory = (options: LayerOptions) => Layer;
 
 const factories = { ...tfl.layers, ...ownLayers } as unknown as Record<string, Factory | undefined>;
 const layerNames = Object.keys(factories).filter(
@@ -48,7 +47,7 @@ const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'i
  * @param where the entry, for messages
  * @throws ModelError when there is no such layer, or an option is wrong
  */
-export function createLayer(kind: string, options: Options, words: Words, where: string): Layer {
+export function createLayer(kind: string, options: LayerOptions, words: Words, where: string): Layer {
   // tfjs's class names differ from the names of its functions in capitals alone: MaxPooling2D, maxPooling2d.
   const name = layerNames.find((candidate) => candidate.toLowerCase() === kind.toLowerCase());
   if (!name) {
@@ -62,7 +61,7 @@ export function createLayer(kind: string, options: Options, words: Words, where:
   const isOwn = name in ownLayers;
   const nested = (entry: unknown): unknown => {
     if (Array.isArray(entry)) return entry.map(nested);
-    const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, Options | null]];
+    const [[name, inner]] = Object.entries(entry as LayerConfig) as [[string, LayerOptions | null]];
     return createLayer(name, inner ?? {}, words, `${where}.${name}`);
   };
   const resolved = Object.fromEntries(
@@ -97,7 +96,7 @@ function numberFor(word: keyof Words, words: Words, where: string, key: string):
 }
 
 /** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
-function checkOptions(layer: Layer, options: Options, where: string): void {
+function checkOptions(layer: Layer, options: LayerOptions, where: string): void {
   const given = Object.keys(options);
   const known = new Set([...Object.keys(layer.getConfig()), ...Object.keys(layer), ...silentOptions, ...nestedKeys]);
   const unknown = given.find((key) => !known.has(key));
@@ -107,7 +106,9 @@ function checkOptions(layer: Layer, options: Options, where: string): void {
   }
   for (const key of given) checkNumber(key, options[key], where);
   checkLayer(layer, where);
-  const constrained = given.find((key) => key.endsWith('Constraint') && (layer as unknown as Options)[key] != null);
+  const constrained = given.find(
+    (key) => key.endsWith('Constraint') && (layer as unknown as LayerOptions)[key] != null,
+  );
   if (constrained) {
     throw new ModelError(`${where}: ${constrained} is not supported`, 'use a regularizer, or training.clipNorm');
   }

@@ -6,7 +6,8 @@ import type { LayerConfig } from '../../config/model.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 
-type Options = Record<string, unknown>;
+/** Of an entry of `model.layers`, by their keys. */
+export type LayerOptions = Record<string, unknown>;
 
 export interface ExpandedLayer {
   readonly entry: LayerConfig;
@@ -24,7 +25,7 @@ export const entryNames = ['tokenAndPositionEmbedding', 'logits'];
 export function expandedLayers(entries: readonly LayerConfig[]): ExpandedLayer[] {
   let rotary = false;
   return entries.flatMap((given, index) => {
-    const [[kind, all]] = Object.entries(given) as [[string, Options | null]];
+    const [[kind, all]] = Object.entries(given) as [[string, LayerOptions | null]];
     const { repeat, ...options } = all ?? {};
     const where = `model.layers.${index} (${kind})`;
     const entry = { [kind]: options } as LayerConfig;
@@ -35,11 +36,11 @@ export function expandedLayers(entries: readonly LayerConfig[]): ExpandedLayer[]
     if (kind === 'logits') return [{ entry: logits(options, where), index }];
     // Attention that follows turns by places what the embedding has not marked.
     if (rotary && /^transformer(de|en)coder$/i.test(kind)) entry[kind] = { rotary: true, ...options };
-    return repeated(kind, entry[kind] as Options, repeat, where).map((layer) => ({ entry: layer, index }));
+    return repeated(kind, entry[kind] as LayerOptions, repeat, where).map((layer) => ({ entry: layer, index }));
   });
 }
 
-function repeated(kind: string, options: Options, repeat: unknown, where: string): LayerConfig[] {
+function repeated(kind: string, options: LayerOptions, repeat: unknown, where: string): LayerConfig[] {
   if (repeat === undefined) return [{ [kind]: options }];
   if (!Number.isInteger(repeat) || (repeat as number) < 1) {
     throw new ModelError(
@@ -54,7 +55,7 @@ function repeated(kind: string, options: Options, repeat: unknown, where: string
   });
 }
 
-function tokensAndPositions(options: Options, where: string): LayerConfig[] {
+function tokensAndPositions(options: LayerOptions, where: string): LayerConfig[] {
   const { vocabulary = 'classes', width, position = 'learned', maskZero, name, from, ...others } = options;
   refuse(others, ['vocabulary', 'width', 'position', 'maskZero', 'name', 'from'], where);
   if (!Number.isInteger(width) || (width as number) < 1) {
@@ -83,7 +84,7 @@ function tokensAndPositions(options: Options, where: string): LayerConfig[] {
     : [{ embedding: tokens }];
 }
 
-function logits(options: Options, where: string): LayerConfig {
+function logits(options: LayerOptions, where: string): LayerConfig {
   const { name, from, useBias = false, units = 'classes', ...others } = options;
   refuse(others, ['useBias', 'units', 'name', 'from'], where);
   return {
@@ -91,7 +92,7 @@ function logits(options: Options, where: string): LayerConfig {
   };
 }
 
-function refuse(others: Options, known: readonly string[], where: string): void {
+function refuse(others: LayerOptions, known: readonly string[], where: string): void {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw new ModelError(`${where}: there is no option ${unknown}`, oneOf(unknown, known));
 }

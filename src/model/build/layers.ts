@@ -10,13 +10,13 @@ import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 import { type HookSlot, installHooks } from '../tfjs/hooks.js';
 import { attempt } from './attempt.js';
-import { createLayer, type Options, wordsFor } from './create-layer.js';
+import { createLayer, wordsFor } from './create-layer.js';
 import type { BuiltModel, DataShape } from './data-shape.js';
-import { expandedLayers } from './expanded-layers.js';
+import { expandedLayers, type LayerOptions } from './expanded-layers.js';
 import { seedInitializers } from './seeds.js';
 
 type Layer = tfl.layers.Layer;
-type Output = tfl.SymbolicTensor;
+type LayerOutput = tfl.SymbolicTensor;
 
 /**
  * Builds and initialises the model of a list of layers.
@@ -24,13 +24,13 @@ type Output = tfl.SymbolicTensor;
  */
 export function buildModel(config: LayersConfig, data: DataShape, seed: number, hooks: HookSlot = {}): BuiltModel {
   const inputs = data.inputs.map(({ name, shape }) => tfl.input({ shape: [...shape], name: inputNameOf(name) }));
-  const outputs = new Map<string, Output>(data.inputs.map(({ name }, i) => [inputNameOf(name), inputs[i]]));
-  const read = new Set<Output>();
-  let last: Output | undefined = inputs.length === 1 ? inputs[0] : undefined;
+  const outputs = new Map<string, LayerOutput>(data.inputs.map(({ name }, i) => [inputNameOf(name), inputs[i]]));
+  const read = new Set<LayerOutput>();
+  let last: LayerOutput | undefined = inputs.length === 1 ? inputs[0] : undefined;
   expandedLayers(config.layers).forEach(({ entry, index }, place) => {
     const [kind, options] = Object.entries(entry)[0]!;
     const where = `model.layers.${index} (${kind})`;
-    const { from, ...rest } = (options ?? {}) as Options;
+    const { from, ...rest } = (options ?? {}) as LayerOptions;
     const name = (rest.name as string | undefined) ?? uniqueName(kind, outputs);
     if (outputs.has(name)) throw new ModelError(`${where}: the name ${name} is taken`, 'give the layer another name');
     if (from === undefined && !last) throw noSource(where, data);
@@ -73,9 +73,9 @@ function noSource(where: string, { inputs }: DataShape): ModelError {
 function endsOf(
   { outputs: given }: LayersConfig,
   { targets }: DataShape,
-  layers: ReadonlyMap<string, Output>,
-  last: Output,
-): Output[] {
+  layers: ReadonlyMap<string, LayerOutput>,
+  last: LayerOutput,
+): LayerOutput[] {
   const names = targets.map(({ name }) => name);
   if (!given) {
     if (targets.length === 1) return [last];
@@ -112,11 +112,11 @@ export function checkOutputs(given: Readonly<Record<string, string>>, targets: r
 }
 
 /** Applies a layer, and checks what tfjs finds out only when data flows. */
-function connect(layer: Layer, sources: readonly Output[], where: string): Output {
+function connect(layer: Layer, sources: readonly LayerOutput[], where: string): LayerOutput {
   const inputs = sources.length === 1 ? sources[0] : [...sources];
   const output = attempt(where, () => layer.apply(inputs));
   if (Array.isArray(output)) throw new ModelError(`${where}: the layer has several outputs`, 'remove returnState');
-  const [, ...shape] = (output as Output).shape;
+  const [, ...shape] = (output as LayerOutput).shape;
   if (!shape.every((size) => Number.isInteger(size) && size! > 0)) {
     throw new ModelError(
       `${where}: its output would have the shape [${shape.join(', ')}]`,
@@ -126,7 +126,7 @@ function connect(layer: Layer, sources: readonly Output[], where: string): Outpu
   // With a size for the batch: without one, reshape does not compare the number of elements.
   const one = sources.map((source) => [1, ...source.shape.slice(1)]);
   attempt(where, () => layer.computeOutputShape(one.length === 1 ? one[0] : one));
-  return output as Output;
+  return output as LayerOutput;
 }
 
 function uniqueName(kind: string, taken: ReadonlyMap<string, unknown>): string {
@@ -138,10 +138,10 @@ function uniqueName(kind: string, taken: ReadonlyMap<string, unknown>): string {
 
 function sourceOf(
   name: unknown,
-  outputs: ReadonlyMap<string, Output>,
+  outputs: ReadonlyMap<string, LayerOutput>,
   where: string,
   what: 'earlier layer' | 'layer' = 'earlier layer',
-): Output {
+): LayerOutput {
   const output = outputs.get(String(name));
   if (output) return output;
   throw new ModelError(

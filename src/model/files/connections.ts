@@ -11,7 +11,7 @@ const layerSchema = z.looseObject({
   config: z.record(z.string(), z.unknown()),
 });
 const modelSchema = z.looseObject({ layers: z.array(layerSchema) });
-type Layer = z.output<typeof layerSchema>;
+type WrittenLayer = z.output<typeof layerSchema>;
 
 /**
  * @param topology of Keras's older form: `class_name` and `config`
@@ -30,7 +30,7 @@ export function checkConnections(file: string, { config }: Readonly<Record<strin
 }
 
 /** Every node must come after those that it takes tensors from, in some order. */
-function checkOrder(file: string, layers: readonly Layer[]): void {
+function checkOrder(file: string, layers: readonly WrittenLayer[]): void {
   const nodes = new Map<string, readonly string[]>();
   const keyOf = (name: string, node: number) => JSON.stringify([name, node]);
   const names = new Set<string>();

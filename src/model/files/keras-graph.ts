@@ -10,7 +10,7 @@ export const isObject = (value: unknown): value is Json =>
 
 /** [layer, node, tensor] */
 type History = [string, number, number];
-interface Entry extends Json {
+interface LayerEntry extends Json {
   readonly name?: string;
   readonly class_name: string;
   readonly config: Json;
@@ -21,7 +21,7 @@ const recurrent = ['SimpleRNN', 'LSTM', 'GRU', 'Bidirectional', 'RNN'];
 /** Operations by which Keras writes how masks are made. */
 const maskOperations = ['NotEqual', 'Any', 'LogicalOr', 'ExpandDims', 'ZerosLike', 'OnesLike', 'Concatenate'];
 /** Joined masks are a layer too, but one of truth values. */
-const isOperation = ({ class_name: name, inbound_nodes: nodes }: Entry): boolean =>
+const isOperation = ({ class_name: name, inbound_nodes: nodes }: LayerEntry): boolean =>
   maskOperations.includes(name) && (name !== 'Concatenate' || JSON.stringify(nodes).includes('"dtype":"bool"'));
 /** Keywords that change nothing here. */
 const harmless: Readonly<Record<string, unknown>> = { training: false };
@@ -41,7 +41,7 @@ function tensorsIn(value: unknown): History[] {
  * @throws ModelError where a call says what tfjs cannot
  */
 export function readableLayers(file: string, layers: readonly Json[], shifts: ReadonlyMap<string, number>): Json[] {
-  const entries = layers as unknown as Entry[];
+  const entries = layers as unknown as LayerEntry[];
   const masks = maskLayers(file, entries);
   return entries
     .filter((entry) => !masks.has(nameOf(entry)))
@@ -57,7 +57,7 @@ export function readableLayers(file: string, layers: readonly Json[], shifts: Re
  * @param outputs of the model around them
  */
 export function nestedCalls(layers: readonly Json[], outputs: readonly History[]): Map<string, number> {
-  const entries = layers as unknown as Entry[];
+  const entries = layers as unknown as LayerEntry[];
   const read = [...outputs, ...entries.flatMap(({ inbound_nodes: nodes }) => tensorsIn(nodes))];
   const nested = entries.filter(({ config }) => Array.isArray(config.layers)).map(nameOf);
   return new Map(
@@ -65,13 +65,13 @@ export function nestedCalls(layers: readonly Json[], outputs: readonly History[]
   );
 }
 
-const nameOf = ({ name, config }: Entry): string => String(name ?? config.name);
+const nameOf = ({ name, config }: LayerEntry): string => String(name ?? config.name);
 
 /** Names of the operations that make nothing but masks. */
-function maskLayers(file: string, entries: readonly Entry[]): Set<string> {
+function maskLayers(file: string, entries: readonly LayerEntry[]): Set<string> {
   const byName = new Map(entries.map((entry) => [nameOf(entry), entry]));
   const found = new Set<string>();
-  const visit = (name: string, reader: Entry): void => {
+  const visit = (name: string, reader: LayerEntry): void => {
     const entry = byName.get(name)!;
     // What the operation is told of shapes comes from the model's own layers.
     if (found.has(name) || !isOperation(entry)) return;
@@ -91,14 +91,14 @@ function maskLayers(file: string, entries: readonly Entry[]): Set<string> {
   return found;
 }
 
-const foreignMask = (file: string, entry: Entry) =>
+const foreignMask = (file: string, entry: LayerEntry) =>
   new ModelError(
     `${file}: layer ${nameOf(entry)} (${entry.class_name}) is given a mask that no masking layer or embedding makes`,
     'use an embedding with mask_zero, or a masking layer, in front of it',
   );
 
 /** Whether the comparison is that of a masking layer or of an embedding with the same input. */
-function isMaskOf(entry: Entry, entries: readonly Entry[]): boolean {
+function isMaskOf(entry: LayerEntry, entries: readonly LayerEntry[]): boolean {
   const [input] = tensorsIn(entry.inbound_nodes);
   return entries.some(
     ({ class_name: name, config, inbound_nodes: nodes }) =>
@@ -108,7 +108,7 @@ function isMaskOf(entry: Entry, entries: readonly Entry[]): boolean {
 }
 
 /** Keras 3 writes a call's arguments, Keras 2 and tfjs the tensors among them. */
-function call(file: string, entry: Entry, node: unknown, shifts: ReadonlyMap<string, number>): unknown {
+function call(file: string, entry: LayerEntry, node: unknown, shifts: ReadonlyMap<string, number>): unknown {
   if (!isObject(node)) return node;
   const { class_name: name } = entry;
   const { args, kwargs } = node as { args: unknown[]; kwargs: Json };

@@ -12,6 +12,7 @@ import { ModelError } from '../../errors.js';
 import { readJsonFile } from '../../ground/json-file.js';
 import { checkConnections, checkInitializers } from './connections.js';
 import { readableTopology } from './keras.js';
+import { isObject, type Json } from './keras-graph.js';
 import { readWeightFiles } from './weight-files.js';
 
 /** Weights by their names in the file, e.g. `dense_1/kernel`. */
@@ -41,12 +42,8 @@ const entrySchema = z.looseObject({
     .optional(),
 });
 const manifestSchema = z.array(z.looseObject({ paths: z.array(z.string()), weights: z.array(entrySchema) }));
-type Group = z.infer<typeof manifestSchema>[number];
-type Entry = z.infer<typeof entrySchema>;
-
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+type WeightGroup = z.infer<typeof manifestSchema>[number];
+type WeightEntry = z.infer<typeof entrySchema>;
 
 /**
  * Reads a model.
@@ -126,10 +123,10 @@ function refuseGraph(file: string, format: unknown, topology: Json): void {
   );
 }
 
-function readWeights(file: string, manifest: readonly Group[]): SavedWeights {
+function readWeights(file: string, manifest: readonly WeightGroup[]): SavedWeights {
   const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   for (const { paths, weights: entries } of manifest) {
-    const sum = (size: (entry: Entry) => number) => entries.reduce((total, entry) => total + size(entry), 0);
+    const sum = (size: (entry: WeightEntry) => number) => entries.reduce((total, entry) => total + size(entry), 0);
     const bytes = readWeightFiles(
       file,
       paths,
@@ -150,11 +147,11 @@ function readWeights(file: string, manifest: readonly Group[]): SavedWeights {
   return weights;
 }
 
-const bytesOf = ({ shape, dtype, quantization }: Entry): number =>
+const bytesOf = ({ shape, dtype, quantization }: WeightEntry): number =>
   elements(shape) * valueBytes[quantization?.dtype ?? dtype];
 
 /** The values of a weight; decoded by tfjs, which knows quantised weights. */
-function decode(file: string, entry: Entry, bytes: Uint8Array<ArrayBuffer>): Float32Array {
+function decode(file: string, entry: WeightEntry, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   try {
     return tf.tidy(() => {
       const decoded = tf.io.decodeWeights(bytes.buffer, [entry as tf.io.WeightsManifestEntry]);

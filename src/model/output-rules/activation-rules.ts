@@ -2,9 +2,9 @@
 import {
   isProbability,
   type Known,
+  type LayerRule,
   lastOf,
   logits,
-  type Rule,
   type Shape,
   sigmoid,
   softmax,
@@ -12,8 +12,8 @@ import {
 } from './known.js';
 
 /** What an activation function makes of an input; `bounded` means between bounds that are not those of a probability. */
-type Effect = 'identity' | 'keepsPositive' | 'logits' | 'bounded' | 'sigmoid' | 'softmax';
-const activations: Readonly<Record<string, Effect | undefined>> = {
+type ActivationEffect = 'identity' | 'keepsPositive' | 'logits' | 'bounded' | 'sigmoid' | 'softmax';
+const activations: Readonly<Record<string, ActivationEffect | undefined>> = {
   linear: 'identity',
   sigmoid: 'sigmoid',
   hardSigmoid: 'sigmoid',
@@ -68,5 +68,5 @@ export function activated(name: unknown, input: Known, shape: Shape, where: stri
 }
 
 /** Weighs inputs anew and ends in an activation. */
-export const weighs: Rule = ({ config, shape, where }) =>
+export const weighs: LayerRule = ({ config, shape, where }) =>
   activated(config.activation ?? 'linear', logits, shape, where);

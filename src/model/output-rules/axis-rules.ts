@@ -1,9 +1,9 @@
 /** What layers that pool, cut, move or resize do to the axis along which probabilities add up to one. */
-import { type Call, lastOf, type Rule, type Shape, softmax, undecided } from './known.js';
+import { type Call, type LayerRule, lastOf, type Shape, softmax, undecided } from './known.js';
 
 /** Layers that leave numbers along some axes out, or blend them. @param convex whether a softmax over another axis stays one */
 const alongAxes =
-  (how: string, axes: (call: Call) => readonly number[], convex: boolean): Rule =>
+  (how: string, axes: (call: Call) => readonly number[], convex: boolean): LayerRule =>
   (call) => {
     const [input] = call.inputs;
     if (input.kind !== 'softmax') return input;
@@ -26,7 +26,7 @@ export const resample = alongAxes('interpolation', positions, true);
 export const crop = alongAxes('part', positions, true);
 
 /** The axis with the same size and the same distance between its numbers. */
-export const reshape: Rule = ({ inputs: [input], shapes: [from], shape: to, where }) => {
+export const reshape: LayerRule = ({ inputs: [input], shapes: [from], shape: to, where }) => {
   if (input.kind !== 'softmax') return input;
   const places = (shape: Shape, axis: number) =>
     shape.slice(axis + 1).reduce<number>((n, size) => n * (size ?? Number.NaN), 1);
@@ -35,7 +35,7 @@ export const reshape: Rule = ({ inputs: [input], shapes: [from], shape: to, wher
   return axis > 0 ? softmax(axis) : undecided(`${where} mixes the classes of a softmax with its places`);
 };
 
-export const permute: Rule = ({ inputs: [input], config }) => {
+export const permute: LayerRule = ({ inputs: [input], config }) => {
   if (input.kind !== 'softmax') return input;
   const dims = [0, ...(config.dims as number[])];
   return softmax(dims.indexOf(input.axis));

@@ -32,7 +32,7 @@ export interface Call {
   readonly inside: (layer: Layer, input: Known, shape: Shape, output: Shape) => Known;
 }
 /** What a layer makes of what is known of its inputs. */
-export type Rule = (call: Call) => Known;
+export type LayerRule = (call: Call) => Known;
 
 export const logits: Known = { kind: 'logits' };
 export const sigmoid: Known = { kind: 'sigmoid' };

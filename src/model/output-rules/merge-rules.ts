@@ -1,9 +1,9 @@
 /** What layers of several inputs make of them: sums, products, means, and rows behind each other. */
-import { axisIn, type Known, logits, type Rule, sigmoid, undecided } from './known.js';
+import { axisIn, type Known, type LayerRule, logits, sigmoid, undecided } from './known.js';
 
 /** Mixes what is alike into the same: `convex` where the result lies between the inputs and has their sum. */
 export const mixes =
-  (how: string, convex: boolean): Rule =>
+  (how: string, convex: boolean): LayerRule =>
   ({ inputs, where }) => {
     const [first] = inputs;
     const alike = inputs.every((input) => input.kind === first.kind && axisOf(input) === axisOf(first));
@@ -18,7 +18,7 @@ export const mixes =
   };
 const axisOf = (known: Known): number | undefined => (known.kind === 'softmax' ? known.axis : undefined);
 
-export const multiply: Rule = ({ inputs, where }) => {
+export const multiply: LayerRule = ({ inputs, where }) => {
   const found = inputs.find(({ kind }) => kind === 'undecided');
   if (found) return found;
   // A gate: numbers of any size stay such.
@@ -29,14 +29,14 @@ export const multiply: Rule = ({ inputs, where }) => {
 
 /** Adds up inputs, or products of them. @param how for messages */
 export const sums =
-  (how: string): Rule =>
+  (how: string): LayerRule =>
   ({ inputs, where }) => {
     const found = inputs.find(({ kind }) => kind === 'undecided');
     if (found) return found;
     return inputs.some(({ kind }) => kind === 'logits') ? logits : undecided(`${where} ${how} probabilities`);
   };
 
-export const concatenate: Rule = (call) => {
+export const concatenate: LayerRule = (call) => {
   const known = mixes('concatenation', true)(call);
   const axis = axisIn((call.config.axis as number | undefined) ?? -1, call.shape);
   if (known.kind !== 'softmax' || known.axis !== axis || call.inputs.length === 1) return known;

@@ -1,13 +1,13 @@
 /** What recurrent layers and wrappers make of their steps. */
 import { weighs } from './activation-rules.js';
-import { type Call, type Known, type Layer, logits, type Rule, type Shape, softmax, undecided } from './known.js';
+import { type Call, type Known, type Layer, type LayerRule, logits, type Shape, softmax, undecided } from './known.js';
 import { multiply, sums } from './merge-rules.js';
 
 /**
  * The steps of recurrent layers: simpleRNN gives the activation itself, gru a mean of it and the state before, which starts
  * as zeros, lstm a part of it.
  */
-export const cellRules: Readonly<Record<string, Rule | undefined>> = {
+export const cellRules: Readonly<Record<string, LayerRule | undefined>> = {
   SimpleRNNCell: weighs,
   GRUCell: (call) => part(call, weighs(call)),
   LSTMCell: (call) => part(call, weighs(call)),
@@ -25,12 +25,12 @@ function part({ config, where }: Call, known: Known): Known {
   return known.kind === 'sigmoid' && !opens ? undecided(`${where} has gates of ${gate}`) : known;
 }
 
-export const recurrent: Rule = ({ layer, shape, inside }) => {
+export const recurrent: LayerRule = ({ layer, shape, inside }) => {
   const { cell } = layer as unknown as { cell: Layer };
   return inside(cell, logits, shape, shape);
 };
 
-export const timeDistributed: Rule = ({ layer, inputs: [input], shapes, shape, inside, where }) => {
+export const timeDistributed: LayerRule = ({ layer, inputs: [input], shapes, shape, inside, where }) => {
   const { layer: inner } = layer as unknown as { layer: Layer };
   const at = (shape: Shape): Shape => [shape[0], ...shape.slice(2)];
   if (input.kind === 'softmax' && input.axis === 1) return undecided(`${where} takes a softmax over places apart`);
@@ -38,7 +38,7 @@ export const timeDistributed: Rule = ({ layer, inputs: [input], shapes, shape, i
   return known.kind === 'softmax' ? softmax(known.axis + 1) : known;
 };
 
-export const bidirectional: Rule = (call) => {
+export const bidirectional: LayerRule = (call) => {
   const { layer, shapes, inputs, shape, inside, config, where } = call;
   const { forwardLayer } = layer as unknown as { forwardLayer: Layer };
   const known = inside(forwardLayer, inputs[0], shapes[0], shape);

@@ -4,16 +4,16 @@
  */
 import { activated, weighs } from './activation-rules.js';
 import { average, crop, greatest, permute, resample, reshape } from './axis-rules.js';
-import { axisIn, isProbability, logits, type Rule, sigmoid, softmax, undecided } from './known.js';
+import { axisIn, isProbability, type LayerRule, logits, sigmoid, softmax, undecided } from './known.js';
 import { concatenate, mixes, multiply, sums } from './merge-rules.js';
 import { bidirectional, cellRules, recurrent, timeDistributed } from './recurrent-rules.js';
 
 /** Layers that hand their input on as it is, or nearly. */
-const keeps: Rule = ({ inputs: [input] }) => input;
-const makesLogits: Rule = () => logits;
+const keeps: LayerRule = ({ inputs: [input] }) => input;
+const makesLogits: LayerRule = () => logits;
 
 /** Affine, with fixed numbers. */
-const rescaling: Rule = ({ inputs: [input], config, where }) => {
+const rescaling: LayerRule = ({ inputs: [input], config, where }) => {
   if (!isProbability(input)) return input;
   const { scale = 1, offset = 0 } = config as { scale?: number; offset?: number };
   if (scale === 1 && offset === 0) return input;
@@ -22,14 +22,14 @@ const rescaling: Rule = ({ inputs: [input], config, where }) => {
 };
 
 /** Cuts at bounds. */
-const relu: Rule = ({ inputs: [input], config, where }) => {
+const relu: LayerRule = ({ inputs: [input], config, where }) => {
   const max = (config.maxValue ?? config.max_value) as number | null | undefined;
   if (input.kind === 'logits') return max == null ? logits : undecided(`${where} is bounded by ${max}`);
   return input.kind === 'softmax' && max != null && max < 1 ? undecided(`${where} cuts a softmax at ${max}`) : input;
 };
 
 /** The rule of each class of layers in tfjs; a layer of any other class is the user's. */
-export const rules: Readonly<Record<string, Rule | undefined>> = {
+export const rules: Readonly<Record<string, LayerRule | undefined>> = {
   ...cellRules,
   InputLayer: makesLogits,
   Dense: weighs,

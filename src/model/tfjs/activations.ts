@@ -7,13 +7,13 @@ import type tfl = require('@tensorflow/tfjs-layers');
 
 import { everyLayer } from '../layer-tree.js';
 
-type Function = (x: tf.Tensor) => tf.Tensor;
+type TensorFunction = (x: tf.Tensor) => tf.Tensor;
 
 const relu6of3 = (x: tf.Tensor): tf.Tensor => tf.div(tf.clipByValue(tf.add(x, 3), 0, 6), 6);
 const beyond = (x: tf.Tensor, limit: number): tf.Tensor => tf.cast(tf.greater(tf.abs(x), limit), 'float32');
 
 /** By the names under which a config and a saved model have them; files turn capitals into underscores. */
-const functions: Readonly<Record<string, Function>> = {
+const functions: Readonly<Record<string, TensorFunction>> = {
   exponential: (x) => tf.exp(x),
   leakyRelu: (x) => tf.leakyRelu(x, 0.2),
   /** Another function than tfjs's and Keras 2's hardSigmoid, 0.2 x + 0.5. */

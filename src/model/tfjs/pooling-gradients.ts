@@ -7,7 +7,7 @@ import tf = require('@tensorflow/tfjs-core');
 import './cpu-backend.js';
 import { coveredShares, type Window, windowsOf } from './windows.js';
 
-type CpuBackend = tf.KernelBackend & { readonly data: tf.DataStorage<{ values: Float32Array }> };
+type StoringBackend = tf.KernelBackend & { readonly data: tf.DataStorage<{ values: Float32Array }> };
 type Sizes = [number, number, number];
 interface Attributes {
   readonly filterSize: Sizes | number;
@@ -41,7 +41,7 @@ function register(
       const { dy, input } = inputs as Record<string, tf.TensorInfo>;
       const shape = input.shape as [number, number, number, number, number];
       const info = tf.backend_util.computePool3DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
-      const { data } = backend as CpuBackend;
+      const { data } = backend as StoringBackend;
       const [values, given] = [input, dy].map(({ dataId }) => data.get(dataId).values);
       const dx = new Float32Array(values.length);
       const windows = windowsOf(info);
@@ -58,7 +58,7 @@ function register(
           }
         }
       });
-      return { dataId: (backend as CpuBackend).write(dx, [...shape], 'float32'), shape, dtype: 'float32' };
+      return { dataId: (backend as StoringBackend).write(dx, [...shape], 'float32'), shape, dtype: 'float32' };
     },
   });
 }

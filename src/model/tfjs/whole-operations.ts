@@ -95,14 +95,11 @@ tf.registerGradient({
 });
 const cubic = 0.044715;
 
-interface Activation {
-  apply(x: tf.Tensor): tf.Tensor;
-}
 for (const [className, approximate] of [
   ['gelu', false],
   ['gelu_new', true],
 ] as const) {
-  const activation = prototypeOf<Activation>(className);
+  const activation = prototypeOf<{ apply(x: tf.Tensor): tf.Tensor }>(className);
   const { apply } = activation;
   activation.apply = function whole(x) {
     return isWhole('Gelu') ? tf.tidy(() => run('Gelu', { x }, { approximate })[0]) : apply.call(this, x);

@@ -8,15 +8,15 @@ import { type AddressInfo, BlockList, isIP, type Socket } from 'node:net';
 import ws = require('ws');
 
 import { ConfigError, WireError } from '../../errors.js';
-import type { Certificate, Place, Transport } from '../transport.js';
+import type { Certificate, ListenAt, Transport } from '../transport.js';
 import { hostAndPort } from '../url.js';
 import { WebSocketChannel } from './channel.js';
-import { Gate } from './gate.js';
+import { ConnectionGate } from './gate.js';
 import { socketOptions } from './socket-options.js';
 
 export const accept: Transport['accept'] = async (place, doorkeeper) => {
   const server = serverFor(place.tls);
-  const gate = new Gate(place.patience);
+  const gate = new ConnectionGate(place.patience);
   const sockets = new ws.WebSocketServer({ ...socketOptions, noServer: true, clientTracking: false });
   server.on('connection', (socket: Socket) => gate.enter(socket));
   server.on('clientError', (_, socket) => socket.destroy());
@@ -75,7 +75,7 @@ export const locate: Transport['locate'] = async (host) => {
   return { address, isLocal: loopback.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') };
 };
 
-async function bind(server: Server, { address, port }: Place): Promise<void> {
+async function bind(server: Server, { address, port }: ListenAt): Promise<void> {
   const where = hostAndPort(address, port);
   const reasons: Readonly<Record<string, readonly [string, string]>> = {
     EADDRINUSE: [`${where} is in use`, 'choose another port, or end the program that listens there'],

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 const mostWaiting = 128;
 const mostOfOneHost = 64;
 
-export class Gate {
+export class ConnectionGate {
   readonly #patience: number;
 
   /** In the order in which they came. */

@@ -10,7 +10,7 @@ import type { ChannelEvents, Sent } from '../transport.js';
 import { readDirectly } from './direct-read.js';
 
 /** What is told of what arrives. */
-type Told = Pick<ChannelEvents, 'arrived' | 'landed'>;
+type LaneEvents = Pick<ChannelEvents, 'arrived' | 'landed'>;
 
 /** First byte of a message of one binary frame. */
 const wholeBinary = 0x82;
@@ -55,7 +55,7 @@ const none = Buffer.alloc(0);
 export class SlabLane {
   readonly #socket: Socket;
   readonly #masked: boolean;
-  readonly #told: Told;
+  readonly #told: LaneEvents;
   /** Bytes of the message under way that are still to be passed to ws. */
   #rest = 0;
   /** A header that is cut off; ws has it already. */
@@ -69,7 +69,7 @@ export class SlabLane {
   #usual = 0;
 
   /** @param masked whether this side called: the protocol has callers mask */
-  constructor(socket: Socket, masked: boolean, told: Told) {
+  constructor(socket: Socket, masked: boolean, told: LaneEvents) {
     this.#socket = socket;
     this.#masked = masked;
     this.#told = told;

@@ -1,7 +1,7 @@
 /** Lowerings of kernels of two inputs that work element by element, and what they are fused with. */
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { elementwise, operator } from './elementwise.js';
 import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
 import { logSoftmaxOf } from './softmax.js';
@@ -46,7 +46,7 @@ function neutral(value: number, rule: ByType): Lowering {
 }
 
 /** Adding one number an output to a convolution or product is its bias, added as it writes. */
-function asBias(graph: GraphBuilder, call: KernelCall): Value | undefined {
+function asBias(graph: GraphBuilder, call: KernelCall): StoredValue | undefined {
   const [a, b] = [call.input('a'), call.input('b')];
   const outputs = a.shape.at(-1)!;
   if (a.shape.length < 2 || elements(b.shape) !== outputs || b.shape.at(-1) !== outputs) return undefined;
@@ -64,7 +64,7 @@ const plainAdd = neutral(0, numbers('Add'));
 const add: Lowering = (graph, call) => asBias(graph, call) ?? plainAdd(graph, call);
 
 /** The gradient of relu before max pooling: pooling's own gradient can leave out what relu would. */
-function reluOfPool(call: KernelCall): Value | undefined {
+function reluOfPool(call: KernelCall): StoredValue | undefined {
   const [a, b] = [call.input('a').storage, call.input('b').storage];
   if (a.pooled && b.stepOf === a.pooled.from) return a.pooled.positive();
   if (b.pooled && a.stepOf === b.pooled.from) return b.pooled.positive();
@@ -110,7 +110,11 @@ const squaredDifference: Emit = (graph, a, b) => {
 };
 
 const select: Lowering = (graph, call) => {
-  const [condition, t, e] = ['condition', 't', 'e'].map((name) => call.input(name)) as [Value, Value, Value];
+  const [condition, t, e] = ['condition', 't', 'e'].map((name) => call.input(name)) as [
+    StoredValue,
+    StoredValue,
+    StoredValue,
+  ];
   const { type } = t.storage;
   const where: Emit = (g, c, x, y) => chosen(g, type, c, x, y);
   return elementwise(graph, [condition, t, e], where, type);

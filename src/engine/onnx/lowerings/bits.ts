@@ -1,14 +1,14 @@
 /** Lowerings of kernels on the bits of whole numbers, and on shapes as numbers. */
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { broadcast, type Lowering, type Lowerings } from './lowering.js';
 import { castRows, typeCode } from './pieces.js';
 
 const powers = Array.from({ length: 32 }, (_, bit) => 2 ** bit);
 
 /** The 32 bits of whole numbers, one axis more, as 0 and 1: the bits of a negative one are those of it plus 2^32. */
-function bitsOf(graph: GraphBuilder, x: Value): string {
+function bitsOf(graph: GraphBuilder, x: StoredValue): string {
   const unsigned = graph.node('Cast', [graph.rows(x, [...x.shape, 1])], { to: 12 });
   const shifted = graph.node('Div', [graph.node('Cast', [unsigned], { to: typeCode.int64 }), graph.int64(powers)]);
   return graph.node('Mod', [shifted, graph.int64([2])]);
@@ -31,7 +31,7 @@ const broadcastArgs: Lowering = (graph, call) => {
   const [a, b] = [call.input('s0'), call.input('s1')];
   const rank = Math.max(a.shape[0]!, b.shape[0]!);
   if (rank === 0) return graph.splat(0, [0], 'int32');
-  const padded = (x: Value) => {
+  const padded = (x: StoredValue) => {
     const ones = rank - x.shape[0]!;
     const sizes = castRows(graph, x, 'int32');
     if (ones === 0) return sizes;

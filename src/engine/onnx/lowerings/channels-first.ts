@@ -1,6 +1,6 @@
 /** Convolutions of tensors that are channels-first for tfjs too: the same lowerings, and no number moves. */
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 const toLast = <T>([n, c, h, w]: readonly T[]): T[] => [n!, h!, w!, c!];
@@ -10,7 +10,7 @@ const toFirst = ([n, h, w, c]: readonly number[]) => [n!, c!, h!, w!];
 const images = new Set(['x', 'dy', 'bias', 'preluActivationWeights']);
 
 function asChannelsLast(graph: GraphBuilder, call: KernelCall): KernelCall {
-  const convert = (name: string, value: Value): Value => {
+  const convert = (name: string, value: StoredValue): StoredValue => {
     // Biases of one axis are one number a channel in both formats.
     if (!images.has(name) || value.shape.length < 3) return value;
     const shape = [...Array<number>(4 - value.shape.length).fill(1), ...value.shape];
@@ -40,7 +40,7 @@ const either =
   (kernel: string, lower: Lowering): Lowering =>
   (graph, call) => {
     if (call.attribute<string | undefined>('dataFormat') !== 'NCHW') return lower(graph, call);
-    const result = lower(graph, asChannelsLast(graph, call)) as Value;
+    const result = lower(graph, asChannelsLast(graph, call)) as StoredValue;
     if (isFilter(kernel)) return result;
     return graph.value(graph.channelsFirst(result), toFirst(result.shape), result.storage.type);
   };

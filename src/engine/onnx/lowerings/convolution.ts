@@ -7,14 +7,18 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { activation, elementwise } from './elementwise.js';
-import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
+import { type KernelCall, type Lowering, type Lowerings, type Shape4, unsupported } from './lowering.js';
 
-type Shape4 = [number, number, number, number];
-type Info = tf.backend_util.Conv2DInfo;
+type Conv2DInfo = tf.backend_util.Conv2DInfo;
 
-function convolution(call: KernelCall, input: readonly number[], filter: readonly number[], depthwise: boolean): Info {
+function convolution(
+  call: KernelCall,
+  input: readonly number[],
+  filter: readonly number[],
+  depthwise: boolean,
+): Conv2DInfo {
   return tf.backend_util.computeConv2DInfo(
     input as Shape4,
     filter as Shape4,
@@ -27,20 +31,20 @@ function convolution(call: KernelCall, input: readonly number[], filter: readonl
 }
 
 /** The attributes that convolutions and poolings share. */
-export const windowAttributes = (info: Info) => ({
+export const windowAttributes = (info: Conv2DInfo) => ({
   kernel_shape: [info.filterHeight, info.filterWidth],
   strides: [info.strideHeight, info.strideWidth],
   pads: [info.padInfo.top, info.padInfo.left, info.padInfo.bottom, info.padInfo.right],
 });
 
-const attributes = (info: Info, group: number) => ({
+const attributes = (info: Conv2DInfo, group: number) => ({
   ...windowAttributes(info),
   dilations: [info.dilationHeight, info.dilationWidth],
   group,
 });
 
 /** Rows and columns at the end that no window covered: a transposed convolution adds them back as zeros. */
-export function outputPadding(info: Info): [number, number] {
+export function outputPadding(info: Conv2DInfo): [number, number] {
   const { top, bottom, left, right } = info.padInfo;
   const reached = (size: number, stride: number, kernel: number, dilation: number, pads: number) =>
     (size - 1) * stride + (kernel - 1) * dilation + 1 - pads;
@@ -51,7 +55,7 @@ export function outputPadding(info: Info): [number, number] {
 }
 
 /** Filter [kh, kw, in, out] as ONNX has it: [out, in, kh, kw]; depthwise [kh, kw, in, m] as [in * m, 1, kh, kw]. */
-function filterOf(graph: GraphBuilder, filter: Value, depthwise: boolean): string {
+function filterOf(graph: GraphBuilder, filter: StoredValue, depthwise: boolean): string {
   const [kh, kw, channels, outputs] = filter.shape as Shape4;
   // [kh * kw, channels, outputs] lets both permutations move whole planes.
   const flat = graph.rows(filter, [kh * kw, channels, outputs]);
@@ -63,7 +67,7 @@ function filterOf(graph: GraphBuilder, filter: Value, depthwise: boolean): strin
   return graph.node('Reshape', [moved, graph.int64([channels * outputs, 1, kh, kw])]);
 }
 
-function forward(graph: GraphBuilder, call: KernelCall, depthwise: boolean, bias?: Value): Value {
+function forward(graph: GraphBuilder, call: KernelCall, depthwise: boolean, bias?: StoredValue): StoredValue {
   const [x, filter] = [call.input('x'), call.input('filter')];
   const info = convolution(call, x.shape, filter.shape, depthwise);
   const inputs = [graph.channelsFirst(x), filterOf(graph, filter, depthwise)];
@@ -77,7 +81,7 @@ function forward(graph: GraphBuilder, call: KernelCall, depthwise: boolean, bias
 }
 
 /** Gradient of the input: transposed convolution of dy with the same filter. */
-function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean): Value {
+function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean): StoredValue {
   const [dy, filter] = [call.input('dy'), call.input('filter')];
   const inShape = call.attribute<Shape4>('inputShape');
   const info = convolution(call, inShape, filter.shape, depthwise);
@@ -96,7 +100,7 @@ function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean
 }
 
 /** For each position of the filter, what it saw of x: x [a, b, height, width] gives [a, b, outHeight, outWidth]. */
-export function* windows(graph: GraphBuilder, x: string, info: Info, filler = 0): Generator<string> {
+export function* windows(graph: GraphBuilder, x: string, info: Conv2DInfo, filler = 0): Generator<string> {
   const { top, bottom, left, right } = info.padInfo;
   const padded =
     top + bottom + left + right > 0

@@ -3,13 +3,13 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { permuted, seenAs } from './pieces.js';
 
 /** A value whose axes have names: their numbers in the equation. */
 interface Term {
-  readonly value: Value;
+  readonly value: StoredValue;
   readonly axes: readonly number[];
 }
 

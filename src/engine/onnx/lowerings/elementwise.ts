@@ -2,12 +2,12 @@
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { broadcast, type KernelCall, unsupported } from './lowering.js';
 import type { Emit } from './types.js';
 
 /** Name of an operand that broadcasts against [N, C, H, W]. */
-function channelsFirstOperand(graph: GraphBuilder, value: Value): string {
+function channelsFirstOperand(graph: GraphBuilder, value: StoredValue): string {
   if (elements(value.shape) === 1) return graph.rows(value, []);
   const padded = [...Array(4 - value.shape.length).fill(1), ...value.shape];
   if (value.shape.length < 4) {
@@ -18,17 +18,22 @@ function channelsFirstOperand(graph: GraphBuilder, value: Value): string {
   return graph.channelsFirst(value);
 }
 
-function rowsOperand(graph: GraphBuilder, value: Value): string {
+function rowsOperand(graph: GraphBuilder, value: StoredValue): string {
   if (value.storage.splat !== undefined) return graph.scalar(value.storage.splat, value.storage.type);
   return graph.rows(value);
 }
 
 /** What a value is a broadcast of, where it has not been written out in another shape. */
-const sourceOf = (x: Value): Value =>
+const sourceOf = (x: StoredValue): StoredValue =>
   x.storage.spread?.shape.join() === x.shape.join() ? sourceOf(x.storage.spread.from) : x;
 
 /** Applies `emit` to inputs that broadcast to `shape`; `type` is the element type of the result. */
-export function elementwise(graph: GraphBuilder, inputs: readonly Value[], emit: Emit, type?: ElementType): Value {
+export function elementwise(
+  graph: GraphBuilder,
+  inputs: readonly StoredValue[],
+  emit: Emit,
+  type?: ElementType,
+): StoredValue {
   const shape = inputs.map((input) => input.shape).reduce(broadcast);
   const sources = inputs.map(sourceOf);
   if (sources.some((source, i) => source !== inputs[i])) {
@@ -57,7 +62,7 @@ export const operator =
 export const relu6: Emit = (graph, x) => graph.node('Clip', [x, graph.float(0), graph.float(6)]);
 
 /** Activations that tfjs fuses into a matrix product or convolution when no gradient is asked for. */
-export function activation(graph: GraphBuilder, value: Value, call: KernelCall): Value {
+export function activation(graph: GraphBuilder, value: StoredValue, call: KernelCall): StoredValue {
   const name = call.attribute<string | undefined>('activation') ?? 'linear';
   if (name === 'linear') return value;
   if (name === 'prelu') return elementwise(graph, [value, call.input('preluActivationWeights')], operator('PRelu'));

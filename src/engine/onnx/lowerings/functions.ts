@@ -1,7 +1,7 @@
 /** Lowerings of functions of numbers that models seldom need: angles, hyperbolic inverses, and tests for what is no number. */
 
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { binary } from './binary.js';
 import { elementwise } from './elementwise.js';
 import type { KernelCall, Lowerings } from './lowering.js';
@@ -27,7 +27,7 @@ const isNegative: Emit = (g, x) =>
 /** A test that integers and booleans always answer alike. */
 const test =
   (emit: Emit, ofIntegers: 0 | 1) =>
-  (graph: GraphBuilder, call: KernelCall): Value => {
+  (graph: GraphBuilder, call: KernelCall): StoredValue => {
     const x = call.input('x');
     if (x.storage.type !== 'float32') return graph.splat(ofIntegers, x.shape, 'bool');
     return elementwise(graph, [x], emit, 'bool');

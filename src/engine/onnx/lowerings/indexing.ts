@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { castRows, filled, isEmpty, permuted, seenAs, typeCode } from './pieces.js';
 
@@ -48,7 +48,13 @@ const gatherNd: Lowering = (graph, call) => {
 };
 
 /** For each example of a batch, elements at its own indices: x [batch, outer, size, inner], indices [batch, count]. */
-export function batchGather(graph: GraphBuilder, x: Value, indices: Value, axis: number, batchDims: number): Value {
+export function batchGather(
+  graph: GraphBuilder,
+  x: StoredValue,
+  indices: StoredValue,
+  axis: number,
+  batchDims: number,
+): StoredValue {
   const { type } = x.storage;
   const [batch, outer, inner] = [
     x.shape.slice(0, batchDims),
@@ -66,7 +72,7 @@ export function batchGather(graph: GraphBuilder, x: Value, indices: Value, axis:
 }
 
 /** Places for ScatterND: one slice of the result each. */
-const places = (graph: GraphBuilder, indices: Value) => {
+const places = (graph: GraphBuilder, indices: StoredValue) => {
   const depth = indices.shape.length < 2 ? 1 : indices.shape.at(-1)!;
   return { depth, name: castRows(graph, indices, 'int64', [elements(indices.shape) / depth, depth]) };
 };
@@ -86,7 +92,7 @@ const scatterNd: Lowering = (graph, call) => {
 };
 
 /** A tensor with the slices at indices replaced. */
-function replacedAt(graph: GraphBuilder, x: Value, indices: Value, updates: Value): Value {
+function replacedAt(graph: GraphBuilder, x: StoredValue, indices: StoredValue, updates: StoredValue): StoredValue {
   if (isEmpty(indices) || isEmpty(x)) return x;
   const { depth, name } = places(graph, indices);
   const shape = [elements(indices.shape) / depth, ...x.shape.slice(depth)];

@@ -1,15 +1,15 @@
 /** What a lowering is: the ONNX operators for one tfjs kernel. Every lowering also infers its output's shape and type. */
 import { UnsupportedModelError } from '../../../errors.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 
 /** The named tensor inputs and attributes of one kernel call. */
 export interface KernelCall {
   readonly kernel: string;
   /** The input called `name`; throws when the kernel was called without it. */
-  input(name: string): Value;
-  optional(name: string): Value | undefined;
-  list(name: string): Value[];
+  input(name: string): StoredValue;
+  optional(name: string): StoredValue | undefined;
+  list(name: string): StoredValue[];
   /**
    * tfjs types each kernel's attributes apart; the lowering names the type that its kernel has.
    * @param fallback stands for an attribute that is left out: undefined or null
@@ -17,8 +17,11 @@ export interface KernelCall {
   attribute<T>(name: string, fallback?: T): T;
 }
 
-export type Lowering = (graph: GraphBuilder, call: KernelCall) => Value | Value[];
+export type Lowering = (graph: GraphBuilder, call: KernelCall) => StoredValue | StoredValue[];
 export type Lowerings = Readonly<Record<string, Lowering>>;
+
+/** Of images: [batch, height, width, channels]; of filters: [height, width, channels, outputs]. */
+export type Shape4 = [number, number, number, number];
 
 export function unsupported(kernel: string, what: string): never {
   throw new UnsupportedModelError(
@@ -27,7 +30,10 @@ export function unsupported(kernel: string, what: string): never {
   );
 }
 
-export const reshaped = (value: Value, shape: readonly number[]): Value => ({ storage: value.storage, shape });
+export const reshaped = (value: StoredValue, shape: readonly number[]): StoredValue => ({
+  storage: value.storage,
+  shape,
+});
 
 /** Axes as non-negative numbers, ascending. */
 export function normalAxes(axes: number | readonly number[] | null | undefined, rank: number): number[] {

@@ -1,13 +1,13 @@
 /** Lowerings of matrix products: one Gemm wherever the batch dimensions allow it. */
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { activation } from './elementwise.js';
 import { broadcast, type KernelCall, type Lowerings, unsupported } from './lowering.js';
 
 const lastTwo = (shape: readonly number[]): [number, number] => [shape.at(-2)!, shape.at(-1)!];
 
-function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
+function product(graph: GraphBuilder, call: KernelCall, bias?: StoredValue): StoredValue {
   const [a, b] = [call.input('a'), call.input('b')];
   const [transA, transB] = [call.attribute('transposeA', false), call.attribute('transposeB', false)];
   const [aRows, aColumns] = lastTwo(a.shape);
@@ -42,7 +42,7 @@ function product(graph: GraphBuilder, call: KernelCall, bias?: Value): Value {
 }
 
 /** A product of whole numbers, for which ONNX Runtime has MatMul alone. */
-function wholeProduct(graph: GraphBuilder, call: KernelCall, shape: readonly number[]): Value {
+function wholeProduct(graph: GraphBuilder, call: KernelCall, shape: readonly number[]): StoredValue {
   const factor = (name: 'a' | 'b', transposed: boolean): string => {
     const { storage, shape } = call.input(name);
     if (storage.type !== 'int32') unsupported(call.kernel, `elements of type ${storage.type}`);
@@ -71,7 +71,7 @@ const payingWidth = 256;
  */
 function leftFactor(
   graph: GraphBuilder,
-  matrix: Value,
+  matrix: StoredValue,
   transposed: boolean,
   width: number,
 ): { name: string; transposed: boolean } {

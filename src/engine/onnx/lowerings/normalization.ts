@@ -3,7 +3,7 @@
  * normalization, Krizhevsky et al. 2012) with its gradient.
  */
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { elementwise } from './elementwise.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
@@ -33,7 +33,7 @@ function neighbours(graph: GraphBuilder, name: string, [n, h, w, c]: readonly nu
 }
 
 /** bias + alpha * (sum of squares over the neighbours). */
-function normOf(graph: GraphBuilder, call: KernelCall, x: Value): string {
+function normOf(graph: GraphBuilder, call: KernelCall, x: StoredValue): string {
   const name = graph.channelsFirst(x);
   const squares = neighbours(graph, graph.node('Mul', [name, name]), x.shape, call.attribute('depthRadius'));
   const scaled = graph.node('Mul', [squares, graph.float(call.attribute('alpha'))]);

@@ -3,14 +3,13 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { windowAttributes, windows } from './convolution.js';
-import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
+import { type KernelCall, type Lowering, type Lowerings, type Shape4, unsupported } from './lowering.js';
 import { addedAt, seenAs, typeCode } from './pieces.js';
 
 const util = tf.backend_util;
-type Info = tf.backend_util.Conv2DInfo;
-type Shape4 = [number, number, number, number];
+type Conv2DInfo = tf.backend_util.Conv2DInfo;
 
 function dilation(graph: GraphBuilder, call: KernelCall) {
   const [x, filter] = [call.input('x'), call.input('filter')];
@@ -40,7 +39,11 @@ const dilate: Lowering = (graph, call) => {
 };
 
 /** The place in the window of each maximum, the first of equal ones: [n, c, height, width], int64. */
-function winners(graph: GraphBuilder, sums: readonly string[], { batchSize, inChannels, outHeight, outWidth }: Info) {
+function winners(
+  graph: GraphBuilder,
+  sums: readonly string[],
+  { batchSize, inChannels, outHeight, outWidth }: Conv2DInfo,
+) {
   const shape = graph.int64([1, batchSize, inChannels, outHeight, outWidth]);
   const stacked = sums.map((sum) => graph.node('Reshape', [sum, shape]));
   return graph.node('ArgMax', [graph.node('Concat', stacked, { axis: 0 })], { axis: 0, keepdims: 0 });
@@ -117,7 +120,7 @@ const maxPoolWithPlaces: Lowering = (graph, call) => {
   return [
     graph.channelsFirstValue(most!, info.outShape),
     graph.channelsFirstValue(found, info.outShape, 'int32'),
-  ] satisfies Value[];
+  ] satisfies StoredValue[];
 };
 
 export const peakLowerings: Lowerings = {

@@ -2,18 +2,18 @@
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 
 /** TensorProto.DataType, as Cast has it. */
 export const typeCode = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 
 /** The same numbers in another shape. */
-export const seenAs = ({ storage }: Value, shape: readonly number[]): Value => ({ storage, shape });
+export const seenAs = ({ storage }: StoredValue, shape: readonly number[]): StoredValue => ({ storage, shape });
 
 /** Name of a value's numbers as another type. */
 export function castRows(
   graph: GraphBuilder,
-  value: Value,
+  value: StoredValue,
   type: ElementType,
   shape: readonly number[] = value.shape,
 ): string {
@@ -22,7 +22,7 @@ export function castRows(
 }
 
 /** The value with its axes in another order. */
-export function permuted(graph: GraphBuilder, value: Value, perm: readonly number[]): Value {
+export function permuted(graph: GraphBuilder, value: StoredValue, perm: readonly number[]): StoredValue {
   const shape = perm.map((axis) => value.shape[axis]!);
   const long = perm.filter((axis) => value.shape[axis] !== 1);
   // Moving axes of length one moves no number.
@@ -51,4 +51,4 @@ export const addedAt = (
   return graph.node('ScatterElements', inputs, { axis: 0, reduction: 'add' });
 };
 
-export const isEmpty = ({ shape }: Value): boolean => elements(shape) === 0;
+export const isEmpty = ({ shape }: StoredValue): boolean => elements(shape) === 0;

@@ -3,14 +3,13 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { windowShares } from '../../../model/tfjs/core-gaps.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { outputPadding, windowAttributes } from './convolution.js';
-import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+import type { KernelCall, Lowering, Lowerings, Shape4 } from './lowering.js';
 
-type Shape4 = [number, number, number, number];
-type Info = tf.backend_util.Conv2DInfo;
+type Conv2DInfo = tf.backend_util.Conv2DInfo;
 
-function pooling(call: KernelCall, input: Value): Info {
+function pooling(call: KernelCall, input: StoredValue): Conv2DInfo {
   return tf.backend_util.computePool2DInfo(
     input.shape as Shape4,
     call.attribute('filterSize'),
@@ -23,7 +22,7 @@ function pooling(call: KernelCall, input: Value): Info {
 }
 
 /** Whether ONNX Runtime has these windows: it rounds their number down, and no padding is as large as a window. */
-function isPlain(info: Info): boolean {
+function isPlain(info: Conv2DInfo): boolean {
   const { top, bottom, left, right } = info.padInfo;
   const plain = (size: number, pads: number, filter: number, stride: number) =>
     Math.floor((size + pads - filter) / stride) + 1;
@@ -36,7 +35,7 @@ function isPlain(info: Info): boolean {
 }
 
 /** What all windows cover, channels-first: padded by `filler`, or cut where the last rows or columns are in no window. */
-function covered(graph: GraphBuilder, x: Value, info: Info, filler: number): string {
+function covered(graph: GraphBuilder, x: StoredValue, info: Conv2DInfo, filler: number): string {
   const { top, left } = info.padInfo;
   const below = (info.outHeight - 1) * info.strideHeight + info.filterHeight - info.inHeight - top;
   const after = (info.outWidth - 1) * info.strideWidth + info.filterWidth - info.inWidth - left;
@@ -48,7 +47,7 @@ function covered(graph: GraphBuilder, x: Value, info: Info, filler: number): str
 }
 
 /** tfjs hands its input on where windows have one pixel and the result is as large as the input. */
-const isIdentity = (info: Info): boolean =>
+const isIdentity = (info: Conv2DInfo): boolean =>
   info.filterHeight === 1 && info.filterWidth === 1 && info.inShape.join() === info.outShape.join();
 
 const maxPool: Lowering = (graph, call) => {
@@ -61,16 +60,16 @@ const maxPool: Lowering = (graph, call) => {
   return graph.channelsFirstValue(name, info.outShape);
 };
 
-const unpadded = (info: Info) => ({ ...windowAttributes(info), pads: [0, 0, 0, 0] });
+const unpadded = (info: Conv2DInfo) => ({ ...windowAttributes(info), pads: [0, 0, 0, 0] });
 
 /** A filter of ones for each channel. */
-const onesOf = (graph: GraphBuilder, { inChannels, filterHeight, filterWidth }: Info): string =>
+const onesOf = (graph: GraphBuilder, { inChannels, filterHeight, filterWidth }: Conv2DInfo): string =>
   graph.tensor(
     new Float32Array(inChannels * filterHeight * filterWidth).fill(1),
     [inChannels, 1, filterHeight, filterWidth],
     'float32',
   );
-const sharesOf = (graph: GraphBuilder, info: Info): string =>
+const sharesOf = (graph: GraphBuilder, info: Conv2DInfo): string =>
   graph.tensor(windowShares(info), [info.outHeight, info.outWidth], 'float32');
 
 const avgPool: Lowering = (graph, call) => {
@@ -94,7 +93,7 @@ const maxPoolGrad: Lowering = (graph, call) => {
   const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth } = info;
   const [n, , , c] = x.shape;
   const numbers = [n * c, inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth];
-  const gradient = (positive: boolean): Value => {
+  const gradient = (positive: boolean): StoredValue => {
     const inputs = [graph.channelsFirst(x), graph.channelsFirst(dy)];
     const all = [...numbers, info.padInfo.top, info.padInfo.left, Number(positive)];
     return graph.channelsFirstValue(graph.kernel('maxPoolGradient', inputs, [n, c, inHeight, inWidth], all), x.shape);

@@ -1,7 +1,7 @@
 /** Lowerings of kernels that reduce axes. */
 import { elements } from '../../../ground/elements.js';
 import { channelsFirstAxis, type GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';
 import { castTo } from './types.js';
 
@@ -9,7 +9,7 @@ type ReduceOperator = 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | '
 type Type = 'float32' | 'int32' | 'bool';
 
 /** Axes on the transposed form, where reducing them leaves the same order of elements; undefined where it does not. */
-function channelsFirstAxes(graph: GraphBuilder, x: Value, axes: readonly number[]): number[] | undefined {
+function channelsFirstAxes(graph: GraphBuilder, x: StoredValue, axes: readonly number[]): number[] | undefined {
   if (!graph.prefersChannelsFirst(x)) return undefined;
   const kept = [0, 1, 2, 3].filter((axis) => !axes.includes(axis));
   const mixes = kept.includes(3) && (kept.includes(1) || kept.includes(2));

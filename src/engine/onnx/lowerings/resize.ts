@@ -1,24 +1,22 @@
 /** Lowerings of resizing and its gradients. Which pixels an output shows is known before: from sizes alone (model/tfjs/resizing.ts). */
 import { bilinearSources, nearestSources, type ResizeOptions, resizeMatrix } from '../../../model/tfjs/resizing.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
-import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+import type { StoredValue } from '../storage.js';
+import type { KernelCall, Lowering, Lowerings, Shape4 } from './lowering.js';
 import { castRows, taken } from './pieces.js';
-
-type Shape4 = [number, number, number, number];
 
 const optionsOf = (call: KernelCall): ResizeOptions => ({
   alignCorners: call.attribute<boolean | undefined>('alignCorners') ?? false,
   halfPixelCenters: call.attribute<boolean | undefined>('halfPixelCenters') ?? false,
 });
 
-const resized = (images: Value, call: KernelCall): Shape4 => {
+const resized = (images: StoredValue, call: KernelCall): Shape4 => {
   const [height, width] = call.attribute<[number, number]>('size');
   return [images.shape[0]!, height, width, images.shape[3]!];
 };
 
 /** Enlarges images by whole factors, as upSampling2d does. */
-function repeated(graph: GraphBuilder, x: Value, shape: Shape4): Value {
+function repeated(graph: GraphBuilder, x: StoredValue, shape: Shape4): StoredValue {
   const scales = graph.tensor(Float32Array.of(1, 1, shape[1] / x.shape[1]!, shape[2] / x.shape[2]!), [4], 'float32');
   const name = graph.node('Resize', [graph.channelsFirst(x), '', scales], {
     mode: 'nearest',
@@ -57,7 +55,7 @@ function blended(
 }
 
 /** Images as floats, channels-first. */
-const floats = (graph: GraphBuilder, x: Value): string =>
+const floats = (graph: GraphBuilder, x: StoredValue): string =>
   graph.channelsFirst(x.storage.type === 'float32' ? x : graph.value(castRows(graph, x, 'float32'), x.shape));
 
 const bilinear: Lowering = (graph, call) => {

@@ -2,21 +2,23 @@
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { type Lowering, type Lowerings, normalAxes } from './lowering.js';
 import { castRows, isEmpty, seenAs, typeCode } from './pieces.js';
 
 /** tfjs counts booleans as integers. */
-const counted = (value: Value): ElementType => (value.storage.type === 'float32' ? 'float32' : 'int32');
+const counted = (value: StoredValue): ElementType => (value.storage.type === 'float32' ? 'float32' : 'int32');
 
-interface Scan {
+interface CumulativeScan {
   readonly axis: number;
   readonly exclusive: boolean;
   readonly reverse: boolean;
 }
 
 const scan =
-  (emit: (graph: GraphBuilder, name: string, scan: Scan, x: Value, type: ElementType) => string): Lowering =>
+  (
+    emit: (graph: GraphBuilder, name: string, scan: CumulativeScan, x: StoredValue, type: ElementType) => string,
+  ): Lowering =>
   (graph, call) => {
     const x = call.input('x');
     const type = counted(x);
@@ -35,7 +37,14 @@ const cumsum = scan((graph, name, { axis, exclusive, reverse }) =>
 );
 
 /** The values moved along an axis by so many places, with ones where nothing comes. */
-function shifted(graph: GraphBuilder, name: string, by: number, { axis, reverse }: Scan, x: Value, type: ElementType) {
+function shifted(
+  graph: GraphBuilder,
+  name: string,
+  by: number,
+  { axis, reverse }: CumulativeScan,
+  x: StoredValue,
+  type: ElementType,
+) {
   const [start, end] = reverse ? [by, x.shape[axis]!] : [0, x.shape[axis]! - by];
   const kept = graph.node('Slice', [name, graph.int64([start]), graph.int64([end]), graph.int64([axis])]);
   const pads = Array<number>(2 * x.shape.length).fill(0);

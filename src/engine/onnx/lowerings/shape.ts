@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
 import { channelsFirstAxis, type GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { batchGather } from './indexing.js';
 import { type Lowering, type Lowerings, normalAxes, reshaped } from './lowering.js';
 import { castTo, chosen, elementTypeOf, storedAs } from './types.js';
@@ -35,10 +35,10 @@ const transpose: Lowering = (graph, call) => {
 /** Runs `emit` on the transposed form where the input has only that one; `axis` maps an axis to the form in use. */
 function inEitherLayout(
   graph: GraphBuilder,
-  inputs: readonly Value[],
+  inputs: readonly StoredValue[],
   shape: readonly number[],
   emit: (names: string[], axis: (i: number) => number) => string,
-): Value {
+): StoredValue {
   const { type } = inputs[0]!.storage;
   if (inputs.every((x) => graph.prefersChannelsFirst(x))) {
     const names = inputs.map((x) => graph.channelsFirst(x));
@@ -67,7 +67,12 @@ const concat: Lowering = (graph, call) => {
   return inEitherLayout(graph, inputs, shape, (names, at) => graph.node('Concat', names, { axis: at(axis!) }));
 };
 
-export function sliceOf(graph: GraphBuilder, x: Value, begin: readonly number[], size: readonly number[]): Value {
+export function sliceOf(
+  graph: GraphBuilder,
+  x: StoredValue,
+  begin: readonly number[],
+  size: readonly number[],
+): StoredValue {
   if (size.every((length, i) => length === x.shape[i])) return x;
   const axes = size.map((_, i) => i).filter((i) => size[i] !== x.shape[i]);
   return inEitherLayout(graph, [x], size, ([name], at) =>
@@ -135,7 +140,12 @@ const unpack: Lowering = (graph, call) => {
   });
 };
 
-export function padded(graph: GraphBuilder, x: Value, paddings: readonly [number, number][], value: number): Value {
+export function padded(
+  graph: GraphBuilder,
+  x: StoredValue,
+  paddings: readonly [number, number][],
+  value: number,
+): StoredValue {
   const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
   const filler = graph.scalar(value, x.storage.type);
   return inEitherLayout(graph, [x], shape, ([name], at) => {

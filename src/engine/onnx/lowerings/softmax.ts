@@ -1,6 +1,6 @@
 /** Lowerings of softmax and log softmax. */
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
 
 /** ONNX's Softmax along the last axis; tfjs allows no other. */
@@ -16,7 +16,7 @@ const softmax =
  * takes the place of all steps.
  * @returns undefined where the subtraction is another one
  */
-export function logSoftmaxOf(graph: GraphBuilder, call: KernelCall): Value | undefined {
+export function logSoftmaxOf(graph: GraphBuilder, call: KernelCall): StoredValue | undefined {
   const [a, b] = [call.input('a'), call.input('b')];
   const axis = a.shape.length - 1;
   const isLastAxis = a.shape[axis] > 1 && b.shape.join() === [...a.shape.slice(0, axis), 1].join();

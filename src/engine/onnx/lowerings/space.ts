@@ -2,7 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import type { Lowering, Lowerings } from './lowering.js';
 import { permuted, seenAs } from './pieces.js';
 import { padded, sliceOf } from './shape.js';
@@ -26,7 +26,7 @@ const depthToSpace: Lowering = (graph, call) => {
 };
 
 /** Reshapes, permutes, reshapes: how blocks of space become examples of a batch, and back. */
-function rearranged(graph: GraphBuilder, x: Value, blocks: readonly number[], toSpace: boolean): Value {
+function rearranged(graph: GraphBuilder, x: StoredValue, blocks: readonly number[], toSpace: boolean): StoredValue {
   const [shape, sizes] = [[...x.shape], [...blocks]];
   const product = sizes.reduce((a, b) => a * b, 1);
   const apart = util.getReshaped(shape, sizes, product, toSpace);

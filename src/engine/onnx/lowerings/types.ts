@@ -1,7 +1,7 @@
 /** Element types: what a kernel does with whole numbers and booleans, where ONNX Runtime has only floats. */
 import type { GraphBuilder } from '../graph.js';
 import type { ElementType } from '../proto.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { type Lowerings, unsupported } from './lowering.js';
 
 export type Emit = (graph: GraphBuilder, ...names: string[]) => string;
@@ -52,7 +52,7 @@ export const inDoubles =
     wholeNumbers(graph, emit(graph, ...names.map((name) => castTo(graph, name, 'float64'))), 'float64');
 
 /** The rule for values of this type; undefined where the result is the input. */
-export function emitFor(kernel: string, rule: ByType, { storage }: Value): Emit | undefined {
+export function emitFor(kernel: string, rule: ByType, { storage }: StoredValue): Emit | undefined {
   const { type } = storage;
   if (type === 'float32') return rule.float32;
   const found = type === 'int32' ? rule.int32 : type === 'bool' ? rule.bool : undefined;

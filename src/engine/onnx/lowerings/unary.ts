@@ -1,7 +1,7 @@
 /** Lowerings of kernels of one input that work element by element. */
 
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { elementwise, operator, relu6 } from './elementwise.js';
 import { broadcast, type Lowering, type Lowerings, unsupported } from './lowering.js';
 import { type ByType, castTo, type Emit, elementTypeOf, emitFor, inDoubles, storedAs } from './types.js';
@@ -21,7 +21,7 @@ const numbers = (op: string): Lowering => unary({ float32: operator(op), int32: 
 const rounding = (op: string): Lowering => unary({ float32: operator(op), int32: 'same', bool: 'same' });
 
 /** The input as floats: some kernels of tfjs give floats whatever they are given. */
-function asFloats(graph: GraphBuilder, x: Value): Value {
+function asFloats(graph: GraphBuilder, x: StoredValue): StoredValue {
   if (x.storage.type === 'float32') return x;
   return elementwise(graph, [x], (g, name) => castTo(g, name, 'float32'), 'float32');
 }
@@ -33,7 +33,7 @@ const stepOf: Emit = (graph, x) =>
 /** relu keeps its result at hand for its gradient: what comes before it then serves nobody else and can be fused. */
 const relu: Lowering = (graph, call) => {
   const x = call.input('x');
-  const result = numbers('Relu')(graph, call) as Value;
+  const result = numbers('Relu')(graph, call) as StoredValue;
   if (x.storage.type === 'float32') x.storage.relu = result.storage;
   return result;
 };
@@ -185,7 +185,7 @@ export const unaryLowerings: Lowerings = {
         .join() === shape.join();
     if (!isWithin) unsupported(call.kernel, 'slopes of a larger shape than the input');
     // ONNX's PRelu broadcasts slopes alone.
-    const [x, slopes] = inputs as [Value, Value];
+    const [x, slopes] = inputs as [StoredValue, StoredValue];
     const whole = x.storage.spread ? graph.value(graph.rows(x), x.shape) : x;
     return elementwise(graph, [whole, slopes], operator('PRelu'));
   },

@@ -4,7 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 import { elements } from '../../../ground/elements.js';
 import { coveredShares, type Window, windowsOf } from '../../../model/tfjs/windows.js';
 import type { GraphBuilder } from '../graph.js';
-import type { Value } from '../storage.js';
+import type { StoredValue } from '../storage.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
 import { addedAt, permuted, seenAs } from './pieces.js';
 
@@ -13,14 +13,15 @@ type Shape5 = [number, number, number, number, number];
 type Size3 = number | [number, number, number];
 
 /** [n, d, h, w, c] as [n, c, d, h, w]. */
-const first = (graph: GraphBuilder, value: Value): string => graph.rows(permuted(graph, value, [0, 4, 1, 2, 3]));
+const first = (graph: GraphBuilder, value: StoredValue): string => graph.rows(permuted(graph, value, [0, 4, 1, 2, 3]));
 const firstShape = ([n, d, h, w, c]: readonly number[]) => [n!, c!, d!, h!, w!];
 /** A value of `shape` [n, d, h, w, c] whose tensor is [n, c, d, h, w]. */
-const last = (graph: GraphBuilder, name: string, shape: readonly number[]): Value =>
+const last = (graph: GraphBuilder, name: string, shape: readonly number[]): StoredValue =>
   permuted(graph, graph.value(name, firstShape(shape)), [0, 2, 3, 4, 1]);
 
 /** [kd, kh, kw, in, out] as [out, in, kd, kh, kw]. */
-const filterOf = (graph: GraphBuilder, filter: Value): string => graph.rows(permuted(graph, filter, [4, 3, 0, 1, 2]));
+const filterOf = (graph: GraphBuilder, filter: StoredValue): string =>
+  graph.rows(permuted(graph, filter, [4, 3, 0, 1, 2]));
 
 /** ONNX Runtime refuses windows that see nothing but padding. */
 function pooled(call: KernelCall, windows: Window[]): Window[] {
@@ -79,7 +80,7 @@ const filterGradient: Lowering = (graph, call) => {
   const [x, dy] = [call.input('x'), call.input('dy')];
   const shape = call.attribute<number[]>('filterShape');
   const { windows } = convolution(call, x.shape, shape);
-  const swapped = (value: Value) => graph.rows(permuted(graph, value, [4, 0, 1, 2, 3]));
+  const swapped = (value: StoredValue) => graph.rows(permuted(graph, value, [4, 0, 1, 2, 3]));
   const name = graph.node('Conv', [swapped(x), swapped(dy)], {
     kernel_shape: windows.map(({ to }) => to),
     strides: windows.map(({ dilation }) => dilation),
@@ -93,7 +94,7 @@ const filterGradient: Lowering = (graph, call) => {
   return permuted(graph, graph.value(kept, [inputs, outputs, kd, kh, kw]), [2, 3, 4, 0, 1]);
 };
 
-function pooling(call: KernelCall, input: Value) {
+function pooling(call: KernelCall, input: StoredValue) {
   const info = util.computePool3DInfo(
     input.shape as Shape5,
     call.attribute<Size3>('filterSize'),

@@ -17,7 +17,7 @@ export type EngineSpec =
   | { readonly kind: 'tfjs'; readonly steps: readonly StepSpec[]; readonly backend: BackendName };
 
 /** Threads that load an engine: they evaluate batches. */
-interface Computing {
+interface ComputingThreads {
   readonly engine: EngineSpec;
   readonly layout: SlabLayout;
   readonly examples: Examples;
@@ -30,7 +30,7 @@ interface Computing {
 }
 
 /** Threads that compute the gradients of shards. */
-interface Differentiating extends Computing {
+interface DifferentiatingThreads extends ComputingThreads {
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
   /** Changes the images of training steps, and what is said of their pixels; never those of evaluations. */
@@ -45,19 +45,19 @@ interface Cutting {
 }
 
 /** A pool that evaluates a model. */
-export interface EvaluationOptions extends Computing, Cutting {
+export interface EvaluationOptions extends ComputingThreads, Cutting {
   readonly use: 'evaluation';
 }
 
 /** A pool that takes the steps of a run by itself. */
-export interface TrainingOptions extends Differentiating, Cutting, StepRule {
+export interface TrainingOptions extends DifferentiatingThreads, Cutting, StepRule {
   readonly use: 'training';
   readonly geometry: Geometry;
   readonly optimizer: OptimizerConfig;
 }
 
 /** A pool that computes its share of the rounds of a world, whose coordinator decides the steps. */
-export interface RoundOptions extends Differentiating {
+export interface RoundOptions extends DifferentiatingThreads {
   readonly use: 'rounds';
   /** The arrays of `examples` have so many rows, and hold those that were put there last (row-cache.ts). */
   readonly rowCache?: { readonly capacity: number };
@@ -74,7 +74,7 @@ export interface UpdateOptions {
 export type PoolOptions = EvaluationOptions | TrainingOptions | RoundOptions | UpdateOptions;
 export type ComputingOptions = Exclude<PoolOptions, UpdateOptions>;
 export type DifferentiatingOptions = TrainingOptions | RoundOptions;
-export type MemberOptions = RoundOptions | UpdateOptions;
+export type MemberPoolOptions = RoundOptions | UpdateOptions;
 
 /** Where a thread's time goes in a step. */
 export const phaseNames = ['gather', 'compute', 'reduce', 'update', 'wait'] as const;
