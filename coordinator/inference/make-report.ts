@@ -85,6 +85,9 @@ function repetition(
   const train = run === undefined ? [] : [['npx', 'lockstep', 'train', join(relative('.', run) || '.', 'config.yaml')]];
   return {
     commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
+    ...(config.cluster.precision !== 'float32' && {
+      note: `Gradients that cross a network as ${config.cluster.precision} (cluster.precision) depend on who computed what: a run over workers comes to the same bits only by chance.`,
+    }),
     config: resolvedYaml(config),
     seed: config.seed,
     parameters,

@@ -209,6 +209,8 @@ export interface ExplainedExample {
 export interface Repetition {
   /** Command lines, in order. */
   readonly commands: readonly string[];
+  /** Why they may not give the same bits. */
+  readonly note?: string;
   /** The resolved config as YAML. */
   readonly config: string;
   readonly seed: number;

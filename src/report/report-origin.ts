@@ -71,8 +71,9 @@ function balance(
   };
 }
 
-export const repetitionBlocks = ({ commands, config, seed, parameters, versions }: Repetition): Block[] => [
+export const repetitionBlocks = ({ commands, note, config, seed, parameters, versions }: Repetition): Block[] => [
   { kind: 'code', text: commands.join('\n') },
+  ...(note === undefined ? [] : [{ kind: 'text' as const, text: note }]),
   {
     kind: 'facts',
     entries: [['seed', String(seed)], ['SHA-256 of the parameters', parameters], ...Object.entries(versions)],

@@ -31,6 +31,9 @@ it('training and evaluating by its lines come to the same parameters and numbers
     ...{ metrics: report.metrics, intervals: report.intervals, card: report.card },
   });
   expect(await evaluationReport(start.folder, options, false)).not.toHaveProperty('card');
+  expect(report.repeat!.note).toBeUndefined();
+  const rounded = { ...options, overrides: [...options.overrides, 'cluster.precision=bfloat16'] };
+  expect((await evaluationReport(start.folder, rounded, false)).repeat!.note).toMatch(/bfloat16 .* only by chance/);
 });
 
 it('the line has every option that changes what is found', () => {
