@@ -1,11 +1,12 @@
 /** `data.split` by files of their own: each is a split, read as the others were, and refused where it does not fit them. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eachRow } from '../../src/data/each-row.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { closeExamples } from '../../src/data/row-writer.js';
 import {
+  dividedSources,
   expectPartition,
   lists,
   load,
@@ -13,19 +14,12 @@ import {
   range,
   refusal,
   rows,
-  sourcesIn,
-  writers,
-  writeSources,
   x,
   y,
 } from '../support/divided.js';
-import { temporaryFolder } from '../support/folder.js';
 import { zipFile } from '../support/tables.js';
 
-const folder = temporaryFolder();
-const { array, module, table } = writers(folder);
-const sources = sourcesIn(folder);
-beforeAll(() => writeSources(folder));
+const { folder, sources, array, module, table } = dividedSources();
 
 it('a text has splits in files of their own, whose characters are of one vocabulary', async () => {
   const write = (name: string, text: string) => {

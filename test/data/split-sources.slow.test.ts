@@ -1,11 +1,12 @@
 /** `data.split` of every source: by fractions, by classes, by order, by group; the same values give the same splits whatever source they come from. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import { diagnose } from '../../src/data/doctor/diagnose.js';
 import {
   count,
+  dividedSources,
   expectPartition,
   lists,
   load,
@@ -13,30 +14,23 @@ import {
   range,
   refusal,
   rows,
-  sourcesIn,
   when,
   who,
-  writers,
-  writeSources,
   x,
   y,
 } from '../support/divided.js';
-import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
 import { resultOf, trained } from '../support/runs.js';
 import { zipFile } from '../support/tables.js';
 
-const folder = temporaryFolder();
-const { array, module, table } = writers(folder);
-const sources = sourcesIn(folder);
+const { folder, sources, array, module, table } = dividedSources();
 /** What each calls the values that decide. */
 const keys: Record<string, (name: 'who' | 'when') => string> = {
   csv: (name) => name,
   npy: (name) => join(folder, `${name}.npy`),
   module: (name) => name,
 };
-
-beforeAll(() => writeSources(folder));
 
 describe.each(Object.keys(sources))('data.split of %s', (name) => {
   const source = sources[name];

@@ -1,25 +1,11 @@
 /** PredictedArrays that were made elsewhere: the numbers of a run's metrics, and a word for each mistake. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { scoreArrays } from '../../coordinator/inference/score-arrays.js';
 import type { PredictedArrays } from '../../src/evaluate/kept-arrays.js';
 import type { MetricConfig } from '../../src/metrics/families.js';
-import { packageRoot } from '../support/package.js';
+import { type MetricCase, metricCases } from '../support/metric-cases.js';
 
-interface Case {
-  readonly kind: 'classes' | 'two classes' | 'labels' | 'numbers';
-  readonly mode: 'alike' | 'masked' | 'weighted';
-  readonly outputs: number[][];
-  readonly targets: number[] | number[][];
-  readonly weights: number[];
-  readonly expected: Readonly<Record<string, unknown>>;
-}
-
-/** Those of scikit-learn 1.9.1 (scripts/peers/metric_cases.py). */
-const cases: Case[] = JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/metric-cases.json'), 'utf8'));
-
-const plain: Record<Case['kind'], MetricConfig[]> = {
+const plain: Record<MetricCase['kind'], MetricConfig[]> = {
   classes: [
     'accuracy',
     'balancedAccuracy',
@@ -33,7 +19,7 @@ const plain: Record<Case['kind'], MetricConfig[]> = {
   numbers: ['mae', 'rmse', 'medianAbsoluteError', { r2: { average: 'uniform' } }],
 };
 
-const predictionsOf = ({ kind, mode, outputs, targets, weights }: Case): PredictedArrays => ({
+const predictionsOf = ({ kind, mode, outputs, targets, weights }: MetricCase): PredictedArrays => ({
   outputs: Float64Array.from(outputs.flat()),
   width: outputs[0].length,
   of: kind === 'numbers' ? 'numbers' : 'logits',
@@ -44,7 +30,7 @@ const predictionsOf = ({ kind, mode, outputs, targets, weights }: Case): Predict
 describe('scores of arrays', () => {
   it('are those of scikit-learn', async () => {
     let compared = 0;
-    for (const each of cases.filter(({ outputs }) => outputs.length > 0)) {
+    for (const each of metricCases.filter(({ outputs }) => outputs.length > 0)) {
       const metrics = plain[each.kind];
       const scores = await scoreArrays(predictionsOf(each), { metrics, resamples: 0 });
       for (const [name, value] of Object.entries(scores.metrics)) {

@@ -2,29 +2,13 @@
  * Metrics of 200 random cases as scikit-learn 1.9.1 has them, within 1e-9 (scripts/peers/metric_cases.py): ties, classes that are
  * absent or alone, weights, and places that do not count; in one batch, and cut into several.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { MetricSpec } from '../../src/evaluate/metric-spec.js';
 import type { EvaluatedBatch } from '../../src/metrics/evaluated-rows.js';
 import { AskedMetric, type MetricConfig } from '../../src/metrics/families.js';
 import { randomNumbers } from '../support/all-reduces.js';
+import { type CaseValue, type MetricCase, metricCases } from '../support/metric-cases.js';
 import { resultsOf } from '../support/metrics.js';
-import { packageRoot } from '../support/package.js';
-
-type Value = number | null | readonly (readonly number[])[];
-
-interface Case {
-  readonly kind: 'classes' | 'two classes' | 'labels' | 'numbers';
-  readonly mode: 'alike' | 'masked' | 'weighted';
-  readonly outputs: number[][];
-  readonly targets: number[] | number[][];
-  readonly weights: number[];
-  /** null where it is not a number. */
-  readonly expected: Readonly<Record<string, Value>>;
-}
-
-const cases: Case[] = JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/metric-cases.json'), 'utf8'));
 
 /** A metric by its label. */
 function configOf(label: string): MetricConfig {
@@ -43,7 +27,7 @@ function configOf(label: string): MetricConfig {
   return bins ? { calibrationError: { bins: Number(bins) } } : (label as MetricConfig);
 }
 
-function specOf({ kind, mode, outputs }: Case, metrics: readonly MetricConfig[]): MetricSpec {
+function specOf({ kind, mode, outputs }: MetricCase, metrics: readonly MetricConfig[]): MetricSpec {
   return {
     metrics,
     outputs: outputs[0].length,
@@ -56,7 +40,7 @@ function specOf({ kind, mode, outputs }: Case, metrics: readonly MetricConfig[])
   };
 }
 
-function batchOf({ mode, outputs, targets, weights }: Case, examples: readonly number[]): EvaluatedBatch {
+function batchOf({ mode, outputs, targets, weights }: MetricCase, examples: readonly number[]): EvaluatedBatch {
   const values = examples.flatMap((i) => targets[i]);
   const own = Float32Array.from(examples, (i) => weights[i]);
   return {
@@ -70,7 +54,7 @@ function batchOf({ mode, outputs, targets, weights }: Case, examples: readonly n
   };
 }
 
-function resultOf(example: Case, label: string, parts: readonly (readonly number[])[]): Value {
+function resultOf(example: MetricCase, label: string, parts: readonly (readonly number[])[]): CaseValue {
   const config = configOf(label);
   const spec = specOf(example, [config]);
   const batches = parts.map((part) => batchOf(example, part));
@@ -81,7 +65,7 @@ function resultOf(example: Case, label: string, parts: readonly (readonly number
   return Number.isNaN(scalars[name]) ? null : scalars[name];
 }
 
-function expectNear(actual: Value, expected: Value, what: string): void {
+function expectNear(actual: CaseValue, expected: CaseValue, what: string): void {
   const [a, b] = [actual, expected].map((value) => (Array.isArray(value) ? value.flat() : [value]));
   expect(a.length, what).toBe(b.length);
   a.forEach((value, i) => {
@@ -92,7 +76,7 @@ function expectNear(actual: Value, expected: Value, what: string): void {
 }
 
 describe.each(['classes', 'two classes', 'labels', 'numbers'] as const)('metrics of %s', (kind) => {
-  const some = cases.filter((example) => example.kind === kind);
+  const some = metricCases.filter((example) => example.kind === kind);
   const labels = [...new Set(some.flatMap(({ expected }) => Object.keys(expected)))];
 
   it.each(labels)('%s', (label) => {

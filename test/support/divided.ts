@@ -1,11 +1,12 @@
 /** The same few examples in every source of data, to be divided in every way. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import type { Dataset, Splits } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { DataError } from '../../src/errors.js';
+import { temporaryFolder } from './folder.js';
 import { idxFile } from './idx.js';
 import { greyPixel } from './images.js';
 import { writeModule } from './modules.js';
@@ -23,7 +24,7 @@ export const member = (name: string, values: readonly number[], shape = [values.
   [`${name}.npy`, npyFile('<f8', shape, new Uint8Array(Float64Array.from(values).buffer))] as const;
 
 /** Writes files of each kind that holds numbers into a folder; they return where. */
-export function writers(folder: string) {
+function writers(folder: string) {
   const array = (name: string, values: readonly number[], shape?: number[]): string => {
     const [file, bytes] = member(name, values, shape);
     writeFileSync(join(folder, file), bytes);
@@ -42,7 +43,7 @@ export function writers(folder: string) {
 }
 
 /** Writes the files of {@link sourcesIn}. */
-export async function writeSources(folder: string): Promise<void> {
+async function writeSources(folder: string): Promise<void> {
   const { array, module, table } = writers(folder);
   mkdirSync(join(folder, 'idx'));
   for (const [prefix, labels] of [
@@ -69,7 +70,7 @@ export async function writeSources(folder: string): Promise<void> {
 }
 
 /** The examples as the data of a config, by source: each with two classes. */
-export function sourcesIn(folder: string): Record<string, Record<string, unknown>> {
+function sourcesIn(folder: string): Record<string, Record<string, unknown>> {
   const file = (name: string) => join(folder, name);
   return {
     digits: { source: 'digits', examples: count },
@@ -80,6 +81,13 @@ export function sourcesIn(folder: string): Record<string, Record<string, unknown
     images: { source: 'images', dir: file('images') },
     module: { source: 'module', file: file('m.mjs'), classes: 2 },
   };
+}
+
+/** The sources in a folder that holds their files before the first test, and what writes more of them there. To be called outside of tests. */
+export function dividedSources() {
+  const folder = temporaryFolder();
+  beforeAll(() => writeSources(folder));
+  return { folder, sources: sourcesIn(folder), ...writers(folder) };
 }
 
 export const load = (data: object, seed = 3): Promise<Dataset> => loadDataset(dataSchema.parse(data), seed);
