@@ -57,10 +57,9 @@ function runCalibrate(place: string, flags: CalibrateFlags): Promise<void> {
     const result = await calibrate(place, { ...evaluationOf({ ...flags, set }), warn });
     const { model, examples, decisions } = printableDeep(result);
     const rows = [['model', model], ['examples', `${grouped(examples)} validation`], ...decisionRows(decisions)];
-    const lines = tableLines(rows, 2).map((line) => `${line.trimEnd()}\n`);
-    process.stdout.write(
-      json ? jsonLine({ event: 'calibration', ...result }) : wrapLines(lines.join(''), widthOf(process.stdout)),
-    );
+    const columns = widthOf(process.stdout);
+    const lines = tableLines(rows, columns, { left: 2, names: [0] }).map((line) => `${line.trimEnd()}\n`);
+    process.stdout.write(json ? jsonLine({ event: 'calibration', ...result }) : wrapLines(lines.join(''), columns));
   };
   // A signal waits for the write that is under way.
   return untilKilled(() => reportMistakes(json, work));

@@ -73,7 +73,7 @@ function text({ model, split, examples, passed, lines }: CheckResult, columns: n
   const where = split === null ? `all ${plural(examples, 'example')}` : plural(examples, `${split} example`);
   return [
     `${model}, ${where}\n`,
-    ...tableLines(lines.map(cellsOf), 5, { columns, names: [1] }).map((line) => `${line.trimEnd()}\n`),
+    ...tableLines(lines.map(cellsOf), columns, { left: 5, names: [1] }).map((line) => `${line.trimEnd()}\n`),
     passed ? 'passed\n' : `not passed: ${failed} of ${lines.length} failed\n`,
   ].join('');
 }

@@ -50,15 +50,14 @@ function runCompare(places: readonly string[], { json, metric, baseline, ...flag
     // Late, because tfjs takes most of the time that the command needs to start.
     const { compare } = await import('../coordinator/inference/compare-models.js');
     const result = await compare(places, given);
+    const columns = widthOf(process.stdout);
     process.stdout.write(
-      json
-        ? jsonLine({ event: 'comparison', ...result })
-        : wrapLines(text(printableDeep(result)), widthOf(process.stdout)),
+      json ? jsonLine({ event: 'comparison', ...result }) : wrapLines(text(printableDeep(result), columns), columns),
     );
   });
 }
 
-function text(result: ComparisonResult): string {
+function text(result: ComparisonResult, columns: number): string {
   const { baseline, split, data, examples, confidence, resamples, models } = result;
   const count = models.flatMap(({ differences }) => differences).filter(({ p }) => !Number.isNaN(p)).length;
   const isExact = models.some(({ differences }) => differences.some(({ test }) => test === 'mcnemar'));
@@ -70,17 +69,23 @@ function text(result: ComparisonResult): string {
         ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
         ['baseline', baseline],
       ],
-      2,
+      columns,
+      { left: 2, names: [0] },
     ).map((line) => `${line.trimEnd()}\n`),
-    ...models.map((model) => `\n${modelText(model, examples, confidence)}`),
+    ...models.map((model) => `\n${modelText(model, examples, confidence, columns)}`),
     `\ndifferences with their ${percent(confidence)} intervals, by ${bootstrap}; p is corrected for ${plural(count, 'comparison')} ` +
       `(Holm)${isExact ? ", and by McNemar's exact test where examples are right or wrong" : ''}\n`,
   ].join('');
 }
 
-function modelText({ model, differences }: ComparedModel, examples: number, confidence: number): string {
+function modelText(
+  { model, differences }: ComparedModel,
+  examples: number,
+  confidence: number,
+  columns: number,
+): string {
   const head = ['', 'baseline', 'this', 'difference', `${percent(confidence)} interval`, 'p'];
-  const lines = tableLines([head, ...differences.map(cellsOf)]);
+  const lines = tableLines([head, ...differences.map(cellsOf)], columns);
   const words = ['', ...differences.map((each) => inWords(each, examples))];
   return `${model}\n${lines.map((line, i) => `${`${line}  ${words[i]}`.trimEnd()}\n`).join('')}`;
 }

@@ -45,11 +45,12 @@ function runDoctorData(file: string, { set, json }: DoctorDataFlags): Promise<vo
     const { diagnose } = await import('../src/data/doctor/diagnose.js');
     const config = loadRunConfig(file, set);
     const found = await diagnose(dataConfigOf(config), config.seed, { ignoreClass: ignoredClasses(config.loss) });
-    process.stdout.write(json ? jsonLine(found) : wrapLines(text(printableDeep(found)), widthOf(process.stdout)));
+    const columns = widthOf(process.stdout);
+    process.stdout.write(json ? jsonLine(found) : wrapLines(text(printableDeep(found), columns), columns));
   });
 }
 
-function text(found: DataDiagnosis): string {
+function text(found: DataDiagnosis, width: number): string {
   // picocolors alone would also colour what a CI run writes to a file.
   const colors = pc.createColors(pc.isColorSupported && isTerminal(process.stdout));
   const { description, rows, fields, columns, missing = [], duplicates, splitBy, groups = [], findings } = found;
@@ -64,7 +65,7 @@ function text(found: DataDiagnosis): string {
         `group     ${column}: ${plural(values, 'value')}, ${grouped(shared)} of them in two splits`,
     ),
     '',
-    ...(columns ? [columnsText({ event: 'columns', ...columns }, colors).trimEnd(), ''] : []),
+    ...(columns ? [columnsText({ event: 'columns', ...columns }, colors, width).trimEnd(), ''] : []),
     colors.dim('fields'),
     ...fields.flatMap(fieldLines),
     '',

@@ -157,13 +157,18 @@ function text(result: EvaluationResult, columns: number): string {
     ...(sealed ? [['test split', 'sealed; --unseal opens it'] as [string, string]] : []),
   ];
   const names = Object.keys(metrics);
-  const titles = tableLines([...head, ...names.map((name) => [name])].map(([title]) => [title]));
+  const titles = tableLines(
+    [...head, ...names.map((name) => [name])].map(([title]) => [title]),
+    Math.floor(columns / 2) - 2,
+  );
   const numbers = tableLines(
     names.map((name) => {
       const interval = intervals[name];
       const range = interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : (notes[name] ?? '');
       return [metricText(metrics[name]), range];
     }),
+    columns,
+    { names: [] },
   );
   const drawn = Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText, columns));
   return [

@@ -23,7 +23,7 @@ export function explanationText(
   explanation: Explanation,
   method: Explanations['method'],
   top: number,
-  columns = Number.POSITIVE_INFINITY,
+  columns: number,
 ): string {
   const { row, name, target, place, of, measure, value, baselineValue, residual, inputs } = explanation;
   const what = [target, place === undefined ? undefined : `place ${place}`, JSON.stringify(of)]
@@ -39,7 +39,7 @@ export function explanationText(
     const bar = (attribution > 0 ? '+' : '-').repeat(length);
     return [printable(name), printable(value), signed(attribution), bar.padEnd(barLength)];
   });
-  const lines = tableLines(rows, 2, { columns: columns - 2 }).map((line) => `  ${line.trimEnd()}`);
+  const lines = tableLines(rows, columns - 2, { left: 2 }).map((line) => `  ${line.trimEnd()}`);
   const left = parts.length - sorted.length;
   const unit = method === 'gradient' ? ' of smaller slope' : ' that add less';
   const rest = left > 0 ? [`  and ${left}${unit} (--top, --json)`] : [];

@@ -22,7 +22,7 @@ export function importanceText(result: ImportanceResult, top: number, columns = 
   ];
   const heads = about.map(([title, value]) => [title, printable(value)]);
   return [
-    ...tableLines(heads, 2).map((line) => `${line.trimEnd()}\n`),
+    ...tableLines(heads, columns, { left: 2, names: [0] }).map((line) => `${line.trimEnd()}\n`),
     '\n',
     importanceTable(result, top, columns),
   ].join('');
@@ -49,7 +49,7 @@ export function importanceTable(
     ...shown.map((input) => [printable(input), ...some.map((metric) => cell(input, metric))]),
     ['as it is', ...some.map((metric) => metricText(metrics[metric]))],
   ];
-  const tables = beside(names, columns, (some) => tableLines(tableOf(some), 1, { columns }));
+  const tables = beside(names, columns, (some) => tableLines(tableOf(some), columns));
   const left = inputs.length - top;
   return [
     ...tables.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines])),

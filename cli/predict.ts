@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { ConfigError, DataError, OutputError } from '../src/errors.js';
 import { printableText } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
+import { widthOf } from '../src/report/wrap.js';
 import { whole } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
@@ -105,7 +106,8 @@ async function predictions(
   const every = csv && top === undefined;
   const found = await predict(place, inputs, { model, module, top, every, keep, dir, images, force, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
-  const { header, line } = predictionLines(format, { ...found, kept: keep }, top);
+  const columns = flags.output === undefined ? widthOf(process.stdout) : undefined;
+  const { header, line } = predictionLines(format, { ...found, kept: keep }, top, columns);
   return (async function* lines() {
     if (header !== '') yield header;
     for await (const prediction of found.rows) yield line(prediction);

@@ -2,7 +2,7 @@
 import type { PredictedTarget, PredictedValue, Prediction, Predictions } from '../coordinator/inference/predict.js';
 import { printable } from '../src/ground/printable.js';
 import { metricText } from '../src/ground/units.js';
-import { displayWidth, padEnd } from '../src/report/aligned.js';
+import { cutMiddle, displayWidth, padEnd } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
 
 export type PredictionFormat = 'plain' | 'csv' | 'json';
@@ -20,10 +20,18 @@ interface Subject extends Predictions {
   readonly kept?: readonly string[];
 }
 
-/** @param top classes of each line; by default one, and in CSV a column for each class besides */
-export function predictionLines(format: PredictionFormat, about: Subject, top?: number): PredictionLines {
+/**
+ * @param top classes of each line; by default one, and in CSV a column for each class besides
+ * @param columns of the terminal: longer names of classes are cut in lines for people
+ */
+export function predictionLines(
+  format: PredictionFormat,
+  about: Subject,
+  top?: number,
+  columns = Number.POSITIVE_INFINITY,
+): PredictionLines {
   if (format === 'json') return { header: '', line: (prediction) => jsonLine(jsonOf(about, prediction)) };
-  return format === 'csv' ? csvLines(about, top) : plainLines(about);
+  return format === 'csv' ? csvLines(about, top) : plainLines(about, columns);
 }
 
 function jsonOf({ targets, kept = [] }: Subject, { row, name, kept: own, ...prediction }: Prediction): object {
@@ -131,8 +139,8 @@ const amount = (value: number): string =>
   Math.abs(value) >= 100_000 && Math.abs(value) < 1e15 ? value.toFixed(1) : metricText(value);
 
 /** Columns as wide as what is known to come, and names as wide as the widest so far. */
-function plainLines({ targets, kept: columns = [] }: Subject): PredictionLines {
-  const parts = targets.map(plainCells);
+function plainLines({ targets, kept: columns = [] }: Subject, width: number): PredictionLines {
+  const parts = targets.map((target) => plainCells(target, Math.floor(width / 3)));
   let nameWidth = 0;
   const line = (prediction: Prediction): string => {
     const { row, name, kept = [] } = prediction;
@@ -144,7 +152,8 @@ function plainLines({ targets, kept: columns = [] }: Subject): PredictionLines {
   return { header: '', line };
 }
 
-function plainCells(about: PredictedTarget): (value: PredictedValue) => string[] {
+/** @param most columns of a class's name */
+function plainCells(about: PredictedTarget, most: number): (value: PredictedValue) => string[] {
   const { kind, names: given, target, isWritten } = about;
   if (isWritten) return ({ file }) => [printable(target === undefined ? file! : `${target} ${file}`)];
   if (kind === 'numbers') {
@@ -153,10 +162,11 @@ function plainCells(about: PredictedTarget): (value: PredictedValue) => string[]
     return ({ values }) =>
       values!.flatMap((value, i) => (value === null ? [] : [isBare ? amount(value) : `${names[i]} ${amount(value)}`]));
   }
-  const width = Math.max(...given.map((name) => displayWidth(printable(name))));
+  const short = (name: string) => cutMiddle(printable(name), most);
+  const width = Math.max(...given.map((name) => displayWidth(short(name))));
   const prefix = target === undefined ? '' : `${printable(target)} `;
   if (kind === 'places')
     return ({ places }) => [`${prefix}${places!.map((place) => printable(placeText(place))).join(' ')}`];
   return ({ classes }) =>
-    classes!.map((entry) => `${prefix}${padEnd(printable(entry.name), width)}  ${metricText(entry.score)}`);
+    classes!.map((entry) => `${prefix}${padEnd(short(entry.name), width)}  ${metricText(entry.score)}`);
 }

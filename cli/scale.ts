@@ -164,20 +164,24 @@ type ScaleLine =
 
 function say(json: boolean | undefined, said: ScaleLine): void {
   const inFile = said.event === 'report' && said.folder !== null;
-  const text = json ? jsonLine(inFile ? { ...said, report: undefined } : said) : `${printableLines(textFor(said))}\n`;
-  process.stdout.write(json ? text : wrapLines(text, widthOf(process.stdout)));
+  const columns = widthOf(process.stdout);
+  process.stdout.write(
+    json
+      ? jsonLine(inFile ? { ...said, report: undefined } : said)
+      : wrapLines(`${printableLines(textFor(said, columns))}\n`, columns),
+  );
 }
 
-function textFor(said: ScaleLine): string {
+function textFor(said: ScaleLine, columns: number): string {
   if (said.event === 'warning') return `warning: ${said.message}`;
-  if (said.event === 'report') return summary(said);
+  if (said.event === 'report') return summary(said, columns);
   const { done, all, run } = said;
   if (!run) return `${all} runs`;
   const { mode, workers, repeat, examplesPerSecond, step } = run;
   return `${String(done).padStart(String(all).length)}/${all}  ${mode}, ${workersText(workers)}, repeat ${repeat}: ${grouped(examplesPerSecond)} examples/s, ${step.p50.toPrecision(3)} ms a step`;
 }
 
-function summary({ folder, report, words }: Extract<ScaleLine, { event: 'report' }>): string {
+function summary({ folder, report, words }: Extract<ScaleLine, { event: 'report' }>, columns: number): string {
   const rows = report.points.map(({ mode, workers, examplesPerSecond, speedup, efficiency, peakBytes }) => [
     ...[mode, String(workers), grouped(examplesPerSecond.median), speedup.toFixed(2), percent(efficiency)],
     peakBytes === null ? '-' : bytesText(peakBytes),
@@ -185,7 +189,7 @@ function summary({ folder, report, words }: Extract<ScaleLine, { event: 'report'
   const table = [['mode', 'workers', 'examples/s', 'speed-up', 'efficiency', 'memory'], ...rows];
   const bits = { true: 'All strong runs ended with the same parameters, bit for bit.', false: '', null: '' };
   return [
-    ['', ...tableLines(table)].join('\n'),
+    ['', ...tableLines(table, columns)].join('\n'),
     ...report.advice,
     ...report.findings.map(({ mode, workers, text }) => `${mode}, ${workersText(workers)}: ${text}`),
     ...(report.projection ? [`Projection, ${report.projection.scenario}:`, ...report.projection.verdict] : []),

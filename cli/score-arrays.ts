@@ -87,7 +87,7 @@ function text(
   const head = ['', 'score', isSure ? `${percent(confidence)} interval` : ''];
   return [
     `${plural(examples, 'example')}\n`,
-    ...(rows.length > 0 ? tableLines([head, ...rows]).map((line) => `${line.trimEnd()}\n`) : []),
+    ...(rows.length > 0 ? tableLines([head, ...rows], columns).map((line) => `${line.trimEnd()}\n`) : []),
     ...Object.entries(figures).map(([name, figure]) => figureText(name, figure, metricText, columns)),
   ].join('');
 }

@@ -67,9 +67,9 @@ function text(
   const numbers = Object.entries(metrics).map(([name, value]) => [name, metricText(value), rangeText(intervals[name])]);
   return [
     `${plural(images, 'image')}, ${grouped(truths)} true ${truths === 1 ? 'box' : 'boxes'}, ${plural(detections, 'detection')}`,
-    ...tableLines(isSure ? [['', 'score', range], ...numbers] : numbers.map((row) => row.slice(0, 2))),
+    ...tableLines(isSure ? [['', 'score', range], ...numbers] : numbers.map((row) => row.slice(0, 2)), columns),
     '',
-    ...tableLines([heads, ...rows], 1, { columns }),
+    ...tableLines([heads, ...rows], columns),
     ...(Object.values(metrics).some(Number.isNaN) ? ['NaN: no image has a true box of that size'] : []),
     '',
   ].join('\n');

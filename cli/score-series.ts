@@ -72,22 +72,23 @@ function runScoreSeries(truths: string, predictions: string, flags: SeriesFlags)
     const { scoreSeries } = await import('../src/scores/series.js');
     const files = { truths, predictions, history, series, truth, prediction, quantiles };
     const found = scoreSeries(await readSeries(files, warn), options);
+    const columns = widthOf(process.stdout);
     process.stdout.write(
       flags.json
         ? jsonLine({ event: 'scores', ...found })
-        : wrapLines(text(found, options.confidence ?? 0.95), widthOf(process.stdout)),
+        : wrapLines(text(found, options.confidence ?? 0.95, columns), columns),
     );
   });
 }
 
-function text({ series, points, scores }: SeriesScores, confidence: number): string {
+function text({ series, points, scores }: SeriesScores, confidence: number, columns: number): string {
   const entries = Object.entries(scores);
   const isSure = entries.some(([, { interval }]) => interval);
   const rows = entries.map(([name, { value, interval }]) => [name, metricText(value), rangeText(interval)]);
   const table = [['', 'score', `${percent(confidence)} interval`], ...rows];
   return [
     `${grouped(series)} series, ${plural(points, 'value')}`,
-    ...tableLines(isSure ? table : table.map((row) => row.slice(0, 2))),
+    ...tableLines(isSure ? table : table.map((row) => row.slice(0, 2)), columns),
     ...entries.flatMap(([name, { note }]) => (note === undefined ? [] : `note: ${name}: ${note}`)),
     '',
   ].join('\n');

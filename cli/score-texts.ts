@@ -139,10 +139,11 @@ async function* linesOfResult(
     }
     yield '\n';
   }
-  yield wrapLines(text(found, Number(confidence ?? 0.95)), widthOf(process.stdout));
+  const columns = widthOf(process.stdout);
+  yield wrapLines(text(found, Number(confidence ?? 0.95), columns), columns);
 }
 
-function text({ texts, references, scores }: TextScores, confidence: number): string {
+function text({ texts, references, scores }: TextScores, confidence: number, columns: number): string {
   const entries = Object.entries(scores);
   const isPaired = entries.some(([, { other }]) => other);
   const within = `${percent(confidence)} interval`;
@@ -153,11 +154,12 @@ function text({ texts, references, scores }: TextScores, confidence: number): st
   );
   const signatures = tableLines(
     entries.map(([name, { signature }]) => [name, signature]),
-    2,
+    columns - 2,
+    { left: 2, names: [0] },
   );
   return [
     `${plural(texts, 'text')}, ${plural(references, 'reference')} each`,
-    ...tableLines(rows).map((line) => line.trimEnd()),
+    ...tableLines(rows, columns).map((line) => line.trimEnd()),
     ...notes,
     'signatures',
     ...signatures.map((line) => `  ${line.trimEnd()}`),

@@ -78,8 +78,9 @@ async function start(
       const sizes = sizesOf(flags.learningCurve);
       const { trainCurve } = await import('../coordinator/local/train-curve.js');
       return trainCurve(config, sizes, { ...options, out: flags.out }, (curve) => {
-        const text = flags.json ? jsonLine({ event: 'learningCurve', ...curve }) : learningCurveText(curve);
-        process.stdout.write(flags.json ? text : wrapLines(text, widthOf(process.stdout)));
+        const columns = widthOf(process.stdout);
+        const text = flags.json ? jsonLine({ event: 'learningCurve', ...curve }) : learningCurveText(curve, columns);
+        process.stdout.write(flags.json ? text : wrapLines(text, columns));
       });
     }
     const { train } = await import('../coordinator/local/train.js');

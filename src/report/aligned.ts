@@ -46,23 +46,23 @@ export function cutMiddle(text: string, width: number): string {
   return `${before.join('')}…${after.join('')}`;
 }
 
-/** Columns below which names are not cut: the lines are then wider than the terminal. */
-const leastName = 8;
-
-/** How a table fits into a terminal. */
-interface Room {
-  /** Columns that there are; default: any number. */
-  readonly columns?: number;
-  /** Which columns hold names, that are cut where lines are too wide; default: those that begin at the same place. */
+/** What of a table begins at the left, and what may be cut. */
+interface TableForm {
+  /** How many of the columns begin at the same place; the others, which are numbers, end at it. Default: 1. */
+  readonly left?: number;
+  /** Which columns hold names, that are cut where lines are too wide; default: those at the left. */
   readonly names?: readonly number[];
   /** Whether the first row holds names too. */
   readonly isHeadNames?: boolean;
+  /** Columns that names keep: the lines may then be wider than the terminal. Default: 8. */
+  readonly leastName?: number;
 }
 
 /** Names cut by as much as lines are too wide, the longest first. */
 function fitted(
   rows: readonly (readonly string[])[],
-  { columns = Number.POSITIVE_INFINITY, names = [], isHeadNames }: Room,
+  room: number,
+  { names = [], isHeadNames, leastName = 8 }: TableForm,
 ) {
   const isName = (row: number, column: number) => names.includes(column) || (isHeadNames === true && row === 0);
   const sizes = rows.map((row) => row.map(displayWidth));
@@ -70,18 +70,19 @@ function fitted(
     (sizes[0] ?? []).map((_, i) => Math.max(...sizes.map((row, r) => (isName(r, i) ? Math.min(cap, row[i]) : row[i]))));
   const total = (cap: number) => widest(cap).reduce((sum, width) => sum + width + 2, -2);
   const longest = sizes.reduce((most, row) => row.reduce((a, b) => Math.max(a, b), most), 0);
-  if (total(longest) <= columns) return rows;
+  if (total(longest) <= room) return rows;
   let cap = longest;
-  while (cap > leastName && total(cap) > columns) cap--;
+  while (cap > leastName && total(cap) > room) cap--;
   return rows.map((row, r) => row.map((cell, i) => (isName(r, i) ? cutMiddle(cell, cap) : cell)));
 }
 
 /**
  * A line for each row, with columns as wide as their widest cell.
- * @param left how many of the columns begin at the same place; the others, which are numbers, end at it
+ * @param room columns of the terminal that there are for a line: long names are cut in their middle
  */
-export function tableLines(all: readonly (readonly string[])[], left = 1, room: Room = {}): string[] {
-  const rows = fitted(all, { names: Array.from({ length: left }, (_, i) => i), ...room });
+export function tableLines(all: readonly (readonly string[])[], room: number, form: TableForm = {}): string[] {
+  const { left = 1 } = form;
+  const rows = fitted(all, room, { names: Array.from({ length: left }, (_, i) => i), ...form });
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => displayWidth(row[i]))));
   return rows.map((row) =>
     row.map((cell, i) => (i < left ? padEnd(cell, widths[i]) : padStart(cell, widths[i]))).join('  '),

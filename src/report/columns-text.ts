@@ -10,11 +10,12 @@ const mostLines = 20;
 /** Letters of a name, and of what a column holds. */
 const widths = { name: 24, values: 48 };
 
-export function columnsText({ total, features, shown }: ColumnsEvent, colors: Colors): string {
+export function columnsText({ total, features, shown }: ColumnsEvent, colors: Colors, width: number): string {
   const lines = shown.slice(0, mostLines);
   const titles = tableLines(
     lines.map((column) => [cut(column.name, widths.name), padEnd(fieldOf(column), 'left out'.length)]),
-    2,
+    width,
+    { left: 2 },
   );
   const rows = lines.map((column, i) => `  ${titles[i]}  ${held(column)}\n`);
   const more = total - lines.length;

@@ -15,7 +15,7 @@ export function figureText(
   title: string,
   figure: MetricFigure,
   number: (value: number) => string,
-  width = Number.POSITIVE_INFINITY,
+  width: number,
 ): string {
   if (figure.kind === 'curve') {
     const { x, y } = figure;
@@ -28,8 +28,7 @@ export function figureText(
 
 function tableText({ rows, columns, values }: MetricTable, number: (value: number) => string, width: number): string {
   const cells = values.map((row) => row.map((value) => (Number.isInteger(value) ? String(value) : number(value))));
-  const lines = tableLines([['', ...columns], ...rows.map((name, i) => [name, ...cells[i]])], 1, {
-    columns: width - 2,
+  const lines = tableLines([['', ...columns], ...rows.map((name, i) => [name, ...cells[i]])], width - 2, {
     isHeadNames: true,
   });
   return lines.map((line) => `  ${line}\n`).join('');

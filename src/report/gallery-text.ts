@@ -4,7 +4,7 @@ import { tableLines } from './aligned.js';
 import type { GalleryReport } from './evaluation-report.js';
 
 /** @param columns of the terminal: longer names are cut */
-export function galleryText(gallery: readonly GalleryReport[], columns = Number.POSITIVE_INFINITY): string {
+export function galleryText(gallery: readonly GalleryReport[], columns: number): string {
   if (gallery.length === 0) return '\ngallery: no example is wrong\n';
   return gallery
     .map(({ title, examples }) => {
@@ -15,8 +15,8 @@ export function galleryText(gallery: readonly GalleryReport[], columns = Number.
         confidence === undefined ? '' : metricText(confidence),
         loss === undefined ? '' : metricText(loss),
       ]);
-      const table = tableLines([['example', 'truth', 'predicted', 'confidence', 'loss'], ...lines], 3, {
-        columns: columns - 2,
+      const table = tableLines([['example', 'truth', 'predicted', 'confidence', 'loss'], ...lines], columns - 2, {
+        left: 3,
       });
       return `\n${title}\n${table.map((line) => `  ${line.trimEnd()}\n`).join('')}`;
     })

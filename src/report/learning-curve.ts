@@ -64,7 +64,8 @@ export function verdictOf(points: LearningCurve['points'], change: LossChange | 
   return `More training examples are not shown to help: ${told} (${sure}).`;
 }
 
-export function learningCurveText({ points, verdict }: LearningCurve): string {
+/** @param columns of the terminal: longer names are cut */
+export function learningCurveText({ points, verdict }: LearningCurve, columns: number): string {
   const names = Object.keys(points[0].metrics);
   const rows = points.map(({ size, metrics, intervals }) => [
     grouped(size),
@@ -74,6 +75,6 @@ export function learningCurveText({ points, verdict }: LearningCurve): string {
       return `${metricText(metrics[name])}${range}`;
     }),
   ]);
-  const table = tableLines([['examples', ...names], ...rows], 0);
+  const table = tableLines([['examples', ...names], ...rows], columns - 2, { left: 0, isHeadNames: true });
   return `\nlearning curve, on validation\n${table.map((line) => `  ${line}\n`).join('')}${verdict}\n`;
 }

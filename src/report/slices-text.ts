@@ -10,10 +10,7 @@ const indent = 2;
 const leastName = 16;
 
 /** Lines, each with its end. @param columns of the terminal: longer names are cut */
-export function slicesText(
-  { column, by, edges, confidence, groups, gaps }: Slices,
-  columns = Number.POSITIVE_INFINITY,
-): string {
+export function slicesText({ column, by, edges, confidence, groups, gaps }: Slices, columns: number): string {
   const names = Object.keys(groups[0]?.metrics ?? {});
   // What they are in order by comes first, and the loss last.
   const [loss, ...others] = names;
@@ -54,7 +51,7 @@ function tableOf(groups: Slices['groups'], names: readonly string[], columns: nu
       return [metricText(metrics[name]), range];
     }),
   ]);
-  return tableLines([header, ...rows], 1, { columns: columns - indent })
+  return tableLines([header, ...rows], columns - indent)
     .map((line) => `  ${line.trimEnd()}\n`)
     .join('');
 }

@@ -2,7 +2,7 @@
 
 import { printableDeep } from '../ground/printable.js';
 import { duration, grouped, metricText, plural } from '../ground/units.js';
-import { displayWidth, padStart } from './aligned.js';
+import { cutMiddle, displayWidth, padStart } from './aligned.js';
 import { columnsText } from './columns-text.js';
 import { decisionRows } from './decision-text.js';
 import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
@@ -32,9 +32,9 @@ export function textReporter(
     switch (event.event) {
       case 'start':
         epochs = event.epochs;
-        return write(startBlock(event, colors));
+        return write(startBlock(event, colors, width()));
       case 'columns':
-        return write(columnsText(event, colors));
+        return write(columnsText(event, colors, width()));
       case 'epoch':
         if (!headed) write(epochHeader(event.validation, epochs, colors, width()));
         headed = true;
@@ -46,28 +46,28 @@ export function textReporter(
         return;
       case 'listening':
         command = 'coordinator';
-        return write(worldText(event, colors));
+        return write(worldText(event, colors, width()));
       case 'world': {
         // Between epochs the table would hide their lines; who is on the way has a line already.
         const now = event.workers.map(({ name, state }) => `${name} ${state}`).join();
         if (now === seen || event.workers.some(({ state }) => state === 'joining')) return;
         seen = now;
-        return write(worldText(event, colors));
+        return write(worldText(event, colors, width()));
       }
       case 'worker':
       case 'transfer':
       case 'waiting':
       case 'summary':
-        return write(worldText(event, colors));
+        return write(worldText(event, colors, width()));
       case 'end':
-        return write(endBlock(event, command, colors));
+        return write(endBlock(event, command, colors, width()));
       case 'error':
         return write(errorBlock(event, colors));
     }
   };
 }
 
-function startBlock(run: StartEvent, colors: Colors): string {
+function startBlock(run: StartEvent, colors: Colors, width: number): string {
   const engine = run.backend ? `${run.engine} (${run.backend})` : run.engine;
   const splits = `${grouped(run.training)} training, ${grouped(run.validation)} validation, ${grouped(run.test)} test`;
   const frozen = run.parameters - run.trainable;
@@ -85,7 +85,7 @@ function startBlock(run: StartEvent, colors: Colors): string {
     rows.push(['sequences', `${places.join(', ')} places, by the longest of the batch (${plural(graphs, 'graph')})`]);
   }
   if (run.resumed) rows.push(['resumed', resumedText(run.resumed)]);
-  return `${colors.bold(run.name)}\n${table(rows, colors)}\n`;
+  return `${colors.bold(run.name)}\n${table(rows, colors, width)}\n`;
 }
 
 function resumedText({ step, checkpoint }: NonNullable<StartEvent['resumed']>): string {
@@ -110,7 +110,7 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: num
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
 
-function endBlock(event: EndEvent, command: string, colors: Colors): string {
+function endBlock(event: EndEvent, command: string, colors: Colors, width: number): string {
   const rows: [string, string][] = [];
   if (event.interrupted) rows.push(['interrupted', 'the model is that of the last finished step']);
   if (event.stoppedEarly) {
@@ -130,9 +130,9 @@ function endBlock(event: EndEvent, command: string, colors: Colors): string {
   rows.push(['time', duration(event.seconds)]);
   const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
   const figures = Object.entries(event.figures ?? {}).flatMap(([split, figures]) =>
-    Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, metricText)),
+    Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, metricText, width)),
   );
-  return `\n${table(rows, colors)}${figures.join('')}parameters sha256: ${event.sha256}\n${resume}`;
+  return `\n${table(rows, colors, width)}${figures.join('')}parameters sha256: ${event.sha256}\n${resume}`;
 }
 
 function warningLine(message: string, colors: Colors): string {
@@ -149,14 +149,19 @@ function metricsText(metrics: Metrics): string {
     .join('  ');
 }
 
-/** The columns behind the epoch; on a narrow terminal without the time, and without the rate. */
+/** Columns that the title of a metric has at least. */
+const leastTitle = 16;
+
+/** The columns behind the epoch; on a narrow terminal without the time, without the rate, and with shorter titles. */
 function columnsOf(validation: Metrics | null, epochs: number, most: number): { title: string; width: number }[] {
   const metrics = ['loss', ...Object.keys(validation ?? {}).map((name) => `val ${name}`)];
   const all = [...metrics, 'examples/s', 'time'].map((title) => ({ title, width: Math.max(displayWidth(title), 8) }));
   const room = most - epochWidth(epochs) - '  best'.length;
   const taken = (columns: typeof all) => columns.reduce((sum, { width }) => sum + width + 2, 0);
   while (all.length > metrics.length && taken(all) > room) all.pop();
-  return all;
+  if (taken(all) <= room) return all;
+  const share = Math.max(leastTitle, Math.floor(room / all.length) - 2);
+  return all.map(({ title, width }) => ({ title: cutMiddle(title, share), width: Math.min(width, share) }));
 }
 
 function epochWidth(epochs: number): number {

@@ -17,18 +17,22 @@ export type Colors = ReturnType<typeof pc.createColors>;
 
 export type WorldReport = ListeningEvent | WorldEvent | WorkerEvent | TransferEvent | WaitingEvent | SummaryEvent;
 
-/** Titles and values, one pair a line. */
-export function table(rows: readonly [string, string][], colors: Colors): string {
-  const titles = tableLines(rows.map(([title]) => [title]));
+/** Titles and values, one pair a line; a title takes at most half of it. @param width columns of the terminal */
+export function table(rows: readonly [string, string][], colors: Colors, width: number): string {
+  const titles = tableLines(
+    rows.map(([title]) => [title]),
+    Math.floor(width / 2) - 2,
+  );
   return rows.map(([, text], i) => `  ${colors.dim(titles[i])}  ${text}\n`).join('');
 }
 
-export function worldText(event: WorldReport, colors: Colors): string {
+/** @param width columns of the terminal: longer names are cut in tables */
+export function worldText(event: WorldReport, colors: Colors, width: number): string {
   switch (event.event) {
     case 'listening':
       return `${colors.bold(`to join, run on ${event.local ? 'this' : 'another'} machine:`)}\n  ${event.join}\n${event.note === null ? '' : `${event.note}\n`}\n`;
     case 'world':
-      return columns(workerTitles, event.workers.map(workerRow), colors);
+      return columns(workerTitles, event.workers.map(workerRow), colors, width);
     case 'worker':
       return workerLine(event, colors);
     case 'transfer':
@@ -36,7 +40,7 @@ export function worldText(event: WorldReport, colors: Colors): string {
     case 'waiting':
       return waitingLine(event, colors);
     case 'summary':
-      return summaryText(event, colors);
+      return summaryText(event, colors, width);
   }
 }
 
@@ -71,7 +75,7 @@ function workerRow({ name, address, threads, state, examplesPerSecond, share, ro
 
 const summaryTitles = ['worker', 'shards', 'steps', 'compute', 'exchange', 'update', 'sent', 'received', 'lost'];
 
-function summaryText(event: SummaryEvent, colors: Colors): string {
+function summaryText(event: SummaryEvent, colors: Colors, width: number): string {
   const rows = event.workers.map((worker) => [
     ...[worker.name, grouped(worker.shards), grouped(worker.steps)],
     ...[worker.computeSeconds, worker.exchangeSeconds, worker.updateSeconds].map(
@@ -84,10 +88,18 @@ function summaryText(event: SummaryEvent, colors: Colors): string {
   const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
   const rounded =
     precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
-  return `\n${columns(summaryTitles, rows, colors)}${bytes}${mixed}${rounded}`;
+  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${mixed}${rounded}`;
 }
 
-function columns(titles: readonly string[], rows: readonly (readonly string[])[], colors: Colors): string {
-  const [head, ...lines] = tableLines([titles, ...rows]);
+/** By its name a worker is found: lines are broken rather than that. */
+const leastName = 24;
+
+function columns(
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+  colors: Colors,
+  width: number,
+): string {
+  const [head, ...lines] = tableLines([titles, ...rows], width, { leastName });
   return `${colors.dim(head)}\n${lines.map((line) => `${line}\n`).join('')}`;
 }

@@ -210,7 +210,7 @@ describe.each(['csv', 'parquet'] as const)('named fields of %s', (source) => {
       ['city', 'rest', 'feature', undefined],
     ]);
     const plain = { dim: (text: string) => text } as Parameters<typeof columnsText>[1];
-    const text = columnsText({ event: 'columns', ...dataset.columns! }, plain);
+    const text = columnsText({ event: 'columns', ...dataset.columns! }, plain, 80);
     expect(text).toMatch(/userId +input user +3 categories as whole numbers: 2, 9, 10/);
     expect(text).toMatch(/liked +target liked +2 classes: no, yes/);
   });

@@ -168,7 +168,7 @@ describe('gaps', () => {
       'it needs examples of every class',
       undefined,
     ]);
-    expect(slicesText(found)).toContain('a: auc is no number: it needs examples of every class\n');
+    expect(slicesText(found, 80)).toContain('a: auc is no number: it needs examples of every class\n');
     // The other class is lacking, and still its examples have to be right.
     const lines = [...sliceLines('accuracy', { min: 1.1 }, found), ...sliceLines('auc', { min: 0.5 }, found)];
     expect(lines.map(({ slice, passed }) => [slice, passed]).sort()).toEqual([
@@ -183,7 +183,7 @@ describe('gaps', () => {
   });
 
   it('are printed under their slices', async () => {
-    const text = slicesText((await slicesOf(kept, [slicing({ name: 'site' })], options))[0]);
+    const text = slicesText((await slicesOf(kept, [slicing({ name: 'site' })], options))[0], 80);
     expect(text).toMatch(/slices by site, the worst accuracy first, with 95 % intervals\n/);
     expect(text).toMatch(/north +67 +0\.7612 +0\.\d+ to 0\.\d+/);
     expect(text).toMatch(/\(missing\): fewer than 30 examples: too small to say\n/);

@@ -369,14 +369,14 @@ describe('a new family', () => {
 
     expect(figuresIn({ validation: results, test: null })).toEqual({ figures: { validation: results.figures } });
     expect(figuresIn({ validation: { figures: {} } })).toEqual({});
-    const text = figureText('test confusion', table, String);
+    const text = figureText('test confusion', table, String, 80);
     expect(text.split('\n').slice(0, 2)).toEqual(['test confusion', '           class 0  class 1  class 2  class 3']);
-    expect(figureText('errorCurve', curve, String)).toBe(
+    expect(figureText('errorCurve', curve, String, 80)).toBe(
       'errorCurve: a curve of 2 points, error over sign (with --json)\n',
     );
     const names = Array.from({ length: 40 }, String);
     const large = { kind: 'table', rows: names, columns: names, values: [] } as const;
-    expect(figureText('confusion', large, String)).toBe('confusion: a table of 40 x 40 (with --json)\n');
+    expect(figureText('confusion', large, String, 80)).toBe('confusion: a table of 40 x 40 (with --json)\n');
   });
 });
 
