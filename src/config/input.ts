@@ -746,7 +746,7 @@ export interface RunConfigInput {
                */
               weightDecay?: number;
               /**
-               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name and with what follows each underscore in it, one with it with the whole, as in "dense_1/*".
                *
                * @maxItems 100
                */
@@ -779,7 +779,7 @@ export interface RunConfigInput {
                */
               weightDecay?: number;
               /**
-               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name and with what follows each underscore in it, one with it with the whole, as in "dense_1/*".
                *
                * @maxItems 100
                */
@@ -826,7 +826,7 @@ export interface RunConfigInput {
                */
               weightDecay?: number;
               /**
-               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name and with what follows each underscore in it, one with it with the whole, as in "dense_1/*".
                *
                * @maxItems 100
                */
@@ -888,7 +888,7 @@ export interface RunConfigInput {
                */
               weightDecay?: number;
               /**
-               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name and with what follows each underscore in it, one with it with the whole, as in "dense_1/*".
                *
                * @maxItems 100
                */
@@ -925,7 +925,7 @@ export interface RunConfigInput {
                */
               weightDecay?: number;
               /**
-               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".
+               * Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; a pattern without a slash is compared with the last part of a name and with what follows each underscore in it, one with it with the whole, as in "dense_1/*".
                *
                * @maxItems 100
                */

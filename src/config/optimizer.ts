@@ -26,7 +26,8 @@ const noDecay = weightPatterns
   .optional()
   .describe(
     'Weights that are not decayed, by their names: [bias, gamma, beta] are biases and normalizations. `*` stands for any letters; ' +
-      'a pattern without a slash is compared with the last part of a name, one with it with the whole, as in "dense_1/*".',
+      'a pattern without a slash is compared with the last part of a name and with what follows each underscore in it, one with it with ' +
+      'the whole, as in "dense_1/*".',
   );
 
 const emaMomentum = z

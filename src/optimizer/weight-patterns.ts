@@ -8,15 +8,19 @@ import type { SlabLayout } from '../model/slab.js';
 /** How many weights a message lists. */
 const shown = 6;
 
-const lastPart = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
+/** The ends of the last part of a name, the longest first: of `block/query_bias` these are `query_bias` and `bias`. */
+function endsOf(name: string): string[] {
+  const words = name.slice(name.lastIndexOf('/') + 1).split('_');
+  return words.map((_, i) => words.slice(i).join('_'));
+}
 
 /**
  * Whether a weight is named by one of the patterns: `*` stands for any letters; one without a slash is compared with the last part
- * of a name, so that `bias` is that of every layer.
- * @param name such as `dense_1/kernel`
+ * of a name and with what follows each underscore in it, so that `bias` is that of every layer, also of one within another.
+ * @param name such as `dense_1/kernel` or `transformerDecoder_1/attention_query_bias`
  */
 export function isNamed(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => globOf(pattern)(pattern.includes('/') ? name : lastPart(name)));
+  return patterns.some((pattern) => (pattern.includes('/') ? [name] : endsOf(name)).some(globOf(pattern)));
 }
 
 /** @throws ModelError when a pattern names no weight that is trained: what was meant would not happen */
@@ -27,11 +31,12 @@ export function checkPatterns(config: OptimizerConfig, { tensors, trainable }: S
     if (!Array.isArray(patterns)) continue;
     const odd = patterns.find((pattern: string) => !names.some((name) => isNamed(name, [pattern])));
     if (odd === undefined) continue;
-    const candidates = odd.includes('/') ? names : [...new Set(names.map(lastPart))];
-    const more = candidates.length > shown ? `, ${candidates.length - shown} more` : '';
+    const candidates = odd.includes('/') ? names : [...new Set(names.flatMap(endsOf))];
+    const listed = odd.includes('/') ? names : [...new Set(names.map((name) => endsOf(name).at(-1)))];
+    const more = listed.length > shown ? `, ${listed.length - shown} more` : '';
     throw new ModelError(
       `optimizer.${optimizer}.${key}: ${JSON.stringify(odd)} names no weight that is trained`,
-      oneOf(odd, candidates, `leave it out; there are ${candidates.slice(0, shown).join(', ')}${more}`),
+      oneOf(odd, candidates, `leave it out; there are ${listed.slice(0, shown).join(', ')}${more}`),
     );
   }
 }

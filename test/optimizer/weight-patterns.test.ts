@@ -8,6 +8,10 @@ import { checkPatterns, isNamed } from '../../src/optimizer/weight-patterns.js';
 it.each([
   ['bias', 'dense_1/bias', true],
   ['bias', 'dense_1/bias_extra', false],
+  ['bias', 'block_1/attention_query_bias', true],
+  ['query_bias', 'block_1/attention_query_bias', true],
+  ['ias', 'block_1/attention_query_bias', false],
+  ['norm', 'block_1/attention_norm_gamma', false],
   ['b*', 'dense_1/bias', true],
   ['*', 'dense_1/bias', true],
   ['dense*', 'dense_1/bias', false],
@@ -25,7 +29,11 @@ it.each([
 
 describe('checkPatterns', () => {
   const weight = (originalName: string) => ({ originalName, shape: [2] });
-  const layout = slabLayout([weight('dense/kernel'), weight('norm/gamma')], [], [weight('frozen/bias')]);
+  const layout = slabLayout(
+    [weight('dense/kernel'), weight('norm/gamma'), weight('gru/recurrent_kernel')],
+    [],
+    [weight('frozen/bias')],
+  );
   const error = (...noDecay: string[]) => {
     try {
       checkPatterns(optimizerSchema.parse({ adamw: { noDecay } }), layout);
@@ -43,6 +51,7 @@ describe('checkPatterns', () => {
   it.each([
     ['gama', 'did you mean gamma?'],
     ['dens/kernel', 'did you mean dense/kernel?'],
+    ['recurent_kernel', 'did you mean recurrent_kernel?'],
     ['bias', 'leave it out; there are kernel, gamma'],
   ])('refuses %s', (pattern, remedy) => {
     const refused = error('gamma', pattern);
