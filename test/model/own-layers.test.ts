@@ -170,7 +170,7 @@ it('writes entries of several layers out', () => {
 
 it.each([
   [{ transformerDecoder: { heads: 3, feedForward: 4 } }, /the width 8 of its input is no multiple of heads 3/],
-  [{ transformerDecoder: { heads: 2 } }, /feedForward is undefined, and must be a whole number/],
+  [{ transformerDecoder: { heads: 2 } }, /transformerDecoder needs feedForward, a whole number/],
   [{ transformerDecoder: { heads: 2, feedForward: 4, activation: 'gelo' } }, /must be gelu or/],
   [{ transformerDecoder: { heads: 2, feedForward: 4, repeat: 0 } }, /repeat: 0 is not a whole number of at least 1/],
   [{ transformerDecoder: { heads: 2, feedForward: 4, head: 1 } }, /the layer has no option head/],
@@ -183,6 +183,12 @@ it.each([
     /no multiple of numKeyValueHeads 2/,
   ],
   [{ tokenAndPositionEmbedding: { width: 8, position: 'rotory' } }, /there is no "rotory"/],
+  [{ transformerDecoder: { heads: 2, feedForward: 4, causal: false } }, /the layer has no option causal/],
+  [{ transformerDecoder: { heads: 2, feedForward: 4, normalizeFirst: 'no' } }, /normalizeFirst: "no" is text/],
+  [{ dense: { units: 4, useBias: 'No' } }, /useBias: "No" is text/],
+  [{ logits: { useBias: 'yes' } }, /useBias: "yes" is text/],
+  [{ rmsNormalization: { epsilon: -1 } }, /epsilon: -1 is not a number of at least 0/],
+  [{ tokenAndPositionEmbedding: {} }, /there is no width/],
   [{ logits: { tied: true } }, /there is no option tied/],
 ] as [Case['layers'][number], RegExp][])('refuses %j', (layer, message) => {
   expect(() => build(tokens, layer)).toThrow(message);

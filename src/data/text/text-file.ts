@@ -74,7 +74,7 @@ export class TextFile {
     const broken = (await this.#broken())!;
     return new DataError(
       `${this.#options.key}: ${this.file} is not UTF-8 text: ${placeOf(broken)}`,
-      'save it as UTF-8, e.g. with iconv -t UTF-8, or set data.invalid: replace',
+      'save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8 if that is what it is, or set data.invalid: replace',
     );
   }
 

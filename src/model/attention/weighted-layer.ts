@@ -53,6 +53,7 @@ export abstract class WeightedLayer extends tfl.layers.Layer {
 /** A whole number of at least 1. */
 export function positive(layer: string, name: string, value: unknown): number {
   if (Number.isInteger(value) && (value as number) > 0) return value as number;
+  if (value === undefined) throw new Error(`${layer} needs ${name}, a whole number of at least 1`);
   throw new Error(`${layer}: ${name} is ${JSON.stringify(value)}, and must be a whole number of at least 1`);
 }
 

@@ -38,6 +38,8 @@ export function wordsFor({ outputs }: LayersConfig, { targets }: DataShape, laye
 /** Options that hold layers, by their keys. */
 export const nestedKeys = ['layer', 'cell', 'cells'];
 const rates = ['rate', 'dropout', 'recurrentDropout'];
+/** What configs of other kinds call true and false, and YAML 1.2 reads as text, which would count as true. */
+const flagWords = ['yes', 'no', 'on', 'off', 'true', 'false'];
 const numbers = ['alpha', 'epsilon', 'maxValue', 'momentum', 'stddev', 'theta'];
 /** Options that a layer takes but does not report back. */
 const silentOptions = ['inputShape', 'batchInputShape', 'batchSize', 'dtype', 'inputDType', 'inputDim', 'inputLength'];
@@ -76,17 +78,26 @@ export function createLayer(kind: string, options: LayerOptions, words: Words, w
   );
   if (!isOwn) for (const [key, value] of Object.entries(resolved)) checkActivation(key, value, where);
   const layer = attempt(where, () => factory(resolved));
-  checkOptions(layer, resolved, where);
+  checkOptions(layer, resolved, isOwn, where);
   return layer;
 }
 
-/** Checks the numbers that tfjs computes with unchecked: text would become NaN, and a rate of 1.5 would drop nothing. */
+/**
+ * Checks the numbers that tfjs computes with unchecked: text would become NaN, a rate of 1.5 would drop nothing, and the root of a
+ * negative epsilon is no number.
+ */
 function checkNumber(key: string, value: unknown, where: string): void {
   const isRate = rates.includes(key);
   if ((!isRate && !numbers.includes(key)) || value === null || value === undefined) return;
-  if (typeof value === 'number' && (!isRate || (value >= 0 && value < 1))) return;
-  const rule = isRate ? 'a number of at least 0 and below 1' : 'a number';
+  const least = isRate || key === 'epsilon' ? 0 : -Infinity;
+  if (typeof value === 'number' && value >= least && (!isRate || value < 1)) return;
+  const rule = isRate ? 'a number of at least 0 and below 1' : least === 0 ? 'a number of at least 0' : 'a number';
   throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is not ${rule}`, 'correct it');
+}
+
+function checkFlag(key: string, value: unknown, where: string): void {
+  if (key === 'name' || typeof value !== 'string' || !flagWords.includes(value.toLowerCase())) return;
+  throw new ModelError(`${where}: ${key}: ${JSON.stringify(value)} is text`, 'write true or false, without quotes');
 }
 
 function numberFor(word: keyof Words, words: Words, where: string, key: string): number {
@@ -96,15 +107,20 @@ function numberFor(word: keyof Words, words: Words, where: string, key: string):
 }
 
 /** tfjs ignores options that it does not know and applies no constraint outside its own optimizers. */
-function checkOptions(layer: Layer, options: LayerOptions, where: string): void {
+function checkOptions(layer: Layer, options: LayerOptions, isOwn: boolean, where: string): void {
   const given = Object.keys(options);
-  const known = new Set([...Object.keys(layer.getConfig()), ...Object.keys(layer), ...silentOptions, ...nestedKeys]);
+  // Layers of tfjs do not report all of their options; ours do, and have fields besides.
+  const fields = isOwn ? [] : Object.keys(layer);
+  const known = new Set([...Object.keys(layer.getConfig()), ...fields, ...silentOptions, ...nestedKeys]);
   const unknown = given.find((key) => !known.has(key));
   if (unknown) {
     const remedy = oneOf(unknown, Object.keys(layer.getConfig()));
     throw new ModelError(`${where}: the layer has no option ${unknown}`, remedy);
   }
-  for (const key of given) checkNumber(key, options[key], where);
+  for (const key of given) {
+    checkNumber(key, options[key], where);
+    checkFlag(key, options[key], where);
+  }
   checkLayer(layer, where);
   const constrained = given.find(
     (key) => key.endsWith('Constraint') && (layer as unknown as LayerOptions)[key] != null,

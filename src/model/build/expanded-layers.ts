@@ -60,7 +60,9 @@ function tokensAndPositions(options: LayerOptions, where: string): LayerConfig[]
   refuse(others, ['vocabulary', 'width', 'position', 'maskZero', 'name', 'from'], where);
   if (!Number.isInteger(width) || (width as number) < 1) {
     throw new ModelError(
-      `${where}: width: ${JSON.stringify(width)} is not a whole number of at least 1`,
+      width === undefined
+        ? `${where}: there is no width`
+        : `${where}: width: ${JSON.stringify(width)} is not a whole number of at least 1`,
       'say how many numbers stand for a token',
     );
   }
