@@ -14,6 +14,9 @@ export const compiled = (path: string): URL => pathToFileURL(join(buildFolder, p
 /** The compiled `lockstep` command. */
 export const cliFile = fileURLToPath(compiled('cli/main.js'));
 
+/** For `--import`: see one-core.ts. */
+export const oneCore: string = compiled('test/support/one-core.js').href;
+
 export const configFile = (name: string): string => join(packageRoot, 'configs', name);
 
 /** The 10,000 test images of MNIST, for whoever has them beside the package. */

@@ -6,8 +6,14 @@ import { trained } from '../support/runs.js';
 
 const folder = temporaryFolder();
 
-it('configs/digits.yaml reaches 98 % on the test split in two epochs', { timeout: 120_000 }, async () => {
-  const { start, end } = await trained(configFile('digits.yaml'), ['training.epochs=2'], folder);
-  expect(start).toMatchObject({ engine: 'onnx', training: 9600, validation: 1200, test: 1200 });
+it('configs/digits.yaml reaches 98 % on the test split in one epoch of small batches, from half of its data', {
+  timeout: 120_000,
+}, async () => {
+  const { start, end } = await trained(
+    configFile('digits.yaml'),
+    ['data.examples=6000', 'training.epochs=1', 'training.batchSize=16'],
+    folder,
+  );
+  expect(start).toMatchObject({ engine: 'onnx', training: 4800, validation: 600, test: 600 });
   expect(end.test!.accuracy).toBeGreaterThan(0.98);
 });

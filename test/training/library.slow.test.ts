@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/folder.js';
 import { installInto, typeErrors } from '../support/installed.js';
+import { oneCore } from '../support/package.js';
 import { blocksOf } from '../support/pages.js';
 
 const run = promisify(execFile);
@@ -39,7 +40,7 @@ beforeAll(async () => {
     return `await import('./${name}.js'); console.log('end of ${name}:', readdirSync('runs').join());`;
   });
   writeFileSync(join(folder, 'all.js'), ["import { readdirSync } from 'node:fs';", ...runner].join('\n'));
-  const { stdout, stderr } = await run(execPath, ['all.js'], { cwd: folder });
+  const { stdout, stderr } = await run(execPath, ['--import', oneCore, 'all.js'], { cwd: folder });
   expect(stderr).toBe('');
   let lines: string[] = [];
   for (const line of stdout.trimEnd().split('\n')) {

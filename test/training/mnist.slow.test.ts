@@ -16,11 +16,13 @@ const missing = !existsSync(mnistFolder) && `there is no folder ${mnistFolder}`;
 skipIf(missing).describe('configs/mnist.yaml', () => {
   const folder = temporaryFolder();
 
-  it('reaches 96.5 % on the held-out test images in 3 of its 5 epochs', { timeout: 120_000 }, async () => {
-    const overrides = [`data.dir=${mnistFolder}`, 'training.epochs=3'];
+  it('reaches 96.5 % on the held-out test images in 2 of its 5 epochs, of small batches', {
+    timeout: 120_000,
+  }, async () => {
+    const overrides = [`data.dir=${mnistFolder}`, 'training.epochs=2', 'training.batchSize=32'];
     const { start, epochs, end } = await trained(config, overrides, folder);
-    expect(start).toMatchObject({ engine: 'onnx', training: 8000, validation: 1000, test: 1000, epochs: 3 });
-    expect(epochs).toHaveLength(3);
+    expect(start).toMatchObject({ engine: 'onnx', training: 8000, validation: 1000, test: 1000, epochs: 2 });
+    expect(epochs).toHaveLength(2);
     expect(end.test!.accuracy).toBeGreaterThanOrEqual(0.965);
     expect(end.validation!.accuracy).toBeGreaterThanOrEqual(0.965);
   });

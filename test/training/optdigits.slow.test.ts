@@ -13,24 +13,25 @@ const missing = !existsSync(optdigitsFolder) && `there is no folder ${optdigitsF
 
 const [training, test] = ['tra', 'tes'].map((end) => join(optdigitsFolder, `optdigits.${end}`));
 
-function withoutHeader(csv: string, file: string): string {
-  const text = readFileSync(csv, 'utf8');
-  writeFileSync(file, text.slice(text.indexOf('\n') + 1));
+/** The first rows of a file, below its header: enough to tell whether they are read alike. */
+function rowsOf(csv: string): string[] {
+  return readFileSync(csv, 'utf8').split(/\r?\n/).slice(0, 601);
+}
+
+function written(rows: readonly string[], file: string): string {
+  writeFileSync(file, `${rows.join('\n')}\n`);
   return file;
 }
 
 /** The same rows by another writer. */
-function toParquet(csv: string, file: string): string {
-  const [names, ...rows] = readFileSync(csv, 'utf8')
-    .trim()
-    .split(/\r?\n/)
-    .map((line) => line.split(','));
+function toParquet(lines: readonly string[], file: string): string {
+  const [names, ...rows] = lines.map((line) => line.split(','));
   const columnData = names.map((name, i) => ({
     name,
     data: rows.map((row) => Number(row[i])),
     type: 'INT32' as const,
   }));
-  writeFileSync(file, Buffer.from(parquetWriteBuffer({ columnData, rowGroupSize: 1000 })));
+  writeFileSync(file, Buffer.from(parquetWriteBuffer({ columnData, rowGroupSize: 250 })));
   return file;
 }
 
@@ -41,13 +42,18 @@ skipIf(missing).describe('configs/optdigits.yaml', () => {
     const csv = await trained(config, [`data.file=${training}`, `data.test=${test}`], folder);
     expect(csv.start).toMatchObject({ training: 3441, validation: 382, test: 1797, epochs: 20 });
     expect(csv.end.test!.accuracy).toBeGreaterThanOrEqual(0.96);
-    const bare = [training, test].map((file, i) => withoutHeader(file, join(folder, `${i}.csv`)));
+    const rows = [training, test].map(rowsOf);
+    const headed = rows.map((lines, i) => written(lines, join(folder, `headed-${i}.csv`)));
+    const bare = rows.map(([, ...lines], i) => written(lines, join(folder, `bare-${i}.csv`)));
     // Other data would show after an epoch.
     const one = 'training.epochs=1';
-    const wanted = resultOf(await trained(config, [`data.file=${training}`, `data.test=${test}`, one], folder));
+    const wanted = resultOf(await trained(config, [`data.file=${headed[0]}`, `data.test=${headed[1]}`, one], folder));
     const overrides = [`data.file=${bare[0]}`, `data.test=${bare[1]}`, 'data.header=false', 'data.target=c65', one];
     expect(resultOf(await trained(config, overrides, folder))).toEqual(wanted);
-    const files = { file: toParquet(training, join(folder, 'training')), test: toParquet(test, join(folder, 'test')) };
+    const files = {
+      file: toParquet(rows[0], join(folder, 'training')),
+      test: toParquet(rows[1], join(folder, 'test')),
+    };
     const data = { source: 'parquet', ...files, target: 'Class', targetType: 'class', stratify: true };
     const parquet = await trained(config, [`data=${JSON.stringify(data)}`, one], folder);
     expect(resultOf(parquet)).toEqual(wanted);

@@ -57,7 +57,6 @@ const text = writeConfig(folder, 'text', {
 const workers = (...threads: number[]): WorldSetup => ({ workers: threads.map((each) => ({ threads: each })) });
 
 const cases: { name: string; setup: WorldSetup; set?: string[]; from?: string }[] = [
-  { name: '2 workers of 1 thread', setup: workers(1, 1) },
   { name: '1 thread of the coordinator and a worker of 2', setup: { threads: 1, ...workers(2) } },
   { name: '3 workers, star', setup: workers(1, 1, 1), set: ['cluster.allReduce=star'] },
   { name: '3 workers, butterfly', setup: workers(1, 1, 1), set: ['cluster.allReduce=butterfly'] },
@@ -130,7 +129,7 @@ describe('a text whose examples overlap', () => {
   });
 
   it.each(['replicate', 'stream'])('comes to the result of one machine with placement %s', async (placement) => {
-    const setup = workers(1, 2);
+    const setup = workers(1, 1);
     const run = await trainedInWorld(text, [`cluster.placement=${placement}`], newPath(), newPath(), setup);
     expect(resultOf(run)).toEqual(resultOf(alone));
     expectAllComputed(run, setup);

@@ -8,7 +8,7 @@ const folder = temporaryFolder();
 it('comes to the parameters of train while workers come and go', async () => {
   const { sha256, changes, problems } = await soak({
     workers: 4,
-    steps: 100,
+    steps: 60,
     seed: 3,
     interval: 0.3,
     folder,
