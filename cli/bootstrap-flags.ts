@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { metricText } from '../src/ground/units.js';
 import type { ScoreInterval } from '../src/scores/score-interval.js';
-import { whole } from './flag-numbers.js';
+import { wholeFlag } from './flag-numbers.js';
 import { type SharedFlags, seedOf, withShared } from './shared-options.js';
 
 export interface BootstrapFlags extends Pick<SharedFlags, 'seed' | 'json'> {
@@ -24,7 +24,7 @@ export function bootstrapOf({ confidence, resamples, ...flags }: BootstrapFlags)
   if (share !== undefined && !(share > 0 && share < 1)) {
     throw new ConfigError(`--confidence ${confidence} is not between 0 and 1`, 'use 0.95');
   }
-  const draws = whole('--resamples', resamples, 0);
+  const draws = wholeFlag('--resamples', resamples, 0);
   if (draws !== undefined && draws > 1_000_000) {
     throw new ConfigError(`--resamples ${resamples} is more than a million`, 'use 1000 to 10000');
   }

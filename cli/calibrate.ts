@@ -5,7 +5,7 @@ import { grouped } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { decisionRows } from '../src/report/decision-text.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { untilKilled } from './running.js';
 import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-options.js';
@@ -57,7 +57,7 @@ function runCalibrate(place: string, flags: CalibrateFlags): Promise<void> {
     const result = await calibrate(place, { ...evaluationOf({ ...flags, set }), warn });
     const { model, examples, decisions } = printableDeep(result);
     const rows = [['model', model], ['examples', `${grouped(examples)} validation`], ...decisionRows(decisions)];
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     const lines = tableLines(rows, columns, { left: 2, names: [0] }).map((line) => `${line.trimEnd()}\n`);
     process.stdout.write(json ? jsonLine({ event: 'calibration', ...result }) : wrapLines(lines.join(''), columns));
   };

@@ -7,7 +7,7 @@ import { printableDeep } from '../src/ground/printable.js';
 import { metricText, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 
@@ -60,7 +60,7 @@ function runCheck(place: string, { gate: file, json, ...flags }: CheckFlags): Pr
     // Late, because tfjs takes most of the time that the command needs to start.
     const { check } = await import('../coordinator/inference/check.js');
     const result = await check(place, gate, given);
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     process.stdout.write(
       json ? jsonLine({ event: 'check', ...result }) : wrapLines(text(printableDeep(result), columns), columns),
     );

@@ -7,7 +7,7 @@ import { printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { evaluationOf, repeatable, type SharedFlags, withShared } from './shared-options.js';
 
@@ -50,7 +50,7 @@ function runCompare(places: readonly string[], { json, metric, baseline, ...flag
     // Late, because tfjs takes most of the time that the command needs to start.
     const { compare } = await import('../coordinator/inference/compare-models.js');
     const result = await compare(places, given);
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     process.stdout.write(
       json ? jsonLine({ event: 'comparison', ...result }) : wrapLines(text(printableDeep(result), columns), columns),
     );

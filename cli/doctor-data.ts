@@ -7,7 +7,7 @@ import { printableDeep } from '../src/ground/printable.js';
 import { grouped, numberText, plural } from '../src/ground/units.js';
 import { columnsText } from '../src/report/columns-text.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { type SharedFlags, withConfig, withShared } from './shared-options.js';
 import { isTerminal } from './streams.js';
@@ -45,7 +45,7 @@ function runDoctorData(file: string, { set, json }: DoctorDataFlags): Promise<vo
     const { diagnose } = await import('../src/data/doctor/diagnose.js');
     const config = loadRunConfig(file, set);
     const found = await diagnose(dataConfigOf(config), config.seed, { ignoreClass: ignoredClasses(config.loss) });
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     process.stdout.write(json ? jsonLine(found) : wrapLines(text(printableDeep(found), columns), columns));
   });
 }

@@ -13,7 +13,7 @@ import { printableDeep } from '../src/ground/printable.js';
 import { bytesText } from '../src/ground/units.js';
 import { loadNoiseKernels } from '../src/kernels/load-kernels.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { doctorDataCommand } from './doctor-data.js';
 import { withShared } from './shared-options.js';
 import { isTerminal } from './streams.js';
@@ -53,7 +53,7 @@ async function runDoctor({ json }: { json?: boolean }): Promise<void> {
   process.stdout.write(
     json
       ? jsonLine({ canTrain, findings })
-      : wrapLines(text(printableDeep(findings), canTrain), widthOf(process.stdout)),
+      : wrapLines(text(printableDeep(findings), canTrain), terminalColumns(process.stdout)),
   );
   process.exitCode = canTrain ? 0 : 1;
 }

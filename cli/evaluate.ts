@@ -13,12 +13,12 @@ import { galleryText } from '../src/report/gallery-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
 import { slicesText } from '../src/report/slices-text.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { importanceTable } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
 import { checkReportFiles, type ReportFlags, writeReportFiles, writtenText } from './report-files.js';
 import { wholeNumber } from './running.js';
-import { evaluationOf, repeatable, repeatsOf, type SharedFlags, withModel, withShared } from './shared-options.js';
+import { evaluationOf, repeatable, repeatsFlag, type SharedFlags, withModel, withShared } from './shared-options.js';
 
 const shared = ['split', 'data', 'config', 'set', 'model', 'module', 'threads', 'unseal', 'repeats'] as const;
 
@@ -78,7 +78,7 @@ function runEvaluate(place: string, flags: EvaluateFlags): Promise<void> {
     const files = { html, markdown, force };
     const isReport = checkReportFiles(files);
     const shown = gallery === undefined ? [] : [`evaluation.gallery=${galleryOf(gallery)}`];
-    const repeats = repeatsOf(flags);
+    const repeats = repeatsFlag(flags);
     if (repeats !== undefined && !importance) {
       throw new ConfigError(`--repeats ${repeats}: is of --importance`, 'give that too, or leave --repeats out');
     }
@@ -103,7 +103,7 @@ async function evaluated(
   given: ReportOptions,
   { json, isReport, files }: EvaluateOutput,
 ): Promise<string> {
-  const columns = widthOf(process.stdout);
+  const columns = terminalColumns(process.stdout);
   const people = (result: EvaluationResult) => wrapLines(text(printableDeep(result), columns), columns);
   if (!json && !isReport && !given.importance) {
     const { evaluate } = await import('../coordinator/inference/evaluate.js');

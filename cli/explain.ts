@@ -5,14 +5,14 @@ import { ConfigError } from '../src/errors.js';
 import type { ExplainedExample } from '../src/report/evaluation-report.js';
 import { explanationDocument, importanceDocument } from '../src/report/explanation-document.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { explanationHeader, explanationText } from './explanation-text.js';
 import { importanceText } from './importance-text.js';
 import { reportMistakes } from './outcome.js';
 import { inputsOf, readText } from './predict.js';
 import { checkReportFiles, writeReportFiles, writtenText } from './report-files.js';
 import { wholeNumber } from './running.js';
-import { evaluationOf, repeatsOf, type SharedFlags, withModel, withShared } from './shared-options.js';
+import { evaluationOf, repeatsFlag, type SharedFlags, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
 
 const ofInputs = ['input', 'text', 'dir', 'images'] as const;
@@ -131,7 +131,7 @@ async function explanations(
       isFirst = false;
       if (isReport && shown.length < mostInReport) shown.push(explainedExample(one, one.name ?? `row ${one.row}`));
       else left++;
-      yield json ? jsonLine(one) : explanationText(one, found.method, top, widthOf(process.stdout));
+      yield json ? jsonLine(one) : explanationText(one, found.method, top, terminalColumns(process.stdout));
     }
   };
   await writeLines(lines(), undefined);
@@ -146,10 +146,10 @@ async function importances(
   top: number,
   warn: (message: string) => void,
 ): Promise<void> {
-  const repeats = repeatsOf(flags);
+  const repeats = repeatsFlag(flags);
   const { importance } = await import('../coordinator/inference/importance.js');
   const result = await importance(place, { ...evaluationOf(flags), repeats, warn });
-  const columns = widthOf(process.stdout);
+  const columns = terminalColumns(process.stdout);
   process.stdout.write(flags.json ? jsonLine(result) : wrapLines(importanceText(result, top, columns), columns));
   if (flags.html === undefined && flags.markdown === undefined) return;
   await writeReportFiles(flags, importanceDocument(result));

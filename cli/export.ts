@@ -4,7 +4,7 @@ import type { ExportFormat, Shapes } from '../coordinator/inference/export.js';
 import { ConfigError } from '../src/errors.js';
 import { printable } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { untilKilled } from './running.js';
 import { type SharedFlags, withModel, withShared } from './shared-options.js';
@@ -59,7 +59,7 @@ function runExport(place: string, { batch, json, ...options }: ExportFlags): Pro
     process.stdout.write(
       json
         ? jsonLine({ event: 'export', ...result })
-        : wrapLines(`${printable(`${model} -> ${output} (${shapes})`)}\n`, widthOf(process.stdout)),
+        : wrapLines(`${printable(`${model} -> ${output} (${shapes})`)}\n`, terminalColumns(process.stdout)),
     );
   };
   // A signal waits for the write that is under way.

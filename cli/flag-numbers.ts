@@ -6,7 +6,7 @@ import { ConfigError } from '../src/errors.js';
  * @returns undefined where the flag is not given
  * @throws ConfigError naming the flag
  */
-export function whole(flag: string, value: string | undefined, least: number): number | undefined {
+export function wholeFlag(flag: string, value: string | undefined, least: number): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (value.trim() !== '' && Number.isSafeInteger(number) && number >= least) return number;

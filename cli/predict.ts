@@ -4,8 +4,8 @@ import { Command, Option } from 'commander';
 import { ConfigError, DataError, OutputError } from '../src/errors.js';
 import { printableText } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf } from '../src/report/wrap.js';
-import { whole } from './flag-numbers.js';
+import { terminalColumns } from '../src/report/wrap.js';
+import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
@@ -99,14 +99,14 @@ async function predictions(
     throw new ConfigError(`--${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
   const inputs = inputsOf(input, flags.input);
   const { json, csv, model, module, dir, images, force } = flags;
-  const top = whole('--top', flags.top, 1);
+  const top = wholeFlag('--top', flags.top, 1);
   // Late, because tfjs takes most of the time that the command needs to start.
   const { predict } = await import('../coordinator/inference/predict.js');
   const keep = flags.keep?.split(',');
   const every = csv && top === undefined;
   const found = await predict(place, inputs, { model, module, top, every, keep, dir, images, force, warn });
   const format: PredictionFormat = json ? 'json' : csv ? 'csv' : 'plain';
-  const columns = flags.output === undefined ? widthOf(process.stdout) : undefined;
+  const columns = flags.output === undefined ? terminalColumns(process.stdout) : undefined;
   const { header, line } = predictionLines(format, { ...found, kept: keep }, top, columns);
   return (async function* lines() {
     if (header !== '') yield header;
@@ -134,7 +134,7 @@ async function continuation(
     module: flags.module,
     warn,
     temperature: temperatureOf(flags.temperature),
-    length: whole('--length', flags.length, 1),
+    length: wholeFlag('--length', flags.length, 1),
     seed: seedOf(flags),
   };
   const { continueText } = await import('../coordinator/inference/continue-text.js');

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { printableLines } from '../src/ground/printable.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -36,8 +36,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .version(version)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => process.stdout.write(wrapLines(text, widthOf(process.stdout))),
-      writeErr: (text) => process.stderr.write(wrapLines(printableLines(text), widthOf(process.stderr))),
+      writeOut: (text) => process.stdout.write(wrapLines(text, terminalColumns(process.stdout))),
+      writeErr: (text) => process.stderr.write(wrapLines(printableLines(text), terminalColumns(process.stderr))),
     })
     .showHelpAfterError('(lockstep --help shows the commands, lockstep train --help the options of one)');
   const name = args[0] ?? '';

@@ -14,7 +14,7 @@ import { jsonLine } from '../src/report/json.js';
 import { markdownPage } from '../src/report/markdown-page.js';
 import { htmlPage } from '../src/report/page.js';
 import { assertWritable, createRunFolder } from '../src/report/run-folder.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { compareReports } from '../src/scale/compare.js';
 import { checkProjectable, projectScale, recordOf } from '../src/scale/project.js';
 import { type Kind, kinds, type Mode, parseReport, type ScaleReport, type ScaleRun } from '../src/scale/record.js';
@@ -164,7 +164,7 @@ type ScaleLine =
 
 function say(json: boolean | undefined, said: ScaleLine): void {
   const inFile = said.event === 'report' && said.folder !== null;
-  const columns = widthOf(process.stdout);
+  const columns = terminalColumns(process.stdout);
   process.stdout.write(
     json
       ? jsonLine(inFile ? { ...said, report: undefined } : said)

@@ -7,7 +7,7 @@ import { metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { figureText } from '../src/report/figure-text.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf } from './bootstrap-flags.js';
 import { reportMistakes } from './outcome.js';
 import { threadCount } from './running.js';
@@ -64,7 +64,7 @@ function runScoreArrays(targets: string, outputs: string, flags: ArraysFlags): P
     const files = { targets, outputs, weights: flags.weights };
     const predictions = await readPredictions(files, flags.of, classes, new Reading({ warn }));
     const scores = await scoreArrays(predictions, { metrics, ...options });
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     process.stdout.write(
       flags.json
         ? jsonLine({ event: 'scores', ...scores })

@@ -4,7 +4,7 @@ import { printableDeep } from '../src/ground/printable.js';
 import { grouped, metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import type { BoxScores } from '../src/scores/boxes.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf, rangeText } from './bootstrap-flags.js';
 import { reportMistakes } from './outcome.js';
@@ -42,7 +42,7 @@ function runScoreBoxes(truths: string, detections: string, flags: BootstrapFlags
     const known = readJsonFile(truths, coco.truthsSchema, coco.truthsKind);
     const found = readJsonFile(detections, coco.detectionsSchema, coco.detectionsKind);
     const scores = scoreCheckedBoxes(known, found, { truths, detections }, { ...options, warn });
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     process.stdout.write(
       flags.json
         ? jsonLine({ event: 'scores', ...scores })

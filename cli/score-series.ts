@@ -4,10 +4,10 @@ import { ConfigError } from '../src/errors.js';
 import { grouped, metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import type { SeriesScores } from '../src/scores/series.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf, rangeText } from './bootstrap-flags.js';
-import { whole } from './flag-numbers.js';
+import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { repeatable } from './shared-options.js';
@@ -58,7 +58,7 @@ Exit codes: 0 done, 2 bad input.`,
 
 function runScoreSeries(truths: string, predictions: string, flags: SeriesFlags): Promise<void> {
   return reportMistakes(flags.json, async (warn) => {
-    const options = { season: whole('--season', flags.season, 1), ...bootstrapOf(flags) };
+    const options = { season: wholeFlag('--season', flags.season, 1), ...bootstrapOf(flags) };
     const { history, series, truth, prediction } = flags;
     if (flags.season !== undefined && history === undefined) {
       throw new ConfigError(`--season ${flags.season}: there is no history`, 'give --history, or leave out --season');
@@ -72,7 +72,7 @@ function runScoreSeries(truths: string, predictions: string, flags: SeriesFlags)
     const { scoreSeries } = await import('../src/scores/series.js');
     const files = { truths, predictions, history, series, truth, prediction, quantiles };
     const found = scoreSeries(await readSeries(files, warn), options);
-    const columns = widthOf(process.stdout);
+    const columns = terminalColumns(process.stdout);
     process.stdout.write(
       flags.json
         ? jsonLine({ event: 'scores', ...found })

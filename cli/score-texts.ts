@@ -6,14 +6,14 @@ import { oneOf } from '../src/ground/suggest.js';
 import { metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import type { NamedTexts } from '../src/scores/text-lines.js';
 import { textMetricNames } from '../src/scores/text-metric.js';
 import type { TextScoreOptions } from '../src/scores/text-options.js';
 import type { TextScore, TextScores } from '../src/scores/text-scores.js';
 import { tokenizerNames } from '../src/scores/tokenizers.js';
 import { type BootstrapFlags, bootstrapFlags, bootstrapOf, rangeText } from './bootstrap-flags.js';
-import { whole } from './flag-numbers.js';
+import { wholeFlag } from './flag-numbers.js';
 import { reportMistakes } from './outcome.js';
 import { repeatable } from './shared-options.js';
 import { writeLines } from './sink.js';
@@ -102,9 +102,9 @@ function optionsOf(flags: TextFlags): TextScoreOptions {
   return {
     ...(flags.metric !== undefined && { metrics: flags.metric.split(',').map((name) => metricOf(name.trim())) }),
     ...{ tokenize, lowercase, effectiveOrder, rougeAscii, sentenceBreak },
-    characterOrder: whole('--char-order', flags.charOrder, 1),
-    wordOrder: whole('--word-order', flags.wordOrder, 0),
-    beta: whole('--beta', flags.beta, 1),
+    characterOrder: wholeFlag('--char-order', flags.charOrder, 1),
+    wordOrder: wholeFlag('--word-order', flags.wordOrder, 0),
+    beta: wholeFlag('--beta', flags.beta, 1),
     ...bootstrapOf(flags),
   };
 }
@@ -139,7 +139,7 @@ async function* linesOfResult(
     }
     yield '\n';
   }
-  const columns = widthOf(process.stdout);
+  const columns = terminalColumns(process.stdout);
   yield wrapLines(text(found, Number(confidence ?? 0.95), columns), columns);
 }
 

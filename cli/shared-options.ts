@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
-import { whole } from './flag-numbers.js';
+import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { threadCount, wholeNumber } from './running.js';
 
@@ -134,8 +134,8 @@ function placeOf(entries: readonly string[] = []): EvaluateOptions['data'] {
 }
 
 /** @throws ConfigError */
-export const repeatsOf = ({ repeats }: Pick<SharedFlags, 'repeats'>): number | undefined =>
+export const repeatsFlag = ({ repeats }: Pick<SharedFlags, 'repeats'>): number | undefined =>
   repeats === undefined ? undefined : wholeNumber('--repeats', repeats, 1, 10_000, 'leave it out for the default');
 
 /** @throws ConfigError */
-export const seedOf = ({ seed }: Pick<SharedFlags, 'seed'>): number | undefined => whole('--seed', seed, 0);
+export const seedOf = ({ seed }: Pick<SharedFlags, 'seed'>): number | undefined => wholeFlag('--seed', seed, 0);

@@ -6,7 +6,7 @@ import { ConfigError } from '../src/errors.js';
 import type { EndEvent } from '../src/report/events.js';
 import { jsonLine } from '../src/report/json.js';
 import { learningCurveText } from '../src/report/learning-curve.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { checkResume, checkRunGiven, sealed, stepLimit, threadCount, trainUntilInterrupted } from './running.js';
 import { type RunFlags, withConfig, withRunOptions } from './shared-options.js';
 
@@ -78,7 +78,7 @@ async function start(
       const sizes = sizesOf(flags.learningCurve);
       const { trainCurve } = await import('../coordinator/local/train-curve.js');
       return trainCurve(config, sizes, { ...options, out: flags.out }, (curve) => {
-        const columns = widthOf(process.stdout);
+        const columns = terminalColumns(process.stdout);
         const text = flags.json ? jsonLine({ event: 'learningCurve', ...curve }) : learningCurveText(curve, columns);
         process.stdout.write(flags.json ? text : wrapLines(text, columns));
       });

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../src/errors.js';
 import { printableDeep } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
-import { widthOf, wrapLines } from '../src/report/wrap.js';
+import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import type { WorkerOptions } from '../worker/worker.js';
 import type { WorkerProgramEvent } from '../worker/worker-events.js';
 import { pair, pem, portNumber } from './network.js';
@@ -60,7 +60,7 @@ async function runWorker(url: string, flags: WorkerFlags): Promise<void> {
   hideToken(flags, 'lockstep worker');
   const tell = (event: WorkerProgramEvent) =>
     process.stdout.write(
-      flags.json ? jsonLine(event) : wrapLines(workerLine(printableDeep(event)), widthOf(process.stdout)),
+      flags.json ? jsonLine(event) : wrapLines(workerLine(printableDeep(event)), terminalColumns(process.stdout)),
     );
   await untilInterrupted(
     { said: () => tell({ event: 'leaving', reason: 'after this step; press Ctrl-C again to quit at once' }) },

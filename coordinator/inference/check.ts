@@ -7,7 +7,7 @@ import { baselineLine, type GateLine, limitLines, sliceLines } from '../../src/e
 import { slicesOf } from '../../src/evaluate/slices.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { NamedExamples } from './comparable.js';
-import { differencesFrom, resample } from './compare-models.js';
+import { differencesFrom, replicatesOf } from './compare-models.js';
 import { resamplingOf } from './evaluate.js';
 import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
@@ -93,7 +93,7 @@ async function fromBaseline(own: NamedExamples, gate: Gate, options: EvaluateOpt
     { ...options, config: undefined, model: undefined, module: undefined, overrides },
     async (evaluated) => {
       const other = { name: run, ...evaluated };
-      const drawn = await resample(other, own, options);
+      const drawn = await replicatesOf(other, own, options);
       const [verdicts] = verdictsOf(
         [await differencesFrom(other, drawn, own, { ...options, metrics: names }, own)],
         confidence,

@@ -96,7 +96,7 @@ export function commonNumbers(one: NamedExamples, kept: KeptExamples, other: Nam
 }
 
 /** @throws ConfigError when a metric was asked for that a model does not have */
-export function checkNames(place: string, { numbers }: RunMetrics, asked: readonly string[] = []): void {
+export function checkMetricNames(place: string, { numbers }: RunMetrics, asked: readonly string[] = []): void {
   const names = numbers.map(({ name }) => name);
   const unknown = asked.find((name) => !names.includes(name));
   if (unknown === undefined) return;

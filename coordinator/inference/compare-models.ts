@@ -13,7 +13,7 @@ import {
 import { replicates } from '../../src/evaluate/replicates.js';
 import type { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { plural } from '../../src/ground/units.js';
-import { checkExamples, checkNames, checkPlaces, commonNumbers, type NamedExamples } from './comparable.js';
+import { checkExamples, checkMetricNames, checkPlaces, commonNumbers, type NamedExamples } from './comparable.js';
 import { resamplingOf } from './evaluate.js';
 import { type EvaluatedExamples, evaluateExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
@@ -62,13 +62,13 @@ export interface ComparisonResult {
 export async function compare(places: readonly string[], options: CompareOptions = {}): Promise<ComparisonResult> {
   const { baseline, others } = chosen(places, options.baseline);
   const expect = (place: string) => (metrics: RunMetrics, config: RunConfig) => {
-    checkNames(place, metrics, options.metrics);
+    checkMetricNames(place, metrics, options.metrics);
     requireResamples(place, config);
   };
   const use = async (first: EvaluatedExamples): Promise<ComparisonResult> => {
     const one = { name: baseline, ...first };
     const found: { model: string; differences: Difference[] }[] = [];
-    const own = await resample(one, one, options);
+    const own = await replicatesOf(one, one, options);
     for (const place of others) {
       const overrides = [...(options.overrides ?? []), `evaluation.resamples=${first.config.evaluation.resamples}`];
       const compared = async (evaluated: EvaluatedExamples) => {
@@ -116,7 +116,7 @@ function requireResamples(name: string, { evaluation }: RunConfig): void {
 }
 
 /** Draws of a model's examples. @param by whose seed, groups and number of resamples hold */
-export async function resample(
+export async function replicatesOf(
   { name, results, kept }: NamedExamples,
   by: EvaluatedExamples,
   options: EvaluateOptions,
@@ -132,7 +132,7 @@ export async function resample(
 }
 
 /**
- * @param by as `resample` takes it
+ * @param by as `replicatesOf` takes it
  * @throws LockstepError when the examples are not the same, or there is nothing to compare by
  */
 export async function differencesFrom(
@@ -143,7 +143,7 @@ export async function differencesFrom(
   by: EvaluatedExamples = baseline,
 ): Promise<Difference[]> {
   await checkExamples(baseline, other, options.warn);
-  const own = await resample(other, by, options);
+  const own = await replicatesOf(other, by, options);
   checkPlaces(baseline, drawn.kept, other, own.kept);
   const isCommon = commonNumbers(baseline, drawn.kept, other, own.kept);
   const differences = differencesOf(drawn, own, isCommon, resamplingOf(by, options));

@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/errors.js';
 import { createPredictor } from '../../src/export/predictor.js';
 import { randomStream } from '../../src/ground/random.js';
 import { locateModel, type ModelChoice } from './locate.js';
-import { outputsOfSaved, softmax } from './output-meaning.js';
+import { outputsOfSaved, softmaxOf } from './output-meaning.js';
 import { openModel } from './saved-model.js';
 
 /** What text to go on with, and how. */
@@ -75,7 +75,7 @@ function highest(values: Float64Array): number {
 
 /** @param chance uniform in [0, 1) */
 function draw(logits: Float64Array, temperature: number, chance: number): number {
-  const probabilities = softmax(logits.map((logit) => logit / temperature));
+  const probabilities = softmaxOf(logits.map((logit) => logit / temperature));
   let sum = 0;
   const token = probabilities.findIndex((probability) => {
     sum += probability;

@@ -8,11 +8,11 @@ import {
   integratedGradients,
   type OutputScore,
   occlusion,
+  pixelWindows,
   type Slots,
   scoreOf,
   scoresOf,
   slotsOf,
-  windows,
 } from '../../src/explain/attribution.js';
 import type { Explained, Point, Slopes } from '../../src/explain/slopes.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
@@ -151,7 +151,7 @@ export class Explainer {
       }
       const { height, width } = own;
       const window = Math.min(options.window ?? Math.max(1, Math.round(Math.min(height, width) / 8)), height, width);
-      const moved = windows(height, width, window, Math.max(1, Math.floor(window / 2)));
+      const moved = pixelWindows(height, width, window, Math.max(1, Math.floor(window / 2)));
       return moved.map((pixels) => pixels.map((pixel) => start + pixel));
     });
   }

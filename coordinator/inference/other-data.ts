@@ -12,7 +12,7 @@ import { otherTableOfImages } from '../../src/data/images/image-table.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { type OtherPlace, otherArrays } from '../../src/data/npy/other-arrays.js';
 import { Reading, type ReadingOptions } from '../../src/data/reading.js';
-import { standardizeTargets } from '../../src/data/standardize.js';
+import { standardizedTargets } from '../../src/data/standardize.js';
 import { targetsOf } from '../../src/data/table/columns.js';
 import { tableExamples } from '../../src/data/table/inputs.js';
 import { ConfigError, DataError } from '../../src/errors.js';
@@ -119,7 +119,7 @@ async function otherTable(
   const scalings = new Map(
     targets.flatMap(({ name, targetScaling }) => (targetScaling ? [[name, targetScaling] as const] : [])),
   );
-  const examples = withCopies(standardizeTargets(read, scalings, where), copiesOf(images?.targets));
+  const examples = withCopies(standardizedTargets(read, scalings, where), copiesOf(images?.targets));
   const all = Int32Array.from({ length: examples.count }, (_, i) => i);
   return described(place, { examples, encoding, where, shown }, all);
 }

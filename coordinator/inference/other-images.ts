@@ -2,7 +2,7 @@
 import type { ImagesConfig } from '../../src/config/images.js';
 import { plainNames } from '../../src/config/plain-names.js';
 import { type Encoding, encodedImages, targetEncoding } from '../../src/data/encoding.js';
-import { checkNames, type OtherPlace } from '../../src/data/npy/other-arrays.js';
+import { checkArrayNames, type OtherPlace } from '../../src/data/npy/other-arrays.js';
 import { ConfigError } from '../../src/errors.js';
 
 /**
@@ -30,7 +30,7 @@ export function otherImages(data: ImagesConfig, place: OtherPlace, encoding: Enc
     );
   }
   const folders = typeof place === 'string' ? { [first]: place } : place;
-  checkNames(folders, names);
+  checkArrayNames(folders, names);
   const exchanged = <T>(fields: Readonly<Record<string, T>>): Record<string, T> =>
     mapped(fields, (name, field) => {
       if (isOf(field, 'images')) return { ...field, images: folders[name] };

@@ -63,7 +63,7 @@ export function readingOf(saved: SavedModel, index = 0): OutputReading {
   if (scored) return decidedReading(names, scored, isOfPlaces);
   if (isOfPlaces) return placesReading(names, shape.at(-1)!, kind === 'sigmoid' ? 0.5 : 0);
   if (width === 1) return binaryReading(names, kind, loss);
-  const link = { logits: softmax, softmax: shares, sigmoid: Array.from<number> }[kind];
+  const link = { logits: softmaxOf, softmax: shares, sigmoid: Array.from<number> }[kind];
   const read = (outputs: Float32Array) => rank(names, link(outputs));
   return { kind: 'classes', names, measure: 'probability', read };
 }
@@ -162,7 +162,7 @@ function rank(names: readonly string[], scores: ArrayLike<number>): RankedClass[
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** Without overflow: the greatest is taken off first. */
-export function softmax(outputs: ArrayLike<number>): Float64Array {
+export function softmaxOf(outputs: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(outputs);
   const greatest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   const powers = values.map((value) => Math.exp(value - greatest));

@@ -11,7 +11,7 @@ import type { Decider } from '../../src/data/splits/split-key.js';
 import { deciderOf } from '../../src/data/splits/split-plan.js';
 import { ConfigError, DataError } from '../../src/errors.js';
 import type { Bins, SliceColumn, Slicing } from '../../src/evaluate/slicing.js';
-import { groupsOf, slicingOf } from '../../src/evaluate/slicing.js';
+import { groupNumbers, slicingOf } from '../../src/evaluate/slicing.js';
 import { plural } from '../../src/ground/units.js';
 
 /** A way to slice, and who asks for it. */
@@ -170,7 +170,7 @@ function groupsIn(
       isDefault ? 'fill it in, or set evaluation.group' : 'fill it in, or name another column',
     );
   }
-  const { numbers, count } = groupsOf(column, rows);
+  const { numbers, count } = groupNumbers(column, rows);
   if (count < fewGroups) {
     warn(
       `${asked}: intervals are of ${plural(count, 'group')}; of fewer than ${fewGroups} they are too narrow` +

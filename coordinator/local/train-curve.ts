@@ -7,7 +7,12 @@ import { ConfigError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import type { EndEvent, RunEvent } from '../../src/report/events.js';
 import { jsonLine } from '../../src/report/json.js';
-import { type LearningCurve, type LossChange, learningCurveName, verdictOf } from '../../src/report/learning-curve.js';
+import {
+  curveVerdict,
+  type LearningCurve,
+  type LossChange,
+  learningCurveName,
+} from '../../src/report/learning-curve.js';
 import { compare } from '../inference/compare-models.js';
 import { evaluate } from '../inference/evaluate.js';
 import { type TrainOptions, train } from './train.js';
@@ -47,7 +52,7 @@ export async function trainCurve(
     folders.push(folder);
     if (!isLast) continue;
     const change = intervals.loss && (await changeOf(folders.slice(-2), { threads, signal }));
-    const curve = { split: 'validation' as const, points, verdict: verdictOf(points, change) };
+    const curve = { split: 'validation' as const, points, verdict: curveVerdict(points, change) };
     writeFileAtomically(join(folder, learningCurveName), jsonLine(curve));
     told(curve);
     return end;

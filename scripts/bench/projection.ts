@@ -3,9 +3,9 @@
  * workers, as processes of this machine: calibrated on a few numbers of workers without limits, checked on other numbers
  * and on links of limited bandwidth and latency. All runs alternate, and what is measured is the median over the rounds.
  */
-import { calibrate } from '../../src/projection/calibrate.js';
+import { calibrateCosts } from '../../src/projection/calibrate.js';
 import type { Observation } from '../../src/projection/observation.js';
-import { checkModel } from '../../src/projection/predicted.js';
+import { predictedRuns } from '../../src/projection/predicted.js';
 import { median } from './measurement.js';
 import { type ObservedCase, observe } from './observe.js';
 import { machine, table } from './table.js';
@@ -99,8 +99,8 @@ function middle(observations: readonly Observation[]): Observation {
 }
 
 function predicted(model: string, played: readonly Case[], observations: readonly Observation[]): Line[] {
-  const costs = calibrate(observations.filter((_, i) => played[i].known));
-  return checkModel(costs, observations).map(({ predicted, error }, i) => {
+  const costs = calibrateCosts(observations.filter((_, i) => played[i].known));
+  return predictedRuns(costs, observations).map(({ predicted, error }, i) => {
     return { ...observations[i], model, known: played[i].known, predicted, error };
   });
 }

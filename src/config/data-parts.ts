@@ -16,11 +16,11 @@ export const fieldName = z.string().regex(FIELD_NAME, {
 export const byField = <T extends z.ZodType>(value: T) => z.union([value, z.record(fieldName, value)]);
 
 /** `512MB`, `1.5 GiB`: 1 MB is 2^20 bytes here, with or without the i. */
-export const SIZE = /^(\d+(?:\.\d+)?)\s*([KMGT])i?B$/i;
+export const MEMORY_SIZE = /^(\d+(?:\.\d+)?)\s*([KMGT])i?B$/i;
 
 export const memory = z
   .string()
-  .regex(SIZE, { error: (issue) => `${JSON.stringify(issue.input)} is not a size such as 512MB or 2GB` })
+  .regex(MEMORY_SIZE, { error: (issue) => `${JSON.stringify(issue.input)} is not a size such as 512MB or 2GB` })
   .optional()
   .describe(
     'Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.',

@@ -1,7 +1,7 @@
 /** Configs written in code: the same rules as for files. */
 import { ConfigError } from '../errors.js';
 import { deepFreeze } from '../ground/freeze.js';
-import { explain } from './explain.js';
+import { explainIssues } from './explain.js';
 import type { RunConfigInput } from './input.js';
 import { refuseReservedKey } from './reserved-key.js';
 import { type RunConfig, runSchema } from './run-config.js';
@@ -20,7 +20,7 @@ export function defineConfig(config: RunConfigInput): RunConfig {
     refuseReservedKey(config);
     return deepFreeze(result.data);
   }
-  const mistakes = explain(config, result.error.issues);
+  const mistakes = explainIssues(config, result.error.issues);
   if (mistakes.length === 1) throw new ConfigError(mistakes[0].problem, mistakes[0].remedy);
   const list = mistakes.map(({ problem, remedy }) => `\n  ${problem}: ${remedy}`).join('');
   throw new ConfigError(`the config has ${mistakes.length} mistakes`, `correct each of them${list}`);

@@ -39,7 +39,7 @@ interface Whole {
  * @param root what was to be fulfilled; default: the schema of a run
  * @param remaining tries a remedy; default: by that schema
  */
-export function explain(
+export function explainIssues(
   config: unknown,
   issues: readonly Issue[],
   root = runJsonSchema(),

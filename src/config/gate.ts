@@ -1,7 +1,7 @@
 /** A gate: what a model has to fulfil before anybody uses it. A YAML file of its own, that `lockstep check` reads. */
 import { z } from 'zod';
 import { ConfigError } from '../errors.js';
-import { explain } from './explain.js';
+import { explainIssues } from './explain.js';
 import type { JsonSchema } from './json-schema.js';
 import { refuseReservedKey } from './reserved-key.js';
 import { mistakesIn, readYamlFile } from './yaml-file.js';
@@ -93,7 +93,7 @@ export function loadGate(file: string): Gate {
   const result = gateSchema.safeParse(source.value, { error: () => '' });
   if (!result.success) {
     const root = z.toJSONSchema(gateSchema, { io: 'input', target: 'draft-7' }) as JsonSchema;
-    throw mistakesIn(source, explain(source.value, result.error.issues, root, remaining));
+    throw mistakesIn(source, explainIssues(source.value, result.error.issues, root, remaining));
   }
   refuseReservedKey(source.value);
   if (!isEmpty(result.data)) return { ...result.data, file };

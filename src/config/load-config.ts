@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { ConfigError } from '../errors.js';
 import { deepFreeze } from '../ground/freeze.js';
 import { requireOwn } from '../ground/trust.js';
-import { explain } from './explain.js';
+import { explainIssues } from './explain.js';
 import { lossesIn, metricsIn } from './heads.js';
 import { applyOverride, parseOverride } from './overrides.js';
 import { refuseReservedKey } from './reserved-key.js';
@@ -33,7 +33,7 @@ export function loadRunConfig(file: string, overrides: readonly string[] = []): 
   const config = changes.reduce(applyOverride, source.value);
   // An empty message marks zod's own issues: explain() words those.
   const result = runSchema.safeParse({ name: nameOf(file), ...(config as object) }, { error: () => '' });
-  if (!result.success) throw mistakesIn(source, explain(config, result.error.issues), changes);
+  if (!result.success) throw mistakesIn(source, explainIssues(config, result.error.issues), changes);
   refuseReservedKey(config);
   if (namesCode(result.data)) requireOwn(file, file, ConfigError);
   return deepFreeze(result.data);

@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.js';
 import type { MetricConfig } from '../metrics/families.js';
 import { metricListSchema } from '../metrics/schema.js';
-import { explain } from './explain.js';
+import { explainIssues } from './explain.js';
 import { yamlDocument, yamlValue } from './yaml-value.js';
 
 /**
@@ -25,6 +25,6 @@ export function metricsOf(flag: string, text: string): readonly MetricConfig[] {
     throw new ConfigError(`${flag}: names no metric`, `write ${flag} accuracy`);
   }
   const issues = found.error.issues.map((issue) => ({ ...issue, path: ['metrics', ...issue.path] }));
-  const [{ problem, remedy }] = explain({ metrics }, issues);
+  const [{ problem, remedy }] = explainIssues({ metrics }, issues);
   throw new ConfigError(`${flag}: ${problem}`, remedy);
 }

@@ -219,7 +219,7 @@ function arraysIn(value: unknown, at: readonly string[] = []): Record<string, { 
 }
 
 /** A target with what its loss makes of it, where that leaves no choice. @param type as the loss has it */
-export function typedArray(
+export function typedTarget(
   target: NpyTargetConfig,
   type: 'class' | 'number' | undefined,
   isMember: boolean,

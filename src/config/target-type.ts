@@ -1,7 +1,7 @@
 /** Whether targets are classes or numbers where the config does not say so: what the loss makes of them. */
 import { type DataConfig, tableIn } from './data.js';
 import { byTarget, type LossConfig, type LossesConfig, lossSettings } from './model.js';
-import { typedArray } from './npy.js';
+import { typedTarget } from './npy.js';
 import { isTargetColumns, type TargetConfig, targetParts } from './table-fields.js';
 
 /** Losses that take numbers, whatever form they come in. */
@@ -73,7 +73,7 @@ export function withTargetType<Data extends DataConfig>(data: Data, loss: Losses
     const isMember = data.file !== undefined;
     const typed = Object.entries(data.targets).map(([name, target]) => [
       name,
-      typedArray(target, arrayType(lossOf(loss, name)), isMember),
+      typedTarget(target, arrayType(lossOf(loss, name)), isMember),
     ]);
     return { ...data, targets: Object.fromEntries(typed) };
   }

@@ -22,7 +22,7 @@ import type { Source } from './source.js';
 import { loadSource } from './sources.js';
 import { splitExamples } from './splits/split.js';
 import { withTrainingPart } from './splits/training-part.js';
-import { fitTargets, requireNumbers, standardizeTargets } from './standardize.js';
+import { fitTargets, requireNumbers, standardizedTargets } from './standardize.js';
 import { completeEncoding, plainEncoding } from './trained-like.js';
 
 /**
@@ -43,7 +43,7 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
     const copies = copiesOf('targets' in config ? config.targets : undefined);
     // Classes of digits and folders are no targets where others are named.
     const isReplaced = Object.keys(copies).length > 0 && ['digits', 'idx', 'images'].includes(config.source);
-    const rest = standardizeTargets(isReplaced ? withoutTargets(read) : read, scalings, source.where);
+    const rest = standardizedTargets(isReplaced ? withoutTargets(read) : read, scalings, source.where);
     const examples = withCopies(rest, copies);
     checkNames(examples);
     const own = (await source.encode?.(splits)) ?? plainEncoding(examples);

@@ -38,13 +38,13 @@ export const packedMagic = 'lockstep-examples 2 ';
 /** The line, and the values of each field, are filled up to a multiple of this, so that each begins where numbers of four bytes may. */
 const unit = 64;
 
-export const padded = (bytes: number): number => Math.ceil(bytes / unit) * unit;
+export const paddedBytes = (bytes: number): number => Math.ceil(bytes / unit) * unit;
 
 /** The line of the examples, the same bytes wherever it is written. */
 export function packedHeader({ count, fields }: ExamplesMeta): Uint8Array {
   const line = packedMagic + JSON.stringify({ count, fields: fields.map(plainField) });
   const text = new TextEncoder().encode(line);
-  const header = new Uint8Array(padded(text.length + 1)).fill(0x20);
+  const header = new Uint8Array(paddedBytes(text.length + 1)).fill(0x20);
   header.set(text);
   header[header.length - 1] = 0x0a;
   return header;
@@ -52,7 +52,7 @@ export function packedHeader({ count, fields }: ExamplesMeta): Uint8Array {
 
 /** Bytes of the values of all fields. */
 export const packedBytes = ({ count, fields }: ExamplesMeta): number =>
-  fields.reduce((sum, field) => sum + padded(columnBytes(field, count)), 0);
+  fields.reduce((sum, field) => sum + paddedBytes(columnBytes(field, count)), 0);
 
 interface PackedPart {
   readonly bytes: number;
@@ -80,7 +80,7 @@ function columnParts(column: Column, count: number): PackedPart[] {
   return [
     inMemory(values, rowsInMemory),
     ...(file ? [inFile(file.fd, file.start ?? 0, bytes - rowsInMemory)] : []),
-    zeros(padded(bytes) - bytes),
+    zeros(paddedBytes(bytes) - bytes),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { SIZE } from '../config/data-parts.js';
+import { MEMORY_SIZE } from '../config/data-parts.js';
 import { DataError } from '../errors.js';
 import { memoryLimit, requireMemory } from '../ground/memory.js';
 import { removeTemporary, type TemporaryFile, temporaryFile } from '../ground/temporary-file.js';
@@ -17,7 +17,7 @@ const powers = 'KMGT';
 
 /** Bytes of a size such as `512MB`; half of what this process may have where none is given. */
 export function budgetBytes(memory: string | undefined): number {
-  const parts = SIZE.exec(memory ?? '');
+  const parts = MEMORY_SIZE.exec(memory ?? '');
   if (!parts) return memoryLimit() / 2;
   return Math.floor(Number(parts[1]) * 1024 ** (powers.indexOf(parts[2].toUpperCase()) + 1));
 }

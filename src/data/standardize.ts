@@ -58,7 +58,7 @@ function fitColumn(each: (visit: (value: number) => void) => void): { mean: numb
  * @param scalings of targets by their names; others stay as they are
  * @throws DataError when targets are classes, have another number of columns, or one is too far from the mean
  */
-export function standardizeTargets(
+export function standardizedTargets(
   { count, columns }: SourceExamples,
   scalings: ReadonlyMap<string, TargetScaling>,
   where?: Dataset['where'],

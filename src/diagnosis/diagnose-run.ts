@@ -4,11 +4,11 @@ import { classFindings } from './class-rules.js';
 import { courseFindings } from './course-rules.js';
 import type { RunFacts } from './facts.js';
 import { leakFindings } from './leak-rules.js';
-import { hasLearned, lossesOf, lossFindings } from './loss-rules.js';
+import { hasLearned, lossFindings, splitLosses } from './loss-rules.js';
 
 /** @returns what is wrong, the worst first; nothing where no rule finds something */
 export function diagnoseRun(facts: RunFacts): Finding[] {
-  const losses = lossesOf(facts);
+  const losses = splitLosses(facts);
   const { swinging, tooLong, improving } = courseFindings(facts, losses);
   const course = { isImproving: improving.length > 0, isSwinging: swinging.length > 0 };
   return [

@@ -25,7 +25,7 @@ export interface Losses {
   };
 }
 
-export function lossesOf({ training, validation, losses }: RunFacts): Losses {
+export function splitLosses({ training, validation, losses }: RunFacts): Losses {
   const own = { training: lossOf(training), ...(validation && { validation: lossOf(validation) }) };
   const prior = priorOf(training, losses);
   if (!prior) return own;

@@ -9,7 +9,7 @@ import { grouped } from '../ground/units.js';
 import { assertWritable } from '../report/run-folder.js';
 
 /** Bytes of a file; undefined where there is none. */
-export async function sizeOf(path: string): Promise<number | undefined> {
+export async function fileBytes(path: string): Promise<number | undefined> {
   return (await stat(path).catch(() => undefined))?.size;
 }
 
@@ -43,7 +43,7 @@ export async function assertRoom(dir: string, bytes: number): Promise<void> {
     throw error instanceof OutputError ? new OutputError(error.problem, 'choose another folder with --dir') : error;
   }
   let folder = resolve(dir);
-  while ((await sizeOf(folder)) === undefined) folder = dirname(folder);
+  while ((await fileBytes(folder)) === undefined) folder = dirname(folder);
   const { blocks, bavail, bsize } = await statfs(folder);
   // Some network and virtual file systems do not say.
   if (blocks === 0 || bavail * bsize >= bytes) return;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { DataError, DownloadError } from '../errors.js';
 import { convertCifar, convertedFiles } from './cifar.js';
-import { assertRoom, orOutputError, publish, sha256Of, sizeOf } from './disk.js';
+import { assertRoom, fileBytes, orOutputError, publish, sha256Of } from './disk.js';
 import { TransferFailure } from './request.js';
 import type { CifarLayout, PublishedFile, PublishedSet } from './sets.js';
 import { discard, type TransferOptions, transfer } from './transfer.js';
@@ -41,7 +41,7 @@ export async function downloadSet(set: Files, dir: string, options: TransferOpti
 /** Whether the archive is no longer needed. Its files have no published hashes: their sizes must do. */
 async function areConverted(layout: CifarLayout, dir: string, { report }: TransferOptions): Promise<boolean> {
   const files = convertedFiles(layout);
-  const sizes = await Promise.all(files.map(({ name }) => sizeOf(join(dir, name))));
+  const sizes = await Promise.all(files.map(({ name }) => fileBytes(join(dir, name))));
   for (const [i, { name, size }] of files.entries()) {
     if (sizes[i] !== undefined && sizes[i] !== size) throw foreign(join(dir, name), `${sizes[i]} bytes, not ${size}`);
   }
@@ -58,7 +58,7 @@ async function missingFiles(
   const missing: PublishedFile[] = [];
   for (const file of files) {
     const path = join(dir, file.name);
-    const size = await sizeOf(path);
+    const size = await fileBytes(path);
     if (size === undefined) {
       missing.push(file);
       continue;
@@ -85,7 +85,7 @@ async function prepare(
   dir: string,
   { report }: TransferOptions,
 ): Promise<void> {
-  const here = await Promise.all(missing.map(({ name }) => sizeOf(join(dir, partialName(name)))));
+  const here = await Promise.all(missing.map(({ name }) => fileBytes(join(dir, partialName(name)))));
   const bytes = missing.reduce((sum, { size }, i) => sum + Math.max(0, size - (here[i] ?? 0)), 0);
   const converted = cifar ? convertedFiles(cifar).reduce((sum, { size }) => sum + size, 0) : 0;
   await assertRoom(dir, bytes + converted);
@@ -120,7 +120,7 @@ async function downloadFrom(file: PublishedFile, url: URL, dir: string, options:
   const target = join(dir, file.name);
   const partial = join(dir, partialName(file.name));
   for (;;) {
-    const continued = ((await sizeOf(partial)) ?? 0) > 0;
+    const continued = ((await fileBytes(partial)) ?? 0) > 0;
     await transfer(file, url, partial, options);
     const sha256 = await sha256Of(partial);
     if (sha256 === file.sha256) break;

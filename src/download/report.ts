@@ -6,7 +6,7 @@ import { grouped, sizeText } from '../ground/units.js';
 import { jsonLine } from '../report/json.js';
 import { plainReporter } from '../report/plain.js';
 import { terminalReporter } from '../report/terminal.js';
-import { widthOf, wrapLines } from '../report/wrap.js';
+import { terminalColumns, wrapLines } from '../report/wrap.js';
 import type { DownloadEvent, DownloadProgress, DownloadReporter } from './download-events.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
@@ -45,7 +45,7 @@ export function terminalDownloadReporter(stream: NodeJS.WriteStream): DownloadRe
     bar?.stop();
     bar = undefined;
     if (event.event === 'warning' || event.event === 'error') return faults(event);
-    stream.write(wrapLines(line(printableDeep(event), pc.dim), widthOf(stream)));
+    stream.write(wrapLines(line(printableDeep(event), pc.dim), terminalColumns(stream)));
   };
 }
 

@@ -11,7 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { makeFolders } from '../ground/atomic-file.js';
 import { grouped } from '../ground/units.js';
-import { orOutputError, sizeOf } from './disk.js';
+import { fileBytes, orOutputError } from './disk.js';
 import type { DownloadReporter } from './download-events.js';
 import { get, type HttpAnswer, pieces, type RequestOptions, TransferFailure } from './request.js';
 import type { PublishedFile } from './sets.js';
@@ -42,7 +42,7 @@ export async function transfer(
   partial: string,
   options: TransferOptions,
 ): Promise<void> {
-  let size = (await sizeOf(partial)) ?? 0;
+  let size = (await fileBytes(partial)) ?? 0;
   let idle = 0;
   let answered = false;
   while (size !== file.size) {
@@ -56,7 +56,7 @@ export async function transfer(
       options.signal?.throwIfAborted();
       if (!(error instanceof TransferFailure)) throw error;
       const before = size;
-      size = (await sizeOf(partial)) ?? 0;
+      size = (await fileBytes(partial)) ?? 0;
       if (size > before) idle = 0;
       const again = error.kind === 'passing' || (error.kind === 'unreachable' && answered);
       if (!again || idle === options.pauses.length) throw new TransferFailure(error.kind, describe(error, size, file));
@@ -82,7 +82,7 @@ async function attempt(
   options: TransferOptions,
   onAnswer: () => void,
 ): Promise<void> {
-  const have = (await sizeOf(partial)) ?? 0;
+  const have = (await fileBytes(partial)) ?? 0;
   const answer = await get(url, await rangeHeaders(url, partial, have), options);
   try {
     onAnswer();

@@ -5,7 +5,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
 import { type Field, ofRole } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
-import { mistakeIn, placeOf } from '../ground/user-module.js';
+import { mistakeIn, placeOfError } from '../ground/user-module.js';
 import { createModel } from '../model/build/create.js';
 import type { BuiltModel } from '../model/build/data-shape.js';
 import { type LayerWeight, modelWeights } from '../model/build/layer-weights.js';
@@ -86,7 +86,7 @@ export function initialParameters({ weights, layout }: StepModel): Float32Array 
 
 /** What tfjs refuses while the model runs is a mistake in the model; what its kernels lack is not. */
 function asModelError(error: unknown): unknown {
-  if (error instanceof Error && placeOf(error)) return mistakeIn('the model cannot be run', error, ModelError);
+  if (error instanceof Error && placeOfError(error)) return mistakeIn('the model cannot be run', error, ModelError);
   const ours = error instanceof LockstepError || error instanceof TypeError || error instanceof RangeError;
   if (ours || !(error instanceof Error) || /[Kk]ernel/.test(error.message)) return error;
   return new ModelError(`the model cannot be run: ${error.message}`, 'check its layers and the shape of the data');

@@ -135,7 +135,7 @@ function crossed(each: readonly Slicing[], examples: number): Slicing {
 }
 
 /** The groups that examples belong to, numbered as they come. */
-export function groupsOf({ codes }: ExampleColumn, rows: Int32Array): { numbers: Int32Array; count: number } {
+export function groupNumbers({ codes }: ExampleColumn, rows: Int32Array): { numbers: Int32Array; count: number } {
   const numberOf = new Map<number, number>();
   const numbers = Int32Array.from(rows, (row) => {
     const code = codes[row];

@@ -171,7 +171,7 @@ export async function occlusion(
 }
 
 /** Windows over [height, width] whose corners are `stride` apart, cut off at the edges, as indices of pixels. */
-export function windows(height: number, width: number, window: number, stride: number): number[][] {
+export function pixelWindows(height: number, width: number, window: number, stride: number): number[][] {
   const starts = (size: number) =>
     Array.from({ length: Math.ceil(Math.max(0, size - window) / stride) + 1 }, (_, i) => i * stride);
   const along = (start: number, size: number) =>

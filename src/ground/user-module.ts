@@ -89,7 +89,7 @@ export function mistakeIn(where: string, thrown: unknown, Failure: Failure): Loc
   if (thrown instanceof LockstepError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const message = text.replace(/\nRequire stack:[\s\S]*/, '').replace(/\s+/g, ' ');
-  const place = thrown instanceof Error ? placeOf(thrown) : undefined;
+  const place = thrown instanceof Error ? placeOfError(thrown) : undefined;
   return new Failure(`${where}: ${message}${place ? ` (${place})` : ''}`, 'correct the module');
 }
 
@@ -99,7 +99,7 @@ const own = fileURLToPath(new URL('../../', import.meta.url));
  * Where a module of the user's failed. Its function stands above those of Lockstep that called it; above it there may be
  * tfjs's, and among those Lockstep's, which compile what tfjs computes. Who calls Lockstep is no module that it has called.
  */
-export function placeOf(error: Error): string | undefined {
+export function placeOfError(error: Error): string | undefined {
   let isCaller = false;
   for (const line of (error.stack ?? '').split('\n')) {
     const [, file, place] = /^\s+at (?:.*\()?((?:file:\/\/|\/|[A-Za-z]:\\).*?):(\d+:\d+)\)?$/.exec(line) ?? [];

@@ -153,7 +153,7 @@ export class EvaluatedRows {
     const { means } = this.#spec;
     this.#truths ??= Float64Array.from(
       { length: this.count * this.#spec.outputs },
-      (_, i) => this.values[i] * unitOf(this.#spec, i) + (means?.[i % means.length] ?? 0),
+      (_, i) => this.values[i] * errorUnit(this.#spec, i) + (means?.[i % means.length] ?? 0),
     );
     return this.#truths;
   }
@@ -221,7 +221,7 @@ export class EvaluatedRows {
 }
 
 /** The size of 1 of output `i` in the units of its target. */
-export const unitOf = ({ deviations }: ScoredOutput, i: number): number => deviations?.[i % deviations.length] ?? 1;
+export const errorUnit = ({ deviations }: ScoredOutput, i: number): number => deviations?.[i % deviations.length] ?? 1;
 
 /** Whether an output tells two classes apart rightly; targets are 0 and 1, or -1 and 1. */
 export const tellsApart = (output: number, target: number, threshold: number): boolean =>
@@ -234,7 +234,7 @@ function weightsOf({ valid, weights }: RowArrays, count: number): Float64Array |
 
 function errorsOf(spec: ScoredOutput, outputs: Numbers, values: ArrayLike<number>, count: number): Float64Array {
   const width = spec.outputs;
-  const units = Float64Array.from({ length: width }, (_, i) => unitOf(spec, i));
+  const units = Float64Array.from({ length: width }, (_, i) => errorUnit(spec, i));
   const errors = new Float64Array(count * width);
   for (let row = 0, at = 0; row < count; row++) {
     for (let i = 0; i < width; i++, at++) errors[at] = (outputs[at] - values[at]) * units[i];

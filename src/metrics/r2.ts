@@ -5,7 +5,7 @@
  */
 import type { z } from 'zod';
 import { numberMisfit } from './class-targets.js';
-import { type EvaluatedRows, type ScoredOutput, unitOf } from './evaluated-rows.js';
+import { type EvaluatedRows, errorUnit, type ScoredOutput } from './evaluated-rows.js';
 import { addSums, type Metric, type MetricFamily, type MetricSums, realSpread, upToOne, type Zod } from './metric.js';
 
 const schema = (z: Zod) =>
@@ -55,7 +55,7 @@ class RSquared implements Metric {
   add({ count, weights, weight: whole, errors, values }: EvaluatedRows, sums: Float64Array): void {
     const { outputs: width } = this.#spec;
     const { targets, squares, spreads } = this.#parts(sums);
-    const units = targets.map((_, i) => unitOf(this.#spec, i));
+    const units = targets.map((_, i) => errorUnit(this.#spec, i));
     const pooled = this.#groups === 1;
     for (let row = 0, at = 0; row < count; row++) {
       const weight = weights ? weights[row] : 1;

@@ -14,7 +14,7 @@ interface Inner {
 }
 
 /** The layers right inside a layer. */
-export function partsOf(layer: Layer): Layer[] {
+export function innerLayers(layer: Layer): Layer[] {
   const { layers = [], cell, cells = [], layer: wrapped, forwardLayer, backwardLayer } = layer as Inner;
   // A bidirectional layer works with copies of the one that it was given.
   const single = forwardLayer ? [forwardLayer, backwardLayer] : [cell, wrapped];
@@ -25,6 +25,6 @@ export function partsOf(layer: Layer): Layer[] {
 export function everyLayer(layer: Layer, seen = new Set<Layer>()): Set<Layer> {
   if (seen.has(layer)) return seen;
   seen.add(layer);
-  for (const part of partsOf(layer)) everyLayer(part, seen);
+  for (const part of innerLayers(layer)) everyLayer(part, seen);
   return seen;
 }

@@ -3,7 +3,7 @@ import { alignedFloats, type SlabLayout, type SlabTensor } from '../model/slab.j
 import { runsOf } from './decay-groups.js';
 import { flushSometimes, type Optimizer, type OptimizerStep, trainableIn, type UpdateRule } from './optimizer.js';
 import { packedSlot } from './packed-slot.js';
-import { isNamed } from './weight-patterns.js';
+import { matchesAny } from './weight-patterns.js';
 
 type AdafactorOptions = OptimizerOptions<'adafactor'>;
 
@@ -38,7 +38,7 @@ export function adafactor(options: AdafactorOptions, layout: SlabLayout): Optimi
   const tensors = new Map(all.map((tensor) => [tensor.offset, tensor]));
   const pieces = runsOf(layout, (tensor: SlabTensor) => tensor).map(({ from, to }) => {
     const tensor = tensors.get(from)!;
-    const decay = isNamed(tensor.name, noDecay) ? 0 : weightDecay;
+    const decay = matchesAny(tensor.name, noDecay) ? 0 : weightDecay;
     const places = isFactored(tensor) ? [0, 1] : [2];
     return {
       from,

@@ -1,7 +1,7 @@
 /** Parameter groups: which weights are decayed, and which are not. */
 import type { SlabLayout } from '../model/slab.js';
 import { type Optimizer, type OptimizerSlot, type SlabPiece, trainableIn, type UpdateRule } from './optimizer.js';
-import { isNamed } from './weight-patterns.js';
+import { matchesAny } from './weight-patterns.js';
 
 interface Decay {
   readonly weightDecay: number;
@@ -20,7 +20,7 @@ export function byDecay(
   ruleOf: (weightDecay: number) => UpdateRule,
 ): Optimizer {
   const rules = { decayed: ruleOf(weightDecay), spared: ruleOf(0) };
-  const pieces = runsOf(layout, ({ name }) => (isNamed(name, noDecay) ? 'spared' : 'decayed')).map(
+  const pieces = runsOf(layout, ({ name }) => (matchesAny(name, noDecay) ? 'spared' : 'decayed')).map(
     ({ from, to, group }): SlabPiece => ({
       from,
       to,

@@ -3,7 +3,7 @@ import type { SlabLayout, SlabTensor } from '../model/slab.js';
 import { oneMinusPower } from './adam.js';
 import { runsOf } from './decay-groups.js';
 import { flushSometimes, type Optimizer, slotLike, trainableIn, type UpdateRule } from './optimizer.js';
-import { isNamed } from './weight-patterns.js';
+import { matchesAny } from './weight-patterns.js';
 
 type LambOptions = OptimizerOptions<'lamb'>;
 
@@ -17,7 +17,7 @@ export function lamb(options: LambOptions, layout: SlabLayout): Optimizer {
   const pieces = runsOf(layout, (tensor: SlabTensor) => tensor).map(({ from, to }) => {
     const { name, size } = tensors.get(from)!;
     const slots = [0, 1].map((slot) => ({ slot, start: from }));
-    return { from, to, slots, rule: lambRule(options, isNamed(name, noDecay) ? 0 : weightDecay), cost: size };
+    return { from, to, slots, rule: lambRule(options, matchesAny(name, noDecay) ? 0 : weightDecay), cost: size };
   });
   return { slots: [slotLike(layout, 'gradientMean'), slotLike(layout, 'squareMean')], pieces };
 }

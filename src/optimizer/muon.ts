@@ -5,7 +5,7 @@ import { runsOf } from './decay-groups.js';
 import { newtonSchulz, type RuleModels } from './newton-schulz.js';
 import { flushSometimes, type Optimizer, type SlabPiece, trainableIn, type UpdateRule } from './optimizer.js';
 import { packedSlot } from './packed-slot.js';
-import { isNamed } from './weight-patterns.js';
+import { matchesAny } from './weight-patterns.js';
 
 type MuonOptions = OptimizerOptions<'muon'>;
 
@@ -27,7 +27,7 @@ export function muon(options: MuonOptions, layout: SlabLayout, models: RuleModel
     packedSlot('gradientMean', rest),
     packedSlot('squareMean', rest),
   ] as const;
-  const decayOf = ({ name }: SlabTensor) => (isNamed(name, noDecay) ? 0 : weightDecay);
+  const decayOf = ({ name }: SlabTensor) => (matchesAny(name, noDecay) ? 0 : weightDecay);
   const adamw = { decayed: restRule(options, weightDecay), spared: restRule(options, 0) };
   const matrixPiece = (tensor: SlabTensor, from: number, to: number): SlabPiece => ({
     from,
@@ -54,7 +54,7 @@ export function muon(options: MuonOptions, layout: SlabLayout, models: RuleModel
 
 /** What is made orthogonal. */
 export function matricesOf({ exclude = ['embeddings'] }: MuonOptions, layout: SlabLayout): SlabTensor[] {
-  return trainableIn(layout).filter(({ name, shape }) => shape.length === 2 && !isNamed(name, exclude));
+  return trainableIn(layout).filter(({ name, shape }) => shape.length === 2 && !matchesAny(name, exclude));
 }
 
 /** Multiplications of a step, as far as they depend on the shape. */

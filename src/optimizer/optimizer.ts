@@ -75,7 +75,7 @@ export const trainableIn = ({ tensors, trainable }: SlabLayout): SlabTensor[] =>
   tensors.filter(({ offset }) => offset < trainable);
 
 /** One rule for all parameters. @param slots each as long as they */
-export function uniform(layout: SlabLayout, slots: readonly OptimizerSlot[], rule: UpdateRule): Optimizer {
+export function uniformOptimizer(layout: SlabLayout, slots: readonly OptimizerSlot[], rule: UpdateRule): Optimizer {
   return {
     slots,
     pieces: [{ from: 0, to: layout.trainable, slots: slots.map((_, slot) => ({ slot, start: 0 })), rule }],

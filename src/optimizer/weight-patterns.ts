@@ -19,7 +19,7 @@ function endsOf(name: string): string[] {
  * of a name and with what follows each underscore in it, so that `bias` is that of every layer, also of one within another.
  * @param name such as `dense_1/kernel` or `transformerDecoder_1/attention_query_bias`
  */
-export function isNamed(name: string, patterns: readonly string[]): boolean {
+export function matchesAny(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => (pattern.includes('/') ? [name] : endsOf(name)).some(globOf(pattern)));
 }
 
@@ -29,7 +29,7 @@ export function checkPatterns(config: OptimizerConfig, { tensors, trainable }: S
   const [[optimizer, options]] = Object.entries(config);
   for (const [key, patterns] of Object.entries(options as object)) {
     if (!Array.isArray(patterns)) continue;
-    const odd = patterns.find((pattern: string) => !names.some((name) => isNamed(name, [pattern])));
+    const odd = patterns.find((pattern: string) => !names.some((name) => matchesAny(name, [pattern])));
     if (odd === undefined) continue;
     const candidates = odd.includes('/') ? names : [...new Set(names.flatMap(endsOf))];
     const listed = odd.includes('/') ? names : [...new Set(names.map((name) => endsOf(name).at(-1)))];

@@ -36,7 +36,7 @@ const [stepDeviation, phaseDeviation] = [0.02, 0.05];
  *
  * @param observations at least one, all of the same model on the same machine
  */
-export function calibrate(observations: readonly Observation[]): CostModel {
+export function calibrateCosts(observations: readonly Observation[]): CostModel {
   const { spread, measured } = spreadOf(observations);
   const expected = expectedCosts(observations);
   const names = Object.keys(expected) as CostName[];

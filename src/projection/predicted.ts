@@ -20,7 +20,7 @@ export interface PredictedRun {
 }
 
 /** How well the model predicts runs, best of those that it was not calibrated on. */
-export function checkModel(model: CostModel, observations: readonly Observation[]): PredictedRun[] {
+export function predictedRuns(model: CostModel, observations: readonly Observation[]): PredictedRun[] {
   return observations.map((observation) => {
     const { workers, reduction, bandwidth, latency, step: measured } = observation;
     const predicted = 1000 * predictor(observation)(model.costs, model.spread).step;

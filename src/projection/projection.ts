@@ -4,7 +4,7 @@ import type { CostModel } from './cost.js';
 import { type ProjectionRow, rowOf } from './row.js';
 import type { Scenario } from './scenario.js';
 import { aloneExamplesPerSecond, simulateTrial } from './trial.js';
-import { verdictOf } from './verdict.js';
+import { projectionVerdict } from './verdict.js';
 
 export interface Projection {
   readonly scenario: Scenario;
@@ -49,7 +49,7 @@ export function project(model: CostModel, scenario: Scenario, seed = 0): Project
     best,
     worth,
     worthwhile,
-    verdict: verdictOf({ model, scenario, best, worth, worthwhile, seed }),
+    verdict: projectionVerdict({ model, scenario, best, worth, worthwhile, seed }),
     assumptions: assumptionsOf(model, scenario),
   };
 }

@@ -48,7 +48,7 @@ export interface Judged {
   readonly seed: number;
 }
 
-export function verdictOf(judged: Judged): string[] {
+export function projectionVerdict(judged: Judged): string[] {
   const { best, worth } = judged;
   const last = best.at(-1)!;
   // Where it no longer pays, or as far as was asked.

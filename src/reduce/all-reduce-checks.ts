@@ -38,8 +38,8 @@ export function stalePlan(plan: AllReducePlan, round: number, attempt: number): 
 
 /** @throws WireError unless the numbers are as many, and as precise, as the plan says */
 export function checkPayload(from: number, frame: SlabFrame, precision: WirePrecision, bytes: number): void {
-  if (frame.precision !== precision) throw broken(from, frame, precision, frame.precision);
-  if (frame.payload.length !== bytes) throw broken(from, frame, `${bytes} bytes`, `${frame.payload.length}`);
+  if (frame.precision !== precision) throw brokenSum(from, frame, precision, frame.precision);
+  if (frame.payload.length !== bytes) throw brokenSum(from, frame, `${bytes} bytes`, `${frame.payload.length}`);
 }
 
 /**
@@ -52,28 +52,28 @@ export function isOwed(from: number, frame: SlabFrame, owed: readonly Input[], i
   if (owed.some(isThis)) return true;
   if (inputs.some(isThis)) return false;
   const mine = inputs.filter((input) => input.from === from).map(describe);
-  throw broken(from, frame, mine.length > 0 ? `a sum of ${mine.join(', ')}` : 'no sum', 'this one');
+  throw brokenSum(from, frame, mine.length > 0 ? `a sum of ${mine.join(', ')}` : 'no sum', 'this one');
 }
 
 /** @throws WireError when a total comes from somebody else than the parent */
 export function checkParent(from: number, frame: SlabFrame, parent: number | undefined): void {
-  if (from !== parent) throw broken(from, frame, `the total from ${parent ?? 'nobody'}`, `it from ${from}`);
+  if (from !== parent) throw brokenSum(from, frame, `the total from ${parent ?? 'nobody'}`, `it from ${from}`);
 }
 
 /** @param owed sums that are still to come @throws WireError unless it is the total, of sums that have all come */
 export function checkTotal(from: number, frame: SlabFrame, shards: number, owed: number): void {
-  if (frame.low !== 0 || frame.high !== shards) throw broken(from, frame, `shards [0, ${shards})`, describe(frame));
-  if (owed > 0) throw broken(from, frame, 'the total after all sums that make it', 'it before');
+  if (frame.low !== 0 || frame.high !== shards) throw brokenSum(from, frame, `shards [0, ${shards})`, describe(frame));
+  if (owed > 0) throw brokenSum(from, frame, 'the total after all sums that make it', 'it before');
 }
 
 /** @param checksum of what came */
 export function checkChecksum(from: number, frame: SlabFrame, checksum: number): void {
-  if (checksum !== frame.checksum) throw broken(from, frame, `checksum ${frame.checksum}`, `${checksum}`);
+  if (checksum !== frame.checksum) throw brokenSum(from, frame, `checksum ${frame.checksum}`, `${checksum}`);
 }
 
 const describe = ({ low, high }: TreeNode): string => `shards [${low}, ${high})`;
 
-export function broken(from: number, frame: SlabFrame, expected: string, actual: string): WireError {
+export function brokenSum(from: number, frame: SlabFrame, expected: string, actual: string): WireError {
   const { kind, segment, round, attempt } = frame;
   const what = `a ${kind} sum of ${describe(frame)}, segment ${segment}, round ${round}, attempt ${attempt}`;
   return new WireError(

@@ -7,7 +7,7 @@
 import { WireError } from '../errors.js';
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import {
-  broken,
+  brokenSum,
   checkChecksum,
   checkParent,
   checkPayload,
@@ -152,7 +152,7 @@ export class AllReduce {
     const running = this.#running;
     if (!running || frame.round !== this.#round || frame.attempt !== this.#attempt) return;
     const segment = running.work[frame.segment];
-    if (!segment) throw broken(from, frame, `segments [0, ${running.work.length})`, `${frame.segment}`);
+    if (!segment) throw brokenSum(from, frame, `segments [0, ${running.work.length})`, `${frame.segment}`);
     const bytes = bytesOf(segment);
     checkPayload(from, frame, segment.precision, bytes);
     const isNew =

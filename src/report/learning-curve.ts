@@ -50,7 +50,7 @@ export interface LossChange {
  * Whether more training examples would help, by the last two sizes: the interval of the difference of their losses must not hold 0.
  * @param change undefined where there are no draws to tell it by
  */
-export function verdictOf(points: LearningCurve['points'], change: LossChange | undefined): string {
+export function curveVerdict(points: LearningCurve['points'], change: LossChange | undefined): string {
   const [before, last] = points.slice(-2);
   if (!last) return 'One size alone says nothing about more examples.';
   const [from, to] = [before, last].map(({ metrics }) => metricText(metrics.loss));

@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import { duration, grouped, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter } from './events.js';
 import { textReporter } from './text.js';
-import { widthOf, wrapLines } from './wrap.js';
+import { terminalColumns, wrapLines } from './wrap.js';
 
 /** Longest silence, in milliseconds, before a progress line. */
 const SILENCE = 30_000;
@@ -12,7 +12,7 @@ const SILENCE = 30_000;
 export function plainReporter(stream: NodeJS.WritableStream, now: () => number = Date.now): Reporter {
   let spoke = now();
   const write = (text: string) => {
-    stream.write(wrapLines(text, widthOf(stream)));
+    stream.write(wrapLines(text, terminalColumns(stream)));
     spoke = now();
   };
   return textReporter(pc.createColors(false), write, (event) => {

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { duration, grouped, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter } from './events.js';
 import { textReporter } from './text.js';
-import { widthOf, wrapLines } from './wrap.js';
+import { terminalColumns, wrapLines } from './wrap.js';
 
 /** Columns that all figures may take, and the fewest of a bar. */
 const FIGURES = 70;
@@ -16,14 +16,14 @@ export function terminalReporter(stream: NodeJS.WriteStream): Reporter {
   const write = (text: string) => {
     bar?.stop();
     bar = undefined;
-    stream.write(wrapLines(text, widthOf(stream)));
+    stream.write(wrapLines(text, terminalColumns(stream)));
   };
   const progress = (event: ProgressEvent) => {
     if (bar) return bar.update(event.step, figures(event));
     bar = createBar(stream);
     bar.start(event.steps, event.step, figures(event));
   };
-  return textReporter(pc, write, progress, () => widthOf(stream));
+  return textReporter(pc, write, progress, () => terminalColumns(stream));
 }
 
 function createBar(stream: NodeJS.WriteStream): SingleBar {

@@ -11,7 +11,7 @@ const lead = /^ *(?:\S.*? {2}(?: |\p{Cc}\[\d+m)*)?/u;
 const command = /^(?:[^:]*: | *)(?:.* \| )?lockstep /;
 
 /** Columns of a terminal; elsewhere lines may have any length. One of no columns, as under `mpirun`, is no terminal. */
-export const widthOf = (stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number =>
+export const terminalColumns = (stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number =>
   stream.isTTY && stream.columns ? stream.columns : Number.POSITIVE_INFINITY;
 
 /** Lines that fit; a word that is longer than that, such as a checksum, stays in one piece. */

@@ -22,7 +22,7 @@ export interface Surroundings {
 }
 
 /** What limits a point, compared with the point of the fewest workers; what costs most first. */
-export function findingsOf(base: ScalePoint, point: ScalePoint, { kind, cores }: Surroundings): ScaleFinding[] {
+export function limitsOf(base: ScalePoint, point: ScalePoint, { kind, cores }: Surroundings): ScaleFinding[] {
   if (point.workers === base.workers || point.efficiency >= nearIdeal) return [];
   const step = stepOf(point);
   const apart = [computing(base, point), behind(base, point), waiting(base, point, kind)];

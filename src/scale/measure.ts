@@ -1,7 +1,7 @@
 /** From the trace of a run to its numbers: of the steps after the warm-up. */
 import { batchOf, stepsOf } from '../data/geometry.js';
-import { type PhaseSplit, type ScaleRun, splitNames, type WorkerSplit } from './record.js';
-import { mean, median, quantile, sum } from './statistics.js';
+import { type PhaseSplit, phaseSplitNames, type ScaleRun, type WorkerSplit } from './record.js';
+import { mean, median, quantileOf, sum } from './statistics.js';
 import type { RunTrace } from './trace.js';
 
 /** How the run divides into steps and epochs. */
@@ -21,15 +21,15 @@ type RunFigures = Pick<
 interface CountedStep {
   readonly milliseconds: number;
   readonly examples: number;
-  /** Milliseconds of each worker in each phase that it names, in the orders of the workers' ids and of `splitNames`. */
+  /** Milliseconds of each worker in each phase that it names, in the orders of the workers' ids and of `phaseSplitNames`. */
   readonly splits: readonly (readonly number[])[];
 }
 
-type SplitPhase = (typeof splitNames)[number];
+type SplitPhase = (typeof phaseSplitNames)[number];
 const computing: readonly SplitPhase[] = ['gather', 'compute'];
 
 const spentIn = (split: readonly number[], names: readonly SplitPhase[]): number =>
-  sum(names.map((name) => split[splitNames.indexOf(name)]));
+  sum(names.map((name) => split[phaseSplitNames.indexOf(name)]));
 
 /** @returns undefined where no step is left after the warm-up */
 export function measureTrace(trace: RunTrace, shape: RunShape): RunFigures | undefined {
@@ -39,9 +39,9 @@ export function measureTrace(trace: RunTrace, shape: RunShape): RunFigures | und
   const durations = steps.map(({ milliseconds }) => milliseconds);
   const perWorker = ids.map((id, worker): WorkerSplit => {
     // Waiting is what is left of all steps: in one alone a worker may be early or late.
-    const means = splitNames.map((_, i) => mean(steps.map(({ splits }) => splits[worker][i])));
+    const means = phaseSplitNames.map((_, i) => mean(steps.map(({ splits }) => splits[worker][i])));
     const whole = withWaiting(means, mean(durations));
-    const named = Object.fromEntries(splitNames.map((name, i) => [name, whole[i]])) as unknown as PhaseSplit;
+    const named = Object.fromEntries(phaseSplitNames.map((name, i) => [name, whole[i]])) as unknown as PhaseSplit;
     const validation = trace.validation.get(id) ?? 0;
     return { name: trace.workers.get(id)!, computes: named.compute > 0, split: named, validation };
   });
@@ -59,7 +59,7 @@ export function measureTrace(trace: RunTrace, shape: RunShape): RunFigures | und
     examples,
     seconds,
     examplesPerSecond: examples / seconds,
-    step: { p50: quantile(durations, 0.5), p90: quantile(durations, 0.9), p99: quantile(durations, 0.99) },
+    step: { p50: quantileOf(durations, 0.5), p90: quantileOf(durations, 0.9), p99: quantileOf(durations, 0.99) },
     spread: median(behind),
     perWorker,
     typical: {
@@ -85,7 +85,7 @@ function countedSteps({ steps }: RunTrace, { warmUp, ...cut }: RunShape, ids: re
     // Before the first step of an epoch others are validated and written down: that is no part of it.
     const before = place === 0 ? undefined : steps[warmUp + i - 1]?.end;
     const milliseconds = end - (before ?? start);
-    const splits = ids.map((id) => phases.get(id) ?? splitNames.map(() => 0));
+    const splits = ids.map((id) => phases.get(id) ?? phaseSplitNames.map(() => 0));
     return { milliseconds, examples: batchOf(cut, place).count, splits };
   });
 }
@@ -93,6 +93,6 @@ function countedSteps({ steps }: RunTrace, { warmUp, ...cut }: RunShape, ids: re
 /** What no phase accounts for is waiting: for others, or for word of what to do next. */
 function withWaiting(split: readonly number[], milliseconds: number): number[] {
   const whole = [...split];
-  whole[splitNames.indexOf('wait')] += Math.max(0, milliseconds - sum(split));
+  whole[phaseSplitNames.indexOf('wait')] += Math.max(0, milliseconds - sum(split));
   return whole;
 }

@@ -1,5 +1,12 @@
 /** From single runs to one point for each number of workers: how much faster, at what cost. */
-import { type Mode, type PhaseSplit, type ScalePoint, type ScaleRun, splitNames, type WorkerSplit } from './record.js';
+import {
+  type Mode,
+  type PhaseSplit,
+  phaseSplitNames,
+  type ScalePoint,
+  type ScaleRun,
+  type WorkerSplit,
+} from './record.js';
 import { mean, median, range } from './statistics.js';
 
 /** @returns by mode, then by number of workers; those without a run are left out */
@@ -67,7 +74,7 @@ function meanWorker({ name, computes }: WorkerSplit, runs: readonly ScaleRun[]):
 
 function meanSplit(splits: readonly PhaseSplit[]): PhaseSplit {
   return Object.fromEntries(
-    splitNames.map((name) => [name, mean(splits.map((split) => split[name]))]),
+    phaseSplitNames.map((name) => [name, mean(splits.map((split) => split[name]))]),
   ) as unknown as PhaseSplit;
 }
 

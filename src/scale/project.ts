@@ -1,7 +1,7 @@
 /** From the runs of a report to more workers than it has. */
 import { ConfigError } from '../errors.js';
 import { percent } from '../ground/units.js';
-import { calibrate } from '../projection/calibrate.js';
+import { calibrateCosts } from '../projection/calibrate.js';
 import type { Observation } from '../projection/observation.js';
 import { predictor } from '../projection/predicted.js';
 import { type Projection, project } from '../projection/projection.js';
@@ -31,7 +31,7 @@ export function projectScale(report: ScaleReport, scenario: Scenario): Projected
   const observations = observationsOf(report);
   const counts = [...new Set(observations.map(({ workers }) => workers))];
   checkProjectable(counts);
-  const model = calibrate(observations);
+  const model = calibrateCosts(observations);
   const { rows, best, verdict, assumptions } = project(model, scenario);
   return {
     ...{ scenario: scenarioText(scenario), rows, best, verdict },
@@ -94,7 +94,7 @@ function observationsOf({ runs, plan, config, machine }: ScaleReport): Observati
 const butterflies = (runs: readonly ScaleRun[]): boolean =>
   runs.every(({ bytesPerStep, fewestBytesPerStep }) => (bytesPerStep ?? 0) < 1.2 * (fewestBytesPerStep ?? 0));
 
-function missOf(observation: Observation, model: ReturnType<typeof calibrate>): number {
+function missOf(observation: Observation, model: ReturnType<typeof calibrateCosts>): number {
   const predicted = 1000 * predictor(observation)(model.costs, model.spread).step;
   return Math.abs(predicted - observation.step) / observation.step;
 }
@@ -105,7 +105,7 @@ function heldOut(observations: readonly Observation[], counts: readonly number[]
     return ['With a third number of workers, the report would say how far off the model is where it was not fitted.'];
   }
   const most = Math.max(...counts);
-  const model = calibrate(observations.filter(({ workers }) => workers < most));
+  const model = calibrateCosts(observations.filter(({ workers }) => workers < most));
   const misses = observations.filter(({ workers }) => workers === most).map((each) => missOf(each, model));
   return [`Fitted without the runs of ${workersText(most)}, the model is off by ${percent(median(misses))} on those.`];
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError } from '../errors.js';
 
 /** Where a worker's step goes; together they are the step. */
-export const splitNames = ['gather', 'compute', 'reduce', 'exchange', 'update', 'wait'] as const;
+export const phaseSplitNames = ['gather', 'compute', 'reduce', 'exchange', 'update', 'wait'] as const;
 const modes = ['strong', 'weak'] as const;
 export const kinds = ['threads', 'processes'] as const;
 

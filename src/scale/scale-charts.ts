@@ -1,7 +1,7 @@
 /** The charts of a report of `lockstep scale`. */
 import type { Chart, ChartLine, LineChart } from '../report/document.js';
 import type { Comparison } from './compare.js';
-import { type ScalePoint, splitNames } from './record.js';
+import { phaseSplitNames, type ScalePoint } from './record.js';
 import { workersText } from './scale-text.js';
 
 /** A chart over the number of workers. */
@@ -58,7 +58,7 @@ function barCharts(points: readonly ScalePoint[]): Chart[] {
   const shared = { kind: 'bars', xLabel: 'workers', bars: points.map(({ workers }) => `${workers}`) } as const;
   const split: Chart = {
     ...{ ...shared, title: "Where a step's time goes", yLabel: 'milliseconds' },
-    parts: splitNames.map((name) => ({ name, values: points.map((point) => point.split[name]) })),
+    parts: phaseSplitNames.map((name) => ({ name, values: points.map((point) => point.split[name]) })),
   };
   if (points.some(({ cpuSecondsPerExample }) => cpuSecondsPerExample === null)) return [split];
   const cost: Chart = {

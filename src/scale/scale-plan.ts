@@ -118,7 +118,7 @@ function stepsWith(examples: number, batchSize: number, training: number): numbe
  * All runs, so that whatever changes meanwhile (clock, temperature, other programs) meets every number of workers alike:
  * repeat by repeat, each beginning with another one.
  */
-export function orderOf(settings: readonly Setting[], repeats: number): (Setting & { readonly repeat: number })[] {
+export function orderOfRuns(settings: readonly Setting[], repeats: number): (Setting & { readonly repeat: number })[] {
   return Array.from({ length: repeats }, (_, i) => {
     const first = i % settings.length;
     return [...settings.slice(first), ...settings.slice(0, first)].map((setting) => ({ ...setting, repeat: i + 1 }));

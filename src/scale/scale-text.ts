@@ -1,6 +1,6 @@
 /** Words and numbers of a report, the same in files and on the terminal. */
 import { bytesText, grouped, percent } from '../ground/units.js';
-import { type Mode, type ScalePoint, type ScaleReport, splitNames } from './record.js';
+import { type Mode, phaseSplitNames, type ScalePoint, type ScaleReport } from './record.js';
 
 export const coresText = (cores: number): string => `${cores} ${cores === 1 ? 'core' : 'cores'}`;
 export const workersText = (workers: number): string => `${workers} ${workers === 1 ? 'worker' : 'workers'}`;
@@ -22,7 +22,7 @@ export interface ScaleColumn {
   readonly cell: (point: ScalePoint) => string;
 }
 
-const phases: Readonly<Record<(typeof splitNames)[number], string>> = {
+const phases: Readonly<Record<(typeof phaseSplitNames)[number], string>> = {
   gather: 'examples into batches',
   compute: 'forward and backward pass, on memory that threads share: nothing is copied',
   reduce: 'sums in shared memory',
@@ -96,7 +96,7 @@ export const costColumns: readonly ScaleColumn[] = [
 /** Where the time of a step goes. */
 export const splitColumns: readonly ScaleColumn[] = [
   { ...workersColumn, about: undefined },
-  ...splitNames.map((name) => ({
+  ...phaseSplitNames.map((name) => ({
     head: name,
     about: phases[name],
     cell: ({ split }: ScalePoint) => short(split[name]),

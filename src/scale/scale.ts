@@ -9,11 +9,11 @@ import { sha256 } from '../ground/checksum.js';
 import { memoryLimit } from '../ground/memory.js';
 import type { StartEvent } from '../report/events.js';
 import { adviceOf } from './advice.js';
-import { findingsOf } from './limits.js';
+import { limitsOf } from './limits.js';
 import { runOnce } from './one-run.js';
 import { pointsOf } from './points.js';
 import type { Kind, Mode, ScaleReport, ScaleRun } from './record.js';
-import { type Choices, orderOf, settingsOf, stepsFor, warmUp } from './scale-plan.js';
+import { type Choices, orderOfRuns, settingsOf, stepsFor, warmUp } from './scale-plan.js';
 import { warningsOf } from './warnings.js';
 
 export interface ScaleOptions extends Choices {
@@ -47,7 +47,7 @@ export async function measureScale(options: ScaleOptions): Promise<ScaleReport |
   if (!probe) return undefined;
   const { start } = probe;
   const steps = options.steps ?? defaultSteps(options, probe.run);
-  const order = orderOf(settingsOf(options, steps, start, config.training.shards === 'auto'), repeats);
+  const order = orderOfRuns(settingsOf(options, steps, start, config.training.shards === 'auto'), repeats);
   progress(0, order.length, undefined);
   const runs: ScaleRun[] = [];
   for (const setting of order) {
@@ -82,7 +82,7 @@ function reportOf({ config, start, runs, load, steps, complete }: MeasuredRuns, 
   const ofMode = (mode: Mode) => points.filter((point) => point.mode === mode);
   const findings = modes.flatMap((mode) => {
     const [base, ...others] = ofMode(mode);
-    return others.flatMap((point) => findingsOf(base, point, surroundings));
+    return others.flatMap((point) => limitsOf(base, point, surroundings));
   });
   const { batchSize, shards, training, parameters, trainable, engine, backend } = start;
   const { precision } = config.cluster;

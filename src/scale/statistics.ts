@@ -1,7 +1,7 @@
 /** Numbers of many measurements in one. */
 
 /** The value below which a part of the values lie, between two of them by their distance. @param part from 0 to 1 */
-export function quantile(values: readonly number[], part: number): number {
+export function quantileOf(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const place = part * (sorted.length - 1);
   const below = Math.floor(place);
@@ -9,7 +9,7 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
 }
 
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
+export const median = (values: readonly number[]): number => quantileOf(values, 0.5);
 
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { ScaleError } from '../errors.js';
 import { parseJson } from '../ground/json-file.js';
-import { splitNames } from './record.js';
+import { phaseSplitNames } from './record.js';
 
-/** Milliseconds of each phase, in the order of `splitNames`; waiting only where a thread says so. */
+/** Milliseconds of each phase, in the order of `phaseSplitNames`; waiting only where a thread says so. */
 type PhaseTimes = number[];
 
 interface TracedStep {
@@ -71,10 +71,10 @@ export function parseTrace(text: string): RunTrace {
     steps.set(args.step, step);
     step.start = Math.min(step.start, ts / 1000);
     step.end = Math.max(step.end, (ts + dur) / 1000);
-    const phase = (splitNames as readonly string[]).indexOf(name);
+    const phase = (phaseSplitNames as readonly string[]).indexOf(name);
     // The span over all phases of computing has the name of one of them.
     if (phase < 0 || args.shards !== undefined) continue;
-    const phases = step.phases.get(pid) ?? splitNames.map(() => 0);
+    const phases = step.phases.get(pid) ?? phaseSplitNames.map(() => 0);
     step.phases.set(pid, phases);
     phases[phase] += dur / 1000;
   }

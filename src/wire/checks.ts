@@ -43,7 +43,7 @@ export const anyNumber: Check = rule('a number', (value) => typeof value === 'nu
 
 export const truth: Check = rule('true or false', (value) => typeof value === 'boolean');
 
-export const oneOf = (...values: readonly string[]): Check =>
+export const oneOfWords = (...values: readonly string[]): Check =>
   rule(`one of ${values.join(', ')}`, (value) => values.includes(value as string));
 
 // Characters that would move the cursor of a terminal or change its colours.
@@ -79,7 +79,7 @@ export const bytes = (length: number): Check =>
 
 export const doubles: Check = rule('a Float64Array', (value) => value instanceof Float64Array);
 
-export const floats: Check = rule('a Float32Array', (value) => value instanceof Float32Array);
+export const float32s: Check = rule('a Float32Array', (value) => value instanceof Float32Array);
 
 /** Integers that were counted. */
 export const counts: Check = (value, name) => {

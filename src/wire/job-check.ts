@@ -4,7 +4,14 @@ import { type Field, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/fi
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { inspectModel } from '../engine/onnx/inspect.js';
-import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from '../engine/onnx/names.js';
+import {
+  divisorName,
+  gradientName,
+  graphInputName,
+  headNames,
+  noiseName,
+  parameterName,
+} from '../engine/onnx/names.js';
 import type { CompiledModel } from '../engine/onnx/onnx-engine.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
 import type { Subgraph } from '../engine/onnx/subgraphs.js';
@@ -127,7 +134,7 @@ function givenTensors(
   { noise }: CompiledGraph,
 ): Map<string, OnnxValue> {
   const values: OnnxValue[] = [
-    ...fields.map((field) => ({ name: fieldName(field), type: field.type, shape: [count, ...field.shape] })),
+    ...fields.map((field) => ({ name: graphInputName(field), type: field.type, shape: [count, ...field.shape] })),
     ...layout.tensors.map(({ shape }, i) => ({ name: parameterName(i), type: 'float32', shape }) as const),
     ...noise.map(({ shape }, i) => ({ name: noiseName(i), type: 'float32', shape }) as const),
   ];

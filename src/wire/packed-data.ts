@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Column, Examples } from '../data/examples.js';
 import { bytesPerElement, type Field, isCopy, roles, rowBytes, strideOf, valuesOf, widthOf } from '../data/field.js';
-import { columnBytes, type ExamplesMeta, packedBytes, packedHeader, packedMagic, padded } from '../data/packed.js';
+import { columnBytes, type ExamplesMeta, packedBytes, packedHeader, packedMagic, paddedBytes } from '../data/packed.js';
 import { readFully } from '../data/row-reader.js';
 import { WireError } from '../errors.js';
 
@@ -151,7 +151,7 @@ export async function openPacked(file: string, budget: number): Promise<Examples
       const values = valuesOf(field.type, await load(fd, place, inMemory));
       columns.push({ ...field, values, ...(fits ? {} : { file: { first, start: place + inMemory, fd } }) });
       if (field.role === 'input') left -= inMemory;
-      place += padded(bytes);
+      place += paddedBytes(bytes);
     }
     if (!columns.some(({ file }) => file)) closeSync(fd);
     return { count: meta.count, columns };
@@ -174,7 +174,7 @@ export function packedInMemory(name: string, packed: SharedArrayBuffer): Example
     const bytes = columnBytes(field, meta.count);
     const own = isCopy(field) ? inputOf(columns, field)!.values : undefined;
     columns.push({ ...field, values: own ?? valuesOf(field.type, packed, place, bytes / bytesPerElement(field)) });
-    place += padded(bytes);
+    place += paddedBytes(bytes);
   }
   return { count: meta.count, columns };
 }

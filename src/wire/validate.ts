@@ -10,9 +10,9 @@ import {
   counts,
   doubles,
   finite,
-  floats,
+  float32s,
   list,
-  oneOf,
+  oneOfWords,
   orNull,
   partial,
   prose,
@@ -101,7 +101,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   refused: { problem: prose, remedy: prose, final: truth },
   transfer: {
     transfer: u32,
-    what: oneOf('job', 'data', 'rows', 'state'),
+    what: oneOfWords('job', 'data', 'rows', 'state'),
     bytes: size,
     sha256: hash,
     round: lastRound,
@@ -123,8 +123,8 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   allReduce: {
     round: u32,
     attempt: whole(0, 255),
-    algorithm: oneOf('star', 'butterfly'),
-    precision: oneOf('float32', 'bfloat16', 'float16'),
+    algorithm: oneOfWords('star', 'butterfly'),
+    precision: oneOfWords('float32', 'bfloat16', 'float16'),
     shards: whole(1, mostShards),
     members: list(mostMembers, record({ id: member, nodes }), distinct),
   },
@@ -139,7 +139,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   applied: { round: lastRound, milliseconds },
   fetch: { round: lastRound },
   evaluate: { request: u32, batches: list(2 ** 20, record({ batch: u32, bucket, rows })) },
-  evaluated: { request: u32, sums: doubles, counts, kept: floats, milliseconds },
+  evaluated: { request: u32, sums: doubles, counts, kept: float32s, milliseconds },
   failed: { phase: text(64), message: prose },
   peerLost: { id: member, round: u32, reason: prose },
   drain: {},
@@ -149,9 +149,9 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
 };
 
 const kinds = new Map<string, Check>(
-  Object.entries(messages).map(([kind, fields]) => [kind, record({ kind: oneOf(kind), ...fields })]),
+  Object.entries(messages).map(([kind, fields]) => [kind, record({ kind: oneOfWords(kind), ...fields })]),
 );
-const known = oneOf(...kinds.keys());
+const known = oneOfWords(...kinds.keys());
 
 /**
  * @returns `value`, now known to be a message

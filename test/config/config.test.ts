@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Document, parse } from 'yaml';
-import { explain } from '../../src/config/explain.js';
+import { explainIssues } from '../../src/config/explain.js';
 import { loadGate } from '../../src/config/gate.js';
 import { alternatives, type JsonSchema, runJsonSchema } from '../../src/config/json-schema.js';
 import { loadRunConfig, resolvedYaml } from '../../src/config/load-config.js';
@@ -367,7 +367,7 @@ describe('a key that is empty', () => {
           };
     const issuesAt = (value: unknown) =>
       runSchema.safeParse(set(base, keys, value), { error: () => '' }).error?.issues ?? [];
-    const mistake = explain(set(base, keys, null), issuesAt(null)).find((each) => each.path.join('.') === path);
+    const mistake = explainIssues(set(base, keys, null), issuesAt(null)).find((each) => each.path.join('.') === path);
     if (mistake?.remedy !== 'write {} for its defaults') return;
     expect(issuesAt({}).filter((issue) => issue.path.join('.').startsWith(path))).toEqual([]);
   });

@@ -8,7 +8,7 @@ import { dataSchema } from '../../src/config/data.js';
 import { diagnose } from '../../src/data/doctor/diagnose.js';
 import type { DataDiagnosis } from '../../src/data/doctor/diagnosis.js';
 import { keepTogether } from '../../src/data/splits/keep-together.js';
-import { partsOf } from '../../src/data/splits/split-plan.js';
+import { heldOutParts } from '../../src/data/splits/split-plan.js';
 import { lockstepServed } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { idxFile } from '../support/idx.js';
@@ -197,7 +197,7 @@ describe('a table', () => {
     }
     const said = path.length > 1 ? { split: { ...left.split, [path[1]]: value } } : { split: parse(value) };
     const followed = dataSchema.parse({ ...left, ...said });
-    const { validation, test } = partsOf<unknown>(dataSchema.parse(config));
+    const { validation, test } = heldOutParts<unknown>(dataSchema.parse(config));
     expect(followed.split).toMatchObject({ validation, test, group: 'siteId' });
     expect(keepTogether(dataSchema.parse({ ...config, split: undefined, test: 'test.csv' }))).toBeUndefined();
   });

@@ -13,9 +13,9 @@ import {
   type InputPart,
   integratedGradients,
   occlusion,
+  pixelWindows,
   scoresOf,
   slotsOf,
-  windows,
 } from '../../src/explain/attribution.js';
 import { gaussLegendre } from '../../src/explain/gauss-legendre.js';
 import { vectorsOf } from '../../src/explain/lookups.js';
@@ -113,7 +113,7 @@ describe('attributions are those of captum', () => {
       { flatten: {} },
       { dense: { units: 3 } },
     ];
-    const found = await all(layers, [8, 6, 2], cases.convolutional, 2, windows(8, 6, 3, 2));
+    const found = await all(layers, [8, 6, 2], cases.convolutional, 2, pixelWindows(8, 6, 3, 2));
     expectNear(found.integrated, inGroups(cases.convolutional.integratedGradients, 2));
     expectNear(found.gradient, inGroups(cases.convolutional.gradient, 2));
     // captum gives every channel of a window what the window comes to.

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { ModelError } from '../../src/errors.js';
 import { slabLayout } from '../../src/model/slab.js';
-import { checkPatterns, isNamed } from '../../src/optimizer/weight-patterns.js';
+import { checkPatterns, matchesAny } from '../../src/optimizer/weight-patterns.js';
 
 it.each([
   ['bias', 'dense_1/bias', true],
@@ -24,7 +24,7 @@ it.each([
   ['gamma*', 'gamma', true],
   ['ga.ma', 'norm/gamma', false],
 ])('%s and %s: %s', (pattern, name, named) => {
-  expect(isNamed(name, [pattern])).toBe(named);
+  expect(matchesAny(name, [pattern])).toBe(named);
 });
 
 describe('checkPatterns', () => {

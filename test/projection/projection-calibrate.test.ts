@@ -1,9 +1,9 @@
 /** From observations to costs: those that made them, as far as they show. */
 import { describe, expect, it } from 'vitest';
-import { calibrate } from '../../src/projection/calibrate.js';
+import { calibrateCosts } from '../../src/projection/calibrate.js';
 import type { Costs } from '../../src/projection/cost.js';
 import type { Observation } from '../../src/projection/observation.js';
-import { checkModel, predictor } from '../../src/projection/predicted.js';
+import { predictedRuns, predictor } from '../../src/projection/predicted.js';
 
 const costs: Costs = {
   shard: 1e-3,
@@ -46,12 +46,12 @@ const known = [
 
 describe('calibrate', () => {
   it('finds the costs that made the observations', () => {
-    const model = calibrate(known);
+    const model = calibrateCosts(known);
     for (const name of ['example', 'shard', 'update', 'byte', 'message', 'contention'] as const) {
       expect([name, model.costs[name] / costs[name]]).toEqual([name, expect.closeTo(1, 0)]);
     }
     for (const name of ['example', 'update', 'byte'] as const) expect(model.assumed).not.toContain(name);
-    for (const { error } of checkModel(model, known)) expect(error).toBeLessThan(0.02);
+    for (const { error } of predictedRuns(model, known)) expect(error).toBeLessThan(0.02);
   });
 
   it('predicts runs that it has not seen', () => {
@@ -64,7 +64,7 @@ describe('calibrate', () => {
       ],
       ...[observed(4, { reduction: 'star', ...limits }), observed(4, { reduction: 'butterfly', ...limits })],
     ];
-    const checks = checkModel(calibrate(known), unseen);
+    const checks = predictedRuns(calibrateCosts(known), unseen);
     expect(checks[3]).toMatchObject({ workers: 4, reduction: 'star', ...limits, measured: unseen[3].step });
     for (const { error, measured, predicted } of checks) {
       expect(error).toBeCloseTo(Math.abs(predicted - measured) / measured, 9);
@@ -73,8 +73,8 @@ describe('calibrate', () => {
   });
 
   it('needs one observation, and says what that does not show', () => {
-    const model = calibrate([observed(1)]);
-    expect(checkModel(model, [observed(1)])[0].error).toBeLessThan(0.01);
+    const model = calibrateCosts([observed(1)]);
+    expect(predictedRuns(model, [observed(1)])[0].error).toBeLessThan(0.01);
     expect(model.assumed).toEqual(expect.arrayContaining(['contention', 'memory', 'message', 'wake', 'byte']));
     expect(model.assumed).not.toContain('update');
     expect(model).toMatchObject({ spreadMeasured: false, observations: 1, cores: 2, bytes: 8e6 });
@@ -83,14 +83,14 @@ describe('calibrate', () => {
 
   it('takes from how long threads wait how much their times vary', () => {
     const pair = observed(2);
-    const { spread, spreadMeasured } = calibrate([observed(1), { ...pair, wait: 0.1 * 0.59 * pair.compute }]);
+    const { spread, spreadMeasured } = calibrateCosts([observed(1), { ...pair, wait: 0.1 * 0.59 * pair.compute }]);
     expect(spreadMeasured).toBe(true);
     expect(spread).toBeCloseTo(0.1, 2);
   });
 
   it('has no negative costs, whatever was measured', () => {
     const odd = { ...observed(2, { reduction: 'star' }), exchange: 0, update: 0, wait: 0 };
-    const model = calibrate([{ ...odd, step: odd.compute / 2 }]);
+    const model = calibrateCosts([{ ...odd, step: odd.compute / 2 }]);
     for (const cost of Object.values(model.costs)) expect(cost).toBeGreaterThan(0);
   });
 });

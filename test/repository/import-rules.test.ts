@@ -1,6 +1,6 @@
 /**
- * The rules of the sources: who may import whom, no barrels, no exports that nobody imports; one meaning a file name
- * and a type's name; how long files and functions are.
+ * The rules of the sources: who may import whom, no barrels, no exports that nobody imports; one meaning a file name,
+ * an exported name and a type's name; how long files and functions are.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -190,6 +190,16 @@ describe('exports', () => {
           .map((name) => `${file} ${name}`),
       );
     expect(dead).toEqual([]);
+  });
+
+  it('have names of their own', () => {
+    const places = new Map<string, string[]>();
+    for (const { file, exports } of [...compiled, ...cli, ...coordinator, ...worker]) {
+      for (const name of exports) places.set(name, [...(places.get(name) ?? []), file]);
+    }
+    expect(places.size).toBeGreaterThan(1500);
+    const twice = [...places].filter(([, files]) => files.length > 1);
+    expect(twice.map(([name, files]) => `${name}: ${files.join(' ')}`)).toEqual([]);
   });
 
   it('of the WebAssembly modules are in the interface of their loader', () => {

@@ -1,12 +1,12 @@
 /** From traces to what `lockstep scale` says: splits, speed-up, causes, and what is worth it. */
 import { describe, expect, it } from 'vitest';
 import { adviceOf } from '../../src/scale/advice.js';
-import { findingsOf } from '../../src/scale/limits.js';
+import { limitsOf } from '../../src/scale/limits.js';
 import { measureTrace } from '../../src/scale/measure.js';
 import { pointsOf } from '../../src/scale/points.js';
 import { parseReport } from '../../src/scale/record.js';
-import { orderOf, settingsOf, stepsFor } from '../../src/scale/scale-plan.js';
-import { quantile } from '../../src/scale/statistics.js';
+import { orderOfRuns, settingsOf, stepsFor } from '../../src/scale/scale-plan.js';
+import { quantileOf } from '../../src/scale/statistics.js';
 import { parseTrace } from '../../src/scale/trace.js';
 import { type Phases, reportOf, runOf } from '../support/scale-reports.js';
 
@@ -60,7 +60,7 @@ describe('a run', () => {
 });
 
 it('quantiles lie between two values by their distance', () => {
-  expect([0, 0.5, 0.75, 1].map((part) => quantile([4, 1, 3, 2], part))).toEqual([1, 2.5, 3.25, 4]);
+  expect([0, 0.5, 0.75, 1].map((part) => quantileOf([4, 1, 3, 2], part))).toEqual([1, 2.5, 3.25, 4]);
 });
 
 describe('points', () => {
@@ -95,7 +95,7 @@ describe('what limits', () => {
   ) {
     const base = runOf('strong', 1, 10, [one]);
     const [a, b] = pointsOf([base, runOf('strong', phases.length, milliseconds, phases, more)]);
-    return findingsOf(a, b, { kind, cores }).map(({ cause }) => cause);
+    return limitsOf(a, b, { kind, cores }).map(({ cause }) => cause);
   }
   const half: Phases = { gather: 0.5, compute: 4, update: 0.5 };
 
@@ -196,7 +196,7 @@ describe('the plan', () => {
   });
 
   it('begins each repeat with another run', () => {
-    const order = orderOf(settingsOf({ ...choices, modes: ['strong'] }, 240, start, true), 3);
+    const order = orderOfRuns(settingsOf({ ...choices, modes: ['strong'] }, 240, start, true), 3);
     expect(order.map(({ workers, repeat }) => [repeat, workers])).toEqual([
       ...[1, 2, 6].map((workers) => [1, workers]),
       ...[2, 6, 1].map((workers) => [2, workers]),

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { dataSchema } from '../../src/config/data.js';
 import { targetColumn } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
-import { verdictOf } from '../../src/report/learning-curve.js';
+import { curveVerdict } from '../../src/report/learning-curve.js';
 import { lockstepServed } from '../support/cli.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { smallModel } from '../support/small.js';
@@ -40,15 +40,15 @@ it('takes parts that lie within each other, and leaves what is held out alone', 
 it('says whether more examples would help, beside what chance makes of it', () => {
   const points = [0.9, 0.5].map((loss, i) => ({ size: 100 * (1 + 2 * i), metrics: { loss }, intervals: {} }));
   const verdict = (low: number, high: number) =>
-    verdictOf(points, { difference: -0.4, interval: { low, high }, confidence: 0.95 });
+    curveVerdict(points, { difference: -0.4, interval: { low, high }, confidence: 0.95 });
   expect(verdict(-0.5, -0.3)).toBe(
     'More training examples would help: the loss on validation went from 0.9000 to 0.5000 from 100 to 300 training examples ' +
       '(on the same examples it differs by -0.4000, 95 % interval -0.5000 to -0.3000).',
   );
   expect(verdict(-0.5, 0.1)).toContain('are not shown to help');
   expect(verdict(0.1, 0.5)).toContain('made it worse');
-  expect(verdictOf(points, undefined)).toContain('nobody can say');
-  expect(verdictOf(points.slice(1), undefined)).toContain('One size alone');
+  expect(curveVerdict(points, undefined)).toContain('nobody can say');
+  expect(curveVerdict(points.slice(1), undefined)).toContain('One size alone');
 });
 
 it('trains a run for each size, and keeps the curve in the folder of the largest', async () => {

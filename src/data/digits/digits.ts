@@ -13,7 +13,7 @@ import { requireMemory } from '../../ground/memory.js';
 import { bell, randomStream, uniform } from '../../ground/random.js';
 import { type Examples, plainColumn } from '../examples.js';
 import { Reading } from '../reading.js';
-import { Canvas, SIZE } from './canvas.js';
+import { CANVAS_SIDE, Canvas } from './canvas.js';
 import { GLYPHS, type Stroke } from './glyphs.js';
 
 const CLASSES = 10;
@@ -45,7 +45,7 @@ function randomHand(random: RandomGenerator): Hand {
   const halfTangent = 0.05 * bell(random);
   const cosine = (1 - halfTangent * halfTangent) / (1 + halfTangent * halfTangent);
   const sine = (2 * halfTangent) / (1 + halfTangent * halfTangent);
-  const centre = (SIZE - 1) / 2;
+  const centre = (CANVAS_SIDE - 1) / 2;
   const pen = uniform(random, 0.65, 1.75);
   return {
     xx: cosine * width,
@@ -89,10 +89,10 @@ function curve(a: number, b: number, c: number, d: number, t: number): number {
  * instead of the pixels is the elastic distortion of Simard, Steinkraus and Platt (2003) with an unbent pen.
  */
 function bendAt(bend: Float64Array, x: number, y: number, axis: 0 | 1): number {
-  const cellX = Math.min(GRID - 1, Math.max(0, Math.floor((x / SIZE) * GRID)));
-  const cellY = Math.min(GRID - 1, Math.max(0, Math.floor((y / SIZE) * GRID)));
-  const u = Math.min(1, Math.max(0, (x / SIZE) * GRID - cellX));
-  const v = Math.min(1, Math.max(0, (y / SIZE) * GRID - cellY));
+  const cellX = Math.min(GRID - 1, Math.max(0, Math.floor((x / CANVAS_SIDE) * GRID)));
+  const cellY = Math.min(GRID - 1, Math.max(0, Math.floor((y / CANVAS_SIDE) * GRID)));
+  const u = Math.min(1, Math.max(0, (x / CANVAS_SIDE) * GRID - cellX));
+  const v = Math.min(1, Math.max(0, (y / CANVAS_SIDE) * GRID - cellY));
   const right = u * u * (3 - 2 * u);
   const down = v * v * (3 - 2 * v);
   const corner = 2 * (cellY * (GRID + 1) + cellX) + axis;
@@ -158,17 +158,17 @@ function drawDigit(seed: number, index: number, canvas: Canvas, into: Uint8Array
  * Classes are balanced to within one example.
  */
 export async function generateDigits(count: number, seed: number, reading: Reading = new Reading()): Promise<Examples> {
-  requireMemory(`data.examples: ${count} digits`, count * SIZE * SIZE, DataError, 'use fewer');
-  const features = new Uint8Array(new SharedArrayBuffer(count * SIZE * SIZE));
+  requireMemory(`data.examples: ${count} digits`, count * CANVAS_SIDE * CANVAS_SIDE, DataError, 'use fewer');
+  const features = new Uint8Array(new SharedArrayBuffer(count * CANVAS_SIDE * CANVAS_SIDE));
   const targets = new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
   const canvas = new Canvas();
   for (let index = 0; index < count; index++) {
     targets[index] = index % CLASSES;
-    drawDigit(seed, index, canvas, features, index * SIZE * SIZE);
+    drawDigit(seed, index, canvas, features, index * CANVAS_SIDE * CANVAS_SIDE);
     if (reading.due) await reading.pause();
   }
   const columns = [
-    plainColumn('input', { shape: [SIZE, SIZE, 1], scale: 1 / 255, values: features }),
+    plainColumn('input', { shape: [CANVAS_SIDE, CANVAS_SIDE, 1], scale: 1 / 255, values: features }),
     plainColumn('target', { shape: [], values: targets, categories: CLASSES }),
   ];
   return { count, columns };

@@ -1,7 +1,7 @@
 /** Reads the data of a config as a run does, and says what there is and what is odd. */
 import { type DataConfig, tableIn } from '../../config/data.js';
 import { targetParts } from '../../config/table-fields.js';
-import { namedFiles } from '../images/image-table.js';
+import { namedImages } from '../images/image-table.js';
 import { loadDataset } from '../load-data.js';
 import { Reading, type ReadingOptions } from '../reading.js';
 import { closeExamples } from '../row-writer.js';
@@ -9,7 +9,7 @@ import { deciderOf, sectionOf } from '../splits/split-plan.js';
 import type { DataDiagnosis, DataFinding } from './diagnosis.js';
 import { duplicateFindings, duplicatesOf } from './duplicates.js';
 import { fieldFindings, fieldReports } from './field-reports.js';
-import { gapFindings, gapsOf, groupFindings, groupsOf } from './gaps-and-groups.js';
+import { gapFindings, gapsOf, groupFindings, groupReports } from './gaps-and-groups.js';
 import { groupsByKey, splitReport } from './split-report.js';
 
 /**
@@ -25,7 +25,7 @@ export async function diagnose(
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
   const table = tableIn(config);
-  const files = config.source === 'images' && table ? namedFiles(config, table.file) : [];
+  const files = config.source === 'images' && table ? namedImages(config, table.file) : [];
   const quiet = new Reading({ signal: options.signal });
   const missing = table && (await gapsOf({ config: table, files }, quiet));
   const hasGaps = table && missing && missing.length > 0 && table.missing === 'error';
@@ -38,7 +38,7 @@ export async function diagnose(
     const targets = fields.filter(({ role }) => role === 'target').map(({ name }) => name);
     const duplicates = await duplicatesOf(dataset, config.source !== 'text');
     const rowsOf = tableIn(readable);
-    const groups = rowsOf ? await groupsOf({ config: rowsOf, files }, splits, quiet) : groupsByKey(dataset);
+    const groups = rowsOf ? await groupReports({ config: rowsOf, files }, splits, quiet) : groupsByKey(dataset);
     return {
       source: config.source,
       description: dataset.description,

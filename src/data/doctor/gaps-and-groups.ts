@@ -72,7 +72,7 @@ export async function gapsOf(doctored: DoctoredTable, reading: Reading): Promise
 }
 
 /** Columns that look like what rows belong to, or that the config splits by, and how many of their values are in two splits. */
-export async function groupsOf(doctored: DoctoredTable, splits: Splits, reading: Reading): Promise<GroupReport[]> {
+export async function groupReports(doctored: DoctoredTable, splits: Splits, reading: Reading): Promise<GroupReport[]> {
   const { config, files } = doctored;
   const splitOf = new Map<number, number>();
   splitNames.forEach((split, i) => {

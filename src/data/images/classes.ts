@@ -4,7 +4,7 @@ import { DataError } from '../../errors.js';
 import { plural } from '../../ground/units.js';
 import type { Reading } from '../reading.js';
 import type { FileField } from './files.js';
-import { type MaskImage, placeOf } from './masks.js';
+import { type MaskImage, pixelPlace } from './masks.js';
 
 /** White, which some masks have for the foreground, and others (Pascal VOC) for places that do not count. */
 const white = 255;
@@ -48,7 +48,7 @@ export class MaskClasses {
       if (values[i] !== last) {
         last = values[i];
         index = this.#indices[last];
-        if (index === undefined) throw this.#noClass(file, placeOf(i, width), last);
+        if (index === undefined) throw this.#noClass(file, pixelPlace(i, width), last);
         if (!this.#files.has(last)) this.#files.set(last, file);
       }
       indices[i] = index!;

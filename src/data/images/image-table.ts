@@ -29,7 +29,7 @@ interface NamedImages {
 }
 
 /** What a config says of columns that name images. @param table its path: names start beside it by default */
-export function namedFiles({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): NamedImages[] {
+export function namedImages({ dir, inputs = {}, targets = {} }: ImagesConfig, table: string): NamedImages[] {
   const start = dir ?? dirname(resolve(table));
   return [['input', inputs] as const, ['target', targets] as const].flatMap(([role, fields]) =>
     Object.entries(fields).flatMap(([name, entry]): NamedImages[] => {
@@ -45,7 +45,7 @@ export function namedFiles({ dir, inputs = {}, targets = {} }: ImagesConfig, tab
 /** @throws DataError naming the row of a file that is missing, outside of its folder or named twice, and what tables and images may have wrong */
 export async function tableOfImages(config: ImagesConfig, reading: Reading): Promise<Source> {
   const table = tableOf(config)!;
-  const named = namedFiles(config, table.file);
+  const named = namedImages(config, table.file);
   const format = csvFormat(table);
   const source = await tableSource(table, (file) => openTable(file, format, reading), format, reading, named);
   const { fields, images, columns } = await readNamed(config, named, source, reading);
@@ -75,7 +75,7 @@ export async function otherTableOfImages(
   targets: readonly TargetSchema[],
   reading: Reading,
 ): Promise<TableExamples> {
-  const named = namedFiles(config, config.table!);
+  const named = namedImages(config, config.table!);
   const table = await tableExamples(config.table!, encoding, targets, reading, named);
   const { columns } = await readNamed(config, named, table, reading);
   return { ...table, examples: { count: table.examples.count, columns } };

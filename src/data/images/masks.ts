@@ -87,7 +87,7 @@ function valuesOf(
   for (let i = 0, start = 0; i < values.length; i++, start += channels) {
     const value = samples[start];
     if (value > 255 || (channels > 1 && !isOpaqueGrey(samples, start, channels))) {
-      throw odd(file, placeOf(i, width), samples.subarray(start, start + channels));
+      throw odd(file, pixelPlace(i, width), samples.subarray(start, start + channels));
     }
     values[i] = value / factor;
   }
@@ -114,7 +114,7 @@ function odd(file: string, place: string, pixel: Uint8Array | Uint16Array): Data
   );
 }
 
-export const placeOf = (pixel: number, width: number): string =>
+export const pixelPlace = (pixel: number, width: number): string =>
   `(${pixel % width}, ${Math.floor(pixel / width)}) (x, y from 0)`;
 
 /**

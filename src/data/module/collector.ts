@@ -11,7 +11,7 @@ import type { Reading } from '../reading.js';
 import { budgetBytes, sharesOf } from '../row-writer.js';
 import type { SplitKeys } from '../splits/split-key.js';
 import { planOf, type SplitPlan } from '../splits/split-plan.js';
-import { checkFields, checkNames, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
+import { checkFieldNames, checkFields, type ExampleFields, type Fail, fieldsOfExample, ofAll } from './example.js';
 import { ModuleInputRows } from './inputs.js';
 import { addKey, moduleKeys, ShownKeys } from './keys.js';
 import { type NestedNumbers, numbersOf } from './nested.js';
@@ -56,7 +56,7 @@ export class Collector {
     for (const input of inputs) input.add(this.#numbers(input.label, fields.inputs.get(input.name)), this.#fail);
     for (const target of targets) target.add(this.#numbers(target.label, fields.targets.get(target.name)), this.#fail);
     const stray = [...fields.weights.keys()].find((name) => !weights.some((each) => each.key === name));
-    if (stray !== undefined) checkNames(fields, this.#copies, this.#fail);
+    if (stray !== undefined) checkFieldNames(fields, this.#copies, this.#fail);
     for (const each of weights) each.add(fields.weights.get(each.key), this.#fail);
     this.#shown.add(value as object, this.#fail);
     if (splitKeys) addKey(splitKeys, this.#config, value as object, this.#count, this.#where, this.#fail);
@@ -120,7 +120,7 @@ export class Collector {
   }
 
   #formOf(first: ExampleFields, example: object): ExampleForm {
-    checkNames(first, this.#copies, this.#fail);
+    checkFieldNames(first, this.#copies, this.#fail);
     const { classes, categories, length, standardizeTargets } = this.#config;
     const [inputNames, targetNames] = [[...first.inputs.keys()], [...first.targets.keys()]];
     const classesOf = byName<number>('classes', classes, targetNames, 'target');

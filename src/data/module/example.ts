@@ -68,7 +68,11 @@ function named(
 }
 
 /** @throws fail's error unless names are names of fields, each of one field */
-export function checkNames({ inputs, targets, weights }: ExampleFields, copies: readonly string[], fail: Fail): void {
+export function checkFieldNames(
+  { inputs, targets, weights }: ExampleFields,
+  copies: readonly string[],
+  fail: Fail,
+): void {
   const plain: readonly string[] = Object.values(plainNames);
   const names = [...inputs.keys(), ...targets.keys(), ...copies];
   for (const [place, name] of names.entries()) {

@@ -28,7 +28,7 @@ export function otherArrays(data: NpyConfig, place: OtherPlace, wording: Wording
   const arrays = arraysOf(data);
   const names = [...arrays.keys()];
   if (typeof place !== 'string') {
-    checkNames(place, names, wording);
+    checkArrayNames(place, names, wording);
     return (name) => ({ file: place[name] });
   }
   if (/\.npy$/i.test(place)) {
@@ -55,7 +55,7 @@ function arraysOf(data: NpyConfig): Map<string, ArrayLocation> {
 }
 
 /** @throws ConfigError unless there is one for each name, and no other */
-export function checkNames(
+export function checkArrayNames(
   files: Readonly<Record<string, string>>,
   names: readonly string[],
   wording: Wording = asOption,

@@ -1,6 +1,6 @@
 /** How a config keeps examples of one kind in one split, for remedies. */
 import { type DataConfig, tableIn } from '../../config/data.js';
-import { givenOf, partsOf } from './split-plan.js';
+import { givenOf, heldOutParts } from './split-plan.js';
 
 /**
  * @param by what examples go together by, in the words of the source; a placeholder where that is the user's to know
@@ -12,7 +12,7 @@ export function keepTogether(config: DataConfig, by?: string): string | undefine
   const group = `group: ${by ?? placeholder}`;
   const { split } = config;
   if (!split) {
-    const { validation, test } = partsOf<unknown>(config);
+    const { validation, test } = heldOutParts<unknown>(config);
     return `data.split: { validation: ${validation}, test: ${test}, ${group} } in the place of data.validation, data.test and data.stratify`;
   }
   const { group: known } = split as { readonly group?: string };

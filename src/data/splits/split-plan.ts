@@ -31,14 +31,14 @@ export interface SplitConfig<Own = string> {
 const heldOut = ['validation', 'test'] as const;
 
 /** What is held out: fractions, or what a split has of its own. */
-export function partsOf<Own>(config: SplitConfig<Own>): Record<'validation' | 'test', number | Own> {
+export function heldOutParts<Own>(config: SplitConfig<Own>): Record<'validation' | 'test', number | Own> {
   const { validation = 0, test = 0 } = config.split ?? config;
   return { validation, test };
 }
 
 /** What splits have of their own, in the order in which their examples follow those of the others. */
 export function givenOf<Own>(config: SplitConfig<Own>): { readonly split: 'validation' | 'test'; readonly own: Own }[] {
-  const parts = partsOf(config);
+  const parts = heldOutParts(config);
   return heldOut.flatMap((split) => {
     const own = parts[split];
     return typeof own === 'number' ? [] : { split, own };
@@ -71,7 +71,7 @@ export function planOf(config: SplitConfig<unknown>, { given, by }: PlanOptions 
     ranges[split] = { start, count };
     start += count;
   });
-  const parts = partsOf(config);
+  const parts = heldOutParts(config);
   const { stratify = false } = config.split ?? config;
   return {
     validation: ranges.validation ?? Number(parts.validation),

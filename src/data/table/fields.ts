@@ -29,13 +29,17 @@ function categoriesOf({ columns }: InputSchema): { categories?: number } {
 }
 
 /** The masks of inputs that are texts. @param lengths for each input, tokens of each row */
-export const masksOf = (inputs: readonly InputSchema[], lengths: readonly (readonly number[])[]): SourceColumn[] =>
+export const textMasks = (inputs: readonly InputSchema[], lengths: readonly (readonly number[])[]): SourceColumn[] =>
   inputs.flatMap(({ name, columns: [column] }, i) =>
     column && 'tokenizer' in column ? [maskOf(name, { kept: lengths[i], length: column.length })] : [],
   );
 
 /** @param isExact whether numbers keep 64 bits, as those that are to be standardized do */
-export function targetColumn({ name, columns, classes }: TargetSchema, isExact: boolean, count: number): SourceColumn {
+export function tableTargetColumn(
+  { name, columns, classes }: TargetSchema,
+  isExact: boolean,
+  count: number,
+): SourceColumn {
   const { length: width } = columns;
   const bytes = new SharedArrayBuffer((isExact && !classes ? 8 : 4) * count * width);
   const numbers = isExact && !classes ? new Float64Array(bytes) : new Float32Array(bytes);

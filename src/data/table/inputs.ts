@@ -12,7 +12,7 @@ import { scaleRow } from './column-scaling.js';
 import type { FileColumn } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, readableColumns, withDates } from './dates.js';
-import { inputColumns, masksOf, targetColumn, writersOf } from './fields.js';
+import { inputColumns, tableTargetColumn, textMasks, writersOf } from './fields.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
 import { TableRows, tableWidth } from './rows.js';
@@ -216,12 +216,12 @@ async function readExamples(
     throw error;
   }
   const read = targets.map((target, i) => {
-    const column = targetColumn(target, true, count);
+    const column = tableTargetColumn(target, true, count);
     column.values.set(values[i]);
     return column;
   });
   return {
-    examples: { count, columns: [...inputColumns(inputs, writers), ...read, ...masksOf(inputs, lengths)] },
+    examples: { count, columns: [...inputColumns(inputs, writers), ...read, ...textMasks(inputs, lengths)] },
     files,
     shown: shown.finish(),
     where: (row) => places.of(row),

@@ -77,7 +77,7 @@ export function numberLook(text: string): NumberLook | undefined {
 const quantity = /^[+-]?\d+(?:[.,]\d+)?\s?([a-zA-Zµ°Ω²³/]{1,6})$/u;
 
 /** The unit behind a number, as in `12 cm`. */
-export const unitOf = (text: string): string | undefined => quantity.exec(text)?.[1];
+export const unitBehind = (text: string): string | undefined => quantity.exec(text)?.[1];
 
 /** As one writes it into a config: `data.decimal: ","`. */
 export function formatText({ decimal, thousands }: NumberFormat): string {

@@ -13,7 +13,7 @@ import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
 import { fitColumns, isNumeric, scaleRow } from './column-scaling.js';
 import { assignRoles, type FileColumn, type Roles, type TableConfig } from './columns.js';
 import { readableColumns, withDates } from './dates.js';
-import { inputColumns, masksOf, targetColumn, writersOf } from './fields.js';
+import { inputColumns, tableTargetColumn, textMasks, writersOf } from './fields.js';
 import { TableRows } from './rows.js';
 import { columnRoles, type InputSchema, requireRows, surveyTable, type TableSchema } from './survey.js';
 import { requireColumns, type Table } from './table.js';
@@ -108,7 +108,7 @@ async function examplesOf(
   return {
     examples: {
       count: total,
-      columns: [...inputColumns(schema.inputs, writers), ...filled, ...masksOf(schema.inputs, lengths)],
+      columns: [...inputColumns(schema.inputs, writers), ...filled, ...textMasks(schema.inputs, lengths)],
     },
     split: planOf(config, { given: { first: training, counts }, by: keys?.finish() }),
     origin: files.join(', '),
@@ -195,7 +195,7 @@ async function fill(
   visit: (example: number, reader: TableRows, origin: KeyOrigin, row: number) => void,
 ): Promise<SourceColumn[]> {
   const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const targets = schema.targets.map((target, i) => targetColumn(target, roles.targets[i].standardize, count));
+  const targets = schema.targets.map((target, i) => tableTargetColumn(target, roles.targets[i].standardize, count));
   const weights = schema.weight === undefined ? undefined : new Float32Array(new SharedArrayBuffer(4 * count));
   let next = 0;
   for (const { table, count } of parts) {

@@ -5,7 +5,7 @@ import { chooseOther, type FieldColumn, leaveOut, readAs } from './cell-values.j
 import type { TableConfig } from './columns.js';
 import { looksLikeDate, secondsOf } from './dates.js';
 import type { Notes } from './notes.js';
-import { formatText, type NumberLook, numberLook, numberReader, unitOf } from './numbers.js';
+import { formatText, type NumberLook, numberLook, numberReader, unitBehind } from './numbers.js';
 import type { Table } from './table.js';
 
 /** A column of text that nobody has called categorical. */
@@ -45,7 +45,7 @@ export function tellSuspicious({ name, categories, count, role }: SuspectColumn,
     if (categories.size >= fewTexts && categories.size >= most * count) notes.add('distinct', name);
     else if (categories.size > 2 * manyTexts && 10 * categories.size > count)
       notes.add('many', name, `(${grouped(categories.size)})`);
-    if (rowsOf(categories, (text) => unitOf(text) !== undefined) >= most * count)
+    if (rowsOf(categories, (text) => unitBehind(text) !== undefined) >= most * count)
       notes.add('units', name, `(${sample(categories)})`);
     if (texts.every((text) => plain(text) !== undefined)) notes.add('numbers', name, `(${sample(categories)})`);
   }
@@ -110,7 +110,7 @@ function refuseNumbers(column: SuspectColumn): void {
       `${numbersRemedy(found, table)}${orCategories(column)}`,
     );
   }
-  const isBare = (text: string) => plain(text) !== undefined || unitOf(text) !== undefined;
+  const isBare = (text: string) => plain(text) !== undefined || unitBehind(text) !== undefined;
   if (categories.size <= fewTexts || rowsOf(categories, isBare) < most * count) return;
   throw new DataError(
     `${table.file}: column ${name} holds numbers as text, such as ${sample(categories)}, and would become ${grouped(categories.size)} categories`,

@@ -12,7 +12,7 @@ import type { Source } from '../source.js';
 import { givenOf } from '../splits/split-plan.js';
 import { readCharacters } from './characters.js';
 import { openText, type TextFile } from './text-file.js';
-import { unitOf, windowsOf } from './text-pieces.js';
+import { textWindows, tokensText } from './text-pieces.js';
 import { readTokens } from './tokens.js';
 
 /**
@@ -31,7 +31,7 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
     const read =
       tokens === 'characters' ? await readCharacters(files, config) : await readTokens(files, config, tokens, reading);
     const { vocabulary, features, classes, tokenizer } = read;
-    const splits = windowsOf(read.pieces, config);
+    const splits = textWindows(read.pieces, config);
     const input = plainColumn('input', { shape: [window], stride: 1, values: features });
     const target = plainColumn('target', {
       shape: targets === 'last' ? [] : [window],
@@ -42,7 +42,7 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
     return {
       examples: { count: features.length - window, columns: [input, target] },
       split: splits,
-      origin: `windows of the ${grouped(features.length)} ${unitOf(config)} of ${files.map(({ file }) => file).join(', ')}`,
+      origin: `windows of the ${grouped(features.length)} ${tokensText(config)} of ${files.map(({ file }) => file).join(', ')}`,
       encode: () => ({
         input: { kind: 'text', window, targets, vocabulary, ...(tokenizer && { tokenizer }) },
         classes: vocabulary,

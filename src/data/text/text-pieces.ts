@@ -2,7 +2,7 @@
 import type { TextConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import type { Splits } from '../examples.js';
-import { givenOf, partsOf, sectionOf } from '../splits/split-plan.js';
+import { givenOf, heldOutParts, sectionOf } from '../splits/split-plan.js';
 
 /** From `start` to before `end`. */
 export interface TextPiece {
@@ -23,7 +23,7 @@ export interface FilePiece extends TextPiece {
  * @param counts characters of each file
  */
 export function piecesOf([length, ...counts]: readonly number[], config: TextConfig): Record<keyof Splits, FilePiece> {
-  const parts = partsOf(config);
+  const parts = heldOutParts(config);
   const shareOf = (part: number | string) => (typeof part === 'string' ? 0 : Math.round(part * length));
   const [validation, test] = [shareOf(parts.validation), shareOf(parts.test)];
   const training = length - validation - test;
@@ -43,9 +43,9 @@ export function piecesOf([length, ...counts]: readonly number[], config: TextCon
  * @param pieces in tokens
  * @throws DataError where a split is too short for a window
  */
-export function windowsOf(pieces: Pieces, config: TextConfig): Splits {
+export function textWindows(pieces: Pieces, config: TextConfig): Splits {
   const { window, stride, targets } = config;
-  const parts = partsOf(config);
+  const parts = heldOutParts(config);
   // Held-out tokens are predicted once each, whatever the stride of training.
   const heldOutStride = targets === 'last' ? 1 : window;
   const part = (name: keyof Splits, step: number) => {
@@ -72,10 +72,10 @@ function tooShort(name: keyof Splits, tokens: number, config: TextConfig): DataE
       ? `smaller ${section}.validation and ${section}.test`
       : `a larger ${section}.${name}`;
   return new DataError(
-    `data.window: ${window} ${unitOf(config)} and the one after them do not fit into the ${tokens} of the ${name} split`,
+    `data.window: ${window} ${tokensText(config)} and the one after them do not fit into the ${tokens} of the ${name} split`,
     `use ${tokens > 1 ? `a window of at most ${tokens - 1}` : 'more text'}, or ${share}`,
   );
 }
 
 /** What tokens are called. */
-export const unitOf = ({ tokens }: TextConfig): string => (tokens === 'characters' ? 'characters' : 'tokens');
+export const tokensText = ({ tokens }: TextConfig): string => (tokens === 'characters' ? 'characters' : 'tokens');

@@ -3,7 +3,7 @@
 import { EngineError, UnsupportedModelError } from '../../errors.js';
 import { sha256 } from '../../ground/checksum.js';
 import type { StepGraph } from './graph.js';
-import { checkModel } from './runtime.js';
+import { checkRuns } from './runtime.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
 
 /** Hashes of subgraphs that ONNX Runtime took: checking one costs as much as making a session, and sweeps train the same graphs again. */
@@ -17,7 +17,7 @@ export function accepted(graph: StepGraph): CutGraph {
       if (subgraph.kind !== 'session') continue;
       const hash = sha256(subgraph.bytes);
       if (known.has(hash)) continue;
-      checkModel(subgraph.bytes);
+      checkRuns(subgraph.bytes);
       known.add(hash);
     }
   };

@@ -7,7 +7,7 @@ import { type BatchTensors, evaluates } from '../heads.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { accepted } from './accepted.js';
 import type { StepGraph } from './graph.js';
-import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
+import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
 import type { CutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
 
@@ -32,7 +32,7 @@ function batchInputs(
   const named = fields.filter(used).map((field): [string, tf.Tensor] => {
     const shape = [count, ...field.shape];
     const { type } = field;
-    const name = fieldName(field);
+    const name = graphInputName(field);
     return [field.name, type === 'uint8' ? input(name, shape, 'int32', type) : input(name, shape, type)];
   });
   return new Map(named);

@@ -2,12 +2,12 @@
 import { elements } from '../../ground/elements.js';
 import {
   type Attribute,
+  constantData,
   type ElementType,
   type OnnxConstant,
   type OnnxGraph,
   type OnnxNode,
   type OnnxValue,
-  typedArray,
 } from './proto.js';
 import type { Storage, StoredValue } from './storage.js';
 
@@ -146,7 +146,7 @@ export class GraphBuilder {
 
   /** A scalar of any element type. */
   scalar(value: number, type: ElementType): string {
-    return this.#addConstant(typedArray(type, [value]), [], type);
+    return this.#addConstant(constantData(type, [value]), [], type);
   }
 
   tensor(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): string {
@@ -182,11 +182,11 @@ export class GraphBuilder {
 
   #makeRows(storage: Storage, shape: readonly number[]): string {
     // What is empty is known, and a Reshape would take its zeros for something else.
-    if (elements(shape) === 0) return this.#addConstant(typedArray(storage.type, []), shape, storage.type);
+    if (elements(shape) === 0) return this.#addConstant(constantData(storage.type, []), shape, storage.type);
     if (storage.constant) return this.#addConstant(storage.constant, shape, storage.type);
     if (storage.splat !== undefined) {
       return this.#addConstant(
-        typedArray(storage.type, Array(elements(shape)).fill(storage.splat)),
+        constantData(storage.type, Array(elements(shape)).fill(storage.splat)),
         shape,
         storage.type,
       );

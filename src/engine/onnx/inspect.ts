@@ -8,7 +8,16 @@ import { elements } from '../../ground/elements.js';
 import { checkGrowth, type GrowingNode } from './growth.js';
 import { runtimeOperators, standardOperators } from './operators.js';
 import type { ElementType, OnnxValue } from './proto.js';
-import { broken, bytesField, intField, type MessageField, many, nameField, push, readMessage } from './protobuf.js';
+import {
+  bytesField,
+  intField,
+  type MessageField,
+  many,
+  nameField,
+  push,
+  readMessage,
+  refusedModel,
+} from './protobuf.js';
 
 /** What a model takes and gives. */
 export interface ModelPorts {
@@ -29,14 +38,14 @@ const elementBytes: Readonly<Record<ElementType, number>> = { float32: 4, uint8:
 
 function elementType(where: string, code: number): ElementType {
   const type = elementTypes[code];
-  if (!type) throw broken(where, `has element type ${code}`);
+  if (!type) throw refusedModel(where, `has element type ${code}`);
   return type;
 }
 
 function checkShape(where: string, shape: readonly number[]): void {
   const whole = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
   if (whole && shape.length <= limits.rank && elements(shape) <= limits.elements) return;
-  throw broken(where, `has the shape [${shape.join(', ')}]`);
+  throw refusedModel(where, `has the shape [${shape.join(', ')}]`);
 }
 
 /** AttributeProto: one number, text or list of whole numbers. Tensors, graphs and types are not to be had. */
@@ -66,7 +75,7 @@ function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonl
     }),
   });
   if (items.length > 0 || (type === 7 && given.length === 0)) given.push(7);
-  if (name === '' || given.length !== 1 || given[0] !== type) throw broken(where, 'is not one value');
+  if (name === '' || given.length !== 1 || given[0] !== type) throw refusedModel(where, 'is not one value');
   return [name, items];
 }
 
@@ -84,7 +93,7 @@ function readNode(bytes: Uint8Array): GrowingNode {
     }),
     5: many(
       bytesField((attribute) => {
-        if (attributes.length === 32) throw broken(where, 'has more than 32 attributes');
+        if (attributes.length === 32) throw refusedModel(where, 'has more than 32 attributes');
         attributes.push(readAttribute(attribute));
       }),
     ),
@@ -98,7 +107,7 @@ function readNode(bytes: Uint8Array): GrowingNode {
   });
   const known = domain === 'com.microsoft' ? runtimeOperators : standardOperators;
   if ((domain === '' || domain === 'com.microsoft') && known.has(op)) return { op, inputs, lists: new Map(attributes) };
-  throw broken(
+  throw refusedModel(
     where,
     `uses the operator ${JSON.stringify(domain === '' ? op : `${domain}.${op}`)}, which no layer needs`,
   );
@@ -114,7 +123,7 @@ function readConstant(bytes: Uint8Array): { readonly name: string; readonly size
   const outside: MessageField = {
     wire: WireType.LengthDelimited,
     read: () => {
-      throw broken(where, 'is in a file, which workers do not read');
+      throw refusedModel(where, 'is in a file, which workers do not read');
     },
   };
   readMessage(bytes, where, {
@@ -134,7 +143,8 @@ function readConstant(bytes: Uint8Array): { readonly name: string; readonly size
   checkShape(where, shape);
   const kind = elementType(where, type);
   const expected = elements(shape) * elementBytes[kind];
-  if (data?.length !== expected) throw broken(where, `has ${data?.length} bytes where its shape needs ${expected}`);
+  if (data?.length !== expected)
+    throw refusedModel(where, `has ${data?.length} bytes where its shape needs ${expected}`);
   const areSizes = kind === 'int64' && shape.length === 1 && shape[0] <= 2 * limits.rank;
   if (!areSizes) return { name, sizes: [] };
   return { name, sizes: Array.from(new BigInt64Array(data.slice().buffer), Number) };
@@ -168,7 +178,7 @@ function readPort(bytes: Uint8Array): OnnxValue {
     2: nested({ 1: nested(tensor) }),
   });
   checkShape(where, shape);
-  if (name === '' || shape.length !== sizes) throw broken(where, 'has no name, or a size that is not known');
+  if (name === '' || shape.length !== sizes) throw refusedModel(where, 'has no name, or a size that is not known');
   return { name, type: elementType(where, code), shape };
 }
 
@@ -182,7 +192,7 @@ function readGraph(bytes: Uint8Array): ModelPorts {
   readMessage(bytes, where, {
     1: many(
       bytesField((node) => {
-        if (nodes.length === limits.nodes) throw broken(where, `has more than ${limits.nodes} nodes`);
+        if (nodes.length === limits.nodes) throw refusedModel(where, `has more than ${limits.nodes} nodes`);
         nodes.push(readNode(node));
       }),
     ),
@@ -230,7 +240,7 @@ export function inspectModel(bytes: Uint8Array): ModelPorts {
     return readModel(bytes);
   } catch (error) {
     if (error instanceof WireError) throw error;
-    throw broken('the bytes', `are no protocol buffer (${(error as Error).message})`);
+    throw refusedModel('the bytes', `are no protocol buffer (${(error as Error).message})`);
   }
 }
 
@@ -250,8 +260,8 @@ function readModel(bytes: Uint8Array): ModelPorts {
     8: many(bytesField((set) => push(sets, 2, where)(readOperatorSet(set)))),
   });
   if (version !== 9 || sets.join() !== ' 17,com.microsoft 1') {
-    throw broken(where, `is of IR version ${version} with operator sets ${JSON.stringify(sets.join())}`);
+    throw refusedModel(where, `is of IR version ${version} with operator sets ${JSON.stringify(sets.join())}`);
   }
-  if (!ports) throw broken(where, 'has no graph');
+  if (!ports) throw refusedModel(where, 'has no graph');
   return ports;
 }

@@ -5,7 +5,7 @@ export const parameterName = (index: number): string => `parameter${index}`;
 export const gradientName = (index: number): string => `gradient${index}`;
 export const noiseName = (index: number): string => `noise${index}`;
 /** Of a field of the batch. Those that a config names get a name apart, which no node of the graph can have. */
-export const fieldName = (field: Pick<Field, 'name' | 'role'>): string =>
+export const graphInputName = (field: Pick<Field, 'name' | 'role'>): string =>
   isPlain(field) ? field.name : `field_${field.name}`;
 /** Output of a training step with places that do not count. */
 export const divisorName = 'divisor';

@@ -8,7 +8,7 @@ import { BatchMemory, PrivateMemory } from '../private-memory.js';
 import { fillNoise } from '../step-noise.js';
 import { boundGraph, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
-import { divisorName, fieldName, gradientName, headNames, noiseName, parameterName } from './names.js';
+import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
 import type { Session, SessionTensor, SessionTensors } from './runtime.js';
 
 /** A compiled model as plain data: graphs by batch size. */
@@ -114,7 +114,7 @@ export class OnnxEngine implements GradientEngine {
     const buffers = this.buffers(count);
     const given: Record<string, SessionTensor> = {};
     fields.forEach((field, i) => {
-      given[fieldName(field)] = { type: field.type, shape: [count, ...field.shape], data: buffers[i] };
+      given[graphInputName(field)] = { type: field.type, shape: [count, ...field.shape], data: buffers[i] };
     });
     layout.tensors.forEach((tensor, i) => {
       given[parameterName(i)] = { type: 'float32', shape: tensor.shape, data: tensorOf(this.#parameters, tensor) };

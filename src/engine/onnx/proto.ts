@@ -25,7 +25,7 @@ export interface OnnxConstant extends OnnxValue {
   readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
-export function typedArray(type: ElementType, values: readonly number[]): OnnxConstant['data'] {
+export function constantData(type: ElementType, values: readonly number[]): OnnxConstant['data'] {
   if (type === 'float32') return Float32Array.from(values);
   if (type === 'int32') return Int32Array.from(values);
   if (type === 'int64') return BigInt64Array.from(values, BigInt);

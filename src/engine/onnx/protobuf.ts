@@ -3,7 +3,7 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { WireError } from '../../errors.js';
 
 /** What a model holds that Lockstep does not write. */
-export const broken = (where: string, problem: string) =>
+export const refusedModel = (where: string, problem: string) =>
   new WireError(`model: ${where} ${problem}`, 'only models that Lockstep compiled are run');
 
 /** How a field is read; one without `many` comes at most once, because readers differ in what a second one means. */
@@ -20,8 +20,8 @@ export function readMessage(bytes: Uint8Array, where: string, fields: Readonly<R
   while (reader.pos < reader.len) {
     const [number, wire] = reader.tag();
     const field = fields[number];
-    if (!field || field.wire !== wire) throw broken(where, `has field ${number}, which Lockstep does not write`);
-    if (seen.has(number) && !field.many) throw broken(where, `has field ${number} twice`);
+    if (!field || field.wire !== wire) throw refusedModel(where, `has field ${number}, which Lockstep does not write`);
+    if (seen.has(number) && !field.many) throw refusedModel(where, `has field ${number} twice`);
     seen.add(number);
     field.read(reader);
   }
@@ -41,7 +41,7 @@ export const many = (field: MessageField): MessageField => ({ ...field, many: tr
 export const nameField = (where: string, take: (name: string) => void, allowed = /^\w{0,64}$/): MessageField =>
   bytesField((bytes) => {
     const name = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 80)).toString('latin1');
-    if (!allowed.test(name)) throw broken(where, `is called ${JSON.stringify(name)}`);
+    if (!allowed.test(name)) throw refusedModel(where, `is called ${JSON.stringify(name)}`);
     take(name);
   });
 
@@ -49,6 +49,6 @@ export const nameField = (where: string, take: (name: string) => void, allowed =
 export const push =
   <T>(list: T[], limit: number, where: string) =>
   (item: T): void => {
-    if (list.length >= limit) throw broken(where, `has more than ${limit} parts`);
+    if (list.length >= limit) throw refusedModel(where, `has more than ${limit} parts`);
     list.push(item);
   };

@@ -108,7 +108,7 @@ class OnnxSession implements Session {
 export const createSession = (model: Uint8Array, threads = 1): Session => new OnnxSession(model, threads);
 
 /** @throws Error with what ONNX Runtime says, when it refuses the model */
-export function checkModel(model: Uint8Array): void {
+export function checkRuns(model: Uint8Array): void {
   loaded().free('ReleaseSession', loaded().session(model, 1, false));
 }
 

@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { attend, fromHeads, rotated, toHeads } from './attention.js';
-import { type Args, type CallOptions, positive, sizeOf, WeightedLayer } from './weighted-layer.js';
+import { type Args, type CallOptions, positive, singleShape, WeightedLayer } from './weighted-layer.js';
 
 /** Sizes of an attention. */
 export interface Heads {
@@ -85,7 +85,7 @@ abstract class PlainAttention extends AttentionLayer {
     return tf.tidy(() => this.attention(sourcesOf([inputs].flat()), this, options));
   }
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
-    return sizeOf(inputShape);
+    return singleShape(inputShape);
   }
   override getConfig(): tf.serialization.ConfigDict {
     const { dropout, useBias, causal, rotary } = this;

@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { isWhole, layerNormOf } from '../tfjs/whole-operations.js';
-import { type Args, sizeOf, WeightedLayer } from './weighted-layer.js';
+import { type Args, singleShape, WeightedLayer } from './weighted-layer.js';
 
 /** x / sqrt(mean of its squares along the last axis + epsilon) * scale (Zhang and Sennrich 2019). */
 export const rmsNorm = (x: tf.Tensor, scale: tf.Tensor, epsilon: number): tf.Tensor =>
@@ -27,7 +27,7 @@ export class RMSNormalization extends WeightedLayer {
     this.epsilon = (args.epsilon as number | undefined) ?? 1e-6;
   }
   override build(inputShape: tfl.Shape): void {
-    this.weight('scale', [sizeOf(inputShape).at(-1)!], tfl.initializers.ones());
+    this.weight('scale', [singleShape(inputShape).at(-1)!], tfl.initializers.ones());
     this.built = true;
   }
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {

@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { waves } from './attention.js';
-import { type Args, sizeOf, WeightedLayer, word } from './weighted-layer.js';
+import { type Args, singleShape, WeightedLayer, word } from './weighted-layer.js';
 
 /** `learned`: a vector for each place. `sinusoidal`: sines and cosines (Vaswani et al. 2017). */
 const kinds = ['learned', 'sinusoidal'] as const;
@@ -17,7 +17,7 @@ export class PositionEmbedding extends WeightedLayer {
     this.kind = word('positionEmbedding', 'kind', args.kind ?? 'learned', kinds);
   }
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const [, places, width, ...rest] = sizeOf(inputShape);
+    const [, places, width, ...rest] = singleShape(inputShape);
     if (rest.length > 0 || width == null || places == null) {
       throw new Error('positionEmbedding needs sequences of a known length, [batch, places, width]');
     }

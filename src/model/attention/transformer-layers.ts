@@ -4,7 +4,7 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 import { AttentionLayer, checkRotary } from './attention-layers.js';
 import { layerNorm, rmsNorm } from './normalizations.js';
-import { type Args, type CallOptions, positive, sizeOf, word } from './weighted-layer.js';
+import { type Args, type CallOptions, positive, singleShape, word } from './weighted-layer.js';
 
 /** Activations of the feed-forward part; swiglu has a gate (Shazeer 2020). */
 const activations = ['gelu', 'geluTanh', 'relu', 'silu', 'swiglu'] as const;
@@ -53,7 +53,7 @@ abstract class TransformerLayer extends AttentionLayer {
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    const shape = sizeOf(inputShape);
+    const shape = singleShape(inputShape);
     if (shape.length !== 3) {
       throw new Error(`${this.#kind} needs sequences, [batch, places, width], and is given [${shape.join(', ')}]`);
     }

@@ -69,5 +69,5 @@ export function word<const Word extends string>(
   throw new Error(`${layer}: ${name} is ${JSON.stringify(value)}, and must be ${words.join(' or ')}`);
 }
 
-export const sizeOf = (shape: tfl.Shape | tfl.Shape[]): tfl.Shape =>
+export const singleShape = (shape: tfl.Shape | tfl.Shape[]): tfl.Shape =>
   (Array.isArray(shape[0]) ? shape[0] : shape) as tfl.Shape;

@@ -10,7 +10,7 @@ import { globOf } from '../../ground/glob.js';
 import { oneOf } from '../../ground/suggest.js';
 import { readModelFile, type SavedWeights } from '../files/model-file.js';
 import { decodeSafetensors } from '../files/safetensors.js';
-import { everyLayer, partsOf } from '../layer-tree.js';
+import { everyLayer, innerLayers } from '../layer-tree.js';
 import { type LayerWeight, modelWeights } from './layer-weights.js';
 
 type Layer = layers.Layer;
@@ -43,7 +43,7 @@ function layersWhere(model: LayersModel, test: (layer: Layer) => boolean): Set<L
   const found = new Set<Layer>();
   const visit = (layer: Layer) => {
     if (test(layer)) for (const part of everyLayer(layer)) found.add(part);
-    for (const part of partsOf(layer)) visit(part);
+    for (const part of innerLayers(layer)) visit(part);
   };
   for (const layer of model.layers) visit(layer);
   return found;

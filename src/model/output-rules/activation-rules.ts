@@ -7,7 +7,7 @@ import {
   logits,
   type Shape,
   sigmoid,
-  softmax,
+  softmaxAlong,
   undecided,
 } from './known.js';
 
@@ -55,7 +55,7 @@ export function activated(name: unknown, input: Known, shape: Shape, where: stri
     case 'sigmoid':
       return sigmoid;
     case 'softmax':
-      return softmax(lastOf(shape));
+      return softmaxAlong(lastOf(shape));
     case 'keepsPositive':
       return input;
     case 'logits':

@@ -36,7 +36,7 @@ export type LayerRule = (call: Call) => Known;
 
 export const logits: Known = { kind: 'logits' };
 export const sigmoid: Known = { kind: 'sigmoid' };
-export const softmax = (axis: number): Known => ({ kind: 'softmax', axis });
+export const softmaxAlong = (axis: number): Known => ({ kind: 'softmax', axis });
 export const undecided = (why: string): Undecided => ({ kind: 'undecided', why });
 
 export const isProbability = ({ kind }: Known): boolean => kind === 'sigmoid' || kind === 'softmax';

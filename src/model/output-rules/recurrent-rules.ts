@@ -1,6 +1,15 @@
 /** What recurrent layers and wrappers make of their steps. */
 import { weighs } from './activation-rules.js';
-import { type Call, type Known, type Layer, type LayerRule, logits, type Shape, softmax, undecided } from './known.js';
+import {
+  type Call,
+  type Known,
+  type Layer,
+  type LayerRule,
+  logits,
+  type Shape,
+  softmaxAlong,
+  undecided,
+} from './known.js';
 import { multiply, sums } from './merge-rules.js';
 
 /**
@@ -34,8 +43,13 @@ export const timeDistributed: LayerRule = ({ layer, inputs: [input], shapes, sha
   const { layer: inner } = layer as unknown as { layer: Layer };
   const at = (shape: Shape): Shape => [shape[0], ...shape.slice(2)];
   if (input.kind === 'softmax' && input.axis === 1) return undecided(`${where} takes a softmax over places apart`);
-  const known = inside(inner, input.kind === 'softmax' ? softmax(input.axis - 1) : input, at(shapes[0]), at(shape));
-  return known.kind === 'softmax' ? softmax(known.axis + 1) : known;
+  const known = inside(
+    inner,
+    input.kind === 'softmax' ? softmaxAlong(input.axis - 1) : input,
+    at(shapes[0]),
+    at(shape),
+  );
+  return known.kind === 'softmax' ? softmaxAlong(known.axis + 1) : known;
 };
 
 export const bidirectional: LayerRule = (call) => {

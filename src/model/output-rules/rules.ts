@@ -3,8 +3,8 @@
  * are no probabilities, such as those of tanh, may stand for either.
  */
 import { activated, weighs } from './activation-rules.js';
-import { average, crop, greatest, permute, resample, reshape } from './axis-rules.js';
-import { axisIn, isProbability, type LayerRule, logits, sigmoid, softmax, undecided } from './known.js';
+import { average, crop, greatest, interpolation, permute, reshape } from './axis-rules.js';
+import { axisIn, isProbability, type LayerRule, logits, sigmoid, softmaxAlong, undecided } from './known.js';
 import { concatenate, mixes, multiply, sums } from './merge-rules.js';
 import { bidirectional, cellRules, recurrent, timeDistributed } from './recurrent-rules.js';
 
@@ -58,7 +58,7 @@ export const rules: Readonly<Record<string, LayerRule | undefined>> = {
   ELU: keeps,
   ThresholdedReLU: ({ inputs: [input], where }) =>
     input.kind === 'softmax' ? undecided(`${where} cuts a softmax`) : input,
-  Softmax: ({ config, shape }) => softmax(axisIn((config.axis as number | undefined) ?? -1, shape)),
+  Softmax: ({ config, shape }) => softmaxAlong(axisIn((config.axis as number | undefined) ?? -1, shape)),
   Dropout: keeps,
   SpatialDropout1D: keeps,
   AlphaDropout: keeps,
@@ -68,7 +68,7 @@ export const rules: Readonly<Record<string, LayerRule | undefined>> = {
   Reshape: reshape,
   Flatten: reshape,
   Permute: permute,
-  RepeatVector: ({ inputs: [input] }) => (input.kind === 'softmax' ? softmax(input.axis + 1) : input),
+  RepeatVector: ({ inputs: [input] }) => (input.kind === 'softmax' ? softmaxAlong(input.axis + 1) : input),
   MaxPooling1D: greatest,
   MaxPooling2D: greatest,
   MaxPooling3D: greatest,
@@ -79,10 +79,10 @@ export const rules: Readonly<Record<string, LayerRule | undefined>> = {
   AveragePooling3D: average,
   GlobalAveragePooling1D: average,
   GlobalAveragePooling2D: average,
-  UpSampling2D: resample,
-  Resizing: resample,
-  RandomWidth: resample,
-  RandomHeight: resample,
+  UpSampling2D: interpolation,
+  Resizing: interpolation,
+  RandomWidth: interpolation,
+  RandomHeight: interpolation,
   CenterCrop: crop,
   Cropping2D: crop,
   ZeroPadding2D: ({ inputs: [input], where }) =>

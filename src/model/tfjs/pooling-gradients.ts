@@ -5,7 +5,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import './cpu-backend.js';
-import { coveredShares, type Window, windowsOf } from './windows.js';
+import { coveredShares, poolingWindows, type Window } from './windows.js';
 
 type StoringBackend = tf.KernelBackend & { readonly data: tf.DataStorage<{ values: Float32Array }> };
 type Sizes = [number, number, number];
@@ -44,7 +44,7 @@ function register(
       const { data } = backend as StoringBackend;
       const [values, given] = [input, dy].map(({ dataId }) => data.get(dataId).values);
       const dx = new Float32Array(values.length);
-      const windows = windowsOf(info);
+      const windows = poolingWindows(info);
       const parts = coveredShares(windows);
       const [examples, channels, size] = [shape[0], shape[4], shape[1] * shape[2] * shape[3]];
       parts.forEach((part, window) => {

@@ -14,7 +14,7 @@ export interface Window {
 }
 
 /** Along depth, height and width. */
-export function windowsOf(info: tf.backend_util.Conv3DInfo): Window[] {
+export function poolingWindows(info: tf.backend_util.Conv3DInfo): Window[] {
   const axis = (name: 'Depth' | 'Height' | 'Width', before: number): Window => {
     const [from, to, kernel] = [info[`in${name}`], info[`out${name}`], info[`filter${name}`]];
     const [stride, dilation] = [info[`stride${name}`], info[`dilation${name}`]];

@@ -100,7 +100,7 @@ function inputGradient(graph: GraphBuilder, call: KernelCall, depthwise: boolean
 }
 
 /** For each position of the filter, what it saw of x: x [a, b, height, width] gives [a, b, outHeight, outWidth]. */
-export function* windows(graph: GraphBuilder, x: string, info: Conv2DInfo, filler = 0): Generator<string> {
+export function* filterWindows(graph: GraphBuilder, x: string, info: Conv2DInfo, filler = 0): Generator<string> {
   const { top, bottom, left, right } = info.padInfo;
   const padded =
     top + bottom + left + right > 0
@@ -139,7 +139,7 @@ const filterGradient: Lowering = (graph, call) => {
     channelsOutermost(graph, graph.channelsFirst(dy), dy.shape as Shape4),
     graph.int64([outChannels, positions]),
   ]);
-  const parts = [...windows(graph, xs, info)];
+  const parts = [...filterWindows(graph, xs, info)];
   // Few channels make thin products: stack the positions into one. Many channels: stacking only costs a copy.
   if (inChannels * parts.length <= 64) {
     const stacked = parts.length === 1 ? parts[0]! : graph.node('Concat', parts, { axis: 0 });
@@ -167,7 +167,7 @@ const depthwiseFilterGradient: Lowering = (graph, call) => {
     graph.channelsFirst(dy),
     graph.int64([batchSize, inChannels, multiplier, outHeight * outWidth]),
   ]);
-  const products = [...windows(graph, graph.channelsFirst(x), info)].map((part) => {
+  const products = [...filterWindows(graph, graph.channelsFirst(x), info)].map((part) => {
     const seen = graph.node('Reshape', [part, graph.int64([batchSize, inChannels, 1, outHeight * outWidth])]);
     const each = graph.node('Mul', [seen, dys]);
     return graph.node('ReduceSum', [each, graph.int64([0, 3])], { keepdims: 0 });

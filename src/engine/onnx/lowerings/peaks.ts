@@ -4,7 +4,7 @@ import tf = require('@tensorflow/tfjs-core');
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import type { StoredValue } from '../storage.js';
-import { windowAttributes, windows } from './convolution.js';
+import { filterWindows, windowAttributes } from './convolution.js';
 import { type KernelCall, type Lowering, type Lowerings, type Shape4, unsupported } from './lowering.js';
 import { addedAt, seenAs, typeCode } from './pieces.js';
 
@@ -24,7 +24,7 @@ function dilation(graph: GraphBuilder, call: KernelCall) {
   );
   const { filterHeight, filterWidth, inChannels } = info;
   const heights = graph.rows(filter, [filterHeight * filterWidth, inChannels, 1, 1]);
-  const parts = [...windows(graph, graph.channelsFirst(x), info, Number.NEGATIVE_INFINITY)];
+  const parts = [...filterWindows(graph, graph.channelsFirst(x), info, Number.NEGATIVE_INFINITY)];
   const sums = parts.map((part, i) => {
     const height = graph.node('Slice', [heights, graph.int64([i]), graph.int64([i + 1]), graph.int64([0])]);
     return graph.node('Add', [part, height]);

@@ -2,7 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { elements } from '../../../ground/elements.js';
-import { coveredShares, type Window, windowsOf } from '../../../model/tfjs/windows.js';
+import { coveredShares, poolingWindows, type Window } from '../../../model/tfjs/windows.js';
 import type { GraphBuilder } from '../graph.js';
 import type { StoredValue } from '../storage.js';
 import { type KernelCall, type Lowering, type Lowerings, unsupported } from './lowering.js';
@@ -57,7 +57,7 @@ function convolution(call: KernelCall, input: readonly number[], filter: readonl
     call.attribute<Size3 | undefined>('dilations') ?? 1,
     call.attribute('pad'),
   );
-  return { windows: checked(call, windowsOf(info)), shape: info.outShape };
+  return { windows: checked(call, poolingWindows(info)), shape: info.outShape };
 }
 
 const convolve: Lowering = (graph, call) => {
@@ -104,7 +104,7 @@ function pooling(call: KernelCall, input: StoredValue) {
     call.attribute('dimRoundingMode'),
     call.attribute('dataFormat'),
   );
-  return { windows: pooled(call, checked(call, windowsOf(info))), shape: info.outShape };
+  return { windows: pooled(call, checked(call, poolingWindows(info))), shape: info.outShape };
 }
 
 const averagePool: Lowering = (graph, call) => {
