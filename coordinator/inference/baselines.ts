@@ -33,13 +33,17 @@ export function baselineOf(
   name: NamedBaseline,
 ): Point {
   const { inputs, encoding } = saved;
-  const ids = new Set(lookups.map(({ input }) => input));
+  const ids = given.map(
+    (_, i) => new Set(lookups.flatMap(({ input, features }) => (input === i ? [...features] : []))),
+  );
   const values = given.map((own, i) => {
     if (i >= inputs.length) return own;
     const kind = parts[i];
     if (kind.kind === 'picture') return picture(own, kind.channels, name);
     if (name === 'white') throw unfit(name, 'is for pictures');
-    if (name === 'zeros' || ids.has(i)) return new Float32Array(own.length);
+    // Ids stay: their vectors are the baseline's, and masks that come from ids, as what fills a sequence up, are those of the example.
+    if (ids[i].size > 0) return own.map((id, feature) => (ids[i].has(feature) ? id : 0));
+    if (name === 'zeros') return new Float32Array(own.length);
     return means(own, inputs[i].name, encoding);
   });
   const vectors = lookups.map((lookup) => {
