@@ -9,7 +9,8 @@ import { htmlTable } from './html-table.js';
 /** Rows of the table beside a chart. */
 const mostRows = 60;
 
-export async function chartFigure(chart: Chart): Promise<string> {
+/** @param hasTable whether the page has its numbers elsewhere */
+export async function chartFigure(chart: Chart, hasTable = false): Promise<string> {
   // Late: the library is loaded by whoever draws, not by every command.
   const { drawSvg } = await import('./draw.js');
   const { viewBox, content } = await drawSvg(chartSpec(chart));
@@ -20,7 +21,8 @@ export async function chartFigure(chart: Chart): Promise<string> {
     `<svg viewBox="${viewBox}" role="img" aria-label="${escapeHtml(descriptionOf(chart))}">${content}</svg>`,
     legendOf(chart),
     ...(left.length > 0 ? [`<p class="about">${escapeHtml(`Not drawn: ${left.join('; ')}.`)}</p>`] : []),
-    `<details><summary>Numbers</summary>${htmlTable(table)}</details></figure>`,
+    ...(hasTable ? [] : [`<details><summary>Numbers</summary>${htmlTable(table)}</details>`]),
+    '</figure>',
   ].join('\n');
 }
 

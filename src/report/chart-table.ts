@@ -20,8 +20,11 @@ function whole(chart: Chart): Pick<TableBlock, 'head' | 'rows'> {
     return { head, rows: chart.bars.map((bar, i) => [bar, ...chart.parts.map(({ values }) => text(values[i]))]) };
   }
   if (chart.kind === 'ranges') {
-    const head = [{ name: 'name', isText: true }, { name: chart.xLabel }, { name: 'from' }, { name: 'to' }];
-    return { head, rows: chart.ranges.map(({ name, value, low, high }) => [name, text(value), text(low), text(high)]) };
+    const ends = endsOf(chart.ranges);
+    return {
+      head: [{ name: 'name', isText: true }, { name: chart.xLabel }, ...ends.map(([name]) => ({ name }))],
+      rows: chart.ranges.map((range) => [range.name, text(range.value), ...ends.map(([, key]) => text(range[key]))]),
+    };
   }
   const measured = chart.lines.filter(({ isIdeal }) => !isIdeal);
   const yText = chart.isPercent ? percentText : text;
@@ -40,10 +43,20 @@ function curveTable(
   { name, points }: ChartLine,
   yText: typeof text,
 ): Pick<TableBlock, 'head' | 'rows'> {
-  const hasRange = points.some(({ low }) => low !== undefined);
-  const ends = hasRange ? [{ name: 'from' }, { name: 'to' }] : [];
+  const ends = endsOf(points);
   return {
-    head: [{ name: xLabel }, { name }, ...ends],
-    rows: points.map(({ x, y, low, high }) => [text(x), ...[y, ...(hasRange ? [low, high] : [])].map(yText)]),
+    head: [{ name: xLabel }, { name }, ...ends.map(([name]) => ({ name }))],
+    rows: points.map((point) => [text(point.x), yText(point.y), ...ends.map(([, key]) => yText(point[key]))]),
   };
 }
+
+/** Columns of the ends of intervals, where there are some. */
+const endsOf = (
+  all: readonly { readonly low?: number; readonly high?: number }[],
+): ['from' | 'to', 'low' | 'high'][] =>
+  all.some(({ low, high }) => low !== undefined || high !== undefined)
+    ? [
+        ['from', 'low'],
+        ['to', 'high'],
+      ]
+    : [];

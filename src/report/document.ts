@@ -29,6 +29,8 @@ export interface ChartsBlock {
   readonly charts: readonly Chart[];
   /** Tables beside it have its numbers: Markdown leaves it out. */
   readonly isIllustration?: boolean;
+  /** The next table has all of them, and more exactly: none is folded beneath the charts. */
+  readonly hasTable?: boolean;
 }
 
 export interface TableBlock {

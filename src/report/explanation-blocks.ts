@@ -57,6 +57,7 @@ function tableBlocks({ title, text, parts = [] }: ExplainedExample): Block[] {
     {
       kind: 'charts',
       isIllustration: true,
+      hasTable: true,
       charts: [
         {
           ...{ kind: 'ranges', title: `what each part adds, ${title}`, xLabel: 'adds' },

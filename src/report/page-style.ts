@@ -54,13 +54,14 @@ tbody th { position: sticky; left: 0; background: var(--page); }
 dl { margin: .5rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--rule); font-size: .85rem; overflow-wrap: normal; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); gap: 1rem; margin: 1rem 0; font-size: .85rem; }
+.gallery:has(blockquote) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
 .gallery figure { border: 1px solid var(--rule); padding: .5rem; } .gallery img { width: 100%; image-rendering: pixelated; background: #808080; }
 .gallery dl { display: grid; grid-template-columns: fit-content(50%) minmax(0, 1fr); gap: 0 .5rem; } .gallery dd { margin: 0; } blockquote { margin: 0 0 .5rem; white-space: pre-wrap; }
 mark { color: inherit; }
 ${marked.join('\n')}
 ${heat}
 @media print { * { print-color-adjust: exact; }
-  details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; }
+  details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; overflow: visible; }
   th .cut, td .cut { display: block; } body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
-  th, td { padding: .15rem .3rem; font-size: 9pt; } nav { display: none; } summary::marker { content: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
+  th, td { padding: .15rem .3rem; font-size: 9pt; } .plots th, .plots td { padding: .15rem; font-size: 8pt; } nav { display: none; } summary::marker { content: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
 `;

@@ -53,7 +53,7 @@ async function htmlBlock(block: Block): Promise<string> {
         : htmlTable(block);
     case 'charts': {
       const figures: string[] = [];
-      for (const chart of block.charts) figures.push(await chartFigure(chart));
+      for (const chart of block.charts) figures.push(await chartFigure(chart, block.hasTable));
       return `<div class="plots">${figures.join('\n')}</div>`;
     }
     case 'code': {
@@ -85,6 +85,6 @@ function exhibit({ title, lines, picture, row, text, marked }: Exhibit): string 
     text === undefined ? '' : `<blockquote>${escapeHtml(text)}</blockquote>`,
     marked ? `<blockquote>${marked.map(mark).join('')}</blockquote>` : '',
     cells.length > 0 ? `<dl>${cells.join('')}</dl>` : '',
-    `<figcaption><b>${escapeHtml(title)}</b>${lines.map((line) => `<div>${cut(line)}</div>`).join('')}</figcaption></figure>`,
+    `<figcaption><b>${cut(title)}</b>${lines.map((line) => `<div>${cut(line)}</div>`).join('')}</figcaption></figure>`,
   ].join('');
 }

@@ -1,10 +1,11 @@
 /** Pages of reports in a real browser: on a phone, in the dark, on paper. Where there is none, these tests are left out and say so. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MetricFigure } from '../../src/metrics/metric.js';
 import { reportHtml } from '../../src/report/evaluation-document.js';
 import type { EvaluationReport } from '../../src/report/evaluation-report.js';
+import { explanationDocument } from '../../src/report/explanation-document.js';
 import { htmlPage } from '../../src/report/page.js';
 import { scaleDocument } from '../../src/scale/scale-document.js';
 import { chromium, Tab } from '../support/chromium.js';
@@ -59,9 +60,26 @@ const hard: EvaluationReport = {
   ...{ gallery, card: { ...fullReport.card!, targets: [balance] } },
 };
 
+/** What speaks for an answer in every shade, and a heat map; and columns, one of which no screen has room for. */
+function shadedExplanation(): Promise<string> {
+  const told = { title: endless, text: `"${endless}": logit 2.5` };
+  const words = Array.from({ length: 21 }, (_, i) => ({ name: `${i + 1}`, value: `word ${i} `, attribution: i - 10 }));
+  const columns = Array.from({ length: 12 }, (_, i) => ({ name: `column ${i}`, value: i / 7, attribution: 3 - i }));
+  const examples = [
+    { ...told, isText: true, parts: [...words, { name: '22', value: endless, attribution: 10 }] },
+    { ...told, title: markup, pictures: fullReport.explanations![0].pictures },
+    { ...told, title: 'row 1', parts: [...columns, { name: endless, value: `${endless} ${markup}`, attribution: -9 }] },
+  ];
+  return htmlPage(
+    explanationDocument({ model: endless, method: 'integratedGradients', baseline: 'zeros' }, examples, 7),
+  );
+}
+
+/** Pages, and how many texts and folded parts they have at least. */
 const pages = {
-  evaluation: () => reportHtml(hard),
-  scale: widestScale,
+  evaluation: { page: () => reportHtml(hard), texts: 300, parts: 5 },
+  scale: { page: widestScale, texts: 300, parts: 5 },
+  explanation: { page: shadedExplanation, texts: 50, parts: 0 },
 };
 
 skipIf(!chromium && 'no Chromium is installed').describe('a page', () => {
@@ -72,7 +90,7 @@ skipIf(!chromium && 'no Chromium is installed').describe('a page', () => {
   });
   afterAll(() => tab.close());
 
-  describe.each(Object.entries(pages))('of %s', (name, page) => {
+  describe.each(Object.entries(pages))('of %s', (name, { page, texts, parts }) => {
     beforeAll(async () => {
       const file = join(folder, `${name}.html`);
       writeFileSync(file, await page());
@@ -103,20 +121,29 @@ skipIf(!chromium && 'no Chromium is installed').describe('a page', () => {
         await tab.look(1200, { scheme });
         const { faint, count } = await tab.ask<{ faint: string[]; count: number }>('faintTexts()');
         expect(faint).toEqual([]);
-        expect(count).toBeGreaterThan(300);
+        expect(count).toBeGreaterThan(texts);
         colours.push(await tab.ask<string>('background()'));
       }
       expect(colours).toEqual(['rgb(255, 255, 255)', 'rgb(22, 22, 22)']);
     });
 
+    if (name === 'explanation') {
+      it('has every shade of what is marked', async () => {
+        const marked = readFileSync(join(folder, `${name}.html`), 'utf8').matchAll(/<mark class="(\w+)">/g);
+        const wanted = ['for', 'against'].flatMap((kind) => [1, 2, 3, 4, 5].map((shade) => `${kind}${shade}`));
+        expect(new Set([...marked].map(([, kind]) => kind))).toEqual(new Set(wanted));
+      });
+    }
+
     it('shows what is folded on paper, which is white', async () => {
       await tab.ask('fold(true)');
       await tab.look(1200);
       const [count, seen] = await tab.ask<number[]>('folded()');
-      expect(count).toBeGreaterThan(5);
+      expect(count).toBeGreaterThanOrEqual(parts);
       expect(seen).toBe(0);
       await tab.look(700, { media: 'print', scheme: 'dark' });
       expect(await tab.ask<number[]>('folded()')).toEqual([count, count]);
+      expect(await tab.ask<string[]>('clipped()')).toEqual([]);
       expect(await tab.ask<string>('background()')).toBe('rgb(255, 255, 255)');
     });
   });

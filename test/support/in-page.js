@@ -9,6 +9,12 @@
       .filter((box) => box.checkVisibility() && box.scrollWidth > box.clientWidth)
       .map((box) => `${box.textContent.slice(0, 40)}: ${box.scrollWidth - box.clientWidth} pixels`),
 
+  /** Boxes of which a part cannot be seen on paper, where nobody scrolls. */
+  clipped: () =>
+    [...document.querySelectorAll('.scroll, pre')]
+      .filter((box) => box.checkVisibility() && getComputedStyle(box).overflowX !== 'visible')
+      .map((box) => box.textContent.slice(0, 40)),
+
   fold(isFolded) {
     for (const part of document.querySelectorAll('details')) part.open = !isFolded;
   },
