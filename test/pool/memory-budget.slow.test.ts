@@ -25,12 +25,12 @@ afterAll(() => {
 
 it.each([
   ['an MLP', 'digits-mlp.yaml', ['data.examples=750', 'training.epochs=2', 'training.batchSize=64']],
-  ['augmented images', 'digits.yaml', ['data.examples=250', 'training.epochs=2', 'augment={shift: 0.1, flip: both}']],
+  ['augmented images', 'digits.yaml', ['data.examples=160', 'training.epochs=2', 'augment={shift: 0.1, flip: both}']],
 ])('%s: read from disk, with the bits of memory', async (_, config, overrides) => {
   const file = configFile(config);
   const inMemory = await trained(file, overrides, folder);
   expect(inMemory.start.data).not.toContain('read from disk');
-  const fromDisk = await trained(file, [...overrides, 'data.memory=100KB'], folder, 3);
+  const fromDisk = await trained(file, [...overrides, 'data.memory=100KB'], folder, 2);
   expect(fromDisk.start.data).toContain('read from disk');
   expect(resultOf(fromDisk)).toEqual(resultOf(inMemory));
   expect(readdirSync(temporary)).toEqual([]);
@@ -76,7 +76,7 @@ skipIf(!existsSync('/proc/self/status') && 'the peak of memory is told by /proc'
     writeFileSync(join(folder, 'small-y.npy'), npyFile('<i4', [few], new Uint8Array(targets.buffer, 0, few * 4)));
     const config = writeConfig(folder, 'large', {
       data: { source: 'npy', features: join(folder, 'x.npy'), targets: join(folder, 'y.npy'), memory: `${budget}MB` },
-      model: { layers: [{ dense: { units: 32, activation: 'relu' } }, { dense: { units: 'classes' } }] },
+      model: { layers: [{ dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
       loss: 'sparseCategoricalCrossentropy',
       training: { epochs: 1, batchSize: 1024, shards: 4 },
     });
