@@ -85,9 +85,9 @@ afterAll(async () => {
 const address = (n: number) => (process.platform === 'linux' ? `127.0.1.${n + 1}` : undefined);
 
 describe('strangers', () => {
-  it('send 4,000 frames of rubbish', async () => {
+  it('send 2,000 frames of rubbish', async () => {
     const roll = dice(1);
-    await crowd(2000, 40, async (i) => {
+    await crowd(1000, 40, async (i) => {
       const stranger = new Stranger(port);
       stranger.write(upgrade());
       await stranger.next();
@@ -309,7 +309,7 @@ describe('afterwards', () => {
   it('the coordinator has said little, and not grown', () => {
     const grown = highWater() - before;
     console.log(`bad peers: ${sent} frames; coordinator ${before.toFixed(0)} MB before, ${grown.toFixed(0)} MB more`);
-    expect(sent).toBeGreaterThanOrEqual(10_000);
+    expect(sent).toBeGreaterThanOrEqual(8_000);
     expect(grown).toBeLessThan(room);
     expect(coordinator.of('worker').length + coordinator.of('warning').length).toBeLessThan(700);
   });

@@ -89,7 +89,7 @@ describe('a coordinator that is stopped', () => {
       expect(from!.step).toBeGreaterThanOrEqual(10);
       expect(from!.step).toBeLessThan(steps);
 
-      expect(outcomeOf(await resume(copy, { threads: 2 }))).toEqual(undisturbed);
+      expect(outcomeOf(await resume(copy, { threads: 1 }))).toEqual(undisturbed);
       await checkLedger(copy, steps);
     });
   });
