@@ -264,10 +264,16 @@ const wrong: [path: string, value: unknown, named?: string][] = [
 
 it.each(wrong)('%s: %j is refused', (path, value, named = path) => {
   const bytes = changed(path, value);
-  expect(() => decodeJob(bytes)).toThrow(WireError);
+  let refusal: unknown;
+  try {
+    decodeJob(bytes);
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal).toBeInstanceOf(WireError);
   const isModel = value instanceof Uint8Array;
   const isUnknown = path === 'module';
-  if (!isModel && !isUnknown) expect(() => decodeJob(bytes)).toThrow(`job.${named}`);
+  if (!isModel && !isUnknown) expect((refusal as WireError).message).toContain(`job.${named}`);
 });
 
 it('a tensor that a subgraph wrote may not be written again, or by nobody', () => {
@@ -306,14 +312,14 @@ it('a job that is cut off or damaged is refused, and nothing else is thrown', ()
     geometry: { ...job.geometry, training: 80 },
   });
   decodeJob(small);
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 1000; i++) {
     const bytes = Uint8Array.from(small);
     // The fields at both ends, which are not within graphs, get their share.
     const place = i % 2 === 0 ? random() * bytes.length : bytes.length - 1 - random() * 900;
     bytes[Math.floor(place)] = random() * 256;
     attempt('flipped', bytes);
   }
-  expect(refusals.flipped).toBeGreaterThan(1000);
+  expect(refusals.flipped).toBeGreaterThan(500);
 });
 
 describe('a job of two buckets', () => {
