@@ -61,6 +61,7 @@ mark { color: inherit; }
 ${marked.join('\n')}
 ${heat}
 @media print { * { print-color-adjust: exact; }
+  .plots { grid-template-columns: 1fr 1fr; }
   details::details-content { content-visibility: visible; block-size: auto; } details .scroll { max-height: none; overflow: visible; }
   th .cut, td .cut { display: block; } body { font-size: 11pt; } .scroll, pre { overflow: visible; } pre { white-space: pre-wrap; }
   th, td { padding: .15rem .3rem; font-size: 9pt; } .plots th, .plots td { padding: .15rem; font-size: 8pt; } nav { display: none; } summary::marker { content: none; } section { break-inside: auto; } h2, h3 { break-after: avoid; } }
