@@ -212,7 +212,7 @@ describe('a model of tokens', () => {
     const bytes = Buffer.byteLength(tokenizerOf(kept).decode(asked));
     expect(validation!.bitsPerByte).toBeCloseTo((validation!.loss * asked.length) / Math.LN2 / bytes, 4);
     expect(validation!.perplexity).toBeCloseTo(Math.exp(validation!.loss), 3);
-    const other = await trained(file, [], join(folder, 'runs'), 3);
+    const other = await trained(file, [], join(folder, 'runs'), 2);
     expect(resultOf(other)).toEqual(resultOf(run));
 
     const place = run.start.folder;
