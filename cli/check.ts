@@ -80,7 +80,9 @@ function text({ model, split, examples, passed, lines }: CheckResult, columns: n
 
 function cellsOf({ about, metric, slice, value, interval, rule, passed, note }: GateLine): string[] {
   const range = interval ? `${metricText(interval.low)} to ${metricText(interval.high)}` : (note ?? '');
+  // Such as that a slice is too small to say, which keeps a limit that its value does not.
+  const why = interval && note !== undefined ? ` (${note})` : '';
   const name =
     about === 'baseline' ? `${metric} less the baseline's` : slice === undefined ? metric : `${metric}, ${slice}`;
-  return [passed ? 'passed' : 'FAILED', name, metricText(value), range, rule];
+  return [passed ? 'passed' : 'FAILED', name, metricText(value), range, `${rule}${why}`];
 }
