@@ -34,7 +34,10 @@ export function calibrationBlocks({ target, fitted, readings }: CalibrationRepor
       head: [
         { name: 'probabilities', isText: true },
         { name: 'calibration error', about: 'mean distance of a probability from how often it is right' },
-        { name: `${percent(confidence)} interval`, about: 'lies too high: resamples add their own noise to the error' },
+        {
+          name: `${percent(confidence)} interval`,
+          about: 'begins at 0 where a calibrated model may well show as much; what noise adds is taken off',
+        },
       ],
       rows: readings.map((reading) => [nameOf(reading), valueText(reading.error), intervalText(reading.interval)]),
     },
