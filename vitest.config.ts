@@ -53,6 +53,6 @@ export default defineConfig({
     // A process for each file would load tfjs over and over.
     isolate: false,
     // Some files wait more than they compute.
-    maxWorkers: 3,
+    maxWorkers: 4,
   },
 });
