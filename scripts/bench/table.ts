@@ -6,7 +6,9 @@ import { displayWidth, tableLines } from '../../src/report/aligned.js';
 /** Columns as wide as their widest cell; the first `left` of them aligned left, numbers right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => displayWidth(row[column]))));
-  const lines = tableLines([head, widths.map((width) => '-'.repeat(width)), ...rows], Number.POSITIVE_INFINITY, { left });
+  const lines = tableLines([head, widths.map((width) => '-'.repeat(width)), ...rows], Number.POSITIVE_INFINITY, {
+    left,
+  });
   return lines.map((line) => `${line.trimEnd()}\n`).join('');
 }
 
