@@ -4,6 +4,7 @@ import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
 import { parameterCount } from '../../src/model/slab.js';
+import { trainableIn } from '../../src/optimizer/optimizer.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../../src/report/events.js';
 import { lockRun } from '../../src/report/run-lock.js';
@@ -141,7 +142,7 @@ function checkSteps(steps: number | undefined): void {
 }
 
 function announce(run: PreparedRun, resumption: Resumption | undefined): void {
-  const { tensors, trainable } = run.step.layout;
+  const { layout } = run.step;
   const { splits, description } = run.dataset;
   const { shards, batchSize, epochs, stepsPerEpoch } = run.geometry;
   const { engine, buckets, threads, config, folder } = run;
@@ -153,8 +154,8 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
     folder,
     data: description,
     seed: config.seed,
-    parameters: parameterCount(tensors),
-    trainable: parameterCount(tensors.filter(({ offset }) => offset < trainable)),
+    parameters: parameterCount(layout.tensors),
+    trainable: parameterCount(trainableIn(layout)),
     engine: engine.kind,
     backend: engine.kind === 'tfjs' ? engine.backend : undefined,
     threads,

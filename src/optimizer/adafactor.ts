@@ -1,9 +1,8 @@
 import type { OptimizerOptions } from '../config/optimizer.js';
 import { alignedFloats, type SlabLayout, type SlabTensor } from '../model/slab.js';
-import { runsOf } from './decay-groups.js';
+import { decayOf, runsOf } from './decay-groups.js';
 import { flushSometimes, type Optimizer, type OptimizerStep, trainableIn, type UpdateRule } from './optimizer.js';
 import { packedSlot } from './packed-slot.js';
-import { matchesAny } from './weight-patterns.js';
 
 type AdafactorOptions = OptimizerOptions<'adafactor'>;
 
@@ -14,7 +13,6 @@ const isFactored = ({ shape }: SlabTensor): boolean => shape.length > 1;
  * matrices it keeps the means of rows and of columns instead of all squares; of convolutions those of their last two axes.
  */
 export function adafactor(options: AdafactorOptions, layout: SlabLayout): Optimizer {
-  const { noDecay = [], weightDecay } = options;
   const all = trainableIn(layout);
   const factored = all.filter(isFactored);
   const without = (tensor: SlabTensor, axis: number) => {
@@ -35,10 +33,9 @@ export function adafactor(options: AdafactorOptions, layout: SlabLayout): Optimi
       all.filter((tensor) => !isFactored(tensor)),
     ),
   ] as const;
-  const tensors = new Map(all.map((tensor) => [tensor.offset, tensor]));
-  const pieces = runsOf(layout, (tensor: SlabTensor) => tensor).map(({ from, to }) => {
-    const tensor = tensors.get(from)!;
-    const decay = matchesAny(tensor.name, noDecay) ? 0 : weightDecay;
+  const decayed = decayOf(options);
+  const pieces = runsOf(layout, (tensor) => tensor).map(({ from, to, group: tensor }) => {
+    const decay = decayed(tensor);
     const places = isFactored(tensor) ? [0, 1] : [2];
     return {
       from,

@@ -1,5 +1,5 @@
 /** Parameter groups: which weights are decayed, and which are not. */
-import type { SlabLayout } from '../model/slab.js';
+import type { SlabLayout, SlabTensor } from '../model/slab.js';
 import { type Optimizer, type OptimizerSlot, type SlabPiece, trainableIn, type UpdateRule } from './optimizer.js';
 import { matchesAny } from './weight-patterns.js';
 
@@ -9,6 +9,12 @@ interface Decay {
   readonly noDecay?: readonly string[];
 }
 
+/** @returns tells the decay of a weight */
+export const decayOf =
+  ({ weightDecay, noDecay = [] }: Decay) =>
+  ({ name }: Pick<SlabTensor, 'name'>): number =>
+    matchesAny(name, noDecay) ? 0 : weightDecay;
+
 /**
  * One rule for all parameters, but for their decay.
  * @param slots each as long as the trainable parameters
@@ -16,31 +22,30 @@ interface Decay {
 export function byDecay(
   layout: SlabLayout,
   slots: readonly OptimizerSlot[],
-  { weightDecay, noDecay = [] }: Decay,
+  decay: Decay,
   ruleOf: (weightDecay: number) => UpdateRule,
 ): Optimizer {
-  const rules = { decayed: ruleOf(weightDecay), spared: ruleOf(0) };
-  const pieces = runsOf(layout, ({ name }) => (matchesAny(name, noDecay) ? 'spared' : 'decayed')).map(
+  const pieces = runsOf(layout, decayOf(decay)).map(
     ({ from, to, group }): SlabPiece => ({
       from,
       to,
       slots: slots.map((_, slot) => ({ slot, start: from })),
-      rule: rules[group],
+      rule: ruleOf(group),
     }),
   );
   return { slots, pieces };
 }
 
 /** The trainable parameters as ranges of neighbours of one group, as long as they can be. */
-export function runsOf<Group>(layout: SlabLayout, groupOf: (tensor: SlabLayout['tensors'][number]) => Group) {
-  const runs: { from: number; to: number; group: Group }[] = [];
+export function runsOf<Group>(layout: SlabLayout, groupOf: (tensor: SlabTensor) => Group) {
+  const runs: { from: number; to: number; group: Group; readonly first: SlabTensor }[] = [];
   const trainable = trainableIn(layout);
   trainable.forEach((tensor, i) => {
     const to = trainable[i + 1]?.offset ?? layout.trainable;
     const group = groupOf(tensor);
     const last = runs.at(-1);
     if (last?.group === group) last.to = to;
-    else runs.push({ from: tensor.offset, to, group });
+    else runs.push({ from: tensor.offset, to, group, first: tensor });
   });
   return runs;
 }

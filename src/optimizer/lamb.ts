@@ -1,9 +1,8 @@
 import type { OptimizerOptions } from '../config/optimizer.js';
-import type { SlabLayout, SlabTensor } from '../model/slab.js';
+import type { SlabLayout } from '../model/slab.js';
 import { oneMinusPower } from './adam.js';
-import { runsOf } from './decay-groups.js';
-import { flushSometimes, type Optimizer, slotLike, trainableIn, type UpdateRule } from './optimizer.js';
-import { matchesAny } from './weight-patterns.js';
+import { decayOf, runsOf } from './decay-groups.js';
+import { flushSometimes, type Optimizer, slotLike, type UpdateRule } from './optimizer.js';
 
 type LambOptions = OptimizerOptions<'lamb'>;
 
@@ -12,12 +11,10 @@ type LambOptions = OptimizerOptions<'lamb'>;
  * itself. Every weight is scaled so, biases too, as in Keras.
  */
 export function lamb(options: LambOptions, layout: SlabLayout): Optimizer {
-  const { noDecay = [], weightDecay } = options;
-  const tensors = new Map(trainableIn(layout).map((tensor) => [tensor.offset, tensor]));
-  const pieces = runsOf(layout, (tensor: SlabTensor) => tensor).map(({ from, to }) => {
-    const { name, size } = tensors.get(from)!;
+  const decayed = decayOf(options);
+  const pieces = runsOf(layout, (tensor) => tensor).map(({ from, to, group }) => {
     const slots = [0, 1].map((slot) => ({ slot, start: from }));
-    return { from, to, slots, rule: lambRule(options, matchesAny(name, noDecay) ? 0 : weightDecay), cost: size };
+    return { from, to, slots, rule: lambRule(options, decayed(group)), cost: group.size };
   });
   return { slots: [slotLike(layout, 'gradientMean'), slotLike(layout, 'squareMean')], pieces };
 }

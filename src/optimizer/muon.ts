@@ -1,7 +1,7 @@
 import type { OptimizerOptions } from '../config/optimizer.js';
 import { alignedFloats, type SlabLayout, type SlabTensor } from '../model/slab.js';
 import { adamRule } from './adam.js';
-import { runsOf } from './decay-groups.js';
+import { decayOf, runsOf } from './decay-groups.js';
 import { newtonSchulz, type RuleModels } from './newton-schulz.js';
 import { flushSometimes, type Optimizer, type SlabPiece, trainableIn, type UpdateRule } from './optimizer.js';
 import { packedSlot } from './packed-slot.js';
@@ -17,38 +17,33 @@ const leastNorm = 1e-7;
  * bfloat16: the momentum of each matrix is made orthogonal before it is a step. All else, and what `exclude` names, is updated by AdamW.
  */
 export function muon(options: MuonOptions, layout: SlabLayout, models: RuleModels): Optimizer {
-  const { noDecay = [], weightDecay } = options;
-  const all = trainableIn(layout);
   const matrices = matricesOf(options, layout);
   const isMatrix = (tensor: SlabTensor) => matrices.includes(tensor);
-  const rest = all.filter((tensor) => !isMatrix(tensor));
+  const rest = trainableIn(layout).filter((tensor) => !isMatrix(tensor));
   const slots = [
     packedSlot('momentum', matrices),
     packedSlot('gradientMean', rest),
     packedSlot('squareMean', rest),
   ] as const;
-  const decayOf = ({ name }: SlabTensor) => (matchesAny(name, noDecay) ? 0 : weightDecay);
-  const adamw = { decayed: restRule(options, weightDecay), spared: restRule(options, 0) };
+  const decayed = decayOf(options);
   const matrixPiece = (tensor: SlabTensor, from: number, to: number): SlabPiece => ({
     from,
     to,
     slots: [{ slot: 0, start: slots[0].starts.get(tensor.name)! }],
-    rule: matrixRule(options, tensor.shape, decayOf(tensor), models),
+    rule: matrixRule(options, tensor.shape, decayed(tensor), models),
     cost: costOf(tensor.shape),
   });
   const restPiece = (first: SlabTensor, from: number, to: number): SlabPiece => ({
     from,
     to,
     slots: [1, 2].map((slot) => ({ slot, start: slots[slot].starts.get(first.name)! })),
-    rule: adamw[decayOf(first) === 0 ? 'spared' : 'decayed'],
+    rule: restRule(options, decayed(first)),
   });
   // Neighbours that AdamW changes alike are one piece.
-  const runs = runsOf(layout, (tensor) => (isMatrix(tensor) ? tensor : decayOf(tensor)));
-  const byOffset = new Map(all.map((tensor) => [tensor.offset, tensor]));
-  const pieces = runs.map(({ from, to }) => {
-    const first = byOffset.get(from)!;
-    return isMatrix(first) ? matrixPiece(first, from, to) : restPiece(first, from, to);
-  });
+  const runs = runsOf(layout, (tensor) => (isMatrix(tensor) ? tensor : decayed(tensor)));
+  const pieces = runs.map(({ from, to, first }) =>
+    isMatrix(first) ? matrixPiece(first, from, to) : restPiece(first, from, to),
+  );
   return { slots, pieces, workspace: 2 * Math.max(0, ...matrices.map(({ size }) => alignedFloats(size))) };
 }
 

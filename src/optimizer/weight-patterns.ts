@@ -4,6 +4,7 @@ import { ModelError } from '../errors.js';
 import { globOf } from '../ground/glob.js';
 import { oneOf } from '../ground/suggest.js';
 import type { SlabLayout } from '../model/slab.js';
+import { trainableIn } from './optimizer.js';
 
 /** How many weights a message lists. */
 const shown = 6;
@@ -24,8 +25,8 @@ export function matchesAny(name: string, patterns: readonly string[]): boolean {
 }
 
 /** @throws ModelError when a pattern names no weight that is trained: what was meant would not happen */
-export function checkPatterns(config: OptimizerConfig, { tensors, trainable }: SlabLayout): void {
-  const names = tensors.filter(({ offset }) => offset < trainable).map(({ name }) => name);
+export function checkPatterns(config: OptimizerConfig, layout: SlabLayout): void {
+  const names = trainableIn(layout).map(({ name }) => name);
   const [[optimizer, options]] = Object.entries(config);
   for (const [key, patterns] of Object.entries(options as object)) {
     if (!Array.isArray(patterns)) continue;
