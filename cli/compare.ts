@@ -4,9 +4,10 @@ import { Command } from 'commander';
 import type { ComparedModel, ComparisonResult } from '../coordinator/inference/compare-models.js';
 import type { Verdict } from '../src/evaluate/differences.js';
 import { printableDeep } from '../src/ground/printable.js';
-import { grouped, metricText, percent, plural } from '../src/ground/units.js';
+import { metricText, percent, plural } from '../src/ground/units.js';
 import { tableLines } from '../src/report/aligned.js';
 import { jsonLine } from '../src/report/json.js';
+import { countText } from '../src/report/report-text.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { evaluationOf, repeatable, type SharedFlags, withShared } from './shared-options.js';
@@ -66,7 +67,7 @@ function text(result: ComparisonResult, columns: number): string {
     ...tableLines(
       [
         ['data', data],
-        ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+        ['examples', countText(examples, split)],
         ['baseline', baseline],
       ],
       columns,

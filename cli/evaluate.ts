@@ -12,6 +12,7 @@ import { findingsText } from '../src/report/findings-text.js';
 import { galleryText } from '../src/report/gallery-text.js';
 import { jsonLine } from '../src/report/json.js';
 import { looksText } from '../src/report/looks.js';
+import { countText } from '../src/report/report-text.js';
 import { slicesText } from '../src/report/slices-text.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { importanceTable } from './importance-text.js';
@@ -151,7 +152,7 @@ function text(result: EvaluationResult, columns: number): string {
   const head: [string, string][] = [
     ['model', model],
     ['data', data],
-    ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+    ['examples', countText(examples, split)],
     ...Object.values(decisions).map((decision): [string, string] => ['decision', decisionText(decision)]),
     ...(looks && looks.count > 0 ? [['looks', looksText(looks)] as [string, string]] : []),
     ...(sealed ? [['test split', 'sealed; --unseal opens it'] as [string, string]] : []),

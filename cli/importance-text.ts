@@ -1,9 +1,10 @@
 /** Importance as text: a line for each input, those that the loss misses most first. */
 import type { ImportanceResult } from '../coordinator/inference/importance.js';
 import { printable } from '../src/ground/printable.js';
-import { grouped, metricText, plural } from '../src/ground/units.js';
+import { metricText, plural } from '../src/ground/units.js';
 import { displayWidth, tableLines } from '../src/report/aligned.js';
 import { looksText } from '../src/report/looks.js';
+import { countText } from '../src/report/report-text.js';
 
 type FoundImportance = Pick<ImportanceResult, 'metrics' | 'importance'>;
 
@@ -16,7 +17,7 @@ export function importanceText(result: ImportanceResult, top: number, columns = 
   const about = [
     ['model', model],
     ['data', data],
-    ['examples', split === null ? `all ${grouped(examples)}` : `${grouped(examples)} ${split}`],
+    ['examples', countText(examples, split)],
     ['repeats', String(repeats)],
     ...(looks && looks.count > 0 ? [['looks', looksText(looks)]] : []),
   ];

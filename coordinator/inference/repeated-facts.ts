@@ -1,6 +1,6 @@
 /** Examples of a run that stand in two splits, and what its model comes to without them. */
 import { join } from 'node:path';
-import type { Splits } from '../../src/data/examples.js';
+import { type Splits, splitNames } from '../../src/data/examples.js';
 import { comparedBytes, repeatsOf } from '../../src/data/repeats.js';
 import type { RepeatedFacts } from '../../src/diagnosis/facts.js';
 import { subset } from '../../src/evaluate/kept-examples.js';
@@ -28,7 +28,7 @@ export async function repeatedFacts(
     );
     return undefined;
   }
-  const opened = (['training', 'validation', 'test'] as const).filter((name) => !(isSealed && name === 'test'));
+  const opened = splitNames.filter((name) => !(isSealed && name === 'test'));
   const found = await repeatsOf(dataset, opened);
   const compared: Partial<Record<keyof Splits, number>> = Object.fromEntries(
     opened.map((name) => [name, splits[name].length]),

@@ -79,6 +79,9 @@ export interface Splits {
   readonly test: Int32Array;
 }
 
+export type SplitName = keyof Splits;
+export const splitNames = ['training', 'validation', 'test'] as const satisfies readonly SplitName[];
+
 export interface Dataset {
   readonly examples: Examples;
   readonly splits: Splits;

@@ -1,17 +1,14 @@
 /** Examples whose inputs come again: in the same split, and in another, where what was trained on is no test. */
 import { hash } from 'node:crypto';
 import { eachRow } from './each-row.js';
-import type { Column, Dataset, Splits } from './examples.js';
+import { type Column, type Dataset, type SplitName, type Splits, splitNames } from './examples.js';
 import { isCopy, ofRole, rowBytes } from './field.js';
-
-/** The splits in the order in which an example is said to repeat another. */
-const order = ['training', 'validation', 'test'] as const satisfies readonly (keyof Splits)[];
 
 /** Two splits with examples in common. */
 export interface SharedInputs {
   /** The earlier one. */
-  readonly of: keyof Splits;
-  readonly split: keyof Splits;
+  readonly of: SplitName;
+  readonly split: SplitName;
   /** Examples of `split` whose inputs are those of an example of the other, ascending as in `split`. */
   readonly rows: Int32Array;
 }
@@ -42,9 +39,9 @@ const words = 4;
  */
 export async function repeatsOf(
   { examples: { columns, count }, splits }: Pick<Dataset, 'examples' | 'splits'>,
-  opened: readonly (keyof Splits)[] = order,
+  opened: readonly SplitName[] = splitNames,
 ): Promise<Repeats> {
-  const seen = order.filter((split) => opened.includes(split));
+  const seen = splitNames.filter((split) => opened.includes(split));
   const isSeen = new Uint8Array(count);
   for (const split of seen) for (const row of splits[split]) isSeen[row] = 1;
   const inputs = ofRole(columns, 'input');
@@ -61,25 +58,25 @@ export async function repeatsOf(
 export const comparedBytes = ({ columns, count }: Dataset['examples']): number =>
   columns.reduce((sum, column) => sum + (column.role === 'weight' ? 0 : rowBytes(column) * count), 0);
 
-function found(splits: Splits, seen: readonly (keyof Splits)[], firsts: FirstRows, targets: Uint32Array): Repeats {
+function found(splits: Splits, seen: readonly SplitName[], firsts: FirstRows, targets: Uint32Array): Repeats {
   let [rows, acrossSplits, conflicts] = [0, 0, 0];
   let example: Repeats['example'];
   let conflict: Repeats['conflict'];
   // Bits of the splits that have the inputs of a row which is the first to have them.
   const inSplits = new Uint8Array(targets.length / words);
-  const shared = new Map<string, { of: keyof Splits; split: keyof Splits; rows: number[] }>();
+  const shared = new Map<string, { of: SplitName; split: SplitName; rows: number[] }>();
   for (const split of seen) {
     for (const row of splits[split]) {
       const first = firsts.of(row);
       const before = inSplits[first];
-      inSplits[first] |= 1 << order.indexOf(split);
+      inSplits[first] |= 1 << splitNames.indexOf(split);
       if (first === row) continue;
       rows++;
       if (!isSame(targets, row, first)) {
         conflicts++;
         conflict ??= [row, first];
       }
-      const earlier = order.filter((of, i) => of !== split && (before & (1 << i)) !== 0);
+      const earlier = splitNames.filter((of, i) => of !== split && (before & (1 << i)) !== 0);
       if (earlier.length === 0) continue;
       acrossSplits++;
       example ??= [row, first];

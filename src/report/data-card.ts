@@ -1,8 +1,7 @@
 /** The data card of a report: how large the splits are, how targets are spread over them, and what tells the data from others. */
-import { type SplitName, splitNames } from '../data/doctor/diagnosis.js';
 import { eachRow } from '../data/each-row.js';
 import { targetEncoding } from '../data/encoding.js';
-import type { Column, Dataset } from '../data/examples.js';
+import { type Column, type Dataset, type SplitName, splitNames } from '../data/examples.js';
 import { ofRole, strideOf, widthOf } from '../data/field.js';
 import { fingerprintOf } from '../data/fingerprint.js';
 import type { DataCard, NumberSpread, TargetCard } from './evaluation-report.js';

@@ -1,16 +1,22 @@
 /** The report of an evaluation, section by section: a section stands where its data are given. */
-import { metricText, percent, plural } from '../ground/units.js';
+import { metricText, percent } from '../ground/units.js';
 import { calibrationBlocks } from './calibration-blocks.js';
 import type { Block, ReportDocument, Section, TableHead } from './document.js';
 import type { EvaluationReport, Finding } from './evaluation-report.js';
 import { explanationBlocks } from './explanation-blocks.js';
 import { figureBlocks } from './figure-blocks.js';
-import { type Looks, looksText } from './looks.js';
 import { markdownPage } from './markdown-page.js';
 import { htmlPage } from './page.js';
 import { cardBlocks, repetitionBlocks } from './report-origin.js';
-import { galleryBlocks, importanceBlocks, learningCurveBlocks, sliceBlocks, trainingBlocks } from './report-parts.js';
-import { intervalText, valueText } from './report-text.js';
+import {
+  galleryBlocks,
+  importanceBlocks,
+  learningCurveBlocks,
+  looksBlock,
+  sliceBlocks,
+  trainingBlocks,
+} from './report-parts.js';
+import { examplesText, intervalText, valueText } from './report-text.js';
 
 /** The report as one page of HTML that needs nothing else: no script, no network. */
 export const reportHtml = (report: EvaluationReport): Promise<string> => htmlPage(evaluationDocument(report));
@@ -34,11 +40,9 @@ export function evaluationDocument(report: EvaluationReport): ReportDocument {
   } = report;
   const section = (title: string, blocks: readonly Block[] = []): Section[] =>
     blocks.length > 0 ? [{ title, blocks }] : [];
-  const of =
-    split === null ? `all ${plural(examples, 'example')}` : `${plural(examples, 'example')} of the ${split} split`;
   return {
     title: `Evaluation of ${model}`,
-    lead: [`${of}: ${headline(report)}`, data],
+    lead: [`${examplesText(examples, split)}: ${headline(report)}`, data],
     sections: [
       ...(warnings.length > 0
         ? [{ title: 'Before you believe it', isWarning: true, blocks: [{ kind: 'list' as const, items: warnings }] }]
@@ -124,10 +128,3 @@ const findingBlocks = ({ title, text, remedies }: Finding): Block[] => [
   { kind: 'text', text },
   ...(remedies.length > 0 ? [{ kind: 'list' as const, items: remedies }] : []),
 ];
-
-function looksBlock(looks: Looks): Block {
-  const newest = looks.times.slice(-10).map((time) => time.slice(0, 16).replace('T', ' '));
-  const when = newest.length > 0 ? `; last ${newest.join(', ')} UTC` : '';
-  const text = looksText(looks);
-  return { kind: 'text', text: `${text[0].toUpperCase()}${text.slice(1)}${when}.` };
-}

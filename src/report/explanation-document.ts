@@ -4,9 +4,8 @@ import { plural } from '../ground/units.js';
 import type { ReportDocument } from './document.js';
 import type { EvaluationReport, ExplainedExample } from './evaluation-report.js';
 import { explanationBlocks } from './explanation-blocks.js';
-import { looksText } from './looks.js';
-import { importanceBlocks } from './report-parts.js';
-import { valueText } from './report-text.js';
+import { importanceBlocks, looksBlock } from './report-parts.js';
+import { examplesText, valueText } from './report-text.js';
 
 export interface ImportanceFound
   extends Pick<EvaluationReport, 'model' | 'split' | 'data' | 'examples' | 'metrics' | 'looks'> {
@@ -16,16 +15,14 @@ export interface ImportanceFound
 
 export function importanceDocument(found: ImportanceFound): ReportDocument {
   const { model, split, data, examples, metrics, repeats, importance, looks } = found;
-  const of =
-    split === null ? `all ${plural(examples, 'example')}` : `${plural(examples, 'example')} of the ${split} split`;
   const entries = Object.entries(metrics).map(([name, value]) => [name, valueText(value)] as const);
   return {
     title: `What ${model} goes by`,
-    lead: [`${of}, each input shuffled ${plural(repeats, 'time')}`, data],
+    lead: [`${examplesText(examples, split)}, each input shuffled ${plural(repeats, 'time')}`, data],
     sections: [
       { title: 'What the model goes by', blocks: importanceBlocks(importance) },
       { title: 'As it is', blocks: [{ kind: 'facts', entries }] },
-      ...(looks ? [{ title: 'Looks', blocks: [{ kind: 'text' as const, text: looksText(looks) }] }] : []),
+      ...(looks ? [{ title: 'Looks', blocks: [looksBlock(looks)] }] : []),
     ],
   };
 }

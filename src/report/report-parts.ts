@@ -1,9 +1,9 @@
 /** Parts of an evaluation report that others found out: training, slices, what was fitted, examples, importance. */
 import type { Importance } from '../evaluate/permutation-importance.js';
 import { grouped, metricText, percent } from '../ground/units.js';
-
 import type { Block, Chart, ChartLine, TableHead } from './document.js';
 import type { GalleryReport, LearningCurvePoint, SliceReport, TrainingCourse } from './evaluation-report.js';
+import { type Looks, looksText } from './looks.js';
 import { intervalText, nameText, valueText } from './report-text.js';
 
 /** Charts of one kind beside each other. */
@@ -144,4 +144,12 @@ export function importanceBlocks(all: readonly Importance[]): Block[] {
       })),
     },
   ];
+}
+
+/** How often the test split was looked at, and when last. */
+export function looksBlock(looks: Looks): Block {
+  const newest = looks.times.slice(-10).map((time) => time.slice(0, 16).replace('T', ' '));
+  const when = newest.length > 0 ? `; last ${newest.join(', ')} UTC` : '';
+  const text = looksText(looks);
+  return { kind: 'text', text: `${text[0].toUpperCase()}${text.slice(1)}${when}.` };
 }

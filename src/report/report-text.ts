@@ -1,6 +1,14 @@
 /** Numbers of a report in words. */
-import { metricText } from '../ground/units.js';
+import { grouped, metricText, plural } from '../ground/units.js';
 import type { MetricInterval } from './evaluation-report.js';
+
+/** @param split null where they are of no split */
+export const examplesText = (examples: number, split: string | null): string =>
+  split === null ? `all ${plural(examples, 'example')}` : `${plural(examples, 'example')} of the ${split} split`;
+
+/** The same beside the word examples. */
+export const countText = (examples: number, split: string | null): string =>
+  `${split === null ? 'all ' : ''}${grouped(examples)}${split === null ? '' : ` ${split}`}`;
 
 /** A number, or in words that it is none. */
 export const valueText = (value: number | null | undefined): string => {

@@ -1,10 +1,9 @@
 /** What a look at the data of a config finds: for people and, as JSON, for programs. */
 import type { ColumnReport } from '../column-report.js';
-import type { Splits } from '../examples.js';
+import type { SplitName } from '../examples.js';
 import type { Role } from '../field.js';
+import type { Repeats } from '../repeats.js';
 
-export type SplitName = keyof Splits;
-export const splitNames = ['training', 'validation', 'test'] as const satisfies readonly SplitName[];
 export type SplitCounts = Readonly<Record<SplitName, number>>;
 
 /** What is odd, and what can be done about it. */
@@ -45,16 +44,11 @@ export interface Gaps {
   readonly first: string;
 }
 
-export interface Duplicates {
-  /** Examples whose inputs all equal those of one before. */
-  readonly rows: number;
-  /** Examples of validation and test whose inputs are those of an example of an earlier split. */
-  readonly acrossSplits: number;
-  /** The first of the latter, with the one that it repeats. */
+/** `conflicts` is 0 of a text. */
+export interface Duplicates extends Pick<Repeats, 'rows' | 'acrossSplits' | 'conflicts'> {
+  /** The first across splits, with the one that it repeats. */
   readonly example?: readonly [string, string];
-  /** Examples whose inputs are those of one before, and whose target is another; 0 of a text. */
-  readonly conflicts: number;
-  /** The first of these, with the one whose inputs it has. */
+  /** The first conflict, with the one whose inputs it has. */
   readonly conflict?: readonly [string, string];
 }
 

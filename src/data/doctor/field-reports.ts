@@ -3,10 +3,10 @@
 import { plural } from '../../ground/units.js';
 import { eachRow } from '../each-row.js';
 import { targetEncoding } from '../encoding.js';
-import type { Column, Dataset } from '../examples.js';
+import { type Column, type Dataset, splitNames } from '../examples.js';
 import { strideOf, widthOf } from '../field.js';
 import { unscaled } from '../standardize.js';
-import { type ClassRows, type DataFinding, type FieldReport, splitNames } from './diagnosis.js';
+import type { ClassRows, DataFinding, FieldReport } from './diagnosis.js';
 
 /** Classes that a report names. */
 const mostClasses = 100;

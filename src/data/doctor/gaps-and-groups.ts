@@ -2,7 +2,7 @@
 
 import type { DataConfig } from '../../config/data.js';
 import { grouped, plural } from '../../ground/units.js';
-import type { Splits } from '../examples.js';
+import { type Splits, splitNames } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { keepTogether } from '../splits/keep-together.js';
 import { isComplete } from '../table/cell-values.js';
@@ -13,7 +13,7 @@ import { openTable } from '../table/inputs.js';
 import { filesOf } from '../table/source.js';
 import { columnRoles } from '../table/survey.js';
 import { type Table, textOf } from '../table/table.js';
-import { type DataFinding, type Gaps, type GroupReport, splitNames } from './diagnosis.js';
+import type { DataFinding, Gaps, GroupReport } from './diagnosis.js';
 
 /** Names of what rows may belong to, besides those that end in `id`. */
 const groupNames =

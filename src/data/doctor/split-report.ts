@@ -1,7 +1,7 @@
 /** What decided about the splits of a data set, other than chance and classes. */
-import type { Dataset } from '../examples.js';
+import { type Dataset, type SplitName, splitNames } from '../examples.js';
 import { labelOf } from '../splits/split-key.js';
-import { type GroupReport, type SplitName, type SplitReport, splitNames } from './diagnosis.js';
+import type { GroupReport, SplitReport } from './diagnosis.js';
 
 export function splitReport({ by, splits }: Dataset): SplitReport | undefined {
   if (!by) return undefined;

@@ -3,7 +3,7 @@
 import { DataError } from '../../errors.js';
 import { isNumeral } from '../../ground/numeral.js';
 import { plural } from '../../ground/units.js';
-import type { SourceExamples } from '../examples.js';
+import { type SourceExamples, splitNames } from '../examples.js';
 import { ofRole } from '../field.js';
 import type { SplitKey } from './split-key.js';
 import type { SplitPlan } from './split-plan.js';
@@ -113,19 +113,18 @@ export function countStratified(
 ): HeldOutCounts[] {
   const shares = { training: 1 - validation - test, validation, test };
   const owed = { training: 0, validation: 0, test: 0 };
-  const names = ['training', 'validation', 'test'] as const;
   return strata.map((stratum) => {
     const { rows: group } = stratum;
     const counts = { training: 0, validation: 0, test: 0 };
     let left = group.length;
-    for (const name of names) {
+    for (const name of splitNames) {
       const exact = shares[name] * group.length;
       counts[name] = Math.floor(exact + TOLERANCE);
       if (shares[name] > 0 && counts[name] === 0) throw tooFew(stratum, name, shares[name], section);
       owed[name] += exact - counts[name];
       left -= counts[name];
     }
-    const roundable = names.filter((name) => shares[name] * group.length - counts[name] > TOLERANCE);
+    const roundable = splitNames.filter((name) => shares[name] * group.length - counts[name] > TOLERANCE);
     for (const name of roundable.sort((a, b) => owed[b] - owed[a]).slice(0, left)) {
       counts[name]++;
       owed[name]--;

@@ -1,7 +1,7 @@
 /** Tokens of a tokenizer: learned from the training split, read from a file, or those of a trained model. */
 import type { TextConfig, TokensConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
-import type { Splits } from '../examples.js';
+import { type Splits, splitNames } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { trainBpe } from './bpe-trainer.js';
 import { byteLevelWords, lastBorder } from './byte-alphabet.js';
@@ -11,8 +11,6 @@ import { TokenList } from './token-list.js';
 import type { TokenizedText } from './tokenized.js';
 import { openTokenizer } from './tokenizer.js';
 import { byteLevelJson, readTokenizer, type TokenizerJson } from './tokenizer-json.js';
-
-const splitNames = ['training', 'validation', 'test'] as const;
 
 /** @throws DataError if a file is empty or not UTF-8, or the tokenizer is none */
 export async function readTokens(
