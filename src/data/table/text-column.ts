@@ -4,10 +4,8 @@ import type { TextInput } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import type { ColumnInfo } from '../column-report.js';
 import type { TextColumn } from '../encoding.js';
-import { trainBpe } from '../text/bpe-trainer.js';
-import { byteLevelWords } from '../text/byte-alphabet.js';
+import { learnedTokenizer, WordCounts } from '../text/learned-tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { byteLevelJson, readTokenizer } from '../text/tokenizer-json.js';
 import type { FieldColumn } from './cell-values.js';
 import { type Cell, type Table, textOf } from './table.js';
 
@@ -19,7 +17,7 @@ export class TextFinding {
   readonly #table: Table;
   readonly #column: FieldColumn;
   readonly #text: TextInput;
-  readonly #words = new Map<string, number>();
+  readonly #words = new WordCounts();
   #texts = 0;
   #missing = 0;
   #feature: TextColumn | undefined;
@@ -38,7 +36,7 @@ export class TextFinding {
     }
     this.#texts++;
     if ('file' in this.#text.tokens) return;
-    for (const word of byteLevelWords(textOf(cell))) this.#words.set(word, (this.#words.get(word) ?? 0) + 1);
+    this.#words.add(textOf(cell));
   }
 
   /** @throws DataError where there is no text in any row */
@@ -53,10 +51,8 @@ export class TextFinding {
   /** To be called when all rows are seen. @throws DataError where the tokenizer's file is none */
   async learn(signal: AbortSignal | undefined): Promise<void> {
     const { tokens, length, truncate = false } = this.#text;
-    const tokenizer =
-      'file' in tokens
-        ? readTokenizer(tokens.file, `data.inputs.${this.#column.field}.tokens.file`)
-        : byteLevelJson(await trainBpe(this.#words, { ...tokens.bpe, special: [] }, signal), []);
+    const key = `data.inputs.${this.#column.field}.tokens.file`;
+    const tokenizer = await learnedTokenizer(tokens, key, () => this.#words, signal);
     this.#feature = { name: this.name, tokenizer, length, truncate };
   }
 

@@ -9,10 +9,13 @@ export type TextEncoding = Extract<InputEncoding, { kind: 'text' }>;
 export class TextCoder {
   readonly #encoding: TextEncoding;
   readonly #tokenizer: Tokenizer | undefined;
+  /** Of the characters that are tokens. */
+  readonly #ids: ReadonlyMap<string, number>;
 
   private constructor(encoding: TextEncoding, tokenizer: Tokenizer | undefined) {
     this.#encoding = encoding;
     this.#tokenizer = tokenizer;
+    this.#ids = new Map(encoding.vocabulary.map((character, i) => [character, i]));
   }
 
   /** @throws DataError where the tokenizer is none */
@@ -25,11 +28,9 @@ export class TextCoder {
   /** @throws DataError naming the first character that the training text does not have */
   encode(text: string): readonly number[] {
     if (this.#tokenizer) return this.#tokenizer.encode(text);
-    const { vocabulary } = this.#encoding;
-    const token = new Map(vocabulary.map((character, i) => [character, i]));
     return Array.from(text, (character, i) => {
-      const known = token.get(character);
-      if (known === undefined) throw unknownCharacter(character, i + 1, vocabulary);
+      const known = this.#ids.get(character);
+      if (known === undefined) throw unknownCharacter(character, i + 1, this.#encoding.vocabulary);
       return known;
     });
   }
@@ -50,8 +51,8 @@ export class TextCoder {
 
   #known(character: string): readonly number[] {
     if (this.#tokenizer) return this.#tokenizer.encode(character);
-    const place = this.#encoding.vocabulary.indexOf(character);
-    return place < 0 ? [] : [place];
+    const id = this.#ids.get(character);
+    return id === undefined ? [] : [id];
   }
 }
 

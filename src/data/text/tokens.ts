@@ -3,14 +3,14 @@ import type { TextConfig, TokensConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import { type Splits, splitNames } from '../examples.js';
 import type { Reading } from '../reading.js';
-import { trainBpe } from './bpe-trainer.js';
-import { byteLevelWords, lastBorder } from './byte-alphabet.js';
+import { lastBorder } from './byte-alphabet.js';
+import { learnedTokenizer, WordCounts } from './learned-tokenizer.js';
 import { charactersIn, partsBetween, type TextFile } from './text-file.js';
 import { type FilePiece, piecesOf, type TextPiece } from './text-pieces.js';
 import { TokenList } from './token-list.js';
 import type { TokenizedText } from './tokenized.js';
 import { openTokenizer } from './tokenizer.js';
-import { byteLevelJson, readTokenizer, type TokenizerJson } from './tokenizer-json.js';
+import type { TokenizerJson } from './tokenizer-json.js';
 
 /** @throws DataError if a file is empty or not UTF-8, or the tokenizer is none */
 export async function readTokens(
@@ -28,7 +28,9 @@ export async function readTokens(
   if (counts[0] === 0) throw new DataError(`data.file: ${files[0].file} is empty`, 'use another file');
   const texts = piecesOf(counts, config);
   const textOf = ({ file, start, end }: FilePiece) => partsBetween(files[file], start, end);
-  const json = trainedTokenizer(reading) ?? (await tokenizerOf(tokens, () => textOf(texts.training), reading));
+  const learned = () => wordsOf(textOf(texts.training), reading);
+  const json =
+    trainedTokenizer(reading) ?? (await learnedTokenizer(tokens, 'data.tokens.file', learned, reading.signal));
   const tokenizer = openTokenizer(json, 'file' in tokens ? tokens.file : 'encoding.json');
   const list = new TokenList();
   const pieces: Partial<Record<keyof Splits, TextPiece>> = {};
@@ -54,18 +56,13 @@ export async function readTokens(
 const trainedTokenizer = ({ trained }: Reading): TokenizerJson | undefined =>
   trained?.input.kind === 'text' ? trained.input.tokenizer : undefined;
 
-async function tokenizerOf(
-  tokens: TokensConfig,
-  text: () => AsyncIterable<string>,
-  reading: Reading,
-): Promise<TokenizerJson> {
-  if ('file' in tokens) return readTokenizer(tokens.file, 'data.tokens.file');
-  const counts = new Map<string, number>();
-  for await (const part of cut(text(), lastBorder)) {
-    for (const word of byteLevelWords(part)) counts.set(word, (counts.get(word) ?? 0) + 1);
+async function wordsOf(text: AsyncIterable<string>, reading: Reading): Promise<WordCounts> {
+  const words = new WordCounts();
+  for await (const part of cut(text, lastBorder)) {
+    words.add(part);
     if (reading.due) await reading.pause();
   }
-  return byteLevelJson(await trainBpe(counts, { ...tokens.bpe, special: [] }, reading.signal), []);
+  return words;
 }
 
 /** A text in other parts, each cut where that changes no token. */

@@ -1,0 +1,34 @@
+/** The tokenizer that a config asks for: learned from words, or read from a file. */
+import type { TokensConfig } from '../../config/text.js';
+import { trainBpe } from './bpe-trainer.js';
+import { byteLevelWords } from './byte-alphabet.js';
+import { byteLevelJson, readTokenizer, type TokenizerJson } from './tokenizer-json.js';
+
+/** How often each word comes in texts. */
+export class WordCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(text: string): void {
+    for (const word of byteLevelWords(text)) this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
+  }
+
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+}
+
+/**
+ * @param key where the config names the file
+ * @param words of what it is learned from, where it is learned
+ * @throws DataError where the file is none, the signal's reason when it comes before the end
+ */
+export async function learnedTokenizer(
+  tokens: TokensConfig,
+  key: string,
+  words: () => WordCounts | Promise<WordCounts>,
+  signal: AbortSignal | undefined,
+): Promise<TokenizerJson> {
+  if ('file' in tokens) return readTokenizer(tokens.file, key);
+  const { counts } = await words();
+  return byteLevelJson(await trainBpe(counts, { ...tokens.bpe, special: [] }, signal), []);
+}
