@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { trainBpe } from '../../src/data/text/bpe-trainer.js';
 import { byteLevelWords } from '../../src/data/text/byte-alphabet.js';
+import { WordCounts } from '../../src/data/text/learned-tokenizer.js';
 import { Tokenizer } from '../../src/data/text/tokenizer.js';
 import { byteLevelJson, type TokenizerJson } from '../../src/data/text/tokenizer-json.js';
 import { packageRoot } from '../support/package.js';
@@ -24,10 +25,10 @@ const reference: { text: string; probes: string[]; trained: Trained[]; read: Sav
   readFileSync(join(packageRoot, 'test/fixtures/tokenizers.json'), 'utf8'),
 );
 
-function countsOf(text: string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const word of byteLevelWords(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return counts;
+function countsOf(text: string): ReadonlyMap<string, number> {
+  const words = new WordCounts();
+  words.add(text);
+  return words.counts;
 }
 
 describe.each(reference.trained)('$name', ({ file, ids, decoded, special, ...options }) => {
@@ -52,6 +53,12 @@ describe.each(reference.read)('$name', ({ file, ids, decoded }) => {
     expect(reference.probes.map((text) => tokenizer.encode(text))).toEqual(ids);
     expect(ids.map((each) => tokenizer.decode(each))).toEqual(decoded);
   });
+});
+
+it('white space is that of Unicode, as in the words that tokenizers 0.23.3 makes: with the next line, without the byte order mark', () => {
+  expect(byteLevelWords('One line.\ufeffThe next.')).toEqual(['One', ' line', '.\ufeff', 'The', ' next', '.']);
+  expect(byteLevelWords('One line.\u0085The next.')).toEqual(['One', ' line', '.', '\u0085', 'The', ' next', '.']);
+  expect(byteLevelWords('a \u0085\ufeff b')).toEqual(['a', ' ', '\u0085', '\ufeff', ' b']);
 });
 
 it('a text may be cut at a border: its parts have the tokens of the whole', () => {
