@@ -30,7 +30,7 @@ export function predictCommand(): Command {
     .description('What a trained model makes of new inputs; for a model of text, how it goes on.')
     .argument(
       '[input]',
-      'an image or a folder of images, a CSV or Parquet file, a .npy, .npz or .json file, a module, or a text file; - is standard input',
+      'an image or a folder of images, a CSV, Parquet or JSON lines file, a .npy, .npz or .json file, a module, or a text file; - is standard input',
     )
     .option('--output <file>', 'write there instead of to standard output');
   withShared(command, ...ofAll)

@@ -24,7 +24,7 @@ interface SeriesFlags extends BootstrapFlags {
 export function scoreSeriesCommand(): Command {
   const command = new Command('series')
     .description('MASE, sMAPE and quantile losses of forecasts.')
-    .argument('<truths>', 'a CSV or Parquet file of what came, a row for each step, in the order of time')
+    .argument('<truths>', 'a CSV, Parquet or JSON lines file of what came, a row for each step, in the order of time')
     .argument('<predictions>', 'one of what was forecast, with the same rows')
     .option('--history <file>', 'what the forecaster had seen, up to the first truth; MASE needs it')
     .option(

@@ -38,7 +38,7 @@ const commonKeys: Readonly<Record<string, readonly string[]>> = {
   ArrayInputKeys: ['data.npy.inputs.*'],
   ImageKeys: ['data.images.inputs.*', 'data.images.targets.*'],
   // Last, because it takes what stands above out of its places.
-  TableKeys: ['data.csv', 'data.parquet'],
+  TableKeys: ['data.csv', 'data.parquet', 'data.jsonl'],
 };
 
 type Definitions = Record<string, Node>;

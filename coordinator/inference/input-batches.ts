@@ -200,7 +200,7 @@ function onlyImage(given: string, { shape }: SavedInput, { columns, images = {} 
   const all = [...Object.values(images).map(({ column }) => column), ...columns.map(({ name }) => name)];
   throw new DataError(
     `${given}: the model reads a row of a table for each image, with the columns ${all.join(', ')}`,
-    `give a CSV or Parquet file with these, or a .json file: [{ ${all.map((name) => `${JSON.stringify(name)}: ...`).join(', ')} }]`,
+    `give a CSV, Parquet or JSON lines file with these, or a .json file: [{ ${all.map((name) => `${JSON.stringify(name)}: ...`).join(', ')} }]`,
   );
 }
 

@@ -4,7 +4,7 @@ import { type DataConfig, tableIn } from '../../src/config/data.js';
 import { ignoredClasses } from '../../src/config/heads.js';
 import type { ImagesConfig } from '../../src/config/images.js';
 import type { RunConfig } from '../../src/config/run-config.js';
-import type { CsvConfig, ParquetConfig } from '../../src/config/table.js';
+import type { TableConfig } from '../../src/config/table.js';
 import { copiesOf, withCopies } from '../../src/data/copies.js';
 import { type Encoding, type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
 import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
@@ -21,7 +21,7 @@ import { otherImages } from './other-images.js';
 
 /**
  * All examples at `place`, as a data set whose test split they are: the pair of files of an `idx` folder that
- * `data.training` names, the folders or the table of `images`, the rows of `csv` and `parquet`, the windows of `text`, the arrays of `npy`, what a
+ * `data.training` names, the folders or the table of `images`, the rows of `csv`, `parquet` and `jsonl`, the windows of `text`, the arrays of `npy`, what a
  * `module` makes. Columns and targets are scaled by what training measured; classes, categories and characters are those of training.
  *
  * @param encoding saved with the model
@@ -91,7 +91,7 @@ function elsewhere(data: DataConfig, place: string): DataConfig {
 }
 
 async function otherTable(
-  data: CsvConfig | ParquetConfig,
+  data: TableConfig,
   images: ImagesConfig | undefined,
   place: string,
   encoding: Encoding | undefined,

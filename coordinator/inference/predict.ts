@@ -90,7 +90,7 @@ export interface Predictions extends PredictedTarget {
 
 /**
  * Opens a model and an input for it. The encoding that was saved with the model says what that may be: PNG and JPEG files
- * or a folder of them, a CSV or Parquet file, or numbers in a .npy, .npz or .json file, or what a module makes; or the inputs themselves, as a program has them.
+ * or a folder of them, a CSV, Parquet or JSON lines file, or numbers in a .npy, .npz or .json file, or what a module makes; or the inputs themselves, as a program has them.
  *
  * @param place a run's folder or a model's
  * @param input a path; or examples, [n, ...shape of one], as lists or in one typed array (of images: pixels from 0 to 255); or rows of

@@ -4,6 +4,7 @@ import type { DataConfig } from '../../src/config/data.js';
 import { type HeadConfig, headsOf } from '../../src/config/heads.js';
 import { type LossConfig, lossSettings } from '../../src/config/model.js';
 import type { RunConfig } from '../../src/config/run-config.js';
+import { isTable } from '../../src/config/table.js';
 import { isInputColumns } from '../../src/config/table-fields.js';
 import type { Augmentation } from '../../src/data/augment/moved.js';
 import { eachRow } from '../../src/data/each-row.js';
@@ -32,7 +33,7 @@ import { checkTargets } from './check-targets.js';
  */
 export function dataConfigOf({ data, model }: RunConfig): DataConfig {
   if (!('layers' in model)) return data;
-  if (data.source !== 'csv' && data.source !== 'parquet' && (data.source !== 'images' || !data.table)) return data;
+  if (!isTable(data) && (data.source !== 'images' || !data.table)) return data;
   const { inputs, standardize, missing } = data;
   const ids = idInputsOf(model.layers, inputs && Object.keys(inputs));
   const refuseMean = () => {

@@ -4,7 +4,7 @@ import { byField, copies, memory, path, standardizeTargets } from './data-parts.
 import { imagesSchema, tableOf } from './images.js';
 import { npySchema } from './npy.js';
 import { byClass, byKey, oneWay, partOfExamples, partOrOwn, splitKeys, withSplits } from './split.js';
-import { type CsvConfig, csvSchema, type ParquetConfig, parquetSchema } from './table.js';
+import { csvSchema, isTable, jsonlSchema, parquetSchema, type TableConfig } from './table.js';
 import { textSchema } from './text.js';
 
 const digitsSchema = z
@@ -109,6 +109,7 @@ export const dataSchema = z.discriminatedUnion('source', [
   valuesSchema,
   csvSchema,
   parquetSchema,
+  jsonlSchema,
   npySchema,
   imagesSchema,
   textSchema,
@@ -118,9 +119,9 @@ export const dataSchema = z.discriminatedUnion('source', [
 export type DataConfig = z.infer<typeof dataSchema>;
 
 /** The table that a config reads, as the source of tables would; undefined where it reads none. */
-export function tableIn(data: DataConfig): CsvConfig | ParquetConfig | undefined {
+export function tableIn(data: DataConfig): TableConfig | undefined {
   if (data.source === 'images') return tableOf(data);
-  return data.source === 'csv' || data.source === 'parquet' ? data : undefined;
+  return isTable(data) ? data : undefined;
 }
 
 export type IdxConfig = z.infer<typeof idxSchema>;

@@ -92,7 +92,7 @@ export const imagesSchema = z
     table: path
       .optional()
       .describe(
-        'A CSV or Parquet file with a row for each example, whose columns name its images and hold what else there is.',
+        'A CSV, Parquet or JSON lines file with a row for each example, whose columns name its images and hold what else there is.',
       ),
     inputs,
     targets,

@@ -324,6 +324,16 @@ export type ParquetData = TableKeys & {
    */
   file: string;
 };
+/**
+ * A file of JSON lines.
+ */
+export type JsonlData = TableKeys & {
+  source: 'jsonl';
+  /**
+   * JSON lines, an object a line with a value for each column; plain or gzip. A relative path starts at the current folder.
+   */
+  file: string;
+};
 
 /**
  * A config as one writes it, for defineConfig: what has a default may be left out.
@@ -340,7 +350,17 @@ export interface RunConfigInput {
   /**
    * Where the examples come from, and how they are split.
    */
-  data: DigitsData | IdxData | ValuesData | CsvData | ParquetData | NpyData | ImagesData | TextData | ModuleData;
+  data:
+    | DigitsData
+    | IdxData
+    | ValuesData
+    | CsvData
+    | ParquetData
+    | JsonlData
+    | NpyData
+    | ImagesData
+    | TextData
+    | ModuleData;
   /**
    * Random changes to the training images; the same ones for any number of threads.
    */
@@ -1952,7 +1972,7 @@ export interface ImagesData {
    */
   dir?: string;
   /**
-   * A CSV or Parquet file with a row for each example, whose columns name its images and hold what else there is.
+   * A CSV, Parquet or JSON lines file with a row for each example, whose columns name its images and hold what else there is.
    */
   table?: string;
   /**

@@ -1,4 +1,4 @@
-/** `source: csv` and `source: parquet`: tables, whose columns become fields. */
+/** `source: csv`, `source: parquet` and `source: jsonl`: tables, whose columns become fields. */
 import { z } from 'zod';
 import { column, memory, path, standardizeTargets, targetType } from './data-parts.js';
 import { byKey, oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
@@ -110,5 +110,27 @@ export const parquetSchema = z
   .transform(withSplits())
   .describe('A Parquet file.');
 
+export const jsonlSchema = z
+  .strictObject({
+    source: z.literal('jsonl'),
+    file: path.describe(
+      'JSON lines, an object a line with a value for each column; plain or gzip. A relative path starts at the current folder.',
+    ),
+    ...table,
+  })
+  .superRefine(tableRules)
+  .superRefine(oneWay)
+  .transform(withSplits())
+  .describe('A file of JSON lines.');
+
 export type CsvConfig = z.infer<typeof csvSchema>;
 export type ParquetConfig = z.infer<typeof parquetSchema>;
+export type JsonlConfig = z.infer<typeof jsonlSchema>;
+export type TableConfig = CsvConfig | ParquetConfig | JsonlConfig;
+
+const tableSources: readonly string[] = ['csv', 'parquet', 'jsonl'] satisfies TableConfig['source'][];
+
+/** Whether examples are the rows of a table, and nothing else. */
+export const isTable = <Data extends { readonly source: string }>(
+  data: Data,
+): data is Extract<Data, { readonly source: TableConfig['source'] }> => tableSources.includes(data.source);

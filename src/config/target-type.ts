@@ -2,6 +2,7 @@
 import { type DataConfig, tableIn } from './data.js';
 import { byTarget, type LossConfig, type LossesConfig, lossSettings } from './model.js';
 import { typedTarget } from './npy.js';
+import { isTable } from './table.js';
 import { isTargetColumns, type TargetConfig, targetParts } from './table-fields.js';
 
 /** Losses that take numbers, whatever form they come in. */
@@ -11,7 +12,7 @@ type Scalable = Extract<DataConfig, { readonly standardizeTargets?: unknown }>;
 
 /** Whether a source has the key `standardizeTargets`. */
 export const scalesTargets = (data: DataConfig): data is Scalable =>
-  ['csv', 'parquet', 'npy', 'values', 'module'].includes(data.source);
+  isTable(data) || ['npy', 'values', 'module'].includes(data.source);
 
 /** What stands in the way of standardized targets, with the remedy; undefined where nothing does. */
 export function notStandardizable(
@@ -61,8 +62,8 @@ export function namedNotStandardizable(
  * classes, and so is one integer from 0 an example in an array of NumPy.
  */
 export function withTargetType<Data extends DataConfig>(data: Data, loss: LossesConfig): Data {
-  if (!['csv', 'parquet', 'npy', 'images'].includes(data.source)) return data;
-  if ((data.source === 'csv' || data.source === 'parquet' || data.source === 'images') && data.targets) {
+  if (!isTable(data) && data.source !== 'npy' && data.source !== 'images') return data;
+  if ((isTable(data) || data.source === 'images') && data.targets) {
     const typed = Object.entries(data.targets).map(([name, target]) => [
       name,
       isTargetColumns(target) ? typedBy(target, lossOf(loss, name)) : target,

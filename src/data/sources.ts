@@ -37,6 +37,7 @@ const sources: { readonly [Name in DataConfig['source']]: LoadSource<ConfigOf<Na
   text: async (config, reading) => (await import('./text/source.js')).textSource(config, reading),
   csv: async (config, reading) => (await import('./table/csv.js')).csvSource(config, reading),
   parquet: async (config, reading) => (await import('./table/parquet.js')).parquetSource(config, reading),
+  jsonl: async (config, reading) => (await import('./table/jsonl.js')).jsonlSource(config, reading),
   async npy(config, reading) {
     const { npySource } = await import('./npy/source.js');
     const { otherArrays } = await import('./npy/other-arrays.js');

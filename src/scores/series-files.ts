@@ -8,7 +8,7 @@ import { ConfigError, DataError } from '../errors.js';
 import { plural } from '../ground/units.js';
 import type { ForecastSeries } from './series.js';
 
-/** CSV or Parquet files, and which of their columns are what. */
+/** CSV, Parquet or JSON lines files, and which of their columns are what. */
 export interface SeriesFiles {
   readonly truths: string;
   readonly predictions: string;

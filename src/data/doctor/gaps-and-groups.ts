@@ -1,12 +1,13 @@
 /** What the rows of a table say beyond the examples that they become: gaps, and groups that are in two splits. */
 
 import type { DataConfig } from '../../config/data.js';
+import type { TableConfig } from '../../config/table.js';
 import { grouped, plural } from '../../ground/units.js';
 import { type Splits, splitNames } from '../examples.js';
 import type { Reading } from '../reading.js';
 import { keepTogether } from '../splits/keep-together.js';
 import { isComplete } from '../table/cell-values.js';
-import { assignRoles, type FileColumn, type TableConfig } from '../table/columns.js';
+import { assignRoles, type FileColumn } from '../table/columns.js';
 import { withDates } from '../table/dates.js';
 import { isIdentifier } from '../table/finding.js';
 import { openTable } from '../table/inputs.js';
@@ -46,6 +47,7 @@ async function eachTable(
 /** A table that names files may be of either kind, whatever its config is called. */
 async function openerOf(config: TableConfig, files: readonly FileColumn[], reading: Reading) {
   if (config.source === 'parquet') return (await import('../table/parquet.js')).parquetOpener(reading);
+  if (config.source === 'jsonl') return (await import('../table/jsonl.js')).jsonlOpener(reading);
   const { csvFormat, csvOpener } = await import('../table/csv.js');
   if (files.length === 0) return csvOpener(config, reading);
   return (path: string) => openTable(path, csvFormat(config), reading);

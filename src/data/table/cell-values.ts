@@ -70,12 +70,12 @@ function remedies(table: Table, column: ColumnRole, value: CellValue): string {
   const { role } = column;
   if (value instanceof Date) return `name the column in data.dates, or ${leaveOut(column)}`;
   const ways = ['correct it'];
-  const formats = table.unit === 'line' ? (numberLook(String(value))?.formats ?? []) : [];
+  const formats = table.isText ? (numberLook(String(value))?.formats ?? []) : [];
   const [format] = formats.map(formatText).filter((way, _, all) => !way.includes(' and ') || all.length === 1);
   if (format !== undefined) ways.push(`set ${format}`);
   if (role === 'feature') ways.push('list the column under data.categorical');
   if (role === 'target') ways.push(readAs('class', column));
-  if (table.unit === 'line') ways.push(`list ${JSON.stringify(textOf(value))} under data.missingValues`);
+  if (table.isText) ways.push(`list ${JSON.stringify(textOf(value))} under data.missingValues`);
   return ways.length < 3 ? ways.join(' or ') : `${ways.slice(0, -1).join(', ')}, or ${ways.at(-1)}`;
 }
 

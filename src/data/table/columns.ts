@@ -1,14 +1,12 @@
 /** What each column of a table is for, as the config says. */
 
-import type { CsvConfig, ParquetConfig } from '../../config/table.js';
+import type { TableConfig } from '../../config/table.js';
 import { inputParts, type TextInput, targetParts } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import { plural } from '../../ground/units.js';
 import { deciderOf } from '../splits/split-plan.js';
 import { dateColumns, readableColumns } from './dates.js';
 import { requireColumns, type Table } from './table.js';
-
-export type TableConfig = CsvConfig | ParquetConfig;
 
 /** The columns of an input of the model. */
 export interface InputRole {

@@ -1,8 +1,7 @@
 /** CSV files, and `source: csv`: text of one row a line, as RFC 4180 describes it, read as a stream by csv-parse. */
 
-import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip, gunzipSync } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
 import type { CsvConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
@@ -11,20 +10,15 @@ import { type DataFile, openData } from '../data-file.js';
 import type { CsvFormat } from '../encoding.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
-import { unreadable } from '../unreadable.js';
 import { refuseOtherFormats } from './magic.js';
 import { numberReader } from './numbers.js';
+import { longestRow, notUtf8, type PlainText, plainText, readingError } from './plain-text.js';
 import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, textOf, type Visit } from './table.js';
 
-/** A quote that is never closed must not read the rest of the file into memory. */
-const longestRow = 1 << 24;
-
 /** One file, as all passes over it read it. */
-interface CsvFile {
-  readonly file: DataFile;
+interface CsvFile extends PlainText {
   readonly format: CsvFormat;
-  readonly gzip: boolean;
   readonly reading: Reading;
 }
 
@@ -55,28 +49,19 @@ export function csvFormat(config: CsvConfig): CsvFormat {
  */
 export async function openCsv(file: DataFile, format: CsvFormat, reading: Reading): Promise<Table> {
   try {
-    const start = await file.read(64, 0);
-    const gzip = start[0] === 0x1f && start[1] === 0x8b;
-    refuseOtherFormats(file.name, gzip ? inflatedStart(await file.read(4096, 0)) : start);
-    const csv = { file, format, gzip, reading };
+    const text = await plainText(file);
+    refuseOtherFormats(file.name, text.start);
+    const csv = { ...text, format, reading };
     const { columns, rowNames } = columnsOf(csv, await firstRows(csv));
     requireDistinct(file.name, columns);
     const read = (names: readonly string[], visit: Visit) => readRows(csv, columns, names, visit);
     const numberOf = numberReader(format);
     const numberIn: Table['numberIn'] = (value) => numberOf(textOf(value));
-    return { file: file.name, columns, rowNames, unit: 'line', numberIn, read, close: () => file.close() };
+    const close = () => file.close();
+    return { file: file.name, columns, rowNames, unit: 'line', isText: true, numberIn, read, close };
   } catch (error) {
     await file.close();
     throw error;
-  }
-}
-
-/** What a gzip file begins with; nothing where it is damaged, which its reader says. */
-function inflatedStart(bytes: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, 64);
-  } catch {
-    return new Uint8Array();
   }
 }
 
@@ -153,11 +138,12 @@ async function readRows(
 }
 
 /** @param visit gets every row and the line on which it starts; blank lines are no rows */
-async function parseRows(
-  { file, format: { delimiter }, gzip, reading: { signal } }: CsvFile,
-  range: Options,
-  visit: (row: string[], line: number) => void,
-): Promise<void> {
+async function parseRows(csv: CsvFile, range: Options, visit: (row: string[], line: number) => void): Promise<void> {
+  const {
+    file,
+    format: { delimiter },
+    reading: { signal },
+  } = csv;
   const lineOf = lineCounter();
   const parser: Parser = parse({
     bom: true,
@@ -167,6 +153,7 @@ async function parseRows(
     relax_column_count: true,
     // Named, because files may mix them; the parser would take the first it sees for the only one.
     record_delimiter: ['\r\n', '\n', '\r'],
+    // A quote that is never closed would take it all.
     max_record_size: longestRow,
     ...range,
     // Rows end here, not in the stream: an object less for each.
@@ -178,23 +165,15 @@ async function parseRows(
     },
   });
   parser.resume();
-  const stages: Transform[] = gzip ? [createGunzip(), parser] : [parser];
   try {
-    await pipeline([file.stream(), ...stages], { signal });
+    await pipeline([file.stream(), ...(csv.gzip ? [createGunzip()] : []), parser], { signal });
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof DataError) throw error;
     // The parser has what was asked for, and closes while the file still flows.
     if (range.to !== undefined && (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
-    throw readingError(file.name, error);
+    throw error instanceof CsvError ? malformed(file.name, error) : readingError(csv, error);
   }
-}
-
-function readingError(file: string, error: unknown): DataError {
-  if (error instanceof CsvError) return malformed(file, error);
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (!code?.startsWith('Z_')) return unreadable(file, error);
-  return new DataError(`${file} is gzip-damaged (${message})`, 'get or compress the file again');
 }
 
 /** From the parser's count, which is that of a row's last line and takes \r\n inside of quotes for two, to a row's first line. */
@@ -211,10 +190,6 @@ function lineCounter(): (row: readonly string[], lines: number) => number {
     previous = lines;
     return line;
   };
-}
-
-function notUtf8(file: string, line: number): DataError {
-  return new DataError(`${file}, line ${line} is not UTF-8`, 'save the file as UTF-8');
 }
 
 /** @param error with the line where the parser gave up */

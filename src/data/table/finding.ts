@@ -1,4 +1,5 @@
 /** What the first pass over a table finds out about one column. */
+import type { TableConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { grouped } from '../../ground/units.js';
 import type { ColumnInfo } from '../column-report.js';
@@ -12,7 +13,7 @@ import {
   numberOf,
   readAs,
 } from './cell-values.js';
-import type { TableConfig } from './columns.js';
+
 import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
 import { type Cell, type Table, textOf } from './table.js';

@@ -13,8 +13,10 @@ import type { FileColumn } from './columns.js';
 import { openCsv } from './csv.js';
 import { dateColumns, readableColumns, withDates } from './dates.js';
 import { inputColumns, tableTargetColumn, textMasks, writersOf } from './fields.js';
+import { openJsonl } from './jsonl.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
+import { isJsonObject, plainText } from './plain-text.js';
 import { TableRows, tableWidth } from './rows.js';
 import { requireRows, type TargetSchema } from './survey.js';
 import { requireColumns, type Table, textOf } from './table.js';
@@ -50,7 +52,7 @@ export interface TableInputs {
  * Every row of the input, in its order: a category that training did not see is 0 in all of its features, and a missing
  * value is refused unless the model was trained with `missing: mean`.
  *
- * @param input a CSV or Parquet file, told apart by its first bytes, or rows as objects, with at least the columns of the features
+ * @param input a CSV, Parquet or JSON lines file, told apart by its first bytes, or rows as objects, with at least the columns of the features
  * @param name what errors call rows that are no file
  * @throws DataError naming file, line or row, and column of what is wrong
  */
@@ -236,18 +238,20 @@ const columnNames = (encoding: TableEncoding): string[] => [
   ...fileColumns(encoding),
 ];
 
-/** A CSV or Parquet file, told apart by its first bytes. */
+/** A CSV, Parquet or JSON lines file, told apart by its first bytes. */
 export async function openTable(path: string, csv: CsvFormat, reading: Reading): Promise<Table> {
   const file = await openData(path, reading);
-  const start = await file.read(4, 0);
-  if (start[0] === 0x93 && start.toString('latin1', 1) === 'NUM') {
+  const { start } = await plainText(file);
+  const magic = Buffer.from(start.subarray(0, 4)).toString('latin1');
+  if (magic === '\x93NUM') {
     await file.close();
     throw new DataError(
       `${file.name} is an array of NumPy, and the model reads columns by their names`,
       'write the rows as CSV or Parquet, e.g. by pandas.DataFrame(x, columns=[...]).to_csv(path, index=False)',
     );
   }
-  return start.toString('latin1') === 'PAR1' ? openParquet(file, reading) : openCsv(file, csv, reading);
+  if (magic === 'PAR1') return openParquet(file, reading);
+  return isJsonObject(start) ? openJsonl(file, reading) : openCsv(file, csv, reading);
 }
 
 /** The table with numbers in the place of those dates that are needed. */

@@ -1,5 +1,6 @@
-/** Files that are no CSV, told by their first bytes: a reader of text would find odd characters in them, and say less. */
+/** Files that are no text, or none that is wanted, told by their first bytes: a reader of text would find odd characters in them, and say less. */
 import { DataError } from '../../errors.js';
+import { isJsonObject } from './plain-text.js';
 
 const others: readonly [string, readonly number[], string][] = [
   ['a zip archive or an Excel workbook', [0x50, 0x4b, 0x03, 0x04], 'unpack it, or save the sheet as CSV'],
@@ -14,13 +15,19 @@ const others: readonly [string, readonly number[], string][] = [
 ];
 
 /** @throws DataError if the first bytes are those of a known format that is no text */
-export function refuseOtherFormats(file: string, start: Uint8Array): void {
+export function refuseNoText(file: string, start: Uint8Array, wanted: 'CSV' | 'JSON lines'): void {
   const found = others.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte));
-  if (found) throw new DataError(`${file} is ${found[0]}, no CSV`, found[2]);
-  if (/^(?:\xef\xbb\xbf)?\s*(?:\[\s*[[{]|\{\s*["}])/.test(Buffer.from(start).toString('latin1'))) {
+  if (found) throw new DataError(`${file} is ${found[0]}, no ${wanted}`, found[2]);
+}
+
+/** @throws DataError if the first bytes are those of a known format that is no CSV */
+export function refuseOtherFormats(file: string, start: Uint8Array): void {
+  refuseNoText(file, start, 'CSV');
+  const isObject = isJsonObject(start);
+  if (isObject || /^(?:\xef\xbb\xbf)?\s*\[\s*[[{]/.test(Buffer.from(start).toString('latin1'))) {
     throw new DataError(
       `${file} is JSON, no CSV`,
-      'write it as CSV, e.g. by pandas.read_json and DataFrame.to_csv(index=False)',
+      `${isObject ? 'set data.source: jsonl if it has an object a line, or ' : ''}write it as CSV, e.g. by pandas.read_json and DataFrame.to_csv(index=False)`,
     );
   }
   const [, delimiter] = /^(?:\xef\xbb\xbf)?sep=(.)\r?\n/i.exec(Buffer.from(start).toString('latin1')) ?? [];

@@ -25,11 +25,12 @@ export function openObjects(name: string, rows: readonly unknown[]): Table {
     columns: [...new Set(objects.flatMap((row) => Object.keys(row)))],
     rowNames: new Map(),
     unit: 'row',
+    isText: false,
     numberIn,
     async read(columns, visit) {
       objects.forEach((row, i) => {
         visit(
-          columns.map((column) => cellOf(row[column])),
+          columns.map((column) => (Object.hasOwn(row, column) ? cellOf(row[column]) : null)),
           i + 1,
         );
       });

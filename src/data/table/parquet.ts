@@ -8,7 +8,7 @@ import type { Source } from '../source.js';
 import { unreadable } from '../unreadable.js';
 import { type Chunk, checkGroup, checkPages, boundedCompressors as compressors, extentOf } from './parquet-bounds.js';
 import { tableSource } from './source.js';
-import { type Cell, type CellValue, requireDistinct, type Table, type Visit } from './table.js';
+import { type Cell, requireDistinct, type Table, typedNumber, type Visit } from './table.js';
 
 type ParquetScan = Awaited<ReturnType<typeof parquetScan>>;
 type Tree = ReturnType<typeof parquetSchema>;
@@ -64,7 +64,8 @@ export async function openParquet(file: DataFile, reading: Reading): Promise<Tab
     const parquet = { path, file: buffer, metadata, reading };
     const read = (names: readonly string[], visit: Visit) => readRows(parquet, names, visit);
     const rowNames = rowNamesOf(metadata, columns);
-    return { file: path, columns, rowNames, unit: 'row', numberIn, read, close: () => file.close() };
+    const close = () => file.close();
+    return { file: path, columns, rowNames, unit: 'row', isText: false, numberIn: typedNumber, read, close };
   } catch (error) {
     await file.close();
     throw error;
@@ -96,10 +97,6 @@ function indexColumns(text: string): string[] {
   } catch {
     return [];
   }
-}
-
-function numberIn(value: CellValue): number | undefined {
-  return typeof value === 'string' || value instanceof Date ? undefined : Number(value);
 }
 
 async function readRows(

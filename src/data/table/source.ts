@@ -1,4 +1,5 @@
-/** `source: csv` and `source: parquet`: tables become examples in two passes, so that no more than the rows is held. */
+/** `source: csv`, `source: parquet` and `source: jsonl`: tables become examples in two passes, so that no more than the rows is held. */
+import type { TableConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import type { CsvFormat, Encoding, TableEncoding } from '../encoding.js';
@@ -11,7 +12,7 @@ import type { Source } from '../source.js';
 import { type KeyOrigin, keysOf } from '../splits/split-key.js';
 import { deciderOf, givenOf, planOf } from '../splits/split-plan.js';
 import { fitColumns, isNumeric, scaleRow } from './column-scaling.js';
-import { assignRoles, type FileColumn, type Roles, type TableConfig } from './columns.js';
+import { assignRoles, type FileColumn, type Roles } from './columns.js';
 import { readableColumns, withDates } from './dates.js';
 import { inputColumns, tableTargetColumn, textMasks, writersOf } from './fields.js';
 import { TableRows } from './rows.js';

@@ -1,11 +1,12 @@
 /** The first pass over a table: which columns are numbers, which categories there are, and every mistake in it. */
+import type { TableConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import type { ColumnReport } from '../column-report.js';
 import { isPlain } from '../field.js';
 import type { Reading } from '../reading.js';
 import { inOrder } from '../splits/stratify.js';
 import { type ColumnRole, chooseOther, type FeatureColumn, type FieldColumn, isComplete } from './cell-values.js';
-import type { LeftOut, Roles, TableConfig, TargetRole } from './columns.js';
+import type { LeftOut, Roles, TargetRole } from './columns.js';
 import { ColumnFinding } from './finding.js';
 import { LeakWatch } from './leak.js';
 import { Notes } from './notes.js';

@@ -1,8 +1,9 @@
 /** Columns of text that are hardly categories: numbers and dates as another program writes them, identifiers, free text. */
+import type { TableConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { grouped, plural } from '../../ground/units.js';
 import { chooseOther, type FieldColumn, leaveOut, readAs } from './cell-values.js';
-import type { TableConfig } from './columns.js';
+
 import { looksLikeDate, secondsOf } from './dates.js';
 import type { Notes } from './notes.js';
 import { formatText, type NumberLook, numberLook, numberReader, unitBehind } from './numbers.js';
@@ -69,8 +70,8 @@ function refuseMarkers(column: SuspectColumn, config: TableConfig): void {
   const isNumber = (text: string) => table.numberIn(text) !== undefined || plain(text) !== undefined;
   const numbers = rowsOf(categories, isNumber);
   if (numbers < count / 2 || numbers === count) return;
-  // A Parquet file says itself that the column is text.
-  if (table.unit === 'row' && count < fewTexts) return;
+  // Other files than CSV say themselves that the column is text.
+  if (!table.isText && count < fewTexts) return;
   const others = [...categories.keys()].filter((text) => !isNumber(text));
   if (others.every((text) => numberLook(text) !== undefined)) return;
   const known = 'missingValues' in config ? config.missingValues : undefined;
@@ -125,7 +126,7 @@ const lookOf = (text: string): NumberLook | 'plain' | undefined =>
 function numbersRemedy(looks: readonly NumberLook[], table: Table): string {
   const dressing = looks.find((look) => look.dressing !== undefined)?.dressing;
   if (dressing !== undefined) return `write the numbers without ${dressing}`;
-  if (table.unit === 'row') return 'write them as numbers';
+  if (!table.isText) return 'write them as numbers';
   const texts = looks.map(({ formats }) => formats.map(formatText));
   const ways = texts[0].filter((way) => texts.every((list) => list.includes(way)));
   if (ways.length === 0) return 'write all of them in one way, such as 1234.5';

@@ -1,4 +1,4 @@
-/** What CSV and Parquet files have in common for those who read them: named columns, and rows that come one by one. */
+/** What CSV, Parquet and JSON lines files have in common for those who read them: named columns, and rows that come one by one. */
 import { DataError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 
@@ -21,6 +21,8 @@ export interface Table {
   readonly rowNames: ReadonlyMap<string, string>;
   /** What `place` counts. */
   readonly unit: 'line' | 'row';
+  /** Whether all values are written as text, as in CSV, so that the config says what stands for a number or for none. */
+  readonly isText: boolean;
   /** The number that a value is, finite or not; undefined for text. */
   numberIn(value: CellValue): number | undefined;
   /**
@@ -41,6 +43,10 @@ export function requireDistinct(file: string, columns: readonly string[]): void 
     seen.add(name);
   }
 }
+
+/** The number that a value is, where values have types of their own. */
+export const typedNumber = (value: CellValue): number | undefined =>
+  typeof value === 'string' || value instanceof Date ? undefined : Number(value);
 
 /** A value as text, as messages and categories have it. */
 export const textOf = (value: CellValue): string => (value instanceof Date ? value.toISOString() : String(value));

@@ -1,0 +1,44 @@
+/** Files of text for those who read tables from them, plain or gzip. */
+import { constants, gunzipSync } from 'node:zlib';
+import { DataError } from '../../errors.js';
+import type { DataFile } from '../data-file.js';
+import { unreadable } from '../unreadable.js';
+
+/** Rows that are longer are taken for damage: nothing must read the rest of a file into memory. */
+export const longestRow = 1 << 24;
+
+/** One file, as all passes over it read it. */
+export interface PlainText {
+  readonly file: DataFile;
+  readonly gzip: boolean;
+  /** What it begins with, inflated; nothing of a gzip file that is damaged, which its reader says. */
+  readonly start: Uint8Array;
+}
+
+export async function plainText(file: DataFile): Promise<PlainText> {
+  const start = await file.read(64, 0);
+  const gzip = start[0] === 0x1f && start[1] === 0x8b;
+  return { file, gzip, start: gzip ? inflatedStart(await file.read(4096, 0)) : start };
+}
+
+function inflatedStart(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, 64);
+  } catch {
+    return new Uint8Array();
+  }
+}
+
+/** What to tell where such a file cannot be read. */
+export function readingError({ file: { name } }: PlainText, error: unknown): DataError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (!code?.startsWith('Z_')) return unreadable(name, error);
+  return new DataError(`${name} is gzip-damaged (${message})`, 'get or compress the file again');
+}
+
+export const notUtf8 = (file: string, line: number): DataError =>
+  new DataError(`${file}, line ${line} is not UTF-8`, 'save the file as UTF-8');
+
+/** Whether text begins as an object of JSON does. */
+export const isJsonObject = (start: Uint8Array): boolean =>
+  /^(?:\xef\xbb\xbf)?\s*\{\s*["}]/.test(Buffer.from(start).toString('latin1'));
