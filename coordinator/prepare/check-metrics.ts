@@ -43,12 +43,12 @@ interface NamedMetric {
 
 /** @throws ConfigError when the run does not measure what it is to watch, or never can */
 export function checkMonitor(
-  { training }: Pick<RunConfig, 'training'>,
+  config: Pick<RunConfig, 'training' | 'metrics'>,
   targets: readonly AskedTarget[],
   { splits }: Dataset,
   warn: (message: string) => void,
 ): void {
-  const { metric: watched } = monitorOf(training);
+  const { metric: watched } = monitorOf(config);
   const { validation } = splits;
   const asked = targets.flatMap((target) =>
     target.metrics.map((config): NamedMetric => {

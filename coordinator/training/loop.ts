@@ -61,7 +61,7 @@ export class TrainingLoop {
   ) {
     this.#run = run;
     this.#signal = signal;
-    this.#monitor = monitorOf(run.config.training);
+    this.#monitor = monitorOf(run.config);
     this.#progress = checkpoint?.state.progress ?? initialProgress;
     this.#lastStep = this.#progress.step + steps;
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);

@@ -12,7 +12,7 @@ export interface HeadConfig {
   readonly metrics: readonly MetricConfig[];
 }
 
-interface AskedHeads {
+export interface AskedHeads {
   readonly loss: LossesConfig;
   readonly metrics: readonly MetricConfig[] | Readonly<Record<string, readonly MetricConfig[]>>;
 }
@@ -44,7 +44,7 @@ export function headsOf({ loss, metrics }: AskedHeads, targets: readonly string[
   });
 }
 
-const isList = (metrics: AskedHeads['metrics']): metrics is readonly MetricConfig[] => Array.isArray(metrics);
+export const isList = (metrics: AskedHeads['metrics']): metrics is readonly MetricConfig[] => Array.isArray(metrics);
 
 /** What is said without a name is of the only target. */
 function only<T>(key: string, value: T, targets: readonly string[]): Record<string, T> {

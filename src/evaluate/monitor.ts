@@ -1,18 +1,29 @@
 /** Follows one metric from epoch to epoch: which epoch is best, when to stop, when to lower the learning rate. */
+
+import { type AskedHeads, isList } from '../config/heads.js';
 import type { ScheduleConfig } from '../config/schedule.js';
 import type { TrainingConfig } from '../config/training.js';
-import { families } from '../metrics/families.js';
+import { AskedMetric } from '../metrics/families.js';
+import { resultName } from './run-metrics.js';
 
 export interface Monitor {
   readonly metric: string;
   readonly mode: 'min' | 'max';
 }
 
-/** The metric that a config watches, and which way is better; a metric of the user's own is taken as an error to lower. */
-export function monitorOf({ monitor }: Pick<TrainingConfig, 'monitor'>): Monitor {
+type Watching = { readonly training: Pick<TrainingConfig, 'monitor'> } & Pick<AskedHeads, 'metrics'>;
+
+/** The metric that a config watches, and which way is better; losses and metrics of the user's own are errors to lower. */
+export function monitorOf({ training: { monitor }, metrics }: Watching): Monitor {
   if (typeof monitor !== 'string') return monitor;
-  const family = families.find(({ name }) => name === monitor || monitor.endsWith(`_${name}`));
-  return { metric: monitor, mode: family?.better === 'higher' ? 'max' : 'min' };
+  const lists = isList(metrics) ? [['', metrics] as const] : Object.entries(metrics);
+  for (const [target, list] of lists) {
+    for (const { label, family } of list.map((config) => new AskedMetric(config))) {
+      if (label !== monitor && resultName(target, label) !== monitor) continue;
+      return { metric: monitor, mode: family.better === 'higher' ? 'max' : 'min' };
+    }
+  }
+  return { metric: monitor, mode: 'min' };
 }
 
 /** Whether `value` is better than `best`, if there is one, by more than `minDelta`; what is not finite never is. */

@@ -70,8 +70,8 @@ export async function resampled(
 }
 
 /** Examples that are right or wrong as a whole, and count alike; undefined where a number is no share of such. */
-export function trialsOf({ family, head }: HeadNumber, { heads, outputs, examples }: KeptExamples): number | undefined {
-  if (!family?.isProportion || head === undefined) return undefined;
+export function trialsOf({ config, head }: HeadNumber, { heads, outputs, examples }: KeptExamples): number | undefined {
+  if (config === undefined || head === undefined || !new AskedMetric(config).isProportion) return undefined;
   const { places, weighted, binary, outputs: width } = heads[head];
   const isWhole = places === 1 && !weighted && !outputs[head].weights && !(binary && width > 1);
   return isWhole ? examples : undefined;

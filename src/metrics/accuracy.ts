@@ -7,7 +7,7 @@ import { type MetricFamily, shares } from './metric.js';
 
 export const accuracy = {
   name: 'accuracy',
-  isProportion: true,
+  isProportion: () => true,
   bare: {},
   better: 'higher',
   range: shares,

@@ -22,7 +22,7 @@ import {
   reliability,
 } from './probabilities.js';
 import { r2 } from './r2.js';
-import { hitRate, mrr, ndcg } from './ranking.js';
+import { hitRate, map, mrr, ndcg } from './ranking.js';
 import { topKAccuracy } from './top-k-accuracy.js';
 
 const list = [
@@ -42,7 +42,7 @@ const list = [
   ],
   ...[auc, averagePrecision, rocCurve, precisionRecallCurve],
   ...[logLoss, perplexity, bitsPerPlace, bitsPerByte, brier, calibrationError, reliability],
-  ...[hitRate, mrr, ndcg],
+  ...[hitRate, ndcg, map, mrr],
   ...[mae, mse, rmse, mape, smape, maxError, medianAbsoluteError, pinball, r2, explainedVariance],
   custom,
 ] as const;
@@ -79,6 +79,11 @@ export class AskedMetric {
   /** The metric's name in reports. */
   get label(): string {
     return this.#family.label?.(this.#options) ?? this.#family.name;
+  }
+
+  /** Whether it is the share of examples that are right. */
+  get isProportion(): boolean {
+    return this.#family.isProportion?.(this.#options) ?? false;
   }
 
   create(spec: ScoredOutput): Metric {

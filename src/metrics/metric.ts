@@ -86,8 +86,8 @@ export interface MetricFamily<Options = unknown> {
   readonly better?: 'higher' | 'lower';
   /** The least and the largest value that it can have, whatever the examples; absent where nobody knows, or it gives no number. */
   readonly range?: readonly [number, number];
-  /** The share of examples that are right, where each example is one row that counts 1. */
-  readonly isProportion?: boolean;
+  /** Whether it is the share of examples that are right, where each example is one row that counts 1. */
+  isProportion?(options: Options): boolean;
   /** Sets classes against each other: of examples that lack one it is another number. */
   readonly comparesClasses?: boolean;
   /** Why it may be no number though all outputs are some. */
@@ -137,12 +137,24 @@ export function meanOverRows(
   cost: (rows: EvaluatedRows) => (row: number) => number,
   finish = (mean: number) => mean,
 ): Metric {
+  const known = new WeakMap<EvaluatedRows, Float64Array>();
+  /** Of rows that are weighed again and again. */
+  const knownOf = ({ base }: EvaluatedRows): ((row: number) => number) => {
+    let costs = known.get(base);
+    if (!costs) {
+      const of = cost(base);
+      costs = Float64Array.from({ length: base.count }, (_, row) => (base.weights?.[row] === 0 ? 0 : of(row)));
+      known.set(base, costs);
+    }
+    const each = costs;
+    return (row) => each[row];
+  };
   return {
     width: 1,
     counts: 0,
     add(rows, sums) {
       const { count, weights } = rows;
-      const of = cost(rows);
+      const of = rows.base === rows ? cost(rows) : knownOf(rows);
       for (let row = 0; row < count; row++) {
         const weight = weights ? weights[row] : 1;
         if (weight !== 0) sums[0] += weight * of(row);

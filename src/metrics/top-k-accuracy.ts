@@ -5,7 +5,7 @@ import { type MetricFamily, shares, type Zod } from './metric.js';
 
 export const topKAccuracy = {
   name: 'topKAccuracy',
-  isProportion: true,
+  isProportion: () => true,
   schema: (z: Zod) =>
     z.strictObject({
       k: z.int().min(1).describe('The target counts as found among the k highest outputs'),

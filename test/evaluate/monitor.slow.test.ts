@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { AskedHeads } from '../../src/config/heads.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
+import type { TrainingConfig } from '../../src/config/training.js';
 import {
   bestAfter,
   initialMonitorState,
@@ -11,6 +13,7 @@ import {
   monitorOf,
   monitorStateAfter,
 } from '../../src/evaluate/monitor.js';
+import { AskedMetric } from '../../src/metrics/families.js';
 import { lockstepServed } from '../support/cli.js';
 import { relativeError } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
@@ -63,9 +66,20 @@ describe('the best epoch', () => {
     expect(best(lower, [3, 2, 2, 4])).toEqual({ value: 2, epoch: 2 });
     expect(best(higher, [3, 2, 4, 4, Number.NaN])).toEqual({ value: 4, epoch: 3 });
     expect(best(lower, [Number.NaN, Number.POSITIVE_INFINITY])).toBe(null);
-    expect(monitorOf({ monitor: 'r2' }).mode).toBe('max');
-    expect(monitorOf({ monitor: 'mae' }).mode).toBe('min');
-    expect(monitorOf({ monitor: { metric: 'f1', mode: 'max' } }).mode).toBe('max');
+    const mode = (monitor: TrainingConfig['monitor'], metrics: AskedHeads['metrics'] = []) =>
+      monitorOf({ training: { monitor }, metrics }).mode;
+    // By the label, whatever the options make of the name.
+    for (const config of [
+      ...(['r2', 'mae', { custom: { name: 'own_accuracy' } }, { ndcg: { k: 3 } }] as const),
+      ...([{ f1: { average: 'macro' } }, { pinball: { quantile: 0.1 } }, { hitRate: { k: 5 } }] as const),
+    ]) {
+      const { label, family } = new AskedMetric(config);
+      const better = family.better === 'higher' ? 'max' : 'min';
+      expect([label, mode(label, ['mcc', config])]).toEqual([label, better]);
+      expect([label, mode(`film_${label}`, { user: ['mae'], film: [config] })]).toEqual([label, better]);
+    }
+    expect([mode('loss', ['mcc']), mode('film_loss', { film: ['mcc'] })]).toEqual(['min', 'min']);
+    expect(mode({ metric: 'f1', mode: 'max' })).toBe('max');
   });
 
   it('ends the wait of early stopping', () => {

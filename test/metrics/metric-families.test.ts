@@ -83,6 +83,7 @@ const cases: Readonly<Record<string, Case>> = {
   ...others('scores', 'classes', [
     ...['balancedAccuracy', 'mcc', 'cohenKappa', 'perClass', 'confusionMatrix', 'logLoss', 'perplexity', 'mrr'],
     ...['bitsPerPlace', 'brier', 'calibrationError', 'reliability', { ndcg: { k: 2 } }, { hitRate: { k: 2 } }],
+    ...[{ map: { k: 2 } }, { ndcg: { k: 2, candidates: 2 } }],
     ...['precision', 'recall', 'f1', 'iou'].map((name) => ({ [name]: { average: 'macro' } })),
     { fBeta: { beta: 2, average: 'micro' } },
     { auc: { average: 'macro' } },
@@ -104,7 +105,7 @@ const cases: Readonly<Record<string, Case>> = {
   ] as MetricConfig[]),
 };
 
-/** Whose values are tested in metric-cases.slow.test.ts. */
+/** Whose values are tested in metric-cases.slow.test.ts, and in rankings.test.ts. */
 function others(outputs: keyof Rows, targets: keyof Rows, metrics: readonly MetricConfig[]): Record<string, Case> {
   return Object.fromEntries(metrics.map((metric) => [new AskedMetric(metric).label, { metric, outputs, targets }]));
 }
