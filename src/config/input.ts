@@ -242,6 +242,10 @@ export type MetricList = (
          * Places that count, from the top
          */
         k: number;
+        /**
+         * Ranks the wanted item against so many others, drawn alike from the rest; the mean over all draws. Default: the full catalogue
+         */
+        candidates?: number;
       };
     }
   | {
@@ -250,6 +254,30 @@ export type MetricList = (
          * Places that count, from the top
          */
         k: number;
+        /**
+         * Ranks the wanted item against so many others, drawn alike from the rest; the mean over all draws. Default: the full catalogue
+         */
+        candidates?: number;
+      };
+    }
+  | {
+      map: {
+        /**
+         * Places that count, from the top
+         */
+        k: number;
+        /**
+         * Ranks the wanted item against so many others, drawn alike from the rest; the mean over all draws. Default: the full catalogue
+         */
+        candidates?: number;
+      };
+    }
+  | {
+      mrr: {
+        /**
+         * Ranks the wanted item against so many others, drawn alike from the rest; the mean over all draws. Default: the full catalogue
+         */
+        candidates?: number;
       };
     }
   | {
