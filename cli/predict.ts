@@ -1,28 +1,24 @@
 /** `lockstep predict`: what a trained model makes of new inputs, or how it continues a text. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { ConfigError, DataError, OutputError } from '../src/errors.js';
-import { printableText } from '../src/ground/printable.js';
-import { jsonLine } from '../src/report/json.js';
+import { ConfigError, OutputError } from '../src/errors.js';
 import { terminalColumns } from '../src/report/wrap.js';
+import { type ContinuationFlags, continuation, givenForText, withContinuation } from './continuation.js';
 import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { reportMistakes } from './outcome.js';
 import { type PredictionFormat, predictionLines } from './prediction-text.js';
-import { type SharedFlags, seedOf, withModel, withShared } from './shared-options.js';
+import { type SharedFlags, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
 
 const ofAll = ['model', 'module', 'force', 'json'] as const;
 const ofInputs = ['input', 'dir', 'images'] as const;
-const ofTexts = ['text', 'seed'] as const;
 
-interface PredictFlags extends Pick<SharedFlags, (typeof ofAll | typeof ofInputs | typeof ofTexts)[number]> {
+interface PredictFlags extends Pick<SharedFlags, (typeof ofAll | typeof ofInputs)[number]>, ContinuationFlags {
   readonly csv?: boolean;
   readonly output?: string;
   readonly keep?: string;
   readonly top?: string;
-  readonly length?: string;
-  readonly temperature?: string;
 }
 
 export function predictCommand(): Command {
@@ -43,11 +39,8 @@ export function predictCommand(): Command {
       '--keep <columns>',
       'repeat columns of the table beside the predictions, such as ids and targets: id,species',
     );
-  withShared(command, ...ofInputs)
-    .optionsGroup('Options for models of text:')
-    .option('--length <n>', 'tokens to add to the text: characters, or as data.tokens says (default: 200)')
-    .option('--temperature <t>', 'above 1 for more surprise, 0 for the likeliest token each time (default: 1)');
-  return withShared(command, ...ofTexts)
+  withShared(command, ...ofInputs).optionsGroup('Options for models of text:');
+  return withContinuation(command)
     .addHelpText(
       'after',
       `
@@ -63,6 +56,7 @@ Examples:
   lockstep predict runs/cells-1 ./scans --images ./masks
   zcat flowers.csv.gz | lockstep predict runs/iris-1 - --csv
   lockstep predict runs/shakespeare-1 --text "ROMEO:" --length 500 --temperature 0.7
+  lockstep predict runs/gpt-1 --text "ROMEO:" --top-k 40 --top-p 0.95 --samples 3 --seed 7
 
 Exit codes: 0 done, 2 bad input.`,
     )
@@ -74,7 +68,7 @@ function runPredict(place: string, input: string | undefined, flags: PredictFlag
     checkOutput(flags);
     const { isTextModel } = await import('../coordinator/inference/predict.js');
     const lines = (await isTextModel(place, flags.model))
-      ? await continuation(place, input, flags, warn)
+      ? await textContinuation(place, input, flags, warn)
       : await predictions(place, input, flags, warn);
     await writeLines(lines, flags.output);
   });
@@ -86,7 +80,19 @@ function checkOutput({ output, force }: PredictFlags): void {
   throw new OutputError(`--output ${output}: is there already`, 'choose another name, or give --force to replace it');
 }
 
-const textFlags = ['text', 'length', 'temperature', 'seed'] as const;
+/** @throws ConfigError for what a text has no use for */
+async function textContinuation(
+  place: string,
+  input: string | undefined,
+  flags: PredictFlags,
+  warn: (message: string) => void,
+): Promise<AsyncIterable<string>> {
+  const given = (['csv', 'top', 'keep', 'dir', 'images'] as const).find((name) => flags[name] !== undefined);
+  if (given || flags.input !== undefined) {
+    throw new ConfigError(`--${given ?? 'input'}: ${place} is a model of text`, 'leave it out');
+  }
+  return continuation(place, input, flags, warn);
+}
 
 async function predictions(
   place: string,
@@ -94,9 +100,8 @@ async function predictions(
   flags: PredictFlags,
   warn: (message: string) => void,
 ): Promise<AsyncIterable<string>> {
-  const given = textFlags.find((name) => flags[name] !== undefined);
-  if (given)
-    throw new ConfigError(`--${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
+  const given = givenForText(flags);
+  if (given) throw new ConfigError(`${given}: ${place} is no model of text`, 'leave it out, and name a file of inputs');
   const inputs = inputsOf(input, flags.input);
   const { json, csv, model, module, dir, images, force } = flags;
   const top = wholeFlag('--top', flags.top, 1);
@@ -114,43 +119,6 @@ async function predictions(
   })();
 }
 
-async function continuation(
-  place: string,
-  input: string | undefined,
-  flags: PredictFlags,
-  warn: (message: string) => void,
-): Promise<AsyncIterable<string>> {
-  const given = (['csv', 'top', 'keep', 'dir', 'images'] as const).find((name) => flags[name] !== undefined);
-  if (given || flags.input !== undefined) {
-    throw new ConfigError(`--${given ?? 'input'}: ${place} is a model of text`, 'leave it out');
-  }
-  if ((input === undefined) === (flags.text === undefined)) {
-    const problem = input === undefined ? 'no text is given' : 'a file and --text are given';
-    throw new ConfigError(problem, 'name a text file after the model, or give --text');
-  }
-  const text = flags.text ?? readText(input!);
-  const options = {
-    model: flags.model,
-    module: flags.module,
-    warn,
-    temperature: temperatureOf(flags.temperature),
-    length: wholeFlag('--length', flags.length, 1),
-    seed: seedOf(flags),
-  };
-  const { continueText } = await import('../coordinator/inference/continue-text.js');
-  const characters = await continueText(place, text, options);
-  // A file has what the model gives; on a terminal that is not to do anything.
-  const shown = flags.output === undefined && !flags.json ? printableText(characters) : characters;
-  return (async function* pieces() {
-    let all = '';
-    for await (const character of shown) {
-      if (flags.json) all += character;
-      else yield character;
-    }
-    yield flags.json ? jsonLine({ text: all }) : '\n';
-  })();
-}
-
 /** A file, or a file for each input. */
 export function inputsOf(file: string | undefined, named: readonly string[] = []): string | Record<string, string> {
   if (named.length === 0) {
@@ -161,26 +129,4 @@ export function inputsOf(file: string | undefined, named: readonly string[] = []
     throw new ConfigError(`${file} and --input ${named[0]}: both name inputs`, 'leave one of them out');
   }
   return namedFiles('--input', named);
-}
-
-export function readText(file: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file === '-' ? 0 : file));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason =
-      code === 'ENOENT'
-        ? 'no such file'
-        : error instanceof TypeError
-          ? 'is not UTF-8 text'
-          : `cannot be read (${code})`;
-    throw new DataError(`${file}: ${reason}`, 'name a text file, or give --text');
-  }
-}
-
-function temperatureOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const temperature = Number(value);
-  if (value.trim() !== '' && Number.isFinite(temperature) && temperature >= 0) return temperature;
-  throw new ConfigError(`--temperature ${value} is not a number of at least 0`, 'use 0, or something near 1');
 }

@@ -27,11 +27,17 @@ export async function explain(place: string, input: GivenInputs, options: Explai
   const located = locateModel(place, options.model);
   const saved = await openModel(located, options.module, warn);
   const parts = partsOfInputs(saved);
-  const explainer = await explainerOf(saved, parts, options);
+  const given = saved.encoding?.input;
+  const text = given?.kind === 'text' ? await textInputs(String(input), given) : undefined;
+  // What the text goes on with, where the model says something after every place.
+  const explainer = await explainerOf(saved, parts, {
+    ...(given?.kind === 'text' && given.targets === 'all' && { place: text?.place }),
+    ...options,
+  });
   if (!isNamedBaseline(baseline)) {
     explainer.compareWith(await onlyExample(await batchesOf(saved, baseline, options, []), baseline));
   }
-  const batches = await batchesOf(saved, input, options, namesOf(parts));
+  const batches = text ? only(text.row) : await batchesOf(saved, input, options, namesOf(parts));
   return { model: located.path, method, baseline, rows: explainer.rows(batches) };
 }
 
@@ -52,7 +58,11 @@ export async function explainerOf(
   return new Explainer({ saved, target, output, parts, slopes, method, options });
 }
 
-/** What is given, as the model reads it. A text is no path. */
+async function* only(row: Float32Array): AsyncGenerator<InputBatch> {
+  yield { count: 1, inputs: [row] };
+}
+
+/** What is given, as the model reads it. */
 async function batchesOf(
   saved: SavedModel,
   input: GivenInputs,
@@ -60,12 +70,6 @@ async function batchesOf(
   columns: readonly string[],
 ): Promise<AsyncIterable<InputBatch>> {
   const { encoding } = saved;
-  if (encoding?.input.kind === 'text') {
-    const batch = { count: 1, inputs: [await textInputs(String(input), encoding.input)] };
-    return (async function* only() {
-      yield batch;
-    })();
-  }
   const isPicture = typeof input === 'string' && (isImageName(input) || isFolder(input) === true);
   const keep = columns.length > 0 && !isPicture ? columns : undefined;
   const data = saved.config?.data;

@@ -301,7 +301,7 @@ describe('inputs of a trained model', () => {
   });
 
   it('are the last characters of a text', async () => {
-    const row = await textInputs('abc👍abd', encoding(4, 'abcd👍'));
+    const { row } = await textInputs('abc👍abd', encoding(4, 'abcd👍'));
     expect(row).toEqual(Float32Array.of(4, 0, 1, 3));
   });
 
@@ -311,11 +311,17 @@ describe('inputs of a trained model', () => {
     { vocabulary: '!ab', pad: 0 },
     { vocabulary: '\tab\n', pad: 1 },
     { vocabulary: '\tab ', pad: 1 },
-  ])('are padded on the left in $vocabulary', async ({ vocabulary, pad }) => {
+  ])('are filled up in $vocabulary', async ({ vocabulary, pad }) => {
     const known = encoding(5, vocabulary);
     const [a, b] = ['a', 'b'].map((character) => known.vocabulary.indexOf(character));
-    expect([...(await textInputs('ab', known))]).toEqual([pad, pad, pad, a, b]);
-    expect([...(await textInputs('', known))]).toEqual(Array(5).fill(pad));
+    const row = async (text: string, targets: 'last' | 'all') => {
+      const made = await textInputs(text, { ...known, targets });
+      return [...made.row, made.place];
+    };
+    expect(await row('ab', 'last')).toEqual([pad, pad, pad, a, b, 5]);
+    expect(await row('', 'last')).toEqual([...Array(5).fill(pad), 5]);
+    expect(await row('ab', 'all')).toEqual([a, b, pad, pad, pad, 2]);
+    expect(await row('', 'all')).toEqual([...Array(5).fill(pad), 1]);
   });
 
   it('are the rows that training sees', async () => {
@@ -323,7 +329,8 @@ describe('inputs of a trained model', () => {
     const { input } = data.encoding;
     if (input.kind !== 'text') throw new Error('not a text');
     for (const row of [0, 17, data.examples.count - 1]) {
-      expect([...(await textInputs(rhyme.slice(0, row + 8), input))]).toEqual(exampleAt(data, row).shown);
+      const made = await textInputs(rhyme.slice(0, row + 8), input);
+      expect([...made.row]).toEqual(exampleAt(data, row).shown);
     }
   });
 

@@ -1,6 +1,7 @@
 /** From text to the tokens that a model trained on `source: text` reads, and back. */
 import { DataError } from '../../errors.js';
 import type { InputEncoding } from '../encoding.js';
+import { type TextStream, textStream } from './text-stream.js';
 import type { Tokenizer } from './tokenizer.js';
 
 export type TextEncoding = Extract<InputEncoding, { kind: 'text' }>;
@@ -35,11 +36,22 @@ export class TextCoder {
     });
   }
 
-  /** The text of tokens; an end of a character that has not come yet is left out where `isOpen`. */
-  decode(tokens: ArrayLike<number>, isOpen = false): string {
+  /** The text of tokens. */
+  decode(tokens: ArrayLike<number>): string {
     const ids = Array.from(tokens);
     if (!this.#tokenizer) return ids.map((id) => this.#encoding.vocabulary[id] ?? '').join('');
-    return this.#tokenizer.decode(ids, isOpen);
+    return this.#tokenizer.decode(ids);
+  }
+
+  /** The text of tokens that come one by one. @param before tokens of the text that goes on */
+  stream(before: readonly number[]): TextStream {
+    if (this.#tokenizer) return textStream(this.#tokenizer, before);
+    return { push: (token) => this.#encoding.vocabulary[token] ?? '', end: () => '' };
+  }
+
+  /** The token after which a text has ended, where there is one. */
+  get endOfText(): number | undefined {
+    return this.#tokenizer?.endOfText;
   }
 
   /** The token that stands before a text: a line break, else a space, else the first. */
@@ -56,21 +68,29 @@ export class TextCoder {
   }
 }
 
+export interface TextRow {
+  /** Tokens, [window]. */
+  readonly row: Float32Array;
+  /** The place, from 1, after which a model of every place says what follows. */
+  readonly place: number;
+}
+
 /**
- * The row that predicts what follows `text`: its last `window` tokens. A shorter text is padded on its left with line
- * breaks, else spaces, else the first token, whichever the vocabulary has: a text starts as a line does.
- *
- * @param known of the encoding, where there is one already
- * @returns tokens, [window]
- * @throws DataError naming the first character that the training text does not have
+ * The row that predicts what follows a text: its last `window` tokens. What is not full is filled up with line breaks, else spaces, else the
+ * first token, whichever the vocabulary has: before the text, which then starts as a line does; or behind it, where the model says after
+ * every place what follows, and so has seen texts of every length, and none of what comes later.
  */
-export async function textInputs(text: string, encoding: TextEncoding, known?: TextCoder): Promise<Float32Array> {
-  const coder = known ?? (await TextCoder.open(encoding));
-  const { window } = encoding;
-  const row = new Float32Array(window).fill(coder.padding);
-  const last = coder.encode(text).slice(-window);
-  row.set(last, window - last.length);
-  return row;
+export function textRow(tokens: readonly number[], { window, targets }: TextEncoding, { padding }: TextCoder): TextRow {
+  const row = new Float32Array(window).fill(padding);
+  const last = tokens.slice(-window);
+  row.set(last, targets === 'all' ? 0 : window - last.length);
+  return { row, place: targets === 'all' ? Math.max(1, last.length) : window };
+}
+
+/** @throws DataError naming the first character that the training text does not have */
+export async function textInputs(text: string, encoding: TextEncoding): Promise<TextRow> {
+  const coder = await TextCoder.open(encoding);
+  return textRow(coder.encode(text), encoding, coder);
 }
 
 function unknownCharacter(character: string, place: number, vocabulary: readonly string[]): DataError {

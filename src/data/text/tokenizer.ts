@@ -10,6 +10,9 @@ const require = createRequire(import.meta.url);
 /** Words whose tokens are remembered; those of a text are few, and most of the time goes into new ones. */
 const remembered = 200_000;
 
+/** What files that are read by many programs call the end of a text; tokenizer.json itself has no place for it. */
+const endsOfText = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', '[EOS]', '<|eot_id|>', '<|im_end|>'];
+
 export class Tokenizer {
   /** By id, as the file writes them; an id that it leaves out is empty. */
   readonly tokens: readonly string[];
@@ -80,15 +83,20 @@ export class Tokenizer {
     return this.#hasWords ? this.encode(text) : text.split(/(?<=\n)/).flatMap((line) => this.encode(line));
   }
 
-  /** @param isOpen whether more may follow: a character whose last bytes have not come is left out then */
-  decode(ids: readonly number[], isOpen = false): string {
+  decode(ids: readonly number[]): string {
     if (ids.length === 0) return '';
     if (!this.isByteLevel) return this.#library.decode([...ids], { clean_up_tokenization_spaces: false });
-    const bytes = Buffer.concat(ids.map((id) => this.#bytesOf(id)));
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: isOpen });
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(ids.map((id) => this.bytesOf(id))));
   }
 
-  #bytesOf(id: number): Uint8Array {
+  /** The token after which a text has ended; undefined where it has none that is known as such. */
+  get endOfText(): number | undefined {
+    const token = endsOfText.find((content) => this.#added.includes(content));
+    return token === undefined ? undefined : this.#ids.get(token);
+  }
+
+  /** Of a byte-level token. */
+  bytesOf(id: number): Uint8Array {
     const token = this.tokens[id];
     if (this.#added.includes(token)) return Buffer.from(token);
     return tokenBytes(token) ?? Buffer.from(token);
