@@ -9,6 +9,7 @@ import tf = require('@tensorflow/tfjs-core');
 import './cpu-backend.js';
 import './pooling-gradients.js';
 import './layers-gaps.js';
+import './orthogonal.js';
 import './whole-operations.js';
 import { correctGradients } from './corrected-gradients.js';
 
