@@ -8,12 +8,13 @@ import { benchCheckpoint } from './bench/checkpoint.js';
 import { MeasurementError } from './bench/measurement.js';
 import { benchProjection } from './bench/projection.js';
 import { defaultResultFile } from './bench/result.js';
-import type { Section } from './bench/section.js';
+import type { Section, Subject } from './bench/section.js';
 import { benchShards } from './bench/shards.js';
 import { benchSoak } from './bench/soak-report.js';
+import { textModelNames } from './bench/text-workloads.js';
 import type { Python } from './bench/torch.js';
 import { bench, sections } from './bench/total.js';
-import { type ModelName, modelNames } from './bench/workloads.js';
+import { modelNames } from './bench/workloads.js';
 
 interface Flags {
   readonly pairs: number;
@@ -83,7 +84,9 @@ function benchmark(
     });
 }
 
-type SectionFlags = Flags & { readonly models?: ModelName[]; readonly python?: Python[]; readonly only?: string[] };
+type SectionFlags = Flags & { readonly models?: Subject[]; readonly python?: Python[]; readonly only?: string[] };
+
+const allModels = [...modelNames, ...textModelNames];
 
 /** A subcommand of one section of the table, or of several. */
 function sectionCommand(name: string, description: string, usual: Flags, of: readonly Section[]): Command {
@@ -93,7 +96,7 @@ function sectionCommand(name: string, description: string, usual: Flags, of: rea
     const pythons = python ?? [{ path: '/usr/bin/python3' }];
     return bench({ sections: chosen, models, pairs, seconds, pythons, quick: quick ?? false });
   })
-    .option('--models <names>', `of ${modelNames.join(', ')}`, namesOf('Models', modelNames))
+    .option('--models <names>', `of ${allModels.join(', ')}`, namesOf('Models', allModels))
     .option(
       '--python <path>',
       'a Python that has PyTorch, or name=path; may be repeated (default: /usr/bin/python3)',
@@ -150,7 +153,7 @@ const soak = new Command('soak')
 process.on('SIGINT', () => process.exit(130));
 const program = new Command('bench').exitOverride().addCommand(all, { isDefault: true });
 for (const section of sections) {
-  program.addCommand(sectionCommand(section.name, section.description, usual, [section]));
+  program.addCommand(sectionCommand(section.name, section.description, section.usual ?? usual, [section]));
 }
 program.addCommand(shards).addCommand(backend).addCommand(checkpoint).addCommand(soak).addCommand(projection);
 for (const command of program.commands) command.copyInheritedSettings(program);

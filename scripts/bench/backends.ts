@@ -18,15 +18,16 @@ export interface BackendBenchOptions {
 
 const backend: BackendName = 'tensorflow';
 
-type Model = Pick<PoolCase, 'name' | 'layers' | 'featureShape' | 'featureType'> & { readonly batch: number };
+type Model = Pick<PoolCase, 'name' | 'layers' | 'examples'> & { readonly batch: number };
 
 function models(): Model[] {
   // From dist/scripts/bench/.
   const file = fileURLToPath(new URL('../../../configs/digits-mlp.yaml', import.meta.url));
   const { layers } = loadRunConfig(file, []).model as LayersConfig;
+  const { cnn } = workloads;
   return [
-    { name: 'digits-mlp', layers, featureShape: [28, 28, 1], featureType: 'uint8', batch: 128 },
-    { name: 'cnn', ...workloads.cnn, featureType: 'float32' },
+    { name: 'digits-mlp', layers, examples: { featureShape: [28, 28, 1], featureType: 'uint8' }, batch: 128 },
+    { name: 'cnn', layers: cnn.layers, examples: { ...cnn, featureType: 'float32' }, batch: cnn.batch },
   ];
 }
 

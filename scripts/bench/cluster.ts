@@ -7,7 +7,7 @@ import { median } from './measurement.js';
 import { clusterProbe, glooProbe, processSumsProbe, threadSumsProbe, torchProbe } from './probes.js';
 import type { Measured, Probe } from './rounds.js';
 import type { Row } from './rows.js';
-import type { Section, SectionOptions, Subject } from './section.js';
+import { isModel, type Section, type SectionOptions, type Subject } from './section.js';
 import { repeatsOf, type SumsMeasurement } from './sums.js';
 import { table, whole } from './table.js';
 import type { ModelName } from './workloads.js';
@@ -21,9 +21,14 @@ export const clusterSection: Section = {
   name: 'cluster',
   description: 'Training and all-reduce across processes, over PyTorch and Gloo.',
   models: ['mlp', 'cnn'],
-  probes: (subject, options) => (subject === 'machine' ? sumsProbes(options) : trainingProbes(subject, options)),
-  rows: (subject, options, measured) =>
-    subject === 'machine' ? sumsRows(options, measured) : trainingRows(subject, options, measured),
+  probes: (subject, options) => {
+    if (subject === 'machine') return sumsProbes(options);
+    return isModel(subject) ? trainingProbes(subject, options) : [];
+  },
+  rows: (subject, options, measured) => {
+    if (subject === 'machine') return sumsRows(options, measured);
+    return isModel(subject) ? trainingRows(subject, options, measured) : [];
+  },
   details,
 };
 
@@ -79,7 +84,7 @@ function sumsRows({ peers }: SectionOptions, measured: Measured): Omit<Row, 'sec
 const sizeName = (bytes: number): string => (bytes < 1e6 ? `${bytes / 1e3} kB` : `${bytes / 1e6} MB`);
 
 function details(subjects: readonly Subject[], { seconds }: SectionOptions, measured: Measured): string {
-  const models = subjects.filter((subject): subject is ModelName => subject !== 'machine');
+  const models = subjects.filter(isModel);
   const rows = models.flatMap((model) =>
     algorithms.map((algorithm) =>
       splitCells(model, algorithm, measured.of(clusterProbe(model, algorithm, workers, seconds))),

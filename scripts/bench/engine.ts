@@ -7,9 +7,9 @@ import { type Measurement, median } from './measurement.js';
 import { poolProbe, tfjsProbe, torchProbe } from './probes.js';
 import type { Measured, Probe } from './rounds.js';
 import type { Row, Unit } from './rows.js';
-import type { Section, SectionOptions, Subject } from './section.js';
+import { isModel, type Section, type SectionOptions, type Subject } from './section.js';
 import { table, whole } from './table.js';
-import { type ModelName, modelNames, workerCounts, workloads } from './workloads.js';
+import { modelNames, workerCounts, workloads } from './workloads.js';
 
 /** The most memory over PyTorch's, by number of workers. */
 const memoryTargets: Readonly<Record<number, number>> = { 2: 1 };
@@ -24,7 +24,7 @@ export const engineSection: Section = {
 };
 
 function probes(model: Subject, { seconds, peers }: SectionOptions): Probe[] {
-  if (model === 'machine') return [];
+  if (!isModel(model)) return [];
   const ofWorkers = (workers: number): Probe[] => [
     poolProbe(model, workers, seconds),
     ...peers.map((peer) => torchProbe(peer, model, workers, seconds)),
@@ -36,7 +36,7 @@ const rates = (of: readonly Measurement[]) => of.map(({ examplesPerSecond }) => 
 const peaks = (of: readonly Measurement[]) => of.flatMap(({ peakMegabytes }) => peakMegabytes ?? []);
 
 function rows(model: Subject, { seconds, peers }: SectionOptions, measured: Measured): Omit<Row, 'section'>[] {
-  if (model === 'machine') return [];
+  if (!isModel(model)) return [];
   const ours = (workers: number) => measured.of(poolProbe(model, workers, seconds));
   const overTorch = (
     what: string,
@@ -48,12 +48,12 @@ function rows(model: Subject, { seconds, peers }: SectionOptions, measured: Meas
       const row = { what: `${what} ${model}, ${workersText(workers)}`, unit, ours: valuesOf(ours(workers)) };
       // The system may not tell about memory.
       if (row.ours.length === 0) return [];
-      const against = peers.map(({ name, python }) => {
-        const torch = measured.of(torchProbe({ name, python }, model, workers, seconds));
-        return { name, software: torch[0].software, values: valuesOf(torch) };
+      const against = peers.map((peer) => {
+        const torch = measured.of(torchProbe(peer, model, workers, seconds));
+        return { name: peer.name, software: torch[0].software, values: valuesOf(torch) };
       });
       if (against.length === 0) return [row];
-      return against.map((peer) => ({ ...row, peer, target: targets[workers] }));
+      return against.map((one) => ({ ...row, peer: one, target: targets[workers] }));
     });
   const tfjs = measured.of(tfjsProbe(model, seconds));
   const { batch, software } = tfjs[0];
@@ -75,7 +75,7 @@ function rows(model: Subject, { seconds, peers }: SectionOptions, measured: Meas
 const workersText = (workers: number): string => (workers === 1 ? '1 worker' : `${workers} workers`);
 
 function details(subjects: readonly Subject[], { seconds }: SectionOptions, measured: Measured): string {
-  const models = subjects.filter((subject): subject is ModelName => subject !== 'machine');
+  const models = subjects.filter(isModel);
   const rows = models.flatMap((model) =>
     workerCounts.map((workers) => {
       const ours = measured.of(poolProbe(model, workers, seconds));

@@ -10,11 +10,11 @@ import { bandwidthProbe, matmulProbe, poolProbe, torchMatmulProbe } from './prob
 import { flopsOf, type Product, stepProducts } from './products.js';
 import type { Measured, Probe } from './rounds.js';
 import type { Row } from './rows.js';
-import type { Section, SectionOptions } from './section.js';
+import { isModel, type Section, type SectionOptions } from './section.js';
 import { type ModelName, workerCounts, workloads } from './workloads.js';
 
 /** Large enough that packing and the edges of blocks are nothing beside the arithmetic. */
-const square: Product = [2048, 2048, 2048];
+export const square: Product = [2048, 2048, 2048];
 /** Of a step's floating-point operations a second over the rate of the square product. */
 const targets: Readonly<Partial<Record<ModelName, number>>> = { mlp: 0.8, cnn: 0.6 };
 
@@ -42,14 +42,18 @@ export const limitsSection: Section = {
   probes: (subject, options) =>
     subject === 'machine'
       ? coreCounts().map(bandwidthProbe)
-      : coreCounts().flatMap((cores) => [
-          ...(isMeasured(cores) ? [poolProbe(subject, cores, options.seconds)] : []),
-          ...matmulProbes(subject, cores, options).map(({ probe }) => probe),
-        ]),
+      : isModel(subject)
+        ? coreCounts().flatMap((cores) => [
+            ...(isMeasured(cores) ? [poolProbe(subject, cores, options.seconds)] : []),
+            ...matmulProbes(subject, cores, options).map(({ probe }) => probe),
+          ])
+        : [],
   rows: (subject, options, measured) =>
     subject === 'machine'
       ? coreCounts().flatMap((cores) => bandwidthRows(cores, measured))
-      : coreCounts().flatMap((cores) => matmulRows(subject, cores, options, measured)),
+      : isModel(subject)
+        ? coreCounts().flatMap((cores) => matmulRows(subject, cores, options, measured))
+        : [],
 };
 
 /** Whether steps are measured with so many threads. */

@@ -1,6 +1,6 @@
 /**
  * One measurement of Lockstep, in a process of its own: `node measure-pool.js JSON` with a PoolCase. Trains as a run does,
- * with the coordinator's geometry and the threads' real pool, on random examples: gather, copy, compute, reduce, update.
+ * with the coordinator's geometry and the threads' real pool, on random examples or a text: gather, copy, compute, reduce, update.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,24 +10,23 @@ import { chooseEngine } from '../../coordinator/prepare/choose-engine.js';
 import type { LayerConfig } from '../../src/config/model.js';
 import { optimizerSchema } from '../../src/config/optimizer.js';
 import { scheduleSchema } from '../../src/config/schedule.js';
-import { type Examples, plainColumn } from '../../src/data/examples.js';
 import { type Geometry, planGeometry, shardSizes } from '../../src/data/geometry.js';
 import { metaOf } from '../../src/data/packed.js';
 import { epochOrder } from '../../src/data/sampler.js';
 import type { BackendName } from '../../src/engine/backends.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
-import { elements } from '../../src/ground/elements.js';
-import { bell, randomStream, uniform } from '../../src/ground/random.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import { type Phase, phaseNames, type TrainingOptions } from '../../src/pool/pool-options.js';
 import { type Measurement, measure, peakMegabytes } from './measurement.js';
-import { classes } from './workloads.js';
+import { type RandomShape, randomExamples, textExamples } from './pool-examples.js';
+import { sameWeights } from './same-start.js';
+import type { TextShape } from './text-workloads.js';
 
 export interface PoolCase {
   readonly name: string;
   readonly layers: LayerConfig[];
-  readonly featureShape: readonly number[];
-  readonly featureType: 'float32' | 'uint8';
+  /** Of random examples, or of a text in its order, on which the first steps have the same losses as PyTorch's. */
+  readonly examples: RandomShape | TextShape;
   /** Of all threads together. */
   readonly batchSize: number;
   readonly shards: number;
@@ -45,6 +44,8 @@ export const splitNames = [...phaseNames, 'dispatch'] as const;
 
 export interface PoolMeasurement extends Measurement {
   readonly split: StepSplit;
+  /** Of the first steps. */
+  readonly losses: readonly number[];
 }
 
 const program = fileURLToPath(import.meta.url);
@@ -54,40 +55,25 @@ export function measurePool(poolCase: PoolCase): Promise<PoolMeasurement> {
   return measure(process.execPath, [program, JSON.stringify(poolCase)], poolCase.seconds);
 }
 
-/** Examples in the data set: 51 MB of floats, more than caches hold, and a multiple of every batch size measured. */
-const exampleCount = 16384;
 /** What V8 runs often it compiles, in threads of its own, which in the first half second take the cores from ours. */
 const warmUpMilliseconds = 500;
-const fewestSteps = 5;
-
-function randomExamples({ featureShape, featureType }: PoolCase): Examples {
-  const width = elements(featureShape);
-  const random = randomStream('benchmark');
-  const bytes = featureType === 'uint8';
-  const buffer = new SharedArrayBuffer(exampleCount * width * (bytes ? 1 : 4));
-  const features = bytes ? new Uint8Array(buffer) : new Float32Array(buffer);
-  for (let i = 0; i < features.length; i++) features[i] = bytes ? uniform(random, 0, 256) : bell(random);
-  const targets = new Int32Array(new SharedArrayBuffer(exampleCount * 4));
-  for (let i = 0; i < exampleCount; i++) targets[i] = uniform(random, 0, classes);
-  const columns = [
-    plainColumn('input', { shape: featureShape, scale: bytes ? 1 / 255 : 1, values: features }),
-    plainColumn('target', { shape: [], values: targets, categories: classes }),
-  ];
-  return { count: exampleCount, columns };
-}
+const warmUpSteps = 5;
+/** Some of those that are measured take seconds. */
+const fewestSteps = 3;
 
 /** A pool that trains, and what it is given to train on. */
 interface Bench {
   readonly pool: ThreadPool<TrainingOptions>;
   readonly geometry: Geometry;
-  /** All examples. */
-  readonly training: Int32Array;
+  /** Example indices of an epoch. */
+  orderOf(epoch: number): Int32Array;
 }
 
 async function startBench(poolCase: PoolCase): Promise<Bench> {
   const { layers, batchSize, shards, threads, backend } = poolCase;
-  const examples = randomExamples(poolCase);
-  const training = Int32Array.from({ length: exampleCount }, (_, i) => i);
+  const text = 'places' in poolCase.examples ? poolCase.examples : undefined;
+  const examples = text ? textExamples(text) : randomExamples(poolCase.examples as RandomShape);
+  const training = Int32Array.from({ length: examples.count }, (_, i) => i);
   const config = { epochs: 1, batchSize, shards, accumulate: 1 };
   const geometry = planGeometry(config, { training });
   const { fields } = metaOf(examples);
@@ -102,8 +88,8 @@ async function startBench(poolCase: PoolCase): Promise<Bench> {
       target: 'targets',
       factor: 1,
       metrics: [],
-      outputs: classes,
-      places: 1,
+      outputs: step.heads[0].target.categories!,
+      places: step.heads[0].places,
       classes: true,
       threshold: 0,
       binary: false,
@@ -123,28 +109,34 @@ async function startBench(poolCase: PoolCase): Promise<Bench> {
     optimizer: optimizerSchema.parse('adam'),
     schedule: scheduleSchema.parse('constant'),
   };
-  return { pool: await ThreadPool.start(options, initialParameters(step)), geometry, training };
+  const parameters = text ? sameWeights(step.layout, text.spread) : initialParameters(step);
+  const orderOf = (epoch: number) => (text ? training : epochOrder(training, 0, epoch));
+  return { pool: await ThreadPool.start(options, parameters), geometry, orderOf };
 }
 
 /** Runs `steps` steps, epoch by epoch; returns the milliseconds that a step took. */
-async function runSteps({ pool, geometry, training }: Bench, steps: number): Promise<number> {
+async function runSteps({ pool, geometry, orderOf }: Bench, steps: number): Promise<number> {
   const { stepsPerEpoch } = geometry;
   const started = performance.now();
   for (let epoch = 0; epoch * stepsPerEpoch < steps; epoch++) {
-    const order = epochOrder(training, 0, epoch);
-    const { diverged } = await pool.train(epoch, order, 0, Math.min(stepsPerEpoch, steps - epoch * stepsPerEpoch));
+    const { diverged } = await pool.train(
+      epoch,
+      orderOf(epoch),
+      0,
+      Math.min(stepsPerEpoch, steps - epoch * stepsPerEpoch),
+    );
     if (diverged) throw new Error('the loss is not finite');
   }
   return (performance.now() - started) / steps;
 }
 
-/** @returns the milliseconds that a step takes at the end of it */
-async function warmUp(bench: Bench): Promise<number> {
+/** @returns the milliseconds that a step takes at the end of it, and the losses at its beginning */
+async function warmUp(bench: Bench): Promise<{ milliseconds: number; losses: number[] }> {
   const until = performance.now() + warmUpMilliseconds;
-  let last: number;
-  do last = await runSteps(bench, fewestSteps);
-  while (performance.now() < until);
-  return last;
+  let milliseconds = await runSteps(bench, warmUpSteps);
+  const losses = [...bench.pool.stepLosses.subarray(0, warmUpSteps)];
+  while (performance.now() < until) milliseconds = await runSteps(bench, warmUpSteps);
+  return { milliseconds, losses };
 }
 
 /** Waits for the others. */
@@ -156,7 +148,8 @@ async function meet({ folder, processes }: NonNullable<PoolCase['together']>): P
 async function main(poolCase: PoolCase): Promise<void> {
   const { name, batchSize, threads, seconds, together } = poolCase;
   const bench = await startBench(poolCase);
-  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / (await warmUp(bench))));
+  const { milliseconds, losses } = await warmUp(bench);
+  const steps = Math.max(fewestSteps, Math.floor((seconds * 1000) / milliseconds));
   if (together) await meet(together);
   const before = bench.pool.phases();
   const millisecondsPerStep = await runSteps(bench, steps);
@@ -172,6 +165,7 @@ async function main(poolCase: PoolCase): Promise<void> {
     peakMegabytes: peakMegabytes(),
     software: 'Lockstep',
     split: { ...(Object.fromEntries(split) as Record<Phase, number>), dispatch },
+    losses,
   };
   process.stdout.write(`${JSON.stringify(measurement)}\n`);
   await bench.pool.close();

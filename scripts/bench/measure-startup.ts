@@ -3,8 +3,6 @@
  * start of its process to the end of its first step; and tracing a model of convolutions, batch normalization and pooling,
  * and compiling the session that computes its gradients.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,8 +12,8 @@ import type { LayerConfig } from '../../src/config/model.js';
 import { compileGradients } from '../../src/engine/onnx/compile.js';
 import { createSession } from '../../src/engine/onnx/runtime.js';
 import { createStepModel } from '../../src/engine/step.js';
+import { firstStep } from './first-step.js';
 import { measure } from './measurement.js';
-import { lockstep } from './program.js';
 
 export interface StartupMeasurement {
   /** Seconds until the first step is committed. */
@@ -33,24 +31,6 @@ export const measureStartup = (): Promise<StartupMeasurement> => measure(process
 
 // From dist/scripts/bench/.
 const root = resolve(dirname(program), '../../..');
-
-async function firstStep(): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'lockstep-bench-'));
-  try {
-    const trace = join(folder, 'trace.json');
-    const args = ['train', join(root, 'configs/digits.yaml'), '--steps', '1', '--trace', trace, '--out', folder];
-    const started = Date.now();
-    const { code } = await lockstep(args, folder).ended;
-    if (code !== 0) throw new Error(`lockstep train ended with exit code ${code}`);
-    type Entry = { name: string; ph: string; ts: number; dur: number; args: { time?: number; step?: number } };
-    const entries = JSON.parse(readFileSync(trace, 'utf8')) as Entry[];
-    const { time } = entries.find(({ name }) => name === 'trace_start')!.args;
-    const ends = entries.filter(({ args }) => args?.step === 1).map(({ ts, dur }) => ts + dur);
-    return (time! + Math.max(...ends) / 1000 - started) / 1000;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 const block = (filters: number): LayerConfig[] => [
   { conv2d: { filters, kernelSize: 3, useBias: false } },
@@ -89,7 +69,10 @@ async function compile(): Promise<Pick<StartupMeasurement, 'compile' | 'kernels'
 }
 
 async function main(): Promise<void> {
-  const measured: StartupMeasurement = { firstStep: await firstStep(), ...(await compile()) };
+  const measured: StartupMeasurement = {
+    firstStep: await firstStep(join(root, 'configs/digits.yaml')),
+    ...(await compile()),
+  };
   process.stdout.write(`${JSON.stringify(measured)}\n`);
 }
 

@@ -25,7 +25,7 @@ const glooSeconds = 30;
 function poolCase(model: ModelName, workers: number, seconds: number): PoolCase {
   const { batch, layers, featureShape } = workloads[model];
   const split = { batchSize: workers * batch, shards: workers, threads: workers };
-  return { name: model, layers, featureShape, featureType: 'float32', ...split, seconds };
+  return { name: model, layers, examples: { featureShape, featureType: 'float32' }, ...split, seconds };
 }
 
 /** Our threads. */

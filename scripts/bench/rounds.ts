@@ -3,6 +3,8 @@
 /** A program to be measured. Probes with one key are one probe, whoever asks for it. */
 export interface Probe<T extends object = object> {
   readonly key: string;
+  /** It is measured in the first so many rounds; in all where it does not say. */
+  readonly rounds?: number;
   measure(): Promise<T>;
 }
 
@@ -27,7 +29,7 @@ export class Measured {
 }
 
 /**
- * Measures each probe once a round, in the order given.
+ * Measures each probe once a round, in the order given; what is measured in fewer rounds is, in the first ones.
  * @throws MeasurementError
  */
 export async function playRounds(pairs: number, probes: readonly Probe[]): Promise<Measured> {
@@ -35,6 +37,7 @@ export async function playRounds(pairs: number, probes: readonly Probe[]): Promi
   const different = [...new Map(probes.map((probe) => [probe.key, probe])).values()];
   for (let round = 1; round <= pairs; round++) {
     for (const [i, probe] of different.entries()) {
+      if (round > (probe.rounds ?? pairs)) continue;
       process.stderr.write(`round ${round} of ${pairs}, ${i + 1} of ${different.length}: ${probe.key}\n`);
       measured.add(probe, await probe.measure());
     }

@@ -4,7 +4,7 @@
  * and power are shared whatever the program does.
  */
 import { copiesProbe, poolProbe } from './probes.js';
-import type { Section } from './section.js';
+import { isModel, type Section } from './section.js';
 import type { ModelName } from './workloads.js';
 
 const threads = 2;
@@ -16,11 +16,11 @@ export const scalingSection: Section = {
   description: 'Throughput of 2 threads over 2 independent copies of a run with 1, and over twice that of 1.',
   models: ['mlp', 'cnn'],
   probes: (model, { seconds }) =>
-    model === 'machine'
-      ? []
-      : [poolProbe(model, 1, seconds), poolProbe(model, threads, seconds), copiesProbe(model, threads, seconds)],
+    isModel(model)
+      ? [poolProbe(model, 1, seconds), poolProbe(model, threads, seconds), copiesProbe(model, threads, seconds)]
+      : [],
   rows(model, { seconds }, measured) {
-    if (model === 'machine') return [];
+    if (!isModel(model)) return [];
     const rates = (of: readonly { readonly examplesPerSecond: number }[]) => of.map((one) => one.examplesPerSecond);
     const one = rates(measured.of(poolProbe(model, 1, seconds)));
     const ours = rates(measured.of(poolProbe(model, threads, seconds)));

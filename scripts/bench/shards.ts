@@ -54,10 +54,10 @@ async function measureBatch(config: string, batchSize: number, pairs: number, se
   // From dist/scripts/bench/.
   const file = fileURLToPath(new URL(`../../../configs/${config}.yaml`, import.meta.url));
   const { layers } = loadRunConfig(file, []).model as LayersConfig;
-  const image = { featureShape: [28, 28, 1], featureType: 'uint8' as const };
+  const examples = { featureShape: [28, 28, 1], featureType: 'uint8' as const };
   const probes = shardCounts.map((shards) => ({
     key: `${config}, batch ${batchSize}, ${shards} shard(s)`,
-    measure: () => measurePool({ name: config, layers, ...image, batchSize, shards, threads, seconds }),
+    measure: () => measurePool({ name: config, layers, examples, batchSize, shards, threads, seconds }),
   }));
   const measured = await playRounds(pairs, probes);
   return probes.map((probe) => median(measured.of(probe).map(({ examplesPerSecond }) => examplesPerSecond)));

@@ -13,6 +13,8 @@ export interface Python {
 export interface Peer {
   readonly name: string;
   readonly python: string;
+  /** Of PyTorch. */
+  readonly version: string;
 }
 
 /** A program in scripts/peers, seen from dist/scripts/bench/. */
@@ -34,7 +36,7 @@ export function findPeers(pythons: readonly Python[]): Peer[] {
       );
       continue;
     }
-    const peer = { name: name ?? `PyTorch ${version}`, python: path };
+    const peer = { name: name ?? `PyTorch ${version}`, python: path, version };
     const other = peers.find((one) => one.name === peer.name);
     if (other) {
       throw new ConfigError(

@@ -10,8 +10,10 @@ import { scalingSection } from './scaling.js';
 import type { Section, Subject } from './section.js';
 import { startupSection } from './startup.js';
 import { machine, machineName } from './table.js';
+import { textModelNames } from './text-workloads.js';
 import { findPeers, type Peer, type Python } from './torch.js';
-import { type ModelName, modelNames } from './workloads.js';
+import { transformersSection } from './transformers.js';
+import { modelNames } from './workloads.js';
 
 /** In the order of the table. */
 export const sections: readonly Section[] = [
@@ -20,12 +22,16 @@ export const sections: readonly Section[] = [
   scalingSection,
   limitsSection,
   startupSection,
+  transformersSection,
 ];
+
+/** In the order in which they are measured. */
+const subjects: readonly Subject[] = [...modelNames, ...textModelNames, 'machine'];
 
 export interface BenchOptions {
   readonly sections: readonly Section[];
   /** Instead of those of each section. */
-  readonly models?: readonly ModelName[];
+  readonly models?: readonly Subject[];
   /** How often each program is measured. */
   readonly pairs: number;
   readonly seconds: number;
@@ -46,11 +52,9 @@ export async function bench(options: BenchOptions): Promise<BenchResult & { read
   process.stdout.write(`${machine()}\n${pairs} rounds of ${seconds} s a measurement\n\n`);
   const sectionOptions = { seconds, peers };
   const covered = (section: Section): Subject[] =>
-    [...modelNames, 'machine' as const].filter(
-      (subject) => subject === 'machine' || (options.models ?? section.models).includes(subject),
-    );
+    subjects.filter((subject) => subject === 'machine' || (options.models ?? section.models).includes(subject));
   // Model by model, so that whatever is compared is measured within a minute.
-  const probes = [...modelNames, 'machine' as const].flatMap((subject) =>
+  const probes = subjects.flatMap((subject) =>
     options.sections.flatMap((section) =>
       covered(section).includes(subject) ? section.probes(subject, sectionOptions) : [],
     ),

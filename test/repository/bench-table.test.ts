@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { flopsOf, stepProducts } from '../../scripts/bench/products.js';
 import { playRounds } from '../../scripts/bench/rounds.js';
 import { isMet, type Row, rowTable, scores } from '../../scripts/bench/rows.js';
+import { sameText } from '../../scripts/bench/same-start.js';
+import { decoderFlops, textWorkloads } from '../../scripts/bench/text-workloads.js';
 import { workloads } from '../../scripts/bench/workloads.js';
 
 describe('rounds', () => {
@@ -14,6 +16,19 @@ describe('rounds', () => {
     expect(order).toEqual(['a', 'b', 'a', 'b']);
     expect(measured.of(b).map(({ count }) => count)).toEqual([2, 4]);
     expect(measured.of(probe('c'))).toEqual([]);
+  });
+
+  it('measure less often what wants fewer', async () => {
+    const order: string[] = [];
+    const probe = (key: string, rounds?: number) => ({
+      key,
+      rounds,
+      measure: async () => ({ count: order.push(key) }),
+    });
+    const [a, b] = [probe('a'), probe('b', 1)];
+    const measured = await playRounds(3, [b, a]);
+    expect(order).toEqual(['b', 'a', 'a', 'a']);
+    expect(measured.of(b)).toHaveLength(1);
   });
 });
 
@@ -48,6 +63,11 @@ describe('a row', () => {
   });
 });
 
+it('the text that both programs learn is that of torch_models.py, run with NumPy 2', () => {
+  // some_text(2, 6)
+  expect([...sameText(2, 6)]).toEqual([30, 16, 55, 37, 25, 19, 46, 41, 0, 7, 28, 26]);
+});
+
 describe('products of a step', () => {
   it('of the MLP are those of three layers, without a gradient for the input', () => {
     const [first, second, third] = [784 * 1024, 1024 * 1024, 1024 * 10];
@@ -64,5 +84,11 @@ describe('products of a step', () => {
     const second = 24 * 24 * 9 * 32 * 64;
     const dense = 12 * 12 * 64 * 128 + 128 * 10;
     expect(flopsOf(stepProducts(workloads.cnn))).toBe(2 * 64 * (2 * first + 3 * second + 3 * dense));
+  });
+
+  it('of a decoder count the places that each place sees', () => {
+    const block = 4 * 128 * 128 + 2 * 128 * 512;
+    const seen = 2 * 128 * ((64 * 65) / 2);
+    expect(decoderFlops(textWorkloads['decoder-a'])).toBe(3 * 2 * 32 * (64 * (2 * block + 128 * 65) + 2 * seen));
   });
 });
