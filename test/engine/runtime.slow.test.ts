@@ -71,6 +71,31 @@ it('refuses tensors that are not those of the model', () => {
   session.release();
 });
 
+it('holds the memory of a run once, however many there are', () => {
+  // Eight tensors of 8 MB that are all needed at the end.
+  const made = Array.from({ length: 8 }, (_, i) => `t${i}`);
+  const nodes = made.map(
+    (name, i): OnnxNode => ({ op: 'Sin', inputs: [made[i - 1] ?? 'a'], outputs: [name], attributes: {} }),
+  );
+  const sum: OnnxNode = { op: 'Concat', inputs: made, outputs: ['all'], attributes: { axis: 0 } };
+  const total: OnnxNode = { op: 'ReduceMax', inputs: ['all'], outputs: ['c'], attributes: { keepdims: 0 } };
+  const length = 2 ** 21;
+  const parts = {
+    nodes: [...nodes, sum, total],
+    inputs: [port('a', [length])],
+    outputs: [port('c', [])],
+    constants: [],
+  };
+  const session = createSession(encodeModel(parts));
+  const run = session.bind({ a: tensor([length], new Float32Array(length)) }, { c: tensor([], new Float32Array(1)) });
+  const before = process.memoryUsage.rss();
+  for (let i = 0; i < 3; i++) run();
+  const block = 16 * length * 4;
+  expect(process.memoryUsage.rss() - before).toBeGreaterThan(0.8 * block);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(1.5 * block);
+  session.release();
+});
+
 it('writes nothing beyond a tensor, whatever a model that does not say its sizes computes', () => {
   const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   const all = new Float32Array(buffer).fill(7);

@@ -26,6 +26,7 @@ const places = {
   SetInterOpNumThreads: [25, 'void *', 'void *', 'int'],
   SessionGetInputCount: [30, 'void *', 'void *', '_Out_ size_t *'],
   SessionGetOutputCount: [31, 'void *', 'void *', '_Out_ size_t *'],
+  CreateRunOptions: [39, 'void *', '_Out_ void * *'],
   CreateTensorWithDataAsOrtValue: [
     ...([49, 'void *', 'void *', 'void *', 'size_t'] as const),
     ...(['int64_t *', 'size_t', 'int', '_Out_ void * *'] as const),
@@ -34,12 +35,14 @@ const places = {
   ReleaseStatus: [93, 'void', 'void *'],
   ReleaseSession: [95, 'void', 'void *'],
   ReleaseValue: [96, 'void', 'void *'],
+  ReleaseRunOptions: [97, 'void', 'void *'],
   ReleaseSessionOptions: [100, 'void', 'void *'],
   RunWithBinding: [133, 'void *', 'void *', 'void *', 'void *'],
   CreateIoBinding: [134, 'void *', 'void *', '_Out_ void * *'],
   ReleaseIoBinding: [135, 'void', 'void *'],
   BindInput: [136, 'void *', 'void *', 'str', 'void *'],
   BindOutput: [137, 'void *', 'void *', 'str', 'void *'],
+  AddRunConfigEntry: [165, 'void *', 'void *', 'str', 'str'],
   SessionOptionsAppendExecutionProvider: [216, 'void *', 'void *', 'str', 'str *', 'str *', 'size_t'],
 } as const;
 type Name = keyof typeof places;
@@ -153,6 +156,24 @@ export class OnnxLibrary {
     } catch (error) {
       const reason = (error as Error).message.trim().split('\n')[0];
       throw new EngineError(`execution provider ${name} does not load here (${reason})`, 'unset LOCKSTEP_PROVIDER');
+    }
+  }
+
+  /**
+   * Runs a session on what is bound.
+   * @param releases gives back the memory that the run took, where it would be kept for the next one
+   */
+  run(session: Pointer, binding: Pointer, releases: boolean): void {
+    if (!releases) {
+      this.call('RunWithBinding', session, null, binding);
+      return;
+    }
+    const options = this.make('CreateRunOptions');
+    try {
+      this.call('AddRunConfigEntry', options, 'memory.enable_memory_arena_shrinkage', 'cpu:0');
+      this.call('RunWithBinding', session, options, binding);
+    } finally {
+      this.free('ReleaseRunOptions', options);
     }
   }
 
