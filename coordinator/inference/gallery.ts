@@ -46,7 +46,8 @@ export async function valuesAt(column: Column, example: number): Promise<Values>
   const start = example * strideOf(column);
   if (!file || example < file.first) return values.subarray(start, start + width);
   const bytes = new Uint8Array(rowBytes(column));
-  await readFully(file.fd, bytes, (file.start ?? 0) + (example - file.first) * bytes.length);
+  const place = (example - file.first) * strideOf(column) * bytesPerElement(column);
+  await readFully(file.fd, bytes, (file.start ?? 0) + place);
   return valuesOf(type, bytes.buffer);
 }
 

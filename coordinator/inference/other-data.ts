@@ -6,8 +6,8 @@ import type { ImagesConfig } from '../../src/config/images.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import type { TableConfig } from '../../src/config/table.js';
 import { copiesOf, withCopies } from '../../src/data/copies.js';
-import { type Encoding, type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
-import { type Dataset, type Examples, inputColumn, targetColumn, withColumn } from '../../src/data/examples.js';
+import { type Encoding, targetEncoding } from '../../src/data/encoding.js';
+import { type Dataset, type Examples, targetColumn, withColumn } from '../../src/data/examples.js';
 import { otherTableOfImages } from '../../src/data/images/image-table.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { type OtherPlace, otherArrays } from '../../src/data/npy/other-arrays.js';
@@ -60,11 +60,9 @@ export async function loadOther(
     ...(data.source === 'npy' && { arrays: otherArrays(data, place) }),
   });
   const { splits, examples } = dataset;
-  const text = encoding?.input.kind === 'text' ? encoding.input : undefined;
-  // The tokenizer of the model has made the tokens.
-  if (text?.tokenizer) return described(path, dataset, splits.training);
-  const own = text ? withTokensOf(examples, dataset.encoding, text) : examples;
-  const found = classesOf(own, dataset.encoding, encoding);
+  // Its tokens are the model's already.
+  if (data.source === 'text' && encoding?.input.kind === 'text') return described(path, dataset, splits.training);
+  const found = classesOf(examples, dataset.encoding, encoding);
   return described(path, { ...dataset, examples: found }, splits.training);
 }
 
@@ -147,27 +145,4 @@ function classesOf(examples: Examples, found: Encoding, encoding: Encoding | und
   const translated = new Int32Array(new SharedArrayBuffer(values.byteLength));
   for (let i = 0; i < values.length; i++) translated[i] = known[values[i]];
   return withColumn(examples, { ...target, values: translated, categories: names.length });
-}
-
-/** Tokens of the other text as tokens of the model. */
-function withTokensOf(
-  examples: Examples,
-  found: Encoding,
-  { vocabulary }: Extract<InputEncoding, { kind: 'text' }>,
-): Examples {
-  const own = (found.input as Extract<InputEncoding, { kind: 'text' }>).vocabulary;
-  const tokens = own.map((character) => vocabulary.indexOf(character));
-  const unknown = tokens.indexOf(-1);
-  if (unknown >= 0) {
-    throw new DataError(
-      `the text has the character ${JSON.stringify(own[unknown])}, which the model was not trained on`,
-      'leave it out',
-    );
-  }
-  const input = inputColumn(examples);
-  const values = new Float32Array(new SharedArrayBuffer(4 * input.values.length));
-  input.values.forEach((token, i) => {
-    values[i] = tokens[token];
-  });
-  return withColumn(examples, { ...input, type: 'float32', values });
 }

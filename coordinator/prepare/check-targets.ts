@@ -189,7 +189,8 @@ async function checkTwo(config: Config, { encoding }: Dataset, target: Column): 
   const { classes } = targetEncoding(encoding, target);
   const [low, high] = distinct.toSorted((a, b) => a - b).map((index) => classes?.[index] ?? String(index));
   const name = lossName(config.loss);
-  if (distinct.length > 2) {
+  // Those of a text that is on disk are not looked at.
+  if (distinct.length > 2 || target.file) {
     throw new ModelError(
       `loss ${name} does not fit ${target.categories} classes`,
       `use sparseCategoricalCrossentropy, with a last layer of units: classes and no sigmoid`,

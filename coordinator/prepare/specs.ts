@@ -10,7 +10,7 @@ import type { Augmentation } from '../../src/data/augment/moved.js';
 import { eachRow } from '../../src/data/each-row.js';
 import { targetEncoding } from '../../src/data/encoding.js';
 import type { Column, Dataset } from '../../src/data/examples.js';
-import { isPlain, ofRole, weighsPlaces, widthOf } from '../../src/data/field.js';
+import { isPlain, ofRole, strideOf, weighsPlaces, widthOf } from '../../src/data/field.js';
 import { metaOf } from '../../src/data/packed.js';
 import type { TargetSurvey } from '../../src/data/target-survey.js';
 import { bytesOfTokens } from '../../src/data/text/tokenizer-json.js';
@@ -126,13 +126,14 @@ async function countedPlaces(
   const width = widthOf(column);
   const mask = ofRole(examples.columns, 'mask').find(({ of }) => of === target);
   const wide = mask ? width / widthOf(mask) : 1;
+  const maskStride = mask ? strideOf(mask) : 0;
   const isTrained = new Uint8Array(examples.count);
   for (const row of training) isTrained[row] = 1;
   let places = 0;
   await eachRow(column, examples.count, (values, start, example) => {
     if (isTrained[example] === 0) return;
     for (let i = 0; i < width; i++) {
-      const isThere = mask === undefined || mask.values[Math.floor((example * width + i) / wide)] > 0;
+      const isThere = mask === undefined || mask.values[example * maskStride + Math.floor(i / wide)] > 0;
       if (isThere && values[start + i] !== ignoreClass) places++;
     }
   });

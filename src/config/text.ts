@@ -64,6 +64,13 @@ export const textSchema = z
     split: pieces.split,
     validation: pieces.validation,
     test: pieces.test,
+    cache: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Keep the tokenizer and the tokens of a text of 1 MB and more in the system's place for caches, so that the next run " +
+          'does not make them again; the bits are the same.',
+      ),
     memory,
   })
   .superRefine(oneWay)

@@ -88,7 +88,7 @@ export function bucketedBatches(
  * @throws ConfigError where no input is a sequence of unequal length
  */
 export function planBuckets(asked: readonly number[] | 'auto', examples: Examples, batched: BatchedRows): Buckets {
-  const masks = ofRole(examples.columns, 'mask');
+  const masks = sequenceMasks(examples.columns);
   if (masks.length === 0) {
     throw new ConfigError(
       'training.buckets: no input of the data is a sequence of unequal length',
@@ -117,10 +117,14 @@ function bucketsOf(lengths: Int32Array, places: readonly number[], full: number)
   return { places, full, of };
 }
 
+/** Not those of windows of a text, which are full. */
+const sequenceMasks = <F extends Field>(fields: readonly F[]): F[] =>
+  ofRole(fields, 'mask').filter(({ stride }) => stride === undefined);
+
 /** Places of each example's longest sequence. */
 function lengthsOf({ count, columns }: Examples): Int32Array {
   const lengths = new Int32Array(count);
-  for (const { values, shape } of ofRole(columns, 'mask')) {
+  for (const { values, shape } of sequenceMasks(columns)) {
     const [places] = shape;
     for (let i = 0; i < count; i++) {
       let length = places;

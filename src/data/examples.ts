@@ -12,6 +12,8 @@ export interface RowFile {
   readonly first: number;
   /** Byte of the file where row `first` is; 0 by default. */
   readonly start?: number;
+  /** Of rows that overlap: the byte behind the last of their values, of which the last few may be in no row. */
+  readonly end?: number;
   /** Open for reading in every thread of the process. */
   readonly fd: number;
   /** To be removed with the rows; a file that is somebody else's has none here. */
@@ -25,7 +27,7 @@ export interface Column extends Field {
    * width`. Class indices (Int32Array, shape [], or one for each place: [places]), numbers or bytes.
    */
   readonly values: Values;
-  /** Holds the rows from `file.first` on, where there are too many for memory; never with `stride`. */
+  /** Holds the rows from `file.first` on, where there are too many for memory: all, where they overlap. */
   readonly file?: RowFile;
 }
 

@@ -59,8 +59,8 @@ function hashColumn(hash: Hash, column: Column, count: number): void {
   const { values, file } = column;
   addBytes(hash, values);
   if (!file) return;
-  const bytes = (count - file.first) * rowBytes(column);
   const start = file.start ?? 0;
+  const bytes = (file.end ?? start + (count - file.first) * rowBytes(column)) - start;
   const block = Buffer.alloc(blockBytes);
   for (let position = 0; position < bytes; ) {
     const read = readSync(file.fd, block, 0, Math.min(blockBytes, bytes - position), start + position);

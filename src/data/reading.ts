@@ -1,6 +1,7 @@
 /** What readers of data share besides the data: whom to warn, and turns for everything else that the process does. */
 import { setImmediate } from 'node:timers/promises';
 import type { IgnoredClasses } from '../config/heads.js';
+import { cacheFolder } from '../ground/cache-folder.js';
 import { type Encoding, targetEncoding } from './encoding.js';
 import type { WantedColumn } from './example-columns.js';
 import type { Substitute } from './npy/array-place.js';
@@ -24,6 +25,8 @@ export interface ReadingOptions {
   readonly arrays?: Substitute;
   /** Columns whose values are wanted beside the examples. */
   readonly columns?: readonly WantedColumn[];
+  /** Where tokens of texts are kept; default: the system's place for caches. */
+  readonly cacheFolder?: string;
 }
 
 /** One reading of a data set. Loops call `pause` whenever one is `due`, which costs no more than a look at the clock. */
@@ -33,16 +36,19 @@ export class Reading {
   readonly trained?: Encoding;
   readonly arrays?: Substitute;
   readonly columns: readonly WantedColumn[];
+  readonly cacheFolder: string;
   readonly #ignoreClass?: IgnoredClasses;
   #paused = performance.now();
 
-  constructor({ warn = () => {}, signal, ignoreClass, trained, arrays, columns = [] }: ReadingOptions = {}) {
+  constructor(options: ReadingOptions = {}) {
+    const { warn = () => {}, signal, ignoreClass, trained, arrays, columns = [] } = options;
     this.warn = warn;
     this.signal = signal;
     this.#ignoreClass = ignoreClass;
     this.trained = trained;
     this.arrays = arrays;
     this.columns = columns;
+    this.cacheFolder = options.cacheFolder ?? cacheFolder();
   }
 
   /** The class index that the loss of a target leaves out. @param target name of its field */

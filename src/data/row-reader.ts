@@ -1,7 +1,7 @@
 /** Brings the feature rows of batches that are not in memory from their file, the next batch's while the last one is being computed. */
 import { read } from 'node:fs';
 import type { RowFile } from './examples.js';
-import { typeOf, type Values, valuesOf } from './field.js';
+import { bytesPerElement, type Field, rowBytes, strideOf, typeOf, type Values, valuesOf } from './field.js';
 
 interface RowFetch {
   readonly rows: Int32Array;
@@ -13,15 +13,17 @@ interface RowFetch {
 export class RowReader {
   readonly #file: RowFile;
   readonly #rowBytes: number;
+  /** From one row to the next. */
+  readonly #strideBytes: number;
   #ahead: RowFetch | undefined;
   /** Buffers that nothing is read into, and the one whose rows the caller has. */
   readonly #spare: Values[] = [];
   #lent: Values | undefined;
 
-  /** @param width elements of a row */
-  constructor(file: RowFile, width: number, bytesPerElement: number) {
+  constructor(file: RowFile, field: Pick<Field, 'shape' | 'type' | 'stride'>) {
     this.#file = file;
-    this.#rowBytes = width * bytesPerElement;
+    this.#rowBytes = rowBytes(field);
+    this.#strideBytes = strideOf(field) * bytesPerElement(field);
   }
 
   /** Starts to read the rows that will be asked for next. */
@@ -58,9 +60,10 @@ export class RowReader {
     const runs: Promise<void>[] = [];
     for (let first = 0; first < rows.length; ) {
       let end = first + 1;
-      while (end < rows.length && rows[end] === rows[end - 1] + 1) end++;
+      const isApart = this.#strideBytes === this.#rowBytes;
+      while (isApart && end < rows.length && rows[end] === rows[end - 1] + 1) end++;
       const part = bytes.subarray(first * this.#rowBytes, end * this.#rowBytes);
-      const place = (this.#file.start ?? 0) + (rows[first] - this.#file.first) * this.#rowBytes;
+      const place = (this.#file.start ?? 0) + (rows[first] - this.#file.first) * this.#strideBytes;
       runs.push(readFully(this.#file.fd, part, place));
       first = end;
     }

@@ -204,13 +204,13 @@ function blocksOf(column: Column): (rows: Int32Array) => ColumnBlock | Promise<C
   const { values, file, type } = column;
   const [width, stride] = [widthOf(column), strideOf(column)];
   if (!file) return (rows) => ({ values, at: (row) => rows[row] * stride });
-  const reader = new RowReader(file, width, values.BYTES_PER_ELEMENT);
+  const reader = new RowReader(file, column);
   return async (rows) => {
     const onDisk = rows.filter((row) => row >= file.first);
     const inMemory = rows.length - onDisk.length;
     const all = valuesOf(type, new ArrayBuffer(rows.length * width * values.BYTES_PER_ELEMENT));
     // Rows ascend, and those in memory are the first ones.
-    for (let i = 0; i < inMemory; i++) all.set(values.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
+    for (let i = 0; i < inMemory; i++) all.set(values.subarray(rows[i] * stride, rows[i] * stride + width), i * width);
     if (onDisk.length > 0) {
       const read = await reader.load(onDisk, values);
       all.set(read.subarray(0, onDisk.length * width), inMemory * width);

@@ -32,7 +32,7 @@ const rules: readonly [TargetRule, (value: number) => boolean][] = [
   ['positive', (value) => value >= 0],
 ];
 
-/** Overlapping targets, as windows of a text have them, are looked at once. */
+/** Overlapping targets, as windows of a text have them, are looked at once. Targets are in memory. */
 export async function surveyTargets({ values, shape, scale = 1 }: Pick<Column, 'values' | 'shape' | 'scale'>) {
   const targets = scale === 1 ? values : Float32Array.from(values, (value) => value * Math.fround(scale));
   const width = shape.at(-1) ?? 1;

@@ -3,7 +3,7 @@ import { type Augmenter, createAugmenter } from '../data/augment/augment.js';
 import { movedFields } from '../data/augment/moved.js';
 import type { ImageRow } from '../data/augment/resample.js';
 import type { Column } from '../data/examples.js';
-import { bytesPerElement, strideOf, type Values, widthOf } from '../data/field.js';
+import { strideOf, type Values, widthOf } from '../data/field.js';
 import type { RowRange } from '../data/geometry.js';
 import { RowReader } from '../data/row-reader.js';
 import type { BatchBuffers } from '../engine/engine.js';
@@ -80,7 +80,7 @@ class ColumnGatherer {
     this.#width = widthOf(column);
     this.#stride = strideOf(column);
     this.#inMemory = file?.first ?? Number.POSITIVE_INFINITY;
-    this.#reader = file && new RowReader(file, this.#width, bytesPerElement(column));
+    this.#reader = file && new RowReader(file, column);
   }
 
   /** The rows that are not in memory, in their order. @param later is read ahead */

@@ -8,8 +8,6 @@ import { resolve } from 'node:path';
 import type { Examples } from '../data/examples.js';
 import { LockstepError, OutputError, WireError } from '../errors.js';
 import { makeFolders } from '../ground/atomic-file.js';
-import { sourceHash } from '../ground/checksum.js';
-import { type BlobSink, blobSink } from './blob.js';
 import {
   cacheFolder,
   dataFile,
@@ -19,7 +17,9 @@ import {
   markUsed,
   partialFile,
   unmark,
-} from './cache-folder.js';
+} from '../ground/cache-folder.js';
+import { sourceHash } from '../ground/checksum.js';
+import { type BlobSink, blobSink } from './blob.js';
 import { checkPacked, openPacked } from './packed-data.js';
 
 export interface CacheOptions {

@@ -128,9 +128,9 @@ export function checkPacked(file: string): ExamplesMeta {
 
 /**
  * The examples of a packed data set: the first rows in shared memory, the others read from the file, which stays open until
- * `closeRows`. Rows that overlap are all in memory: they share it.
+ * `closeRows`. Rows that overlap are all in memory, which they share, or all in the file.
  *
- * @param budget bytes of inputs that may be held in memory
+ * @param budget bytes of inputs, and of windows of a text, that may be held in memory
  * @throws WireError when the file is no whole packed data set
  */
 export async function openPacked(file: string, budget: number): Promise<Examples> {
@@ -145,12 +145,17 @@ export async function openPacked(file: string, budget: number): Promise<Examples
         continue;
       }
       const bytes = columnBytes(field, meta.count);
-      const fits = field.role !== 'input' || field.stride !== undefined || bytes <= left;
-      const first = fits ? meta.count : Math.floor(left / rowBytes(field));
+      const isMeasured = field.role === 'input' || field.stride !== undefined;
+      const fits = !isMeasured || bytes <= left;
+      const first = fits ? meta.count : field.stride === undefined ? Math.floor(left / rowBytes(field)) : 0;
       const inMemory = fits ? bytes : first * rowBytes(field);
       const values = valuesOf(field.type, await load(fd, place, inMemory));
-      columns.push({ ...field, values, ...(fits ? {} : { file: { first, start: place + inMemory, fd } }) });
-      if (field.role === 'input') left -= inMemory;
+      columns.push({
+        ...field,
+        values,
+        ...(fits ? {} : { file: { first, start: place + inMemory, end: place + bytes, fd } }),
+      });
+      if (isMeasured) left -= inMemory;
       place += paddedBytes(bytes);
     }
     if (!columns.some(({ file }) => file)) closeSync(fd);

@@ -49,7 +49,7 @@ export async function encodeRows(examples: Examples, rows: Int32Array): Promise<
     const [width, stride] = [widthOf(column), strideOf(column)];
     const inMemory = file?.first ?? meta.count;
     const onDisk = rows.filter((row) => row >= inMemory);
-    const fromDisk = file && (await new RowReader(file, width, bytesPerElement(column)).load(onDisk, values));
+    const fromDisk = file && (await new RowReader(file, column).load(onDisk, values));
     let read = 0;
     rows.forEach((row, place) => {
       const isRead = row >= inMemory;

@@ -13,7 +13,7 @@ it.each([undefined, 20])('reads rows of a file whose first starts at byte %s', a
   writeFileSync(path, Buffer.concat([Buffer.alloc(start ?? 0, 255), new Uint8Array(values.buffer)]));
   const fd = openSync(path, 'r');
   try {
-    const reader = new RowReader({ first: 5, fd, path, start }, 3, 4);
+    const reader = new RowReader({ first: 5, fd, path, start }, { type: 'float32', shape: [3] });
     const rows = Int32Array.from([9, 5, 6, 14]);
     const read = await reader.load(rows, new Float32Array(0));
     expect([...read.subarray(0, 12)]).toEqual([12, 13, 14, 0, 1, 2, 3, 4, 5, 27, 28, 29]);

@@ -6,6 +6,7 @@ import { dataSchema } from '../../src/config/data.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { fingerprintOf } from '../../src/data/fingerprint.js';
 import { loadDataset } from '../../src/data/load-data.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { textInputs } from '../../src/data/text/inputs.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
@@ -182,11 +183,13 @@ describe('characters', () => {
     expect([partsOf(examples).featureScale, partsOf(examples).classes]).toEqual([1, count]);
   });
 
-  it('stay in memory whatever the budget: as rows of a file they would take many times the room', async () => {
+  it('are in a file once beyond the budget, not as rows, which would take many times the room', async () => {
     const text = distinct(2000);
     const [small, large] = [await load(text, { window: 3, memory: '1KB' }), await load(text, { window: 3 })];
-    expect(partsOf(small.examples).file).toBeUndefined();
+    // As numbers of 32 bits: more than 256 characters.
+    expect(partsOf(small.examples).file).toMatchObject({ start: 0, end: 8000 });
     expect(fingerprintOf(small)).toEqual(fingerprintOf(large));
+    closeExamples(small.examples);
   });
 });
 

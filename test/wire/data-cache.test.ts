@@ -11,7 +11,7 @@ import { examplesFingerprint } from '../../src/data/fingerprint.js';
 import { packExamples } from '../../src/data/packed.js';
 import { closeRows } from '../../src/data/row-writer.js';
 import { OutputError, WireError } from '../../src/errors.js';
-import { cacheFolder } from '../../src/wire/cache-folder.js';
+import { cacheFolder } from '../../src/ground/cache-folder.js';
 import { DataCache } from '../../src/wire/data-cache.js';
 import { byteExamples } from '../support/examples.js';
 import { newPaths } from '../support/folder.js';

@@ -1,7 +1,7 @@
 /** Ranges and class balance of the fields of a data set. */
 
 import { plural } from '../../ground/units.js';
-import { eachRow } from '../each-row.js';
+import { eachOverlapping, eachRow } from '../each-row.js';
 import { targetEncoding } from '../encoding.js';
 import { type Column, type Dataset, splitNames } from '../examples.js';
 import { strideOf, widthOf } from '../field.js';
@@ -22,7 +22,7 @@ export async function fieldReports(dataset: Dataset): Promise<FieldReport[]> {
     reports.push({
       ...common,
       ...(isClass ? {} : await rangeOf(column, dataset)),
-      ...(isClass && shape.length === 0 && { classes: classCounts(column, dataset) }),
+      ...(isClass && shape.length === 0 && { classes: await classCounts(column, dataset) }),
     });
   }
   return reports;
@@ -46,7 +46,9 @@ async function rangeOf(column: Column, dataset: Dataset): Promise<Partial<FieldR
   };
   // Rows that overlap are looked at once.
   if (strideOf(column) < width) {
-    for (const value of column.values) see(value, 0);
+    await eachOverlapping(column, (values) => {
+      for (const value of values) see(value, 0);
+    });
   } else {
     await eachRow(column, dataset.examples.count, (values, start) => {
       for (let i = 0; i < width; i++) see(values[start + i], i);
@@ -56,17 +58,19 @@ async function rangeOf(column: Column, dataset: Dataset): Promise<Partial<FieldR
   return { ...range, ...(notFinite > 0 && { notFinite }) };
 }
 
-function classCounts(column: Column, { encoding, splits }: Dataset): ClassRows[] {
+async function classCounts(column: Column, { encoding, examples, splits }: Dataset): Promise<ClassRows[]> {
   const names = targetEncoding(encoding, column).classes;
   const counts = new Map<number, Record<(typeof splitNames)[number], number>>();
   for (let i = 0; i < (column.categories ?? 0); i++) counts.set(i, { training: 0, validation: 0, test: 0 });
-  for (const split of splitNames) {
+  const splitOf = new Uint8Array(examples.count);
+  splitNames.forEach((split, i) => {
+    for (const row of splits[split]) splitOf[row] = i + 1;
+  });
+  await eachRow(column, examples.count, (values, start, row) => {
     // An index that the loss ignores is no class.
-    for (const row of splits[split]) {
-      const rows = counts.get(column.values[row]);
-      if (rows) rows[split]++;
-    }
-  }
+    const rows = counts.get(values[start]);
+    if (rows && splitOf[row] > 0) rows[splitNames[splitOf[row] - 1]]++;
+  });
   const total = (rows: ClassRows['rows']) => rows.training + rows.validation + rows.test;
   return [...counts]
     .map(([index, rows]) => ({ name: names?.[index] ?? String(index), rows }))

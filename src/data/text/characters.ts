@@ -2,6 +2,10 @@
 import type { TextConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import type { Splits } from '../examples.js';
+import { bytesPerElement } from '../field.js';
+import type { Reading } from '../reading.js';
+import { budgetBytes } from '../row-writer.js';
+import { storeFor } from './stored-tokens.js';
 import type { TextFile } from './text-file.js';
 import { type FilePiece, piecesOf, type TextPiece } from './text-pieces.js';
 import type { TokenizedText } from './tokenized.js';
@@ -9,8 +13,15 @@ import type { TokenizedText } from './tokenized.js';
 /** One more than the highest Unicode code point. */
 const codePoints = 0x110000;
 
-/** @throws DataError if the file is empty, not UTF-8 or of one character only */
-export async function readCharacters(files: readonly TextFile[], config: TextConfig): Promise<TokenizedText> {
+/**
+ * The characters are those of a trained model, where there is one.
+ * @throws DataError if the file is empty, not UTF-8, of one character only, or has one that a trained model does not know
+ */
+export async function readCharacters(
+  files: readonly TextFile[],
+  config: TextConfig,
+  reading: Reading,
+): Promise<TokenizedText> {
   const seen = new Uint8Array(codePoints);
   const counts: number[] = [];
   for (const file of files) {
@@ -23,30 +34,45 @@ export async function readCharacters(files: readonly TextFile[], config: TextCon
   }
   const count = counts.reduce((a, b) => a + b, 0);
   const [{ file }] = files;
-  const token = new Int32Array(codePoints);
-  const vocabulary: string[] = [];
+  const found: string[] = [];
   seen.forEach((present, code) => {
-    if (!present) return;
-    token[code] = vocabulary.length;
-    vocabulary.push(String.fromCodePoint(code));
+    if (present) found.push(String.fromCodePoint(code));
   });
+  const { input } = reading.trained ?? {};
+  const known = input?.kind === 'text' ? input.vocabulary : undefined;
+  const vocabulary = known ?? found;
+  const token = new Int32Array(codePoints).fill(-1);
+  vocabulary.forEach((character, i) => {
+    token[character.codePointAt(0)!] = i;
+  });
+  const unknown = found.find((character) => token[character.codePointAt(0)!] < 0);
+  if (unknown !== undefined) {
+    throw new DataError(
+      `the text has the character ${JSON.stringify(unknown)}, which the model was not trained on`,
+      'leave it out',
+    );
+  }
   if (count === 0) throw new DataError(`data.file: ${file} is empty`, 'use another file');
-  if (vocabulary.length === 1) {
+  if (!known && vocabulary.length === 1) {
     throw new DataError(
       `data.file: ${file} repeats the single character ${JSON.stringify(vocabulary[0])}, which leaves nothing to predict`,
       'use another file',
     );
   }
-  const shared = (bytes: number) => new SharedArrayBuffer(count * bytes);
-  const features = vocabulary.length <= 256 ? new Uint8Array(shared(1)) : new Float32Array(shared(4));
-  const classes = new Int32Array(shared(4));
-  let place = 0;
-  for (const each of files) {
-    await eachCharacter(each, (code) => {
-      features[place] = token[code];
-      classes[place++] = token[code];
-    });
+  const type = vocabulary.length <= 256 ? 'uint8' : 'float32';
+  const isInMemory = count * (bytesPerElement({ type }) + 4) <= budgetBytes(config.memory);
+  const stores = [storeFor(type, count, isInMemory), storeFor('int32', count, isInMemory)] as const;
+  try {
+    for (const each of files) {
+      await eachCharacter(each, (code) => {
+        for (const store of stores) store.append(token[code]);
+      });
+    }
+  } catch (error) {
+    for (const store of stores) store.discard();
+    throw error;
   }
+  const [features, classes] = stores.map((store) => store.finish());
   const starts = counts.map((_, i) => counts.slice(0, i).reduce((a, b) => a + b, 0));
   const placed = ({ file, start, end }: FilePiece): TextPiece => ({
     start: starts[file] + start,
@@ -58,7 +84,7 @@ export async function readCharacters(files: readonly TextFile[], config: TextCon
     validation: placed(validation),
     test: placed(test),
   };
-  return { vocabulary, features, classes, pieces };
+  return { vocabulary, count, features, classes, pieces };
 }
 
 /** Calls `visit` with the code point of every character, in order. */

@@ -1,6 +1,6 @@
 /**
- * `source: text`: a file as tokens, and windows of them as examples. Windows overlap in memory: example `i` starts at token `i`, and nothing
- * is copied until a batch is.
+ * `source: text`: a file as tokens, and windows of them as examples. Windows overlap, in memory or in a file: example `i` starts at token `i`, and
+ * nothing is copied until a batch is.
  */
 import type { TextConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
@@ -11,6 +11,7 @@ import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { givenOf } from '../splits/split-plan.js';
 import { readCharacters } from './characters.js';
+import { after } from './stored-tokens.js';
 import { openText, type TextFile } from './text-file.js';
 import { textWindows, tokensText } from './text-pieces.js';
 import { readTokens } from './tokens.js';
@@ -29,20 +30,22 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
       files.push(await openText(path, { key: `data.${key}`, invalid: config.invalid }, reading));
     }
     const read =
-      tokens === 'characters' ? await readCharacters(files, config) : await readTokens(files, config, tokens, reading);
-    const { vocabulary, features, classes, tokenizer } = read;
+      tokens === 'characters'
+        ? await readCharacters(files, config, reading)
+        : await readTokens(files, config, tokens, reading);
+    const { vocabulary, count, features, classes, tokenizer } = read;
     const splits = textWindows(read.pieces, config);
-    const input = plainColumn('input', { shape: [window], stride: 1, values: features });
+    const input = plainColumn('input', { shape: [window], stride: 1, ...features });
     const target = plainColumn('target', {
       shape: targets === 'last' ? [] : [window],
       stride: 1,
-      values: classes.subarray(targets === 'last' ? window : 1),
+      ...after(classes, targets === 'last' ? window : 1),
       categories: vocabulary.length,
     });
     return {
-      examples: { count: features.length - window, columns: [input, target] },
+      examples: { count: count - window, columns: [input, target] },
       split: splits,
-      origin: `windows of the ${grouped(features.length)} ${tokensText(config)} of ${files.map(({ file }) => file).join(', ')}`,
+      origin: `windows of the ${grouped(count)} ${tokensText(config)} of ${files.map(({ file }) => file).join(', ')}`,
       encode: () => ({
         input: { kind: 'text', window, targets, vocabulary, ...(tokenizer && { tokenizer }) },
         classes: vocabulary,

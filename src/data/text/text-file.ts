@@ -1,4 +1,5 @@
 /** A file of text, read as a stream as often as needed. */
+import { createHash } from 'node:crypto';
 import { TextDecoder } from 'node:util';
 import { DataError } from '../../errors.js';
 import { grouped } from '../../ground/units.js';
@@ -55,6 +56,20 @@ export class TextFile {
     if (last === undefined) throw await this.#refused();
     if (hasReplaced || last !== '') await this.#warn();
     yield last;
+  }
+
+  get size(): number {
+    return this.#data.size;
+  }
+
+  /** SHA-256 of its bytes. */
+  async hash(): Promise<string> {
+    const hash = createHash('sha256');
+    for await (const block of this.#data.blocks()) {
+      hash.update(block);
+      if (this.#reading.due) await this.#reading.pause();
+    }
+    return hash.digest('hex');
   }
 
   close(): Promise<void> {

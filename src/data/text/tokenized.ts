@@ -1,14 +1,17 @@
 /** A text whose tokens are known. */
+import type { StoredTokens } from './stored-tokens.js';
 import type { Pieces } from './text-pieces.js';
 import type { TokenizerJson } from './tokenizer-json.js';
 
 export interface TokenizedText {
   /** What each token is called. */
   readonly vocabulary: readonly string[];
-  /** The tokens of all files, as the model reads them. */
-  readonly features: Uint8Array | Float32Array | Int32Array;
+  /** Tokens of all files. */
+  readonly count: number;
+  /** As the model reads them: bytes, 32-bit floating point, or whole numbers. */
+  readonly features: StoredTokens;
   /** The same as class indices. */
-  readonly classes: Int32Array;
+  readonly classes: StoredTokens;
   /** Tokens of each split. */
   readonly pieces: Pieces;
   /** Absent where tokens are characters. */

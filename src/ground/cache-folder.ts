@@ -1,9 +1,9 @@
-/** The files of a cache that several processes share: data sets, parts of them that arrive, and marks of who uses which. */
+/** The files of a cache that several processes share: data sets, tokens of texts, parts of either that arrive, and marks of who uses which. */
 import { readdirSync, rmSync, statfsSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { OutputError } from '../errors.js';
-import { bytesText } from '../ground/units.js';
+import { bytesText } from './units.js';
 
 /** Milliseconds after which a mark of another machine, which may share the folder, says nothing any more. */
 const foreignLife = 86_400_000;
@@ -20,12 +20,15 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform = pro
 export const isFingerprint = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
 const dataName = /^([0-9a-f]{64})\.data$/;
+const keptName = /^([0-9a-f]{64})\.(?:data|tokens)$/;
 const useName = /^([0-9a-f]{64})\.use-(\d+)-(.+)$/;
 const partialName = /^\.partial-[0-9a-f]{64}-\d+-(\d+)-(.+)$/;
 
 const mine = `${process.pid}-${hostname()}`;
 let partials = 0;
 
+/** What a text came to, by what it was made of. */
+export const tokensFile = (folder: string, key: string): string => join(folder, `${key}.tokens`);
 export const dataFile = (folder: string, fingerprint: string): string => join(folder, `${fingerprint}.data`);
 /** A new name for a data set that arrives; no other process and no other transfer of this one has it. */
 export const partialFile = (folder: string, fingerprint: string): string =>
@@ -90,10 +93,10 @@ export function makeRoom(folder: string, bytes: number, limit: number | undefine
   const names = namesIn(folder);
   const used = new Set(names.flatMap((name) => useName.exec(name)?.[1] ?? []));
   const files = names
-    .filter((name) => dataName.test(name) || partialName.test(name))
+    .filter((name) => keptName.test(name) || partialName.test(name))
     .flatMap((name) => {
       const status = statSync(join(folder, name), { throwIfNoEntry: false });
-      const fingerprint = dataName.exec(name)?.[1];
+      const fingerprint = keptName.exec(name)?.[1];
       const free = fingerprint !== undefined && !used.has(fingerprint);
       return status ? [{ file: join(folder, name), free, bytes: status.size, time: status.mtimeMs }] : [];
     });
