@@ -2207,6 +2207,10 @@ export interface TextData {
    */
   test?: number | string;
   /**
+   * Keep the tokenizer and the tokens of a text of 1 MB and more in the system's place for caches, so that the next run does not make them again; the bits are the same.
+   */
+  cache?: boolean;
+  /**
    * Memory that features may take, e.g. 512MB; a larger set is read from disk. Default: half of what this process may have.
    */
   memory?: string;
