@@ -34,26 +34,13 @@ export async function readCharacters(
   }
   const count = counts.reduce((a, b) => a + b, 0);
   const [{ file }] = files;
-  const found: string[] = [];
-  seen.forEach((present, code) => {
-    if (present) found.push(String.fromCodePoint(code));
-  });
-  const { input } = reading.trained ?? {};
-  const known = input?.kind === 'text' ? input.vocabulary : undefined;
-  const vocabulary = known ?? found;
-  const token = new Int32Array(codePoints).fill(-1);
+  const vocabulary = vocabularyOf(seen, reading);
+  const token = new Int32Array(codePoints);
   vocabulary.forEach((character, i) => {
     token[character.codePointAt(0)!] = i;
   });
-  const unknown = found.find((character) => token[character.codePointAt(0)!] < 0);
-  if (unknown !== undefined) {
-    throw new DataError(
-      `the text has the character ${JSON.stringify(unknown)}, which the model was not trained on`,
-      'leave it out',
-    );
-  }
   if (count === 0) throw new DataError(`data.file: ${file} is empty`, 'use another file');
-  if (!known && vocabulary.length === 1) {
+  if (vocabulary.length === 1) {
     throw new DataError(
       `data.file: ${file} repeats the single character ${JSON.stringify(vocabulary[0])}, which leaves nothing to predict`,
       'use another file',
@@ -85,6 +72,23 @@ export async function readCharacters(
     test: placed(test),
   };
   return { vocabulary, count, features, classes, pieces };
+}
+
+/** The characters that a text has, or those of a trained model. @throws DataError where that does not know one of the text's */
+function vocabularyOf(seen: Uint8Array, { trained }: Reading): readonly string[] {
+  const found: string[] = [];
+  seen.forEach((present, code) => {
+    if (present) found.push(String.fromCodePoint(code));
+  });
+  if (trained?.input.kind !== 'text') return found;
+  const { vocabulary } = trained.input;
+  const known = new Set(vocabulary);
+  const unknown = found.find((character) => !known.has(character));
+  if (unknown === undefined) return vocabulary;
+  throw new DataError(
+    `the text has the character ${JSON.stringify(unknown)}, which the model was not trained on`,
+    'leave it out',
+  );
 }
 
 /** Calls `visit` with the code point of every character, in order. */

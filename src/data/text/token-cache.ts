@@ -35,7 +35,7 @@ const prefixBytes = magic.length + 12 + 1 + 64 + 1;
 const blockBytes = 1 << 24;
 
 /** Something that is kept: what is said of it, and the tokens where it has such. */
-export interface Kept {
+export interface CachedText {
   readonly about: unknown;
   readonly tokens?: StoredTokens;
 }
@@ -47,7 +47,7 @@ export const keyOf = (...parts: readonly unknown[]): string => sha256(JSON.strin
  * @param budget bytes of tokens that may be held in memory; more stay in the file
  * @returns undefined where nothing is kept under the key, or it is damaged, which is told
  */
-export async function readKept(key: string, budget: number, reading: Reading): Promise<Kept | undefined> {
+export async function readKept(key: string, budget: number, reading: Reading): Promise<CachedText | undefined> {
   const file = tokensFile(reading.cacheFolder, key);
   let fd: number;
   try {
@@ -69,7 +69,7 @@ export async function readKept(key: string, budget: number, reading: Reading): P
   }
 }
 
-async function read(fd: number, budget: number, reading: Reading): Promise<Kept | undefined> {
+async function read(fd: number, budget: number, reading: Reading): Promise<CachedText | undefined> {
   const prefix = Buffer.alloc(prefixBytes);
   const { size } = fstatSync(fd);
   if (readSync(fd, prefix, 0, prefixBytes, 0) < prefixBytes || !prefix.toString('latin1').startsWith(magic)) return;
@@ -97,7 +97,7 @@ async function read(fd: number, budget: number, reading: Reading): Promise<Kept 
 }
 
 /** Keeps it, where there is a place for it: nothing depends on that. */
-export async function keep(key: string, { about, tokens }: Kept, { cacheFolder }: Reading): Promise<void> {
+export async function keep(key: string, { about, tokens }: CachedText, { cacheFolder }: Reading): Promise<void> {
   const folder = resolve(cacheFolder);
   try {
     makeFolders(folder, 0o700);

@@ -88,7 +88,7 @@ class CharacterCounts {
   }
 }
 
-interface Shared {
+interface TextPass {
   readonly characters: CharacterCounts;
   readonly reading: Reading;
 }
@@ -98,7 +98,7 @@ async function tokenizerOf(
   files: readonly TextFile[],
   config: TextConfig,
   tokens: TokensConfig,
-  { characters, keys, reading }: Shared & { readonly keys: Awaited<ReturnType<typeof keysOf>> },
+  { characters, keys, reading }: TextPass & { readonly keys: Awaited<ReturnType<typeof keysOf>> },
 ): Promise<TokenizerJson> {
   const key = 'bpe' in tokens ? keys?.ofTokenizer(tokens) : undefined;
   const kept = key === undefined ? undefined : await readKept(key, 0, reading);
@@ -118,7 +118,7 @@ async function encoded(
   files: readonly TextFile[],
   config: TextConfig,
   tokenizer: Tokenizer,
-  { characters, budget, reading }: Shared & { readonly budget: number },
+  { characters, budget, reading }: TextPass & { readonly budget: number },
 ): Promise<{ readonly tokens: StoredTokens; readonly pieces: Pieces }> {
   const texts = piecesOf(await characters.all(), config);
   const list = new TokenList(budget);
