@@ -48,6 +48,11 @@ describe('a CSV file', () => {
     expect(encoding.targets).toEqual(['y']);
   });
 
+  it('may hold the character that stands for broken bytes', async () => {
+    const dataset = await load(plainCsv(csv('a,y', '\ufffd,1', 'b,2')));
+    expect(tableEncoding(dataset).columns[0]).toMatchObject({ categories: ['b', '\ufffd'] });
+  });
+
   it('may have no header and another delimiter', async () => {
     const file = csv('1\t\t7', '2\t5\t8');
     const { examples } = await load(

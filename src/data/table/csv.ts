@@ -1,7 +1,6 @@
 /** CSV files, and `source: csv`: text of one row a line, as RFC 4180 describes it, read as a stream by csv-parse. */
 
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { CsvError, type Options, type Parser, parse } from 'csv-parse';
 import type { CsvConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
@@ -12,7 +11,7 @@ import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { refuseOtherFormats } from './magic.js';
 import { numberReader } from './numbers.js';
-import { longestRow, notUtf8, type PlainText, plainText, readingError } from './plain-text.js';
+import { checkUtf8, longestRow, type PlainText, plainStreams, plainText, readingError } from './plain-text.js';
 import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, textOf, type Visit } from './table.js';
 
@@ -145,6 +144,8 @@ async function parseRows(csv: CsvFile, range: Options, visit: (row: string[], li
     reading: { signal },
   } = csv;
   const lineOf = lineCounter();
+  // U+FFFD is what the parser makes of bytes that are not UTF-8, and may stand in the file itself.
+  let isSuspect = false;
   const parser: Parser = parse({
     bom: true,
     delimiter,
@@ -158,22 +159,25 @@ async function parseRows(csv: CsvFile, range: Options, visit: (row: string[], li
     ...range,
     // Rows end here, not in the stream: an object less for each.
     on_record: (row: string[], { lines }) => {
-      const line = lineOf(row, lines);
-      if (row.some((text) => text.includes('\uFFFD'))) throw notUtf8(file.name, line);
-      visit(row, line);
+      isSuspect ||= row.some((text) => text.includes('\uFFFD'));
+      visit(row, lineOf(row, lines));
       return null;
     },
   });
   parser.resume();
   try {
-    await pipeline([file.stream(), ...(csv.gzip ? [createGunzip()] : []), parser], { signal });
+    await pipeline([...plainStreams(csv), parser], { signal });
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof DataError) throw error;
+    if (error instanceof DataError) {
+      if (isSuspect) await checkUtf8(csv, signal);
+      throw error;
+    }
     // The parser has what was asked for, and closes while the file still flows.
     if (range.to !== undefined && (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
     throw error instanceof CsvError ? malformed(file.name, error) : readingError(csv, error);
   }
+  if (isSuspect) await checkUtf8(csv, signal);
 }
 
 /** From the parser's count, which is that of a row's last line and takes \r\n inside of quotes for two, to a row's first line. */

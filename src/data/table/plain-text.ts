@@ -1,7 +1,10 @@
 /** Files of text for those who read tables from them, plain or gzip. */
-import { constants, gunzipSync } from 'node:zlib';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { DataError } from '../../errors.js';
 import type { DataFile } from '../data-file.js';
+import { BrokenUtf8 } from '../text/utf8.js';
 import { unreadable } from '../unreadable.js';
 
 /** Rows that are longer are taken for damage: nothing must read the rest of a file into memory. */
@@ -34,6 +37,23 @@ export function readingError({ file: { name } }: PlainText, error: unknown): Dat
   const { code, message } = error as NodeJS.ErrnoException;
   if (!code?.startsWith('Z_')) return unreadable(name, error);
   return new DataError(`${name} is gzip-damaged (${message})`, 'get or compress the file again');
+}
+
+/** Its bytes, inflated. */
+export const plainStreams = ({ file, gzip }: PlainText) => [file.stream(), ...(gzip ? [createGunzip()] : [])] as const;
+
+/** @throws DataError with the line that is not UTF-8 */
+export async function checkUtf8(text: PlainText, signal?: AbortSignal): Promise<void> {
+  const broken = new BrokenUtf8();
+  const bytes = new Writable({
+    write(block: Uint8Array, _, done) {
+      broken.add(block);
+      done();
+    },
+  });
+  await pipeline([...plainStreams(text), bytes], { signal });
+  const found = broken.finish();
+  if (found) throw notUtf8(text.file.name, found.line);
 }
 
 export const notUtf8 = (file: string, line: number): DataError =>
