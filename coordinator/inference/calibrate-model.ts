@@ -51,9 +51,9 @@ export async function calibrate(place: string, options: CalibrateOptions = {}): 
       given,
       async ({ located, config, chosen: { dataset, rows } }) => {
         const asked = { dataset, all: [rows], isKept: true, fits: true };
-        const fitted = await withPool(located, config, asked, given, async (pool, heads, _, decided) => {
+        const fitted = await withPool(located, config, asked, given, async (pool, heads, _, { probable }) => {
           const { outputs } = keptExamples(heads, (await pool.evaluate(rows)).kept);
-          return decided.map((i) => fittedOf(heads[i], outputs[i], config));
+          return probable.map((i) => fittedOf(heads[i], outputs[i], config));
         });
         saveDecisions(folder, fitted);
         return { model: path, examples: rows.length, decisions: fitted.map(decisionReport) };

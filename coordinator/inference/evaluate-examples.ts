@@ -24,9 +24,10 @@ import type { EvaluationOptions } from '../../src/pool/pool-options.js';
 import type { Looks } from '../../src/report/looks.js';
 import { configName } from '../../src/report/run-folder.js';
 import { threadsOf } from '../local/threads.js';
-import { decidedHeads, keepingAll, probableHeads } from '../prepare/check-decision.js';
+import { decidedHeads, keepingAll } from '../prepare/check-decision.js';
 import { checkIds } from '../prepare/check-ids.js';
 import { checkMetrics } from '../prepare/check-metrics.js';
+import { numericHeads, probableHeads } from '../prepare/head-kinds.js';
 import { type AskedTarget, askedTargets, metricSpecs, stepSpec } from '../prepare/specs.js';
 import { type ChosenData, chooseData, type EvaluateOptions } from './evaluated-data.js';
 import { engineFor } from './evaluation-engine.js';
@@ -43,8 +44,16 @@ export interface Measured {
   readonly kept?: KeptExamples;
 }
 
+/** Which of the outputs are of a kind. */
+interface ToldHeads {
+  /** Say how likely the one class of an example is; where a decision is fitted, those that it is fitted of. */
+  readonly probable: readonly number[];
+  /** Are numbers that the targets are compared with. */
+  readonly numeric: readonly number[];
+}
+
 /** A model's outputs on every example of a split, with what they are compared with. */
-export interface EvaluatedExamples extends Measured, ToldApart {
+export interface EvaluatedExamples extends Measured, ToldApart, ToldHeads {
   readonly located: LocatedModel;
   readonly config: RunConfig;
   readonly dataset: Dataset;
@@ -55,8 +64,6 @@ export interface EvaluatedExamples extends Measured, ToldApart {
   readonly parameters: string;
   /** Of other rows that were asked for. */
   readonly others: readonly Measured[];
-  /** Which of the outputs say how likely the one class of an example is. */
-  readonly probable: readonly number[];
   /** How classes were read, of each target that was fitted. */
   readonly decisions: readonly TargetDecision[];
   /** Looks at the test split of the run so far, this one included; undefined for a model that is in no run. */
@@ -69,6 +76,8 @@ export interface EvaluatedExamples extends Measured, ToldApart {
 interface Besides {
   /** Other rows of the data set that are to be evaluated by the way. */
   also?(chosen: ChosenData, config: RunConfig): readonly Int32Array[];
+  /** Whether outputs and targets of all examples are to be kept, whatever the config asks for. */
+  readonly keeps?: boolean;
   /** Refuses what the model cannot be asked for: before it is evaluated, and so before its test split is opened. */
   expect?(metrics: RunMetrics, config: RunConfig): void;
 }
@@ -83,12 +92,12 @@ export async function evaluateExamples<Result>(
   place: string,
   options: EvaluateOptions,
   use: (evaluated: EvaluatedExamples) => Promise<Result>,
-  { also = () => [], expect = () => {} }: Besides = {},
+  { also = () => [], keeps = false, expect = () => {} }: Besides = {},
 ): Promise<Result> {
   return withChosen(place, options, async ({ located, config, chosen, guard }) => {
     const told = toldApart(config, chosen, options);
     const { resamples, gallery } = config.evaluation;
-    const isKept = resamples > 0 || gallery > 0 || told.slicings.length > 0;
+    const isKept = keeps || resamples > 0 || gallery > 0 || told.slicings.length > 0;
     const asked = { ...chosen, also: also(chosen, config), isKept, expect };
     const measured = await measure(located, config, asked, options);
     const looks = guard.looked(chosen.split);
@@ -161,14 +170,16 @@ function measure(
   config: RunConfig,
   { dataset, rows, also, isKept, expect }: ToMeasure,
   options: EvaluateOptions,
-): Promise<Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters' | 'probable' | 'decisions'>> {
+): Promise<
+  Pick<EvaluatedExamples, 'results' | 'kept' | 'others' | 'parameters' | 'probable' | 'numeric' | 'decisions'>
+> {
   const all = [rows, ...also];
   return withPool(
     located,
     config,
     { dataset, all, isKept: isKept || also.length > 0 },
     options,
-    async (pool, metrics, slab, probable) => {
+    async (pool, metrics, slab, told) => {
       expect(new RunMetrics(metrics), config);
       const measured: Measured[] = [];
       for (const each of all) {
@@ -178,7 +189,7 @@ function measure(
       }
       const [own, ...others] = measured;
       const decisions = metrics.flatMap(({ target, decision }) => (decision ? [{ target, decision }] : []));
-      return { ...own, others, parameters: sha256(slab), probable, decisions };
+      return { ...own, others, parameters: sha256(slab), ...told, decisions };
     },
   );
 }
@@ -210,8 +221,7 @@ function withDecisions(
 
 /**
  * Starts threads that evaluate a model.
- * @param use called while they run, with the slab of the model's parameters, and which outputs give an example's one class a
- *   probability; of those, where a decision is fitted, the ones that it is fitted of
+ * @param use called while they run, with the slab of the model's parameters, and what outputs are
  */
 export async function withPool<Result>(
   located: LocatedModel,
@@ -222,7 +232,7 @@ export async function withPool<Result>(
     pool: ThreadPool<EvaluationOptions>,
     metrics: readonly HeadMetrics[],
     slab: Float32Array,
-    probable: readonly number[],
+    told: ToldHeads,
   ) => Promise<Result>,
 ): Promise<Result> {
   const { warn = () => {} } = options;
@@ -238,6 +248,7 @@ export async function withPool<Result>(
   const largest = Math.max(...all.map(({ length }) => length));
   const heads = fits ? keepingAll(read) : withDecisions(read, targets, await readEncoding(located.path));
   const probable = fits ? decidedHeads(config, targets, read, largest, warn) : probableHeads(targets, heads);
+  const told = { probable, numeric: numericHeads(targets, heads) };
   const metrics = isKept && !fits ? keeping(heads, largest, warn) : heads;
   const { engine, buckets } = await engineFor(config, { step, spec }, { dataset, all }, warn);
   const poolOptions: EvaluationOptions = {
@@ -254,7 +265,7 @@ export async function withPool<Result>(
   const slab = initialParameters(step);
   const pool = await ThreadPool.start(poolOptions, slab);
   try {
-    return await use(pool, metrics, slab, probable);
+    return await use(pool, metrics, slab, told);
   } finally {
     await pool.close();
   }

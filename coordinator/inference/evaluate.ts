@@ -71,8 +71,10 @@ export const evaluateWith = <Said>(
   place: string,
   options: EvaluateOptions,
   say: (result: EvaluationResult, evaluated: EvaluatedExamples) => Promise<Said>,
+  keeps = false,
 ): Promise<Said> =>
   evaluateExamples(place, options, async (evaluated) => say(await resultOf(evaluated, options), evaluated), {
+    keeps,
     also: (chosen, config) => diagnosedRows(chosen, config.seed, options),
   });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { resolvedYaml } from '../../src/config/load-config.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import { type Residuals, residualsOf } from '../../src/evaluate/residuals.js';
 import { dataCard } from '../../src/report/data-card.js';
 import type { EvaluationReport, Repetition } from '../../src/report/evaluation-report.js';
 import { metricsName } from '../../src/report/metrics-log.js';
@@ -42,24 +43,35 @@ export async function evaluationReport(
     warnings.push(message);
     options.warn?.(message);
   };
-  return evaluateWith(place, { ...options, warn }, async (result, evaluated) => {
-    const { located, dataset, split, isSealed } = evaluated;
-    const calibration = await reliabilityOf(evaluated, options);
-    const reliedOn = options.importance ? await whatItGoesBy(evaluated, { ...options, warn }) : {};
-    const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
-    const training =
-      run === undefined ? undefined : trainingCourse(readRunLog(join(run, metricsName)), trainedOn(evaluated));
-    return {
-      ...result,
-      warnings,
-      ...(hasCard && { card: await dataCard(dataset, split === null, isSealed) }),
-      ...(training && { training }),
-      ...(calibration && { calibration }),
-      ...reliedOn,
-      repeat: repetition(run, place, evaluated, options),
-    };
-  });
+  return evaluateWith(
+    place,
+    { ...options, warn },
+    async (result, evaluated) => {
+      const { located, dataset, split, isSealed } = evaluated;
+      const calibration = await reliabilityOf(evaluated, options);
+      const residuals = residualsIn(evaluated);
+      const reliedOn = options.importance ? await whatItGoesBy(evaluated, { ...options, warn }) : {};
+      const run = located.config === undefined ? runAround(located.path) : dirname(located.config);
+      const training =
+        run === undefined ? undefined : trainingCourse(readRunLog(join(run, metricsName)), trainedOn(evaluated));
+      return {
+        ...result,
+        warnings,
+        ...(hasCard && { card: await dataCard(dataset, split === null, isSealed) }),
+        ...(training && { training }),
+        ...(residuals.length > 0 && { residuals }),
+        ...(calibration && { calibration }),
+        ...reliedOn,
+        repeat: repetition(run, place, evaluated, options),
+      };
+    },
+    true,
+  );
 }
+
+/** Of targets that are numbers, where their outputs were kept. */
+const residualsIn = ({ kept, numeric }: EvaluatedExamples): Residuals[] =>
+  kept ? numeric.flatMap((head) => residualsOf(kept.heads[head], kept.outputs[head])) : [];
 
 /** Of what has columns, which of them matter; of pictures and texts, what matters in some. */
 async function whatItGoesBy(

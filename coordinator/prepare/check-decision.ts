@@ -67,14 +67,6 @@ export function decidedHeads(
   return found;
 }
 
-/** Which outputs say how likely the one class of an example is. @returns an index for each */
-export const probableHeads = (targets: readonly AskedTarget[], heads: readonly HeadMetrics[]): number[] =>
-  [...targets.keys()].filter((i) => {
-    const { places, kind } = heads[i];
-    const isTold = places === 1 && kind !== undefined && kind !== 'classes';
-    return isTold && !probabilityMisfit(heads[i], lossName(targets[i].loss), targets[i].survey);
-  });
-
 function checkHead(
   key: string,
   rules: DecisionRules,

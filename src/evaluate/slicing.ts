@@ -84,7 +84,7 @@ function byBins(name: string, bins: Bins, { codes, values, numbers }: ExampleCol
 }
 
 /** Edges between bins of as many numbers each; equal ones are one, so that there may be fewer bins. @param ascending numbers */
-function quantileEdges(ascending: Float64Array, bins: number): number[] {
+export function quantileEdges(ascending: Float64Array, bins: number): number[] {
   if (ascending.length === 0) return [];
   const edges = Array.from({ length: bins - 1 }, (_, i) => quantile(ascending, (i + 1) / bins));
   return [...new Set(edges)].filter((edge) => edge > ascending[0]);

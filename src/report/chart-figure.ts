@@ -1,9 +1,9 @@
 /** A chart in a page: its picture, its legend, what could not be drawn, and its numbers as a table. */
-import { plural } from '../ground/units.js';
+import { grouped, numberText, plural } from '../ground/units.js';
 import { barColour, chartSpec, isDrawable, lookOf } from './chart-spec.js';
 import { chartTable } from './chart-table.js';
 import type { Chart } from './document.js';
-import { escapeHtml } from './escape-html.js';
+import { proseHtml } from './escape-html.js';
 import { htmlTable } from './html-table.js';
 
 /** Rows of the table beside a chart. */
@@ -17,10 +17,10 @@ export async function chartFigure(chart: Chart, hasTable = false): Promise<strin
   const left = undrawn(chart);
   const table = chartTable(chart, mostRows);
   return [
-    `<figure><figcaption>${escapeHtml(chart.title)}</figcaption>`,
-    `<svg viewBox="${viewBox}" role="img" aria-label="${escapeHtml(descriptionOf(chart))}">${content}</svg>`,
+    `<figure><figcaption>${proseHtml(chart.title)}</figcaption>`,
+    `<svg viewBox="${viewBox}" role="img" aria-label="${proseHtml(descriptionOf(chart))}">${content}</svg>`,
     legendOf(chart),
-    ...(left.length > 0 ? [`<p class="about">${escapeHtml(`Not drawn: ${left.join('; ')}.`)}</p>`] : []),
+    ...(left.length > 0 ? [`<p class="about">${proseHtml(`Not drawn: ${left.join('; ')}.`)}</p>`] : []),
     ...(hasTable ? [] : [`<details><summary>Numbers</summary>${htmlTable(table)}</details>`]),
     '</figure>',
   ].join('\n');
@@ -28,13 +28,13 @@ export async function chartFigure(chart: Chart, hasTable = false): Promise<strin
 
 function descriptionOf(chart: Chart): string {
   const axes = chart.kind === 'ranges' ? chart.xLabel : `${chart.yLabel} over ${chart.xLabel}`;
-  const names =
-    chart.kind === 'lines'
-      ? chart.lines.map(({ name }) => name)
-      : chart.kind === 'bars'
-        ? chart.parts.map(({ name }) => name)
-        : [`${plural(chart.ranges.length, 'value')}`];
-  return `${chart.title}. ${axes}: ${names.join(', ')}. The numbers are in the table that follows.`;
+  return `${chart.title}. ${axes}: ${shownIn(chart).join(', ')}. The numbers are in the table that follows.`;
+}
+
+function shownIn(chart: Chart): string[] {
+  if (chart.kind === 'lines') return chart.lines.map(({ name }) => name);
+  if (chart.kind === 'bars') return chart.parts.map(({ name }) => name);
+  return [chart.kind === 'ranges' ? plural(chart.ranges.length, 'value') : plural(chart.counts.length, 'bin')];
 }
 
 /** Numbers that have no place on paper, in words. */
@@ -59,6 +59,13 @@ function undrawn(chart: Chart): string[] {
       chart.xLabel,
       chart.ranges.map(({ name, value }) => [name, value]),
     );
+  }
+  if (chart.kind === 'histogram') {
+    const { edges, below, above } = chart;
+    return [
+      ...(below > 0 ? [`${grouped(below)} below ${numberText(edges[0], 5)}`] : []),
+      ...(above > 0 ? [`${grouped(above)} above ${numberText(edges.at(-1)!, 5)}`] : []),
+    ];
   }
   return chart.parts.flatMap(({ name, values }) =>
     words(
@@ -94,7 +101,7 @@ const marked = dashes('M6,0v12', '2 3');
 /** Outside of the picture, where it can wrap and names can be long. */
 function legendOf(chart: Chart): string {
   const entry = (drawn: string, name: string) =>
-    `<li><span aria-hidden="true" class="sign">${drawn}</span>${escapeHtml(name)}</li>`;
+    `<li><span aria-hidden="true" class="sign">${drawn}</span>${proseHtml(name)}</li>`;
   const line = (i: number) => shape(shapes[lookOf(i).shape], lookOf(i).colour);
   const entries =
     chart.kind === 'lines'

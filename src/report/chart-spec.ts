@@ -1,5 +1,5 @@
 /** Charts in the language of Vega-Lite. Colours are those of the page around them (page-style.ts), so that they change with it. */
-import type { BarChart, Chart, ChartLine, ChartPoint, LineChart, RangeChart } from './document.js';
+import type { BarChart, Chart, ChartLine, ChartPoint, HistogramChart, LineChart, RangeChart } from './document.js';
 
 /** Pixels on a phone; wider screens show them larger, two or three beside each other. */
 const chartWidth = 340;
@@ -39,6 +39,7 @@ export const isDrawable = (value: number | undefined, isLog = false): value is n
 
 export function chartSpec(chart: Chart): object {
   if (chart.kind === 'bars') return barSpec(chart);
+  if (chart.kind === 'histogram') return histogramSpec(chart);
   return chart.kind === 'ranges' ? rangeSpec(chart) : lineSpec(chart);
 }
 
@@ -93,21 +94,25 @@ interface LineParts {
   readonly y: object;
 }
 
-function lineLayers({ isLog, isStep }: LineChart, { isIdeal }: ChartLine, { points, look, x, y }: LineParts): object[] {
+function lineLayers(
+  { isLog, isStep }: LineChart,
+  { isIdeal, isScatter }: ChartLine,
+  { points, look, x, y }: LineParts,
+): object[] {
   if (points.length === 0) return [];
   const encoding = { x, y, order: { field: 'order', type: 'quantitative' } };
   const data = { values: points.map((point, order) => ({ ...point, order })) };
   if (isIdeal) return [{ data, encoding, mark: { type: 'line', stroke: soft, strokeWidth: 1.5, strokeDash: [5, 4] } }];
   const { colour, shape } = look;
+  const dots = { type: 'point', shape, filled: true, fill: colour };
+  if (isScatter) return [{ data, encoding, mark: { ...dots, size: 14, opacity: 0.55 } }];
   const thick = { stroke: colour, strokeWidth: 2 };
   const ranges = points.filter(({ low, high }) => isDrawable(low, isLog) && isDrawable(high, isLog));
   const spans = { x, y: { ...y, field: 'low' }, y2: { field: 'high' } };
   return [
     { data, encoding, mark: { type: 'line', interpolate: isStep ? 'step-after' : 'linear', ...thick } },
     ...(ranges.length > 0 ? [{ data: { values: ranges }, encoding: spans, mark: { type: 'rule', ...thick } }] : []),
-    ...(points.length <= mostMarks
-      ? [{ data, encoding, mark: { type: 'point', shape, filled: true, fill: colour, size: 45, opacity: 1 } }]
-      : []),
+    ...(points.length <= mostMarks ? [{ data, encoding, mark: { ...dots, size: 45, opacity: 1 } }] : []),
   ];
 }
 
@@ -153,6 +158,21 @@ function barSpec({ bars, parts, xLabel, yLabel }: BarChart): object {
 
 /** Colours of the page for areas. @param part of a bar */
 export const barColour = (part: number): string => `var(--b${part % 8})`;
+
+function histogramSpec({ edges, counts, xLabel, yLabel }: HistogramChart): object {
+  const values = counts.map((count, i) => ({ from: edges[i], to: edges[i + 1], count }));
+  const axis = { ...axisTexts(edges), tickCount: 5, labelOverlap: true };
+  return {
+    ...shared(),
+    data: { values },
+    mark: { type: 'bar', fill: barColour(0), stroke: soft, strokeWidth: 0.75 },
+    encoding: {
+      x: { field: 'from', type: 'quantitative', bin: 'binned', title: xLabel, axis },
+      x2: { field: 'to' },
+      y: { field: 'count', type: 'quantitative', title: yLabel, axis: { ...axisTexts(counts), tickCount: 5 } },
+    },
+  };
+}
 
 function rangeSpec({ ranges, xLabel }: RangeChart): object {
   const values = ranges.filter(({ value }) => isDrawable(value));

@@ -19,6 +19,17 @@ function whole(chart: Chart): Pick<TableBlock, 'head' | 'rows'> {
     const head = [{ name: chart.xLabel, isText: true }, ...chart.parts.map(({ name }) => ({ name }))];
     return { head, rows: chart.bars.map((bar, i) => [bar, ...chart.parts.map(({ values }) => text(values[i]))]) };
   }
+  if (chart.kind === 'histogram') {
+    const { edges, below, above } = chart;
+    const counts: (readonly [string, number])[] = chart.counts.map((count, i) => [
+      `${text(edges[i])} to ${text(edges[i + 1])}`,
+      count,
+    ]);
+    if (below > 0) counts.unshift([`less than ${text(edges[0])}`, below]);
+    if (above > 0) counts.push([`more than ${text(edges.at(-1))}`, above]);
+    const head = [{ name: chart.xLabel, isText: true }, { name: chart.yLabel }];
+    return { head, rows: counts.map(([name, count]) => [name, text(count)]) };
+  }
   if (chart.kind === 'ranges') {
     const ends = endsOf(chart.ranges);
     return {

@@ -65,7 +65,7 @@ export interface Exhibit {
   readonly marked?: readonly { readonly text: string; readonly share: number }[];
 }
 
-export type Chart = LineChart | BarChart | RangeChart;
+export type Chart = LineChart | BarChart | RangeChart | HistogramChart;
 
 interface ChartTexts {
   readonly title: string;
@@ -85,6 +85,8 @@ export interface ChartLine {
   readonly name: string;
   /** Thin and dashed: nobody measured it. */
   readonly isIdeal?: boolean;
+  /** Points alone, each of which is one of many. */
+  readonly isScatter?: boolean;
   /** Drawn in this order. Those that are not finite are left out, and named. */
   readonly points: readonly ChartPoint[];
 }
@@ -113,6 +115,16 @@ export interface BarChart extends ChartTexts {
   readonly bars: readonly string[];
   /** From the bottom up; one value for each bar. */
   readonly parts: readonly { readonly name: string; readonly values: readonly number[] }[];
+}
+
+/** How many values lie between each two edges. */
+export interface HistogramChart extends ChartTexts {
+  readonly kind: 'histogram';
+  readonly edges: readonly number[];
+  readonly counts: readonly number[];
+  /** Values that lie outside of the edges. */
+  readonly below: number;
+  readonly above: number;
 }
 
 /** A value and its interval for each name, one below the other. */

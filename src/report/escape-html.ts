@@ -8,3 +8,6 @@ export const escapeHtml = (text: string): string =>
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
     .replaceAll("'", '&#39;');
+
+/** The same of prose: a number and its percent sign stay on one line. */
+export const proseHtml = (text: string): string => escapeHtml(text).replaceAll(/(?<=\d) %/g, '&nbsp;%');

@@ -17,6 +17,7 @@ import {
   trainingBlocks,
 } from './report-parts.js';
 import { examplesText, intervalText, valueText } from './report-text.js';
+import { residualBlocks } from './residual-blocks.js';
 
 /** The report as one page of HTML that needs nothing else: no script, no network. */
 export const reportHtml = (report: EvaluationReport): Promise<string> => htmlPage(evaluationDocument(report));
@@ -32,6 +33,7 @@ export function evaluationDocument(report: EvaluationReport): ReportDocument {
     training,
     learningCurve,
     slices,
+    residuals,
     calibration,
     gallery,
     importance,
@@ -52,6 +54,7 @@ export function evaluationDocument(report: EvaluationReport): ReportDocument {
       ...section('Training', training && trainingBlocks(training)),
       ...section('Size of the training set', learningCurve && learningCurveBlocks(learningCurve)),
       ...section('Curves and tables', figureBlocks(figures)),
+      ...section('Residuals', residuals?.flatMap(residualBlocks)),
       ...section('Slices', slices?.flatMap(sliceBlocks)),
       ...section(
         'Thresholds and calibration',

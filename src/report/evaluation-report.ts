@@ -5,6 +5,7 @@
 import type {} from '../data/doctor/diagnosis.js';
 import type { SplitName } from '../data/examples.js';
 import type { Importance } from '../evaluate/permutation-importance.js';
+import type { Residuals } from '../evaluate/residuals.js';
 import type { MetricCurve, MetricFigure } from '../metrics/metric.js';
 import type { Looks } from './looks.js';
 
@@ -54,6 +55,8 @@ export interface ReportSections {
   readonly learningCurve?: readonly LearningCurvePoint[];
   readonly slices?: readonly SliceReport[];
   readonly calibration?: readonly CalibrationReport[];
+  /** Of targets that are numbers. */
+  readonly residuals?: readonly Residuals[];
   readonly diagnosis?: readonly Finding[];
   readonly gallery?: readonly GalleryReport[];
   readonly importance?: readonly Importance[];

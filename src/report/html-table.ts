@@ -1,20 +1,20 @@
 /** A table of a report in a page: wide ones scroll in a box of their own, with the names of their rows in sight. */
 import type { TableBlock } from './document.js';
-import { escapeHtml } from './escape-html.js';
+import { proseHtml } from './escape-html.js';
 
 /** Whether a name may be broken anywhere: others stay whole. */
 const isLong = (name: string): boolean => name.length > 24;
 
 /** What would fill a screen shows its first lines; all of it is in the page, under the pointer, and in the tables on paper. */
 export const cut = (text: string): string =>
-  text.length > 80 ? `<span class="cut" title="${escapeHtml(text)}">${escapeHtml(text)}</span>` : escapeHtml(text);
+  text.length > 80 ? `<span class="cut" title="${proseHtml(text)}">${proseHtml(text)}</span>` : proseHtml(text);
 
 /** Shades of a cell (page-style.ts). */
 export const shades = 10;
 
 export function htmlTable({ head, rows, caption, heat }: TableBlock): string {
   const heads = head.map(({ name, about, isText }) => {
-    const tip = about === undefined ? '' : ` title="${escapeHtml(about)}"`;
+    const tip = about === undefined ? '' : ` title="${proseHtml(about)}"`;
     const kinds = [...(isText ? ['words'] : []), ...(isLong(name) ? ['long'] : [])];
     return `<th scope="col"${tip}${kinds.length > 0 ? ` class="${kinds.join(' ')}"` : ''}>${cut(name)}</th>`;
   });
@@ -29,11 +29,11 @@ export function htmlTable({ head, rows, caption, heat }: TableBlock): string {
   });
   const legend = head
     .filter(({ about }) => about !== undefined)
-    .map(({ name, about }) => `<b>${escapeHtml(name)}</b>: ${escapeHtml(about!)}`);
+    .map(({ name, about }) => `<b>${proseHtml(name)}</b>: ${proseHtml(about!)}`);
   return [
-    caption === undefined ? '' : `<p class="caption">${escapeHtml(caption)}</p>`,
+    caption === undefined ? '' : `<p class="caption">${proseHtml(caption)}</p>`,
     // What scrolls has to be reached by keyboard too.
-    `<div class="scroll" tabindex="0"${caption === undefined ? '' : ` role="region" aria-label="${escapeHtml(caption)}"`}><table>`,
+    `<div class="scroll" tabindex="0"${caption === undefined ? '' : ` role="region" aria-label="${proseHtml(caption)}"`}><table>`,
     `<thead><tr>${heads.join('')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`,
     legend.length > 0 ? `<p class="about">${legend.join('. ')}.</p>` : '',
   ].join('');

@@ -48,7 +48,8 @@ th, td { padding: .25rem .5rem; text-align: right; border-bottom: 1px solid var(
 th { font-weight: 600; } thead th { white-space: normal; } .long, td.words { white-space: normal; overflow-wrap: anywhere; min-width: 10rem; } tbody th, .words, thead th:first-child { text-align: left; }
 /* Of long names 3 lines are shown, of words in a table 6. */
 .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden; max-width: 16rem; } td .cut { -webkit-line-clamp: 6; max-width: 32rem; }
-tbody th { position: sticky; left: 0; background: var(--page); }
+/* A border that two cells share does not stick. */
+tbody th { position: sticky; left: 0; background: var(--page); box-shadow: inset 0 -1px var(--rule); }
 @media (max-width: 30rem) { .long, td.words { min-width: 8rem; } }
 .about { font-size: .85rem; color: var(--soft); } summary { cursor: pointer; color: var(--link); font-size: .9rem; }
 dl { margin: .5rem 0; } dt { font-weight: 600; } dd { margin: 0 0 .5rem; }

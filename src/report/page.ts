@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { chartFigure } from './chart-figure.js';
 import type { Block, Exhibit, ReportDocument, Section } from './document.js';
-import { escapeHtml } from './escape-html.js';
+import { escapeHtml, proseHtml } from './escape-html.js';
 import { cut, htmlTable } from './html-table.js';
 import { marks, pageStyle } from './page-style.js';
 
@@ -16,9 +16,9 @@ export async function htmlPage({ title, lead, sections }: ReportDocument): Promi
     '<!DOCTYPE html>',
     `<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">',
-    `<title>${escapeHtml(title)}</title><style>${pageStyle}</style></head><body><main>`,
-    `<h1>${escapeHtml(title)}</h1>`,
-    ...lead.map((text) => `<p class="lead">${escapeHtml(text)}</p>`),
+    `<title>${proseHtml(title)}</title><style>${pageStyle}</style></head><body><main>`,
+    `<h1>${proseHtml(title)}</h1>`,
+    ...lead.map((text) => `<p class="lead">${proseHtml(text)}</p>`),
     sections.length > 4 ? contents(sections) : '',
     ...shown,
     '</main></body></html>',
@@ -28,28 +28,28 @@ export async function htmlPage({ title, lead, sections }: ReportDocument): Promi
 const idOf = (title: string): string => title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
 
 const contents = (sections: readonly Section[]): string =>
-  `<nav aria-label="Sections">${sections.map(({ title }) => `<a href="#${idOf(title)}">${escapeHtml(title)}</a>`).join(' ')}</nav>`;
+  `<nav aria-label="Sections">${sections.map(({ title }) => `<a href="#${idOf(title)}">${proseHtml(title)}</a>`).join(' ')}</nav>`;
 
 async function htmlSection({ title, isWarning, blocks }: Section): Promise<string> {
   const parts: string[] = [];
   for (const block of blocks) parts.push(await htmlBlock(block));
   const kind = isWarning ? ' class="warnings"' : '';
-  return `<section${kind} id="${idOf(title)}"><h2>${escapeHtml(title)}</h2>\n${parts.join('\n')}</section>`;
+  return `<section${kind} id="${idOf(title)}"><h2>${proseHtml(title)}</h2>\n${parts.join('\n')}</section>`;
 }
 
 async function htmlBlock(block: Block): Promise<string> {
   switch (block.kind) {
     case 'text':
-      return `<p${block.isNote ? ' class="about"' : ''}>${escapeHtml(block.text)}</p>`;
+      return `<p${block.isNote ? ' class="about"' : ''}>${proseHtml(block.text)}</p>`;
     case 'heading':
-      return `<h3>${escapeHtml(block.text)}</h3>`;
+      return `<h3>${proseHtml(block.text)}</h3>`;
     case 'list':
-      return `<ul>${block.items.map((item) => `<li>${escapeHtml(item)}</li>`).join('')}</ul>`;
+      return `<ul>${block.items.map((item) => `<li>${proseHtml(item)}</li>`).join('')}</ul>`;
     case 'facts':
-      return `<dl>${block.entries.map(([name, text]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(text)}</dd>`).join('')}</dl>`;
+      return `<dl>${block.entries.map(([name, text]) => `<dt>${proseHtml(name)}</dt><dd>${proseHtml(text)}</dd>`).join('')}</dl>`;
     case 'table':
       return block.isFolded
-        ? `<details><summary>${escapeHtml(block.caption ?? 'Numbers')}</summary>${htmlTable(block)}</details>`
+        ? `<details><summary>${proseHtml(block.caption ?? 'Numbers')}</summary>${htmlTable(block)}</details>`
         : htmlTable(block);
     case 'charts': {
       const figures: string[] = [];
@@ -60,7 +60,7 @@ async function htmlBlock(block: Block): Promise<string> {
       const code = `<pre tabindex="0"><code>${escapeHtml(block.text)}</code></pre>`;
       return block.title === undefined
         ? code
-        : `<details><summary>${escapeHtml(block.title)}</summary>${code}</details>`;
+        : `<details><summary>${proseHtml(block.title)}</summary>${code}</details>`;
     }
     case 'gallery':
       return `<div class="gallery">${block.examples.map(exhibit).join('\n')}</div>`;
@@ -81,7 +81,7 @@ function exhibit({ title, lines, picture, row, text, marked }: Exhibit): string 
   return [
     '<figure>',
     // The policy of the page loads nothing else anyway.
-    picture !== undefined && png.test(picture) ? `<img src="${picture}" alt="${escapeHtml(title)}">` : '',
+    picture !== undefined && png.test(picture) ? `<img src="${picture}" alt="${proseHtml(title)}">` : '',
     text === undefined ? '' : `<blockquote>${escapeHtml(text)}</blockquote>`,
     marked ? `<blockquote>${marked.map(mark).join('')}</blockquote>` : '',
     cells.length > 0 ? `<dl>${cells.join('')}</dl>` : '',

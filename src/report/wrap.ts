@@ -5,6 +5,9 @@ import { displayWidth } from './aligned.js';
 /** What commander wraps its help with: words stay whole, and colours take no room. */
 const help = Object.assign(new Help(), { minWidthToWrap: 1, displayWidth });
 
+/** Stands for the space between a number and its percent sign while lines are broken. */
+const noBreak = '\ue000';
+
 /** An indent, or a title and the gap behind it, with their colours. */
 const lead = /^ *(?:\S.*? {2}(?: |\p{Cc}\[\d+m)*)?/u;
 /** A line that is copied into a shell, also behind words such as "go on with:". */
@@ -28,12 +31,15 @@ function wrapLine(line: string, columns: number): string {
   if (command.test(line)) return wrapCommand(line, columns);
   const [title] = lead.exec(line)!;
   const head = 2 * displayWidth(title) < columns ? title : /^ */.exec(line)![0];
-  const text = line.slice(head.length);
+  const text = line.slice(head.length).replaceAll(/(?<=\d) (?=%)/g, noBreak);
   const indent = displayWidth(head);
   const longest = Math.max(...text.split(/\s+/).map((word) => displayWidth(word)));
   const isBeside = indent + longest <= columns || head.trim() === '';
   const margin = ' '.repeat(isBeside ? indent : 4);
-  const [first, ...more] = help.boxWrap(text, columns - margin.length).split('\n');
+  const [first, ...more] = help
+    .boxWrap(text, columns - margin.length)
+    .replaceAll(noBreak, ' ')
+    .split('\n');
   const begin = isBeside ? head + first : `${head.trimEnd()}\n${margin}${first}`;
   return [begin, ...more.map((rest) => margin + rest)].join('\n');
 }

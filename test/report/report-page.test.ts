@@ -16,7 +16,15 @@ describe('a page', () => {
     expect(headings(await reportHtml(bareReport))).toEqual(['Metrics', 'Data']);
     expect(headings(await full)).toEqual([
       ...['Before you believe it', 'Metrics', 'Diagnosis', 'Training', 'Size of the training set', 'Curves and tables'],
-      ...['Slices', 'Thresholds and calibration', 'Examples to look at', 'What the model goes by', 'Looks', 'Data'],
+      ...[
+        'Residuals',
+        'Slices',
+        'Thresholds and calibration',
+        'Examples to look at',
+        'What the model goes by',
+        'Looks',
+        'Data',
+      ],
       'How to repeat it',
     ]);
   });
@@ -83,8 +91,8 @@ describe('a page', () => {
     expect(figures.length).toBeGreaterThan(8);
     for (const figure of figures) {
       expect(figure).toMatch(/<svg viewBox="[^"]+" role="img" aria-label="[^"]{30,}">/);
-      // What parts add stands in a table of its own.
-      if (!figure.includes('what each part adds')) expect(figure).toContain('<details><summary>Numbers</summary>');
+      // What parts add, and residuals, stand in tables of their own.
+      if (!/what each part adds|residual/.test(figure)) expect(figure).toContain('<details><summary>Numbers</summary>');
     }
   });
 
@@ -101,6 +109,13 @@ describe('a page', () => {
     expect(await full).toContain(
       '<th scope="row">accuracy</th><td>0.1000</td><td>0.0200 to 0.2000</td><td class="words">',
     );
+  });
+
+  it('keeps a number and its percent sign on one line, but changes no code', async () => {
+    const repeat = { ...fullReport.repeat!, config: 'note: 5 % of it\n' };
+    const html = await reportHtml({ ...fullReport, repeat });
+    expect(html.match(/\d %/g)).toEqual(['5 %']);
+    expect(html).toContain(', with 99&nbsp;%');
   });
 
   it('puts names in quotes that nobody would see', async () => {

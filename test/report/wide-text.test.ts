@@ -92,6 +92,14 @@ describe('text of wide characters', () => {
     expect(cutText('🐈🐈🐈🐈', 7)).toBe('🐈🐈...');
   });
 
+  it('keeps a number and its percent sign on one line', () => {
+    const words = 'each is of 95 % of them, or 5 % ';
+    for (let columns = 12; columns < 60; columns++) {
+      for (const line of wrapLines(`title  ${words.repeat(4)}`, columns).split('\n')) expect(line).not.toMatch(/^\s*%/);
+    }
+    expect(wrapLines(words, 20)).toContain('95 %');
+  });
+
   it('is broken before it is wider than the terminal', () => {
     const words = Array.from({ length: 12 }, () => 'ねこのなまえ').join(' ');
     const lines = wrapLines(`title  ${words}`, 40).split('\n');

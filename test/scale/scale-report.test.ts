@@ -76,7 +76,7 @@ describe('the page', () => {
     for (const figure of await figures) expect(figure).toMatch(/<summary>Numbers<\/summary>[\s\S]*<td>/);
     // Beside 10.2 ms, a step takes 6.12 with two workers: 5/3, and 5/6 of the ideal.
     expect(await titled('Efficiency')).toContain(
-      '<tr><th scope="row">2</th><td>83 %</td><td>82 %</td><td>85 %</td></tr>',
+      '<tr><th scope="row">2</th><td>83&nbsp;%</td><td>82&nbsp;%</td><td>85&nbsp;%</td></tr>',
     );
     expect(await page).toContain('<td>16,340 (16,026–16,667)</td>');
   });

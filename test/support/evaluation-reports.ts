@@ -96,6 +96,22 @@ export const fullReport: EvaluationReport = {
       gaps: [{ metric: 'accuracy', gap: 0.1, low: 0.02, high: 0.2, least: markup, most: long }],
     },
   ],
+  residuals: [
+    {
+      ...{ target: long, output: markup, count: 1234, notFinite: 5, mean: 0.1, standardDeviation: 123.4 },
+      byPrediction: [-100, 0, 100].map((low, i) => ({
+        ...{
+          low,
+          middle: low + 40,
+          high: low + 90,
+          count: 411,
+          quantiles: [-3, -1, 0.5, 2, 7].map((at) => at * (i + 1)),
+        },
+      })),
+      histogram: { edges: [-10, 0, 10, 20], counts: [300, 900, 30], below: 3, above: 1 },
+      points: Array.from({ length: 300 }, (_, i) => ({ predicted: i - 100, residual: 20 * Math.sin(i) })),
+    },
+  ],
   calibration: [
     {
       target: 'targets',
