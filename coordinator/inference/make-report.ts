@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { resolvedYaml } from '../../src/config/load-config.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
-import { type Residuals, residualsOf } from '../../src/evaluate/residuals.js';
+import { type PredictionResiduals, residualsOf } from '../../src/evaluate/prediction-residuals.js';
 import { dataCard } from '../../src/report/data-card.js';
 import type { EvaluationReport, Repetition } from '../../src/report/evaluation-report.js';
 import { metricsName } from '../../src/report/metrics-log.js';
@@ -70,7 +70,7 @@ export async function evaluationReport(
 }
 
 /** Of targets that are numbers, where their outputs were kept. */
-const residualsIn = ({ kept, numeric }: EvaluatedExamples): Residuals[] =>
+const residualsIn = ({ kept, numeric }: EvaluatedExamples): PredictionResiduals[] =>
   kept ? numeric.flatMap((head) => residualsOf(kept.heads[head], kept.outputs[head])) : [];
 
 /** Of what has columns, which of them matter; of pictures and texts, what matters in some. */

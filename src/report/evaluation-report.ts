@@ -5,7 +5,7 @@
 import type {} from '../data/doctor/diagnosis.js';
 import type { SplitName } from '../data/examples.js';
 import type { Importance } from '../evaluate/permutation-importance.js';
-import type { Residuals } from '../evaluate/residuals.js';
+import type { PredictionResiduals } from '../evaluate/prediction-residuals.js';
 import type { MetricCurve, MetricFigure } from '../metrics/metric.js';
 import type { Looks } from './looks.js';
 
@@ -56,7 +56,7 @@ export interface ReportSections {
   readonly slices?: readonly SliceReport[];
   readonly calibration?: readonly CalibrationReport[];
   /** Of targets that are numbers. */
-  readonly residuals?: readonly Residuals[];
+  readonly residuals?: readonly PredictionResiduals[];
   readonly diagnosis?: readonly Finding[];
   readonly gallery?: readonly GalleryReport[];
   readonly importance?: readonly Importance[];

@@ -1,6 +1,6 @@
 /** Residuals of targets that are numbers, as blocks of a report. */
 import { plainNames } from '../config/plain-names.js';
-import { type ResidualBin, type Residuals, residualShares } from '../evaluate/residuals.js';
+import { type PredictionResiduals, type ResidualBin, residualShares } from '../evaluate/prediction-residuals.js';
 import { grouped, metricText, numberText, percent } from '../ground/units.js';
 import { chartTable } from './chart-table.js';
 import type { Block, Chart, HistogramChart, TableBlock } from './document.js';
@@ -9,7 +9,7 @@ import { nameText } from './report-text.js';
 /** Bins of the histogram fit. */
 const mostRows = 40;
 
-export function residualBlocks(residuals: Residuals): Block[] {
+export function residualBlocks(residuals: PredictionResiduals): Block[] {
   const { target, output, count, notFinite, mean, standardDeviation, histogram } = residuals;
   const named = target === plainNames.target ? [] : [nameText(target)];
   const title = [...named, ...(output === undefined ? [] : [`output ${nameText(output)}`])].join(', ');
@@ -37,7 +37,7 @@ export function residualBlocks(residuals: Residuals): Block[] {
   ];
 }
 
-function byPrediction({ byPrediction: bins, points, count }: Residuals): Chart {
+function byPrediction({ byPrediction: bins, points, count }: PredictionResiduals): Chart {
   const [first, last] = [bins[0].low, bins[bins.length - 1].high];
   const [lowest, middle, highest] = [0.05, 0.5, 0.95].map((share) => residualShares.indexOf(share));
   const shown = points.length < count ? `${grouped(points.length)} of ${grouped(count)}` : `all ${grouped(count)}`;

@@ -8,7 +8,7 @@ import type { HeadMetrics } from './run-metrics.js';
 import { quantileEdges } from './slicing.js';
 
 /** Residuals of one output: truth less prediction, in the units of the target. */
-export interface Residuals {
+export interface PredictionResiduals {
   readonly target: string;
   /** Its name, or its number from 1, where the target has several. */
   readonly output?: string;
@@ -47,14 +47,14 @@ export interface Histogram {
 }
 
 /** Outputs of a target that are looked at. */
-export const mostOutputs = 6;
+const mostOutputs = 6;
 const mostPoints = 300;
 const mostBins = 10;
 /** Residuals in a bin at least, where there are so many. */
 const fewest = 10;
 
 /** Of each output of a head whose targets are numbers, up to the sixth; none where nothing counts. */
-export function residualsOf(head: HeadMetrics, kept: KeptOutput): Residuals[] {
+export function residualsOf(head: HeadMetrics, kept: KeptOutput): PredictionResiduals[] {
   const rows = new OutputMetrics(head).keeper.rows(kept);
   const { outputs, target, names } = head;
   return Array.from({ length: Math.min(outputs, mostOutputs) }, (_, output) => {
@@ -81,7 +81,7 @@ function ofOutput({ errors, truths, weights, count }: EvaluatedRows, output: num
   return { count: found, notFinite, ...moments(ordered.residuals), ...shapes(ordered) };
 }
 
-function moments(values: Float64Array): Pick<Residuals, 'mean' | 'standardDeviation'> {
+function moments(values: Float64Array): Pick<PredictionResiduals, 'mean' | 'standardDeviation'> {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, standardDeviation: Math.sqrt(squares / values.length) };
@@ -94,7 +94,7 @@ interface Ordered {
   readonly residuals: Float64Array;
 }
 
-function shapes({ predicted, residuals }: Ordered): Pick<Residuals, 'byPrediction' | 'histogram' | 'points'> {
+function shapes({ predicted, residuals }: Ordered): Pick<PredictionResiduals, 'byPrediction' | 'histogram' | 'points'> {
   const count = predicted.length;
   const drawn = Math.min(count, mostPoints);
   const points = Array.from({ length: drawn }, (_, i) => {

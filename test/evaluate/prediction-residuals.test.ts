@@ -1,7 +1,7 @@
 /** Residuals of numbers: the values of NumPy 2.4.6 (np.quantile, np.std), and what a chart of them is made of, whatever they are. */
 import { describe, expect, it } from 'vitest';
 import type { KeptOutput } from '../../src/evaluate/kept-rows.js';
-import { histogramOf, type Residuals, residualsOf } from '../../src/evaluate/residuals.js';
+import { histogramOf, type PredictionResiduals, residualsOf } from '../../src/evaluate/prediction-residuals.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
 import { reportHtml, reportMarkdown } from '../../src/report/evaluation-document.js';
 import { bareReport } from '../support/evaluation-reports.js';
@@ -112,7 +112,9 @@ it.each([
   expect(edges.length).toBeLessThan(45);
   expect(edges.every((edge, i) => Number.isFinite(edge) && (i === 0 || edge > edges[i - 1]))).toBe(true);
   const [residuals] = residualsOf(head, keptOf(new Float64Array(values.length), Float64Array.from(values)));
-  expect(await reportHtml({ ...bareReport, residuals: [residuals as Residuals] })).toContain('residuals by prediction');
+  expect(await reportHtml({ ...bareReport, residuals: [residuals as PredictionResiduals] })).toContain(
+    'residuals by prediction',
+  );
 });
 
 it('of a model that gives no numbers are left out, and the report says so', async () => {
