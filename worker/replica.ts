@@ -2,6 +2,7 @@
 
 import type { Examples } from '../src/data/examples.js';
 import { evaluationBatchCount } from '../src/data/geometry.js';
+import { modelsOf } from '../src/engine/onnx/step-loop.js';
 import { EngineError, type WireError } from '../src/errors.js';
 import { RunMetrics } from '../src/evaluate/run-metrics.js';
 import { elements } from '../src/ground/elements.js';
@@ -65,9 +66,7 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
     [...written, ...noise].reduce((sum, { shape }) => sum + 4 * elements(shape), 0),
   );
   // Each thread has sessions of its own, and they keep the graphs' constants.
-  const constants = graphs.flatMap(({ subgraphs }) =>
-    subgraphs.map((subgraph) => (subgraph.kind === 'session' ? subgraph.bytes.length : 0)),
-  );
+  const constants = graphs.flatMap(({ subgraphs }) => subgraphs.flatMap(modelsOf).map(({ length }) => length));
   const places = 8 * (Math.max(geometry.training, largestEvaluation) + geometry.training + geometry.stepsPerEpoch);
   const measured = new RunMetrics(metrics);
   const table =

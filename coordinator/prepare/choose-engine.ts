@@ -4,6 +4,7 @@ import { type BackendName, backendNames, loadBackend } from '../../src/engine/ba
 import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import type { CompiledModel } from '../../src/engine/onnx/onnx-engine.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
+import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs-engine.js';
 import { EngineError, ModelError, UnsupportedModelError } from '../../src/errors.js';
@@ -101,12 +102,16 @@ export function graphCount(engine: EngineSpec): number {
   return engine.models.reduce((sum, { gradients, evaluations }) => sum + gradients.size + evaluations.size, 0);
 }
 
+const withoutModels = (key: string, value: unknown) => (key === 'bytes' ? undefined : value);
+
 /** SHA-256 of a compiled training step, null of one that is run eagerly. */
 export function graphHash(engine: EngineSpec): string | null {
   if (engine.kind !== 'onnx') return null;
   const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
   const subgraphs = graphs.flatMap((graph) => graph.subgraphs);
   return sha256(
-    ...subgraphs.map((subgraph) => (subgraph.kind === 'session' ? subgraph.bytes : JSON.stringify(subgraph))),
+    ...subgraphs.flatMap((subgraph) =>
+      subgraph.kind === 'session' ? subgraph.bytes : [JSON.stringify(subgraph, withoutModels), ...modelsOf(subgraph)],
+    ),
   );
 }

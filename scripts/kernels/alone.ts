@@ -1,15 +1,16 @@
 /** Runs one kernel call of tfjs by itself: lowered to a graph of its own, compiled, and computed by ONNX Runtime. */
 import { inspect } from 'node:util';
+import { boundGraph, sessionsOf } from '../../src/engine/onnx/bound-graph.js';
 import { GraphBuilder } from '../../src/engine/onnx/graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { ElementType } from '../../src/engine/onnx/proto.js';
-import { createSession, type SessionTensor, type SessionTensors } from '../../src/engine/onnx/runtime.js';
+import type { SessionTensor, SessionTensors } from '../../src/engine/onnx/runtime.js';
+import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import type { StoredValue } from '../../src/engine/onnx/storage.js';
 import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { lower } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
-import { loadPoolingKernels } from '../../src/kernels/load-kernels.js';
 
 /** How a call's inputs enter its graph: from outside, as data known at trace time, or channels-first as convolutions leave them. */
 export const modes = ['inputs', 'constants', 'turned'] as const;
@@ -103,18 +104,10 @@ function prepare({ cut, feeds, outputs }: Compiled): Prepared {
       { type, shape, data: take(type, elements(shape)) },
     ]),
   );
-  const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-  const runs = cut.subgraphs.map((subgraph) => {
-    if (subgraph.kind === 'session') {
-      // Whatever the compiler writes, a worker that is sent it lets pass.
-      inspectModel(subgraph.bytes);
-      return createSession(subgraph.bytes).bind(pick(subgraph.inputs), pick(subgraph.outputs));
-    }
-    const kernels = loadPoolingKernels(memory!.memory) as unknown as Record<string, (...numbers: number[]) => void>;
-    const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
-    return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
-  });
-  return { feeds, tensors, outputs, run: () => runs.forEach((run) => void run()) };
+  // Whatever the compiler writes, a worker that is sent it lets pass.
+  for (const model of cut.subgraphs.flatMap(modelsOf)) inspectModel(model);
+  const run = boundGraph(cut, sessionsOf(cut), tensors, memory?.memory as WebAssembly.Memory);
+  return { feeds, tensors, outputs, run };
 }
 
 /** What the graph of a call depends on, as text. */

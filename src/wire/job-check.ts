@@ -3,7 +3,6 @@ import { pictureIn } from '../data/augment/moved.js';
 import { type Field, ofRole, weighsPlaces, weightsOf, widthOf } from '../data/field.js';
 import { type Geometry, shardSizes, stepsOf } from '../data/geometry.js';
 import type { CompiledGraph } from '../engine/onnx/compile.js';
-import { inspectModel } from '../engine/onnx/inspect.js';
 import {
   divisorName,
   gradientName,
@@ -14,22 +13,14 @@ import {
 } from '../engine/onnx/names.js';
 import type { CompiledModel } from '../engine/onnx/onnx-engine.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
-import type { Subgraph } from '../engine/onnx/subgraphs.js';
-import { WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import { elements } from '../ground/elements.js';
 import { type SlabLayout, slabLayout } from '../model/slab.js';
 import type { Job } from './job.js';
+import { checkSubgraph, refuseJob, same } from './subgraph-check.js';
 
 /** Bytes of all tensors of one graph: more does not fit into the memory that they share. */
 const mostBytes = 2 ** 32;
-
-const refuse = (field: string, problem: string): never => {
-  throw new WireError(`job.${field}: ${problem}`, 'run the same version of lockstep on both sides');
-};
-
-const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** @throws WireError naming the first field that does not fit the others */
 export function checkJob(job: Job): void {
@@ -39,8 +30,8 @@ export function checkJob(job: Job): void {
   checkBuckets(job);
   checkGeometry(geometry, examples.count);
   checkMetrics(job);
-  if (augment && !pictureIn(examples.fields)) refuse('augment', 'the examples are no images');
-  if (largestEvaluation > examples.count) refuse('largestEvaluation', `there are ${examples.count} examples`);
+  if (augment && !pictureIn(examples.fields)) refuseJob('augment', 'the examples are no images');
+  if (largestEvaluation > examples.count) refuseJob('largestEvaluation', `there are ${examples.count} examples`);
   models.forEach((model, i) => {
     checkModel(job, model, `models.${i}`);
   });
@@ -50,19 +41,19 @@ export function checkJob(job: Job): void {
 function checkBuckets({ buckets, engine, examples }: Job): void {
   if (buckets.length === 0 && engine.models.length === 1) return;
   if (buckets.length !== engine.models.length)
-    refuse('buckets', `are ${buckets.length}, the models ${engine.models.length}`);
+    refuseJob('buckets', `are ${buckets.length}, the models ${engine.models.length}`);
   const masks = ofRole(examples.fields, 'mask');
   const odd = masks.findIndex(({ shape }) => shape.length !== 1);
-  if (odd >= 0) refuse('examples.fields', `${masks[odd].name} is no mask of sequences`);
+  if (odd >= 0) refuseJob('examples.fields', `${masks[odd].name} is no mask of sequences`);
   const longest = Math.max(...masks.map(({ shape: [places] }) => places));
   const isAscending = buckets.every((places, i) => i === 0 || places > buckets[i - 1]);
   if (!isAscending || buckets.at(-1)! > longest)
-    refuse('buckets', `do not ascend to ${longest} at most, the longest sequence`);
+    refuseJob('buckets', `do not ascend to ${longest} at most, the longest sequence`);
 }
 
 function checkModel(job: Job, model: CompiledModel, at: string): void {
   for (const size of shardSizes(job.geometry)) {
-    if (!model.gradients.has(size)) refuse(`${at}.gradients`, `there is no graph for shards of ${size}`);
+    if (!model.gradients.has(size)) refuseJob(`${at}.gradients`, `there is no graph for shards of ${size}`);
   }
   for (const [count, graph] of model.gradients) checkGradients(model, count, graph, `${at}.gradients.${count}`);
   for (const [count, graph] of model.evaluations)
@@ -78,31 +69,32 @@ function checkLayout(layout: SlabLayout): void {
   const expected = slabLayout(weights.slice(0, a), weights.slice(a, b), weights.slice(b));
   tensors.forEach(({ offset, size }, i) => {
     const tensor = expected.tensors[i];
-    if (size !== tensor.size) refuse(`layout.tensors.${i}.size`, `is ${size}, and its shape has ${tensor.size}`);
-    if (offset !== tensor.offset) refuse(`layout.tensors.${i}.offset`, `is ${offset}, and not ${tensor.offset}`);
+    if (size !== tensor.size) refuseJob(`layout.tensors.${i}.size`, `is ${size}, and its shape has ${tensor.size}`);
+    if (offset !== tensor.offset) refuseJob(`layout.tensors.${i}.offset`, `is ${offset}, and not ${tensor.offset}`);
   });
   const ends = { trainable, state, length };
   for (const [name, end] of Object.entries(ends)) {
     const fits = expected[name as keyof typeof ends];
-    if (end !== fits) refuse(`layout.${name}`, `is ${end}, and the tensors end at ${fits}`);
+    if (end !== fits) refuseJob(`layout.${name}`, `is ${end}, and the tensors end at ${fits}`);
   }
 }
 
 function checkGeometry({ training, batchSize, shards, stepsPerEpoch }: Geometry, examples: number): void {
-  if (training > examples) refuse('geometry.training', `there are ${examples} examples`);
-  if (batchSize > training) refuse('geometry.batchSize', `is more than the training split of ${training}`);
-  if (batchSize % shards !== 0) refuse('geometry.shards', `does not divide the batch size ${batchSize}`);
+  if (training > examples) refuseJob('geometry.training', `there are ${examples} examples`);
+  if (batchSize > training) refuseJob('geometry.batchSize', `is more than the training split of ${training}`);
+  if (batchSize % shards !== 0) refuseJob('geometry.shards', `does not divide the batch size ${batchSize}`);
   const steps = stepsOf({ training, batchSize });
-  if (stepsPerEpoch !== steps) refuse('geometry.stepsPerEpoch', `is not ${steps}`);
+  if (stepsPerEpoch !== steps) refuseJob('geometry.stepsPerEpoch', `is not ${steps}`);
 }
 
 function checkMetrics({ examples, metrics }: Job): void {
   const { fields } = examples;
   const targets = ofRole(fields, 'target');
-  if (metrics.length !== targets.length) refuse('metrics', `are of ${metrics.length} outputs, not ${targets.length}`);
+  if (metrics.length !== targets.length)
+    refuseJob('metrics', `are of ${metrics.length} outputs, not ${targets.length}`);
   fields.forEach((field, i) => {
     if (field.role === 'weight' && field.type !== 'float32')
-      refuse(`examples.fields.${i}.type`, 'is not that of weights');
+      refuseJob(`examples.fields.${i}.type`, 'is not that of weights');
   });
   metrics.forEach((head, i) => {
     checkHead(head, targets[i], fields, `metrics.${i}`);
@@ -112,19 +104,19 @@ function checkMetrics({ examples, metrics }: Job): void {
 function checkHead(head: HeadMetrics, target: Field, fields: readonly Field[], at: string): void {
   const { shape, categories, name } = target;
   const size = elements(shape);
-  if (head.target !== name) refuse(`${at}.target`, `is not ${name}`);
-  if (head.classes !== (categories !== undefined)) refuse(`${at}.classes`, 'is not what the examples say');
-  if (categories !== undefined && head.places !== size) refuse(`${at}.places`, `is not ${size}`);
+  if (head.target !== name) refuseJob(`${at}.target`, `is not ${name}`);
+  if (head.classes !== (categories !== undefined)) refuseJob(`${at}.classes`, 'is not what the examples say');
+  if (categories !== undefined && head.places !== size) refuseJob(`${at}.places`, `is not ${size}`);
   // Metrics read as many numbers as there are.
   const fit = categories !== undefined || head.places * head.outputs === size;
-  if (!fit) refuse(`${at}.places`, `and outputs are not the ${size} numbers of a target`);
+  if (!fit) refuseJob(`${at}.places`, `and outputs are not the ${size} numbers of a target`);
   const { deviations } = head;
   if (deviations && (categories !== undefined || head.outputs % deviations.length !== 0))
-    refuse(`${at}.deviations`, `are ${deviations.length}, not those of the targets`);
-  if (head.weighted !== weighsPlaces(fields, target)) refuse(`${at}.weighted`, 'is not what the examples say');
+    refuseJob(`${at}.deviations`, `are ${deviations.length}, not those of the targets`);
+  if (head.weighted !== weighsPlaces(fields, target)) refuseJob(`${at}.weighted`, 'is not what the examples say');
   const weights = weightsOf(fields, target);
   if (weights && weights.shape.length > 0 && widthOf(weights) !== head.places)
-    refuse(`examples.fields.${fields.indexOf(weights)}.shape`, `is not of ${head.places} places`);
+    refuseJob(`examples.fields.${fields.indexOf(weights)}.shape`, `is not of ${head.places} places`);
 }
 
 /** What a step on `count` examples is given, by name. */
@@ -152,7 +144,7 @@ function checkGradients(model: CompiledModel, count: number, graph: CompiledGrap
   });
   // The engine looks for tensors of these names in the slab.
   const beyond = tensors.findIndex((_, i) => i >= averaged.length && made.has(gradientName(i)));
-  if (beyond >= 0) refuse(`${field}.written`, `${gradientName(beyond)} is of a tensor that does not change`);
+  if (beyond >= 0) refuseJob(`${field}.written`, `${gradientName(beyond)} is of a tensor that does not change`);
 }
 
 function checkEvaluation(job: Job, model: CompiledModel, count: number, graph: CompiledGraph, field: string): void {
@@ -174,93 +166,37 @@ function checkEvaluation(job: Job, model: CompiledModel, count: number, graph: C
     if (made.has(names.divisor)) checkResult(made, names.divisor, 1, field);
     if (made.has(names.valid)) checkResult(made, names.valid, count * places, field);
     const beyond = names.metric(customs);
-    if (made.has(beyond)) refuse(`${field}.written`, `${beyond} is of no metric of the job`);
+    if (made.has(beyond)) refuseJob(`${field}.written`, `${beyond} is of no metric of the job`);
   });
-  if (made.has(gradientName(0))) refuse(`${field}.written`, 'an evaluation has no gradients');
+  if (made.has(gradientName(0))) refuseJob(`${field}.written`, 'an evaluation has no gradients');
 }
 
 function checkResult(made: ReadonlyMap<string, OnnxValue>, name: string, length: number, field: string): void {
-  const value = made.get(name) ?? refuse(`${field}.written`, `${name} is missing`);
+  const value = made.get(name) ?? refuseJob(`${field}.written`, `${name} is missing`);
   if (value.type === 'float32' && elements(value.shape) === length) return;
-  refuse(`${field}.written`, `${name} is ${value.type} [${value.shape.join(', ')}], not ${length} float32 numbers`);
+  refuseJob(`${field}.written`, `${name} is ${value.type} [${value.shape.join(', ')}], not ${length} float32 numbers`);
 }
 
 /** Follows the tensors from subgraph to subgraph. @returns the tensors that they write */
 function checkGraph(model: CompiledModel, count: number, graph: CompiledGraph, field: string): Map<string, OnnxValue> {
   const given = givenTensors(model, count, graph);
   const declared = new Map(graph.written.map((value) => [value.name, value]));
-  if (declared.size !== graph.written.length) refuse(`${field}.written`, 'has a name twice');
+  if (declared.size !== graph.written.length) refuseJob(`${field}.written`, 'has a name twice');
   const bytes = [...given.values(), ...declared.values()].reduce((sum, { shape }) => sum + elements(shape) * 4, 0);
-  if (bytes > mostBytes) refuse(field, `its tensors take ${bytes} bytes`);
+  if (bytes > mostBytes) refuseJob(field, `its tensors take ${bytes} bytes`);
   const made = new Map<string, OnnxValue>();
   graph.subgraphs.forEach((subgraph, i) => {
     const at = `${field}.subgraphs.${i}`;
-    const outputs =
-      subgraph.kind === 'session' ? checkSession(subgraph, given, made, at) : checkKernel(subgraph, made, declared, at);
+    const outputs = checkSubgraph(subgraph, given, made, declared, at);
     for (const value of outputs) {
       const wanted = declared.get(value.name);
       if (!wanted || wanted.type !== value.type || !same(wanted.shape, value.shape)) {
-        refuse(at, `writes ${value.name} as ${value.type} [${value.shape.join(', ')}], which is not declared`);
+        refuseJob(at, `writes ${value.name} as ${value.type} [${value.shape.join(', ')}], which is not declared`);
       }
-      if (made.has(value.name) || given.has(value.name)) refuse(at, `writes ${value.name}, which is there already`);
+      if (made.has(value.name) || given.has(value.name)) refuseJob(at, `writes ${value.name}, which is there already`);
       made.set(value.name, value);
     }
   });
-  if (made.size !== declared.size) refuse(`${field}.written`, 'names a tensor that no subgraph writes');
+  if (made.size !== declared.size) refuseJob(`${field}.written`, 'names a tensor that no subgraph writes');
   return made;
 }
-
-type KnownValues = ReadonlyMap<string, OnnxValue>;
-
-function checkSession(
-  subgraph: Extract<Subgraph, { kind: 'session' }>,
-  given: KnownValues,
-  made: KnownValues,
-  at: string,
-) {
-  const { inputs, outputs } = inspectModel(subgraph.bytes);
-  const names = (values: readonly OnnxValue[]) => values.map(({ name }) => name);
-  if (!same(names(inputs), subgraph.inputs)) refuse(`${at}.inputs`, 'are not those of the model');
-  if (!same(names(outputs), subgraph.outputs)) refuse(`${at}.outputs`, 'are not those of the model');
-  for (const { name, type, shape } of inputs) {
-    const value = made.get(name) ?? given.get(name) ?? refuse(`${at}.inputs`, `${name} is not there yet`);
-    if (value.type !== type || !same(value.shape, shape)) {
-      refuse(`${at}.inputs`, `${name} is ${value.type} [${value.shape.join(', ')}], not ${type} [${shape.join(', ')}]`);
-    }
-  }
-  return outputs;
-}
-
-/**
- * Kernels work on addresses in the memory of what subgraphs write, where gradients are not: a tensor from elsewhere, or a size
- * that does not fit, would have them read and write over others.
- */
-function checkKernel(
-  subgraph: Extract<Subgraph, { kind: 'kernel' }>,
-  made: KnownValues,
-  declared: KnownValues,
-  at: string,
-) {
-  const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = subgraph.numbers;
-  const [input, output] = [planes * h * w, planes * outH * outW];
-  const checkSize = (where: string, name: string, value: OnnxValue | undefined, length: number): OnnxValue => {
-    if (!value || inSlab.test(name)) return refuse(where, `${name} is not among what subgraphs write`);
-    if (value.type === 'float32' && elements(value.shape) === length) return value;
-    return refuse(where, `${name} has not the ${length} numbers that the kernel works on`);
-  };
-  subgraph.inputs.forEach((name, i) => {
-    checkSize(`${at}.inputs`, name, made.get(name), [input, output][i]);
-  });
-  const inside =
-    Math.min(kernelH, kernelW, strideH, strideW) >= 1 &&
-    (outH - 1) * strideH - top < h &&
-    (outW - 1) * strideW - left < w &&
-    top < kernelH &&
-    left < kernelW &&
-    positive <= 1;
-  if (!inside) refuse(`${at}.numbers`, 'have a window outside of its plane');
-  return [checkSize(`${at}.output`, subgraph.output, declared.get(subgraph.output), input)];
-}
-
-/** Names of tensors that the engine puts into the slab of gradients. */
-const inSlab = new RegExp(`^${gradientName(0).slice(0, -1)}\\d+$`);

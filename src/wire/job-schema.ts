@@ -32,6 +32,25 @@ const layoutSchema = z.strictObject({
 /** A copy of its own: what was decoded is a view of the whole job, which each thread would be given with it. */
 const bytes = z.instanceof(Uint8Array).transform((view) => new Uint8Array(view));
 
+/** Part of a tensor that a loop reads or writes in each step. */
+const viewSchema = z
+  .strictObject({
+    tensor: name,
+    shape,
+    slots: count,
+    first: countOrNone,
+    step: z.int().min(-1).max(1),
+    at: countOrNone,
+  })
+  .readonly();
+const portsSchema = z
+  .array(z.tuple([name, viewSchema]).readonly())
+  .max(100)
+  .readonly();
+const loopPartSchema = z
+  .strictObject({ kind: z.literal('session'), bytes, inputs: portsSchema, outputs: portsSchema })
+  .readonly();
+
 const subgraphSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('session'),
@@ -45,6 +64,17 @@ const subgraphSchema = z.discriminatedUnion('kind', [
     inputs: z.array(name).length(2).readonly(),
     output: name,
     numbers: z.array(countOrNone).length(12).readonly(),
+  }),
+  z.strictObject({
+    kind: z.literal('loop'),
+    inputs: z.array(name).readonly(),
+    outputs: z.array(name).readonly(),
+    steps: z.int().min(1).max(1_000_000),
+    begins: z
+      .array(z.strictObject({ view: viewSchema, from: name.optional() }).readonly())
+      .max(16)
+      .readonly(),
+    parts: z.array(loopPartSchema).min(1).max(16).readonly(),
   }),
 ]);
 

@@ -1,6 +1,7 @@
 /** What a compiled graph consists of, in lines that a diff shows well: a hash, and how many nodes there are by operator. */
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { CompiledGraph } from '../../src/engine/onnx/compile.js';
+import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import type { Subgraph } from '../../src/engine/onnx/subgraphs.js';
 import { sha256 } from '../../src/ground/checksum.js';
 
@@ -19,10 +20,12 @@ function* fieldsIn(message: Uint8Array, wanted: number): Generator<Uint8Array> {
 
 function operatorsOf(subgraph: Subgraph): string[] {
   if (subgraph.kind === 'kernel') return [subgraph.kernel];
-  const [graph] = fieldsIn(subgraph.bytes, graphOfModel);
-  return [...fieldsIn(graph, nodeOfGraph)].map((node) => {
-    const [operator] = fieldsIn(node, operatorOfNode);
-    return Buffer.from(operator).toString();
+  return modelsOf(subgraph).flatMap((model) => {
+    const [graph] = fieldsIn(model, graphOfModel);
+    return [...fieldsIn(graph, nodeOfGraph)].map((node) => {
+      const [operator] = fieldsIn(node, operatorOfNode);
+      return Buffer.from(operator).toString();
+    });
   });
 }
 

@@ -1,14 +1,15 @@
 /** A function of tensors, compiled as a step is and run by ONNX Runtime. */
 import tf = require('@tensorflow/tfjs-core');
 
+import { boundGraph, sessionsOf } from '../../src/engine/onnx/bound-graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { OnnxValue } from '../../src/engine/onnx/proto.js';
-import { createSession, type SessionTensor } from '../../src/engine/onnx/runtime.js';
+import type { SessionTensor } from '../../src/engine/onnx/runtime.js';
+import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { trace } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
-import { loadPoolingKernels } from '../../src/kernels/load-kernels.js';
 
 export interface Given {
   readonly shape: readonly number[];
@@ -41,9 +42,9 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
       output(`y${i}`, result, true);
     });
   }, true);
-  const { subgraphs, written } = cutGraph(graph);
+  const cut = cutGraph(graph);
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
-  const ports = [...given, ...written];
+  const ports = [...given, ...cut.written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
   const room = { float32: 'float32', int32: 'int32', bool: 'uint8', uint8: 'uint8', int64: 'uint8' } as const;
   const tensors = Object.fromEntries(
@@ -54,21 +55,10 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
   inputs.forEach(({ data }, i) => {
     tensors[`x${i}`].data.set(data);
   });
-  const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-  for (const subgraph of subgraphs) {
-    if (subgraph.kind === 'session') {
-      // Whatever the compiler writes, a worker that is sent it lets pass.
-      inspectModel(subgraph.bytes);
-      const session = createSession(subgraph.bytes);
-      session.bind(pick(subgraph.inputs), pick(subgraph.outputs))();
-      session.release();
-    } else {
-      const kernels = loadPoolingKernels(memory.memory) as unknown as Record<string, (...numbers: number[]) => void>;
-      kernels[subgraph.kernel](
-        ...[...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset),
-        ...subgraph.numbers,
-      );
-    }
-  }
+  // Whatever the compiler writes, a worker that is sent it lets pass.
+  for (const model of cut.subgraphs.flatMap(modelsOf)) inspectModel(model);
+  const sessions = sessionsOf(cut);
+  boundGraph(cut, sessions, tensors, memory.memory)();
+  for (const session of sessions.flat()) session.release();
   return outputs.map(({ shape, type }, i) => ({ shape, type, data: [...tensors[`y${i}`].data] }));
 }

@@ -4,6 +4,7 @@ import { EngineError, UnsupportedModelError } from '../../errors.js';
 import { sha256 } from '../../ground/checksum.js';
 import type { StepGraph } from './graph.js';
 import { checkRuns } from './runtime.js';
+import { modelsOf } from './step-loop.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
 
 /** Hashes of subgraphs that ONNX Runtime took: checking one costs as much as making a session, and sweeps train the same graphs again. */
@@ -13,11 +14,10 @@ const known = new Set<string>();
 export function accepted(graph: StepGraph): CutGraph {
   const cut = cutGraph(graph);
   const check = ({ subgraphs }: CutGraph) => {
-    for (const subgraph of subgraphs) {
-      if (subgraph.kind !== 'session') continue;
-      const hash = sha256(subgraph.bytes);
+    for (const model of subgraphs.flatMap(modelsOf)) {
+      const hash = sha256(model);
       if (known.has(hash)) continue;
-      checkRuns(subgraph.bytes);
+      checkRuns(model);
       known.add(hash);
     }
   };

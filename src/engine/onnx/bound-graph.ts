@@ -1,11 +1,33 @@
 /** A cut graph made ready to run: its subgraphs one after the other, on tensors where they lie. */
+
+import { elements } from '../../ground/elements.js';
 import { loadPoolingKernels } from '../../kernels/load-kernels.js';
 import { createSession, type Session, type SessionTensors } from './runtime.js';
-import type { CutGraph } from './subgraphs.js';
+import { type Loop, type LoopView, modelsOf, placeOf } from './step-loop.js';
+import type { CutGraph, Subgraph } from './subgraphs.js';
 
-/** One for each subgraph that ONNX Runtime computes, in their order. */
-export const sessionsOf = ({ subgraphs }: Pick<CutGraph, 'subgraphs'>): Session[] =>
-  subgraphs.flatMap((subgraph) => (subgraph.kind === 'session' ? [createSession(subgraph.bytes)] : []));
+type BoundRun = () => void;
+type Kernels = Record<string, (...numbers: number[]) => void>;
+type Subgraphs = Pick<CutGraph, 'subgraphs'>;
+
+/** Those of each subgraph, in the order of their models. */
+export const sessionsOf = ({ subgraphs }: Subgraphs): Session[][] =>
+  subgraphs.map((subgraph) => modelsOf(subgraph).map((model) => createSession(model)));
+
+/**
+ * The loops of a graph bound to tensors, by their subgraphs: binding each of their steps takes long, and they touch only what
+ * subgraphs write.
+ */
+export function boundLoops(
+  { subgraphs }: Subgraphs,
+  sessions: readonly (readonly Session[])[],
+  tensors: SessionTensors,
+): Map<Subgraph, BoundRun> {
+  const loops = subgraphs.flatMap((subgraph, i): [Subgraph, BoundRun][] =>
+    subgraph.kind === 'loop' ? [[subgraph, boundLoop(subgraph, sessions[i], tensors)]] : [],
+  );
+  return new Map(loops);
+}
 
 /**
  * @param tensors all that subgraphs read and write
@@ -13,20 +35,56 @@ export const sessionsOf = ({ subgraphs }: Pick<CutGraph, 'subgraphs'>): Session[
  * @returns runs all subgraphs in this thread
  */
 export function boundGraph(
-  { subgraphs }: Pick<CutGraph, 'subgraphs'>,
-  sessions: readonly Session[],
+  graph: Subgraphs,
+  sessions: readonly (readonly Session[])[],
   tensors: SessionTensors,
   memory: WebAssembly.Memory,
-): () => void {
+  loops = boundLoops(graph, sessions, tensors),
+): BoundRun {
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
-  const left = sessions.values();
-  const parts = subgraphs.map((subgraph) => {
-    if (subgraph.kind === 'session') return left.next().value!.bind(pick(subgraph.inputs), pick(subgraph.outputs));
-    const kernels = loadPoolingKernels(memory) as unknown as Record<string, (...numbers: number[]) => void>;
+  const parts = graph.subgraphs.map((subgraph, i) => {
+    if (subgraph.kind === 'loop') return loops.get(subgraph)!;
+    if (subgraph.kind === 'session') return sessions[i][0].bind(pick(subgraph.inputs), pick(subgraph.outputs));
+    const kernels = kernelsOf(memory);
     const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
     return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
   });
   return () => {
     for (const part of parts) part();
+  };
+}
+
+const kernelsOf = (memory: WebAssembly.Memory): Kernels => loadPoolingKernels(memory) as unknown as Kernels;
+
+function boundLoop({ steps, begins, parts }: Loop, sessions: readonly Session[], tensors: SessionTensors): BoundRun {
+  const numbersIn = (view: LoopView, k: number): Float32Array => {
+    const data = tensors[view.tensor].data as Float32Array;
+    const place = placeOf(view, k, data.length);
+    return data.subarray(place, place + elements(view.shape));
+  };
+  const left = sessions.values();
+  const bound = parts.map((part): ((k: number) => BoundRun) => {
+    const session = left.next().value!;
+    const known = new Map<string, BoundRun>();
+    const ports = (views: typeof part.inputs, k: number): SessionTensors =>
+      Object.fromEntries(
+        views.map(([port, view]) => [port, { type: 'float32', shape: view.shape, data: numbersIn(view, k) }]),
+      );
+    return (k) => {
+      const [inputs, outputs] = [ports(part.inputs, k), ports(part.outputs, k)];
+      const places = [...Object.values(inputs), ...Object.values(outputs)].map(({ data }) => data.byteOffset).join();
+      const run = known.get(places) ?? session.bind(inputs, outputs);
+      known.set(places, run);
+      return run;
+    };
+  });
+  const runs = Array.from({ length: steps }, (_, k) => bound.map((run) => run(k))).flat();
+  const starts = begins.map(({ view, from }): BoundRun => {
+    const numbers = numbersIn(view, 0);
+    return from === undefined ? () => numbers.fill(0) : () => numbers.set(tensors[from].data);
+  });
+  return () => {
+    for (const start of starts) start();
+    for (const run of runs) run();
   };
 }

@@ -9,6 +9,7 @@ import {
   type OnnxNode,
   type OnnxValue,
 } from './proto.js';
+import type { Loop } from './step-loop.js';
 import type { Storage, StoredValue } from './storage.js';
 
 /** Domain of the nodes that are our own kernels. */
@@ -87,16 +88,20 @@ export class GraphBuilder {
     return this.nodes(op, inputs, 1, attributes, domain)[0]!;
   }
 
-  /** Appends a node with several outputs. */
+  /**
+   * Appends a node with several outputs.
+   * @param loop what a loop does, by the names of what it writes
+   */
   nodes(
     op: string,
     inputs: readonly string[],
     outputs: number,
     attributes: Record<string, Attribute> = {},
     domain?: string,
+    loop?: (names: readonly string[]) => Loop,
   ): string[] {
     const names = Array.from({ length: outputs }, () => `${this.#prefix}t${this.#names++}`);
-    const node = { op, inputs, outputs: names, attributes, domain, kernel: this.kernelName };
+    const node = { op, inputs, outputs: names, attributes, domain, kernel: this.kernelName, loop: loop?.(names) };
     this.#nodes.push(node);
     for (const name of names) this.#producers.set(name, node);
     return names;
@@ -127,13 +132,18 @@ export class GraphBuilder {
    * @param numbers arguments after the addresses of inputs and result
    */
   kernel(name: string, inputs: readonly string[], shape: readonly number[], numbers: readonly number[]): string {
-    const made = inputs.map((input) => (this.#producers.has(input) ? input : this.node('Identity', [input])));
-    made.forEach((input, i) => {
-      if (input !== inputs[i]) this.#shapes.set(input, { ...this.#shapes.get(inputs[i])!, name: input });
-    });
+    const made = inputs.map((input) => this.written(input));
     const result = this.node(name, made, { numbers }, kernelDomain);
     this.#shapes.set(result, { name: result, shape, type: 'float32' });
     return result;
+  }
+
+  /** A tensor where kernels reach it: what a graph is given, and its constants, lie elsewhere. */
+  written(name: string): string {
+    if (this.#producers.has(name)) return name;
+    const copy = this.node('Identity', [name]);
+    this.#shapes.set(copy, { ...this.#shapes.get(name)!, name: copy });
+    return copy;
   }
 
   int64(values: readonly number[], shape: readonly number[] = [values.length]): string {

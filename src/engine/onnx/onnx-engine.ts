@@ -6,7 +6,7 @@ import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
 import { BatchMemory, PrivateMemory } from '../private-memory.js';
 import { fillNoise } from '../step-noise.js';
-import { boundGraph, sessionsOf } from './bound-graph.js';
+import { boundGraph, boundLoops, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
 import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
 import type { Session, SessionTensor, SessionTensors } from './runtime.js';
@@ -23,8 +23,9 @@ export interface CompiledModel {
 /** A compiled graph made ready to run in this thread, but for the gradients that it writes. */
 interface Prepared {
   readonly graph: CompiledGraph;
-  /** One for each subgraph that ONNX Runtime computes, in their order. */
-  readonly sessions: readonly Session[];
+  /** Those of each subgraph. */
+  readonly sessions: readonly (readonly Session[])[];
+  readonly loops: ReturnType<typeof boundLoops>;
   /** What a step is given, and what subgraphs write except gradients; the latter in one memory, where kernels can reach them. */
   readonly tensors: SessionTensors;
   readonly memory: WebAssembly.Memory;
@@ -77,7 +78,7 @@ export class OnnxEngine implements GradientEngine {
   }
 
   async dispose(): Promise<void> {
-    for (const { sessions } of this.#prepared.values()) for (const session of sessions) session.release();
+    for (const { sessions } of this.#prepared.values()) for (const session of sessions.flat()) session.release();
     this.#prepared.clear();
   }
 
@@ -86,13 +87,15 @@ export class OnnxEngine implements GradientEngine {
     if (known) return known;
     const noise = noiseTensors(graph);
     const { memory, tensors: written } = this.#writtenTensors(graph);
+    const sessions = sessionsOf(graph);
     const prepared = {
       graph,
       memory,
       draw: noise.draw,
       runs: new Map(),
       tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
-      sessions: sessionsOf(graph),
+      sessions,
+      loops: boundLoops(graph, sessions, written),
     };
     this.#prepared.set(graph, prepared);
     return prepared;
@@ -101,9 +104,9 @@ export class OnnxEngine implements GradientEngine {
   #run(prepared: Prepared, gradients: Float32Array): () => void {
     const known = prepared.runs.get(gradients);
     if (known) return known;
-    const { graph, memory } = prepared;
+    const { graph, memory, loops } = prepared;
     const tensors = { ...prepared.tensors, ...this.#gradientTensors(graph, gradients) };
-    const run = boundGraph(graph, prepared.sessions, tensors, memory);
+    const run = boundGraph(graph, prepared.sessions, tensors, memory, loops);
     prepared.runs.set(gradients, run);
     return run;
   }

@@ -1,5 +1,6 @@
 /** ONNX graphs as plain data, and their encoding as a ModelProto (onnx.proto, IR version 9). */
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import type { Loop } from './step-loop.js';
 
 export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
 export type Attribute = number | string | readonly number[] | { float: number };
@@ -13,6 +14,8 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
   /** The kernel of tfjs that it is for; it is not part of the model. */
   readonly kernel?: string;
+  /** Of a loop of ours, which is no operator of ONNX. */
+  readonly loop?: Loop;
 }
 
 export interface OnnxValue {

@@ -4,6 +4,7 @@
  */
 import { kernelDomain, type StepGraph } from './graph.js';
 import { encodeModel, type OnnxNode, type OnnxValue } from './proto.js';
+import type { Loop } from './step-loop.js';
 
 /** A part of a step's graph, as plain data: nodes for a session, or one call of a kernel. They hand tensors on by name. */
 export type Subgraph =
@@ -19,7 +20,8 @@ export type Subgraph =
       readonly inputs: readonly string[];
       readonly output: string;
       readonly numbers: readonly number[];
-    };
+    }
+  | (Loop & { readonly kind: 'loop'; readonly inputs: readonly string[]; readonly outputs: readonly string[] });
 
 export interface CutGraph {
   /** In the order in which they run. */
@@ -70,7 +72,11 @@ export function cutGraph(graph: StepGraph, named = false): CutGraph {
     const nodes = graph.nodes.filter((node) => levels.get(node) === level);
     for (const node of nodes.filter(isKernel)) {
       const [output] = node.outputs;
-      written.push(declared.get(output)!);
+      written.push(...node.outputs.map((name) => declared.get(name)!));
+      if (node.loop) {
+        subgraphs.push({ kind: 'loop', ...node.loop, inputs: node.inputs, outputs: node.outputs });
+        continue;
+      }
       const numbers = node.attributes.numbers as readonly number[];
       subgraphs.push({ kind: 'kernel', kernel: node.op, inputs: node.inputs, output, numbers });
     }

@@ -20,6 +20,7 @@ import { mirrorLowerings } from './lowerings/mirror.js';
 import { normalizationLowerings } from './lowerings/normalization.js';
 import { peakLowerings } from './lowerings/peaks.js';
 import { poolingLowerings } from './lowerings/pooling.js';
+import { recurrenceLowerings } from './lowerings/recurrence.js';
 import { reduceLowerings } from './lowerings/reduction.js';
 import { resizeLowerings } from './lowerings/resize.js';
 import { scanLowerings } from './lowerings/scan.js';
@@ -54,6 +55,7 @@ const lowerings: Lowerings = {
   ...resizeLowerings,
   ...peakLowerings,
   ...mirrorLowerings,
+  ...recurrenceLowerings,
 };
 
 const backendName = 'lockstep-trace';
@@ -61,6 +63,10 @@ const backendName = 'lockstep-trace';
 class TraceBackend extends tf.KernelBackend {
   readonly data = new tf.DataStorage<StoredValue>(this, tf.engine());
   graph!: GraphBuilder;
+  /** Whether what is traced may be loops of ours: not where others are to run it. */
+  get hasLoops(): boolean {
+    return this.graph.turnsProducts;
+  }
 
   /** Data that enters from JavaScript is a constant of the graph. */
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {

@@ -10,6 +10,7 @@ import './cpu-backend.js';
 import './pooling-gradients.js';
 import './layers-gaps.js';
 import './orthogonal.js';
+import './recurrent-operations.js';
 import './whole-operations.js';
 import { correctGradients } from './corrected-gradients.js';
 

@@ -12,7 +12,9 @@ import tf = require('@tensorflow/tfjs-core');
 createRequire(import.meta.url)('@tensorflow/tfjs-layers');
 
 const { classNameMap } = tf.serialization.SerializationMap.getMap();
-const prototypeOf = <T>(className: string): T => (classNameMap[className][0] as unknown as { prototype: T }).prototype;
+/** The prototype of a registered class of tfjs's. */
+export const prototypeOf = <T>(className: string): T =>
+  (classNameMap[className][0] as unknown as { prototype: T }).prototype;
 
 /** Whether the engine in use has a kernel for all of an operation. */
 export const isWhole = (kernel: string): boolean => tf.getKernel(kernel, tf.getBackend()) !== undefined;

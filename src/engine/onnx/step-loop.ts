@@ -1,0 +1,79 @@
+/**
+ * Loops of a graph over the steps of a sequence: in each step, sessions read and write the slots of that step
+ * where they lie. A graph with a loop has as many nodes for long sequences as for short ones, and no number is copied from step to
+ * step, as ONNX's own Scan and Loop do.
+ */
+import { elements } from '../../ground/elements.js';
+
+/**
+ * Numbers of a tensor that has `slots` parts of one size: in step k those of slot (first + k * step) mod slots, from `at` on. A
+ * tensor of one slot is the same in every step.
+ */
+export interface LoopView {
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly slots: number;
+  readonly first: number;
+  readonly step: number;
+  readonly at: number;
+}
+
+/** A view, by the name of the input or output that is tied to it. */
+type TiedPort = readonly [name: string, view: LoopView];
+
+/** A session that runs in each step. */
+export interface LoopPart {
+  readonly kind: 'session';
+  readonly bytes: Uint8Array;
+  readonly inputs: readonly TiedPort[];
+  readonly outputs: readonly TiedPort[];
+}
+
+export interface Loop {
+  readonly steps: number;
+  /** What views hold before step 0: another tensor, or zeros. */
+  readonly begins: readonly { readonly view: LoopView; readonly from?: string }[];
+  /** What is done in each step, in this order. */
+  readonly parts: readonly LoopPart[];
+}
+
+/** What has models of its own. */
+type WithModels =
+  | { readonly kind: 'session'; readonly bytes: Uint8Array }
+  | { readonly kind: 'loop'; readonly parts: readonly LoopPart[] }
+  | { readonly kind: 'kernel' };
+
+/** The models of the sessions in a subgraph, in the order in which they are made. */
+export function modelsOf(subgraph: WithModels): Uint8Array[] {
+  if (subgraph.kind === 'loop') return subgraph.parts.map(({ bytes }) => bytes);
+  return subgraph.kind === 'session' ? [subgraph.bytes] : [];
+}
+
+/** A tensor as it is in every step. */
+export const inEveryStep = (tensor: string, shape: readonly number[]): LoopView => ({
+  tensor,
+  shape,
+  slots: 1,
+  first: 0,
+  step: 0,
+  at: 0,
+});
+
+/** One slot a step, of a tensor [slots, ...shape]; after the last comes the first. */
+export const eachSlot = (
+  tensor: string,
+  slots: number,
+  shape: readonly number[],
+  first = 0,
+  step: 1 | -1 = 1,
+): LoopView => ({ tensor, shape, slots, first, step, at: 0 });
+
+/** Place of a view's first number in its tensor, in floats. @param length of the tensor */
+export function placeOf({ slots, first, step, at }: LoopView, k: number, length: number): number {
+  const slot = (((first + k * step) % slots) + slots) % slots;
+  return slot * (length / slots) + at;
+}
+
+/** Whether a view lies inside its tensor in every step. @param length of the tensor */
+export const isInside = ({ shape, slots, at }: LoopView, length: number): boolean =>
+  length % slots === 0 && at + elements(shape) <= length / slots;

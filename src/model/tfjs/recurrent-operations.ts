@@ -1,0 +1,193 @@
+/**
+ * Recurrent layers as operations that the compiled engine has as a whole, each with its gradient: LSTM (Hochreiter and Schmidhuber
+ * 1997), GRU (Cho et al. 2014) and the plain recurrent layer. tfjs unrolls them, and makes dozens of operations for each step of a
+ * sequence. Whoever calls tfjs's layers gets them; what they do not cover, and other backends, compute as ever. Imported for its
+ * effect.
+ */
+import tf = require('@tensorflow/tfjs-core');
+
+import { isWhole, prototypeOf } from './whole-operations.js';
+
+/** All sequences are [steps, width, batch] inside, and states [units, batch]. */
+interface RecurrentOperation {
+  readonly kernel: string;
+  readonly gates: number;
+  readonly states: number;
+  /** What its gradient is given of the sequences that it has kept, by name, after the states. */
+  readonly kept: readonly string[];
+  /** Masks that the cell draws for dropout, of which it uses the first. */
+  readonly draws: number;
+}
+const operations: Readonly<Record<string, RecurrentOperation | undefined>> = {
+  LSTMCell: {
+    kernel: 'LstmSteps',
+    gates: 4,
+    states: 2,
+    kept: ['input', 'forget', 'candidate', 'output', 'shown'],
+    draws: 4,
+  },
+  GRUCell: { kernel: 'GruSteps', gates: 3, states: 1, kept: ['update', 'reset', 'candidate', 'left'], draws: 3 },
+  SimpleRNNCell: { kernel: 'SimpleRnnSteps', gates: 1, states: 1, kept: ['shown'], draws: 1 },
+};
+const activations = ['linear', 'sigmoid', 'tanh', 'relu', 'hardSigmoid'];
+const stateNames = ['h', 'c'];
+
+const run = (kernel: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor[] =>
+  tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];
+
+/** [steps, rows, batch] as a matrix of all steps: [rows, steps * batch]. */
+const rowsOf = (x: tf.Tensor): tf.Tensor => tf.reshape(tf.transpose(x, [1, 0, 2]), [x.shape[1]!, -1]);
+/** [steps * batch, rows]. */
+const columnsOf = (x: tf.Tensor): tf.Tensor => tf.reshape(tf.transpose(x, [0, 2, 1]), [-1, x.shape[1]!]);
+/** a * b^T of matrices of all steps; this way round the product is the fastest. */
+const ofAllSteps = (columns: tf.Tensor, rows: tf.Tensor): tf.Tensor =>
+  tf.transpose(tf.matMul(rows as tf.Tensor2D, columns as tf.Tensor2D));
+
+/** The gradient of weights is one product over all steps, and so is that of the inputs. */
+for (const { kernel, gates, states, kept } of Object.values(operations) as RecurrentOperation[]) {
+  const names = stateNames.slice(0, states);
+  tf.registerGradient({
+    kernelName: kernel,
+    inputsToSave: ['x', 'kernel', 'recurrentKernel', 'mask', 'drop'],
+    // The sequence and the last states are for others.
+    outputsToSave: [...Array<boolean>(1 + states).fill(false), ...Array<boolean>(states + kept.length + 1).fill(true)],
+    gradFunc: (dys, [x, weights, recurrentKernel, mask, drop, ...saved], attrs) => {
+      const [dSequence, ...ends] = dys as tf.Tensor[];
+      const all = [...names, ...kept, ...(attrs.isDropped ? ['dropped'] : [])];
+      const known = Object.fromEntries(all.map((name, i) => [name, saved[i]!]));
+      const slopes = Object.fromEntries(names.map((name, i) => [`d_${name}`, ends[i]!]));
+      const [sums, ...starts] = run(
+        `${kernel}Grad`,
+        { dSequence: dSequence!, recurrentKernel, mask, drop, ...known, ...slopes },
+        attrs,
+      ) as [tf.Tensor, ...tf.Tensor[]];
+      const rows = rowsOf(sums);
+      const units = recurrentKernel.shape[0];
+      const steps = x.shape[0];
+      const before = () => (attrs.isDropped ? known.dropped! : tf.slice(known.h!, 0, steps));
+      const recurrentGradient = () => {
+        const states = columnsOf(before());
+        if (kernel !== 'GruSteps') return ofAllSteps(states, rows);
+        // The candidate's sum is over what the reset gate has left of the state.
+        const [ofGates, ofCandidate] = tf.split(rows, [2 * units, units], 0);
+        return tf.concat([ofAllSteps(states, ofGates!), ofAllSteps(columnsOf(known.left!), ofCandidate!)], 1);
+      };
+      return {
+        x: () => tf.matMul(weights, sums),
+        kernel: () => ofAllSteps(columnsOf(x), rows),
+        recurrentKernel: recurrentGradient,
+        bias: () => tf.reshape(tf.sum(rows, 1), [gates * units]),
+        ...Object.fromEntries(names.map((name, i) => [name, () => starts[i]!])),
+        mask: () => tf.zerosLike(mask),
+        drop: () => tf.zerosLike(drop),
+      };
+    },
+  });
+}
+
+interface Weight {
+  read(): tf.Tensor;
+}
+type TfjsActivation = { getClassName(): string };
+/** The fields of tfjs's layers and cells that are read here. */
+interface TfjsCell {
+  readonly units: number;
+  readonly kernel: Weight;
+  readonly recurrentKernel: Weight;
+  readonly bias: Weight | null;
+  readonly activation: TfjsActivation;
+  readonly recurrentActivation?: TfjsActivation;
+  readonly dropout: number;
+  readonly recurrentDropout: number;
+  readonly dropoutFunc?: (x: tf.Tensor, rate: number) => tf.Tensor;
+  getClassName(): string;
+  call: unknown;
+}
+interface TfjsRecurrent {
+  readonly cell: TfjsCell;
+  readonly stateful: boolean;
+  readonly returnSequences: boolean;
+  readonly returnState: boolean;
+  readonly goBackwards: boolean;
+  getClassName(): string;
+  call(inputs: tf.Tensor | tf.Tensor[], kwargs: Arguments | null): tf.Tensor | tf.Tensor[];
+}
+interface Arguments {
+  readonly mask?: tf.Tensor | null;
+  readonly training?: boolean | null;
+  readonly initialState?: readonly tf.Tensor[] | null;
+}
+
+/** Calls of cells as tfjs has them: one that somebody has changed does something else. */
+const calls = new Map(Object.keys(operations).map((name) => [name, prototypeOf<TfjsCell>(name).call]));
+const isPart = (rate: number): boolean => rate > 0 && rate < 1;
+
+/** The operation that does what a layer does with these arguments. */
+function operationOf(
+  layer: TfjsRecurrent,
+  x: tf.Tensor,
+  { mask, training }: Arguments,
+): RecurrentOperation | undefined {
+  const { cell } = layer;
+  const name = cell.getClassName();
+  const operation = operations[name];
+  const { hasLoops } = tf.backend() as { hasLoops?: boolean };
+  if (!operation || !hasLoops || !isWhole(operation.kernel) || cell.call !== calls.get(name)) return undefined;
+  if (layer.stateful || x.rank !== 3 || x.size === 0 || (mask && mask.rank !== 2)) return undefined;
+  const known = [cell.activation, cell.recurrentActivation].every(
+    (each) => !each || activations.includes(each.getClassName()),
+  );
+  // A cell that tf.layers.rnn was given keeps its first masks for ever.
+  const draws = training && (isPart(cell.dropout) || isPart(cell.recurrentDropout));
+  return known && (!draws || (cell.dropoutFunc && layer.getClassName() !== 'RNN')) ? operation : undefined;
+}
+
+const layer = prototypeOf<TfjsRecurrent>('RNN');
+const unrolled = layer.call;
+layer.call = function whole(inputs, kwargs) {
+  const [x] = [inputs].flat() as [tf.Tensor];
+  const operation = operationOf(this, x, kwargs ?? {});
+  return operation ? tf.tidy(() => outputsOf(this, operation, x, kwargs ?? {})) : unrolled.call(this, inputs, kwargs);
+};
+
+function outputsOf(
+  { cell, goBackwards, returnSequences, returnState }: TfjsRecurrent,
+  { kernel, states, draws }: RecurrentOperation,
+  x: tf.Tensor,
+  { mask, training, initialState }: Arguments,
+): tf.Tensor | tf.Tensor[] {
+  const [batch, , width] = x.shape as [number, number, number];
+  const { units, bias } = cell;
+  /** One mask for all steps; those that are not used are drawn all the same, so that all noise is as tfjs's own cells draw it. */
+  const noise = (rate: number, size: number): tf.Tensor | undefined => {
+    if (!training || !isPart(rate)) return undefined;
+    return Array.from({ length: draws }, () => cell.dropoutFunc!(tf.ones([batch, size]), rate))[0];
+  };
+  const [ofInput, ofState] = [noise(cell.dropout, width), noise(cell.recurrentDropout, units)];
+  const ordered = (sequence: tf.Tensor) => (goBackwards ? tf.reverse(sequence, 0) : sequence);
+  const counts = mask && tf.cast(tf.cast(mask, 'bool'), 'float32');
+  const starts = Array.from({ length: states }, (_, i) =>
+    initialState ? tf.transpose(initialState[i]!) : tf.zeros([units, batch]),
+  );
+  const none = tf.scalar(1);
+  const given = {
+    x: ordered(tf.transpose(ofInput ? tf.mul(x, tf.expandDims(ofInput, 1)) : x, [1, 2, 0])),
+    kernel: cell.kernel.read(),
+    recurrentKernel: cell.recurrentKernel.read(),
+    bias: bias ? bias.read() : none,
+    mask: counts ? ordered(tf.expandDims(tf.transpose(counts), 1)) : none,
+    drop: ofState ? tf.transpose(ofState) : none,
+    ...Object.fromEntries(starts.map((start, i) => [stateNames[i]!, start])),
+  };
+  const [sequence, ...ends] = run(kernel, given, {
+    hasBias: bias !== null && bias !== undefined,
+    isMasked: Boolean(counts),
+    isDropped: ofState !== undefined,
+    keeps: (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn(),
+    activation: cell.activation.getClassName(),
+    gate: (cell.recurrentActivation ?? cell.activation).getClassName(),
+  }) as [tf.Tensor, ...tf.Tensor[]];
+  const last = ends.slice(0, states).map((state) => tf.transpose(state));
+  const output = returnSequences ? tf.transpose(sequence, [2, 0, 1]) : last[0]!;
+  return returnState ? [output, ...last] : output;
+}

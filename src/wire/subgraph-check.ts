@@ -1,0 +1,124 @@
+/** Whether the subgraphs of a job work on what is there: what a hostile or broken coordinator could get wrong, a worker must not run into. */
+import { inspectModel } from '../engine/onnx/inspect.js';
+import { gradientName } from '../engine/onnx/names.js';
+import type { OnnxValue } from '../engine/onnx/proto.js';
+import { isInside, type LoopView } from '../engine/onnx/step-loop.js';
+import type { Subgraph } from '../engine/onnx/subgraphs.js';
+import { WireError } from '../errors.js';
+import { elements } from '../ground/elements.js';
+
+export const refuseJob = (field: string, problem: string): never => {
+  throw new WireError(`job.${field}: ${problem}`, 'run the same version of lockstep on both sides');
+};
+
+export const same = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+type KnownValues = ReadonlyMap<string, OnnxValue>;
+
+/** @returns what a subgraph writes */
+export function checkSubgraph(
+  subgraph: Subgraph,
+  given: KnownValues,
+  made: KnownValues,
+  declared: KnownValues,
+  at: string,
+) {
+  if (subgraph.kind === 'session') return checkSession(subgraph, given, made, at);
+  return subgraph.kind === 'loop' ? checkLoop(subgraph, made, declared, at) : checkKernel(subgraph, made, declared, at);
+}
+
+function checkSession(
+  subgraph: Extract<Subgraph, { kind: 'session' }>,
+  given: KnownValues,
+  made: KnownValues,
+  at: string,
+) {
+  const { inputs, outputs } = inspectModel(subgraph.bytes);
+  const names = (values: readonly OnnxValue[]) => values.map(({ name }) => name);
+  if (!same(names(inputs), subgraph.inputs)) refuseJob(`${at}.inputs`, 'are not those of the model');
+  if (!same(names(outputs), subgraph.outputs)) refuseJob(`${at}.outputs`, 'are not those of the model');
+  for (const { name, type, shape } of inputs) {
+    const value = made.get(name) ?? given.get(name) ?? refuseJob(`${at}.inputs`, `${name} is not there yet`);
+    if (value.type !== type || !same(value.shape, shape)) {
+      refuseJob(
+        `${at}.inputs`,
+        `${name} is ${value.type} [${value.shape.join(', ')}], not ${type} [${shape.join(', ')}]`,
+      );
+    }
+  }
+  return outputs;
+}
+
+/**
+ * Kernels work on addresses in the memory of what subgraphs write, where gradients are not: a tensor from elsewhere, or a size
+ * that does not fit, would have them read and write over others.
+ */
+function checkKernel(
+  subgraph: Extract<Subgraph, { kind: 'kernel' }>,
+  made: KnownValues,
+  declared: KnownValues,
+  at: string,
+) {
+  const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = subgraph.numbers;
+  const [input, output] = [planes * h * w, planes * outH * outW];
+  const checkSize = (where: string, name: string, value: OnnxValue | undefined, length: number): OnnxValue => {
+    if (!value || inSlab.test(name)) return refuseJob(where, `${name} is not among what subgraphs write`);
+    if (value.type === 'float32' && elements(value.shape) === length) return value;
+    return refuseJob(where, `${name} has not the ${length} numbers that the kernel works on`);
+  };
+  subgraph.inputs.forEach((name, i) => {
+    checkSize(`${at}.inputs`, name, made.get(name), [input, output][i]);
+  });
+  const inside =
+    Math.min(kernelH, kernelW, strideH, strideW) >= 1 &&
+    (outH - 1) * strideH - top < h &&
+    (outW - 1) * strideW - left < w &&
+    top < kernelH &&
+    left < kernelW &&
+    positive <= 1;
+  if (!inside) refuseJob(`${at}.numbers`, 'have a window outside of its plane');
+  return [checkSize(`${at}.output`, subgraph.output, declared.get(subgraph.output), input)];
+}
+
+/** Loops, too, work in that memory alone, and inside the tensors that they name, whichever step it is. */
+function checkLoop(
+  { inputs, outputs, begins, parts }: Extract<Subgraph, { kind: 'loop' }>,
+  made: KnownValues,
+  declared: KnownValues,
+  at: string,
+): OnnxValue[] {
+  const tensorOf = (name: string, known: KnownValues, field: string): OnnxValue => {
+    const value = inSlab.test(name) ? undefined : known.get(name);
+    return value?.type === 'float32' ? value : refuseJob(`${at}.${field}`, `${name} is not among what subgraphs write`);
+  };
+  const written = outputs.map((name) => tensorOf(name, declared, 'outputs'));
+  const read = new Map([...inputs.map((name) => tensorOf(name, made, 'inputs')), ...written].map((v) => [v.name, v]));
+  const own = new Map(written.map((value) => [value.name, value]));
+  const checkView = (view: LoopView, known: KnownValues, field: string) => {
+    if (isInside(view, elements(tensorOf(view.tensor, known, field).shape))) return;
+    refuseJob(`${at}.${field}`, `are beyond ${view.tensor}`);
+  };
+  for (const { view, from } of begins) {
+    checkView(view, own, 'begins');
+    if (from === undefined || elements(tensorOf(from, read, 'begins').shape) === elements(view.shape)) continue;
+    refuseJob(`${at}.begins`, `${from} does not fit`);
+  }
+  parts.forEach((part, i) => {
+    const ports = inspectModel(part.bytes);
+    for (const kind of ['inputs', 'outputs'] as const) {
+      const field = `parts.${i}.${kind}`;
+      if (part[kind].length !== ports[kind].length) refuseJob(`${at}.${field}`, 'are not those of the model');
+      part[kind].forEach(([name, view], j) => {
+        const port = ports[kind][j];
+        const fits = port.name === name && port.type === 'float32' && same(port.shape, view.shape);
+        if (!fits) refuseJob(`${at}.${field}`, 'are not those of the model');
+        checkView(view, kind === 'inputs' ? read : own, field);
+      });
+    }
+  });
+  return written;
+}
+
+/** Names of tensors that the engine puts into the slab of gradients. */
+const inSlab = new RegExp(`^${gradientName(0).slice(0, -1)}\\d+$`);

@@ -1,0 +1,97 @@
+/** Recurrent layers as loops compute what tfjs's cells do step by step, and so do their gradients. */
+
+import { beforeAll, describe } from 'vitest';
+import { loadBackend } from '../../src/engine/backends.js';
+import { floats, integers, trains } from '../support/lowered.js';
+
+import tf = require('@tensorflow/tfjs-core');
+import tfl = require('@tensorflow/tfjs-layers');
+
+beforeAll(() => loadBackend('cpu'));
+
+type Name = 'lstm' | 'gru' | 'simpleRNN';
+const gates = { lstm: 4, gru: 3, simpleRNN: 1 };
+const states = { lstm: 2, gru: 1, simpleRNN: 1 };
+
+/** A layer of tfjs with weights that are given. */
+function layerOf(name: Name, options: object, weights: readonly tf.Tensor[]) {
+  const layer = tfl.layers[name]({ units: 5, ...options } as never) as unknown as {
+    cell: Record<string, unknown>;
+    call(x: tf.Tensor, kwargs: object): tf.Tensor | tf.Tensor[];
+  };
+  ['kernel', 'recurrentKernel', 'bias'].forEach((weight, i) => {
+    layer.cell[weight] = weights[i] ? { read: () => weights[i] } : null;
+  });
+  return layer;
+}
+const weightsOf = (name: Name, bias = true) => [
+  floats([3, gates[name] * 5]),
+  floats([5, gates[name] * 5]),
+  ...(bias ? [floats([gates[name] * 5])] : []),
+];
+const x = floats([2, 4, 3]);
+const mask = { shape: [2, 4], type: 'int32' as const, data: Int32Array.of(1, 1, 0, 1, 0, 1, 1, 0) };
+
+for (const name of ['lstm', 'gru', 'simpleRNN'] as const) {
+  describe(name, () => {
+    const layer =
+      (options: object) =>
+      (given: tf.Tensor, ...weights: tf.Tensor[]) =>
+        layerOf(name, options, weights).call(given, {});
+    trains('to the last state', layer({}), x, ...weightsOf(name));
+    trains('to all states', layer({ returnSequences: true }), x, ...weightsOf(name));
+    trains('with states', layer({ returnState: true }), x, ...weightsOf(name));
+    trains(
+      'with all',
+      layer({ returnState: true, returnSequences: true, recurrentActivation: 'sigmoid' }),
+      x,
+      ...weightsOf(name),
+    );
+    trains('backwards', layer({ goBackwards: true, returnSequences: true }), x, ...weightsOf(name));
+    trains('without bias', layer({ useBias: false }), x, ...weightsOf(name, false));
+    trains(
+      'of other activations',
+      layer({ activation: 'relu', recurrentActivation: 'linear' }),
+      x,
+      ...weightsOf(name).map(({ shape, type, data }) => ({ shape, type, data: data.map((v) => v / 8) })),
+    );
+    trains(
+      'with masks',
+      (given, counts, ...weights) =>
+        layerOf(name, { returnSequences: true, returnState: true }, weights).call(given, { mask: counts }),
+      x,
+      mask,
+      ...weightsOf(name),
+    );
+    trains(
+      'masked backwards to the last state',
+      (given, counts, ...weights) => layerOf(name, { goBackwards: true }, weights).call(given, { mask: counts }),
+      x,
+      mask,
+      ...weightsOf(name),
+    );
+    const starts = Array.from({ length: states[name] }, () => floats([2, 5]));
+    trains(
+      'from states',
+      (given, ...others) =>
+        layerOf(name, { returnState: true }, others.slice(starts.length)).call(given, {
+          initialState: others.slice(0, starts.length),
+        }),
+      x,
+      ...starts,
+      ...weightsOf(name),
+    );
+    trains(
+      'with dropout',
+      (given, ofInput, ofState, ...weights) => {
+        const made = layerOf(name, { dropout: 0.5, recurrentDropout: 0.5, returnSequences: true }, weights);
+        made.cell.dropoutFunc = (ones: tf.Tensor) => tf.cast(ones.shape[1] === 3 ? ofInput : ofState, 'float32');
+        return made.call(given, { training: true });
+      },
+      x,
+      integers([2, 3], [2, 0, 2, 0, 2, 2]),
+      integers([2, 5], [0, 2, 2, 0, 2, 2, 2, 0, 2, 0]),
+      ...weightsOf(name),
+    );
+  });
+}
