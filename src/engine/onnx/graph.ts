@@ -30,6 +30,12 @@ export const channelsFirstAxis = [0, 2, 3, 1] as const;
 const toChannelsFirst = [0, 3, 1, 2];
 const toChannelsLast = [0, 2, 3, 1];
 
+/** A loop, as a function called for each of millions of zeros takes its time. */
+function isUniform(data: Float32Array | Int32Array | Uint8Array): boolean {
+  for (let i = 1; i < data.length; i++) if (!Object.is(data[i], data[0])) return false;
+  return true;
+}
+
 export class GraphBuilder {
   readonly #nodes: OnnxNode[] = [];
   readonly #inputs: OnnxValue[] = [];
@@ -67,7 +73,7 @@ export class GraphBuilder {
   }
 
   constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], type: ElementType): StoredValue {
-    const splat = data.length > 0 && data.every((x) => Object.is(x, data[0])) ? data[0] : undefined;
+    const splat = data.length > 0 && isUniform(data) ? data[0] : undefined;
     return { storage: { type, rows: new Map(), constant: data, splat }, shape };
   }
 

@@ -76,12 +76,13 @@ class TraceBackend extends tf.KernelBackend {
   }
   override move(dataId: object, values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): void {
     const type = elementTypeOf('a constant', dtype);
+    // Copies, of typed arrays at the speed of memory: tfjs's gradients make large ones of zeros.
     const typed =
       type === 'float32'
-        ? Float32Array.from(values as Float32Array)
+        ? new Float32Array(values as Float32Array)
         : type === 'bool'
-          ? Uint8Array.from(values as Uint8Array)
-          : Int32Array.from(values as Int32Array);
+          ? new Uint8Array(values as Uint8Array)
+          : new Int32Array(values as Int32Array);
     this.data.set(dataId, this.graph.constant(typed, shape, type));
   }
   override readSync(dataId: object): tf.backend_util.BackendValues {
