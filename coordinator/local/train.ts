@@ -7,6 +7,7 @@ import { parameterCount } from '../../src/model/slab.js';
 import { trainableIn } from '../../src/optimizer/optimizer.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../../src/report/events.js';
+import { RunPhases } from '../../src/report/phases.js';
 import { lockRun } from '../../src/report/run-lock.js';
 import { graphCount } from '../prepare/choose-engine.js';
 import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from '../prepare/prepare.js';
@@ -106,7 +107,9 @@ export async function execute(
   const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened } = options;
   checkSteps(steps);
   const started = performance.now();
-  const prepared = await prepareRun(config, { threads, out, ledger, report, signal, start, opened }, resumption);
+  const phases = new RunPhases(report);
+  const asked = { threads, out, ledger, report, phases, signal, start, opened };
+  const prepared = await prepareRun(config, asked, resumption);
   let end: EndEvent;
   try {
     announce(prepared, resumption);
@@ -166,6 +169,7 @@ function announce(run: PreparedRun, resumption: Resumption | undefined): void {
     training: splits.training.length,
     validation: splits.validation.length,
     test: splits.test.length,
+    prepared: run.phases.prepared(),
     buckets: buckets && { places: buckets.places, graphs: graphCount(engine) },
     resumed: resumption && { step: checkpoint?.state.progress.step ?? 0, checkpoint: checkpoint?.path ?? null },
   });

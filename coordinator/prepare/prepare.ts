@@ -23,6 +23,7 @@ import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
 import type { LogFile, LogOptions } from '../../src/report/log-file.js';
 import { metricsLog, metricsName } from '../../src/report/metrics-log.js';
+import type { RunPhases } from '../../src/report/phases.js';
 import { assertWritable, createRunFolder, replaceConfig } from '../../src/report/run-folder.js';
 import { lockRun, type RunLock } from '../../src/report/run-lock.js';
 import { Unwritten } from '../../src/report/unwritten.js';
@@ -47,6 +48,7 @@ export interface PrepareOptions {
   /** Whether to keep a ledger; a resumed run goes on with the one it has. */
   readonly ledger: boolean;
   readonly report: Reporter;
+  readonly phases: RunPhases;
   /** Ends the reading of data; its reason is thrown then. */
   readonly signal?: AbortSignal;
   /** Starts what computes the steps. */
@@ -86,6 +88,7 @@ export interface PreparedRun {
   readonly lock: RunLock;
   /** Told what cannot be written, which the run survives. */
   readonly unwritten: Unwritten;
+  readonly phases: RunPhases;
   readonly ledger?: Ledger;
   /** What must be on the disk before a checkpoint may say that its steps are done. */
   readonly logs: readonly LogFile[];
@@ -106,7 +109,7 @@ export async function prepareRun(
   options: PrepareOptions,
   resumption?: Resumption,
 ): Promise<PreparedRun> {
-  const { threads, out, report, signal } = options;
+  const { threads, out, report, phases, signal } = options;
   if (resumption) checkLedger(resumption, options.ledger);
   if (!resumption) assertWritable(out);
   const cleanups: (() => void | Promise<void>)[] = [];
@@ -115,9 +118,11 @@ export async function prepareRun(
   try {
     const warn = (message: string) => report({ event: 'warning', message });
     const ignoreClass = ignoredClasses(config.loss);
+    phases.begin('reading');
     const dataset = await loadDataset(dataConfigOf(config), config.seed, { warn, signal, ignoreClass });
     cleanups.push(() => closeExamples(dataset.examples));
     if (resumption?.checkpoint) checkData(resumption.checkpoint, dataset);
+    phases.begin('compiling');
     const prepared = await prepareSteps(config, dataset, options, unwritten);
     cleanups.push(() => prepared.trainer.close());
     cleanups.push(() => void prepared.step.built.model.dispose());
@@ -127,7 +132,7 @@ export async function prepareRun(
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
     const place = openFolder(resolved, options, cleanups, unwritten, resumption);
     options.opened?.(place.folder, unwritten);
-    return { ...prepared, ...place, unwritten, config: resolved, dataset, threads, close };
+    return { ...prepared, ...place, unwritten, phases, config: resolved, dataset, threads, close };
   } catch (error) {
     // What came first is what the user has to know.
     await close().catch(() => {});

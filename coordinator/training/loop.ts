@@ -18,7 +18,7 @@ import { sha256 } from '../../src/ground/checksum.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import { learningRateOf } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
-import { type EndEvent, figuresIn } from '../../src/report/events.js';
+import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
@@ -27,6 +27,7 @@ import { evaluateSplit, stoppable, unlessStopped, validate } from './evaluate-sp
 import type { Resumption } from './resume.js';
 import { readableWeights, saveRunModel } from './run-models.js';
 import { type NamedSlab, namedSlabs, restoreTensors } from './snapshot.js';
+import { RunSpeed } from './speed.js';
 import { EpochWatch } from './watch.js';
 
 /** What ends a run before its last epoch: after the step under way, with a checkpoint. */
@@ -44,6 +45,7 @@ export class TrainingLoop {
   readonly #monitor: Monitor;
   #isWarned = false;
   readonly #checkpointer: Checkpointer;
+  readonly #speed: RunSpeed;
   /** The state of the loop, but for the losses of the epoch under way, which are in the trainer. */
   #progress: Progress;
   /** Mean loss of every step that this process knows of, and how many there were before those. */
@@ -64,6 +66,7 @@ export class TrainingLoop {
     this.#monitor = monitorOf(run.config);
     this.#progress = checkpoint?.state.progress ?? initialProgress;
     this.#lastStep = this.#progress.step + steps;
+    this.#speed = new RunSpeed(run.dataset.encoding);
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
     if (run.config.training.restoreBest) this.#bestParameters = run.trainer.parameters.slice();
@@ -89,8 +92,8 @@ export class TrainingLoop {
     let validation: MetricResults | null = null;
     while (this.#isGoingOn) {
       const started = performance.now();
-      const examplesPerSecond = await this.#trainEpoch();
-      if (examplesPerSecond === undefined) return this.#finish(null, true);
+      const speed = await this.#trainEpoch();
+      if (!speed) return this.#finish(null, true);
       const seconds = (performance.now() - started) / 1000;
       try {
         validation = await validate(this.#run, this.#signal);
@@ -98,7 +101,7 @@ export class TrainingLoop {
         if (error instanceof StoppedError) return this.#finish(null, true, false);
         throw error;
       }
-      await this.#endEpoch(validation, seconds, examplesPerSecond);
+      await this.#endEpoch(validation, seconds, speed);
       if (!this.#isGoingOn) break;
       if (this.#isStopping) return this.#finish(validation, true);
       if (this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
@@ -113,10 +116,11 @@ export class TrainingLoop {
 
   /**
    * What is left of an epoch, in spans that end where a checkpoint is due.
-   * @returns examples a second; undefined when it was stopped before its end
+   * @returns undefined when it was stopped before its end
    */
-  async #trainEpoch(): Promise<number | undefined> {
-    const { config, geometry, trainer, report } = this.#run;
+  async #trainEpoch(): Promise<Throughput | undefined> {
+    const { config, geometry, trainer, phases, report } = this.#run;
+    if (!trainer.waitsForWorkers) phases.begin('warmingUp');
     const { epoch } = this.#progress;
     const { stepsPerEpoch } = geometry;
     const order = orderOf(this.#run, epoch);
@@ -126,6 +130,8 @@ export class TrainingLoop {
       logEvery: config.training.logEvery,
       learningRate: (step) => this.#learningRate(step),
       report,
+      speed: this.#speed,
+      phases,
     });
     try {
       while (this.#progress.position < stepsPerEpoch) {
@@ -140,7 +146,7 @@ export class TrainingLoop {
         if (this.#progress.position === stepsPerEpoch) break;
         if (!this.#isStopping && this.#checkpointer.isDue(this.#progress)) await this.#checkpoint();
       }
-      return watch.examplesPerSecond;
+      return watch.speed;
     } finally {
       watch.end();
     }
@@ -166,7 +172,7 @@ export class TrainingLoop {
   }
 
   /** Remembers the best, and moves on to the next epoch. @param seconds that its steps took */
-  async #endEpoch(validation: MetricResults | null, seconds: number, examplesPerSecond: number): Promise<void> {
+  async #endEpoch(validation: MetricResults | null, seconds: number, speed: Throughput): Promise<void> {
     const { config, trainer, report } = this.#run;
     const loss = epochLoss(this.#run);
     const { step, best: before, monitor } = this.#progress;
@@ -189,7 +195,7 @@ export class TrainingLoop {
       validation: validation?.scalars ?? null,
       ...figuresIn({ validation }),
       seconds,
-      examplesPerSecond,
+      ...speed,
       best: best !== before,
       stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
@@ -233,6 +239,7 @@ export class TrainingLoop {
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: readableWeights(this.#run),
       sha256: sha256(trainer.evaluated),
+      ...this.#speed.speed,
       interrupted,
       epochs: epoch,
       bestEpoch: best?.epoch ?? null,

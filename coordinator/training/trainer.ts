@@ -15,6 +15,8 @@ export interface Trainer {
   /** The epoch under way, or the last one; and its steps that are done. */
   readonly epoch: number;
   readonly done: number;
+  /** Whether its first step comes when there are workers, whenever that is. */
+  readonly waitsForWorkers?: boolean;
   /** Whether no parameter has overflowed. */
   readonly isFinite: boolean;
   /** Example indices that the steps [first, last) of the epoch read, one list a step. */

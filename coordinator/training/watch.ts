@@ -1,6 +1,8 @@
 /** Looks at the trainer's progress while it runs an epoch, and reports it. */
 import { examplesBefore, type Geometry, roundOf } from '../../src/data/geometry.js';
-import type { Reporter } from '../../src/report/events.js';
+import type { Reporter, Throughput } from '../../src/report/events.js';
+import type { RunPhases } from '../../src/report/phases.js';
+import { noSteps, type RunSpeed, speedOf } from './speed.js';
 import type { Trainer } from './trainer.js';
 
 /** Milliseconds between two looks; and until the first step is seen, from which time is counted. */
@@ -15,6 +17,10 @@ export interface WatchOptions {
   /** Learning rate of a step, counted from the start of the run. */
   readonly learningRate: (step: number) => number;
   readonly report: Reporter;
+  /** Of all epochs; told the steps of this one at its end. */
+  readonly speed: RunSpeed;
+  /** Told when the first step is done. */
+  readonly phases: RunPhases;
 }
 
 /**
@@ -27,9 +33,11 @@ export class EpochWatch {
   readonly #first: number;
   readonly #options: WatchOptions;
   readonly #opened = performance.now();
+  /** Whether no step of the epoch is the first of this process. */
+  readonly #isWarm: boolean;
   /** When the first steps were seen to be done, and how many. */
   #begun: { readonly time: number; readonly done: number } | undefined;
-  #examplesPerSecond = Number.NaN;
+  #timed = noSteps;
   /** Steps that were reported, and the sum of their losses. */
   #seen: number;
   #lossSum: number;
@@ -41,14 +49,15 @@ export class EpochWatch {
     this.#epoch = epoch;
     this.#first = first;
     this.#options = options;
+    this.#isWarm = options.phases.isTraining;
     this.#seen = first;
     this.#lossSum = options.trainer.stepLosses.subarray(0, first).reduce((sum, loss) => sum + loss, 0);
     this.#wait();
   }
 
-  /** Of the steps seen so far; NaN before the second. */
-  get examplesPerSecond(): number {
-    return this.#examplesPerSecond;
+  /** Of the steps seen so far. */
+  get speed(): Throughput {
+    return speedOf(this.#timed, this.#options.speed.tokens);
   }
 
   /** Reports what there is to report now. @throws what the reporter threw, now or at an earlier look */
@@ -66,6 +75,7 @@ export class EpochWatch {
   end(): void {
     clearTimeout(this.#timer);
     this.look();
+    this.#options.speed.add(this.#timed);
   }
 
   #wait(): void {
@@ -83,19 +93,21 @@ export class EpochWatch {
   }
 
   #tell(): void {
-    const { trainer, geometry, report } = this.#options;
+    const { trainer, geometry, phases, report } = this.#options;
     // Before the first span of an epoch the trainer still tells of the one before.
     const done = trainer.epoch === this.#epoch ? trainer.done : this.#first;
     if (done === this.#first) return;
-    this.#begun ??= { time: performance.now(), done };
-    // An epoch that was over before anybody looked twice has nothing else to go by.
-    const from = done > this.#begun.done ? this.#begun : { time: this.#opened, done: this.#first };
-    const secondsPerStep = (performance.now() - from.time) / 1000 / (done - from.done);
-    const examples = examplesBefore(geometry, done) - examplesBefore(geometry, from.done);
-    this.#examplesPerSecond = examples / (secondsPerStep * (done - from.done));
-    this.#tellSteps(done);
+    if (!this.#begun) {
+      this.#begun = { time: performance.now(), done };
+      phases.begin('training');
+    }
     const { stepsPerEpoch, epochs } = geometry;
-    const isKnown = done > this.#begun.done || done === stepsPerEpoch;
+    // An epoch that was over before anybody looked twice has nothing else to go by.
+    const whole = this.#isWarm && done === stepsPerEpoch ? { time: this.#opened, done: this.#first } : undefined;
+    const from = done > this.#begun.done ? this.#begun : whole;
+    const seconds = from ? (performance.now() - from.time) / 1000 : Number.NaN;
+    if (from) this.#timed = { seconds, examples: examplesBefore(geometry, done) - examplesBefore(geometry, from.done) };
+    this.#tellSteps(done);
     report({
       event: 'progress',
       epoch: this.#epoch + 1,
@@ -103,8 +115,8 @@ export class EpochWatch {
       step: done,
       steps: stepsPerEpoch,
       loss: this.#lossSum / done,
-      examplesPerSecond: isKnown ? this.#examplesPerSecond : Number.NaN,
-      secondsLeft: isKnown ? secondsPerStep * (stepsPerEpoch - done) : Number.NaN,
+      ...this.speed,
+      secondsLeft: from ? (seconds / (done - from.done)) * (stepsPerEpoch - done) : Number.NaN,
     });
   }
 
@@ -122,7 +134,7 @@ export class EpochWatch {
         loss,
         learningRate: learningRate(round),
         gradientNorm: trainer.stepNorms[this.#seen],
-        examplesPerSecond: this.#examplesPerSecond,
+        ...this.speed,
       });
     }
   }

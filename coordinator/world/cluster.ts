@@ -43,6 +43,7 @@ export class Cluster implements Trainer {
   readonly slots: readonly Float32Array[];
   readonly stepLosses: Float64Array;
   readonly stepNorms: Float64Array;
+  readonly waitsForWorkers = true;
   readonly #parts: ClusterParts;
   readonly #used: Int32Array;
   #epoch = -1;

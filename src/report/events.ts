@@ -35,6 +35,28 @@ export function figuresIn(
   return some.length > 0 ? { figures: Object.fromEntries(some) } : {};
 }
 
+/**
+ * What a run is busy with: `reading` its data, `compiling` the model, `warmingUp`, which is the time of the first step, with all that threads do but
+ * once, and `training`, which is that of the others. Of workers that may come late there is no warming up.
+ */
+export type RunPhase = 'reading' | 'compiling' | 'warmingUp' | 'training';
+
+/** When a phase begins, each once. */
+export interface PhaseEvent {
+  event: 'phase';
+  phase: RunPhase;
+  /** Since the run began. */
+  seconds: number;
+}
+
+/** What steps come to, without the first that a process takes of an epoch: what is done but once is none of it. */
+export interface Throughput {
+  /** Training examples a second; NaN before the second step. */
+  examplesPerSecond: number;
+  /** Of a model of text: tokens of windows that it reads. */
+  tokensPerSecond?: number;
+}
+
 /** Once, before the first step. */
 export interface StartEvent {
   event: 'start';
@@ -70,6 +92,8 @@ export interface StartEvent {
   test: number;
   /** The seed of the run. */
   seed: number;
+  /** Seconds that it took to read the data, and to compile the model and start the threads. */
+  prepared: { reading: number; compiling: number };
   /** Where sequences are cut by batch (training.buckets): the lengths, and how many graphs were compiled for them. */
   buckets?: { places: readonly number[]; graphs: number };
   /** Where a resumed run goes on; absent where it starts. */
@@ -82,7 +106,7 @@ export interface ColumnsEvent extends ColumnReport {
 }
 
 /** After every step, for people who watch. */
-export interface ProgressEvent {
+export interface ProgressEvent extends Throughput {
   event: 'progress';
   epoch: number;
   epochs: number;
@@ -91,14 +115,12 @@ export interface ProgressEvent {
   steps: number;
   /** Mean of the epoch so far. */
   loss: number;
-  /** NaN before the second step, as `secondsLeft` is. */
-  examplesPerSecond: number;
-  /** Until the end of the epoch. */
+  /** Until the end of the epoch; NaN before the second step. */
   secondsLeft: number;
 }
 
 /** Every `training.logEvery` steps, for the record. */
-export interface StepEvent {
+export interface StepEvent extends Throughput {
   event: 'step';
   /** Counted from 1. */
   epoch: number;
@@ -110,12 +132,10 @@ export interface StepEvent {
   learningRate: number;
   /** Before clipping. */
   gradientNorm: number;
-  /** Training examples a second. */
-  examplesPerSecond: number;
 }
 
 /** After an epoch and its validation. */
-export interface EpochEvent extends WithFigures {
+export interface EpochEvent extends WithFigures, Throughput {
   event: 'epoch';
   /** Counted from 1. */
   epoch: number;
@@ -127,8 +147,6 @@ export interface EpochEvent extends WithFigures {
   validation: Metrics | null;
   /** How long the epoch took. */
   seconds: number;
-  /** Training examples a second. */
-  examplesPerSecond: number;
   /** Whether this epoch's model is the best so far. */
   best: boolean;
   /** Where sequences are cut by batch: how many steps of the epoch had each length. */
@@ -149,7 +167,7 @@ export interface WarningEvent {
 }
 
 /** Once, after the last step and the test. */
-export interface EndEvent extends WithFigures {
+export interface EndEvent extends WithFigures, Throughput {
   event: 'end';
   /** Metrics of the model on the validation split; null without one. */
   validation: Metrics | null;
@@ -193,6 +211,7 @@ export interface ErrorEvent {
 
 /** An event of a run; `event` tells its kind. */
 export type RunEvent =
+  | PhaseEvent
   | StartEvent
   | ColumnsEvent
   | ProgressEvent

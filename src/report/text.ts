@@ -5,7 +5,16 @@ import { duration, grouped, metricText, plural } from '../ground/units.js';
 import { cutMiddle, displayWidth, padStart } from './aligned.js';
 import { columnsText } from './columns-text.js';
 import { decisionRows } from './decision-text.js';
-import type { EndEvent, EpochEvent, ErrorEvent, Metrics, ProgressEvent, Reporter, StartEvent } from './events.js';
+import type {
+  EndEvent,
+  EpochEvent,
+  ErrorEvent,
+  Metrics,
+  ProgressEvent,
+  Reporter,
+  StartEvent,
+  Throughput,
+} from './events.js';
 import { figureText } from './figure-text.js';
 import { type Colors, table, worldText } from './world-text.js';
 
@@ -28,6 +37,8 @@ export function textReporter(
   return (given) => {
     // Of each step, and without a word of anybody's.
     if (given.event === 'progress') return progress(given);
+    // Lines of their own, which only some streams have.
+    if (given.event === 'phase') return;
     const event = printableDeep(given);
     switch (event.event) {
       case 'start':
@@ -36,7 +47,7 @@ export function textReporter(
       case 'columns':
         return write(columnsText(event, colors, width()));
       case 'epoch':
-        if (!headed) write(epochHeader(event.validation, epochs, colors, width()));
+        if (!headed) write(epochHeader(event, epochs, colors, width()));
         headed = true;
         return write(epochLine(event, epochs, colors, width()));
       case 'warning':
@@ -78,6 +89,7 @@ function startBlock(run: StartEvent, colors: Colors, width: number): string {
     ['engine', `${engine}, ${plural(run.threads, 'thread')}`],
     ['batch', `${plural(run.batchSize, 'example')} in ${plural(run.shards, 'shard')}`],
     ['training', `${plural(run.epochs, 'epoch')}, ${plural(run.steps, 'step')}, seed ${run.seed}`],
+    ['prepared', `read in ${duration(run.prepared.reading)}, compiled in ${duration(run.prepared.compiling)}`],
     ['folder', run.folder],
   ];
   if (run.buckets) {
@@ -92,9 +104,9 @@ function resumedText({ step, checkpoint }: NonNullable<StartEvent['resumed']>): 
   return checkpoint ? `after step ${grouped(step)}, from ${checkpoint}` : 'from the start: it has no checkpoint yet';
 }
 
-/** The titles over the epoch lines; `validation` gives its columns. */
-function epochHeader(validation: Metrics | null, epochs: number, colors: Colors, width: number): string {
-  const titles = columnsOf(validation, epochs, width).map(({ title, width }) => padStart(title, width));
+/** The titles over the epoch lines; the first epoch gives its columns. */
+function epochHeader(first: EpochEvent, epochs: number, colors: Colors, width: number): string {
+  const titles = columnsOf(first, epochs, width).map(({ title, width }) => padStart(title, width));
   return `${colors.dim(['epoch'.padEnd(epochWidth(epochs)), ...titles].join('  '))}\n`;
 }
 
@@ -102,10 +114,10 @@ function epochLine(event: EpochEvent, epochs: number, colors: Colors, width: num
   const values = [
     metricText(event.loss),
     ...Object.values(event.validation ?? {}).map(metricText),
-    grouped(event.examplesPerSecond),
+    rateOf(event).value,
     duration(event.seconds),
   ];
-  const cells = columnsOf(event.validation, epochs, width).map(({ width }, i) => padStart(values[i], width));
+  const cells = columnsOf(event, epochs, width).map(({ width }, i) => padStart(values[i], width));
   const epoch = `${event.epoch}/${epochs}`.padEnd(epochWidth(epochs));
   return `${[epoch, ...cells].join('  ')}${event.best ? `  ${colors.green('best')}` : ''}\n`;
 }
@@ -128,6 +140,9 @@ function endBlock(event: EndEvent, command: string, colors: Colors, width: numbe
   if (event.best !== null) rows.push(['best model', event.best]);
   for (const [title, value] of decisionRows(best)) rows.push([`its ${title}`, value]);
   rows.push(['time', duration(event.seconds)]);
+  const rates = [`${grouped(event.examplesPerSecond)} examples/s`];
+  if (event.tokensPerSecond !== undefined) rates.push(`${grouped(event.tokensPerSecond)} tokens/s`);
+  if (event.examplesPerSecond > 0) rows.push(['speed', rates.join(', ')]);
   const resume = event.resume === null ? '' : `go on with: lockstep ${command} --resume ${event.resume}\n`;
   const figures = Object.entries(event.figures ?? {}).flatMap(([split, figures]) =>
     Object.entries(figures).map(([name, figure]) => figureText(`${split} ${name}`, figure, metricText, width)),
@@ -149,13 +164,22 @@ function metricsText(metrics: Metrics): string {
     .join('  ');
 }
 
+/** How fast training is, in what is counted of its data. */
+export const rateOf = ({ examplesPerSecond, tokensPerSecond }: Throughput): { value: string; unit: string } =>
+  tokensPerSecond === undefined
+    ? { value: grouped(examplesPerSecond), unit: 'examples/s' }
+    : { value: grouped(tokensPerSecond), unit: 'tokens/s' };
+
 /** Columns that the title of a metric has at least. */
 const leastTitle = 16;
 
 /** The columns behind the epoch; on a narrow terminal without the time, without the rate, and with shorter titles. */
-function columnsOf(validation: Metrics | null, epochs: number, most: number): { title: string; width: number }[] {
-  const metrics = ['loss', ...Object.keys(validation ?? {}).map((name) => `val ${name}`)];
-  const all = [...metrics, 'examples/s', 'time'].map((title) => ({ title, width: Math.max(displayWidth(title), 8) }));
+function columnsOf(event: EpochEvent, epochs: number, most: number): { title: string; width: number }[] {
+  const metrics = ['loss', ...Object.keys(event.validation ?? {}).map((name) => `val ${name}`)];
+  const all = [...metrics, rateOf(event).unit, 'time'].map((title) => ({
+    title,
+    width: Math.max(displayWidth(title), 8),
+  }));
   const room = most - epochWidth(epochs) - '  best'.length;
   const taken = (columns: typeof all) => columns.reduce((sum, { width }) => sum + width + 2, 0);
   while (all.length > metrics.length && taken(all) > room) all.pop();

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { OutputError } from '../../src/errors.js';
 import { duration, grouped, metricText } from '../../src/ground/units.js';
 import type { Reporter, RunEvent } from '../../src/report/events.js';
@@ -41,6 +41,7 @@ const START: RunEvent = {
   training: 9_600,
   validation: 1_200,
   test: 1_200,
+  prepared: { reading: 0.31, compiling: 1.26 },
   seed: 42,
 };
 
@@ -96,6 +97,7 @@ const END: RunEvent = {
   best: 'runs/digits-1/best/model.json',
   sha256: SHA,
   seconds: 137.34,
+  examplesPerSecond: 4_360,
   interrupted: false,
   epochs: 2,
   bestEpoch: 2,
@@ -123,6 +125,7 @@ describe('plain report', () => {
   engine    onnx, 2 threads
   batch     64 examples in 4 shards
   training  2 epochs, 300 steps, seed 42
+  prepared  read in 0.3 s, compiled in 1.3 s
   folder    runs/digits-1
 
 warning: no lowering for Cumsum: engine tfjs takes over
@@ -135,13 +138,15 @@ epoch      loss  val loss  val accuracy  examples/s      time
   model       runs/digits-1/model/model.json
   best model  runs/digits-1/best/model.json
   time        2 min 17 s
+  speed       4,360 examples/s
 parameters sha256: ${SHA}
 `);
   });
 
   it('prints weights of tiny models, an interruption, and leaves out what a run does not have', () => {
     const weights = { 'dense/kernel': [2.0000004], 'dense/bias': [-0.0000012] };
-    const end: RunEvent = { ...END, validation: null, test: null, best: null, weights, seconds: 1 };
+    const tokensPerSecond = 64 * 4_360;
+    const end: RunEvent = { ...END, validation: null, test: null, best: null, weights, seconds: 1, tokensPerSecond };
     const interrupted = { interrupted: true, resume: 'runs/digits-1' };
     expect(reported(plainReporter, [{ ...end, ...interrupted }])).toBe(`
   interrupted   the model is that of the last finished step
@@ -149,6 +154,7 @@ parameters sha256: ${SHA}
   dense/bias    -1.200e-6
   model         runs/digits-1/model/model.json
   time          1.0 s
+  speed         4,360 examples/s, 279,040 tokens/s
 parameters sha256: ${SHA}
 go on with: lockstep train --resume runs/digits-1
 `);
@@ -171,6 +177,33 @@ go on with: lockstep train --resume runs/digits-1
     report(PROGRESS);
     report(PROGRESS);
     expect(chunks.join('')).toBe('epoch 1/2: step 75/150, loss 0.5000, 4,322 examples/s, 1 min 01 s left\n');
+  });
+
+  it('says what a run is busy with when that takes its time', () => {
+    vi.useFakeTimers();
+    try {
+      const chunks: string[] = [];
+      const report = plainReporter(collector(chunks));
+      for (const phase of ['reading', 'compiling', 'warmingUp', 'training'] as const) {
+        report({ event: 'phase', phase, seconds: 1 });
+        vi.advanceTimersByTime(phase === 'reading' ? 4_999 : 5_000);
+      }
+      expect(chunks.join('')).toBe('compiling ...\nwarming up ...\n');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('counts tokens of texts', () => {
+    const [epoch] = EPOCHS.map((event) => ({ ...event, examplesPerSecond: 10, tokensPerSecond: 640 }));
+    expect(reported(plainReporter, [START, epoch as RunEvent])).toMatch(
+      / {2}tokens\/s {2,}time\n1\/2 .* 640 {2,}12\.3 s {2}best\n$/,
+    );
+    const bar = { ...PROGRESS, examplesPerSecond: 10, tokensPerSecond: 640 } as RunEvent;
+    const chunks: string[] = [];
+    const stream = Object.assign(collector(chunks), { isTTY: true, columns: 80 });
+    terminalReporter(stream as unknown as NodeJS.WriteStream)(bar);
+    expect(chunks.join('')).toContain('640 tokens/s  1 min 01 s left');
   });
 });
 

@@ -69,6 +69,7 @@ const events: RunEvent[] = [
     training: 9_600,
     validation: 1_200,
     test: 1_200,
+    prepared: { reading: 12.3, compiling: 1.23 },
     resumed: { step: 1_234, checkpoint: `${folder}/checkpoints/step-00001234` },
   },
   {
@@ -128,6 +129,8 @@ const events: RunEvent[] = [
     test: metrics,
     sha256,
     seconds: 137.34,
+    examplesPerSecond: 1_234_567,
+    tokensPerSecond: 123_456_789,
     interrupted: true,
     epochs: 2,
     bestEpoch: 2,
@@ -196,6 +199,20 @@ describe.each(widths)('a terminal of %i columns', (columns) => {
       expect(line).toMatch(/ {2}best$/);
     }
   });
+
+  it.each(['reading', 'compiling', 'warmingUp'] as const)(
+    'shows that a run is %s until something else is to be shown',
+    (phase) => {
+      const warning: RunEvent = { event: 'warning', message: 'odd' };
+      const line = { reading: 'reading data ...', compiling: 'compiling ...', warmingUp: 'warming up ...' }[phase];
+      const told: RunEvent[] = [
+        { event: 'phase', phase, seconds: 1 },
+        warning,
+        { event: 'phase', phase: 'training', seconds: 2 },
+      ];
+      expect(shown(terminalReporter, told, columns)).toBe(`${line}\rwarning: odd\n${line}\r`);
+    },
+  );
 
   it('shows a bar that fits, and its figures at least', () => {
     const at = { event: 'progress', epoch: 10, epochs: 20, step: 750, steps: 1_500, loss: 0.5 } as const;

@@ -24,14 +24,24 @@ describe('a run', () => {
     );
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const events = eventsOf(stdout);
-    const kinds = events.map(({ event }) => event);
+    const kinds = events.map((event) => (event.event === 'phase' ? event.phase : event.event));
+    expect(kinds.splice(0, 5)).toEqual(['reading', 'compiling', 'start', 'warmingUp', 'training']);
+    const begun = events.flatMap((event) => (event.event === 'phase' ? [event.seconds] : []));
+    expect(begun).toEqual(begun.toSorted((a, b) => a - b));
+    const { prepared } = eventOf(events, 'start');
+    // Neither counts the other, nor the first step.
+    expect(prepared.reading).toBeCloseTo(begun[1] - begun[0], 6);
+    expect(prepared.compiling).toBeGreaterThan(0);
+    expect(prepared.compiling).toBeLessThanOrEqual(begun[2] - begun[1]);
     // 400 examples in batches of 128.
-    expect(kinds).toEqual(['start', 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'checkpoint', 'end']);
+    expect(kinds).toEqual(['step', 'step', 'epoch', 'step', 'step', 'epoch', 'checkpoint', 'end']);
     const steps = events.filter((event) => event.event === 'step');
     expect(steps.map(({ epoch, step }) => [epoch, step])).toEqual([1, 1, 2, 2].map((epoch, i) => [epoch, 2 * i + 2]));
-    for (const { loss, learningRate, gradientNorm, examplesPerSecond } of steps) {
-      for (const value of [loss, learningRate, gradientNorm, examplesPerSecond]) expect(value).toBeGreaterThan(0);
+    for (const { loss, learningRate, gradientNorm } of steps) {
+      for (const value of [loss, learningRate, gradientNorm]) expect(value).toBeGreaterThan(0);
     }
+    expect(eventOf(events, 'end').examplesPerSecond).toBeGreaterThan(0);
+    expect(eventOf(events, 'end').tokensPerSecond).toBeUndefined();
     expect(eventOf(events, 'start')).toMatchObject({ threads: 2, training: 400, validation: 50, test: 50, steps: 8 });
 
     const run = join(folder, 'runs', 'digits-1');
@@ -39,7 +49,7 @@ describe('a run', () => {
     expect(readdirSync(join(folder, 'runs'))).toEqual(['digits-1']);
     expect(readdirSync(run).sort()).toEqual(['best', 'checkpoints', 'config.yaml', 'metrics.jsonl', 'model']);
     const log = eventsOf(readFileSync(join(run, 'metrics.jsonl'), 'utf8'));
-    expect(log).toEqual(events.slice(1).filter(({ event }) => event !== 'checkpoint'));
+    expect(log).toEqual(events.filter(({ event }) => ['step', 'epoch', 'end'].includes(event)));
     const end = eventOf(events, 'end');
     expect(end).toMatchObject({ model: 'runs/digits-1/model/model.json', best: 'runs/digits-1/best/model.json' });
     expect(Object.keys(end.test!)).toEqual(['loss', 'accuracy']);
@@ -167,7 +177,7 @@ describe('Ctrl-C', () => {
     const { code, signal, stdout } = await run.finished;
     // What a shell reports as 130.
     expect({ code, signal }).toEqual({ code: null, signal: 'SIGINT' });
-    expect(eventsOf(stdout).map(({ event }) => event)).toEqual(['start', 'warning']);
+    expect(eventsOf(stdout).map(({ event }) => event)).toEqual([...['phase', 'phase', 'start', 'phase', 'warning']]);
     expect(groupIsAlive(run.process)).toBe(false);
   });
 

@@ -73,7 +73,7 @@ it('tells everything as JSON, keeps a ledger and writes a trace', async () => {
     const end = eventOf(events, 'end');
     const epochs = coordinator.of('epoch');
     expect(resultOf({ ...alone, epochs, end })).toEqual(resultOf(alone));
-    expect(events.map(({ event }) => event).slice(0, 3)).toEqual(['start', 'listening', 'waiting']);
+    expect(events.map(({ event }) => event).slice(0, 5)).toEqual(['phase', 'phase', 'start', 'listening', 'waiting']);
     expect(eventOf(events, 'start')).toMatchObject({ threads: 0, steps: 18 });
     for (const name of ['a', 'b']) {
       const changes = coordinator.of('worker').filter((event) => event.name === name);
@@ -198,7 +198,7 @@ describe('bad input', () => {
     const given = args(folder);
     const before = snapshot(folder);
     const { code, stdout, stderr } = await lockstepServed([...given, '--json'], folder);
-    const lines = stdout.trimEnd().split('\n');
+    const lines = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('{"event":"phase"'));
     expect({ code, stderr, lines: lines.length, stdout }).toEqual({ code: 2, stderr: '', lines: 1, stdout });
     const { event, message, remedy } = JSON.parse(lines[0]) as ErrorEvent;
     expect(event).toBe('error');
