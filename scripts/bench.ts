@@ -6,6 +6,7 @@ import { LockstepError, OutputError } from '../src/errors.js';
 import { benchBackend } from './bench/backends.js';
 import { benchCheckpoint } from './bench/checkpoint.js';
 import { MeasurementError } from './bench/measurement.js';
+import { benchNanogpt } from './bench/nanogpt.js';
 import { benchProjection } from './bench/projection.js';
 import { defaultResultFile } from './bench/result.js';
 import type { Section, Subject } from './bench/section.js';
@@ -86,6 +87,8 @@ function benchmark(
 
 type SectionFlags = Flags & { readonly models?: Subject[]; readonly python?: Python[]; readonly only?: string[] };
 
+const debian = { path: '/usr/bin/python3' };
+const pythonHelp = `a Python that has PyTorch, or name=path; may be repeated (default: ${debian.path})`;
 const allModels = [...modelNames, ...textModelNames];
 
 /** A subcommand of one section of the table, or of several. */
@@ -93,15 +96,11 @@ function sectionCommand(name: string, description: string, usual: Flags, of: rea
   return benchmark(name, description, usual, (flags) => {
     const { models, pairs, seconds, only, quick, python } = flags as SectionFlags;
     const chosen = of.filter((section) => only?.includes(section.name) ?? true);
-    const pythons = python ?? [{ path: '/usr/bin/python3' }];
+    const pythons = python ?? [debian];
     return bench({ sections: chosen, models, pairs, seconds, pythons, quick: quick ?? false });
   })
     .option('--models <names>', `of ${allModels.join(', ')}`, namesOf('Models', allModels))
-    .option(
-      '--python <path>',
-      'a Python that has PyTorch, or name=path; may be repeated (default: /usr/bin/python3)',
-      python,
-    );
+    .option('--python <path>', pythonHelp, python);
 }
 
 const usual = { pairs: 5, seconds: 4 };
@@ -133,6 +132,24 @@ const projection = benchmark(
   },
 );
 
+const nanogpt = benchmark(
+  'nanogpt',
+  'Time to the loss of a small language model.',
+  { pairs: 3, seconds: 1 },
+  (flags) => {
+    const { pairs, threads, file, python: pythons = [debian] } = flags as SectionFlags & NanogptFlags;
+    return benchNanogpt({ pairs, threads, pythons, file });
+  },
+)
+  .option('--threads <n>', 'of each program', wholeNumber, 2)
+  .option('--file <text>', 'tinyshakespeare', 'data/tinyshakespeare/input.txt')
+  .option('--python <path>', pythonHelp, python);
+
+interface NanogptFlags {
+  readonly threads: number;
+  readonly file: string;
+}
+
 interface SoakFlags {
   readonly workers: number;
   readonly steps: number;
@@ -155,7 +172,13 @@ const program = new Command('bench').exitOverride().addCommand(all, { isDefault:
 for (const section of sections) {
   program.addCommand(sectionCommand(section.name, section.description, section.usual ?? usual, [section]));
 }
-program.addCommand(shards).addCommand(backend).addCommand(checkpoint).addCommand(soak).addCommand(projection);
+program
+  .addCommand(shards)
+  .addCommand(backend)
+  .addCommand(checkpoint)
+  .addCommand(soak)
+  .addCommand(projection)
+  .addCommand(nanogpt);
 for (const command of program.commands) command.copyInheritedSettings(program);
 try {
   await program.parseAsync();

@@ -137,15 +137,15 @@ class Block(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Logits of what follows each place, [batch, places, VOCABULARY]."""
+    """Logits of what follows each place, [batch, places, vocabulary]."""
 
-    def __init__(self, sizes):
+    def __init__(self, sizes, vocabulary=VOCABULARY):
         super().__init__()
-        self.tokens = nn.Embedding(VOCABULARY, sizes.width)
+        self.tokens = nn.Embedding(vocabulary, sizes.width)
         self.positions = nn.Parameter(torch.zeros(sizes.places, sizes.width))
         self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(sizes.width)
-        self.logits = nn.Linear(sizes.width, VOCABULARY, bias=False)
+        self.logits = nn.Linear(sizes.width, vocabulary, bias=False)
 
     def forward(self, tokens):
         x = self.tokens(tokens) + self.positions
