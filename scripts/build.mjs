@@ -24,6 +24,7 @@ const kernels = {
   update: ['--enable=threads', '--sharedMemory', '--maximumMemory=65536'],
   noise: [],
   'max-pool-gradient': [],
+  'lstm-gates': [],
 };
 
 /** Files below the folders of `base` that end so, as paths from `base`. */

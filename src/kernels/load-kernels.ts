@@ -209,6 +209,12 @@ export interface PoolingKernels {
   maxPoolGradient(x: number, dy: number, dx: number, ...numbers: readonly number[]): void;
 }
 
+/** Gradients of recurrent cells, which ONNX Runtime has in none of its operators. */
+export interface RecurrentKernels {
+  /** What goes back through the gates of one step of an LSTM; see assembly/lstm-gates.ts. */
+  lstmGates(...addressesAndNumbers: readonly number[]): void;
+}
+
 /** Kernels over a shared memory, of at most 65,536 pages. */
 export function loadUpdateKernels(memory: WebAssembly.Memory): UpdateKernels {
   return instantiate('update', memory) as UpdateKernels;
@@ -222,6 +228,11 @@ export function loadNoiseKernels(memory: WebAssembly.Memory): NoiseKernels {
 /** Kernels over a memory that is not shared. */
 export function loadPoolingKernels(memory: WebAssembly.Memory): PoolingKernels {
   return instantiate('max-pool-gradient', memory) as PoolingKernels;
+}
+
+/** Kernels over a memory that is not shared. */
+export function loadRecurrentKernels(memory: WebAssembly.Memory): RecurrentKernels {
+  return instantiate('lstm-gates', memory) as RecurrentKernels;
 }
 
 const modules = new Map<string, WebAssembly.Module>();

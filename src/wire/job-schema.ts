@@ -41,15 +41,24 @@ const viewSchema = z
     first: countOrNone,
     step: z.int().min(-1).max(1),
     at: countOrNone,
+    stride: countOrNone,
   })
   .readonly();
 const portsSchema = z
   .array(z.tuple([name, viewSchema]).readonly())
   .max(100)
   .readonly();
-const loopPartSchema = z
-  .strictObject({ kind: z.literal('session'), bytes, inputs: portsSchema, outputs: portsSchema })
-  .readonly();
+const loopPartSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('session'), bytes, inputs: portsSchema, outputs: portsSchema }).readonly(),
+  z
+    .strictObject({
+      kind: z.literal('kernel'),
+      kernel: z.enum(['lstmGates']),
+      views: z.array(viewSchema).length(11).readonly(),
+      numbers: z.array(countOrNone).length(5).readonly(),
+    })
+    .readonly(),
+]);
 
 const subgraphSchema = z.discriminatedUnion('kind', [
   z.strictObject({

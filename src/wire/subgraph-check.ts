@@ -2,7 +2,7 @@
 import { inspectModel } from '../engine/onnx/inspect.js';
 import { gradientName } from '../engine/onnx/names.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
-import { isInside, type LoopView } from '../engine/onnx/step-loop.js';
+import { isInside, type LoopPart, type LoopView } from '../engine/onnx/step-loop.js';
 import type { Subgraph } from '../engine/onnx/subgraphs.js';
 import { WireError } from '../errors.js';
 import { elements } from '../ground/elements.js';
@@ -105,6 +105,13 @@ function checkLoop(
     refuseJob(`${at}.begins`, `${from} does not fit`);
   }
   parts.forEach((part, i) => {
+    if (part.kind === 'kernel') {
+      checkGates(part, `${at}.parts.${i}`);
+      part.views.forEach((view, j) => {
+        checkView(view, j < 8 ? read : own, `parts.${i}.views`);
+      });
+      return;
+    }
     const ports = inspectModel(part.bytes);
     for (const kind of ['inputs', 'outputs'] as const) {
       const field = `parts.${i}.${kind}`;
@@ -118,6 +125,16 @@ function checkLoop(
     }
   });
   return written;
+}
+
+/** The sizes by which the kernel goes over its views. */
+function checkGates({ views, numbers }: Extract<LoopPart, { kind: 'kernel' }>, at: string): void {
+  const [units, batch, stride, hard, hasLater] = numbers;
+  const state = units * batch;
+  const sizes = [...Array<number>(9).fill(state), 4 * state, (4 * units - 1) * stride + batch];
+  const fits = units >= 1 && batch >= 1 && stride >= batch && Math.max(hard, hasLater) <= 1;
+  if (!fits || views.some(({ shape }, i) => elements(shape) !== sizes[i]))
+    refuseJob(`${at}.numbers`, 'do not fit its views');
 }
 
 /** Names of tensors that the engine puts into the slab of gradients. */

@@ -1,8 +1,12 @@
-/** Recurrent layers as loops compute what tfjs's cells do step by step, and so do their gradients. */
-
-import { beforeAll, describe } from 'vitest';
+/** Recurrent layers as loops compute what tfjs's cells do step by step, and what torch 2.15 does, and so do their gradients. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { loadBackend } from '../../src/engine/backends.js';
+import { relativeError } from '../support/engines.js';
 import { floats, integers, trains } from '../support/lowered.js';
+import { packageRoot } from '../support/package.js';
+import { compiled } from '../support/traced.js';
 
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
@@ -15,7 +19,7 @@ const states = { lstm: 2, gru: 1, simpleRNN: 1 };
 
 /** A layer of tfjs with weights that are given. */
 function layerOf(name: Name, options: object, weights: readonly tf.Tensor[]) {
-  const layer = tfl.layers[name]({ units: 5, ...options } as never) as unknown as {
+  const layer = tfl.layers[name]({ units: weights[1].shape[0], ...options } as never) as unknown as {
     cell: Record<string, unknown>;
     call(x: tf.Tensor, kwargs: object): tf.Tensor | tf.Tensor[];
   };
@@ -95,3 +99,29 @@ for (const name of ['lstm', 'gru', 'simpleRNN'] as const) {
     );
   });
 }
+
+interface Listed {
+  readonly shape: number[];
+  readonly data: number[];
+}
+/** scripts/peers/torch_recurrent.py */
+const torch: Readonly<Record<Name, { given: Listed[]; states: Listed; weights: Listed; gradients: Listed[] }>> =
+  JSON.parse(readFileSync(join(packageRoot, 'test/fixtures/torch-recurrent.json'), 'utf8'));
+
+describe('as torch has it', () => {
+  for (const [name, { given, states, weights, gradients }] of Object.entries(torch)) {
+    it(name, () => {
+      const options = { returnSequences: true, recurrentActivation: 'sigmoid' };
+      const body = (x: tf.Tensor, ...rest: tf.Tensor[]) =>
+        layerOf(name as Name, options, rest).call(x, {}) as tf.Tensor;
+      const sum = (...inputs: tf.Tensor[]) =>
+        tf.sum(tf.mul(body(...(inputs as [tf.Tensor])), tf.tensor(weights.data, weights.shape)));
+      const inputs = given.map(({ shape, data }) => floats(shape, data));
+      const found = compiled((...xs) => [body(...(xs as [tf.Tensor])), ...tf.grads(sum)(xs)], inputs);
+      [states, ...gradients].forEach((expected, i) => {
+        expect(found[i].shape).toEqual(expected.shape);
+        expect(relativeError(found[i].data, expected.data)).toBeLessThan(1e-5);
+      });
+    });
+  }
+});

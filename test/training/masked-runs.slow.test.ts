@@ -34,7 +34,7 @@ const tagger = (maskZero: boolean) =>
     model: {
       layers: [
         { embedding: { inputDim: 10, outputDim: 6, maskZero } },
-        { dense: { units: 8, activation: 'relu' } },
+        { lstm: { units: 8, returnSequences: true } },
         { dropout: { rate: 0.2 } },
         { dense: { units: 'classes' } },
       ],

@@ -1,7 +1,7 @@
 /** A cut graph made ready to run: its subgraphs one after the other, on tensors where they lie. */
 
 import { elements } from '../../ground/elements.js';
-import { loadPoolingKernels } from '../../kernels/load-kernels.js';
+import { loadPoolingKernels, loadRecurrentKernels } from '../../kernels/load-kernels.js';
 import { createSession, type Session, type SessionTensors } from './runtime.js';
 import { type Loop, type LoopView, modelsOf, placeOf } from './step-loop.js';
 import type { CutGraph, Subgraph } from './subgraphs.js';
@@ -22,9 +22,10 @@ export function boundLoops(
   { subgraphs }: Subgraphs,
   sessions: readonly (readonly Session[])[],
   tensors: SessionTensors,
+  memory: WebAssembly.Memory,
 ): Map<Subgraph, BoundRun> {
   const loops = subgraphs.flatMap((subgraph, i): [Subgraph, BoundRun][] =>
-    subgraph.kind === 'loop' ? [[subgraph, boundLoop(subgraph, sessions[i], tensors)]] : [],
+    subgraph.kind === 'loop' ? [[subgraph, boundLoop(subgraph, sessions[i], tensors, memory)]] : [],
   );
   return new Map(loops);
 }
@@ -39,13 +40,13 @@ export function boundGraph(
   sessions: readonly (readonly Session[])[],
   tensors: SessionTensors,
   memory: WebAssembly.Memory,
-  loops = boundLoops(graph, sessions, tensors),
+  loops = boundLoops(graph, sessions, tensors, memory),
 ): BoundRun {
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
   const parts = graph.subgraphs.map((subgraph, i) => {
     if (subgraph.kind === 'loop') return loops.get(subgraph)!;
     if (subgraph.kind === 'session') return sessions[i][0].bind(pick(subgraph.inputs), pick(subgraph.outputs));
-    const kernels = kernelsOf(memory);
+    const kernels = loadPoolingKernels(memory) as unknown as Kernels;
     const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
     return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
   });
@@ -54,16 +55,25 @@ export function boundGraph(
   };
 }
 
-const kernelsOf = (memory: WebAssembly.Memory): Kernels => loadPoolingKernels(memory) as unknown as Kernels;
-
-function boundLoop({ steps, begins, parts }: Loop, sessions: readonly Session[], tensors: SessionTensors): BoundRun {
+function boundLoop(
+  { steps, begins, parts }: Loop,
+  sessions: readonly Session[],
+  tensors: SessionTensors,
+  memory: WebAssembly.Memory,
+): BoundRun {
   const numbersIn = (view: LoopView, k: number): Float32Array => {
-    const data = tensors[view.tensor].data as Float32Array;
-    const place = placeOf(view, k, data.length);
-    return data.subarray(place, place + elements(view.shape));
+    const place = placeOf(view, k);
+    return (tensors[view.tensor].data as Float32Array).subarray(place, place + elements(view.shape));
   };
   const left = sessions.values();
   const bound = parts.map((part): ((k: number) => BoundRun) => {
+    if (part.kind === 'kernel') {
+      const kernels = loadRecurrentKernels(memory);
+      return (k) => {
+        const addresses = part.views.map((view) => numbersIn(view, k).byteOffset);
+        return () => kernels[part.kernel](...addresses, ...part.numbers);
+      };
+    }
     const session = left.next().value!;
     const known = new Map<string, BoundRun>();
     const ports = (views: typeof part.inputs, k: number): SessionTensors =>

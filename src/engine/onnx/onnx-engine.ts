@@ -95,7 +95,7 @@ export class OnnxEngine implements GradientEngine {
       runs: new Map(),
       tensors: { ...this.#givenTensors(count), ...noise.tensors, ...written },
       sessions,
-      loops: boundLoops(graph, sessions, written),
+      loops: boundLoops(graph, sessions, written, memory),
     };
     this.#prepared.set(graph, prepared);
     return prepared;

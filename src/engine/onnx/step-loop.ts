@@ -1,13 +1,13 @@
 /**
- * Loops of a graph over the steps of a sequence: in each step, sessions read and write the slots of that step
+ * Loops of a graph over the steps of a sequence: in each step, sessions and kernels of ours read and write the slots of that step
  * where they lie. A graph with a loop has as many nodes for long sequences as for short ones, and no number is copied from step to
  * step, as ONNX's own Scan and Loop do.
  */
 import { elements } from '../../ground/elements.js';
 
 /**
- * Numbers of a tensor that has `slots` parts of one size: in step k those of slot (first + k * step) mod slots, from `at` on. A
- * tensor of one slot is the same in every step.
+ * Numbers of a tensor that has `slots` parts, `stride` floats apart: in step k those of slot (first + k * step) mod slots. The first
+ * slot begins `at` so many floats. A tensor of one slot is the same in every step.
  */
 export interface LoopView {
   readonly tensor: string;
@@ -16,18 +16,27 @@ export interface LoopView {
   readonly first: number;
   readonly step: number;
   readonly at: number;
+  readonly stride: number;
 }
 
 /** A view, by the name of the input or output that is tied to it. */
 type TiedPort = readonly [name: string, view: LoopView];
 
-/** A session that runs in each step. */
-export interface LoopPart {
-  readonly kind: 'session';
-  readonly bytes: Uint8Array;
-  readonly inputs: readonly TiedPort[];
-  readonly outputs: readonly TiedPort[];
-}
+/** What runs in each step. */
+export type LoopPart =
+  | {
+      readonly kind: 'session';
+      readonly bytes: Uint8Array;
+      readonly inputs: readonly TiedPort[];
+      readonly outputs: readonly TiedPort[];
+    }
+  | {
+      readonly kind: 'kernel';
+      readonly kernel: 'lstmGates';
+      readonly views: readonly LoopView[];
+      /** Arguments after the addresses of views. */
+      readonly numbers: readonly number[];
+    };
 
 export interface Loop {
   readonly steps: number;
@@ -45,7 +54,7 @@ type WithModels =
 
 /** The models of the sessions in a subgraph, in the order in which they are made. */
 export function modelsOf(subgraph: WithModels): Uint8Array[] {
-  if (subgraph.kind === 'loop') return subgraph.parts.map(({ bytes }) => bytes);
+  if (subgraph.kind === 'loop') return subgraph.parts.flatMap(modelsOf);
   return subgraph.kind === 'session' ? [subgraph.bytes] : [];
 }
 
@@ -57,6 +66,7 @@ export const inEveryStep = (tensor: string, shape: readonly number[]): LoopView 
   first: 0,
   step: 0,
   at: 0,
+  stride: 0,
 });
 
 /** One slot a step, of a tensor [slots, ...shape]; after the last comes the first. */
@@ -66,14 +76,14 @@ export const eachSlot = (
   shape: readonly number[],
   first = 0,
   step: 1 | -1 = 1,
-): LoopView => ({ tensor, shape, slots, first, step, at: 0 });
+): LoopView => ({ tensor, shape, slots, first, step, at: 0, stride: elements(shape) });
 
-/** Place of a view's first number in its tensor, in floats. @param length of the tensor */
-export function placeOf({ slots, first, step, at }: LoopView, k: number, length: number): number {
+/** Place of a view's first number in its tensor, in floats. */
+export function placeOf({ slots, first, step, at, stride }: LoopView, k: number): number {
   const slot = (((first + k * step) % slots) + slots) % slots;
-  return slot * (length / slots) + at;
+  return at + slot * stride;
 }
 
 /** Whether a view lies inside its tensor in every step. @param length of the tensor */
-export const isInside = ({ shape, slots, at }: LoopView, length: number): boolean =>
-  length % slots === 0 && at + elements(shape) <= length / slots;
+export const isInside = ({ shape, slots, at, stride }: LoopView, length: number): boolean =>
+  at + (slots - 1) * stride + elements(shape) <= length;

@@ -35,10 +35,11 @@ const stateNames = ['h', 'c'];
 const run = (kernel: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor[] =>
   tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];
 
-/** [steps, rows, batch] as a matrix of all steps: [rows, steps * batch]. */
-const rowsOf = (x: tf.Tensor): tf.Tensor => tf.reshape(tf.transpose(x, [1, 0, 2]), [x.shape[1]!, -1]);
-/** [steps * batch, rows]. */
+/** [steps, rows, batch] as a matrix of all steps: [steps * batch, rows]. */
 const columnsOf = (x: tf.Tensor): tf.Tensor => tf.reshape(tf.transpose(x, [0, 2, 1]), [-1, x.shape[1]!]);
+/** [rows, steps * batch] as [steps, rows, batch]. */
+const inSteps = (rows: tf.Tensor, steps: number): tf.Tensor =>
+  tf.transpose(tf.reshape(rows, [rows.shape[0], steps, -1]), [1, 0, 2]);
 /** a * b^T of matrices of all steps; this way round the product is the fastest. */
 const ofAllSteps = (columns: tf.Tensor, rows: tf.Tensor): tf.Tensor =>
   tf.transpose(tf.matMul(rows as tf.Tensor2D, columns as tf.Tensor2D));
@@ -56,12 +57,11 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
       const all = [...names, ...kept, ...(attrs.isDropped ? ['dropped'] : [])];
       const known = Object.fromEntries(all.map((name, i) => [name, saved[i]!]));
       const slopes = Object.fromEntries(names.map((name, i) => [`d_${name}`, ends[i]!]));
-      const [sums, ...starts] = run(
+      const [rows, ...starts] = run(
         `${kernel}Grad`,
         { dSequence: dSequence!, recurrentKernel, mask, drop, ...known, ...slopes },
         attrs,
       ) as [tf.Tensor, ...tf.Tensor[]];
-      const rows = rowsOf(sums);
       const units = recurrentKernel.shape[0];
       const steps = x.shape[0];
       const before = () => (attrs.isDropped ? known.dropped! : tf.slice(known.h!, 0, steps));
@@ -73,7 +73,7 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
         return tf.concat([ofAllSteps(states, ofGates!), ofAllSteps(columnsOf(known.left!), ofCandidate!)], 1);
       };
       return {
-        x: () => tf.matMul(weights, sums),
+        x: () => inSteps(tf.matMul(weights as tf.Tensor2D, rows as tf.Tensor2D), steps),
         kernel: () => ofAllSteps(columnsOf(x), rows),
         recurrentKernel: recurrentGradient,
         bias: () => tf.reshape(tf.sum(rows, 1), [gates * units]),

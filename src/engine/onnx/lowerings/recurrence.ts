@@ -3,10 +3,11 @@
  * factors of a step's products are the weights, which ONNX Runtime reads where they are, and it packs but the small state.
  */
 import { type GraphBuilder, kernelDomain } from '../graph.js';
-import { eachSlot, inEveryStep, type LoopView } from '../step-loop.js';
+import { eachSlot, inEveryStep, type Loop, type LoopPart, type LoopView } from '../step-loop.js';
 import type { StoredValue } from '../storage.js';
 import { LoopStep } from './loop-step.js';
 import type { KernelCall, Lowering, Lowerings } from './lowering.js';
+import { seenAs } from './pieces.js';
 import { cells, type RecurrentCell } from './recurrent-cells.js';
 
 const loopOperator = 'loop';
@@ -19,7 +20,7 @@ function looped(
   reads: Readonly<Record<string, string | undefined>>,
   writes: Readonly<Record<string, readonly number[]>>,
   steps: number,
-  body: (name: (key: string) => string) => { step: LoopStep; begins: { view: LoopView; from?: string }[] },
+  body: (name: (key: string) => string) => Pick<Loop, 'parts' | 'begins'>,
 ): Record<string, string> {
   const given = Object.entries(reads).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const keys = Object.keys(writes);
@@ -29,8 +30,7 @@ function looped(
       ...given.map(([key], i): [string, string] => [key, inputs[i]!]),
       ...keys.map((key, i): [string, string] => [key, results[i]!]),
     ]);
-    const { step, begins } = body((key) => names.get(key)!);
-    return { steps, begins, parts: [step.session()] };
+    return { steps, ...body((key) => names.get(key)!) };
   });
   keys.forEach((key, i) => {
     graph.value(outputs[i]!, writes[key]!);
@@ -86,7 +86,8 @@ const beginsOf = (
   names: readonly string[],
   views: readonly { before: LoopView }[],
   values: StoredValue[],
-) => views.map(({ before }, i) => ({ view: before, from: isZero(values[i]!) ? undefined : named(`${names[i]}0`) }));
+) =>
+  views.map(({ before }, i) => (isZero(values[i]!) ? { view: before } : { view: before, from: named(`${names[i]}0`) }));
 const startsOf = (graph: GraphBuilder, names: readonly string[], values: readonly StoredValue[]) =>
   Object.fromEntries(names.map((name, i) => [`${name}0`, isZero(values[i]!) ? undefined : graph.rows(values[i]!)]));
 
@@ -135,7 +136,7 @@ const forward =
       next.forEach((value, i) => {
         step.write(masked(step, mask, value, before[i]!), views[i]!.after);
       });
-      return { step, begins: beginsOf(named, names, views, starts) };
+      return { parts: [step.session()], begins: beginsOf(named, names, views, starts) };
     });
     const shown = graph.node('Slice', [made.h!, graph.int64([1]), graph.int64([steps + 1]), graph.int64([0])]);
     return [
@@ -146,57 +147,109 @@ const forward =
     ];
   };
 
+/** The gradients of a call: what its loop reads, and in which steps. */
+function backwardPieces(cell: RecurrentCell, graph: GraphBuilder, call: KernelCall) {
+  const known = recurrence(cell, call);
+  const { units, names: states, kept } = known;
+  const [slots, , batch] = call.input('h').shape as [number, number, number];
+  const steps = slots - 1;
+  const state = [units, batch];
+  const names = states.map((name) => `d_${name}`);
+  const ends = names.map((name) => call.input(name));
+  const later = call.input('dSequence');
+  const recurrent = call.input('recurrentKernel');
+  const reads = {
+    later: isZero(later) ? undefined : graph.rows(later),
+    ...known.given(graph),
+    ...Object.fromEntries([...states, ...kept].map((name) => [name, graph.rows(call.input(name))])),
+    ...startsOf(graph, names, ends),
+    ...Object.fromEntries(
+      cell.sums.map(([from, count]) => [`recurrent${from}`, columnsOf(graph, recurrent, units, from, count)]),
+    ),
+  };
+  /** Of a tensor of all steps, from the last back. */
+  const back = (named: Named, key: string, shape: readonly number[] = state, count = steps) =>
+    eachSlot(named(key), count, shape, steps - 1, -1);
+  return { ...known, states, names, steps, slots, batch, state, ends, hasLater: !isZero(later), reads, back };
+}
+type BackwardPieces = ReturnType<typeof backwardPieces>;
+
+/** Gradients of the gates' sums, [gates * units, steps * batch], and of the states before the first step, by operators alone. */
+function byOperators(cell: RecurrentCell, graph: GraphBuilder, pieces: BackwardPieces): StoredValue[] {
+  const { units, states, names, steps, slots, batch, state, ends, hasLater, reads, back, isMasked, isDropped } = pieces;
+  const sumsShape = [cell.gates * units, batch];
+  const writes = { sums: [steps, ...sumsShape], ...Object.fromEntries(names.map((name) => [name, [2, ...state]])) };
+  const made = looped(graph, reads, writes, steps, (named) => {
+    const step = new LoopStep();
+    const kept = (key: string) => step.read(back(named, key));
+    const mask = isMasked ? step.read(back(named, 'mask', [1, batch])) : undefined;
+    const views = stateViews(named, names, Array(states.length).fill(2), state);
+    const totals = views.map((view) => step.read(view.before));
+    if (hasLater) totals[0] = step.add(totals[0]!, kept('later'));
+    const slopes = totals.map((total) => (mask ? step.mul(total, mask) : total));
+    const passed = totals.map((total) => mask && step.mul(total, step.rest(mask)));
+    const stateOf = (from: number, count: number, sums: string, more?: string) => {
+      const factor = step.read(inEveryStep(named(`recurrent${from}`), [units, count * units]));
+      return step.node('Gemm', [factor, sums, ...(more ? [more] : [])]);
+    };
+    const before = (i: number) =>
+      i === 0 && isDropped ? kept('dropped') : step.read(back(named, states[i]!, state, slots));
+    const { sums, states: gradients } = cell.backward({ step, slopes, kept, before, stateOf, ...pieces.activations });
+    if (isDropped) gradients[0] = step.mul(gradients[0]!, step.read(inEveryStep(named('drop'), state)));
+    step.write(sums, back(named, 'sums', sumsShape));
+    gradients.forEach((value, i) => {
+      step.write(passed[i] ? step.add(value, passed[i]) : value, views[i]!.after);
+    });
+    return { parts: [step.session()], begins: beginsOf(named, names, views, ends) };
+  });
+  const rows = graph.node('Transpose', [made.sums!], { perm: [1, 0, 2] });
+  return [
+    seenAs(graph.value(rows, [cell.gates * units, steps, batch]), [cell.gates * units, steps * batch]),
+    ...names.map((name) => slot(graph, made[name]!, steps % 2, state)),
+  ];
+}
+
+/** The same of an LSTM whose gates are the usual ones, with a kernel for what is no product. */
+function byKernel(graph: GraphBuilder, pieces: BackwardPieces): StoredValue[] {
+  const { units, names, steps, slots, batch, state, ends, hasLater, reads, back, isDropped, activations } = pieces;
+  const rowsShape = [4 * units, steps * batch];
+  const sumsShape = [4 * units, batch];
+  const writes = { d_h: state, d_c: state, sums: sumsShape, rows: rowsShape };
+  const made = looped(graph, reads, writes, steps, (named) => {
+    const [dh, dc] = names.map((name) => inEveryStep(named(name), state)) as [LoopView, LoopView];
+    const sums = inEveryStep(named('sums'), sumsShape);
+    const stride = steps * batch;
+    // Its row of each sum is as long as all steps, and those of a step lie next to each other in it.
+    const rows = { ...back(named, 'rows', [(4 * units - 1) * stride + batch]), stride: batch };
+    const step = new LoopStep();
+    const product = step.node('Gemm', [
+      step.read(inEveryStep(named('recurrent0'), [units, 4 * units])),
+      step.read(sums),
+    ]);
+    const before = isDropped ? step.mul(product, step.read(inEveryStep(named('drop'), state))) : product;
+    step.write(before, dh);
+    const values = ['input', 'forget', 'candidate', 'output', 'shown'].map((key) => back(named, key));
+    const gates: LoopPart = {
+      kind: 'kernel',
+      kernel: 'lstmGates',
+      views: [...values, back(named, 'c', state, slots), dh, hasLater ? back(named, 'later') : dh, dc, sums, rows],
+      numbers: [units, batch, stride, Number(activations.gate === 'hardSigmoid'), Number(hasLater)],
+    };
+    const views = [{ before: dh }, { before: dc }];
+    return { parts: [gates, step.session()], begins: beginsOf(named, names, views, ends) };
+  });
+  return [graph.value(made.rows!, rowsShape), ...names.map((name) => graph.value(made[name]!, state))];
+}
+
 const backward =
   (cell: RecurrentCell): Lowering =>
   (graph, call) => {
-    const { units, names: states, isMasked, isDropped, kept, activations, given } = recurrence(cell, call);
-    const [slots, , batch] = call.input('h').shape as [number, number, number];
-    const steps = slots - 1;
-    const state = [units, batch];
-    const names = states.map((name) => `d_${name}`);
-    const ends = names.map((name) => call.input(name));
-    const later = call.input('dSequence');
-    const recurrent = call.input('recurrentKernel');
-    const reads = {
-      later: isZero(later) ? undefined : graph.rows(later),
-      ...given(graph),
-      ...Object.fromEntries([...states, ...kept].map((name) => [name, graph.rows(call.input(name))])),
-      ...startsOf(graph, names, ends),
-      ...Object.fromEntries(
-        cell.sums.map(([from, count]) => [`recurrent${from}`, columnsOf(graph, recurrent, units, from, count)]),
-      ),
-    };
-    const sumsShape = [cell.gates * units, batch];
-    const writes = { sums: [steps, ...sumsShape], ...Object.fromEntries(names.map((name) => [name, [2, ...state]])) };
-    const made = looped(graph, reads, writes, steps, (named) => {
-      const step = new LoopStep();
-      /** Of a tensor of all steps, from the last back. */
-      const back = (key: string, shape: readonly number[] = state, count = steps) =>
-        step.read(eachSlot(named(key), count, shape, steps - 1, -1));
-      const mask = isMasked ? back('mask', [1, batch]) : undefined;
-      const views = stateViews(named, names, Array(states.length).fill(2), state);
-      const totals = views.map((view) => step.read(view.before));
-      if (!isZero(later)) totals[0] = step.add(totals[0]!, back('later'));
-      const slopes = totals.map((total) => (mask ? step.mul(total, mask) : total));
-      const passed = totals.map((total) => mask && step.mul(total, step.rest(mask)));
-      const stateOf = (from: number, count: number, sums: string, more?: string) => {
-        const factor = step.read(inEveryStep(named(`recurrent${from}`), [units, count * units]));
-        return step.node('Gemm', [factor, sums, ...(more ? [more] : [])]);
-      };
-      const before = (i: number) => (i === 0 && isDropped ? back('dropped') : back(states[i]!, state, slots));
-      const kept = (key: string) => back(key);
-      const { sums, states: gradients } = cell.backward({ step, slopes, kept, before, stateOf, ...activations });
-      if (isDropped) gradients[0] = step.mul(gradients[0]!, step.read(inEveryStep(named('drop'), state)));
-      step.write(sums, eachSlot(named('sums'), steps, sumsShape, steps - 1, -1));
-      gradients.forEach((value, i) => {
-        step.write(passed[i] ? step.add(value, passed[i]) : value, views[i]!.after);
-      });
-      return { step, begins: beginsOf(named, names, views, ends) };
-    });
-    return [
-      graph.value(made.sums!, [steps, ...sumsShape]),
-      ...names.map((name) => slot(graph, made[name]!, steps % 2, state)),
-    ];
+    const pieces = backwardPieces(cell, graph, call);
+    const { gate, activation } = pieces.activations;
+    const isUsual = activation === 'tanh' && ['sigmoid', 'hardSigmoid'].includes(gate);
+    return cell === cells.Lstm && isUsual && !pieces.isMasked
+      ? byKernel(graph, pieces)
+      : byOperators(cell, graph, pieces);
   };
 
 /** Name of the columns of a matrix that belong to gates. */
