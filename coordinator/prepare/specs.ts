@@ -8,7 +8,7 @@ import { isTable } from '../../src/config/table.js';
 import { isInputColumns } from '../../src/config/table-fields.js';
 import type { Augmentation } from '../../src/data/augment/moved.js';
 import { eachRow } from '../../src/data/each-row.js';
-import { targetEncoding } from '../../src/data/encoding.js';
+import { type InputEncoding, targetEncoding } from '../../src/data/encoding.js';
 import type { Column, Dataset } from '../../src/data/examples.js';
 import { isPlain, ofRole, strideOf, weighsPlaces, widthOf } from '../../src/data/field.js';
 import { metaOf } from '../../src/data/packed.js';
@@ -177,7 +177,7 @@ function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: H
   const { spec, places } = head;
   const { name } = lossSettings(loss);
   const { targetScaling, classes } = targetEncoding(encoding, column);
-  const tokenizer = encoding.input.kind === 'text' ? encoding.input.tokenizer : undefined;
+  const bytes = encoding.input.kind === 'text' ? bytesOfVocabulary(encoding.input) : undefined;
   return {
     target,
     factor: weight,
@@ -190,9 +190,21 @@ function metricSpec(asked: AskedTarget, { examples, encoding }: Dataset, head: H
     weighted: weighsPlaces(examples.columns, column),
     ...kindOf(asked, head),
     ...(classes && { names: classes }),
-    ...(tokenizer && { bytes: bytesOfTokens(tokenizer) }),
+    ...(bytes && { bytes }),
     ...(targetScaling && { deviations: targetScaling.deviation, means: targetScaling.mean }),
   };
+}
+
+/** Bytes of text that each token stands for; the end of a text is none of it. Absent where they are those of its name. */
+function bytesOfVocabulary({
+  vocabulary,
+  tokenizer,
+  endOfText,
+}: Extract<InputEncoding, { kind: 'text' }>): number[] | undefined {
+  if (!tokenizer && endOfText === undefined) return undefined;
+  const bytes = tokenizer ? bytesOfTokens(tokenizer) : vocabulary.map((name) => Buffer.byteLength(name));
+  if (endOfText !== undefined && bytes.length > 0) bytes[endOfText] = 0;
+  return bytes;
 }
 
 /** @throws ModelError when a metric of probabilities is asked for, and nobody knows whether the outputs are some */

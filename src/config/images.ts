@@ -1,6 +1,7 @@
 /** `data.source: images`: a folder a class, folders of pictures and masks, or a table of their names. */
 import { z } from 'zod';
 import { column, copySchema, memory, path } from './data-parts.js';
+import { type Refuse, refusal } from './refusal.js';
 import { byKey, oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
 import { type CsvConfig, tableKeys, textKeys, usualCsv } from './table.js';
 import {
@@ -8,8 +9,6 @@ import {
   isInputColumns,
   isTargetColumns,
   ownFieldName,
-  type Refuse,
-  refusal,
   refuseNames,
   type TargetKeys,
   targetSchema,

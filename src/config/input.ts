@@ -2140,9 +2140,30 @@ export interface ImagesData {
 export interface TextData {
   source: 'text';
   /**
-   * UTF-8 text; a relative path starts at the current folder.
+   * UTF-8 text, or several files of documents; a relative path starts at the current folder.
    */
-  file: string;
+  file: string | string[];
+  /**
+   * What a document is: text between blank lines or separators, a whole file, or a value of JSON lines. A token for the end of the text stands behind each, what follows it in a window is not asked for, and no document is in two splits. Default: the text is one.
+   */
+  documents?:
+    | ('blankLines' | 'files')
+    | {
+        /**
+         * What stands between two documents.
+         */
+        separator: string;
+      }
+    | {
+        /**
+         * The files are JSON lines; this key of each holds a document.
+         */
+        column: string;
+      };
+  /**
+   * The token behind each document, which a tokenizer.json must have. Default: <|endoftext|>.
+   */
+  endOfText?: string;
   /**
    * What the model reads and predicts: characters, tokens that are learned from the text, or those of a file.
    */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { column, fieldName } from './data-parts.js';
 import { plainNames } from './plain-names.js';
+import { type Refuse, refusal } from './refusal.js';
 import { tokenKinds } from './text.js';
 
 export const plainFieldNames: readonly string[] = Object.values(plainNames);
@@ -106,14 +107,6 @@ const rivals: readonly (readonly [keyof TargetKeys, keyof TargetKeys, string])[]
   ['targets', 'standardizeTargets', 'say it of the target: { column: NAME, standardize: true }'],
   ['inputs', 'features', 'name the columns under data.inputs, or all in one list under data.features'],
 ];
-
-/** How a rule says what is wrong. */
-export type Refuse = (path: readonly string[], message: string, remedy: string) => void;
-
-export const refusal =
-  (context: z.RefinementCtx): Refuse =>
-  (path, message, remedy) =>
-    context.addIssue({ code: 'custom', path: [...path], message, params: { remedy } });
 
 /** @see rivals */
 function refuseRivals(fields: TargetKeys, refuse: Refuse): void {

@@ -1,6 +1,7 @@
 /** `data.source: text`: windows of a text, and what its tokens are. */
 import { z } from 'zod';
-import { memory, path } from './data-parts.js';
+import { column, memory, path } from './data-parts.js';
+import { refusal } from './refusal.js';
 import { oneWay, partOrOwn, splitKeys, withSplits } from './split.js';
 
 /** Tokens of a text: learned from it, or those of a file. */
@@ -41,10 +42,55 @@ const pieces = splitKeys(
   noTest,
 );
 
+const documentsSchema = z
+  .union([
+    z.enum(['blankLines', 'files']),
+    z.strictObject({ separator: z.string().min(1).describe('What stands between two documents.') }),
+    z.strictObject({ column: column.describe('The files are JSON lines; this key of each holds a document.') }),
+  ])
+  .describe(
+    'What a document is: text between blank lines or separators, a whole file, or a value of JSON lines. A token for the end of the text ' +
+      'stands behind each, what follows it in a window is not asked for, and no document is in two splits. Default: the text is one.',
+  );
+export type DocumentsConfig = z.infer<typeof documentsSchema>;
+
+interface DocumentKeys {
+  readonly file: string | readonly string[];
+  readonly documents?: DocumentsConfig;
+  readonly endOfText?: string;
+  readonly invalid: 'refuse' | 'replace';
+}
+
+function documentRules({ file, documents, endOfText, invalid }: DocumentKeys, context: z.RefinementCtx): void {
+  const refuse = refusal(context);
+  if (typeof file !== 'string' && documents === undefined)
+    refuse(
+      ['file'],
+      'names several files, and only documents are read from several',
+      'set data.documents, e.g. to files',
+    );
+  if (endOfText !== undefined && documents === undefined)
+    refuse(['endOfText'], 'ends documents, and there is no data.documents', 'set it, or leave endOfText out');
+  if (invalid === 'replace' && typeof documents === 'object' && 'column' in documents)
+    refuse(
+      ['invalid'],
+      'replaces what is not UTF-8, which JSON lines have to be',
+      'leave it out, and correct the lines that are named',
+    );
+}
+
 export const textSchema = z
   .strictObject({
     source: z.literal('text'),
-    file: path.describe('UTF-8 text; a relative path starts at the current folder.'),
+    file: z
+      .union([path, z.array(path).min(1)])
+      .describe('UTF-8 text, or several files of documents; a relative path starts at the current folder.'),
+    documents: documentsSchema.optional(),
+    endOfText: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The token behind each document, which a tokenizer.json must have. Default: <|endoftext|>.'),
     tokens: z
       .union([z.literal('characters'), ...tokenKinds])
       .default('characters')
@@ -74,6 +120,7 @@ export const textSchema = z
     memory,
   })
   .superRefine(oneWay)
+  .superRefine(documentRules)
   .transform(withSplits(noTest))
   .describe('Tokens of a text: the examples are windows of it, the targets the tokens that follow.');
 

@@ -1,4 +1,5 @@
 /** A data file, or a part of one, opened once and read at any place and as often as needed; what can be read only once is kept first. */
+import { createHash } from 'node:crypto';
 import { close, constants, createReadStream, fstat, open, read, type Stats, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,6 +75,16 @@ export class DataFile {
       yield block;
       position += block.length;
     }
+  }
+
+  /** SHA-256 of all of it. */
+  async hash(reading: Reading): Promise<string> {
+    const hash = createHash('sha256');
+    for await (const block of this.blocks()) {
+      hash.update(block);
+      if (reading.due) await reading.pause();
+    }
+    return hash.digest('hex');
   }
 
   /** A part stays open with the whole. */

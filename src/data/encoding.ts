@@ -111,6 +111,8 @@ const inputSchema = z.discriminatedUnion('kind', [
     vocabulary: texts,
     /** What makes tokens of a text, as tokenizer.json has it; absent where they are characters. */
     tokenizer: tokenizerSchema.optional(),
+    /** The token behind each document that it was trained on. */
+    endOfText: z.int().min(0).optional(),
   }),
 ]);
 

@@ -7,11 +7,11 @@ import { DataError } from '../../errors.js';
 import { plural } from '../../ground/units.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { CsvFormat } from '../encoding.js';
+import { checkUtf8, longestRow, type PlainText, plainStreams, plainText, readingError } from '../plain-text.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
 import { refuseOtherFormats } from './magic.js';
 import { numberReader } from './numbers.js';
-import { checkUtf8, longestRow, type PlainText, plainStreams, plainText, readingError } from './plain-text.js';
 import { tableSource } from './source.js';
 import { type Cell, requireDistinct, type Table, textOf, type Visit } from './table.js';
 

@@ -5,6 +5,7 @@ import { openData } from '../data-file.js';
 import { type CsvFormat, fieldsOfTable, type TableEncoding } from '../encoding.js';
 import { ColumnsCollector, type ExampleColumns, presentColumns } from '../example-columns.js';
 import type { SourceExamples } from '../examples.js';
+import { isJsonObject, plainText } from '../plain-text.js';
 import { Reading } from '../reading.js';
 import { RowOrigins } from '../row-origins.js';
 import { budgetBytes } from '../row-writer.js';
@@ -16,7 +17,6 @@ import { inputColumns, tableTargetColumn, textMasks, writersOf } from './fields.
 import { openJsonl } from './jsonl.js';
 import { openObjects } from './objects.js';
 import { openParquet } from './parquet.js';
-import { isJsonObject, plainText } from './plain-text.js';
 import { TableRows, tableWidth } from './rows.js';
 import { requireRows, type TargetSchema } from './survey.js';
 import { requireColumns, type Table, textOf } from './table.js';

@@ -1,6 +1,6 @@
 /** Files that are no text, or none that is wanted, told by their first bytes: a reader of text would find odd characters in them, and say less. */
 import { DataError } from '../../errors.js';
-import { isJsonObject } from './plain-text.js';
+import { isJsonObject } from '../plain-text.js';
 
 const others: readonly [string, readonly number[], string][] = [
   ['a zip archive or an Excel workbook', [0x50, 0x4b, 0x03, 0x04], 'unpack it, or save the sheet as CSV'],

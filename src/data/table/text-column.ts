@@ -52,7 +52,7 @@ export class TextFinding {
   async learn(signal: AbortSignal | undefined): Promise<void> {
     const { tokens, length, truncate = false } = this.#text;
     const key = `data.inputs.${this.#column.field}.tokens.file`;
-    const tokenizer = await learnedTokenizer(tokens, key, () => this.#words, signal);
+    const tokenizer = await learnedTokenizer(tokens, { key, words: () => this.#words, special: [] }, signal);
     this.#feature = { name: this.name, tokenizer, length, truncate };
   }
 

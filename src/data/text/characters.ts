@@ -1,14 +1,16 @@
 /** Characters as tokens: Unicode code points, numbered in their order. */
 import type { TextConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
-import type { Splits } from '../examples.js';
+import { type Splits, splitNames } from '../examples.js';
 import { bytesPerElement } from '../field.js';
 import type { Reading } from '../reading.js';
 import { budgetBytes } from '../row-writer.js';
+import { endOfText } from './documents.js';
 import { storeFor } from './stored-tokens.js';
-import type { TextFile } from './text-file.js';
-import { type FilePiece, piecesOf, type TextPiece } from './text-pieces.js';
+import { type FilePiece, type Pieces, piecesOf, type TextPiece } from './text-pieces.js';
+import type { TextPlace } from './text-place.js';
 import type { TokenizedText } from './tokenized.js';
+import { charactersOf } from './tokens.js';
 
 /** One more than the highest Unicode code point. */
 const codePoints = 0x110000;
@@ -18,69 +20,79 @@ const codePoints = 0x110000;
  * @throws DataError if the file is empty, not UTF-8, of one character only, or has one that a trained model does not know
  */
 export async function readCharacters(
-  files: readonly TextFile[],
+  places: readonly TextPlace[],
   config: TextConfig,
   reading: Reading,
 ): Promise<TokenizedText> {
-  const seen = new Uint8Array(codePoints);
-  const counts: number[] = [];
-  for (const file of files) {
-    let characters = 0;
-    await eachCharacter(file, (code) => {
-      seen[code] = 1;
-      characters++;
-    });
-    counts.push(characters);
-  }
-  const count = counts.reduce((a, b) => a + b, 0);
-  const [{ file }] = files;
-  const vocabulary = vocabularyOf(seen, reading);
+  const { seen, documents } = await surveyed(places);
+  const counts = await charactersOf(places);
+  const vocabulary = vocabularyOf(seen, config, reading);
+  const end = config.documents && vocabulary.length - 1;
   const token = new Int32Array(codePoints);
-  vocabulary.forEach((character, i) => {
-    token[character.codePointAt(0)!] = i;
-  });
-  if (count === 0) throw new DataError(`data.file: ${file} is empty`, 'use another file');
+  for (const [i, name] of vocabulary.entries()) if (i !== end) token[name.codePointAt(0)!] = i;
   if (vocabulary.length === 1) {
     throw new DataError(
-      `data.file: ${file} repeats the single character ${JSON.stringify(vocabulary[0])}, which leaves nothing to predict`,
+      `data.file: ${places[0].name} repeats the single character ${JSON.stringify(vocabulary[0])}, which leaves nothing to predict`,
       'use another file',
     );
   }
+  const count = counts.reduce((a, b) => a + b, 0) + documents;
   const type = vocabulary.length <= 256 ? 'uint8' : 'float32';
   const isInMemory = count * (bytesPerElement({ type }) + 4) <= budgetBytes(config.memory);
   const stores = [storeFor(type, count, isInMemory), storeFor('int32', count, isInMemory)] as const;
+  let length = 0;
+  const append = (id: number) => {
+    for (const store of stores) store.append(id);
+    length++;
+  };
+  const texts = piecesOf(counts, config);
+  const pieces: Partial<Record<keyof Splits, TextPiece>> = {};
   try {
-    for (const each of files) {
-      await eachCharacter(each, (code) => {
-        for (const store of stores) store.append(token[code]);
-      });
+    // As they lie in their files.
+    const inOrder = (one: FilePiece, other: FilePiece) => one.place - other.place || one.start - other.start;
+    for (const name of splitNames.toSorted((one, other) => inOrder(texts[one], texts[other]))) {
+      const start = length;
+      const { place, ...piece } = texts[name];
+      for await (const item of places[place].between(piece.start, piece.end)) {
+        if (item === null) append(end!);
+        else eachCharacter(item, (code) => append(token[code]));
+      }
+      pieces[name] = { start, end: length };
     }
   } catch (error) {
     for (const store of stores) store.discard();
     throw error;
   }
   const [features, classes] = stores.map((store) => store.finish());
-  const starts = counts.map((_, i) => counts.slice(0, i).reduce((a, b) => a + b, 0));
-  const placed = ({ file, start, end }: FilePiece): TextPiece => ({
-    start: starts[file] + start,
-    end: starts[file] + end,
-  });
-  const { training, validation, test } = piecesOf(counts, config);
-  const pieces: Record<keyof Splits, TextPiece> = {
-    training: placed(training),
-    validation: placed(validation),
-    test: placed(test),
-  };
-  return { vocabulary, count, features, classes, pieces };
+  return { vocabulary, count, features, classes, pieces: pieces as Pieces, end };
 }
 
-/** The characters that a text has, or those of a trained model. @throws DataError where that does not know one of the text's */
-function vocabularyOf(seen: Uint8Array, { trained }: Reading): readonly string[] {
+/** Which characters there are, and how many documents. */
+async function surveyed(places: readonly TextPlace[]) {
+  const seen = new Uint8Array(codePoints);
+  let documents = 0;
+  for (const place of places) {
+    for await (const item of place.items()) {
+      if (item === null) documents++;
+      else
+        eachCharacter(item, (code) => {
+          seen[code] = 1;
+        });
+    }
+  }
+  return { seen, documents };
+}
+
+/**
+ * The characters that a text has, and the end of one where it has documents; or those of a trained model.
+ * @throws DataError where that does not know one of the text's
+ */
+function vocabularyOf(seen: Uint8Array, config: TextConfig, { trained }: Reading): readonly string[] {
   const found: string[] = [];
   seen.forEach((present, code) => {
     if (present) found.push(String.fromCodePoint(code));
   });
-  if (trained?.input.kind !== 'text') return found;
+  if (trained?.input.kind !== 'text') return config.documents ? [...found, endOfText(config)] : found;
   const { vocabulary } = trained.input;
   const known = new Set(vocabulary);
   const unknown = found.find((character) => !known.has(character));
@@ -92,12 +104,10 @@ function vocabularyOf(seen: Uint8Array, { trained }: Reading): readonly string[]
 }
 
 /** Calls `visit` with the code point of every character, in order. */
-async function eachCharacter(file: TextFile, visit: (code: number) => void): Promise<void> {
-  for await (const text of file.parts()) {
-    for (let i = 0; i < text.length; ) {
-      const code = text.codePointAt(i)!;
-      visit(code);
-      i += code > 0xffff ? 2 : 1;
-    }
+function eachCharacter(text: string, visit: (code: number) => void): void {
+  for (let i = 0; i < text.length; ) {
+    const code = text.codePointAt(i)!;
+    visit(code);
+    i += code > 0xffff ? 2 : 1;
   }
 }

@@ -17,18 +17,24 @@ export class WordCounts {
   }
 }
 
+export interface TokenizerNeeds {
+  /** Where the config names the file. */
+  readonly key: string;
+  /** Of what it is learned from, where it is learned. */
+  readonly words: () => WordCounts | Promise<WordCounts>;
+  /** Tokens that a learned one has besides: the first ids. */
+  readonly special: readonly string[];
+}
+
 /**
- * @param key where the config names the file
- * @param words of what it is learned from, where it is learned
  * @throws DataError where the file is none, the signal's reason when it comes before the end
  */
 export async function learnedTokenizer(
   tokens: TokensConfig,
-  key: string,
-  words: () => WordCounts | Promise<WordCounts>,
+  { key, words, special }: TokenizerNeeds,
   signal: AbortSignal | undefined,
 ): Promise<TokenizerJson> {
   if ('file' in tokens) return readTokenizer(tokens.file, key);
   const { counts } = await words();
-  return byteLevelJson(await trainBpe(counts, { ...tokens.bpe, special: [] }, signal), []);
+  return byteLevelJson(await trainBpe(counts, { ...tokens.bpe, special }, signal), special);
 }

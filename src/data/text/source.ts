@@ -3,17 +3,16 @@
  * nothing is copied until a batch is.
  */
 import type { TextConfig } from '../../config/text.js';
-import { DataError } from '../../errors.js';
-import { realPath } from '../../ground/real-path.js';
-import { grouped } from '../../ground/units.js';
-import { plainColumn } from '../examples.js';
+import { grouped, plural } from '../../ground/units.js';
+import { eachOverlapping } from '../each-row.js';
+import { plainColumn, type SourceColumn } from '../examples.js';
+import type { Field } from '../field.js';
 import type { Reading } from '../reading.js';
 import type { Source } from '../source.js';
-import { givenOf } from '../splits/split-plan.js';
 import { readCharacters } from './characters.js';
-import { after } from './stored-tokens.js';
-import { openText, type TextFile } from './text-file.js';
+import { after, type StoredTokens, storeFor } from './stored-tokens.js';
 import { textWindows, tokensText } from './text-pieces.js';
+import { openPlaces, type TextPlace } from './text-place.js';
 import { readTokens } from './tokens.js';
 
 /**
@@ -24,17 +23,15 @@ import { readTokens } from './tokens.js';
  */
 export async function textSource(config: TextConfig, reading: Reading): Promise<Source> {
   const { window, targets, tokens } = config;
-  const files: TextFile[] = [];
+  const places = await openPlaces(config, reading);
   try {
-    for (const [key, path] of placesOf(config)) {
-      files.push(await openText(path, { key: `data.${key}`, invalid: config.invalid }, reading));
-    }
     const read =
       tokens === 'characters'
-        ? await readCharacters(files, config, reading)
-        : await readTokens(files, config, tokens, reading);
-    const { vocabulary, count, features, classes, tokenizer } = read;
-    const splits = textWindows(read.pieces, config);
+        ? await readCharacters(places, config, reading)
+        : await readTokens(places, config, tokens, reading);
+    const { vocabulary, count, features, classes, tokenizer, end } = read;
+    const ends = end === undefined ? undefined : await endsOf(read.classes, end, count);
+    const splits = textWindows(read.pieces, config, ends);
     const input = plainColumn('input', { shape: [window], stride: 1, ...features });
     const target = plainColumn('target', {
       shape: targets === 'last' ? [] : [window],
@@ -42,28 +39,48 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
       ...after(classes, targets === 'last' ? window : 1),
       categories: vocabulary.length,
     });
+    const mask = ends && targets === 'all' ? [borderMask(target, ends, !features.file)] : [];
     return {
-      examples: { count: count - window, columns: [input, target] },
+      examples: { count: count - window, columns: [input, target, ...mask] },
       split: splits,
-      origin: `windows of the ${grouped(count)} ${tokensText(config)} of ${files.map(({ file }) => file).join(', ')}`,
+      origin: originOf(count, ends, config, places),
       encode: () => ({
-        input: { kind: 'text', window, targets, vocabulary, ...(tokenizer && { tokenizer }) },
+        input: {
+          ...{ kind: 'text', window, targets, vocabulary },
+          ...(tokenizer && { tokenizer }),
+          ...(end !== undefined && { endOfText: end }),
+        },
         classes: vocabulary,
       }),
     };
   } finally {
-    for (const file of files) await file.close();
+    for (const place of places) await place.close();
   }
 }
 
-/** The file that is divided, then those that splits have of their own. @throws DataError where two are the same */
-function placesOf(config: TextConfig): (readonly [string, string])[] {
-  const places = [
-    ['file', config.file] as const,
-    ...givenOf(config).map(({ split, own }) => [config.split ? `split.${split}` : split, own] as const),
-  ];
-  const paths = places.map(([, path]) => realPath(path));
-  const twice = paths.findIndex((path, i) => paths.indexOf(path) < i);
-  if (twice < 0) return places;
-  throw new DataError(`data: the file ${paths[twice]} is to serve two splits`, 'give each split a file of its own');
+/** 1 for each token that ends a document. */
+async function endsOf({ values, file }: StoredTokens, end: number, count: number): Promise<Uint8Array> {
+  const ends = new Uint8Array(count);
+  await eachOverlapping({ values, file, type: 'int32' }, (some, place) => {
+    for (let i = 0; i < some.length; i++) if (some[i] === end) ends[place + i] = 1;
+  });
+  return ends;
+}
+
+/** 0 for the first token of a document as a target: it does not follow from what stands before. */
+function borderMask({ name, shape }: Field, ends: Uint8Array, isInMemory: boolean): SourceColumn {
+  const store = storeFor('float32', ends.length, isInMemory);
+  for (const end of ends) store.append(1 - end);
+  return { name: `${name}_mask`, role: 'mask', type: 'float32', shape, stride: 1, of: name, ...store.finish() };
+}
+
+function originOf(
+  count: number,
+  ends: Uint8Array | undefined,
+  config: TextConfig,
+  places: readonly TextPlace[],
+): string {
+  const documents = ends?.reduce((sum, end) => sum + end, 0);
+  const parts = documents === undefined ? '' : ` in ${plural(documents, 'document')}`;
+  return `windows of the ${grouped(count)} ${tokensText(config)}${parts} of ${places.map(({ name }) => name).join(', ')}`;
 }

@@ -1,10 +1,11 @@
 /** A file of text, read as a stream as often as needed. */
-import { createHash } from 'node:crypto';
 import { TextDecoder } from 'node:util';
+import type { DocumentsConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import { grouped } from '../../ground/units.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
+import { documentsOf, type TextItem } from './documents.js';
 import { type BrokenBytes, BrokenUtf8 } from './utf8.js';
 
 /** What U+FFFD may stand for. */
@@ -58,18 +59,18 @@ export class TextFile {
     yield last;
   }
 
+  /** The text, and where its documents end. */
+  items(documents: DocumentsConfig | undefined): AsyncGenerator<TextItem> {
+    if (documents === undefined || (typeof documents === 'object' && 'column' in documents)) return this.parts();
+    return documentsOf(this.parts(), documents);
+  }
+
   get size(): number {
     return this.#data.size;
   }
 
-  /** SHA-256 of its bytes. */
-  async hash(): Promise<string> {
-    const hash = createHash('sha256');
-    for await (const block of this.#data.blocks()) {
-      hash.update(block);
-      if (this.#reading.due) await this.#reading.pause();
-    }
-    return hash.digest('hex');
+  hash(): Promise<string> {
+    return this.#data.hash(this.#reading);
   }
 
   close(): Promise<void> {
@@ -107,13 +108,12 @@ export class TextFile {
 const placeOf = ({ line, byte, value }: BrokenBytes): string =>
   `line ${grouped(line)}, byte ${grouped(byte)} of it (0x${value.toString(16).toUpperCase().padStart(2, '0')})`;
 
-/** @throws DataError where there is none */
-export async function openText(path: string, options: TextFileOptions, reading: Reading): Promise<TextFile> {
+/** @param key where the config names it @throws DataError where there is none */
+export async function openText(path: string, key: string, reading: Reading): Promise<DataFile> {
   try {
-    return new TextFile(await openData(path, reading), options, reading);
+    return await openData(path, reading);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    const { key } = options;
     throw new DataError(`${key}: ${error.problem}`, `set it to a text file, e.g. --set ${key}=...`);
   }
 }
@@ -126,7 +126,7 @@ export function charactersIn(text: string): number {
 }
 
 /** Where a text ends that has so many characters of another. */
-function endOf(text: string, characters: number): number {
+export function endOf(text: string, characters: number): number {
   let end = 0;
   for (let i = 0; i < characters; i++) end += isFirstHalf(text.charCodeAt(end)) ? 2 : 1;
   return end;
@@ -134,15 +134,3 @@ function endOf(text: string, characters: number): number {
 
 const isFirstHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
 const isSecondHalf = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
-
-/** The parts of a text from character `start` to before `end`. */
-export async function* partsBetween(file: TextFile, start: number, end: number): AsyncGenerator<string> {
-  let first = 0;
-  for await (const part of file.parts()) {
-    const count = charactersIn(part);
-    const [from, to] = [Math.max(start, first), Math.min(end, first + count)].map((place) => place - first);
-    if (from < to) yield from === 0 && to === count ? part : part.slice(endOf(part, from), endOf(part, to));
-    first += count;
-    if (first >= end) return;
-  }
-}

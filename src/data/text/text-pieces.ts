@@ -12,15 +12,15 @@ export interface TextPiece {
 
 export type Pieces = Readonly<Record<keyof Splits, TextPiece>>;
 
-/** Characters of a file. */
+/** Characters of a place of the config. */
 export interface FilePiece extends TextPiece {
-  /** The place of the file among those of the config. */
-  readonly file: number;
+  /** Which of the places of the config. */
+  readonly place: number;
 }
 
 /**
  * Training first, then validation, then test; those that have files of their own are all of these. The same characters whatever the tokens are.
- * @param counts characters of each file
+ * @param counts characters of each place
  */
 export function piecesOf([length, ...counts]: readonly number[], config: TextConfig): Record<keyof Splits, FilePiece> {
   const parts = heldOutParts(config);
@@ -28,12 +28,12 @@ export function piecesOf([length, ...counts]: readonly number[], config: TextCon
   const [validation, test] = [shareOf(parts.validation), shareOf(parts.test)];
   const training = length - validation - test;
   const pieces = {
-    training: { file: 0, start: 0, end: training },
-    validation: { file: 0, start: training, end: training + validation },
-    test: { file: 0, start: training + validation, end: length },
+    training: { place: 0, start: 0, end: training },
+    validation: { place: 0, start: training, end: training + validation },
+    test: { place: 0, start: training + validation, end: length },
   };
   givenOf(config).forEach(({ split }, i) => {
-    pieces[split] = { file: i + 1, start: 0, end: counts[i] };
+    pieces[split] = { place: i + 1, start: 0, end: counts[i] };
   });
   return pieces;
 }
@@ -41,9 +41,10 @@ export function piecesOf([length, ...counts]: readonly number[], config: TextCon
 /**
  * Where windows start: no window sees or predicts a token of another split.
  * @param pieces in tokens
+ * @param ends 1 for each token that ends a document: what follows one is not asked for
  * @throws DataError where a split is too short for a window
  */
-export function textWindows(pieces: Pieces, config: TextConfig): Splits {
+export function textWindows(pieces: Pieces, config: TextConfig, ends?: Uint8Array): Splits {
   const { window, stride, targets } = config;
   const parts = heldOutParts(config);
   // Held-out tokens are predicted once each, whatever the stride of training.
@@ -53,7 +54,10 @@ export function textWindows(pieces: Pieces, config: TextConfig): Splits {
     const { start, end } = pieces[name];
     if (end - start <= window) throw tooShort(name, Math.max(0, end - start), config);
     const count = Math.floor((end - window - 1 - start) / step) + 1;
-    return Int32Array.from({ length: count }, (_, i) => start + i * step);
+    const starts = Int32Array.from({ length: count }, (_, i) => start + i * step);
+    // Where a window has several targets, the others count.
+    const asks = ends && (targets === 'last' || window === 1);
+    return asks ? starts.filter((first) => ends[first + window - 1] === 0) : starts;
   };
   return {
     training: part('training', stride),

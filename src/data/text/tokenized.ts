@@ -14,6 +14,8 @@ export interface TokenizedText {
   readonly classes: StoredTokens;
   /** Tokens of each split. */
   readonly pieces: Pieces;
+  /** The token that ends a document, where the text consists of such. */
+  readonly end?: number;
   /** Absent where tokens are characters. */
   readonly tokenizer?: TokenizerJson;
 }

@@ -20,7 +20,8 @@ export class Tokenizer {
   readonly isByteLevel: boolean;
   readonly #library: Library;
   readonly #ids: ReadonlyMap<string, number>;
-  readonly #added: readonly string[];
+  /** Special ones, and others that are no part of its model. */
+  readonly added: readonly string[];
   /** Whether words are those of GPT-2: then they are cut here, and each is looked at once. */
   readonly #hasWords: boolean;
   readonly #words = new Map<string, readonly number[]>();
@@ -34,7 +35,7 @@ export class Tokenizer {
     const tokens: string[] = [];
     for (const [token, id] of this.#ids) tokens[id] = token;
     this.tokens = Array.from(tokens, (token) => token ?? '');
-    this.#added = json.added_tokens.map(({ content }) => content);
+    this.added = json.added_tokens.map(({ content }) => content);
     this.isByteLevel = isByteLevel(json);
     this.#hasWords = hasByteLevelWords(json);
   }
@@ -44,7 +45,7 @@ export class Tokenizer {
    * @throws DataError where it has a character that no token stands for
    */
   encode(text: string): readonly number[] {
-    if (!this.#hasWords || this.#added.some((token) => text.includes(token))) return this.#encodeWhole(text);
+    if (!this.#hasWords || this.added.some((token) => text.includes(token))) return this.#encodeWhole(text);
     const ids: number[] = [];
     for (const word of byteLevelWords(text)) for (const id of this.#idsOf(word)) ids.push(id);
     return ids;
@@ -91,14 +92,14 @@ export class Tokenizer {
 
   /** The token after which a text has ended; undefined where it has none that is known as such. */
   get endOfText(): number | undefined {
-    const token = endsOfText.find((content) => this.#added.includes(content));
+    const token = endsOfText.find((content) => this.added.includes(content));
     return token === undefined ? undefined : this.#ids.get(token);
   }
 
   /** Of a byte-level token. */
   bytesOf(id: number): Uint8Array {
     const token = this.tokens[id];
-    if (this.#added.includes(token)) return Buffer.from(token);
+    if (this.added.includes(token)) return Buffer.from(token);
     return tokenBytes(token) ?? Buffer.from(token);
   }
 }

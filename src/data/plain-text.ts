@@ -2,10 +2,10 @@
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
-import { DataError } from '../../errors.js';
-import type { DataFile } from '../data-file.js';
-import { BrokenUtf8 } from '../text/utf8.js';
-import { unreadable } from '../unreadable.js';
+import { DataError } from '../errors.js';
+import type { DataFile } from './data-file.js';
+import { BrokenUtf8 } from './text/utf8.js';
+import { unreadable } from './unreadable.js';
 
 /** Rows that are longer are taken for damage: nothing must read the rest of a file into memory. */
 export const longestRow = 1 << 24;
