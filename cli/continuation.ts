@@ -1,6 +1,7 @@
 /** `lockstep predict` with a model of text: what it goes on with, as it comes. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { BrokenUtf8, placeOfBroken } from '../src/data/text/utf8.js';
 import { ConfigError, DataError } from '../src/errors.js';
 import { printableText } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
@@ -103,16 +104,25 @@ async function* plainParts(
 
 /** @throws DataError where there is no such file, or it is no text */
 export function readText(file: string): string {
+  const bytes = bytesOf(file);
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file === '-' ? 0 : file));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    const broken = new BrokenUtf8();
+    broken.add(bytes);
+    throw new DataError(
+      `${file} is not UTF-8 text: ${placeOfBroken(broken.finish()!)}`,
+      'save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8 if that is what it is',
+    );
+  }
+}
+
+function bytesOf(file: string): Uint8Array {
+  try {
+    return readFileSync(file === '-' ? 0 : file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason =
-      code === 'ENOENT'
-        ? 'no such file'
-        : error instanceof TypeError
-          ? 'is not UTF-8 text'
-          : `cannot be read (${code})`;
+    const reason = code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`;
     throw new DataError(`${file}: ${reason}`, 'name a text file, or give --text');
   }
 }

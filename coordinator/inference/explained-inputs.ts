@@ -1,9 +1,7 @@
 /** What the inputs of a model consist of, by names: columns, pixels, words, numbers. */
-import { fieldsOfTable, type ImageEncoding, type InputEncoding, type TableEncoding } from '../../src/data/encoding.js';
+import { fieldsOfTable, type ImageEncoding, type TableEncoding } from '../../src/data/encoding.js';
 import { dateColumns } from '../../src/data/table/dates.js';
 import { tableWidth } from '../../src/data/table/rows.js';
-import { tokenBytes } from '../../src/data/text/byte-alphabet.js';
-import { isByteLevel } from '../../src/data/text/tokenizer-json.js';
 import { elements } from '../../src/ground/elements.js';
 import type { SavedModel } from './saved-model.js';
 import { encodingOf } from './signature.js';
@@ -29,19 +27,10 @@ export function partsOfInputs({ inputs, encoding }: Pick<SavedModel, 'inputs' | 
     const own = table && tableColumns(table, input.name, input.isNamed);
     if (own) return { kind: 'columns', columns: own };
     const found = encoding && encodingOf(encoding, input.name);
-    if (found && 'window' in found) return { kind: 'places', vocabulary: readable(found) };
+    if (found && 'window' in found) return { kind: 'places', vocabulary: encoding.classes ?? found.vocabulary };
     const [height, width, channels] = input.shape;
     const isPicture = isImage(found) || (input.shape.length === 3 && (channels === 1 || channels === 3));
     return isPicture ? { kind: 'picture', height, width, channels } : { kind: 'numbers' };
-  });
-}
-
-/** Tokens as they stand in a text; U+FFFD is a part of a character. */
-function readable({ vocabulary, tokenizer }: Extract<InputEncoding, { readonly kind: 'text' }>): readonly string[] {
-  if (!tokenizer || !isByteLevel(tokenizer)) return vocabulary;
-  return vocabulary.map((token) => {
-    const bytes = tokenBytes(token);
-    return bytes ? Buffer.from(bytes).toString('utf8') : token;
   });
 }
 

@@ -179,7 +179,10 @@ describe('documents', () => {
     if (plain.encoding.input.kind !== 'text') throw new Error('no text');
     const tokens = { file: raw(JSON.stringify(plain.encoding.input.tokenizer)) };
     const error = await refusal({ file: raw('one\n\ntwo'), documents: 'blankLines', tokens });
-    expect(error.problem).toBe(`data.endOfText: ${tokens.file} has no token "<|endoftext|>"`);
+    expect(error.problem).toBe(`data.documents: ${tokens.file} has no token that is known to end a text`);
+    expect(error.remedy).toBe('name the one that ends a text there by data.endOfText');
+    const odd = await refusal({ file: raw('one\n\ntwo'), documents: 'blankLines', tokens, endOfText: '</s>' });
+    expect(odd.problem).toBe(`data.documents: ${tokens.file} has no token "</s>"`);
     const found = await load({ file: raw('one two\n\ntwo'), documents: 'blankLines', tokens, endOfText: '!' });
     expect(found.encoding.input).toMatchObject({ endOfText: plain.encoding.classes!.indexOf('!') });
   });

@@ -276,9 +276,11 @@ it('a mistake in the file ends the command with code 2 and nothing written', asy
   const file = writeConfig(folder, 'missing', run('last', { file: join(folder, 'none.txt') }));
   const { code, stdout } = await lockstepServed(['train', file, '--json'], work);
   expect(code).toBe(2);
-  expect(eventsOf(stdout)).toMatchObject([
-    { event: 'error', code: 'LOCKSTEP_DATA', message: expect.stringContaining('none.txt does not exist') },
-  ]);
+  expect(eventsOf(stdout).at(-1)).toMatchObject({
+    event: 'error',
+    code: 'LOCKSTEP_DATA',
+    message: expect.stringContaining('none.txt does not exist'),
+  });
   expect(snapshot(work)).toEqual([]);
 });
 

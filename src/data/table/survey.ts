@@ -102,7 +102,7 @@ export async function surveyTable(
   requireRows(table, count, config.missing);
   const notes = new Notes(leaveOutOf(config));
   for (const finding of findings) finding.judge(notes);
-  for (const finding of findings) if (finding instanceof TextFinding) await finding.learn(reading.signal);
+  for (const finding of findings) if (finding instanceof TextFinding) await finding.learn(reading);
   const starts = startsOf(roles.inputs, 0);
   const inputs = roles.inputs.map(({ name, columns }, i) => ({
     name,

@@ -4,8 +4,10 @@ import type { TextInput } from '../../config/table-fields.js';
 import { DataError } from '../../errors.js';
 import type { ColumnInfo } from '../column-report.js';
 import type { TextColumn } from '../encoding.js';
-import { learnedTokenizer, WordCounts } from '../text/learned-tokenizer.js';
+import type { Reading } from '../reading.js';
+import { learnedTokenizer, noteFewer, WordCounts } from '../text/learned-tokenizer.js';
 import type { Tokenizer } from '../text/tokenizer.js';
+import { tokenCount } from '../text/tokenizer-json.js';
 import type { FieldColumn } from './cell-values.js';
 import { type Cell, type Table, textOf } from './table.js';
 
@@ -49,10 +51,15 @@ export class TextFinding {
   }
 
   /** To be called when all rows are seen. @throws DataError where the tokenizer's file is none */
-  async learn(signal: AbortSignal | undefined): Promise<void> {
+  async learn({ signal, warn }: Reading): Promise<void> {
     const { tokens, length, truncate = false } = this.#text;
-    const key = `data.inputs.${this.#column.field}.tokens.file`;
-    const tokenizer = await learnedTokenizer(tokens, { key, words: () => this.#words, special: [] }, signal);
+    const key = `data.inputs.${this.#column.field}.tokens`;
+    const tokenizer = await learnedTokenizer(
+      tokens,
+      { key: `${key}.file`, words: () => this.#words, special: [] },
+      signal,
+    );
+    noteFewer(tokens, tokenCount(tokenizer), key, warn);
     this.#feature = { name: this.name, tokenizer, length, truncate };
   }
 

@@ -64,7 +64,7 @@ export async function readCharacters(
     throw error;
   }
   const [features, classes] = stores.map((store) => store.finish());
-  return { vocabulary, count, features, classes, pieces: pieces as Pieces, end };
+  return { vocabulary, names: vocabulary, count, features, classes, pieces: pieces as Pieces, end };
 }
 
 /** Which characters there are, and how many documents. */

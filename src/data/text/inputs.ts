@@ -51,7 +51,7 @@ export class TextCoder {
 
   /** The token after which a text has ended, where there is one. */
   get endOfText(): number | undefined {
-    return this.#tokenizer?.endOfText;
+    return this.#encoding.endOfText ?? this.#tokenizer?.endOfText;
   }
 
   /** The token that stands before a text: a line break, else a space, else the first. */

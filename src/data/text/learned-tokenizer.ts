@@ -1,5 +1,6 @@
 /** The tokenizer that a config asks for: learned from words, or read from a file. */
 import type { TokensConfig } from '../../config/text.js';
+import { grouped } from '../../ground/units.js';
 import { trainBpe } from './bpe-trainer.js';
 import { byteLevelWords } from './byte-alphabet.js';
 import { byteLevelJson, readTokenizer, type TokenizerJson } from './tokenizer-json.js';
@@ -15,6 +16,14 @@ export class WordCounts {
   get counts(): ReadonlyMap<string, number> {
     return this.#counts;
   }
+}
+
+/** Says so where a text gives fewer tokens than asked for. @param key of the tokens in the config */
+export function noteFewer(tokens: TokensConfig, found: number, key: string, warn: (message: string) => void): void {
+  if (!('bpe' in tokens) || found >= tokens.bpe.vocabulary) return;
+  const { vocabulary, minFrequency } = tokens.bpe;
+  const rest = minFrequency === 1 ? 'no pair of tokens is left' : `no other pair comes ${minFrequency} times`;
+  warn(`${key}.bpe.vocabulary: the text gives ${grouped(found)} tokens, not ${grouped(vocabulary)}: ${rest}`);
 }
 
 export interface TokenizerNeeds {

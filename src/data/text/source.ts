@@ -29,7 +29,7 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
       tokens === 'characters'
         ? await readCharacters(places, config, reading)
         : await readTokens(places, config, tokens, reading);
-    const { vocabulary, count, features, classes, tokenizer, end } = read;
+    const { vocabulary, names, count, features, classes, tokenizer, end } = read;
     const ends = end === undefined ? undefined : await endsOf(read.classes, end, count);
     const splits = textWindows(read.pieces, config, ends);
     const input = plainColumn('input', { shape: [window], stride: 1, ...features });
@@ -50,7 +50,7 @@ export async function textSource(config: TextConfig, reading: Reading): Promise<
           ...(tokenizer && { tokenizer }),
           ...(end !== undefined && { endOfText: end }),
         },
-        classes: vocabulary,
+        classes: names,
       }),
     };
   } finally {

@@ -6,7 +6,7 @@ import { grouped } from '../../ground/units.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
 import { documentsOf, type TextItem } from './documents.js';
-import { type BrokenBytes, BrokenUtf8 } from './utf8.js';
+import { type BrokenBytes, BrokenUtf8, placeOfBroken } from './utf8.js';
 
 /** What U+FFFD may stand for. */
 const replacement = '\ufffd';
@@ -89,7 +89,7 @@ export class TextFile {
   async #refused(): Promise<DataError> {
     const broken = (await this.#broken())!;
     return new DataError(
-      `${this.#options.key}: ${this.file} is not UTF-8 text: ${placeOf(broken)}`,
+      `${this.#options.key}: ${this.file} is not UTF-8 text: ${placeOfBroken(broken)}`,
       'save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8 if that is what it is, or set data.invalid: replace',
     );
   }
@@ -101,12 +101,11 @@ export class TextFile {
     const broken = await this.#broken();
     if (!broken) return;
     const places = broken.count === 1 ? 'one place' : `${grouped(broken.count)} places`;
-    this.#reading.warn(`${this.file}: U+FFFD stands in ${places} that are not UTF-8, the first at ${placeOf(broken)}`);
+    this.#reading.warn(
+      `${this.file}: U+FFFD stands in ${places} that are not UTF-8, the first at ${placeOfBroken(broken)}`,
+    );
   }
 }
-
-const placeOf = ({ line, byte, value }: BrokenBytes): string =>
-  `line ${grouped(line)}, byte ${grouped(byte)} of it (0x${value.toString(16).toUpperCase().padStart(2, '0')})`;
 
 /** @param key where the config names it @throws DataError where there is none */
 export async function openText(path: string, key: string, reading: Reading): Promise<DataFile> {

@@ -6,6 +6,8 @@ import type { TokenizerJson } from './tokenizer-json.js';
 export interface TokenizedText {
   /** What each token is called. */
   readonly vocabulary: readonly string[];
+  /** The same for people. */
+  readonly names: readonly string[];
   /** Tokens of all files. */
   readonly count: number;
   /** As the model reads them: bytes, 32-bit floating point, or whole numbers. */

@@ -1,4 +1,5 @@
 /** A text as tokens and back, as a tokenizer.json says: byte-level BPE, WordPiece, Unigram and what else Hugging Face's library reads. */
+import { isUtf8 } from 'node:buffer';
 import { createRequire } from 'node:module';
 import type { Tokenizer as Library } from '@huggingface/tokenizers';
 import { DataError } from '../../errors.js';
@@ -12,6 +13,9 @@ const remembered = 200_000;
 
 /** What files that are read by many programs call the end of a text; tokenizer.json itself has no place for it. */
 const endsOfText = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', '[EOS]', '<|eot_id|>', '<|im_end|>'];
+
+/** As SentencePiece writes a byte. */
+const byteName = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 
 export class Tokenizer {
   /** By id, as the file writes them; an id that it leaves out is empty. */
@@ -88,6 +92,15 @@ export class Tokenizer {
     if (ids.length === 0) return '';
     if (!this.isByteLevel) return this.#library.decode([...ids], { clean_up_tokenization_spaces: false });
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(ids.map((id) => this.bytesOf(id))));
+  }
+
+  /** The tokens as they stand in a text; a part of a character by its bytes. */
+  get names(): readonly string[] {
+    if (!this.isByteLevel) return this.tokens;
+    return this.tokens.map((_, id) => {
+      const bytes = this.bytesOf(id);
+      return isUtf8(bytes) ? Buffer.from(bytes).toString() : Array.from(bytes, byteName).join('');
+    });
   }
 
   /** The token after which a text has ended; undefined where it has none that is known as such. */

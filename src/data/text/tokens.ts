@@ -7,7 +7,7 @@ import { budgetBytes } from '../row-writer.js';
 import { heldOutParts } from '../splits/split-plan.js';
 import { lastBorder } from './byte-alphabet.js';
 import { endOfText, type TextItem } from './documents.js';
-import { learnedTokenizer, WordCounts } from './learned-tokenizer.js';
+import { learnedTokenizer, noteFewer, WordCounts } from './learned-tokenizer.js';
 import { type StoredTokens, TokenList } from './stored-tokens.js';
 import { type FilePiece, type Pieces, piecesOf, type TextPiece } from './text-pieces.js';
 import type { TextPlace } from './text-place.js';
@@ -36,6 +36,7 @@ export async function readTokens(
   const json = trained ?? (await tokenizerOf(places, config, tokens, { keys, reading }));
   const where = 'file' in tokens ? tokens.file : 'encoding.json';
   const tokenizer = openTokenizer(json, where);
+  if (!trained) noteFewer(tokens, tokenizer.tokens.length, 'data.tokens', reading.warn);
   const end = config.documents && endIn(tokenizer, config, where);
   const budget = budgetBytes(config.memory);
   const key = keys?.ofTokens(json);
@@ -51,17 +52,31 @@ export async function readTokens(
   }
   const { tokens: all, pieces } = found;
   const count = all.file ? (all.file.end! - all.file.start!) / 4 : all.values.length;
-  return { vocabulary: tokenizer.tokens, count, features: all, classes: all, pieces, end, tokenizer: json };
+  return {
+    vocabulary: tokenizer.tokens,
+    names: tokenizer.names,
+    count,
+    features: all,
+    classes: all,
+    pieces,
+    end,
+    tokenizer: json,
+  };
 }
 
 /** @throws DataError where the tokenizer has no such token */
-function endIn({ tokens, added }: Tokenizer, config: TextConfig, where: string): number {
-  const text = endOfText(config);
-  const id = tokens.indexOf(text);
-  if (id >= 0) return id;
+function endIn(
+  { tokens, added, endOfText: known }: Tokenizer,
+  { endOfText: named }: TextConfig,
+  where: string,
+): number {
+  const id = named === undefined ? known : tokens.indexOf(named);
+  if (id !== undefined && id >= 0) return id;
+  const what = named === undefined ? 'that is known to end a text' : JSON.stringify(named);
+  const choice = added.length > 0 ? `, e.g. one of ${added.slice(0, 10).join(', ')}` : '';
   throw new DataError(
-    `data.endOfText: ${where} has no token ${JSON.stringify(text)}`,
-    `name the one that ends a text there${added.length > 0 ? `, e.g. one of ${added.slice(0, 10).join(', ')}` : ''}`,
+    `data.documents: ${where} has no token ${what}`,
+    `name the one that ends a text there by data.endOfText${choice}`,
   );
 }
 
@@ -74,7 +89,7 @@ async function keysOf(places: readonly TextPlace[], config: TextConfig, reading:
   for (const place of places) hashes.push(await place.hashes());
   reading.signal?.throwIfAborted();
   const parts = Object.values(heldOutParts(config)).map((part) => (typeof part === 'number' ? part : 'own'));
-  const text = [hashes, invalid, parts, documents ?? null, documents ? endOfText(config) : null];
+  const text = [hashes, invalid, parts, documents ?? null, config.endOfText ?? null];
   return {
     ofTokenizer: (tokens: TokensConfig) => keyOf('tokenizer', text, tokens),
     ofTokens: (tokenizer: TokenizerJson) => keyOf('tokens', text, tokenizer),

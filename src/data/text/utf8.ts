@@ -1,4 +1,5 @@
 /** Where a file is not UTF-8. Decoders only say that it is not. */
+import { grouped } from '../../ground/units.js';
 
 export interface BrokenBytes {
   /** Places that a decoder replaces by U+FFFD, one each. */
@@ -8,6 +9,10 @@ export interface BrokenBytes {
   readonly byte: number;
   readonly value: number;
 }
+
+/** For people. */
+export const placeOfBroken = ({ line, byte, value }: BrokenBytes): string =>
+  `line ${grouped(line)}, byte ${grouped(byte)} of it (0x${value.toString(16).toUpperCase().padStart(2, '0')})`;
 
 /** Bounds of the byte after some that begin a character, where they are not 0x80 to 0xbf: no longer forms, surrogates, or more than U+10FFFF. */
 const narrow: Readonly<Record<number, readonly [number, number]>> = {
