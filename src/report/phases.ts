@@ -1,5 +1,5 @@
 /** The phases of a run up to its steps, told as they begin. */
-import type { Reporter, RunPhase } from './events.js';
+import type { Reporter, RunEvent, RunPhase } from './events.js';
 
 /** In the order in which they come. */
 const order: readonly RunPhase[] = ['reading', 'compiling', 'warmingUp', 'training'];
@@ -11,6 +11,9 @@ export const phaseText: Readonly<Record<RunPhase, string>> = {
   warmingUp: 'warming up',
   training: 'training',
 };
+
+/** Whether what a run was busy with is done, though no other phase begins: workers may be waited for, or nothing comes at all. */
+export const endsPhase = ({ event }: RunEvent): boolean => event === 'start' || event === 'end' || event === 'error';
 
 export class RunPhases {
   readonly #report: Reporter;

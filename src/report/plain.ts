@@ -2,7 +2,7 @@
 import pc from 'picocolors';
 import { duration, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter } from './events.js';
-import { phaseText } from './phases.js';
+import { endsPhase, phaseText } from './phases.js';
 import { rateOf, textReporter } from './text.js';
 import { terminalColumns, wrapLines } from './wrap.js';
 
@@ -23,7 +23,7 @@ export function plainReporter(stream: NodeJS.WritableStream, now: () => number =
   });
   let timer: NodeJS.Timeout | undefined;
   return (event) => {
-    if (event.event === 'phase' || event.event === 'end' || event.event === 'error') clearTimeout(timer);
+    if (event.event === 'phase' || endsPhase(event)) clearTimeout(timer);
     if (event.event !== 'phase') return report(event);
     if (event.phase === 'training') return;
     timer = setTimeout(() => write(`${phaseText[event.phase]} ...\n`), PHASE).unref();

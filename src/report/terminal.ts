@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { duration, metricText } from '../ground/units.js';
 import type { ProgressEvent, Reporter, RunEvent } from './events.js';
 import { beforeDeath } from './last-acts.js';
-import { phaseText } from './phases.js';
+import { endsPhase, phaseText } from './phases.js';
 import { rateOf, textReporter } from './text.js';
 import { terminalColumns, wrapLines } from './wrap.js';
 
@@ -44,7 +44,7 @@ class PhaseLine {
   around(event: RunEvent, show: () => void): void {
     this.#clear();
     if (event.event === 'phase') this.#text = event.phase === 'training' ? '' : `${phaseText[event.phase]} ...`;
-    else if (event.event === 'end' || event.event === 'error') this.#text = '';
+    else if (endsPhase(event)) this.#text = '';
     show();
     if (this.#text === '') return;
     this.#stream.write(pc.dim(this.#text));
