@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventsOf, type Finished, lockstep, lockstepServed } from '../support/cli.js';
+import { type Finished, lockstep, lockstepServed, outcomesOf } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { idxFile } from '../support/idx.js';
 
@@ -222,7 +222,7 @@ describe('lockstep train refuses', () => {
     const run = alone.includes(name) ? lockstep : lockstepServed;
     const { stdout, stderr } = await refused(['train', ...args, '--json'], run);
     expect(stderr).toBe('');
-    const events = eventsOf(stdout);
+    const events = outcomesOf(stdout);
     expect(events).toHaveLength(1);
     const [error] = events;
     if (error.event !== 'error') throw new Error(stdout);

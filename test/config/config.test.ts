@@ -246,10 +246,14 @@ describe('a value that breaks a rule', () => {
     ],
     [
       'data.source=idy',
-      'data.source: "idy" is not one of digits, idx, values, csv, parquet, npy, images, text, module',
+      'data.source: "idy" is not one of digits, idx, values, csv, parquet, jsonl, npy, images, text, module',
       'did you mean idx?',
     ],
-    ['data={}', 'data.source is missing', 'add one of digits, idx, values, csv, parquet, npy, images, text, module'],
+    [
+      'data={}',
+      'data.source is missing',
+      'add one of digits, idx, values, csv, parquet, jsonl, npy, images, text, module',
+    ],
     ['data=5', 'data: 5 is not a mapping', 'correct it'],
     ['training=5', `training: 5 is not a mapping of ${trainingKeys}`, 'correct it'],
     ['model.layers=[]', 'model.layers: [] is not a list of at least 1', 'correct it'],

@@ -6,7 +6,7 @@ import { dataSchema } from '../../src/config/data.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { closeRows } from '../../src/data/row-writer.js';
 import { DataError } from '../../src/errors.js';
-import { eventsOf, lockstepServed, startLockstep } from '../support/cli.js';
+import { lockstepServed, outcomesOf, startLockstep } from '../support/cli.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf, writeModule } from '../support/modules.js';
 import { partsOf } from '../support/parts.js';
@@ -253,7 +253,7 @@ describe('is refused:', () => {
       folder,
     );
     expect([code, stderr]).toEqual([2, '']);
-    expect(eventsOf(stdout)[0]).toMatchObject({ event: 'error', code: 'LOCKSTEP_DATA' });
+    expect(outcomesOf(stdout)[0]).toMatchObject({ event: 'error', code: 'LOCKSTEP_DATA' });
     expect(stdout).toContain('example 1 has features of shape [1], example 0 of [2]');
     expect(stdout).not.toMatch(/\\n\s+at /);
     expect(readdirSync(folder)).not.toContain('none');

@@ -10,7 +10,7 @@ import { closeExamples } from '../../src/data/row-writer.js';
 import { textInputs } from '../../src/data/text/inputs.js';
 import { DataError, ModelError } from '../../src/errors.js';
 import { elements } from '../../src/ground/elements.js';
-import { eventsOf, lockstepServed } from '../support/cli.js';
+import { lockstepServed, outcomesOf } from '../support/cli.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { partsOf } from '../support/parts.js';
 import { resultOf, trained } from '../support/runs.js';
@@ -276,11 +276,9 @@ it('a mistake in the file ends the command with code 2 and nothing written', asy
   const file = writeConfig(folder, 'missing', run('last', { file: join(folder, 'none.txt') }));
   const { code, stdout } = await lockstepServed(['train', file, '--json'], work);
   expect(code).toBe(2);
-  expect(eventsOf(stdout).at(-1)).toMatchObject({
-    event: 'error',
-    code: 'LOCKSTEP_DATA',
-    message: expect.stringContaining('none.txt does not exist'),
-  });
+  expect(outcomesOf(stdout)).toMatchObject([
+    { event: 'error', code: 'LOCKSTEP_DATA', message: expect.stringContaining('none.txt does not exist') },
+  ]);
   expect(snapshot(work)).toEqual([]);
 });
 

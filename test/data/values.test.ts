@@ -124,7 +124,7 @@ describe('the data section', () => {
 
   it('has a JSON schema in which every option is described', () => {
     const { oneOf } = z.toJSONSchema(dataSchema, { io: 'input' });
-    expect(oneOf).toHaveLength(9);
+    expect(oneOf).toHaveLength(10);
     for (const source of oneOf ?? []) {
       const { source: name, ...options } = (source as { properties: Record<string, { description?: string }> })
         .properties;

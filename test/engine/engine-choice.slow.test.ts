@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventOf, eventsOf, lockstep, lockstepServed } from '../support/cli.js';
+import { eventOf, lockstep, lockstepServed, outcomesOf } from '../support/cli.js';
 import { lcg, relativeError } from '../support/engines.js';
 import { snapshot, temporaryFolder, writeConfig } from '../support/folder.js';
 import { writeModule } from '../support/modules.js';
@@ -46,7 +46,7 @@ describe('a model with a kernel that the compiled engine lacks', () => {
     mkdirSync(current);
     const { code, stdout } = await lockstepServed(['train', spectral, '--engine', 'onnx', '--json'], current);
     expect(code).toBe(2);
-    const events = eventsOf(stdout);
+    const events = outcomesOf(stdout);
     expect(events).toHaveLength(1);
     const error = eventOf(events, 'error');
     expect(error.code).toBe('LOCKSTEP_UNSUPPORTED');

@@ -60,6 +60,7 @@ const events: RunEvent[] = [
     parameters: 1,
     trainable: 1,
     threads: 1,
+    prepared: { reading: 1, compiling: 1 },
     batchSize: 1,
     shards: 1,
     epochs: 1,

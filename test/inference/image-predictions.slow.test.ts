@@ -223,7 +223,7 @@ it.each([
     'a folder',
     () => join(scenes.folder, 'pictures'),
     {},
-    'give a CSV or Parquet file with these, or a .json file: [{ "file": ..., "tint": ..., "kind": ... }]',
+    'give a CSV, Parquet or JSON lines file with these, or a .json file: [{ "file": ..., "tint": ..., "kind": ... }]',
   ],
   ['a row without a name', () => [{ tint: 1, kind: 'a' }], {}, 'has no column "file"'],
   ['a row without a column', () => [{ file: '000.png', kind: 'a' }], {}, 'has no column "tint"'],

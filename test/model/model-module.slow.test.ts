@@ -7,7 +7,7 @@ import type { LayerConfig } from '../../src/config/model.js';
 import { createStepModel, initialParameters, type StepSpec } from '../../src/engine/step.js';
 import { ModelError } from '../../src/errors.js';
 import { tensorOf } from '../../src/model/slab.js';
-import { eventsOf, lockstepServed } from '../support/cli.js';
+import { lockstepServed, outcomesOf } from '../support/cli.js';
 import { type Case, createEngines, type EngineWithSlabs, fill, relativeError, specOf } from '../support/engines.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { refusalOf, writeModule } from '../support/modules.js';
@@ -287,7 +287,7 @@ describe('lockstep train', () => {
     const { code, stdout, stderr } = await lockstepServed(['train', config, '--json'], current);
     expect(code).toBe(2);
     expect(stderr).toBe('');
-    const [event] = eventsOf(stdout);
+    const [event] = outcomesOf(stdout);
     expect(event).toMatchObject({ event: 'error', code: 'LOCKSTEP_MODEL' });
     expect((event as { message: string }).message).toMatch(says);
     expect(stdout).not.toMatch(/\\n\s+at /);

@@ -86,6 +86,9 @@ export function eventsOf(stdout: string): RunEvent[] {
   return lines.map((line) => JSON.parse(line) as RunEvent);
 }
 
+/** Without what a run was busy with until then. */
+export const outcomesOf = (stdout: string): RunEvent[] => eventsOf(stdout).filter(({ event }) => event !== 'phase');
+
 /** The one event of a kind. */
 export function eventOf<Kind extends RunEvent['event']>(
   events: readonly RunEvent[],
