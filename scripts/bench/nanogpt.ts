@@ -72,9 +72,13 @@ const oursProbe = (file: string, threads: number): Probe<Run> => ({
     }),
 });
 
-const torchProbe = ({ name, python }: Peer, file: string, threads: number): Probe<Run> => ({
-  key: `nanogpt, ${name}`,
-  measure: () => timed(() => measure<Run>(python, [peerProgram('torch_nanogpt.py'), file, String(threads)], longest)),
+/** With nanoGPT's initial weights and steps; and with those of Lockstep, which need fewer. */
+const starts = ['nanogpt', 'lockstep'] as const;
+
+const torchProbe = ({ name, python }: Peer, start: string, file: string, threads: number): Probe<Run> => ({
+  key: `nanogpt, ${name}, weights of ${start}`,
+  measure: () =>
+    timed(() => measure<Run>(python, [peerProgram('torch_nanogpt.py'), file, String(threads), start], longest)),
 });
 
 /** Runs alternate; prints and returns what they took. */
@@ -82,25 +86,26 @@ export async function benchNanogpt({ pairs, threads, pythons, file }: NanogptOpt
   const text = resolve(file);
   const where = machine();
   process.stdout.write(`${where}\n${pairs} rounds, ${threads} thread(s) each\n\n`);
-  const peers = findPeers(pythons);
   const ours = oursProbe(text, threads);
-  const theirs = peers.map((peer) => ({ peer, probe: torchProbe(peer, text, threads) }));
+  const theirs = findPeers(pythons).flatMap((peer) =>
+    starts.map((start) => ({
+      name: `${peer.name}, weights of ${start}`,
+      probe: torchProbe(peer, start, text, threads),
+    })),
+  );
   const measured = await playRounds(pairs, [ours, ...theirs.map(({ probe }) => probe)]);
-  const row = { section: 'nanogpt', what: 'time to the loss', unit: 's' as const };
-  const rows = theirs.map(({ peer, probe }): Row => {
-    const [its, own] = [measured.of(probe), measured.of(ours)];
-    const values = its.map(({ seconds }) => seconds);
-    const versus = { name: peer.name, software: its[0].software, values };
-    return { ...row, ours: own.map(({ seconds }) => seconds), peer: versus, target: targets.time };
+  const rows = theirs.map(({ name, probe }): Row => {
+    const its = measured.of(probe);
+    const peer = { name, software: its[0].software, values: its.map(({ seconds }) => seconds) };
+    const own = measured.of(ours).map(({ seconds }) => seconds);
+    return { section: 'nanogpt', what: 'time to the loss', unit: 's', ours: own, peer, target: targets.time };
   });
-  const lines = [
-    { name: 'Lockstep', probe: ours },
-    ...theirs.map(({ peer, probe }) => ({ name: peer.name, probe })),
-  ].map(({ name, probe }) => {
-    const of = (value: (run: Run) => number, digits: number) => median(measured.of(probe).map(value)).toFixed(digits);
-    const loss = median(measured.of(probe).map((run) => run.loss));
-    const met = loss <= targets.loss ? `at most ${targets.loss}` : `MORE THAN ${targets.loss}`;
-    return [name, of((run) => run.loss, 4), met, of((run) => run.seconds, 1), of((run) => run.cpu, 1)];
+  const lines = [{ name: 'Lockstep', probe: ours }, ...theirs].map(({ name, probe }) => {
+    const of = (value: (run: Run) => number) => median(measured.of(probe).map(value));
+    const loss = of((run) => run.loss);
+    const verdict = loss <= targets.loss ? `at most ${targets.loss}` : `MORE THAN ${targets.loss}`;
+    const [seconds, cpu] = [of((run) => run.seconds), of((run) => run.cpu)];
+    return [name, loss.toFixed(4), verdict, seconds.toFixed(1), cpu.toFixed(1)];
   });
   if (rows.length > 0) process.stdout.write(`${rowTable(rows)}\n`);
   process.stdout.write(table(['', 'loss', '', 'seconds', 'cpu seconds'], lines));
