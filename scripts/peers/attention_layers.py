@@ -76,4 +76,18 @@ angles = torch.arange(5.0)[:, None] * 10000 ** (-torch.arange(3.0) / 3)
 first, second = q[..., :3], q[..., 3:]
 turned = torch.cat([first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin()], -1)
 cases["rotary"] = {"inputs": [listed(q.numpy())], "output": listed(turned.numpy())}
+# Scaled dot-product attention: gradients of the sum of outputs * weights. Booleans: whether a key is there.
+there = torch.tensor([[1, 1, 1, 0, 1], [1, 0, 0, 1, 0]], dtype=torch.bool)
+for name, heads, groups, places, others, how in (
+    ("attended", 2, 2, 4, 5, {}),
+    ("attended, causal", 2, 2, 5, 5, {"is_causal": True}),
+    ("attended, masked", 2, 2, 3, 5, {"attn_mask": there[:, None, None, :]}),
+    ("attended, grouped", 6, 2, 5, 5, {"is_causal": True, "enable_gqa": True}),
+):
+    shapes = ((2, heads, places, 3), (2, groups, others, 3), (2, groups, others, 4))
+    given = [torch.from_numpy(some(*shape)).requires_grad_() for shape in shapes]
+    result = torch.nn.functional.scaled_dot_product_attention(*given, **how)
+    (result * torch.linspace(-1, 1, result.numel()).reshape(result.shape)).sum().backward()
+    slopes = [listed(each.grad.numpy()) for each in given]
+    cases[name] = {"inputs": [listed(each.detach().numpy()) for each in given], "output": listed(result.detach().numpy()), "slopes": slopes}
 print(json.dumps({"keras": keras.__version__, "torch": torch.__version__, "cases": cases}))

@@ -18,6 +18,7 @@ import { type KernelCall, type Lowerings, unsupported } from './lowerings/loweri
 import { matmulLowerings } from './lowerings/matmul.js';
 import { mirrorLowerings } from './lowerings/mirror.js';
 import { normalizationLowerings } from './lowerings/normalization.js';
+import { orderLowerings } from './lowerings/order.js';
 import { peakLowerings } from './lowerings/peaks.js';
 import { poolingLowerings } from './lowerings/pooling.js';
 import { recurrenceLowerings } from './lowerings/recurrence.js';
@@ -45,6 +46,7 @@ const lowerings: Lowerings = {
     ...normalizationLowerings,
     ...softmaxLowerings,
     ...volumeLowerings,
+    ...orderLowerings,
   }),
   ...functionLowerings,
   ...scanLowerings,

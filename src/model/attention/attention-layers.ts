@@ -2,7 +2,8 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { attend, fromHeads, rotated, toHeads } from './attention.js';
+import { fromHeads, rotated, toHeads } from './attention.js';
+import { attend } from './scaled-dot-product.js';
 import { type Args, type CallOptions, positive, singleShape, WeightedLayer } from './weighted-layer.js';
 
 /** Sizes of an attention. */
@@ -49,10 +50,13 @@ export abstract class AttentionLayer extends WeightedLayer {
       toHeads(sources[i]!, this.read(`${prefix}${name}_kernel`), bias(name)),
     ) as [tf.Tensor, tf.Tensor, tf.Tensor];
     const [turnedQ, turnedK] = how.rotary ? [rotated(q), rotated(k)] : [q, k];
-    const { mask } = options;
-    const seen = attend(turnedQ, turnedK, v, how.causal, mask ? tf.cast(mask, 'float32') : undefined, (shares) =>
-      this.dropped(shares, how.dropout, options),
-    );
+    const { mask, training } = options;
+    const drops = training === true && how.dropout > 0;
+    const seen = attend(tf.mul(turnedQ, q.shape[3]! ** -0.5), turnedK, v, {
+      causal: how.causal,
+      mask: mask ? tf.cast(mask, 'float32') : undefined,
+      factors: drops ? (shape) => this.dropped(tf.ones(shape), how.dropout, options) : undefined,
+    });
     return fromHeads(seen, this.read(`${prefix}output_kernel`), bias('output'));
   }
 }

@@ -1,4 +1,4 @@
-/** Scaled dot-product attention over heads (Vaswani et al. 2017), as functions of tensors. */
+/** What goes into attention and comes out of it: heads, and places as turns. */
 import tf = require('@tensorflow/tfjs-core');
 
 /** x [batch, places, inputs] times a kernel [inputs, heads, size] and a bias [heads, size]: [batch, heads, places, size]. */
@@ -42,42 +42,3 @@ export function rotated(x: tf.Tensor): tf.Tensor {
   const turned = [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))];
   return tf.concat(turned, -1);
 }
-
-/** What is added to a score that must not count. */
-const least = -1e9;
-
-/**
- * softmax(q k^T / sqrt(size)) v. Each key head serves as many query heads in a row as there are of them to one: grouped queries
- * (Ainslie et al. 2023).
- * @param q [batch, heads, places, size] @param k [batch, key heads, others, size] @param v [batch, key heads, others, value size]
- * @param causal whether a place sees none after it
- * @param mask [batch, others], 0 where a key is not there
- * @param dropped drops shares of the attention
- */
-export function attend(
-  q: tf.Tensor,
-  k: tf.Tensor,
-  v: tf.Tensor,
-  causal: boolean,
-  mask: tf.Tensor | undefined,
-  dropped: (shares: tf.Tensor) => tf.Tensor,
-): tf.Tensor {
-  const [batch, heads, places, size] = q.shape as [number, number, number, number];
-  const [, groups, others] = k.shape as [number, number, number, number];
-  /** Query heads of a group below one another. */
-  const grouped = (x: tf.Tensor, last: number) => tf.reshape(x, [batch, groups, (heads / groups) * places, last]);
-  const products = tf.matMul(grouped(tf.mul(q, size ** -0.5), size), k, false, true);
-  let scores: tf.Tensor = tf.reshape(products, [batch, heads, places, others]);
-  if (causal) scores = tf.add(scores, laterPlaces(places, others));
-  if (mask) scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, mask), least), [batch, 1, 1, others]));
-  const shares = dropped(tf.softmax(scores));
-  const seen = tf.matMul(grouped(shares, others), v);
-  return tf.reshape(seen, [batch, heads, places, v.shape[3]!]);
-}
-
-/** `least` where a key stands behind the query, [places, others]. */
-const laterPlaces = (places: number, others: number): tf.Tensor =>
-  tf.tensor2d(
-    Float32Array.from({ length: places * others }, (_, at) => (at % others > Math.floor(at / others) ? least : 0)),
-    [places, others],
-  );
