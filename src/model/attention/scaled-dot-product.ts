@@ -1,7 +1,7 @@
 /** Scaled dot-product attention (Vaswani et al. 2017) as one operation with a gradient of its own. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { after } from '../tfjs/after.js';
+import { computedAfter } from '../tfjs/after.js';
 
 /** What is added to a score that must not count. */
 const least = -1e9;
@@ -26,13 +26,13 @@ export interface AttentionOptions {
 }
 
 /** Some rows of queries, and the keys that they may see, which are the first. */
-interface Block {
+interface QueryBlock {
   readonly from: number;
   readonly rows: number;
   readonly keys: number;
 }
 
-function blocksOf(places: number, others: number, causal: boolean, limits: AttentionLimits): Block[] {
+function blocksOf(places: number, others: number, causal: boolean, limits: AttentionLimits): QueryBlock[] {
   const isWhole = !causal && places * others <= limits.kept;
   const rows = isWhole ? places : Math.max(limits.rows, Math.ceil(places / limits.blocks));
   return Array.from({ length: Math.ceil(places / rows) }, (_, i) => {
@@ -60,7 +60,7 @@ class Attended {
   }
 
   /** Rows of a block of x [batch, heads, places, n], those of the heads of a group below one another: [batch, groups, rows, n]. */
-  rows(x: tf.Tensor, { from, rows }: Block): tf.Tensor {
+  rows(x: tf.Tensor, { from, rows }: QueryBlock): tf.Tensor {
     const [batch, heads, places, n] = x.shape as [number, number, number, number];
     const part = rows === places ? x : tf.slice(x, [0, 0, from, 0], [batch, heads, rows, n]);
     return this.grouped(part);
@@ -69,17 +69,17 @@ class Attended {
     const [, , rows, n] = x.shape as [number, number, number, number];
     return tf.reshape(x, [this.batch, this.groups, (this.heads / this.groups) * rows, n]);
   }
-  apart(x: tf.Tensor, { rows }: Block): tf.Tensor {
+  apart(x: tf.Tensor, { rows }: QueryBlock): tf.Tensor {
     return tf.reshape(x, [this.batch, this.heads, rows, x.shape[3]!]);
   }
   /** The keys or values [batch, groups, others, n] that a block sees. */
-  seen(x: tf.Tensor, { keys }: Block): tf.Tensor {
+  seen(x: tf.Tensor, { keys }: QueryBlock): tf.Tensor {
     const [batch, groups, others, n] = x.shape as [number, number, number, number];
     return keys === others ? x : tf.slice(x, [0, 0, 0, 0], [batch, groups, keys, n]);
   }
 
   /** How much each place of a block sees of each key, [batch, heads, rows, keys]. @param q the block's rows of queries */
-  shares(q: tf.Tensor, block: Block): tf.Tensor {
+  shares(q: tf.Tensor, block: QueryBlock): tf.Tensor {
     let scores = this.apart(tf.matMul(q, this.seen(this.k, block), false, true), block);
     if (this.causal) scores = tf.add(scores, laterPlaces(block));
     if (this.mask) {
@@ -91,7 +91,7 @@ class Attended {
 }
 
 /** `least` where a key stands behind the query, [rows, keys]. */
-const laterPlaces = ({ from, rows, keys }: Block): tf.Tensor =>
+const laterPlaces = ({ from, rows, keys }: QueryBlock): tf.Tensor =>
   tf.tensor2d(
     Float32Array.from({ length: rows * keys }, (_, at) => (at % keys > from + Math.floor(at / keys) ? least : 0)),
     [rows, keys],
@@ -107,7 +107,7 @@ const widened = (x: tf.Tensor, others: number): tf.Tensor =>
   ]);
 
 /** Gradients of queries, keys and values. */
-type Slopes = readonly [q: tf.Tensor, k: tf.Tensor, v: tf.Tensor];
+type AttentionSlopes = readonly [q: tf.Tensor, k: tf.Tensor, v: tf.Tensor];
 
 /**
  * softmax(q k^T) v; the queries are scaled already. Each key head serves as many query heads in a row as there are of them to
@@ -150,11 +150,11 @@ export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Attent
 /** @param made shares of each block, where they are kept, and what they were multiplied with */
 function slopes(
   attended: Attended,
-  blocks: readonly Block[],
+  blocks: readonly QueryBlock[],
   made: readonly { readonly shares?: tf.Tensor; readonly factor?: tf.Tensor }[],
   value: tf.Tensor,
   dy: tf.Tensor,
-): Slopes {
+): AttentionSlopes {
   const { k, v } = attended;
   const others = k.shape[2]!;
   const along = tf.sum(tf.mul(dy, value), -1, true);
@@ -162,7 +162,8 @@ function slopes(
   let sums: [tf.Tensor, tf.Tensor] | undefined;
   blocks.forEach((block, i) => {
     const q = attended.rows(attended.q, block);
-    const { factor, shares = attended.shares(after(q, dy, ...found.slice(-1), ...(sums ?? [])), block) } = made[i]!;
+    const { factor, shares = attended.shares(computedAfter(q, dy, ...found.slice(-1), ...(sums ?? [])), block) } =
+      made[i]!;
     const dyRows = attended.rows(dy, block);
     const reached = attended.apart(tf.matMul(dyRows, attended.seen(v, block), false, true), block);
     const dShares = factor ? tf.mul(reached, factor) : reached;
