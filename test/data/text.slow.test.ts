@@ -325,6 +325,8 @@ describe('inputs of a trained model', () => {
     expect(await row('', 'last')).toEqual([...Array(5).fill(pad), 5]);
     expect(await row('ab', 'all')).toEqual([a, b, pad, pad, pad, 2]);
     expect(await row('', 'all')).toEqual([...Array(5).fill(pad), 1]);
+    const documents = await textInputs('ab', { ...known, endOfText: 2 });
+    expect([...documents.row]).toEqual([2, 2, 2, a, b]);
   });
 
   it('are the rows that training sees', async () => {

@@ -54,8 +54,9 @@ export class TextCoder {
     return this.#encoding.endOfText ?? this.#tokenizer?.endOfText;
   }
 
-  /** The token that stands before a text: a line break, else a space, else the first. */
+  /** The token that stands before a text: of documents the one that ends them, else a line break, a space, the first. */
   get padding(): number {
+    if (this.#encoding.endOfText !== undefined) return this.#encoding.endOfText;
     const [lineBreak] = this.#known('\n');
     const [space] = this.#known(' ');
     return lineBreak ?? space ?? 0;
@@ -76,9 +77,9 @@ export interface TextRow {
 }
 
 /**
- * The row that predicts what follows a text: its last `window` tokens. What is not full is filled up with line breaks, else spaces, else the
- * first token, whichever the vocabulary has: before the text, which then starts as a line does; or behind it, where the model says after
- * every place what follows, and so has seen texts of every length, and none of what comes later.
+ * The row that predicts what follows a text: its last `window` tokens. What is not full is filled up with the coder's padding: before the
+ * text, which then starts as a document or a line does; or behind it, where the model says after every place what follows, and so has
+ * seen texts of every length, and none of what comes later.
  */
 export function textRow(tokens: readonly number[], { window, targets }: TextEncoding, { padding }: TextCoder): TextRow {
   const row = new Float32Array(window).fill(padding);
