@@ -4,6 +4,7 @@
  */
 import { type Field, type FieldType, rowBytes, type Values, valuesOf, widthOf } from '../data/field.js';
 import type { BatchBuffers } from './engine.js';
+import type { ElementType } from './onnx/proto.js';
 
 const pageBytes = 65536;
 const alignment = 64;
@@ -25,6 +26,11 @@ export class PrivateMemory {
   }
   integers(length: number): Int32Array {
     return new Int32Array(this.memory.buffer, this.#take(length * 4), length);
+  }
+  /** Room for what a part of a graph hands on to the next. */
+  handed(type: ElementType, length: number): Float32Array | Int32Array | Uint8Array {
+    if (type === 'bool') return new Uint8Array(this.memory.buffer, this.#take(length), length);
+    return type === 'int32' ? this.integers(length) : this.floats(length);
   }
   values(type: FieldType, length: number): Values {
     return valuesOf(type, this.memory.buffer, this.#take(type === 'uint8' ? length : length * 4), length);

@@ -205,10 +205,10 @@ function bound(
   const ports = [...given, ...cut.written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
   const tensors = Object.fromEntries(
-    ports.map(({ name, shape, type }): [string, SessionTensor] => {
-      const length = elements(shape);
-      return [name, { type, shape, data: type === 'int32' ? memory.integers(length) : memory.floats(length) }];
-    }),
+    ports.map(({ name, shape, type }): [string, SessionTensor] => [
+      name,
+      { type, shape, data: memory.handed(type, elements(shape)) },
+    ]),
   );
   weights.forEach(({ val }, i) => {
     tensors[weightName(i)].data.set(val.dataSync());

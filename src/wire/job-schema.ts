@@ -90,7 +90,7 @@ const subgraphSchema = z.discriminatedUnion('kind', [
 const graphSchema = z.strictObject({
   subgraphs: z.array(subgraphSchema).min(1).max(10_000).readonly(),
   written: z
-    .array(z.strictObject({ name, type: z.enum(['float32', 'int32']), shape }).readonly())
+    .array(z.strictObject({ name, type: z.enum(['float32', 'int32', 'bool']), shape }).readonly())
     .max(100_000)
     .readonly(),
   noise: z

@@ -74,6 +74,30 @@ for (const name of ['lstm', 'gru', 'simpleRNN'] as const) {
       mask,
       ...weightsOf(name),
     );
+    const ids = integers([2, 4], [0, 4, 1, 0, 2, 4, 4, 1]);
+    const ofWords =
+      (options: object) =>
+      (words: tf.Tensor, table: tf.Tensor, ...weights: tf.Tensor[]) => {
+        const [inputDim, outputDim] = table.shape as [number, number];
+        const lookup = tfl.layers.embedding({ inputDim, outputDim }) as unknown as Record<'embeddings', unknown> &
+          tfl.layers.Layer;
+        lookup.embeddings = { read: () => table };
+        return layerOf(name, options, weights).call(lookup.call(words, {}) as tf.Tensor, {});
+      };
+    trains(
+      'of few words',
+      ofWords({ goBackwards: true, recurrentActivation: 'sigmoid' }),
+      ids,
+      floats([5, 3]),
+      ...weightsOf(name),
+    );
+    trains(
+      'of many words',
+      ofWords({ returnSequences: true, recurrentActivation: 'sigmoid' }),
+      ids,
+      floats([6, 3]),
+      ...weightsOf(name),
+    );
     const starts = Array.from({ length: states[name] }, () => floats([2, 5]));
     trains(
       'from states',

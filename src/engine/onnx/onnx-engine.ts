@@ -142,8 +142,7 @@ export class OnnxEngine implements GradientEngine {
     const memory = new PrivateMemory(apart.map(({ shape }) => elements(shape) * 4));
     const tensors: Record<string, SessionTensor> = {};
     for (const { name, type, shape } of apart) {
-      const length = elements(shape);
-      tensors[name] = { type, shape, data: type === 'int32' ? memory.integers(length) : memory.floats(length) };
+      tensors[name] = { type, shape, data: memory.handed(type, elements(shape)) };
     }
     return { memory: memory.memory, tensors };
   }

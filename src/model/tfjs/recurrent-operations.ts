@@ -49,10 +49,10 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
   const names = stateNames.slice(0, states);
   tf.registerGradient({
     kernelName: kernel,
-    inputsToSave: ['x', 'kernel', 'recurrentKernel', 'mask', 'drop'],
+    inputsToSave: ['x', 'kernel', 'recurrentKernel', 'mask', 'drop', 'table', 'ids'],
     // The sequence and the last states are for others.
     outputsToSave: [...Array<boolean>(1 + states).fill(false), ...Array<boolean>(states + kept.length + 1).fill(true)],
-    gradFunc: (dys, [x, weights, recurrentKernel, mask, drop, ...saved], attrs) => {
+    gradFunc: (dys, [x, weights, recurrentKernel, mask, drop, table, ids, ...saved], attrs) => {
       const [dSequence, ...ends] = dys as tf.Tensor[];
       const all = [...names, ...kept, ...(attrs.isDropped ? ['dropped'] : [])];
       const known = Object.fromEntries(all.map((name, i) => [name, saved[i]!]));
@@ -64,7 +64,7 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
       ) as [tf.Tensor, ...tf.Tensor[]];
       const units = recurrentKernel.shape[0];
       const steps = x.shape[0];
-      const before = () => (attrs.isDropped ? known.dropped! : tf.slice(known.h!, 0, steps));
+      const before = () => (attrs.isDropped ? known.dropped! : tf.slice(known.h!, [0, 0, 0], [steps, units, -1]));
       const recurrentGradient = () => {
         const states = columnsOf(before());
         if (kernel !== 'GruSteps') return ofAllSteps(states, rows);
@@ -72,9 +72,15 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
         const [ofGates, ofCandidate] = tf.split(rows, [2 * units, units], 0);
         return tf.concat([ofAllSteps(states, ofGates!), ofAllSteps(columnsOf(known.left!), ofCandidate!)], 1);
       };
+      /** Of the sums of each word: what the gradients of its row and of the weights have in common. */
+      const ofWords = attrs.isLookedUp
+        ? tf.matMul(rows, tf.oneHot(ids as tf.Tensor1D, table.shape[0], 1, 0, 'float32'))
+        : rows;
       return {
         x: () => inSteps(tf.matMul(weights as tf.Tensor2D, rows as tf.Tensor2D), steps),
-        kernel: () => ofAllSteps(columnsOf(x), rows),
+        kernel: () => (attrs.isLookedUp ? tf.matMul(table, ofWords, true, true) : ofAllSteps(columnsOf(x), rows)),
+        table: () => tf.matMul(ofWords, weights, true, true),
+        ids: () => tf.zerosLike(ids),
         recurrentKernel: recurrentGradient,
         bias: () => tf.reshape(tf.sum(rows, 1), [gates * units]),
         ...Object.fromEntries(names.map((name, i) => [name, () => starts[i]!])),
@@ -150,6 +156,37 @@ layer.call = function whole(inputs, kwargs) {
   return operation ? tf.tidy(() => outputsOf(this, operation, x, kwargs ?? {})) : unrolled.call(this, inputs, kwargs);
 };
 
+/** What lookups in tables have given, while a step lasts. */
+const lookups = new WeakMap<tf.Tensor, { readonly table: tf.Tensor; readonly ids: tf.Tensor }>();
+const embedding = prototypeOf<TfjsEmbedding>('Embedding');
+const lookUp = embedding.call;
+embedding.call = function remembered(inputs, kwargs) {
+  const output = lookUp.call(this, inputs, kwargs);
+  const [ids] = [inputs].flat() as [tf.Tensor];
+  lookups.set(output, { table: this.embeddings.read(), ids });
+  return output;
+};
+interface TfjsEmbedding {
+  readonly embeddings: Weight;
+  call(inputs: tf.Tensor | tf.Tensor[], kwargs: object): tf.Tensor;
+}
+
+/**
+ * The table and the ids, [steps, batch], that a sequence was looked up by, where the gradients cost less by way of them: as many
+ * columns as there are words, instead of two products as wide as a word's row.
+ */
+function lookupOf(x: tf.Tensor): { table: tf.Tensor; ids: tf.Tensor } | undefined {
+  const known = lookups.get(x);
+  if (known?.ids.rank !== 2 || known.table.shape[0] >= 2 * x.shape[2]!) return undefined;
+  return { table: known.table, ids: tf.transpose(tf.cast(known.ids, 'int32')) };
+}
+
+/** The same numbers, through which no gradient flows. */
+function constantOf({ dataId, shape, dtype }: tf.Tensor): tf.Tensor {
+  const engine = tf.engine();
+  return engine.makeTensorFromDataId(dataId, shape, dtype, tf.backend() as tf.KernelBackend);
+}
+
 function outputsOf(
   { cell, goBackwards, returnSequences, returnState }: TfjsRecurrent,
   { kernel, states, draws }: RecurrentOperation,
@@ -165,24 +202,29 @@ function outputsOf(
   };
   const [ofInput, ofState] = [noise(cell.dropout, width), noise(cell.recurrentDropout, units)];
   const ordered = (sequence: tf.Tensor) => (goBackwards ? tf.reverse(sequence, 0) : sequence);
+  const lookup = ofInput ? undefined : lookupOf(x);
+  const read = lookup ? constantOf(x) : x;
   const counts = mask && tf.cast(tf.cast(mask, 'bool'), 'float32');
   const starts = Array.from({ length: states }, (_, i) =>
     initialState ? tf.transpose(initialState[i]!) : tf.zeros([units, batch]),
   );
   const none = tf.scalar(1);
   const given = {
-    x: ordered(tf.transpose(ofInput ? tf.mul(x, tf.expandDims(ofInput, 1)) : x, [1, 2, 0])),
+    x: ordered(tf.transpose(ofInput ? tf.mul(read, tf.expandDims(ofInput, 1)) : read, [1, 2, 0])),
     kernel: cell.kernel.read(),
     recurrentKernel: cell.recurrentKernel.read(),
     bias: bias ? bias.read() : none,
     mask: counts ? ordered(tf.expandDims(tf.transpose(counts), 1)) : none,
     drop: ofState ? tf.transpose(ofState) : none,
+    table: lookup?.table ?? none,
+    ids: lookup ? tf.reshape(ordered(lookup.ids), [-1]) : none,
     ...Object.fromEntries(starts.map((start, i) => [stateNames[i]!, start])),
   };
   const [sequence, ...ends] = run(kernel, given, {
     hasBias: bias !== null && bias !== undefined,
     isMasked: Boolean(counts),
     isDropped: ofState !== undefined,
+    isLookedUp: lookup !== undefined,
     keeps: (tf.engine() as unknown as { isTapeOn(): boolean }).isTapeOn(),
     activation: cell.activation.getClassName(),
     gate: (cell.recurrentActivation ?? cell.activation).getClassName(),
