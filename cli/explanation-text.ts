@@ -49,15 +49,15 @@ export function explanationText(
 
 const signed = (value: number): string => `${value > 0 ? '+' : ''}${metricText(value)}`;
 
-function shownOf({ input, parts, width, attributions = [] }: ExplainedInput, isNamed: boolean): ShownPart[] {
+function shownOf({ input, parts, width, attributions = [], isText }: ExplainedInput, isNamed: boolean): ShownPart[] {
+  const prefix = isNamed ? `${input} ` : '';
   if (parts) {
     return parts.map(({ name, value, attribution }) => ({
-      name,
+      name: isText ? `${prefix}${name}` : name,
       value: typeof value === 'number' ? numberText(value) : shownText(value),
       attribution,
     }));
   }
-  const prefix = isNamed ? `${input} ` : '';
   return attributions.map((attribution, i) => {
     return { name: `${prefix}pixel ${Math.floor(i / width!) + 1}, ${(i % width!) + 1}`, value: '', attribution };
   });

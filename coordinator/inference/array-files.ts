@@ -48,6 +48,11 @@ export async function readPredictions(
     }
     return {
       ...{ outputs: outputs.values, of, width, targets: targets.values },
+      called: {
+        outputs: `outputs (${files.outputs})`,
+        targets: `targets (${files.targets})`,
+        weights: `weights (${files.weights})`,
+      },
       ...(classes !== undefined && { classes }),
       ...(weights && { weights: Float64Array.from(weights.values) }),
     };

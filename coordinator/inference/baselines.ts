@@ -22,6 +22,22 @@ export const pointOf = (lookups: readonly Lookup[], given: readonly Float32Array
 ];
 
 /**
+ * Whether a feature of an input is more than what fills a sequence up.
+ * @param given of an example: inputs and masks
+ */
+export function isThere(
+  { inputs, masks }: Pick<SavedModel, 'inputs' | 'masks'>,
+  given: readonly Float32Array[],
+  input: number,
+  feature: number,
+): boolean {
+  const mask = masks.findIndex(({ of }) => of === input);
+  if (mask < 0) return true;
+  const places = given[inputs.length + mask];
+  return places[Math.floor((feature * places.length) / given[input].length)] > 0;
+}
+
+/**
  * The baseline of an example, with its masks.
  * @throws ConfigError where the model's inputs have no such baseline
  */
@@ -50,8 +66,11 @@ export function baselineOf(
     const places = lookup.features.length;
     const width = lookup.shape.at(-1)!;
     const vector = name === 'mean' ? meanVector(lookup.table, width) : new Float32Array(width);
-    const all = new Float32Array(places * width);
-    for (let place = 0; place < places; place++) all.set(vector, place * width);
+    // What fills a sequence up is that of the example, as its mask is.
+    const all = vectorsOf(lookup, given[lookup.input]);
+    for (let place = 0; place < places; place++) {
+      if (isThere(saved, given, lookup.input, lookup.features[place])) all.set(vector, place * width);
+    }
     return all;
   });
   return [...values, ...vectors];

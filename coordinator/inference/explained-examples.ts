@@ -36,14 +36,17 @@ export async function explainedExamples(
   }
   const explainer = await explainerOf(saved, parts, { warn, heatMaps: true });
   const [input] = ofRole(dataset.examples.columns, 'input');
+  const masks = ofRole(dataset.examples.columns, 'mask').filter(({ of }) => of === input.name);
   const [shelf] = (await galleryFor(evaluated)) ?? [];
   const chosen = shelf ? shelf.examples.map(({ example }) => example) : [...rows];
   const found: ExplainedExample[] = [];
   for (const example of chosen.slice(0, most)) {
-    const values = await valuesAt(input, example);
-    const own = Float32Array.from(values, (value) => value * (input.scale ?? 1));
+    const inputs: Float32Array[] = [];
+    for (const column of [input, ...masks]) {
+      inputs.push(Float32Array.from(await valuesAt(column, example), (value) => value * (column.scale ?? 1)));
+    }
     const batches = (async function* one() {
-      yield { count: 1, inputs: [own] };
+      yield { count: 1, inputs };
     })();
     for await (const row of explainer.rows(batches)) found.push(explainedExample(row, `example ${example}`));
   }
@@ -59,12 +62,15 @@ export function explainedExample(
     (part) => part !== undefined,
   );
   const pictures = inputs.flatMap(({ heatMap }) => heatMap ?? []);
-  const parts = inputs.flatMap((input) => input.parts ?? []);
+  const parts = inputs.flatMap((input) => (input.isText ? [] : (input.parts ?? [])));
+  const texts = inputs.flatMap(({ input, isText, parts = [] }) =>
+    isText ? [{ ...(inputs.length > 1 && { input }), parts }] : [],
+  );
   return {
     title,
     text: `${what.join(', ')}: ${measure} ${metricText(value)}, of the baseline ${metricText(baselineValue)}`,
     ...(pictures.length > 0 && { pictures }),
     ...(parts.length > 0 && { parts }),
-    ...(inputs.some(({ isText }) => isText) && { isText: true }),
+    ...(texts.length > 0 && { texts }),
   };
 }

@@ -1,7 +1,14 @@
 /** What the inputs of a model consist of, by names: columns, pixels, words, numbers. */
-import { fieldsOfTable, type ImageEncoding, type TableEncoding } from '../../src/data/encoding.js';
+import {
+  type Encoding,
+  fieldsOfTable,
+  type ImageEncoding,
+  type TableEncoding,
+  type TextColumn,
+} from '../../src/data/encoding.js';
 import { dateColumns } from '../../src/data/table/dates.js';
 import { tableWidth } from '../../src/data/table/rows.js';
+import { openTokenizer } from '../../src/data/text/tokenizer.js';
 import { elements } from '../../src/ground/elements.js';
 import type { SavedModel } from './saved-model.js';
 import { encodingOf } from './signature.js';
@@ -24,6 +31,8 @@ export type InputParts =
 export function partsOfInputs({ inputs, encoding }: Pick<SavedModel, 'inputs' | 'encoding'>): InputParts[] {
   return inputs.map((input): InputParts => {
     const table = encoding?.input.kind === 'table' ? encoding.input : undefined;
+    const text = table && textColumn(table, input.name, input.isNamed);
+    if (text) return { kind: 'places', vocabulary: openTokenizer(text.tokenizer, 'encoding.json').names };
     const own = table && tableColumns(table, input.name, input.isNamed);
     if (own) return { kind: 'columns', columns: own };
     const found = encoding && encodingOf(encoding, input.name);
@@ -37,10 +46,25 @@ export function partsOfInputs({ inputs, encoding }: Pick<SavedModel, 'inputs' | 
 const isImage = (encoding: ReturnType<typeof encodingOf>): encoding is ImageEncoding =>
   encoding !== undefined && 'height' in encoding;
 
+/** The field of an input. */
+const fieldOf = (table: TableEncoding, name: string, isNamed: boolean) => {
+  const fields = fieldsOfTable(table);
+  return isNamed ? fields.find((each) => each.name === name) : fields[0];
+};
+
+/** The column of texts that is an input; undefined for any other. */
+function textColumn(table: TableEncoding, name: string, isNamed: boolean): TextColumn | undefined {
+  const [column] = fieldOf(table, name, isNamed)?.columns ?? [];
+  return column && 'tokenizer' in column ? column : undefined;
+}
+
+/** Whether all that the model reads is one text of a table. */
+export const isOneText = (encoding: Encoding, inputs: number): boolean =>
+  inputs === 1 && encoding.input.kind === 'table' && textColumn(encoding.input, '', false) !== undefined;
+
 /** The columns that make an input, those of one date together; undefined for an input that is a picture. */
 export function tableColumns(table: TableEncoding, name: string, isNamed: boolean): NamedColumn[] | undefined {
-  const fields = fieldsOfTable(table);
-  const field = isNamed ? fields.find((each) => each.name === name) : fields[0];
+  const field = fieldOf(table, name, isNamed);
   if (!field || field.columns.length === 0) return undefined;
   const dates = new Map(
     Object.entries(table.dates ?? {}).flatMap(([date, form]) => dateColumns(date, form).map((part) => [part, date])),

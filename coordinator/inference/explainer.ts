@@ -17,7 +17,7 @@ import {
 import type { Explained, Point, Slopes } from '../../src/explain/slopes.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import { elements } from '../../src/ground/elements.js';
-import { baselineOf, isNamedBaseline, pointOf } from './baselines.js';
+import { baselineOf, isNamedBaseline, isThere, pointOf } from './baselines.js';
 import { type InputParts, placeText, singleParts } from './explained-inputs.js';
 import type { ExplainedOutput } from './explained-target.js';
 import type { ExplainedInput, ExplainMethod, ExplainOptions, Explanation } from './explanation.js';
@@ -95,7 +95,7 @@ export class Explainer {
     for (const [i, own] of parts.entries()) {
       const end = this.#starts[i + 1] ?? attributions.length;
       const values = attributions.subarray(this.#starts[i], end);
-      inputs.push(await this.#input(i, own, { given: given[i], values, row, name, kept }));
+      inputs.push(await this.#input(i, own, { given, values, row, name, kept }));
     }
     return {
       row,
@@ -168,7 +168,8 @@ export class Explainer {
       const several = parts.filter(({ kind }) => kind === 'picture').length > 1;
       const file = this.#files?.take(row, name, several ? `.${input}` : '');
       const isDrawn = file !== undefined || options.heatMaps;
-      const map = isDrawn ? await heatMapPng({ ...own, picture: given, attributions: values }) : new Uint8Array();
+      const picture = given[index];
+      const map = isDrawn ? await heatMapPng({ ...own, picture, attributions: values }) : new Uint8Array();
       if (file !== undefined) {
         mkdirSync(dirname(file), { recursive: true });
         writeFileAtomically(file, [map]);
@@ -181,19 +182,23 @@ export class Explainer {
       .slice(0, index)
       .reduce((sum, each) => sum + (each.kind === 'columns' ? each.columns.length : 0), 0);
     const described = (i: number): { name: string; value: string | number } => {
+      const value = given[index][i];
       if (own.kind === 'columns') return { name: own.columns[i].name, value: kept[first + i] ?? '' };
-      if (own.kind === 'places') return { name: String(i + 1), value: own.vocabulary[given[i]] };
+      if (own.kind === 'places') return { name: String(i + 1), value: own.vocabulary[value] };
       const place = elements(shape) === 1 && isNamed ? '' : placeText(shape, i);
-      return { name: `${isNamed ? input : ''}${place}`, value: given[i] };
+      return { name: `${isNamed ? input : ''}${place}`, value };
     };
-    const listed = Array.from(values, (attribution, i) => ({ ...described(i), attribution }));
+    // What fills a text up is no part of it.
+    const there = own.kind === 'places' ? values.filter((_, i) => isThere(saved, given, index, i)) : values;
+    const listed = Array.from(there, (attribution, i) => ({ ...described(i), attribution }));
     return { input, parts: listed, ...(own.kind === 'places' && { isText: true as const }) };
   }
 }
 
 /** What there is of an input of an example. */
 interface AttributedRow {
-  readonly given: Float32Array;
+  /** All that the model was given. */
+  readonly given: readonly Float32Array[];
   readonly values: Float64Array;
   readonly row: number;
   readonly name?: string;

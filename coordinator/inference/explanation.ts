@@ -64,7 +64,7 @@ export interface ExplainedInput {
   readonly file?: string;
   /** The heat map itself, a PNG file as a `data:` URI, where it is asked for. */
   readonly heatMap?: string;
-  /** Whether the parts are the characters of a text. */
+  /** Whether the parts are the tokens or characters of a text, with the spaces before them. */
   readonly isText?: true;
 }
 

@@ -70,8 +70,8 @@ export async function measuredImportance(
   { located, config, dataset, rows }: MeasuredModel,
   options: ImportanceOptions,
 ): Promise<Pick<ImportanceResult, 'repeats' | 'metrics' | 'importance'>> {
-  const { repeats = 10, warn = () => {} } = options;
-  const groups = groupsOf(dataset.examples, dataset.encoding, warn);
+  const { repeats = 10 } = options;
+  const groups = groupsOf(dataset.examples, dataset.encoding);
   if (groups.length === 0) {
     throw new ConfigError(
       'the model reads one picture, text or sequence, of which no part means the same in every example',
@@ -81,7 +81,9 @@ export async function measuredImportance(
   const examples = withOwnInputs(dataset.examples, groups);
   const shuffler = new Shuffler(dataset.examples, examples, rows, config.seed);
   const own = { dataset: { ...dataset, examples }, all: [rows], isKept: false };
-  return withPool(located, config, own, options, async (pool, heads) => {
+  // A shuffled sequence may be longer than the bucket of the one that was there.
+  const whole = { ...config, training: { ...config.training, buckets: undefined } };
+  return withPool(located, whole, own, options, async (pool, heads) => {
     const run = new RunMetrics(heads);
     const higher = new Set(run.numbers.flatMap(({ name, family }) => (family?.better === 'higher' ? name : [])));
     const score = async () => run.results(await pool.evaluate(rows)).scalars;
@@ -98,42 +100,38 @@ export async function measuredImportance(
 }
 
 /** Whether the inputs of examples have parts that mean the same in each. */
-export const hasColumns = ({ examples, encoding }: Dataset): boolean =>
-  groupsOf(examples, encoding, () => {}).length > 0;
+export const hasColumns = ({ examples, encoding }: Dataset): boolean => groupsOf(examples, encoding).length > 0;
 
 /** What is shuffled together. */
 interface FeatureGroup {
   readonly name: string;
-  /** Name of the column of the examples, and which of its features. */
-  readonly column: string;
-  readonly features: readonly number[];
+  /** Columns of the examples by their names, and which of their features. */
+  readonly of: readonly { readonly column: string; readonly features: readonly number[] }[];
 }
 
 const all = (column: Column): number[] => Array.from({ length: widthOf(column) }, (_, i) => i);
 
-/** @returns none where the model has one input that is one thing */
-function groupsOf({ columns }: Examples, encoding: Encoding, warn: (message: string) => void): FeatureGroup[] {
+/** @returns none where the model has one input that is one thing, but a column of texts */
+function groupsOf({ columns }: Examples, encoding: Encoding): FeatureGroup[] {
   const inputs = ofRole(columns, 'input');
-  const masked = new Set(ofRole(columns, 'mask').map(({ of }) => of));
   return inputs.flatMap((column): FeatureGroup[] => {
     const { name } = column;
-    if (masked.has(name) && inputs.length > 1) {
-      warn(`${name} is left out: its sequences are of unequal length, and an example keeps the length that it has`);
-      return [];
-    }
-    // A text that is shuffled would keep the length of another.
-    const isWhole = masked.has(name);
-    const own = encoding.input.kind === 'table' && !isWhole && tableColumns(encoding.input, name, inputs.length > 1);
-    if (own) return own.map(({ name: of, features }) => ({ name: of, column: name, features }));
-    if (inputs.length > 1) return [{ name, column: name, features: all(column) }];
-    const isVector = column.shape.length === 1 && column.stride === undefined && !isWhole;
-    return isVector ? all(column).map((i) => ({ name: placeText(column.shape, i), column: name, features: [i] })) : [];
+    const own = encoding.input.kind === 'table' ? tableColumns(encoding.input, name, inputs.length > 1) : undefined;
+    // Sequences of unequal length go with their lengths.
+    const masks = ofRole(columns, 'mask').filter(({ of }) => of === name);
+    const whole = [column, ...masks].map((each) => ({ column: each.name, features: all(each) }));
+    if (masks.length > 0) return own || inputs.length > 1 ? [{ name: own?.[0].name ?? name, of: whole }] : [];
+    if (own) return own.map((part) => ({ name: part.name, of: [{ column: name, features: part.features }] }));
+    if (inputs.length > 1) return [{ name, of: whole }];
+    const isVector = column.shape.length === 1 && column.stride === undefined;
+    if (!isVector) return [];
+    return all(column).map((i) => ({ name: placeText(column.shape, i), of: [{ column: name, features: [i] }] }));
   });
 }
 
 /** The examples with copies of the inputs that are shuffled: targets and others may share their memory. */
 function withOwnInputs(examples: Examples, groups: readonly FeatureGroup[]): Examples {
-  const names = new Set(groups.map(({ column }) => column));
+  const names = new Set(groups.flatMap(({ of }) => of.map(({ column }) => column)));
   return examples.columns
     .filter(({ name }) => names.has(name))
     .reduce<Examples>((found, column) => {
@@ -177,13 +175,16 @@ class Shuffler {
   }
 
   /** @param from the example whose values each row gets */
-  #place({ column: name, features }: FeatureGroup, from: Int32Array): void {
-    const [source, target] = [this.#original, this.#shuffled].map(
-      ({ columns }) => columns.find((column) => column.name === name)!,
-    );
-    const stride = strideOf(target);
-    this.#rows.forEach((row, i) => {
-      for (const feature of features) target.values[row * stride + feature] = source.values[from[i] * stride + feature];
-    });
+  #place({ of }: FeatureGroup, from: Int32Array): void {
+    for (const { column: name, features } of of) {
+      const [source, target] = [this.#original, this.#shuffled].map(
+        ({ columns }) => columns.find((column) => column.name === name)!,
+      );
+      const stride = strideOf(target);
+      this.#rows.forEach((row, i) => {
+        for (const feature of features)
+          target.values[row * stride + feature] = source.values[from[i] * stride + feature];
+      });
+    }
   }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { resolvedYaml } from '../../src/config/load-config.js';
+import { ofRole } from '../../src/data/field.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { type PredictionResiduals, residualsOf } from '../../src/evaluate/prediction-residuals.js';
 import { dataCard } from '../../src/report/data-card.js';
@@ -13,6 +14,7 @@ import { type EvaluationResult, evaluateWith } from './evaluate.js';
 import type { EvaluatedExamples } from './evaluate-examples.js';
 import type { EvaluateOptions } from './evaluated-data.js';
 import { explainedExamples } from './explained-examples.js';
+import { isOneText } from './explained-inputs.js';
 import { hasColumns, measuredImportance } from './importance.js';
 import { choiceOf, runAround } from './locate.js';
 import { reliabilityOf } from './reliability.js';
@@ -73,13 +75,18 @@ export async function evaluationReport(
 const residualsIn = ({ kept, numeric }: EvaluatedExamples): PredictionResiduals[] =>
   kept ? numeric.flatMap((head) => residualsOf(kept.heads[head], kept.outputs[head])) : [];
 
-/** Of what has columns, which of them matter; of pictures and texts, what matters in some. */
+/** Of what has columns, which of them matter; of pictures and texts, also of a column of texts, what matters in some. */
 async function whatItGoesBy(
   evaluated: EvaluatedExamples,
   options: ReportOptions,
 ): Promise<Pick<EvaluationReport, 'importance' | 'explanations'>> {
-  if (!hasColumns(evaluated.dataset)) return { explanations: await explainedExamples(evaluated, options) };
-  return { importance: (await measuredImportance(evaluated, options)).importance };
+  const { dataset } = evaluated;
+  const hasParts = hasColumns(dataset);
+  const isExplained = !hasParts || isOneText(dataset.encoding, ofRole(dataset.examples.columns, 'input').length);
+  return {
+    ...(hasParts && { importance: (await measuredImportance(evaluated, options)).importance }),
+    ...(isExplained && { explanations: await explainedExamples(evaluated, options) }),
+  };
 }
 
 /** Examples of an epoch; 0 where other data were read. */

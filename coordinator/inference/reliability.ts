@@ -1,6 +1,6 @@
 /** How far the probabilities of a model can be taken at their word, as it gives them and as they are calibrated. */
 import type { KeptExamples } from '../../src/evaluate/kept-examples.js';
-import { RunMetrics } from '../../src/evaluate/run-metrics.js';
+import { RunMetrics, resultName } from '../../src/evaluate/run-metrics.js';
 import { resampled } from '../../src/evaluate/uncertainty.js';
 import type { Decision } from '../../src/metrics/class-probabilities.js';
 import { AskedMetric, type MetricConfig } from '../../src/metrics/families.js';
@@ -17,15 +17,22 @@ export async function reliabilityOf(
 ): Promise<CalibrationReport[] | undefined> {
   const { kept, probable } = evaluated;
   if (!kept || kept.examples === 0 || probable.length === 0) return undefined;
-  const found: CalibrationReport[] = [];
-  for (const head of probable) {
+  const asked = probable.flatMap((head): AskedReading[] => {
+    const { calibration } = kept.heads[head].decision ?? {};
+    return [{ head }, ...(calibration ? [{ head, decision: { calibration } }] : [])];
+  });
+  const readings = await read(evaluated, kept, asked, options);
+  return probable.map((head) => {
     const { target, decision } = kept.heads[head];
-    const { calibration } = decision ?? {};
-    const readings = [await reading(evaluated, kept, head, undefined, options)];
-    if (calibration) readings.push(await reading(evaluated, kept, head, { calibration }, options));
-    found.push({ target, ...(decision && { fitted: fittedOf(decision) }), readings });
-  }
-  return found;
+    const own = readings.filter((_, i) => asked[i].head === head);
+    return { target, ...(decision && { fitted: fittedOf(decision) }), readings: own };
+  });
+}
+
+/** A head, and how its probabilities are read. */
+interface AskedReading {
+  readonly head: number;
+  readonly decision?: Decision;
 }
 
 function fittedOf({ threshold, calibration }: Decision): NonNullable<CalibrationReport['fitted']> {
@@ -36,32 +43,37 @@ function fittedOf({ threshold, calibration }: Decision): NonNullable<Calibration
   };
 }
 
-async function reading(
+/** All of them from the same draws, each as an output by itself. */
+async function read(
   evaluated: EvaluatedExamples,
   { heads, outputs, examples }: KeptExamples,
-  of: number,
-  decision: Decision | undefined,
+  readings: readonly AskedReading[],
   options: EvaluateOptions,
-): Promise<ProbabilityReading> {
-  const [error, curve] = ['calibrationError', 'reliability'].map((name) => asked(heads[of].metrics, name));
+): Promise<ProbabilityReading[]> {
+  const named = readings.map(({ head, decision }, i) => {
+    const [error, curve] = ['calibrationError', 'reliability'].map((name) => askedMetric(heads[head].metrics, name));
+    const nameOf = (label: string) => (readings.length > 1 ? resultName(`${i}`, label) : label);
+    const spec = { ...heads[head], target: `${i}`, factor: 1, metrics: [error.config, curve.config], decision };
+    return { spec, error: nameOf(error.label), curve: nameOf(curve.label) };
+  });
   const kept = {
-    heads: [{ ...heads[of], factor: 1, metrics: [error.config, curve.config], decision }],
+    heads: named.map(({ spec }) => spec),
     examples,
-    outputs: [{ ...outputs[of], customs: [] }],
+    outputs: readings.map(({ head }) => ({ ...outputs[head], customs: [] })),
   };
   const { scalars, figures } = new RunMetrics(kept.heads).ofKept(kept.outputs);
-  const value = scalars[error.label];
-  const { intervals } = await resampled(kept, { [error.label]: value }, resamplingOf(evaluated, options));
-  return {
-    isCalibrated: decision !== undefined,
-    error: value,
-    ...(intervals[error.label] && { interval: intervals[error.label] }),
-    curve: figures[curve.label] as MetricCurve,
-  };
+  const values = Object.fromEntries(named.map(({ error }) => [error, scalars[error]]));
+  const { intervals } = await resampled(kept, values, resamplingOf(evaluated, options));
+  return named.map(({ error, curve }, i) => ({
+    isCalibrated: readings[i].decision !== undefined,
+    error: scalars[error],
+    ...(intervals[error] && { interval: intervals[error] }),
+    curve: figures[curve] as MetricCurve,
+  }));
 }
 
 /** As the run asks for a metric, such as with how many bins; else as it is by itself. */
-function asked(
+function askedMetric(
   metrics: readonly MetricConfig[],
   name: string,
 ): { readonly config: MetricConfig; readonly label: string } {

@@ -100,7 +100,7 @@ function checkCategories({ name, categories }: Column, inputs: readonly IdInput[
   if (!short) return;
   throw new ModelError(
     `${short.layer}: inputDim: ${short.rows} is less than the ${categories} categories of input ${name}${coded ? ', of which one is for those that training did not see' : ''}`,
-    'use inputDim: categories',
+    `use inputDim: categories${otherKey('categories')}`,
   );
 }
 
@@ -109,9 +109,12 @@ function checkTokens(inputs: readonly IdInput[], tokens: number, what: string): 
   if (!short) return;
   throw new ModelError(
     `${short.layer}: inputDim: ${short.rows} is less than the ${tokens} ${what}`,
-    'use inputDim: classes',
+    `use inputDim: classes${otherKey('classes')}`,
   );
 }
+
+/** A layer that looks ids up, and adds where they stand, calls the rows of its table otherwise. */
+const otherKey = (rows: string | number): string => ` (vocabulary: ${rows} of tokenAndPositionEmbedding)`;
 
 /** The rule, for messages. */
 export const takesIds = ({ layer, rows }: IdInput): string =>
@@ -133,7 +136,7 @@ function noId(
     if (!Number.isInteger(value) && 'scale' in data && data.scale !== 1) return 'leave data.scale out';
     if (!Number.isInteger(value)) return 'give it whole numbers, or leave out what is none';
     if (value < 0) return 'number the ids from 0';
-    return `set inputDim: ${highest + 1}, or leave out what has no row`;
+    return `set inputDim: ${highest + 1}${otherKey(highest + 1)}, or leave out what has no row`;
   }
 }
 

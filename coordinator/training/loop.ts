@@ -75,7 +75,7 @@ export class TrainingLoop {
       run.trainer.stepLosses.set(this.#progress.losses);
       for (const loss of this.#progress.losses) this.#losses.push(loss);
     }
-    this.#finite = run.trainer.evaluated.slice();
+    this.#finite = run.trainer.updateEvaluated().slice();
     run.lock.onLoss = () => run.trainer.requestStop();
   }
 
@@ -166,7 +166,7 @@ export class TrainingLoop {
     const end = position + committed;
     for (const loss of trainer.stepLosses.subarray(position, diverged ? end + 1 : end)) this.#losses.push(loss);
     if (diverged || !trainer.isFinite) await this.#fail(step + committed);
-    this.#finite.set(trainer.evaluated);
+    this.#finite.set(trainer.updateEvaluated());
     ledger?.append(epoch + 1, step + 1, trainer.used(position, end));
     this.#progress = { ...this.#progress, step: step + committed, position: end };
   }
@@ -181,8 +181,8 @@ export class TrainingLoop {
     this.#warnOf(epoch, watched);
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
-      this.#bestParameters?.set(trainer.evaluated);
-      await saveRunModel(this.#run, 'best', trainer.evaluated);
+      this.#bestParameters?.set(trainer.updateEvaluated());
+      await saveRunModel(this.#run, 'best', trainer.updateEvaluated());
     }
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
     const stopped = isExhausted(after, config.training.earlyStopping);
@@ -235,10 +235,10 @@ export class TrainingLoop {
       test: test?.scalars ?? null,
       ...(sealed && { sealed }),
       ...figuresIn({ validation, test }),
-      model: (await saveRunModel(this.#run, 'model', trainer.evaluated)) ?? '',
+      model: (await saveRunModel(this.#run, 'model', trainer.updateEvaluated())) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: readableWeights(this.#run),
-      sha256: sha256(trainer.evaluated),
+      sha256: sha256(trainer.updateEvaluated()),
       ...this.#speed.speed,
       interrupted,
       epochs: epoch,
@@ -270,7 +270,7 @@ export class TrainingLoop {
     const { trainer } = this.#run;
     const overflowed = !trainer.isFinite;
     if (overflowed) trainer.replaceParameters(this.#finite);
-    const saved = await saveRunModel(this.#run, 'last-good', trainer.evaluated);
+    const saved = await saveRunModel(this.#run, 'last-good', trainer.updateEvaluated());
     throw divergence(this.#losses, this.#stepsBefore, this.#learningRate(step), saved, overflowed);
   }
 

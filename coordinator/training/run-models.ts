@@ -38,6 +38,6 @@ export async function saveRunModel(run: PreparedRun, name: string, parameters: F
 export function readableWeights({ step, trainer }: PreparedRun): Record<string, number[]> | undefined {
   const { tensors } = step.layout;
   if (parameterCount(tensors) > readableParameters) return undefined;
-  const { evaluated } = trainer;
+  const evaluated = trainer.updateEvaluated();
   return Object.fromEntries(tensors.map((t) => [t.name, Array.from(tensorOf(evaluated, t))]));
 }

@@ -5,8 +5,6 @@ import type { SpanResult } from '../../src/pool/pool.js';
 export interface Trainer {
   /** The parameter slab, as of the last committed step. To be read; may be written before the first step only. */
   readonly parameters: Float32Array;
-  /** What is evaluated and saved: the average of the parameters where the optimizer keeps one, else the parameters. Until the next step. */
-  readonly evaluated: Float32Array;
   /** The optimizer's slabs, in the order of its slots. */
   readonly slots: readonly Float32Array[];
   /** Mean loss and gradient norm (before clipping) of each step of the epoch under way. */
@@ -27,6 +25,11 @@ export interface Trainer {
   train(epoch: number, order: Int32Array, first: number, last: number, rateScale?: number): Promise<SpanResult>;
   /** What the metrics come to over the examples `rows`. @throws StoppedError when it is to stop meanwhile */
   evaluate(rows: Int32Array): Promise<MetricTotals>;
+  /**
+   * Brings the slab that is evaluated and saved up to date: the average of the parameters where the optimizer keeps one, else the
+   * parameters themselves. It is good until the next step.
+   */
+  updateEvaluated(): Float32Array;
   /** Goes on with other parameters, between two spans. */
   replaceParameters(parameters: Float32Array): void;
   /** Reports what the workers did, where there are some. */

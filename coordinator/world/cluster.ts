@@ -73,8 +73,8 @@ export class Cluster implements Trainer {
   get done(): number {
     return this.#furthest;
   }
-  get evaluated(): Float32Array {
-    return this.#parts.pool.evaluated;
+  updateEvaluated(): Float32Array {
+    return this.#parts.pool.updateEvaluated();
   }
   get isFinite(): boolean {
     return this.#parts.pool.isFinite;

@@ -25,6 +25,8 @@ export interface PredictedArrays {
   readonly targets: Numbers;
   /** What each example counts, [examples]; absent: 1. */
   readonly weights?: Floats;
+  /** What errors call the arrays, such as their files; default: by their keys. */
+  readonly called?: { readonly outputs: string; readonly targets: string; readonly weights?: string };
   /** Names of the classes, or how many there are where `of` is classes: default one more than the highest. */
   readonly classes?: number | readonly string[];
 }
@@ -38,18 +40,20 @@ const most = 1e-3;
  */
 export function keptArrays(predictions: PredictedArrays, metrics: readonly MetricConfig[]): KeptExamples {
   const { outputs, of, width = 1, targets, weights } = predictions;
+  const called = calledOf(predictions);
   const examples = outputs.length / width;
   if (!Number.isInteger(examples) || examples === 0) {
     throw new DataError(
-      `outputs: ${grouped(outputs.length)} numbers are no rows of ${width}`,
+      `${called.outputs}: ${grouped(outputs.length)} numbers are no rows of ${width}`,
       'give at least one row, and each as many columns',
     );
   }
   const isLabels = of !== 'classes' && of !== 'numbers' && width > 1 && targets.length === outputs.length;
   const wanted = of === 'numbers' || isLabels ? examples * width : examples;
-  requireLength('targets', targets.length, wanted, examples);
-  if (weights) requireLength('weights', weights.length, examples, examples);
-  if (weights) requireEach('weights', weights, (weight) => weight >= 0 && weight < Infinity, 'finite and not negative');
+  requireLength(called.targets, targets.length, wanted, examples);
+  if (weights) requireLength(called.weights, weights.length, examples, examples);
+  if (weights)
+    requireEach(called.weights, weights, (weight) => weight >= 0 && weight < Infinity, 'finite and not negative');
   const head = headOf(predictions, metrics, isLabels);
   checkNumbers(predictions, head);
   checkAsked(head, of, isLabels);
@@ -62,6 +66,11 @@ export function keptArrays(predictions: PredictedArrays, metrics: readonly Metri
   };
   return { heads: [head], examples, outputs: [kept] };
 }
+
+const calledOf = ({ called }: PredictedArrays) => ({
+  ...{ outputs: 'outputs', targets: 'targets', weights: 'weights' },
+  ...called,
+});
 
 function headOf(
   { of, width = 1, outputs, targets, weights, classes }: PredictedArrays,
@@ -93,24 +102,26 @@ function headOf(
   };
 }
 
-function checkNumbers({ outputs, of, width = 1, targets }: PredictedArrays, head: HeadMetrics): void {
+function checkNumbers(predictions: PredictedArrays, head: HeadMetrics): void {
+  const { outputs, of, width = 1, targets } = predictions;
+  const called = calledOf(predictions);
   const isWhole = (count: number) => (value: number) => Number.isInteger(value) && value >= 0 && value < count;
   if (head.classes) {
     const count = Math.max(2, head.outputs);
-    requireEach('targets', targets, isWhole(count), `a whole number from 0 to ${count - 1}`);
-    if (of === 'classes') requireEach('outputs', outputs, isWhole(count), `a whole number from 0 to ${count - 1}`);
+    requireEach(called.targets, targets, isWhole(count), `a whole number from 0 to ${count - 1}`);
+    if (of === 'classes') requireEach(called.outputs, outputs, isWhole(count), `a whole number from 0 to ${count - 1}`);
   } else if (head.binary) {
-    requireEach('targets', targets, (value) => value === 0 || value === 1, '0 or 1');
-  } else requireEach('targets', targets, Number.isFinite, 'a finite number');
+    requireEach(called.targets, targets, (value) => value === 0 || value === 1, '0 or 1');
+  } else requireEach(called.targets, targets, Number.isFinite, 'a finite number');
   if (of !== 'probabilities') return;
-  requireEach('outputs', outputs, (value) => !(value < 0 || value > 1), 'a probability; logits are said by "of"');
+  requireEach(called.outputs, outputs, (value) => !(value < 0 || value > 1), 'a probability; logits are said by "of"');
   if (width === 1 || head.binary) return;
   for (let start = 0; start < outputs.length; start += width) {
     let sum = 0;
     for (let i = start; i < start + width; i++) sum += outputs[i];
     if (!(Math.abs(sum - 1) > most)) continue;
     throw new DataError(
-      `outputs: row ${grouped(start / width)} adds up to ${sum.toPrecision(6)}, and probabilities of classes to 1`,
+      `${called.outputs}: row ${grouped(start / width)} adds up to ${sum.toPrecision(6)}, and probabilities of classes to 1`,
       'say that outputs are logits, or divide each row by its sum',
     );
   }

@@ -29,8 +29,8 @@ export class ParameterSlabs {
     return Number.isFinite(this.#kernels.sumOfSquares(byteOffset, length));
   }
 
-  /** As after the last step. */
-  evaluated(): Float32Array {
+  /** What is evaluated, as after the last step. */
+  updateEvaluated(): Float32Array {
     if (this.#average) {
       this.#slab.set(this.#parameters);
       this.#slab.set(this.#average);

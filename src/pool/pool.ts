@@ -147,9 +147,9 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     return this.#slabs.isFinite;
   }
 
-  /** What is evaluated and saved, as of now: the average of the parameters where one is kept, else the parameters. */
-  get evaluated(): Float32Array {
-    return this.#slabs.evaluated();
+  /** Brings the slab that is evaluated and saved up to date: the average of the parameters where one is kept, else they. */
+  updateEvaluated(): Float32Array {
+    return this.#slabs.updateEvaluated();
   }
 
   /** Goes on with other parameters, between two spans. */
@@ -259,7 +259,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     });
     const release = this.#place(places);
     evaluationCounts.fill(0);
-    this.#slabs.evaluated();
+    this.#slabs.updateEvaluated();
     const asked = batches.map(({ bucket, rows }) => ({ count: rows.length, bucket }));
     await this.#crew.run({ kind: 'evaluate', batches: asked }).finally(release);
     const { width, counts: length } = this.#metrics!;

@@ -46,6 +46,10 @@ const methodText = (method: string, temperature: number | undefined): string =>
 /** Names of what calibration is to better; all else is what a threshold is chosen for. */
 const calibrated = ['logLoss', 'brier', 'calibrationError'];
 
+/** What a calibration is fitted by need not bring this down. */
+const raised =
+  '; the calibration error rose on the very split that it was fitted on: the probabilities may be as good without it (--method none)';
+
 /** `threshold 0.37 (validation f1 0.81 -> 0.86)`: a title and a text for each thing that was fitted. */
 export function decisionRows(decisions: readonly DecisionReport[]): [string, string][] {
   return decisions.flatMap(({ target, threshold, calibration, temperature, before, after }) => {
@@ -58,7 +62,9 @@ export function decisionRows(decisions: readonly DecisionReport[]): [string, str
     const isCalibrated = (name: string) => calibrated.includes(name);
     const rows: [string, string][] = [];
     if (calibration) {
-      rows.push([`${of}calibration`, `${methodText(calibration, temperature)} (validation ${changes(isCalibrated)})`]);
+      const note = after.calibrationError > before.calibrationError ? raised : '';
+      const text = `${methodText(calibration, temperature)} (validation ${changes(isCalibrated)})${note}`;
+      rows.push([`${of}calibration`, text]);
     }
     if (threshold !== undefined) {
       rows.push([`${of}threshold`, `${metricText(threshold)} (validation ${changes((name) => !isCalibrated(name))})`]);

@@ -204,9 +204,17 @@ export interface ExplainedExample {
   readonly text: string;
   /** Heat maps, each a PNG file as a `data:` URI. */
   readonly pictures?: readonly string[];
-  /** Columns or numbers, or the characters of a text in their order, and what each adds. */
-  readonly parts?: readonly { readonly name: string; readonly value: string | number; readonly attribution: number }[];
-  readonly isText?: boolean;
+  /** Columns or numbers, and what each adds. */
+  readonly parts?: readonly AddedPart[];
+  /** Tokens or characters in their order, and what each adds; of several inputs with the name of each. */
+  readonly texts?: readonly { readonly input?: string; readonly parts: readonly AddedPart[] }[];
+}
+
+/** A part of an example, and what it adds. */
+export interface AddedPart {
+  readonly name: string;
+  readonly value: string | number;
+  readonly attribution: number;
 }
 
 /** How to come to the same numbers. */

@@ -1,19 +1,17 @@
 /** Why a model says what it says of examples, as blocks of a report. */
 import { metricText, numberText } from '../ground/units.js';
 import type { Block, Exhibit } from './document.js';
-import type { ExplainedExample } from './evaluation-report.js';
+import type { AddedPart, ExplainedExample } from './evaluation-report.js';
 
 /** Parts of an example that are listed, and those that are named beneath a text. */
 const [mostParts, mostNamed] = [30, 5];
 
-type Parts = NonNullable<ExplainedExample['parts']>;
-
 /** Pictures and texts beside each other, then tables of columns. */
 export function explanationBlocks(all: readonly ExplainedExample[]): Block[] {
-  const shown = all.filter(({ pictures, isText }) => pictures || isText);
-  const listed = all.filter(({ parts, isText }) => parts && parts.length > 0 && !isText);
+  const exhibits = all.flatMap(exhibitsOf);
+  const listed = all.filter(({ parts = [] }) => parts.length > 0);
   return [
-    ...(shown.length > 0 ? [colours, { kind: 'gallery' as const, examples: shown.flatMap(exhibits) }] : []),
+    ...(exhibits.length > 0 ? [colours, { kind: 'gallery' as const, examples: exhibits }] : []),
     ...listed.flatMap(tableBlocks),
   ];
 }
@@ -24,26 +22,33 @@ const colours: Block = {
   text: 'Red is what speaks for the answer, blue what speaks against it; the stronger, the more it adds.',
 };
 
-function exhibits({ title, text, pictures = [], parts = [], isText }: ExplainedExample): Exhibit[] {
-  if (isText)
-    return [
-      {
-        title,
-        lines: [text, `adds most: ${strongest(parts).slice(0, mostNamed).map(named).join(', ')}`],
+function exhibitsOf({ title, text, pictures = [], texts = [] }: ExplainedExample): Exhibit[] {
+  return [
+    ...texts.map(
+      ({ input, parts }): Exhibit => ({
+        title: input === undefined ? title : `${title}, ${input}`,
+        lines: [text, addsMost(parts)],
         marked: pieces(parts),
-      },
-    ];
-  return pictures.map((picture) => ({ title, lines: [text], picture }));
+      }),
+    ),
+    ...pictures.map((picture) => ({ title, lines: [text], picture })),
+  ];
 }
 
-const strongest = (parts: Parts) => parts.toSorted((a, b) => Math.abs(b.attribution) - Math.abs(a.attribution));
+const addsMost = (parts: readonly AddedPart[]): string =>
+  parts.length === 0
+    ? 'a text of no token'
+    : `adds most: ${strongest(parts).slice(0, mostNamed).map(named).join(', ')}`;
 
-const named = ({ name, value, attribution }: Parts[number]): string =>
+const strongest = (parts: readonly AddedPart[]) =>
+  parts.toSorted((a, b) => Math.abs(b.attribution) - Math.abs(a.attribution));
+
+const named = ({ name, value, attribution }: AddedPart): string =>
   `${JSON.stringify(String(value))} at ${name} ${signed(attribution)}`;
 
 const signed = (value: number): string => `${value > 0 ? '+' : ''}${metricText(value)}`;
 
-function pieces(parts: Parts): NonNullable<Exhibit['marked']> {
+function pieces(parts: readonly AddedPart[]): NonNullable<Exhibit['marked']> {
   const largest = Math.max(Number.MIN_VALUE, ...parts.map(({ attribution }) => Math.abs(attribution)));
   return parts.map(({ value, attribution }) => ({ text: String(value), share: attribution / largest }));
 }

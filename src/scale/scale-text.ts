@@ -53,7 +53,14 @@ export const speedColumns: readonly ScaleColumn[] = [
     cell: ({ step: { p50, p90, p99 } }) => [p50, p90, p99].map(short).join(' / '),
   },
   { head: 'speed-up', about: 'examples/s over that of the fewest workers', cell: ({ speedup }) => speedup.toFixed(2) },
-  { head: 'efficiency', about: 'speed-up over the ideal', cell: ({ efficiency }) => percent(efficiency) },
+  {
+    head: 'efficiency',
+    about: 'speed-up over the ideal, of the slowest and fastest repeat in brackets',
+    cell: ({ efficiency, examplesPerSecond: { median, min, max } }) => {
+      const [least, most] = [min, max].map((rate) => percent((efficiency * rate) / median));
+      return `${percent(efficiency)} (${least.replace(' %', '')}–${most})`;
+    },
+  },
 ];
 
 /** At what cost, and what comes of it. */

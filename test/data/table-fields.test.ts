@@ -347,7 +347,7 @@ describe('a run', () => {
         layers: [{ embedding: { from: 'user', inputDim: 3, outputDim: 2 } }],
       },
       'inputDim: 3 is less than the 4 categories of input user',
-      'use inputDim: categories',
+      'use inputDim: categories (vocabulary: categories of tokenAndPositionEmbedding)',
     ],
     [
       { inputs: { rest: 'age', user: 'city' } },

@@ -231,6 +231,13 @@ describe('mistakes', () => {
     expect(remedy).toContain(of > 0 ? `a window of at most ${of - 1}` : 'more text');
   });
 
+  it('that fits into training alone is told the longest that fits into every split', async () => {
+    const { problem, remedy } = await failure(distinct(100), { window: 95, validation: 0.1 });
+    expect(problem).toContain('do not fit into the 90 of the training split');
+    expect(remedy).toContain('use a window of at most 9, or');
+    expect((await load(distinct(100), { window: 9, validation: 0.1 })).splits.validation.length).toBe(1);
+  });
+
   it('the longest window that the remedy names does fit', async () => {
     const { splits } = await load(distinct(200), { window: 19, validation: 0.1 });
     expect(splits.validation.length).toBe(1);

@@ -7,6 +7,7 @@ import { bestThreshold, valueAs } from '../../src/evaluate/best-threshold.js';
 import { fitIsotonic } from '../../src/evaluate/isotonic.js';
 import { fitTemperature } from '../../src/evaluate/temperature.js';
 import { decidedClasses, probabilitiesOf } from '../../src/metrics/class-probabilities.js';
+import { decisionRows } from '../../src/report/decision-text.js';
 import { packageRoot } from '../support/package.js';
 
 interface Case {
@@ -157,4 +158,23 @@ describe('a threshold', () => {
     expect(bestThreshold({ maximize: 'f1' }, { ...scored, isSecond: () => false })?.value).toBe(0);
     expect(bestThreshold({ maximize: 'balancedAccuracy' }, { ...scored, isSecond: () => false })).toBeUndefined();
   });
+});
+
+it('a calibration that raises the calibration error says so', () => {
+  const rowsOf = (calibrationError: number) =>
+    decisionRows([
+      {
+        ...{ target: 'targets', calibration: 'temperature' as const, temperature: 1.2 },
+        before: { logLoss: 0.5, calibrationError: 0.02 },
+        after: { logLoss: 0.4, calibrationError },
+      },
+    ]);
+  const text = 'temperature 1.2000 (validation logLoss 0.5000 -> 0.4000, calibrationError 0.0200 -> ';
+  expect(rowsOf(0.01)).toEqual([['calibration', `${text}0.0100)`]]);
+  expect(rowsOf(0.03)).toEqual([
+    [
+      'calibration',
+      expect.stringContaining(`${text}0.0300); the calibration error rose on the very split that it was fitted on`),
+    ],
+  ]);
 });

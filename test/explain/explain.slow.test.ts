@@ -315,11 +315,8 @@ describe('characters', () => {
   it('are marked in the report of an evaluation', async () => {
     const options = { importance: true, split: 'training', threads: 1, overrides: ['evaluation.resamples=0'] } as const;
     const report = await evaluationReport(run, options, false);
-    const [{ isText, parts = [] }] = report.explanations!;
-    expect([isText, 'ROMEO: what light? '.repeat(2).includes(parts.map(({ value }) => value).join(''))]).toEqual([
-      true,
-      true,
-    ]);
+    const [{ texts: [{ parts }] = [] }] = report.explanations!;
+    expect('ROMEO: what light? '.repeat(2)).toContain(parts.map(({ value }) => value).join(''));
     expect(await reportHtml(report)).toMatch(/<blockquote>.*<mark class="(for|against)5">/);
   });
 
@@ -330,5 +327,95 @@ describe('characters', () => {
     expect(await refusal(explanations(run, 'what', { baseline: 'white' }))).toContain('is for pictures');
     expect(await refusal(explanations(run, 'what', { baseline: 'light' }))).toContain('is none of zeros, mean');
     expect(await refusal(explanations(run, 'what', { place: 6 }))).toContain('has 5 places');
+  });
+});
+
+describe('texts of a table', () => {
+  const texts = ['fine day', 'a sad, sad and bad day', 'good', 'what a fine film'];
+  const rows = Array.from({ length: 48 }, (_, i) => ({
+    text: texts[i % 4],
+    stars: (i * 7) % 5,
+    mood: 'no yes'.split(' ')[i % 2],
+  }));
+  const write = (name: string, some: typeof rows) => {
+    const file = join(folder, name);
+    const lines = some.map(({ text, stars, mood }) => `"${text}",${stars},${mood}`);
+    writeFileSync(file, ['text,stars,mood', ...lines, ''].join('\n'));
+    return file;
+  };
+  const words = { text: 'text', tokens: { bpe: { vocabulary: 270 } }, length: 24 };
+  const embedding = { inputDim: 'categories', outputDim: 4 };
+  const both = [
+    { embedding: { ...embedding, from: 'words' } },
+    { globalAveragePooling1d: { name: 'pooled' } },
+    { dense: { units: 3, from: 'rest', name: 'ready' } },
+    { concatenate: { from: ['pooled', 'ready'] } },
+    { dense: { units: 'classes' } },
+  ];
+  let mixed: string;
+  let alone: string;
+  beforeAll(async () => {
+    const data = { source: 'csv', file: write('moods.csv', rows), target: 'mood', validation: 0.25 };
+    const inputs = { words, rest: ['stars'] };
+    const training = { epochs: 1, batchSize: 8, buckets: [8, 16] };
+    mixed = await trainedRun('mixed', { data: { ...data, inputs }, model: { layers: both }, training });
+    const layers = [{ embedding }, { globalAveragePooling1d: {} }, { dense: { units: 'classes' } }];
+    alone = await trainedRun('alone', { data: { ...data, inputs: { words } }, model: { layers }, training });
+  });
+
+  it.each(['integratedGradients', 'occlusion'] as const)(
+    'add token by token, and what fills them up adds nothing (%s)',
+    async (method) => {
+      const given = [texts[1], texts[2]].map((text) => ({ text, stars: 3 }));
+      for (const { inputs, residual = 0 } of await explanations(mixed, given, { method })) {
+        const [{ parts = [], isText }, rest] = inputs;
+        expect([isText, given.map(({ text }) => text)]).toEqual([
+          true,
+          expect.arrayContaining([parts.map(({ value }) => value).join('')]),
+        ]);
+        expect(rest.parts).toEqual([{ name: 'stars', value: '3', attribution: expect.any(Number) }]);
+        expect(parts.every(({ attribution }) => attribution !== 0)).toBe(true);
+        expect(Math.abs(residual)).toBeLessThan(1e-5);
+      }
+      expect(await refusal(explanations(mixed, given, { method: 'gradient' }))).toBe(
+        '--method gradient: ids have no slope',
+      );
+    },
+  );
+
+  it('are read in what is printed beside columns, each with the name of its input', async () => {
+    const { code, stdout } = await lockstepServed(['explain', mixed, join(folder, 'moods.csv'), '--top', '2'], folder);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/\n {2}words 1 +fine +[+-]/)]);
+  });
+
+  it('matter as a whole, with their lengths, whatever bucket they were in', async () => {
+    const lossOf = async (...both: typeof rows) =>
+      (await metricsOf(mixed, { data: write('two-moods.csv', both), threads: 1, overrides: ['training.buckets=[24]'] }))
+        .loss;
+    const [first, second] = [rows[1], rows[2]];
+    const swapped = await lossOf({ ...first, text: second.text }, { ...second, text: first.text });
+    const loss = await lossOf(first, second);
+    const { importance: found } = await importance(mixed, {
+      data: join(folder, 'two-moods.csv'),
+      repeats: 5,
+      threads: 1,
+    });
+    expect(found.map(({ input }) => input)).toEqual(['text', 'stars']);
+    const share = (5 * found[0].value) / (swapped - loss);
+    expect([share, Math.round(share) > 0]).toEqual([expect.closeTo(Math.round(share), 4), true]);
+  });
+
+  it('alone matter in a report, which explains some of them too', async () => {
+    const options = {
+      importance: true,
+      repeats: 2,
+      split: 'validation',
+      threads: 1,
+      overrides: ['evaluation.resamples=0'],
+    } as const;
+    const report = await evaluationReport(alone, options, false);
+    expect(report.importance!.map(({ input, metric }) => [input, metric])).toEqual([['text', 'loss']]);
+    const shown = report.explanations!.map(({ texts: own = [] }) => own[0].parts.map(({ value }) => value).join(''));
+    expect([shown.length, shown.filter((text) => !texts.includes(text))]).toEqual([8, []]);
   });
 });

@@ -66,7 +66,7 @@ describe('lockstep score arrays', () => {
     [['--metrics', 'mae'], 'mae is of numbers', 'accuracy'],
     [['--metrics', 'auc', '--confidence', '2'], '--confidence 2', '0.95'],
     [['--metrics', 'auc', '--classes', 'a,b,c'], 'classes: 3', 'one column a class'],
-    [['--metrics', 'auc', '--weights', 'few.npy'], 'weights: 4 numbers', 'same examples'],
+    [['--metrics', 'auc', '--weights', 'few.npy'], 'weights (few.npy): 4 numbers', 'same examples'],
     [['--metrics', 'auc', '--weights', 'none.npy'], 'none.npy', 'check the path'],
   ])('refuses %j', async (args, problem, remedy) => {
     const { code, stdout, stderr } = await scored(...files, ...args);
@@ -74,5 +74,13 @@ describe('lockstep score arrays', () => {
     const [first, second] = stderr.split('\n');
     expect(first).toContain(problem);
     expect(second).toContain(remedy);
+  });
+
+  it('names the file of a number that cannot be', async () => {
+    const { code, stderr } = await scored('scores.npy', 'truth.npy', '--of', 'classes', '--metrics', 'accuracy');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: targets \(scores\.npy\): number 1 is 0\.\d+, and must be a whole/),
+    ]);
   });
 });

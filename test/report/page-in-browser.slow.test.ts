@@ -66,7 +66,7 @@ function shadedExplanation(): Promise<string> {
   const words = Array.from({ length: 21 }, (_, i) => ({ name: `${i + 1}`, value: `word ${i} `, attribution: i - 10 }));
   const columns = Array.from({ length: 12 }, (_, i) => ({ name: `column ${i}`, value: i / 7, attribution: 3 - i }));
   const examples = [
-    { ...told, isText: true, parts: [...words, { name: '22', value: endless, attribution: 10 }] },
+    { ...told, texts: [{ input: endless, parts: [...words, { name: '22', value: endless, attribution: 10 }] }] },
     { ...told, title: markup, pictures: fullReport.explanations![0].pictures },
     { ...told, title: 'row 1', parts: [...columns, { name: endless, value: `${endless} ${markup}`, attribution: -9 }] },
   ];

@@ -79,6 +79,7 @@ describe('the page', () => {
       '<tr><th scope="row">2</th><td>83&nbsp;%</td><td>82&nbsp;%</td><td>85&nbsp;%</td></tr>',
     );
     expect(await page).toContain('<td>16,340 (16,026–16,667)</td>');
+    expect(await page).toContain('<td>83&nbsp;% (82–85&nbsp;%)</td>');
   });
 
   it('has marks at the numbers of workers alone, and begins at zero', async () => {

@@ -142,8 +142,8 @@ export const fullReport: EvaluationReport = {
     { title: 'example 3', text: '"two": logit 2.5', pictures: [pixel] },
     { title: markup, text: '"two": value 1', parts: [{ name: long, value: markup, attribution: -0.5 }] },
     {
-      ...{ title: 'example 4', text: '"e": logit 1', isText: true },
-      parts: [...'a <b> '].map((value, i) => ({ name: String(i + 1), value, attribution: i - 2 })),
+      ...{ title: 'example 4', text: '"e": logit 1' },
+      texts: [{ parts: [...'a <b> '].map((value, i) => ({ name: String(i + 1), value, attribution: i - 2 })) }],
     },
   ],
   looks: { split: 'test', count: 2, times: ['2026-11-28T07:20:00.000Z', '2026-11-28T08:20:00.000Z'] },

@@ -203,6 +203,14 @@ const moments: Record<string, Moment> = {
     ends: 'at once',
     leaves: [],
   },
+  'of an explanation of all inputs': {
+    start: (out) => {
+      const data = ['--set', `data.file=${join(folder, 'table.csv')}`];
+      return loading(out, 'explain', [...data, '--html', join(out, 'why.html')]);
+    },
+    ends: 'at once',
+    leaves: [],
+  },
   'of a measurement': {
     start: (out) => {
       const args = ['scale', writeConfig(out, 'run', config), '--workers', '1', '--mode', 'strong', '--json'];

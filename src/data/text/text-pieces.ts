@@ -52,7 +52,7 @@ export function textWindows(pieces: Pieces, config: TextConfig, ends?: Uint8Arra
   const part = (name: keyof Splits, step: number) => {
     if (name !== 'training' && parts[name] === 0) return new Int32Array(0);
     const { start, end } = pieces[name];
-    if (end - start <= window) throw tooShort(name, Math.max(0, end - start), config);
+    if (end - start <= window) throw tooShort(name, pieces, config);
     const count = Math.floor((end - window - 1 - start) / step) + 1;
     const starts = Int32Array.from({ length: count }, (_, i) => start + i * step);
     // Where a window has several targets, the others count.
@@ -66,8 +66,14 @@ export function textWindows(pieces: Pieces, config: TextConfig, ends?: Uint8Arra
   };
 }
 
-function tooShort(name: keyof Splits, tokens: number, config: TextConfig): DataError {
+function tooShort(name: keyof Splits, pieces: Pieces, config: TextConfig): DataError {
   const { window } = config;
+  const parts = heldOutParts(config);
+  const lengthOf = (split: keyof Splits) => Math.max(0, pieces[split].end - pieces[split].start);
+  const tokens = lengthOf(name);
+  // A window has to fit into every split.
+  const held = (['validation', 'test'] as const).filter((split) => parts[split] !== 0);
+  const most = Math.min(...(['training', ...held] as const).map(lengthOf)) - 1;
   const section = sectionOf(config);
   const isOwn = givenOf(config).some(({ split }) => split === name);
   const share = isOwn
@@ -77,7 +83,7 @@ function tooShort(name: keyof Splits, tokens: number, config: TextConfig): DataE
       : `a larger ${section}.${name}`;
   return new DataError(
     `data.window: ${window} ${tokensText(config)} and the one after them do not fit into the ${tokens} of the ${name} split`,
-    `use ${tokens > 1 ? `a window of at most ${tokens - 1}` : 'more text'}, or ${share}`,
+    `use ${most > 0 ? `a window of at most ${most}` : 'more text'}, or ${share}`,
   );
 }
 
