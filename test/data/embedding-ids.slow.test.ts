@@ -86,7 +86,7 @@ describe.each(Object.keys(sources))('source %s', (source) => {
       new RegExp(`${place.replaceAll('.', '\\.')} holds ${value}, and ids takes whole numbers from 0 to 4`),
     );
     if (what !== 'too high') return;
-    expect(remedy).toMatch(/^set inputDim: 8, or/);
+    expect(remedy).toMatch(/^set inputDim: 8 \(vocabulary: 8 of tokenAndPositionEmbedding\), or/);
     const larger = { embedding: { ...embedding.embedding, inputDim: 8 } };
     const config = configOf(data(idsWith(value), `${name}-8`), [larger, 'flatten', { dense: { units: 1 } }]);
     await trained(writeConfig(folder, `${name}-8`, config), [], path('runs'));

@@ -80,7 +80,7 @@ describe('lockstep score arrays', () => {
     const { code, stderr } = await scored('scores.npy', 'truth.npy', '--of', 'classes', '--metrics', 'accuracy');
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/^error: targets \(scores\.npy\): number 1 is 0\.\d+, and must be a whole/),
+      expect.stringMatching(/^error: targets \(scores\.npy\): number 0 is 0\.\d+, and must be a whole/),
     ]);
   });
 });

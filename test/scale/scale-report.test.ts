@@ -21,8 +21,8 @@ const report = reportOf(runs());
 describe('Markdown', () => {
   const text = markdownPage(scaleDocument(report));
   it('has a row for each number of workers, with the numbers of the report', () => {
-    expect(text).toContain('| 1 | 100 | 4 | 9,804 (9,615–10,000) | 10.2 / 10.2 / 10.2 | 1.00 | 100 % |');
-    expect(text).toContain('| 2 | 100 | 4 | 16,340 (16,026–16,667) | 6.12 / 6.12 / 6.12 | 1.67 | 83 % |');
+    expect(text).toContain('| 1 | 100 | 4 | 9,804 (9,615–10,000) | 10.2 / 10.2 / 10.2 | 1.00 | 100 % (98–102 %) |');
+    expect(text).toContain('| 2 | 100 | 4 | 16,340 (16,026–16,667) | 6.12 / 6.12 / 6.12 | 1.67 | 83 % (82–85 %) |');
     expect(text).toMatch(/\| 2 \| 0 \| 4 \| 0 \| 0 \| 0 \| 2\.12 \|/);
   });
   it('says what was measured, and explains each column', () => {
