@@ -19,7 +19,11 @@ const textSchema = z.strictObject({
     .union(tokenKinds)
     .default({ bpe: { vocabulary: 4096, minFrequency: 2 } })
     .describe('As data.tokens of source text; learned from all rows of data.file.'),
-  length: z.int().min(1).describe('Tokens that texts are filled up to.'),
+  length: z
+    .union([z.literal('longest'), z.int().min(1)])
+    .describe(
+      'Tokens that texts are filled up to; longest: as many as the longest of the training split has, and others are cut there.',
+    ),
   truncate: z.boolean().optional().describe('Cut off the tokens that a text has beyond length. Default: false.'),
 });
 export type TextInput = z.infer<typeof textSchema>;

@@ -1,7 +1,7 @@
 /** Buckets: lengths that batches of sequences are cut to, so that short ones are not computed at the length of the longest. */
 import { ConfigError } from '../errors.js';
 import type { Examples } from './examples.js';
-import { type Field, ofRole, weightsOf } from './field.js';
+import { type Field, ofRole, strideOf, weightsOf, widthOf } from './field.js';
 import { batchOf, evaluationBatches, type Geometry, stepsOf } from './geometry.js';
 
 export interface Buckets {
@@ -119,16 +119,18 @@ function bucketsOf(lengths: Int32Array, places: readonly number[], full: number)
 
 /** Not those of windows of a text, which are full. */
 const sequenceMasks = <F extends Field>(fields: readonly F[]): F[] =>
-  ofRole(fields, 'mask').filter(({ stride }) => stride === undefined);
+  ofRole(fields, 'mask').filter((mask) => strideOf(mask) >= widthOf(mask));
 
 /** Places of each example's longest sequence. */
 function lengthsOf({ count, columns }: Examples): Int32Array {
   const lengths = new Int32Array(count);
-  for (const { values, shape } of sequenceMasks(columns)) {
+  for (const mask of sequenceMasks(columns)) {
+    const { values, shape } = mask;
     const [places] = shape;
+    const stride = strideOf(mask);
     for (let i = 0; i < count; i++) {
       let length = places;
-      while (length > lengths[i] && values[i * places + length - 1] === 0) length--;
+      while (length > lengths[i] && values[i * stride + length - 1] === 0) length--;
       lengths[i] = Math.max(lengths[i], length);
     }
   }

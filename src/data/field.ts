@@ -20,7 +20,7 @@ export interface Field {
   readonly shape: readonly number[];
   /** Factor that engines apply to what is stored, such as 1/255 to bytes; 1 where there is none. */
   readonly scale?: number;
-  /** Elements from one row to the next where rows overlap, as windows of a text do; those of `shape` where there is none. */
+  /** Elements from one row to the next where rows overlap, as windows of a text do, or are cut; those of `shape` where there is none. */
   readonly stride?: number;
   /** Number of classes, where values are class indices, or of the codes of an input. */
   readonly categories?: number;

@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { addBytes, sourceHash } from '../ground/checksum.js';
 import { type Column, type Dataset, type Examples, inputColumn, targetColumn } from './examples.js';
-import { isPlain, rowBytes } from './field.js';
+import { bytesPerElement, isPlain, strideOf } from './field.js';
 import { packExamples } from './packed.js';
 
 export interface DataFingerprint {
@@ -60,7 +60,7 @@ function hashColumn(hash: Hash, column: Column, count: number): void {
   addBytes(hash, values);
   if (!file) return;
   const start = file.start ?? 0;
-  const bytes = (file.end ?? start + (count - file.first) * rowBytes(column)) - start;
+  const bytes = (file.end ?? start + (count - file.first) * strideOf(column) * bytesPerElement(column)) - start;
   const block = Buffer.alloc(blockBytes);
   for (let position = 0; position < bytes; ) {
     const read = readSync(file.fd, block, 0, Math.min(blockBytes, bytes - position), start + position);

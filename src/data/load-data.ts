@@ -14,7 +14,7 @@ import {
   type Splits,
   withColumn,
 } from './examples.js';
-import { ofRole, widthOf } from './field.js';
+import { ofRole, strideOf, widthOf } from './field.js';
 import { warnOfRounding } from './precision.js';
 import { Reading, type ReadingOptions } from './reading.js';
 import { budgetBytes, closeExamples, RowWriter } from './row-writer.js';
@@ -39,11 +39,12 @@ export async function loadDataset(config: DataConfig, seed: number, options: Rea
   try {
     const whole = 'training' in source.split ? source.split : splitExamples(read, source.split, seed, reading.warn);
     const splits = withTrainingPart(whole, fractionOf(config), read, source.split, seed);
-    const scalings = scalingsOf(config, source, read, splits, options.trained);
+    const cut = cutTo(read, source.places?.(splits));
+    const scalings = scalingsOf(config, source, cut, splits, options.trained);
     const copies = copiesOf('targets' in config ? config.targets : undefined);
     // Classes of digits and folders are no targets where others are named.
     const isReplaced = Object.keys(copies).length > 0 && ['digits', 'idx', 'images'].includes(config.source);
-    const rest = standardizedTargets(isReplaced ? withoutTargets(read) : read, scalings, source.where);
+    const rest = standardizedTargets(isReplaced ? withoutTargets(cut) : cut, scalings, source.where);
     const examples = withCopies(rest, copies);
     checkNames(examples);
     const own = (await source.encode?.(splits)) ?? plainEncoding(examples);
@@ -66,6 +67,17 @@ function requireShown({ shown, examples }: Source, { source }: DataConfig, { col
     closeExamples(examples);
     throw error;
   }
+}
+
+/** Inputs of so many places, by their names, and their masks: rows stay where they are, and what they have beyond is not read. */
+function cutTo({ count, columns }: SourceExamples, places: ReadonlyMap<string, number> = new Map()): SourceExamples {
+  const cut = columns.map((column): SourceColumn => {
+    const { name, of, role, shape } = column;
+    const first = places.get(role === 'mask' ? of! : name);
+    if (first === undefined || first >= shape[0]) return column;
+    return { ...column, shape: [first, ...shape.slice(1)], stride: strideOf(column) };
+  });
+  return { count, columns: cut };
 }
 
 /** Of the training split. */

@@ -3,7 +3,7 @@
  * the other. It is what workers are sent and keep in their caches; its SHA-256 is the fingerprint of the examples.
  */
 import type { Column, Examples } from './examples.js';
-import { bytesPerElement, type Field, isCopy, rowBytes, strideOf, widthOf } from './field.js';
+import { bytesPerElement, type Field, isCopy, strideOf, widthOf } from './field.js';
 import { readFully } from './row-reader.js';
 
 /** What examples are, without their values. */
@@ -76,7 +76,7 @@ function columnParts(column: Column, count: number): PackedPart[] {
   if (isCopy(column)) return [];
   const { values, file } = column;
   const bytes = columnBytes(column, count);
-  const rowsInMemory = file ? file.first * rowBytes(column) : bytes;
+  const rowsInMemory = file ? file.first * strideOf(column) * bytesPerElement(column) : bytes;
   return [
     inMemory(values, rowsInMemory),
     ...(file ? [inFile(file.fd, file.start ?? 0, bytes - rowsInMemory)] : []),

@@ -13,6 +13,8 @@ export interface Source {
   readonly origin: string;
   /** Where the value of a field of an example is, for messages: `flowers.csv, line 7`. */
   readonly where?: (example: number, field: string) => string;
+  /** Places of sequences, by the names of their inputs, where those of the training split decide: what is beyond is left out. */
+  readonly places?: (splits: Splits) => ReadonlyMap<string, number>;
   /**
    * Fits what depends on the training split, such as means, and applies it to the inputs in place.
    * Absent where inputs are plain numbers or pictures.

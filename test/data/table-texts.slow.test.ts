@@ -4,10 +4,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../coordinator/inference/evaluate.js';
 import { dataSchema } from '../../src/config/data.js';
+import { planBuckets } from '../../src/data/buckets.js';
+import type { Dataset } from '../../src/data/examples.js';
 import { loadDataset } from '../../src/data/load-data.js';
+import { repeatsOf } from '../../src/data/repeats.js';
+import { closeExamples } from '../../src/data/row-writer.js';
 import { Tokenizer } from '../../src/data/text/tokenizer.js';
 import type { TokenizerJson } from '../../src/data/text/tokenizer-json.js';
 import { DataError } from '../../src/errors.js';
+import { encodeRows } from '../../src/wire/rows-blob.js';
 import { temporaryFolder, writeConfig } from '../support/folder.js';
 import { packageRoot } from '../support/package.js';
 import { namedRows } from '../support/predictions.js';
@@ -45,6 +50,8 @@ const reference: { trained: { file: TokenizerJson }[]; read: { file: TokenizerJs
 
 /** Filled up with zeros. */
 const rowOf = (values: readonly number[]) => [...values, ...Array(12 - values.length).fill(0)];
+
+const batched = ({ splits }: Dataset) => ({ evaluated: [splits.training, splits.validation], evaluationBatch: 4 });
 
 describe('a column of texts', () => {
   it('becomes tokens that are filled up, with a mask', async () => {
@@ -89,6 +96,39 @@ describe('a column of texts', () => {
   it('is cut where the config says so', async () => {
     const { examples } = await load({ inputs: { words: { ...words, length: 3, truncate: true } } });
     expect(examples.columns[0].shape).toEqual([3]);
+  });
+
+  it('is as long as the longest of the training split where the config says so; others are cut', async () => {
+    const long = { text: 'a good day and a good film, and a really fine story', mood: 'good', stars: 4 };
+    const other = written('other.csv', csv([rows[0], long]));
+    const longest = { ...words, length: 'longest' };
+    const inputs = { words: longest };
+    const wanted = await load({ inputs: { words: { ...words, length: 10, truncate: true } }, validation: other });
+    const found = await load({ inputs, validation: other });
+    expect(found.examples).toEqual(wanted.examples);
+    expect(found.encoding).toEqual(wanted.encoding);
+    expect(found.splits).toEqual(wanted.splits);
+
+    // In the same file, what is beyond is passed over, in memory and on disk.
+    const both = written('both.csv', csv([...rows, long]));
+    const split = { order: 'stars', validation: 0.5, test: 0 };
+    const options = { file: both, validation: undefined, test: undefined, split };
+    const cut = await load({ ...options, inputs: { words: { ...words, length: 10, truncate: true } } });
+    const width = (data: Dataset) => data.examples.columns.map(({ shape, stride }) => [shape[0], stride]);
+    for (const memory of [undefined, '2KB']) {
+      const open = await load({ ...options, inputs, memory });
+      expect(width(open)).toEqual([
+        [10, 13],
+        [undefined, undefined],
+        [10, 13],
+      ]);
+      expect(open.encoding).toEqual(cut.encoding);
+      const all = Int32Array.from({ length: open.examples.count }, (_, i) => i);
+      expect(Buffer.compare(await encodeRows(open.examples, all), await encodeRows(cut.examples, all))).toBe(0);
+      expect(await repeatsOf(open)).toEqual(await repeatsOf(cut));
+      expect(planBuckets([3], open.examples, batched(open))).toEqual(planBuckets([3], cut.examples, batched(cut)));
+      closeExamples(open.examples);
+    }
   });
 
   it('has no value in a row: the row is named, or left out', async () => {

@@ -33,6 +33,8 @@ interface Filled {
   readonly training: Int32Array;
   /** How inputs of the trained model are written that come as text. */
   readonly csv: CsvFormat;
+  /** For each input, tokens of each row. */
+  readonly lengths: readonly (readonly number[])[];
 }
 
 /** A source whose rows name files. */
@@ -113,7 +115,8 @@ async function examplesOf(
     },
     split: planOf(config, { given: { first: training, counts }, by: keys?.finish() }),
     origin: files.join(', '),
-    encode: ({ training }) => encodingOf(config, { schema, roles, writers, training, csv }, reading),
+    places: ({ training }) => longestOf(roles, lengths, training),
+    encode: ({ training }) => encodingOf(config, { schema, roles, writers, training, csv, lengths }, reading),
     columns: found,
     shown: shown.finish(),
     ...(config.targets && {
@@ -127,16 +130,36 @@ async function examplesOf(
 /** Fits what depends on the training split, and applies it. */
 async function encodingOf(
   config: TableConfig,
-  { schema, roles, writers, training, csv }: Filled,
+  { schema, roles, writers, training, csv, lengths }: Filled,
   reading: Reading,
 ): Promise<Encoding> {
   const columns: TableEncoding['columns'][number][] = [];
+  const places = longestOf(roles, lengths, training);
   for (const [i, input] of schema.inputs.entries()) {
-    columns.push(...(await scaled(input, writers[i], training, roles.inputs[i].standardize, reading)));
+    const fitted = await scaled(input, writers[i], training, roles.inputs[i].standardize, reading);
+    const length = places.get(input.name);
+    columns.push(...fitted.map((column) => ('tokenizer' in column && length ? { ...column, length } : column)));
   }
   const inputs = config.inputs && schema.inputs.map(({ name, columns }) => ({ name, columns: columns.length }));
   const input = { kind: 'table' as const, columns, inputs, csv, missing: config.missing, dates: config.dates };
   return { input, ...targetsEncoding(config, schema) };
+}
+
+/** Tokens of the longest text of the training split, for each input that is as long as that. */
+function longestOf(
+  { inputs }: Roles,
+  lengths: readonly (readonly number[])[],
+  training: Int32Array,
+): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  inputs.forEach(({ name, text }, i) => {
+    if (text?.length === 'longest')
+      found.set(
+        name,
+        training.reduce((most, row) => Math.max(most, lengths[i][row]), 1),
+      );
+  });
+  return found;
 }
 
 /** What is asked for beside the examples. @throws DataError where a file lacks it */

@@ -103,6 +103,7 @@ export async function surveyTable(
   const notes = new Notes(leaveOutOf(config));
   for (const finding of findings) finding.judge(notes);
   for (const finding of findings) if (finding instanceof TextFinding) await finding.learn(reading);
+  await measureTexts(table, findings);
   const starts = startsOf(roles.inputs, 0);
   const inputs = roles.inputs.map(({ name, columns }, i) => ({
     name,
@@ -118,6 +119,18 @@ export async function surveyTable(
   const { leftOut, weight, split, files } = roles;
   const schema = { inputs, targets, weight, split, files, missing: config.missing };
   return { schema, count, columns: reportOf(table, findings, features, leftOut) };
+}
+
+/** How long the texts are of columns that are as long as the longest. */
+async function measureTexts(table: Table, findings: readonly (ColumnFinding | TextFinding)[]): Promise<void> {
+  const open = findings.filter((finding): finding is TextFinding => finding instanceof TextFinding && finding.isOpen);
+  if (open.length === 0) return;
+  await table.read(
+    open.map(({ name }) => name),
+    (cells) => {
+      for (let i = 0; i < open.length; i++) open[i].measure(cells[i]);
+    },
+  );
 }
 
 /** Where the columns of each field start. */

@@ -6,7 +6,7 @@ import type { ColumnInfo } from '../column-report.js';
 import type { TextColumn } from '../encoding.js';
 import type { Reading } from '../reading.js';
 import { learnedTokenizer, noteFewer, WordCounts } from '../text/learned-tokenizer.js';
-import type { Tokenizer } from '../text/tokenizer.js';
+import { openTokenizer, type Tokenizer } from '../text/tokenizer.js';
 import { tokenCount } from '../text/tokenizer-json.js';
 import type { FieldColumn } from './cell-values.js';
 import { type Cell, type Table, textOf } from './table.js';
@@ -23,6 +23,8 @@ export class TextFinding {
   #texts = 0;
   #missing = 0;
   #feature: TextColumn | undefined;
+  #tokenizer: Tokenizer | undefined;
+  #longest = 1;
 
   constructor(table: Table, column: FieldColumn, text: TextInput) {
     this.name = column.name;
@@ -52,7 +54,7 @@ export class TextFinding {
 
   /** To be called when all rows are seen. @throws DataError where the tokenizer's file is none */
   async learn({ signal, warn }: Reading): Promise<void> {
-    const { tokens, length, truncate = false } = this.#text;
+    const { tokens, truncate = false } = this.#text;
     const key = `data.inputs.${this.#column.field}.tokens`;
     const tokenizer = await learnedTokenizer(
       tokens,
@@ -60,16 +62,28 @@ export class TextFinding {
       signal,
     );
     noteFewer(tokens, tokenCount(tokenizer), key, warn);
+    const length = this.#text.length === 'longest' ? 0 : this.#text.length;
+    if (this.isOpen) this.#tokenizer = openTokenizer(tokenizer, 'file' in tokens ? tokens.file : key);
     this.#feature = { name: this.name, tokenizer, length, truncate };
   }
 
+  /** Whether texts have to be measured, once the tokenizer is known. */
+  get isOpen(): boolean {
+    return this.#text.length === 'longest';
+  }
+
+  measure(cell: Cell): void {
+    const tokens = cell === null ? [] : this.#tokenizer!.encode(textOf(cell));
+    this.#longest = Math.max(this.#longest, tokens.length);
+  }
+
   feature(): TextColumn {
-    return this.#feature!;
+    return this.isOpen ? { ...this.#feature!, length: this.#longest, truncate: true } : this.#feature!;
   }
 
   info(): ColumnInfo {
     const { role, field } = this.#column;
-    const features = this.#text.length;
+    const features = this.feature().length;
     return {
       name: this.name,
       ...(field !== undefined && { field }),
@@ -97,7 +111,7 @@ export function tokensOf(
     const what = cell === null ? 'no value' : `${JSON.stringify(textOf(cell))}, which has no token`;
     throw new DataError(
       `${where()}: column ${name} holds ${what}, and a text has no mean`,
-      'leave the row out, as data.missing: drop does with empty ones',
+      cell === null ? 'leave the row out, as data.missing: drop does' : 'leave the row out',
     );
   }
   if (tokens.length <= length) return tokens;
