@@ -8,11 +8,13 @@ import { eachOverlapping } from '../each-row.js';
 import { plainColumn, type SourceColumn } from '../examples.js';
 import type { Field } from '../field.js';
 import type { Reading } from '../reading.js';
+import { closeExamples } from '../row-writer.js';
 import type { Source } from '../source.js';
 import { readCharacters } from './characters.js';
 import { after, type StoredTokens, storeFor } from './stored-tokens.js';
 import { textWindows, tokensText } from './text-pieces.js';
 import { openPlaces, type TextPlace } from './text-place.js';
+import type { TokenizedText } from './tokenized.js';
 import { readTokens } from './tokens.js';
 
 /**
@@ -22,40 +24,56 @@ import { readTokens } from './tokens.js';
  * @throws DataError if the file is missing, empty, not UTF-8 or of one character only, or a split too short for a window
  */
 export async function textSource(config: TextConfig, reading: Reading): Promise<Source> {
-  const { window, targets, tokens } = config;
+  const { window, tokens } = config;
   const places = await openPlaces(config, reading);
   try {
     const read =
       tokens === 'characters'
         ? await readCharacters(places, config, reading)
         : await readTokens(places, config, tokens, reading);
-    const { vocabulary, names, count, features, classes, tokenizer, end } = read;
-    const ends = end === undefined ? undefined : await endsOf(read.classes, end, count);
-    const splits = textWindows(read.pieces, config, ends);
-    const input = plainColumn('input', { shape: [window], stride: 1, ...features });
-    const target = plainColumn('target', {
-      shape: targets === 'last' ? [] : [window],
-      stride: 1,
-      ...after(classes, targets === 'last' ? window : 1),
-      categories: vocabulary.length,
+    return await windowsOf(read, config, places).catch((error) => {
+      closeExamples({ columns: [inputOf(read, window), targetOf(read, config)] });
+      throw error;
     });
-    const mask = ends && targets === 'all' ? [borderMask(target, ends, !features.file)] : [];
-    return {
-      examples: { count: count - window, columns: [input, target, ...mask] },
-      split: splits,
-      origin: originOf(count, ends, config, places),
-      encode: () => ({
-        input: {
-          ...{ kind: 'text', window, targets, vocabulary },
-          ...(tokenizer && { tokenizer }),
-          ...(end !== undefined && { endOfText: end }),
-        },
-        classes: names,
-      }),
-    };
   } finally {
     for (const place of places) await place.close();
   }
+}
+
+const inputOf = ({ features }: TokenizedText, window: number) =>
+  plainColumn('input', { shape: [window], stride: 1, ...features });
+
+const targetOf = (
+  { classes, vocabulary }: TokenizedText,
+  { window, targets }: Pick<TextConfig, 'window' | 'targets'>,
+) =>
+  plainColumn('target', {
+    shape: targets === 'last' ? [] : [window],
+    stride: 1,
+    ...after(classes, targets === 'last' ? window : 1),
+    categories: vocabulary.length,
+  });
+
+async function windowsOf(read: TokenizedText, config: TextConfig, places: readonly TextPlace[]): Promise<Source> {
+  const { window, targets } = config;
+  const { vocabulary, names, count, tokenizer, end } = read;
+  const ends = end === undefined ? undefined : await endsOf(read.classes, end, count);
+  const split = textWindows(read.pieces, config, ends);
+  const [input, target] = [inputOf(read, window), targetOf(read, config)];
+  const mask = ends && targets === 'all' ? [borderMask(target, ends, !input.file)] : [];
+  return {
+    examples: { count: count - window, columns: [input, target, ...mask] },
+    split,
+    origin: originOf(count, ends, config, places),
+    encode: () => ({
+      input: {
+        ...{ kind: 'text', window, targets, vocabulary },
+        ...(tokenizer && { tokenizer }),
+        ...(end !== undefined && { endOfText: end }),
+      },
+      classes: names,
+    }),
+  };
 }
 
 /** 1 for each token that ends a document. */
