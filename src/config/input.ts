@@ -48,9 +48,9 @@ export type InputColumns =
             file: string;
           };
       /**
-       * Tokens that texts are filled up to.
+       * Tokens that texts are filled up to; longest: as many as the longest of the training split has, and others are cut there.
        */
-      length: number;
+      length: 'longest' | number;
       /**
        * Cut off the tokens that a text has beyond length. Default: false.
        */
