@@ -82,7 +82,7 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
         table: () => tf.matMul(ofWords, weights, true, true),
         ids: () => tf.zerosLike(ids),
         recurrentKernel: recurrentGradient,
-        bias: () => tf.reshape(tf.sum(rows, 1), [gates * units]),
+        bias: () => tf.reshape(tf.sum(ofWords, 1), [gates * units]),
         ...Object.fromEntries(names.map((name, i) => [name, () => starts[i]!])),
         mask: () => tf.zerosLike(mask),
         drop: () => tf.zerosLike(drop),
