@@ -23,8 +23,7 @@ const folders = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test', 'exam
 const kernels = {
   update: ['--enable=threads', '--sharedMemory', '--maximumMemory=65536'],
   noise: [],
-  'max-pool-gradient': [],
-  'lstm-gates': [],
+  'graph-kernels': [],
 };
 
 /** Files below the folders of `base` that end so, as paths from `base`. */

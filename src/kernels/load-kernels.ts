@@ -203,16 +203,15 @@ export interface NoiseKernels {
   ): void;
 }
 
-/** Pooling gradients, for which ONNX Runtime has no operator. */
-export interface PoolingKernels {
-  /** dx = gradient of max pooling of x [planes, h, w] for dy [planes, oh, ow]; see assembly/max-pool-gradient.ts. */
-  maxPoolGradient(x: number, dy: number, dx: number, ...numbers: readonly number[]): void;
-}
-
-/** Gradients of recurrent cells, which ONNX Runtime has in none of its operators. */
-export interface RecurrentKernels {
-  /** What goes back through the gates of one step of an LSTM; see assembly/lstm-gates.ts. */
-  lstmGates(...addressesAndNumbers: readonly number[]): void;
+/** What graphs compute between the sessions of ONNX Runtime: addresses first (engine/onnx/kernel-calls.ts), then counts, of floats in fours. */
+export interface GraphKernels {
+  maxPoolGradient(...numbers: readonly number[]): void;
+  activation(...numbers: readonly number[]): void;
+  biasedActivation(...numbers: readonly number[]): void;
+  layerNormGradient(...numbers: readonly number[]): void;
+  /** What goes back through the gates of one step of an LSTM, in a loop. */
+  lstmGates(...numbers: readonly number[]): void;
+  rmsNormGradient(...numbers: readonly number[]): void;
 }
 
 /** Kernels over a shared memory, of at most 65,536 pages. */
@@ -226,13 +225,8 @@ export function loadNoiseKernels(memory: WebAssembly.Memory): NoiseKernels {
 }
 
 /** Kernels over a memory that is not shared. */
-export function loadPoolingKernels(memory: WebAssembly.Memory): PoolingKernels {
-  return instantiate('max-pool-gradient', memory) as PoolingKernels;
-}
-
-/** Kernels over a memory that is not shared. */
-export function loadRecurrentKernels(memory: WebAssembly.Memory): RecurrentKernels {
-  return instantiate('lstm-gates', memory) as RecurrentKernels;
+export function loadGraphKernels(memory: WebAssembly.Memory): GraphKernels {
+  return instantiate('graph-kernels', memory) as GraphKernels;
 }
 
 const modules = new Map<string, WebAssembly.Module>();

@@ -4,6 +4,7 @@ import { augmentSchema } from '../config/augment.js';
 import { clusterSchema } from '../config/cluster.js';
 import { fieldName } from '../config/data-parts.js';
 import { optimizerSchema } from '../config/optimizer.js';
+import { kernelNames } from '../engine/onnx/kernel-calls.js';
 import { metricListSchema } from '../metrics/schema.js';
 import { metaSchema } from './packed-data.js';
 
@@ -69,10 +70,10 @@ const subgraphSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('kernel'),
-    kernel: z.enum(['maxPoolGradient']),
-    inputs: z.array(name).length(2).readonly(),
-    output: name,
-    numbers: z.array(countOrNone).length(12).readonly(),
+    kernel: z.enum(kernelNames),
+    inputs: z.array(name).max(16).readonly(),
+    outputs: z.array(name).max(16).readonly(),
+    numbers: z.array(countOrNone).max(16).readonly(),
   }),
   z.strictObject({
     kind: z.literal('loop'),

@@ -1,5 +1,6 @@
 /** Whether the subgraphs of a job work on what is there: what a hostile or broken coordinator could get wrong, a worker must not run into. */
 import { inspectModel } from '../engine/onnx/inspect.js';
+import { kernelCallSizes } from '../engine/onnx/kernel-calls.js';
 import { gradientName } from '../engine/onnx/names.js';
 import type { OnnxValue } from '../engine/onnx/proto.js';
 import { isInside, type LoopPart, type LoopView } from '../engine/onnx/step-loop.js';
@@ -60,25 +61,20 @@ function checkKernel(
   declared: KnownValues,
   at: string,
 ) {
-  const [planes, h, w, outH, outW, kernelH, kernelW, strideH, strideW, top, left, positive] = subgraph.numbers;
-  const [input, output] = [planes * h * w, planes * outH * outW];
-  const checkSize = (where: string, name: string, value: OnnxValue | undefined, length: number): OnnxValue => {
-    if (!value || inSlab.test(name)) return refuseJob(where, `${name} is not among what subgraphs write`);
-    if (value.type === 'float32' && elements(value.shape) === length) return value;
-    return refuseJob(where, `${name} has not the ${length} numbers that the kernel works on`);
+  const sizes = kernelCallSizes(subgraph.kernel, subgraph.numbers);
+  if (typeof sizes === 'string') return refuseJob(`${at}.numbers`, sizes);
+  const checked = (where: 'inputs' | 'outputs', known: KnownValues): OnnxValue[] => {
+    if (subgraph[where].length !== sizes[where].length) refuseJob(`${at}.${where}`, `are not ${sizes[where].length}`);
+    return subgraph[where].map((name, i) => {
+      const value = inSlab.test(name) ? undefined : known.get(name);
+      if (!value) return refuseJob(`${at}.${where}`, `${name} is not among what subgraphs write`);
+      const length = sizes[where][i];
+      if (value.type === 'float32' && elements(value.shape) === length) return value;
+      return refuseJob(`${at}.${where}`, `${name} has not the ${length} numbers that the kernel works on`);
+    });
   };
-  subgraph.inputs.forEach((name, i) => {
-    checkSize(`${at}.inputs`, name, made.get(name), [input, output][i]);
-  });
-  const inside =
-    Math.min(kernelH, kernelW, strideH, strideW) >= 1 &&
-    (outH - 1) * strideH - top < h &&
-    (outW - 1) * strideW - left < w &&
-    top < kernelH &&
-    left < kernelW &&
-    positive <= 1;
-  if (!inside) refuseJob(`${at}.numbers`, 'have a window outside of its plane');
-  return [checkSize(`${at}.output`, subgraph.output, declared.get(subgraph.output), input)];
+  checked('inputs', made);
+  return checked('outputs', declared);
 }
 
 /** Loops, too, work in that memory alone, and inside the tensors that they name, whichever step it is. */

@@ -6,7 +6,7 @@ import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { OnnxValue } from '../../src/engine/onnx/proto.js';
 import type { SessionTensor } from '../../src/engine/onnx/runtime.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
-import { cutGraph } from '../../src/engine/onnx/subgraphs.js';
+import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { trace } from '../../src/engine/onnx/tracer.js';
 import { PrivateMemory } from '../../src/engine/private-memory.js';
 import { elements } from '../../src/ground/elements.js';
@@ -42,7 +42,20 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
       output(`y${i}`, result, true);
     });
   }, true);
-  const cut = cutGraph(graph);
+  const found = ran(
+    cutGraph(graph),
+    inputs,
+    outputs.map((_, i) => ({ name: `y${i}` })),
+  );
+  return outputs.map(({ shape, type }, i) => ({ shape, type, data: found[i] }));
+}
+
+/** What a graph gives for its inputs `x0`, `x1`, ... */
+export function ran(
+  cut: CutGraph,
+  inputs: readonly Given[],
+  outputs: readonly { readonly name: string }[],
+): number[][] {
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
   const ports = [...given, ...cut.written];
   const memory = new PrivateMemory(ports.map(({ shape }) => elements(shape) * 4));
@@ -60,5 +73,5 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
   const sessions = sessionsOf(cut);
   boundGraph(cut, sessions, tensors, memory.memory)();
   for (const session of sessions.flat()) session.release();
-  return outputs.map(({ shape, type }, i) => ({ shape, type, data: [...tensors[`y${i}`].data] }));
+  return outputs.map(({ name }) => [...tensors[name].data]);
 }

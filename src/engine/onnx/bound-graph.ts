@@ -1,13 +1,12 @@
 /** A cut graph made ready to run: its subgraphs one after the other, on tensors where they lie. */
 
 import { elements } from '../../ground/elements.js';
-import { loadPoolingKernels, loadRecurrentKernels } from '../../kernels/load-kernels.js';
+import { type GraphKernels, loadGraphKernels } from '../../kernels/load-kernels.js';
 import { createSession, type Session, type SessionTensors } from './runtime.js';
 import { type Loop, type LoopView, modelsOf, placeOf } from './step-loop.js';
 import type { CutGraph, Subgraph } from './subgraphs.js';
 
 type BoundRun = () => void;
-type Kernels = Record<string, (...numbers: number[]) => void>;
 type Subgraphs = Pick<CutGraph, 'subgraphs'>;
 
 /** Those of each subgraph, in the order of their models. */
@@ -43,12 +42,15 @@ export function boundGraph(
   loops = boundLoops(graph, sessions, tensors, memory),
 ): BoundRun {
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensors[name]]));
+  let kernels: GraphKernels | undefined;
   const parts = graph.subgraphs.map((subgraph, i) => {
     if (subgraph.kind === 'loop') return loops.get(subgraph)!;
     if (subgraph.kind === 'session') return sessions[i][0].bind(pick(subgraph.inputs), pick(subgraph.outputs));
-    const kernels = loadPoolingKernels(memory) as unknown as Kernels;
-    const addresses = [...subgraph.inputs, subgraph.output].map((name) => tensors[name].data.byteOffset);
-    return () => kernels[subgraph.kernel](...addresses, ...subgraph.numbers);
+    kernels ??= loadGraphKernels(memory);
+    const run = kernels[subgraph.kernel as keyof GraphKernels];
+    const addresses = [...subgraph.inputs, ...subgraph.outputs].map((name) => tensors[name].data.byteOffset);
+    const numbers = [...addresses, ...subgraph.numbers];
+    return () => run(...numbers);
   });
   return () => {
     for (const part of parts) part();
@@ -68,7 +70,7 @@ function boundLoop(
   const left = sessions.values();
   const bound = parts.map((part): ((k: number) => BoundRun) => {
     if (part.kind === 'kernel') {
-      const kernels = loadRecurrentKernels(memory);
+      const kernels = loadGraphKernels(memory);
       return (k) => {
         const addresses = part.views.map((view) => numbersIn(view, k).byteOffset);
         return () => kernels[part.kernel](...addresses, ...part.numbers);

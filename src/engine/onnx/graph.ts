@@ -9,6 +9,7 @@ import {
   type OnnxNode,
   type OnnxValue,
 } from './proto.js';
+import { reachable } from './reachable.js';
 import type { Loop } from './step-loop.js';
 import type { Storage, StoredValue } from './storage.js';
 
@@ -135,13 +136,21 @@ export class GraphBuilder {
 
   /**
    * Appends a call of one of our own kernels, which runs between two parts of the graph.
-   * @param numbers arguments after the addresses of inputs and result
+   * @param shapes of its results
+   * @param numbers arguments after the addresses of inputs and results
    */
-  kernel(name: string, inputs: readonly string[], shape: readonly number[], numbers: readonly number[]): string {
+  kernel(
+    name: string,
+    inputs: readonly string[],
+    shapes: readonly (readonly number[])[],
+    numbers: readonly number[],
+  ): string[] {
     const made = inputs.map((input) => this.written(input));
-    const result = this.node(name, made, { numbers }, kernelDomain);
-    this.#shapes.set(result, { name: result, shape, type: 'float32' });
-    return result;
+    const results = this.nodes(name, made, shapes.length, { numbers }, kernelDomain);
+    results.forEach((result, i) => {
+      this.#shapes.set(result, { name: result, shape: shapes[i]!, type: 'float32' });
+    });
+    return results;
   }
 
   /** A tensor where kernels reach it: what a graph is given, and its constants, lie elsewhere. */
@@ -277,20 +286,13 @@ export class GraphBuilder {
     this.#outputs.push({ name, shape, type: value.storage.type });
   }
 
-  /** The graph as far as its outputs need it: nodes, inputs and constants that nothing reads are left out. */
   build(): StepGraph {
-    const needed = new Set(this.#outputs.map(({ name }) => name));
-    const nodes = this.#nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((name) => needed.has(name))) return false;
-      for (const name of node.inputs) needed.add(name);
-      return true;
-    });
-    return {
-      nodes: nodes.toReversed(),
-      inputs: this.#inputs.filter(({ name }) => needed.has(name)),
+    return reachable({
+      nodes: this.#nodes,
+      inputs: this.#inputs,
       outputs: this.#outputs,
       shapes: this.#shapes,
-      constants: [...this.#constants.values()].filter(({ name }) => needed.has(name)),
-    };
+      constants: [...this.#constants.values()],
+    });
   }
 }

@@ -8,6 +8,7 @@ import { BatchMemory, PrivateMemory } from '../private-memory.js';
 import { fillNoise } from '../step-noise.js';
 import { boundGraph, boundLoops, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
+import { memoryPlan } from './memory-plan.js';
 import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
 import type { Session, SessionTensor, SessionTensors } from './runtime.js';
 
@@ -136,15 +137,18 @@ export class OnnxEngine implements GradientEngine {
   }
 
   /** The tensors that subgraphs write, except gradients. */
-  #writtenTensors({ written }: CompiledGraph): { memory: WebAssembly.Memory; tensors: SessionTensors } {
+  #writtenTensors(graph: CompiledGraph): { memory: WebAssembly.Memory; tensors: SessionTensors } {
     const inSlab = new Set(this.#model.layout.tensors.map((_, i) => gradientName(i)));
-    const apart = written.filter(({ name }) => !inSlab.has(name));
-    const memory = new PrivateMemory(apart.map(({ shape }) => elements(shape) * 4));
+    const { bytes, places } = memoryPlan(graph, (name) => inSlab.has(name));
+    const { memory } = new PrivateMemory([bytes]);
     const tensors: Record<string, SessionTensor> = {};
-    for (const { name, type, shape } of apart) {
-      tensors[name] = { type, shape, data: memory.handed(type, elements(shape)) };
+    for (const { name, type, shape } of graph.written) {
+      const place = places.get(name);
+      if (place === undefined) continue;
+      const Numbers = type === 'bool' ? Uint8Array : type === 'int32' ? Int32Array : Float32Array;
+      tensors[name] = { type, shape, data: new Numbers(memory.buffer as ArrayBuffer, place, elements(shape)) };
     }
-    return { memory: memory.memory, tensors };
+    return { memory, tensors };
   }
 }
 

@@ -18,7 +18,7 @@ export type Subgraph =
       readonly kind: 'kernel';
       readonly kernel: string;
       readonly inputs: readonly string[];
-      readonly output: string;
+      readonly outputs: readonly string[];
       readonly numbers: readonly number[];
     }
   | (Loop & { readonly kind: 'loop'; readonly inputs: readonly string[]; readonly outputs: readonly string[] });
@@ -59,39 +59,81 @@ function levelsOf(nodes: readonly OnnxNode[]): Map<OnnxNode, number> {
   return levels;
 }
 
+/** Reshapes cost nothing: each subgraph makes those that it needs anew, so that between subgraphs tensors are kept once. */
+class Views {
+  readonly #makers = new Map<string, OnnxNode>();
+
+  constructor({ nodes, constants, outputs }: StepGraph) {
+    const known = new Set(constants.map(({ name }) => name));
+    // Loops know what they read by its name.
+    const last = new Set([
+      ...nodes.flatMap(({ loop, inputs }) => (loop ? inputs : [])),
+      ...outputs.map(({ name }) => name),
+    ]);
+    for (const node of nodes) {
+      if (node.op !== 'Reshape' || !known.has(node.inputs[1]!) || last.has(node.outputs[0]!)) continue;
+      this.#makers.set(node.outputs[0]!, node);
+    }
+  }
+
+  has = ({ outputs }: OnnxNode): boolean => this.#makers.has(outputs[0]!);
+
+  /** What a tensor is a view of; itself where it is none. */
+  rootOf(name: string): string {
+    const maker = this.#makers.get(name);
+    return maker ? this.rootOf(maker.inputs[0]!) : name;
+  }
+
+  /** The nodes that make the views among `names`. */
+  makersOf(names: readonly string[]): Set<OnnxNode> {
+    const makers = names.flatMap((name) => this.#makers.get(name) ?? []);
+    return new Set(makers.flatMap((maker) => [...this.makersOf(maker.inputs), maker]));
+  }
+}
+
 /** Splits and encodes a graph. @param named see OnnxDescription */
 export function cutGraph(graph: StepGraph, named = false): CutGraph {
-  const levels = levelsOf(graph.nodes);
+  const views = new Views(graph);
+  const made = graph.nodes.filter((node) => !views.has(node));
+  const rooted = (node: OnnxNode) => ({ ...node, inputs: node.inputs.map((name) => views.rootOf(name)) });
+  const roots = made.map(rooted);
+  const levels = levelsOf(roots);
   const given = new Map([...graph.inputs, ...graph.constants].map((value) => [value.name, value]));
   const declared = new Map([...graph.shapes, ...graph.outputs.map((value) => [value.name, value] as const)]);
   const constants = new Set(graph.constants.map(({ name }) => name));
+  const last = Math.max(...levels.values());
+  /** The last level at which a tensor is read. */
+  const read = new Map<string, number>();
+  for (const node of roots) {
+    for (const name of node.inputs) read.set(name, Math.max(read.get(name) ?? 0, levels.get(node)!));
+  }
   const subgraphs: Subgraph[] = [];
   const written: OnnxValue[] = [];
-  const last = Math.max(...levels.values());
   for (let level = 0; level <= last; level++) {
-    const nodes = graph.nodes.filter((node) => levels.get(node) === level);
-    for (const node of nodes.filter(isKernel)) {
-      const [output] = node.outputs;
-      written.push(...node.outputs.map((name) => declared.get(name)!));
-      if (node.loop) {
-        subgraphs.push({ kind: 'loop', ...node.loop, inputs: node.inputs, outputs: node.outputs });
+    for (const { op: kernel, inputs, outputs, attributes, loop } of roots.filter(
+      (node) => levels.get(node) === level && isKernel(node),
+    )) {
+      written.push(...outputs.map((name) => declared.get(name)!));
+      if (loop) {
+        subgraphs.push({ kind: 'loop', ...loop, inputs, outputs });
         continue;
       }
-      const numbers = node.attributes.numbers as readonly number[];
-      subgraphs.push({ kind: 'kernel', kernel: node.op, inputs: node.inputs, output, numbers });
+      subgraphs.push({ kind: 'kernel', kernel, inputs, outputs, numbers: attributes.numbers as readonly number[] });
     }
-    const rest = nodes.filter((node) => !isKernel(node));
-    if (rest.length === 0) continue;
-    const made = new Set(rest.flatMap(({ outputs }) => outputs));
-    const read = new Set(rest.flatMap(({ inputs }) => inputs).filter((name) => name !== '' && !made.has(name)));
-    const readLater = new Set(graph.nodes.filter((node) => levels.get(node)! > level).flatMap(({ inputs }) => inputs));
-    const kept = [...made]
-      .filter((name) => readLater.has(name))
-      .concat(graph.outputs.map(({ name }) => name).filter((name) => made.has(name)));
+    const rest = new Set(made.filter((node, i) => levels.get(roots[i]!) === level && !isKernel(node)));
+    if (rest.size === 0) continue;
+    const seen = views.makersOf([...rest].flatMap(({ inputs }) => inputs));
+    const nodes = graph.nodes.filter((node) => rest.has(node) || seen.has(node));
+    const own = new Set(nodes.flatMap(({ outputs }) => outputs));
+    const names = new Set(nodes.flatMap(({ inputs }) => inputs).filter((name) => name !== '' && !own.has(name)));
+    const kept = [...rest]
+      .flatMap(({ outputs }) => outputs)
+      .filter((name) => (read.get(name) ?? 0) > level)
+      .concat(graph.outputs.map(({ name }) => name).filter((name) => own.has(name)));
     const outputs = kept.map((name) => lookUp(name, declared));
-    const inputs = [...read].filter((name) => !constants.has(name)).map((name) => lookUp(name, declared, given));
+    const inputs = [...names].filter((name) => !constants.has(name)).map((name) => lookUp(name, declared, given));
     written.push(...outputs);
-    const part = { nodes: rest, inputs, outputs, constants: graph.constants.filter(({ name }) => read.has(name)) };
+    const part = { nodes, inputs, outputs, constants: graph.constants.filter(({ name }) => names.has(name)) };
     subgraphs.push({
       kind: 'session',
       bytes: encodeModel(part, { name: 'step', metadata: {}, named }),

@@ -32,6 +32,8 @@ import { elementTypeOf, onFloats } from './lowerings/types.js';
 import { unaryLowerings } from './lowerings/unary.js';
 import { volumeLowerings } from './lowerings/volume.js';
 import type { ElementType } from './proto.js';
+import { rewriteRules } from './rewrites/all-rules.js';
+import { rewritten } from './rewrites/rewrite.js';
 import type { StoredValue } from './storage.js';
 
 const lowerings: Lowerings = {
@@ -259,7 +261,7 @@ export function trace(body: (trace: Trace) => void, turnsProducts: boolean): Ste
         output: (name, tensor, shaped) => graph.output(name, backend.valueIn(tensor), shaped),
       }),
     );
-    return graph.build();
+    return rewritten(graph.build(), rewriteRules);
   } finally {
     tf.setBackend(previous);
   }

@@ -2,12 +2,8 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { isWhole, layerNormOf } from '../tfjs/whole-operations.js';
+import { isWhole, layerNormOf, rmsNormOf } from '../tfjs/whole-operations.js';
 import { type Args, singleShape, WeightedLayer } from './weighted-layer.js';
-
-/** x / sqrt(mean of its squares along the last axis + epsilon) * scale (Zhang and Sennrich 2019). */
-export const rmsNorm = (x: tf.Tensor, scale: tf.Tensor, epsilon: number): tf.Tensor =>
-  tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon))), scale);
 
 /** Normalizes along the last axis (Ba et al. 2016). @param scale and @param offset of the length of that axis */
 export function layerNorm(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: number): tf.Tensor {
@@ -17,7 +13,7 @@ export function layerNorm(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, eps
   return tf.add(tf.mul(normalized, scale), offset);
 }
 
-/** `rmsNormalization`: Keras 3's RMSNormalization along the last axis. */
+/** `rmsNormalization`: Keras 3's RMSNormalization along the last axis (Zhang and Sennrich 2019). */
 export class RMSNormalization extends WeightedLayer {
   static readonly className: string = 'RMSNormalization';
   readonly epsilon: number;
@@ -31,7 +27,7 @@ export class RMSNormalization extends WeightedLayer {
     this.built = true;
   }
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
-    return tf.tidy(() => rmsNorm([inputs].flat()[0], this.read('scale'), this.epsilon));
+    return tf.tidy(() => rmsNormOf([inputs].flat()[0], this.read('scale'), this.epsilon));
   }
   override getConfig(): tf.serialization.ConfigDict {
     return { ...super.getConfig(), epsilon: this.epsilon };

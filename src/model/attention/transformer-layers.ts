@@ -2,8 +2,9 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
+import { rmsNormOf } from '../tfjs/whole-operations.js';
 import { AttentionLayer, checkRotary } from './attention-layers.js';
-import { layerNorm, rmsNorm } from './normalizations.js';
+import { layerNorm } from './normalizations.js';
 import { type Args, type CallOptions, positive, singleShape, word } from './weighted-layer.js';
 
 /** Activations of the feed-forward part; swiglu has a gate (Shazeer 2020). */
@@ -83,7 +84,7 @@ abstract class TransformerLayer extends AttentionLayer {
 
   #normalized(name: string, x: tf.Tensor): tf.Tensor {
     const gamma = this.read(`${name}_gamma`);
-    if (this.normalization === 'rms') return rmsNorm(x, gamma, this.epsilon);
+    if (this.normalization === 'rms') return rmsNormOf(x, gamma, this.epsilon);
     return layerNorm(x, gamma, this.read(`${name}_beta`), this.epsilon);
   }
   #dense(name: string, x: tf.Tensor): tf.Tensor {

@@ -1,6 +1,6 @@
 /**
  * Operations that tfjs puts together of many kernels, and that the compiled engine has as a whole, each with its gradient: layer
- * normalization and GELU. Whoever calls tfjs's layer or activation gets them; backends without such a kernel compute as ever.
+ * normalization, root mean square normalization, GELU and silu. Whoever calls tfjs's layer or activation gets them; backends without such a kernel compute as ever.
  * Imported for its effect.
  */
 import './cpu-backend.js';
@@ -21,32 +21,44 @@ export const isWhole = (kernel: string): boolean => tf.getKernel(kernel, tf.getB
 const run = (kernel: string, inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap): tf.Tensor[] =>
   tf.engine().runKernel(kernel, inputs, attrs) as tf.Tensor[];
 
-/** All axes but the last as one. */
-const rowsOf = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [-1, x.shape.at(-1)!]);
+/** Computed when it is first asked for. */
+function once<T>(body: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: body() };
+    return made.value;
+  };
+}
 
-/**
- * Normalizes along the last axis (Ba et al. 2016): to the result, and to mean and inverse deviation, [..., 1].
- * dx = (g - mean(g) - y mean(g y)) / deviation, for g = dy * scale and y the result before scale and offset.
- */
+/** Normalizes along the last axis (Ba et al. 2016): to the result, and to mean and inverse deviation, [..., 1]. */
 tf.registerGradient({
   kernelName: 'LayerNorm',
   inputsToSave: ['x', 'scale'],
   outputsToSave: [false, true, true],
   gradFunc: (dys, [x, scale, mean, inverse]) => {
     const [dy] = dys as tf.Tensor[];
-    const normalized = tf.mul(tf.sub(x, mean), inverse);
-    const x_ = () => {
-      const g = tf.mul(dy, scale);
-      const along = tf.mul(normalized, tf.mean(tf.mul(g, normalized), -1, true));
-      return tf.mul(tf.sub(tf.sub(g, tf.mean(g, -1, true)), along), inverse);
-    };
-    return {
-      x: x_,
-      scale: () => tf.sum(rowsOf(tf.mul(dy, normalized)), 0),
-      offset: () => tf.sum(rowsOf(dy), 0),
-    };
+    const made = once(() => run('LayerNormGrad', { x, mean, inverse, scale, dy }, {}));
+    return { x: () => made()[0], scale: () => made()[1], offset: () => made()[2] };
   },
 });
+
+/** Normalizes along the last axis by the root of the mean square (Zhang and Sennrich 2019): to the result, and to the inverse root, [..., 1]. */
+tf.registerGradient({
+  kernelName: 'RmsNorm',
+  inputsToSave: ['x', 'scale'],
+  outputsToSave: [false, true],
+  gradFunc: (dys, [x, scale, inverse]) => {
+    const [dy] = dys as tf.Tensor[];
+    const made = once(() => run('RmsNormGrad', { x, inverse, scale, dy }, {}));
+    return { x: () => made()[0], scale: () => made()[1] };
+  },
+});
+
+/** x / sqrt(mean of its squares along the last axis + epsilon) * scale. @param x [..., n] @param scale [n] */
+export const rmsNormOf = (x: tf.Tensor, scale: tf.Tensor, epsilon: number): tf.Tensor =>
+  isWhole('RmsNorm')
+    ? run('RmsNorm', { x, scale }, { epsilon })[0]
+    : tf.mul(tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon))), scale);
 
 /** @param x [..., n] @param scale [n] @param offset [n] */
 export const layerNormOf = (x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor | null, epsilon: number): tf.Tensor =>
@@ -77,33 +89,24 @@ normalization.call = function whole(inputs, kwargs) {
 };
 
 /**
- * The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact or by a hyperbolic tangent: to x * share, and to the share,
- * which is the normal distribution's at x, or near it. dx = dy * (share + x * the slope of the share).
+ * Activations that are x times a share of it: the Gaussian error linear unit, exact and by a hyperbolic tangent (Hendrycks and Gimpel
+ * 2016), and silu. To the result and its slope, by which the gradient is multiplied.
  */
 tf.registerGradient({
-  kernelName: 'Gelu',
-  inputsToSave: ['x'],
+  kernelName: 'Activation',
+  inputsToSave: [],
   outputsToSave: [false, true],
-  gradFunc: (dys, [x, share], attrs) => {
-    const [dy] = dys as tf.Tensor[];
-    const slope = () => {
-      const squared = tf.square(x);
-      if (!attrs.approximate) return tf.mul(tf.exp(tf.mul(squared, -0.5)), Math.sqrt(0.5 / Math.PI));
-      const inner = tf.add(tf.mul(squared, 6 * cubic * Math.sqrt(2 / Math.PI)), 2 * Math.sqrt(2 / Math.PI));
-      return tf.mul(inner, tf.mul(share, tf.sub(1, share)));
-    };
-    return { x: () => tf.mul(dy, tf.add(share, tf.mul(x, slope()))) };
-  },
+  gradFunc: (dys, [slope]) => ({ x: () => tf.mul((dys as tf.Tensor[])[0], slope) }),
 });
-const cubic = 0.044715;
 
-for (const [className, approximate] of [
-  ['gelu', false],
-  ['gelu_new', true],
+for (const [className, kind] of [
+  ['gelu', 'gelu'],
+  ['gelu_new', 'geluTanh'],
+  ['swish', 'silu'],
 ] as const) {
   const activation = prototypeOf<{ apply(x: tf.Tensor): tf.Tensor }>(className);
   const { apply } = activation;
   activation.apply = function whole(x) {
-    return isWhole('Gelu') ? tf.tidy(() => run('Gelu', { x }, { approximate })[0]) : apply.call(this, x);
+    return isWhole('Activation') ? tf.tidy(() => run('Activation', { x }, { kind })[0]) : apply.call(this, x);
   };
 }

@@ -2,6 +2,7 @@
  * Lowerings of normalization: by batch statistics (Ioffe and Szegedy 2015), along the last axis (Ba et al. 2016), and of a channel by its neighbours (local response
  * normalization, Krizhevsky et al. 2012) with its gradient.
  */
+import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import type { StoredValue } from '../storage.js';
 import { elementwise } from './elementwise.js';
@@ -75,9 +76,43 @@ const layerNorm: Lowering = (graph, call) => {
   return [graph.value(y, x.shape), graph.value(mean, one), graph.value(inverse, one)];
 };
 
+/** By the root of the mean square along the last axis: the result, and the inverse root. */
+const rmsNorm: Lowering = (graph, call) => {
+  const [x, scale] = [call.input('x'), call.input('scale')];
+  const epsilon = call.attribute<number>('epsilon');
+  const one = [...x.shape.slice(0, -1), 1];
+  const name = graph.rows(x);
+  const squares = graph.node('ReduceMean', [graph.node('Mul', [name, name])], { axes: [-1], keepdims: 1 });
+  const root = graph.node('Sqrt', [graph.node('Add', [squares, graph.float(epsilon)])]);
+  const inverse = graph.value(graph.node('Reciprocal', [root]), one);
+  const times = (a: StoredValue, b: StoredValue) => elementwise(graph, [a, b], (g, ...names) => g.node('Mul', names));
+  return [times(times(x, inverse), scale), inverse];
+};
+
+/** Of both, by a kernel of ours: of x, scale and, where there is a mean, offset. */
+const gradientOf =
+  (kernel: 'layerNormGradient' | 'rmsNormGradient'): Lowering =>
+  (graph, call) => {
+    const [x, scale] = [call.input('x'), call.input('scale')];
+    const columns = x.shape.at(-1)!;
+    const rows = elements(x.shape) / columns;
+    const isCentered = kernel === 'layerNormGradient';
+    const given = [x, ...(isCentered ? [call.input('mean')] : []), call.input('inverse'), scale, call.input('dy')];
+    const made = graph.kernel(
+      kernel,
+      given.map((value) => graph.rows(value)),
+      [x.shape, [columns], ...(isCentered ? [[columns]] : [])],
+      [rows, columns],
+    );
+    return made.map((name, i) => graph.value(name, i === 0 ? x.shape : [columns]));
+  };
+
 export const normalizationLowerings: Lowerings = {
   FusedBatchNorm: batchNorm,
   LayerNorm: layerNorm,
+  LayerNormGrad: gradientOf('layerNormGradient'),
   LRN: localResponse,
   LRNGrad: localResponseGradient,
+  RmsNorm: rmsNorm,
+  RmsNormGrad: gradientOf('rmsNormGradient'),
 };

@@ -96,7 +96,8 @@ const maxPoolGrad: Lowering = (graph, call) => {
   const gradient = (positive: boolean): StoredValue => {
     const inputs = [graph.channelsFirst(x), graph.channelsFirst(dy)];
     const all = [...numbers, info.padInfo.top, info.padInfo.left, Number(positive)];
-    return graph.channelsFirstValue(graph.kernel('maxPoolGradient', inputs, [n, c, inHeight, inWidth], all), x.shape);
+    const [dx] = graph.kernel('maxPoolGradient', inputs, [[n, c, inHeight, inWidth]], all) as [string];
+    return graph.channelsFirstValue(dx, x.shape);
   };
   const result = gradient(false);
   result.storage.pooled = { from: x.storage, positive: () => gradient(true) };

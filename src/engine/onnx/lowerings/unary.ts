@@ -1,9 +1,11 @@
 /** Lowerings of kernels of one input that work element by element. */
 
+import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
+import { activationKinds } from '../rewrites/share-activations.js';
 import type { StoredValue } from '../storage.js';
 import { elementwise, operator, relu6 } from './elementwise.js';
-import { broadcast, type Lowering, type Lowerings, unsupported } from './lowering.js';
+import { broadcast, type Lowering, type Lowerings, type Shape4, unsupported } from './lowering.js';
 import { type ByType, castTo, type Emit, elementTypeOf, emitFor, inDoubles, storedAs } from './types.js';
 
 const unary =
@@ -127,27 +129,32 @@ const like =
   (graph, call) =>
     graph.splat(value, call.input('x').shape, call.input('x').storage.type);
 
-/** x times the share of the normal distribution below it (model/tfjs/whole-operations.ts), and the share. */
-const gelu: Lowering = (graph, call) => {
+/** A tensor of all numbers of a value, in whatever form there is one. */
+function anyForm(graph: GraphBuilder, x: StoredValue): { name: string; shape: readonly number[] } {
+  const [n, h, w, c] = x.shape as Shape4;
+  if (graph.prefersChannelsFirst(x)) return { name: graph.channelsFirst(x), shape: [n, c, h, w] };
+  if (x.storage.rows.size === 0) graph.rows(x);
+  const [[key, name]] = x.storage.rows as unknown as [[string, string]];
+  return { name, shape: key === '' ? [] : key.split(',').map(Number) };
+}
+
+/** An activation and its slope (model/tfjs/whole-operations.ts), of floats in any layout. */
+const activation: Lowering = (graph, call) => {
   const x = call.input('x');
-  const scaled = (g: GraphBuilder, name: string, factor: number) => g.node('Mul', [name, g.float(factor)]);
-  const inner: Emit = (g, name) => {
-    if (!call.attribute('approximate', false)) return g.node('Erf', [scaled(g, name, Math.SQRT1_2)]);
-    const slope = g.node('Add', [
-      scaled(g, g.node('Mul', [name, name]), 0.044715 * Math.sqrt(2 / Math.PI)),
-      g.float(Math.sqrt(2 / Math.PI)),
-    ]);
-    return g.node('Tanh', [g.node('Mul', [name, slope])]);
-  };
-  const half: Emit = (g, name) => g.node('Add', [scaled(g, inner(g, name), 0.5), g.float(0.5)]);
-  const share = elementwise(graph, [x], half);
-  return [elementwise(graph, [x, share], operator('Mul')), share];
+  const { name, shape } = anyForm(graph, x);
+  const kind = activationKinds[call.attribute<keyof typeof activationKinds>('kind')];
+  const made = graph.kernel('activation', [name], [shape, shape], [elements(x.shape), kind]);
+  return made.map((each) => {
+    if (graph.prefersChannelsFirst(x)) return graph.channelsFirstValue(each, x.shape);
+    return { storage: graph.value(each, shape).storage, shape: x.shape };
+  });
 };
 
 const square: Emit = (graph, x) => graph.node('Mul', [x, x]);
 
 export const unaryLowerings: Lowerings = {
   Abs: numbers('Abs'),
+  Activation: activation,
   Acos: floats('Acos'),
   Asin: floats('Asin'),
   Atan: floats('Atan'),
@@ -166,7 +173,6 @@ export const unaryLowerings: Lowerings = {
   Exp: exp,
   Expm1: unary({ float32: expm1, int32: 'floats' }),
   Floor: rounding('Floor'),
-  Gelu: gelu,
   LeakyRelu: (graph, call) =>
     elementwise(graph, [asFloats(graph, call.input('x'))], (g, x) =>
       g.node('LeakyRelu', [x], { alpha: { float: call.attribute<number>('alpha', 0.2) } }),

@@ -1,0 +1,65 @@
+/** What calls of our own kernels read and write: how many floats at each address, by the numbers that they are given. */
+
+export interface KernelCallSizes {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+type CallNumbers = readonly number[];
+
+function ofPooling([planes, h, w, outH, outW, ...window]: CallNumbers): KernelCallSizes | string {
+  const [kernelH, kernelW, strideH, strideW, top, left, positive] = window as [
+    ...[number, number, number, number, number, number, number],
+  ];
+  const isInside =
+    Math.min(kernelH, kernelW, strideH, strideW) >= 1 &&
+    (outH! - 1) * strideH - top < h! &&
+    (outW! - 1) * strideW - left < w! &&
+    top < kernelH &&
+    left < kernelW &&
+    positive <= 1;
+  if (!isInside) return 'have a window outside of its plane';
+  const x = planes! * h! * w!;
+  return { inputs: [x, planes! * outH! * outW!], outputs: [x] };
+}
+
+/** Rows of four floats at a time. */
+const rowsOf =
+  (sizes: (size: number, rows: number, columns: number) => KernelCallSizes) =>
+  ([rows, columns]: CallNumbers): KernelCallSizes | string =>
+    columns! % 4 === 0 && rows! * columns! > 0
+      ? sizes(rows! * columns!, rows!, columns!)
+      : 'are no rows of four numbers or more';
+
+const kernels: Readonly<
+  Record<string, { numbers: number; sizes: (numbers: CallNumbers) => KernelCallSizes | string }>
+> = {
+  maxPoolGradient: { numbers: 12, sizes: ofPooling },
+  activation: {
+    numbers: 2,
+    sizes: ([n]) => (n! % 4 === 0 ? { inputs: [n!], outputs: [n!, n!] } : 'are not four numbers or more'),
+  },
+  biasedActivation: {
+    numbers: 3,
+    sizes: rowsOf((size, _, columns) => ({ inputs: [size, columns], outputs: [size, size] })),
+  },
+  layerNormGradient: {
+    numbers: 2,
+    sizes: rowsOf((size, rows, columns) => ({
+      inputs: [size, rows, rows, columns, size],
+      outputs: [size, columns, columns],
+    })),
+  },
+  rmsNormGradient: {
+    numbers: 2,
+    sizes: rowsOf((size, rows, columns) => ({ inputs: [size, rows, columns, size], outputs: [size, columns] })),
+  },
+};
+
+export const kernelNames = Object.keys(kernels);
+
+/** @param numbers whole, and not negative @returns what is wrong with them, where something is */
+export function kernelCallSizes(kernel: string, numbers: CallNumbers): KernelCallSizes | string {
+  const known = kernels[kernel]!;
+  return numbers.length === known.numbers ? known.sizes(numbers) : `are not ${known.numbers}`;
+}

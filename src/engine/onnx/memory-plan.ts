@@ -1,0 +1,55 @@
+/** Where tensors between subgraphs lie: those that are not needed at the same time share a place. */
+import { elements } from '../../ground/elements.js';
+import type { CutGraph } from './subgraphs.js';
+
+/** Places start at multiples of it: on them bits depend (see private-memory.ts). */
+const alignment = 64;
+
+export interface MemoryPlan {
+  readonly bytes: number;
+  /** Of each tensor that subgraphs write: where its first byte lies. */
+  readonly places: ReadonlyMap<string, number>;
+}
+
+interface Life {
+  readonly name: string;
+  readonly bytes: number;
+  readonly from: number;
+  to: number;
+}
+
+/**
+ * @param graph tensors of which no subgraph reads are results, and keep their place
+ * @param apart tensors that lie elsewhere
+ */
+export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: string) => boolean): MemoryPlan {
+  const sizes = new Map(
+    written.map(({ name, shape }) => [name, Math.ceil((elements(shape) * 4) / alignment) * alignment]),
+  );
+  const lives = new Map<string, Life>();
+  subgraphs.forEach(({ inputs, outputs }, at) => {
+    for (const name of outputs) {
+      if (!apart(name)) lives.set(name, { name, bytes: sizes.get(name)!, from: at, to: -1 });
+    }
+    for (const name of inputs) {
+      const life = lives.get(name);
+      if (life) life.to = at;
+    }
+  });
+  const placed: (Life & { readonly place: number })[] = [];
+  // Large ones first, each at the lowest place that is free all its life.
+  for (const life of [...lives.values()].toSorted((a, b) => b.bytes - a.bytes)) {
+    const end = life.to < 0 ? subgraphs.length : life.to;
+    const beside = placed
+      .filter(({ from, to }) => from <= end && life.from <= (to < 0 ? subgraphs.length : to))
+      .toSorted((a, b) => a.place - b.place);
+    let place = 0;
+    for (const other of beside) {
+      if (place + life.bytes <= other.place) break;
+      place = Math.max(place, other.place + other.bytes);
+    }
+    placed.push({ ...life, place });
+  }
+  const bytes = placed.reduce((most, { place, bytes: size }) => Math.max(most, place + size), 0);
+  return { bytes, places: new Map(placed.map(({ name, place }) => [name, place])) };
+}

@@ -1,0 +1,44 @@
+/** Gradients of normalizations (kernels/assembly/normalization-gradient.ts) of which there is little to compute: operators of ONNX. */
+import { elements } from '../../../ground/elements.js';
+import { kernelDomain } from '../graph.js';
+import type { Rule } from './rewrite.js';
+
+/** See share-activations.ts. */
+const worthwhile = 16384;
+
+/** dx = (g - mean(g) - y mean(g y)) * inverse, for g = dy * scale and y the result before scale and offset. */
+export const composedNormalizationGradient: Rule = {
+  name: 'composed gradient of a normalization',
+  apply({ op, domain, inputs, outputs, attributes }, around, writer) {
+    if (domain !== kernelDomain || !/^(layer|rms)NormGradient$/.test(op)) return false;
+    const [rows, columns] = attributes.numbers as [number, number];
+    if (rows * columns >= worthwhile && columns % 4 === 0) return false;
+    const isCentered = op === 'layerNormGradient';
+    const [x, mean] = inputs as [string, string];
+    const [inverse, scale, dy] = inputs.slice(isCentered ? 2 : 1) as [string, string, string];
+    const [dx, dscale, doffset] = outputs as [string, string, string?];
+    const [shape, single] = [
+      [rows, columns],
+      [rows, 1],
+    ];
+    const seen = (name: string, as: readonly number[]) =>
+      around.shape(name)?.join() === as.join() ? name : writer.node('Reshape', [name, writer.int64(as)], as);
+    const [given, factor, change] = [seen(x, shape), seen(inverse, single), seen(dy, shape)];
+    const node = (name: string, ...from: string[]) => writer.node(name, from, shape);
+    const meanOf = (name: string) =>
+      writer.node('ReduceMean', [name], single, { attributes: { axes: [1], keepdims: 1 } });
+    const centered = isCentered ? node('Sub', given, seen(mean, single)) : given;
+    const y = node('Mul', centered, factor);
+    const g = node('Mul', change, seen(scale, [columns]));
+    const rest = isCentered ? node('Sub', g, meanOf(g)) : g;
+    const flat = node('Mul', node('Sub', rest, node('Mul', y, meanOf(node('Mul', g, y)))), factor);
+    const whole = around.shape(dx)!;
+    writer.node('Reshape', [flat, writer.int64(whole)], whole, { to: dx });
+    const summed = (from: string, to: string) =>
+      around.readers(to) > 0 &&
+      writer.node('ReduceSum', [from, writer.int64([0])], [columns], { attributes: { keepdims: 0 }, to });
+    if (around.readers(dscale) > 0) summed(node('Mul', change, y), dscale);
+    if (doffset) summed(change, doffset);
+    return elements(whole) === rows * columns;
+  },
+};

@@ -1,0 +1,5 @@
+/** What graphs compute between the sessions of ONNX Runtime. */
+export { activation, biasedActivation } from './activation';
+export { lstmGates } from './lstm-gates';
+export { maxPoolGradient } from './max-pool-gradient';
+export { layerNormGradient, rmsNormGradient } from './normalization-gradient';

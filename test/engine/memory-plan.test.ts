@@ -1,0 +1,42 @@
+/** Tensors between subgraphs share memory where they are not needed at the same time, and never where they are. */
+import { expect, it } from 'vitest';
+import { memoryPlan } from '../../src/engine/onnx/memory-plan.js';
+import type { CutGraph, Subgraph } from '../../src/engine/onnx/subgraphs.js';
+import { lcg } from '../support/engines.js';
+
+const part = (inputs: string[], outputs: string[]): Subgraph => ({
+  ...{ kind: 'session', bytes: new Uint8Array(), inputs, outputs },
+});
+const tensor = (name: string, length: number) => ({ name, type: 'float32' as const, shape: [length] });
+
+it('gives a place again once its tensor has been read', () => {
+  const graph: CutGraph = {
+    subgraphs: [part([], ['a']), part(['a'], ['b']), part(['b'], ['c', 'gradient0']), part(['c'], ['loss'])],
+    written: ['a', 'b', 'c', 'gradient0', 'loss'].map((name) => tensor(name, 16)),
+  };
+  const { bytes, places } = memoryPlan(graph, (name) => name === 'gradient0');
+  expect(Object.fromEntries(places)).toEqual({ a: 0, b: 64, c: 0, loss: 64 });
+  expect(bytes).toBe(128);
+});
+
+it('never puts two tensors into one place at a time, and begins each at a multiple of 64 bytes', () => {
+  const random = lcg(5);
+  const pick = (n: number) => Math.floor(random() * n);
+  const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
+  const subgraphs = names.map((name, i) => part(i === 0 ? [] : [`t${pick(i)}`, `t${i - 1}`], [name]));
+  const written = names.map((name) => tensor(name, 1 + pick(100)));
+  const { bytes, places } = memoryPlan({ subgraphs, written }, () => false);
+  const lastRead = (name: string) => subgraphs.findLastIndex(({ inputs }) => inputs.includes(name));
+  names.forEach((a, i) => {
+    expect(places.get(a)! % 64).toBe(0);
+    const [start, size] = [places.get(a)!, written[i].shape[0] * 4];
+    expect(start + size).toBeLessThanOrEqual(bytes);
+    names.slice(i + 1).forEach((b, k) => {
+      const isApart = lastRead(a) >= 0 && lastRead(a) < i + 1 + k;
+      const other = places.get(b)!;
+      const isBeside = start + size <= other || other + written[i + 1 + k].shape[0] * 4 <= start;
+      expect(isApart || isBeside).toBe(true);
+    });
+  });
+  expect(bytes).toBeLessThan(written.reduce((sum, { shape }) => sum + 64 * Math.ceil(shape[0] / 16), 0));
+});
