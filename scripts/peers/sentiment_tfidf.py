@@ -31,8 +31,7 @@ def wilson(right):
 
 def predicted(file):
     with open(file, encoding="utf8") as lines:
-        events = [json.loads(line) for line in lines if line.startswith("{")]
-    return np.array([event["classes"][0]["name"] for event in events if event.get("classes")])
+        return np.array([json.loads(line)["targets"]["mood"]["class"] for line in lines])
 
 
 def main():
