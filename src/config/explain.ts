@@ -14,6 +14,7 @@ import {
   runJsonSchema,
 } from './json-schema.js';
 import { runSchema } from './run-config.js';
+import { flowText } from './yaml-value.js';
 
 export interface Mistake {
   /** The key to show the user, for its line in the file. */
@@ -113,14 +114,6 @@ function replaced(node: unknown, [key, ...rest]: Path, value: unknown): unknown 
   if (Array.isArray(node)) return node.map((item, i) => (i === Number(key) ? replaced(item, rest, value) : item));
   const held = (node ?? {}) as Record<PropertyKey, unknown>;
   return { ...held, [key]: replaced(held[key], rest, value) };
-}
-
-/** A value as one writes it in a line of YAML. */
-function flowText(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value);
-  return `{ ${Object.entries(value)
-    .map(([key, each]) => `${key}: ${flowText(each)}`)
-    .join(', ')} }`;
 }
 
 function explainUnknownKey(path: Path, schema: JsonSchema, value: unknown): Mistake {
@@ -236,8 +229,25 @@ function explainKind(path: Path, options: readonly JsonSchema[], kind: string, v
 }
 
 function explainValue(path: Path, schema: JsonSchema, value: unknown): Mistake {
+  const options = typeof value === 'string' ? optionsOf(schema, value) : undefined;
+  if (options) {
+    const required = options.required ?? [];
+    const each = required.map((key) => `${key}: ...`).join(', ');
+    const rules = required.map((key) => `${key} is ${rule(options.properties![key])}`).join(', ');
+    const remedy = `write { ${value}: { ${each} } }, where ${rules}`;
+    return { path, problem: `${label(path)}: ${value} stands without ${required.join(', ')}`, remedy };
+  }
   const problem = `${label(path)}: ${show(value)} is not ${rule(schema)}`;
   return { path, problem, remedy: remedyForValue(schema, value) };
+}
+
+/** What a choice that was named without its options has to be given; undefined where it is none, or needs nothing. */
+function optionsOf(schema: JsonSchema, name: string): JsonSchema | undefined {
+  for (const { properties } of alternatives(schema)) {
+    const options = properties && Object.hasOwn(properties, name) ? alternatives(properties[name])[0] : undefined;
+    if (options?.required?.length) return options;
+  }
+  return undefined;
 }
 
 function remedyForValue(schema: JsonSchema, value: unknown): string {

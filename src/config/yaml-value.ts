@@ -34,3 +34,11 @@ function orMistake<T>(where: string, act: () => T): T {
     throw new ConfigError(`${where}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`, 'correct the YAML there');
   }
 }
+
+/** A value as one writes it in a line of YAML. */
+export function flowText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `{ ${Object.entries(value)
+    .map(([key, each]) => `${key}: ${flowText(each)}`)
+    .join(', ')} }`;
+}

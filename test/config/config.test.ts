@@ -291,6 +291,19 @@ describe('a value that breaks a rule', () => {
     expect(error.remedy.endsWith(` (--set ${override})`)).toBe(true);
   });
 
+  it('is a metric without the options that it needs, which the remedy names', () => {
+    const needy = families.filter(({ bare }) => bare === undefined);
+    expect(needy.map(({ name }) => name)).toEqual(expect.arrayContaining(['map', 'ndcg', 'fBeta', 'pinball']));
+    for (const { name } of needy) {
+      const { problem, remedy } = failure(good, `metrics=[${name}]`);
+      expect(problem).toMatch(new RegExp(`^metrics\\.0: ${name} stands without \\w+$`));
+      const [, written, key] = /^write (\{ .*\}), where (\w+) is /.exec(remedy)!;
+      const value = name === 'custom' ? 'f' : '0.5';
+      const filled = written.replace('...', key === 'k' ? '1' : value);
+      expect(() => loadRunConfig(good, [`metrics=[${filled}]`])).not.toThrow();
+    }
+  });
+
   it('names the multiples of shards on both sides of a batch size', () => {
     const message = (batchSize: number) =>
       failure(good, 'training.shards=8', `training.batchSize=${batchSize}`).message.replace(/ \(.*/, '');
