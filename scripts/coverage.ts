@@ -74,6 +74,8 @@ const populations: readonly Population[] = [
         { auc: { average: 'macro' } },
         { topKAccuracy: { k: 2 } },
         'mrr',
+        { map: { k: 2 } },
+        { ndcg: { k: 2, candidates: 2 } },
       ),
     },
     draw(random) {

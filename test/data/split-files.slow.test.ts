@@ -40,7 +40,7 @@ it('a text has splits in files of their own, whose characters are of one vocabul
   // A fraction is of the file for training.
   const { splits } = await load({ ...text, split: { test, validation: 0.4 } });
   expect(lists(splits)).toEqual([range(5, (i) => i), range(2, (i) => 8 + i), range(5, (i) => 13 + i)]);
-  expect((await refusal({ ...text, test: text.file })).problem).toContain('is to serve two splits');
+  expect((await refusal({ ...text, test: text.file })).problem).toContain('is named twice');
   expect((await refusal({ ...text, split: { test: join(folder, 'none.txt') } })).message).toContain(
     'data.split.test: ',
   );

@@ -5,6 +5,7 @@
 import './telemetry.js';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { LibraryHandle } from 'koffi';
 import { EngineError } from '../../errors.js';
 import type { ElementType } from './proto.js';
@@ -37,11 +38,13 @@ const places = {
   ReleaseValue: [96, 'void', 'void *'],
   ReleaseRunOptions: [97, 'void', 'void *'],
   ReleaseSessionOptions: [100, 'void', 'void *'],
+  AddSessionConfigEntry: [130, 'void *', 'void *', 'str', 'str'],
   RunWithBinding: [133, 'void *', 'void *', 'void *', 'void *'],
   CreateIoBinding: [134, 'void *', 'void *', '_Out_ void * *'],
   ReleaseIoBinding: [135, 'void', 'void *'],
   BindInput: [136, 'void *', 'void *', 'str', 'void *'],
   BindOutput: [137, 'void *', 'void *', 'str', 'void *'],
+  CreateAndRegisterAllocator: [144, 'void *', 'void *', 'void *', 'void *'],
   AddRunConfigEntry: [165, 'void *', 'void *', 'str', 'str'],
   SessionOptionsAppendExecutionProvider: [216, 'void *', 'void *', 'str', 'str *', 'str *', 'size_t'],
 } as const;
@@ -103,6 +106,9 @@ export class OnnxLibrary {
     this.#functions = Object.fromEntries(entries) as Record<Name, Native>;
     this.#environment = this.make('CreateEnv', logFatal, 'lockstep');
     this.#memory = this.make('CreateCpuMemoryInfo', arenaAllocator, defaultMemory);
+    // One memory for all sessions of the process, in place of one for each, none of which run at the same time as another of their
+    // thread. By one thread: the library reads without a lock, where sessions are made, what this writes.
+    if (isMainThread) this.call('CreateAndRegisterAllocator', this.#environment, this.#memory, null);
   }
 
   /** @throws Error with what the library says, when it fails */
@@ -140,6 +146,7 @@ export class OnnxLibrary {
       this.call('SetInterOpNumThreads', options, 1);
       this.call('SetSessionGraphOptimizationLevel', options, optimized ? optimizeAll : optimizeNothing);
       this.call('SetSessionLogSeverityLevel', options, logFatal);
+      this.call('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
       this.#compute(options, provider);
       return this.make('CreateSessionFromArray', this.#environment, model, model.byteLength, options);
     } finally {
