@@ -1,12 +1,8 @@
 /** The command line: which commands there are, and what a mistake in calling one ends with. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { ownVersion } from '../src/ground/own-version.js';
 import { printableLines } from '../src/ground/printable.js';
 import { terminalColumns, wrapLines } from '../src/report/wrap.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Only the command that is asked for is loaded; for help, all of them. */
 export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
@@ -33,7 +29,7 @@ export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
 export async function runProgram(args: readonly string[]): Promise<void> {
   const program = new Command('lockstep')
     .description('Distributed data-parallel training for TensorFlow.js.')
-    .version(version)
+    .version(ownVersion)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => process.stdout.write(wrapLines(text, terminalColumns(process.stdout))),

@@ -1,10 +1,10 @@
 /** The report of an evaluation: its numbers, the data, how the training went, and how to come to all of it again. */
-import { readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { resolvedYaml } from '../../src/config/load-config.js';
 import { ofRole } from '../../src/data/field.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { type PredictionResiduals, residualsOf } from '../../src/evaluate/prediction-residuals.js';
+import { ownVersion } from '../../src/ground/own-version.js';
 import { dataCard } from '../../src/report/data-card.js';
 import type { EvaluationReport, Repetition } from '../../src/report/evaluation-report.js';
 import { metricsName } from '../../src/report/metrics-log.js';
@@ -110,7 +110,7 @@ function repetition(
     config: resolvedYaml(config),
     seed: config.seed,
     parameters,
-    versions: { Lockstep: ownVersion(), 'Node.js': process.versions.node, 'ONNX Runtime': runtimeVersion() },
+    versions: { Lockstep: ownVersion, 'Node.js': process.versions.node, 'ONNX Runtime': runtimeVersion() },
   };
 }
 
@@ -135,6 +135,3 @@ export function evaluateLine(place: string, split: EvaluatedExamples['split'], o
 
 /** As a shell takes it for one word. */
 const quoted = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-
-const ownVersion = (): string =>
-  (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }).version;

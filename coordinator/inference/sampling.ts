@@ -1,5 +1,5 @@
 /**
- * How the next token of a text is chosenToken: what a model says of every token is changed in the order, and by the rules, of transformers'
+ * How the next token of a text is chosen: what a model says of every token is changed in the order, and by the rules, of transformers'
  * `generate` (5.24: RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper), then one is drawn.
  */
 import { ConfigError } from '../../src/errors.js';

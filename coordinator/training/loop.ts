@@ -181,8 +181,9 @@ export class TrainingLoop {
     this.#warnOf(epoch, watched);
     const best = bestAfter(this.#monitor, before, epoch, watched);
     if (best !== before) {
-      this.#bestParameters?.set(trainer.updateEvaluated());
-      await saveRunModel(this.#run, 'best', trainer.updateEvaluated());
+      const evaluated = trainer.updateEvaluated();
+      this.#bestParameters?.set(evaluated);
+      await saveRunModel(this.#run, 'best', evaluated);
     }
     const after = monitorStateAfter(this.#monitor, monitor, watched, config.schedule, config.training.earlyStopping);
     const stopped = isExhausted(after, config.training.earlyStopping);
@@ -229,16 +230,17 @@ export class TrainingLoop {
     const validation = validated && !restored ? validated : await evaluate(dataset.splits.validation);
     const sealed = this.#run.config.evaluation.seal && dataset.splits.test.length > 0;
     const test = sealed ? null : await evaluate(dataset.splits.test);
+    const evaluated = trainer.updateEvaluated();
     return {
       event: 'end',
       validation: validation?.scalars ?? null,
       test: test?.scalars ?? null,
       ...(sealed && { sealed }),
       ...figuresIn({ validation, test }),
-      model: (await saveRunModel(this.#run, 'model', trainer.updateEvaluated())) ?? '',
+      model: (await saveRunModel(this.#run, 'model', evaluated)) ?? '',
       best: best && !unwritten.has(join(folder, 'best')) ? join(folder, 'best', 'model.json') : null,
       weights: readableWeights(this.#run),
-      sha256: sha256(trainer.updateEvaluated()),
+      sha256: sha256(evaluated),
       ...this.#speed.speed,
       interrupted,
       epochs: epoch,
@@ -255,8 +257,7 @@ export class TrainingLoop {
     const { epoch, best } = this.#progress;
     if (!config.training.restoreBest) return false;
     if (best === null) {
-      const { metric } = this.#monitor;
-      const message = `restoreBest: ${metric} was a number in no epoch: the last one's parameters stay`;
+      const message = `restoreBest: ${this.#monitor.metric} was a number in no epoch: the last one's parameters stay`;
       report({ event: 'warning', message });
       return false;
     }
@@ -275,8 +276,7 @@ export class TrainingLoop {
   }
 
   #checkpoint(): Promise<void> {
-    const { position } = this.#progress;
-    const losses = Array.from(this.#run.trainer.stepLosses.subarray(0, position));
+    const losses = Array.from(this.#run.trainer.stepLosses.subarray(0, this.#progress.position));
     return this.#checkpointer.write({ ...this.#progress, losses }, this.#slabs());
   }
 

@@ -7,7 +7,19 @@ import type { BatchBuffers } from './engine.js';
 import type { ElementType } from './onnx/proto.js';
 
 const pageBytes = 65536;
-const alignment = 64;
+/** Tensors start at multiples of so many bytes. */
+export const alignment = 64;
+
+/** Room for what a part of a graph hands on to the next. */
+export function handedNumbers(
+  type: ElementType,
+  { buffer }: WebAssembly.Memory,
+  place: number,
+  length: number,
+): Float32Array | Int32Array | Uint8Array {
+  const Numbers = type === 'bool' ? Uint8Array : type === 'int32' ? Int32Array : Float32Array;
+  return new Numbers(buffer as ArrayBuffer, place, length);
+}
 
 /** One page-aligned block; tensors are taken from it at multiples of 64 bytes. */
 export class PrivateMemory {
@@ -24,13 +36,8 @@ export class PrivateMemory {
   floats(length: number): Float32Array {
     return new Float32Array(this.memory.buffer, this.#take(length * 4), length);
   }
-  integers(length: number): Int32Array {
-    return new Int32Array(this.memory.buffer, this.#take(length * 4), length);
-  }
-  /** Room for what a part of a graph hands on to the next. */
   handed(type: ElementType, length: number): Float32Array | Int32Array | Uint8Array {
-    if (type === 'bool') return new Uint8Array(this.memory.buffer, this.#take(length), length);
-    return type === 'int32' ? this.integers(length) : this.floats(length);
+    return handedNumbers(type, this.memory, this.#take(type === 'bool' ? length : length * 4), length);
   }
   values(type: FieldType, length: number): Values {
     return valuesOf(type, this.memory.buffer, this.#take(type === 'uint8' ? length : length * 4), length);

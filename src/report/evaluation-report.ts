@@ -2,7 +2,6 @@
  * The report of an evaluation as plain data: what `lockstep evaluate --json` prints, and what becomes a page or Markdown. Whoever
  * finds something out adds a section of their own; a section that is not there is not shown.
  */
-import type {} from '../data/doctor/diagnosis.js';
 import type { SplitName } from '../data/examples.js';
 import type { Importance } from '../evaluate/permutation-importance.js';
 import type { PredictionResiduals } from '../evaluate/prediction-residuals.js';

@@ -7,6 +7,7 @@ import type { RunConfig } from '../config/run-config.js';
 import { processorName } from '../engine/onnx/processor.js';
 import { sha256 } from '../ground/checksum.js';
 import { memoryLimit } from '../ground/memory.js';
+import { ownVersion } from '../ground/own-version.js';
 import type { StartEvent } from '../report/events.js';
 import { adviceOf } from './advice.js';
 import { limitsOf } from './limits.js';
@@ -119,7 +120,7 @@ function agreement(runs: readonly ScaleRun[], isLossy: boolean): boolean | null 
 
 function machine(load: number): ScaleReport['machine'] {
   const require = createRequire(import.meta.url);
-  const versionIn = (file: string | URL) => (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  const runtime = readFileSync(require.resolve('onnxruntime-node/package.json'), 'utf8');
   return {
     processor: processorName(),
     cores: availableParallelism(),
@@ -127,7 +128,7 @@ function machine(load: number): ScaleReport['machine'] {
     system: `${platform()} ${release()}`,
     node: process.versions.node,
     load,
-    lockstep: versionIn(new URL('../../../package.json', import.meta.url)),
-    onnxruntime: versionIn(require.resolve('onnxruntime-node/package.json')),
+    lockstep: ownVersion,
+    onnxruntime: (JSON.parse(runtime) as { version: string }).version,
   };
 }

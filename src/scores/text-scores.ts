@@ -1,7 +1,7 @@
 /** Scores of texts against references, with intervals, and of two systems against each other. */
-import { readFileSync } from 'node:fs';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { multiplicities } from '../evaluate/bootstrap.js';
+import { ownVersion } from '../ground/own-version.js';
 import { randomStream } from '../ground/random.js';
 import { intervalOf, type ScoreInterval } from './score-interval.js';
 import { Account } from './text-account.js';
@@ -9,10 +9,6 @@ import { eachTogether, type NamedTexts } from './text-lines.js';
 import type { TextMetric } from './text-metric.js';
 import { TextOddities } from './text-oddities.js';
 import { type CheckedTextOptions, checkTextOptions, type TextScoreOptions, textMetricsOf } from './text-options.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** A score of all texts. */
 export interface Score {
@@ -108,7 +104,7 @@ export async function scoreNamedTexts(
   const found = metrics.flatMap((metric, m) =>
     scoresOf(metric, accounts[m], texts, checked, draws?.[m], exchanges?.[m]).map((score, i): [string, TextScore] => [
       metric.names[i],
-      { signature: `${head}|${metric.signature}|version:lockstep-${version}`, ...score },
+      { signature: `${head}|${metric.signature}|version:lockstep-${ownVersion}`, ...score },
     ]),
   );
   return { texts, references: references.length, scores: Object.fromEntries(found) };

@@ -13,7 +13,6 @@ import {
   numberOf,
   readAs,
 } from './cell-values.js';
-
 import type { Notes } from './notes.js';
 import { refuseSuspicious, tellSuspicious } from './suspicion.js';
 import { type Cell, type Table, textOf } from './table.js';

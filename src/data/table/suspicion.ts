@@ -3,7 +3,6 @@ import type { TableConfig } from '../../config/table.js';
 import { DataError } from '../../errors.js';
 import { grouped, plural } from '../../ground/units.js';
 import { chooseOther, type FieldColumn, leaveOut, readAs } from './cell-values.js';
-
 import { looksLikeDate, secondsOf } from './dates.js';
 import type { Notes } from './notes.js';
 import { formatText, type NumberLook, numberLook, numberReader, unitBehind } from './numbers.js';

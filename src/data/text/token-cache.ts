@@ -3,29 +3,16 @@
  * caches, each by a hash of all that it was made of. A file appears complete or not at all, and one that is damaged is none.
  */
 import { createHash, type Hash } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, utimesSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { makeFolders } from '../../ground/atomic-file.js';
 import { makeRoom, partialFile, tokensFile } from '../../ground/cache-folder.js';
 import { sha256 } from '../../ground/checksum.js';
+import { ownVersion } from '../../ground/own-version.js';
 import { eachOverlapping } from '../each-row.js';
 import type { Reading } from '../reading.js';
 import { readFully } from '../row-reader.js';
 import type { StoredTokens } from './stored-tokens.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** To be raised where the same text comes to other tokens, or files are written otherwise. */
 const form = 1;
@@ -41,7 +28,7 @@ export interface CachedText {
 }
 
 /** Of what parts a thing was made. */
-export const keyOf = (...parts: readonly unknown[]): string => sha256(JSON.stringify([form, version, ...parts]));
+export const keyOf = (...parts: readonly unknown[]): string => sha256(JSON.stringify([form, ownVersion, ...parts]));
 
 /**
  * @param budget bytes of tokens that may be held in memory; more stay in the file

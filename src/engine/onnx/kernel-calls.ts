@@ -8,9 +8,8 @@ export interface KernelCallSizes {
 type CallNumbers = readonly number[];
 
 function ofPooling([planes, h, w, outH, outW, ...window]: CallNumbers): KernelCallSizes | string {
-  const [kernelH, kernelW, strideH, strideW, top, left, positive] = window as [
-    ...[number, number, number, number, number, number, number],
-  ];
+  type Window = [number, number, number, number, number, number, number];
+  const [kernelH, kernelW, strideH, strideW, top, left, positive] = window as Window;
   const isInside =
     Math.min(kernelH, kernelW, strideH, strideW) >= 1 &&
     (outH! - 1) * strideH - top < h! &&

@@ -106,8 +106,8 @@ export class OnnxLibrary {
     this.#functions = Object.fromEntries(entries) as Record<Name, Native>;
     this.#environment = this.make('CreateEnv', logFatal, 'lockstep');
     this.#memory = this.make('CreateCpuMemoryInfo', arenaAllocator, defaultMemory);
-    // One memory for all sessions of the process, in place of one for each, none of which run at the same time as another of their
-    // thread. By one thread: the library reads without a lock, where sessions are made, what this writes.
+    // The parts of a step run one after the other: with one arena they take what they need in turn, where each would keep its own.
+    // One thread says so: the library reads without a lock, where sessions are made, what this writes.
     if (isMainThread) this.call('CreateAndRegisterAllocator', this.#environment, this.#memory, null);
   }
 

@@ -1,9 +1,7 @@
 /** Where tensors between subgraphs lie: those that are not needed at the same time share a place. */
 import { elements } from '../../ground/elements.js';
+import { alignment } from '../private-memory.js';
 import type { CutGraph } from './subgraphs.js';
-
-/** Places start at multiples of it: on them bits depend (see private-memory.ts). */
-const alignment = 64;
 
 export interface MemoryPlan {
   readonly bytes: number;
@@ -15,6 +13,7 @@ interface Life {
   readonly name: string;
   readonly bytes: number;
   readonly from: number;
+  /** The last subgraph that reads it; of a result none is. */
   to: number;
 }
 
@@ -29,7 +28,7 @@ export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: strin
   const lives = new Map<string, Life>();
   subgraphs.forEach(({ inputs, outputs }, at) => {
     for (const name of outputs) {
-      if (!apart(name)) lives.set(name, { name, bytes: sizes.get(name)!, from: at, to: -1 });
+      if (!apart(name)) lives.set(name, { name, bytes: sizes.get(name)!, from: at, to: Number.POSITIVE_INFINITY });
     }
     for (const name of inputs) {
       const life = lives.get(name);
@@ -39,9 +38,8 @@ export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: strin
   const placed: (Life & { readonly place: number })[] = [];
   // Large ones first, each at the lowest place that is free all its life.
   for (const life of [...lives.values()].toSorted((a, b) => b.bytes - a.bytes)) {
-    const end = life.to < 0 ? subgraphs.length : life.to;
     const beside = placed
-      .filter(({ from, to }) => from <= end && life.from <= (to < 0 ? subgraphs.length : to))
+      .filter(({ from, to }) => from <= life.to && life.from <= to)
       .toSorted((a, b) => a.place - b.place);
     let place = 0;
     for (const other of beside) {

@@ -4,7 +4,7 @@ import { elements } from '../../ground/elements.js';
 import { loadNoiseKernels } from '../../kernels/load-kernels.js';
 import { type SlabLayout, tensorOf } from '../../model/slab.js';
 import type { BatchBuffers, Evaluation, GradientEngine, NoiseKey, ShardLoss } from '../engine.js';
-import { BatchMemory, PrivateMemory } from '../private-memory.js';
+import { BatchMemory, handedNumbers, PrivateMemory } from '../private-memory.js';
 import { fillNoise } from '../step-noise.js';
 import { boundGraph, boundLoops, sessionsOf } from './bound-graph.js';
 import type { CompiledGraph } from './compile.js';
@@ -145,8 +145,7 @@ export class OnnxEngine implements GradientEngine {
     for (const { name, type, shape } of graph.written) {
       const place = places.get(name);
       if (place === undefined) continue;
-      const Numbers = type === 'bool' ? Uint8Array : type === 'int32' ? Int32Array : Float32Array;
-      tensors[name] = { type, shape, data: new Numbers(memory.buffer as ArrayBuffer, place, elements(shape)) };
+      tensors[name] = { type, shape, data: handedNumbers(type, memory, place, elements(shape)) };
     }
     return { memory, tensors };
   }

@@ -9,7 +9,7 @@ function sumOfFour(x: v128): f32 {
 }
 
 /** @param mean 0 where none was taken off, as with `doffset` */
-function gradient(
+export function layerNormGradient(
   x: usize,
   mean: usize,
   inverse: usize,
@@ -50,21 +50,6 @@ function gradient(
   }
 }
 
-export function layerNormGradient(
-  x: usize,
-  mean: usize,
-  inverse: usize,
-  scale: usize,
-  dy: usize,
-  dx: usize,
-  dscale: usize,
-  doffset: usize,
-  rows: i32,
-  columns: i32,
-): void {
-  gradient(x, mean, inverse, scale, dy, dx, dscale, doffset, rows, columns);
-}
-
 export function rmsNormGradient(
   x: usize,
   inverse: usize,
@@ -75,5 +60,5 @@ export function rmsNormGradient(
   rows: i32,
   columns: i32,
 ): void {
-  gradient(x, 0, inverse, scale, dy, dx, dscale, 0, rows, columns);
+  layerNormGradient(x, 0, inverse, scale, dy, dx, dscale, 0, rows, columns);
 }

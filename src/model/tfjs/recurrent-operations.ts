@@ -6,31 +6,21 @@
  */
 import tf = require('@tensorflow/tfjs-core');
 
+import { type RecurrentParts, recurrentParts, stateNames } from '../recurrent-parts.js';
 import { isWhole, prototypeOf } from './whole-operations.js';
 
 /** All sequences are [steps, width, batch] inside, and states [units, batch]. */
-interface RecurrentOperation {
+interface RecurrentOperation extends RecurrentParts {
   readonly kernel: string;
-  readonly gates: number;
-  readonly states: number;
-  /** What its gradient is given of the sequences that it has kept, by name, after the states. */
-  readonly kept: readonly string[];
   /** Masks that the cell draws for dropout, of which it uses the first. */
   readonly draws: number;
 }
 const operations: Readonly<Record<string, RecurrentOperation | undefined>> = {
-  LSTMCell: {
-    kernel: 'LstmSteps',
-    gates: 4,
-    states: 2,
-    kept: ['input', 'forget', 'candidate', 'output', 'shown'],
-    draws: 4,
-  },
-  GRUCell: { kernel: 'GruSteps', gates: 3, states: 1, kept: ['update', 'reset', 'candidate', 'left'], draws: 3 },
-  SimpleRNNCell: { kernel: 'SimpleRnnSteps', gates: 1, states: 1, kept: ['shown'], draws: 1 },
+  LSTMCell: { ...recurrentParts.Lstm, kernel: 'LstmSteps', draws: 4 },
+  GRUCell: { ...recurrentParts.Gru, kernel: 'GruSteps', draws: 3 },
+  SimpleRNNCell: { ...recurrentParts.SimpleRnn, kernel: 'SimpleRnnSteps', draws: 1 },
 };
 const activations = ['linear', 'sigmoid', 'tanh', 'relu', 'hardSigmoid'];
-const stateNames = ['h', 'c'];
 
 const run = (kernel: string, inputs: Record<string, tf.Tensor>, attrs: object): tf.Tensor[] =>
   tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attrs as tf.NamedAttrMap) as tf.Tensor[];

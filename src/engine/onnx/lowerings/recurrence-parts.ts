@@ -1,6 +1,7 @@
 /** What the loops of recurrent layers have in common, there and back. */
 
 import { elements } from '../../../ground/elements.js';
+import { stateNames } from '../../../model/recurrent-parts.js';
 import type { GraphBuilder } from '../graph.js';
 import { kernelDomain } from '../graph.js';
 import { eachSlot, type Loop, type LoopView } from '../step-loop.js';
@@ -12,7 +13,6 @@ import type { RecurrentCell } from './recurrent-cells.js';
 
 const loopOperator = 'loop';
 export const isZero = ({ storage }: StoredValue): boolean => storage.splat === 0;
-const stateNames = ['h', 'c'] as const;
 
 /** Appends a loop; what it reads and writes goes by names of its own. */
 export function looped(

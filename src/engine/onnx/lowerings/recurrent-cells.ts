@@ -1,14 +1,11 @@
 /** The cells of recurrent layers: what they do in a step, there and back. */
+import { type RecurrentParts, recurrentParts } from '../../../model/recurrent-parts.js';
 import { activate, activationGradient, type LoopStep } from './loop-step.js';
 
 /** Of a cell: what it does in a step, and what goes back through one. */
-export interface RecurrentCell {
-  readonly gates: number;
-  readonly states: number;
+export interface RecurrentCell extends RecurrentParts {
   /** Gates whose sums are over the same state: from which, and how many. */
   readonly sums: readonly (readonly [from: number, count: number])[];
-  /** Sequences that it keeps for the way back, of `units` each. */
-  readonly kept: readonly string[];
   /** @returns the new states */
   forward(at: Forward): string[];
   /** @returns what the gradients of the gates' sums are, [gates * units, batch], and those of the states before */
@@ -39,10 +36,8 @@ interface Backward extends StepCall {
 }
 
 const lstm: RecurrentCell = {
-  gates: 4,
-  states: 2,
+  ...recurrentParts.Lstm,
   sums: [[0, 4]],
-  kept: ['input', 'forget', 'candidate', 'output', 'shown'],
   forward: ({ step, states: [h, c], sums, keep, gate, activation }) => {
     const names = ['input', 'forget', 'candidate', 'output'];
     const [input, forget, candidate, output] = step.parts(sums(0, 4, h!), 4).map((sum, i) => {
@@ -70,13 +65,11 @@ const lstm: RecurrentCell = {
 
 /** As in Cho et al. 2014: the state is reset before the product. */
 const gru: RecurrentCell = {
-  gates: 3,
-  states: 1,
+  ...recurrentParts.Gru,
   sums: [
     [0, 2],
     [2, 1],
   ],
-  kept: ['update', 'reset', 'candidate', 'left'],
   forward: ({ step, states: [h], sums, keep, gate, activation }) => {
     const [update, reset] = step.parts(activate(step, gate, sums(0, 2, h!)), 2) as [string, string];
     const left = step.mul(reset, h!);
@@ -100,10 +93,8 @@ const gru: RecurrentCell = {
 };
 
 const simple: RecurrentCell = {
-  gates: 1,
-  states: 1,
+  ...recurrentParts.SimpleRnn,
   sums: [[0, 1]],
-  kept: ['shown'],
   forward: ({ step, states: [h], sums, keep, activation }) => {
     const shown = activate(step, activation, sums(0, 1, h!));
     keep('shown', shown);

@@ -11,7 +11,7 @@ import type { Rule } from './rewrite.js';
 export const activationKinds = { gelu: 0, geluTanh: 1, silu: 2 } as const;
 
 /** A kernel ends a session and begins another, which costs as much as computing so many numbers. */
-const worthwhile = 16384;
+export const worthwhile = 16384;
 
 const linear = 2 * Math.sqrt(2 / Math.PI);
 const cubic = 0.044715;
