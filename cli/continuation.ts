@@ -1,7 +1,7 @@
 /** `lockstep predict` with a model of text: what it goes on with, as it comes. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { BrokenUtf8, placeOfBroken } from '../src/data/text/utf8.js';
+import { asUtf8, BrokenUtf8, placeOfBroken } from '../src/data/text/utf8.js';
 import { ConfigError, DataError } from '../src/errors.js';
 import { printableText } from '../src/ground/printable.js';
 import { jsonLine } from '../src/report/json.js';
@@ -110,10 +110,7 @@ export function readText(file: string): string {
   } catch {
     const broken = new BrokenUtf8();
     broken.add(bytes);
-    throw new DataError(
-      `${file} is not UTF-8 text: ${placeOfBroken(broken.finish()!)}`,
-      'save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8 if that is what it is',
-    );
+    throw new DataError(`${file} is not UTF-8 text: ${placeOfBroken(broken.finish()!)}`, asUtf8);
   }
 }
 

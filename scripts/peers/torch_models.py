@@ -13,24 +13,16 @@ One JSON line comes out: {"model", "workers", "batch", "examplesPerSecond", "mil
 PyTorch: python3 -m venv venv && venv/bin/pip install torch numpy, then npm run bench -- transformers --python venv/bin/python.
 """
 
-import json
-import os
-import re
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 
-# Libraries read these when they load.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+import torch_workers
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 import torch.nn.functional as F
-from matrix_library import matrix_library
 from torch import nn
 
 VOCABULARY = 65
@@ -265,9 +257,7 @@ class Training:
 
 def train(rank, model_name, workers, seconds, variant, meeting_point):
     """One worker; rank 0 prints the result."""
-    torch.set_num_threads(1)
-    if workers > 1:
-        dist.init_process_group("gloo", init_method=meeting_point, rank=rank, world_size=workers)
+    torch_workers.meet(rank, workers, meeting_point)
     training = Training(model_name, rank, workers, variant)
     if model_name == "gru":
         # What is timed is PyTorch's own layer, whose products are as large.
@@ -275,39 +265,8 @@ def train(rank, model_name, workers, seconds, variant, meeting_point):
         training.losses(WARM_UP_STEPS + FEWEST_STEPS)
     else:
         losses = training.losses(LOSSES)
-    # All workers must take equally many steps.
-    steps = torch.tensor(max(FEWEST_STEPS, int(seconds / training.run(WARM_UP_STEPS))))
-    if workers > 1:
-        dist.broadcast(steps, 0)
-    per_step = training.run(int(steps))
-    peak = torch.tensor(peak_megabytes(), dtype=torch.float64)
-    if workers > 1:
-        dist.all_reduce(peak)
-    if rank == 0:
-        batch = MODELS[model_name].batch
-        result = {
-            "model": model_name,
-            "workers": workers,
-            "batch": batch,
-            "examplesPerSecond": workers * batch / per_step,
-            "millisecondsPerStep": per_step * 1000,
-            "peakMegabytes": None if torch.isnan(peak) else float(peak),
-            "software": f"PyTorch {torch.__version__}, {matrix_library()}",
-            "losses": losses,
-        }
-        print(json.dumps(result), flush=True)
-    else:
-        # Taking gloo down while rank 0 does the same hangs now and then (seen with PyTorch 1.13).
-        os._exit(0)
-
-
-def peak_megabytes():
-    """Peak resident memory of this process; not a number where the system does not tell."""
-    try:
-        with open("/proc/self/status") as status:
-            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) / 1024
-    except (OSError, AttributeError):
-        return float("nan")
+    per_step = torch_workers.seconds_of_step(training.run, workers, seconds, WARM_UP_STEPS, FEWEST_STEPS)
+    torch_workers.finish(rank, model_name, workers, MODELS[model_name].batch, per_step, losses=losses)
 
 
 def main():
@@ -316,16 +275,7 @@ def main():
     if model_name not in MODELS or variant not in variants:
         sys.exit(__doc__)
     workers = int(workers)
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = (model_name, workers, float(seconds), variant, f"file://{folder}/meeting-point")
-        # This process is rank 0, so that the memory added up is that of the workers and of nothing else.
-        others = [mp.get_context("spawn").Process(target=train, args=(rank, *arguments)) for rank in range(1, workers)]
-        for other in others:
-            other.start()
-        train(0, *arguments)
-        # Rank 0 keeps its end of the connections until the others have gone.
-        for other in others:
-            other.join()
+    torch_workers.start(train, workers, model_name, workers, float(seconds), variant)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 /** A file of text, read as a stream as often as needed. */
 import { TextDecoder } from 'node:util';
-import type { DocumentsConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import { grouped } from '../../ground/units.js';
 import { type DataFile, openData } from '../data-file.js';
 import type { Reading } from '../reading.js';
-import { documentsOf, type TextItem } from './documents.js';
-import { type BrokenBytes, BrokenUtf8, placeOfBroken } from './utf8.js';
+import { asUtf8, type BrokenBytes, BrokenUtf8, placeOfBroken } from './utf8.js';
 
 /** What U+FFFD may stand for. */
 const replacement = '\ufffd';
@@ -59,24 +57,6 @@ export class TextFile {
     yield last;
   }
 
-  /** The text, and where its documents end. */
-  items(documents: DocumentsConfig | undefined): AsyncGenerator<TextItem> {
-    if (documents === undefined || (typeof documents === 'object' && 'column' in documents)) return this.parts();
-    return documentsOf(this.parts(), documents);
-  }
-
-  get size(): number {
-    return this.#data.size;
-  }
-
-  hash(): Promise<string> {
-    return this.#data.hash(this.#reading);
-  }
-
-  close(): Promise<void> {
-    return this.#data.close();
-  }
-
   async #broken(): Promise<BrokenBytes | undefined> {
     const broken = new BrokenUtf8();
     for await (const block of this.#data.blocks()) {
@@ -90,7 +70,7 @@ export class TextFile {
     const broken = (await this.#broken())!;
     return new DataError(
       `${this.#options.key}: ${this.file} is not UTF-8 text: ${placeOfBroken(broken)}`,
-      'save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8 if that is what it is, or set data.invalid: replace',
+      `${asUtf8}, or set data.invalid: replace`,
     );
   }
 

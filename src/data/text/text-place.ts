@@ -1,73 +1,51 @@
 /** A place of a config that names text: a file, or several, and the documents in them. */
-import type { DocumentsConfig, TextConfig } from '../../config/text.js';
+import type { TextConfig } from '../../config/text.js';
 import { DataError } from '../../errors.js';
 import { realPath } from '../../ground/real-path.js';
 import type { DataFile } from '../data-file.js';
 import { plainText } from '../plain-text.js';
 import type { Reading } from '../reading.js';
 import { givenOf, sectionOf } from '../splits/split-plan.js';
-import { documentsInLines, type TextItem } from './documents.js';
+import { documentsInLines, documentsOf, type TextItem } from './documents.js';
 import { charactersIn, endOf, openText, TextFile } from './text-file.js';
 
-/** JSON lines with a document each. */
-class LinesFile {
-  readonly file: string;
-  readonly #data: DataFile;
-  readonly #column: string;
-  readonly #reading: Reading;
-
-  constructor(data: DataFile, column: string, reading: Reading) {
-    this.file = data.name;
-    this.#data = data;
-    this.#column = column;
-    this.#reading = reading;
-  }
-
-  async *items(): AsyncGenerator<TextItem> {
-    yield* documentsInLines(await plainText(this.#data), this.#column, this.#reading);
-  }
-
-  get size(): number {
-    return this.#data.size;
-  }
-
-  hash(): Promise<string> {
-    return this.#data.hash(this.#reading);
-  }
-
-  close(): Promise<void> {
-    return this.#data.close();
-  }
+/** A file, and the text in it as often as it is asked for. */
+interface OpenText {
+  readonly data: DataFile;
+  /** In parts, none of which ends inside a character; of documents without what stands between them. */
+  items(): AsyncIterable<TextItem>;
 }
 
 export class TextPlace {
   /** What messages call it. */
   readonly name: string;
-  readonly #files: readonly (TextFile | LinesFile)[];
-  readonly #documents: DocumentsConfig | undefined;
+  readonly #files: readonly OpenText[];
+  readonly #hasDocuments: boolean;
+  readonly #reading: Reading;
   #characters: number | undefined;
 
-  constructor(files: readonly (TextFile | LinesFile)[], documents: DocumentsConfig | undefined) {
-    this.name = files.map(({ file }) => file).join(', ');
+  constructor(files: readonly OpenText[], hasDocuments: boolean, reading: Reading) {
+    this.name = files.map(({ data }) => data.name).join(', ');
     this.#files = files;
-    this.#documents = documents;
+    this.#hasDocuments = hasDocuments;
+    this.#reading = reading;
   }
 
   /** Bytes. */
   get size(): number {
-    return this.#files.reduce((sum, { size }) => sum + size, 0);
+    return this.#files.reduce((sum, { data }) => sum + data.size, 0);
   }
 
   /** Of the bytes of each file. */
   async hashes(): Promise<string[]> {
     const hashes: string[] = [];
-    for (const file of this.#files) hashes.push(await file.hash());
+    for (const { data } of this.#files) hashes.push(await data.hash(this.#reading));
     return hashes;
   }
 
-  /** The text in parts, none of which ends inside a character; of documents without what stands between them. */
+  /** The text of all files, one after the other. */
   async *items(): AsyncGenerator<TextItem> {
-    for (const file of this.#files) yield* file.items(this.#documents);
+    for (const file of this.#files) yield* file.items();
   }
 
   /** Characters of the text; counted once. */
@@ -81,7 +59,7 @@ export class TextPlace {
 
   /** The parts from character `start` to before `end`; of documents, all of those that begin there. */
   async *between(start: number, end: number): AsyncGenerator<TextItem> {
-    const hasDocuments = this.#documents !== undefined;
+    const hasDocuments = this.#hasDocuments;
     let first = 0;
     /** Whether the document is one of those; undefined before it begins. */
     let isOne: boolean | undefined;
@@ -102,7 +80,7 @@ export class TextPlace {
   }
 
   async close(): Promise<void> {
-    for (const file of this.#files) await file.close();
+    for (const { data } of this.#files) await data.close();
   }
 }
 
@@ -116,25 +94,33 @@ export async function openPlaces(config: TextConfig, reading: Reading): Promise<
     ...givenOf(config).map(({ split, own }) => ({ key: `${sectionOf(config)}.${split}`, files: [own] })),
   ];
   refuseTwice(places.flatMap(({ files }) => files));
-  const { documents, invalid } = config;
-  const column = typeof documents === 'object' && 'column' in documents ? documents.column : undefined;
-  const opened: TextPlace[] = [];
+  const opened: OpenText[] = [];
   try {
+    const found: TextPlace[] = [];
     for (const { key, files } of places) {
-      const own: (TextFile | LinesFile)[] = [];
+      const first = opened.length;
       for (const file of files) {
         const data = await openText(file, key, reading);
-        own.push(
-          column === undefined ? new TextFile(data, { key, invalid }, reading) : new LinesFile(data, column, reading),
-        );
+        opened.push({ data, items: itemsOf(data, key, config, reading) });
       }
-      opened.push(new TextPlace(own, documents));
+      found.push(new TextPlace(opened.slice(first), config.documents !== undefined, reading));
     }
-    return opened;
+    return found;
   } catch (error) {
-    for (const place of opened) await place.close();
+    for (const { data } of opened) await data.close();
     throw error;
   }
+}
+
+/** @param key where the config names the file */
+function itemsOf(data: DataFile, key: string, { documents, invalid }: TextConfig, reading: Reading): OpenText['items'] {
+  if (typeof documents === 'object' && 'column' in documents) {
+    return async function* lines() {
+      yield* documentsInLines(await plainText(data), documents.column, reading);
+    };
+  }
+  const text = new TextFile(data, { key, invalid }, reading);
+  return documents === undefined ? () => text.parts() : () => documentsOf(text.parts(), documents);
 }
 
 function refuseTwice(files: readonly string[]): void {

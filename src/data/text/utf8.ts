@@ -10,6 +10,9 @@ export interface BrokenBytes {
   readonly value: number;
 }
 
+/** What to do about a file that is not UTF-8. */
+export const asUtf8 = 'save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8 if that is what it is';
+
 /** For people. */
 export const placeOfBroken = ({ line, byte, value }: BrokenBytes): string =>
   `line ${grouped(line)}, byte ${grouped(byte)} of it (0x${value.toString(16).toUpperCase().padStart(2, '0')})`;
