@@ -15,7 +15,7 @@ export interface AllReduceAttemptsOptions {
   readonly clock: Clock;
   readonly precision: AllReducePlan['precision'];
   readonly algorithm: 'auto' | AllReducePlan['algorithm'];
-  /** Bytes of the slab that is exchanged. */
+  /** Bytes of a sum on the wire. */
   readonly bytes: number;
   /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
   readonly silence: number;

@@ -4,6 +4,7 @@ import { type NumericFingerprint, numericFingerprint } from '../../src/engine/on
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import { becomeMember } from '../../src/pool/world-member.js';
+import { sumBytes } from '../../src/reduce/segments.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import { generateToken } from '../../src/wire/handshake.js';
@@ -149,7 +150,7 @@ async function open(
     round: {
       precision: config.precision,
       algorithm: config.allReduce,
-      bytes: options.layout.state * 4,
+      bytes: sumBytes(options.layout, config.precision),
       silence: config.silence * 1000,
     },
     report,

@@ -1,6 +1,9 @@
 /** The `cluster` section: how a run over several machines moves its numbers, and how patient it is. */
 import { z } from 'zod';
 
+/** What gradients may be on the wire. */
+export const wirePrecisions = ['float32', 'bfloat16', 'float16', 'int8'] as const;
+
 export const clusterSchema = z
   .strictObject({
     allReduce: z
@@ -10,10 +13,10 @@ export const clusterSchema = z
         'How gradients are added up: star through the coordinator, butterfly between the workers. The bits are the same.',
       ),
     precision: z
-      .enum(['float32', 'bfloat16', 'float16'])
+      .enum(wirePrecisions)
       .default('float32')
       .describe(
-        'Of gradients on the wire. Anything but float32 changes the result, and makes it depend on the workers.',
+        'Of gradients on the wire, with error feedback. Anything but float32 changes the result, and makes it depend on the workers.',
       ),
     placement: z
       .enum(['auto', 'replicate', 'stream', 'local'])

@@ -1386,9 +1386,9 @@ export interface RunConfigInput {
      */
     allReduce?: 'auto' | 'star' | 'butterfly';
     /**
-     * Of gradients on the wire. Anything but float32 changes the result, and makes it depend on the workers.
+     * Of gradients on the wire, with error feedback. Anything but float32 changes the result, and makes it depend on the workers.
      */
-    precision?: 'float32' | 'bfloat16' | 'float16';
+    precision?: 'float32' | 'bfloat16' | 'float16' | 'int8';
     /**
      * Where workers have the examples from: a copy of all, those of the next step only, or a copy of their own. auto: by size.
      */

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 
-/** What slabs need on their way between machines. Counts of floats are multiples of 16; a half has 16 bits. */
+/** What slabs need on their way between machines. Counts of floats are multiples of 16; a half has 16 bits; int8 as in assembly/wire-int8.ts. */
 interface WireKernels {
   /** Checksum of `n` words of 32 bits, a multiple of 8, as a signed number: any changed or moved word changes it. */
   checksum(src: number, n: number): number;
@@ -25,6 +25,9 @@ interface WireKernels {
   /** Halves from src + residual, rounded; residual becomes what rounding lost. */
   compressBfloat16(dst: number, src: number, residual: number, n: number): void;
   compressFloat16(dst: number, src: number, residual: number, n: number): void;
+  /** The same to int8, and back. */
+  compressInt8(dst: number, src: number, residual: number, n: number): void;
+  fromInt8(dst: number, src: number, n: number): void;
 }
 
 /** Reduction and optimizer updates. Regions start at multiples of 64 bytes, counts are multiples of 16. */

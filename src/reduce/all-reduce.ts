@@ -23,7 +23,7 @@ import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import type { AllReducePlan, WirePrecision } from './plan.js';
 import { type Route, routesOf } from './routes.js';
-import { type AllReduceLayout, bytesPerFloat, SEGMENT, type Segment, segmentsOf } from './segments.js';
+import { type AllReduceLayout, payloadBytes, SEGMENT, type Segment, segmentsOf } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type SumPlace, Workbench } from './workbench.js';
@@ -71,7 +71,7 @@ interface Running {
   readonly reject: (error: Error) => void;
 }
 
-const bytesOf = ({ floats, precision }: SegmentWork): number => floats * bytesPerFloat(precision);
+const bytesOf = ({ floats, precision }: SegmentWork): number => payloadBytes(precision, floats);
 
 export class AllReduce {
   readonly #options: AllReduceOptions;
@@ -233,7 +233,7 @@ export class AllReduce {
     checkParent(from, frame, parent);
     if (segment.done) return false;
     checkTotal(from, frame, running.plan.shards, segment.partials.owed.length);
-    checkChecksum(from, frame, this.#workbench.unpack(frame, segment.at));
+    checkChecksum(from, frame, this.#workbench.unpack(frame, segment.at, segment.floats));
     this.#finish(running, segment);
     if (children.length === 0) return true;
     const bytes = frame.payload.length;

@@ -57,7 +57,7 @@ export class Partials {
       return finite;
     }
     const place = this.#land();
-    check(this.#workbench.unpack(frame, place));
+    check(this.#workbench.unpack(frame, place, this.#floats));
     const finite = this.#workbench.isFinite(place, this.#floats);
     this.#came(frame, from);
     this.#fold({ low: frame.low, high: frame.high, place });

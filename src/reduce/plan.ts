@@ -1,7 +1,8 @@
 /** Who holds which sums of a round, and along which trees they are to be added. */
+import type { ClusterConfig } from '../config/cluster.js';
 import type { TreeNode } from './tree.js';
 
-export type WirePrecision = 'float32' | 'bfloat16' | 'float16';
+export type WirePrecision = ClusterConfig['precision'];
 
 /** A member of the world, and the nodes of the step's tree whose sums it has computed. */
 export interface PlanMember {

@@ -1,4 +1,4 @@
-/** What rounding to 16 bits has lost so far, to be added to what is sent next. */
+/** What rounding has lost so far, to be added to what is sent next. */
 
 interface Residual {
   kept: Float32Array;

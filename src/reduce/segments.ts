@@ -34,7 +34,7 @@ export function segmentFloats(state: number, holders: number): number {
   return floats;
 }
 
-/** @param plan the same on every member. What rounding to 16 bits loses is kept by segment: those never change their size */
+/** @param plan the same on every member. What rounding loses is kept by segment: those never change their size */
 export function segmentsOf(
   { trainable, state }: AllReduceLayout,
   { members, precision }: Pick<AllReducePlan, 'members' | 'precision'>,
@@ -48,4 +48,26 @@ export function segmentsOf(
   });
 }
 
-export const bytesPerFloat = (precision: WirePrecision): number => (precision === 'float32' ? 4 : 2);
+/** Numbers that share a scale in int8. */
+export const INT8_GROUP = 128;
+/** Payloads are whole words of their checksum, eight at a time. */
+const payloadUnit = 32;
+
+/**
+ * Bytes of a payload. int8: a byte for each number, then for each group its scale as a float32, then zeros.
+ * @param floats a multiple of 16
+ */
+export function payloadBytes(precision: WirePrecision, floats: number): number {
+  if (precision === 'float32') return floats * 4;
+  if (precision !== 'int8') return floats * 2;
+  return Math.ceil((floats + 4 * Math.ceil(floats / INT8_GROUP)) / payloadUnit) * payloadUnit;
+}
+
+/** Bytes of a whole sum on the wire. */
+export function sumBytes(layout: AllReduceLayout, precision: WirePrecision): number {
+  const segments = segmentsOf(layout, { members: [], precision });
+  return segments.reduce(
+    (sum, { gradients, floats }) => sum + payloadBytes(gradients ? precision : 'float32', floats),
+    0,
+  );
+}

@@ -5,16 +5,18 @@
  * 16 u32 checksum of the payload | 20 u32 CRC-32 of bytes 0 to 19 | 24 eight zeros
  */
 import { crc32 } from 'node:zlib';
+import { wirePrecisions } from '../config/cluster.js';
 import { WireError } from '../errors.js';
 import type { WirePrecision } from './plan.js';
-import { LARGEST_SEGMENT } from './segments.js';
+import { LARGEST_SEGMENT, payloadBytes } from './segments.js';
 
 /** First byte of every slab frame. */
 const SLAB = 2;
 /** Bytes of the header. */
 export const SLAB_HEADER = 32;
 const kinds = ['partial', 'total'] as const;
-const precisions: readonly WirePrecision[] = ['float32', 'bfloat16', 'float16'];
+/** Bytes that payloads are multiples of. */
+const units: Readonly<Record<WirePrecision, number>> = { float32: 4, bfloat16: 2, float16: 2, int8: 32 };
 
 interface SlabHeader {
   readonly kind: (typeof kinds)[number];
@@ -26,7 +28,7 @@ interface SlabHeader {
   readonly high: number;
   /** Which part of the slab; see segments.ts. */
   readonly segment: number;
-  /** See `checksum` of the update kernels, over the payload as 32-bit words (two halves a word). */
+  /** See `checksum` of the update kernels, over the payload as 32-bit words. */
   readonly checksum: number;
 }
 
@@ -46,7 +48,7 @@ export function sealSlab(header: SlabHeader): Buffer {
   const buffer = Buffer.alloc(SLAB_HEADER);
   buffer[0] = SLAB;
   buffer[1] = kinds.indexOf(header.kind);
-  buffer[2] = precisions.indexOf(header.precision);
+  buffer[2] = wirePrecisions.indexOf(header.precision);
   buffer[3] = header.attempt;
   buffer.writeUInt32LE(header.round, 4);
   buffer.writeUInt16LE(header.low, 8);
@@ -68,12 +70,14 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
   const buffer = Buffer.from(bytes.subarray(0, SLAB_HEADER));
   if (crc32(buffer.subarray(0, 20)) !== buffer.readUInt32LE(20))
     throw damaged('has a header whose checksum (CRC-32) is wrong');
-  const [kind, precision] = [kinds[buffer[1]], precisions[buffer[2]]];
+  const [kind, precision] = [kinds[buffer[1]], wirePrecisions[buffer[2]]];
   const [low, high] = [buffer.readUInt16LE(8), buffer.readUInt16LE(10)];
   if (buffer[0] !== SLAB) throw damaged(`is of kind ${buffer[0]}, not ${SLAB}`);
   if (kind === undefined) throw damaged(`has a sum of kind ${buffer[1]}: 0 (partial) and 1 (total) are known`);
   if (precision === undefined)
-    throw damaged(`is of precision ${buffer[2]}: 0 (float32), 1 (bfloat16), 2 (float16) are known`);
+    throw damaged(
+      `is of precision ${buffer[2]}: ${wirePrecisions.map((name, i) => `${i} (${name})`).join(', ')} are known`,
+    );
   if (low >= high) throw damaged(`is of the shards [${low}, ${high}), which are none`);
   if (buffer.readBigUInt64LE(24) !== 0n) throw damaged('has something in the bytes 24 to 31, which must be zero');
   const payload = bytes.subarray(SLAB_HEADER);
@@ -92,10 +96,10 @@ export function openSlab(bytes: Uint8Array): SlabFrame {
 }
 
 function checkPayload(length: number, precision: WirePrecision): void {
-  const each = precision === 'float32' ? 4 : 2;
+  const each = units[precision];
+  const most = payloadBytes(precision, LARGEST_SEGMENT);
   if (length === 0) throw damaged('has no payload');
-  if (length > each * LARGEST_SEGMENT)
-    throw damaged(`has ${length} bytes of payload, more than ${each * LARGEST_SEGMENT}`);
+  if (length > most) throw damaged(`has ${length} bytes of payload, more than ${most}`);
   if (length % each !== 0) throw damaged(`has ${length} bytes of ${precision}, not a multiple of ${each}`);
 }
 

@@ -2,7 +2,7 @@
 import type { UpdateKernels } from '../kernels/load-kernels.js';
 import type { WirePrecision } from './plan.js';
 import { Residuals } from './residuals.js';
-import { bytesPerFloat, LARGEST_SEGMENT, type Segment } from './segments.js';
+import { LARGEST_SEGMENT, payloadBytes, type Segment } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 
 /** Floats of scratch memory that a workbench needs: for a sum, for what is added to it, and for a residual. */
@@ -72,9 +72,10 @@ export class Workbench {
   /**
    * Puts the numbers of a frame at the byte offset `to`. Those that landed in the memory are read from there.
    *
+   * @param floats that it has
    * @returns the checksum of its payload, for the caller to compare
    */
-  unpack(frame: SlabFrame, to: number): number {
+  unpack(frame: SlabFrame, to: number, floats: number): number {
     const { precision, payload } = frame;
     const { copyWithChecksum, checksum } = this.#kernels;
     const words = payload.length / 4;
@@ -82,7 +83,7 @@ export class Workbench {
     const isHere = payload.buffer === this.#memory.buffer;
     const at = isHere ? payload.byteOffset : precision === 'float32' ? to : this.#other;
     if (!isHere) this.view(at, payload.length).set(payload);
-    if (precision !== 'float32') this.#widen(precision, to, at, payload.length / 2);
+    if (precision !== 'float32') this.#widen(precision, to, at, floats);
     return checksum(at, words) >>> 0;
   }
 
@@ -114,12 +115,10 @@ export class Workbench {
     const before = this.#residuals.read(key);
     if (before) residual.set(before);
     else residual.fill(0);
-    const { compressBfloat16, compressFloat16 } = this.#kernels;
-    const compress = precision === 'bfloat16' ? compressBfloat16 : compressFloat16;
-    compress(this.#other, at, this.#residual, floats);
+    this.#compress(precision)(this.#other, at, this.#residual, floats);
     this.#residuals.write(key, residual);
     if (settle !== undefined) this.#widen(precision, settle, this.#other, floats);
-    const bytes = floats * bytesPerFloat(precision);
+    const bytes = payloadBytes(precision, floats);
     const header = this.#seal({ ...label, segment: number, precision }, this.#other, bytes);
     return { header, payload: Uint8Array.from(this.view(this.#other, bytes)) };
   }
@@ -135,9 +134,14 @@ export class Workbench {
   }
 
   #widen(precision: Exclude<WirePrecision, 'float32'>, to: number, from: number, floats: number): void {
-    const { fromBfloat16, fromFloat16 } = this.#kernels;
-    const widen = precision === 'bfloat16' ? fromBfloat16 : fromFloat16;
-    widen(to, from, floats);
+    const { fromBfloat16, fromFloat16, fromInt8 } = this.#kernels;
+    const widen = { bfloat16: fromBfloat16, float16: fromFloat16, int8: fromInt8 };
+    widen[precision](to, from, floats);
+  }
+
+  #compress(precision: Exclude<WirePrecision, 'float32'>): UpdateKernels['compressInt8'] {
+    const { compressBfloat16, compressFloat16, compressInt8 } = this.#kernels;
+    return { bfloat16: compressBfloat16, float16: compressFloat16, int8: compressInt8 }[precision];
   }
 
   #seal(header: Omit<Parameters<typeof sealSlab>[0], 'checksum'>, at: number, bytes: number): Buffer {

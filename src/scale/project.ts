@@ -6,7 +6,7 @@ import type { Observation } from '../projection/observation.js';
 import { predictor } from '../projection/predicted.js';
 import { type Projection, project } from '../projection/projection.js';
 import { type Scenario, scenarioText } from '../projection/scenario.js';
-import { bytesPerFloat } from '../reduce/segments.js';
+import { payloadBytes } from '../reduce/segments.js';
 import type { ScaleReport, ScaleRun } from './record.js';
 import { workersText } from './scale-text.js';
 import { median } from './statistics.js';
@@ -78,7 +78,7 @@ function observationsOf({ runs, plan, config, machine }: ScaleReport): Observati
       batchSize,
       shards,
       cores: machine.cores,
-      bytes: bytesPerFloat(precision) * config.trainable,
+      bytes: payloadBytes(precision, config.trainable),
       reduction: plan.kind === 'threads' ? 'threads' : butterflies(group) ? 'butterfly' : 'star',
       coordinatorComputes: false,
       step: middle('step'),

@@ -1,5 +1,6 @@
 /** What `scale.json` holds: its format, checked when it is read. */
 import { z } from 'zod';
+import { clusterSchema } from '../config/cluster.js';
 import { ConfigError } from '../errors.js';
 
 /** Where a worker's step goes; together they are the step. */
@@ -149,7 +150,7 @@ const reportSchema = z.strictObject({
     /** `path=value`, as given. */
     set: z.array(z.string()),
     /** Of gradients on the wire. */
-    precision: z.enum(['float32', 'bfloat16', 'float16']),
+    precision: clusterSchema.shape.precision,
   }),
   /** Whether every run that was planned was made. */
   complete: z.boolean(),

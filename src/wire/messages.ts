@@ -7,7 +7,7 @@ import type { Computed, ComputeTask, EvaluationBatch } from '../pool/round-worke
 import type { AllReducePlan } from '../reduce/plan.js';
 
 /** Raised by every change that an older program would not understand. */
-export const protocolVersion = 5;
+export const protocolVersion = 6;
 
 /** C → W, and listening peer → calling peer: the first message of a connection. */
 export interface Challenge {

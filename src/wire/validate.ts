@@ -1,4 +1,5 @@
 /** The rules of every message, field by field. What has passed is what its type says. */
+import { wirePrecisions } from '../config/cluster.js';
 import { RefusedError } from '../errors.js';
 import { phaseNames } from '../pool/pool-options.js';
 import type { TreeNode } from '../reduce/tree.js';
@@ -124,7 +125,7 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
     round: u32,
     attempt: whole(0, 255),
     algorithm: oneOfWords('star', 'butterfly'),
-    precision: oneOfWords('float32', 'bfloat16', 'float16'),
+    precision: oneOfWords(...wirePrecisions),
     shards: whole(1, mostShards),
     members: list(mostMembers, record({ id: member, nodes }), distinct),
   },

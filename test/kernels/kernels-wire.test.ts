@@ -111,6 +111,53 @@ describe.each(formats)('$name', ({ name, exponentBits, fractionBits }) => {
   });
 });
 
+describe('int8', () => {
+  const n = 2 * 128 + 48;
+  /** The plain rule: a scale for each 128 numbers, to the nearest unit, ties to even. */
+  const plain = (sums: Float32Array) =>
+    sums.map((value, i) => {
+      const from = i - (i % 128);
+      const scale = Math.fround(Math.max(...sums.subarray(from, from + 128).map(Math.abs)) / 127);
+      const [units, floor] = [Math.fround(value / scale), Math.floor(Math.fround(value / scale))];
+      const rest = units - floor;
+      const whole = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+      return whole * scale;
+    });
+
+  it('compresses a number and its residual, and keeps what rounding lost', () => {
+    const { memory, offsets, views } = makeSlabs(4, 512);
+    const kernels = loadUpdateKernels(memory);
+    const [values, residual] = [randomFloats(1, n), randomFloats(2, n).map((value) => value / 256)];
+    values[200] = 40;
+    views[0].set(values);
+    views[1].set(residual);
+    new Uint8Array(memory.buffer, offsets[2], 4 * 512).fill(0xff);
+    kernels.compressInt8(offsets[2], offsets[0], offsets[1], n);
+    kernels.fromInt8(offsets[3], offsets[2], n);
+    const sums = values.map((value, i) => value + residual[i]);
+    const back = views[3].subarray(0, n);
+    expect(bits(back)).toEqual(bits(plain(sums).map((value) => value + 0)));
+    expect(bits(views[1].subarray(0, n))).toEqual(bits(sums.map((sum, i) => sum - back[i])));
+    // Numbers, three scales, zeros, and nothing behind them.
+    const payload = new Uint8Array(memory.buffer, offsets[2], 4 * 512);
+    expect([...payload.subarray(n + 12, 320)]).toEqual([0, 0, 0, 0]);
+    expect(payload[320]).toBe(0xff);
+  });
+
+  it('turns a group with a NaN or an infinity into NaN, and leaves nothing of zeros and of numbers too small for a scale', () => {
+    const { memory, offsets, views } = makeSlabs(4, 512);
+    const kernels = loadUpdateKernels(memory);
+    views[0][3] = Number.NaN;
+    views[0][130] = Number.POSITIVE_INFINITY;
+    views[0][256] = 2 ** -149;
+    kernels.compressInt8(offsets[2], offsets[0], offsets[1], 384);
+    kernels.fromInt8(offsets[3], offsets[2], 384);
+    expect(views[3].subarray(0, 256).every(Number.isNaN)).toBe(true);
+    expect(views[3].subarray(256, 384).every((value) => value === 0)).toBe(true);
+    expect(views[1][256]).toBe(2 ** -149);
+  });
+});
+
 describe('copy', () => {
   it.each([0, 1, 4, 7, 32])('copies every bit from %i bytes behind a border, and nothing else', (shift) => {
     const { memory, offsets, views } = makeSlabs(2, 1024);

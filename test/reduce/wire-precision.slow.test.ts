@@ -1,7 +1,7 @@
-/** Gradients rounded to 16 bits on the wire: replicas stay identical, and what rounding loses is not lost for good. */
+/** Gradients rounded to 16 or 8 bits on the wire: replicas stay identical, and what rounding loses is not lost for good. */
 import { describe, expect, it } from 'vitest';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
-import { SEGMENT } from '../../src/reduce/segments.js';
+import { SEGMENT, sumBytes } from '../../src/reduce/segments.js';
 import { Gradients, randomNumbers, World } from '../support/all-reduces.js';
 
 const layout = { trainable: SEGMENT + 4096, state: SEGMENT + 4096 + 160 };
@@ -27,7 +27,7 @@ const apart = (n: number, changes: Partial<AllReducePlan>): AllReducePlan => ({
 const ids = (n: number) => Array.from({ length: n }, (_, id) => id);
 const totals = (world: World) => [...world.members.values()].map(({ total }) => total.slice());
 
-describe.each(['bfloat16', 'float16'] as const)('%s', (precision) => {
+describe.each(['bfloat16', 'float16', 'int8'] as const)('%s', (precision) => {
   it.each(['star', 'butterfly'] as const)('leaves all members of a %s with the same bits', async (algorithm) => {
     for (const n of [2, 4]) {
       const world = new World(ids(n), layout);
@@ -53,12 +53,14 @@ describe.each(['bfloat16', 'float16'] as const)('%s', (precision) => {
     }
   });
 
-  it('sends half the bytes', async () => {
+  it(precision === 'int8' ? 'sends a quarter of the bytes, and scales' : 'sends half the bytes', async () => {
     const even = { trainable: SEGMENT * 2, state: SEGMENT * 2 };
     const world = new World(ids(2), even);
     await world.exchange(pairs(2, { precision }), new Gradients(4, even.state, 1), randomNumbers(1));
     const { bytesSent, bytesReceived } = world.members.get(1)!.exchange;
-    expect([bytesSent, bytesReceived]).toEqual([even.state * 2, even.state * 2]);
+    const bytes = even.state * (precision === 'int8' ? 1 + 4 / 128 : 2);
+    expect([bytesSent, bytesReceived]).toEqual([bytes, bytes]);
+    expect(sumBytes(even, precision)).toBe(bytes);
   });
 
   it('gives a repeated exchange the bits of the first: residuals change on commit only', async () => {
@@ -94,7 +96,7 @@ describe.each(['bfloat16', 'float16'] as const)('%s', (precision) => {
         return sum.reduce((total, value, i) => total + Math.abs(value / rounds - exact[i]), 0) / small.state;
       };
       const scale = exact.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      const one = precision === 'bfloat16' ? 2 ** -8 : 2 ** -11;
+      const one = { bfloat16: 2 ** -8, float16: 2 ** -11, int8: 1 / 127 }[precision];
       for (const plan of [pairs, apart]) {
         const [kept, lost] = [await error(plan, true), await error(plan, false)];
         expect(kept).toBeLessThan((scale * one * 4) / rounds);

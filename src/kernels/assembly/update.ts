@@ -24,6 +24,7 @@ export {
   toBfloat16,
   toFloat16,
 } from './wire';
+export { compressInt8, fromInt8 } from './wire-int8';
 
 /** Smallest normal float32. */
 const NORMAL: f32 = 1.17549435e-38;
