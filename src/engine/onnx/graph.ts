@@ -42,7 +42,8 @@ export class GraphBuilder {
   readonly #inputs: OnnxValue[] = [];
   readonly #outputs: OnnxValue[] = [];
   readonly #constants = new Map<string, OnnxConstant>();
-  readonly #producers = new Map<string, OnnxNode>();
+  /** The tensors that nodes make. */
+  readonly #made = new Set<string>();
   readonly #shapes = new Map<string, OnnxValue>();
   #names = 0;
   #prefix = '';
@@ -110,7 +111,7 @@ export class GraphBuilder {
     const names = Array.from({ length: outputs }, () => `${this.#prefix}t${this.#names++}`);
     const node = { op, inputs, outputs: names, attributes, domain, kernel: this.kernelName, loop: loop?.(names) };
     this.#nodes.push(node);
-    for (const name of names) this.#producers.set(name, node);
+    for (const name of names) this.#made.add(name);
     return names;
   }
 
@@ -127,11 +128,6 @@ export class GraphBuilder {
       this.#names = names;
       this.#prefix = prefix;
     }
-  }
-
-  /** The node that made the tensor `name`; undefined for inputs and constants. */
-  producer(name: string): OnnxNode | undefined {
-    return this.#producers.get(name);
   }
 
   /**
@@ -155,7 +151,7 @@ export class GraphBuilder {
 
   /** A tensor where kernels reach it: what a graph is given, and its constants, lie elsewhere. */
   written(name: string): string {
-    if (this.#producers.has(name)) return name;
+    if (this.#made.has(name)) return name;
     const copy = this.node('Identity', [name]);
     this.#shapes.set(copy, { ...this.#shapes.get(name)!, name: copy });
     return copy;

@@ -19,16 +19,10 @@ export interface Storage {
   readonly constant?: Float32Array | Int32Array | Uint8Array;
   /** The one value of every element, when it is known. */
   readonly splat?: number;
-  /** relu of this value, when the graph has it: positive where this value is. */
-  relu?: Storage;
   /** Whole numbers that a gather has read by: none is negative, all are below this. */
   below?: number;
-  /** Set where this value is 1 where the other is positive, and else 0. */
-  stepOf?: Storage;
   /** The value of which this one, of shape `shape`, is a broadcast: its numbers are written out only for who needs them all. */
   readonly spread?: { readonly from: StoredValue; readonly shape: readonly number[] };
-  /** Makes the same value, zero where the pooled one is not positive. */
-  pooled?: { readonly from: Storage; readonly positive: () => StoredValue };
 }
 
 export interface StoredValue {

@@ -1,10 +1,9 @@
-/** Lowerings of kernels of two inputs that work element by element, and what they are fused with. */
+/** Lowerings of kernels of two inputs that work element by element. */
 import { elements } from '../../../ground/elements.js';
-import type { GraphBuilder } from '../graph.js';
 import type { StoredValue } from '../storage.js';
 import { elementwise, operator } from './elementwise.js';
-import { broadcast, type KernelCall, type Lowering, type Lowerings } from './lowering.js';
-import { logSoftmaxOf } from './softmax.js';
+import { broadcast, type Lowering, type Lowerings } from './lowering.js';
+import { seenAs } from './pieces.js';
 import { type ByType, castTo, chosen, type Emit, emitFor, inDoubles } from './types.js';
 
 /** Two inputs of one type, which tfjs sees to. A rule without `same`. */
@@ -45,37 +44,21 @@ function neutral(value: number, rule: ByType): Lowering {
   };
 }
 
-/** Adding one number an output to a convolution or product is its bias, added as it writes. */
-function asBias(graph: GraphBuilder, call: KernelCall): StoredValue | undefined {
+const plainAdd = neutral(0, numbers('Add'));
+
+/** A number for each output is added to rows of outputs where these are there, as products of matrices leave them. */
+const add: Lowering = (graph, call) => {
   const [a, b] = [call.input('a'), call.input('b')];
   const outputs = a.shape.at(-1)!;
-  if (a.shape.length < 2 || elements(b.shape) !== outputs || b.shape.at(-1) !== outputs) return undefined;
-  const transposed = graph.prefersChannelsFirst(a);
-  const flat = [elements(a.shape) / outputs, outputs];
-  const maker = graph.producer(transposed ? graph.channelsFirst(a) : graph.rows(a, flat));
-  if (maker?.op !== (transposed ? 'Conv' : 'Gemm') || maker.inputs.length !== 2) return undefined;
-  // A node of its own: the one without bias goes when nothing else reads it.
-  const name = graph.node(maker.op, [...maker.inputs, graph.rows(b, [outputs])], maker.attributes);
-  if (transposed) return graph.channelsFirstValue(name, a.shape);
-  return { storage: graph.value(name, flat).storage, shape: a.shape };
-}
+  const rows = [elements(a.shape) / outputs, outputs];
+  const isForEach = a.shape.length > 2 && elements(b.shape) === outputs && b.shape.at(-1) === outputs;
+  if (!isForEach || !a.storage.rows.has(rows.join())) return plainAdd(graph, call);
+  const seen = { a: seenAs(a, rows), b: seenAs(b, [outputs]) };
+  const sum = plainAdd(graph, { ...call, input: (name) => seen[name as 'a' | 'b'] });
+  return seenAs(sum as StoredValue, a.shape);
+};
 
-const plainAdd = neutral(0, numbers('Add'));
-const add: Lowering = (graph, call) => asBias(graph, call) ?? plainAdd(graph, call);
-
-/** The gradient of relu before max pooling: pooling's own gradient can leave out what relu would. */
-function reluOfPool(call: KernelCall): StoredValue | undefined {
-  const [a, b] = [call.input('a').storage, call.input('b').storage];
-  if (a.pooled && b.stepOf === a.pooled.from) return a.pooled.positive();
-  if (b.pooled && a.stepOf === b.pooled.from) return b.pooled.positive();
-  return undefined;
-}
-
-const plainMultiply = neutral(1, { ...numbers('Mul'), bool: operator('And') });
-const multiply: Lowering = (graph, call) => reluOfPool(call) ?? plainMultiply(graph, call);
-
-const plainSubtract = binary(numbers('Sub'));
-const subtract: Lowering = (graph, call) => logSoftmaxOf(graph, call) ?? plainSubtract(graph, call);
+const multiply = neutral(1, { ...numbers('Mul'), bool: operator('And') });
 
 const addN: Lowering = (graph, call) => {
   const inputs = call.list('inputs');
@@ -131,7 +114,7 @@ export const binaryLowerings: Lowerings = {
   Pow: binary({ float32: operator('Pow'), int32: inDoubles(operator('Pow')) }),
   RealDiv: binary({ float32: operator('Div'), int32: inDoubles(operator('Div')) }),
   SquaredDifference: binary({ float32: squaredDifference, int32: squaredDifference }),
-  Sub: subtract,
+  Sub: binary(numbers('Sub')),
 
   Equal: compare('Equal', operator('Equal')),
   Greater: compare('Greater', onlyA),

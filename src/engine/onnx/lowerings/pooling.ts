@@ -93,15 +93,11 @@ const maxPoolGrad: Lowering = (graph, call) => {
   const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth } = info;
   const [n, , , c] = x.shape;
   const numbers = [n * c, inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth];
-  const gradient = (positive: boolean): StoredValue => {
-    const inputs = [graph.channelsFirst(x), graph.channelsFirst(dy)];
-    const all = [...numbers, info.padInfo.top, info.padInfo.left, Number(positive)];
-    const [dx] = graph.kernel('maxPoolGradient', inputs, [[n, c, inHeight, inWidth]], all) as [string];
-    return graph.channelsFirstValue(dx, x.shape);
-  };
-  const result = gradient(false);
-  result.storage.pooled = { from: x.storage, positive: () => gradient(true) };
-  return result;
+  const inputs = [graph.channelsFirst(x), graph.channelsFirst(dy)];
+  // All count; a rule may leave out what is not positive (rewrites/steps.ts).
+  const all = [...numbers, info.padInfo.top, info.padInfo.left, 0];
+  const [dx] = graph.kernel('maxPoolGradient', inputs, [[n, c, inHeight, inWidth]], all) as [string];
+  return graph.channelsFirstValue(dx, x.shape);
 };
 
 /** Every element of a window gets dy / (size of the window): a transposed convolution with ones, channel by channel. */

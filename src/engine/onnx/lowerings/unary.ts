@@ -3,6 +3,7 @@
 import { elements } from '../../../ground/elements.js';
 import type { GraphBuilder } from '../graph.js';
 import { activationKinds } from '../rewrites/share-activations.js';
+import { steepness } from '../rewrites/steps.js';
 import type { StoredValue } from '../storage.js';
 import { elementwise, operator, relu6 } from './elementwise.js';
 import { broadcast, type Lowering, type Lowerings, type Shape4, unsupported } from './lowering.js';
@@ -28,31 +29,18 @@ function asFloats(graph: GraphBuilder, x: StoredValue): StoredValue {
   return elementwise(graph, [x], (g, name) => castTo(g, name, 'float32'), 'float32');
 }
 
-/** 1 where x > 0, else 0: clipping x * 3e38 costs half of a comparison and a cast, and is exact but for denormal x. */
+/** 1 where x > 0, else 0 (rewrites/steps.ts). */
 const stepOf: Emit = (graph, x) =>
-  graph.node('Clip', [graph.node('Mul', [x, graph.float(3e38)]), graph.float(0), graph.float(1)]);
-
-/** relu keeps its result at hand for its gradient: what comes before it then serves nobody else and can be fused. */
-const relu: Lowering = (graph, call) => {
-  const x = call.input('x');
-  const result = numbers('Relu')(graph, call) as StoredValue;
-  if (x.storage.type === 'float32') x.storage.relu = result.storage;
-  return result;
-};
+  graph.node('Clip', [graph.node('Mul', [x, graph.float(steepness)]), graph.float(0), graph.float(1)]);
 
 /** 1 where x is positive, NaN where it is NaN, else alpha. */
 const step: Lowering = (graph, call) => {
   const alpha = call.attribute<number>('alpha', 0);
-  const { storage, shape } = call.input('x');
-  const from = storage.relu ?? storage;
   const float32: Emit = (g, x) => {
     if (alpha === 0) return stepOf(g, x);
     return g.node('Where', [g.node('LessOrEqual', [x, g.float(0)]), g.float(alpha), stepOf(g, x)]);
   };
-  const rule: ByType = { float32, int32: 'floats' };
-  const result = elementwise(graph, [{ storage: from, shape }], emitFor(call.kernel, rule, call.input('x'))!);
-  if (alpha === 0) result.storage.stepOf = from;
-  return result;
+  return unary({ float32, int32: 'floats' })(graph, call);
 };
 
 const seluAlpha = 1.6732632423543772;
@@ -196,7 +184,7 @@ export const unaryLowerings: Lowerings = {
     return elementwise(graph, [whole, slopes], operator('PRelu'));
   },
   Reciprocal: floats('Reciprocal'),
-  Relu: relu,
+  Relu: numbers('Relu'),
   Relu6: unary({
     float32: relu6,
     int32: (g, x) => g.node('Clip', [x, g.scalar(0, 'int32'), g.scalar(6, 'int32')]),

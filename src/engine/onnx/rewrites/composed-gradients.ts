@@ -18,23 +18,23 @@ export const composedNormalizationGradient: Rule = {
       [rows, columns],
       [rows, 1],
     ];
-    const seen = (name: string, as: readonly number[]) =>
-      around.shape(name)?.join() === as.join() ? name : writer.node('Reshape', [name, writer.int64(as)], as);
-    const [given, factor, change] = [seen(x, shape), seen(inverse, single), seen(dy, shape)];
+    const given = writer.seenAs(x, shape);
+    const factor = writer.seenAs(inverse, single);
+    const change = writer.seenAs(dy, shape);
     const node = (name: string, ...from: string[]) => writer.node(name, from, shape);
     const meanOf = (name: string) =>
       writer.node('ReduceMean', [name], single, { attributes: { axes: [1], keepdims: 1 } });
-    const centered = isCentered ? node('Sub', given, seen(mean, single)) : given;
+    const centered = isCentered ? node('Sub', given, writer.seenAs(mean, single)) : given;
     const y = node('Mul', centered, factor);
-    const g = node('Mul', change, seen(scale, [columns]));
+    const g = node('Mul', change, writer.seenAs(scale, [columns]));
     const rest = isCentered ? node('Sub', g, meanOf(g)) : g;
     const flat = node('Mul', node('Sub', rest, node('Mul', y, meanOf(node('Mul', g, y)))), factor);
     const whole = around.shape(dx)!;
     writer.node('Reshape', [flat, writer.int64(whole)], whole, { to: dx });
     const summed = (from: string, to: string) =>
       writer.node('ReduceSum', [from, writer.int64([0])], [columns], { attributes: { keepdims: 0 }, to });
-    if (around.readers(dscale) > 0) summed(node('Mul', change, y), dscale);
-    if (doffset && around.readers(doffset) > 0) summed(change, doffset);
+    if (around.readers(dscale).length > 0) summed(node('Mul', change, y), dscale);
+    if (doffset && around.readers(doffset).length > 0) summed(change, doffset);
     return true;
   },
 };

@@ -43,7 +43,7 @@ export class NodeWriter {
     shape: readonly number[],
     { attributes = {}, domain, to }: { attributes?: Record<string, Attribute>; domain?: string; to?: string } = {},
   ): string {
-    const name = to ?? `${this.#node.outputs[0]}_${this.#count++}`;
+    const name = to ?? this.#name();
     this.#nodes.push({ op, inputs, outputs: [name], attributes, domain, kernel: this.#node.kernel });
     this.#shapes.set(name, { name, shape, type: 'float32' });
     return name;
@@ -61,6 +61,18 @@ export class NodeWriter {
     });
   }
 
+  /** The numbers of a tensor in another shape of as many. */
+  seenAs(name: string, shape: readonly number[]): string {
+    const wanted = String(shape);
+    if (String(this.#shapes.get(name)?.shape) === wanted) return name;
+    const constant = this.#constants.find((known) => known.name === name);
+    if (!constant) return this.node('Reshape', [name, this.int64(shape)], shape);
+    const turned = { ...constant, name: this.#name(), shape };
+    this.#constants.push(turned);
+    this.#shapes.set(turned.name, turned);
+    return turned.name;
+  }
+
   /** A copy of what the graph is given, where kernels reach it. */
   copied(name: string): string {
     return this.node('Identity', [name], this.#shapes.get(name)!.shape);
@@ -71,14 +83,16 @@ export class NodeWriter {
     const key = String(Math.fround(value));
     const known = this.#scalars.get(key);
     if (known) return known;
-    const name = `${this.#node.outputs[0]}_${this.#count++}`;
+    const name = this.#name();
     this.#constants.push({ name, shape: [], type: 'float32', data: Float32Array.of(value) });
     this.#scalars.set(key, name);
     return name;
   }
 
+  #name = (): string => `${this.#node.outputs[0]}_${this.#count++}`;
+
   int64(values: readonly number[]): string {
-    const name = `${this.#node.outputs[0]}_${this.#count++}`;
+    const name = this.#name();
     this.#constants.push({ name, shape: [values.length], type: 'int64', data: constantData('int64', values) });
     return name;
   }

@@ -8,9 +8,13 @@ import { NodeWriter } from './node-writer.js';
 export interface NodesAround {
   /** The node that makes a tensor; undefined where the graph is given it. */
   maker(name: string): OnnxNode | undefined;
-  /** How many inputs of nodes, and outputs of the graph, a tensor is. */
-  readers(name: string): number;
+  /** The nodes that read a tensor, in their order: one for each of their inputs that it is. Outputs of the graph are nodes too. */
+  readers(name: string): readonly OnnxNode[];
+  /** Whether a node comes before another one, and may be read by it. */
+  isBefore(node: OnnxNode, other: OnnxNode): boolean;
   shape(name: string): readonly number[] | undefined;
+  /** The value of a constant that is one float. */
+  number(name: string): number | undefined;
 }
 
 export interface Rule {
@@ -22,16 +26,24 @@ export interface Rule {
   readonly apply: (node: OnnxNode, around: NodesAround, writer: NodeWriter) => boolean;
 }
 
-function surroundingsOf({ nodes, outputs, shapes }: StepGraph): NodesAround {
+function surroundingsOf({ nodes, constants, shapes }: StepGraph): NodesAround {
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const readers = new Map<string, number>();
-  for (const name of [...nodes.flatMap(({ inputs }) => inputs), ...outputs.map((output) => output.name)]) {
-    readers.set(name, (readers.get(name) ?? 0) + 1);
+  const places = new Map(nodes.map((node, i) => [node, i]));
+  const readers = new Map<string, OnnxNode[]>();
+  for (const node of nodes) {
+    for (const name of node.inputs) {
+      const known = readers.get(name);
+      if (known) known.push(node);
+      else readers.set(name, [node]);
+    }
   }
+  const floats = new Map(constants.flatMap(({ name, type, data }) => (type === 'float32' ? [[name, data]] : [])));
   return {
     maker: (name) => makers.get(name),
-    readers: (name) => readers.get(name) ?? 0,
+    readers: (name) => readers.get(name) ?? [],
+    isBefore: (node, other) => places.get(node)! < places.get(other)!,
     shape: (name) => shapes.get(name)?.shape,
+    number: (name) => (floats.get(name)?.length === 1 ? Number(floats.get(name)![0]) : undefined),
   };
 }
 

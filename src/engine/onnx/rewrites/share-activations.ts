@@ -63,11 +63,11 @@ export const composedActivation: Rule = {
     const [y, slope] = outputs as [string, string];
     const shape = around.shape(y)!;
     const size = elements(shape);
-    if (around.readers(slope) > 0 && size >= worthwhile && size % 4 === 0) return false;
+    if (around.readers(slope).length > 0 && size >= worthwhile && size % 4 === 0) return false;
     const [, kind] = attributes.numbers as [number, number];
     const share = shareOf(writer, x, kind, shape);
     writer.node('Mul', [x, share], shape, { to: y });
-    if (around.readers(slope) > 0) slopeOf(writer, [x, y, share], kind, slope, shape);
+    if (around.readers(slope).length > 0) slopeOf(writer, [x, y, share], kind, slope, shape);
     return true;
   },
 };
@@ -81,7 +81,7 @@ export const biasOfActivation: Rule = {
     const product = around.maker(x);
     const shape = around.shape(x);
     const [, columns = 0] = shape ?? [];
-    if (product?.op !== 'Gemm' || product.inputs.length !== 3 || around.readers(x) !== 1) return false;
+    if (product?.op !== 'Gemm' || product.inputs.length !== 3 || around.readers(x).length !== 1) return false;
     if (shape?.length !== 2 || columns % 4 !== 0) return false;
     const [a, b, bias] = product.inputs as [string, string, string];
     const { attributes: turns } = product;
