@@ -151,7 +151,11 @@ export function augmentationOf({ augment }: RunConfig, targets: readonly AskedTa
   return augment && (Object.keys(outside).length === 0 ? augment : { ...augment, outside });
 }
 
-export function stepSpec(config: RunConfig, { examples }: Dataset, targets: readonly AskedTarget[]): StepSpec {
+export function stepSpec(
+  config: RunConfig,
+  { examples, encoding }: Dataset,
+  targets: readonly AskedTarget[],
+): StepSpec {
   return {
     model: config.model,
     heads: targets.map(({ target, loss, weight, metrics, survey, counted }) => ({
@@ -164,10 +168,15 @@ export function stepSpec(config: RunConfig, { examples }: Dataset, targets: read
     })),
     seed: config.seed,
     fields: metaOf(examples).fields,
+    ...documentsApart(config, encoding),
     l1: config.training.l1,
     l2: config.training.l2,
   };
 }
+
+/** What keeps the documents of a text apart. */
+const documentsApart = ({ data }: RunConfig, { input }: Dataset['encoding']): Pick<StepSpec, 'documentEnd'> =>
+  data.source === 'text' && data.documentMask && input.kind === 'text' ? { documentEnd: input.endOfText } : {};
 
 export const metricSpecs = (targets: readonly AskedTarget[], dataset: Dataset, step: StepModel): HeadMetrics[] =>
   targets.map((target, i) => metricSpec(target, dataset, step.heads[i]));

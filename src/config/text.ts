@@ -58,10 +58,15 @@ interface DocumentKeys {
   readonly file: string | readonly string[];
   readonly documents?: DocumentsConfig;
   readonly endOfText?: string;
+  readonly documentMask: boolean;
+  readonly targets: 'last' | 'all';
   readonly invalid: 'refuse' | 'replace';
 }
 
-function documentRules({ file, documents, endOfText, invalid }: DocumentKeys, context: z.RefinementCtx): void {
+function documentRules(
+  { file, documents, endOfText, documentMask, targets, invalid }: DocumentKeys,
+  context: z.RefinementCtx,
+): void {
   const refuse = refusal(context);
   if (typeof file !== 'string' && documents === undefined)
     refuse(
@@ -71,6 +76,10 @@ function documentRules({ file, documents, endOfText, invalid }: DocumentKeys, co
     );
   if (endOfText !== undefined && documents === undefined)
     refuse(['endOfText'], 'ends documents, and there is no data.documents', 'set it, or leave endOfText out');
+  if (documentMask && documents === undefined)
+    refuse(['documentMask'], 'keeps documents apart, and there is no data.documents', 'set it, e.g. to blankLines');
+  if (documentMask && targets !== 'all')
+    refuse(['documentMask'], 'is for models of every place', 'set data.targets to all');
   if (invalid === 'replace' && typeof documents === 'object' && 'column' in documents)
     refuse(
       ['invalid'],
@@ -91,6 +100,13 @@ export const textSchema = z
       .min(1)
       .optional()
       .describe('The token behind each document, which a tokenizer.json must have. Default: <|endoftext|>.'),
+    documentMask: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Keep the documents of a window apart (Llama 3, 2024): attention sees those places alone that are in the same document, and the ' +
+          'positions of each start anew. For models of layers that mix places by attention only.',
+      ),
     tokens: z
       .union([z.literal('characters'), ...tokenKinds])
       .default('characters')

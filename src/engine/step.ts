@@ -33,6 +33,8 @@ export interface StepSpec {
   readonly seed: number;
   /** What a batch consists of. */
   readonly fields: readonly Field[];
+  /** The token that ends a document, where the model is to keep documents apart. */
+  readonly documentEnd?: number;
   /** Factors of the kernels' absolute values and squares in the training loss. */
   readonly l1?: number;
   readonly l2?: number;
@@ -58,9 +60,9 @@ interface Penalty {
  * @throws ModelError when a layer or a loss does not fit
  */
 export async function createStepModel(spec: StepSpec, withWeights = true): Promise<StepModel> {
-  const { fields } = spec;
+  const { fields, documentEnd } = spec;
   const masked = ofRole(fields, 'mask').flatMap(({ of }) => of ?? []);
-  const data = { inputs: ofRole(fields, 'input'), targets: ofRole(fields, 'target'), masked };
+  const data = { inputs: ofRole(fields, 'input'), targets: ofRole(fields, 'target'), masked, documentEnd };
   const built = await createModel(spec.model, data, spec.seed, withWeights);
   const { trainable, state, frozen } = modelWeights(built.model);
   const heads: Head[] = [];

@@ -54,6 +54,13 @@ const effects: Readonly<Record<string, MaskEffect | undefined>> = {
   TimeDistributed: 'distributes',
 };
 
+/** Whether what a layer gives for a place may depend on other places, beside attention. */
+export function mixesPlaces(layer: Layer): boolean {
+  const effect = effectOf(layer);
+  if (effect === 'joins') return (layer as unknown as { axis: number }).axis === 1;
+  return effect === undefined ? layer.getClassName() !== 'Softmax' : effect === 'recurs' || effect === 'averages';
+}
+
 const effectOf = (layer: Layer): MaskEffect | undefined => effects[layer.getClassName()];
 
 /** Layers that read a mask in Keras and not in tfjs, and what to do about it. */
@@ -104,7 +111,10 @@ export function applyMasked(layer: Layer, inputs: Tensor[], kwargs: object, mask
   const [mask] = masks;
   if (effectOf(layer) === 'any') return [merged(layer, inputs, masks, (given) => apply({}, given)[0])];
   // Of a query and what it attends to: keys come from the second.
-  if (effectOf(layer) === 'attends') return apply({ mask: masks[Math.min(1, masks.length - 1)] });
+  if (effectOf(layer) === 'attends') {
+    const { documents } = layer as unknown as { documents: boolean };
+    return apply({ mask: masks[Math.min(1, masks.length - (documents ? 2 : 1))] });
+  }
   if (!mask) return apply({});
   switch (effectOf(layer)) {
     case 'averages':

@@ -145,6 +145,12 @@ describe('documents', () => {
   it.each([
     [{ file: ['a', 'b'] }, 'data.file: names several files', 'set data.documents'],
     [{ file: 'a', endOfText: '</s>' }, 'data.endOfText: ends documents', 'leave endOfText out'],
+    [{ file: 'a', documentMask: true }, 'data.documentMask: keeps documents apart', 'set it, e.g. to blankLines'],
+    [
+      { file: 'a', documents: 'files', documentMask: true, targets: 'last' },
+      'data.documentMask: is for models of every place',
+      'set data.targets to all',
+    ],
     [
       { file: 'a', documents: { column: 'c' }, invalid: 'replace' },
       'data.invalid: replaces what is not UTF-8',

@@ -3,8 +3,9 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { fromHeads, rotated, toHeads } from './attention.js';
+import { apart, checkDocuments } from './documents.js';
 import { attend } from './scaled-dot-product.js';
-import { type Args, type CallOptions, positive, singleShape, WeightedLayer } from './weighted-layer.js';
+import { type Args, type CallOptions, positive, shapesOf, singleShape, WeightedLayer } from './weighted-layer.js';
 
 /** Sizes of an attention. */
 export interface Heads {
@@ -42,7 +43,7 @@ export abstract class AttentionLayer extends WeightedLayer {
   protected attention(
     sources: readonly tf.Tensor[],
     how: { readonly causal: boolean; readonly rotary: boolean; readonly dropout: number },
-    options: CallOptions,
+    options: CallOptions & { readonly documents?: tf.Tensor },
     prefix = '',
   ): tf.Tensor {
     const bias = (name: string) => (this.has(`${prefix}${name}_bias`) ? this.read(`${prefix}${name}_bias`) : undefined);
@@ -50,11 +51,12 @@ export abstract class AttentionLayer extends WeightedLayer {
       toHeads(sources[i]!, this.read(`${prefix}${name}_kernel`), bias(name)),
     ) as [tf.Tensor, tf.Tensor, tf.Tensor];
     const [turnedQ, turnedK] = how.rotary ? [rotated(q), rotated(k)] : [q, k];
-    const { mask, training } = options;
+    const { mask, documents, training } = options;
     const drops = training === true && how.dropout > 0;
     const seen = attend(tf.mul(turnedQ, q.shape[3]! ** -0.5), turnedK, v, {
       causal: how.causal,
       mask: mask ? tf.cast(mask, 'float32') : undefined,
+      documents,
       factors: drops ? (shape) => this.dropped(tf.ones(shape), how.dropout, options) : undefined,
     });
     return fromHeads(seen, this.read(`${prefix}output_kernel`), bias('output'));
@@ -72,34 +74,39 @@ abstract class PlainAttention extends AttentionLayer {
   readonly useBias: boolean;
   readonly causal: boolean;
   readonly rotary: boolean;
+  readonly documents: boolean;
   protected abstract readonly sizes: Heads;
 
-  constructor({ dropout = 0, useBias = true, causal = false, rotary = false, ...args }: Args) {
+  constructor({ dropout = 0, useBias = true, causal = false, rotary = false, documents = false, ...args }: Args) {
     super(args);
     this.dropout = dropout as number;
     this.useBias = useBias as boolean;
     this.causal = causal as boolean;
     this.rotary = rotary as boolean;
+    this.documents = documents as boolean;
   }
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
-    this.buildAttention(this.sizes, widths(inputShape), this.useBias);
+    checkDocuments(this.name, inputShape, this.documents);
+    const { others } = apart(shapesOf(inputShape), this.documents);
+    this.buildAttention(this.sizes, widths(others), this.useBias);
     this.built = true;
   }
   override call(inputs: tf.Tensor | tf.Tensor[], options: CallOptions): tf.Tensor {
-    return tf.tidy(() => this.attention(sourcesOf([inputs].flat()), this, options));
+    const { others, documents } = apart([inputs].flat(), this.documents);
+    return tf.tidy(() => this.attention(sourcesOf(others), this, { ...options, documents }));
   }
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
     return singleShape(inputShape);
   }
   override getConfig(): tf.serialization.ConfigDict {
-    const { dropout, useBias, causal, rotary } = this;
-    return { ...super.getConfig(), dropout, useBias, causal, rotary };
+    const { dropout, useBias, causal, rotary, documents } = this;
+    return { ...super.getConfig(), dropout, useBias, causal, rotary, documents };
   }
 }
 
 /**
  * Attention of a sequence to itself, or of the first of its inputs to the second; a third gives the keys, as in Keras.
- * Options: numHeads, keyDim, valueDim (default: keyDim), dropout, useBias, causal, rotary.
+ * Options: numHeads, keyDim, valueDim (default: keyDim), dropout, useBias, causal, rotary, documents.
  */
 export class MultiHeadAttention extends PlainAttention {
   static readonly className: string = 'MultiHeadAttention';
@@ -118,7 +125,7 @@ export class MultiHeadAttention extends PlainAttention {
   }
 }
 
-/** The same with fewer heads of keys and values. Options: headDim, numQueryHeads, numKeyValueHeads, dropout, useBias, causal, rotary. */
+/** The same with fewer heads of keys and values. Options: headDim, numQueryHeads, numKeyValueHeads, dropout, useBias, causal, rotary, documents. */
 export class GroupedQueryAttention extends PlainAttention {
   static readonly className: string = 'GroupedQueryAttention';
   protected readonly sizes: Heads;
@@ -145,8 +152,7 @@ export class GroupedQueryAttention extends PlainAttention {
 const sourcesOf = <T>([query, value = query, key = value]: readonly T[]): T[] => [query!, key!, value!];
 
 /** Widths of what queries, keys and values are made of. */
-function widths(inputShape: tfl.Shape | tfl.Shape[]): number[] {
-  const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as tfl.Shape[];
+function widths(shapes: readonly tfl.Shape[]): number[] {
   const wrong = shapes.find((shape) => shape.length !== 3);
   if (wrong) throw new Error(`attention needs sequences, [batch, places, width], and is given [${wrong.join(', ')}]`);
   return sourcesOf(shapes).map((shape) => shape[2]!);

@@ -6,12 +6,14 @@ import tf = require('@tensorflow/tfjs-core');
 import type tfl = require('@tensorflow/tfjs-layers');
 
 import { GroupedQueryAttention, MultiHeadAttention } from './attention-layers.js';
+import { DocumentIds } from './documents.js';
 import { RMSNormalization } from './normalizations.js';
 import { PositionEmbedding } from './position-embedding.js';
 import { TransformerDecoder, TransformerEncoder } from './transformer-layers.js';
 import type { Args } from './weighted-layer.js';
 
 const classes = {
+  documentIds: DocumentIds,
   groupedQueryAttention: GroupedQueryAttention,
   multiHeadAttention: MultiHeadAttention,
   positionEmbedding: PositionEmbedding,

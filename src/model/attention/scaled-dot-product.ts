@@ -2,6 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { computedAfter } from '../tfjs/after.js';
+import { differing } from './documents.js';
 
 /** What is added to a score that must not count. */
 const least = -1e9;
@@ -21,6 +22,8 @@ export interface AttentionOptions {
   readonly causal: boolean;
   /** [batch, others], 0 where a key is not there. */
   readonly mask?: tf.Tensor;
+  /** [batch, places], of which each sees those of its own document; the others are the same places. */
+  readonly documents?: tf.Tensor;
   /** Makes factors of the shares, which drop some; called once for all that is attended for at a time, in the order of rows. */
   readonly factors?: (shape: number[]) => tf.Tensor;
 }
@@ -54,6 +57,7 @@ class Attended {
     readonly v: tf.Tensor,
     readonly causal: boolean,
     readonly mask: tf.Tensor | undefined,
+    readonly documents: tf.Tensor | undefined,
   ) {
     [this.batch, this.heads] = q.shape as [number, number];
     this.groups = k.shape[1]!;
@@ -81,12 +85,23 @@ class Attended {
   /** How much each place of a block sees of each key, [batch, heads, rows, keys]. @param q the block's rows of queries */
   shares(q: tf.Tensor, block: QueryBlock): tf.Tensor {
     let scores = this.apart(tf.matMul(q, this.seen(this.k, block), false, true), block);
-    if (this.causal) scores = tf.add(scores, laterPlaces(block));
+    const unseen = this.unseen(block);
+    if (unseen) scores = tf.add(scores, unseen);
     if (this.mask) {
       const seen = tf.slice(this.mask, [0, 0], [this.batch, block.keys]);
       scores = tf.add(scores, tf.reshape(tf.mul(tf.sub(1, seen), least), [this.batch, 1, 1, block.keys]));
     }
     return tf.softmax(scores);
+  }
+
+  /** `least` where a place of a block must not see a key, [rows, keys] or [batch, 1, rows, keys]. */
+  unseen(block: QueryBlock): tf.Tensor | undefined {
+    const later = this.causal ? laterPlaces(block) : undefined;
+    if (!this.documents) return later;
+    const { from, rows, keys } = block;
+    const [own, seen] = [tf.slice(this.documents, [0, from], [-1, rows]), tf.slice(this.documents, [0, 0], [-1, keys])];
+    const others = tf.mul(differing(own, seen), least);
+    return tf.reshape(later ? tf.add(others, later) : others, [this.batch, 1, rows, keys]);
   }
 }
 
@@ -119,10 +134,10 @@ export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Attent
   const [places, others] = [q.shape[2]!, k.shape[2]!];
   const blocks = blocksOf(places, others, options.causal, limits);
   const isKept = places * others <= limits.kept;
-  const { mask, factors } = options;
+  const { mask, documents, factors } = options;
   const operation = tf.customGrad((...given) => {
     const [q, k, v, save] = given as unknown as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const attended = new Attended(q, k, v, options.causal, mask);
+    const attended = new Attended(q, k, v, options.causal, mask, documents);
     const kept: tf.Tensor[] = [];
     const outputs = blocks.map((block) => {
       const shares = attended.shares(attended.rows(q, block), block);
@@ -133,12 +148,12 @@ export function attend(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, options: Attent
       return attended.apart(tf.matMul(attended.grouped(used), attended.seen(v, block)), block);
     });
     const value = outputs.length === 1 ? outputs[0]! : tf.concat(outputs, 2);
-    save([q, k, v, value, ...(mask ? [mask] : []), ...kept]);
+    save([q, k, v, value, ...(mask ? [mask] : []), ...(documents ? [documents] : []), ...kept]);
     return {
       value,
       gradFunc: (dy, saved) => {
         const [q, k, v, value, ...rest] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
-        const attended = new Attended(q, k, v, options.causal, mask && rest.shift());
+        const attended = new Attended(q, k, v, options.causal, mask && rest.shift(), documents && rest.shift());
         const made = blocks.map(() => ({ shares: isKept ? rest.shift() : undefined, factor: factors && rest.shift() }));
         return [...slopes(attended, blocks, made, value, dy as tf.Tensor)];
       },

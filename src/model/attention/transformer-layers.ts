@@ -4,6 +4,7 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 import { rmsNormOf } from '../tfjs/whole-operations.js';
 import { AttentionLayer, checkRotary } from './attention-layers.js';
+import { apart, checkDocuments } from './documents.js';
 import { layerNorm } from './normalizations.js';
 import { type Args, type CallOptions, positive, singleShape, word } from './weighted-layer.js';
 
@@ -29,6 +30,7 @@ abstract class TransformerLayer extends AttentionLayer {
   readonly useBias: boolean;
   readonly rotary: boolean;
   readonly causal: boolean;
+  readonly documents: boolean;
   readonly #activation: Activation;
   readonly #kind: string;
 
@@ -49,11 +51,13 @@ abstract class TransformerLayer extends AttentionLayer {
     this.epsilon = (args.epsilon as number | undefined) ?? 1e-5;
     this.useBias = args.useBias !== false;
     this.rotary = args.rotary === true;
+    this.documents = args.documents === true;
     const { classNameMap } = tf.serialization.SerializationMap.getMap();
     this.#activation = new (classNameMap[known[this.activation]]![0] as unknown as new () => Activation)();
   }
 
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    checkDocuments(this.#kind, inputShape, this.documents);
     const shape = singleShape(inputShape);
     if (shape.length !== 3) {
       throw new Error(`${this.#kind} needs sequences, [batch, places, width], and is given [${shape.join(', ')}]`);
@@ -102,8 +106,9 @@ abstract class TransformerLayer extends AttentionLayer {
 
   override call(inputs: tf.Tensor | tf.Tensor[], options: CallOptions): tf.Tensor {
     return tf.tidy(() => {
-      const attention = (x: tf.Tensor) => this.attention([x, x, x], this, options, 'attention_');
-      const seen = this.#residual('attention_norm', [inputs].flat()[0]!, options, attention);
+      const { others, documents } = apart([inputs].flat(), this.documents);
+      const attention = (x: tf.Tensor) => this.attention([x, x, x], this, { ...options, documents }, 'attention_');
+      const seen = this.#residual('attention_norm', others[0]!, options, attention);
       return this.#residual('feed_forward_norm', seen, options, (x) => this.#feedForward(x));
     });
   }
@@ -113,11 +118,14 @@ abstract class TransformerLayer extends AttentionLayer {
     return this.normalizeFirst ? sum : this.#normalized(norm, sum);
   }
 
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return singleShape(inputShape);
+  }
   override getConfig(): tf.serialization.ConfigDict {
     const { heads, keyValueHeads, feedForward, dropout, activation, normalization } = this;
-    const { normalizeFirst, epsilon, useBias, rotary } = this;
+    const { normalizeFirst, epsilon, useBias, rotary, documents } = this;
     const sizes = { heads, keyValueHeads, feedForward, dropout, activation, normalization };
-    return { ...super.getConfig(), ...sizes, normalizeFirst, epsilon, useBias, rotary };
+    return { ...super.getConfig(), ...sizes, normalizeFirst, epsilon, useBias, rotary, documents };
   }
 }
 

@@ -69,5 +69,9 @@ export function word<const Word extends string>(
   throw new Error(`${layer}: ${name} is ${JSON.stringify(value)}, and must be ${words.join(' or ')}`);
 }
 
-export const singleShape = (shape: tfl.Shape | tfl.Shape[]): tfl.Shape =>
-  (Array.isArray(shape[0]) ? shape[0] : shape) as tfl.Shape;
+/** Of each input of a layer. */
+export const shapesOf = (shape: tfl.Shape | tfl.Shape[]): tfl.Shape[] =>
+  (Array.isArray(shape[0]) ? shape : [shape]) as tfl.Shape[];
+
+/** Of the first. */
+export const singleShape = (shape: tfl.Shape | tfl.Shape[]): tfl.Shape => shapesOf(shape)[0]!;

@@ -13,6 +13,7 @@ import { everyLayer } from '../layer-tree.js';
 import type { HookSlot } from '../tfjs/hooks.js';
 import { intercepting } from '../tfjs/intercept.js';
 import { type ModelFunction, userTf } from '../user-tf.js';
+import { checkKeepsApart } from './apart-documents.js';
 import { checkLayer } from './create-layer.js';
 import type { BuiltModel, DataShape, InputShape } from './data-shape.js';
 import { countWeights } from './declared-size.js';
@@ -61,6 +62,7 @@ async function build(config: ModelConfig, data: DataShape, seed: number): Promis
       ? await intercepting(seed, hooks, { reseed: true }, () => modelOfFile(config.file))
       : await intercepting(seed, hooks, { reseed: false }, () => modelOfModule(config, data, hooks));
   const where = 'file' in config ? `model.file: ${config.file}` : `model.module: ${config.module}`;
+  if (data.documentEnd !== undefined) checkKeepsApart(model, data.documentEnd, where);
   return { model, hooks, ...checkModel(model, config, data, where) };
 }
 

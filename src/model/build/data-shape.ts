@@ -16,6 +16,8 @@ export interface DataShape {
   readonly targets: readonly TargetShape[];
   /** Names of the inputs that come with masks. */
   readonly masked?: readonly string[];
+  /** The token that ends a document, where the model is to keep documents apart. */
+  readonly documentEnd?: number;
 }
 
 /** What data of one input and one target without names decide. */

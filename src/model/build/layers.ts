@@ -9,6 +9,7 @@ import { isPlain } from '../../data/field.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 import { type HookSlot, installHooks } from '../tfjs/hooks.js';
+import { checkApart, documentsIn, documentsName, readsDocuments } from './apart-documents.js';
 import { attempt } from './attempt.js';
 import { createLayer, wordsFor } from './create-layer.js';
 import type { BuiltModel, DataShape } from './data-shape.js';
@@ -25,6 +26,8 @@ type LayerOutput = tfl.SymbolicTensor;
 export function buildModel(config: LayersConfig, data: DataShape, seed: number, hooks: HookSlot = {}): BuiltModel {
   const inputs = data.inputs.map(({ name, shape }) => tfl.input({ shape: [...shape], name: inputNameOf(name) }));
   const outputs = new Map<string, LayerOutput>(data.inputs.map(({ name }, i) => [inputNameOf(name), inputs[i]]));
+  const documents = data.documentEnd === undefined ? undefined : documentsIn(inputs[0]!, data.documentEnd);
+  if (documents) outputs.set(documentsName, documents);
   const read = new Set<LayerOutput>();
   let last: LayerOutput | undefined = inputs.length === 1 ? inputs[0] : undefined;
   expandedLayers(config.layers).forEach(({ entry, index }, place) => {
@@ -37,10 +40,12 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
     const sources = from === undefined ? [last!] : [from].flat().map((source) => sourceOf(source, outputs, where));
     for (const source of sources) read.add(source);
     const words = wordsFor(config, data, name, data.inputs[inputs.indexOf(sources[0] as never)]);
-    const layer = createLayer(kind, { ...rest, name }, words, where);
+    const isApart = documents !== undefined && readsDocuments(kind, rest);
+    const layer = createLayer(kind, { ...rest, ...(isApart && { documents: true }), name }, words, where);
+    if (documents) checkApart(layer, where);
     seedInitializers(layer, `${seed}/${place}`);
     installHooks(layer, hooks);
-    last = connect(layer, sources, where);
+    last = connect(layer, isApart ? [...sources, documents] : sources, where);
     outputs.set(name, last);
   });
   const unread = data.inputs.find((_, i) => !read.has(inputs[i]));
