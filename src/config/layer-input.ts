@@ -66,7 +66,8 @@ interface OwnLayers {
   transformerDecoder: Transformer;
   transformerEncoder: Transformer;
   rmsNormalization: { epsilon?: number };
-  positionEmbedding: { kind?: 'learned' | 'sinusoidal' };
+  positionEmbedding: { kind?: 'learned' | 'sinusoidal' | 'rotary' };
+  swiglu: object;
   tokenAndPositionEmbedding: {
     /** Number of tokens; default: classes. */
     vocabulary?: number | 'classes' | 'categories';
@@ -74,6 +75,11 @@ interface OwnLayers {
     position?: 'learned' | 'sinusoidal' | 'rotary' | 'none';
     maskZero?: boolean;
   };
-  logits: { units?: number | 'classes'; useBias?: boolean };
+  logits: {
+    units?: number | 'classes';
+    useBias?: boolean;
+    /** Whether the table of the embedding is their kernel too; of several embeddings, the name of one. */
+    tied?: boolean | string;
+  };
 }
 type ClassNamed = { [Name in Capitalize<string>]: Record<string, unknown> | null };

@@ -59,7 +59,7 @@ const others: Readonly<Record<string, string>> = {
   lion: 'LionOptimizer, signMomentum, signum, signSgd',
   // Options of optimizers
   learningRate: 'lr, stepSize, initialLearningRate, alpha, eta',
-  epsilon: 'eps',
+  epsilon: 'eps, layerNormEpsilon, normEps',
   decay: 'rho',
   beta1: 'b1, beta',
   emaMomentum: 'ema, useEma, emaDecay, averageDecay',
@@ -90,6 +90,18 @@ const others: Readonly<Record<string, string>> = {
   dense: 'linear, fullyConnected, fc, InnerProduct',
   batchNormalization: 'batchNorm, BatchNorm1d, BatchNorm2d',
   layerNormalization: 'layerNorm',
+  rmsNormalization: 'RMSNorm',
+  groupedQueryAttention: 'GroupQueryAttention, gqa',
+  transformerEncoder: 'TransformerEncoderLayer',
+  transformerDecoder: 'TransformerDecoderLayer',
+  positionEmbedding: 'positionalEncoding, positionalEmbedding, SinePositionEncoding, rotaryEmbedding',
+  logits: 'lmHead, reversibleEmbedding',
+  // Options of layers
+  width: 'embeddingDim, embedDim, hiddenSize, hiddenDim, dModel, nEmbd',
+  vocabulary: 'vocabularySize, vocabSize',
+  keyValueHeads: 'numKeyValueHeads, numKvHeads',
+  normalizeFirst: 'normFirst, preNorm',
+  tied: 'tieWeights, tieWordEmbeddings, tieEmbeddings',
 
   maxPooling2d: 'maxPool, maxPool2d',
   averagePooling1d: 'avgPool1d',

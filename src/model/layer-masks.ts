@@ -31,6 +31,8 @@ const effects: Readonly<Record<string, MaskEffect | undefined>> = {
   LayerNormalization: 'passes',
   RMSNormalization: 'passes',
   PositionEmbedding: 'passes',
+  Swiglu: 'passes',
+  TiedLogits: 'passes',
   MultiHeadAttention: 'attends',
   GroupedQueryAttention: 'attends',
   TransformerDecoder: 'attends',

@@ -7,6 +7,7 @@ import type { LayerConfig } from '../../src/config/model.js';
 import { loadBackend } from '../../src/engine/backends.js';
 import { traceGradients } from '../../src/engine/onnx/compile.js';
 import { createStepModel } from '../../src/engine/step.js';
+import { ownLayers } from '../../src/model/attention/own-layers.js';
 import { plainShape } from '../../src/model/build/data-shape.js';
 import { buildModel } from '../../src/model/build/layers.js';
 import { specOf } from '../support/engines.js';
@@ -53,16 +54,40 @@ async function operators(
 const countsOf = (list: readonly string[]) =>
   Object.fromEntries([...new Set(list)].toSorted().map((op) => [op, list.filter((other) => other === op).length]));
 
-/** Layers of our own. */
+/** Layers of our own, each twice as wide the second time. */
 const attention = { numHeads: 2, keyDim: 3, causal: true, rotary: false };
-const ownCases: typeof layerCases = Object.fromEntries(
-  Object.entries({
-    multiHeadAttention: attention,
-    transformerDecoder: { heads: 2, feedForward: 6, rotary: true },
-    transformerEncoder: { heads: 2, feedForward: 6, normalization: 'rms', activation: 'swiglu' },
-    positionEmbedding: {},
-  }).map(([name, options]) => [name, { input: [5, 4], layers: [{ [name]: options }] }]),
-);
+const transformer = { heads: 2, feedForward: 6, rotary: true };
+const grouped = { headDim: 4, numQueryHeads: 4, numKeyValueHeads: 2, rotary: true };
+const alone: LayerConfig[] = [
+  { groupedQueryAttention: grouped },
+  { multiHeadAttention: attention },
+  { positionEmbedding: {} },
+  { rmsNormalization: {} },
+  { swiglu: {} },
+  { transformerDecoder: transformer },
+  { transformerEncoder: { ...transformer, normalization: 'rms', activation: 'swiglu' } },
+];
+const ids = (...layers: LayerConfig[]) => ({
+  input: [5],
+  layers,
+  feature: (uniform: number) => Math.floor(7 * uniform),
+});
+const ownCases: typeof layerCases = {
+  ...Object.fromEntries(alone.map((layer) => [Object.keys(layer)[0]!, { input: [5, 4], layers: [layer] }])),
+  documentIds: ids({ documentIds: { endOfText: 3 } }),
+  'transformerDecoder of documents': ids(
+    { documentIds: { endOfText: 3, name: 'ids' } },
+    { embedding: { inputDim: 7, outputDim: 4, name: 'vectors', from: 'input' } },
+    { transformerDecoder: { ...transformer, documents: true, from: ['vectors', 'ids'] } },
+  ),
+  tiedLogits: ids({ embedding: { inputDim: 7, outputDim: 3 } }, { tiedLogits: {} }),
+};
+
+it('knows every layer of our own', () => {
+  expect([...new Set(Object.keys(ownCases).map((name) => name.split(' ')[0]))].toSorted()).toEqual(
+    Object.keys(ownLayers).toSorted(),
+  );
+});
 
 describe('nodes of a step with', () => {
   for (const [name, { layers, input, feature }] of Object.entries({ ...layerCases, ...ownCases })) {

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadBackend } from '../../src/engine/backends.js';
 import { traceGradients } from '../../src/engine/onnx/compile.js';
 import { createStepModel } from '../../src/engine/step.js';
+import { rmsNormOf } from '../../src/model/tfjs/whole-operations.js';
 import { type Case, createEngines, fill, relativeError, specOf } from '../support/engines.js';
 import { computes, floats, trains } from '../support/lowered.js';
 
@@ -37,8 +38,17 @@ describe('layer normalization', () => {
   computes('far from zero', (x) => tf.mul(normalized(x, {}), 1), far);
 });
 
+describe('root mean square normalization', () => {
+  const scale = floats([7], [3, -1, 0.5, 2, 0, 1, -2]);
+  trains('of rows', (x, scale) => rmsNormOf(x, scale, 1e-6), floats([5, 7]), scale);
+  trains('of places', (x, scale) => rmsNormOf(x, scale, 1e-6), floats([2, 3, 7]), scale);
+  trains('of pairs', (x, scale) => rmsNormOf(x, scale, 0.1), floats([3, 11, 2]), floats([2]));
+  trains('of wide rows', (x, scale) => rmsNormOf(x, scale, 1e-6), floats([3, 131]), floats([131]));
+  trains('of a single row', (x, scale) => rmsNormOf(x, scale, 1e-6), floats([1, 5]), floats([5]));
+});
+
 describe('activations', () => {
-  for (const name of ['gelu', 'gelu_new']) {
+  for (const name of ['gelu', 'gelu_new', 'swish']) {
     const { classNameMap } = tf.serialization.SerializationMap.getMap();
     const [Activation] = classNameMap[name] as unknown as [new () => { apply(x: tf.Tensor): tf.Tensor }];
     trains(name, (x) => new Activation().apply(x), floats([3, 11]));

@@ -96,6 +96,10 @@ const layers = {
   dense: ['Linear', 'fc'],
   batchNormalization: ['BatchNorm2d', 'batch_normalization'],
   maxPooling2d: ['max_pooling2d'],
+  rmsNormalization: ['RMSNorm', 'rms_normalization'],
+  groupedQueryAttention: ['GroupQueryAttention'],
+  transformerDecoder: ['TransformerDecoderLayer'],
+  logits: ['ReversibleEmbedding'],
 };
 const options = {
   learningRate: ['lr', 'learning_rate'],
@@ -138,6 +142,9 @@ describe('a name of another library for', () => {
     [{ conv2d: { filters: 1, kernelSize: 1, padding: 'SAME' } }, 'same'],
     [{ conv2d: { filters: 1, kernelSize: 1, dataFormat: 'channels_last' } }, 'channelsLast'],
     [{ dense: { units: 1, kernelRegularizer: 'l2' } }, 'l1l2'],
+    [{ tokenAndPositionEmbedding: { embedding_dim: 8 } }, 'width'],
+    [{ tokenAndPositionEmbedding: { vocabulary_size: 8 } }, 'vocabulary'],
+    [{ logits: { tie_weights: true } }, 'tied'],
   ])('another option of a layer: %j', (layer, ours) => expect(forLayer(layer)).toBe(`did you mean ${ours}?`));
 });
 

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadBackend } from '../../src/engine/backends.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
+import { elements } from '../../src/ground/elements.js';
 import { rotated } from '../../src/model/attention/attention.js';
 import { ownLayers } from '../../src/model/attention/own-layers.js';
 import { plainShape } from '../../src/model/build/data-shape.js';
@@ -119,6 +120,17 @@ describe('compiled as eagerly, in training too', () => {
       { rmsNormalization: {} },
     ),
     encoder: tokensInto({ transformerEncoder: { ...decoder, activation: 'geluTanh', normalizeFirst: false } }),
+    'tied logits, of the second embedding, behind a swiglu': {
+      ...tokensInto(),
+      layers: [
+        { embedding: { inputDim: 7, outputDim: 8, name: 'first' } },
+        { embedding: { inputDim: 7, outputDim: 6, from: 'input', maskZero: true, name: 'second' } },
+        { concatenate: { from: ['first', 'second'] } },
+        { dense: { units: 12 } },
+        { swiglu: {} },
+        { logits: { tied: 'second' } },
+      ],
+    },
     attention: tokensInto(
       { multiHeadAttention: { numHeads: 2, keyDim: 3, valueDim: 5, dropout: 0.1, name: 'a' } },
       { groupedQueryAttention: { headDim: 4, numQueryHeads: 4, numKeyValueHeads: 2, causal: true, name: 'g' } },
@@ -168,6 +180,17 @@ it('writes entries of several layers out', () => {
   expect(layers.slice(2, 4).map((layer) => layer.getConfig().rotary)).toEqual([true, true]);
 });
 
+it('turns by places where positionEmbedding is rotary', () => {
+  const { layers } = build(
+    { embedding: { inputDim: 7, outputDim: 8 } },
+    { positionEmbedding: { kind: 'rotary' } },
+    { multiHeadAttention: { numHeads: 2, keyDim: 4 } },
+    { groupedQueryAttention: { headDim: 4, numQueryHeads: 2, numKeyValueHeads: 1, rotary: false } },
+    { transformerEncoder: { heads: 2, feedForward: 4 } },
+  );
+  expect(layers.slice(2).map((layer) => layer.getConfig().rotary)).toEqual([true, false, true]);
+});
+
 it.each([
   [{ transformerDecoder: { heads: 3, feedForward: 4 } }, /the width 8 of its input is no multiple of heads 3/],
   [{ transformerDecoder: { heads: 2 } }, /transformerDecoder needs feedForward, a whole number/],
@@ -189,18 +212,41 @@ it.each([
   [{ logits: { useBias: 'yes' } }, /useBias: "yes" is text/],
   [{ rmsNormalization: { epsilon: -1 } }, /epsilon: -1 is not a number of at least 0/],
   [{ tokenAndPositionEmbedding: {} }, /there is no width/],
-  [{ logits: { tied: true } }, /there is no option tied/],
+  [
+    { swiglu: { from: 'odd' } },
+    /swiglu takes two halves, and is given 7 numbers: give the layer before it an even width/,
+  ],
+  [{ transformerDecoder: { heads: 2, feedForward: 4, from: ['odd', 'ids'] } }, /reads one input, and is given 2/],
+  [{ dense: { units: 8, activation: 'swiglu' } }, /swiglu halves.*, and put the layer swiglu after this one/],
+  [{ positionEmbedding: { kind: 'rotary', name: 'turns' } }, /there is no option name/],
+  [{ logits: { tied: 1 } }, /tied: 1 is neither true, false nor the name of an embedding: write tied: true/],
+  [{ logits: { tied: 'it' } }, /no embedding before it is called it: use one of ids/],
+  [
+    { logits: { tied: true, from: 'odd' } },
+    /as wide as those of ids, 8, and are given 7.*: put dense: { units: 8 } before it/,
+  ],
+  [{ logits: { tied: true, from: 'input' } }, /no embedding before it/],
+  [{ logits: { tied: true, from: 'two' } }, /before it are ids, others: say whose: tied: ids/],
+  [{ logits: { tied: true, useBias: true } }, /tied logits have no option useBias: leave useBias or tied out/],
 ] as [Case['layers'][number], RegExp][])('refuses %j', (layer, message) => {
-  expect(() => build(tokens, layer)).toThrow(message);
+  const before: Case['layers'] = [
+    { tokenAndPositionEmbedding: { width: 8, position: 'none', name: 'ids' } },
+    { dense: { units: 7, name: 'odd' } },
+    { embedding: { inputDim: 7, outputDim: 8, from: 'input', name: 'others' } },
+    { add: { from: ['ids', 'others'], name: 'two' } },
+    { dense: { units: 8, from: 'ids' } },
+  ];
+  expect(() => build(...before, layer)).toThrow(message);
 });
 
-it('opens again in plain tfjs', async () => {
+it.each([false, true])('opens again in plain tfjs, with tied logits: %s', async (tied) => {
   const model = build(
     tokens,
     { transformerDecoder: { heads: 2, feedForward: 4 } },
     { rmsNormalization: {} },
-    { logits: {} },
+    { logits: { tied } },
   );
+  expect(model.countParams()).toBe(model.weights.reduce((sum, { shape }) => sum + elements(shape as number[]), 0));
   const saved: tf.io.ModelArtifacts[] = [];
   const result = { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' as const } };
   await model.save(

@@ -24,7 +24,7 @@ const file = writeConfig(folder, 'decoder', {
       { tokenAndPositionEmbedding: { width: 16, position: 'rotary' } },
       { transformerDecoder: { repeat: 2, heads: 4, keyValueHeads: 2, feedForward: 24, dropout: 0.1 } },
       'layerNormalization',
-      'logits',
+      { logits: { tied: true } },
     ],
   },
   loss: 'sparseCategoricalCrossentropy',

@@ -85,6 +85,9 @@ abstract class PlainAttention extends AttentionLayer {
     this.rotary = rotary as boolean;
     this.documents = documents as boolean;
   }
+  protected override get mostInputs(): number {
+    return this.documents ? 4 : 3;
+  }
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     checkDocuments(this.name, inputShape, this.documents);
     const { others } = apart(shapesOf(inputShape), this.documents);

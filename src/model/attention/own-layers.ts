@@ -9,6 +9,8 @@ import { GroupedQueryAttention, MultiHeadAttention } from './attention-layers.js
 import { DocumentIds } from './documents.js';
 import { RMSNormalization } from './normalizations.js';
 import { PositionEmbedding } from './position-embedding.js';
+import { Swiglu } from './swiglu.js';
+import { TiedLogits } from './tied-logits.js';
 import { TransformerDecoder, TransformerEncoder } from './transformer-layers.js';
 import type { Args } from './weighted-layer.js';
 
@@ -18,6 +20,8 @@ const classes = {
   multiHeadAttention: MultiHeadAttention,
   positionEmbedding: PositionEmbedding,
   rmsNormalization: RMSNormalization,
+  swiglu: Swiglu,
+  tiedLogits: TiedLogits,
   transformerDecoder: TransformerDecoder,
   transformerEncoder: TransformerEncoder,
 };

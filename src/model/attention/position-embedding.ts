@@ -20,6 +20,9 @@ export class PositionEmbedding extends WeightedLayer {
     this.kind = word('positionEmbedding', 'kind', args.kind ?? 'learned', kinds);
     this.documents = args.documents === true;
   }
+  protected override get mostInputs(): number {
+    return this.documents ? 2 : 1;
+  }
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     checkDocuments('positionEmbedding', inputShape, this.documents);
     const [, places, width, ...rest] = singleShape(inputShape);

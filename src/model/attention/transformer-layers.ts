@@ -2,7 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
-import { rmsNormOf } from '../tfjs/whole-operations.js';
+import { activatedBy, rmsNormOf } from '../tfjs/whole-operations.js';
 import { AttentionLayer, checkRotary } from './attention-layers.js';
 import { apart, checkDocuments } from './documents.js';
 import { layerNorm } from './normalizations.js';
@@ -13,10 +13,6 @@ const activations = ['gelu', 'geluTanh', 'relu', 'silu', 'swiglu'] as const;
 /** Under which tfjs registers them. */
 const known = { gelu: 'gelu', geluTanh: 'gelu_new', relu: 'relu', silu: 'swish', swiglu: 'swish' } as const;
 const normalizations = ['layer', 'rms'] as const;
-
-interface Activation {
-  apply(x: tf.Tensor): tf.Tensor;
-}
 
 abstract class TransformerLayer extends AttentionLayer {
   readonly heads: number;
@@ -31,7 +27,6 @@ abstract class TransformerLayer extends AttentionLayer {
   readonly rotary: boolean;
   readonly causal: boolean;
   readonly documents: boolean;
-  readonly #activation: Activation;
   readonly #kind: string;
 
   constructor(args: Args, kind: string, causal: boolean) {
@@ -52,10 +47,11 @@ abstract class TransformerLayer extends AttentionLayer {
     this.useBias = args.useBias !== false;
     this.rotary = args.rotary === true;
     this.documents = args.documents === true;
-    const { classNameMap } = tf.serialization.SerializationMap.getMap();
-    this.#activation = new (classNameMap[known[this.activation]]![0] as unknown as new () => Activation)();
   }
 
+  protected override get mostInputs(): number {
+    return this.documents ? 2 : 1;
+  }
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     checkDocuments(this.#kind, inputShape, this.documents);
     const shape = singleShape(inputShape);
@@ -99,7 +95,7 @@ abstract class TransformerLayer extends AttentionLayer {
     const [batch, places, width] = x.shape as [number, number, number];
     const rows = tf.reshape(x, [batch * places, width]);
     const isGated = this.activation === 'swiglu';
-    const active = this.#activation.apply(this.#dense(isGated ? 'gate' : 'intermediate', rows));
+    const active = activatedBy(known[this.activation], this.#dense(isGated ? 'gate' : 'intermediate', rows));
     const inner = isGated ? tf.mul(active, this.#dense('intermediate', rows)) : active;
     return tf.reshape(this.#dense('output', inner), x.shape);
   }

@@ -24,6 +24,19 @@ export abstract class WeightedLayer extends tfl.layers.Layer {
     this.supportsMasking = true;
   }
 
+  /** How many inputs it reads. */
+  protected get mostInputs(): number {
+    return 1;
+  }
+
+  /** @throws Misuse where it is given inputs that it would not read */
+  override apply(...given: Parameters<tfl.layers.Layer['apply']>): ReturnType<tfl.layers.Layer['apply']> {
+    const count = [given[0]].flat().length;
+    if (count <= this.mostInputs) return super.apply(...given);
+    const most = this.mostInputs === 1 ? 'one input' : `${this.mostInputs} inputs at most`;
+    throw new Misuse(`${this.getClassName()} reads ${most}, and is given ${count}`, 'name as many under from');
+  }
+
   /** @param fans rows and columns of the matrix that the weight is in a product (Glorot and Bengio 2010) */
   protected matrix(name: string, shape: number[], fans: readonly [number, number]): void {
     const limit = Math.sqrt(6 / (fans[0] + fans[1]));
@@ -47,6 +60,16 @@ export abstract class WeightedLayer extends tfl.layers.Layer {
   protected dropped(x: tf.Tensor, rate: number, { training }: CallOptions): tf.Tensor {
     if (!training || rate === 0) return x;
     return this.dropoutFunc ? this.dropoutFunc(x, rate) : tf.dropout(x, rate);
+  }
+}
+
+/** A layer that is used as it cannot be, and what to do about it. */
+export class Misuse extends Error {
+  constructor(
+    problem: string,
+    readonly remedy: string,
+  ) {
+    super(problem);
   }
 }
 

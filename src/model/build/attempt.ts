@@ -1,5 +1,6 @@
 /** What tfjs throws while a model is built, as a mistake in the config. */
 import { ModelError } from '../../errors.js';
+import { Misuse } from '../attention/weighted-layer.js';
 import { remedyForName } from './choices.js';
 
 /** Runs `action`. @param where the layer, for messages @throws ModelError where tfjs throws */
@@ -8,6 +9,7 @@ export function attempt<T>(where: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof ModelError) throw error;
+    if (error instanceof Misuse) throw new ModelError(`${where}: ${error.message}`, error.remedy);
     const remedy = remedyForName(error) ?? 'check the layer, its options and the shape it is given';
     throw new ModelError(`${where}: ${reasonOf(error)}`, remedy);
   }

@@ -38,6 +38,12 @@ export function checkActivation(key: string, value: unknown, where: string): voi
   if (!isActivation(key) || typeof value !== 'string') return;
   const names = namesOf('activation');
   if (names.includes(value)) return;
+  if (value === 'swiglu') {
+    throw new ModelError(
+      `${where}: ${key}: swiglu halves the numbers that it is given, which no activation does`,
+      'leave it out, and put the layer swiglu after this one',
+    );
+  }
   throw new ModelError(`${where}: ${key}: there is no activation ${JSON.stringify(value)}`, oneOf(value, names));
 }
 

@@ -18,11 +18,15 @@ export interface ExpandedLayer {
 /** How `tokenAndPositionEmbedding` tells places apart. */
 const positions = ['learned', 'sinusoidal', 'rotary', 'none'];
 
+/** Layers that can turn queries and keys by their places. */
+const attention = /^(transformer(de|en)coder|multiHeadAttention|groupedQueryAttention)$/i;
+
 /** Names of the entries that are no layers. */
 export const entryNames = ['tokenAndPositionEmbedding', 'logits'];
 
 /** The layers that are built, in their order. @throws ModelError where an option of such an entry is wrong */
 export function expandedLayers(entries: readonly LayerConfig[]): ExpandedLayer[] {
+  /** Whether attention turns by places what no embedding has marked. */
   let rotary = false;
   return entries.flatMap((given, index) => {
     const [[kind, all]] = Object.entries(given) as [[string, LayerOptions | null]];
@@ -34,8 +38,13 @@ export function expandedLayers(entries: readonly LayerConfig[]): ExpandedLayer[]
       return tokensAndPositions(options, where).map((layer) => ({ entry: layer, index }));
     }
     if (kind === 'logits') return [{ entry: logits(options, where), index }];
-    // Attention that follows turns by places what the embedding has not marked.
-    if (rotary && /^transformer(de|en)coder$/i.test(kind)) entry[kind] = { rotary: true, ...options };
+    if (kind.toLowerCase() === 'positionembedding' && options.kind === 'rotary') {
+      const { kind: _, ...others } = options;
+      refuse(others, ['kind'], `${where} of kind rotary`);
+      rotary = true;
+      return [];
+    }
+    if (rotary && attention.test(kind)) entry[kind] = { rotary: true, ...options };
     return repeated(kind, entry[kind] as LayerOptions, repeat, where).map((layer) => ({ entry: layer, index }));
   });
 }
@@ -87,11 +96,25 @@ function tokensAndPositions(options: LayerOptions, where: string): LayerConfig[]
 }
 
 function logits(options: LayerOptions, where: string): LayerConfig {
-  const { name, from, useBias = false, units = 'classes', ...others } = options;
-  refuse(others, ['useBias', 'units', 'name', 'from'], where);
-  return {
-    dense: { units, useBias, ...(name === undefined ? {} : { name }), ...(from === undefined ? {} : { from }) },
-  };
+  const { name, from, tied = false, ...others } = options;
+  const placed = { ...(name === undefined ? {} : { name }), ...(from === undefined ? {} : { from }) };
+  if (tied === false) {
+    const { useBias = false, units = 'classes', ...more } = others;
+    refuse(more, ['useBias', 'units', 'tied', 'name', 'from'], where);
+    return { dense: { units, useBias, ...placed } };
+  }
+  if (tied !== true && typeof tied !== 'string') {
+    throw new ModelError(
+      `${where}: tied: ${JSON.stringify(tied)} is neither true, false nor the name of an embedding`,
+      'write tied: true',
+    );
+  }
+  // The embedding has as many rows as there are scores, and Keras gives them no bias.
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    throw new ModelError(`${where}: tied logits have no option ${other}`, `leave ${other} or tied out`);
+  }
+  return { tiedLogits: { ...(tied === true ? {} : { embedding: { name: tied } }), ...placed } };
 }
 
 function refuse(others: LayerOptions, known: readonly string[], where: string): void {

@@ -32,7 +32,7 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
   let last: LayerOutput | undefined = inputs.length === 1 ? inputs[0] : undefined;
   expandedLayers(config.layers).forEach(({ entry, index }, place) => {
     const [kind, options] = Object.entries(entry)[0]!;
-    const where = `model.layers.${index} (${kind})`;
+    const where = `model.layers.${index} (${Object.keys(config.layers[index]!)[0]})`;
     const { from, ...rest } = (options ?? {}) as LayerOptions;
     const name = (rest.name as string | undefined) ?? uniqueName(kind, outputs);
     if (outputs.has(name)) throw new ModelError(`${where}: the name ${name} is taken`, 'give the layer another name');

@@ -51,6 +51,8 @@ export const rules: Readonly<Record<string, LayerRule | undefined>> = {
   GroupedQueryAttention: makesLogits,
   TransformerDecoder: makesLogits,
   TransformerEncoder: makesLogits,
+  Swiglu: makesLogits,
+  TiedLogits: makesLogits,
   Activation: ({ config, inputs: [input], shape, where }) => activated(config.activation, input, shape, where),
   ReLU: relu,
   LeakyReLU: keeps,

@@ -88,6 +88,10 @@ normalization.call = function whole(inputs, kwargs) {
   });
 };
 
+interface Activation {
+  apply(x: tf.Tensor): tf.Tensor;
+}
+
 /**
  * Activations that are x times a share of it: the Gaussian error linear unit, exact and by a hyperbolic tangent (Hendrycks and Gimpel
  * 2016), and silu. To the result and its slope, by which the gradient is multiplied.
@@ -99,12 +103,16 @@ tf.registerGradient({
   gradFunc: (dys, [slope]) => ({ x: () => tf.mul((dys as tf.Tensor[])[0], slope) }),
 });
 
+/** What an activation makes of x. @param className as tfjs registers it */
+export const activatedBy = (className: string, x: tf.Tensor): tf.Tensor =>
+  new (classNameMap[className][0] as unknown as new () => Activation)().apply(x);
+
 for (const [className, kind] of [
   ['gelu', 'gelu'],
   ['gelu_new', 'geluTanh'],
   ['swish', 'silu'],
 ] as const) {
-  const activation = prototypeOf<{ apply(x: tf.Tensor): tf.Tensor }>(className);
+  const activation = prototypeOf<Activation>(className);
   const { apply } = activation;
   activation.apply = function whole(x) {
     return isWhole('Activation') ? tf.tidy(() => run('Activation', { x }, { kind })[0]) : apply.call(this, x);
