@@ -17,11 +17,10 @@ import {
 } from './running.js';
 import { type RunFlags, type SharedFlags, withConfig, withRunOptions, withShared } from './shared-options.js';
 
-interface CoordinatorFlags extends RunFlags, Pick<SharedFlags, 'token' | 'tlsCert' | 'tlsKey'> {
+interface CoordinatorFlags extends RunFlags, Pick<SharedFlags, 'token' | 'tlsCert' | 'tlsKey' | 'allowMixedNumerics'> {
   readonly host?: string;
   readonly port?: string;
   readonly minWorkers?: string;
-  readonly allowMixedNumerics?: boolean;
 }
 
 export function coordinatorCommand(): Command {
@@ -32,12 +31,8 @@ export function coordinatorCommand(): Command {
     .option(
       '--min-workers <n>',
       'remote workers without which no step begins (default: 1 at first; then none, where this machine computes)',
-    )
-    .option(
-      '--allow-mixed-numerics',
-      'admit machines whose arithmetic gives other bits; the run is not reproducible then',
     );
-  withShared(command, 'token', 'tlsCert', 'tlsKey');
+  withShared(command, 'allowMixedNumerics', 'token', 'tlsCert', 'tlsKey');
   return withRunOptions(command)
     .addHelpText(
       'after',

@@ -9,6 +9,7 @@ export const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.js')).trainCommand(),
   coordinator: async () => (await import('./coordinator.js')).coordinatorCommand(),
   worker: async () => (await import('./worker.js')).workerCommand(),
+  join: async () => (await import('./join.js')).joinCommand(),
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   compare: async () => (await import('./compare.js')).compareCommand(),
   check: async () => (await import('./check.js')).checkCommand(),

@@ -68,13 +68,18 @@ function dieOf(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
-/** Runs a training to its end, its mistakes and interruptions told as every command tells them. */
+/**
+ * Runs a training to its end, its mistakes and interruptions told as every command tells them.
+ * @param train its result is undefined where there was nothing to do
+ * @param isOrderly whether it is ended in good order before its first step too
+ */
 export async function trainUntilInterrupted(
   json: boolean | undefined,
-  train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent>,
+  train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent | undefined>,
+  isOrderly = false,
 ): Promise<void> {
   const show = await reporter(json);
-  let hasBegun = false;
+  let hasBegun = isOrderly;
   const report: Reporter = (event) => {
     if (event.event === 'start') hasBegun = true;
     show(event);
@@ -89,7 +94,7 @@ export async function trainUntilInterrupted(
     try {
       const end = await train({ report, signal });
       // A run that was to take so many steps has come to its end.
-      if (end.interrupted && signal.aborted) process.exitCode = exitCode();
+      if (end?.interrupted && signal.aborted) process.exitCode = exitCode();
     } catch (error) {
       // Stopped while data were read: there is nothing to save.
       if (signal.aborted && error === signal.reason) process.exitCode = exitCode();
@@ -150,6 +155,12 @@ export const stepLimit = (value: string | undefined): number | undefined =>
   value === undefined
     ? undefined
     : wholeNumber('--steps', value, 1, Number.MAX_SAFE_INTEGER, 'use 100, or leave it out');
+
+/** The seconds of `--timeout`. @throws ConfigError when it is no number of seconds */
+export const timeoutOf = (value: string | undefined): number | undefined =>
+  value === undefined
+    ? undefined
+    : wholeNumber('--timeout', value, 0, 1e9, 'give seconds, such as 600, or leave it out');
 
 /** @throws ConfigError when an option's value is no whole number in a range */
 export function wholeNumber(option: string, value: string, least: number, most: number, remedy: string): number {

@@ -29,6 +29,9 @@ export interface SharedFlags {
   readonly token?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly cache?: string;
+  readonly timeout?: string;
+  readonly allowMixedNumerics?: boolean;
   readonly json?: boolean;
 }
 
@@ -74,6 +77,12 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
   token: option('--token <token>', 'what workers must know to join (default: $LOCKSTEP_TOKEN, else a new random one)'),
   tlsCert: option('--tls-cert <file>', 'certificate in PEM, for wss://'),
   tlsKey: option('--tls-key <file>', 'its private key in PEM'),
+  cache: option('--cache <dir>', 'where data sets are kept from one run to the next'),
+  timeout: option('--timeout <seconds>', 'how long to wait for the others; 0 for ever (default: 600)'),
+  allowMixedNumerics: option(
+    '--allow-mixed-numerics',
+    'admit machines whose arithmetic gives other bits; the run is not reproducible then',
+  ),
   json: option('--json', 'print JSON and nothing else, an object a line'),
 };
 

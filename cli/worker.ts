@@ -9,11 +9,11 @@ import type { WorkerOptions } from '../worker/worker.js';
 import type { WorkerProgramEvent } from '../worker/worker-events.js';
 import { pair, pem, portNumber } from './network.js';
 import { tellMistake } from './outcome.js';
-import { hideToken, threadCount, tokenOf, untilInterrupted, wholeNumber } from './running.js';
+import { hideToken, threadCount, timeoutOf, tokenOf, untilInterrupted } from './running.js';
 import { type SharedFlags, withShared } from './shared-options.js';
 import { workerLine } from './worker-text.js';
 
-const shared = ['token', 'threads', 'tlsCert', 'tlsKey', 'set', 'json'] as const;
+const shared = ['cache', 'timeout', 'token', 'threads', 'tlsCert', 'tlsKey', 'set', 'json'] as const;
 
 interface WorkerFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly name?: string;
@@ -21,8 +21,6 @@ interface WorkerFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly peerHost?: string;
   readonly peerPort?: string;
   readonly advertise?: string;
-  readonly cache?: string;
-  readonly timeout?: string;
   readonly config?: string;
 }
 
@@ -38,8 +36,6 @@ export function workerCommand(): Command {
     )
     .option('--peer-port <n>', 'port for links from other workers (default: any)')
     .option('--advertise <host:port>', 'where other workers reach that port, if not there')
-    .option('--cache <dir>', 'where data sets are kept from one run to the next')
-    .option('--timeout <seconds>', 'how long to wait for a coordinator; 0 for ever (default: 600)')
     .option('--config <file>', 'a config whose `data` section loads a copy of the data that this machine has');
   return withShared(command, ...shared)
     .addHelpText(
@@ -100,11 +96,6 @@ async function optionsOf(url: string, flags: WorkerFlags): Promise<Omit<WorkerOp
     },
   };
 }
-
-const timeoutOf = (value: string | undefined): number | undefined =>
-  value === undefined
-    ? undefined
-    : wholeNumber('--timeout', value, 0, 1e9, 'give seconds, such as 600, or leave it out');
 
 /** Few workers have a config, and reading one takes longer to load than what the others need. */
 async function localData(file: string, set: readonly string[] = []): Promise<WorkerOptions['local']> {

@@ -52,6 +52,12 @@ export class OutputError extends LockstepError {
   readonly code = 'LOCKSTEP_OUTPUT';
 }
 
+/** A run that another process trains. */
+export class RunBusyError extends OutputError {}
+
+/** A run that is to be gone on with, and has nothing left to do. */
+export class RunCompleteError extends ConfigError {}
+
 /** A run that has come to its end, but could not write all that it promised. */
 export class UnwrittenError extends LockstepError {
   readonly code = 'LOCKSTEP_UNWRITTEN';

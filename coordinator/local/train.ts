@@ -8,7 +8,7 @@ import { trainableIn } from '../../src/optimizer/optimizer.js';
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { EndEvent, Reporter } from '../../src/report/events.js';
 import { RunPhases } from '../../src/report/phases.js';
-import { lockRun } from '../../src/report/run-lock.js';
+import { type JobStart, lockRun } from '../../src/report/run-lock.js';
 import { graphCount } from '../prepare/choose-engine.js';
 import { type PreparedRun, type PrepareOptions, prepareRun, type StartTrainer } from '../prepare/prepare.js';
 import { decideModels } from '../training/decide-models.js';
@@ -76,9 +76,10 @@ export async function resumeWith(
   set: readonly string[],
   report: Reporter | undefined,
   go: (config: RunConfig, resumption: Resumption) => Promise<EndEvent>,
+  job?: JobStart,
 ): Promise<EndEvent> {
   checkRun(folder);
-  const lock = lockRun(folder);
+  const lock = lockRun(folder, job);
   try {
     const resumption = await findResumption(folder, lock, set);
     for (const message of resumption.warnings) report?.({ event: 'warning', message });
@@ -100,15 +101,15 @@ const poolStarter =
  */
 export async function execute(
   config: RunConfig,
-  options: TrainOptions & Pick<PrepareOptions, 'opened'> & { readonly threads: number },
+  options: TrainOptions & Pick<PrepareOptions, 'opened' | 'job'> & { readonly threads: number },
   start: StartTrainer,
   resumption?: Resumption,
 ): Promise<EndEvent> {
-  const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened } = options;
+  const { threads, out = 'runs', ledger = false, report = () => {}, signal, steps, opened, job } = options;
   checkSteps(steps);
   const started = performance.now();
   const phases = new RunPhases(report);
-  const asked = { threads, out, ledger, report, phases, signal, start, opened };
+  const asked = { threads, out, ledger, report, phases, signal, start, opened, job };
   const prepared = await prepareRun(config, asked, resumption);
   let end: EndEvent;
   try {

@@ -25,7 +25,7 @@ import type { LogFile, LogOptions } from '../../src/report/log-file.js';
 import { metricsLog, metricsName } from '../../src/report/metrics-log.js';
 import type { RunPhases } from '../../src/report/phases.js';
 import { assertWritable, createRunFolder, replaceConfig } from '../../src/report/run-folder.js';
-import { lockRun, type RunLock } from '../../src/report/run-lock.js';
+import { type JobStart, lockRun, type RunLock } from '../../src/report/run-lock.js';
 import { Unwritten } from '../../src/report/unwritten.js';
 import { checkData, checkGraph, type Resumption } from '../training/resume.js';
 import type { Trainer } from '../training/trainer.js';
@@ -55,6 +55,8 @@ export interface PrepareOptions {
   readonly start: StartTrainer;
   /** Told the run's folder as soon as it is there. */
   readonly opened?: (folder: string, unwritten: Unwritten) => void;
+  /** The job of a scheduler that it is the run of. */
+  readonly job?: JobStart;
 }
 
 /**
@@ -232,14 +234,14 @@ function checkBuckets(
  */
 function openFolder(
   config: RunConfig,
-  { out, ledger: wanted, report }: PrepareOptions,
+  { out, ledger: wanted, report, job }: PrepareOptions,
   cleanups: (() => void | Promise<void>)[],
   unwritten: Unwritten,
   resumption?: Resumption,
 ) {
   const yaml = resolvedYaml(config);
   const folder = resumption?.folder ?? createRunFolder(out, config.name, yaml);
-  const lock = resumption?.lock ?? lockRun(folder);
+  const lock = resumption?.lock ?? lockRun(folder, job);
   if (!resumption) cleanups.push(() => lock.release());
   const step = resumption?.checkpoint?.state.progress.step ?? 0;
   if (resumption) replaceConfig(folder, yaml);

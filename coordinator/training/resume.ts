@@ -9,7 +9,7 @@ import type { RunConfig } from '../../src/config/run-config.js';
 import { isPlanned } from '../../src/config/schedule.js';
 import type { Dataset } from '../../src/data/examples.js';
 import { type DataFingerprint, fingerprintOf } from '../../src/data/fingerprint.js';
-import { ConfigError, DataError } from '../../src/errors.js';
+import { ConfigError, DataError, RunCompleteError } from '../../src/errors.js';
 import { statusOf } from '../../src/ground/status.js';
 import { metricsName, saysEnded } from '../../src/report/metrics-log.js';
 import { configName } from '../../src/report/run-folder.js';
@@ -59,9 +59,9 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
   const { epoch, position, stopped } = state.progress;
   const trained = stopped || (epoch === config.training.epochs && position === 0);
   if (trained && !saysEnded(join(folder, metricsName))) return;
-  if (stopped) throw new ConfigError(`${folder}: the run has stopped early, and is complete`, 'start a new one');
+  if (stopped) throw new RunCompleteError(`${folder}: the run has stopped early, and is complete`, 'start a new one');
   if (epoch >= config.training.epochs) {
-    throw new ConfigError(
+    throw new RunCompleteError(
       `${folder}: the run is complete: it has ${epoch} of ${config.training.epochs} epochs`,
       isPlanned(config.schedule)
         ? 'start a new run: under its schedule, every step depends on how many there will be'

@@ -1,8 +1,8 @@
 /** Where a run listened and which token it asked for: kept in its folder, so that its workers find it again. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ConfigError } from '../../src/errors.js';
+import { ConfigError, LockstepError } from '../../src/errors.js';
 import { writeFileAtomically } from '../../src/ground/atomic-file.js';
 import { readJsonFile } from '../../src/ground/json-file.js';
 
@@ -10,10 +10,17 @@ export interface ListenAddress {
   readonly host: string;
   readonly port: number;
   readonly token?: string;
+  /** The job of a scheduler that it is the run of. */
+  readonly job?: string;
 }
 
 export const addressFile = (folder: string): string => join(folder, 'coordinator.json');
-const schema = z.strictObject({ host: z.string(), port: z.int().min(0).max(65535), token: z.string() });
+const schema = z.strictObject({
+  host: z.string(),
+  port: z.int().min(0).max(65535),
+  token: z.string(),
+  job: z.string().optional(),
+});
 
 /** Readable by the user alone: it holds the token. @throws OutputError when it cannot be written */
 export function writeAddress(folder: string, address: ListenAddress): void {
@@ -21,6 +28,34 @@ export function writeAddress(folder: string, address: ListenAddress): void {
   // What may be left of an attempt that was killed could be readable by others.
   rmSync(`${path}.partial`, { force: true });
   writeFileAtomically(path, `${JSON.stringify(address, null, 2)}\n`, 0o600);
+}
+
+/**
+ * The newest run of a job, of those in a folder of runs.
+ * @param job as it was given to `coordinate`
+ */
+export function runOfJob(runs: string, job: string): string | undefined {
+  if (!existsSync(runs)) return undefined;
+  const found = readdirSync(runs)
+    .map((name) => join(runs, name))
+    .filter((folder) => jobOfRun(folder) === job)
+    .sort((one, other) => numberOf(other) - numberOf(one));
+  return found[0];
+}
+
+/** The number that ends a run's name. */
+function numberOf(folder: string): number {
+  return Number(/\d+$/.exec(folder)?.[0] ?? 0);
+}
+
+/** Undefined also where another user's run, or another version's, cannot be read: it is not the one that is looked for. */
+function jobOfRun(folder: string): string | undefined {
+  try {
+    return readAddress(folder)?.job;
+  } catch (error) {
+    if (error instanceof LockstepError) return undefined;
+    throw error;
+  }
 }
 
 /** @returns undefined for a run that never listened. @throws ConfigError when the file is not one of ours */

@@ -1,6 +1,7 @@
 /** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as the training loop asks for them. */
 import { bucketedBatches, bucketOf } from '../../src/data/buckets.js';
 import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
+import { LockstepError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
 import { decideStep, type Update } from '../../src/optimizer/decide.js';
@@ -11,6 +12,8 @@ import type { RowsAt } from '../../src/pool/round-worker.js';
 import type { TreeNode } from '../../src/reduce/tree.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent } from '../../src/report/world-events.js';
+import { asProse } from '../../src/wire/checks.js';
+import { runIsOver } from '../../src/wire/messages.js';
 import type { Trainer } from '../training/trainer.js';
 import type { AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
@@ -34,8 +37,8 @@ export interface ClusterParts {
   readonly opening: ListeningEvent;
   /** Whether everybody who took part so far calculates alike. */
   readonly isReproducible: () => boolean;
-  /** Stops listening, and whatever else was started for the world. */
-  readonly close: () => Promise<void>;
+  /** Stops listening, and whatever else was started for the world. @param reason for the workers that are let go */
+  readonly close: (reason: string) => Promise<void>;
 }
 
 export class Cluster implements Trainer {
@@ -52,6 +55,8 @@ export class Cluster implements Trainer {
   #done = 0;
   #furthest = 0;
   #stopWanted = false;
+  /** Why the run is over, for its workers. */
+  #ending: string = runIsOver;
   #opened = false;
   #steps = 0;
   /** Fewest bytes of gradients that the steps so far could have sent. */
@@ -110,7 +115,10 @@ export class Cluster implements Trainer {
         if (this.#done === options.geometry.stepsPerEpoch) world.show();
         return { committed: this.#done - first, diverged };
       } catch (error) {
-        if (!(error instanceof StateLostError)) throw error;
+        if (!(error instanceof StateLostError)) {
+          if (error instanceof LockstepError) this.#ending = asProse(error.problem);
+          throw error;
+        }
         this.#rewind();
       }
     }
@@ -184,7 +192,7 @@ export class Cluster implements Trainer {
   }
 
   async close(): Promise<void> {
-    await this.#parts.close();
+    await this.#parts.close(this.#ending);
   }
 
   #open(): void {

@@ -5,6 +5,7 @@ import type { RunConfigInput } from '../../src/config/input.js';
 import type { RunConfig } from '../../src/config/run-config.js';
 import { ConfigError } from '../../src/errors.js';
 import type { EndEvent } from '../../src/report/events.js';
+import type { JobStart } from '../../src/report/run-lock.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import type { Certificate, Transport } from '../../src/wire/transport.js';
 import { webSocket } from '../../src/wire/websocket/websocket.js';
@@ -13,6 +14,7 @@ import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../l
 import { hasLedger, type StartTrainer } from '../prepare/prepare.js';
 import type { Resumption } from '../training/resume.js';
 import { addressFile, type ListenAddress, readAddress, writeAddress } from './address.js';
+import type { Arrival } from './quorum.js';
 import { startCluster } from './start.js';
 
 export interface WorldChoices {
@@ -33,6 +35,10 @@ export interface WorldChoices {
   readonly minWorkers?: number;
   /** Admits machines whose arithmetic gives other bits; the run is not reproducible then. */
   readonly allowMixedNumerics?: boolean;
+  /** How long to wait for the first `minWorkers`, and what to throw then; no later step waits for workers. */
+  readonly arrival?: Arrival;
+  /** The job of a scheduler that it is the run of: its name is kept in the run's folder, and of its starts the newest has the run. */
+  readonly job?: JobStart;
 }
 
 /** `threads` may be 0: a coordinator that does not compute. */
@@ -58,9 +64,14 @@ export async function coordinate(config: RunConfigInput, options: CoordinateOpti
  * @param folder of a run, of `coordinate` or of `train`
  */
 export async function resumeCoordinating(folder: string, options: CoordinateResumeOptions = {}): Promise<EndEvent> {
-  return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
-    // Workers have to tell what they read where the run keeps a ledger.
-    run(config, { ...options, ledger: options.ledger || hasLedger(folder) }, resumption, readAddress(folder)),
+  return resumeWith(
+    folder,
+    options.set ?? [],
+    options.report,
+    (config, resumption) =>
+      // Workers have to tell what they read where the run keeps a ledger.
+      run(config, { ...options, ledger: options.ledger || hasLedger(folder) }, resumption, readAddress(folder)),
+    options.job,
   );
 }
 
@@ -72,15 +83,14 @@ function run(
 ): Promise<EndEvent> {
   const threads = options.threads === 0 ? 0 : threadsOf(options.threads);
   const minimum = minimumOf(options.minWorkers, threads);
-  const minimumLater = options.minWorkers === undefined && threads > 0 ? 0 : minimum;
+  const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
-  const { transport = webSocket } = options;
+  const { transport = webSocket, arrival, job } = options;
   const start: StartTrainer = (poolOptions, parameters, unwritten) =>
     startCluster(poolOptions, parameters, {
       threads,
-      minimum,
-      minimumLater,
+      workers: { first: minimum, later: minimumLater, arrival },
       config: config.cluster,
       report,
       signal,
@@ -99,7 +109,7 @@ function run(
     });
   let listening: ListenAddress | undefined;
   const remember = (folder: string, unwritten: Unwritten) => {
-    if (listening) remembered(folder, listening, unwritten);
+    if (listening) remembered(folder, { ...listening, job: job?.job }, unwritten);
   };
   return execute(config, { ...options, threads, opened: remember }, start, resumption);
 }

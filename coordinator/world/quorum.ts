@@ -1,15 +1,25 @@
 /** Whether workers enough are there for a step, and the wait for them. */
-import type { DataError } from '../../src/errors.js';
+import type { DataError, LockstepError } from '../../src/errors.js';
 import { StoppedError } from '../../src/pool/control.js';
+
+/** How the first workers are waited for. */
+export interface Arrival {
+  /** 0 for ever. */
+  readonly seconds: number;
+  /** What ends the run where they do not. @param present names of those that take part by then */
+  readonly missed: (present: readonly string[]) => LockstepError;
+}
 
 export interface QuorumOptions {
   /** Workers without which the first step does not begin, and without which no later one does. */
   readonly first: number;
   readonly later: number;
+  /** Default: as long as they like. */
+  readonly arrival?: Arrival;
   /** Ends the wait. */
   readonly signal: AbortSignal | undefined;
-  /** Workers that take part, and how many of them could begin now. */
-  readonly count: () => { readonly present: number; readonly able: number };
+  /** Names of the workers that take part, and how many could begin now, this machine included. */
+  readonly count: () => { readonly names: readonly string[]; readonly able: number };
   /** Lets come and go who wants to, between two steps. */
   readonly turn: () => Promise<void>;
   /** Told when a wait begins. */
@@ -54,11 +64,28 @@ export class Quorum {
   }
 
   async #wait(): Promise<void> {
-    const { count, turn, waiting } = this.#options;
-    if (!this.#isStopped) waiting(count().present, this.#minimum);
+    const { count, waiting, arrival } = this.#options;
+    if (!this.#isStopped) waiting(count().names.length, this.#minimum);
+    let isLate = false;
+    const late = () => {
+      isLate = true;
+      this.wake();
+    };
+    const seconds = this.#hasBegun ? 0 : (arrival?.seconds ?? 0);
+    const timer = seconds > 0 ? setTimeout(late, Math.min(seconds * 1000, 2 ** 31 - 1)) : undefined;
+    try {
+      await this.#until(() => isLate);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #until(isLate: () => boolean): Promise<void> {
+    const { count, turn, arrival } = this.#options;
     while (!this.#isReached) {
       if (this.#isStopped) throw new StoppedError();
-      if (this.mistake && count().present === 0) throw this.mistake;
+      if (this.mistake && count().names.length === 0) throw this.mistake;
+      if (isLate()) throw arrival!.missed(count().names);
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
@@ -71,8 +98,8 @@ export class Quorum {
   }
 
   get #isReached(): boolean {
-    const { present, able } = this.#options.count();
-    return present >= this.#minimum && able > 0;
+    const { names, able } = this.#options.count();
+    return names.length >= this.#minimum && able > 0;
   }
 
   get #isStopped(): boolean {

@@ -20,14 +20,14 @@ import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.j
 import { AppliedState, FetchedState } from './own-state.js';
 import { Pace } from './pace.js';
 import { Provision, packSupplies, type Supplies } from './provision.js';
+import type { QuorumOptions } from './quorum.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
   /** Of the coordinator; 0 if it does not compute. */
   readonly threads: number;
   /** Remote workers without which the run does not begin, and without which it does not go on. */
-  readonly minimum: number;
-  readonly minimumLater: number;
+  readonly workers: Pick<QuorumOptions, 'first' | 'later' | 'arrival'>;
   readonly config: ClusterConfig;
   readonly report: Reporter;
   readonly signal: AbortSignal | undefined;
@@ -42,7 +42,7 @@ export interface ClusterChoices {
   readonly unwritten: Unwritten;
   readonly allowMixedNumerics: boolean;
   /** Told where it listens. */
-  readonly started: (address: Required<ListenAddress>) => void;
+  readonly started: (address: Required<Omit<ListenAddress, 'job'>>) => void;
 }
 
 /**
@@ -116,7 +116,7 @@ async function open(
   choices: ClusterChoices,
   trace: Timeline | undefined,
 ): Promise<Cluster> {
-  const { config, report, transport, host, tls, minimum, token = generateToken() } = choices;
+  const { config, report, transport, host, tls, workers, token = generateToken() } = choices;
   const { world, own, restart, limits } = buildWorld(pool, options, supplies, choices, trace);
   const admission = new Admission({
     world,
@@ -137,7 +137,7 @@ async function open(
     token,
     schemes: transport.schemes,
     isEncrypted: tls !== undefined,
-    minimum,
+    minimum: workers.first,
   };
   const warning = tokenWarning(place);
   if (warning) report({ event: 'warning', message: warning });
@@ -156,8 +156,8 @@ async function open(
     report,
     opening: listeningEvent(place),
     isReproducible: () => !admission.mixed,
-    async close() {
-      await world.close('the run is over');
+    async close(reason) {
+      await world.close(choices.signal?.aborted ? 'the run was stopped' : reason);
       await listener.close();
       trace?.close();
       await pool.close();
@@ -169,7 +169,7 @@ function buildWorld(
   pool: OwnPool,
   { layout, geometry }: TrainingOptions,
   supplies: Supplies,
-  { threads, config, report, minimum, minimumLater, signal }: ClusterChoices,
+  { threads, config, report, workers, signal }: ClusterChoices,
   trace: Timeline | undefined,
 ) {
   const { member, allReduce, landings } = becomeMember(pool, {
@@ -189,8 +189,7 @@ function buildWorld(
     pace: new Pace(config.stragglerFactor, geometry),
     limits,
     trace,
-    minimum,
-    minimumLater,
+    workers,
     grace: config.grace,
     bytes: layout.state * 4,
     report,

@@ -16,7 +16,7 @@ import type { OwnState } from './own-state.js';
 import type { Pace } from './pace.js';
 import { Places, type WorkerPlace } from './places.js';
 import type { Provision } from './provision.js';
-import { Quorum } from './quorum.js';
+import { Quorum, type QuorumOptions } from './quorum.js';
 import { type RemoteHandlers, RemoteWorker } from './remote.js';
 import { cutOffWarning, workerEvent, workerInfos } from './reports.js';
 import type { Roster } from './roster.js';
@@ -39,8 +39,7 @@ export interface WorldOptions {
   readonly limits: Pick<JoinLimits, 'lost'>;
   readonly trace: Timeline | undefined;
   /** Remote workers without which the first step does not begin, and without which no later one does. */
-  readonly minimum: number;
-  readonly minimumLater: number;
+  readonly workers: Pick<QuorumOptions, 'first' | 'later' | 'arrival'>;
   /** Seconds that a lost worker keeps its place. */
   readonly grace: number;
   /** Bytes of the gradient slab. */
@@ -69,7 +68,7 @@ export class World implements Roster, Turning {
   #closing = false;
 
   constructor(options: WorldOptions) {
-    const { self, pace, allReduce, own, trace, clock, grace, minimum, minimumLater, signal, report } = options;
+    const { self, pace, allReduce, own, trace, clock, grace, workers, signal, report } = options;
     this.#options = options;
     this.pace = pace;
     this.allReduce = allReduce;
@@ -79,10 +78,9 @@ export class World implements Roster, Turning {
     this.self = this.#activity.observe(self, () => options.allReduce.bytesSent);
     this.#places = new Places(clock, grace);
     this.quorum = new Quorum({
-      first: minimum,
-      later: minimumLater,
+      ...workers,
       signal,
-      count: () => ({ present: this.#active.length, able: this.able().length }),
+      count: () => ({ names: this.#active.map(({ name }) => name), able: this.able().length }),
       turn: () => this.#turn(),
       waiting: (present, minimum) =>
         report({ event: 'waiting', step: this.committed, present, minimum, away: this.#places.away }),

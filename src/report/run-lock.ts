@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { OutputError, RunLostError } from '../errors.js';
+import { OutputError, RunBusyError, RunLostError } from '../errors.js';
 import { beforeDeath } from './last-acts.js';
 import { isAlive, isNeighbour, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
@@ -18,8 +18,16 @@ const schema = z.object({
   place: z.string().default(''),
   start: z.string().default(''),
   id: z.string().default(''),
+  job: z.string().optional(),
+  restarts: z.int().optional(),
 });
-type Holder = ProcessIdentity & { readonly id: string };
+type Holder = ProcessIdentity & { readonly id: string } & Partial<JobStart>;
+
+/** Which job of a scheduler trains a run, and how often the scheduler had started it before: the newest start has the run. */
+export interface JobStart {
+  readonly job: string;
+  readonly restarts?: number;
+}
 
 /** Milliseconds between two signs of life of a process that has a lock, and without any after which it has it no more. */
 const heartbeat = 20_000;
@@ -31,17 +39,17 @@ const patience = 1000;
 const held = new Set<string>();
 
 /**
- * Claims a run's folder for this process, so that no second one writes into it.
- * @throws OutputError while a process that is alive has it; one that was killed does not keep it
+ * Claims a run's folder for this process, so that no second one writes into it. An earlier start of the same job loses it, alive or not.
+ * @throws RunBusyError while a process that is alive has it; one that was killed does not keep it
  */
-export function lockRun(folder: string): RunLock {
+export function lockRun(folder: string, job?: JobStart): RunLock {
   const file = join(folder, 'lock');
-  const mine: Holder = { ...ownIdentity(), id: randomUUID() };
+  const mine: Holder = { ...ownIdentity(), id: randomUUID(), ...job };
   while (!makeNew(file, JSON.stringify(mine))) {
     const holder = readLock(file);
     if (isHeld(file, holder, mine)) {
       const { pid, host } = holder!;
-      throw new OutputError(
+      throw new RunBusyError(
         `${folder}: process ${pid}${host === mine.host ? '' : ` on ${host}`} is training this run`,
         `stop it first; if there is no such process, delete ${file}`,
       );
@@ -125,6 +133,12 @@ export class RunLock {
 function lossOf(folder: string, holder: Holder | undefined, mine: Holder): RunLostError {
   if (holder) {
     const who = `process ${holder.pid}${holder.host === mine.host ? '' : ` on ${holder.host}`}`;
+    if (isEarlier(mine, holder)) {
+      return new RunLostError(
+        `${folder}: the job has been started anew, and ${who} has taken over this run`,
+        'leave it to that one',
+      );
+    }
     return new RunLostError(
       `${folder}: ${who} has taken over this run, because this process was stopped or asleep for minutes`,
       'leave it to that one; nothing was written into its folder since',
@@ -157,11 +171,15 @@ function makeNew(file: string, content: string): boolean {
 
 /** @param mine who asks */
 function isHeld(file: string, holder: Holder | undefined, mine: Holder): boolean {
-  if (holder === undefined) return false;
+  if (holder === undefined || isEarlier(holder, mine)) return false;
   if (held.has(holder.id)) return true;
   const alive = isNeighbour(holder, mine) ? isAlive(holder) : undefined;
   return alive ?? isYounger(file, silence);
 }
+
+/** Whether it is of a job that has been started anew since. */
+const isEarlier = (holder: Holder, mine: Holder): boolean =>
+  holder.job !== undefined && holder.job === mine.job && (holder.restarts ?? 0) < (mine.restarts ?? 0);
 
 /** Removes a lock that nobody has; one process at a time, lest it be the new one of another that came first. */
 function removeLeft(file: string, mine: Holder): void {

@@ -56,7 +56,7 @@ export function textReporter(
       case 'step':
         return;
       case 'listening':
-        command = 'coordinator';
+        command = event.join === null ? 'join' : 'coordinator';
         return write(worldText(event, colors, width()));
       case 'world': {
         // Between epochs the table would hide their lines; who is on the way has a line already.

@@ -4,8 +4,8 @@
 export interface ListeningEvent {
   event: 'listening';
   url: string;
-  /** What to run on another machine; on this one where `local` is true. */
-  join: string;
+  /** What to run on another machine; on this one where `local` is true. null where the ranks of a job come by themselves. */
+  join: string | null;
   /** Whether only this machine can connect. */
   local: boolean;
   /** What else there is to know of joining. */

@@ -1,6 +1,6 @@
 /** What a coordinator tells of its workers, in words and columns. */
 import type pc from 'picocolors';
-import { bytesText, grouped, sizeText } from '../ground/units.js';
+import { bytesText, grouped, plural, sizeText } from '../ground/units.js';
 import { tableLines } from './aligned.js';
 import type {
   ListeningEvent,
@@ -30,6 +30,7 @@ export function table(rows: readonly [string, string][], colors: Colors, width: 
 export function worldText(event: WorldReport, colors: Colors, width: number): string {
   switch (event.event) {
     case 'listening':
+      if (event.join === null) return `listening at ${event.url} for ${plural(event.minimum, 'other rank')}\n`;
       return `${colors.bold(`to join, run on ${event.local ? 'this' : 'another'} machine:`)}\n  ${event.join}\n${event.note === null ? '' : `${event.note}\n`}\n`;
     case 'world':
       return columns(workerTitles, event.workers.map(workerRow), colors, width);

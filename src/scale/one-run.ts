@@ -153,7 +153,7 @@ async function coordinate(request: RunRequest, folder: string, children: Watched
     if (event.event === 'listening') begin(event);
   });
   const begin = ({ url, join: command }: ListeningEvent) => {
-    const [, token] = /--token (\S+)/.exec(command)!;
+    const [, token] = /--token (\S+)/.exec(command!)!;
     for (let i = 1; i <= workers; i++) {
       const args = ['worker', url, '--token', token, '--threads', '1', '--name', `worker-${i}`];
       const worker = start(request, [...args, '--cache', join(folder, 'cache')], folder, children, (event) => {

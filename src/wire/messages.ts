@@ -215,6 +215,9 @@ export interface Bye {
   readonly reason: string;
 }
 
+/** The reason of a goodbye after a run that came to its end. */
+export const runIsOver = 'the run is over';
+
 export type Message =
   | Challenge
   | Hello

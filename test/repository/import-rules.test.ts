@@ -33,6 +33,7 @@ const order = [
   'download',
   'programs',
   'scale',
+  'launch',
 ];
 
 const [src, cli, coordinator, worker, scripts, tests] = ['src', 'cli', 'coordinator', 'worker', 'scripts', 'test'].map(

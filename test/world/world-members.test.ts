@@ -130,7 +130,7 @@ describe('a worker that is lost', () => {
 
 describe('a run with too few workers', () => {
   it('pauses with a line that says so, and goes on when they are back', async () => {
-    const { world, member, join, events } = newWorld({ minimum: 2 });
+    const { world, member, join, events } = newWorld({ workers: { first: 2, later: 2 } });
     await member('a');
     const { connection } = await member('b');
     await world.enough();
@@ -207,7 +207,7 @@ describe('a worker that is asked to leave', () => {
   });
 
   it('leaves at once where the run waits for others', async () => {
-    const { world, member, changes } = newWorld({ minimum: 2 });
+    const { world, member, changes } = newWorld({ workers: { first: 2, later: 2 } });
     const { connection } = await member('a');
     void world.enough().catch(() => {});
     await connection.says({ kind: 'drain' });

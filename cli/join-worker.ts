@@ -1,0 +1,150 @@
+/** A rank of `lockstep join` that is not the first: a worker that finds its coordinator, and finds it anew where that was started again. */
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LockstepError, WireError } from '../src/errors.js';
+import { printableDeep } from '../src/ground/printable.js';
+import { type Launch, rankName, rankText } from '../src/launch/launch.js';
+import { firstReachable } from '../src/launch/reach.js';
+import { type Notice, readNotice } from '../src/launch/rendezvous.js';
+import { jsonLine } from '../src/report/json.js';
+import { runIsOver } from '../src/wire/messages.js';
+import { work } from '../worker/worker.js';
+import type { WorkerProgramEvent, WorkerReporter } from '../worker/worker-events.js';
+import type { JoinRequest } from './join.js';
+import { startAgain } from './join-coordinator.js';
+import { tellMistake } from './outcome.js';
+import { untilInterrupted } from './running.js';
+import { workerLine } from './worker-text.js';
+
+/** Milliseconds between two looks for the coordinator's word, and for which an address of it is tried. */
+const [interval, patience] = [250, 3000];
+
+/** What is worth a line beside those of rank 0. */
+const told: readonly WorkerProgramEvent['event'][] = ['lost', 'warning', 'error'];
+
+export async function joinAsWorker(launch: Launch, request: JoinRequest): Promise<void> {
+  const { rank, host, endsAsOne } = launch;
+  const tell = (event: WorkerProgramEvent) => {
+    if (request.json) return void process.stdout.write(jsonLine({ ...event, rank, host }));
+    const isWorth = told.includes(event.event) || (event.event === 'connecting' && event.seconds > 0);
+    if (!isWorth) return;
+    const lines = workerLine(printableDeep(event)).trimEnd().split('\n');
+    process.stdout.write(lines.map((line) => `${rankText(rank, host)}: ${line}\n`).join(''));
+  };
+  // Where all end together, one that is told to leave has not failed: rank 0 is told so too, and says how it ends.
+  const stopped = endsAsOne ? 0 : startAgain;
+  await untilInterrupted({ said: () => {} }, async (signal) => {
+    try {
+      process.exitCode = (await new Follower(launch, request, tell, signal).run()) ?? stopped;
+    } catch (error) {
+      if (signal.aborted && error === signal.reason) {
+        process.exitCode = stopped;
+        return;
+      }
+      tellMistake(error, tell);
+      if (error instanceof WireError) process.exitCode = startAgain;
+    }
+  });
+}
+
+class Follower {
+  readonly #launch: Launch;
+  readonly #request: JoinRequest;
+  readonly #tell: WorkerReporter;
+  readonly #signal: AbortSignal;
+
+  constructor(launch: Launch, request: JoinRequest, tell: WorkerReporter, signal: AbortSignal) {
+    this.#launch = launch;
+    this.#request = request;
+    this.#tell = tell;
+    this.#signal = signal;
+  }
+
+  /**
+   * @returns the exit code; undefined where it has left before the run was over
+   * @throws LockstepError when it finds no coordinator, or is not admitted
+   */
+  async run(): Promise<number | undefined> {
+    const { url, token, notice } = this.#request.meeting;
+    if (notice === undefined) return this.#work(url!, token!, this.#signal);
+    for (;;) {
+      const found = await this.#meet(notice);
+      if (found.state === 'over') return this.#noRun(found);
+      const address = (await firstReachable(found.urls, patience)) ?? found.urls[0];
+      const moved = new AbortController();
+      const timer = setInterval(() => {
+        const now = listeningNow(notice);
+        if (now && now.id !== found.id) moved.abort();
+      }, 4 * interval);
+      try {
+        const code = await this.#work(address, found.token, AbortSignal.any([this.#signal, moved.signal]));
+        if (!moved.signal.aborted || this.#signal.aborted) return code;
+      } finally {
+        clearInterval(timer);
+      }
+    }
+  }
+
+  async #work(url: string, token: string, signal: AbortSignal): Promise<number | undefined> {
+    const { threads, cache, timeout } = this.#request;
+    const name = rankName(this.#launch.rank, this.#launch.host);
+    let reason: string | undefined;
+    const report: WorkerReporter = (event) => {
+      if (event.event === 'end') reason = event.reason;
+      this.#tell(event);
+    };
+    await work({ url, token, name, threads, cache, timeout, signal, report });
+    return reason === runIsOver ? 0 : undefined;
+  }
+
+  /** Waits until rank 0 says where it listens, or that it does not. @throws WireError when that takes too long */
+  async #meet(file: string): Promise<Exclude<Notice, { state: 'preparing' }>> {
+    const { timeout } = this.#request;
+    let sign: string | undefined;
+    let heard = performance.now();
+    for (;;) {
+      const notice = readNotice(file);
+      if (notice && notice.state !== 'preparing') return notice;
+      const now = notice && `${notice.id} ${statSync(file, { throwIfNoEntry: false })?.mtimeMs}`;
+      if (now !== sign) [sign, heard] = [now, performance.now()];
+      if (timeout > 0 && performance.now() - heard > timeout * 1000) throw this.#unheard(file, notice?.host);
+      await sleep(interval, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted());
+    }
+  }
+
+  #unheard(file: string, host: string | undefined): WireError {
+    const { timeout } = this.#request;
+    if (host !== undefined) {
+      return new WireError(
+        `rank 0 on ${host} has prepared, and given no sign of life for ${timeout} s`,
+        'see what it says itself, and start the job again',
+      );
+    }
+    return new WireError(
+      `${rankText(0, this.#launch.hosts?.[0])} has left no word in ${file} for ${timeout} s`,
+      'see what it says itself; --out is to be on a file system that all nodes share, or LOCKSTEP_TOKEN set and --coordinator given; a longer --timeout waits on',
+    );
+  }
+
+  #noRun({ host, exitCode, message, remedy }: Extract<Notice, { state: 'over' }>): number {
+    if (exitCode === 0) return 0;
+    this.#tell({
+      event: 'error',
+      code: 'LOCKSTEP_REFUSED',
+      message: `rank 0 on ${host} could not begin: ${message}`,
+      remedy,
+    });
+    return exitCode;
+  }
+}
+
+function listeningNow(file: string): Notice | undefined {
+  try {
+    const notice = readNotice(file);
+    return notice?.state === 'listening' ? notice : undefined;
+  } catch (error) {
+    // Not to be trusted, so not to be followed.
+    if (error instanceof LockstepError) return undefined;
+    throw error;
+  }
+}
