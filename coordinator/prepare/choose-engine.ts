@@ -102,13 +102,26 @@ export function graphCount(engine: EngineSpec): number {
   return engine.models.reduce((sum, { gradients, evaluations }) => sum + gradients.size + evaluations.size, 0);
 }
 
+/** The engine with graphs that any processor can run. */
+export function portableEngine(engine: EngineSpec): EngineSpec {
+  if (engine.kind !== 'onnx') return engine;
+  const of = (graphs: CompiledModel['gradients']) =>
+    new Map([...graphs].map(([count, graph]) => [count, { ...graph, ...graph.portable }]));
+  const models = engine.models.map((model) => ({
+    ...model,
+    gradients: of(model.gradients),
+    evaluations: of(model.evaluations),
+  }));
+  return { kind: 'onnx', models };
+}
+
 const withoutModels = (key: string, value: unknown) => (key === 'bytes' ? undefined : value);
 
-/** SHA-256 of a compiled training step, null of one that is run eagerly. */
+/** SHA-256 of a compiled training step as any processor could run it, null of one that is run eagerly. */
 export function graphHash(engine: EngineSpec): string | null {
   if (engine.kind !== 'onnx') return null;
   const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
-  const subgraphs = graphs.flatMap((graph) => graph.subgraphs);
+  const subgraphs = graphs.flatMap(({ portable, subgraphs }) => portable?.subgraphs ?? subgraphs);
   return sha256(
     ...subgraphs.flatMap((subgraph) =>
       subgraph.kind === 'session' ? subgraph.bytes : [JSON.stringify(subgraph, withoutModels), ...modelsOf(subgraph)],

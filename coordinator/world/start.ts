@@ -10,6 +10,7 @@ import type { Unwritten } from '../../src/report/unwritten.js';
 import { generateToken } from '../../src/wire/handshake.js';
 import { listen } from '../../src/wire/listen.js';
 import type { Certificate, Transport } from '../../src/wire/transport.js';
+import { portableEngine } from '../prepare/choose-engine.js';
 import { Timeline } from '../training/timeline.js';
 import type { ListenAddress } from './address.js';
 import { Admission } from './admission.js';
@@ -68,12 +69,13 @@ export async function startCluster(
 type OwnPool = ThreadPool<RoundOptions> | ThreadPool<UpdateOptions>;
 
 async function start(
-  options: TrainingOptions,
+  given: TrainingOptions,
   parameters: Float32Array,
   choices: ClusterChoices,
   trace: Timeline | undefined,
 ): Promise<Cluster> {
-  const { threads, config, ledger } = choices;
+  const { threads, config, ledger, allowMixedNumerics } = choices;
+  const options = allowMixedNumerics ? { ...given, engine: portableEngine(given.engine) } : given;
   const supplies = await packSupplies(options, config, ledger);
   const numerics = numericFingerprint();
   const pool = await startPool(options, threads, parameters);

@@ -1,6 +1,7 @@
 /** A job as bytes. What comes from another machine is checked field by field, and then as a whole. */
 import { Packr } from 'msgpackr';
 import { cutFields } from '../data/buckets.js';
+import type { CompiledGraph } from '../engine/onnx/compile.js';
 import { ConfigError, WireError } from '../errors.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import type { EngineSpec } from '../pool/pool-options.js';
@@ -29,9 +30,12 @@ export function encodeJob({
   }
   const [{ layout }] = engine.models;
   // Batches have the fields of the examples.
+  // All who get it compute with what is like this processor.
+  const sent = (graphs: ReadonlyMap<number, CompiledGraph>) =>
+    [...graphs].map(([count, { portable, ...graph }]) => [count, graph] as const);
   const models = engine.models.map(({ gradients, evaluations }) => ({
-    gradients: [...gradients],
-    evaluations: [...evaluations],
+    gradients: sent(gradients),
+    evaluations: sent(evaluations),
   }));
   return packr.pack(withoutUndefined({ ...job, layout, models, metrics: metrics.map(plainMetrics) }));
 }

@@ -2,7 +2,10 @@
 
 import { EngineError, UnsupportedModelError } from '../../errors.js';
 import { sha256 } from '../../ground/checksum.js';
+import { blockDomain } from './blocks.js';
 import type { StepGraph } from './graph.js';
+import { blockedProducts } from './rewrites/blocked-products.js';
+import { rewritten } from './rewrites/rewrite.js';
 import { checkRuns } from './runtime.js';
 import { modelsOf } from './step-loop.js';
 import { type CutGraph, cutGraph } from './subgraphs.js';
@@ -10,8 +13,16 @@ import { type CutGraph, cutGraph } from './subgraphs.js';
 /** Hashes of subgraphs that ONNX Runtime took: checking one costs as much as making a session, and sweeps train the same graphs again. */
 const known = new Set<string>();
 
+/** A graph for this processor. */
+export interface AcceptedGraph extends CutGraph {
+  /** The same for any processor, where that is another one. */
+  readonly portable?: CutGraph;
+}
+
 /** The graph as subgraphs, each of which ONNX Runtime takes. @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it */
-export function accepted(graph: StepGraph): CutGraph {
+export function accepted(portable: StepGraph): AcceptedGraph {
+  const graph = rewritten(portable, [blockedProducts]);
+  const isPortable = graph.nodes.every(({ domain }) => domain !== blockDomain);
   const cut = cutGraph(graph);
   const check = ({ subgraphs }: CutGraph) => {
     for (const model of subgraphs.flatMap(modelsOf)) {
@@ -23,7 +34,7 @@ export function accepted(graph: StepGraph): CutGraph {
   };
   try {
     check(cut);
-    return cut;
+    return isPortable ? cut : { ...cut, portable: cutGraph(portable) };
   } catch (error) {
     if (error instanceof EngineError) throw error;
     throw refusal(graph, error as Error, check);

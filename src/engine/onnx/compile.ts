@@ -5,10 +5,9 @@ import type { Field } from '../../data/field.js';
 import type { DilatedKernels } from '../../model/tfjs/dilated.js';
 import { type BatchTensors, evaluates } from '../heads.js';
 import { evaluationStep, gradientStep, type StepModel } from '../step.js';
-import { accepted } from './accepted.js';
+import { type AcceptedGraph, accepted } from './accepted.js';
 import type { StepGraph } from './graph.js';
 import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
-import type { CutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
 
 export interface NoiseInput {
@@ -17,7 +16,7 @@ export interface NoiseInput {
 }
 
 /** A compiled step or evaluation as plain data: what a thread needs to make its sessions. */
-export interface CompiledGraph extends CutGraph {
+export interface CompiledGraph extends AcceptedGraph {
   /** Random inputs `noise0`, `noise1`, ... in the order in which the step draws them. */
   readonly noise: readonly NoiseInput[];
 }

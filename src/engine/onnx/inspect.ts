@@ -5,8 +5,10 @@
 import { WireType } from '@bufbuild/protobuf/wire';
 import { WireError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
-import { checkGrowth, type GrowingNode } from './growth.js';
-import { runtimeOperators, standardOperators } from './operators.js';
+import { checkBlocks, type InspectedNode } from './block-check.js';
+import { blockDomain } from './blocks.js';
+import { checkGrowth } from './growth.js';
+import { blockOperators, runtimeOperators, standardOperators } from './operators.js';
 import type { ElementType, OnnxValue } from './proto.js';
 import {
   bytesField,
@@ -79,8 +81,15 @@ function readAttribute(bytes: Uint8Array): readonly [name: string, list: readonl
   return [name, items];
 }
 
+/** By their domains. */
+const operators: Readonly<Record<string, ReadonlySet<string>>> = {
+  '': standardOperators,
+  'com.microsoft': runtimeOperators,
+  [blockDomain]: blockOperators,
+};
+
 /** NodeProto. */
-function readNode(bytes: Uint8Array): GrowingNode {
+function readNode(bytes: Uint8Array): InspectedNode {
   const where = 'a node';
   const [inputs, outputs]: [string[], string[]] = [[], []];
   let [op, domain] = ['', ''];
@@ -105,8 +114,7 @@ function readNode(bytes: Uint8Array): GrowingNode {
       /^[\w.]{1,64}$/,
     ),
   });
-  const known = domain === 'com.microsoft' ? runtimeOperators : standardOperators;
-  if ((domain === '' || domain === 'com.microsoft') && known.has(op)) return { op, inputs, lists: new Map(attributes) };
+  if (operators[domain]?.has(op)) return { op, domain, inputs, outputs, lists: new Map(attributes) };
   throw refusedModel(
     where,
     `uses the operator ${JSON.stringify(domain === '' ? op : `${domain}.${op}`)}, which no layer needs`,
@@ -185,7 +193,7 @@ function readPort(bytes: Uint8Array): OnnxValue {
 /** GraphProto. */
 function readGraph(bytes: Uint8Array): ModelPorts {
   const [inputs, outputs]: [OnnxValue[], OnnxValue[]] = [[], []];
-  const nodes: GrowingNode[] = [];
+  const nodes: InspectedNode[] = [];
   const constants = new Map<string, readonly number[]>();
   const where = 'the graph';
   const port = (list: OnnxValue[]) => many(bytesField((part) => push(list, limits.nodes, where)(readPort(part))));
@@ -207,6 +215,9 @@ function readGraph(bytes: Uint8Array): ModelPorts {
     12: port(outputs),
   });
   checkGrowth(nodes, constants);
+  // A constant that is an input as well may be given another value.
+  for (const { name } of inputs) constants.delete(name);
+  checkBlocks(nodes, constants);
   return { inputs, outputs };
 }
 

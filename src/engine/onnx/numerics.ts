@@ -8,6 +8,7 @@ import { addBytes } from '../../ground/checksum.js';
 import { elements } from '../../ground/elements.js';
 import { loadNoiseKernels, loadUpdateKernels } from '../../kernels/load-kernels.js';
 import { PrivateMemory } from '../private-memory.js';
+import { hasBlocks } from './blocks.js';
 import { processorName } from './processor.js';
 import { encodeModel, type OnnxNode, type OnnxPort } from './proto.js';
 import { createSession, runtimeVersion, type SessionTensor } from './runtime.js';
@@ -161,6 +162,8 @@ export function numericHash(values: readonly Float32Array[]): string {
   }
   addBytes(hash, updated(values[2], values[3]));
   addBytes(hash, corrections());
+  // Another length of blocks is another order of numbers in the graphs that are sent.
+  if (hasBlocks()) hash.update('blocks');
   return hash.digest('hex');
 }
 

@@ -15,3 +15,6 @@ export const standardOperators: ReadonlySet<string> = new Set(
 
 /** Operators of ONNX Runtime's domain `com.microsoft`. */
 export const runtimeOperators: ReadonlySet<string> = new Set(['FusedMatMul']);
+
+/** Operators of its domain for tensors in blocks of channels (blocks.ts). */
+export const blockOperators: ReadonlySet<string> = new Set(['Conv', 'ReorderInput', 'ReorderOutput']);

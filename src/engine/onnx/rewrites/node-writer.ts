@@ -6,11 +6,15 @@ export class NodeWriter {
   readonly #constants: OnnxConstant[];
   readonly #shapes: Map<string, OnnxValue>;
   readonly #scalars = new Map<string, string>();
+  readonly #shared = new Map<string, string>();
+  readonly #makers = new Map<string, OnnxNode>();
+  readonly #taken: Set<string>;
   #node!: OnnxNode;
   #nodes: OnnxNode[] = [];
   #count = 0;
 
-  constructor({ constants, shapes }: StepGraph) {
+  constructor({ nodes, constants, shapes }: StepGraph) {
+    this.#taken = new Set([...nodes.flatMap(({ outputs }) => outputs), ...constants.map(({ name }) => name)]);
     this.#constants = [...constants];
     this.#shapes = new Map(shapes);
     for (const { name, type, shape, data } of constants) {
@@ -44,21 +48,52 @@ export class NodeWriter {
     { attributes = {}, domain, to }: { attributes?: Record<string, Attribute>; domain?: string; to?: string } = {},
   ): string {
     const name = to ?? this.#name();
-    this.#nodes.push({ op, inputs, outputs: [name], attributes, domain, kernel: this.#node.kernel });
+    this.#append({ op, inputs, outputs: [name], attributes, domain, kernel: this.#node.kernel });
     this.#shapes.set(name, { name, shape, type: 'float32' });
     return name;
   }
 
-  /** Appends a call of a kernel of ours in the place of the node: with its outputs. */
-  kernel(op: string, inputs: readonly string[], numbers: readonly number[]): void {
-    this.#nodes.push({
-      op,
-      inputs,
-      outputs: this.#node.outputs,
-      attributes: { numbers },
-      domain: kernelDomain,
-      kernel: this.#node.kernel,
+  /**
+   * Appends a call of a kernel of ours.
+   * @param shapes of its outputs; without them it has those of the node in whose place it stands
+   */
+  kernel(
+    op: string,
+    inputs: readonly string[],
+    numbers: readonly number[],
+    shapes?: readonly (readonly number[])[],
+  ): readonly string[] {
+    const made = shapes?.map((shape) => {
+      const name = this.#name();
+      this.#shapes.set(name, { name, shape, type: 'float32' });
+      return name;
     });
+    const outputs = made ?? this.#node.outputs;
+    const { kernel } = this.#node;
+    this.#append({ op, inputs, outputs, attributes: { numbers }, domain: kernelDomain, kernel });
+    return outputs;
+  }
+
+  #append(node: OnnxNode): void {
+    this.#nodes.push(node);
+    for (const name of node.outputs) this.#makers.set(name, node);
+  }
+
+  /** The node that makes a tensor, if this rule has written it. */
+  maker(name: string): OnnxNode | undefined {
+    return this.#makers.get(name);
+  }
+
+  shape(name: string): readonly number[] | undefined {
+    return this.#shapes.get(name)?.shape;
+  }
+
+  /** A tensor that was made for an earlier node, and serves this one as well. */
+  shared(key: string): string | undefined {
+    return this.#shared.get(key);
+  }
+  share(key: string, name: string): void {
+    this.#shared.set(key, name);
   }
 
   /** The numbers of a tensor in another shape of as many. */
@@ -89,7 +124,13 @@ export class NodeWriter {
     return name;
   }
 
-  #name = (): string => `${this.#node.outputs[0]}_${this.#count++}`;
+  /** A new one. Earlier rules may have made tensors for the same node. */
+  #name(): string {
+    const name = `${this.#node.outputs[0]}_${this.#count++}`;
+    if (this.#taken.has(name)) return this.#name();
+    this.#taken.add(name);
+    return name;
+  }
 
   int64(values: readonly number[]): string {
     const name = this.#name();

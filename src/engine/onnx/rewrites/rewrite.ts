@@ -15,6 +15,8 @@ export interface NodesAround {
   shape(name: string): readonly number[] | undefined;
   /** The value of a constant that is one float. */
   number(name: string): number | undefined;
+  /** The whole numbers of a constant. */
+  list(name: string): readonly number[] | undefined;
 }
 
 export interface Rule {
@@ -38,12 +40,14 @@ function surroundingsOf({ nodes, constants, shapes }: StepGraph): NodesAround {
     }
   }
   const floats = new Map(constants.flatMap(({ name, type, data }) => (type === 'float32' ? [[name, data]] : [])));
+  const lists = new Map(constants.flatMap(({ name, type, data }) => (type === 'int64' ? [[name, data]] : [])));
   return {
     maker: (name) => makers.get(name),
     readers: (name) => readers.get(name) ?? [],
     isBefore: (node, other) => places.get(node)! < places.get(other)!,
     shape: (name) => shapes.get(name)?.shape,
     number: (name) => (floats.get(name)?.length === 1 ? Number(floats.get(name)![0]) : undefined),
+    list: (name) => (lists.has(name) ? Array.from(lists.get(name)!, Number) : undefined),
   };
 }
 

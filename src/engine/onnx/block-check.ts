@@ -1,0 +1,37 @@
+/**
+ * ONNX Runtime's convolutions of blocks believe that channels fill their blocks, and that a bias is as long as there are filters: what
+ * does not fit, they would read and write beyond. So their inputs have to come from Reshapes to sizes that fit, which it does check.
+ */
+import { block, blockDomain } from './blocks.js';
+import type { GrowingNode } from './growth.js';
+import { refusedModel } from './protobuf.js';
+
+export interface InspectedNode extends GrowingNode {
+  readonly domain: string;
+  readonly outputs: readonly string[];
+}
+
+/**
+ * @param constants lists of whole numbers that are what the graph says they are
+ * @throws WireError when a convolution of blocks is not as our compiler writes it
+ */
+export function checkBlocks(nodes: readonly InspectedNode[], constants: ReadonlyMap<string, readonly number[]>): void {
+  if (nodes.every(({ domain }) => domain !== blockDomain)) return;
+  const reshapes = new Map(
+    nodes.flatMap(({ op, inputs, outputs }) => (op === 'Reshape' ? [[outputs[0], constants.get(inputs[1]!)]] : [])),
+  );
+  for (const { op, domain, inputs, lists } of nodes) {
+    if (domain !== blockDomain || op !== 'Conv') continue;
+    const [image, filter, bias] = inputs.map((name) => reshapes.get(name));
+    const [k, n] = [image?.[1] ?? 0, filter?.[0] ?? 0];
+    const areBlocks = [k, n].every((size) => size >= block && size % block === 0);
+    const fits =
+      String(image) === String([1, k, 1, image?.[3]]) &&
+      image![3]! >= 1 &&
+      String(filter) === String([n, k, 1, 1]) &&
+      (inputs.length === 2 || (inputs.length === 3 && String(bias) === String(n))) &&
+      lists.size === 1 &&
+      String(lists.get('kernel_shape')) === '1,1';
+    if (!areBlocks || !fits) throw refusedModel('a convolution of blocks', 'has inputs that are not known to fit');
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Matrices [p, c] in blocks of 16 (blocks.ts): by columns they lie as [c / 16, p, 16], by rows as [p / 16, c, 16], each row of a block
+ * behind the other. What the first is to a matrix, the second is to its transpose.
+ */
+import { block, blockDomain } from '../blocks.js';
+import type { OnnxNode } from '../proto.js';
+import type { NodeWriter } from './node-writer.js';
+import type { NodesAround } from './rewrite.js';
+
+export type Form = 'columns' | 'rows';
+type Size = readonly [p: number, c: number];
+
+const other = { columns: 'rows', rows: 'columns' } as const;
+/** As ONNX Runtime sees it: an image of one row for each block. */
+export const formShape = ([p, c]: Size, form: Form): number[] => (form === 'columns' ? [1, c, 1, p] : [1, p, 1, c]);
+
+const is = (a: readonly unknown[] | undefined, b: readonly unknown[]): boolean => String(a) === String(b);
+
+/** Finds and makes the forms of tensors, around the nodes that a rule looks at. */
+export class BlockedForms {
+  readonly #around: NodesAround;
+  readonly #writer: NodeWriter;
+
+  constructor(around: NodesAround, writer: NodeWriter) {
+    this.#around = around;
+    this.#writer = writer;
+  }
+
+  /** The node that makes a tensor, after what has been put in the place of earlier ones. */
+  maker(name: string): OnnxNode | undefined {
+    return this.#writer.maker(name) ?? this.#around.maker(name);
+  }
+
+  /** The tensor that others are but Reshapes of. */
+  rootOf(name: string): string {
+    const maker = this.maker(name);
+    return maker?.op === 'Reshape' ? this.rootOf(maker.inputs[0]!) : name;
+  }
+
+  /** The form that a matrix was written from; its rows as they are would have to be written first. */
+  source(name: string, size: Size, form: Form = 'columns'): string | undefined {
+    const maker = this.maker(this.rootOf(name));
+    if (maker?.domain !== blockDomain || maker.op !== 'ReorderOutput') return undefined;
+    const isForm = (maker.attributes.channels_last === 1) === (form === 'columns');
+    const [from] = maker.inputs as [string];
+    return isForm && is(this.#writer.shape(from), formShape(size, form)) ? from : undefined;
+  }
+
+  /** A form that is there. */
+  known(name: string, size: Size, form: Form): string | undefined {
+    const turned = this.#turned(name, size);
+    if (turned) return this.known(turned, [size[1], size[0]], other[form]);
+    return this.source(name, size, form) ?? this.#writer.shared(this.#key(name, size, form));
+  }
+
+  of(name: string, size: Size, form: Form): string {
+    const known = this.known(name, size, form);
+    if (known) return known;
+    const turned = this.#turned(name, size);
+    if (turned) return this.of(turned, [size[1], size[0]], other[form]);
+    const made = (form === 'columns' && this.#ofHeads(name, size)) || this.#reordered(name, size, form);
+    this.#writer.share(this.#key(name, size, form), made);
+    return made;
+  }
+
+  /** A matrix of which there is one form, written as it is, to be read by whoever needs it. */
+  write(from: string, size: Size, form: Form, to: string): void {
+    const [p, c] = size;
+    const isLast = form === 'columns';
+    const attributes = { channels: isLast ? c : p, channels_last: Number(isLast) };
+    const shape = isLast ? [1, 1, p, c] : [1, p, 1, c];
+    const rows = this.#writer.node('ReorderOutput', [from], shape, { attributes, domain: blockDomain });
+    const whole = this.#around.shape(to)!;
+    this.#writer.node('Reshape', [rows, this.#writer.int64(whole)], whole, { to });
+  }
+
+  /** The transposition from [batch, heads, places, size] that makes a matrix [batch * places, heads * size]. */
+  fromHeads(name: string, [p, c]: Size): OnnxNode | undefined {
+    const maker = this.maker(this.rootOf(name));
+    if (maker?.op !== 'Transpose' || !is(maker.attributes.perm as number[], [0, 2, 1, 3])) return undefined;
+    const [batch, heads, places, size] = this.#writer.shape(maker.inputs[0]!) ?? [];
+    return batch! * places! === p && heads! * size! === c && size! % block === 0 ? maker : undefined;
+  }
+
+  #key = (name: string, size: Size, form: Form): string => `${this.rootOf(name)} ${size} ${form}`;
+
+  /** What a matrix is a transposed copy of (graph.ts, columns). */
+  #turned(name: string, [p, c]: Size): string | undefined {
+    const maker = this.maker(this.rootOf(name));
+    if (maker?.op !== 'Transpose' || !is(maker.attributes.perm as number[], [1, 0, 2])) return undefined;
+    return is(this.#writer.shape(maker.inputs[0]!), [c, p, 1]) ? maker.inputs[0] : undefined;
+  }
+
+  /** Heads go behind one another in blocks as well as in rows. */
+  #ofHeads(name: string, size: Size): string | undefined {
+    const maker = this.fromHeads(name, size);
+    if (!maker) return undefined;
+    const [batch, heads, places, each] = this.#writer.shape(maker.inputs[0]!) as [number, number, number, number];
+    const parts = this.#writer.seenAs(maker.inputs[0]!, [batch, heads, places, each / block, block]);
+    const turned = this.#writer.node('Transpose', [parts], [heads, each / block, batch, places, block], {
+      attributes: { perm: [1, 3, 0, 2, 4] },
+    });
+    return this.#writer.seenAs(turned, formShape(size, 'columns'));
+  }
+
+  #reordered(name: string, size: Size, form: Form): string {
+    const [p, c] = size;
+    const isLast = form === 'columns';
+    const seen = this.#writer.seenAs(name, isLast ? [1, 1, p, c] : [1, p, 1, c]);
+    return this.#writer.node('ReorderInput', [seen], formShape(size, form), {
+      attributes: { channels_last: Number(isLast) },
+      domain: blockDomain,
+    });
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Large products of matrices in blocks (blocks.ts). What they are given and what they make goes from one to the next as it lies; whoever
+ * reads rows has them written.
+ */
+import { block, blockDomain, hasBlocks } from '../blocks.js';
+import { kernelDomain } from '../graph.js';
+import type { OnnxNode } from '../proto.js';
+import { BlockedForms, type Form, formShape } from './blocked-forms.js';
+import type { NodeWriter } from './node-writer.js';
+import type { NodesAround, Rule } from './rewrite.js';
+
+/** Below them, arranging the numbers takes as long as the product gains. */
+const fewest = { size: 128, multiplications: 2 ** 25 };
+
+export const blockedProducts: Rule = {
+  name: 'products of matrices in blocks',
+  apply(node, around, writer) {
+    const forms = new BlockedForms(around, writer);
+    const isKernel = node.domain === kernelDomain;
+    return (isKernel ? kernelHandlers : handlers)[node.op]?.(node, around, writer, forms) ?? false;
+  },
+};
+
+type Handler = (node: OnnxNode, around: NodesAround, writer: NodeWriter, forms: BlockedForms) => boolean;
+
+/** Also where it is of that shape: by a Reshape to it, whoever is sent the graph knows that the sizes fit (block-check.ts). */
+const reshaped = (writer: NodeWriter, name: string, shape: readonly number[]): string =>
+  writer.node('Reshape', [name, writer.int64(shape)], shape);
+
+/** Sizes of a product [m, k] times [k, n] that is worth it. */
+function sizesOf({ attributes, inputs, outputs }: OnnxNode, writer: NodeWriter) {
+  const [a, bias] = [writer.shape(inputs[0]!), inputs[2] === undefined ? undefined : writer.shape(inputs[2])];
+  const [m, n] = writer.shape(outputs[0]!) ?? [];
+  const k = a?.[attributes.transA ? 0 : 1];
+  if (m === undefined || n === undefined || k === undefined) return undefined;
+  const sizes = [m, k, n];
+  const isLarge = Math.min(...sizes) >= fewest.size && m * k * n >= fewest.multiplications;
+  const fits = sizes.every((size) => size % block === 0) && (inputs.length < 3 || String(bias) === String(n));
+  return isLarge && fits && hasBlocks() ? { m, k, n } : undefined;
+}
+
+const product: Handler = (node, _, writer, forms) => {
+  const sizes = sizesOf(node, writer);
+  if (!sizes) return false;
+  const { m, k, n } = sizes;
+  const { inputs, attributes, outputs } = node;
+  const [a, b, bias] = inputs as [string, string, string?];
+  const factor = (name: string, turned: boolean, p: number, c: number, form: Form) => {
+    const own: Form = turned ? (form === 'columns' ? 'rows' : 'columns') : form;
+    const size = turned ? ([c, p] as const) : ([p, c] as const);
+    const isKnown = forms.known(name, size, own) !== undefined;
+    const isWritten = forms.source(name, size, own === 'columns' ? 'rows' : 'columns') === undefined;
+    // Of what is there in the other form alone, rows have to be written first.
+    return { cost: isKnown ? 0 : p * c * (isWritten ? 1 : 2), make: () => forms.of(name, size, own) };
+  };
+  const parts = (form: Form) =>
+    [factor(a, Boolean(attributes.transA), m, k, form), factor(b, Boolean(attributes.transB), k, n, form)] as const;
+  const cost = (form: Form) => parts(form).reduce((sum, part) => sum + part.cost, 0);
+  // A gradient of weights may as well be made by rows: then its right factor is read as images, and its left one as filters.
+  const form: Form = attributes.transA && !bias && cost('rows') < cost('columns') ? 'rows' : 'columns';
+  const [left, right] = parts(form).map((part) => part.make()) as [string, string];
+  const [image, filter] = form === 'columns' ? [left, right] : [right, left];
+  const [places, filters] = form === 'columns' ? [m, n] : [n, m];
+  const given = [reshaped(writer, image, [1, k, 1, places]), reshaped(writer, filter, [filters, k, 1, 1])];
+  if (bias) given.push(reshaped(writer, bias, [n]));
+  const made = writer.node('Conv', given, formShape([m, n], form), {
+    attributes: { kernel_shape: [1, 1] },
+    domain: blockDomain,
+  });
+  forms.write(made, [m, n], form, outputs[0]!);
+  return true;
+};
+
+/** What is computed number by number is computed in the blocks in which the numbers are. */
+const elementwise: Handler = ({ op, inputs, outputs }, around, writer, forms) => {
+  const shape = around.shape(outputs[0]!);
+  if (shape?.length !== 2 || inputs.some((name) => String(around.shape(name)) !== String(shape))) return false;
+  const size = shape as readonly number[] as readonly [number, number];
+  const given = inputs.map((name) => forms.known(name, size, 'columns'));
+  if (given.includes(undefined) || !inputs.some((name) => forms.source(name, size))) return false;
+  const made = writer.node(op, given as string[], formShape(size, 'columns'));
+  forms.write(made, size, 'columns', outputs[0]!);
+  return true;
+};
+
+/** A bias is what the product adds, after all: a convolution has its numbers at hand as it writes them. */
+const activated: Handler = ({ inputs, outputs, attributes }, around, writer, forms) => {
+  const shape = around.shape(inputs[0]!);
+  if (shape?.length !== 2) return false;
+  const size = shape as readonly number[] as readonly [number, number];
+  const given = forms.source(inputs[0]!, size);
+  const product = given === undefined ? undefined : forms.maker(given);
+  if (product?.op !== 'Conv') return false;
+  const [, bias] = inputs;
+  const [x] = bias === undefined ? product.outputs : [biased(product, bias, size, writer)];
+  const kind = (attributes.numbers as number[]).at(-1)!;
+  const whole = formShape(size, 'columns');
+  const made = writer.kernel(
+    'activation',
+    [x!],
+    [size[0] * size[1], kind],
+    outputs.map(() => whole),
+  );
+  outputs.forEach((name, i) => {
+    forms.write(made[i]!, size, 'columns', name);
+  });
+  return true;
+};
+
+/** The convolution again; the one without the bias nobody reads then. */
+const biased = (
+  { op, inputs, attributes, domain }: OnnxNode,
+  bias: string,
+  size: readonly [number, number],
+  writer: NodeWriter,
+): string =>
+  writer.node(op, [...inputs, reshaped(writer, bias, [size[1]])], formShape(size, 'columns'), {
+    attributes: { ...attributes },
+    domain,
+  });
+
+/** A sum over rows, as of the gradient of a bias. */
+const summed: Handler = ({ inputs, outputs }, around, writer, forms) => {
+  const shape = around.shape(inputs[0]!);
+  if (shape?.length !== 2 || String(around.list(inputs[1]!)) !== '0') return false;
+  const [p, c] = shape as [number, number];
+  if (String(around.shape(outputs[0]!)) !== String(c)) return false;
+  const given = forms.source(inputs[0]!, [p, c]);
+  if (given === undefined) return false;
+  const parts = writer.seenAs(given, [c / block, p, block]);
+  const sums = writer.node('ReduceSum', [parts, writer.int64([1])], [c / block, block], {
+    attributes: { keepdims: 0 },
+  });
+  writer.node('Reshape', [sums, writer.int64([c])], [c], { to: outputs[0]! });
+  return true;
+};
+
+/** [batch, places, heads, size] to [batch, heads, places, size]. */
+const toHeads: Handler = ({ inputs, outputs, attributes }, around, writer, forms) => {
+  const shape = around.shape(inputs[0]!);
+  if (String(attributes.perm) !== '0,2,1,3' || shape?.length !== 4) return false;
+  const [batch, places, heads, size] = shape as [number, number, number, number];
+  const given = size % block === 0 ? forms.source(inputs[0]!, [batch * places, heads * size]) : undefined;
+  if (given === undefined) return false;
+  const parts = writer.seenAs(given, [heads, size / block, batch, places, block]);
+  const turned = writer.node('Transpose', [parts], [batch, heads, places, size / block, block], {
+    attributes: { perm: [2, 0, 3, 1, 4] },
+  });
+  const whole = [batch, heads, places, size];
+  writer.node('Reshape', [turned, writer.int64(whole)], whole, { to: outputs[0]! });
+  return true;
+};
+
+const kernelHandlers: Readonly<Record<string, Handler>> = { activation: activated, biasedActivation: activated };
+
+const handlers: Readonly<Record<string, Handler>> = {
+  Gemm: product,
+  Mul: elementwise,
+  Add: elementwise,
+  ReduceSum: summed,
+  Transpose: toHeads,
+};
