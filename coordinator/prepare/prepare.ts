@@ -12,6 +12,7 @@ import type { Dataset, Examples } from '../../src/data/examples.js';
 import { type Geometry, planGeometry, shardSizes } from '../../src/data/geometry.js';
 import { loadDataset } from '../../src/data/load-data.js';
 import { closeExamples } from '../../src/data/row-writer.js';
+import { tokensPerExample } from '../../src/data/tokens-per-example.js';
 import { createStepModel, initialParameters, type StepModel } from '../../src/engine/step.js';
 import { ConfigError, OutputError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
@@ -78,6 +79,8 @@ export interface PreparedRun {
   /** Where the sequences of batches are cut. */
   readonly buckets?: Buckets;
   readonly geometry: Geometry;
+  /** Of texts. */
+  readonly tokensPerExample: number | undefined;
   readonly metrics: readonly HeadMetrics[];
   /** The data as the trainer reads them. */
   readonly examples: Examples;
@@ -162,9 +165,13 @@ async function prepareSteps(
   { threads, report, start }: PrepareOptions,
   unwritten: Unwritten,
 ) {
-  const { splits } = dataset;
+  const { splits, encoding } = dataset;
   if (config.augment) checkAugment(config.augment, dataset.examples.columns);
-  const geometry = planGeometry(config.training, splits);
+  const geometry = planGeometry(
+    config.training,
+    splits,
+    encoding.input.kind === 'text' ? encoding.input.window : undefined,
+  );
   const targets = await askedTargets(config, dataset);
   const examples = weightedExamples(dataset, targets, config.training.classWeights);
   const spec = stepSpec(config, { ...dataset, examples }, targets);
@@ -204,8 +211,9 @@ async function prepareSteps(
     seed: config.seed,
     largestEvaluation: Math.max(...evaluated.map(({ length }) => length)),
   };
+  const tokens = await tokensPerExample(dataset);
   const trainer = await start(trainingOptions, initialParameters(step), unwritten);
-  return { step, metrics, examples, decided, engine, buckets, geometry, trainer };
+  return { step, metrics, examples, decided, engine, buckets, geometry, tokensPerExample: tokens, trainer };
 }
 
 /** @throws ConfigError when what is cut is to be augmented */

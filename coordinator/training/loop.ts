@@ -66,7 +66,7 @@ export class TrainingLoop {
     this.#monitor = monitorOf(run.config);
     this.#progress = checkpoint?.state.progress ?? initialProgress;
     this.#lastStep = this.#progress.step + steps;
-    this.#speed = new RunSpeed(run.dataset.encoding);
+    this.#speed = new RunSpeed(run.tokensPerExample);
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
     if (run.config.training.restoreBest) this.#bestParameters = run.trainer.parameters.slice();

@@ -1,5 +1,4 @@
 /** How fast steps are: examples a second, and tokens of texts. */
-import type { Encoding } from '../../src/data/encoding.js';
 import type { Throughput } from '../../src/report/events.js';
 
 /** Steps by their examples, and the time that they took. */
@@ -18,12 +17,12 @@ export function speedOf({ examples, seconds }: TimedSteps, tokens: number | unde
 
 /** That of a run, over its epochs. */
 export class RunSpeed {
-  /** Tokens that a model of text reads of an example; undefined of other models. */
   readonly tokens: number | undefined;
   #timed = noSteps;
 
-  constructor({ input }: Encoding) {
-    this.tokens = input.kind === 'text' ? input.window : undefined;
+  /** @param tokens that a model of texts reads of an example; undefined of other models */
+  constructor(tokens: number | undefined) {
+    this.tokens = tokens;
   }
 
   add({ examples, seconds }: TimedSteps): void {

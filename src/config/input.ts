@@ -1169,7 +1169,7 @@ export interface RunConfigInput {
      */
     batchSize: number | 'all';
     /**
-     * Fixed slices of each batch, whatever the number of threads: the result depends on it.
+     * Fixed slices of each batch, whatever the number of threads: the result depends on it. `auto` goes by examples, and of windows of a text by tokens.
      */
     shards?: number | 'auto';
     /**
@@ -2164,6 +2164,10 @@ export interface TextData {
    * The token behind each document, which a tokenizer.json must have. Default: <|endoftext|>.
    */
   endOfText?: string;
+  /**
+   * Keep the documents of a window apart (Llama 3, 2024): attention sees those places alone that are in the same document, and the positions of each start anew. For models of layers that mix places by attention only.
+   */
+  documentMask?: boolean;
   /**
    * What the model reads and predicts: characters, tokens that are learned from the text, or those of a file.
    */

@@ -25,7 +25,9 @@ export const trainingSchema = z
     shards: z
       .union([z.int().min(1), z.literal('auto')])
       .default('auto')
-      .describe('Fixed slices of each batch, whatever the number of threads: the result depends on it.'),
+      .describe(
+        'Fixed slices of each batch, whatever the number of threads: the result depends on it. `auto` goes by examples, and of windows of a text by tokens.',
+      ),
     accumulate: z
       .int()
       .min(1)

@@ -30,25 +30,36 @@ export interface RowRange {
 /** Examples of an evaluation batch: the sums of a batch are float32, so this is part of what fixes their bits. */
 export const evaluationBatch = 128;
 
-/** What `auto` chooses from: numbers of shards, and the fewest examples that make each worth its cost (docs/performance.md, Shards). */
+/**
+ * What `auto` chooses from: numbers of shards, and the fewest examples, or of windows of a text tokens, that make each worth its
+ * cost (docs/performance.md, Shards).
+ */
 const autoShards = [
-  { shards: 8, examplesEach: 64 },
-  { shards: 4, examplesEach: 32 },
-  { shards: 2, examplesEach: 32 },
+  { shards: 8, examplesEach: 64, tokensEach: 512 },
+  { shards: 4, examplesEach: 32, tokensEach: 256 },
+  { shards: 2, examplesEach: 32, tokensEach: 256 },
 ];
 
-/** The number of shards of `auto`: a function of the batch size alone, because the bits depend on it. */
-export function defaultShards(batchSize: number): number {
-  const fits = autoShards.find(
-    ({ shards, examplesEach }) => batchSize % shards === 0 && batchSize / shards >= examplesEach,
-  );
+/**
+ * The number of shards of `auto`: a function of batch size and window alone, because the bits depend on it.
+ * @param window tokens of an example, where the examples are windows of a text
+ */
+export function defaultShards(batchSize: number, window = 0): number {
+  const fits = autoShards.find(({ shards, examplesEach, tokensEach }) => {
+    const examples = batchSize / shards;
+    return Number.isInteger(examples) && (examples >= examplesEach || examples * window >= tokensEach);
+  });
   return fits?.shards ?? 1;
 }
 
-/** @throws ConfigError when the batch does not fit the training split or the shards */
+/**
+ * @param window tokens of an example, where the examples are windows of a text
+ * @throws ConfigError when the batch does not fit the training split or the shards
+ */
 export function planGeometry(
   config: Pick<TrainingConfig, 'epochs' | 'batchSize' | 'shards' | 'accumulate'>,
   splits: Pick<Splits, 'training'>,
+  window?: number,
 ): Geometry {
   const training = splits.training.length;
   const batchSize = config.batchSize === 'all' ? training : config.batchSize;
@@ -66,7 +77,7 @@ export function planGeometry(
   }
   // Parts of a batch differ in nothing but when they are computed: each is some of its shards.
   const parts = config.accumulate;
-  const shards = config.shards === 'auto' ? parts * defaultShards(batchSize / parts) : config.shards;
+  const shards = config.shards === 'auto' ? parts * defaultShards(batchSize / parts, window) : config.shards;
   if (batchSize % shards !== 0) {
     throw new ConfigError(
       `training.shards: the whole training split of ${plural(batchSize, 'example')} is not a multiple of shards ${shards}`,

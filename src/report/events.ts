@@ -53,7 +53,7 @@ export interface PhaseEvent {
 export interface Throughput {
   /** Training examples a second; NaN before the second step. */
   examplesPerSecond: number;
-  /** Of a model of text: tokens of windows that it reads. */
+  /** Of a model of texts: tokens that it reads, without what fills texts of a table up. */
   tokensPerSecond?: number;
 }
 

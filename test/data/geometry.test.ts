@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   activeShards,
   batchOf,
+  defaultShards,
   evaluationBatches,
   examplesBefore,
   planGeometry,
@@ -68,4 +69,13 @@ it('evaluation batches cover a split', () => {
     { start: 30, count: 30 },
     { start: 60, count: 10 },
   ]);
+});
+
+it('has shards by examples, and by tokens where these are windows of a text', () => {
+  expect([512, 128, 64, 32, 100].map((batch) => defaultShards(batch))).toEqual([8, 4, 2, 1, 2]);
+  // 8 of 512 tokens, 4 or 2 of 256.
+  expect([32, 16, 8, 4, 12].map((batch) => defaultShards(batch, 128))).toEqual([8, 4, 4, 2, 4]);
+  expect([8, 2, 1, 7].map((batch) => defaultShards(batch, 256))).toEqual([4, 2, 1, 1]);
+  // Never fewer than for examples that are no texts.
+  expect([512, 128, 64].map((batch) => defaultShards(batch, 1))).toEqual([8, 4, 2]);
 });

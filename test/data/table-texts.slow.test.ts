@@ -165,6 +165,13 @@ it('texts are classified, beside other columns, to the same bits on any number o
   const run = writeConfig(folder, 'moods', config);
   const first = await trained(run, [], join(folder, 'runs'));
   expect(first.end.validation!.accuracy).toBe(1);
+  // Without what fills them up.
+  const { examples, splits } = await load(config.data);
+  const there = [...examples.columns.find(({ role }) => role === 'mask')!.values];
+  const lengths = Array.from(splits.training, (row) => there.slice(12 * row, 12 * row + 12).filter(Boolean).length);
+  const tokens = lengths.reduce((a, b) => a + b) / lengths.length;
+  expect(tokens).toBeLessThan(12);
+  expect(first.end.tokensPerSecond! / first.end.examplesPerSecond).toBeCloseTo(tokens, 9);
   expect(resultOf(await trained(run, [], join(folder, 'runs'), 2))).toEqual(resultOf(first));
 
   const place = first.start.folder;

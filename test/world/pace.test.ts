@@ -19,7 +19,7 @@ it('do not count what comes before the end of the first step', () => {
   const trainer = { epoch: 0, done: 0, stepLosses: new Float64Array(100), stepNorms: new Float64Array(100) };
   const geometry = { stepsPerEpoch: 100, batchSize: 8, training: 800, epochs: 1 } as Geometry;
   const events: RunEvent[] = [];
-  const speed = new RunSpeed({ input: { kind: 'text', window: 64, targets: 'all', vocabulary: ['a', 'b'] } });
+  const speed = new RunSpeed(64);
   const watch = new EpochWatch(0, 0, {
     trainer: trainer as unknown as Trainer & typeof trainer,
     geometry,
@@ -74,7 +74,7 @@ it.each([
     const trainer = { epoch: 0, done: 0, stepLosses: new Float64Array(1), stepNorms: new Float64Array(1) };
     const phases = new RunPhases(() => {});
     if (taken === 'before') phases.begin('training');
-    const speed = new RunSpeed({ input: { kind: 'numbers', scale: 1 } });
+    const speed = new RunSpeed(undefined);
     const watch = new EpochWatch(0, 0, {
       trainer: trainer as unknown as Trainer & typeof trainer,
       geometry: { stepsPerEpoch: 1, batchSize: 8, training: 8, epochs: 1 } as Geometry,

@@ -9,11 +9,6 @@ import tf = require('@tensorflow/tfjs-core');
 
 createRequire(import.meta.url)('@tensorflow/tfjs-layers');
 
-/** dst += factor * src, from place `from` on. */
-function addScaled(dst: Float64Array, src: Float64Array, factor: number, from: number): void {
-  for (let i = from; i < dst.length; i++) dst[i] += factor * src[i];
-}
-
 function dot(a: Float64Array, b: Float64Array, from: number): number {
   let [even, odd] = [0, 0];
   let i = from;
@@ -22,6 +17,51 @@ function dot(a: Float64Array, b: Float64Array, from: number): number {
     odd += a[i + 1] * b[i + 1];
   }
   return i < a.length ? even + odd + a[i] * b[i] : even + odd;
+}
+
+/** Takes from a column its part along a vector, from place `from` on. */
+function reflectOne(vector: Float64Array, column: Float64Array, from: number): void {
+  const factor = -dot(column, vector, from);
+  for (let i = from; i < column.length; i++) column[i] += factor * vector[i];
+}
+
+/** The same of four, to the same bits: their sums do not wait for one another. */
+function reflectFour(v: Float64Array, [a, b, c, d]: readonly Float64Array[], from: number): void {
+  let [a0, a1, b0, b1, c0, c1, d0, d1] = [0, 0, 0, 0, 0, 0, 0, 0];
+  let i = from;
+  for (; i + 1 < v.length; i += 2) {
+    const x = v[i];
+    const y = v[i + 1];
+    a0 += a[i] * x;
+    a1 += a[i + 1] * y;
+    b0 += b[i] * x;
+    b1 += b[i + 1] * y;
+    c0 += c[i] * x;
+    c1 += c[i + 1] * y;
+    d0 += d[i] * x;
+    d1 += d[i + 1] * y;
+  }
+  let [p, q, r, s] = [a0 + a1, b0 + b1, c0 + c1, d0 + d1];
+  if (i < v.length) {
+    p += a[i] * v[i];
+    q += b[i] * v[i];
+    r += c[i] * v[i];
+    s += d[i] * v[i];
+  }
+  for (let j = from; j < v.length; j++) {
+    const x = v[j];
+    a[j] += -p * x;
+    b[j] += -q * x;
+    c[j] += -r * x;
+    d[j] += -s * x;
+  }
+}
+
+/** Takes from each of some columns its part along a vector, from place `from` on. */
+function reflect(vector: Float64Array, columns: readonly Float64Array[], from: number): void {
+  const fours = columns.length - (columns.length % 4);
+  for (let i = 0; i < fours; i += 4) reflectFour(vector, columns.slice(i, i + 4), from);
+  for (let i = fours; i < columns.length; i++) reflectOne(vector, columns[i], from);
 }
 
 /**
@@ -38,15 +78,12 @@ function orthogonalColumns(columns: Float64Array[]): Float64Array[] {
     column[k] -= diagonal;
     const scale = length > 0 ? 1 / Math.sqrt(Math.abs(diagonal * column[k])) : 0;
     for (let i = k; i < column.length; i++) column[i] *= scale;
-    for (const other of columns.slice(k + 1)) addScaled(other, column, -dot(column, other, k), k);
+    reflect(column, columns.slice(k + 1), k);
     return diagonal < 0 ? -1 : 1;
   });
-  return columns.map((_, j) => {
-    const q = new Float64Array(columns[j].length);
-    q[j] = signs[j];
-    for (let k = j; k >= 0; k--) addScaled(q, columns[k], -dot(columns[k], q, k), k);
-    return q;
-  });
+  const made = columns.map((column, j) => new Float64Array(column.length).fill(signs[j], j, j + 1));
+  for (let k = columns.length - 1; k >= 0; k--) reflect(columns[k], made.slice(k), k);
+  return made;
 }
 
 interface Orthogonal {
@@ -63,7 +100,10 @@ orthogonal.apply = function drawn(shape, dtype) {
   const width = shape.at(-1)!;
   const height = tf.util.sizeFromShape(shape.slice(0, -1));
   const [tall, narrow] = [Math.max(width, height), Math.min(width, height)];
-  const numbers = tf.tidy(() => tf.randomNormal([tall, narrow], 0, 1, 'float32', this.seed).dataSync());
+  // Not in tf.tidy, which looks for tensors in every number of what it hands out.
+  const normal = tf.randomNormal([tall, narrow], 0, 1, 'float32', this.seed);
+  const numbers = normal.dataSync();
+  normal.dispose();
   const columns = Array.from({ length: narrow }, (_, j) =>
     Float64Array.from({ length: tall }, (_, i) => numbers[i * narrow + j]),
   );
