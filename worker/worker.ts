@@ -9,8 +9,8 @@ import { type NumericFingerprint, numericFingerprint } from '../src/engine/onnx/
 import { LockstepError, WireError } from '../src/errors.js';
 import { dial } from '../src/wire/dial.js';
 import type { Transport } from '../src/wire/transport.js';
+import { transportOf } from '../src/wire/transports.js';
 import { coordinatorUrl, isEncrypted } from '../src/wire/url.js';
-import { webSocket } from '../src/wire/websocket/websocket.js';
 import { Holdings } from './holdings.js';
 import { type Kept, Membership } from './membership.js';
 import { Peers } from './peers.js';
@@ -18,7 +18,7 @@ import type { WorkerReporter } from './worker-events.js';
 
 /** Whose run to take part in, and what this machine gives to it. */
 export interface WorkerOptions {
-  /** Where the coordinator listens: ws://host:port, wss://host:port or host:port. */
+  /** Where the coordinator listens: ws://host:port, wss://host:port or host:port; mpi://host:port within an MPI job. */
   readonly url: string;
   /** Default: none. */
   readonly token?: string;
@@ -43,7 +43,7 @@ export interface WorkerOptions {
   readonly cache?: string;
   /** A copy of the data that this machine has: sections of a config. */
   readonly local?: { readonly data: DataConfig; readonly seed: number; readonly ignoreClass?: IgnoredClasses };
-  /** How the coordinator and other workers are reached; default: by WebSocket. All of a run use the same. */
+  /** How the coordinator and other workers are reached; default: by MPI where the URL begins with mpi, else by WebSocket. All of a run use the same. */
   readonly transport?: Transport;
   /** Seconds without a coordinator, or without being admitted, after which it gives up; 0 for never. Default: 600. */
   readonly timeout?: number;
@@ -61,7 +61,7 @@ const settle = (options: WorkerOptions): Settled => ({
   token: options.token ?? '',
   name: options.name ?? hostname(),
   threads: options.threads ?? availableParallelism(),
-  transport: options.transport ?? webSocket,
+  transport: options.transport ?? transportOf(options.url),
   timeout: options.timeout ?? defaultTimeout,
   signal: options.signal ?? new AbortController().signal,
   report: options.report ?? (() => {}),

@@ -101,9 +101,7 @@ function repetition(
 ): Repetition {
   const model = run !== undefined && place !== located.path ? choiceOf(located.path) : undefined;
   const evaluate = evaluateLine(place, split, { ...options, model });
-  const file = join(relative('.', run ?? '') || '.', 'config.yaml');
-  const again = config.cluster.sync === 'step' ? ['train', file] : ['coordinator', file, '--min-workers', '0'];
-  const train = run === undefined ? [] : [['npx', 'lockstep', ...again]];
+  const train = run === undefined ? [] : [['npx', 'lockstep', 'train', join(relative('.', run) || '.', 'config.yaml')]];
   return {
     commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
     ...(config.cluster.precision !== 'float32' && {

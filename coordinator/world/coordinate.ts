@@ -8,7 +8,7 @@ import type { EndEvent } from '../../src/report/events.js';
 import type { JobStart } from '../../src/report/run-lock.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
 import type { Certificate, Transport } from '../../src/wire/transport.js';
-import { webSocket } from '../../src/wire/websocket/websocket.js';
+import { transportNamed } from '../../src/wire/transports.js';
 import { maximumThreads, threadsOf } from '../local/threads.js';
 import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../local/train.js';
 import { hasLedger, type StartTrainer } from '../prepare/prepare.js';
@@ -26,7 +26,7 @@ export interface WorldChoices {
   readonly token?: string;
   /** Certificate and key in PEM; workers then join by wss://. */
   readonly tls?: Certificate;
-  /** How workers reach the coordinator and each other; default: by WebSocket. All of a run use the same. */
+  /** How workers reach the coordinator and each other; default: as the config says. All of a run use the same. */
   readonly transport?: Transport;
   /**
    * Remote workers without which no step begins. Default: 1, and none after the first step where the coordinator computes: it
@@ -86,7 +86,7 @@ function run(
   const minimumLater = threads > 0 && (options.minWorkers === undefined || options.arrival) ? 0 : minimum;
   const { host, port, token } = { ...defaultAddress, ...before, ...defined(options) };
   const { report = () => {}, signal, tls, trace, allowMixedNumerics = false, ledger = false } = options;
-  const { transport = webSocket, arrival, job } = options;
+  const { transport = transportNamed(config.cluster.transport), arrival, job } = options;
   const start: StartTrainer = (poolOptions, parameters, unwritten) =>
     startCluster(poolOptions, parameters, {
       threads,

@@ -1386,6 +1386,10 @@ export interface RunConfigInput {
      */
     allReduce?: 'auto' | 'star' | 'butterfly';
     /**
+     * What carries gradients between machines. mpi: the MPI library that the job was started with (mpirun, srun). The bits are the same.
+     */
+    transport?: 'websocket' | 'mpi';
+    /**
      * Of gradients on the wire, with error feedback. Anything but float32 changes the result, and makes it depend on the workers.
      */
     precision?: 'float32' | 'bfloat16' | 'float16' | 'int8';

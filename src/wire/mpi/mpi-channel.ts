@@ -1,0 +1,297 @@
+/**
+ * A line of two roads: slabs go by MPI, all else by a socket, which wakes up the other side and knows when that is gone. All
+ * arrives in the order in which it was sent. Until both sides are part of one MPI job, and between processes that never are,
+ * everything goes by the socket. Who called says that it is (`meet`): one that does not hears nothing of MPI.
+ *
+ * MPI is only asked while slabs are on their way. Who sends the first one says so by socket (`sent`); from then on the other
+ * side looks. When nothing has come for a while it says that it is tired, and looks until that has been answered by how many
+ * were sent: nothing is missed, and in the middle of an exchange nothing is said by socket.
+ */
+import { WireError } from '../../errors.js';
+import type { Channel, ChannelEvents, OpenChannel, Sent } from '../transport.js';
+import { decodeSaid, encodeSaid, type Said } from './message.js';
+import type { MpiWorld, Watcher } from './mpi-world.js';
+import { SlabsIn } from './slabs-in.js';
+import { SlabsOut } from './slabs-out.js';
+
+/** Milliseconds without a slab after which a side is tired. */
+const rest = 0.3;
+/** Milliseconds that slabs have to come or go when the line ends. */
+const endLimit = 2000;
+
+type Meet = Extract<Said, { kind: 'meet' }>;
+
+interface Road {
+  readonly world: MpiWorld;
+  readonly outgoing: SlabsOut;
+  readonly incoming: SlabsIn;
+}
+
+const nothing = () => {};
+const modulus = 2 ** 32;
+/** Whether a count, which wraps around, has reached another. */
+const reached = (count: number, other: number): boolean => ((count - other) | 0) >= 0;
+
+export class MpiChannel implements Channel, Watcher {
+  readonly #joined: Promise<MpiWorld>;
+  readonly #isCaller: boolean;
+  readonly #events: ChannelEvents;
+  readonly #socket: Channel;
+  #isAdmitted = false;
+  /** Where the other side wants its slabs. */
+  #theirs: Meet | undefined;
+  /** By which this side knows those that come to it. */
+  #tag: number | undefined;
+  #road: Road | undefined;
+
+  /** Frames that went by socket and slabs that went by MPI, and how many of those the other side has been told of. */
+  #frames = 0;
+  #slabs = 0;
+  #told = 0;
+  /** Whether the other side looks for more. */
+  #isAwaited = false;
+
+  /** Frames from the socket and slabs from MPI that were passed on; slabs that are known to come. */
+  #passed = 0;
+  #taken = 0;
+  #due = 0;
+  /** Frames from the socket that come behind slabs that are not here yet, and behind how many. */
+  readonly #held: { readonly frame: Buffer; readonly due: number }[] = [];
+  #isLooking = false;
+  #isTired = false;
+  #isPaused = false;
+  /** When a slab came last. */
+  #last = 0;
+  /** The socket is closed, why, and when to give up what is missing. */
+  #end: { readonly problem: string; readonly deadline: number } | undefined;
+  #isOver = false;
+  /** MPI failed, or what came by it is no slab. */
+  #isBroken = false;
+
+  /**
+   * @param joined this process as one of its job, once it is
+   * @param isCaller whether this side called the other
+   */
+  constructor(joined: Promise<MpiWorld>, isCaller: boolean, open: OpenChannel, events: ChannelEvents) {
+    this.#joined = joined;
+    this.#isCaller = isCaller;
+    this.#events = events;
+    this.#socket = open({
+      ...events,
+      arrived: (bytes) => events.arrived(bytes),
+      frame: (frame) => this.#frame(frame),
+      landed: (frame) => this.#landed(frame),
+      landing: () => events.landing(),
+      closed: (problem) => this.#closed(problem),
+    });
+  }
+
+  get host(): string {
+    return this.#socket.host;
+  }
+  get address(): string {
+    return this.#socket.address;
+  }
+
+  send(frame: Uint8Array, sent: Sent): void {
+    if (this.#told !== this.#slabs) this.#say({ kind: 'sent', count: this.#slabs, rests: !this.#isAwaited });
+    this.#frames = (this.#frames + 1) % modulus;
+    this.#socket.send(frame, sent);
+  }
+
+  sendSlab(header: Uint8Array, payload: Uint8Array, sent: Sent): void {
+    const road = this.#road;
+    if (!road) {
+      this.#frames = (this.#frames + 1) % modulus;
+      this.#socket.sendSlab(header, payload, sent);
+      return;
+    }
+    if (this.#isBroken || this.#end) return;
+    this.#guard(() => road.outgoing.send(this.#frames, header, payload, sent));
+    this.#slabs = (this.#slabs + 1) % modulus;
+    if (!this.#isAwaited) this.#say({ kind: 'sent', count: this.#slabs, rests: false });
+    this.#isAwaited = true;
+    road.world.watch(this);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#socket.resume();
+    this.#look();
+  }
+
+  admitted(): void {
+    this.#socket.admitted();
+    this.#isAdmitted = true;
+    if (this.#isCaller || this.#theirs) this.#greet();
+  }
+
+  close(cause: 'done' | 'violation'): void {
+    if (this.#told !== this.#slabs) this.#say({ kind: 'sent', count: this.#slabs, rests: true });
+    this.#socket.close(cause);
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  poll(): 'moved' | 'waiting' | 'idle' {
+    const now = performance.now();
+    if (this.#isBroken) return this.#end ? this.#finish(now) : 'idle';
+    let hasMoved = false;
+    this.#guard(() => {
+      hasMoved = this.#road!.outgoing.poll();
+      if (this.#isPaused || !this.#isExpecting) return;
+      if (this.#road!.incoming.poll()) hasMoved = true;
+      this.#flow();
+    });
+    if (hasMoved) this.#last = now;
+    if (this.#isLooking && !this.#isTired && now - this.#last > rest) {
+      this.#isTired = true;
+      this.#say({ kind: 'tired' });
+    }
+    if (this.#end) return this.#finish(now);
+    const isExpecting = this.#isExpecting && !this.#isPaused;
+    return this.#road!.outgoing.isDone && !isExpecting ? 'idle' : hasMoved ? 'moved' : 'waiting';
+  }
+
+  /** Whether slabs are on their way, or may be. */
+  get #isExpecting(): boolean {
+    return this.#isLooking || !reached(this.#taken, this.#due);
+  }
+
+  #say(said: Said): void {
+    if (said.kind === 'sent') this.#told = said.count;
+    this.#socket.send(encodeSaid(said), nothing);
+  }
+
+  #frame(frame: Buffer): void {
+    const said = decodeSaid(frame);
+    if (said) this.#hear(said);
+    else if (this.#held.length === 0 && reached(this.#taken, this.#due)) this.#pass(frame);
+    else this.#held.push({ frame, due: this.#due });
+  }
+
+  #landed(frame: Uint8Array): void {
+    if (this.#held.length > 0 || !reached(this.#taken, this.#due)) {
+      this.#frame(Buffer.from(frame));
+      return;
+    }
+    this.#passed = (this.#passed + 1) % modulus;
+    this.#events.landed(frame);
+    this.#flow();
+  }
+
+  #hear(said: Said): void {
+    switch (said.kind) {
+      case 'meet':
+        this.#theirs ??= said;
+        if (this.#isAdmitted) this.#greet();
+        break;
+      case 'sent':
+        this.#due = said.count;
+        this.#isLooking = !said.rests;
+        this.#isTired = false;
+        this.#last = performance.now();
+        this.#look();
+        break;
+      case 'tired':
+        this.#isAwaited = false;
+        this.#say({ kind: 'sent', count: this.#slabs, rests: true });
+        break;
+    }
+  }
+
+  /** Says where this side wants slabs. Where the other side has done so they go by MPI from here on, if it is of this job. */
+  #greet(): void {
+    this.#joined.then(
+      (world) => {
+        if (this.#tag === undefined) {
+          this.#tag = world.takeTag();
+          this.#say({ kind: 'meet', rank: world.rank, tag: this.#tag, job: world.job });
+        }
+        const { rank, tag, job } = this.#theirs ?? {};
+        if (this.#road || rank === undefined || tag === undefined || !job) return;
+        if (!Buffer.from(world.job).equals(job) || rank >= world.size) return;
+        this.#guard(() => {
+          const incoming = new SlabsIn(world, rank, this.#tag!, () => this.#events.landing());
+          this.#road = { world, incoming, outgoing: new SlabsOut(world, rank, tag) };
+        });
+      },
+      (error: Error) =>
+        this.#guard(() => {
+          throw error;
+        }),
+    );
+  }
+
+  #look(): void {
+    if (!this.#isOver && !this.#isBroken) this.#road?.world.watch(this);
+  }
+
+  /** Passes on what is here, in order. */
+  #flow(): void {
+    for (let moves = true; moves && !this.#isOver && !this.#isPaused; ) {
+      moves = false;
+      while (this.#held.length > 0 && reached(this.#taken, this.#held[0].due)) {
+        this.#pass(this.#held.shift()!.frame);
+        moves = true;
+      }
+      const first = this.#road?.incoming.first;
+      if (!first || !reached(this.#passed, first.behind)) continue;
+      moves = true;
+      const { length } = first.frame;
+      this.#events.arrived(length);
+      if (first.isLanded) this.#events.landed(first.frame);
+      else this.#events.frame(first.frame as Buffer);
+      this.#taken = (this.#taken + 1) % modulus;
+      this.#road!.incoming.drop();
+    }
+  }
+
+  #pass(frame: Buffer): void {
+    this.#passed = (this.#passed + 1) % modulus;
+    this.#events.frame(frame);
+  }
+
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      if (this.#isBroken) return;
+      this.#isBroken = true;
+      this.#events.failed(error.problem);
+      this.#socket.terminate();
+    }
+  }
+
+  /** Slabs that the other side has sent before it closed the line are here soon. */
+  #closed(problem: string): void {
+    this.#end = { problem, deadline: performance.now() + endLimit };
+    if (this.#road) this.#road.world.watch(this);
+    else this.#over(problem);
+  }
+
+  #finish(now: number): 'waiting' | 'idle' {
+    const { problem, deadline } = this.#end!;
+    const isMissing = !reached(this.#taken, this.#due) || this.#held.length > 0;
+    if (isMissing && !this.#isBroken && now < deadline) return 'waiting';
+    if (!this.#isOver) this.#over(problem);
+    let isFree = true;
+    this.#guard(() => {
+      isFree = this.#road!.incoming.close() && this.#road!.outgoing.isDone;
+    });
+    return isFree || now >= deadline ? 'idle' : 'waiting';
+  }
+
+  #over(problem: string): void {
+    this.#isOver = true;
+    this.#events.closed(problem);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * This process as one of an MPI job. MPI makes progress only while it is called, and whoever waits in it spins: so it is
+ * asked again and again, between the turns of the event loop, while something is under way, and not at all otherwise.
+ */
+import { randomFillSync } from 'node:crypto';
+import { WireError } from '../../errors.js';
+import { type MpiLibrary, mpiLibrary } from './mpi-library.js';
+
+/** MPI_THREAD_SERIALIZED: several threads call it, never two at a time. */
+const serialized = 2;
+/** Tags that every MPI has. */
+const mostTags = 32_767;
+/** Milliseconds of nothing after which it is asked less often: whoever is waited for has stopped. */
+const patience = 20;
+
+/** What has something under way: asked in each round. */
+export interface Watcher {
+  /** @returns whether it has got further: 'idle' where there is nothing to wait for any more */
+  poll(): 'moved' | 'waiting' | 'idle';
+}
+
+export class MpiWorld {
+  readonly library: MpiLibrary;
+  readonly rank: number;
+  readonly size: number;
+  /** Random, the same in all processes of the job, and in no other job. */
+  readonly job: Uint8Array;
+  readonly #watchers = new Set<Watcher>();
+  #isAsked = false;
+  #moved = 0;
+  #tag = 0;
+
+  private constructor(library: MpiLibrary, job: Uint8Array) {
+    this.library = library;
+    this.rank = library.ask('MPI_Comm_rank', library.world);
+    this.size = library.ask('MPI_Comm_size', library.world);
+    this.job = job;
+  }
+
+  /** Waits, on another thread, until all processes of the job have come so far. */
+  static async join(library: MpiLibrary): Promise<MpiWorld> {
+    const level = new Int32Array(new SharedArrayBuffer(4));
+    await library.wait('MPI_Init_thread', 0n, 0n, serialized, library.address(level));
+    if (level[0] < serialized) {
+      throw new WireError(`${library.file} was built for one thread only`, 'use an MPI with support of threads');
+    }
+    library.returnErrors();
+    const job = randomFillSync(new Uint8Array(new SharedArrayBuffer(16)));
+    await library.wait('MPI_Bcast', library.address(job), job.length, library.byte, 0, library.world);
+    return new MpiWorld(library, job);
+  }
+
+  /** A number for messages to this process that no other line of it has had for long. */
+  takeTag(): number {
+    this.#tag = (this.#tag % mostTags) + 1;
+    return this.#tag;
+  }
+
+  /** Asks for it from now on, until it is idle. */
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+    this.#moved = performance.now();
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    setImmediate(() => this.#round());
+  }
+
+  #round(): void {
+    let moved = false;
+    for (const watcher of this.#watchers) {
+      const state = watcher.poll();
+      if (state === 'idle') this.#watchers.delete(watcher);
+      else if (state === 'moved') moved = true;
+    }
+    this.#isAsked = this.#watchers.size > 0;
+    if (!this.#isAsked) return;
+    const now = performance.now();
+    if (moved) this.#moved = now;
+    if (now - this.#moved < patience) setImmediate(() => this.#round());
+    else setTimeout(() => this.#round(), 1);
+  }
+}
+
+let joined: Promise<MpiWorld> | undefined;
+
+/**
+ * Makes this process one of its MPI job, once and for all. Ends that when the process ends well: a process that does not is
+ * lost to the job, whose launcher then ends all others.
+ * @throws ConfigError when no library loads
+ */
+export function mpiWorld(): Promise<MpiWorld> {
+  if (!joined) {
+    const library = mpiLibrary();
+    joined = MpiWorld.join(library);
+    joined.then(
+      () => process.once('beforeExit', (code) => void finalize(library, code)),
+      () => {},
+    );
+  }
+  return joined;
+}
+
+/** All processes of the job meet once more; one that failed does not, so that the launcher ends the others. */
+async function finalize(library: MpiLibrary, code: number): Promise<void> {
+  if (code === 0) await library.wait('MPI_Finalize');
+}

@@ -1,0 +1,48 @@
+/** MPI where tests run: whether there is one, what it is told, and jobs of several processes. */
+import { execFile, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { mpiLibrary } from '../../src/wire/mpi/mpi-library.js';
+import { cliFile } from './package.js';
+
+/** Why no library of MPI can be used here; undefined where one can. */
+export const withoutMpi = ((): string | undefined => {
+  try {
+    mpiLibrary();
+    return undefined;
+  } catch (error) {
+    return `needs MPI (Debian: apt-get install libopenmpi3): ${(error as Error).message}`;
+  }
+})();
+
+/** Why no job of several processes can be started here; undefined where one can. */
+export const withoutMpirun =
+  withoutMpi ?? (spawnSync('mpirun', ['--version']).status === 0 ? undefined : 'needs mpirun (openmpi-bin)');
+
+/** What Open MPI is told: a process that nobody launched is a job of its own; anybody may launch; cores are few. */
+const settings = {
+  OMPI_MCA_ess_singleton_isolated: '1',
+  OMPI_ALLOW_RUN_AS_ROOT: '1',
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  OMPI_MCA_rmaps_base_oversubscribe: '1',
+  OMPI_MCA_orte_tmpdir_base: process.env.LOCKSTEP_SCRATCH ?? tmpdir(),
+} as const;
+
+/** Makes this process a job by itself, once a line over MPI is opened. */
+export const beMpiJob = (): void => void Object.assign(process.env, settings);
+
+export interface MpiJob {
+  readonly code: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs a command of lockstep as so many processes of one MPI job, to its end. */
+export function runMpiJob(size: number, command: readonly string[], folder: string): Promise<MpiJob> {
+  const args = ['-np', String(size), process.execPath, cliFile, ...command];
+  return new Promise((resolve) => {
+    const options = { cwd: folder, env: { ...process.env, ...settings }, timeout: 60_000 };
+    execFile('mpirun', args, options, (error, output, errors) => {
+      resolve({ code: error ? Number(error.code ?? -1) : 0, output, errors });
+    });
+  });
+}

@@ -1,0 +1,34 @@
+/** Runs as jobs of Open MPI, started by its mpirun. */
+import { expect, it } from 'vitest';
+import { newFolders, writeConfig } from '../support/folder.js';
+import { runMpiJob, withoutMpirun } from '../support/mpi.js';
+import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
+import { smallModel } from '../support/small.js';
+
+const newFolder = newFolders();
+const config = {
+  ...smallModel,
+  name: 'job',
+  seed: 3,
+  data: { source: 'digits', examples: 200, validation: 0.2, test: 0 },
+  optimizer: 'adam',
+  training: { epochs: 2, batchSize: 32, shards: 4 },
+  cluster: { transport: 'mpi' },
+};
+
+skipIf(withoutMpirun).describe('a job of Open MPI', () => {
+  it('comes to the parameters of one process, and ends well', async () => {
+    const folder = newFolder();
+    const file = writeConfig(folder, 'job', config);
+    const alone = await trained(file, [], newFolder());
+    const command = ['join', file, '--threads', '1', '--json', '--out', folder, '--cache', newFolder()];
+    const { code, errors, output } = await runMpiJob(2, command, folder);
+    expect([code, errors]).toEqual([0, '']);
+    const events = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    expect(events.find(({ event }) => event === 'listening')).toMatchObject({ url: expect.stringMatching(/^mpi:/) });
+    expect(events.flatMap(({ event, sha256 }) => (event === 'end' && sha256 ? [sha256] : []))).toEqual([
+      alone.end.sha256,
+    ]);
+  });
+});
