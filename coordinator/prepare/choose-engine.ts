@@ -1,13 +1,14 @@
 /** Chooses the engine of a run: the compiled one where the model allows it, else tfjs on its best backend. */
 
 import { type BackendName, backendNames, loadBackend } from '../../src/engine/backends.js';
-import { compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { type CompiledGraph, compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
 import type { CompiledModel } from '../../src/engine/onnx/onnx-engine.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
+import type { CutGraph } from '../../src/engine/onnx/subgraphs.js';
 import type { StepModel } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs-engine.js';
-import { EngineError, ModelError, UnsupportedModelError } from '../../src/errors.js';
+import { ConfigError, EngineError, ModelError, UnsupportedModelError } from '../../src/errors.js';
 import { sha256 } from '../../src/ground/checksum.js';
 import { computedIdError } from '../../src/model/computed-ids.js';
 import type { EngineSpec } from '../../src/pool/pool-options.js';
@@ -23,6 +24,7 @@ export interface EngineChoice {
  * @param forms one for each bucket
  * @param warn told why `auto` falls back
  * @throws ModelError when the model cannot be made in some form
+ * @throws ConfigError when activations are to be computed again and the engine is tfjs
  * @throws UnsupportedModelError when engine `onnx` is asked for and cannot run the model
  * @throws EngineError when engine `onnx` is asked for and does not load, or no backend of engine `tfjs` does
  */
@@ -32,12 +34,18 @@ export async function chooseEngine(
   forms: readonly Form[],
   warn: (message: string) => void,
 ): Promise<EngineSpec> {
+  const recomputes = whole.step.recompute !== 'none' && forms.some(({ sizes }) => sizes.gradients.length > 0);
+  const asked = `training.recompute: ${whole.step.recompute}`;
   // Asking for a backend is asking for the engine that has backends.
   if (engine !== 'tfjs' && backend === undefined) {
     try {
       runtimeVersion();
       const models: CompiledModel[] = [];
       for (const form of forms) models.push(await withForm(whole, form, ({ step }) => compile(step, form.sizes)));
+      const graphs = models.flatMap(({ gradients }) => [...gradients.values()]);
+      if (recomputes && graphs.every((graph) => graph.plain && hashOf([graph.plain]) === hashOf([portable(graph)]))) {
+        warn(`${asked}: the model has no block before its last one in which there is something to compute again`);
+      }
       return { kind: 'onnx', models };
     } catch (error) {
       const other = error instanceof UnsupportedModelError || error instanceof EngineError;
@@ -46,6 +54,12 @@ export async function chooseEngine(
         `${error.problem}; using engine tfjs, which is slower: a step takes 20 to 100 times as long on backends wasm and cpu`,
       );
     }
+  }
+  if (recomputes) {
+    throw new ConfigError(
+      `${asked}: engine tfjs keeps all activations, and this ${engine === 'tfjs' ? 'run' : 'model'} needs it`,
+      `leave training.recompute out${engine === 'tfjs' ? ', or use engine onnx' : '; training.accumulate saves memory too'}`,
+    );
   }
   const steps = forms.map((form) => specIn(whole.spec, form));
   const reasons: string[] = [];
@@ -117,14 +131,23 @@ export function portableEngine(engine: EngineSpec): EngineSpec {
 
 const withoutModels = (key: string, value: unknown) => (key === 'bytes' ? undefined : value);
 
-/** SHA-256 of a compiled training step as any processor could run it, null of one that is run eagerly. */
-export function graphHash(engine: EngineSpec): string | null {
-  if (engine.kind !== 'onnx') return null;
-  const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
-  const subgraphs = graphs.flatMap(({ portable, subgraphs }) => portable?.subgraphs ?? subgraphs);
+function hashOf(graphs: readonly CutGraph[]): string {
+  const subgraphs = graphs.flatMap((graph) => graph.subgraphs);
   return sha256(
     ...subgraphs.flatMap((subgraph) =>
       subgraph.kind === 'session' ? subgraph.bytes : [JSON.stringify(subgraph, withoutModels), ...modelsOf(subgraph)],
     ),
   );
+}
+
+const portable = (graph: CompiledGraph): CutGraph => graph.portable ?? graph;
+
+/**
+ * SHA-256 of a compiled training step as any processor could run it, null of one that is run eagerly. What is computed again changes no
+ * bit, nor this.
+ */
+export function graphHash(engine: EngineSpec): string | null {
+  if (engine.kind !== 'onnx') return null;
+  const graphs = engine.models.flatMap(({ gradients }) => [...gradients.values()]);
+  return hashOf(graphs.map((graph) => graph.plain ?? portable(graph)));
 }

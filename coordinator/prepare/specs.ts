@@ -171,6 +171,7 @@ export function stepSpec(
     ...documentsApart(config, encoding),
     l1: config.training.l1,
     l2: config.training.l2,
+    recompute: config.training.recompute,
   };
 }
 

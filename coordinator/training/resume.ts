@@ -72,7 +72,7 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
 
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
 const free = [
-  ...['name', 'checkpoint', 'data', 'evaluation', 'training.logEvery', 'training.earlyStopping'],
+  ...['name', 'checkpoint', 'data', 'evaluation', 'training.logEvery', 'training.earlyStopping', 'training.recompute'],
   ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
 ];
 

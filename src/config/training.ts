@@ -60,6 +60,14 @@ export const trainingSchema = z
         'Make batches of examples of one of the `buckets`, as far as there are enough: shuffled, then sorted by bucket within 50 batches, ' +
           'and these shuffled. Fewer places are computed for nothing, and batches are less mixed. Default: false.',
       ),
+    recompute: z
+      .enum(['none', 'blocks'])
+      .default('none')
+      .describe(
+        'What is computed again for the gradient instead of being kept. `blocks`: of each block of layers only what it passes on is kept; ' +
+          'a step takes less memory and about a quarter more time, and comes to the same bits. It may change when a run is resumed. ' +
+          'Of engine onnx.',
+      ),
     clipNorm: z.number().positive().optional().describe('Largest global norm of the gradient; longer ones are scaled.'),
     l1: z.number().min(0).default(0).describe("Adds the kernels' absolute values, times this, to the loss."),
     l2: z.number().min(0).default(0).describe("Adds the kernels' squares, times this, to the loss."),

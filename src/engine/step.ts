@@ -3,6 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelConfig } from '../config/model.js';
+import type { TrainingConfig } from '../config/training.js';
 import { type Field, ofRole } from '../data/field.js';
 import { LockstepError, ModelError, UnsupportedModelError } from '../errors.js';
 import { mistakeIn, placeOfError } from '../ground/user-module.js';
@@ -38,6 +39,8 @@ export interface StepSpec {
   /** Factors of the kernels' absolute values and squares in the training loss. */
   readonly l1?: number;
   readonly l2?: number;
+  /** Of what activations are computed again for the gradient instead of being kept: a matter of memory alone. */
+  readonly recompute?: TrainingConfig['recompute'];
 }
 
 export interface StepModel {
@@ -47,6 +50,7 @@ export interface StepModel {
   readonly heads: readonly Head[];
   readonly penalty: Penalty;
   readonly fields: readonly Field[];
+  readonly recompute: TrainingConfig['recompute'];
 }
 
 interface Penalty {
@@ -74,6 +78,7 @@ export async function createStepModel(spec: StepSpec, withWeights = true): Promi
     heads,
     penalty: { l1: spec.l1 ?? 0, l2: spec.l2 ?? 0 },
     fields,
+    recompute: spec.recompute ?? 'none',
   };
 }
 

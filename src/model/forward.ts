@@ -6,8 +6,9 @@ import tf = require('@tensorflow/tfjs-core');
 
 import tfl = require('@tensorflow/tfjs-layers');
 
+import { layerBlocks } from './layer-blocks.js';
 import { applyMasked, checkMasked, type Mask, maskAfter, masksAfter } from './layer-masks.js';
-import type { HookSlot } from './tfjs/hooks.js';
+import type { HookSlot, StepHooks } from './tfjs/hooks.js';
 
 type Layer = tfl.layers.Layer;
 type Tensor = tf.Tensor;
@@ -19,6 +20,8 @@ export interface ModelRun {
   readonly masks: Mask[];
 }
 
+type Around = (body: () => ModelRun) => ModelRun;
+
 /** One application of a layer. */
 interface LayerApplication {
   readonly layer: Layer;
@@ -28,6 +31,7 @@ interface LayerApplication {
 
 /**
  * @param masks of the inputs
+ * @param around runs each layer, in the order of `layersOf`
  * @throws ModelError where a layer cannot take the mask that it is given as Keras would
  */
 export function runModel(
@@ -35,6 +39,7 @@ export function runModel(
   inputs: readonly Tensor[],
   kwargs: { readonly training?: boolean },
   masks: readonly Mask[] = [],
+  around: Around = (body) => body(),
 ): ModelRun {
   const values = new Map(model.inputs.map(({ id }, i) => [id, inputs[i]]));
   const found = new Map<number, Mask>(model.inputs.map(({ id }, i) => [id, masks[i] ?? null]));
@@ -43,7 +48,7 @@ export function runModel(
   for (const step of steps) {
     const given = step.inputs.map(({ id }) => values.get(id)!);
     const givenMasks = step.inputs.map(({ id }) => found.get(id) ?? null);
-    const run = runStep(step.layer, given, kwargs, givenMasks);
+    const run = runStep(step.layer, given, kwargs, givenMasks, around);
     step.outputs.forEach(({ id }, i) => {
       values.set(id, run.outputs[i]);
       found.set(id, run.masks[i] ?? null);
@@ -56,8 +61,18 @@ export function runModel(
   };
 }
 
-function runStep(layer: Layer, inputs: Tensor[], kwargs: { readonly training?: boolean }, masks: Mask[]): ModelRun {
-  if (layer instanceof tfl.LayersModel) return runModel(layer, inputs, kwargs, masks);
+function runStep(
+  layer: Layer,
+  inputs: Tensor[],
+  kwargs: { readonly training?: boolean },
+  masks: Mask[],
+  around: Around,
+): ModelRun {
+  if (layer instanceof tfl.LayersModel) return runModel(layer, inputs, kwargs, masks, around);
+  return around(() => runLayer(layer, inputs, kwargs, masks));
+}
+
+function runLayer(layer: Layer, inputs: Tensor[], kwargs: { readonly training?: boolean }, masks: Mask[]): ModelRun {
   if (masks.every((mask) => mask === null)) {
     const outputs = [layer.apply(inputs, { ...kwargs })].flat() as Tensor[];
     return { outputs, masks: maskAfter(layer, inputs, masks, outputs.length) };
@@ -86,6 +101,23 @@ function stepsOf(model: tfl.LayersModel): readonly LayerApplication[] {
   for (const output of model.outputs) visit(output);
   orders.set(model, steps);
   return steps;
+}
+
+/** The layers as they are applied, those of nested models in the place of these. */
+const layersOf = (model: tfl.LayersModel): Layer[] =>
+  stepsOf(model).flatMap(({ layer }) => (layer instanceof tfl.LayersModel ? layersOf(layer) : [layer]));
+
+/** Says to a step which block of layers each thing that is computed is in. */
+function inBlocks(model: tfl.LayersModel, { layerBlock }: StepHooks): Around {
+  const numbers = layerBlocks(layersOf(model)).values();
+  return (body) => {
+    layerBlock?.(numbers.next().value);
+    try {
+      return body();
+    } finally {
+      layerBlock?.(undefined);
+    }
+  };
 }
 
 /** How many steps read each tensor that a step makes; outputs of the model are never done with. */
@@ -177,7 +209,8 @@ tfl.LayersModel.prototype.call = function call(inputs, kwargs) {
   const { training } = kwargs as { training?: boolean };
   return tf.tidy(() => {
     const slot = slots.get(this);
-    const { outputs, masks } = runModel(this, [inputs].flat() as Tensor[], { training }, slot?.inputMasks);
+    const around = slot?.current && inBlocks(this, slot.current);
+    const { outputs, masks } = runModel(this, [inputs].flat() as Tensor[], { training }, slot?.inputMasks, around);
     if (slot) {
       for (const mask of slot.outputMasks ?? []) mask?.dispose();
       slot.outputMasks = masks.map((mask) => mask && tf.keep(tf.clone(mask)));

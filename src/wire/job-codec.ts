@@ -30,9 +30,9 @@ export function encodeJob({
   }
   const [{ layout }] = engine.models;
   // Batches have the fields of the examples.
-  // All who get it compute with what is like this processor.
+  // All who get it compute with what is like this processor, as the coordinator does.
   const sent = (graphs: ReadonlyMap<number, CompiledGraph>) =>
-    [...graphs].map(([count, { portable, ...graph }]) => [count, graph] as const);
+    [...graphs].map(([count, { portable, plain, ...graph }]) => [count, graph] as const);
   const models = engine.models.map(({ gradients, evaluations }) => ({
     gradients: sent(gradients),
     evaluations: sent(evaluations),

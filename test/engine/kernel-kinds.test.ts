@@ -148,7 +148,7 @@ describe('as on backend cpu', () => {
 
 it('what the library refuses is said to be so, by the name of the kernel', () => {
   const graph = new GraphBuilder(false);
-  graph.kernelName = 'Relu';
+  graph.origin.kernel = 'Relu';
   const x = graph.input('x', [3], 'bool');
   graph.output('y', graph.value(graph.node('Relu', [graph.rows(x)]), [3], 'bool'));
   expect(() => accepted(graph.build())).toThrow(UnsupportedModelError);

@@ -19,9 +19,13 @@ export interface AcceptedGraph extends CutGraph {
   readonly portable?: CutGraph;
 }
 
-/** The graph as subgraphs, each of which ONNX Runtime takes. @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it */
-export function accepted(portable: StepGraph): AcceptedGraph {
-  const graph = rewritten(portable, [blockedProducts]);
+/**
+ * The graph as subgraphs, each of which ONNX Runtime takes.
+ * @param changed makes of it, for this processor and for any, what is run
+ * @throws UnsupportedModelError naming the kernel that it refuses, EngineError where there is nothing to run it
+ */
+export function accepted(traced: StepGraph, changed = (graph: StepGraph) => graph): AcceptedGraph {
+  const graph = changed(rewritten(traced, [blockedProducts]));
   const isPortable = graph.nodes.every(({ domain }) => domain !== blockDomain);
   const cut = cutGraph(graph);
   const check = ({ subgraphs }: CutGraph) => {
@@ -34,7 +38,7 @@ export function accepted(portable: StepGraph): AcceptedGraph {
   };
   try {
     check(cut);
-    return isPortable ? cut : { ...cut, portable: cutGraph(portable) };
+    return isPortable ? cut : { ...cut, portable: cutGraph(changed(traced)) };
   } catch (error) {
     if (error instanceof EngineError) throw error;
     throw refusal(graph, error as Error, check);

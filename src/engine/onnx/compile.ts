@@ -8,6 +8,8 @@ import { evaluationStep, gradientStep, type StepModel } from '../step.js';
 import { type AcceptedGraph, accepted } from './accepted.js';
 import type { StepGraph } from './graph.js';
 import { divisorName, gradientName, graphInputName, headNames, noiseName, parameterName } from './names.js';
+import { recomputed } from './recompute.js';
+import { type CutGraph, cutGraph } from './subgraphs.js';
 import { type Trace, trace } from './tracer.js';
 
 export interface NoiseInput {
@@ -19,6 +21,8 @@ export interface NoiseInput {
 export interface CompiledGraph extends AcceptedGraph {
   /** Random inputs `noise0`, `noise1`, ... in the order in which the step draws them. */
   readonly noise: readonly NoiseInput[];
+  /** Of a step that computes some again: the step that does not, for any processor, which comes to the same bits. */
+  readonly plain?: CutGraph;
 }
 
 /** @param used whether the graph reads a field */
@@ -54,10 +58,19 @@ const dilatedKernels: DilatedKernels = (x, filter, dy, pad, dilations) => {
 /** Graph of the training step on `count` examples: outputs `loss`, `divisor` where some places do not count, and `gradient0`, `gradient1`, ... in slab order. */
 export function compileGradients(step: StepModel, count: number): CompiledGraph {
   const { graph, noise } = traceGradients(step, count);
-  return { ...accepted(graph), noise };
+  if (step.recompute === 'none') return { ...accepted(graph), noise };
+  const again = (whole: StepGraph) => recomputed(whole, forwardOutputs(step));
+  return { ...accepted(graph, again), plain: cutGraph(graph), noise };
 }
 
-/** The same before ONNX Runtime has seen it. */
+/** What is computed without any gradient. */
+const forwardOutputs = ({ layout: { tensors, trainable } }: StepModel): string[] => [
+  'loss',
+  divisorName,
+  ...tensors.flatMap(({ offset }, i) => (offset < trainable ? [] : [gradientName(i)])),
+];
+
+/** The step when nothing is computed again, before ONNX Runtime has seen it. */
 export function traceGradients(step: StepModel, count: number): { graph: StepGraph; noise: NoiseInput[] } {
   const noise: NoiseInput[] = [];
   const graph = trace((t) => {
@@ -67,7 +80,7 @@ export function traceGradients(step: StepModel, count: number): { graph: StepGra
     };
     const parameters = parameterInputs(t, step);
     const batch = batchInputs(t, step, count, () => true);
-    const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels };
+    const hooks = { uniform: draw('uniform'), normal: draw('normal'), dilatedKernels, layerBlock: t.layerBlock };
     const { lossSum, divisor, gradients } = gradientStep(step, parameters, batch, hooks);
     t.output('loss', lossSum);
     if (divisor) t.output(divisorName, divisor);

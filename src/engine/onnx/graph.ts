@@ -49,8 +49,8 @@ export class GraphBuilder {
   #prefix = '';
   #aparts = 0;
 
-  /** The kernel of tfjs that is being lowered. */
-  kernelName?: string;
+  /** What is being lowered: the kernel of tfjs, and the block of layers that it is in. */
+  readonly origin: { kernel?: string; layerBlock?: number } = {};
 
   /** @param turnsProducts whether matrix products may read transposed copies, which is faster, and more nodes (matmul.ts) */
   constructor(readonly turnsProducts: boolean) {}
@@ -109,7 +109,7 @@ export class GraphBuilder {
     loop?: (names: readonly string[]) => Loop,
   ): string[] {
     const names = Array.from({ length: outputs }, () => `${this.#prefix}t${this.#names++}`);
-    const node = { op, inputs, outputs: names, attributes, domain, kernel: this.kernelName, loop: loop?.(names) };
+    const node = { op, inputs, outputs: names, attributes, domain, ...this.origin, loop: loop?.(names) };
     this.#nodes.push(node);
     for (const name of names) this.#made.add(name);
     return names;

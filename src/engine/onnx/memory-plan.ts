@@ -18,7 +18,7 @@ interface Life {
 }
 
 /**
- * @param graph tensors of which no subgraph reads are results, and keep their place
+ * @param graph tensors of sessions that no subgraph reads are results, and keep their place
  * @param apart tensors that lie elsewhere
  */
 export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: string) => boolean): MemoryPlan {
@@ -26,9 +26,11 @@ export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: strin
     written.map(({ name, shape }) => [name, Math.ceil((elements(shape) * 4) / alignment) * alignment]),
   );
   const lives = new Map<string, Life>();
-  subgraphs.forEach(({ inputs, outputs }, at) => {
+  subgraphs.forEach(({ kind, inputs, outputs }, at) => {
+    // Results come from sessions: what a kernel writes and nobody reads is needed by none.
+    const to = kind === 'session' ? Number.POSITIVE_INFINITY : at;
     for (const name of outputs) {
-      if (!apart(name)) lives.set(name, { name, bytes: sizes.get(name)!, from: at, to: Number.POSITIVE_INFINITY });
+      if (!apart(name)) lives.set(name, { name, bytes: sizes.get(name)!, from: at, to });
     }
     for (const name of inputs) {
       const life = lives.get(name);

@@ -2,6 +2,7 @@ import { type Field, isPlain } from '../../data/field.js';
 
 /** Names of graph inputs and outputs that the compiler writes and the session reads. */
 export const parameterName = (index: number): string => `parameter${index}`;
+export const isParameterName = (name: string): boolean => /^parameter\d+$/.test(name);
 export const gradientName = (index: number): string => `gradient${index}`;
 export const noiseName = (index: number): string => `noise${index}`;
 /** Of a field of the batch. Those that a config names get a name apart, which no node of the graph can have. */

@@ -14,6 +14,8 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
   /** The kernel of tfjs that it is for; it is not part of the model. */
   readonly kernel?: string;
+  /** Number of the block of layers that it is in (see model/layer-blocks.ts); undefined outside of the model's forward pass. */
+  readonly layerBlock?: number;
   /** Of a loop of ours, which is no operator of ONNX. */
   readonly loop?: Loop;
 }

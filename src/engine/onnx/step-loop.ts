@@ -46,6 +46,21 @@ export interface Loop {
   readonly parts: readonly LoopPart[];
 }
 
+/** The loop on tensors of other names. */
+export function renamedLoop({ steps, begins, parts }: Loop, rename: (name: string) => string): Loop {
+  const moved = (view: LoopView): LoopView => ({ ...view, tensor: rename(view.tensor) });
+  const tied = (ports: readonly TiedPort[]) => ports.map(([name, view]): TiedPort => [name, moved(view)]);
+  return {
+    steps,
+    begins: begins.map(({ view, from }) => ({ view: moved(view), from: from === undefined ? from : rename(from) })),
+    parts: parts.map((part) =>
+      part.kind === 'session'
+        ? { ...part, inputs: tied(part.inputs), outputs: tied(part.outputs) }
+        : { ...part, views: part.views.map(moved) },
+    ),
+  };
+}
+
 /** What has models of its own. */
 type WithModels =
   | { readonly kind: 'session'; readonly bytes: Uint8Array }

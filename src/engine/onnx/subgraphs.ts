@@ -59,35 +59,65 @@ function levelsOf(nodes: readonly OnnxNode[]): Map<OnnxNode, number> {
   return levels;
 }
 
-/** Reshapes cost nothing: each subgraph makes those that it needs anew, so that between subgraphs tensors are kept once. */
+/**
+ * Reshapes cost nothing: each subgraph makes those that it needs anew, so that between subgraphs tensors are kept once. So it does with
+ * what lowerings make on the way, whose shapes nobody has recorded.
+ */
 class Views {
   readonly #makers = new Map<string, OnnxNode>();
+  readonly #roots = new Map<string, readonly string[]>();
+  readonly #constants: ReadonlySet<string>;
 
-  constructor({ nodes, constants, outputs }: StepGraph) {
-    const known = new Set(constants.map(({ name }) => name));
+  constructor({ nodes, constants, outputs, shapes }: StepGraph) {
+    this.#constants = new Set(constants.map(({ name }) => name));
     // Loops know what they read by its name.
     const last = new Set([
       ...nodes.flatMap(({ loop, inputs }) => (loop ? inputs : [])),
       ...outputs.map(({ name }) => name),
     ]);
     for (const node of nodes) {
-      if (node.op !== 'Reshape' || !known.has(node.inputs[1]!) || last.has(node.outputs[0]!)) continue;
-      this.#makers.set(node.outputs[0]!, node);
+      if (node.op === 'Reshape' && this.#constants.has(node.inputs[1]!) && !last.has(node.outputs[0]!)) this.#add(node);
     }
+    // Kernels read what is there: of a view, the tensor that it shows.
+    const read = new Set(nodes.filter(isKernel).flatMap(({ inputs }) => inputs.map((name) => this.#shownBy(name))));
+    for (const node of nodes) {
+      const isMadeOnce = ({ outputs }: OnnxNode) => outputs.some((name) => last.has(name) || read.has(name));
+      if (isKernel(node) || isMadeOnce(node) || node.outputs.every((name) => shapes.has(name))) continue;
+      this.#add(node);
+    }
+  }
+
+  #add(node: OnnxNode): void {
+    for (const name of node.outputs) this.#makers.set(name, node);
+  }
+  #shownBy(name: string): string {
+    const maker = this.#makers.get(name);
+    return maker ? this.#shownBy(maker.inputs[0]!) : name;
   }
 
   has = ({ outputs }: OnnxNode): boolean => this.#makers.has(outputs[0]!);
 
-  /** What a tensor is a view of; itself where it is none. */
-  rootOf(name: string): string {
+  /** What a tensor is a view, or made, of; itself where it is made once. */
+  rootsOf(name: string): readonly string[] {
     const maker = this.#makers.get(name);
-    return maker ? this.rootOf(maker.inputs[0]!) : name;
+    if (!maker) return [name];
+    const known = this.#roots.get(name);
+    if (known) return known;
+    const roots = [
+      ...new Set(maker.inputs.flatMap((input) => (this.#constants.has(input) ? [] : this.rootsOf(input)))),
+    ];
+    this.#roots.set(name, roots);
+    return roots;
   }
 
   /** The nodes that make the views among `names`. */
-  makersOf(names: readonly string[]): Set<OnnxNode> {
-    const makers = names.flatMap((name) => this.#makers.get(name) ?? []);
-    return new Set(makers.flatMap((maker) => [...this.makersOf(maker.inputs), maker]));
+  makersOf(names: readonly string[], found = new Set<OnnxNode>()): Set<OnnxNode> {
+    for (const maker of names.flatMap((name) => this.#makers.get(name) ?? [])) {
+      if (found.has(maker)) continue;
+      found.add(maker);
+      this.makersOf(maker.inputs, found);
+    }
+    return found;
   }
 }
 
@@ -95,7 +125,7 @@ class Views {
 export function cutGraph(graph: StepGraph, named = false): CutGraph {
   const views = new Views(graph);
   const made = graph.nodes.filter((node) => !views.has(node));
-  const rooted = (node: OnnxNode) => ({ ...node, inputs: node.inputs.map((name) => views.rootOf(name)) });
+  const rooted = (node: OnnxNode) => ({ ...node, inputs: node.inputs.flatMap((name) => views.rootsOf(name)) });
   const roots = made.map(rooted);
   const levels = levelsOf(roots);
   const given = new Map([...graph.inputs, ...graph.constants].map((value) => [value.name, value]));

@@ -157,7 +157,7 @@ export function lower(
     list: () => Object.values(inputs).filter((value) => value !== undefined),
     attribute: <T>(name: string, fallback?: T) => (attrs?.[name] ?? fallback) as T,
   };
-  graph.kernelName = kernel;
+  graph.origin.kernel = kernel;
   const result = attempt(call, () => {
     try {
       return (lowerings[kernel] ?? missing)(graph, call);
@@ -236,6 +236,8 @@ export interface Trace {
   input(name: string, shape: readonly number[], dtype: 'float32' | 'int32', stored?: ElementType): tf.Tensor;
   /** @param shaped in the tensor's shape, not only its order */
   output(name: string, tensor: tf.Tensor, shaped?: boolean): void;
+  /** What comes next is of this block of layers. */
+  layerBlock(number: number | undefined): void;
 }
 
 /**
@@ -259,6 +261,9 @@ export function trace(body: (trace: Trace) => void, turnsProducts: boolean): Ste
           return engine.makeTensorFromDataId(info.dataId, [...shape], dtype, backend);
         },
         output: (name, tensor, shaped) => graph.output(name, backend.valueIn(tensor), shaped),
+        layerBlock: (number) => {
+          graph.origin.layerBlock = number;
+        },
       }),
     );
     return rewritten(graph.build(), rewriteRules);

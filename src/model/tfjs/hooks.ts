@@ -21,6 +21,8 @@ export interface StepHooks {
   readonly penalty: (sum: tf.Scalar) => void;
   /** Gradients of dilated convolutions, where the engine has kernels for them. */
   readonly dilatedKernels?: DilatedKernels;
+  /** Told the number of the block of layers that is run next, and undefined when none is. */
+  readonly layerBlock?: (number: number | undefined) => void;
 }
 
 /** Holds the hooks of the step that is under way; none outside a training step. */

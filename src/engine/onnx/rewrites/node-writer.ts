@@ -48,7 +48,7 @@ export class NodeWriter {
     { attributes = {}, domain, to }: { attributes?: Record<string, Attribute>; domain?: string; to?: string } = {},
   ): string {
     const name = to ?? this.#name();
-    this.#append({ op, inputs, outputs: [name], attributes, domain, kernel: this.#node.kernel });
+    this.#append({ op, inputs, outputs: [name], attributes, domain, ...this.#origin() });
     this.#shapes.set(name, { name, shape, type: 'float32' });
     return name;
   }
@@ -69,9 +69,13 @@ export class NodeWriter {
       return name;
     });
     const outputs = made ?? this.#node.outputs;
-    const { kernel } = this.#node;
-    this.#append({ op, inputs, outputs, attributes: { numbers }, domain: kernelDomain, kernel });
+    this.#append({ op, inputs, outputs, attributes: { numbers }, domain: kernelDomain, ...this.#origin() });
     return outputs;
+  }
+
+  #origin(): Pick<OnnxNode, 'kernel' | 'layerBlock'> {
+    const { kernel, layerBlock } = this.#node;
+    return { kernel, layerBlock };
   }
 
   #append(node: OnnxNode): void {
