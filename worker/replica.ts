@@ -40,10 +40,10 @@ export interface ReplicaOptions {
 /** Batches that the coordinator may have in flight to each thread while it validates. */
 const batchesInFlight = 4;
 
-/** Rows that the row cache holds: those of two whole steps, because all others may be lost, and of batches under evaluation. */
-export function rowCacheCapacity({ geometry, examples }: Job, threads: number): number {
+/** Rows that the row cache holds: those of two whole rounds, because all others may be lost, and of batches under evaluation. */
+export function rowCacheCapacity({ geometry, local, examples }: Job, threads: number): number {
   const evaluated = batchesInFlight * threads * geometry.evaluationBatch;
-  return Math.min(examples.count, 2 * geometry.batchSize + evaluated);
+  return Math.min(examples.count, 2 * geometry.batchSize * (local?.steps ?? 1) + evaluated);
 }
 
 /**
@@ -52,10 +52,13 @@ export function rowCacheCapacity({ geometry, examples }: Job, threads: number): 
  * @throws EngineError when this machine has not as much as the job takes at least
  */
 export function checkMemory(job: Job, threads: number, memory = memoryLimit()): void {
-  const { engine, geometry, examples, metrics, optimizer, largestEvaluation, placement } = job;
+  const { engine, geometry, local, examples, metrics, optimizer, largestEvaluation, placement } = job;
   const [{ layout }] = engine.models;
-  const { slots: kept, workspace = 0 } = createOptimizer(optimizer, layout);
-  const slots = kept.reduce((sum, { length }) => sum + length, threads * workspace);
+  const optimizers = [optimizer, ...(local ? [local.optimizer] : [])].map((each) => createOptimizer(each, layout));
+  const slots = optimizers.reduce(
+    (sum, { slots, workspace = 0 }) => slots.reduce((sum, { length }) => sum + length, sum + threads * workspace),
+    local ? layout.length + layout.state : 0,
+  );
   const evaluated = averageMomentum(optimizer) === undefined ? 0 : layout.length;
   const slabs = 4 * (layout.length + evaluated + slots + (1 + threads) * layout.state);
   const graphs = engine.models.flatMap(({ gradients, evaluations }) => [
@@ -86,7 +89,7 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {
   const { id, name, threads, rowCache, send, refused } = options;
   checkMemory(job, threads);
-  const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation } = job;
+  const { engine, geometry, optimizer, local, augment, metrics, seed, largestEvaluation } = job;
   const [{ layout }] = engine.models;
   const pool = await ThreadPool.start(
     {
@@ -97,6 +100,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
       augment,
       geometry,
       optimizer,
+      local,
       metrics,
       seed,
       threads,

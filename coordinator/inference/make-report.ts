@@ -101,7 +101,9 @@ function repetition(
 ): Repetition {
   const model = run !== undefined && place !== located.path ? choiceOf(located.path) : undefined;
   const evaluate = evaluateLine(place, split, { ...options, model });
-  const train = run === undefined ? [] : [['npx', 'lockstep', 'train', join(relative('.', run) || '.', 'config.yaml')]];
+  const file = join(relative('.', run ?? '') || '.', 'config.yaml');
+  const again = config.cluster.sync === 'step' ? ['train', file] : ['coordinator', file, '--min-workers', '0'];
+  const train = run === undefined ? [] : [['npx', 'lockstep', ...again]];
   return {
     commands: [...train, evaluate].map((words) => words.map(quoted).join(' ')),
     ...(config.cluster.precision !== 'float32' && {

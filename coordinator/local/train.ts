@@ -53,7 +53,8 @@ export interface ResumeOptions extends RunOptions {
  *   its own
  */
 export async function train(config: RunConfigInput, options: TrainOptions = {}): Promise<EndEvent> {
-  return execute(defineConfig(config), { ...options, threads: threadsOf(options.threads) }, poolStarter(options.trace));
+  const checked = inStep(defineConfig(config));
+  return execute(checked, { ...options, threads: threadsOf(options.threads) }, poolStarter(options.trace));
 }
 
 /**
@@ -66,7 +67,16 @@ export async function train(config: RunConfigInput, options: TrainOptions = {}):
 export async function resume(folder: string, options: ResumeOptions = {}): Promise<EndEvent> {
   const threads = threadsOf(options.threads);
   return resumeWith(folder, options.set ?? [], options.report, (config, resumption) =>
-    execute(config, { ...options, threads }, poolStarter(options.trace), resumption),
+    execute(inStep(config), { ...options, threads }, poolStarter(options.trace), resumption),
+  );
+}
+
+/** @throws ConfigError when replicas are to take local steps, as only workers do */
+function inStep(config: RunConfig): RunConfig {
+  if (config.cluster.sync === 'step') return config;
+  throw new ConfigError(
+    'cluster.sync.local: replicas take local steps over workers only, and this trains in step',
+    'use lockstep coordinator (with --min-workers 0 on this machine alone), or --set cluster.sync=step in a new run',
   );
 }
 

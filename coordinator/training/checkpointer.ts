@@ -47,7 +47,8 @@ export class Checkpointer {
   isDue({ step, epoch, position }: Progress): boolean {
     if (step === this.#step) return false;
     const { everySteps, everyEpochs } = this.#run.config.checkpoint;
-    if (everySteps !== undefined && step % everySteps === 0) return true;
+    // A round of local steps may end behind a step that is due.
+    if (everySteps !== undefined && Math.floor(step / everySteps) > Math.floor(this.#step / everySteps)) return true;
     if (everyEpochs !== undefined && position === 0 && epoch % everyEpochs === 0) return true;
     return this.millisecondsLeft === 0;
   }

@@ -17,6 +17,7 @@ import type { MetricResults } from '../../src/evaluate/output-metrics.js';
 import { sha256 } from '../../src/ground/checksum.js';
 import { createOptimizer } from '../../src/optimizer/create-optimizer.js';
 import { learningRateOf } from '../../src/optimizer/decide.js';
+import { appliedOptimizer } from '../../src/optimizer/outer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
@@ -283,7 +284,12 @@ export class TrainingLoop {
   /** Everything that a step changes. */
   #slabs(): NamedSlab[] {
     const { config, trainer, step } = this.#run;
-    return namedSlabs(trainer, createOptimizer(config.optimizer, step.layout), step.layout, this.#bestParameters);
+    return namedSlabs(
+      trainer,
+      createOptimizer(appliedOptimizer(config), step.layout),
+      step.layout,
+      this.#bestParameters,
+    );
   }
 
   /** Space may have been freed since. */

@@ -1,7 +1,7 @@
 /** Where the time of every worker goes: for the summary at the end, and for the trace. */
 
 import { phaseNames } from '../../src/pool/pool-options.js';
-import type { Computed, Worker } from '../../src/pool/round-worker.js';
+import { type Computed, leavesOf, type Worker } from '../../src/pool/round-worker.js';
 import type { Timeline } from '../training/timeline.js';
 import type { WorkerTotals } from './worker-totals.js';
 
@@ -42,8 +42,8 @@ export class Activity {
 
   /** @param ago milliseconds since it was done, here and below: as long as the answer took to come */
   computed(worker: Worker, computed: Omit<Computed, 'used'>, round: number, ago: number): void {
-    const { milliseconds, phases, nodes, losses } = computed;
-    this.#totals.computed(worker, milliseconds, losses.length);
+    const { milliseconds, phases, nodes } = computed;
+    this.#totals.computed(worker, milliseconds, leavesOf(nodes));
     const shards = nodes.map(({ low, high }) => `${low}-${high - 1}`).join(' ');
     this.#trace?.span(worker, 'compute', milliseconds, ago, { step: round + 1, shards });
     let left = milliseconds;

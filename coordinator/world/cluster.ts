@@ -1,15 +1,16 @@
-/** Trains over a world of workers: the coordinator's own threads and remote machines. One round a step, as the training loop asks for them. */
-import { bucketedBatches, bucketOf } from '../../src/data/buckets.js';
-import { activeShards, batchOf, roundOf, shardsOf } from '../../src/data/geometry.js';
+/**
+ * Trains over a world of workers: the coordinator's own threads and remote machines. Rounds of one step, or of some local steps, as
+ * the training loop asks for them.
+ */
+import { bucketedBatches } from '../../src/data/buckets.js';
+import { batchOf, roundOf } from '../../src/data/geometry.js';
 import { LockstepError } from '../../src/errors.js';
 import type { MetricTotals } from '../../src/evaluate/output-metrics.js';
 import { RunMetrics } from '../../src/evaluate/run-metrics.js';
-import { decideStep, type Update } from '../../src/optimizer/decide.js';
+import type { Update } from '../../src/optimizer/decide.js';
 import { StoppedError } from '../../src/pool/control.js';
 import type { SpanResult, ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions as RoundPoolOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
-import type { RowsAt } from '../../src/pool/round-worker.js';
-import type { TreeNode } from '../../src/reduce/tree.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { ListeningEvent } from '../../src/report/world-events.js';
 import { asProse } from '../../src/wire/checks.js';
@@ -17,9 +18,9 @@ import { runIsOver } from '../../src/wire/messages.js';
 import type { Trainer } from '../training/trainer.js';
 import type { AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { systemClock } from './clock.js';
-import type { RoundTask } from './computing.js';
 import { type OwnState, StateLostError } from './own-state.js';
 import { runRound } from './round.js';
+import { type OuterStep, planRound, type RoundPlace } from './round-plan.js';
 import { spreadEvaluation } from './spread.js';
 import type { World } from './world.js';
 
@@ -32,6 +33,8 @@ export interface ClusterParts {
   /** The coordinator goes back: the next all-reduce that it takes part in is that of the round after this one. */
   readonly restart: (round: number) => void;
   readonly round: Omit<AllReduceAttemptsOptions, 'roster' | 'clock'>;
+  /** Absent where each round is a step. */
+  readonly outer: OuterStep | undefined;
   readonly report: Reporter;
   /** Told before the first wait for workers. */
   readonly opening: ListeningEvent;
@@ -125,7 +128,7 @@ export class Cluster implements Trainer {
   }
 
   /**
-   * Steps up to `last`, or until the run is to be stopped; then the coordinator's state is as after the last of them.
+   * Rounds up to the step `last`, or the end of the round that it is in, or until the run is to be stopped; then the coordinator's state is as after the last of them.
    * @returns whether it diverged
    * @throws StateLostError when nobody has the parameters any more that the steps led to
    */
@@ -134,8 +137,10 @@ export class Cluster implements Trainer {
     let diverged = false;
     try {
       while (this.#done < last && !this.#stopWanted && !diverged) {
-        diverged = !(await this.#step(epoch, order, this.#done, rateScale));
-        if (!diverged) this.#furthest = Math.max(this.#furthest, ++this.#done);
+        const steps = await this.#round({ epoch, order, step: this.#done, rateScale });
+        diverged = steps === 0;
+        this.#done += steps;
+        this.#furthest = Math.max(this.#furthest, this.#done);
         if (own.isDue) await world.reach();
       }
     } catch (error) {
@@ -178,7 +183,7 @@ export class Cluster implements Trainer {
 
   /** What everybody did for the run. */
   summarize(): void {
-    const { report, world, round, isReproducible } = this.#parts;
+    const { report, world, round, outer, isReproducible } = this.#parts;
     const steps = Math.max(1, this.#steps);
     report({
       event: 'summary',
@@ -188,6 +193,7 @@ export class Cluster implements Trainer {
       fewestBytesPerStep: this.#fewestBytes / steps,
       reproducible: isReproducible(),
       precision: round.precision,
+      local: outer ? { steps: outer.steps, replicas: outer.replicas } : null,
     });
   }
 
@@ -200,48 +206,29 @@ export class Cluster implements Trainer {
     this.#opened = true;
   }
 
-  /** One round, and its commit; false when loss or gradient are not finite and nothing was committed. */
-  async #step(epoch: number, order: Int32Array, step: number, rateScale: number): Promise<boolean> {
-    const { world, options, round: settings } = this.#parts;
-    const { geometry } = options;
-    const rowsIn = (of: number, { low, high }: TreeNode): RowsAt => {
-      const { start, count } = shardsOf(geometry, of, low, high);
-      return { start, rows: order.subarray(start, start + count) };
-    };
-    const round = this.#roundOf(epoch, step);
-    const { buckets } = options;
-    const { start, count } = batchOf(geometry, step);
-    const bucket = bucketOf(buckets, order.subarray(start, start + count));
-    const effort = buckets ? buckets.places[bucket] / buckets.places.at(-1)! : 1;
-    const task: RoundTask = {
-      round,
-      epoch,
-      step,
-      bucket,
-      effort,
-      shards: activeShards(geometry, step),
-      rowsOf: (node) => [rowsIn(step, node)],
-      nextRowsOf: (node) => (step + 1 < geometry.stepsPerEpoch ? [rowsIn(step + 1, node).rows] : []),
-    };
-    const result = await runRound(task, { ...settings, roster: world, clock: systemClock });
-    const { loss, norm, update } = decideStep(options, round, rateScale, result);
-    this.stepLosses[step] = loss;
-    this.stepNorms[step] = norm;
-    if (!update) return false;
+  /** One round, and its commit. @returns its steps; 0 when loss or gradient are not finite and nothing was committed */
+  async #round(place: RoundPlace): Promise<number> {
+    const { world, options, outer, round: settings } = this.#parts;
+    const plan = planRound(options, outer, place);
+    const result = await runRound(plan.task, { ...settings, roster: world, clock: systemClock });
+    const { losses, norms, update } = plan.decide(result);
+    this.stepLosses.set(losses, place.step);
+    this.stepNorms.set(norms, place.step);
+    if (!update) return 0;
     for (const { start, rows } of result.used) this.#used.set(rows, start);
     // Each sum but one has to be sent once, and the total to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
     this.#commit(update);
-    return true;
+    this.#steps += plan.steps;
+    return plan.steps;
   }
 
-  /** From here on the step counts. Remote workers are told first: they apply it while the coordinator does. */
+  /** From here on the round counts. Remote workers are told first: they apply it while the coordinator does. */
   #commit(update: Update): void {
     const { world, own } = this.#parts;
     for (const worker of world.followers()) void worker.commit(update);
     own.commit(update);
     world.advance(update.round);
-    this.#steps++;
   }
 
   #roundOf(epoch: number, step: number): number {

@@ -1,5 +1,5 @@
 /** The computing of a round: who was asked for which nodes of the step's tree, and who holds their sums. */
-import type { ComputeTask, RowsAt, Worker } from '../../src/pool/round-worker.js';
+import { type ComputeTask, leavesOf, lossesEach, type RowsAt, type Worker } from '../../src/pool/round-worker.js';
 import { type TreeNode, treeNodes } from '../../src/reduce/tree.js';
 import { assign } from './assign.js';
 import type { Clock } from './clock.js';
@@ -8,7 +8,7 @@ import type { Roster } from './roster.js';
 import type { RoundEvent } from './round-events.js';
 
 export interface RoundTask extends Omit<ComputeTask, 'nodes' | 'rows'> {
-  /** Shards that hold examples. */
+  /** Shards that hold examples; or replicas, where the round is local steps. */
   readonly shards: number;
   /** What a shard of this step takes, in those of the longest bucket. */
   readonly effort: number;
@@ -36,7 +36,6 @@ interface Outstanding {
 }
 
 const keyOf = ({ low, high }: TreeNode): string => `${low}-${high}`;
-const size = (nodes: readonly TreeNode[]): number => nodes.reduce((sum, { low, high }) => sum + high - low, 0);
 
 export class Computing {
   readonly #task: RoundTask;
@@ -117,11 +116,11 @@ export class Computing {
   #give(worker: Worker, nodes: readonly TreeNode[]): void {
     if (nodes.length === 0) return;
     const [roster, clock] = [this.#roster, this.#clock];
-    const { round, epoch, step, bucket, effort, rowsOf } = this.#task;
+    const { round, epoch, step, bucket, effort, local, rowsOf } = this.#task;
     const given = clock.now();
-    const deadline = given + roster.pace.patienceWith(worker, this.#load(worker) + size(nodes), effort);
+    const deadline = given + roster.pace.patienceWith(worker, this.#load(worker) + leavesOf(nodes), effort);
     this.#outstanding.push({ worker, nodes, deadline });
-    const task = { round, epoch, step, bucket, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
+    const task = { round, epoch, step, bucket, local, nodes, rows: nodes.flatMap((node) => rowsOf(node)) };
     const next = nodes.flatMap((node) => this.#task.nextRowsOf(node));
     worker.compute(task).then(
       (computed) => {
@@ -152,7 +151,9 @@ export class Computing {
 
   /** Shards that a worker has still to compute for this step. */
   #load(worker: Worker): number {
-    return this.#outstanding.filter((each) => each.worker === worker).reduce((sum, { nodes }) => sum + size(nodes), 0);
+    return this.#outstanding
+      .filter((each) => each.worker === worker)
+      .reduce((sum, { nodes }) => sum + leavesOf(nodes), 0);
   }
 
   #dueAt(one: Outstanding): number {
@@ -184,8 +185,9 @@ export class Computing {
     this.#outstanding = this.#outstanding.filter((each) => each.worker !== worker || each.nodes !== nodes);
     if (this.#lost.has(worker)) return;
     let place = 0;
+    const each = lossesEach(this.#task);
     for (const node of nodes) {
-      const end = place + node.high - node.low;
+      const end = place + (node.high - node.low) * each;
       const [losses, divisors] = [computed.losses.slice(place, end), computed.divisors.slice(place, end)];
       place = end;
       if (this.#holders.has(keyOf(node))) continue;

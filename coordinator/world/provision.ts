@@ -12,7 +12,9 @@ import { encodeJob } from '../../src/wire/job-codec.js';
 import type { Hello } from '../../src/wire/messages.js';
 import { encodeRows } from '../../src/wire/rows-blob.js';
 import { type ReplicaState, stateSource } from '../../src/wire/state-blob.js';
+import { localOptions } from './outer-step.js';
 import type { RemoteWorker } from './remote.js';
+import type { OuterStep } from './round-plan.js';
 
 type Placement = Job['placement'];
 
@@ -41,16 +43,18 @@ const replicatedBytes = 2 ** 31;
 export async function packSupplies(
   options: TrainingOptions,
   config: ClusterConfig,
+  outer: OuterStep | undefined,
   ledger: boolean,
 ): Promise<Supplies> {
-  const { engine, geometry, optimizer, augment, metrics, seed, largestEvaluation, examples, buckets } = options;
+  const { engine, geometry, augment, metrics, seed, largestEvaluation, examples, buckets } = options;
   const data = packExamples(examples);
   const placement = placementOf(config, data.length);
   const packed = (where: Placement): Blob => {
     const bytes = encodeJob({
       engine,
       geometry,
-      optimizer,
+      optimizer: outer?.optimizer ?? options.optimizer,
+      local: localOptions(options, outer),
       augment,
       metrics,
       seed,

@@ -2,7 +2,7 @@
  * One step over the world: compute → all-reduce, and again where a worker is lost on the way. It waits for events and for the
  * clock alone, changes no parameters, and ends when all who gave sums, and the coordinator where it takes part, hold the total.
  */
-import type { RowsAt } from '../../src/pool/round-worker.js';
+import { lossesEach, type RowsAt } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
 import { AllReduceAttempts, type AllReduceAttemptsOptions } from './all-reduce-attempts.js';
 import { Computing, type RoundTask } from './computing.js';
@@ -10,7 +10,7 @@ import { Mailbox } from './mailbox.js';
 import type { RoundEvent } from './round-events.js';
 
 export interface RoundResult {
-  /** Sum of the losses of each shard, and what it adds to the divisor of the step. */
+  /** Sum of the losses of each shard, and what it adds to the divisor of the step; of replicas, of each of their steps. */
   readonly losses: Float64Array;
   readonly divisors: Float64Array;
   /** Sum of squares of the total gradient; not finite when the run diverges. */
@@ -45,13 +45,14 @@ export async function runRound(task: RoundTask, options: AllReduceAttemptsOption
 }
 
 function sumsOf(
-  { shards }: RoundTask,
+  task: RoundTask,
   { holdings }: Computing,
 ): Pick<RoundResult, 'losses' | 'divisors' | 'used' | 'contributors'> {
-  const [losses, divisors] = [new Float64Array(shards), new Float64Array(shards)];
+  const each = lossesEach(task);
+  const [losses, divisors] = [new Float64Array(task.shards * each), new Float64Array(task.shards * each)];
   for (const { node, ...own } of holdings) {
-    losses.set(own.losses, node.low);
-    divisors.set(own.divisors, node.low);
+    losses.set(own.losses, node.low * each);
+    divisors.set(own.divisors, node.low * each);
   }
   const contributors = new Set(holdings.map(({ worker }) => worker.id)).size;
   return { losses, divisors, used: holdings.flatMap(({ used }) => used), contributors };

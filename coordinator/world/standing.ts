@@ -39,9 +39,10 @@ export class Standing {
   #state: State = 'joining';
   /** Whether it has been sent all that it needs to say that it is ready. */
   #provided = false;
-  /** The round that it was last asked to commit, and the last one that it has applied. */
+  /** The round that it was last asked to commit, the last one that it has applied, and those between that it has not. */
   #asked = -1;
   #applied = -1;
+  #owed: number[] = [];
   #detachedAt = 0;
 
   constructor(hasWorked: boolean) {
@@ -61,7 +62,7 @@ export class Standing {
   }
   /** Whether it can be asked to compute: an update may still be under way, and what it is sent next waits for that. */
   get canCompute(): boolean {
-    return this.#state === 'active' && this.#applied >= this.#asked - 1;
+    return this.#state === 'active' && this.#owed.length <= 1;
   }
   /** Whether it was left behind, and has done since what it was asked for before. */
   get hasCaughtUp(): boolean {
@@ -70,7 +71,7 @@ export class Standing {
 
   /** @param full whether more waits to be sent to it than memory is to be spent on: sums pile up behind parameters, too */
   lags(full: boolean): boolean {
-    if (this.#state === 'active') return full || this.#asked - this.#applied > longestLag;
+    if (this.#state === 'active') return full || this.#owed.length > longestLag;
     return this.#state === 'syncing' && full;
   }
 
@@ -97,11 +98,13 @@ export class Standing {
     this.#become('sync');
     this.#asked = round;
     this.#applied = nothing;
+    this.#owed = [];
   }
 
   /** The worker is asked to commit this round. */
   commit(round: number): void {
     this.#asked = round;
+    this.#owed.push(round);
   }
 
   /**
@@ -112,6 +115,7 @@ export class Standing {
   apply(round: number): boolean {
     if (round > this.#asked || round < this.#applied) throw unasked(`applied: round ${round}`);
     this.#applied = round;
+    this.#owed = this.#owed.filter((owed) => owed > round);
     if (this.#state !== 'syncing') return false;
     this.#become('activate');
     this.hasWorked = true;

@@ -18,10 +18,12 @@ import { systemClock } from './clock.js';
 import { Cluster } from './cluster.js';
 import { JoinLimits } from './join-limits.js';
 import { type ListeningPlace, listeningEvent, tokenWarning } from './listening.js';
+import { localOptions, outerStep } from './outer-step.js';
 import { AppliedState, FetchedState } from './own-state.js';
 import { Pace } from './pace.js';
 import { Provision, packSupplies, type Supplies } from './provision.js';
 import type { QuorumOptions } from './quorum.js';
+import type { OuterStep } from './round-plan.js';
 import { World } from './world.js';
 
 export interface ClusterChoices {
@@ -76,11 +78,12 @@ async function start(
 ): Promise<Cluster> {
   const { threads, config, ledger, allowMixedNumerics } = choices;
   const options = allowMixedNumerics ? { ...given, engine: portableEngine(given.engine) } : given;
-  const supplies = await packSupplies(options, config, ledger);
+  const outer = outerStep(config.sync, options);
+  const supplies = await packSupplies(options, config, outer, ledger);
   const numerics = numericFingerprint();
-  const pool = await startPool(options, threads, parameters);
+  const pool = await startPool(options, outer, threads, parameters);
   try {
-    return await open(pool, options, supplies, numerics, choices, trace);
+    return await open(pool, options, outer, supplies, numerics, choices, trace);
   } catch (error) {
     await pool.close();
     throw error;
@@ -88,8 +91,14 @@ async function start(
 }
 
 /** The coordinator's replica. @param threads 0 for one that computes nothing, and only keeps the parameters */
-function startPool(options: TrainingOptions, threads: number, parameters: Float32Array): Promise<OwnPool> {
-  const { engine, layout, examples, geometry, optimizer, augment, metrics, seed, largestEvaluation } = options;
+function startPool(
+  options: TrainingOptions,
+  outer: OuterStep | undefined,
+  threads: number,
+  parameters: Float32Array,
+): Promise<OwnPool> {
+  const { engine, layout, examples, geometry, augment, metrics, seed, largestEvaluation } = options;
+  const optimizer = outer?.optimizer ?? options.optimizer;
   if (threads === 0) return ThreadPool.start({ use: 'updates', layout, geometry, optimizer }, parameters);
   return ThreadPool.start(
     {
@@ -99,6 +108,7 @@ function startPool(options: TrainingOptions, threads: number, parameters: Float3
       examples,
       geometry,
       optimizer,
+      local: localOptions(options, outer),
       augment,
       metrics,
       seed,
@@ -113,13 +123,14 @@ function startPool(options: TrainingOptions, threads: number, parameters: Float3
 async function open(
   pool: OwnPool,
   options: TrainingOptions,
+  outer: OuterStep | undefined,
   supplies: Supplies,
   numerics: NumericFingerprint,
   choices: ClusterChoices,
   trace: Timeline | undefined,
 ): Promise<Cluster> {
   const { config, report, transport, host, tls, workers, token = generateToken() } = choices;
-  const { world, own, restart, limits } = buildWorld(pool, options, supplies, choices, trace);
+  const { world, own, restart, limits } = buildWorld(pool, options, outer, supplies, choices, trace);
   const admission = new Admission({
     world,
     limits,
@@ -155,6 +166,7 @@ async function open(
       bytes: sumBytes(options.layout, config.precision),
       silence: config.silence * 1000,
     },
+    outer,
     report,
     opening: listeningEvent(place),
     isReproducible: () => !admission.mixed,
@@ -170,6 +182,7 @@ async function open(
 function buildWorld(
   pool: OwnPool,
   { layout, geometry }: TrainingOptions,
+  outer: OuterStep | undefined,
   supplies: Supplies,
   { threads, config, report, workers, signal }: ClusterChoices,
   trace: Timeline | undefined,
@@ -188,7 +201,9 @@ function buildWorld(
     landings,
     own,
     provision: new Provision(supplies, pool, report),
-    pace: new Pace(config.stragglerFactor, geometry),
+    pace: outer
+      ? new Pace(config.stragglerFactor, { ...geometry, shards: outer.replicas }, () => 1)
+      : new Pace(config.stragglerFactor, geometry),
     limits,
     trace,
     workers,

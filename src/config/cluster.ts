@@ -1,6 +1,38 @@
 /** The `cluster` section: how a run over several machines moves its numbers, and how patient it is. */
 import { z } from 'zod';
 
+const nesterovOptions = z.strictObject({
+  learningRate: z
+    .number()
+    .positive()
+    .default(0.7)
+    .describe('Part of the mean movement of the replicas that a round takes.'),
+  momentum: z.number().min(0).max(0.999999).default(0.9).describe('Share of the velocity that the next round keeps.'),
+});
+const outerMapping = z
+  .strictObject({ nesterov: nesterovOptions })
+  .describe('Momentum over the rounds. Learning rate 1 and momentum 0 average the replicas.');
+const outerSchema = z.union([
+  z.enum(['nesterov']).transform((name) => outerMapping.parse({ [name]: {} })),
+  outerMapping,
+]);
+
+const localSchema = z
+  .strictObject({
+    steps: z.int().min(1).max(10_000).default(50).describe('Optimizer steps of a replica between two exchanges.'),
+    replicas: z
+      .union([z.literal('auto'), z.int().min(1).max(4096)])
+      .default('auto')
+      .describe(
+        'Copies of the model that take steps of their own, each on its part of the shards of every global batch: as many as there are ' +
+          'workers, or a multiple. It decides the result, who computes which does not. auto: one for each shard.',
+      ),
+    outer: outerSchema.prefault('nesterov').describe('How the mean movement of the replicas changes the parameters.'),
+  })
+  .describe(
+    'DiLoCo: replicas train by themselves, and their movements are averaged. The optimizer of a replica begins each round anew.',
+  );
+
 /** What gradients may be on the wire. */
 export const wirePrecisions = ['float32', 'bfloat16', 'float16', 'int8'] as const;
 
@@ -24,6 +56,10 @@ export const clusterSchema = z
       .describe(
         'Of gradients on the wire, with error feedback. Anything but float32 changes the result, and makes it depend on the workers.',
       ),
+    sync: z
+      .union([z.literal('step'), z.strictObject({ local: localSchema.prefault({}) })])
+      .default('step')
+      .describe('When workers exchange what they have learned: after each step, or after some local steps.'),
     placement: z
       .enum(['auto', 'replicate', 'stream', 'local'])
       .default('auto')
@@ -45,3 +81,4 @@ export const clusterSchema = z
   .describe('How to train across machines. Read by `lockstep coordinator`.');
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
+export type SyncConfig = ClusterConfig['sync'];

@@ -1394,6 +1394,43 @@ export interface RunConfigInput {
      */
     precision?: 'float32' | 'bfloat16' | 'float16' | 'int8';
     /**
+     * When workers exchange what they have learned: after each step, or after some local steps.
+     */
+    sync?:
+      | 'step'
+      | {
+          /**
+           * DiLoCo: replicas train by themselves, and their movements are averaged. The optimizer of a replica begins each round anew.
+           */
+          local?: {
+            /**
+             * Optimizer steps of a replica between two exchanges.
+             */
+            steps?: number;
+            /**
+             * Copies of the model that take steps of their own, each on its part of the shards of every global batch: as many as there are workers, or a multiple. It decides the result, who computes which does not. auto: one for each shard.
+             */
+            replicas?: 'auto' | number;
+            /**
+             * How the mean movement of the replicas changes the parameters.
+             */
+            outer?:
+              | 'nesterov'
+              | {
+                  nesterov: {
+                    /**
+                     * Part of the mean movement of the replicas that a round takes.
+                     */
+                    learningRate?: number;
+                    /**
+                     * Share of the velocity that the next round keeps.
+                     */
+                    momentum?: number;
+                  };
+                };
+          };
+        };
+    /**
      * Where workers have the examples from: a copy of all, those of the next step only, or a copy of their own. auto: by size.
      */
     placement?: 'auto' | 'replicate' | 'stream' | 'local';

@@ -211,6 +211,8 @@ export interface GraphKernels {
   maxPoolGradient(...numbers: readonly number[]): void;
   activation(...numbers: readonly number[]): void;
   biasedActivation(...numbers: readonly number[]): void;
+  crossEntropy(...numbers: readonly number[]): void;
+  crossEntropyGradient(...numbers: readonly number[]): void;
   layerNormGradient(...numbers: readonly number[]): void;
   /** What goes back through the gates of one step of an LSTM, in a loop. */
   lstmGates(...numbers: readonly number[]): void;

@@ -6,6 +6,7 @@ import { type LossConfig, lossSettings } from '../config/model.js';
 import { ModelError } from '../errors.js';
 import { decided, type Outputs, type ProbabilityKind } from './outputs.js';
 import type { PlaceValues } from './place-losses.js';
+import { crossEntropyOf } from './tfjs/whole-operations.js';
 
 /** What a loss needs to know of the data and of the model's last layer. */
 export interface OutputSpec {
@@ -90,8 +91,9 @@ export function createLoss(config: LossConfig, spec: OutputSpec): Loss {
 function lossOf(name: string, spec: OutputSpec, probabilities: boolean, delta: number): Loss {
   return (targets, outputs) => {
     if (name === 'sparseCategoricalCrossentropy') {
-      const hot = tf.oneHot(targets, outputs.shape.at(-1)!);
-      return { values: crossEntropy(hot, outputs, probabilities) };
+      const whole = probabilities ? undefined : crossEntropyOf(targets, outputs);
+      const hot = () => tf.oneHot(targets, outputs.shape.at(-1)!);
+      return { values: whole ?? crossEntropy(hot(), outputs, probabilities) };
     }
     const wanted = asOutputs(targets, outputs, spec, name);
     switch (name) {

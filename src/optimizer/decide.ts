@@ -39,8 +39,9 @@ export interface Update {
 }
 
 export interface StepDecision {
-  /** Mean loss. */
+  /** Mean loss, and what its sum was divided by. */
   readonly loss: number;
+  readonly divisor: number;
   /** Euclidean norm of the mean gradient, before clipping. */
   readonly norm: number;
   /** None where loss or norm are not finite: the run has diverged, and the parameters stay. */
@@ -53,19 +54,31 @@ export interface StepDecision {
  */
 export function decideStep(rule: StepRule, round: number, rateScale: number, sums: StepSums): StepDecision {
   const { geometry, clipNorm } = rule;
+  const learningRate = learningRateOf(rule, round, rateScale);
+  const examples = batchOf(geometry, round % geometry.stepsPerEpoch).count;
+  return decideUpdate({ round, learningRate, clipNorm, examples }, sums);
+}
+
+/** What a step is decided by where its learning rate is known. */
+interface UpdateRule extends Pick<Update, 'round' | 'learningRate'>, Pick<StepRule, 'clipNorm'> {
+  /** Of the step. */
+  readonly examples: number;
+}
+
+export function decideUpdate({ round, learningRate, clipNorm, examples }: UpdateRule, sums: StepSums): StepDecision {
   // Where nothing counts, sums are 0, and so is the mean.
   const counted = total(sums.divisors);
   const divisor = counted === 0 ? 1 : counted;
   const loss = total(sums.losses) / divisor;
   const norm = Math.sqrt(sums.squares) / divisor;
-  if (!Number.isFinite(loss) || !Number.isFinite(norm)) return { loss, norm };
+  if (!Number.isFinite(loss) || !Number.isFinite(norm)) return { loss, divisor, norm };
   const update = {
     round,
-    learningRate: learningRateOf(rule, round, rateScale),
+    learningRate,
     gradientScale: (clipNorm === undefined ? 1 : clipFactor(norm, clipNorm)) / divisor,
-    stateScale: 1 / batchOf(geometry, round % geometry.stepsPerEpoch).count,
+    stateScale: 1 / examples,
   };
-  return { loss, norm, update };
+  return { loss, divisor, norm, update };
 }
 
 /** The learning rate of a round. */

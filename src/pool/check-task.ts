@@ -1,24 +1,24 @@
 /** What another machine asks a pool to compute, checked before threads read memory by it. */
 import { activeShards, evaluationBatchCount, type Geometry, roundOf, shardsOf } from '../data/geometry.js';
+import { type LocalRounds, replicaRows } from '../data/local-rounds.js';
 import { WireError } from '../errors.js';
 import { type TreeNode, treeNodes } from '../reduce/tree.js';
 import type { RoundOptions } from './pool-options.js';
-import type { ComputeTask, EvaluationBatch } from './round-worker.js';
+import { type ComputeTask, type EvaluationBatch, lossesEach } from './round-worker.js';
 
-type Described = Pick<RoundOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation'>;
+type Described = Pick<RoundOptions, 'engine' | 'geometry' | 'examples' | 'largestEvaluation' | 'local'>;
 
 type ShardRange = readonly [number, number];
 
 const remedy = 'use the same version of Lockstep on both sides';
 
 /** @throws WireError unless the nodes are apart, nodes of the step's tree, and come with exactly their rows */
-export function checkTask(options: Described, { round, epoch, step, bucket, nodes, rows }: ComputeTask): void {
-  const { geometry } = options;
+export function checkTask(options: Described, task: ComputeTask): void {
+  const { step, bucket, nodes, rows } = task;
+  const { geometry, local } = options;
   checkBucket(options, bucket);
-  if (step >= geometry.stepsPerEpoch || round !== roundOf(geometry, epoch, step)) {
-    throw new WireError(`round ${round} is not step ${step} of epoch ${epoch}`, remedy);
-  }
-  const shards = activeShards(geometry, step);
+  checkSteps(options, task);
+  const shards = local ? local.replicas : activeShards(geometry, step);
   nodes.forEach((node, i) => {
     const isNode = node.high <= shards && treeNodes(node.low, node.high, shards).length === 1;
     const meets = ({ low, high }: TreeNode) => low < node.high && node.low < high;
@@ -30,9 +30,26 @@ export function checkTask(options: Described, { round, epoch, step, bucket, node
   });
   for (const { rows: examples } of rows) checkExamples(options, examples);
   const given = joined(rows.map(({ start, rows: examples }) => [start, start + examples.length]));
-  const wanted = joined(nodes.map((node) => placesOf(geometry, step, node)));
+  const places = Array.from({ length: lossesEach(task) }, (_, i) =>
+    nodes.map((node) => placesOf(geometry, local, step + i, node)),
+  );
+  const wanted = joined(places.flat().filter(([from, to]) => from < to));
   if (given === wanted) return;
   throw new WireError(`rows of the places ${given} of the epoch came with a task over the places ${wanted}`, remedy);
+}
+
+/** @throws WireError unless the round is where its steps are, and has as many as a round of the job may have */
+function checkSteps(options: Described, { round, epoch, step, local }: ComputeTask): void {
+  const { geometry } = options;
+  for (const { bucket } of local) checkBucket(options, bucket);
+  const least = options.local ? 1 : 0;
+  const most = options.local ? options.local.steps : 0;
+  if (local.length < least || local.length > most) {
+    throw new WireError(`a round of ${local.length} local steps came, where ${least} to ${most} belong`, remedy);
+  }
+  const last = step + Math.max(0, local.length - 1);
+  if (last < geometry.stepsPerEpoch && round === roundOf(geometry, epoch, last)) return;
+  throw new WireError(`round ${round} is not step ${last} of epoch ${epoch}`, remedy);
 }
 
 /** @throws WireError unless the batches fit where a split of the data set does */
@@ -72,7 +89,9 @@ function joined(ranges: readonly ShardRange[]): string {
 }
 
 /** Places in the epoch's order of a node's examples: from, and up to. */
-function placesOf(geometry: Geometry, step: number, { low, high }: TreeNode): ShardRange {
-  const { start, count } = shardsOf(geometry, step, low, high);
+function placesOf(geometry: Geometry, local: LocalRounds | undefined, step: number, node: TreeNode): ShardRange {
+  const { start, count } = local
+    ? replicaRows(geometry, local, step, node)
+    : shardsOf(geometry, step, node.low, node.high);
   return [start, start + count];
 }

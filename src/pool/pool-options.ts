@@ -4,6 +4,7 @@ import type { Augmentation } from '../data/augment/moved.js';
 import type { Buckets } from '../data/buckets.js';
 import type { Examples } from '../data/examples.js';
 import type { Geometry } from '../data/geometry.js';
+import type { LocalRounds } from '../data/local-rounds.js';
 import type { BackendName } from '../engine/backends.js';
 import type { CompiledModel } from '../engine/onnx/onnx-engine.js';
 import type { StepSpec } from '../engine/step.js';
@@ -56,9 +57,17 @@ export interface TrainingOptions extends DifferentiatingThreads, Cutting, StepRu
   readonly optimizer: OptimizerConfig;
 }
 
+/** How replicas take local steps; the learning rate of each comes with the round. */
+export interface LocalOptions extends LocalRounds, Pick<StepRule, 'clipNorm'> {
+  /** Of the local steps: that of the round applies what they come to. */
+  readonly optimizer: OptimizerConfig;
+}
+
 /** A pool that computes its share of the rounds of a world, whose coordinator decides the steps. */
 export interface RoundOptions extends DifferentiatingThreads {
   readonly use: 'rounds';
+  /** Absent where each round is one step. */
+  readonly local?: LocalOptions;
   /** The arrays of `examples` have so many rows, and hold those that were put there last (row-cache.ts). */
   readonly rowCache?: { readonly capacity: number };
 }

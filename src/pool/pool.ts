@@ -20,6 +20,7 @@ import {
   type TrainingOptions,
   type UpdateOptions,
 } from './pool-options.js';
+import { lossesOf } from './round-losses.js';
 import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
@@ -189,31 +190,30 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   }
 
   /**
-   * Computes the gradient sums of nodes of a round and holds them until the next round begins.
-   *
-   * @param task nodes of the tree over the step's shards, and the rows of all of those
+   * Computes the gradient sums of nodes of a round, or what replicas move by, and holds them until the next round begins.
    * @throws EngineError when the round's sums take more memory than there is
    * @throws WireError when a row is not in the row cache
    */
   async compute(this: ThreadPool<RoundOptions>, task: ComputeTask): Promise<Computed> {
-    const { geometry, threads } = this.options;
+    const { geometry, threads, local: own } = this.options;
     const shared = this.#shared;
-    const { round, epoch, step, bucket, nodes, rows } = task;
+    const { round, epoch, step, bucket, local, nodes, rows } = task;
     const started = performance.now();
-    const plan = nodePlan(nodes, activeShards(geometry, step), threads);
+    const plan = own ? nodePlan(nodes, own.replicas, 1) : nodePlan(nodes, activeShards(geometry, step), threads);
     const slots = this.#roundSlots.take(round, plan);
     const before = this.phases();
     const release = this.#place(rows);
     for (const { start, rows: at } of rows) shared.used.fill(-1, start, start + at.length);
-    await this.#crew.run({ kind: 'nodes', epoch, step, bucket, nodes, slots }).finally(release);
+    const asked = own
+      ? ({ kind: 'local', epoch, step, local, actions: plan.steps[0], slots } as const)
+      : ({ kind: 'nodes', epoch, step, bucket, nodes, slots } as const);
+    await this.#crew.run(asked).finally(release);
     this.#roundSlots.hold(plan, slots);
     const after = this.phases();
-    const phases = Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]]));
     return {
       nodes,
-      losses: nodes.flatMap(({ low, high }) => [...shared.shardLosses.subarray(low, high)]),
-      divisors: nodes.flatMap(({ low, high }) => [...shared.shardDivisors.subarray(low, high)]),
-      phases,
+      ...lossesOf(shared, task, own?.steps),
+      phases: Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]])),
       milliseconds: performance.now() - started,
       used: rows.map(({ start, rows: at }) => ({ start, rows: shared.used.slice(start, start + at.length) })),
     };

@@ -16,25 +16,33 @@ export interface RowsAt {
   readonly rows: Int32Array;
 }
 
-/** Compute the gradient sums of nodes of the step's tree. */
+/** One of the local steps of a round. */
+export interface LocalStep {
+  readonly bucket: number;
+  readonly learningRate: number;
+}
+
+/** Compute the gradient sums of nodes of the step's tree; or in a round of local steps, what replicas move by. */
 export interface ComputeTask {
-  /** Steps since the start of the run; keys the noise. */
+  /** Steps since the start of the run, those of the round but its last included. */
   readonly round: number;
   readonly epoch: number;
-  /** Step of the epoch. */
+  /** Step of the epoch: the first of the round. */
   readonly step: number;
   /** What the step's sequences are cut to (data/buckets.ts); 0 where they are not. */
   readonly bucket: number;
-  /** Nodes to compute: aligned ranges of shards, one sum each. */
+  /** The steps that every replica takes; none where the round is one step of all. */
+  readonly local: readonly LocalStep[];
+  /** Nodes to compute: aligned ranges of shards, or of replicas, one sum each. */
   readonly nodes: readonly TreeNode[];
-  /** Rows of every shard of the nodes. */
+  /** Rows of every shard of the nodes, step by step. */
   readonly rows: readonly RowsAt[];
 }
 
 /** What came of it: the sums stay where they were computed until the all-reduce. */
 export interface Computed {
   readonly nodes: readonly TreeNode[];
-  /** Sum of the losses of each shard, node by node. */
+  /** Sum of the losses of each shard, node by node; of a replica, of each of its steps. */
   readonly losses: readonly number[];
   /** What each shard adds to the divisor of the step, in the same order: its examples, or its places that count. */
   readonly divisors: readonly number[];
@@ -44,6 +52,13 @@ export interface Computed {
   /** Rows that were really read, where a ledger is kept. */
   readonly used: readonly RowsAt[];
 }
+
+/** Losses that a round has of each shard, or replica. */
+export const lossesEach = ({ local }: Pick<ComputeTask, 'local'>): number => Math.max(1, local.length);
+
+/** Shards, or replicas, of some nodes. */
+export const leavesOf = (nodes: readonly TreeNode[]): number =>
+  nodes.reduce((sum, { low, high }) => sum + high - low, 0);
 
 export interface EvaluationBatch {
   /** Number of the batch in its split. */

@@ -1,4 +1,5 @@
 /** The memory that the threads of a pool share: the slabs of the model, and what they tell each other. */
+import type { OptimizerConfig } from '../config/optimizer.js';
 import { evaluationBatchCount } from '../data/geometry.js';
 import { EngineError } from '../errors.js';
 import { RunMetrics } from '../evaluate/run-metrics.js';
@@ -12,7 +13,7 @@ import { normBlocks } from '../reduce/norm.js';
 import { reductionPlan } from '../reduce/tree.js';
 import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Control } from './control.js';
-import { type PoolOptions, phaseNames } from './pool-options.js';
+import { type EvaluationOptions, type LocalOptions, type PoolOptions, phaseNames } from './pool-options.js';
 
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {
@@ -28,6 +29,16 @@ export interface SlabOffsets {
   /** Total gradient of a round, and what the all-reduce works in; empty outside of a world. */
   readonly total: number;
   readonly scratch: number;
+  /** Where rounds are local steps. */
+  readonly local?: LocalSlabs;
+}
+
+/** What a replica trains in. */
+export interface LocalSlabs {
+  readonly parameters: number;
+  readonly optimizer: readonly number[];
+  /** Gradient slots of its steps. */
+  readonly gradients: readonly number[];
 }
 
 /** What the threads of a pool share. Arrays that its use needs not are empty. */
@@ -47,6 +58,9 @@ export interface SharedState {
   readonly shardLosses: Float64Array;
   /** What each shard adds to the divisor of the step: its examples, or its places that count. */
   readonly shardDivisors: Float64Array;
+  /** Loss sum and divisor of each local step, replica by replica. */
+  readonly localLosses: Float64Array;
+  readonly localDivisors: Float64Array;
   /** Partial sums of the gradient's norm. */
   readonly normSums: Float64Array;
   /** Mean loss and gradient norm of each step of the epoch. */
@@ -105,7 +119,7 @@ export function allocateShared(
     memory: new WebAssembly.Memory({ initial: pages, maximum: maximumPages, shared: true }),
     offsets,
     control: Control.allocate(),
-    ruleModels: options.use === 'evaluation' ? new Map() : ruleModels(options.optimizer, options.layout),
+    ruleModels: options.use === 'evaluation' ? new Map() : ruleModels(trainingOptimizer(options), options.layout),
     ...rowsOf(options),
     ...shardsOf(options),
     ...evaluationsOf(options, threads),
@@ -125,10 +139,27 @@ function rowsOf(options: PoolOptions): Pick<SharedState, 'keys' | 'rows' | 'used
   return { keys, rows: isCached ? integers(keys.length) : keys, used: integers(training) };
 }
 
-function shardsOf(options: PoolOptions): Pick<SharedState, 'shardLosses' | 'shardDivisors' | 'normSums'> {
+const localOf = (options: PoolOptions): LocalOptions | undefined =>
+  options.use === 'rounds' ? options.local : undefined;
+
+/** The optimizer that learns from gradients. */
+const trainingOptimizer = (options: Exclude<PoolOptions, EvaluationOptions>): OptimizerConfig =>
+  localOf(options)?.optimizer ?? options.optimizer;
+
+function shardsOf(
+  options: PoolOptions,
+): Pick<SharedState, 'shardLosses' | 'shardDivisors' | 'localLosses' | 'localDivisors' | 'normSums'> {
   const shards = isDifferentiating(options) ? options.geometry.shards : 0;
-  const blocks = options.use === 'training' ? normBlocks(options.layout.trainable) : 0;
-  return { shardLosses: doubles(shards), shardDivisors: doubles(shards), normSums: doubles(blocks) };
+  const local = localOf(options);
+  const steps = local ? local.replicas * local.steps : 0;
+  const blocks = options.use === 'training' || local ? normBlocks(options.layout.trainable) : 0;
+  return {
+    shardLosses: doubles(shards),
+    shardDivisors: doubles(shards),
+    localLosses: doubles(steps),
+    localDivisors: doubles(steps),
+    normSums: doubles(blocks),
+  };
 }
 
 /** @throws EngineError when what metrics keep of all examples is more than the memory */
@@ -153,6 +184,10 @@ function evaluationsOf(
 const keepsAverage = (options: PoolOptions): boolean =>
   options.use !== 'evaluation' && averageMomentum(options.optimizer) !== undefined;
 
+/** Shards of a replica. */
+const shardsEach = (options: PoolOptions): number =>
+  options.use === 'rounds' && options.local ? options.geometry.shards / options.local.replicas : 0;
+
 /** Where each slab lies, and how many bytes all take. */
 function planSlabs(
   options: PoolOptions,
@@ -167,8 +202,10 @@ function planSlabs(
     bytes += Math.ceil((floats * 4) / alignment) * alignment;
     return start;
   };
-  const { slots, workspace: floats = 0 } =
-    options.use === 'evaluation' ? { slots: [] } : createOptimizer(options.optimizer, layout);
+  const slots = options.use === 'evaluation' ? [] : createOptimizer(options.optimizer, layout).slots;
+  const training = options.use === 'evaluation' ? undefined : createOptimizer(trainingOptimizer(options), layout);
+  const floats = training?.workspace ?? 0;
+  const local = localOf(options);
   const parameters = region(layout.length);
   const offsets = {
     parameters,
@@ -177,12 +214,19 @@ function planSlabs(
     workspaces: { start: region(threads * floats), floats },
     total: region(isMember ? layout.state : 0),
     scratch: region(isMember ? SCRATCH_FLOATS + LANDING_FLOATS : 0),
+    ...(local && {
+      local: {
+        parameters: region(layout.length),
+        optimizer: training!.slots.map(({ length }) => region(length)),
+        gradients: Array.from({ length: stepSlots(shardsEach(options), threads) }, () => region(layout.state)),
+      },
+    }),
   };
   let sums = gradientSlots;
   if (options.use === 'rounds') {
     // In the worst case every shard is a node by itself. What is never touched takes no memory, only addresses.
     const fitting = Math.floor((maximumPages * pageBytes - bytes) / (layout.state * 4));
-    sums = Math.max(sums, Math.min(options.geometry.shards, fitting));
+    sums = Math.max(sums, Math.min(local?.replicas ?? options.geometry.shards, fitting));
   }
   return { offsets: { ...offsets, gradients: Array.from({ length: sums }, () => region(layout.state)) }, bytes };
 }
@@ -205,7 +249,9 @@ export function initialSlots(
 /** Slots for the gradients of a step, whatever number of shards it has. */
 export function gradientSlots(options: PoolOptions): number {
   if (options.use === 'evaluation' || options.use === 'updates') return 0;
-  const { geometry, threads } = options;
-  const plans = Array.from({ length: geometry.shards }, (_, i) => reductionPlan(i + 1, threads));
-  return Math.max(0, ...plans.map(({ slots }) => slots));
+  // What replicas leave is added up by all threads together.
+  return localOf(options) ? 1 : stepSlots(options.geometry.shards, options.threads);
 }
+
+const stepSlots = (shards: number, threads: number): number =>
+  Math.max(0, ...Array.from({ length: shards }, (_, i) => reductionPlan(i + 1, threads).slots));

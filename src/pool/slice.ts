@@ -57,7 +57,7 @@ export class Slice {
 
   /** What of the parameters this thread updates. */
   shareOf(optimizer: Optimizer): readonly SlabPiece[] {
-    const { from, to } = this.#range;
+    const { from, to } = this.range;
     return shareOf(optimizer, this.#rank, this.#spec.threads, from, to);
   }
 
@@ -78,13 +78,13 @@ export class Slice {
       };
       rule(this.#kernels, region, step, this.#workspace);
     }
-    const { from, to } = this.#range;
+    const { from, to } = this.range;
     const start = Math.max(from, layout.trainable);
     if (start < to) this.#kernels.scaledCopy(parameters + start * 4, total + start * 4, to - start, stateScale);
   }
 
   /** Floats of the slab that this slice has. */
-  get #range(): { from: number; to: number } {
+  get range(): { from: number; to: number } {
     const to = Math.min(this.#lastBlock * NORM_BLOCK, this.#spec.layout.state);
     return { from: Math.min(this.#firstBlock * NORM_BLOCK, to), to };
   }

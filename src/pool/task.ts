@@ -1,7 +1,8 @@
 /** What a pool asks of each of its threads: one task a command, answered when the thread's share of it is done. */
 
 import type { Update } from '../optimizer/decide.js';
-import type { TreeNode } from '../reduce/tree.js';
+import type { RankStep, TreeNode } from '../reduce/tree.js';
+import type { LocalStep } from './round-worker.js';
 
 /** A span of steps. */
 export interface TrainTask {
@@ -26,6 +27,19 @@ export interface NodesTask {
   readonly slots: readonly number[];
 }
 
+/** Replicas of a round of local steps. */
+export interface LocalTask {
+  readonly kind: 'local';
+  readonly epoch: number;
+  /** Of the epoch: the first. */
+  readonly step: number;
+  readonly local: readonly LocalStep[];
+  /** Replicas to compute, and sums to make of what they leave; all threads do each together. */
+  readonly actions: readonly RankStep[];
+  /** Byte offsets of the slots of the actions. */
+  readonly slots: readonly number[];
+}
+
 export interface ApplyTask {
   readonly kind: 'apply';
   readonly update: Update;
@@ -42,4 +56,4 @@ export interface EngineTask {
   readonly kind: 'start' | 'stop';
 }
 
-export type Task = EngineTask | TrainTask | NodesTask | ApplyTask | EvaluateTask;
+export type Task = EngineTask | TrainTask | NodesTask | LocalTask | ApplyTask | EvaluateTask;

@@ -6,6 +6,7 @@ import { loadUpdateKernels } from '../kernels/load-kernels.js';
 import { Control } from './control.js';
 import { Evaluator } from './evaluator.js';
 import { Gatherer } from './gather.js';
+import { LocalRank } from './local-rank.js';
 import { PhaseClock, StepTimes } from './phase-clock.js';
 import type { ComputingOptions } from './pool-options.js';
 import { RoundRank } from './round-rank.js';
@@ -20,15 +21,16 @@ const spec = workerData as PoolSpec;
 interface Engines {
   /** One for each bucket; none where the pool only updates. */
   readonly gradients: readonly GradientEngine[];
-  /** The same, unless an average of the weights is evaluated. */
+  /** The same, unless an average of the weights is evaluated, or replicas take steps of their own. */
   readonly evaluations: readonly GradientEngine[];
 }
 
 async function createEngines(): Promise<Engines> {
   if (spec.use === 'updates') return { gradients: [], evaluations: [] };
   const { offsets } = spec.shared;
-  const gradients = await enginesOn(spec, offsets.parameters);
-  const isSame = offsets.evaluated === offsets.parameters;
+  const trained = offsets.local?.parameters ?? offsets.parameters;
+  const gradients = await enginesOn(spec, trained);
+  const isSame = offsets.evaluated === trained;
   return { gradients, evaluations: isSame ? gradients : await enginesOn(spec, offsets.evaluated) };
 }
 
@@ -50,6 +52,7 @@ async function enginesOn(
 interface Rank {
   readonly training?: TrainingRank;
   readonly rounds?: RoundRank;
+  readonly local?: LocalRank;
   readonly evaluator?: Evaluator;
 }
 
@@ -64,9 +67,10 @@ function createRank(rank: number, engines: Engines): Rank {
   const evaluator = new Evaluator(spec, rank, control, engines.evaluations, gatherer);
   if (spec.use === 'evaluation') return { evaluator };
   const gradients = new ShardGradients(spec, engines.gradients, kernels, gatherer, clock);
-  return spec.use === 'training'
-    ? { evaluator, training: new TrainingRank(spec, rank, control, clock, slice, gradients) }
-    : { evaluator, rounds: new RoundRank(spec, rank, control, clock, slice, gradients) };
+  if (spec.use === 'training')
+    return { evaluator, training: new TrainingRank(spec, rank, control, clock, slice, gradients) };
+  const rounds = new RoundRank(spec, rank, control, clock, slice, gradients);
+  return { evaluator, rounds, local: spec.local && new LocalRank(spec, rank, control, clock, kernels, gradients) };
 }
 
 let engines: Promise<Engines> | undefined;
@@ -91,6 +95,8 @@ export default async function run({ rank: number, task }: { rank: number; task: 
       return rank.training!.train(task);
     case 'nodes':
       return rank.rounds!.computeNodes(task);
+    case 'local':
+      return rank.local!.computeReplicas(task);
     case 'apply':
       return rank.rounds!.apply(task);
     case 'evaluate':

@@ -93,4 +93,6 @@ export interface SummaryEvent {
   /** Whether all workers calculate alike; and the precision of gradients on the wire. */
   reproducible: boolean;
   precision: string;
+  /** Local steps of a round, and replicas that take them; null where each round is one step of all. */
+  local: { steps: number; replicas: number } | null;
 }

@@ -24,11 +24,13 @@ const mostBytes = 2 ** 32;
 
 /** @throws WireError naming the first field that does not fit the others */
 export function checkJob(job: Job): void {
-  const { geometry, examples, engine, augment, largestEvaluation } = job;
+  const { geometry, local, examples, engine, augment, largestEvaluation } = job;
   const { models } = engine;
   checkLayout(models[0].layout);
   checkBuckets(job);
   checkGeometry(geometry, examples.count);
+  if (local && geometry.shards % local.replicas !== 0)
+    refuseJob('local.replicas', `does not divide the ${geometry.shards} shards`);
   checkMetrics(job);
   if (augment && !pictureIn(examples.fields)) refuseJob('augment', 'the examples are no images');
   if (largestEvaluation > examples.count) refuseJob('largestEvaluation', `there are ${examples.count} examples`);

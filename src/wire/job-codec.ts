@@ -37,7 +37,8 @@ export function encodeJob({
     gradients: sent(gradients),
     evaluations: sent(evaluations),
   }));
-  return packr.pack(withoutUndefined({ ...job, layout, models, metrics: metrics.map(plainMetrics) }));
+  const local = job.local && withoutUndefined(job.local);
+  return packr.pack(withoutUndefined({ ...job, local, layout, models, metrics: metrics.map(plainMetrics) }));
 }
 
 /** The graph computes users' metrics; where their modules are is nobody else's business. */

@@ -143,6 +143,14 @@ export const jobSchema = z.strictObject({
     evaluationBatch: count,
   }),
   optimizer: optimizerSchema,
+  local: z
+    .strictObject({
+      steps: z.int().min(1).max(10_000),
+      replicas: z.int().min(1).max(65_535),
+      optimizer: optimizerSchema,
+      clipNorm: z.number().positive().optional(),
+    })
+    .optional(),
   augment: augmentSchema.extend({ outside: z.record(fieldName, z.int()).optional() }).optional(),
   metrics: z.array(headSchema).min(1).max(1024).readonly(),
   seed: z.int().min(0).max(0xffff_ffff),

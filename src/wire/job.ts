@@ -8,13 +8,16 @@ import type { Augmentation } from '../data/augment/moved.js';
 import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/packed.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
-import type { EngineSpec } from '../pool/pool-options.js';
+import type { EngineSpec, LocalOptions } from '../pool/pool-options.js';
 
 export interface Job {
   /** Its models have one layout; batches have the fields of `examples`. */
   readonly engine: Extract<EngineSpec, { kind: 'onnx' }>;
   readonly geometry: Geometry;
+  /** Applies what a round comes to. */
   readonly optimizer: OptimizerConfig;
+  /** How replicas take local steps; absent where each round is one step. */
+  readonly local?: LocalOptions;
   readonly augment?: Augmentation;
   /** Of each target, in the order of the fields. */
   readonly metrics: readonly HeadMetrics[];

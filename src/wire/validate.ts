@@ -35,6 +35,8 @@ const lastRound = whole(-1, 2 ** 32 - 1);
 const member = whole(0, 65535);
 const size = whole(0, Number.MAX_SAFE_INTEGER);
 const mostShards = 65535;
+/** A replica has one for each of its steps. */
+const mostLosses = 300_000;
 const mostMembers = 4096;
 /** Up to 24 days: sums of them stay numbers. */
 const milliseconds = between(0, 2 ** 31);
@@ -77,6 +79,7 @@ const distinct: Check = (value, name) => {
   }
 };
 
+const local = list(10_000, record({ bucket, learningRate: finite }));
 const rowsAt = list(mostShards, record({ start: size, rows }));
 
 type FieldChecks<M> = { readonly [F in Exclude<keyof M, 'kind'>]-?: Check };
@@ -111,12 +114,12 @@ const messages: { readonly [K in Message['kind']]: FieldChecks<Extract<Message, 
   ready: {},
   world: { members: list(mostMembers, record({ id: member, peer: orNull(address) }), distinct) },
   linked: { ids: list(mostMembers, member) },
-  compute: { round: u32, epoch: u32, step: u32, bucket, nodes, rows: rowsAt },
+  compute: { round: u32, epoch: u32, step: u32, bucket, local, nodes, rows: rowsAt },
   computed: {
     round: u32,
     nodes,
-    losses: list(mostShards, anyNumber),
-    divisors: list(mostShards, between(0, 2 ** 40)),
+    losses: list(mostLosses, anyNumber),
+    divisors: list(mostLosses, between(0, 2 ** 40)),
     phases: partial(phaseNames, milliseconds),
     milliseconds,
     used: rowsAt,

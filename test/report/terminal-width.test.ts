@@ -122,6 +122,7 @@ const events: RunEvent[] = [
     reproducible: false,
     workers: [summary(1), summary(2)],
     precision: 'bfloat16',
+    local: { steps: 50, replicas: 4 },
   },
   {
     event: 'end',

@@ -39,7 +39,16 @@ export const samples: { readonly [K in Message['kind']]: Extract<Message, { kind
     ],
   },
   linked: { kind: 'linked', ids: [1, 2] },
-  compute: { kind: 'compute', round: 9, epoch: 1, step: 2, bucket: 3, nodes, rows },
+  compute: {
+    kind: 'compute',
+    round: 9,
+    epoch: 1,
+    step: 2,
+    bucket: 3,
+    local: [{ bucket: 3, learningRate: 0.1 }],
+    nodes,
+    rows,
+  },
   computed: {
     kind: 'computed',
     round: 9,

@@ -144,7 +144,7 @@ export function taskOf(
     const { start, count } = shardsOf(geometry, step, node.low, node.high);
     return { start, rows: order.slice(start, start + count) };
   });
-  return { round: roundOf(geometry, epoch, step), epoch, step, bucket: 0, nodes, rows };
+  return { round: roundOf(geometry, epoch, step), epoch, step, bucket: 0, local: [], nodes, rows };
 }
 
 /** The sum of a node as its pool holds it. */

@@ -209,6 +209,7 @@ export async function begin(
       epoch: 0,
       step: 3,
       bucket: 0,
+      local: [],
       effort: 1,
       shards,
       rowsOf,

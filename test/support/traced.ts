@@ -32,8 +32,15 @@ export const eager = (body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: rea
     })),
   );
 
-/** What `body` gives when it is compiled; its inputs are known only when it runs. */
-export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: readonly Given[]): Found[] {
+/**
+ * What `body` gives when it is compiled; its inputs are known only when it runs.
+ * @param isOurs whether as a step of ours, which may have loops, or as other programs are given it
+ */
+export function compiled(
+  body: (...inputs: tf.Tensor[]) => tf.Tensor[],
+  inputs: readonly Given[],
+  isOurs = true,
+): Found[] {
   let outputs: { shape: readonly number[]; type: string }[] = [];
   const graph = trace(({ input, output }) => {
     const results = body(...inputs.map(({ shape, type }, i) => input(`x${i}`, shape, type)));
@@ -41,11 +48,12 @@ export function compiled(body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: 
     results.forEach((result, i) => {
       output(`y${i}`, result, true);
     });
-  }, true);
+  }, isOurs);
   const found = ran(
     cutGraph(graph),
     inputs,
     outputs.map((_, i) => ({ name: `y${i}` })),
+    isOurs,
   );
   return outputs.map(({ shape, type }, i) => ({ shape, type, data: found[i] }));
 }
@@ -55,6 +63,7 @@ export function ran(
   cut: CutGraph,
   inputs: readonly Given[],
   outputs: readonly { readonly name: string }[],
+  isInspected = true,
 ): number[][] {
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
   const ports = [...given, ...cut.written];
@@ -69,7 +78,7 @@ export function ran(
     tensors[`x${i}`].data.set(data);
   });
   // Whatever the compiler writes, a worker that is sent it lets pass.
-  for (const model of cut.subgraphs.flatMap(modelsOf)) inspectModel(model);
+  if (isInspected) for (const model of cut.subgraphs.flatMap(modelsOf)) inspectModel(model);
   const sessions = sessionsOf(cut);
   boundGraph(cut, sessions, tensors, memory.memory)();
   for (const session of sessions.flat()) session.release();

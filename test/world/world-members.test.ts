@@ -79,6 +79,7 @@ describe('a worker that is lost', () => {
       epoch: 0,
       step: 0,
       bucket: 0,
+      local: [],
       nodes: [{ low: 0, high: 4 }],
       rows: [],
     });
@@ -91,9 +92,9 @@ describe('a worker that is lost', () => {
       change: 'lost',
       reason: 'while computing shards 0-3 of step 1: connection lost',
     });
-    await expect(worker.compute({ round: 0, epoch: 0, step: 0, bucket: 0, nodes: [], rows: [] })).rejects.toThrow(
-      'a is lost',
-    );
+    await expect(
+      worker.compute({ round: 0, epoch: 0, step: 0, bucket: 0, local: [], nodes: [], rows: [] }),
+    ).rejects.toThrow('a is lost');
   });
 
   it('has its number and name again when it comes back in time', async () => {
@@ -160,7 +161,15 @@ describe('a run with too few workers', () => {
   it('goes on when a worker that was busy with an earlier step is done with it', async () => {
     const { world, member } = newWorld();
     const { worker, connection } = await member('a');
-    const late = worker.compute({ round: 0, epoch: 0, step: 0, bucket: 0, nodes: [{ low: 0, high: 1 }], rows: [] });
+    const late = worker.compute({
+      round: 0,
+      epoch: 0,
+      step: 0,
+      bucket: 0,
+      local: [],
+      nodes: [{ low: 0, high: 1 }],
+      rows: [],
+    });
     const enough = world.enough();
     expect(await hasEnded(enough)).toBe(false);
     const nodes = [{ low: 0, high: 1 }];

@@ -8,10 +8,21 @@ const geometry = { batchSize: 32, shards: 4 };
 /** A worker of two threads that took 10 ms a shard, and as long on the way; times of the first task are left out. */
 function seen(worker = new FakeWorker(1, 2)) {
   const pace = new Pace(3, geometry);
-  const computed = { nodes: [], losses: [1, 2, 3, 4], divisors: [], phases: {}, used: [] };
+  const computed = { nodes: [{ low: 0, high: 4 }], losses: [1, 2, 3, 4], divisors: [], phases: {}, used: [] };
   for (const milliseconds of [900, 20, 20]) pace.learn(worker, { ...computed, milliseconds }, milliseconds + 10, 1);
   return { pace, worker };
 }
+
+it('counts replicas of many steps by their number, one at a time', () => {
+  const pace = new Pace(3, { batchSize: 32, shards: 4 }, () => 1);
+  const worker = new FakeWorker(1, 2);
+  const computed = { nodes: [{ low: 0, high: 2 }], losses: new Array(20).fill(1), divisors: [], phases: {}, used: [] };
+  for (const milliseconds of [900, 200, 200]) pace.learn(worker, { ...computed, milliseconds }, milliseconds, 10);
+  // Two replicas, of ten steps each: 10 ms a step of 8 examples.
+  expect(pace.capacityOf(worker).threads).toBe(1);
+  expect(pace.examplesPerSecond(worker)).toBeCloseTo(800);
+  expect(pace.patienceWith(worker, 2, 10)).toBeCloseTo(250 + 3 * 200);
+});
 
 it('waits long while nobody has answered', () => {
   const { worker } = seen();

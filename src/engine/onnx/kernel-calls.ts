@@ -30,6 +30,12 @@ const rowsOf =
       ? sizes(rows! * columns!, rows!, columns!)
       : 'are no rows of four numbers or more';
 
+/** Rows of four floats or more. */
+const longRows =
+  (sizes: (size: number, rows: number) => KernelCallSizes) =>
+  ([rows, columns]: CallNumbers): KernelCallSizes | string =>
+    rows! > 0 && columns! >= 4 ? sizes(rows! * columns!, rows!) : 'are no rows of four numbers or more';
+
 const kernels: Readonly<
   Record<string, { numbers: number; sizes: (numbers: CallNumbers) => KernelCallSizes | string }>
 > = {
@@ -41,6 +47,14 @@ const kernels: Readonly<
   biasedActivation: {
     numbers: 3,
     sizes: rowsOf((size, _, columns) => ({ inputs: [size, columns], outputs: [size, size] })),
+  },
+  crossEntropy: {
+    numbers: 2,
+    sizes: longRows((size, rows) => ({ inputs: [size, rows], outputs: [rows, rows, rows] })),
+  },
+  crossEntropyGradient: {
+    numbers: 2,
+    sizes: longRows((size, rows) => ({ inputs: [size, rows, rows, rows, rows], outputs: [size] })),
   },
   layerNormGradient: {
     numbers: 2,

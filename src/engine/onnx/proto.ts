@@ -3,7 +3,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Loop } from './step-loop.js';
 
 export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'uint8';
-export type Attribute = number | string | readonly number[] | { float: number };
+export type Attribute = number | string | readonly (number | string)[] | { float: number };
 
 export interface OnnxNode {
   readonly op: string;
@@ -91,8 +91,12 @@ function writeAttribute(writer: BinaryWriter, name: string, value: Attribute): v
   } else if ('float' in value) {
     writer.tag(2, 5).float(value.float).tag(20, 0).int32(1);
   } else {
-    for (const item of value) writer.tag(8, 0).int64(item);
-    writer.tag(20, 0).int32(7);
+    const isWords = typeof value[0] === 'string';
+    for (const item of value) {
+      if (typeof item === 'string') writer.tag(9, 2).bytes(new TextEncoder().encode(item));
+      else writer.tag(8, 0).int64(item);
+    }
+    writer.tag(20, 0).int32(isWords ? 8 : 7);
   }
 }
 

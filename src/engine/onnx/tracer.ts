@@ -26,7 +26,7 @@ import { reduceLowerings } from './lowerings/reduction.js';
 import { resizeLowerings } from './lowerings/resize.js';
 import { scanLowerings } from './lowerings/scan.js';
 import { shapeLowerings } from './lowerings/shape.js';
-import { softmaxLowerings } from './lowerings/softmax.js';
+import { crossEntropyLowerings, softmaxLowerings } from './lowerings/softmax.js';
 import { spaceLowerings } from './lowerings/space.js';
 import { elementTypeOf, onFloats } from './lowerings/types.js';
 import { unaryLowerings } from './lowerings/unary.js';
@@ -60,6 +60,7 @@ const lowerings: Lowerings = {
   ...peakLowerings,
   ...mirrorLowerings,
   ...recurrenceLowerings,
+  ...crossEntropyLowerings,
 };
 
 const backendName = 'lockstep-trace';

@@ -2,42 +2,10 @@
  * Activations that are x times a share of it: `kind` 0 is the Gaussian error linear unit, 1 the same by a hyperbolic tangent (Hendrycks
  * and Gimpel 2016), 2 silu, x times its logistic function. Each is computed with its slope, by which a gradient is only multiplied.
  */
-/** Coefficients of 2^x on [-0.5, 0.5]: off by 1e-7. */
-const power1: f32 = <f32>Math.LN2;
-const power2: f32 = 0.24022646;
-const power3: f32 = 0.05550329;
-const power4: f32 = 0.00961852;
-const power5: f32 = 0.0013399866;
-const power6: f32 = 0.0001533758;
-/** Added to a number below 2^22, and taken off, it rounds. */
-const rounding: f32 = 12582912;
-/** Beyond, a power of two is no normal number. */
-const most: f32 = 126;
+import { held, log2OfE, most, power1, power2, power3, power4, power5, power6, powerOf2, rounding } from './powers';
 
 const rootOf2OverPi: f64 = 0.7978845608028654;
 const cubic: f64 = 0.044715;
-const log2OfE: f64 = Math.LOG2E;
-
-/**
- * A number in four lanes. `rows` is not negative; asking keeps the number in a register, where V8 would make a constant anew, by four
- * instructions, wherever it is used.
- */
-function held(value: f32, rows: i32): v128 {
-  return f32x4.splat(rows < 0 ? 0 : value);
-}
-
-/** 2^x of lanes within +-126. */
-function powerOf2(x: v128, p1: v128, p2: v128, p3: v128, p4: v128, p5: v128, p6: v128, unit: v128, round: v128): v128 {
-  const shifted = f32x4.add(x, round);
-  const r = f32x4.sub(x, f32x4.sub(shifted, round));
-  let p = f32x4.add(f32x4.mul(p6, r), p5);
-  p = f32x4.add(f32x4.mul(p, r), p4);
-  p = f32x4.add(f32x4.mul(p, r), p3);
-  p = f32x4.add(f32x4.mul(p, r), p2);
-  p = f32x4.add(f32x4.mul(p, r), p1);
-  p = f32x4.add(f32x4.mul(p, r), unit);
-  return i32x4.add(p, i32x4.shl(shifted, 23));
-}
 
 /** Shares 1 / (1 + exp(-x * (linear + cube * x^2))). */
 function logistic(

@@ -127,12 +127,13 @@ function operationOf(
   const { cell } = layer;
   const name = cell.getClassName();
   const operation = operations[name];
-  const { hasLoops } = tf.backend() as { hasLoops?: boolean };
-  if (!operation || !hasLoops || !isWhole(operation.kernel) || cell.call !== calls.get(name)) return undefined;
+  if (!operation || !isWhole(operation.kernel) || cell.call !== calls.get(name)) return undefined;
   if (layer.stateful || x.rank !== 3 || x.size === 0 || (mask && mask.rank !== 2)) return undefined;
-  const known = [cell.activation, cell.recurrentActivation].every(
-    (each) => !each || activations.includes(each.getClassName()),
-  );
+  const kinds = [cell.activation, cell.recurrentActivation].flatMap((each) => each?.getClassName() ?? []);
+  // Without loops there is what ONNX's operators have: no masks, no way back, and other factors of its linear gates.
+  const { hasLoops } = tf.backend() as { hasLoops?: boolean };
+  if (!hasLoops && (mask || training || kinds.includes('linear'))) return undefined;
+  const known = kinds.every((kind) => activations.includes(kind));
   // A cell that tf.layers.rnn was given keeps its first masks for ever.
   const draws = training && (isPart(cell.dropout) || isPart(cell.recurrentDropout));
   return known && (!draws || (cell.dropoutFunc && layer.getClassName() !== 'RNN')) ? operation : undefined;

@@ -1,6 +1,6 @@
 /**
  * Operations that tfjs puts together of many kernels, and that the compiled engine has as a whole, each with its gradient: layer
- * normalization, root mean square normalization, GELU and silu. Whoever calls tfjs's layer or activation gets them; backends without such a kernel compute as ever.
+ * normalization, root mean square normalization, GELU, silu, and softmax cross-entropy on class indices. Whoever calls tfjs's layer or activation gets them; backends without such a kernel compute as ever.
  * Imported for its effect.
  */
 import './cpu-backend.js';
@@ -117,4 +117,32 @@ for (const [className, kind] of [
   activation.apply = function whole(x) {
     return isWhole('Activation') ? tf.tidy(() => run('Activation', { x }, { kind })[0]) : apply.call(this, x);
   };
+}
+
+/**
+ * Softmax cross-entropy on class indices: to the losses, and to the greatest logit of each row and the sum of the exponentials below it.
+ * The gradient is softmax less 1 at the target: no operation but the two reads or writes a number for every class.
+ */
+tf.registerGradient({
+  kernelName: 'SoftmaxCrossEntropy',
+  inputsToSave: ['logits', 'targets'],
+  outputsToSave: [false, true, true],
+  gradFunc: (dys, [logits, targets, greatest, sums]) => {
+    const [dy] = dys as tf.Tensor[];
+    return { logits: () => run('SoftmaxCrossEntropyGrad', { logits, targets, greatest, sums, dy }, {})[0] };
+  },
+});
+
+/** Classes, and numbers of all rows, from which on a kernel of its own takes less time than the operations that it replaces. */
+const [fewestClasses, fewestLogits] = [64, 16384];
+
+/**
+ * Softmax cross-entropy of class indices.
+ * @param targets [...]; one that is no class has loss 0
+ * @param logits [..., classes]
+ * @returns [...], or undefined where putting it together of other operations is as fast, or all that the engine can
+ */
+export function crossEntropyOf(targets: tf.Tensor, logits: tf.Tensor): tf.Tensor | undefined {
+  const isLarge = logits.shape.at(-1)! >= fewestClasses && logits.size >= fewestLogits;
+  return isLarge && isWhole('SoftmaxCrossEntropy') ? run('SoftmaxCrossEntropy', { logits, targets }, {})[0] : undefined;
 }

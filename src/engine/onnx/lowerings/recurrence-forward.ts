@@ -4,6 +4,7 @@ import { eachSlot, inEveryStep } from '../step-loop.js';
 import type { StoredValue } from '../storage.js';
 import { LoopStep } from './loop-step.js';
 import type { KernelCall, Lowering } from './lowering.js';
+import { recurrenceOperator } from './recurrence-operator.js';
 import { beginsOf, cutOut, looped, masked, type Named, recurrence, startsOf, stateViews } from './recurrence-parts.js';
 import type { RecurrentCell } from './recurrent-cells.js';
 
@@ -80,6 +81,7 @@ function gateSums(step: LoopStep, named: Named, pieces: ReturnType<typeof forwar
 export const recurrenceForward =
   (cell: RecurrentCell): Lowering =>
   (graph, call) => {
+    if (!graph.turnsProducts) return recurrenceOperator(cell, graph, call);
     const pieces = forwardPieces(cell, graph, call);
     const { units, width, names, steps, batch, state, keeps, isJoined, isMasked, isDropped, rows, slots } = pieces;
     const { starts, kept, activations } = pieces;

@@ -1,0 +1,33 @@
+/** What `cluster.sync.local` of a config comes to: the replicas of a round, and the optimizer that applies what they move by. */
+import type { SyncConfig } from '../../src/config/cluster.js';
+import { planLocalRounds } from '../../src/data/local-rounds.js';
+import { ConfigError } from '../../src/errors.js';
+import { outerOptimizer } from '../../src/optimizer/outer.js';
+import { averageMomentum } from '../../src/optimizer/weight-average.js';
+import type { LocalOptions, TrainingOptions } from '../../src/pool/pool-options.js';
+import type { OuterStep } from './round-plan.js';
+
+/**
+ * @returns undefined where each round is a step
+ * @throws ConfigError when replicas cannot train so
+ */
+export function outerStep(sync: SyncConfig, { geometry, optimizer }: TrainingOptions): OuterStep | undefined {
+  const rounds = planLocalRounds(sync, geometry);
+  const outer = outerOptimizer(sync);
+  if (!rounds || !outer) return undefined;
+  if (averageMomentum(optimizer) !== undefined) {
+    throw new ConfigError(
+      `optimizer.${Object.keys(optimizer)[0]}.emaMomentum: with cluster.sync.local the optimizer of a replica begins each round anew, and an average would too`,
+      'leave emaMomentum out: the momentum of the outer optimizer averages already',
+    );
+  }
+  return { ...rounds, optimizer: outer };
+}
+
+/** How replicas take their steps. */
+export function localOptions(
+  { optimizer, clipNorm }: TrainingOptions,
+  outer: OuterStep | undefined,
+): LocalOptions | undefined {
+  return outer && { steps: outer.steps, replicas: outer.replicas, optimizer, clipNorm };
+}

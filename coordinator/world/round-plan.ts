@@ -1,0 +1,130 @@
+/** What a round asks of the workers and what its step is: one step of everybody, or local steps of replicas. */
+import type { OptimizerConfig } from '../../src/config/optimizer.js';
+import { bucketOf } from '../../src/data/buckets.js';
+import { activeShards, batchOf, type RowRange, roundOf, shardsOf } from '../../src/data/geometry.js';
+import { type LocalRounds, replicaRows, roundSteps } from '../../src/data/local-rounds.js';
+import { baseLearningRate } from '../../src/optimizer/create-optimizer.js';
+import { decideStep, learningRateOf, type Update } from '../../src/optimizer/decide.js';
+import type { TrainingOptions } from '../../src/pool/pool-options.js';
+import type { TreeNode } from '../../src/reduce/tree.js';
+import type { RoundTask } from './computing.js';
+import type { RoundResult } from './round.js';
+
+/** What changes the parameters after local steps. */
+export interface OuterStep extends LocalRounds {
+  readonly optimizer: OptimizerConfig;
+}
+
+/** Where in the run the round begins. */
+export interface RoundPlace {
+  readonly epoch: number;
+  /** Of the epoch. */
+  readonly step: number;
+  /** Example indices of the epoch. */
+  readonly order: Int32Array;
+  /** Multiplies the learning rate of the schedule. */
+  readonly rateScale: number;
+}
+
+/** Of each step of a round, but where the run has diverged: there the first loss says so, and there is no update. */
+export interface RoundDecision {
+  readonly losses: readonly number[];
+  readonly norms: readonly number[];
+  readonly update?: Update;
+}
+
+export interface RoundPlan {
+  readonly task: RoundTask;
+  readonly steps: number;
+  decide(result: RoundResult): RoundDecision;
+}
+
+/** @param outer absent where each round is a step */
+export function planRound(options: TrainingOptions, outer: OuterStep | undefined, place: RoundPlace): RoundPlan {
+  return outer ? localRound(options, outer, place) : stepRound(options, place);
+}
+
+function stepRound(options: TrainingOptions, place: RoundPlace): RoundPlan {
+  const { geometry } = options;
+  const { epoch, step, rateScale } = place;
+  const round = roundOf(geometry, epoch, step);
+  const rowsIn = (of: number) => (node: TreeNode) => shardsOf(geometry, of, node.low, node.high);
+  const { bucket, effort } = bucketAt(options, place, step);
+  const shards = activeShards(geometry, step);
+  const task = { round, epoch, step, bucket, effort, local: [], shards };
+  return {
+    task: { ...task, ...rowsOf(options, place, [step], [step + 1], rowsIn) },
+    steps: 1,
+    decide: (result) => {
+      const { loss, norm, update } = decideStep(options, round, rateScale, result);
+      return { losses: [loss], norms: [norm], update };
+    },
+  };
+}
+
+/** A round is known by its last step: up to there the parameters are trained when it is committed. */
+function localRound(options: TrainingOptions, outer: OuterStep, place: RoundPlace): RoundPlan {
+  const { geometry } = options;
+  const { epoch, step, rateScale } = place;
+  const steps = roundSteps(geometry, outer, step);
+  const stepsFrom = (first: number) => Array.from({ length: roundSteps(geometry, outer, first) }, (_, i) => first + i);
+  const round = roundOf(geometry, epoch, step + steps - 1);
+  const rowsIn = (of: number) => (node: TreeNode) => replicaRows(geometry, outer, of, node);
+  const each = stepsFrom(step).map((of) => bucketAt(options, place, of));
+  const local = each.map(({ bucket }, i) => ({
+    bucket,
+    learningRate: learningRateOf(options, roundOf(geometry, epoch, step + i), rateScale),
+  }));
+  const effort = each.reduce((sum, { effort }) => sum + effort, 0);
+  const task = { round, epoch, step, bucket: each[0].bucket, effort, local, shards: outer.replicas };
+  return {
+    task: { ...task, ...rowsOf(options, place, stepsFrom(step), stepsFrom(step + steps), rowsIn) },
+    steps,
+    decide: (result) => decideLocal(outer, round, steps, result),
+  };
+}
+
+/** The mean of what the replicas moved by is the gradient of the outer optimizer; its norm stands for all steps of the round. */
+function decideLocal(outer: OuterStep, round: number, steps: number, result: RoundResult): RoundDecision {
+  const { losses: sums, divisors, squares } = result;
+  const { replicas, optimizer } = outer;
+  const total = (values: Float64Array, step: number) => {
+    let sum = 0;
+    for (let replica = 0; replica < replicas; replica++) sum += values[replica * steps + step];
+    return sum;
+  };
+  const losses = Array.from({ length: steps }, (_, i) => total(sums, i) / (total(divisors, i) || 1));
+  const norm = Math.sqrt(squares) / replicas;
+  const norms = losses.map(() => norm);
+  const broken = losses.find((loss) => !Number.isFinite(loss));
+  if (broken !== undefined) return { losses: [broken], norms };
+  if (!Number.isFinite(norm)) return { losses, norms };
+  const [gradientScale, stateScale] = [1 / replicas, 1 / replicas];
+  return { losses, norms, update: { round, learningRate: baseLearningRate(optimizer), gradientScale, stateScale } };
+}
+
+/** What the sequences of a step are cut to, and what its shards take in those of the longest. */
+function bucketAt({ buckets, geometry }: TrainingOptions, { order }: RoundPlace, step: number) {
+  const { start, count } = batchOf(geometry, step);
+  const bucket = bucketOf(buckets, order.subarray(start, start + count));
+  return { bucket, effort: buckets ? buckets.places[bucket] / buckets.places.at(-1)! : 1 };
+}
+
+function rowsOf(
+  { geometry }: TrainingOptions,
+  { order }: RoundPlace,
+  steps: readonly number[],
+  next: readonly number[],
+  rowsIn: (step: number) => (node: TreeNode) => RowRange,
+): Pick<RoundTask, 'rowsOf' | 'nextRowsOf'> {
+  const placesOf = (of: readonly number[], node: TreeNode) =>
+    of
+      .map((step) => rowsIn(step)(node))
+      .filter(({ count }) => count > 0)
+      .map(({ start, count }) => ({ start, rows: order.subarray(start, start + count) }));
+  const later = next.filter((step) => step < geometry.stepsPerEpoch);
+  return {
+    rowsOf: (node) => placesOf(steps, node),
+    nextRowsOf: (node) => placesOf(later, node).map(({ rows }) => rows),
+  };
+}

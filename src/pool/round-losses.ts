@@ -1,0 +1,21 @@
+/** What the threads of a pool leave of losses and divisors, in the order of the nodes that they computed. */
+import type { Computed, ComputeTask } from './round-worker.js';
+import type { SharedState } from './shared-state.js';
+
+type Sums = Pick<SharedState, 'shardLosses' | 'shardDivisors' | 'localLosses' | 'localDivisors'>;
+
+/** @param stride steps that a replica has places for; undefined where the round is one step */
+export function lossesOf(
+  { shardLosses, shardDivisors, localLosses, localDivisors }: Sums,
+  { nodes, local }: ComputeTask,
+  stride: number | undefined,
+): Pick<Computed, 'losses' | 'divisors'> {
+  const leaves = nodes.flatMap(({ low, high }) => Array.from({ length: high - low }, (_, i) => low + i));
+  if (stride === undefined) {
+    const of = (values: Float64Array) => leaves.map((shard) => values[shard]);
+    return { losses: of(shardLosses), divisors: of(shardDivisors) };
+  }
+  const of = (values: Float64Array) =>
+    leaves.flatMap((replica) => [...values.subarray(replica * stride, replica * stride + local.length)]);
+  return { losses: of(localLosses), divisors: of(localDivisors) };
+}
