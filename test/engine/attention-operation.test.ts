@@ -1,4 +1,5 @@
 /** Attention as one operation: what tfjs puts together and differentiates, and what torch 2.15 has; with few scores at a time. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -105,6 +106,8 @@ describe('trains as what tfjs puts together', () => {
   }
 });
 
+const sha256 = (data: number[]) => createHash('sha256').update(Float32Array.from(data)).digest('hex');
+
 interface Known {
   readonly inputs: { shape: number[]; data: number[] }[];
   readonly output: { shape: number[]; data: number[] };
@@ -148,6 +151,17 @@ it('has the same bits, whether scores are kept or computed again', () => {
   });
   expect(found[1]).toEqual(found[0]);
 });
+
+it.each([{ heads: 4 }, { heads: 4, groups: 2, isMasked: true }, { rows: 32, drops: true }])(
+  'has the same bits, however many threads share an operator: %j',
+  (more) => {
+    const sizes: Sizes = { batch: 4, places: 96, size: 32, valueSize: 32, causal: true, ...more };
+    const body = withGradients((q, k, v) => attend(q!, k!, v!, optionsOf(sizes), limitsOf(sizes)));
+    const [one, ...others] = [1, 2, 4].map((threads) => compiled(body, givenBy(sizes), { threads }));
+    for (const other of others)
+      expect(other.map(({ data }) => sha256(data))).toEqual(one!.map(({ data }) => sha256(data)));
+  },
+);
 
 it('has no tensor of all scores of a long sequence', () => {
   const places = 600;

@@ -44,7 +44,7 @@ describe.each(['lstm', 'gru', 'simpleRNN'] as const)('%s', (name) => {
   ])('%s', (_, options) => {
     const run = body(options) as Body;
     compare(
-      compiled((...xs) => [run(...xs)].flat(), given, false),
+      compiled((...xs) => [run(...xs)].flat(), given, { isOurs: false }),
       eager((...xs) => [run(...xs)].flat(), given),
     );
     const { nodes } = trace(({ input, output }) => {
@@ -59,7 +59,7 @@ describe.each(['lstm', 'gru', 'simpleRNN'] as const)('%s', (name) => {
   const same = (title: string, run: Body, inputs: Given[]) =>
     it(title, () => {
       const whole = (...xs: tf.Tensor[]) => [run(...xs)].flat();
-      compare(compiled(whole, inputs, false), eager(whole, inputs));
+      compare(compiled(whole, inputs, { isOurs: false }), eager(whole, inputs));
     });
   const states = Array.from({ length: name === 'lstm' ? 2 : 1 }, () => floats([3, 6]));
   same('from states', body(all) as Body, [...given, ...states]);

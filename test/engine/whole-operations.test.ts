@@ -71,3 +71,22 @@ it('trains a model with both, in few nodes', async () => {
   const step = await createStepModel(specOf(example));
   expect(traceGradients(step, 4).graph.nodes.length).toBeLessThan(60);
 });
+
+it.each([true, false])('trains a decoder of two blocks in few nodes, with tied logits: %s', async (tied) => {
+  const step = await createStepModel(
+    specOf({
+      layers: [
+        { tokenAndPositionEmbedding: { width: 128 } },
+        { transformerDecoder: { repeat: 2, heads: 4, feedForward: 512, dropout: 0.1 } },
+        { layerNormalization: {} },
+        { logits: { tied } },
+      ],
+      input: [64],
+      places: 64,
+      classes: 65,
+      loss: 'sparseCategoricalCrossentropy',
+      bytes: true,
+    }),
+  );
+  expect(traceGradients(step, 32).graph.nodes.length).toBeLessThan(300);
+});

@@ -1,10 +1,10 @@
 /** A function of tensors, compiled as a step is and run by ONNX Runtime. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { boundGraph, sessionsOf } from '../../src/engine/onnx/bound-graph.js';
+import { boundGraph } from '../../src/engine/onnx/bound-graph.js';
 import { inspectModel } from '../../src/engine/onnx/inspect.js';
 import type { OnnxValue } from '../../src/engine/onnx/proto.js';
-import type { SessionTensor } from '../../src/engine/onnx/runtime.js';
+import { createSession, type SessionTensor } from '../../src/engine/onnx/runtime.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
 import { type CutGraph, cutGraph } from '../../src/engine/onnx/subgraphs.js';
 import { trace } from '../../src/engine/onnx/tracer.js';
@@ -32,14 +32,19 @@ export const eager = (body: (...inputs: tf.Tensor[]) => tf.Tensor[], inputs: rea
     })),
   );
 
-/**
- * What `body` gives when it is compiled; its inputs are known only when it runs.
- * @param isOurs whether as a step of ours, which may have loops, or as other programs are given it
- */
+/** How a function is compiled and run. */
+interface Way {
+  /** Whether as a step of ours, which may have loops, or as other programs are given it. */
+  readonly isOurs?: boolean;
+  /** That share one operator. */
+  readonly threads?: number;
+}
+
+/** What `body` gives when it is compiled; its inputs are known only when it runs. */
 export function compiled(
   body: (...inputs: tf.Tensor[]) => tf.Tensor[],
   inputs: readonly Given[],
-  isOurs = true,
+  { isOurs = true, threads = 1 }: Way = {},
 ): Found[] {
   let outputs: { shape: readonly number[]; type: string }[] = [];
   const graph = trace(({ input, output }) => {
@@ -53,7 +58,7 @@ export function compiled(
     cutGraph(graph),
     inputs,
     outputs.map((_, i) => ({ name: `y${i}` })),
-    isOurs,
+    { isOurs, threads },
   );
   return outputs.map(({ shape, type }, i) => ({ shape, type, data: found[i] }));
 }
@@ -63,7 +68,7 @@ export function ran(
   cut: CutGraph,
   inputs: readonly Given[],
   outputs: readonly { readonly name: string }[],
-  isInspected = true,
+  { isOurs = true, threads = 1 }: Way = {},
 ): number[][] {
   const given = inputs.map(({ shape, type }, i): OnnxValue => ({ name: `x${i}`, shape, type }));
   const ports = [...given, ...cut.written];
@@ -78,8 +83,8 @@ export function ran(
     tensors[`x${i}`].data.set(data);
   });
   // Whatever the compiler writes, a worker that is sent it lets pass.
-  if (isInspected) for (const model of cut.subgraphs.flatMap(modelsOf)) inspectModel(model);
-  const sessions = sessionsOf(cut);
+  if (isOurs) for (const model of cut.subgraphs.flatMap(modelsOf)) inspectModel(model);
+  const sessions = cut.subgraphs.map((subgraph) => modelsOf(subgraph).map((model) => createSession(model, threads)));
   boundGraph(cut, sessions, tensors, memory.memory)();
   for (const session of sessions.flat()) session.release();
   return outputs.map(({ name }) => [...tensors[name].data]);
