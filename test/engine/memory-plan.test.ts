@@ -19,6 +19,22 @@ it('gives a place again once its tensor has been read', () => {
   expect(bytes).toBe(128);
 });
 
+it('lets a kernel write where it has read, and nobody reads after it', () => {
+  const kernel = (inputs: string[], outputs: string[]): Subgraph => ({
+    ...{ kind: 'kernel', kernel: 'crossEntropyGradient', inputs, outputs, numbers: [4, 4] },
+  });
+  const given = ['x', 'targets', 'greatest', 'sums', 'dy'];
+  const graphOf = (...last: Subgraph[]): CutGraph => ({
+    subgraphs: [part([], given), kernel(given, ['dx']), ...last],
+    written: [...given, 'dx', 'y', 'z'].map((name) => tensor(name, 16)),
+  });
+  const once = memoryPlan(graphOf(part(['dx'], ['y']), part(['y'], ['z'])), () => false).places;
+  expect(once.get('dx')).toBe(once.get('x'));
+  expect(once.get('y')).not.toBe(once.get('dx'));
+  const twice = memoryPlan(graphOf(part(['dx'], ['y']), part(['y', 'x'], ['z'])), () => false).places;
+  expect([...given, 'y'].map((name) => twice.get(name))).not.toContain(twice.get('dx'));
+});
+
 it('never puts two tensors into one place at a time, and begins each at a multiple of 64 bytes', () => {
   const random = lcg(5);
   const pick = (n: number) => Math.floor(random() * n);

@@ -37,15 +37,25 @@ const longRows =
     rows! > 0 && columns! >= 4 ? sizes(rows! * columns!, rows!) : 'are no rows of four numbers or more';
 
 const kernels: Readonly<
-  Record<string, { numbers: number; sizes: (numbers: CallNumbers) => KernelCallSizes | string }>
+  Record<
+    string,
+    {
+      numbers: number;
+      sizes: (numbers: CallNumbers) => KernelCallSizes | string;
+      /** The input in whose place the first output may lie: the kernel has read there what it writes. */
+      over?: number;
+    }
+  >
 > = {
   maxPoolGradient: { numbers: 12, sizes: ofPooling },
   activation: {
     numbers: 2,
+    over: 0,
     sizes: ([n]) => (n! % 4 === 0 ? { inputs: [n!], outputs: [n!, n!] } : 'are not four numbers or more'),
   },
   biasedActivation: {
     numbers: 3,
+    over: 0,
     sizes: rowsOf((size, _, columns) => ({ inputs: [size, columns], outputs: [size, size] })),
   },
   crossEntropy: {
@@ -54,10 +64,12 @@ const kernels: Readonly<
   },
   crossEntropyGradient: {
     numbers: 2,
+    over: 0,
     sizes: longRows((size, rows) => ({ inputs: [size, rows, rows, rows, rows], outputs: [size] })),
   },
   layerNormGradient: {
     numbers: 2,
+    over: 4,
     sizes: rowsOf((size, rows, columns) => ({
       inputs: [size, rows, rows, columns, size],
       outputs: [size, columns, columns],
@@ -65,9 +77,13 @@ const kernels: Readonly<
   },
   rmsNormGradient: {
     numbers: 2,
+    over: 3,
     sizes: rowsOf((size, rows, columns) => ({ inputs: [size, rows, columns, size], outputs: [size, columns] })),
   },
 };
+
+/** Which of a kernel's inputs its first output may take the place of. */
+export const placeOfInput = (kernel: string): number | undefined => kernels[kernel]!.over;
 
 export const kernelNames = Object.keys(kernels);
 

@@ -1,6 +1,7 @@
 /** Where tensors between subgraphs lie: those that are not needed at the same time share a place. */
 import { elements } from '../../ground/elements.js';
 import { alignment } from '../private-memory.js';
+import { placeOfInput } from './kernel-calls.js';
 import type { CutGraph } from './subgraphs.js';
 
 export interface MemoryPlan {
@@ -37,9 +38,10 @@ export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: strin
       if (life) life.to = at;
     }
   });
+  takeOver(subgraphs, lives);
   const placed: (Life & { readonly place: number })[] = [];
   // Large ones first, each at the lowest place that is free all its life.
-  for (const life of [...lives.values()].toSorted((a, b) => b.bytes - a.bytes)) {
+  for (const life of [...new Set(lives.values())].toSorted((a, b) => b.bytes - a.bytes)) {
     const beside = placed
       .filter(({ from, to }) => from <= life.to && life.from <= to)
       .toSorted((a, b) => a.place - b.place);
@@ -51,5 +53,18 @@ export function memoryPlan({ subgraphs, written }: CutGraph, apart: (name: strin
     placed.push({ ...life, place });
   }
   const bytes = placed.reduce((most, { place, bytes: size }) => Math.max(most, place + size), 0);
-  return { bytes, places: new Map(placed.map(({ name, place }) => [name, place])) };
+  const places = new Map(placed.map(({ name, place }) => [name, place]));
+  return { bytes, places: new Map([...lives].map(([name, life]) => [name, places.get(life.name)!])) };
+}
+
+/** A kernel writes where it reads what nobody reads after it, if it can: the two tensors are one life. */
+function takeOver(subgraphs: CutGraph['subgraphs'], lives: Map<string, Life>): void {
+  subgraphs.forEach((subgraph, at) => {
+    const input = subgraph.kind === 'kernel' ? placeOfInput(subgraph.kernel) : undefined;
+    if (input === undefined) return;
+    const [read, written] = [subgraph.inputs[input]!, subgraph.outputs[0]!].map((name) => lives.get(name));
+    if (!read || !written || read.to !== at || read.bytes !== written.bytes) return;
+    read.to = written.to;
+    lives.set(subgraph.outputs[0]!, read);
+  });
 }
