@@ -166,6 +166,7 @@ describe('a graph for any batch', () => {
     'starts recurrent layers from zeros': [
       { reshape: { targetShape: [4, 3] } },
       { bidirectional: { layer: { gru: { units: 4, returnSequences: true } }, mergeMode: 'concat' } },
+      { gru: { units: 4, returnSequences: true, resetAfter: true } },
       { layerNormalization: {} },
       { simpleRNN: { units: 3 } },
     ],

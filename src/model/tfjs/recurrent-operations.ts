@@ -4,6 +4,8 @@
  * sequence. Whoever calls tfjs's layers gets them; what they do not cover, and other backends, compute as ever. Imported for its
  * effect.
  */
+import './gru-reset-after.js';
+
 import tf = require('@tensorflow/tfjs-core');
 
 import { type RecurrentParts, recurrentParts, stateNames } from '../recurrent-parts.js';
@@ -17,6 +19,7 @@ interface RecurrentOperation extends RecurrentParts {
 }
 const operations: Readonly<Record<string, RecurrentOperation | undefined>> = {
   LSTMCell: { ...recurrentParts.Lstm, kernel: 'LstmSteps', draws: 4 },
+  'GRUCell, reset after': { ...recurrentParts.GruAfter, kernel: 'GruAfterSteps', draws: 3 },
   GRUCell: { ...recurrentParts.Gru, kernel: 'GruSteps', draws: 3 },
   SimpleRNNCell: { ...recurrentParts.SimpleRnn, kernel: 'SimpleRnnSteps', draws: 1 },
 };
@@ -34,8 +37,17 @@ const inSteps = (rows: tf.Tensor, steps: number): tf.Tensor =>
 const ofAllSteps = (columns: tf.Tensor, rows: tf.Tensor): tf.Tensor =>
   tf.transpose(tf.matMul(rows as tf.Tensor2D, columns as tf.Tensor2D));
 
+/**
+ * Gradients of the gates' sums over inputs, and over states, which differ for the last `apart` gates: their rows over states come first.
+ */
+function rowsApart(rows: tf.Tensor, units: number, gates: number, apart: number): [tf.Tensor, tf.Tensor] {
+  if (apart === 0) return [rows, rows];
+  const [shared, ofStates, ofInputs] = tf.split(rows, [(gates - apart) * units, apart * units, apart * units], 0);
+  return [tf.concat([shared!, ofInputs!], 0), tf.concat([shared!, ofStates!], 0)];
+}
+
 /** The gradient of weights is one product over all steps, and so is that of the inputs. */
-for (const { kernel, gates, states, kept } of Object.values(operations) as RecurrentOperation[]) {
+for (const { kernel, gates, states, kept, apart = 0 } of Object.values(operations) as RecurrentOperation[]) {
   const names = stateNames.slice(0, states);
   tf.registerGradient({
     kernelName: kernel,
@@ -47,19 +59,20 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
       const all = [...names, ...kept, ...(attrs.isDropped ? ['dropped'] : [])];
       const known = Object.fromEntries(all.map((name, i) => [name, saved[i]!]));
       const slopes = Object.fromEntries(names.map((name, i) => [`d_${name}`, ends[i]!]));
-      const [rows, ...starts] = run(
+      const [gradients, ...starts] = run(
         `${kernel}Grad`,
         { dSequence: dSequence!, recurrentKernel, mask, drop, ...known, ...slopes },
         attrs,
       ) as [tf.Tensor, ...tf.Tensor[]];
       const units = recurrentKernel.shape[0];
+      const [rows, ofStates] = rowsApart(gradients, units, gates, apart);
       const steps = x.shape[0];
       const before = () => (attrs.isDropped ? known.dropped! : tf.slice(known.h!, [0, 0, 0], [steps, units, -1]));
       const recurrentGradient = () => {
         const states = columnsOf(before());
-        if (kernel !== 'GruSteps') return ofAllSteps(states, rows);
+        if (kernel !== 'GruSteps') return ofAllSteps(states, ofStates);
         // The candidate's sum is over what the reset gate has left of the state.
-        const [ofGates, ofCandidate] = tf.split(rows, [2 * units, units], 0);
+        const [ofGates, ofCandidate] = tf.split(ofStates, [2 * units, units], 0);
         return tf.concat([ofAllSteps(states, ofGates!), ofAllSteps(columnsOf(known.left!), ofCandidate!)], 1);
       };
       /** Of the sums of each word: what the gradients of its row and of the weights have in common. */
@@ -72,7 +85,10 @@ for (const { kernel, gates, states, kept } of Object.values(operations) as Recur
         table: () => tf.matMul(ofWords, weights, true, true),
         ids: () => tf.zerosLike(ids),
         recurrentKernel: recurrentGradient,
-        bias: () => tf.reshape(tf.sum(ofWords, 1), [gates * units]),
+        bias: () => {
+          const ofInputs = tf.reshape(tf.sum(ofWords, 1), [gates * units]);
+          return apart > 0 ? tf.stack([ofInputs, tf.sum(ofStates, 1)]) : ofInputs;
+        },
         ...Object.fromEntries(names.map((name, i) => [name, () => starts[i]!])),
         mask: () => tf.zerosLike(mask),
         drop: () => tf.zerosLike(drop),
@@ -93,6 +109,7 @@ interface TfjsCell {
   readonly bias: Weight | null;
   readonly activation: TfjsActivation;
   readonly recurrentActivation?: TfjsActivation;
+  readonly resetAfter?: boolean;
   readonly dropout: number;
   readonly recurrentDropout: number;
   readonly dropoutFunc?: (x: tf.Tensor, rate: number) => tf.Tensor;
@@ -115,7 +132,7 @@ interface Arguments {
 }
 
 /** Calls of cells as tfjs has them: one that somebody has changed does something else. */
-const calls = new Map(Object.keys(operations).map((name) => [name, prototypeOf<TfjsCell>(name).call]));
+const calls = new Map(['LSTMCell', 'GRUCell', 'SimpleRNNCell'].map((name) => [name, prototypeOf<TfjsCell>(name).call]));
 const isPart = (rate: number): boolean => rate > 0 && rate < 1;
 
 /** The operation that does what a layer does with these arguments. */
@@ -126,7 +143,7 @@ function operationOf(
 ): RecurrentOperation | undefined {
   const { cell } = layer;
   const name = cell.getClassName();
-  const operation = operations[name];
+  const operation = operations[cell.resetAfter ? `${name}, reset after` : name];
   if (!operation || !isWhole(operation.kernel) || cell.call !== calls.get(name)) return undefined;
   if (layer.stateful || x.rank !== 3 || x.size === 0 || (mask && mask.rank !== 2)) return undefined;
   const kinds = [cell.activation, cell.recurrentActivation].flatMap((each) => each?.getClassName() ?? []);

@@ -45,7 +45,8 @@ type BackwardPieces = ReturnType<typeof backwardPieces>;
 /** Gradients of the gates' sums, [gates * units, steps * batch], and of the states before the first step, by operators alone. */
 function byOperators(cell: RecurrentCell, graph: GraphBuilder, pieces: BackwardPieces): StoredValue[] {
   const { units, states, names, steps, batch, state, ends, hasLater, reads, back, isMasked, isDropped } = pieces;
-  const sumsShape = [cell.gates * units, batch];
+  const rowCount = (cell.gates + (cell.apart ?? 0)) * units;
+  const sumsShape = [rowCount, batch];
   const writes = { sums: [steps, ...sumsShape], ...Object.fromEntries(names.map((name) => [name, [2, ...state]])) };
   const made = looped(graph, reads, writes, steps, (named) => {
     const step = new LoopStep();
@@ -72,7 +73,7 @@ function byOperators(cell: RecurrentCell, graph: GraphBuilder, pieces: BackwardP
   });
   const rows = graph.node('Transpose', [made.sums!], { perm: [1, 0, 2] });
   return [
-    seenAs(graph.value(rows, [cell.gates * units, steps, batch]), [cell.gates * units, steps * batch]),
+    seenAs(graph.value(rows, [rowCount, steps, batch]), [rowCount, steps * batch]),
     ...names.map((name) => cutOut(graph, made[name]!, steps % 2, (steps % 2) + 1, state)),
   ];
 }

@@ -42,7 +42,7 @@ function forwardPieces(cell: RecurrentCell, graph: GraphBuilder, call: KernelCal
           x0: graph.rows(cutOut(graph, graph.rows(x), 0, 1, [1, width, batch])),
         }
       : { recurrent: graph.columns(recurrent), weights: graph.columns(weights) }),
-    bias: hasBias ? graph.rows(call.input('bias'), [cell.gates * units, 1]) : undefined,
+    bias: hasBias ? graph.rows(call.input('bias'), [(cell.apart ? 2 : 1) * cell.gates * units, 1]) : undefined,
     ...known.given(graph),
     ...startsOf(graph, names, starts),
   };
@@ -54,8 +54,8 @@ function forwardPieces(cell: RecurrentCell, graph: GraphBuilder, call: KernelCal
   return { ...known, steps, width, batch, state, hasBias, keeps, isJoined, rows, slots, starts, reads, writes, kept };
 }
 
-/** The sums of gates, [count * units, batch], by the first of them and the state that they are over. */
-function gateSums(step: LoopStep, named: Named, pieces: ReturnType<typeof forwardPieces>) {
+/** The sums of gates, [count * units, batch], by the first of them and the state that they are over. @param gates of the cell */
+function gateSums(step: LoopStep, named: Named, pieces: ReturnType<typeof forwardPieces>, gates: number) {
   const { units, width, batch, steps, hasBias, isJoined } = pieces;
   const rowsOf = (key: string, columns: number, from: number, count: number) =>
     step.read({ ...inEveryStep(named(key), [count * units, columns]), at: from * units * columns });
@@ -63,18 +63,24 @@ function gateSums(step: LoopStep, named: Named, pieces: ReturnType<typeof forwar
     const both = eachSlot(named('h'), steps + 1, [units + width, batch]);
     const input = { ...both, shape: [width, batch], at: units * batch, first: 1 };
     step.write(step.node('Identity', [step.read(eachSlot(named('x'), steps, [width, batch], 1))]), input);
-    return (from: number, count: number) =>
+    const sums = (from: number, count: number) =>
       step.node('Gemm', [
         rowsOf('recurrent', units + width, from, count),
         step.read(both),
         ...(hasBias ? [rowsOf('bias', 1, from, count)] : []),
       ]);
+    return { sums, ofInput: sums, ofState: sums };
   }
   const input = step.read(eachSlot(named('x'), steps, [width, batch]));
-  return (from: number, count: number, of: string) => {
-    const bias = hasBias ? [rowsOf('bias', 1, from, count)] : [];
-    const ofInput = step.node('Gemm', [rowsOf('weights', width, from, count), input, ...bias]);
-    return step.node('Gemm', [rowsOf('recurrent', units, from, count), of, ofInput]);
+  const bias = (from: number, count: number) => (hasBias ? [rowsOf('bias', 1, from, count)] : []);
+  const ofInput = (from: number, count: number) =>
+    step.node('Gemm', [rowsOf('weights', width, from, count), input, ...bias(from, count)]);
+  const overState = (from: number, count: number, of: string, more: readonly string[]) =>
+    step.node('Gemm', [rowsOf('recurrent', units, from, count), of, ...more]);
+  return {
+    sums: (from: number, count: number, of: string) => overState(from, count, of, [ofInput(from, count)]),
+    ofInput,
+    ofState: (from: number, count: number, of: string) => overState(from, count, of, bias(gates + from, count)),
   };
 }
 
@@ -96,8 +102,8 @@ export const recurrenceForward =
       const mask = isMasked ? step.read(eachSlot(named('mask'), steps, [1, batch])) : undefined;
       const dropped = isDropped ? step.mul(before[0], step.read(inEveryStep(named('drop'), state))) : before[0];
       keep('dropped', dropped);
-      const sums = gateSums(step, named, pieces);
-      const next = cell.forward({ step, states: [dropped, ...before.slice(1)], sums, keep, ...activations });
+      const sums = gateSums(step, named, pieces, cell.gates);
+      const next = cell.forward({ step, states: [dropped, ...before.slice(1)], ...sums, keep, ...activations });
       next.forEach((value, i) => {
         step.write(masked(step, mask, value, before[i]!), views[i]!.after);
       });

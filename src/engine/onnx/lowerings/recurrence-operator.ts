@@ -38,6 +38,8 @@ export function recurrenceOperator(cell: RecurrentCell, graph: GraphBuilder, cal
     return graph.node('Reshape', [ordered, graph.int64([1, cell.gates * units, columns])]);
   };
   const biases = (): string => {
+    // Those of inputs and of states, each in the order of a GRU.
+    if (cell.apart) return graph.rows(call.input('bias'), [1, 2 * cell.gates * units]);
     const bias = graph.node('Reshape', [byGates(call.input('bias'), 1), graph.int64([1, cell.gates * units])]);
     return graph.node('Concat', [bias, filled(graph, [1, cell.gates * units], 'float32')], { axis: 1 });
   };
@@ -57,6 +59,7 @@ export function recurrenceOperator(cell: RecurrentCell, graph: GraphBuilder, cal
   ];
   const results = graph.nodes(op, inputs, 1 + cell.states, {
     hidden_size: units,
+    ...(cell.apart && { linear_before_reset: 1 }),
     // Of gates, of the candidate, and of what an LSTM shows.
     activations: { RNN: [inner], GRU: [named('gate'), inner], LSTM: [named('gate'), inner, inner] }[op],
   });

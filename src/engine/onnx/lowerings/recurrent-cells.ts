@@ -8,7 +8,7 @@ export interface RecurrentCell extends RecurrentParts {
   readonly sums: readonly (readonly [from: number, count: number])[];
   /** @returns the new states */
   forward(at: Forward): string[];
-  /** @returns what the gradients of the gates' sums are, [gates * units, batch], and those of the states before */
+  /** @returns what the gradients of the gates' sums are, [gates * units, batch] and those that are apart, and those of the states before */
   backward(at: Backward): { sums: string; states: string[] };
 }
 
@@ -23,6 +23,9 @@ interface Forward extends StepCall {
   readonly states: readonly string[];
   /** Sums over inputs and bias of `count` gates from gate `from` on, and over a state. */
   sums(from: number, count: number, state: string): string;
+  /** Those over the inputs and their bias alone, and those over a state and its own bias. */
+  ofInput(from: number, count: number): string;
+  ofState(from: number, count: number, state: string): string;
   keep(name: string, value: string): void;
 }
 interface Backward extends StepCall {
@@ -92,6 +95,35 @@ const gru: RecurrentCell = {
   },
 };
 
+/** As Keras 3 and PyTorch have it: the product of the state is reset, its bias included. */
+const gruAfter: RecurrentCell = {
+  ...recurrentParts.GruAfter,
+  sums: [
+    [0, 2],
+    [2, 1],
+  ],
+  forward: ({ step, states: [h], ofInput, ofState, keep, gate, activation }) => {
+    const gates = activate(step, gate, step.add(ofInput(0, 2), ofState(0, 2, h!)));
+    const [update, reset] = step.parts(gates, 2) as [string, string];
+    const left = ofState(2, 1, h!);
+    const candidate = activate(step, activation, step.add(ofInput(2, 1), step.mul(reset, left)));
+    for (const [name, value] of Object.entries({ update, reset, candidate, left })) keep(name, value);
+    return [step.add(step.mul(update, h!), step.mul(step.rest(update), candidate))];
+  },
+  backward: ({ step, slopes: [dh], kept, before, stateOf, gate, activation }) => {
+    const [update, reset, candidate, left] = gruAfter.kept.map(kept) as [string, string, string, string];
+    const difference = step.node('Sub', [before(0), candidate]);
+    const dCandidate = activationGradient(step, activation, candidate, step.mul(dh!, step.rest(update)));
+    const dLeft = step.mul(dCandidate, reset);
+    const gates = step.joined([
+      activationGradient(step, gate, update, step.mul(dh!, difference)),
+      activationGradient(step, gate, reset, step.mul(dCandidate, left)),
+    ]);
+    const state = stateOf(0, 2, gates, stateOf(2, 1, dLeft, step.mul(dh!, update)));
+    return { sums: step.joined([gates, dLeft, dCandidate]), states: [state] };
+  },
+};
+
 const simple: RecurrentCell = {
   ...recurrentParts.SimpleRnn,
   sums: [[0, 1]],
@@ -107,4 +139,4 @@ const simple: RecurrentCell = {
 };
 
 /** By the names of their operations. */
-export const cells = { Lstm: lstm, Gru: gru, SimpleRnn: simple };
+export const cells = { Lstm: lstm, Gru: gru, GruAfter: gruAfter, SimpleRnn: simple };
