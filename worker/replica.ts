@@ -12,8 +12,7 @@ import { createOptimizer } from '../src/optimizer/create-optimizer.js';
 import { averageMomentum } from '../src/optimizer/weight-average.js';
 import type { Member } from '../src/pool/member.js';
 import { ThreadPool } from '../src/pool/pool.js';
-import { becomeMember } from '../src/pool/world-member.js';
-import type { AllReduce } from '../src/reduce/all-reduce.js';
+import { becomeMember, type MemberAllReduce } from '../src/pool/world-member.js';
 import type { Landings } from '../src/reduce/landings.js';
 import type { SlabParts } from '../src/reduce/slab-frame.js';
 import type { Job } from '../src/wire/job.js';
@@ -22,7 +21,7 @@ import { packedRowBytes } from '../src/wire/rows-blob.js';
 export interface Replica {
   readonly job: Job;
   readonly pool: ThreadPool;
-  readonly allReduce: AllReduce;
+  readonly allReduce: MemberAllReduce;
   readonly member: Member;
   readonly landings: Landings;
 }
@@ -89,7 +88,7 @@ export function checkMemory(job: Job, threads: number, memory = memoryLimit()): 
 export async function startReplica(job: Job, examples: Examples, options: ReplicaOptions): Promise<Replica> {
   const { id, name, threads, rowCache, send, refused } = options;
   checkMemory(job, threads);
-  const { engine, geometry, optimizer, local, augment, metrics, seed, largestEvaluation } = job;
+  const { engine, geometry, optimizer, local, compression, augment, metrics, seed, largestEvaluation } = job;
   const [{ layout }] = engine.models;
   const pool = await ThreadPool.start(
     {
@@ -101,6 +100,7 @@ export async function startReplica(job: Job, examples: Examples, options: Replic
       geometry,
       optimizer,
       local,
+      compression,
       metrics,
       seed,
       threads,

@@ -4,6 +4,7 @@
  */
 import type { Worker } from '../../src/pool/round-worker.js';
 import type { AllReducePlan } from '../../src/reduce/plan.js';
+import type { PowerSgdRule } from '../../src/reduce/power-sgd.js';
 import type { Clock } from './clock.js';
 import type { Computing } from './computing.js';
 import type { Mailbox } from './mailbox.js';
@@ -17,8 +18,16 @@ export interface AllReduceAttemptsOptions {
   readonly algorithm: 'auto' | AllReducePlan['algorithm'];
   /** Bytes of a sum on the wire. */
   readonly bytes: number;
+  /** Of a gradient that travels in factors. */
+  readonly compression?: Compression;
   /** Milliseconds that an exchange may make no progress, besides the time that its bytes need. */
   readonly silence: number;
+}
+
+export interface Compression {
+  readonly rule: PowerSgdRule;
+  /** Who had the factors of the last round that was committed. A worker that comes back is another one. */
+  warmed: ReadonlySet<object>;
 }
 
 /** What an attempt came to: without `squares`, another one is needed. */
@@ -40,7 +49,7 @@ export class AllReduceAttempts {
   readonly #mail: Mailbox<RoundEvent>;
   readonly #computing: Computing;
   #count = 0;
-  #members = 0;
+  #members: ReadonlySet<object> = new Set();
   /** Workers cannot reach each other, or disagree: everything goes through the coordinator. */
   #starOnly = false;
 
@@ -61,8 +70,8 @@ export class AllReduceAttempts {
   get count(): number {
     return this.#count;
   }
-  /** Workers that the last one had. */
-  get members(): number {
+  /** Workers that the last one had, who hold its total. */
+  get members(): ReadonlySet<object> {
     return this.#members;
   }
 
@@ -73,7 +82,7 @@ export class AllReduceAttempts {
     const { algorithm, attempt } = plan;
     const byId = new Map([roster.self, ...roster.followers()].map((worker) => [worker.id, worker]));
     for (const { id } of plan.members) this.#ask(byId.get(id)!, plan);
-    this.#members = plan.members.length;
+    this.#members = new Set(plan.members.map(({ id }) => byId.get(id)!));
     const taking = plan.members.filter(({ id, nodes }) => id === roster.self.id || nodes.length > 0);
     const contributors = new Set(taking.map(({ id }) => id));
     const waiting = new Set(contributors);
@@ -119,7 +128,7 @@ export class AllReduceAttempts {
   }
 
   #plan(): AllReducePlan {
-    const { roster, algorithm, precision, bytes } = this.#options;
+    const { roster, algorithm, precision, bytes, compression } = this.#options;
     const nodesOf = (worker: Worker) => this.#computing.heldBy(worker);
     const followers = roster.followers().filter((worker) => !this.#computing.isLost(worker));
     const others = followers.map((worker) => ({ id: worker.id, nodes: nodesOf(worker) }));
@@ -136,6 +145,11 @@ export class AllReduceAttempts {
       precision,
       members,
       algorithm: butterfly ? 'butterfly' : 'star',
+      ...(compression && {
+        warm: [roster.self, ...holders].every(
+          (worker) => nodesOf(worker).length === 0 || compression.warmed.has(worker),
+        ),
+      }),
     };
   }
 

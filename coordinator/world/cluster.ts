@@ -193,6 +193,7 @@ export class Cluster implements Trainer {
       fewestBytesPerStep: this.#fewestBytes / steps,
       reproducible: isReproducible(),
       precision: round.precision,
+      rank: round.compression?.rule.rank ?? null,
       local: outer ? { steps: outer.steps, replicas: outer.replicas } : null,
     });
   }
@@ -219,6 +220,9 @@ export class Cluster implements Trainer {
     // Each sum but one has to be sent once, and the total to each member but one.
     this.#fewestBytes += (result.contributors + result.members - 2) * settings.bytes;
     this.#commit(update);
+    // Steps of the warm-up leave no factors.
+    const { compression } = settings;
+    if (compression) compression.warmed = update.round < compression.rule.warmUpSteps ? new Set() : result.holders;
     this.#steps += plan.steps;
     return plan.steps;
   }

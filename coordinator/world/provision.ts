@@ -62,6 +62,7 @@ export async function packSupplies(
       examples: metaOf(examples),
       buckets: buckets?.places ?? [],
       precision: config.precision,
+      compression: config.compression?.powerSgd,
       placement: where,
       ledger,
     });

@@ -21,6 +21,7 @@ export interface RoundResult {
   /** Workers whose sums went into the total, and all who hold it now. */
   readonly contributors: number;
   readonly members: number;
+  readonly holders: ReadonlySet<object>;
 }
 
 /** @throws StoppedError when the run is to be stopped while too few workers are there */
@@ -35,9 +36,9 @@ export async function runRound(task: RoundTask, options: AllReduceAttemptsOption
     for (;;) {
       await computing.done();
       const { squares, algorithm } = await attempts.next();
-      const { count, members } = attempts;
+      const { count, members: holders } = attempts;
       if (squares === undefined) continue;
-      return { ...sumsOf(task, computing), squares, algorithm, attempts: count, members };
+      return { ...sumsOf(task, computing), squares, algorithm, attempts: count, members: holders.size, holders };
     }
   } finally {
     forget();

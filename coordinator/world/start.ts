@@ -4,6 +4,7 @@ import { type NumericFingerprint, numericFingerprint } from '../../src/engine/on
 import { ThreadPool } from '../../src/pool/pool.js';
 import type { RoundOptions, TrainingOptions, UpdateOptions } from '../../src/pool/pool-options.js';
 import { becomeMember } from '../../src/pool/world-member.js';
+import { type PowerSgdRule, powerSgdFloats } from '../../src/reduce/power-sgd.js';
 import { sumBytes } from '../../src/reduce/segments.js';
 import type { Reporter } from '../../src/report/events.js';
 import type { Unwritten } from '../../src/report/unwritten.js';
@@ -81,7 +82,7 @@ async function start(
   const outer = outerStep(config.sync, options);
   const supplies = await packSupplies(options, config, outer, ledger);
   const numerics = numericFingerprint();
-  const pool = await startPool(options, outer, threads, parameters);
+  const pool = await startPool(options, outer, config.compression?.powerSgd, threads, parameters);
   try {
     return await open(pool, options, outer, supplies, numerics, choices, trace);
   } catch (error) {
@@ -94,12 +95,13 @@ async function start(
 function startPool(
   options: TrainingOptions,
   outer: OuterStep | undefined,
+  compression: PowerSgdRule | undefined,
   threads: number,
   parameters: Float32Array,
 ): Promise<OwnPool> {
   const { engine, layout, examples, geometry, augment, metrics, seed, largestEvaluation } = options;
   const optimizer = outer?.optimizer ?? options.optimizer;
-  if (threads === 0) return ThreadPool.start({ use: 'updates', layout, geometry, optimizer }, parameters);
+  if (threads === 0) return ThreadPool.start({ use: 'updates', layout, geometry, optimizer, compression }, parameters);
   return ThreadPool.start(
     {
       use: 'rounds',
@@ -109,6 +111,7 @@ function startPool(
       geometry,
       optimizer,
       local: localOptions(options, outer),
+      compression,
       augment,
       metrics,
       seed,
@@ -163,7 +166,8 @@ async function open(
     round: {
       precision: config.precision,
       algorithm: config.allReduce,
-      bytes: sumBytes(options.layout, config.precision),
+      bytes: bytesOf(options, config),
+      compression: config.compression && { rule: config.compression.powerSgd, warmed: new Set() },
       silence: config.silence * 1000,
     },
     outer,
@@ -177,6 +181,13 @@ async function open(
       await pool.close();
     },
   });
+}
+
+/** Of a sum on the wire. */
+function bytesOf({ layout }: TrainingOptions, { compression, precision }: ClusterConfig): number {
+  if (!compression) return sumBytes(layout, precision);
+  const { first, second } = powerSgdFloats(layout, compression.powerSgd);
+  return 4 * (first + second);
 }
 
 function buildWorld(

@@ -33,6 +33,17 @@ const localSchema = z
     'DiLoCo: replicas train by themselves, and their movements are averaged. The optimizer of a replica begins each round anew.',
   );
 
+const powerSgdSchema = z
+  .strictObject({
+    rank: z.int().min(1).max(256).default(4).describe('Columns of the factors: more are more exact, and more bytes.'),
+    warmUpSteps: z
+      .int()
+      .min(0)
+      .default(100)
+      .describe('Steps of the run whose gradients travel whole, as directions change fast at first.'),
+  })
+  .describe('PowerSGD: matrices of the gradient travel as two factors of low rank, with error feedback.');
+
 /** What gradients may be on the wire. */
 export const wirePrecisions = ['float32', 'bfloat16', 'float16', 'int8'] as const;
 
@@ -55,6 +66,12 @@ export const clusterSchema = z
       .default('float32')
       .describe(
         'Of gradients on the wire, with error feedback. Anything but float32 changes the result, and makes it depend on the workers.',
+      ),
+    compression: z
+      .strictObject({ powerSgd: powerSgdSchema.prefault({}) })
+      .optional()
+      .describe(
+        'Sends less than the whole gradient. It changes the result, and makes it depend on the workers. Default: none.',
       ),
     sync: z
       .union([z.literal('step'), z.strictObject({ local: localSchema.prefault({}) })])
@@ -82,3 +99,4 @@ export const clusterSchema = z
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
 export type SyncConfig = ClusterConfig['sync'];
+export type CompressionConfig = NonNullable<ClusterConfig['compression']>;

@@ -56,6 +56,19 @@ export const runSchema = z
       params: { remedy: 'remove backend, or set engine to tfjs' },
     });
   })
+  .superRefine(({ cluster: { compression, precision, sync } }, context) => {
+    if (!compression || (precision === 'float32' && sync === 'step')) return;
+    const [path, message, remedy] =
+      precision === 'float32'
+        ? ['sync', 'local steps exchange whole movements, and compression is for gradients of steps', 'sync: step']
+        : [
+            'precision',
+            `${precision} rounds whole gradients, and powerSgd sends factors of them`,
+            'precision: float32',
+          ];
+    const remedies = `remove cluster.compression, or set cluster.${remedy}`;
+    context.addIssue({ code: 'custom', path: ['cluster', path], message, params: { remedy: remedies } });
+  })
   .superRefine(({ data, loss }, context) => {
     if (!('standardizeTargets' in data) || !data.standardizeTargets || byTarget(loss)) return;
     const found = notStandardizable(data, loss);

@@ -40,6 +40,20 @@ export interface UpdateKernels extends WireKernels {
   flushSubnormals(dst: number, n: number): void;
   /** Sum of squares in float64, in a fixed order. */
   sumOfSquares(src: number, n: number): number;
+  /** Products with low-rank factors, see assembly/low-rank.ts; regions need not be aligned. left += matrix x right's transpose. */
+  lowRankLeft(left: number, matrix: number, right: number, rows: number, columns: number, rank: number): void;
+  /** right += left's transpose x matrix. */
+  lowRankRight(right: number, matrix: number, left: number, rows: number, columns: number, rank: number): void;
+  /** matrix += scale x left x right. */
+  lowRankAdd(
+    matrix: number,
+    left: number,
+    right: number,
+    rows: number,
+    columns: number,
+    rank: number,
+    scale: number,
+  ): void;
   sgd(parameters: number, gradients: number, n: number, gradientScale: number, rate: number): void;
   momentum(
     parameters: number,

@@ -11,6 +11,7 @@ import type { StepSpec } from '../engine/step.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import type { SlabLayout } from '../model/slab.js';
 import type { StepRule } from '../optimizer/decide.js';
+import type { PowerSgdRule } from '../reduce/power-sgd.js';
 
 /** What batches are computed by: for each bucket one model or step, which differ in the length of sequences alone. */
 export type EngineSpec =
@@ -63,8 +64,13 @@ export interface LocalOptions extends LocalRounds, Pick<StepRule, 'clipNorm'> {
   readonly optimizer: OptimizerConfig;
 }
 
+/** What the members of a world exchange, where it is less than the whole gradient. */
+interface Compressing {
+  readonly compression?: PowerSgdRule;
+}
+
 /** A pool that computes its share of the rounds of a world, whose coordinator decides the steps. */
-export interface RoundOptions extends DifferentiatingThreads {
+export interface RoundOptions extends DifferentiatingThreads, Compressing {
   readonly use: 'rounds';
   /** Absent where each round is one step. */
   readonly local?: LocalOptions;
@@ -73,7 +79,7 @@ export interface RoundOptions extends DifferentiatingThreads {
 }
 
 /** A pool of one thread, without an engine, of a coordinator that does not compute: the world's all-reduce works in its memory. */
-export interface UpdateOptions {
+export interface UpdateOptions extends Compressing {
   readonly use: 'updates';
   readonly layout: SlabLayout;
   readonly geometry: Geometry;

@@ -46,9 +46,10 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
   readonly slots: readonly Float32Array[];
   /** What the threads share; in a world an all-reduce works in its regions `total` and `scratch`. */
   readonly memory: WebAssembly.Memory;
-  /** Byte offsets of those regions. */
+  /** Byte offsets of those regions, and of what compression works in. */
   readonly total: number;
   readonly scratch: number;
+  readonly compression: SharedState['offsets']['compression'];
   /** Where the rows go that are sent while they are needed. */
   readonly rowCache: RowCache | undefined;
   /** What it was started with. */
@@ -115,6 +116,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     this.memory = memory;
     this.total = offsets.total;
     this.scratch = offsets.scratch;
+    this.compression = offsets.compression;
     if (options.use === 'rounds' && options.rowCache)
       this.rowCache = new RowCache(options.examples, options.rowCache.capacity);
     this.#roundSlots = new RoundSlots(offsets.gradients);
@@ -264,9 +266,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     await this.#crew.run({ kind: 'evaluate', batches: asked }).finally(release);
     const { width, counts: length } = this.#metrics!;
     const counts = new Float64Array(length);
-    evaluationCounts.forEach((count, i) => {
-      counts[i % length] += count;
-    });
+    for (const [i, count] of evaluationCounts.entries()) counts[i % length] += count;
     const sums = evaluation.slice(0, batches.length * width);
     return { sums, counts, kept: kept.subarray(0, start * this.#metrics!.kept) };
   }

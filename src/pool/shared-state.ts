@@ -10,10 +10,18 @@ import { ruleModels } from '../optimizer/rule-models.js';
 import { averageMomentum } from '../optimizer/weight-average.js';
 import { LANDING_FLOATS } from '../reduce/landings.js';
 import { normBlocks } from '../reduce/norm.js';
+import { type PowerSgdPlaces, type PowerSgdRule, powerSgdFloats } from '../reduce/power-sgd.js';
 import { reductionPlan } from '../reduce/tree.js';
 import { SCRATCH_FLOATS } from '../reduce/workbench.js';
 import { Control } from './control.js';
-import { type EvaluationOptions, type LocalOptions, type PoolOptions, phaseNames } from './pool-options.js';
+import {
+  type EvaluationOptions,
+  type LocalOptions,
+  type PoolOptions,
+  phaseNames,
+  type RoundOptions,
+  type UpdateOptions,
+} from './pool-options.js';
 
 /** Byte offsets in the slab memory. */
 export interface SlabOffsets {
@@ -31,6 +39,8 @@ export interface SlabOffsets {
   readonly scratch: number;
   /** Where rounds are local steps. */
   readonly local?: LocalSlabs;
+  /** Where the gradient travels in factors. */
+  readonly compression?: PowerSgdPlaces;
 }
 
 /** What a replica trains in. */
@@ -221,6 +231,7 @@ function planSlabs(
         gradients: Array.from({ length: stepSlots(shardsEach(options), threads) }, () => region(layout.state)),
       },
     }),
+    ...(isMember && options.compression && { compression: factorPlaces(options, options.compression, region) }),
   };
   let sums = gradientSlots;
   if (options.use === 'rounds') {
@@ -229,6 +240,25 @@ function planSlabs(
     sums = Math.max(sums, Math.min(local?.replicas ?? options.geometry.shards, fitting));
   }
   return { offsets: { ...offsets, gradients: Array.from({ length: sums }, () => region(layout.state)) }, bytes };
+}
+
+/** Sums of a round that a member may hold, by far. */
+const mostSums = 256;
+
+function factorPlaces(
+  { use, layout, geometry }: RoundOptions | UpdateOptions,
+  rule: PowerSgdRule,
+  region: (floats: number) => number,
+): PowerSgdPlaces {
+  const { errors, first, second } = powerSgdFloats(layout, rule);
+  const sums = use === 'updates' ? 0 : Math.min(geometry.shards, mostSums);
+  return {
+    errors: [region(errors), region(errors)],
+    first: region(first),
+    second: region(second),
+    start: region(second),
+    own: Array.from({ length: sums }, () => ({ first: region(first), second: region(second) })),
+  };
 }
 
 /** The optimizer's slabs as they are before the first step. */

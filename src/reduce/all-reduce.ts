@@ -5,7 +5,6 @@
  * total, which comes back from there, on to its children.
  */
 import { WireError } from '../errors.js';
-import type { UpdateKernels } from '../kernels/load-kernels.js';
 import {
   brokenSum,
   checkChecksum,
@@ -18,39 +17,16 @@ import {
   ownSum,
   stalePlan,
 } from './all-reduce-checks.js';
+import type { AllReduceOptions } from './all-reduce-options.js';
 import { EarlyFrames } from './early.js';
 import { NORM_BLOCK, normBlocks, sumSquares, totalSquares } from './norm.js';
 import { Partials, type Sum } from './partials.js';
 import type { AllReducePlan, WirePrecision } from './plan.js';
 import { type Route, routesOf } from './routes.js';
-import { type AllReduceLayout, payloadBytes, SEGMENT, type Segment, segmentsOf } from './segments.js';
+import { payloadBytes, SEGMENT, type Segment, segmentsOf } from './segments.js';
 import { type SlabFrame, type SlabParts, sealSlab } from './slab-frame.js';
 import type { TreeNode } from './tree.js';
 import { type Label, type SumPlace, Workbench } from './workbench.js';
-
-export interface AllReduceOptions {
-  /** Id of this member. */
-  readonly self: number;
-  readonly memory: WebAssembly.Memory;
-  readonly kernels: UpdateKernels;
-  readonly layout: AllReduceLayout;
-  /** Byte offset of a slab of `layout.state` floats for the total, which is none of the slots. */
-  readonly total: number;
-  /** Byte offset of `SCRATCH_FLOATS` floats. */
-  readonly scratch: number;
-  /**
-   * Bytes of numbers kept of one sender while the plan that they belong to is on its way. A sender may hold a sum for
-   * every level of the tree on either side: 2 log2(shards) slabs are always enough.
-   */
-  readonly earlyBytes: number;
-  /**
-   * Sends a frame. Its payload may lie in the memory, and stays as it is until the member that it is for has the total, or
-   * until the next all-reduce begins. Frames for this member may come back with `receive` at once.
-   */
-  readonly send: (to: number, frame: SlabParts) => void;
-  /** Told of a frame that broke the protocol, as `receive` would have thrown, had its plan been there in time. */
-  readonly refused: (from: number, error: WireError) => void;
-}
 
 /** A segment under way. */
 interface SegmentWork extends Segment {
@@ -151,8 +127,10 @@ export class AllReduce {
     }
     const running = this.#running;
     if (!running || frame.round !== this.#round || frame.attempt !== this.#attempt) return;
-    const segment = running.work[frame.segment];
-    if (!segment) throw brokenSum(from, frame, `segments [0, ${running.work.length})`, `${frame.segment}`);
+    const first = this.#options.firstSegment ?? 0;
+    const segment = running.work[frame.segment - first];
+    if (!segment)
+      throw brokenSum(from, frame, `segments [${first}, ${first + running.work.length})`, `${frame.segment}`);
     const bytes = bytesOf(segment);
     checkPayload(from, frame, segment.precision, bytes);
     const isNew =
@@ -206,7 +184,15 @@ export class AllReduce {
       const route = routes[number];
       const partials = new Partials(this.#workbench, plan.shards, segment, at, route.inputs);
       const precision = segment.gradients ? plan.precision : 'float32';
-      return { ...segment, route, precision, at, partials, done: false };
+      return {
+        ...segment,
+        number: number + (this.#options.firstSegment ?? 0),
+        route,
+        precision,
+        at,
+        partials,
+        done: false,
+      };
     });
   }
 

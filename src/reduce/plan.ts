@@ -16,6 +16,8 @@ export interface AllReducePlan {
   readonly attempt: number;
   readonly algorithm: 'star' | 'butterfly';
   readonly precision: WirePrecision;
+  /** Of PowerSGD: whether all who give sums have the right factors of the round before. */
+  readonly warm?: boolean;
   /** Shards of the step that hold examples. */
   readonly shards: number;
   /**

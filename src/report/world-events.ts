@@ -93,6 +93,8 @@ export interface SummaryEvent {
   /** Whether all workers calculate alike; and the precision of gradients on the wire. */
   reproducible: boolean;
   precision: string;
+  /** Of the factors in which gradients crossed the network; null where they did whole. */
+  rank: number | null;
   /** Local steps of a round, and replicas that take them; null where each round is one step of all. */
   local: { steps: number; replicas: number } | null;
 }

@@ -84,15 +84,19 @@ function summaryText(event: SummaryEvent, colors: Colors, width: number): string
     ),
     ...[sizeText(worker.bytesReceived), sizeText(worker.bytesSent), String(worker.timesLost)],
   ]);
-  const { bytesPerStep, fewestBytesPerStep, reproducible, precision, local } = event;
+  const { bytesPerStep, fewestBytesPerStep, reproducible, precision, rank, local } = event;
   const bytes = `${sizeText(bytesPerStep)} of gradients crossed the network in a step; ${sizeText(fewestBytesPerStep)} is the least\n`;
   const mixed = reproducible ? '' : 'not bit-reproducible: machines with different arithmetic took part\n';
   const rounded =
     precision === 'float32' ? '' : `gradients crossed the network as ${precision}: the result depends on the workers\n`;
+  const factors =
+    rank === null
+      ? ''
+      : `gradients crossed the network as factors of rank ${rank}: the result depends on the workers\n`;
   const rounds = local
     ? `${plural(local.replicas, 'replica')} took ${plural(local.steps, 'local step')} a round: the result is not that of training in step\n`
     : '';
-  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${mixed}${rounded}${rounds}`;
+  return `\n${columns(summaryTitles, rows, colors, width)}${bytes}${mixed}${rounded}${factors}${rounds}`;
 }
 
 /** By its name a worker is found: lines are broken rather than that. */

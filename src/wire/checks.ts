@@ -101,6 +101,13 @@ export const orNull =
     if (value !== null) check(value, name);
   };
 
+/** A field that need not be there. */
+export const optional =
+  (check: Check): Check =>
+  (value, name) => {
+    if (value !== undefined) check(value, name);
+  };
+
 /** @param extra checks the list as a whole, once its elements are right */
 export const list =
   (longest: number, element: Check, extra?: Check): Check =>

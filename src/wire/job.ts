@@ -9,6 +9,7 @@ import type { Geometry } from '../data/geometry.js';
 import type { ExamplesMeta } from '../data/packed.js';
 import type { HeadMetrics } from '../evaluate/run-metrics.js';
 import type { EngineSpec, LocalOptions } from '../pool/pool-options.js';
+import type { PowerSgdRule } from '../reduce/power-sgd.js';
 
 export interface Job {
   /** Its models have one layout; batches have the fields of `examples`. */
@@ -30,6 +31,8 @@ export interface Job {
   readonly buckets: readonly number[];
   /** Of gradients on the wire. */
   readonly precision: ClusterConfig['precision'];
+  /** How they travel where not whole. */
+  readonly compression?: PowerSgdRule;
   /** Where the worker has the examples from, with `auto` resolved. */
   readonly placement: Exclude<ClusterConfig['placement'], 'auto'>;
   /** Whether the rows that were really read are reported. */

@@ -122,6 +122,7 @@ const events: RunEvent[] = [
     reproducible: false,
     workers: [summary(1), summary(2)],
     precision: 'bfloat16',
+    rank: 4,
     local: { steps: 50, replicas: 4 },
   },
   {

@@ -11,6 +11,7 @@ import { average, gradient } from './lanes';
 
 export { adafactorApply, adafactorMeans, adafactorSquares, adafactorVector } from './factored';
 export { applyDirection, lambApply, lambMoments, lambSquares, muonDirection } from './layerwise';
+export { lowRankAdd, lowRankLeft, lowRankRight } from './low-rank';
 export {
   addChecked,
   checksum,
