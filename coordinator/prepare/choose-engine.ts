@@ -2,6 +2,7 @@
 
 import { type BackendName, backendNames, loadBackend } from '../../src/engine/backends.js';
 import { type CompiledGraph, compileEvaluation, compileGradients } from '../../src/engine/onnx/compile.js';
+import { requireRoom } from '../../src/engine/onnx/memory-plan.js';
 import type { CompiledModel } from '../../src/engine/onnx/onnx-engine.js';
 import { runtimeVersion } from '../../src/engine/onnx/runtime.js';
 import { modelsOf } from '../../src/engine/onnx/step-loop.js';
@@ -10,6 +11,7 @@ import type { StepModel } from '../../src/engine/step.js';
 import { createTfjsEngine } from '../../src/engine/tfjs-engine.js';
 import { ConfigError, EngineError, ModelError, UnsupportedModelError } from '../../src/errors.js';
 import { sha256 } from '../../src/ground/checksum.js';
+import { plural } from '../../src/ground/units.js';
 import { computedIdError } from '../../src/model/computed-ids.js';
 import type { EngineSpec } from '../../src/pool/pool-options.js';
 import { type BatchSizes, type Form, type MadeStep, specIn, withForm } from './forms.js';
@@ -103,7 +105,29 @@ async function tryStep(
   }
 }
 
-const compile = (step: StepModel, { gradients, evaluations }: BatchSizes): CompiledModel => ({
+function compile(step: StepModel, sizes: BatchSizes): CompiledModel {
+  const made = graphsOf(step, sizes);
+  const count = step.layout.tensors.length;
+  for (const [examples, graph] of made.gradients) {
+    requireRoom(
+      graph,
+      count,
+      `a shard of ${plural(examples, 'example')}`,
+      'use more training.shards, or a smaller model or training.batchSize',
+    );
+  }
+  for (const [examples, graph] of made.evaluations) {
+    requireRoom(
+      graph,
+      count,
+      `an evaluation of ${plural(examples, 'example')}`,
+      'use shorter sequences, or a smaller model',
+    );
+  }
+  return made;
+}
+
+const graphsOf = (step: StepModel, { gradients, evaluations }: BatchSizes): CompiledModel => ({
   layout: step.layout,
   fields: step.fields,
   gradients: new Map(gradients.map((count) => [count, compileGradients(step, count)])),

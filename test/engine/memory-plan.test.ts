@@ -1,6 +1,6 @@
 /** Tensors between subgraphs share memory where they are not needed at the same time, and never where they are. */
 import { expect, it } from 'vitest';
-import { memoryPlan } from '../../src/engine/onnx/memory-plan.js';
+import { memoryPlan, requireRoom } from '../../src/engine/onnx/memory-plan.js';
 import type { CutGraph, Subgraph } from '../../src/engine/onnx/subgraphs.js';
 import { lcg } from '../support/engines.js';
 
@@ -55,4 +55,19 @@ it('never puts two tensors into one place at a time, and begins each at a multip
     });
   });
   expect(bytes).toBeLessThan(written.reduce((sum, { shape }) => sum + 64 * Math.ceil(shape[0] / 16), 0));
+});
+
+it('refuses what kernels cannot reach', () => {
+  const parts = (rows: number): CutGraph =>
+    ({
+      subgraphs: [
+        { kind: 'session', inputs: [], outputs: ['a'] },
+        { kind: 'session', inputs: ['a'], outputs: ['gradient0'] },
+      ],
+      written: ['a', 'gradient0'].map((name) => ({ name, type: 'float32', shape: [rows, 1024] })),
+    }) as unknown as CutGraph;
+  expect(() => requireRoom(parts(2 ** 20), 1, 'a shard', 'use more')).not.toThrow();
+  expect(() => requireRoom(parts(2 ** 20 + 1), 1, 'a shard', 'use more')).toThrow(
+    /^a shard has 4\.\d* GB of numbers between the parts of its graph, which can be 4\.\d* GB at most/,
+  );
 });

@@ -11,19 +11,22 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 beforeAll(() => loadBackend('cpu'));
 
-const operators = { lstm: 'LSTM', gru: 'GRU', simpleRNN: 'RNN' };
-const gates = { lstm: 4, gru: 3, simpleRNN: 1 };
+const operators = { lstm: 'LSTM', gru: 'GRU', 'gru, reset after': 'GRU', simpleRNN: 'RNN' };
+const gates = { lstm: 4, gru: 3, 'gru, reset after': 3, simpleRNN: 1 };
 const x = floats([3, 5, 4]);
 const all = { returnSequences: true, returnState: true };
 
-describe.each(['lstm', 'gru', 'simpleRNN'] as const)('%s', (name) => {
-  const weights = [[4, 6], [6, 6], [6]].map(([...rows]) => floats([...rows.slice(0, -1), gates[name] * rows.at(-1)!]));
+describe.each(['lstm', 'gru', 'gru, reset after', 'simpleRNN'] as const)('%s', (name) => {
+  const resetAfter = name === 'gru, reset after';
+  const weights = [[4, 6], [6, 6], resetAfter ? [2, 6] : [6]].map(([...rows]) =>
+    floats([...rows.slice(0, -1), gates[name] * rows.at(-1)!]),
+  );
   const given = [x, ...weights].map((each) => ({ ...each, data: each.data.map((value) => value / 3) }));
   /** A layer on a sequence, with weights and perhaps states that it is given. */
   const body =
     (options: object, more: object = {}) =>
     (sequence: tf.Tensor, kernel: tf.Tensor, recurrentKernel: tf.Tensor, bias: tf.Tensor, ...states: tf.Tensor[]) => {
-      const layer = tfl.layers[name]({ units: 6, ...options } as never);
+      const layer = tfl.layers[resetAfter ? 'gru' : name]({ units: 6, resetAfter, ...options } as never);
       const read = (value: tf.Tensor) => ({ read: () => value });
       Object.assign((layer as unknown as { cell: object }).cell, {
         kernel: read(kernel),

@@ -1,7 +1,11 @@
 /** Where tensors between subgraphs lie: those that are not needed at the same time share a place. */
+
+import { ModelError } from '../../errors.js';
 import { elements } from '../../ground/elements.js';
+import { bytesText } from '../../ground/units.js';
 import { alignment } from '../private-memory.js';
 import { placeOfInput } from './kernel-calls.js';
+import { gradientName } from './names.js';
 import type { CutGraph } from './subgraphs.js';
 
 export interface MemoryPlan {
@@ -67,4 +71,22 @@ function takeOver(subgraphs: CutGraph['subgraphs'], lives: Map<string, Life>): v
     read.to = written.to;
     lives.set(subgraph.outputs[0]!, read);
   });
+}
+
+/** Bytes of the memory that kernels reach: of addresses of 32 bits. */
+const mostBytes = 2 ** 32;
+
+/**
+ * @param gradients tensors of the slab, which lie elsewhere
+ * @param what the graph computes, e.g. `a shard of 64 examples` @param remedy how it computes less
+ * @throws ModelError where what its subgraphs hand on to one another does not fit into their memory
+ */
+export function requireRoom(graph: CutGraph, gradients: number, what: string, remedy: string): void {
+  const inSlab = new Set(Array.from({ length: gradients }, (_, i) => gradientName(i)));
+  const { bytes } = memoryPlan(graph, (name) => inSlab.has(name));
+  if (bytes <= mostBytes) return;
+  throw new ModelError(
+    `${what} has ${bytesText(bytes)} of numbers between the parts of its graph, which can be ${bytesText(mostBytes)} at most`,
+    remedy,
+  );
 }
