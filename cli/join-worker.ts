@@ -33,7 +33,7 @@ export async function joinAsWorker(launch: Launch, request: JoinRequest): Promis
   };
   // Where all end together, one that is told to leave has not failed: rank 0 is told so too, and says how it ends.
   const stopped = endsAsOne ? 0 : startAgain;
-  await untilInterrupted({ said: () => {} }, async (signal) => {
+  await untilInterrupted({ said: () => {}, isScheduled: true }, async (signal) => {
     try {
       process.exitCode = (await new Follower(launch, request, tell, signal).run()) ?? stopped;
     } catch (error) {

@@ -46,6 +46,8 @@ it was stopped by a signal, after a checkpoint, or ranks were missing.`,
 
 async function runJoin(file: string | undefined, flags: JoinFlags, command: Command): Promise<void> {
   checkRunGiven(file, flags.resume, command);
+  // To the very end of the process: what ends a job ends ranks that have ended well already, and each is to keep its exit code.
+  process.on('SIGTERM', () => {});
   const prepared = prepare(file, flags);
   if (!prepared) return;
   const { launch, request } = prepared;

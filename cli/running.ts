@@ -21,18 +21,20 @@ export interface Interruptible {
   readonly said: () => void;
   /** Whether there is something to be ended in good order; before that, a signal ends the process at once. */
   readonly hasBegun?: () => boolean;
+  /** Whether schedulers send the signals, which say SIGTERM more than once before they kill: then it ends in good order all the same. */
+  readonly isScheduled?: boolean;
 }
 
 /** @param work its signal is aborted by the first signal of the process; the second ends the process at once */
 export async function untilInterrupted(
-  { said, hasBegun = () => true }: Interruptible,
+  { said, hasBegun = () => true, isScheduled = false }: Interruptible,
   work: (signal: AbortSignal, exitCode: () => number) => Promise<void>,
 ): Promise<void> {
   const abort = new AbortController();
   let exitCode = codeOf('SIGINT');
   const interrupt = (signal: NodeJS.Signals) => {
     // A terminal that closes and the shell in it both say so.
-    if (abort.signal.aborted && signal === 'SIGHUP') return;
+    if (abort.signal.aborted && (signal === 'SIGHUP' || (isScheduled && signal === 'SIGTERM'))) return;
     if (abort.signal.aborted) return dieOf(signal);
     said();
     if (!hasBegun()) return dieOf(signal);
@@ -71,26 +73,26 @@ function dieOf(signal: NodeJS.Signals): void {
 /**
  * Runs a training to its end, its mistakes and interruptions told as every command tells them.
  * @param train its result is undefined where there was nothing to do
- * @param isOrderly whether it is ended in good order before its first step too
+ * @param isScheduled whether signals come from a scheduler; it is then ended in good order before its first step too
  */
 export async function trainUntilInterrupted(
   json: boolean | undefined,
   train: (watch: { report: Reporter; signal: AbortSignal }) => Promise<EndEvent | undefined>,
-  isOrderly = false,
+  isScheduled = false,
 ): Promise<void> {
   const show = await reporter(json);
-  let hasBegun = isOrderly;
+  let hasBegun = isScheduled;
   const report: Reporter = (event) => {
     if (event.event === 'start') hasBegun = true;
     show(event);
   };
   const said = () => {
     const message = hasBegun
-      ? 'stopping after this step; press Ctrl-C again to quit at once'
+      ? `stopping after this step${isScheduled ? '' : '; press Ctrl-C again to quit at once'}`
       : 'stopped before the first step';
     report({ event: 'warning', message });
   };
-  await untilInterrupted({ said, hasBegun: () => hasBegun }, async (signal, exitCode) => {
+  await untilInterrupted({ said, hasBegun: () => hasBegun, isScheduled }, async (signal, exitCode) => {
     try {
       const end = await train({ report, signal });
       // A run that was to take so many steps has come to its end.

@@ -1,0 +1,161 @@
+/** Ranks of `lockstep join` as processes, under the variables that launchers set: they meet, come back, take over, and say why they cannot begin. */
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Running, startLockstep } from '../support/cli.js';
+import { newFolders, writeConfig } from '../support/folder.js';
+import { trained } from '../support/runs.js';
+
+const newFolder = newFolders();
+
+const config = {
+  name: 'job',
+  data: { source: 'digits', examples: 400, validation: 0.1, test: 0.1 },
+  model: { layers: ['flatten', { dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
+  loss: 'sparseCategoricalCrossentropy',
+  optimizer: { adam: {} },
+  training: { epochs: 8, batchSize: 4, shards: 4 },
+  checkpoint: { everySteps: 20, keep: 2 },
+};
+
+let hash: string;
+beforeAll(async () => {
+  hash = (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end.sha256;
+});
+
+/** What the variables of this process would say otherwise. */
+const none = { LOCKSTEP_TOKEN: '', LOCKSTEP_JOB: '' };
+
+interface Job {
+  readonly folder: string;
+  rank(args: readonly string[], env?: NodeJS.ProcessEnv): Running;
+}
+
+function newJob(): Job {
+  const folder = newFolder();
+  const file = writeConfig(folder, 'run', config);
+  const rank = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    startLockstep(['join', ...(args.includes('--resume') ? [] : [file]), '--threads', '1', ...args], folder, {
+      ...none,
+      XDG_CACHE_HOME: join(folder, 'cache'),
+      ...env,
+    });
+  return { folder, rank };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
+
+it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and comes back goes on', async () => {
+  const { folder, rank } = newJob();
+  const port = String(await freePort());
+  const pod = (index: number) =>
+    rank([], {
+      ...{
+        JOB_COMPLETION_INDEX: String(index),
+        HOSTNAME: `train-node-0-${index}`,
+        LOCKSTEP_TOKEN: 'a secret of kubernetes',
+      },
+      ...{ PET_NODE_RANK: String(index), PET_NNODES: '2', PET_MASTER_ADDR: '127.0.0.1', PET_MASTER_PORT: port },
+    });
+  const first = pod(0);
+  const other = pod(1);
+  await first.says('1/8');
+  first.process.kill('SIGKILL');
+  await first.finished;
+  const second = pod(0);
+  const [end, left] = await Promise.all([second.finished, other.finished]);
+  expect([end.code, left.code]).toEqual([0, 0]);
+  expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+  expect(end.stdout).toMatch(/resumed +after step \d+/);
+  // Only what is worth a line, and whose it is.
+  expect(left.stdout).toMatch(/^rank 1 \(train-node-0-1\): lost the coordinator/);
+  expect(end.stdout).not.toContain('a secret of kubernetes');
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+});
+
+it('of two starts of a job the newer one takes the run over, and the older one leaves', async () => {
+  const { folder, rank } = newJob();
+  const start = (restarts: string) =>
+    rank(['--set', 'training.logEvery=1'], {
+      ...{
+        SLURM_JOB_ID: '17',
+        SLURM_STEP_ID: '0',
+        SLURM_PROCID: '0',
+        SLURM_STEP_NUM_TASKS: '1',
+        SLURM_RESTART_COUNT: restarts,
+      },
+    });
+  const older = start('0');
+  await older.says('1/8');
+  const newer = start('1');
+  const [lost, end] = await Promise.all([older.finished, newer.finished]);
+  expect(end.code).toBe(0);
+  expect(end.stdout).toContain(`parameters sha256: ${hash}`);
+  expect(lost.code).toBe(1);
+  expect(lost.stdout).toContain('the job has been started anew');
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+  const again = await start('2').finished;
+  expect([again.code, again.stdout.includes('this job has nothing left to do')]).toEqual([0, true]);
+});
+
+describe('a job that cannot begin ends within the timeout', () => {
+  const me = `rank 1 (${hostname()})`;
+  const common = ['--size', '2', '--timeout', '1'];
+  const first = ['--rank', '0', ...common];
+  const second = ['--rank', '1', ...common];
+  const token = { LOCKSTEP_TOKEN: 'a secret of tests' };
+
+  it('where the host is wrong, or nobody listens', async () => {
+    const { rank } = newJob();
+    const port = await freePort();
+    const [wrong, closed] = await Promise.all([
+      rank([...second, '--coordinator', 'nowhere.invalid:7474'], token).finished,
+      rank([...second, '--coordinator', `127.0.0.1:${port}`], token).finished,
+    ]);
+    expect([wrong.code, closed.code]).toEqual([75, 75]);
+    expect(wrong.stdout).toContain(`${me}: error: no coordinator at nowhere.invalid:7474`);
+    expect(closed.stdout).toContain(`${me}: error: no coordinator at 127.0.0.1:${port}`);
+  });
+
+  it('where rank 0 has left no word, or another rank does not come', async () => {
+    const { folder, rank } = newJob();
+    const [unheard, alone] = await Promise.all([
+      rank([...second, '--job', 'a']).finished,
+      rank([...first, '--job', 'b']).finished,
+    ]);
+    expect([unheard.code, alone.code]).toEqual([75, 75]);
+    expect(unheard.stdout).toContain(`${me}: error: rank 0 has left no word in runs/.join-job-a`);
+    expect(alone.stdout).toContain('of 2 ranks these have not come within 1 s: rank 1');
+    expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+  });
+
+  it('where rank 0 has bad input: all say so', async () => {
+    const { folder, rank } = newJob();
+    const bad = ['--job', 'a', '--set', 'training.epochs=0', '--timeout', '30'];
+    const ranks = await Promise.all([...[first, second].map((args) => rank([...args, ...bad]).finished)]);
+    expect(ranks.map(({ code }) => code)).toEqual([2, 2]);
+    expect(ranks[0].stdout).toContain('error: training.epochs: 0');
+    expect(ranks[1].stdout).toContain(`${me}: error: rank 0 on ${hostname()} could not begin: training.epochs: 0`);
+    expect(readdirSync(join(folder, 'runs'))).toEqual([]);
+  });
+
+  it('where the tokens differ', async () => {
+    const { rank } = newJob();
+    const where = ['--coordinator', `127.0.0.1:${await freePort()}`];
+    const leader = rank([...first, ...where, '--timeout', '4'], token);
+    const stranger = await rank([...second, ...where, '--timeout', '30'], { LOCKSTEP_TOKEN: 'another' }).finished;
+    expect(stranger.code).toBe(2);
+    expect(stranger.stdout).toContain(`${me}: error:`);
+    expect(stranger.stdout).toContain('LOCKSTEP_REFUSED');
+    expect((await leader.finished).code).toBe(75);
+  });
+});

@@ -1,0 +1,80 @@
+/** `lockstep join` under a real Open MPI: the bits of one process, and what Ctrl-C comes to, which leaves the ranks a second. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { beforeAll, expect } from 'vitest';
+import { newFolders, writeConfig } from '../support/folder.js';
+import { cliFile } from '../support/package.js';
+import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
+
+const reason =
+  spawnSync('mpirun', ['--version']).error &&
+  'join under MPI: needs mpirun (Debian: apt-get install --no-install-recommends openmpi-bin)';
+const mpi = skipIf(reason);
+const newFolder = newFolders();
+
+const config = {
+  name: 'job',
+  data: { source: 'digits', examples: 400, validation: 0.1, test: 0.1 },
+  model: { layers: ['flatten', { dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
+  loss: 'sparseCategoricalCrossentropy',
+  optimizer: { adam: {} },
+  training: { epochs: 6, batchSize: 4, shards: 4 },
+  checkpoint: { everySteps: 20, keep: 2 },
+};
+
+let hash: string;
+beforeAll(async () => {
+  if (!reason) hash = (await trained(writeConfig(newFolder(), 'run', config), [], newFolder())).end.sha256;
+});
+
+function mpirun(folder: string, args: readonly string[]) {
+  const child: ChildProcess = spawn(
+    'mpirun',
+    ['--oversubscribe', '-np', '2', execPath, cliFile, 'join', '--threads', '1', '--timeout', '40', ...args],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+        XDG_CACHE_HOME: join(folder, 'cache'),
+      },
+    },
+  );
+  let said = '';
+  const waiting: { text: string; found: () => void }[] = [];
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    for (const { text, found } of waiting) if (said.includes(text)) found();
+  });
+  const finished = once(child, 'close').then(([code]) => ({ code, said }));
+  const says = (text: string) => new Promise<void>((found) => waiting.push({ text, found }));
+  return { child, finished, says };
+}
+
+mpi.it('two ranks end with the bits of one process', async () => {
+  const folder = newFolder();
+  const { code, said } = await mpirun(folder, [writeConfig(folder, 'run', config)]).finished;
+  expect(said).toContain(`parameters sha256: ${hash}`);
+  expect(code).toBe(0);
+  // Its pipe is a terminal of no columns.
+  expect(said).not.toContain('\u001b');
+  expect(said).toContain('rank1.');
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+});
+
+mpi.it('after Ctrl-C the run goes on from a checkpoint, to the same bits', async () => {
+  const folder = newFolder();
+  const first = mpirun(folder, [writeConfig(folder, 'run', config)]);
+  await first.says('2/6');
+  first.child.kill('SIGINT');
+  expect((await first.finished).code).not.toBe(0);
+  const { code, said } = await mpirun(folder, ['--resume', join('runs', 'job-1')]).finished;
+  expect(code).toBe(0);
+  expect(said).toMatch(/resumed +after step \d+/);
+  expect(said).toContain(`parameters sha256: ${hash}`);
+});

@@ -1,0 +1,145 @@
+/** `lockstep join` under a real Slurm: the bits of one machine, also of a job that is stopped, preempted and cancelled, and loses a node. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { RunEvent } from '../../src/report/events.js';
+import { eventually } from '../support/eventually.js';
+import { newFolders, writeConfig } from '../support/folder.js';
+import { cliFile } from '../support/package.js';
+import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
+import { noSlurm, SlurmCluster } from '../support/slurm.js';
+
+const reason = noSlurm();
+const slurm = skipIf(reason);
+const newFolder = newFolders();
+
+/** 960 steps, each so short that it takes longer to agree on it than to compute it. */
+const config = {
+  name: 'job',
+  data: { source: 'digits', examples: 800, validation: 0.1, test: 0.1 },
+  model: { layers: ['flatten', { dense: { units: 8, activation: 'relu' } }, { dense: { units: 'classes' } }] },
+  loss: 'sparseCategoricalCrossentropy',
+  optimizer: { adam: {} },
+  training: { epochs: 6, batchSize: 4, shards: 4 },
+  checkpoint: { everySteps: 20, keep: 2 },
+};
+/** What a user writes, but for the place of the program. */
+const lockstep = `${execPath} ${cliFile}`;
+
+let cluster: SlurmCluster;
+let hash: string;
+beforeAll(async () => {
+  if (reason) return;
+  const [started, alone] = await Promise.all([
+    SlurmCluster.start(3),
+    trained(writeConfig(newFolder(), 'run', config), [], newFolder()),
+  ]);
+  cluster = started;
+  hash = alone.end.sha256;
+});
+afterAll(() => cluster?.close());
+
+/** What rank 0 and the others have said so far; srun may be in the middle of a line. */
+function eventsIn(file: string): RunEvent[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as RunEvent);
+}
+
+/** How rank 0 ended: the others have a number. */
+const endOf = (said: string): object =>
+  said
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .find(({ event, rank }) => event === 'end' && rank === undefined);
+
+/** A job as docs/cluster.md has it, with all that its ranks say in one file. */
+async function submitted(folder: string, ...args: string[]) {
+  const said = join(folder, 'said');
+  const file = writeConfig(folder, 'run', config);
+  const script = `#!/bin/bash
+#SBATCH --requeue --open-mode=append
+srun --kill-on-bad-exit ${lockstep} join ${file} --out ${folder}/runs --threads 1 --json --timeout 40
+code=$?
+if [ $code = 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+exit $code
+`;
+  const given = [`--output=${said}`, `--error=${folder}/errors`, `--chdir=${folder}`, ...args];
+  const id = await cluster.submit('job.sh', script, ...given);
+  /** Resolves when the job has been started so often, and each time come further than before. */
+  const trainsFor = (times: number) =>
+    eventually(`job ${id} trains for the ${times}. time`, () => {
+      const events = eventsIn(said).filter(({ event }) => event === 'start' || event === 'checkpoint');
+      const starts = events.filter(({ event }) => event === 'start');
+      return starts.length === times && events.at(-1)!.event === 'checkpoint';
+    });
+  return { id, said, trainsFor };
+}
+
+slurm.it('a job on three nodes ends with the bits of one machine', async () => {
+  const folder = newFolder();
+  const args = ['join', writeConfig(folder, 'run', config), '--out', join(folder, 'runs'), '--json'];
+  const said = await cluster.run('srun', '--nodes=3', execPath, cliFile, ...args);
+  const events = said.split('\n').map((line) => JSON.parse(line));
+  const { workers } = events.find(({ event }) => event === 'summary');
+  expect(workers.map(({ name }: { name: string }) => name).toSorted()).toEqual(['coordinator', 'rank1.n2', 'rank2.n3']);
+  expect(workers.every(({ steps }: { steps: number }) => steps > 0)).toBe(true);
+  expect(endOf(said)).toMatchObject({ sha256: hash });
+  // The token is nobody's business but the ranks'.
+  expect(said).not.toContain('--token');
+  expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+});
+
+slurm.it(
+  'a job that is stopped, preempted, loses a node and is cancelled goes on each time, to the same bits',
+  async () => {
+    const folder = newFolder();
+    const { id, said, trainsFor } = await submitted(folder, '--nodes=2-3');
+    await trainsFor(1);
+    // What --signal=TERM@120 sends before the time limit.
+    await cluster.run('scancel', '--signal=TERM', id);
+    await cluster.restarted(id, 1);
+    await trainsFor(2);
+    const other = await cluster.submit('other.sh', '#!/bin/bash\ntrue\n', '--partition=high', '--nodes=3');
+    await cluster.until(other, 'COMPLETED');
+    await cluster.restarted(id, 2);
+    await trainsFor(3);
+    await cluster.kill('n3');
+    await cluster.restarted(id, 3);
+    await trainsFor(4);
+    await cluster.run('scancel', id);
+    await cluster.until(id, 'CANCELLED');
+    expect(readdirSync(join(folder, 'runs'))).toEqual(['job-1']);
+    const run = join(folder, 'runs', 'job-1');
+    const rest = await cluster.run('srun', '--nodes=2', execPath, cliFile, 'join', '--resume', run, '--json');
+    expect(endOf(rest)).toMatchObject({ interrupted: false, sha256: hash });
+    const starts = eventsIn(said).flatMap((event) => (event.event === 'start' ? [event] : []));
+    const from = starts.map(({ resumed }) => resumed?.step ?? 0);
+    expect(from).toEqual([...new Set(from)].toSorted((a, b) => a - b));
+  },
+  150_000,
+);
+
+slurm.it('a rank that does not come is named with its node, and all end', async () => {
+  const folder = newFolder();
+  const file = writeConfig(folder, 'run', config);
+  const rank = `[ $SLURM_PROCID = 1 ] || exec ${lockstep} join ${file} --out ${folder}/runs --timeout 1`;
+  await expect(cluster.run('srun', '--nodes=2', 'sh', '-c', rank)).rejects.toMatchObject({
+    code: 75,
+    stdout: expect.stringContaining('of 2 ranks these have not come within 1 s: rank 1 (n2)'),
+  });
+});
+
+slurm.it('the script of a job, where srun is missing, says so', async () => {
+  const folder = newFolder();
+  const script = `#!/bin/bash\n${lockstep} join ${writeConfig(folder, 'run', config)}\n`;
+  const said = join(folder, 'said');
+  const id = await cluster.submit('job.sh', script, `--output=${said}`);
+  await cluster.until(id, 'FAILED');
+  expect(await cluster.job(id, 'ExitCode')).toBe('2:0');
+  expect(readFileSync(said, 'utf8')).toContain('write srun in front of the command');
+});
