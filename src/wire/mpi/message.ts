@@ -50,19 +50,19 @@ export type Said =
   | { readonly kind: 'meet'; readonly rank: number; readonly tag: number; readonly job: Uint8Array }
   /** So many slabs were sent; more follow without a word, or (`rests`) not before the next one. */
   | { readonly kind: 'sent'; readonly count: number; readonly rests: boolean }
+  /** So many slabs were sent, and with them the line ends. */
+  | { readonly kind: 'end'; readonly count: number }
   /** Nothing has come for a while: I look no more once you have answered. */
   | { readonly kind: 'tired' };
 
-const kinds = ['meet', 'sent', 'tired'] as const;
+const kinds = ['meet', 'sent', 'end', 'tired'] as const;
 
 export function encodeSaid(said: Said): Buffer {
   const bytes = Buffer.alloc(lineBytes);
   bytes[0] = lineFrame;
   bytes[1] = kinds.indexOf(said.kind);
-  if (said.kind === 'sent') {
-    bytes.writeUInt32LE(said.count, 4);
-    bytes.writeUInt32LE(Number(said.rests), 8);
-  }
+  if (said.kind === 'sent' || said.kind === 'end') bytes.writeUInt32LE(said.count, 4);
+  if (said.kind === 'sent') bytes.writeUInt32LE(Number(said.rests), 8);
   if (said.kind === 'meet') {
     bytes.writeUInt32LE(said.rank, 4);
     bytes.writeUInt32LE(said.tag, 8);
@@ -80,6 +80,8 @@ export function decodeSaid(bytes: Buffer): Said | undefined {
       return { kind: 'meet', rank: a, tag: b, job: bytes.subarray(12) };
     case 'sent':
       return { kind: 'sent', count: a, rests: b !== 0 };
+    case 'end':
+      return { kind: 'end', count: a };
     case 'tired':
       return { kind: 'tired' };
     default:

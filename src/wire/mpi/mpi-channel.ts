@@ -7,7 +7,7 @@
  * side looks. When nothing has come for a while it says that it is tired, and looks until that has been answered by how many
  * were sent: nothing is missed, and in the middle of an exchange nothing is said by socket.
  */
-import { WireError } from '../../errors.js';
+import { LockstepError } from '../../errors.js';
 import type { Channel, ChannelEvents, OpenChannel, Sent } from '../transport.js';
 import { decodeSaid, encodeSaid, type Said } from './message.js';
 import type { MpiWorld, Watcher } from './mpi-world.js';
@@ -62,6 +62,8 @@ export class MpiChannel implements Channel, Watcher {
   #isPaused = false;
   /** When a slab came last. */
   #last = 0;
+  /** The other side has said how many slabs come before its end. */
+  #isEnding = false;
   /** The socket is closed, why, and when to give up what is missing. */
   #end: { readonly problem: string; readonly deadline: number } | undefined;
   #isOver = false;
@@ -132,7 +134,7 @@ export class MpiChannel implements Channel, Watcher {
   }
 
   close(cause: 'done' | 'violation'): void {
-    if (this.#told !== this.#slabs) this.#say({ kind: 'sent', count: this.#slabs, rests: true });
+    if (this.#road) this.#say({ kind: 'end', count: this.#slabs });
     this.#socket.close(cause);
   }
 
@@ -200,6 +202,12 @@ export class MpiChannel implements Channel, Watcher {
         this.#last = performance.now();
         this.#look();
         break;
+      case 'end':
+        this.#due = said.count;
+        this.#isLooking = false;
+        this.#isEnding = true;
+        this.#look();
+        break;
       case 'tired':
         this.#isAwaited = false;
         this.#say({ kind: 'sent', count: this.#slabs, rests: true });
@@ -263,7 +271,7 @@ export class MpiChannel implements Channel, Watcher {
     try {
       action();
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
+      if (!(error instanceof LockstepError)) throw error;
       if (this.#isBroken) return;
       this.#isBroken = true;
       this.#events.failed(error.problem);
@@ -271,8 +279,9 @@ export class MpiChannel implements Channel, Watcher {
     }
   }
 
-  /** Slabs that the other side has sent before it closed the line are here soon. */
   #closed(problem: string): void {
+    // Slabs that the other side has sent before it closed the line are here soon; of one that is lost none may come.
+    if (this.#road && !this.#isEnding) this.#over(problem);
     this.#end = { problem, deadline: performance.now() + endLimit };
     if (this.#road) this.#road.world.watch(this);
     else this.#over(problem);
@@ -281,7 +290,7 @@ export class MpiChannel implements Channel, Watcher {
   #finish(now: number): 'waiting' | 'idle' {
     const { problem, deadline } = this.#end!;
     const isMissing = !reached(this.#taken, this.#due) || this.#held.length > 0;
-    if (isMissing && !this.#isBroken && now < deadline) return 'waiting';
+    if (!this.#isOver && isMissing && !this.#isBroken && now < deadline) return 'waiting';
     if (!this.#isOver) this.#over(problem);
     let isFree = true;
     this.#guard(() => {

@@ -13,7 +13,6 @@ const require = createRequire(import.meta.url);
 
 /** `H` is a handle, `A` an address. */
 const signatures = {
-  MPI_Initialized: ['A'],
   MPI_Init_thread: ['A', 'A', 'int', 'A'],
   MPI_Finalize: [],
   MPI_Comm_rank: ['H', 'A'],
@@ -58,6 +57,12 @@ const launchers = {
 /** Whether this process was started as one of an MPI job. */
 export const inJob = (env: NodeJS.ProcessEnv = process.env): boolean =>
   Object.values(launchers).some((names) => names.some((name) => env[name] !== undefined));
+
+/** Processes that the launcher says there are; undefined where it does not. */
+export const launched = (env: NodeJS.ProcessEnv = process.env): number | undefined => {
+  const size = Number(env.OMPI_COMM_WORLD_SIZE ?? env.PMI_SIZE);
+  return Number.isInteger(size) ? size : undefined;
+};
 
 /** Processes of the job, which only one kind of library knows how to meet, ask for that one first. */
 function candidates(env: NodeJS.ProcessEnv): string[] {
@@ -118,7 +123,7 @@ export class MpiLibrary {
         ignoredAll: 0n,
       };
     } catch {
-      this.handle.symbol('MPIR_F_MPI_IN_PLACE', 'char');
+      this.handle.symbol('MPI_UNWEIGHTED', 'char');
       // mpi.h of MPICH; fixed by the MPICH ABI Compatibility Initiative.
       return {
         handle: 'int',

@@ -3,8 +3,8 @@
  * asked again and again, between the turns of the event loop, while something is under way, and not at all otherwise.
  */
 import { randomFillSync } from 'node:crypto';
-import { WireError } from '../../errors.js';
-import { type MpiLibrary, mpiLibrary } from './mpi-library.js';
+import { ConfigError } from '../../errors.js';
+import { launched, type MpiLibrary, mpiLibrary } from './mpi-library.js';
 
 /** MPI_THREAD_SERIALIZED: several threads call it, never two at a time. */
 const serialized = 2;
@@ -42,12 +42,20 @@ export class MpiWorld {
     const level = new Int32Array(new SharedArrayBuffer(4));
     await library.wait('MPI_Init_thread', 0n, 0n, serialized, library.address(level));
     if (level[0] < serialized) {
-      throw new WireError(`${library.file} was built for one thread only`, 'use an MPI with support of threads');
+      throw new ConfigError(`${library.file} was built for one thread only`, 'use an MPI with support of threads');
     }
     library.returnErrors();
     const job = randomFillSync(new Uint8Array(new SharedArrayBuffer(16)));
     await library.wait('MPI_Bcast', library.address(job), job.length, library.byte, 0, library.world);
-    return new MpiWorld(library, job);
+    const world = new MpiWorld(library, job);
+    const size = launched();
+    if (size !== undefined && size !== world.size) {
+      throw new ConfigError(
+        `${library.file} finds ${world.size} of the ${size} processes that the launcher started: it is of another MPI`,
+        'name the library of the launcher in LOCKSTEP_MPI',
+      );
+    }
+    return world;
   }
 
   /** A number for messages to this process that no other line of it has had for long. */

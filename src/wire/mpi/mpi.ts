@@ -33,6 +33,8 @@ export function besideMpi(socket: Transport): Transport {
     async connect(url, ca, signal, opened) {
       const target = beside(url);
       const joined = mpiWorld();
+      // Where that has failed before, calling again is in vain.
+      await Promise.race([joined, undefined]);
       await socket.connect(target, ca, signal, (open) =>
         opened((events) => new MpiChannel(joined, true, open, events)),
       );

@@ -133,6 +133,7 @@ describe('what is said by socket about slabs', () => {
     { kind: 'meet', rank: 70_000, tag: 32_767, job: Buffer.from(Array.from({ length: 16 }, (_, i) => i)) },
     { kind: 'sent', count: 2 ** 32 - 1, rests: true },
     { kind: 'sent', count: 0, rests: false },
+    { kind: 'end', count: 7 },
     { kind: 'tired' },
   ])('arrives as it was: %j', (one) => {
     expect(decodeSaid(encodeSaid(one))).toEqual(one);
