@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { loadBackend } from '../../src/engine/backends.js';
 import { traceGradients } from '../../src/engine/onnx/compile.js';
 import { createStepModel } from '../../src/engine/step.js';
-import { rmsNormOf } from '../../src/model/tfjs/whole-operations.js';
+import { activatedBy, rmsNormOf } from '../../src/model/tfjs/whole-operations.js';
 import { type Case, createEngines, fill, relativeError, specOf } from '../support/engines.js';
 import { computes, floats, trains } from '../support/lowered.js';
 
@@ -45,6 +45,13 @@ describe('root mean square normalization', () => {
   trains('of pairs', (x, scale) => rmsNormOf(x, scale, 0.1), floats([3, 11, 2]), floats([2]));
   trains('of wide rows', (x, scale) => rmsNormOf(x, scale, 1e-6), floats([3, 131]), floats([131]));
   trains('of a single row', (x, scale) => rmsNormOf(x, scale, 1e-6), floats([1, 5]), floats([5]));
+});
+
+describe('of so many numbers that kernels compute them', () => {
+  const [shape, width] = [[3, 43, 132], [132]];
+  trains('layer normalization', (x, scale) => normalized(x, {}, scale), floats(shape), floats(width));
+  trains('root mean square normalization', (x, scale) => rmsNormOf(x, scale, 1e-5), floats(shape), floats(width));
+  for (const name of ['gelu', 'gelu_new', 'swish']) trains(name, (x) => activatedBy(name, x), floats(shape));
 });
 
 describe('activations', () => {
