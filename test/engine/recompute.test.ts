@@ -2,9 +2,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LayerConfig } from '../../src/config/model.js';
 import { loadBackend } from '../../src/engine/backends.js';
-import { type CompiledGraph, compileGradients } from '../../src/engine/onnx/compile.js';
+import { type CompiledGraph, compileGradients, traceGradients } from '../../src/engine/onnx/compile.js';
 import { memoryPlan } from '../../src/engine/onnx/memory-plan.js';
 import { OnnxEngine } from '../../src/engine/onnx/onnx-engine.js';
+import { inOrderOfUse } from '../../src/engine/onnx/order-of-use.js';
 import { createStepModel, initialParameters } from '../../src/engine/step.js';
 import { createLayer } from '../../src/model/build/create-layer.js';
 import { layerBlocks } from '../../src/model/layer-blocks.js';
@@ -109,4 +110,17 @@ it('cuts plain layers into the root of their number, and leaves layers with part
   expect(layerBlocks(layers(...Array<string>(9).fill('dense')))).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2]);
   const mixed = ['dense', 'transformerDecoder', 'transformerDecoder', 'dense', 'dense', 'lstm', 'dense'];
   expect(layerBlocks(layers(...mixed))).toEqual([0, 1, 2, 3, 3, 4, 5]);
+});
+
+it('runs products that are gradients of weights as soon as they can be, the last layer first', async () => {
+  const dense = { dense: { units: 8, activation: 'tanh' } };
+  const example = { layers: Array(6).fill(dense), input: [8], target: [8] };
+  const step = await createStepModel(specOf(example));
+  const { graph } = traceGradients(step, count);
+  const ordered = inOrderOfUse(graph);
+  expect(new Set(ordered.nodes)).toEqual(new Set(graph.nodes));
+  const kernels = [10, 8, 6, 4, 2, 0].map((i) => `gradient${i}`);
+  // ONNX Runtime begins with the last of them.
+  const results = ordered.nodes.flatMap(({ outputs }) => outputs.filter((name) => kernels.includes(name)));
+  expect(results.toReversed()).toEqual(kernels);
 });

@@ -4,6 +4,7 @@
  */
 import type { StepGraph } from './graph.js';
 import { isParameterName } from './names.js';
+import { inOrderOfUse } from './order-of-use.js';
 import { constantData, type ElementType, type OnnxConstant, type OnnxNode, type OnnxValue } from './proto.js';
 import { reachable } from './reachable.js';
 import { renamedLoop } from './step-loop.js';
@@ -24,7 +25,7 @@ export function recomputed(graph: StepGraph, forwardOutputs: readonly string[]):
     if (i > 0) current = block.again();
     above = block.later;
   });
-  return reachable(current);
+  return current === graph ? graph : inOrderOfUse(reachable(current));
 }
 
 /** One block of a graph, whose nodes are in an order in which they can run. */
