@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { fromHeads, rotated, toHeads } from './attention.js';
-import { apart, checkDocuments } from './documents.js';
+import { checkDocuments, documentsApart } from './document-ids.js';
 import { attend } from './scaled-dot-product.js';
 import { type Args, type CallOptions, positive, shapesOf, singleShape, WeightedLayer } from './weighted-layer.js';
 
@@ -90,12 +90,12 @@ abstract class PlainAttention extends AttentionLayer {
   }
   override build(inputShape: tfl.Shape | tfl.Shape[]): void {
     checkDocuments(this.name, inputShape, this.documents);
-    const { others } = apart(shapesOf(inputShape), this.documents);
+    const { others } = documentsApart(shapesOf(inputShape), this.documents);
     this.buildAttention(this.sizes, widths(others), this.useBias);
     this.built = true;
   }
   override call(inputs: tf.Tensor | tf.Tensor[], options: CallOptions): tf.Tensor {
-    const { others, documents } = apart([inputs].flat(), this.documents);
+    const { others, documents } = documentsApart([inputs].flat(), this.documents);
     return tf.tidy(() => this.attention(sourcesOf(others), this, { ...options, documents }));
   }
   override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {

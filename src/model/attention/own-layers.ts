@@ -6,7 +6,7 @@ import tf = require('@tensorflow/tfjs-core');
 import type tfl = require('@tensorflow/tfjs-layers');
 
 import { GroupedQueryAttention, MultiHeadAttention } from './attention-layers.js';
-import { DocumentIds } from './documents.js';
+import { DocumentIds } from './document-ids.js';
 import { RMSNormalization } from './normalizations.js';
 import { PositionEmbedding } from './position-embedding.js';
 import { Swiglu } from './swiglu.js';

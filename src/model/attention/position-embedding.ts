@@ -3,7 +3,7 @@ import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
 import { waves } from './attention.js';
-import { apart, checkDocuments, placesInDocuments } from './documents.js';
+import { checkDocuments, documentsApart, placesInDocuments } from './document-ids.js';
 import { type Args, singleShape, WeightedLayer, word } from './weighted-layer.js';
 
 /** `learned`: a vector for each place. `sinusoidal`: sines and cosines (Vaswani et al. 2017). */
@@ -39,7 +39,7 @@ export class PositionEmbedding extends WeightedLayer {
   }
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     return tf.tidy(() => {
-      const { others, documents } = apart([inputs].flat(), this.documents);
+      const { others, documents } = documentsApart([inputs].flat(), this.documents);
       const x = others[0]!;
       const [, places, width] = x.shape as [number, number, number];
       const vectors = this.#vectors(places, width);

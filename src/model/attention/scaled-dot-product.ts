@@ -2,7 +2,7 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { computedAfter } from '../tfjs/after.js';
-import { differing } from './documents.js';
+import { differing } from './document-ids.js';
 
 /** What is added to a score that must not count. */
 const least = -1e9;

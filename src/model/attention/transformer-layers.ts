@@ -4,7 +4,7 @@ import tfl = require('@tensorflow/tfjs-layers');
 
 import { activatedBy, rmsNormOf } from '../tfjs/whole-operations.js';
 import { AttentionLayer, checkRotary } from './attention-layers.js';
-import { apart, checkDocuments } from './documents.js';
+import { checkDocuments, documentsApart } from './document-ids.js';
 import { layerNorm } from './normalizations.js';
 import { type Args, type CallOptions, positive, singleShape, word } from './weighted-layer.js';
 
@@ -102,7 +102,7 @@ abstract class TransformerLayer extends AttentionLayer {
 
   override call(inputs: tf.Tensor | tf.Tensor[], options: CallOptions): tf.Tensor {
     return tf.tidy(() => {
-      const { others, documents } = apart([inputs].flat(), this.documents);
+      const { others, documents } = documentsApart([inputs].flat(), this.documents);
       const attention = (x: tf.Tensor) => this.attention([x, x, x], this, { ...options, documents }, 'attention_');
       const seen = this.#residual('attention_norm', others[0]!, options, attention);
       return this.#residual('feed_forward_norm', seen, options, (x) => this.#feedForward(x));

@@ -2,7 +2,7 @@
 import type tfl from '@tensorflow/tfjs-layers';
 
 import { ModelError } from '../../errors.js';
-import { DocumentIds } from '../attention/documents.js';
+import { DocumentIds } from '../attention/document-ids.js';
 import { ownLayers } from '../attention/own-layers.js';
 import { mixesPlaces } from '../layer-masks.js';
 import { everyLayer } from '../layer-tree.js';
@@ -28,7 +28,7 @@ export const readsDocuments = (kind: string, options: LayerOptions): boolean =>
   readers.includes(kind.toLowerCase()) && options.documents === undefined;
 
 /** @throws ModelError where a layer would carry something from one document to the next */
-export function checkApart(layer: tfl.layers.Layer, where: string): void {
+export function checkKeepsPlaces(layer: tfl.layers.Layer, where: string): void {
   if (!mixesPlaces(layer)) return;
   throw new ModelError(
     `${where}: data.documentMask keeps documents apart, and a ${layer.getClassName()} mixes the places of a window`,

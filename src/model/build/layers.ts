@@ -9,7 +9,7 @@ import { isPlain } from '../../data/field.js';
 import { ModelError } from '../../errors.js';
 import { oneOf } from '../../ground/suggest.js';
 import { type HookSlot, installHooks } from '../tfjs/hooks.js';
-import { checkApart, documentsIn, documentsName, readsDocuments } from './apart-documents.js';
+import { checkKeepsPlaces, documentsIn, documentsName, readsDocuments } from './apart-documents.js';
 import { attempt } from './attempt.js';
 import { createLayer, wordsFor } from './create-layer.js';
 import type { BuiltModel, DataShape } from './data-shape.js';
@@ -42,7 +42,7 @@ export function buildModel(config: LayersConfig, data: DataShape, seed: number, 
     const words = wordsFor(config, data, name, data.inputs[inputs.indexOf(sources[0] as never)]);
     const isApart = documents !== undefined && readsDocuments(kind, rest);
     const layer = createLayer(kind, { ...rest, ...(isApart && { documents: true }), name }, words, where);
-    if (documents) checkApart(layer, where);
+    if (documents) checkKeepsPlaces(layer, where);
     seedInitializers(layer, `${seed}/${place}`);
     installHooks(layer, hooks);
     last = connect(layer, isApart ? [...sources, documents] : sources, where);

@@ -5,16 +5,16 @@
 import tf = require('@tensorflow/tfjs-core');
 import tfl = require('@tensorflow/tfjs-layers');
 
-interface Weight {
+interface GruWeight {
   read(): tf.Tensor;
 }
-interface Cell {
+interface ResettingCell {
   resetAfter?: boolean;
   readonly units: number;
   readonly useBias: boolean;
-  readonly kernel: Weight;
-  readonly recurrentKernel: Weight;
-  bias: Weight | null;
+  readonly kernel: GruWeight;
+  readonly recurrentKernel: GruWeight;
+  bias: GruWeight | null;
   readonly biasInitializer: unknown;
   readonly biasRegularizer: unknown;
   readonly activation: { apply(x: tf.Tensor): tf.Tensor };
@@ -24,22 +24,22 @@ interface Cell {
   readonly dropoutFunc?: (x: tf.Tensor, rate: number) => tf.Tensor;
   dropoutMask: tf.Tensor[] | null;
   recurrentDropoutMask: tf.Tensor[] | null;
-  addWeight(name: string, shape: number[], dtype: null, initializer: unknown, regularizer: unknown): Weight;
+  addWeight(name: string, shape: number[], dtype: null, initializer: unknown, regularizer: unknown): GruWeight;
   build(shape: unknown): void;
   call(inputs: tf.Tensor[], kwargs: { readonly training?: boolean | null }): tf.Tensor[];
   getConfig(): Record<string, unknown>;
 }
 type Options = Record<string, unknown> & { readonly resetAfter?: unknown };
-type Factory = (options: Options) => object;
+type GruFactory = (options: Options) => object;
 type ClassMap = Record<string, [unknown, (made: new (options: Options) => object, config: Options) => object]>;
 
 /** tfjs makes the layer as it knows it; which of the two it is, its cell is told. */
 function told(make: (options: Options) => object, { resetAfter, ...options }: Options): object {
-  const made = make(options) as { cell?: Cell };
-  (made.cell ?? (made as Cell)).resetAfter = resetAfter === true;
+  const made = make(options) as { cell?: ResettingCell };
+  (made.cell ?? (made as ResettingCell)).resetAfter = resetAfter === true;
   return made;
 }
-const factories = tfl.layers as unknown as Record<string, Factory>;
+const factories = tfl.layers as unknown as Record<string, GruFactory>;
 const { classNameMap } = tf.serialization.SerializationMap.getMap() as unknown as { classNameMap: ClassMap };
 for (const [name, className] of Object.entries({ gru: 'GRU', gruCell: 'GRUCell' })) {
   const make = factories[name]!;
@@ -49,7 +49,12 @@ for (const [name, className] of Object.entries({ gru: 'GRU', gruCell: 'GRUCell' 
 }
 
 /** Masks for all steps of a sequence; tfjs disposes of them before the next. */
-function drawn(x: tf.Tensor, rate: number, { dropoutFunc = tf.dropout }: Cell, training: boolean): tf.Tensor[] {
+function drawn(
+  x: tf.Tensor,
+  rate: number,
+  { dropoutFunc = tf.dropout }: ResettingCell,
+  training: boolean,
+): tf.Tensor[] {
   return Array.from({ length: 3 }, () => {
     const ones = tf.onesLike(x);
     return tf.keep(training ? dropoutFunc(ones, rate) : ones);
@@ -57,7 +62,7 @@ function drawn(x: tf.Tensor, rate: number, { dropoutFunc = tf.dropout }: Cell, t
 }
 const isPart = (rate: number): boolean => rate > 0 && rate < 1;
 
-const cell = (classNameMap.GRUCell![0] as { prototype: Cell }).prototype;
+const cell = (classNameMap.GRUCell![0] as { prototype: ResettingCell }).prototype;
 const { build, call, getConfig } = cell;
 cell.build = function withBothBiases(shape) {
   if (!this.resetAfter || !this.useBias) return build.call(this, shape);
@@ -77,7 +82,7 @@ cell.getConfig = function withOption() {
 };
 
 /** A step of Keras 3's GRUCell (keras/src/layers/rnn/gru.py). @param given the input and the state, [batch, ...] */
-function resetAfter(cell: Cell, given: tf.Tensor[], training: boolean): tf.Tensor[] {
+function resetAfter(cell: ResettingCell, given: tf.Tensor[], training: boolean): tf.Tensor[] {
   let [x, h] = given as [tf.Tensor, tf.Tensor];
   if (isPart(cell.dropout)) {
     cell.dropoutMask ??= drawn(x, cell.dropout, cell, training);
@@ -88,7 +93,7 @@ function resetAfter(cell: Cell, given: tf.Tensor[], training: boolean): tf.Tenso
     h = tf.mul(h, cell.recurrentDropoutMask[0]!);
   }
   const biases = cell.bias && tf.split(cell.bias.read(), 2, 0);
-  const sums = (value: tf.Tensor, kernel: Weight, bias: tf.Tensor | undefined) => {
+  const sums = (value: tf.Tensor, kernel: GruWeight, bias: tf.Tensor | undefined) => {
     const product = tf.matMul(value as tf.Tensor2D, kernel.read() as tf.Tensor2D);
     return tf.split(bias ? tf.add(product, bias) : product, 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor];
   };

@@ -33,7 +33,10 @@ export class DocumentIds extends WeightedLayer {
 }
 
 /** The inputs of a layer, and the documents among them. @param hasDocuments whether the last input is such */
-export function apart<T>(inputs: T[], hasDocuments: boolean): { readonly others: T[]; readonly documents?: T } {
+export function documentsApart<T>(
+  inputs: T[],
+  hasDocuments: boolean,
+): { readonly others: T[]; readonly documents?: T } {
   return hasDocuments ? { others: inputs.slice(0, -1), documents: inputs.at(-1)! } : { others: inputs };
 }
 
