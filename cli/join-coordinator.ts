@@ -12,7 +12,7 @@ import type { EndEvent, Reporter, RunEvent } from '../src/report/events.js';
 import { type JobStart, lockRun, type RunLock } from '../src/report/run-lock.js';
 import { generateToken } from '../src/wire/handshake.js';
 import { hostAndPort } from '../src/wire/url.js';
-import type { JoinRequest } from './join.js';
+import type { JoinRequest } from './join-request.js';
 import { trainUntilInterrupted } from './running.js';
 
 /** What sysexits.h calls EX_TEMPFAIL: the same command, started again, goes on. */

@@ -1,7 +1,7 @@
 /** A rank of `lockstep join` that is not the first: a worker that finds its coordinator, and finds it anew where that was started again. */
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LockstepError, WireError } from '../src/errors.js';
+import { LockstepError, RefusedError, WireError } from '../src/errors.js';
 import { printableDeep } from '../src/ground/printable.js';
 import { type Launch, rankName, rankText } from '../src/launch/launch.js';
 import { firstReachable } from '../src/launch/reach.js';
@@ -10,14 +10,20 @@ import { jsonLine } from '../src/report/json.js';
 import { runIsOver } from '../src/wire/messages.js';
 import { work } from '../worker/worker.js';
 import type { WorkerProgramEvent, WorkerReporter } from '../worker/worker-events.js';
-import type { JoinRequest } from './join.js';
 import { startAgain } from './join-coordinator.js';
+import type { JoinRequest } from './join-request.js';
 import { tellMistake } from './outcome.js';
 import { untilInterrupted } from './running.js';
 import { workerLine } from './worker-text.js';
 
 /** Milliseconds between two looks for the coordinator's word, and for which an address of it is tried. */
 const [interval, patience] = [250, 3000];
+
+/** Nobody prints a command with a token here. */
+const forRanks = (error: RefusedError): RefusedError =>
+  error.problem.includes('the same token')
+    ? new RefusedError(error.problem, 'give every rank the same LOCKSTEP_TOKEN, or none')
+    : error;
 
 /** What is worth a line beside those of rank 0. */
 const told: readonly WorkerProgramEvent['event'][] = ['lost', 'warning', 'error'];
@@ -41,7 +47,7 @@ export async function joinAsWorker(launch: Launch, request: JoinRequest): Promis
         process.exitCode = stopped;
         return;
       }
-      tellMistake(error, tell);
+      tellMistake(error instanceof RefusedError ? forRanks(error) : error, tell);
       if (error instanceof WireError) process.exitCode = startAgain;
     }
   });

@@ -14,7 +14,7 @@ import { execute, type ResumeOptions, resumeWith, type TrainOptions } from '../l
 import { hasLedger, type StartTrainer } from '../prepare/prepare.js';
 import type { Resumption } from '../training/resume.js';
 import { addressFile, type ListenAddress, readAddress, writeAddress } from './address.js';
-import type { Arrival } from './quorum.js';
+import type { FirstWorkers } from './quorum.js';
 import { startCluster } from './start.js';
 
 export interface WorldChoices {
@@ -36,7 +36,7 @@ export interface WorldChoices {
   /** Admits machines whose arithmetic gives other bits; the run is not reproducible then. */
   readonly allowMixedNumerics?: boolean;
   /** How long to wait for the first `minWorkers`, and what to throw then; no later step waits for workers. */
-  readonly arrival?: Arrival;
+  readonly arrival?: FirstWorkers;
   /** The job of a scheduler that it is the run of: its name is kept in the run's folder, and of its starts the newest has the run. */
   readonly job?: JobStart;
 }

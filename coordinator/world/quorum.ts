@@ -3,7 +3,7 @@ import type { DataError, LockstepError } from '../../src/errors.js';
 import { StoppedError } from '../../src/pool/control.js';
 
 /** How the first workers are waited for. */
-export interface Arrival {
+export interface FirstWorkers {
   /** 0 for ever. */
   readonly seconds: number;
   /** What ends the run where they do not. @param present names of those that take part by then */
@@ -15,7 +15,7 @@ export interface QuorumOptions {
   readonly first: number;
   readonly later: number;
   /** Default: as long as they like. */
-  readonly arrival?: Arrival;
+  readonly arrival?: FirstWorkers;
   /** Ends the wait. */
   readonly signal: AbortSignal | undefined;
   /** Names of the workers that take part, and how many could begin now, this machine included. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { ConfigError } from '../errors.js';
 import { type Found, launchers } from './launchers.js';
-import { type Environment, textOf } from './variables.js';
+import { type Environment, variableOf } from './variables.js';
 
 /** What options say; each overrides what the launcher says. */
 export interface LaunchFlags {
@@ -51,7 +51,7 @@ const options: Found = { by: '--rank and --size', endsAsOne: false };
 const isComplete = ({ rank, size }: LaunchFlags): boolean => rank !== undefined && size !== undefined;
 
 const jobOf = (env: Environment): string | undefined => {
-  const job = textOf(env, 'LOCKSTEP_JOB');
+  const job = variableOf(env, 'LOCKSTEP_JOB');
   return job && `job-${job}`;
 };
 

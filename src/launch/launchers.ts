@@ -1,7 +1,7 @@
 /** Who may have started a rank of a job, and what the environment says of it: one function a launcher. */
 import { ConfigError } from '../errors.js';
 import { expandNodeList, expandTaskCounts } from './node-list.js';
-import { agreed, type Environment, textOf, wholeOf } from './variables.js';
+import { agreed, type Environment, variableOf, wholeOf } from './variables.js';
 
 /** What a launcher says; what it does not say is undefined. */
 export interface Found {
@@ -38,12 +38,12 @@ function openMpi(env: Environment): Found | undefined {
   const rank = wholeOf(env, 'OMPI_COMM_WORLD_RANK');
   if (rank === undefined) return undefined;
   const size = wholeOf(env, 'OMPI_COMM_WORLD_SIZE');
-  const session = textOf(env, 'PMIX_NAMESPACE') ?? textOf(env, 'OMPI_MCA_ess_base_jobid');
+  const session = variableOf(env, 'PMIX_NAMESPACE') ?? variableOf(env, 'OMPI_MCA_ess_base_jobid');
   return {
     by: 'Open MPI',
     rank: agreed({ OMPI_COMM_WORLD_RANK: rank, PMIX_RANK: wholeOf(env, 'PMIX_RANK') }),
     size,
-    host: textOf(env, 'PMIX_HOSTNAME'),
+    host: variableOf(env, 'PMIX_HOSTNAME'),
     session: session && `mpi-${session}`,
     neighbours: wholeOf(env, 'OMPI_COMM_WORLD_LOCAL_SIZE'),
     ...allocation(env),
@@ -55,7 +55,7 @@ function openMpi(env: Environment): Found | undefined {
 function pmi(env: Environment): Found | undefined {
   const rank = wholeOf(env, 'PMI_RANK');
   if (rank === undefined) return undefined;
-  const session = textOf(env, 'PMI_JOBID');
+  const session = variableOf(env, 'PMI_JOBID');
   return {
     by: 'PMI',
     rank,
@@ -69,9 +69,9 @@ function pmi(env: Environment): Found | undefined {
 
 /** What Slurm says of the whole job, whoever starts its ranks. */
 function allocation(env: Environment): Pick<Found, 'job' | 'restarts'> {
-  const job = textOf(env, 'SLURM_JOB_ID');
+  const job = variableOf(env, 'SLURM_JOB_ID');
   if (job === undefined) return {};
-  const cluster = textOf(env, 'SLURM_CLUSTER_NAME');
+  const cluster = variableOf(env, 'SLURM_CLUSTER_NAME');
   return {
     job: `slurm-${cluster === undefined ? '' : `${cluster}-`}${job}`,
     restarts: wholeOf(env, 'SLURM_RESTART_COUNT') ?? 0,
@@ -79,17 +79,17 @@ function allocation(env: Environment): Pick<Found, 'job' | 'restarts'> {
 }
 
 function slurm(env: Environment): Found | undefined {
-  if (textOf(env, 'SLURM_JOB_ID') === undefined) return undefined;
-  const step = textOf(env, 'SLURM_STEP_ID');
-  if (step === undefined || textOf(env, 'SLURM_PROCID') === undefined) {
+  if (variableOf(env, 'SLURM_JOB_ID') === undefined) return undefined;
+  const step = variableOf(env, 'SLURM_STEP_ID');
+  if (step === undefined || variableOf(env, 'SLURM_PROCID') === undefined) {
     throw new ConfigError(
-      `job ${textOf(env, 'SLURM_JOB_ID')} of Slurm: this is its script, and no task of it`,
+      `job ${variableOf(env, 'SLURM_JOB_ID')} of Slurm: this is its script, and no task of it`,
       'write srun in front of the command, or to train in this one process use lockstep train',
     );
   }
   const rank = agreed({ SLURM_PROCID: wholeOf(env, 'SLURM_PROCID'), PMIX_RANK: wholeOf(env, 'PMIX_RANK') })!;
   const size = wholeOf(env, 'SLURM_STEP_NUM_TASKS') ?? wholeOf(env, 'SLURM_NTASKS');
-  const host = textOf(env, 'SLURMD_NODENAME');
+  const host = variableOf(env, 'SLURMD_NODENAME');
   const hosts = hostsOfRanks(env, rank, host);
   const neighbours = hosts?.filter((other) => other === host).length;
   const allocated = wholeOf(env, 'SLURM_CPUS_ON_NODE');
@@ -112,12 +112,12 @@ function slurm(env: Environment): Found | undefined {
 
 /** Undefined where tasks are not dealt out node by node. */
 function hostsOfRanks(env: Environment, rank: number, host: string | undefined): string[] | undefined {
-  const nodes = textOf(env, 'SLURM_STEP_NODELIST');
-  const tasks = textOf(env, 'SLURM_STEP_TASKS_PER_NODE');
+  const nodes = variableOf(env, 'SLURM_STEP_NODELIST');
+  const tasks = variableOf(env, 'SLURM_STEP_TASKS_PER_NODE');
   if (nodes === undefined || tasks === undefined) return undefined;
   const names = expandNodeList(nodes);
   const counts = expandTaskCounts(tasks);
-  const isDealt = /^block\b/.test(textOf(env, 'SLURM_DISTRIBUTION') ?? 'block');
+  const isDealt = /^block\b/.test(variableOf(env, 'SLURM_DISTRIBUTION') ?? 'block');
   if (!isDealt || counts?.length !== names.length) return undefined;
   const hosts = names.flatMap((name, i) => Array.from({ length: counts[i] }, () => name));
   return host === undefined || hosts[rank] === host ? hosts : undefined;
@@ -129,7 +129,7 @@ function kubernetes(env: Environment): Found | undefined {
   const node = wholeOf(env, 'PET_NODE_RANK');
   const rank = agreed({ JOB_COMPLETION_INDEX: index, PET_NODE_RANK: node });
   if (rank === undefined) return undefined;
-  const pod = textOf(env, 'HOSTNAME');
+  const pod = variableOf(env, 'HOSTNAME');
   // The controller names a pod's host after its job and its number.
   const name = pod?.endsWith(`-${rank}`) ? pod.slice(0, -`-${rank}`.length) : undefined;
   return {
@@ -158,7 +158,10 @@ function torch(env: Environment): Found | undefined {
 }
 
 function masterOf(env: Environment): Found['coordinator'] {
-  const host = agreed({ PET_MASTER_ADDR: textOf(env, 'PET_MASTER_ADDR'), MASTER_ADDR: textOf(env, 'MASTER_ADDR') });
+  const host = agreed({
+    PET_MASTER_ADDR: variableOf(env, 'PET_MASTER_ADDR'),
+    MASTER_ADDR: variableOf(env, 'MASTER_ADDR'),
+  });
   const port = agreed({ PET_MASTER_PORT: wholeOf(env, 'PET_MASTER_PORT'), MASTER_PORT: wholeOf(env, 'MASTER_PORT') });
   return host === undefined ? undefined : { host, port };
 }

@@ -4,11 +4,11 @@ import { ConfigError } from '../errors.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A text; an empty one is none. */
-export const textOf = (env: Environment, name: string): string | undefined => env[name]?.trim() || undefined;
+export const variableOf = (env: Environment, name: string): string | undefined => env[name]?.trim() || undefined;
 
 /** @throws ConfigError when it is there and no whole number */
 export function wholeOf(env: Environment, name: string): number | undefined {
-  const text = textOf(env, name);
+  const text = variableOf(env, name);
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new ConfigError(`${name}=${text} is not a whole number`, `correct or unset ${name}, or give --rank and --size`);

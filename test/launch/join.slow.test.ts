@@ -1,15 +1,28 @@
 /** Ranks of `lockstep join` as processes, under the variables that launchers set: they meet, come back, take over, and say why they cannot begin. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { encodeControl } from '../../src/wire/frame.js';
+import { protocolVersion } from '../../src/wire/messages.js';
+import { nonceBytes } from '../../src/wire/validate.js';
+import { webSocket } from '../../src/wire/websocket/websocket.js';
 import { type Running, startLockstep } from '../support/cli.js';
 import { newFolders, writeConfig } from '../support/folder.js';
 import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
 
 const newFolder = newFolders();
+const limits = skipIf(process.platform !== 'linux' && 'a full disk of one rank: limits of files are those of Linux');
+
+/** A clock that is wrong by so many hours, for a process. */
+const clockOff = (hours: number) => {
+  const module = `const { now } = Date; globalThis.Date = class extends Date { static now() { return now() + ${hours * 3_600_000}; } constructor(...given) { given.length === 0 ? super(now() + ${hours * 3_600_000}) : super(...given); } };`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}` };
+};
 
 const config = {
   name: 'job',
@@ -57,8 +70,9 @@ async function freePort(): Promise<number> {
 it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and comes back goes on', async () => {
   const { folder, rank } = newJob();
   const port = String(await freePort());
-  const pod = (index: number) =>
+  const pod = (index: number, env = {}) =>
     rank([], {
+      ...env,
       ...{
         JOB_COMPLETION_INDEX: String(index),
         HOSTNAME: `train-node-0-${index}`,
@@ -67,7 +81,7 @@ it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and com
       ...{ PET_NODE_RANK: String(index), PET_NNODES: '2', PET_MASTER_ADDR: '127.0.0.1', PET_MASTER_PORT: port },
     });
   const first = pod(0);
-  const other = pod(1);
+  const other = pod(1, clockOff(1));
   await first.says('1/8');
   first.process.kill('SIGKILL');
   await first.finished;
@@ -84,8 +98,9 @@ it('ranks of Kubeflow on Kubernetes train, and a pod of rank 0 that dies and com
 
 it('of two starts of a job the newer one takes the run over, and the older one leaves', async () => {
   const { folder, rank } = newJob();
-  const start = (restarts: string) =>
+  const start = (restarts: string, env = {}) =>
     rank(['--set', 'training.logEvery=1'], {
+      ...env,
       ...{
         SLURM_JOB_ID: '17',
         SLURM_STEP_ID: '0',
@@ -94,7 +109,8 @@ it('of two starts of a job the newer one takes the run over, and the older one l
         SLURM_RESTART_COUNT: restarts,
       },
     });
-  const older = start('0');
+  // Who is the newer one is no matter of clocks.
+  const older = start('0', clockOff(1));
   await older.says('1/8');
   const newer = start('1');
   const [lost, end] = await Promise.all([older.finished, newer.finished]);
@@ -155,7 +171,46 @@ describe('a job that cannot begin ends within the timeout', () => {
     const stranger = await rank([...second, ...where, '--timeout', '30'], { LOCKSTEP_TOKEN: 'another' }).finished;
     expect(stranger.code).toBe(2);
     expect(stranger.stdout).toContain(`${me}: error:`);
-    expect(stranger.stdout).toContain('LOCKSTEP_REFUSED');
+    expect(stranger.stdout).toContain('give every rank the same LOCKSTEP_TOKEN');
     expect((await leader.finished).code).toBe(75);
+  });
+
+  it('where a rank has another version', async () => {
+    const { rank } = newJob();
+    const nothing = () => undefined;
+    const other = await webSocket.accept(
+      { address: '127.0.0.1', port: 0, patience: 20 },
+      {
+        failed: nothing,
+        came(open) {
+          const events = { arrived: nothing, frame: nothing, landed: nothing, landing: nothing, unreadable: nothing };
+          const channel = open({ ...events, failed: nothing, closed: nothing });
+          const challenge = {
+            kind: 'challenge' as const,
+            protocol: protocolVersion + 7,
+            nonce: new Uint8Array(nonceBytes),
+          };
+          channel.send(encodeControl(challenge), nothing);
+        },
+      },
+    );
+    const { code, stdout } = await rank([...second, '--coordinator', `127.0.0.1:${other.port}`], token).finished;
+    await other.close();
+    expect(code).toBe(2);
+    expect(stdout).toContain(`${me}: error:`);
+    expect(stdout).toContain(
+      `speaks version ${protocolVersion + 7} of the protocol, this side version ${protocolVersion}`,
+    );
+  });
+
+  limits.it('where the disk of rank 0 is full', async () => {
+    const { rank } = newJob();
+    const leader = rank([...first, '--job', 'a']);
+    execFileSync('prlimit', ['--pid', String(leader.process.pid), '--fsize=0:unlimited']);
+    const [full, other] = await Promise.all([leader.finished, rank([...second, '--job', 'a']).finished]);
+    expect([full.code, other.code]).toEqual([2, 75]);
+    expect(full.stdout).toContain('LOCKSTEP_OUTPUT');
+    expect(full.stdout).toMatch(/runs\/\.join-job-a.*: cannot be (written|made)/);
+    expect(other.stdout).toContain(`${me}: error: rank 0 has left no word`);
   });
 });

@@ -1,0 +1,74 @@
+/** What a rank of `lockstep join` is asked to do: its place in the job, and the options, checked. */
+import { availableParallelism, cpus, hostname } from 'node:os';
+import { maximumThreads } from '../coordinator/local/threads.js';
+import { ConfigError } from '../src/errors.js';
+import { findLaunch, type Launch, type LaunchFlags } from '../src/launch/launch.js';
+import { meetingOf } from '../src/launch/meeting.js';
+import { tellMistake } from './outcome.js';
+import { checkResume, sealed, stepLimit, threadCount, timeoutOf, wholeNumber } from './running.js';
+import type { RunFlags, SharedFlags } from './shared-options.js';
+
+export interface JoinFlags extends RunFlags, Pick<SharedFlags, 'cache' | 'timeout' | 'allowMixedNumerics'> {
+  readonly rank?: string;
+  readonly size?: string;
+  readonly coordinator?: string;
+  readonly job?: string;
+}
+
+/** What all ranks know before they meet. */
+export type JoinRequest = NonNullable<ReturnType<typeof prepareRank>>['request'];
+
+/** Undefined where it cannot begin, which is told then: by every rank, as no other can do it. */
+export function prepareRank(file: string | undefined, flags: JoinFlags) {
+  try {
+    const launch = findLaunch(process.env, launchFlags(flags), hostname());
+    const { resume, out = 'runs', json, cache, ledger, trace, allowMixedNumerics } = flags;
+    const set = [...(flags.set ?? []), ...sealed(flags)];
+    if (resume !== undefined) checkResume(resume, file, flags.out);
+    const meeting = meetingOf(launch, [resume ?? file!, ...set], out, process.env.LOCKSTEP_TOKEN || undefined);
+    const request = {
+      ...{ file, resume, out, json, cache, ledger, trace, allowMixedNumerics, set, meeting },
+      threads: flags.threads === undefined ? threadsFor(launch) : threadCount(flags.threads),
+      steps: stepLimit(flags.steps),
+      timeout: timeoutOf(flags.timeout) ?? 600,
+    };
+    return { launch, request };
+  } catch (error) {
+    const name = process.env.SLURMD_NODENAME ?? hostname();
+    tellMistake(error, ({ message, remedy, code }) =>
+      process.stderr.write(`${name}: error: ${message}\n${name}: remedy: ${remedy}\n${code}\n`),
+    );
+    return undefined;
+  }
+}
+
+function launchFlags({ rank, size, coordinator, job }: JoinFlags): LaunchFlags {
+  if (job !== undefined && !/^[\w.-]{1,80}$/.test(job)) {
+    throw new ConfigError(`--job ${job}: is no name`, 'use up to 80 letters, digits, ".", "_" and "-"');
+  }
+  return {
+    rank: rank === undefined ? undefined : wholeNumber('--rank', rank, 0, 4095, 'ranks count from 0'),
+    size: size === undefined ? undefined : wholeNumber('--size', size, 1, 4096, 'give the number of ranks'),
+    coordinator: coordinator === undefined ? undefined : hostAndPortOf(coordinator),
+    job,
+  };
+}
+
+/** `host`, `host:port` or `[2001:db8::1]:port`. */
+function hostAndPortOf(text: string): LaunchFlags['coordinator'] {
+  const found = /^(?:\[([\da-f:.]+)\]|([^[\]:/\s]+))(?::(\d{1,5}))?$/i.exec(text);
+  const port = found?.[3] === undefined ? undefined : Number(found[3]);
+  if (found && (port === undefined || (port > 0 && port < 65536))) return { host: found[1] ?? found[2], port };
+  throw new ConfigError(`--coordinator ${text}: is no address`, 'give HOST or HOST:PORT, such as node1:7474');
+}
+
+/**
+ * The cores that are meant for this rank: those that its launcher names or binds it to, else its share of the machine. The result does not
+ * depend on it.
+ */
+function threadsFor({ cores, neighbours = 1 }: Launch): number {
+  const available = availableParallelism();
+  const isBound = available < cpus().length;
+  const own = cores ?? (isBound ? available : Math.max(1, Math.floor(available / neighbours)));
+  return Math.min(own, maximumThreads);
+}
