@@ -28,6 +28,7 @@ import type { RunPhases } from '../../src/report/phases.js';
 import { assertWritable, createRunFolder, replaceConfig } from '../../src/report/run-folder.js';
 import { type JobStart, lockRun, type RunLock } from '../../src/report/run-lock.js';
 import { Unwritten } from '../../src/report/unwritten.js';
+import type { Tracker } from '../../src/track/tracker.js';
 import { checkData, checkGraph, type Resumption } from '../training/resume.js';
 import type { Trainer } from '../training/trainer.js';
 import { decidedHeads } from './check-decision.js';
@@ -38,6 +39,7 @@ import { chooseEngine, graphHash } from './choose-engine.js';
 import { weightedExamples } from './example-weights.js';
 import { bucketsFor, formsOf } from './forms.js';
 import { askedTargets, augmentationOf, dataConfigOf, metricSpecs, stepSpec } from './specs.js';
+import { openTrackers } from './trackers.js';
 
 /** Examples below which nobody expects a batch to keep every core busy. */
 const smallBatch = 64;
@@ -97,7 +99,9 @@ export interface PreparedRun {
   readonly ledger?: Ledger;
   /** What must be on the disk before a checkpoint may say that its steps are done. */
   readonly logs: readonly LogFile[];
-  /** Tells the caller's reporter and the run's metrics.jsonl. */
+  /** Tools of others that are told about it, by `report` too. */
+  readonly trackers: readonly Tracker[];
+  /** Tells the caller's reporter, the run's metrics.jsonl and its trackers. */
   readonly report: Reporter;
   /** Ends the threads and gives back the model, the logs, a new run's folder and the data's file. */
   close(): Promise<void>;
@@ -135,7 +139,7 @@ export async function prepareRun(
     if (resumption?.checkpoint) checkGraph(resumption.checkpoint, graphHash(engine));
     const choice = { engine: engine.kind, backend: engine.kind === 'tfjs' ? engine.backend : undefined };
     const resolved = { ...config, ...choice, training: { ...config.training, shards: geometry.shards } };
-    const place = openFolder(resolved, options, cleanups, unwritten, resumption);
+    const place = openFolder(resolved, options, cleanups, { ...prepared, unwritten }, resumption);
     options.opened?.(place.folder, unwritten);
     return { ...prepared, ...place, unwritten, phases, config: resolved, dataset, threads, close };
   } catch (error) {
@@ -244,7 +248,7 @@ function openFolder(
   config: RunConfig,
   { out, ledger: wanted, report, job }: PrepareOptions,
   cleanups: (() => void | Promise<void>)[],
-  unwritten: Unwritten,
+  { step: model, unwritten }: { readonly step: StepModel; readonly unwritten: Unwritten },
   resumption?: Resumption,
 ) {
   const yaml = resolvedYaml(config);
@@ -257,7 +261,7 @@ function openFolder(
   cleanups.push(() => {
     for (const log of logs) log.close();
   });
-  const optionsOf = (path: string): LogOptions => ({
+  const optionsOf = (path: string): Required<LogOptions> => ({
     check: () => lock.check(),
     failed: (error) => unwritten.failed(path, error),
     caughtUp: () => unwritten.written(path),
@@ -272,11 +276,16 @@ function openFolder(
     const message = `${ledgerPath} does not have the steps ${ledger.step + 1} to ${step}: it could not be written then`;
     report({ event: 'warning', message });
   }
-  const both: Reporter = (event) => {
+  const trackers = openTrackers({ config, folder, step, model, optionsOf });
+  cleanups.push(async () => {
+    for (const tracker of trackers) await tracker.close();
+  });
+  const everybody: Reporter = (event) => {
     metrics.report(event);
     report(event);
+    for (const tracker of trackers) tracker.report(event);
   };
-  return { folder, lock, ledger, logs, report: both };
+  return { folder, lock, ledger, logs, trackers, report: everybody };
 }
 
 const ledgerFile = (folder: string): string => join(folder, 'ledger.jsonl');

@@ -21,6 +21,7 @@ import { appliedOptimizer } from '../../src/optimizer/outer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
+import { namedWeights } from '../prepare/trackers.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
 import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
@@ -201,6 +202,14 @@ export class TrainingLoop {
       best: best !== before,
       stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
+    this.#trackWeights(step);
+  }
+
+  #trackWeights(step: number): void {
+    const trackers = this.#run.trackers.filter(({ weights }) => weights);
+    if (trackers.length === 0) return;
+    const weights = namedWeights(this.#run.step, this.#run.trainer.updateEvaluated());
+    for (const tracker of trackers) tracker.weights!(step, weights);
   }
 
   /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */

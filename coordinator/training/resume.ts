@@ -72,7 +72,8 @@ function checkUnfinished(folder: string, { state }: Checkpoint, config: RunConfi
 
 /** Keys, and beginnings of keys, that change nothing of the steps. The data themselves are compared, not where they are. */
 const free = [
-  ...['name', 'checkpoint', 'data', 'evaluation', 'training.logEvery', 'training.earlyStopping', 'training.recompute'],
+  ...['name', 'checkpoint', 'data', 'evaluation', 'track'],
+  ...['logEvery', 'earlyStopping', 'recompute'].map((key) => `training.${key}`),
   ...['allReduce', 'placement', 'silence', 'grace', 'stragglerFactor'].map((key) => `cluster.${key}`),
 ];
 

@@ -10,6 +10,7 @@ import { byTarget, lossesSchema, modelSchema } from './model.js';
 import { optimizerSchema } from './optimizer.js';
 import { scheduleSchema } from './schedule.js';
 import { namedNotStandardizable, notStandardizable, withTargetType } from './target-type.js';
+import { trackSchema } from './track.js';
 import { trainingSchema } from './training.js';
 
 export const runSchema = z
@@ -38,6 +39,7 @@ export const runSchema = z
     evaluation: evaluationSchema.prefault({}),
     checkpoint: checkpointSchema.prefault({}),
     cluster: clusterSchema.prefault({}),
+    track: trackSchema.prefault({}),
     engine: z
       .enum(['auto', 'onnx', 'tfjs'])
       .default('auto')

@@ -29,6 +29,7 @@ const order = [
   'checkpoint',
   'projection',
   'report',
+  'track',
   'diagnosis',
   'download',
   'programs',

@@ -1,0 +1,64 @@
+/** The tools that a run's config asks to be told about it. */
+import { basename, join } from 'node:path';
+import { leaves } from '../../src/config/leaves.js';
+import { resolvedYaml } from '../../src/config/load-config.js';
+import type { RunConfig } from '../../src/config/run-config.js';
+import type { StepModel } from '../../src/engine/step.js';
+import { OutputError } from '../../src/errors.js';
+import { tensorOf } from '../../src/model/slab.js';
+import type { LogOptions } from '../../src/report/log-file.js';
+import type { GraphNode, Setting } from '../../src/track/tensorboard/event.js';
+import { tensorboardTracker } from '../../src/track/tensorboard/tensorboard.js';
+import type { NamedWeights, Tracker } from '../../src/track/tracker.js';
+
+export interface TrackedRun {
+  readonly config: RunConfig;
+  readonly folder: string;
+  /** How far it is. */
+  readonly step: number;
+  readonly model: StepModel;
+  /** For what is written to the path. */
+  readonly optionsOf: (path: string) => Required<LogOptions>;
+}
+
+/** @throws OutputError when nothing can be written */
+export function openTrackers({ config, folder, step, model, optionsOf }: TrackedRun): Tracker[] {
+  const { tensorboard } = config.track;
+  if (!tensorboard) return [];
+  const place = join(folder, 'tensorboard');
+  const yaml = resolvedYaml(config);
+  const described = { name: basename(folder), yaml, settings: settingsOf(config), layers: layersOf(model) };
+  try {
+    return [tensorboardTracker(place, step, described, optionsOf(place))];
+  } catch (error) {
+    throw new OutputError(
+      `${place}: cannot be written (${(error as Error).message})`,
+      'free some space, or leave track.tensorboard out',
+    );
+  }
+}
+
+/** The weights of a slab, by name. */
+export const namedWeights = ({ layout }: StepModel, slab: Float32Array): NamedWeights[] =>
+  layout.tensors.map((tensor) => ({ name: tensor.name, values: tensorOf(slab, tensor) }));
+
+/** What is a list or nothing is shown as its JSON. */
+function settingsOf(config: RunConfig): Map<string, Setting> {
+  const entries = [...leaves(config)].filter(([, json]) => json !== undefined);
+  return new Map(
+    entries.map(([path, json]) => {
+      const value: unknown = JSON.parse(json);
+      return [path, typeof value === 'object' ? json : (value as Setting)];
+    }),
+  );
+}
+
+function layersOf({ built }: StepModel): GraphNode[] {
+  return built.model.layers.map((layer) => ({
+    name: layer.name,
+    kind: layer.getClassName(),
+    inputs: [
+      ...new Set(layer.inboundNodes.flatMap(({ inboundLayers }) => inboundLayers.map((inbound) => inbound.name))),
+    ],
+  }));
+}

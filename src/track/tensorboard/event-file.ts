@@ -1,0 +1,95 @@
+/** An event file of TensorBoard that grows while a run goes on. */
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { makeFolders, writeFileAtomically } from '../../ground/atomic-file.js';
+import { isGone, startEvent, versionEvent } from './event.js';
+import { bodiesIn, recordOf } from './record.js';
+
+const prefix = 'events.out.tfevents.';
+
+/** Bytes that wait for space on a full disk before they are given up. */
+const mostPending = 1 << 25;
+
+export interface EventFileOptions {
+  /** Looks whether the file may be written to now; throws if not. */
+  readonly check: () => void;
+  /** Told that events could not be written; they are tried again with the next ones. Throws where the run is to end. */
+  readonly failed: (error: unknown) => void;
+  /** Told that all events are there again. */
+  readonly caughtUp: () => void;
+}
+
+export class EventFile {
+  readonly #fd: number;
+  readonly #options: EventFileOptions;
+  #length = 0;
+  #pending: Buffer[] = [];
+  #hasFailed = false;
+
+  /** Whether it is the first of its folder: what describes the run is to be written. */
+  readonly isFirst: boolean;
+
+  /**
+   * Begins a file behind those of the folder, of which what they say of later steps than `step` is cut off: it will come again.
+   *
+   * TensorBoard's reader in Python takes the first start of a session as such and any other as a restart, at which it forgets what it
+   * has read of later steps; that in Rust forgets by itself, tag by tag, when steps come again. Neither goes back to a file.
+   *
+   * @throws Error of node:fs where it cannot be written
+   */
+  constructor(folder: string, step: number, options: EventFileOptions) {
+    makeFolders(resolve(folder));
+    this.#options = options;
+    const old = readdirSync(folder).filter((name) => name.startsWith(prefix));
+    this.isFirst = old.length === 0;
+    for (const name of old) cutOff(join(folder, name), step);
+    const seconds = Date.now() / 1000;
+    // Readers take files in the order of their names.
+    const number = Math.max(Math.floor(seconds), ...old.map((name) => Number(name.split('.')[3]) + 1 || 0));
+    const name = `${prefix}${String(number).padStart(10, '0')}.${hostname().replaceAll(/[^\w.-]/g, '_')}.${process.pid}`;
+    this.#fd = openSync(join(folder, name), 'wx');
+    this.append(versionEvent(seconds));
+    this.append(startEvent({ seconds, step: this.isFirst ? 0 : step + 1 }));
+  }
+
+  append(event: Uint8Array): void {
+    this.#pending.push(recordOf(event));
+    this.#flush();
+  }
+
+  /** Never throws. */
+  close(): void {
+    try {
+      this.#flush();
+    } catch {
+      // Told already.
+    }
+    closeSync(this.#fd);
+  }
+
+  #flush(): void {
+    try {
+      this.#options.check();
+      const bytes = Buffer.concat(this.#pending);
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
+      }
+      this.#length += bytes.length;
+      this.#pending = [];
+      if (this.#hasFailed) this.#options.caughtUp();
+      this.#hasFailed = false;
+    } catch (error) {
+      this.#hasFailed = true;
+      if (this.#pending.reduce((sum, { length }) => sum + length, 0) > mostPending) this.#pending = [];
+      this.#options.failed(error);
+    }
+  }
+}
+
+/** The file is replaced and not shortened: whoever reads it now reads on in the old one. */
+function cutOff(file: string, step: number): void {
+  const bytes = readFileSync(file);
+  const kept = [...bodiesIn(bytes)].filter((event) => !isGone(event, step)).map(recordOf);
+  if (kept.reduce((sum, { length }) => sum + length, 0) < bytes.length) writeFileAtomically(file, kept);
+}

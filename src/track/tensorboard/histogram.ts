@@ -1,0 +1,38 @@
+/** How numbers are distributed, as TensorBoard draws it. */
+
+export interface Histogram {
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+  readonly sum: number;
+  readonly squares: number;
+  /** Upper limits of the buckets, ascending. */
+  readonly limits: Float64Array;
+  readonly counts: Float64Array;
+}
+
+const buckets = 48;
+
+/** Of the numbers that are finite; undefined where there are none. Buckets of one width from the least to the largest. */
+export function histogramOf(values: Float32Array): Histogram | undefined {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (const value of values) {
+    if (value - value !== 0) continue;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  if (min > max) return undefined;
+  const width = (max - min) / buckets;
+  const counts = new Float64Array(width === 0 ? 1 : buckets);
+  let [count, sum, squares] = [0, 0, 0];
+  for (const value of values) {
+    if (value - value !== 0) continue;
+    counts[width === 0 ? 0 : Math.min(buckets - 1, Math.floor((value - min) / width))]++;
+    count++;
+    sum += value;
+    squares += value * value;
+  }
+  const limits = Float64Array.from(counts, (_, i) => (i === counts.length - 1 ? max : min + width * (i + 1)));
+  return { min, max, count, sum, squares, limits, counts };
+}

@@ -1,0 +1,14 @@
+/** Python with what a test needs of it: of `$LOCKSTEP_PYTHON`, of `.venv/`, or of the machine. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from './package.js';
+
+const candidates = [process.env.LOCKSTEP_PYTHON, join(packageRoot, '.venv/bin/python'), 'python3'];
+
+/** The first Python that has the modules; undefined where none has. */
+export function pythonWith(...modules: readonly string[]): string | undefined {
+  const statement = `import ${modules.join(', ')}`;
+  return candidates
+    .filter((python) => python !== undefined)
+    .find((python) => spawnSync(python, ['-c', statement], { stdio: 'ignore' }).status === 0);
+}

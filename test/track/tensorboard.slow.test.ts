@@ -1,0 +1,82 @@
+/** Event files for TensorBoard, read by both of its readers: every point of metrics.jsonl once, also of a run that was taken up twice. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect } from 'vitest';
+import { resume } from '../../coordinator/local/train.js';
+import { temporaryFolder, writeConfig } from '../support/folder.js';
+import { packageRoot } from '../support/package.js';
+import { pythonWith } from '../support/python.js';
+import { trained } from '../support/runs.js';
+import { skipIf } from '../support/skip-if.js';
+
+const python = pythonWith('tensorboard', 'tensorboard_data_server');
+const { it } = skipIf(!python && "TensorBoard's readers need tensorboard of test/requirements.txt");
+
+type Points = [step: number, value: number | string][];
+type Seen = Record<string, Record<'scalars' | 'histograms' | 'texts', Record<string, Points>>>;
+interface Line {
+  readonly event: string;
+  readonly step: number;
+  readonly loss: number;
+  readonly validation: Record<string, number>;
+  readonly test: Record<string, number>;
+}
+
+const folder = temporaryFolder();
+const runs = join(folder, 'runs');
+const run = join(runs, '_hostile.name-1');
+const config = {
+  name: '_hostile.name',
+  data: { source: 'digits', examples: 300, validation: 0.2, test: 0.2 },
+  model: { layers: [{ flatten: {} }, { dense: { units: 'classes' } }] },
+  loss: 'sparseCategoricalCrossentropy',
+  metrics: ['accuracy'],
+  training: { epochs: 3, batchSize: 30, logEvery: 1 },
+  checkpoint: { everySteps: 3, keep: 9 },
+  track: { tensorboard: true },
+};
+let seen: { python: Seen; fast: Seen };
+let warnings: string;
+let lines: Line[];
+
+beforeAll(async () => {
+  if (!python) return;
+  const file = writeConfig(folder, 'tracked', config);
+  const { end } = await trained(file, ['track.tensorboard=false'], join(folder, 'other'));
+  await trained(file, ['training.epochs=2'], runs);
+  // Killed after step 11, of which the newest checkpoint is of step 9, and so once more.
+  for (const lost of [10, 11, 12, 13, 14, 15, 16, 17, 18]) rmSync(checkpoint(lost), { recursive: true, force: true });
+  await resume(run, { threads: 1, steps: 4, set: ['training.epochs=3'] });
+  rmSync(checkpoint(13), { recursive: true });
+  const { sha256 } = await resume(run, { threads: 1 });
+  expect(sha256).toBe(end.sha256);
+  const read = spawnSync(python, [join(packageRoot, 'scripts/peers/tensorboard_read.py'), runs], { encoding: 'utf8' });
+  warnings = read.stderr;
+  seen = JSON.parse(read.stdout);
+  lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+}, 60_000);
+
+const checkpoint = (step: number) => join(run, 'checkpoints', `step-${String(step).padStart(8, '0')}`);
+const close = (points: (readonly [number, number])[]) => points.map(([step, value]) => [step, expect.closeTo(value, 5)]);
+
+it('both readers see the run, and warn of nothing', () => {
+  expect(Object.keys(seen.python)).toEqual(['_hostile.name-1/tensorboard']);
+  expect(Object.keys(seen.fast)).toEqual(Object.keys(seen.python));
+  expect(warnings).not.toMatch(/warn|error/i);
+});
+
+it.each(['python', 'fast'] as const)('the %s reader sees each point of the log once', (reader) => {
+  const [{ scalars, histograms, texts }] = Object.values(seen[reader]);
+  const of = (kind: string) => lines.filter(({ event }) => event === kind);
+  expect(scalars['step/loss']).toEqual(close(of('step').map(({ step, loss }) => [step, loss])));
+  expect(scalars['step/loss'].length).toBe(18);
+  expect(scalars['epoch/loss']).toEqual(close(of('epoch').map(({ step, loss }) => [step, loss])));
+  const validated = of('epoch').map(({ step, validation }) => [step, validation.accuracy] as const);
+  expect(scalars['validation/accuracy']).toEqual(close(validated));
+  expect(scalars['test/loss']).toEqual(close([[18, of('end')[0].test.loss]]));
+  expect(Object.keys(histograms).sort()).toEqual(['weights/dense_1/bias', 'weights/dense_1/kernel']);
+  expect(histograms['weights/dense_1/kernel'].map(([step]) => step)).toEqual([6, 12, 18]);
+  expect(texts.config.length).toBe(1);
+  expect(texts.config[0][1]).toContain('    name: _hostile.name\n');
+});
