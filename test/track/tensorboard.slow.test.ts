@@ -54,11 +54,15 @@ beforeAll(async () => {
   const read = spawnSync(python, [join(packageRoot, 'scripts/peers/tensorboard_read.py'), runs], { encoding: 'utf8' });
   warnings = read.stderr;
   seen = JSON.parse(read.stdout);
-  lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 }, 60_000);
 
 const checkpoint = (step: number) => join(run, 'checkpoints', `step-${String(step).padStart(8, '0')}`);
-const close = (points: (readonly [number, number])[]) => points.map(([step, value]) => [step, expect.closeTo(value, 5)]);
+const close = (points: (readonly [number, number])[]) =>
+  points.map(([step, value]) => [step, expect.closeTo(value, 5)]);
 
 it('both readers see the run, and warn of nothing', () => {
   expect(Object.keys(seen.python)).toEqual(['_hostile.name-1/tensorboard']);

@@ -63,8 +63,7 @@ export function isGone(event: Uint8Array, last: number): boolean {
 }
 
 /** The first of every file. */
-export const versionEvent = (seconds: number): Uint8Array =>
-  eventBytes({ seconds, step: 0 }, text(3, 'brain.Event:2'));
+export const versionEvent = (seconds: number): Uint8Array => eventBytes({ seconds, step: 0 }, text(3, 'brain.Event:2'));
 
 const sessionStart = 1;
 /** From which step on the file has events. */
