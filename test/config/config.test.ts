@@ -70,6 +70,7 @@ describe('a config file', () => {
         l2: 0,
         monitor: 'loss',
         restoreBest: false,
+        recompute: 'none',
         logEvery: 50,
       },
       evaluation: { confidence: 0.95, resamples: 2000, gallery: 0, seal: false, slices: [] },
@@ -78,10 +79,13 @@ describe('a config file', () => {
         allReduce: 'auto',
         precision: 'float32',
         placement: 'auto',
+        sync: 'step',
+        transport: 'websocket',
         silence: 10,
         grace: 60,
         stragglerFactor: 3,
       },
+      track: { tensorboard: false },
       engine: 'auto',
     });
   });
@@ -184,7 +188,7 @@ describe('overrides', () => {
 describe('a value that breaks a rule', () => {
   const optimizers = 'sgd, momentum, adagrad, rmsprop, adam, adamw, lion, muon, adafactor, lamb';
   const trainingKeys =
-    'epochs, batchSize, shards, accumulate, buckets, groupByLength, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
+    'epochs, batchSize, shards, accumulate, buckets, groupByLength, recompute, clipNorm, l1, l2, classWeights, monitor, earlyStopping, restoreBest, logEvery';
   it.each([
     ['training.epochs=ten', 'training.epochs: "ten" is not a whole number of at least 1', 'correct it'],
     ['training.epochs="3"', 'training.epochs: "3" is not a whole number of at least 1', 'write 3 without quotes'],
@@ -237,7 +241,7 @@ describe('a value that breaks a rule', () => {
       'epochs=1',
       'epochs: unknown key',
       'did you mean training.epochs? The keys here are ' +
-        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, evaluation, checkpoint, cluster, engine, backend',
+        'name, seed, data, augment, model, loss, metrics, optimizer, schedule, training, evaluation, checkpoint, cluster, track, engine, backend',
     ],
     [
       'data.dir=x',
