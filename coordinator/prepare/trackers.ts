@@ -7,7 +7,7 @@ import type { StepModel } from '../../src/engine/step.js';
 import { OutputError } from '../../src/errors.js';
 import { tensorOf } from '../../src/model/slab.js';
 import type { LogOptions } from '../../src/report/log-file.js';
-import type { GraphNode, Setting } from '../../src/track/tensorboard/event.js';
+import type { GraphNode, HyperParameter } from '../../src/track/tensorboard/event.js';
 import { tensorboardTracker } from '../../src/track/tensorboard/tensorboard.js';
 import type { NamedWeights, Tracker } from '../../src/track/tracker.js';
 
@@ -43,12 +43,12 @@ export const namedWeights = ({ layout }: StepModel, slab: Float32Array): NamedWe
   layout.tensors.map((tensor) => ({ name: tensor.name, values: tensorOf(slab, tensor) }));
 
 /** What is a list or nothing is shown as its JSON. */
-function settingsOf(config: RunConfig): Map<string, Setting> {
+function settingsOf(config: RunConfig): Map<string, HyperParameter> {
   const entries = [...leaves(config)].filter(([, json]) => json !== undefined);
   return new Map(
     entries.map(([path, json]) => {
       const value: unknown = JSON.parse(json);
-      return [path, typeof value === 'object' ? json : (value as Setting)];
+      return [path, typeof value === 'object' ? json : (value as HyperParameter)];
     }),
   );
 }

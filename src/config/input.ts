@@ -1470,6 +1470,15 @@ export interface RunConfigInput {
     stragglerFactor?: number;
   };
   /**
+   * Tools of others that are told about the run. None of them changes a bit of it.
+   */
+  track?: {
+    /**
+     * Event files for TensorBoard in the run's folder, `tensorboard/`: loss, metrics, rate and gradient norm, weights as histograms at each epoch, config and layers.
+     */
+    tensorboard?: boolean;
+  };
+  /**
    * onnx compiles the model; tfjs runs it eagerly; auto takes onnx where it can.
    */
   engine?: 'auto' | 'onnx' | 'tfjs';

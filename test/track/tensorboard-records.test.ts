@@ -1,7 +1,7 @@
 /** Records of event files: checksums, and that a reader stops at the first that is not whole. */
 import { expect, it } from 'vitest';
-import { histogramOf } from '../../src/track/tensorboard/histogram.js';
-import { bodiesIn, crc32c, recordOf } from '../../src/track/tensorboard/record.js';
+import { distributionOf } from '../../src/track/tensorboard/distribution.js';
+import { bodiesIn, crc32c, framed } from '../../src/track/tensorboard/framing.js';
 
 it.each([
   // RFC 3720, B.4, and the check value that catalogues of CRCs give.
@@ -15,7 +15,7 @@ it.each([
 
 it('whole records come back, and nothing behind a damaged one', () => {
   const bodies = ['one', '', 'three'].map((text) => Buffer.from(text));
-  const file = Buffer.concat(bodies.map(recordOf));
+  const file = Buffer.concat(bodies.map(framed));
   const texts = (bytes: Buffer) => [...bodiesIn(bytes)].map(String);
   expect(texts(file)).toEqual(['one', '', 'three']);
   expect(texts(file.subarray(0, -1))).toEqual(['one', '']);
@@ -27,11 +27,11 @@ it('whole records come back, and nothing behind a damaged one', () => {
 });
 
 it('a histogram counts every number that is finite', () => {
-  const found = histogramOf(Float32Array.of(3, -1, Number.NaN, 1, Number.POSITIVE_INFINITY, 3))!;
+  const found = distributionOf(Float32Array.of(3, -1, Number.NaN, 1, Number.POSITIVE_INFINITY, 3))!;
   expect(found).toMatchObject({ min: -1, max: 3, count: 4, sum: 6, squares: 20 });
   expect(found.counts.reduce((sum, count) => sum + count)).toBe(4);
   expect([found.counts[0], found.counts.at(-1), found.limits.at(-1)]).toEqual([1, 2, 3]);
   expect(found.limits.every((limit, i) => i === 0 || limit > found.limits[i - 1])).toBe(true);
-  expect(histogramOf(Float32Array.of(2, 2))).toMatchObject({ min: 2, max: 2, limits: Float64Array.of(2) });
-  expect(histogramOf(Float32Array.of(Number.NaN))).toBeUndefined();
+  expect(distributionOf(Float32Array.of(2, 2))).toMatchObject({ min: 2, max: 2, limits: Float64Array.of(2) });
+  expect(distributionOf(Float32Array.of(Number.NaN))).toBeUndefined();
 });

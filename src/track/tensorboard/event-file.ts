@@ -3,8 +3,8 @@ import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makeFolders, writeFileAtomically } from '../../ground/atomic-file.js';
-import { isGone, startEvent, versionEvent } from './event.js';
-import { bodiesIn, recordOf } from './record.js';
+import { isOutdated, startEvent, versionEvent } from './event.js';
+import { bodiesIn, framed } from './framing.js';
 
 const prefix = 'events.out.tfevents.';
 
@@ -54,7 +54,7 @@ export class EventFile {
   }
 
   append(event: Uint8Array): void {
-    this.#pending.push(recordOf(event));
+    this.#pending.push(framed(event));
     this.#flush();
   }
 
@@ -90,6 +90,6 @@ export class EventFile {
 /** The file is replaced and not shortened: whoever reads it now reads on in the old one. */
 function cutOff(file: string, step: number): void {
   const bytes = readFileSync(file);
-  const kept = [...bodiesIn(bytes)].filter((event) => !isGone(event, step)).map(recordOf);
+  const kept = [...bodiesIn(bytes)].filter((event) => !isOutdated(event, step)).map(framed);
   if (kept.reduce((sum, { length }) => sum + length, 0) < bytes.length) writeFileAtomically(file, kept);
 }

@@ -3,7 +3,7 @@
  * histogram.proto, graph.proto and plugins/hparams/plugin_data.proto of TensorBoard 2.21.
  */
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
-import type { Histogram } from './histogram.js';
+import type { Distribution } from './distribution.js';
 
 /** Writes the fields of a message. */
 type Body = (writer: BinaryWriter) => void;
@@ -51,7 +51,7 @@ function eventBytes({ seconds, step }: EventTime, what: Body): Uint8Array {
 }
 
 /** Whether an event is no longer true of a run that goes on from a step: it is of later ones, or says how the run ended. */
-export function isGone(event: Uint8Array, last: number): boolean {
+export function isOutdated(event: Uint8Array, last: number): boolean {
   const reader = new BinaryReader(event);
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag();
@@ -83,7 +83,7 @@ const packedDoubles = (field: number, numbers: Float64Array): Body =>
     for (const number of numbers) writer.double(number);
   });
 
-export const histogram = (tag: string, { min, max, count, sum, squares, limits, counts }: Histogram): Summary =>
+export const histogram = (tag: string, { min, max, count, sum, squares, limits, counts }: Distribution): Summary =>
   value(
     tag,
     message(
@@ -108,9 +108,9 @@ export const markdown = (tag: string, content: string): Summary =>
     message(8, all(whole(1, stringType), message(2, message(2, whole(1, 1))), text(8, content))),
   );
 
-export type Setting = string | number | boolean;
+export type HyperParameter = string | number | boolean;
 
-const settingBody = (setting: Setting): Body => {
+const settingBody = (setting: HyperParameter): Body => {
   if (typeof setting === 'number') return double(2, setting);
   if (typeof setting === 'string') return text(3, setting);
   return whole(4, Number(setting));
@@ -118,7 +118,11 @@ const settingBody = (setting: Setting): Body => {
 
 const pluginVersion = whole(1, 0);
 /** What the run was made with, for the table of hyper-parameters. */
-export const sessionSettings = (group: string, seconds: number, settings: ReadonlyMap<string, Setting>): Summary => {
+export const sessionSettings = (
+  group: string,
+  seconds: number,
+  settings: ReadonlyMap<string, HyperParameter>,
+): Summary => {
   const entries = [...settings].map(([name, setting]) =>
     message(1, all(text(1, name), message(2, settingBody(setting)))),
   );

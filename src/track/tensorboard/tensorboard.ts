@@ -4,13 +4,14 @@
  */
 import type { EndEvent, EpochEvent, Metrics, RunEvent, StepEvent } from '../../report/events.js';
 import type { NamedWeights, Tracker } from '../tracker.js';
+import { distributionOf } from './distribution.js';
 import {
   endEvent,
   type GraphNode,
   graphEvent,
+  type HyperParameter,
   histogram,
   markdown,
-  type Setting,
   type Summary,
   scalar,
   sessionEnd,
@@ -18,7 +19,6 @@ import {
   summaryEvent,
 } from './event.js';
 import { EventFile, type EventFileOptions } from './event-file.js';
-import { histogramOf } from './histogram.js';
 
 export interface Described {
   /** The run's folder, by its name. */
@@ -26,7 +26,7 @@ export interface Described {
   /** The whole config, as YAML. */
   readonly yaml: string;
   /** Its values by their paths. */
-  readonly settings: ReadonlyMap<string, Setting>;
+  readonly settings: ReadonlyMap<string, HyperParameter>;
   readonly layers: readonly GraphNode[];
 }
 
@@ -97,6 +97,6 @@ const ofEnd = ({ test, interrupted, model }: EndEvent): Summary[] => [
 ];
 
 function ofWeights({ name, values }: NamedWeights): Summary[] {
-  const found = histogramOf(values);
+  const found = distributionOf(values);
   return found ? [histogram(`weights/${name}`, found)] : [];
 }

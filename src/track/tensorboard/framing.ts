@@ -19,7 +19,7 @@ const masked = (crc: number): number => (((crc >>> 15) | (crc << 17)) + 0xa282_e
 const lengthBytes = 8;
 const checkBytes = 4;
 
-export function recordOf(body: Uint8Array): Buffer {
+export function framed(body: Uint8Array): Buffer {
   const record = Buffer.alloc(lengthBytes + 2 * checkBytes + body.length);
   record.writeBigUInt64LE(BigInt(body.length), 0);
   record.writeUInt32LE(masked(crc32c(record.subarray(0, lengthBytes))), lengthBytes);

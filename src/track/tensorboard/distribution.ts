@@ -1,6 +1,6 @@
 /** How numbers are distributed, as TensorBoard draws it. */
 
-export interface Histogram {
+export interface Distribution {
   readonly min: number;
   readonly max: number;
   readonly count: number;
@@ -14,7 +14,7 @@ export interface Histogram {
 const buckets = 48;
 
 /** Of the numbers that are finite; undefined where there are none. Buckets of one width from the least to the largest. */
-export function histogramOf(values: Float32Array): Histogram | undefined {
+export function distributionOf(values: Float32Array): Distribution | undefined {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   for (const value of values) {
