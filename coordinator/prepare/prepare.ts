@@ -18,7 +18,6 @@ import { ConfigError, OutputError } from '../../src/errors.js';
 import type { HeadMetrics } from '../../src/evaluate/run-metrics.js';
 import { plural } from '../../src/ground/units.js';
 import { checkPatterns } from '../../src/optimizer/weight-patterns.js';
-
 import type { EngineSpec, TrainingOptions } from '../../src/pool/pool-options.js';
 import type { Reporter } from '../../src/report/events.js';
 import { Ledger } from '../../src/report/ledger.js';
@@ -171,11 +170,8 @@ async function prepareSteps(
 ) {
   const { splits, encoding } = dataset;
   if (config.augment) checkAugment(config.augment, dataset.examples.columns);
-  const geometry = planGeometry(
-    config.training,
-    splits,
-    encoding.input.kind === 'text' ? encoding.input.window : undefined,
-  );
+  const window = encoding.input.kind === 'text' ? encoding.input.window : undefined;
+  const geometry = planGeometry(config.training, splits, window);
   const targets = await askedTargets(config, dataset);
   const examples = weightedExamples(dataset, targets, config.training.classWeights);
   const spec = stepSpec(config, { ...dataset, examples }, targets);

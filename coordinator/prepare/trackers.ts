@@ -9,7 +9,8 @@ import { tensorOf } from '../../src/model/slab.js';
 import type { LogOptions } from '../../src/report/log-file.js';
 import type { GraphNode, HyperParameter } from '../../src/track/tensorboard/event.js';
 import { tensorboardTracker } from '../../src/track/tensorboard/tensorboard.js';
-import type { NamedWeights, Tracker } from '../../src/track/tracker.js';
+import type { Tracker } from '../../src/track/tracker.js';
+import type { Trainer } from '../training/trainer.js';
 
 export interface TrackedRun {
   readonly config: RunConfig;
@@ -38,9 +39,21 @@ export function openTrackers({ config, folder, step, model, optionsOf }: Tracked
   }
 }
 
-/** The weights of a slab, by name. */
-export const namedWeights = ({ layout }: StepModel, slab: Float32Array): NamedWeights[] =>
-  layout.tensors.map((tensor) => ({ name: tensor.name, values: tensorOf(slab, tensor) }));
+/** What a run tells of its weights, after an epoch. */
+interface WeighedRun {
+  readonly step: StepModel;
+  readonly trainer: Pick<Trainer, 'updateEvaluated'>;
+  readonly trackers: readonly Tracker[];
+}
+
+/** Tells the trackers that ask for them the weights that are evaluated, after step `step` of the run. */
+export function trackWeights({ step: { layout }, trainer, trackers }: WeighedRun, step: number): void {
+  const asking = trackers.filter(({ weights }) => weights);
+  if (asking.length === 0) return;
+  const slab = trainer.updateEvaluated();
+  const weights = layout.tensors.map((tensor) => ({ name: tensor.name, values: tensorOf(slab, tensor) }));
+  for (const tracker of asking) tracker.weights!(step, weights);
+}
 
 /** What is a list or nothing is shown as its JSON. */
 function settingsOf(config: RunConfig): Map<string, HyperParameter> {

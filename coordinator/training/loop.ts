@@ -21,7 +21,7 @@ import { appliedOptimizer } from '../../src/optimizer/outer.js';
 import { StoppedError } from '../../src/pool/control.js';
 import { type EndEvent, figuresIn, type Throughput } from '../../src/report/events.js';
 import type { PreparedRun } from '../prepare/prepare.js';
-import { namedWeights } from '../prepare/trackers.js';
+import { trackWeights } from '../prepare/trackers.js';
 import { Checkpointer } from './checkpointer.js';
 import { divergence } from './divergence.js';
 import { epochLoss, orderOf, stepsByPlaces } from './epoch-order.js';
@@ -38,6 +38,8 @@ interface Ends {
   /** Steps that are still to be taken. */
   readonly steps?: number;
 }
+
+type Outcome = Omit<EndEvent, 'seconds'>;
 
 export class TrainingLoop {
   readonly #run: PreparedRun;
@@ -58,16 +60,12 @@ export class TrainingLoop {
   /** Parameters of the best epoch, where the run is to end with them. */
   readonly #bestParameters: Float32Array | undefined;
 
-  constructor(
-    run: PreparedRun,
-    checkpoint: Resumption['checkpoint'],
-    { signal, steps = Number.POSITIVE_INFINITY }: Ends,
-  ) {
+  constructor(run: PreparedRun, checkpoint: Resumption['checkpoint'], ends: Ends) {
     this.#run = run;
-    this.#signal = signal;
+    this.#signal = ends.signal;
     this.#monitor = monitorOf(run.config);
     this.#progress = checkpoint?.state.progress ?? initialProgress;
-    this.#lastStep = this.#progress.step + steps;
+    this.#lastStep = this.#progress.step + (ends.steps ?? Number.POSITIVE_INFINITY);
     this.#speed = new RunSpeed(run.tokensPerExample);
     this.#checkpointer = new Checkpointer(run, checkpoint?.state);
     this.#stepsBefore = this.#progress.step - this.#progress.losses.length;
@@ -82,7 +80,7 @@ export class TrainingLoop {
   }
 
   /** @throws DivergedError when the loss stops being finite */
-  async execute(): Promise<Omit<EndEvent, 'seconds'>> {
+  async execute(): Promise<Outcome> {
     try {
       return await this.#loop();
     } finally {
@@ -90,7 +88,7 @@ export class TrainingLoop {
     }
   }
 
-  async #loop(): Promise<Omit<EndEvent, 'seconds'>> {
+  async #loop(): Promise<Outcome> {
     let validation: MetricResults | null = null;
     while (this.#isGoingOn) {
       const started = performance.now();
@@ -202,14 +200,7 @@ export class TrainingLoop {
       best: best !== before,
       stepsByPlaces: stepsByPlaces(this.#run, epoch - 1),
     });
-    this.#trackWeights(step);
-  }
-
-  #trackWeights(step: number): void {
-    const trackers = this.#run.trackers.filter(({ weights }) => weights);
-    if (trackers.length === 0) return;
-    const weights = namedWeights(this.#run.step, this.#run.trainer.updateEvaluated());
-    for (const tracker of trackers) tracker.weights!(step, weights);
+    trackWeights(this.#run, step);
   }
 
   /** Says once that what is watched is no number: nothing else would tell why no epoch is best. */
@@ -225,11 +216,7 @@ export class TrainingLoop {
   }
 
   /** @param evaluates false where just that took too long */
-  async #finish(
-    validated: MetricResults | null,
-    interrupted: boolean,
-    evaluates = true,
-  ): Promise<Omit<EndEvent, 'seconds'>> {
+  async #finish(validated: MetricResults | null, interrupted: boolean, evaluates = true): Promise<Outcome> {
     const { dataset, trainer, folder, unwritten } = this.#run;
     await this.#checkpoint();
     await this.#checkpointer.finish();
@@ -293,12 +280,8 @@ export class TrainingLoop {
   /** Everything that a step changes. */
   #slabs(): NamedSlab[] {
     const { config, trainer, step } = this.#run;
-    return namedSlabs(
-      trainer,
-      createOptimizer(appliedOptimizer(config), step.layout),
-      step.layout,
-      this.#bestParameters,
-    );
+    const optimizer = createOptimizer(appliedOptimizer(config), step.layout);
+    return namedSlabs(trainer, optimizer, step.layout, this.#bestParameters);
   }
 
   /** Space may have been freed since. */

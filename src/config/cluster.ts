@@ -99,4 +99,3 @@ export const clusterSchema = z
 
 export type ClusterConfig = z.output<typeof clusterSchema>;
 export type SyncConfig = ClusterConfig['sync'];
-export type CompressionConfig = NonNullable<ClusterConfig['compression']>;

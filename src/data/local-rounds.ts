@@ -5,8 +5,13 @@
 import type { SyncConfig } from '../config/cluster.js';
 import { ConfigError } from '../errors.js';
 import { plural } from '../ground/units.js';
-import type { TreeNode } from '../reduce/tree.js';
 import { activeShards, type Geometry, type RowRange, shardsOf } from './geometry.js';
+
+/** The replicas, or the shards, [low, high). */
+interface IndexRange {
+  readonly low: number;
+  readonly high: number;
+}
 
 export interface LocalRounds {
   /** Of a round, at most: the last one of an epoch takes what is left. */
@@ -48,14 +53,19 @@ export function roundSteps({ stepsPerEpoch }: Geometry, local: LocalRounds | und
 }
 
 /** Shards with examples that the replicas [low, high) have in a step; none where low is high. */
-export function replicaShards(geometry: Geometry, { replicas }: LocalRounds, step: number, node: TreeNode): TreeNode {
+export function replicaShards(
+  geometry: Geometry,
+  { replicas }: LocalRounds,
+  step: number,
+  node: IndexRange,
+): IndexRange {
   const active = activeShards(geometry, step);
   const [low, high] = [node.low, node.high].map((end) => Math.min(active, (end * geometry.shards) / replicas));
   return { low, high };
 }
 
 /** Places in the epoch's order of the examples of those shards. */
-export function replicaRows(geometry: Geometry, local: LocalRounds, step: number, node: TreeNode): RowRange {
+export function replicaRows(geometry: Geometry, local: LocalRounds, step: number, node: IndexRange): RowRange {
   const { low, high } = replicaShards(geometry, local, step, node);
   return shardsOf(geometry, step, low, high);
 }

@@ -60,12 +60,12 @@ export function decideStep(rule: StepRule, round: number, rateScale: number, sum
 }
 
 /** What a step is decided by where its learning rate is known. */
-interface UpdateRule extends Pick<Update, 'round' | 'learningRate'>, Pick<StepRule, 'clipNorm'> {
+interface DecidedUpdate extends Pick<Update, 'round' | 'learningRate'>, Pick<StepRule, 'clipNorm'> {
   /** Of the step. */
   readonly examples: number;
 }
 
-export function decideUpdate({ round, learningRate, clipNorm, examples }: UpdateRule, sums: StepSums): StepDecision {
+export function decideUpdate({ round, learningRate, clipNorm, examples }: DecidedUpdate, sums: StepSums): StepDecision {
   // Where nothing counts, sums are 0, and so is the mean.
   const counted = total(sums.divisors);
   const divisor = counted === 0 ? 1 : counted;

@@ -20,7 +20,7 @@ import {
   type TrainingOptions,
   type UpdateOptions,
 } from './pool-options.js';
-import { lossesOf } from './round-losses.js';
+import { roundLosses } from './round-losses.js';
 import { RoundSlots } from './round-slots.js';
 import type { Computed, ComputeTask, EvaluationBatch, RowsAt } from './round-worker.js';
 import { RowCache } from './row-cache.js';
@@ -214,7 +214,7 @@ export class ThreadPool<Options extends PoolOptions = PoolOptions> {
     const after = this.phases();
     return {
       nodes,
-      ...lossesOf(shared, task, own?.steps),
+      ...roundLosses(shared, task, own?.steps),
       phases: Object.fromEntries(phaseNames.map((name) => [name, after[name] - before[name]])),
       milliseconds: performance.now() - started,
       used: rows.map(({ start, rows: at }) => ({ start, rows: shared.used.slice(start, start + at.length) })),

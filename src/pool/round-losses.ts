@@ -5,7 +5,7 @@ import type { SharedState } from './shared-state.js';
 type Sums = Pick<SharedState, 'shardLosses' | 'shardDivisors' | 'localLosses' | 'localDivisors'>;
 
 /** @param stride steps that a replica has places for; undefined where the round is one step */
-export function lossesOf(
+export function roundLosses(
   { shardLosses, shardDivisors, localLosses, localDivisors }: Sums,
   { nodes, local }: ComputeTask,
   stride: number | undefined,

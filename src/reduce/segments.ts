@@ -49,7 +49,7 @@ export function segmentsOf(
 }
 
 /** Numbers that share a scale in int8. */
-export const INT8_GROUP = 128;
+const INT8_GROUP = 128;
 /** Payloads are whole words of their checksum, eight at a time. */
 const payloadUnit = 32;
 

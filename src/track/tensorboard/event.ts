@@ -70,12 +70,12 @@ const sessionStart = 1;
 export const startEvent = (time: EventTime): Uint8Array => eventBytes(time, message(7, whole(1, sessionStart)));
 
 /** A value of a summary, by tag. */
-export type Summary = Body;
+export type SummaryValue = Body;
 
-const value = (tag: string, ...parts: readonly Body[]): Summary => message(1, all(text(1, tag), ...parts));
+const value = (tag: string, ...parts: readonly Body[]): SummaryValue => message(1, all(text(1, tag), ...parts));
 
 /** Not as a tensor: EventAccumulator lists scalars of this form only. */
-export const scalar = (tag: string, number: number): Summary =>
+export const scalar = (tag: string, number: number): SummaryValue =>
   value(tag, (writer) => void writer.tag(2, fixed32).float(number));
 
 const packedDoubles = (field: number, numbers: Float64Array): Body =>
@@ -83,7 +83,7 @@ const packedDoubles = (field: number, numbers: Float64Array): Body =>
     for (const number of numbers) writer.double(number);
   });
 
-export const histogram = (tag: string, { min, max, count, sum, squares, limits, counts }: Distribution): Summary =>
+export const histogram = (tag: string, { min, max, count, sum, squares, limits, counts }: Distribution): SummaryValue =>
   value(
     tag,
     message(
@@ -101,7 +101,7 @@ const plugin = (name: string, content: Body = () => {}): Body =>
 
 const stringType = 7;
 /** Shown as Markdown. */
-export const markdown = (tag: string, content: string): Summary =>
+export const markdown = (tag: string, content: string): SummaryValue =>
   value(
     tag,
     plugin('text'),
@@ -122,7 +122,7 @@ export const sessionSettings = (
   group: string,
   seconds: number,
   settings: ReadonlyMap<string, HyperParameter>,
-): Summary => {
+): SummaryValue => {
   const entries = [...settings].map(([name, setting]) =>
     message(1, all(text(1, name), message(2, settingBody(setting)))),
   );
@@ -131,17 +131,17 @@ export const sessionSettings = (
 };
 
 /** How the run ended. */
-export const sessionEnd = (seconds: number, isWhole: boolean): Summary =>
+export const sessionEnd = (seconds: number, isWhole: boolean): SummaryValue =>
   value(
     '_hparams_/session_end_info',
     plugin('hparams', all(pluginVersion, message(4, all(whole(1, isWhole ? 1 : 2), double(2, seconds))))),
   );
 
-export const summaryEvent = (time: EventTime, summaries: readonly Summary[]): Uint8Array =>
+export const summaryEvent = (time: EventTime, summaries: readonly SummaryValue[]): Uint8Array =>
   eventBytes(time, message(5, all(...summaries)));
 
 /** How a run ended is no longer true of one that goes on: marked by its writer. */
-export const endEvent = (time: EventTime, summaries: readonly Summary[]): Uint8Array =>
+export const endEvent = (time: EventTime, summaries: readonly SummaryValue[]): Uint8Array =>
   eventBytes(time, all(message(5, all(...summaries)), message(10, text(1, 'lockstep.end'))));
 
 /** A layer and what it reads. */

@@ -12,7 +12,7 @@ import {
   type HyperParameter,
   histogram,
   markdown,
-  type Summary,
+  type SummaryValue,
   scalar,
   sessionEnd,
   sessionSettings,
@@ -20,7 +20,7 @@ import {
 } from './event.js';
 import { EventFile, type EventFileOptions } from './event-file.js';
 
-export interface Described {
+export interface DescribedRun {
   /** The run's folder, by its name. */
   readonly name: string;
   /** The whole config, as YAML. */
@@ -38,7 +38,7 @@ export interface Described {
 export function tensorboardTracker(
   folder: string,
   step: number,
-  described: Described,
+  described: DescribedRun,
   options: EventFileOptions,
 ): Tracker {
   const file = new EventFile(folder, step, options);
@@ -66,7 +66,13 @@ export function tensorboardTracker(
 /** Four spaces make lines a block of code in Markdown, whatever they hold. */
 const indented = (yaml: string): string => yaml.replaceAll(/^/gm, '    ');
 
-const ofStep = ({ loss, learningRate, gradientNorm, examplesPerSecond, tokensPerSecond }: StepEvent): Summary[] => [
+const ofStep = ({
+  loss,
+  learningRate,
+  gradientNorm,
+  examplesPerSecond,
+  tokensPerSecond,
+}: StepEvent): SummaryValue[] => [
   scalar('step/loss', loss),
   scalar('step/learningRate', learningRate),
   scalar('step/gradientNorm', gradientNorm),
@@ -74,16 +80,23 @@ const ofStep = ({ loss, learningRate, gradientNorm, examplesPerSecond, tokensPer
 ];
 
 /** Before the second step there is none. */
-function ofSpeed(place: string, examples: number, tokens: number | undefined): Summary[] {
+function ofSpeed(place: string, examples: number, tokens: number | undefined): SummaryValue[] {
   if (Number.isNaN(examples)) return [];
   const byExamples = scalar(`${place}/examplesPerSecond`, examples);
   return tokens === undefined ? [byExamples] : [byExamples, scalar(`${place}/tokensPerSecond`, tokens)];
 }
 
-const ofMetrics = (split: string, metrics: Metrics | null): Summary[] =>
+const ofMetrics = (split: string, metrics: Metrics | null): SummaryValue[] =>
   Object.entries(metrics ?? {}).map(([name, value]) => scalar(`${split}/${name}`, value));
 
-const ofEpoch = ({ epoch, loss, validation, seconds, examplesPerSecond, tokensPerSecond }: EpochEvent): Summary[] => [
+const ofEpoch = ({
+  epoch,
+  loss,
+  validation,
+  seconds,
+  examplesPerSecond,
+  tokensPerSecond,
+}: EpochEvent): SummaryValue[] => [
   scalar('epoch/number', epoch),
   scalar('epoch/loss', loss),
   scalar('epoch/seconds', seconds),
@@ -91,12 +104,12 @@ const ofEpoch = ({ epoch, loss, validation, seconds, examplesPerSecond, tokensPe
   ...ofMetrics('validation', validation),
 ];
 
-const ofEnd = ({ test, interrupted, model }: EndEvent): Summary[] => [
+const ofEnd = ({ test, interrupted, model }: EndEvent): SummaryValue[] => [
   ...(interrupted ? [] : ofMetrics('test', test)),
   sessionEnd(Date.now() / 1000, !interrupted && model !== ''),
 ];
 
-function ofWeights({ name, values }: NamedWeights): Summary[] {
+function ofWeights({ name, values }: NamedWeights): SummaryValue[] {
   const found = distributionOf(values);
   return found ? [histogram(`weights/${name}`, found)] : [];
 }

@@ -9,6 +9,7 @@
  */
 import { LockstepError } from '../../errors.js';
 import type { Channel, ChannelEvents, OpenChannel, Sent } from '../transport.js';
+import { next, reached } from './counts.js';
 import { decodeSaid, encodeSaid, type Said } from './message.js';
 import type { MpiWorld, Watcher } from './mpi-world.js';
 import { SlabsIn } from './slabs-in.js';
@@ -27,11 +28,6 @@ interface Road {
   readonly incoming: SlabsIn;
 }
 
-const nothing = () => {};
-const modulus = 2 ** 32;
-/** Whether a count, which wraps around, has reached another. */
-const reached = (count: number, other: number): boolean => ((count - other) | 0) >= 0;
-
 export class MpiChannel implements Channel, Watcher {
   readonly #joined: Promise<MpiWorld>;
   readonly #isCaller: boolean;
@@ -43,14 +39,12 @@ export class MpiChannel implements Channel, Watcher {
   /** By which this side knows those that come to it. */
   #tag: number | undefined;
   #road: Road | undefined;
-
   /** Frames that went by socket and slabs that went by MPI, and how many of those the other side has been told of. */
   #frames = 0;
   #slabs = 0;
   #told = 0;
   /** Whether the other side looks for more. */
   #isAwaited = false;
-
   /** Frames from the socket and slabs from MPI that were passed on; slabs that are known to come. */
   #passed = 0;
   #taken = 0;
@@ -97,20 +91,20 @@ export class MpiChannel implements Channel, Watcher {
 
   send(frame: Uint8Array, sent: Sent): void {
     if (this.#told !== this.#slabs) this.#say({ kind: 'sent', count: this.#slabs, rests: !this.#isAwaited });
-    this.#frames = (this.#frames + 1) % modulus;
+    this.#frames = next(this.#frames);
     this.#socket.send(frame, sent);
   }
 
   sendSlab(header: Uint8Array, payload: Uint8Array, sent: Sent): void {
     const road = this.#road;
     if (!road) {
-      this.#frames = (this.#frames + 1) % modulus;
+      this.#frames = next(this.#frames);
       this.#socket.sendSlab(header, payload, sent);
       return;
     }
     if (this.#isBroken || this.#end) return;
     this.#guard(() => road.outgoing.send(this.#frames, header, payload, sent));
-    this.#slabs = (this.#slabs + 1) % modulus;
+    this.#slabs = next(this.#slabs);
     if (!this.#isAwaited) this.#say({ kind: 'sent', count: this.#slabs, rests: false });
     this.#isAwaited = true;
     road.world.watch(this);
@@ -169,7 +163,7 @@ export class MpiChannel implements Channel, Watcher {
 
   #say(said: Said): void {
     if (said.kind === 'sent') this.#told = said.count;
-    this.#socket.send(encodeSaid(said), nothing);
+    this.#socket.send(encodeSaid(said), () => {});
   }
 
   #frame(frame: Buffer): void {
@@ -184,7 +178,7 @@ export class MpiChannel implements Channel, Watcher {
       this.#frame(Buffer.from(frame));
       return;
     }
-    this.#passed = (this.#passed + 1) % modulus;
+    this.#passed = next(this.#passed);
     this.#events.landed(frame);
     this.#flow();
   }
@@ -231,10 +225,7 @@ export class MpiChannel implements Channel, Watcher {
           this.#road = { world, incoming, outgoing: new SlabsOut(world, rank, tag) };
         });
       },
-      (error: Error) =>
-        this.#guard(() => {
-          throw error;
-        }),
+      (error: unknown) => this.#fail(error),
     );
   }
 
@@ -253,17 +244,16 @@ export class MpiChannel implements Channel, Watcher {
       const first = this.#road?.incoming.first;
       if (!first || !reached(this.#passed, first.behind)) continue;
       moves = true;
-      const { length } = first.frame;
-      this.#events.arrived(length);
+      this.#events.arrived(first.frame.length);
       if (first.isLanded) this.#events.landed(first.frame);
       else this.#events.frame(first.frame as Buffer);
-      this.#taken = (this.#taken + 1) % modulus;
+      this.#taken = next(this.#taken);
       this.#road!.incoming.drop();
     }
   }
 
   #pass(frame: Buffer): void {
-    this.#passed = (this.#passed + 1) % modulus;
+    this.#passed = next(this.#passed);
     this.#events.frame(frame);
   }
 
@@ -271,12 +261,16 @@ export class MpiChannel implements Channel, Watcher {
     try {
       action();
     } catch (error) {
-      if (!(error instanceof LockstepError)) throw error;
-      if (this.#isBroken) return;
-      this.#isBroken = true;
-      this.#events.failed(error.problem);
-      this.#socket.terminate();
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof LockstepError)) throw error;
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#events.failed(error.problem);
+    this.#socket.terminate();
   }
 
   #closed(problem: string): void {

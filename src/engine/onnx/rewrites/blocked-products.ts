@@ -5,7 +5,7 @@
 import { block, blockDomain, hasBlocks } from '../blocks.js';
 import { kernelDomain } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
-import { BlockedForms, type Form, formShape } from './blocked-forms.js';
+import { BlockedForms, formShape, type Orientation } from './blocked-forms.js';
 import type { NodeWriter } from './node-writer.js';
 import type { NodesAround, Rule } from './rewrite.js';
 
@@ -45,19 +45,19 @@ const product: Handler = (node, _, writer, forms) => {
   const { m, k, n } = sizes;
   const { inputs, attributes, outputs } = node;
   const [a, b, bias] = inputs as [string, string, string?];
-  const factor = (name: string, turned: boolean, p: number, c: number, form: Form) => {
-    const own: Form = turned ? (form === 'columns' ? 'rows' : 'columns') : form;
+  const factor = (name: string, turned: boolean, p: number, c: number, form: Orientation) => {
+    const own: Orientation = turned ? (form === 'columns' ? 'rows' : 'columns') : form;
     const size = turned ? ([c, p] as const) : ([p, c] as const);
     const isKnown = forms.known(name, size, own) !== undefined;
     const isWritten = forms.source(name, size, own === 'columns' ? 'rows' : 'columns') === undefined;
     // Of what is there in the other form alone, rows have to be written first.
     return { cost: isKnown ? 0 : p * c * (isWritten ? 1 : 2), make: () => forms.of(name, size, own) };
   };
-  const parts = (form: Form) =>
+  const parts = (form: Orientation) =>
     [factor(a, Boolean(attributes.transA), m, k, form), factor(b, Boolean(attributes.transB), k, n, form)] as const;
-  const cost = (form: Form) => parts(form).reduce((sum, part) => sum + part.cost, 0);
+  const cost = (form: Orientation) => parts(form).reduce((sum, part) => sum + part.cost, 0);
   // A gradient of weights may as well be made by rows: then its right factor is read as images, and its left one as filters.
-  const form: Form = attributes.transA && !bias && cost('rows') < cost('columns') ? 'rows' : 'columns';
+  const form: Orientation = attributes.transA && !bias && cost('rows') < cost('columns') ? 'rows' : 'columns';
   const [left, right] = parts(form).map((part) => part.make()) as [string, string];
   const [image, filter] = form === 'columns' ? [left, right] : [right, left];
   const [places, filters] = form === 'columns' ? [m, n] : [n, m];
