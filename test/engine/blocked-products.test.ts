@@ -46,123 +46,162 @@ const gemm = (graph: GraphBuilder, inputs: string[], shape: number[], transA = 0
 };
 const [m, k, n] = [512, 256, 384];
 
-skipIf(!hasBlocks() && 'products in blocks are of processors with AVX-512').describe(
-  'on processors with AVX-512',
-  () => {
-    for (const [transA, transB] of [
-      [0, 0],
-      [0, 1],
-      [1, 0],
-      [1, 1],
-    ] as const) {
-      for (const bias of [false, true]) {
-        it(`a product, ${transA ? 'left' : ''} ${transB ? 'right' : ''} transposed, ${bias ? 'with' : 'without'} a bias`, () => {
-          const shapes = [transA ? [k, m] : [m, k], transB ? [n, k] : [k, n], ...(bias ? [[n]] : [])];
-          const graph = blocked(shapes, (g, names) => [[gemm(g, names, [m, n], transA, transB), [m, n]]]);
-          expect(ops(graph)).toEqual(['ReorderInput', 'ReorderInput', 'Conv', 'ReorderOutput']);
-        });
-      }
-    }
-
-    it('small products, and those of sizes that blocks do not divide, stay', () => {
-      for (const sizes of [
-        [512, 120, 768],
-        [512, 264, 384],
-        [128, 128, 512],
-      ] as const) {
-        const [a, b, c] = sizes;
-        const graph = graphOf(
-          [
-            [a, b],
-            [b, c],
-          ],
-          (g, names) => [[gemm(g, names, [a, c]), [a, c]]],
-        );
-        expect(ops(rewritten(graph, [blockedProducts]))).toEqual(['Gemm']);
-      }
-    });
-
-    it('from one product to the next, through an activation, and into both gradients, nothing is arranged anew', () => {
-      const graph = blocked([[m, k], [k, n], [n], [n, k], [m, k]], (g, [x, w, bias, v, dy]) => {
-        const plain = gemm(g, [x, w], [m, n]);
-        const [y, slope] = g.kernel(
-          'biasedActivation',
-          [plain, g.written(bias)],
-          [
-            [m, n],
-            [m, n],
-          ],
-          [m, n, 1],
-        );
-        g.value(y, [m, n]);
-        g.value(slope, [m, n]);
-        const out = gemm(g, [y, v], [m, k]);
-        const back = gemm(g, [dy, v], [m, n], 0, 1);
-        const dv = gemm(g, [y, dy], [n, k], 1);
-        const dPlain = g.node('Mul', [back, slope]);
-        g.value(dPlain, [m, n]);
-        const dBias = g.node('ReduceSum', [dPlain, g.int64([0])], { keepdims: 0 });
-        g.value(dBias, [n]);
-        const dw = gemm(g, [x, dPlain], [k, n], 1);
-        return [
-          [out, [m, k]],
-          [dv, [n, k]],
-          [dBias, [n]],
-          [dw, [k, n]],
-        ];
+skipIf(!hasBlocks() && 'products in blocks are for AVX-512').describe('on processors with AVX-512', () => {
+  for (const [transA, transB] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ] as const) {
+    for (const bias of [false, true]) {
+      it(`a product, ${transA ? 'left' : ''} ${transB ? 'right' : ''} transposed, ${bias ? 'with' : 'without'} a bias`, () => {
+        const shapes = [transA ? [k, m] : [m, k], transB ? [n, k] : [k, n], ...(bias ? [[n]] : [])];
+        const graph = blocked(shapes, (g, names) => [[gemm(g, names, [m, n], transA, transB), [m, n]]]);
+        expect(ops(graph)).toEqual(['ReorderInput', 'ReorderInput', 'Conv', 'ReorderOutput']);
       });
-      const count = (op: string) => ops(graph).filter((other) => other === op).length;
-      // Inputs and weights: x twice, w, v twice, dy twice. Results: all that are matrices.
-      expect([count('ReorderInput'), count('Conv'), count('ReorderOutput')]).toEqual([7, 5, 3]);
-      expect(graph.nodes.find(({ domain }) => domain === kernelDomain)!.op).toBe('activation');
-    });
+    }
+  }
 
-    it('heads are taken out of blocks and put back', () => {
-      const [batch, heads, places, size] = [4, 8, 128, 32];
-      const rows = batch * places;
-      const graph = blocked(
+  it('small products, and those of sizes that blocks do not divide, stay', () => {
+    for (const sizes of [
+      [512, 120, 768],
+      [512, 264, 384],
+      [128, 128, 512],
+    ] as const) {
+      const [a, b, c] = sizes;
+      const graph = graphOf(
         [
-          [rows, k],
-          [k, k],
-          [k, k],
+          [a, b],
+          [b, c],
         ],
-        (g, [x, w, v]) => {
-          const product = gemm(g, [x, w], [rows, k]);
-          const apart = g.node('Reshape', [product, g.int64([batch, places, heads, size])]);
-          g.value(apart, [batch, places, heads, size]);
-          const turned = g.node('Transpose', [apart], { perm: [0, 2, 1, 3] });
-          g.value(turned, [batch, heads, places, size]);
-          const back = g.node('Transpose', [turned], { perm: [0, 2, 1, 3] });
-          g.value(back, [batch, places, heads, size]);
-          const flat = g.node('Reshape', [back, g.int64([rows, k])]);
-          g.value(flat, [rows, k]);
-          return [[gemm(g, [flat, v], [rows, k]), [rows, k]]];
-        },
+        (g, names) => [[gemm(g, names, [a, c]), [a, c]]],
       );
-      expect(ops(graph).filter((op) => op === 'Transpose')).toHaveLength(2);
-      expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(1);
-    });
+      expect(ops(rewritten(graph, [blockedProducts]))).toEqual(['Gemm']);
+    }
+  });
 
-    it('other processors are sent the products as they were, and know the graph of the run', async () => {
-      const dense = { dense: { units: 512, activation: 'relu' as const } };
-      const step = await createStepModel(specOf({ layers: [dense, dense], input: [512], target: [512] }));
-      const graph = compileGradients(step, 512);
-      const texts = (subgraphs: typeof graph.subgraphs) =>
-        subgraphs.map((part) => (part.kind === 'session' ? Buffer.from(part.bytes).toString('latin1') : '')).join();
-      const engine = {
-        kind: 'onnx' as const,
-        models: [
-          { layout: step.layout, fields: step.fields, gradients: new Map([[512, graph]]), evaluations: new Map() },
+  it('from one product to the next, through an activation, and into both gradients, nothing is arranged anew', () => {
+    const graph = blocked([[m, k], [k, n], [n], [n, k], [m, k]], (g, [x, w, bias, v, dy]) => {
+      const plain = gemm(g, [x, w], [m, n]);
+      const [y, slope] = g.kernel(
+        'biasedActivation',
+        [plain, g.written(bias)],
+        [
+          [m, n],
+          [m, n],
         ],
-      };
-      const other = portableEngine(engine);
-      if (other.kind !== 'onnx') throw new Error('another engine');
-      expect(texts(graph.subgraphs)).toContain(blockDomain);
-      expect(texts(other.models[0]!.gradients.get(512)!.subgraphs)).not.toContain(blockDomain);
-      expect(graphHash(other)).toBe(graphHash(engine));
+        [m, n, 1],
+      );
+      g.value(y, [m, n]);
+      g.value(slope, [m, n]);
+      const out = gemm(g, [y, v], [m, k]);
+      const back = gemm(g, [dy, v], [m, n], 0, 1);
+      const dv = gemm(g, [y, dy], [n, k], 1);
+      const dPlain = g.node('Mul', [back, slope]);
+      g.value(dPlain, [m, n]);
+      const dBias = g.node('ReduceSum', [dPlain, g.int64([0])], { keepdims: 0 });
+      g.value(dBias, [n]);
+      const dw = gemm(g, [x, dPlain], [k, n], 1);
+      return [
+        [out, [m, k]],
+        [dv, [n, k]],
+        [dBias, [n]],
+        [dw, [k, n]],
+      ];
     });
-  },
-);
+    const count = (op: string) => ops(graph).filter((other) => other === op).length;
+    // Inputs and weights: x twice, w, v twice, dy twice. Results: all that are matrices.
+    expect([count('ReorderInput'), count('Conv'), count('ReorderOutput')]).toEqual([7, 5, 3]);
+    expect(graph.nodes.find(({ domain }) => domain === kernelDomain)!.op).toBe('activation');
+  });
+
+  it('sums of products go on from one to the next, unless others read them too', () => {
+    const shapes = [
+      [m, k],
+      [k, n],
+      [m, k],
+      [k, n],
+    ];
+    const sum =
+      (isRead: boolean): Body =>
+      (g, [x, w, y, v]) => {
+        const made = [gemm(g, [x, w], [m, n]), gemm(g, [y, v], [m, n])];
+        const seen = made.map((name) => g.node('Reshape', [name, g.int64([2, m / 2, n])]));
+        for (const name of seen) g.value(name, [2, m / 2, n]);
+        const added = g.node('Add', seen);
+        g.value(added, [2, m / 2, n]);
+        return [[added, [2, m / 2, n]], ...(isRead ? made.map((name): [string, number[]] => [name, [m, n]]) : [])];
+      };
+    expect(ops(blocked(shapes, sum(false))).filter((op) => op === 'Conv' || op === 'Add')).toEqual(['Conv', 'Conv']);
+    expect(ops(blocked(shapes, sum(true))).filter((op) => op === 'Add')).toEqual(['Add']);
+  });
+
+  it('what is computed number by number is computed in blocks', () => {
+    const graph = blocked(
+      [
+        [m, k],
+        [k, n],
+        [n, k],
+      ],
+      (g, [x, w, v]) => {
+        const made = (op: string, ...inputs: string[]) => {
+          const name = g.node(op, inputs);
+          g.value(name, [m, n]);
+          return name;
+        };
+        const y = made('Relu', gemm(g, [x, w], [m, n]));
+        const step = made('Clip', made('Mul', y, g.float(1e3)), g.float(0), g.float(1));
+        return [[gemm(g, [made('Sub', y, step), v], [m, k]), [m, k]]];
+      },
+    );
+    expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(1);
+  });
+
+  it('heads are taken out of blocks and put back', () => {
+    const [batch, heads, places, size] = [4, 8, 128, 32];
+    const rows = batch * places;
+    const graph = blocked(
+      [
+        [rows, k],
+        [k, k],
+        [k, k],
+      ],
+      (g, [x, w, v]) => {
+        const product = gemm(g, [x, w], [rows, k]);
+        const apart = g.node('Reshape', [product, g.int64([batch, places, heads, size])]);
+        g.value(apart, [batch, places, heads, size]);
+        const turned = g.node('Transpose', [apart], { perm: [0, 2, 1, 3] });
+        g.value(turned, [batch, heads, places, size]);
+        const back = g.node('Transpose', [turned], { perm: [0, 2, 1, 3] });
+        g.value(back, [batch, places, heads, size]);
+        const flat = g.node('Reshape', [back, g.int64([rows, k])]);
+        g.value(flat, [rows, k]);
+        return [[gemm(g, [flat, v], [rows, k]), [rows, k]]];
+      },
+    );
+    expect(ops(graph).filter((op) => op === 'Transpose')).toHaveLength(2);
+    expect(ops(graph).filter((op) => op === 'ReorderOutput')).toHaveLength(1);
+  });
+
+  it('other processors are sent the products as they were, and know the graph of the run', async () => {
+    const dense = { dense: { units: 512, activation: 'relu' as const } };
+    const step = await createStepModel(specOf({ layers: [dense, dense], input: [512], target: [512] }));
+    const graph = compileGradients(step, 512);
+    const texts = (subgraphs: typeof graph.subgraphs) =>
+      subgraphs.map((part) => (part.kind === 'session' ? Buffer.from(part.bytes).toString('latin1') : '')).join();
+    const engine = {
+      kind: 'onnx' as const,
+      models: [
+        { layout: step.layout, fields: step.fields, gradients: new Map([[512, graph]]), evaluations: new Map() },
+      ],
+    };
+    const other = portableEngine(engine);
+    if (other.kind !== 'onnx') throw new Error('another engine');
+    expect(texts(graph.subgraphs)).toContain(blockDomain);
+    expect(texts(other.models[0]!.gradients.get(512)!.subgraphs)).not.toContain(blockDomain);
+    expect(graphHash(other)).toBe(graphHash(engine));
+  });
+});
 
 describe('a convolution of blocks that somebody else sent', () => {
   const float = (name: string, shape: number[]) => ({ name, shape, type: 'float32' as const });
@@ -216,7 +255,8 @@ describe('a convolution of blocks that somebody else sent', () => {
     'a larger window': { attributes: { kernel_shape: [1, 3] } },
     'more attributes': { attributes: { kernel_shape: [1, 1], strides: [1, 1] } },
     'an image that nothing has given a shape': { inputs: ['x', 'b', 'c'] },
-    'something to add to': { inputs: ['a', 'b', 'c', 'a'] },
+    'a fifth input': { inputs: ['a', 'b', 'c', 'a', 'a'] },
+    'a bias of which nothing is known': { inputs: ['a', 'b', 'v'] },
     'sizes that may be given': { given: 'bSizes' },
   };
   it.each(Object.entries(wrong))('is refused with %s', (_, changes) => {

@@ -1,6 +1,7 @@
 /**
  * ONNX Runtime's convolutions of blocks believe that channels fill their blocks, and that a bias is as long as there are filters: what
- * does not fit, they would read and write beyond. So their inputs have to come from Reshapes to sizes that fit, which it does check.
+ * does not fit, they would read and write beyond. So these inputs have to come from Reshapes to sizes that fit, which it does check, as
+ * it does the shape of what is added to.
  */
 import { block, blockDomain } from './blocks.js';
 import type { GrowingNode } from './growth.js';
@@ -29,7 +30,8 @@ export function checkBlocks(nodes: readonly InspectedNode[], constants: Readonly
       String(image) === String([1, k, 1, image?.[3]]) &&
       image![3]! >= 1 &&
       String(filter) === String([n, k, 1, 1]) &&
-      (inputs.length === 2 || (inputs.length === 3 && String(bias) === String(n))) &&
+      (bias === undefined ? !inputs[2] : String(bias) === String(n)) &&
+      inputs.length <= 4 &&
       lists.size === 1 &&
       String(lists.get('kernel_shape')) === '1,1';
     if (!areBlocks || !fits) throw refusedModel('a convolution of blocks', 'has inputs that are not known to fit');

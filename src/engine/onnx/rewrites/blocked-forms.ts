@@ -7,12 +7,12 @@ import type { OnnxNode } from '../proto.js';
 import type { NodeWriter } from './node-writer.js';
 import type { NodesAround } from './rewrite.js';
 
-export type Orientation = 'columns' | 'rows';
-type Size = readonly [p: number, c: number];
+export type Blocking = 'columns' | 'rows';
+export type MatrixSize = readonly [p: number, c: number];
 
 const other = { columns: 'rows', rows: 'columns' } as const;
 /** As ONNX Runtime sees it: an image of one row for each block. */
-export const formShape = ([p, c]: Size, form: Orientation): number[] =>
+export const formShape = ([p, c]: MatrixSize, form: Blocking): number[] =>
   form === 'columns' ? [1, c, 1, p] : [1, p, 1, c];
 
 const is = (a: readonly unknown[] | undefined, b: readonly unknown[]): boolean => String(a) === String(b);
@@ -39,7 +39,7 @@ export class BlockedForms {
   }
 
   /** The form that a matrix was written from; its rows as they are would have to be written first. */
-  source(name: string, size: Size, form: Orientation = 'columns'): string | undefined {
+  source(name: string, size: MatrixSize, form: Blocking = 'columns'): string | undefined {
     const maker = this.maker(this.rootOf(name));
     if (maker?.domain !== blockDomain || maker.op !== 'ReorderOutput') return undefined;
     const isForm = (maker.attributes.channels_last === 1) === (form === 'columns');
@@ -48,13 +48,13 @@ export class BlockedForms {
   }
 
   /** A form that is there. */
-  known(name: string, size: Size, form: Orientation): string | undefined {
+  known(name: string, size: MatrixSize, form: Blocking): string | undefined {
     const turned = this.#turned(name, size);
     if (turned) return this.known(turned, [size[1], size[0]], other[form]);
     return this.source(name, size, form) ?? this.#writer.shared(this.#key(name, size, form));
   }
 
-  of(name: string, size: Size, form: Orientation): string {
+  of(name: string, size: MatrixSize, form: Blocking): string {
     const known = this.known(name, size, form);
     if (known) return known;
     const turned = this.#turned(name, size);
@@ -65,7 +65,7 @@ export class BlockedForms {
   }
 
   /** A matrix of which there is one form, written as it is, to be read by whoever needs it. */
-  write(from: string, size: Size, form: Orientation, to: string): void {
+  write(from: string, size: MatrixSize, form: Blocking, to: string): void {
     const [p, c] = size;
     const isLast = form === 'columns';
     const attributes = { channels: isLast ? c : p, channels_last: Number(isLast) };
@@ -76,24 +76,24 @@ export class BlockedForms {
   }
 
   /** The transposition from [batch, heads, places, size] that makes a matrix [batch * places, heads * size]. */
-  fromHeads(name: string, [p, c]: Size): OnnxNode | undefined {
+  fromHeads(name: string, [p, c]: MatrixSize): OnnxNode | undefined {
     const maker = this.maker(this.rootOf(name));
     if (maker?.op !== 'Transpose' || !is(maker.attributes.perm as number[], [0, 2, 1, 3])) return undefined;
     const [batch, heads, places, size] = this.#writer.shape(maker.inputs[0]!) ?? [];
     return batch! * places! === p && heads! * size! === c && size! % block === 0 ? maker : undefined;
   }
 
-  #key = (name: string, size: Size, form: Orientation): string => `${this.rootOf(name)} ${size} ${form}`;
+  #key = (name: string, size: MatrixSize, form: Blocking): string => `${this.rootOf(name)} ${size} ${form}`;
 
   /** What a matrix is a transposed copy of (graph.ts, columns). */
-  #turned(name: string, [p, c]: Size): string | undefined {
+  #turned(name: string, [p, c]: MatrixSize): string | undefined {
     const maker = this.maker(this.rootOf(name));
     if (maker?.op !== 'Transpose' || !is(maker.attributes.perm as number[], [1, 0, 2])) return undefined;
     return is(this.#writer.shape(maker.inputs[0]!), [c, p, 1]) ? maker.inputs[0] : undefined;
   }
 
   /** Heads go behind one another in blocks as well as in rows. */
-  #ofHeads(name: string, size: Size): string | undefined {
+  #ofHeads(name: string, size: MatrixSize): string | undefined {
     const maker = this.fromHeads(name, size);
     if (!maker) return undefined;
     const [batch, heads, places, each] = this.#writer.shape(maker.inputs[0]!) as [number, number, number, number];
@@ -104,7 +104,7 @@ export class BlockedForms {
     return this.#writer.seenAs(turned, formShape(size, 'columns'));
   }
 
-  #reordered(name: string, size: Size, form: Orientation): string {
+  #reordered(name: string, size: MatrixSize, form: Blocking): string {
     const [p, c] = size;
     const isLast = form === 'columns';
     const seen = this.#writer.seenAs(name, isLast ? [1, 1, p, c] : [1, p, 1, c]);

@@ -2,12 +2,14 @@
  * Large products of matrices in blocks (blocks.ts). What they are given and what they make goes from one to the next as it lies; whoever
  * reads rows has them written.
  */
+import { elements } from '../../../ground/elements.js';
 import { block, blockDomain, hasBlocks } from '../blocks.js';
-import { kernelDomain } from '../graph.js';
+import { kernelDomain, type StepGraph } from '../graph.js';
 import type { OnnxNode } from '../proto.js';
-import { BlockedForms, formShape, type Orientation } from './blocked-forms.js';
+import { reachable } from '../reachable.js';
+import { BlockedForms, type Blocking, formShape, type MatrixSize } from './blocked-forms.js';
 import type { NodeWriter } from './node-writer.js';
-import type { NodesAround, Rule } from './rewrite.js';
+import { type NodesAround, type Rule, rewritten } from './rewrite.js';
 
 /** Below them, arranging the numbers takes as long as the product gains. */
 const fewest = { size: 128, multiplications: 2 ** 25 };
@@ -45,19 +47,19 @@ const product: Handler = (node, _, writer, forms) => {
   const { m, k, n } = sizes;
   const { inputs, attributes, outputs } = node;
   const [a, b, bias] = inputs as [string, string, string?];
-  const factor = (name: string, turned: boolean, p: number, c: number, form: Orientation) => {
-    const own: Orientation = turned ? (form === 'columns' ? 'rows' : 'columns') : form;
+  const factor = (name: string, turned: boolean, p: number, c: number, form: Blocking) => {
+    const own: Blocking = turned ? (form === 'columns' ? 'rows' : 'columns') : form;
     const size = turned ? ([c, p] as const) : ([p, c] as const);
     const isKnown = forms.known(name, size, own) !== undefined;
     const isWritten = forms.source(name, size, own === 'columns' ? 'rows' : 'columns') === undefined;
     // Of what is there in the other form alone, rows have to be written first.
     return { cost: isKnown ? 0 : p * c * (isWritten ? 1 : 2), make: () => forms.of(name, size, own) };
   };
-  const parts = (form: Orientation) =>
+  const parts = (form: Blocking) =>
     [factor(a, Boolean(attributes.transA), m, k, form), factor(b, Boolean(attributes.transB), k, n, form)] as const;
-  const cost = (form: Orientation) => parts(form).reduce((sum, part) => sum + part.cost, 0);
+  const cost = (form: Blocking) => parts(form).reduce((sum, part) => sum + part.cost, 0);
   // A gradient of weights may as well be made by rows: then its right factor is read as images, and its left one as filters.
-  const form: Orientation = attributes.transA && !bias && cost('rows') < cost('columns') ? 'rows' : 'columns';
+  const form: Blocking = attributes.transA && !bias && cost('rows') < cost('columns') ? 'rows' : 'columns';
   const [left, right] = parts(form).map((part) => part.make()) as [string, string];
   const [image, filter] = form === 'columns' ? [left, right] : [right, left];
   const [places, filters] = form === 'columns' ? [m, n] : [n, m];
@@ -71,23 +73,56 @@ const product: Handler = (node, _, writer, forms) => {
   return true;
 };
 
-/** What is computed number by number is computed in the blocks in which the numbers are. */
+/** The rows of a tensor, as a matrix. */
+const sizeOf = (shape: readonly number[]): MatrixSize => [elements(shape.slice(0, -1)), shape.at(-1)!];
+
+/** What is computed number by number, of tensors of one shape and of constants, is computed in the blocks in which the numbers are. */
 const elementwise: Handler = ({ op, inputs, outputs }, around, writer, forms) => {
   const shape = around.shape(outputs[0]!);
-  if (shape?.length !== 2 || inputs.some((name) => String(around.shape(name)) !== String(shape))) return false;
-  const size = shape as readonly number[] as readonly [number, number];
-  const given = inputs.map((name) => forms.known(name, size, 'columns'));
-  if (given.includes(undefined) || !inputs.some((name) => forms.source(name, size))) return false;
-  const made = writer.node(op, given as string[], formShape(size, 'columns'));
+  if (!shape?.length) return false;
+  const size = sizeOf(shape);
+  const given = inputs.map((name, i) => {
+    if (i > 0 && around.number(name) !== undefined) return name;
+    return String(around.shape(name)) === String(shape) ? forms.source(name, size) : undefined;
+  });
+  if (given.includes(undefined)) return false;
+  const made =
+    (op === 'Add' && addedOn(inputs, given as string[], size, around, writer, forms)) ||
+    writer.node(op, given as string[], formShape(size, 'columns'));
   forms.write(made, size, 'columns', outputs[0]!);
   return true;
 };
 
+/** A product that nothing else reads may as well begin with what it is added to. */
+function addedOn(
+  names: readonly string[],
+  given: readonly string[],
+  size: MatrixSize,
+  around: NodesAround,
+  writer: NodeWriter,
+  forms: BlockedForms,
+): string | undefined {
+  const isReadOnce = (name: string): boolean => {
+    const maker = around.maker(name);
+    return around.readers(name).length === 1 && (maker?.op !== 'Reshape' || isReadOnce(maker.inputs[0]!));
+  };
+  for (const at of [1, 0]) {
+    const product = forms.maker(given[at]!);
+    if (!product) continue;
+    const { op, inputs, attributes, domain } = product;
+    if (op !== 'Conv' || inputs.length > 3 || !isReadOnce(names[at]!)) continue;
+    const [image, filter, bias = ''] = inputs as [string, string, string?];
+    const all = [image, filter, bias, given[1 - at]!];
+    return writer.node(op, all, formShape(size, 'columns'), { attributes: { ...attributes }, domain });
+  }
+  return undefined;
+}
+
 /** A bias is what the product adds, after all: a convolution has its numbers at hand as it writes them. */
 const activated: Handler = ({ inputs, outputs, attributes }, around, writer, forms) => {
   const shape = around.shape(inputs[0]!);
-  if (shape?.length !== 2) return false;
-  const size = shape as readonly number[] as readonly [number, number];
+  if (!shape?.length) return false;
+  const size = sizeOf(shape);
   const given = forms.source(inputs[0]!, size);
   const product = given === undefined ? undefined : forms.maker(given);
   if (product?.op !== 'Conv') return false;
@@ -111,7 +146,7 @@ const activated: Handler = ({ inputs, outputs, attributes }, around, writer, for
 const biased = (
   { op, inputs, attributes, domain }: OnnxNode,
   bias: string,
-  size: readonly [number, number],
+  size: MatrixSize,
   writer: NodeWriter,
 ): string =>
   writer.node(op, [...inputs, reshaped(writer, bias, [size[1]])], formShape(size, 'columns'), {
@@ -119,13 +154,19 @@ const biased = (
     domain,
   });
 
+/** The blocks of heads that a product is about to read. */
+const ofHeads = (name: string, size: MatrixSize, around: NodesAround, writer: NodeWriter, forms: BlockedForms) => {
+  const isRead = around.readers(name).some((reader) => reader.op === 'Gemm' && sizesOf(reader, writer));
+  return isRead && forms.fromHeads(name, size) ? forms.of(name, size, 'columns') : undefined;
+};
+
 /** A sum over rows, as of the gradient of a bias. */
 const summed: Handler = ({ inputs, outputs }, around, writer, forms) => {
   const shape = around.shape(inputs[0]!);
   if (shape?.length !== 2 || String(around.list(inputs[1]!)) !== '0') return false;
   const [p, c] = shape as [number, number];
   if (String(around.shape(outputs[0]!)) !== String(c)) return false;
-  const given = forms.source(inputs[0]!, [p, c]);
+  const given = forms.source(inputs[0]!, [p, c]) ?? ofHeads(inputs[0]!, [p, c], around, writer, forms);
   if (given === undefined) return false;
   const parts = writer.seenAs(given, [c / block, p, block]);
   const sums = writer.node('ReduceSum', [parts, writer.int64([1])], [c / block, block], {
@@ -155,8 +196,34 @@ const kernelHandlers: Readonly<Record<string, Handler>> = { activation: activate
 
 const handlers: Readonly<Record<string, Handler>> = {
   Gemm: product,
-  Mul: elementwise,
   Add: elementwise,
+  Clip: elementwise,
+  Mul: elementwise,
+  Relu: elementwise,
+  Sub: elementwise,
   ReduceSum: summed,
   Transpose: toHeads,
 };
+
+/** A graph for this processor, with large products in blocks. Shapes of its outputs are those in which their numbers are written. */
+export function inBlocks(graph: StepGraph): StepGraph {
+  const made = rewritten(graph, [blockedProducts]);
+  const makers = new Map(made.nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const written = new Map<string, string>();
+  for (const { name } of made.outputs) {
+    const [seen] = makers.get(name)!.inputs;
+    const [from] = makers.get(seen!)?.op === 'Reshape' ? makers.get(seen!)!.inputs : [];
+    // A Reshape at the end of a session copies what it is given.
+    if (from !== undefined && makers.get(from)?.op === 'ReorderOutput') written.set(name, from);
+  }
+  if (written.size === 0) return made;
+  const nodes = made.nodes.map((node) => {
+    const from = written.get(node.outputs[0]!);
+    return from === undefined ? node : { ...node, inputs: [from] };
+  });
+  const outputs = made.outputs.map((output) => {
+    const from = written.get(output.name);
+    return from === undefined ? output : { ...output, shape: made.shapes.get(from)!.shape };
+  });
+  return reachable({ ...made, nodes, outputs });
+}
