@@ -147,7 +147,7 @@ export class MpiChannel implements Channel, Watcher {
       this.#flow();
     });
     if (hasMoved) this.#last = now;
-    if (this.#isLooking && !this.#isTired && now - this.#last > rest) {
+    else if (this.#isLooking && !this.#isTired && now - this.#last > rest) {
       this.#isTired = true;
       this.#say({ kind: 'tired' });
     }
@@ -175,8 +175,7 @@ export class MpiChannel implements Channel, Watcher {
 
   #landed(frame: Uint8Array): void {
     if (this.#held.length > 0 || !reached(this.#taken, this.#due)) {
-      this.#frame(Buffer.from(frame));
-      return;
+      return void this.#frame(Buffer.from(frame));
     }
     this.#passed = next(this.#passed);
     this.#events.landed(frame);
@@ -223,6 +222,7 @@ export class MpiChannel implements Channel, Watcher {
         this.#guard(() => {
           const incoming = new SlabsIn(world, rank, this.#tag!, () => this.#events.landing());
           this.#road = { world, incoming, outgoing: new SlabsOut(world, rank, tag) };
+          this.#look(); // The other side may have said already that slabs come.
         });
       },
       (error: unknown) => this.#fail(error),

@@ -105,6 +105,27 @@ skipIf(withoutMpi).describe('a line over MPI', () => {
     expect(bySocket.map((frame) => isSlab(frame[0]))).toEqual([false, true]);
   });
 
+  it('takes a slab that was sent right behind the word that they go by MPI', async () => {
+    const { header, payload } = slab(1, 4000);
+    const came: number[] = [];
+    await pair((open, isCaller) => (events) => {
+      if (isCaller) return carried(open, isCaller)({ ...events, frame: (frame) => came.push(frame.length) });
+      const hasty: OpenChannel = (inner) => {
+        const socket = open(inner);
+        const send: Channel['send'] = (frame, sent) => {
+          socket.send(frame, sent);
+          if (decodeSaid(Buffer.from(frame))?.kind === 'meet') {
+            queueMicrotask(() => channel.sendSlab(header, payload, nothing));
+          }
+        };
+        return { ...socket, send };
+      };
+      const channel = carried(hasty, isCaller)(events);
+      return channel;
+    });
+    await expect.poll(() => came).toEqual([4032]);
+  });
+
   it('says nothing of MPI to one that has not called by it', async () => {
     const { near, far, bySocket } = await pair((open, isCaller) => (isCaller ? open : carried(open, isCaller)));
     let heard = 0;
