@@ -10,7 +10,7 @@ import { reportMistakes } from './outcome.js';
 import { untilKilled } from './running.js';
 import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-options.js';
 
-const shared = ['config', 'set', 'model', 'module', 'threads', 'json'] as const;
+const shared = ['config', 'set', 'model', 'module', 'threads', 'device', 'json'] as const;
 
 interface CalibrateFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly threshold?: string;

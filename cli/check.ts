@@ -14,7 +14,7 @@ import { evaluationOf, type SharedFlags, withModel, withShared } from './shared-
 /** Neither a failed run nor bad input: the model was measured, and is not good enough. */
 const notPassed = 3;
 
-const shared = ['split', 'data', 'config', 'set', 'model', 'unseal', 'threads', 'json'] as const;
+const shared = ['split', 'data', 'config', 'set', 'model', 'unseal', 'threads', 'device', 'json'] as const;
 
 interface CheckFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly gate: string;

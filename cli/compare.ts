@@ -12,7 +12,7 @@ import { terminalColumns, wrapLines } from '../src/report/wrap.js';
 import { reportMistakes } from './outcome.js';
 import { evaluationOf, repeatable, type SharedFlags, withShared } from './shared-options.js';
 
-const shared = ['split', 'data', 'config', 'set', 'model', 'unseal', 'threads', 'json'] as const;
+const shared = ['split', 'data', 'config', 'set', 'model', 'unseal', 'threads', 'device', 'json'] as const;
 
 interface CompareFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly baseline?: string;

@@ -21,7 +21,7 @@ import { checkReportFiles, type ReportFlags, writeReportFiles, writtenText } fro
 import { wholeNumber } from './running.js';
 import { evaluationOf, repeatable, repeatsFlag, type SharedFlags, withModel, withShared } from './shared-options.js';
 
-const shared = ['split', 'data', 'config', 'set', 'model', 'module', 'threads', 'unseal', 'repeats'] as const;
+const shared = ['split', 'data', 'config', 'set', 'model', 'module', 'threads', 'device', 'unseal', 'repeats'] as const;
 
 interface EvaluateFlags extends ReportFlags, Pick<SharedFlags, (typeof shared)[number] | 'json'> {
   readonly by?: readonly string[];

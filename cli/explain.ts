@@ -17,7 +17,7 @@ import { evaluationOf, repeatsFlag, type SharedFlags, withModel, withShared } fr
 import { writeLines } from './sink.js';
 
 const ofInputs = ['input', 'text', 'dir', 'images'] as const;
-const ofAll = ['repeats', 'split', 'unseal', 'data', 'config', 'set', 'threads'] as const;
+const ofAll = ['repeats', 'split', 'unseal', 'data', 'config', 'set', 'threads', 'device'] as const;
 const ofBoth = ['model', 'module', 'html', 'markdown', 'force', 'json'] as const;
 
 interface ExplainFlags extends Pick<SharedFlags, (typeof ofInputs | typeof ofAll | typeof ofBoth)[number]> {

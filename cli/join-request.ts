@@ -28,7 +28,8 @@ export function prepareRank(file: string | undefined, flags: JoinFlags) {
     const meeting = meetingOf(launch, [resume ?? file!, ...set], out, process.env.LOCKSTEP_TOKEN || undefined);
     const request = {
       ...{ file, resume, out, json, cache, ledger, trace, allowMixedNumerics, set, meeting },
-      threads: flags.threads === undefined ? threadsFor(launch) : threadCount(flags.threads),
+      threads:
+        flags.threads === undefined ? Math.min(threadsFor(launch), threadCount(undefined)) : threadCount(flags.threads),
       steps: stepLimit(flags.steps),
       timeout: timeoutOf(flags.timeout) ?? 600,
     };

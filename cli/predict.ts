@@ -11,7 +11,7 @@ import { type PredictionFormat, predictionLines } from './prediction-text.js';
 import { type SharedFlags, withModel, withShared } from './shared-options.js';
 import { writeLines } from './sink.js';
 
-const ofAll = ['model', 'module', 'force', 'json'] as const;
+const ofAll = ['model', 'module', 'device', 'force', 'json'] as const;
 const ofInputs = ['input', 'dir', 'images'] as const;
 
 interface PredictFlags extends Pick<SharedFlags, (typeof ofAll | typeof ofInputs)[number]>, ContinuationFlags {

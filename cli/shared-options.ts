@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { EvaluateOptions } from '../coordinator/inference/evaluated-data.js';
+import { beforeAction } from './device.js';
 import { wholeFlag } from './flag-numbers.js';
 import { namedFiles } from './named-files.js';
 import { threadCount, wholeNumber } from './running.js';
@@ -16,6 +17,7 @@ export interface SharedFlags {
   readonly model?: string;
   readonly module?: string;
   readonly threads?: string;
+  readonly device?: string;
   readonly repeats?: string;
   readonly input?: readonly string[];
   readonly text?: string;
@@ -61,6 +63,10 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
   model: option('--model <best|final|path>', 'which model of a run (default: best where there is one, else final)'),
   module: option('--module <file>', "the module that makes the model (default: that of the run's config)"),
   threads: option('--threads <n>', 'threads that compute; the result is the same for any number (default: one a core)'),
+  device: option(
+    '--device <cpu|webgpu|auto>',
+    'on what engine onnx computes: the processor, a graphics card, or the latter where there is one (default: cpu)',
+  ),
   repeats: option('--repeats <n>', 'how often each input is shuffled for its importance (default: 10)'),
   input: () => repeatable('--input <name=file>', 'one of several inputs, by its name, instead of [input]'),
   text: option('--text <text>', 'the text itself, instead of a file'),
@@ -89,6 +95,7 @@ const makers: Readonly<Record<keyof SharedFlags, () => Option>> = {
 /** Adds options, in this order. */
 export function withShared(command: Command, ...names: readonly (keyof SharedFlags)[]): Command {
   for (const name of names) command.addOption(makers[name]());
+  if (names.includes('device')) command.hook('preAction', (_, action) => beforeAction(action));
   return command;
 }
 
@@ -111,7 +118,7 @@ export interface RunFlags extends Pick<SharedFlags, 'threads' | 'set' | 'out' | 
 
 /** Adds the options of these. */
 export function withRunOptions(command: Command): Command {
-  withShared(command, 'threads', 'set')
+  withShared(command, 'threads', 'device', 'set')
     .option('--resume <run>', 'go on with an interrupted run, by its folder, from its newest checkpoint')
     .option('--seal', 'keep the test split closed: the run does not look at it (evaluation.seal)')
     .option('--steps <n>', 'end after so many steps, with a checkpoint to go on from')

@@ -13,7 +13,7 @@ import { hideToken, threadCount, timeoutOf, tokenOf, untilInterrupted } from './
 import { type SharedFlags, withShared } from './shared-options.js';
 import { workerLine } from './worker-text.js';
 
-const shared = ['cache', 'timeout', 'token', 'threads', 'tlsCert', 'tlsKey', 'set', 'json'] as const;
+const shared = ['cache', 'timeout', 'token', 'threads', 'device', 'tlsCert', 'tlsKey', 'set', 'json'] as const;
 
 interface WorkerFlags extends Pick<SharedFlags, (typeof shared)[number]> {
   readonly name?: string;

@@ -5,20 +5,25 @@ import { chosenProvider, type ExecutionProvider, providers } from '../../src/eng
 import { EngineError } from '../../src/errors.js';
 
 afterEach(() => {
-  delete process.env.LOCKSTEP_PROVIDER;
+  delete process.env.LOCKSTEP_DEVICE;
 });
 
-it('is the processor unless LOCKSTEP_PROVIDER names another', () => {
+it('is the processor unless LOCKSTEP_DEVICE names another', () => {
   expect(chosenProvider()).toBe(providers.cpu);
-  process.env.LOCKSTEP_PROVIDER = 'cpu';
+  process.env.LOCKSTEP_DEVICE = 'cpu';
   expect(chosenProvider()).toBe(providers.cpu);
-  process.env.LOCKSTEP_PROVIDER = 'cpi';
+  process.env.LOCKSTEP_DEVICE = 'cpi';
   expect(chosenProvider).toThrow(EngineError);
-  expect(chosenProvider).toThrow(/LOCKSTEP_PROVIDER: there is no execution provider "cpi".*cpu/s);
+  expect(chosenProvider).toThrow(/LOCKSTEP_DEVICE: there is no device "cpi".*cpu/s);
 });
 
 it('is named where ONNX Runtime does not have it, with its reason', () => {
-  const absent: ExecutionProvider = { name: 'NoSuchProvider', options: { device: '0' } };
+  const absent: ExecutionProvider = {
+    name: 'NoSuchProvider',
+    options: { device: '0' },
+    inPlace: false,
+    remedy: 'take another',
+  };
   const library = loadLibrary();
   const session = () => library.session(new Uint8Array(), 1, true, absent);
   expect(session).toThrow(EngineError);

@@ -15,7 +15,8 @@ let known: boolean | undefined;
 
 /** Whether this machine computes with such blocks. Machines that do and machines that do not have other arithmetic (numerics.ts). */
 export function hasBlocks(): boolean {
-  known ??= process.arch === 'x64' && chosenProvider().name === 'CPU' && fills();
+  if (process.arch !== 'x64' || !chosenProvider().inPlace) return false;
+  known ??= fills();
   return known;
 }
 

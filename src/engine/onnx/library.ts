@@ -155,14 +155,13 @@ export class OnnxLibrary {
   }
 
   /** Without a word ONNX Runtime takes the processor. */
-  #compute(session: Pointer, { name, options }: ExecutionProvider): void {
+  #compute(session: Pointer, { name, options, remedy }: ExecutionProvider): void {
     if (name === 'CPU') return;
     const [keys, values] = [Object.keys(options), Object.values(options)];
     try {
       this.call('SessionOptionsAppendExecutionProvider', session, name, keys, values, keys.length);
     } catch (error) {
-      const reason = (error as Error).message.trim().split('\n')[0];
-      throw new EngineError(`execution provider ${name} does not load here (${reason})`, 'unset LOCKSTEP_PROVIDER');
+      throw new EngineError(`execution provider ${name} does not load here (${reasonOf(error as Error)})`, remedy);
     }
   }
 
@@ -191,6 +190,13 @@ export class OnnxLibrary {
     return this.make('CreateTensorWithDataAsOrtValue', this.#memory, ...place);
   }
 }
+
+/** What the library says of a failure, without the place in its source. */
+export const reasonOf = ({ message }: Error): string =>
+  message
+    .trim()
+    .split('\n')[0]!
+    .replace(/^\S+\.(?:cc|h):\d+ .* was false\. /, '');
 
 /** `_Out_ T *` is where a function puts a T. */
 function parameterType(koffi: Koffi, text: string) {

@@ -11,19 +11,43 @@ export interface ExecutionProvider {
   readonly name: string;
   /** Its options: strings, all of them. */
   readonly options: Readonly<Record<string, string>>;
+  /** Whether it computes where the numbers are. Others have memory of their own, into which inputs are copied as they are bound. */
+  readonly inPlace: boolean;
+  /** What to do where it does not load. */
+  readonly remedy: string;
 }
 
-/** By what LOCKSTEP_PROVIDER calls them. */
+/** By what --device calls them. */
 export const providers: Readonly<Record<string, ExecutionProvider>> = {
-  cpu: { name: 'CPU', options: {} },
+  cpu: { name: 'CPU', options: {}, inPlace: true, remedy: 'reinstall with npm ci' },
+  webgpu: {
+    name: 'WebGPU',
+    options: {},
+    inPlace: false,
+    remedy:
+      'it needs a graphics card whose driver speaks Vulkan (Linux; there the package libvulkan1, too), Direct3D 12 (Windows) or Metal (macOS); --device cpu needs none, and --device auto takes what there is',
+  },
 };
 
+/** Holds the choice: threads of this process inherit it. */
+const variable = 'LOCKSTEP_DEVICE';
+
 /** What sessions of this process compute on. It is no key of the config: it is where a run is computed, not what. */
-export function chosenProvider(): ExecutionProvider {
-  const chosen = process.env.LOCKSTEP_PROVIDER ?? 'cpu';
-  if (Object.hasOwn(providers, chosen)) return providers[chosen];
+export const chosenProvider = (): ExecutionProvider => providerNamed(process.env[variable] || 'cpu', variable);
+
+/**
+ * Chooses for this process and the threads that it starts from now on.
+ * @throws EngineError when there is none of that name
+ */
+export function chooseProvider(device: string): void {
+  providerNamed(device, '--device');
+  process.env[variable] = device;
+}
+
+function providerNamed(device: string, from: string): ExecutionProvider {
+  if (Object.hasOwn(providers, device)) return providers[device];
   throw new EngineError(
-    `LOCKSTEP_PROVIDER: there is no execution provider ${JSON.stringify(chosen)}`,
-    oneOf(chosen, Object.keys(providers)),
+    `${from}: there is no device ${JSON.stringify(device)}`,
+    oneOf(device, from === variable ? Object.keys(providers) : [...Object.keys(providers), 'auto']),
   );
 }

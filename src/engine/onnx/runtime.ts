@@ -2,6 +2,7 @@
 import { elements } from '../../ground/elements.js';
 import { loadLibrary, type OnnxLibrary, type Pointer } from './library.js';
 import type { ElementType } from './proto.js';
+import { chosenProvider } from './providers.js';
 
 /** Numbers that a session reads or writes in place: row-major, not on V8's own heap, and not moved while it lives. */
 export interface SessionTensor {
@@ -54,6 +55,7 @@ class OnnxSession implements Session {
   readonly #holdings: SessionHoldings;
   /** What native code reads and writes must not be collected before the session is. */
   readonly #tensors: SessionTensors[] = [];
+  readonly #inPlace = chosenProvider().inPlace;
   #hasRun = false;
 
   constructor(model: Uint8Array, threads: number) {
@@ -67,19 +69,30 @@ class OnnxSession implements Session {
     const binding = library.make('CreateIoBinding', session);
     bindings.push(binding);
     const tie = (how: 'BindInput' | 'BindOutput', tensors: SessionTensors) => {
-      for (const [name, tensor] of Object.entries(tensors)) {
+      const tied = Object.entries(tensors).map(([name, tensor]): [string, Pointer] => {
         checkSize(name, tensor);
         const value = library.value(tensor.data, tensor.type, tensor.shape);
         values.push(value);
-        library.call(how, binding, name, value);
-      }
+        return [name, value];
+      });
+      return () => {
+        for (const [name, value] of tied) library.call(how, binding, name, value);
+      };
     };
     this.#checkNumber('SessionGetInputCount', inputs);
     this.#checkNumber('SessionGetOutputCount', outputs);
-    tie('BindInput', inputs);
-    tie('BindOutput', outputs);
+    const give = tie('BindInput', inputs);
+    tie('BindOutput', outputs)();
     this.#tensors.push(inputs, outputs);
-    return () => this.#run(binding);
+    if (this.#inPlace) {
+      give();
+      return () => this.#run(binding);
+    }
+    return () => {
+      // As it binds an input, ONNX Runtime copies it to where the provider computes.
+      give();
+      this.#run(binding);
+    };
   }
 
   #checkNumber(of: 'SessionGetInputCount' | 'SessionGetOutputCount', tensors: SessionTensors): void {
